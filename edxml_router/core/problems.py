@@ -1,0 +1,170 @@
+"""What can go wrong, as data: a closed table of problems and the three ways to fail.
+
+``PROBLEMS["EDX304"]`` tells what a code means, who must act and what to do, in English and Vietnamese.
+Code raises one of three exceptions, and the *kind* of exception is the decision:
+
+* :class:`Refusal`: no, for good; the same bytes would be refused again;
+* :class:`Setback`: not now; the cause is expected to pass, try again later;
+* :class:`Defect`: our own mistake; keep the bytes aside, tell the operator, go on with the next.
+
+The rows themselves are in :mod:`edxml_router.core.problem_table`. A code is never renumbered or reused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from edxml_router.core.problem_table import ROWS
+
+
+class Actor(StrEnum):
+    """Who must act for a problem to go away."""
+
+    SENDER = "sender"
+    OPERATOR = "operator"
+    RECIPIENT = "recipient"
+    ROUTER = "router"
+
+
+class Weight(StrEnum):
+    """How heavily a problem weighs: a permanent no, a transient one, or only a remark in the verdict."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    REMARK = "remark"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row of the table. ``exit_status`` is what a command line ends with when this problem stops it."""
+
+    code: str
+    slug: str
+    actor: Actor
+    weight: Weight
+    http_status: int
+    exit_status: int
+    title: Mapping[str, str]
+    remedy: Mapping[str, str]
+
+    @property
+    def family(self) -> int:
+        """The hundreds digit: 1 parse … 9 configuration."""
+        return int(self.code[3])
+
+
+FAMILIES: Mapping[int, Mapping[str, str]] = MappingProxyType(
+    {
+        1: {"en": "parse", "vi": "đọc XML"},
+        2: {"en": "schema", "vi": "cấu trúc gói tin"},
+        3: {"en": "signature and trust", "vi": "chữ ký và chứng thư số"},
+        4: {"en": "authority and policy", "vi": "thẩm quyền và chính sách"},
+        5: {"en": "addressing", "vi": "mã định danh và định tuyến"},
+        6: {"en": "store and capacity", "vi": "lưu trữ và dung lượng"},
+        7: {"en": "transport", "vi": "đường truyền"},
+        8: {"en": "recipient", "vi": "bên nhận"},
+        9: {"en": "configuration", "vi": "cấu hình"},
+    }
+)
+
+# Exit statuses follow sysexits.h where a meaning exists there, so that scripts need no table of ours.
+EXIT_REFUSED = 1
+EXIT_USAGE = 2
+EXIT_NOT_FOUND = 66
+EXIT_UNAVAILABLE = 69
+EXIT_SOFTWARE = 70
+EXIT_TEMPORARY = 75
+EXIT_CONFIG = 78
+
+
+def _problem(row: tuple[str, str, str, str, int, int, str, str, str, str]) -> Problem:
+    code, slug, actor, weight, http_status, exit_status, en, en_remedy, vi, vi_remedy = row
+    return Problem(
+        code,
+        slug,
+        Actor(actor),
+        Weight(weight),
+        http_status,
+        exit_status,
+        MappingProxyType({"en": en, "vi": vi}),
+        MappingProxyType({"en": en_remedy, "vi": vi_remedy}),
+    )
+
+
+PROBLEMS: Mapping[str, Problem] = MappingProxyType({row[0]: _problem(row) for row in ROWS})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem that occurred: which, where in the input, and the particulars.
+
+    ``where`` is a place a person can go to: ``line 12, column 5``, ``/edXML/…/To[2]/OrganId``, a setting's
+    name. ``detail`` holds ids, numbers and names of elements; never document content or personal data.
+    """
+
+    code: str
+    where: str = ""
+    detail: str = ""
+
+    @property
+    def problem(self) -> Problem:
+        return PROBLEMS[self.code]
+
+    def title(self, language: str = "en") -> str:
+        return self.problem.title[language]
+
+    def remedy(self, language: str = "en") -> str:
+        return self.problem.remedy[language]
+
+    def as_json(self, language: str = "en") -> dict[str, Any]:
+        """The fields of ``application/problem+json`` (RFC 9457), with ours beside them."""
+        problem = self.problem
+        return {
+            "type": f"urn:edxml-router:problem:{problem.slug}",
+            "code": self.code,
+            "title": self.title(language),
+            "status": problem.http_status,
+            "detail": self.detail,
+            "where": self.where,
+            "who": str(problem.actor),
+            "remedy": self.remedy(language),
+        }
+
+    def __str__(self) -> str:
+        parts = [f"{self.code} {self.title()}"]
+        if self.detail:
+            parts.append(self.detail)
+        if self.where:
+            parts.append(f"at {self.where}")
+        return ": ".join(parts)
+
+
+class Trouble(Exception):
+    """Base of the three ways to fail; carries a :class:`Finding`."""
+
+    def __init__(self, code: str, *, where: str = "", detail: str = "") -> None:
+        self.finding = Finding(code, where, detail)
+        super().__init__(str(self.finding))
+
+    @property
+    def code(self) -> str:
+        return self.finding.code
+
+
+class Refusal(Trouble):
+    """No, for good."""
+
+
+class Setback(Trouble):
+    """Not now; try again later."""
+
+
+class Defect(Trouble):
+    """Our own mistake: the bytes are kept aside and the worker goes on."""
+
+    def __init__(self, detail: str, *, where: str = "") -> None:
+        super().__init__("EDX699", where=where, detail=detail)
