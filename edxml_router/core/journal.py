@@ -1,0 +1,90 @@
+"""Journal entries as canonical bytes, and the Merkle tree over them (RFC 6962, section 2.1).
+
+An entry's bytes are JSON with sorted keys and no spaces, so that every program computes the same leaf hash.
+Numbering is the sequencer's business: the tree is over entries in commit order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact: what happened, to what, when, through whom.
+
+    ``envelope`` is the SHA-256 of the document in hex. ``before`` and ``after`` are delivery states, empty
+    where nothing changed. ``actor`` is a peer, ``operator:NAME`` or ``node``. ``detail`` holds ids and numbers only.
+    """
+
+    at: datetime
+    event: str  # "envelope.accepted", "delivery.forwarded", "input.refused", …
+    envelope: str = ""
+    recipient: str = ""
+    before: str = ""
+    after: str = ""
+    actor: str = ""
+    code: str = ""
+    detail: str = ""
+
+    def canonical(self) -> bytes:
+        """The bytes that are hashed and kept; empty fields are left out."""
+        fields = {
+            "actor": self.actor,
+            "after": self.after,
+            "at": instant(self.at),
+            "before": self.before,
+            "code": self.code,
+            "detail": self.detail,
+            "envelope": self.envelope,
+            "event": self.event,
+            "recipient": self.recipient,
+        }
+        return json.dumps(
+            {key: value for key, value in fields.items() if value}, ensure_ascii=False, separators=(",", ":")
+        ).encode()
+
+
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds: ``2026-11-22T01:02:03.456Z``."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def leaf_hash(canonical: bytes) -> bytes:
+    """RFC 6962: SHA-256 of 0x00 and the entry."""
+    return hashlib.sha256(b"\x00" + canonical).digest()
+
+
+class Tree:
+    """An append-only Merkle tree hash, fed leaf by leaf; holds one hash per level."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._peaks: list[tuple[int, bytes]] = []  # (height, hash) of complete subtrees, largest first
+
+    def add(self, leaf: bytes) -> None:
+        """Append a leaf hash."""
+        height = 0
+        while self._peaks and self._peaks[-1][0] == height:
+            left = self._peaks.pop()[1]
+            leaf = hashlib.sha256(b"\x01" + left + leaf).digest()
+            height += 1
+        self._peaks.append((height, leaf))
+        self.size += 1
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        for leaf in leaves:
+            self.add(leaf)
+
+    def root(self) -> bytes:
+        """The tree hash; of the empty tree SHA-256 of nothing."""
+        if not self._peaks:
+            return hashlib.sha256(b"").digest()
+        right = self._peaks[-1][1]
+        for _, left in reversed(self._peaks[:-1]):
+            right = hashlib.sha256(b"\x01" + left + right).digest()
+        return right

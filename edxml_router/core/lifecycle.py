@@ -1,0 +1,186 @@
+"""The life of a delivery (one envelope to one recipient), as one table.
+
+``advance(state, event)`` is a look-up. A cell holds the next state, or :data:`LATE` for a notice that comes
+late or twice and changes nothing; a blank cell is a :class:`~edxml_router.core.problems.Defect`, because
+nobody may ask for it. An envelope has no state of its own: :func:`outcome` computes one from its deliveries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from edxml_router.core.problems import Defect
+
+
+class State(StrEnum):
+    """Where a delivery stands. The last four are ends; :attr:`Event.RESEND` opens a failed end again."""
+
+    QUEUED = "queued"  # accepted; waits for its next hop
+    FORWARDING = "forwarding"  # a worker holds it under a lease
+    FORWARDED = "forwarded"  # the next node's broker has it
+    DEFERRED = "deferred"  # an attempt failed for a passing reason; due again later
+    HELD = "held"  # an operator or a damaged body stopped it
+    AVAILABLE = "available"  # in the recipient's inbox
+    CONFIRMED = "confirmed"  # the recipient's system took it
+    RETURNED = "returned"  # refused on the way or by the recipient
+    EXPIRED = "expired"  # its lifetime ended first
+    CANCELLED = "cancelled"  # withdrawn by an operator
+
+
+class Event(StrEnum):
+    """What can happen to a delivery."""
+
+    CLAIM = "claim"  # a worker takes it (again, when a lease ran out)
+    HAND_OVER = "hand-over"  # the transport confirmed that the next hop's queue has it
+    DEFER = "defer"  # not now
+    OFFER = "offer"  # put into the recipient's inbox
+    HOLD = "hold"
+    RELEASE = "release"
+    RETRY = "retry"  # an operator wants the next attempt now
+    CONFIRM = "confirm"
+    RETURN = "return"
+    EXPIRE = "expire"
+    CANCEL = "cancel"
+    RESEND = "resend"
+
+
+class Late:
+    """The cell for a late or repeated notice: journalled, changes nothing."""
+
+    def __repr__(self) -> str:
+        return "LATE"
+
+
+LATE: Final = Late()
+
+ENDS: Final = frozenset({State.CONFIRMED, State.RETURNED, State.EXPIRED, State.CANCELLED})
+FAILED_ENDS: Final = frozenset({State.RETURNED, State.EXPIRED, State.CANCELLED})
+
+# The three notices that end a delivery from any open state: an answer from further on may overtake our own
+# record of having sent it (crash after send, before the record).
+_NOTICES: Final[Mapping[Event, State | Late]] = {
+    Event.CONFIRM: State.CONFIRMED,
+    Event.RETURN: State.RETURNED,
+    Event.EXPIRE: State.EXPIRED,
+}
+_LATE_NOTICES: Final[Mapping[Event, State | Late]] = {
+    Event.CONFIRM: LATE,
+    Event.RETURN: LATE,
+    Event.EXPIRE: LATE,
+    Event.CANCEL: LATE,
+    # The worker that held the lease of a delivery which a notice ended meanwhile:
+    Event.HAND_OVER: LATE,
+    Event.DEFER: LATE,
+    Event.OFFER: LATE,
+}
+
+TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
+    State.QUEUED: {
+        **_NOTICES,
+        Event.CLAIM: State.FORWARDING,
+        Event.HOLD: State.HELD,
+        Event.RETRY: State.QUEUED,
+        Event.CANCEL: State.CANCELLED,
+        # A lease ended, somebody released or retried the delivery, and its first holder reports late:
+        Event.HAND_OVER: LATE,
+        Event.DEFER: LATE,
+        Event.OFFER: LATE,
+    },
+    State.FORWARDING: {
+        **_NOTICES,
+        Event.CLAIM: State.FORWARDING,
+        Event.HAND_OVER: State.FORWARDED,
+        Event.DEFER: State.DEFERRED,
+        Event.OFFER: State.AVAILABLE,
+        Event.HOLD: State.HELD,
+        Event.RETRY: State.QUEUED,
+        Event.CANCEL: State.CANCELLED,
+    },
+    State.FORWARDED: {
+        **_NOTICES,
+        Event.CLAIM: State.FORWARDING,
+        Event.HAND_OVER: LATE,
+        Event.DEFER: LATE,
+        Event.OFFER: LATE,
+        Event.RETRY: State.QUEUED,
+        Event.HOLD: State.HELD,
+        Event.CANCEL: State.CANCELLED,
+    },
+    State.DEFERRED: {
+        **_NOTICES,
+        Event.CLAIM: State.FORWARDING,
+        Event.HAND_OVER: LATE,
+        Event.DEFER: LATE,
+        Event.OFFER: LATE,
+        Event.HOLD: State.HELD,
+        Event.RETRY: State.QUEUED,
+        Event.CANCEL: State.CANCELLED,
+    },
+    State.HELD: {
+        **_NOTICES,
+        Event.HAND_OVER: LATE,
+        Event.DEFER: LATE,
+        Event.OFFER: LATE,
+        Event.HOLD: LATE,
+        Event.RELEASE: State.QUEUED,
+        Event.CANCEL: State.CANCELLED,
+    },
+    State.AVAILABLE: {
+        **_NOTICES,
+        Event.OFFER: LATE,
+        Event.HAND_OVER: LATE,
+        Event.DEFER: LATE,
+        Event.CANCEL: State.CANCELLED,
+        Event.RETRY: State.QUEUED,
+    },
+    State.CONFIRMED: _LATE_NOTICES,
+    State.RETURNED: {**_LATE_NOTICES, Event.RESEND: State.QUEUED},
+    State.EXPIRED: {**_LATE_NOTICES, Event.RESEND: State.QUEUED},
+    State.CANCELLED: {**_LATE_NOTICES, Event.RESEND: State.QUEUED},
+}
+
+
+def advance(state: State, event: Event) -> State | Late:
+    """The state after ``event``, or :data:`LATE` when the event changes nothing.
+
+    Raises Defect (EDX699) for a blank cell. Commands of operators ask :func:`allowed` first and answer EDX607.
+    """
+    following = TABLE[state].get(event)
+    if following is None:
+        raise Defect(f"no transition from {state} on {event}")
+    return following
+
+
+def allowed(state: State, event: Event) -> bool:
+    """Whether ``event`` would change ``state``."""
+    return isinstance(TABLE[state].get(event), State)
+
+
+def sources(event: Event) -> tuple[State, ...]:
+    """The states that ``event`` leads out of, in the table's order."""
+    return tuple(state for state in State if allowed(state, event))
+
+
+def outcome(states: Iterable[State]) -> str:
+    """The state of an envelope, computed from its deliveries: open, confirmed, failed, mixed, or empty."""
+    seen = set(states)
+    if not seen:
+        return "empty"
+    if seen - ENDS:
+        return "open"
+    if seen == {State.CONFIRMED}:
+        return "confirmed"
+    return "mixed" if State.CONFIRMED in seen else "failed"
+
+
+def back_off(attempts: int, first: timedelta, ceiling: timedelta, chance: float) -> timedelta:
+    """How long to wait after failed attempt number ``attempts`` (1, 2, …): exponential with full jitter.
+
+    ``chance`` in [0, 1) comes from the caller. The wait lies between half and all of ``first`` doubled
+    ``attempts - 1`` times, capped by ``ceiling``: jitter keeps neighbours from returning in one wave.
+    """
+    full = min(first * (2 ** min(attempts - 1, 30)), ceiling)
+    return full * (0.5 + 0.5 * chance)

@@ -1,0 +1,285 @@
+"""What travels on a link, version ``edx/1``: a transfer, its chunks, receipts, and inquiries.
+
+A message's body is one line of JSON (the manifest), a line feed, and then the envelope's bytes, untouched.
+The manifest is in the body and not in AMQP headers because a header frame holds 128 KiB at most, and a circular
+to ten thousand communes does not fit. See docs/protocol.md. Unreadable messages raise Refusal EDX704.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from edxml_router.core.journal import instant
+from edxml_router.core.problems import Refusal
+
+T = TypeVar("T")
+
+VERSION: Final = "edx/1"
+MANIFEST_LIMIT: Final = 4 * 1024 * 1024  # bytes; ten thousand recipients of 35 characters need 0.4 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A node that took the envelope, and when it did."""
+
+    node: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One envelope over one link, with the recipients that live behind that link.
+
+    ``generation`` counts the operator's resends: the far side opens an ended delivery again only for a higher
+    one, so that a late repeat of an old transfer never does. ``chunks`` is 0 when the body is in the message.
+    """
+
+    id: str
+    envelope: str  # SHA-256 of the body, hex: the envelope's identity on every node
+    size: int
+    recipients: tuple[str, ...]
+    generation: int
+    hops: tuple[Hop, ...]
+    expires_at: datetime
+    urgent: bool = False
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A numbered piece of a large body; ``digest`` is the SHA-256 of this piece."""
+
+    envelope: str
+    number: int  # 0 … count - 1
+    count: int
+    size: int  # of the whole body
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What became of these? Asked when a final receipt is overdue; answered with receipts from the state."""
+
+    envelope: str
+    recipients: tuple[str, ...]
+    generation: int
+
+
+class Outcome(StrEnum):
+    """What a receipt says about one delivery. ``accepted``: the far node has committed it."""
+
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    RETURNED = "returned"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"  # answer to an inquiry about something never committed here
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The outcome of one delivery, on its way back to the sender."""
+
+    envelope: str
+    recipient: str
+    generation: int
+    outcome: Outcome
+    at: datetime
+    code: str = ""
+    detail: str = ""
+    hops: tuple[Hop, ...] = ()
+
+
+def encode_transfer(transfer: Transfer, body: bytes = b"") -> bytes:
+    return _line(
+        {
+            "v": VERSION,
+            "transfer": transfer.id,
+            "envelope": transfer.envelope,
+            "size": transfer.size,
+            "recipients": list(transfer.recipients),
+            "generation": transfer.generation,
+            "hops": _hops(transfer.hops),
+            "expires": instant(transfer.expires_at),
+            "urgent": transfer.urgent,
+            "chunks": transfer.chunks,
+        }
+    ) + body
+
+
+def decode_transfer(data: bytes) -> tuple[Transfer, bytes]:
+    """The manifest and the envelope's bytes (empty when they travel as chunks)."""
+    fields, body = _split(data)
+    return _reading(
+        lambda: Transfer(
+            _text(fields["transfer"]),
+            _digest(fields["envelope"]),
+            _number(fields["size"]),
+            _texts(fields["recipients"]),
+            _number(fields["generation"]),
+            _read_hops(fields["hops"]),
+            _instant(fields["expires"]),
+            bool(fields["urgent"]),
+            _number(fields["chunks"]),
+        )
+    ), body
+
+
+def encode_chunk(chunk: Chunk, piece: bytes) -> bytes:
+    return _line(
+        {
+            "v": VERSION,
+            "envelope": chunk.envelope,
+            "number": chunk.number,
+            "count": chunk.count,
+            "size": chunk.size,
+            "digest": chunk.digest,
+        }
+    ) + piece
+
+
+def decode_chunk(data: bytes) -> tuple[Chunk, bytes]:
+    fields, piece = _split(data)
+    chunk = _reading(
+        lambda: Chunk(
+            _digest(fields["envelope"]),
+            _number(fields["number"]),
+            _number(fields["count"]),
+            _number(fields["size"]),
+            _digest(fields["digest"]),
+        )
+    )
+    if not chunk.number < chunk.count:
+        raise Refusal("EDX704", where="number", detail=f"chunk {chunk.number} of {chunk.count}")
+    return chunk, piece
+
+
+def encode_inquiry(inquiry: Inquiry) -> bytes:
+    return _line(
+        {
+            "v": VERSION,
+            "envelope": inquiry.envelope,
+            "recipients": list(inquiry.recipients),
+            "generation": inquiry.generation,
+        }
+    )
+
+
+def decode_inquiry(data: bytes) -> Inquiry:
+    fields, _ = _split(data)
+    return _reading(
+        lambda: Inquiry(_digest(fields["envelope"]), _texts(fields["recipients"]), _number(fields["generation"]))
+    )
+
+
+def encode_receipts(receipts: tuple[Receipt, ...], sign: Callable[[bytes], str] | None = None) -> bytes:
+    """The receipts as one line of JSON, then one line with the node's signature over the first (or nothing).
+
+    ``sign`` takes the bytes of the first line without its line feed and returns text.
+    """
+    line = _line(
+        {
+            "v": VERSION,
+            "receipts": [
+                {
+                    "envelope": item.envelope,
+                    "recipient": item.recipient,
+                    "generation": item.generation,
+                    "outcome": str(item.outcome),
+                    "at": instant(item.at),
+                    "code": item.code,
+                    "detail": item.detail,
+                    "hops": _hops(item.hops),
+                }
+                for item in receipts
+            ],
+        }
+    )
+    return line + (sign(line[:-1]).encode() if sign else b"")
+
+
+def decode_receipts(data: bytes) -> tuple[tuple[Receipt, ...], bytes, str]:
+    """The receipts, the signed bytes, and the signature (empty when there is none)."""
+    fields, signature = _split(data)
+    receipts = _reading(
+        lambda: tuple(
+            Receipt(
+                _digest(item["envelope"]),
+                _text(item["recipient"]),
+                _number(item["generation"]),
+                Outcome(item["outcome"]),
+                _instant(item["at"]),
+                _text(item.get("code", "")),
+                _text(item.get("detail", "")),
+                _read_hops(item.get("hops", [])),
+            )
+            for item in fields["receipts"]
+        )
+    )
+    return receipts, data[: data.find(b"\n")], _reading(lambda: signature.decode("ascii"))
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
+    end = data.find(b"\n", 0, MANIFEST_LIMIT)
+    if end < 0:
+        raise Refusal("EDX704", detail="no manifest line")
+    fields = _reading(lambda: json.loads(data[:end]))
+    if not isinstance(fields, dict) or fields.get("v") != VERSION:
+        raise Refusal("EDX704", where="v", detail=f"not {VERSION}")
+    return fields, data[end + 1 :]
+
+
+def _reading(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise Refusal("EDX704", where=str(error)[:80] if isinstance(error, KeyError) else "manifest") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 1000:
+        raise TypeError
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(_text(item) for item in value)
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise TypeError
+    return value
+
+
+def _digest(value: Any) -> str:
+    text = _text(value)
+    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+        raise TypeError
+    return text
+
+
+def _instant(value: Any) -> datetime:
+    at = datetime.fromisoformat(_text(value))
+    if at.tzinfo is None:
+        raise ValueError
+    return at
+
+
+def _hops(hops: tuple[Hop, ...]) -> list[list[str]]:
+    return [[hop.node, instant(hop.at)] for hop in hops]
+
+
+def _read_hops(value: Any) -> tuple[Hop, ...]:
+    return tuple(Hop(_text(node), _instant(at)) for node, at in value)

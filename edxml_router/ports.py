@@ -1,0 +1,295 @@
+"""The few contracts between the pipeline and the outside, in prose.
+
+An adapter keeps these promises or raises; a driver's own exception never crosses a port: it becomes a
+:class:`~edxml_router.core.problems.Setback` (passing) or a Defect. One contract suite runs on every adapter.
+All times are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from edxml_router.core.journal import Entry
+from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.problems import Finding
+from edxml_router.core.transfer import Hop, Receipt
+
+# --- Transport: mailboxes of one hub (a broker, or a directory) ---------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a transport carries. ``kind`` is one of ``topology.KINDS``; ``id`` stays the same over repeats."""
+
+    kind: str
+    id: str
+    body: bytes
+    urgent: bool = False
+    correlation: str = ""  # id of the message this one answers
+    headers: Mapping[str, str] = field(default_factory=dict)  # for people and tracing; never for decisions
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message and the mailbox it goes to (a name from ``topology``)."""
+
+    mailbox: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that was taken and must be acknowledged or given back through its transport.
+
+    ``peer`` is who sent it *as the transport authenticated it* (the broker's ``user_id``), never what the
+    message says; empty when the transport could not tell, and then nothing is accepted.
+    """
+
+    message: Message
+    mailbox: str
+    peer: str
+    token: Any
+    redelivered: bool = False
+
+
+class Transport(Protocol):
+    """The mailboxes of one hub, as seen by one user of it.
+
+    Calls may come from one thread at a time (the worker's main thread). A lost connection is mended inside;
+    what was taken and not acknowledged before the loss comes again, and a token from before it is ignored.
+    """
+
+    def take(self, limit: int, wait: float) -> Sequence[Arrival]:
+        """Up to ``limit`` messages, urgent mailboxes first; at most ``wait`` seconds for the first of them.
+
+        Empty when nothing came or when the hub is away (the pipeline has other work to do then).
+        """
+
+    def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
+        """These are done with: the hub may forget them. Call only after the commit."""
+
+    def give_back(self, arrivals: Iterable[Arrival], delay: float = 1.0) -> None:
+        """Not now: they come again, not before ``delay`` seconds where the hub can do so."""
+
+    def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
+        """Hand over all parcels, windowed; one answer each, in order.
+
+        ``None``: the hub has taken responsibility (written and synced, or confirmed by a quorum). Otherwise
+        why not: EDX701 away, EDX702 not taken, EDX703 no such mailbox, EDX705 no confirm in time, EDX706 not
+        permitted. After EDX705 the message may have arrived all the same.
+        """
+
+    def depths(self) -> Mapping[str, int]:
+        """Messages waiting per mailbox of this user, for operators. Raises Setback EDX701 when away."""
+
+    def close(self) -> None:
+        """Let go; unacknowledged messages come again to somebody. Idempotent."""
+
+
+# --- Ledger: the journal, envelopes and deliveries in SQL --------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeRow:
+    """What the ledger keeps of an accepted envelope: ids and verdicts, no content."""
+
+    digest: str  # SHA-256 of the bytes, hex; the envelope's identity on every node
+    identity: str  # sender, business kind and DocumentId as one key: unique among accepted envelopes
+    kind: str  # "document" | "status"
+    business: int
+    sender: str  # canonical agency code
+    document_id: str
+    refers_to: tuple[str, ...]
+    status_code: str
+    size: int
+    attachments: int
+    urgent: bool
+    accepted_at: datetime
+    expires_at: datetime
+    peer: str  # who brought it
+    channel: str  # "cli", "amqp", "link", …
+    indication: str  # of the signature
+    reason: str
+    signer: str  # SHA-256 of the signer's public key, hex; empty when unsigned
+    remarks: tuple[str, ...] = ()  # problem codes
+    hops: tuple[Hop, ...] = ()  # up to and including this node
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery to be made: always starts QUEUED. ``origin`` is the link or office that receipts go back to."""
+
+    digest: str
+    recipient: str  # canonical agency code
+    route: str  # "link:NAME" or "office:NAME"
+    origin: str  # "link:NAME" or "office:NAME"
+    generation: int
+    urgent: bool
+    due_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as it stands. ``version`` counts its changes and guards updates."""
+
+    id: int
+    digest: str
+    recipient: str
+    state: State
+    route: str
+    origin: str
+    generation: int
+    attempts: int
+    urgent: bool
+    due_at: datetime  # next attempt, end of the lease, or overdue time, by state
+    expires_at: datetime
+    far_accepted: bool  # the next node has committed it: nothing is sent again, only asked
+    code: str  # last problem
+    detail: str
+    updated_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A guarded change of one delivery: applied only if ``delivery.version`` is still the stored one.
+
+    ``after`` comes from ``lifecycle.advance``. Fields left ``None`` keep their value.
+    """
+
+    delivery: Delivery
+    event: Event
+    after: State
+    due_at: datetime | None = None
+    attempts: int | None = None
+    far_accepted: bool | None = None
+    generation: int | None = None
+    origin: str | None = None
+    route: str | None = None
+    code: str = ""
+    detail: str = ""
+    actor: str = "node"
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Input that was refused or could not be read, kept for the operator."""
+
+    at: datetime
+    peer: str
+    channel: str
+    code: str
+    where: str
+    detail: str
+    data: bytes
+
+
+class Book(Protocol):
+    """The ledger inside one transaction. All methods work on sets, because batches are the unit of work.
+
+    Every method that changes state writes the journal entries itself, in this same transaction (P4): one entry
+    for each envelope, delivery and move. Nothing is visible to others before the transaction ends.
+    """
+
+    def add_envelopes(self, rows: Sequence[EnvelopeRow]) -> set[str]:
+        """Insert those that are new (by digest and by identity); the digests that were inserted."""
+
+    def envelopes(self, digests: Iterable[str]) -> Mapping[str, EnvelopeRow]:
+        """Those of ``digests`` that are known."""
+
+    def identities(self, identities: Iterable[str]) -> Mapping[str, str]:
+        """Which accepted digest holds each of these identities."""
+
+    def add_bodies(self, bodies: Mapping[str, bytes]) -> None:
+        """Keep the bytes of envelopes by digest (small ones inside this transaction, see :class:`Bodies`)."""
+
+    def add_deliveries(self, rows: Sequence[NewDelivery]) -> set[tuple[str, str]]:
+        """Insert those that are new; the (digest, recipient) pairs that were inserted."""
+
+    def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
+        """All deliveries of these envelopes."""
+
+    def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
+        """Take up to ``limit`` deliveries that are due at ``now`` and not expired, under a lease to ``until``.
+
+        Due are QUEUED, DEFERRED, FORWARDING whose lease ended, and FORWARDED that are overdue, urgent ones
+        first, then by due time. Each comes back in state FORWARDING; ``attempts`` is one higher than before.
+        No two callers get the same one while the lease lasts (SKIP LOCKED, or the write lock of SQLite).
+        """
+
+    def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
+        """Open deliveries past ``expires_at``; those the far side has accepted only when past it by the grace
+        (that is, ``expires_at`` < ``grace_until``)."""
+
+    def move(self, moves: Sequence[Move]) -> Sequence[Move]:
+        """Apply; the moves that were applied. One whose version has changed meanwhile is left out."""
+
+    def note(self, entries: Iterable[Entry]) -> None:
+        """Journal facts that change no delivery (refusals, late notices, operators' acts)."""
+
+    def add_receipts(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
+        """Outgoing receipts, each with the origin ("link:NAME" or "office:NAME") that it goes to."""
+
+    def unsent_receipts(self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
+                        ) -> Sequence[tuple[int, str, Receipt]]:
+        """Claim up to ``limit`` unsent receipts under a lease to ``until``: (number, origin, receipt)."""
+
+    def receipts_sent(self, numbers: Iterable[int], now: datetime) -> None:
+        """These were handed over."""
+
+    def set_aside(self, items: Sequence[Aside], quota: int) -> Sequence[bool]:
+        """Keep refused input while the total stays under ``quota`` bytes; whether each one's bytes were kept.
+
+        Beyond the quota only its metadata is kept. The same bytes again are counted, not stored twice.
+        """
+
+
+class Ledger(Protocol):
+    """The node's database. Raises Setback EDX601 (disk full) or EDX602 (away) from any call."""
+
+    def book(self) -> AbstractContextManager[Book]:
+        """A transaction: committed and durable when the block ends, undone when it raises."""
+
+
+# --- Bodies: the bytes of accepted envelopes ---------------------------------------------------------
+
+
+class Bodies(Protocol):
+    """The documents by digest. Small ones live in the database, large ones in files."""
+
+    def stage(self, bodies: Mapping[str, bytes]) -> None:
+        """Write the large ones among these durably, before the transaction that refers to them.
+
+        A crash leaves an unreferenced file, which the sweep removes. Raises Setback EDX601 when the disk is
+        full or below the reserve.
+        """
+
+    def read(self, digests: Iterable[str]) -> Mapping[str, bytes]:
+        """The bytes, each checked against its digest; one that is damaged or missing is left out."""
+
+    def keep_chunk(self, envelope: str, number: int, count: int, size: int, piece: bytes) -> None:
+        """Keep a piece of a body that arrives in chunks (durable, idempotent)."""
+
+    def assembled(self, envelope: str, count: int) -> bytes | None:
+        """The whole body once all chunks are here and the digest is right; None while some are missing.
+
+        Chunks that add up to another digest are dropped, and None is the answer: they will be sent again.
+        """
+
+    def drop_chunks(self, envelope: str) -> None:
+        """The pieces are no longer needed."""
+
+
+class Clock(Protocol):
+    """Time and chance, the two things that core may not fetch itself."""
+
+    def now(self) -> datetime:
+        """The present, aware, in UTC."""
+
+    def chance(self) -> float:
+        """A random number in [0, 1)."""
