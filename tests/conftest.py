@@ -1,0 +1,40 @@
+"""What all tests share: the private servers, one of each per run, started when the first test asks.
+
+A missing server makes the tests that need it fail with the reason; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from servers import Broker, postgresql, rabbitmq  # noqa: E402 - found through the line above
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """A folder that other users may pass, which pytest's own is not: PostgreSQL runs as another user."""
+    with tempfile.TemporaryDirectory(prefix="edxml-router-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def broker(servers_folder: Path) -> Iterator[Broker]:
+    """A RabbitMQ of our own. Who stops it starts it again; each test uses names of its own."""
+    with rabbitmq(servers_folder / "rabbitmq") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(servers_folder: Path) -> Iterator[str]:
+    """A PostgreSQL of our own, as a SQLAlchemy URL. Each test uses a schema or database of its own."""
+    with postgresql(servers_folder / "postgresql") as url:
+        yield url
