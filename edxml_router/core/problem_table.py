@@ -246,4 +246,7 @@ ROWS: tuple[Row, ...] = (
     ("EDX905", "catalogue-row", _O, _NOTE, 200, 0,
      "A row of an agency catalogue could not be used", "Correct the row in the file and import again; the other rows are in.",
      "Một dòng của danh mục cơ quan không dùng được", "Sửa dòng đó trong tệp rồi nạp lại; các dòng khác đã được nạp."),
+    ("EDX906", "catalogue-unreadable", _O, _NO, 422, 1,
+     "This is not an agency catalogue", "Give a UTF-8 file with a header line (code,name at least), or JSON as the axis answers; see agency_codes/README.md.",
+     "Tệp này không phải danh mục cơ quan", "Dùng tệp UTF-8 có dòng tiêu đề (ít nhất code,name) hoặc JSON như trục trả về; xem agency_codes/README.md."),
 )
