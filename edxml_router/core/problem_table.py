@@ -238,8 +238,8 @@ ROWS: tuple[Row, ...] = (
      "A file cannot be read", "Check the path and the permissions of the account that runs the router.",
      "Không đọc được tệp", "Kiểm tra đường dẫn và quyền của tài khoản chạy bộ định tuyến."),
     ("EDX903", "key-unsafe", _O, _NO, 500, 78,
-     "A private key cannot be used, or others can read it", "Give a PEM file of RSA or EC type, owned by the router's account, mode 0600.",
-     "Không dùng được khóa bí mật hoặc người khác đọc được khóa", "Dùng tệp PEM loại RSA hoặc EC, thuộc tài khoản của bộ định tuyến, quyền 0600."),
+     "A private key or a password file cannot be used, or others can read it", "A key is a PEM file of RSA or EC type; key and password files belong to the router's account, mode 0600.",
+     "Không dùng được khóa bí mật hoặc tệp mật khẩu, hoặc người khác đọc được", "Khóa là tệp PEM loại RSA hoặc EC; tệp khóa và tệp mật khẩu thuộc tài khoản của bộ định tuyến, quyền 0600."),
     ("EDX904", "dependency-missing", _O, _NO, 500, 69,
      "Something the router needs is not installed", "Install what is named; `edxml-router doctor` checks everything.",
      "Thiếu thành phần cần thiết", "Cài đặt thành phần được nêu; `edxml-router doctor` kiểm tra toàn bộ."),
@@ -249,4 +249,7 @@ ROWS: tuple[Row, ...] = (
     ("EDX906", "catalogue-unreadable", _O, _NO, 422, 1,
      "This is not an agency catalogue", "Give a UTF-8 file with a header line (code,name at least), or JSON as the axis answers; see agency_codes/README.md.",
      "Tệp này không phải danh mục cơ quan", "Dùng tệp UTF-8 có dòng tiêu đề (ít nhất code,name) hoặc JSON như trục trả về; xem agency_codes/README.md."),
+    ("EDX907", "config-remark", _O, _NOTE, 200, 0,
+     "The configuration is allowed, but perhaps not what was meant", "Look at the setting named; nothing has to change if it is meant so.",
+     "Cấu hình hợp lệ nhưng có thể không đúng ý định", "Xem lại thiết lập được nêu; nếu đúng ý định thì không cần thay đổi."),
 )
