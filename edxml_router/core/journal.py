@@ -8,9 +8,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
+
+from edxml_router.core.lifecycle import Event
+
+# What the ledger writes by itself, one entry for each change of state. Other facts ("input.refused", …) are named
+# where they are noted.
+ENVELOPE_ACCEPTED: Final = "envelope.accepted"
+DELIVERY_QUEUED: Final = "delivery.queued"
+DELIVERY_EVENTS: Final[Mapping[Event, str]] = {
+    Event.CLAIM: "delivery.claimed",
+    Event.HAND_OVER: "delivery.forwarded",
+    Event.ACCEPT: "delivery.accepted",  # by the next node
+    Event.DEFER: "delivery.deferred",
+    Event.OFFER: "delivery.offered",
+    Event.HOLD: "delivery.held",
+    Event.RELEASE: "delivery.released",
+    Event.RETRY: "delivery.retried",
+    Event.CONFIRM: "delivery.confirmed",
+    Event.RETURN: "delivery.returned",
+    Event.EXPIRE: "delivery.expired",
+    Event.CANCEL: "delivery.cancelled",
+    Event.RESEND: "delivery.resent",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,21 @@ class Tree:
     def __init__(self) -> None:
         self.size = 0
         self._peaks: list[tuple[int, bytes]] = []  # (height, hash) of complete subtrees, largest first
+
+    @classmethod
+    def resume(cls, size: int, peaks: bytes) -> Tree:
+        """The tree that had ``size`` leaves and these :meth:`peaks`; ValueError when the two do not fit."""
+        heights = [height for height in reversed(range(size.bit_length())) if size >> height & 1]
+        if len(peaks) != 32 * len(heights):
+            raise ValueError(f"{len(peaks)} bytes of peaks for {size} leaves")
+        tree = cls()
+        tree.size = size
+        tree._peaks = [(height, peaks[32 * n : 32 * n + 32]) for n, height in enumerate(heights)]
+        return tree
+
+    def peaks(self) -> bytes:
+        """All that is needed to go on later: the hashes of the complete subtrees, largest first."""
+        return b"".join(peak for _, peak in self._peaks)
 
     def add(self, leaf: bytes) -> None:
         """Append a leaf hash."""
