@@ -171,6 +171,7 @@ class Move:
     generation: int | None = None
     origin: str | None = None
     route: str | None = None
+    expires_at: datetime | None = None
     code: str = ""
     detail: str = ""
     actor: str = "node"
@@ -213,6 +214,9 @@ class Book(Protocol):
 
     def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
         """All deliveries of these envelopes."""
+
+    def deliveries_by_id(self, numbers: Iterable[int]) -> Sequence[Delivery]:
+        """The deliveries with these numbers, in no order."""
 
     def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
         """Take up to ``limit`` deliveries that are due at ``now`` and not expired, under a lease to ``until``.

@@ -1,0 +1,101 @@
+"""The questions of acceptance that need the rules and nothing else: who sends, may they, and where does it go.
+
+Each function answers from the snapshot it is given and raises Refusal (families 3, 4, 5) or Setback (EDX314).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from edxml_router.core import authority, signature
+from edxml_router.core.envelope import Business, Envelope, Kind
+from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.routing import Local
+from edxml_router.core.signature import Indication, Verdict
+from edxml_router.core.transfer import Transfer
+from edxml_router.rules import Peer, Role, Rules
+
+VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run on Vietnam time
+
+
+def sender_of(rules: Rules, envelope: Envelope, now: datetime) -> str:
+    """The sender's canonical code. A closed agency may still answer for older documents."""
+    historic = envelope.kind is Kind.STATUS
+    return rules.registry.resolve(envelope.sender.organ_id, now.astimezone(VIETNAM).date(), historic=historic).code
+
+
+def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: datetime) -> str:
+    """May this peer bring mail of this sender, and does the signature speak for the sender?
+
+    Returns the reason to record: the verdict's, with the exception that stood in for a signature where one did.
+    """
+    authority.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
+    if verdict.indication is Indication.PASSED and verdict.signer is not None:
+        authority.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=rules.registry.canonical_or_none)
+        return verdict.reason
+    exception = peer.unsigned
+    unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == signature.LEGACY
+    if (
+        unverifiable
+        and exception is not None
+        and now.astimezone(VIETNAM).date() <= exception.until
+        and sender in (exception.senders or {sender})
+    ):
+        return f"{verdict.reason}; exception for {peer.name} until {exception.until}: {exception.reason}"
+    finding = verdict.finding or Finding("EDX301")
+    kind = Setback if finding.problem.weight == "transient" else Refusal
+    raise kind(finding.code, where=finding.where, detail=finding.detail)
+
+
+def address(rules: Rules, envelope: Envelope, now: datetime) -> dict[str, str]:
+    """The route of each recipient of a fresh submission. All or nothing: a sender corrects a list once."""
+    today = now.astimezone(VIETNAM).date()
+    # Statuses and recalls are about older documents, so they still find an agency whose code was closed since.
+    historic = envelope.kind is Kind.STATUS or envelope.business is Business.RECALL
+    routes: dict[str, str] = {}
+    for number, written in enumerate(envelope.recipients, start=1):
+        try:
+            code = rules.registry.resolve(written, today, historic=historic).code
+            if code in routes:
+                raise Refusal("EDX207", detail=f"{written} is {code}")
+            routes[code] = route(rules, code)
+        except Refusal as refusal:
+            raise Refusal(refusal.code, where=f"recipient {number}", detail=refusal.finding.detail) from refusal
+    if not routes:
+        raise Refusal("EDX507")
+    return routes
+
+
+def address_transfer(
+    rules: Rules, here: str, peer: Peer, transfer: Transfer, envelope: Envelope
+) -> tuple[dict[str, str], dict[str, Finding]]:
+    """The routes of the recipients listed beside an envelope on a link, and those that cannot be reached from here.
+
+    The list is a neighbour's word; it may only choose among the recipients that the sender signed. What was
+    promised at acceptance stays promised: a recipient that fails here is returned alone.
+    """
+    if any(hop.node == here for hop in transfer.hops):
+        raise Refusal("EDX506", detail=f"{here} already took it")
+    named: set[str] = set()
+    for written in envelope.recipients:
+        code = rules.registry.canonical_or_none(written)
+        named.update((written,) if code is None else (written, code))
+    routes: dict[str, str] = {}
+    unreachable: dict[str, Finding] = {}
+    for code in transfer.recipients:
+        try:
+            if code not in named:
+                raise Refusal("EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope")
+            following = route(rules, code)
+            if following == f"link:{peer.name}":
+                raise Refusal("EDX506", detail=f"{code} lives behind {peer.name}, who sent it here")
+            routes[code] = following
+        except Refusal as refusal:
+            unreachable[code] = refusal.finding
+    return routes, unreachable
+
+
+def route(rules: Rules, code: str) -> str:
+    """``office:NAME`` for a recipient served here, else ``link:NAME``. Raises Refusal EDX505."""
+    hop = rules.routes.next_hop(code)
+    return f"office:{hop.office}" if isinstance(hop, Local) else f"link:{hop.link}"

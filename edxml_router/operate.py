@@ -1,0 +1,86 @@
+"""What an operator does to deliveries: hold, release, retry, cancel, resend.
+
+Each act names its operator and reason and is journalled with its effect in one transaction. One answer per
+delivery: None when done, EDX606 when it is not here, EDX607 when its state does not allow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from edxml_router.core import lifecycle
+from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.problems import Finding
+from edxml_router.ports import Delivery, Move
+from edxml_router.records import change, final_receipts
+from edxml_router.rules import Node
+
+
+def hold(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Stop deliveries until they are released."""
+    return _act(node, numbers, Event.HOLD, operator, reason)
+
+
+def release(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Let held deliveries go on at once."""
+    return _act(node, numbers, Event.RELEASE, operator, reason)
+
+
+def retry(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Make the next attempt now, whatever the schedule says. What the next node has committed is not sent again."""
+    return _act(node, numbers, Event.RETRY, operator, reason)
+
+
+def cancel(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Withdraw deliveries that are still here; the sender gets a notice. What has left needs a recall instead."""
+    return _act(node, numbers, Event.CANCEL, operator, reason)
+
+
+def resend(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Open returned, expired or cancelled deliveries again, with a new lifetime and under a new generation."""
+    return _act(node, numbers, Event.RESEND, operator, reason)
+
+
+def _act(node: Node, numbers: Sequence[int], event: Event, operator: str, reason: str) -> list[Finding | None]:
+    now = node.now()
+    answers: dict[int, Finding | None] = {number: Finding("EDX606", f"delivery {number}") for number in numbers}
+    with node.ledger.book() as book:
+        moves: list[Move] = []
+        for delivery in book.deliveries_by_id(list(answers)):
+            if _possible(delivery, event):
+                fields = _fields(node, delivery, event, now)
+                moves.append(change(delivery, event, actor=f"operator:{operator}", detail=reason[:500], **fields))
+                answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", "changed meanwhile")
+            else:
+                answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", str(delivery.state))
+        applied = book.move(moves)
+        book.add_receipts(final_receipts(book, applied, now))
+    for move in applied:
+        answers[move.delivery.id] = None
+    return [answers[number] for number in numbers]
+
+
+def _possible(delivery: Delivery, event: Event) -> bool:
+    gone = delivery.state is State.FORWARDED or delivery.far_accepted
+    if gone and event in (Event.CANCEL, Event.HOLD) and delivery.state not in lifecycle.ENDS:
+        return False  # the next node has it, or may have it: stopping it here would promise what cannot be kept
+    if event is Event.RETRY and delivery.far_accepted:
+        return False
+    return lifecycle.allowed(delivery.state, event)
+
+
+def _fields(node: Node, delivery: Delivery, event: Event, now: datetime) -> dict[str, Any]:
+    if event is Event.CANCEL:
+        return {"code": "EDX803"}
+    if event is Event.RESEND:
+        expires_at = now + node.rules.timing.lifetime
+        return {
+            "due_at": now,
+            "attempts": 0,
+            "generation": delivery.generation + 1,
+            "far_accepted": False,
+            "expires_at": expires_at,
+        }
+    return {"due_at": now} if event in (Event.RELEASE, Event.RETRY) else {}

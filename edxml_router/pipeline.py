@@ -1,0 +1,318 @@
+"""The journey of an envelope through a node: accept, forward, deliver, settle.
+
+    bytes ─▶ accept ─▶ one transaction: envelope, body, a delivery per recipient ─▶ the channel is acknowledged
+                                      │
+              forward: due deliveries, one copy of the body per link ─▶ the next node
+              deliver: recipients served here ─▶ inbox ─▶ the recipient's system
+                                      │
+              settle: receipts from further on ─▶ our deliveries ─▶ report: receipts towards the sender
+
+Every stage works on a batch and commits once; what a crash leaves on either side of a commit is said there. The
+rules are a snapshot (:mod:`edxml_router.rules`), the outside is behind :mod:`edxml_router.ports`. A stage raises
+only Setback, when the store is away: nothing of it was committed then, and it is simply called again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from edxml_router.core import lifecycle, reader, safe_xml, schema, signature
+from edxml_router.core.envelope import Envelope
+from edxml_router.core.journal import Entry
+from edxml_router.core.lifecycle import Event
+from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
+from edxml_router.core.safe_xml import Limits
+from edxml_router.core.signature import Verdict
+from edxml_router.core.transfer import Hop, Receipt, encode_receipts
+from edxml_router.core.trust import TrustStore
+from edxml_router.judgement import address, address_transfer, authorise, sender_of
+from edxml_router.parcels import bind_routes, inbox_parcel, inquiry_parcels, transfer_parcels
+from edxml_router.ports import Book, Delivery, EnvelopeRow, Message, Move, Parcel
+from edxml_router.records import (
+    Examined,
+    Judged,
+    Submission,
+    acceptance_receipts,
+    aside,
+    change,
+    envelope_row,
+    final_receipts,
+    new_deliveries,
+    refusal_entry,
+    reopenings,
+)
+from edxml_router.rules import Link, Node, Rules
+from edxml_router.settlement import latest, settlement
+
+# --- accept ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the peer is told. ``passing`` means: not now, and nothing was kept; bring it again."""
+
+    digest: str
+    accepted: bool = False
+    repeated: bool = False
+    passing: bool = False
+    finding: Finding | None = None
+    envelope: Envelope | None = None
+    verdict: Verdict | None = None
+    remarks: tuple[Finding, ...] = ()
+    recipients: tuple[str, ...] = ()
+
+
+def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
+    """Take responsibility for envelopes, or say why not; one answer each, in order.
+
+    When this returns, what was accepted is committed. A crash before leaves nothing, or an unreferenced file; a
+    crash after and before the peer hears of it makes the peer repeat, and the repeat gets the same answer. One bad
+    submission never fails its batch-mates.
+    """
+    now = node.now()
+    judged = [judge(node.rules, node.name, submission, now) for submission in submissions]
+    try:
+        node.bodies.stage({item.digest: item.submission.data for item in judged if item.fit})
+        with node.ledger.book() as book:
+            record(node, book, judged, now)
+    except Setback as setback:
+        # Nothing was committed, refusals included: all of them come again.
+        return [Answer(item.digest, passing=True, finding=setback.finding) for item in judged]
+    return [_answer(item) for item in judged]
+
+
+def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Judged:
+    """Everything that can be decided about a submission before the store is asked. Never raises."""
+    item = Judged(submission, hashlib.sha256(submission.data).hexdigest())
+    try:
+        peer = rules.peers.get(submission.peer)
+        if peer is None:
+            raise Refusal("EDX403", detail=submission.peer)
+        item.examined = examine(submission.data, rules.limits, rules.trust, now, digest=item.digest)
+        envelope = item.examined.envelope
+        item.sender = sender_of(rules, envelope, now)
+        item.reason = authorise(rules, peer, item.examined.verdict, item.sender, now)
+        if submission.transfer is None:
+            item.routes = address(rules, envelope, now)
+        else:
+            item.routes, item.unreachable = address_transfer(rules, here, peer, submission.transfer, envelope)
+    except Trouble as trouble:
+        item.trouble = trouble
+    except Exception as error:  # noqa: BLE001  # a mistake of ours must not take the batch or the worker with it
+        item.trouble = Defect(f"{type(error).__name__} in judge")
+        item.trouble.__cause__ = error
+    return item
+
+
+def examine(data: bytes, limits: Limits, trust: TrustStore, at: datetime, *, digest: str = "") -> Examined:
+    """Parse safely, validate, verify the signature, and read only what was signed, where there is a signature.
+
+    Raises Refusal for what no policy could accept (families 1 and 2). The signature's verdict is returned, not
+    judged: an offline check wants to see it, and only a peer's policy can say what it is worth.
+    """
+    root = safe_xml.parse(data, limits)
+    schema.receive_schema().validate(root)
+    verdict = signature.verify(data, root, trust, at)
+    reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits)
+    return Examined(digest or hashlib.sha256(data).hexdigest(), reading.envelope, verdict, reading.remarks)
+
+
+def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:
+    """The one transaction of acceptance; decides what only the store can tell: new, repeated, or conflicting."""
+    rows = {item.digest: envelope_row(node, item, now) for item in judged if item.fit}
+    inserted = book.add_envelopes(list(rows.values()))
+    known = book.envelopes(rows.keys() - inserted)
+    for item in judged:
+        if item.fit and item.digest not in inserted:
+            item.repeated = True
+            if item.digest not in known:  # not inserted, yet not known: other bytes have this identity
+                item.trouble = Refusal("EDX404", where="DocumentId", detail=rows[item.digest].document_id)
+    fit = [item for item in judged if item.fit]
+    book.add_bodies({item.digest: item.submission.data for item in fit if not item.repeated})
+    book.add_deliveries([row for item in fit for row in new_deliveries(node, item, now)])
+    repeated = {item.digest: item for item in fit if item.repeated}
+    if repeated:
+        book.move(list(reopenings(node, book.deliveries(repeated), repeated, now)))
+    book.add_receipts(acceptance_receipts(node, book, judged, now))
+    refused = [item for item in judged if item.trouble and not isinstance(item.trouble, Setback)]
+    kept = book.set_aside([aside(item, now) for item in refused], node.rules.aside_quota)
+    book.note([refusal_entry(item, now, kept=was_kept) for item, was_kept in zip(refused, kept, strict=True)])
+
+
+def _answer(item: Judged) -> Answer:
+    examined = item.examined
+    return Answer(
+        digest=item.digest,
+        accepted=item.fit,
+        repeated=item.fit and item.repeated,
+        passing=isinstance(item.trouble, Setback),
+        finding=item.trouble.finding if item.trouble else None,
+        envelope=examined.envelope if examined else None,
+        verdict=examined.verdict if examined else None,
+        remarks=examined.remarks if examined else (),
+        recipients=tuple(item.routes) if item.fit else (),
+    )
+
+
+# --- forward and deliver -----------------------------------------------------------------------------
+
+
+def forward(node: Node) -> int:
+    """Send what is due, one copy of the body per link, and deliver what is for here; how many were claimed.
+
+    Two commits, with the sending between them. A crash after the first leaves leases that run out; a crash after
+    sending repeats the transfer under the same id, and the next node recognises it.
+    """
+    now = node.now()
+    with node.ledger.book() as book:
+        due = book.claim(now, now + node.rules.timing.lease, node.rules.batch)
+        rows = book.envelopes({delivery.digest for delivery in due})
+    if not due:
+        return 0
+    moves, groups = bind_routes(node.rules, due)
+    bodies = node.bodies.read({digest for _, digest, _, asked_only in groups if not asked_only})
+    sendings: list[Sending] = []
+    for (route, digest, _, asked_only), group in groups.items():
+        row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
+        if asked_only and link:
+            sendings.append(Sending(link, inquiry_parcels(link, row, group), group))
+        elif body is None:
+            moves += [change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group]
+        elif route.startswith("office:"):
+            sendings += deliver(row, group, link, body)
+        elif link is None:
+            moves += [_deferral(node, one, Finding("EDX703", detail=route), now) for one in group]
+        else:
+            parcels = transfer_parcels(link, row, group, body, node.rules.chunk_bytes)
+            sendings.append(Sending(link, parcels, group))
+    moves += send(node, sendings, now)
+    with node.ledger.book() as book:
+        applied = book.move(moves)
+        book.add_receipts(final_receipts(book, applied, now))
+    return len(due)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Messages that stand or fall together, and the deliveries they carry. Without a link there is nothing to send."""
+
+    link: Link | None
+    parcels: Sequence[Parcel]
+    group: Sequence[Delivery]
+    to_inbox: bool = False
+
+
+def deliver(row: EnvelopeRow, group: Sequence[Delivery], link: Link | None, body: bytes) -> list[Sending]:
+    """An envelope for recipients served here goes into their inbox.
+
+    A pulled inbox is the delivery itself, once AVAILABLE. To an office attached over AMQP the envelope is pushed as
+    well, under the delivery's number: after a crash perhaps again under that number, never under another.
+    """
+    if link is None:
+        return [Sending(None, (), group, to_inbox=True)]
+    return [Sending(link, (inbox_parcel(link, row, one, body),), (one,), to_inbox=True) for one in group]
+
+
+def send(node: Node, sendings: Sequence[Sending], now: datetime) -> list[Move]:
+    """Publish everything for one hub in one window, and say what became of each delivery."""
+    windows: dict[int, list[Sending]] = defaultdict(list)
+    for sending in sendings:
+        windows[id(sending.link.transport) if sending.link else 0].append(sending)
+    moves = []
+    for window in windows.values():
+        parcels = [parcel for sending in window for parcel in sending.parcels]
+        link = window[0].link
+        findings = iter(link.transport.publish(parcels) if link else ())
+        for sending in window:
+            failed = [finding for finding in [next(findings) for _ in sending.parcels] if finding is not None]
+            for one in sending.group:
+                moves.append(_deferral(node, one, failed[0], now) if failed else _handed_over(node, one, sending, now))
+    return moves
+
+
+def _handed_over(node: Node, delivery: Delivery, sending: Sending, now: datetime) -> Move:
+    if sending.to_inbox:
+        return change(delivery, Event.OFFER, due_at=delivery.expires_at, route=delivery.route)
+    timing = node.rules.timing
+    overdue = now + (timing.inquiry_interval if delivery.far_accepted else timing.receipt_timeout)
+    return change(delivery, Event.HAND_OVER, due_at=overdue, route=delivery.route)
+
+
+def _deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
+    timing = node.rules.timing
+    wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance())
+    return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
+
+
+# --- settle ------------------------------------------------------------------------------------------
+
+
+def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> None:
+    """Apply what neighbours report, (peer, receipt) each, and pass ends on towards the sender; one commit.
+
+    A receipt of an earlier generation, a repeated or an unmatched one is journalled and changes nothing. A crash
+    before the commit makes the hub bring the receipts again.
+    """
+    now = node.now()
+    with node.ledger.book() as book:
+        standing = {(one.digest, one.recipient): one for one in book.deliveries({item.envelope for _, item in receipts})}
+        moves: list[Move] = []
+        trails: dict[int, tuple[Hop, ...]] = {}
+        late: list[Entry] = []
+        for peer, receipt in latest(receipts):
+            delivery = standing.get((receipt.envelope, receipt.recipient))
+            move = settlement(delivery, peer, receipt, node.rules.timing, now)
+            if move is None:
+                said = str(receipt.outcome)
+                late.append(Entry(now, "receipt.late", receipt.envelope, receipt.recipient, actor=peer, detail=said))
+                continue
+            moves.append(move)
+            trails[move.delivery.id] = receipt.hops
+        applied = book.move(moves)
+        if len(applied) < len(moves):  # somebody changed a delivery between our read and our write
+            raise Setback("EDX602", detail="deliveries changed meanwhile")
+        book.note(late)
+        book.add_receipts(final_receipts(book, applied, now, trails))
+
+
+def expire(node: Node) -> int:
+    """End deliveries whose lifetime is over, with a receipt towards the sender; how many. One commit.
+
+    What the far side has committed is the far side's to expire; only when its receipt stays away for the grace as
+    well does it end here, so that no sender waits for ever (P1).
+    """
+    now = node.now()
+    with node.ledger.book() as book:
+        over = book.expired(now, now - node.rules.timing.expiry_grace, node.rules.batch)
+        applied = book.move([change(delivery, Event.EXPIRE, code="EDX802") for delivery in over])
+        book.add_receipts(final_receipts(book, applied, now))
+    return len(applied)
+
+
+def report(node: Node) -> int:
+    """Send receipts, batched per link, and notices to pushed offices; how many were handed over.
+
+    A crash after sending, before the record, sends them again: applying a receipt twice changes nothing.
+    """
+    now = node.now()
+    with node.ledger.book() as book:
+        waiting = book.unsent_receipts(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(node.links))
+    batches: dict[str, list[tuple[int, Receipt]]] = defaultdict(list)
+    for number, origin, receipt in waiting:
+        batches[origin].append((number, receipt))
+    sent: list[int] = []
+    for origin, batch in batches.items():
+        link = node.links[origin]
+        kind = "receipts" if origin.startswith("link:") else "notice"
+        body = encode_receipts(tuple(receipt for _, receipt in batch), node.sign_receipts)
+        message = Message(kind, f"{node.name}.{batch[0][0]}-{batch[-1][0]}", body)
+        if list(link.transport.publish([Parcel(link.mailbox, message)])) == [None]:
+            sent += [number for number, _ in batch]
+    if sent:
+        with node.ledger.book() as book:
+            book.receipts_sent(sent, node.now())
+    return len(sent)

@@ -1,0 +1,230 @@
+"""What the stages write: rows of the ledger and receipts, made from judged submissions and moved deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from edxml_router.core.envelope import Envelope, Kind
+from edxml_router.core.journal import Entry
+from edxml_router.core.lifecycle import ENDS, FAILED_ENDS, Event, State, advance
+from edxml_router.core.problems import Defect, Finding, Setback, Trouble
+from edxml_router.core.signature import Verdict
+from edxml_router.core.transfer import Hop, Outcome, Receipt, Transfer
+from edxml_router.ports import Aside, Book, Delivery, EnvelopeRow, Move, NewDelivery
+from edxml_router.rules import Node, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Bytes that somebody brought. ``transfer`` is there when a neighbour brought them over a link."""
+
+    data: bytes
+    peer: str
+    channel: str  # "cli", "amqp", "link"
+    transfer: Transfer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An envelope that is safe, valid and read; whether its signature suffices is for ``judge`` to say."""
+
+    digest: str
+    envelope: Envelope
+    verdict: Verdict
+    remarks: tuple[Finding, ...]
+
+
+@dataclass(slots=True)
+class Judged:
+    """A submission on its way through ``accept``."""
+
+    submission: Submission
+    digest: str
+    examined: Examined | None = None
+    sender: str = ""
+    reason: str = ""  # of the signature's verdict, with the exception that stood in for one
+    routes: Mapping[str, str] = field(default_factory=dict)  # recipient → route
+    unreachable: Mapping[str, Finding] = field(default_factory=dict)  # recipient → why (transfers only)
+    trouble: Trouble | None = None
+    repeated: bool = False
+
+    @property
+    def fit(self) -> bool:
+        return self.trouble is None
+
+
+def origin_of(node: Node, submission: Submission) -> str:
+    """Where receipts about this submission go."""
+    office = node.rules.peers[submission.peer].role is Role.OFFICE
+    return f"{'office' if office else 'link'}:{submission.peer}"
+
+
+def envelope_row(node: Node, item: Judged, now: datetime) -> EnvelopeRow:
+    examined, transfer = item.examined, item.submission.transfer
+    assert examined is not None  # noqa: S101  # fit implies examined
+    envelope, verdict = examined.envelope, examined.verdict
+    status = envelope.kind is Kind.STATUS
+    # A status carries no id of its own: it is the same only when its bytes are.
+    own = item.digest if status else envelope.document_id
+    return EnvelopeRow(
+        digest=item.digest,
+        identity=f"{item.sender}|{'status' if status else int(envelope.business)}|{own}",
+        kind=str(envelope.kind),
+        business=int(envelope.business),
+        sender=item.sender,
+        document_id=envelope.document_id,
+        refers_to=envelope.refers_to,
+        status_code=envelope.status_code or "",
+        size=len(item.submission.data),
+        attachments=len(envelope.attachments),
+        urgent=envelope.priority > 0,
+        accepted_at=now,
+        expires_at=transfer.expires_at if transfer else now + node.rules.timing.lifetime,
+        peer=item.submission.peer,
+        channel=item.submission.channel,
+        indication=str(verdict.indication),
+        reason=item.reason,
+        signer=verdict.signer.spki_sha256 if verdict.signer else "",
+        remarks=tuple(sorted({remark.code for remark in examined.remarks})),
+        hops=(*(transfer.hops if transfer else ()), Hop(node.name, now)),
+    )
+
+
+def new_deliveries(node: Node, item: Judged, now: datetime) -> Iterable[NewDelivery]:
+    assert item.examined is not None  # noqa: S101  # fit implies examined
+    transfer = item.submission.transfer
+    for recipient, route in item.routes.items():
+        yield NewDelivery(
+            digest=item.digest,
+            recipient=recipient,
+            route=route,
+            origin=origin_of(node, item.submission),
+            generation=transfer.generation if transfer else 0,
+            urgent=item.examined.envelope.priority > 0,
+            due_at=now,
+            expires_at=transfer.expires_at if transfer else now + node.rules.timing.lifetime,
+        )
+
+
+def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Judged], now: datetime) -> Iterable[Move]:
+    """A repeat of what failed is tried again; a repeat of what is under way or done changes nothing.
+
+    From an office: its returned or expired deliveries, but not what an operator cancelled. From a neighbour: only
+    a higher generation, which an operator's resend further up has given; an old transfer that comes late must not
+    start anything.
+    """
+    for delivery in standing:
+        item = items[delivery.digest]
+        transfer = item.submission.transfer
+        if delivery.recipient not in item.routes or delivery.state not in FAILED_ENDS:
+            continue
+        if transfer is None and delivery.state is State.CANCELLED:
+            continue
+        if transfer is not None and transfer.generation <= delivery.generation:
+            continue
+        yield change(
+            delivery,
+            Event.RESEND,
+            due_at=now,
+            attempts=0,
+            far_accepted=False,
+            generation=transfer.generation if transfer else delivery.generation + 1,
+            expires_at=transfer.expires_at if transfer else now + node.rules.timing.lifetime,
+            origin=origin_of(node, item.submission),
+        )
+
+
+def acceptance_receipts(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> Iterable[tuple[str, Receipt]]:
+    """What neighbours must hear about the transfers they sent; offices hear it in their answer."""
+    links = [item for item in judged if item.submission.transfer and item.submission.peer in node.rules.peers]
+    repeated = {item.digest for item in links if item.fit and item.repeated}
+    standing = {(one.digest, one.recipient): one for one in book.deliveries(repeated)} if repeated else {}
+    for item in links:
+        transfer = item.submission.transfer
+        assert transfer is not None  # noqa: S101  # filtered above
+        if isinstance(item.trouble, Setback):
+            continue  # it comes again
+        hops = (*transfer.hops, Hop(node.name, now))
+        for recipient in transfer.recipients:
+            finding = item.trouble.finding if item.trouble else item.unreachable.get(recipient)
+            receipt = Receipt(transfer.envelope, recipient, transfer.generation, Outcome.ACCEPTED, now, hops=hops)
+            if finding is not None:
+                receipt = replace(receipt, outcome=Outcome.RETURNED, code=finding.code, detail=finding.detail)
+            elif (item.digest, recipient) in standing:
+                receipt = replace(
+                    state_receipt(standing[item.digest, recipient], now, hops), generation=transfer.generation
+                )
+            yield origin_of(node, item.submission), receipt
+
+
+def aside(item: Judged, now: datetime) -> Aside:
+    assert item.trouble is not None  # noqa: S101  # refused
+    finding, submission = item.trouble.finding, item.submission
+    return Aside(
+        now, submission.peer, submission.channel, finding.code, finding.where, finding.detail, submission.data
+    )
+
+
+def refusal_entry(item: Judged, now: datetime, *, kept: bool) -> Entry:
+    assert item.trouble is not None  # noqa: S101  # refused
+    finding = item.trouble.finding
+    event = "input.defect" if isinstance(item.trouble, Defect) else "envelope.refused"
+    detail = finding.detail if kept else f"{finding.detail} (EDX604: bytes not kept)".strip()
+    return Entry(now, event, item.digest, actor=item.submission.peer, code=finding.code, detail=detail)
+
+
+def change(delivery: Delivery, event: Event, **fields: Any) -> Move:
+    """The move that ``event`` makes of ``delivery``; ``fields`` are those of :class:`Move`.
+
+    Raises Defect where the table has no change: callers ask ``lifecycle.allowed`` when they cannot know.
+    """
+    after = advance(delivery.state, event)
+    if not isinstance(after, State):
+        raise Defect(f"{event} changes nothing in {delivery.state}")
+    return Move(delivery, event, after, **fields)
+
+
+_OUTCOMES = {
+    State.CONFIRMED: Outcome.CONFIRMED,
+    State.RETURNED: Outcome.RETURNED,
+    State.EXPIRED: Outcome.EXPIRED,
+    State.CANCELLED: Outcome.CANCELLED,
+}
+
+
+def state_receipt(delivery: Delivery, now: datetime, hops: tuple[Hop, ...] = ()) -> Receipt:
+    """The receipt that a delivery's present state is worth: its end, or ``accepted`` while it is open."""
+    return Receipt(
+        delivery.digest,
+        delivery.recipient,
+        delivery.generation,
+        _OUTCOMES.get(delivery.state, Outcome.ACCEPTED),
+        now,
+        delivery.code if delivery.state in FAILED_ENDS else "",
+        delivery.detail if delivery.state in FAILED_ENDS else "",
+        hops,
+    )
+
+
+def final_receipts(
+    book: Book, moves: Sequence[Move], now: datetime, trails: Mapping[int, tuple[Hop, ...]] | None = None
+) -> Sequence[tuple[str, Receipt]]:
+    """Receipts towards the sender for the moves that ended a delivery (P1).
+
+    ``trails`` has the hops by delivery, where a receipt from further on brought them; else the trail ends here.
+    """
+    ended = [move for move in moves if move.after in ENDS]
+    trails = trails or {}
+    rows = book.envelopes({move.delivery.digest for move in ended if move.delivery.id not in trails}) if ended else {}
+    receipts = []
+    for move in ended:
+        one = move.delivery
+        hops = trails[one.id] if one.id in trails else rows[one.digest].hops
+        receipt = Receipt(
+            one.digest, one.recipient, one.generation, _OUTCOMES[move.after], now, move.code, move.detail, hops
+        )
+        receipts.append((one.origin, receipt))
+    return receipts

@@ -1,0 +1,110 @@
+"""What a node knows and allows: the immutable snapshot that every decision of the pipeline is made against.
+
+A reload builds a new snapshot and swaps it whole, so that no envelope is judged half by old and half by new rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from cryptography import x509
+
+from edxml_router.core.authority import Bindings
+from edxml_router.core.registry import Registry
+from edxml_router.core.routing import Routes
+from edxml_router.core.safe_xml import Limits
+from edxml_router.core.trust import TrustStore
+from edxml_router.ports import Bodies, Clock, Ledger, Transport
+
+
+class Role(StrEnum):
+    """What a peer is to this node."""
+
+    OFFICE = "office"
+    CHILD = "child"
+    PARENT = "parent"
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedException:
+    """A named, dated permission to bring unsigned or legacy-signed envelopes; shown in the journal."""
+
+    until: date  # last day, Vietnam time
+    reason: str
+    senders: frozenset[str]  # canonical codes; empty means every sender this peer may bring
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Somebody who connects: an e-office system, a child node, or the parent node.
+
+    ``prefixes`` and ``codes`` are the agencies whose mail the peer may bring; for the parent, those it may not.
+    """
+
+    name: str
+    role: Role
+    prefixes: frozenset[str] = frozenset()
+    codes: frozenset[str] = frozenset()
+    unsigned: UnsignedException | None = None
+    certificate: x509.Certificate | None = None  # checks the signature on the peer's receipts
+    pushed: bool = False  # an office that is attached over AMQP and gets its mail pushed
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Durations of the delivery; see docs/settings.md for what each one means to an operator."""
+
+    lifetime: timedelta = timedelta(days=5)
+    lease: timedelta = timedelta(seconds=60)
+    retry_first: timedelta = timedelta(seconds=5)
+    retry_ceiling: timedelta = timedelta(hours=1)
+    receipt_timeout: timedelta = timedelta(minutes=5)
+    inquiry_interval: timedelta = timedelta(hours=6)
+    expiry_grace: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One snapshot."""
+
+    limits: Limits
+    registry: Registry
+    routes: Routes
+    trust: TrustStore
+    bindings: Bindings
+    peers: Mapping[str, Peer]
+    timing: Timing = field(default_factory=Timing)
+    aside_quota: int = 1024**3  # bytes
+    batch: int = 100
+    chunk_bytes: int = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How to reach a neighbour or a pushed office: a mailbox of a hub, and its sibling for urgent messages."""
+
+    transport: Transport
+    mailbox: str
+    urgent_mailbox: str
+
+    def mailbox_for(self, *, urgent: bool) -> str:
+        return self.urgent_mailbox if urgent else self.mailbox
+
+
+@dataclass(slots=True)
+class Node:
+    """A running node: its name, its adapters, and the rules in force. Made by ``wiring`` only."""
+
+    name: str
+    ledger: Ledger
+    bodies: Bodies
+    clock: Clock
+    rules: Rules
+    links: Mapping[str, Link]  # by route: "link:NAME", "office:NAME"
+    sign_receipts: Callable[[bytes], str] | None = None
+
+    def now(self) -> datetime:
+        return self.clock.now()

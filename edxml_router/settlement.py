@@ -1,0 +1,54 @@
+"""What a receipt from a neighbour means for the delivery it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from edxml_router.core import lifecycle
+from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.transfer import Outcome, Receipt
+from edxml_router.ports import Delivery, Move
+from edxml_router.records import change
+from edxml_router.rules import Timing
+
+EVENTS: Final[Mapping[Outcome, Event]] = {
+    Outcome.ACCEPTED: Event.ACCEPT,
+    Outcome.CONFIRMED: Event.CONFIRM,
+    Outcome.RETURNED: Event.RETURN,
+    Outcome.EXPIRED: Event.EXPIRE,
+    Outcome.CANCELLED: Event.CANCEL,
+    Outcome.UNKNOWN: Event.RETRY,
+}
+
+_RANK: Final[Mapping[Outcome, int]] = {Outcome.UNKNOWN: 0, Outcome.ACCEPTED: 1}  # an end ranks 2
+
+
+def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]:
+    """One receipt per delivery and peer, the one that says most: a version guards only one change in a batch."""
+    best: dict[tuple[str, str, str, int], Receipt] = {}
+    for peer, receipt in receipts:
+        key = (peer, receipt.envelope, receipt.recipient, receipt.generation)
+        if key not in best or _RANK.get(receipt.outcome, 2) > _RANK.get(best[key].outcome, 2):
+            best[key] = receipt
+    return [(key[0], receipt) for key, receipt in best.items()]
+
+
+def settlement(delivery: Delivery | None, peer: str, receipt: Receipt, timing: Timing, now: datetime) -> Move | None:
+    """The move that a receipt makes, or None when it is late, repeated, unmatched, or not this peer's to give.
+
+    Only the neighbour that a delivery was sent to may settle it: a child cannot confirm for its sibling.
+    """
+    if delivery is None or delivery.route != f"link:{peer}" or receipt.generation != delivery.generation:
+        return None
+    event = EVENTS[receipt.outcome]
+    if not lifecycle.allowed(delivery.state, event):
+        return None
+    if event is Event.ACCEPT:
+        if delivery.far_accepted and delivery.state is State.FORWARDED:
+            return None
+        return change(delivery, event, due_at=now + timing.inquiry_interval, far_accepted=True, actor=peer)
+    if event is Event.RETRY:
+        return change(delivery, event, due_at=now, far_accepted=False, actor=peer)
+    return change(delivery, event, code=receipt.code, detail=receipt.detail, actor=peer)
