@@ -1,0 +1,274 @@
+"""What settings must be to each other, and to the files they name.
+
+``check(sections, today)`` yields every mistake it finds, with the place of the setting to correct. A mistake
+with code :data:`REMARK` is only a warning: legal, but perhaps not meant. Files are looked at, not understood:
+whether a certificate is a good one is found out by whoever loads it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edxml_router.config.positions import Path as Place
+from edxml_router.config.positions import dotted
+from edxml_router.config.settings import HubSettings, Sections, UnsignedException
+from edxml_router.core.agency_code import AgencyCode, is_under
+from edxml_router.core.problems import Refusal
+
+WRONG = "EDX901"
+UNREADABLE = "EDX902"
+UNSAFE = "EDX903"
+REMARK = "EDX907"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A mistake (or a remark) and the setting it is about."""
+
+    code: str
+    place: Place
+    detail: str
+
+
+def check(sections: Sections, today: date) -> Iterator[Mistake]:
+    """Every mistake, in no particular order."""
+    yield from _names(sections)
+    yield from _agencies(sections)
+    yield from _hubs(sections)
+    yield from _exceptions(sections, today)
+    yield from _times(sections)
+    yield from _files(sections)
+
+
+def _names(sections: Sections) -> Iterator[Mistake]:
+    """A peer is known by its name alone, so no two may share one."""
+    named: list[tuple[Place, str]] = [(("node", "name"), sections.node.name)]
+    if sections.parent:
+        named.append((("parent", "name"), sections.parent.name))
+    named += [(("children", number, "name"), child.name) for number, child in enumerate(sections.children)]
+    named += [(("offices", number, "name"), office.name) for number, office in enumerate(sections.offices)]
+    first: dict[str, Place] = {}
+    for place, name in named:
+        if name in first:
+            yield Mistake(WRONG, place, f"{dotted(place)}: {name} is already taken by {dotted(first[name])}")
+        first.setdefault(name, place)
+
+
+def _agencies(sections: Sections) -> Iterator[Mistake]:
+    prefixes: dict[str, tuple[Place, int]] = {}
+    codes: dict[str, Place] = {}
+    for number, child in enumerate(sections.children):
+        place: Place = ("children", number)
+        if not child.prefixes and not child.codes:
+            yield Mistake(REMARK, place, f"{child.name} has neither prefixes nor codes")
+        for index, text in enumerate(child.prefixes):
+            yield from _prefix(text, (*place, "prefixes", index), number, prefixes)
+        for index, text in enumerate(child.codes):
+            yield from _code(text, (*place, "codes", index), codes)
+    for number, office in enumerate(sections.offices):
+        for index, text in enumerate(office.agencies):
+            place = ("offices", number, "agencies", index)
+            yield from _code(text, place, codes)
+            yield from _under_child(text, place, prefixes, sections)
+    for peer, exception in _unsigned(sections):
+        for index, text in enumerate(exception.senders):
+            yield from _malformed(text, (*peer, "unsigned", "senders", index))
+
+
+def _prefix(text: str, place: Place, child: int, known: dict[str, tuple[Place, int]]) -> Iterator[Mistake]:
+    canonical = _canonical(text)
+    if canonical is None:
+        yield from _malformed(text, place)
+        return
+    for other, (first, owner) in known.items():
+        if other == canonical:
+            yield Mistake(WRONG, place, f"prefix {text} is already in {dotted(first)}")
+        elif is_under(canonical, other) or is_under(other, canonical):
+            outer, inner = (other, canonical) if is_under(canonical, other) else (canonical, other)
+            why = "is the same link" if owner == child else "the longer one wins"
+            yield Mistake(REMARK, place, f"prefixes {outer} and {inner} ({dotted(first)}) overlap: {why}")
+    known.setdefault(canonical, (place, child))
+
+
+def _code(text: str, place: Place, known: dict[str, Place]) -> Iterator[Mistake]:
+    canonical = _canonical(text)
+    if canonical is None:
+        yield from _malformed(text, place)
+        return
+    if canonical in known:
+        yield Mistake(WRONG, place, f"agency {text} is already in {dotted(known[canonical])}")
+    known.setdefault(canonical, place)
+
+
+def _under_child(
+    text: str, place: Place, prefixes: Mapping[str, tuple[Place, int]], sections: Sections
+) -> Iterator[Mistake]:
+    """A child may bring mail of all agencies under its prefixes: none of them may be served here."""
+    canonical = _canonical(text)
+    for prefix, (_, child) in prefixes.items():
+        if canonical is not None and is_under(canonical, prefix):
+            name = sections.children[child].name
+            detail = f"agency {text} is under prefix {prefix} of child {name}, who could send in its name"
+            yield Mistake(WRONG, place, detail)
+
+
+def _canonical(text: str) -> str | None:
+    """The code as routing sees it; an old code that only the catalogue can map stands for itself."""
+    try:
+        code = AgencyCode.parse(text)
+    except Refusal:
+        return None
+    try:
+        return code.canonical()
+    except Refusal:
+        return code.text
+
+
+def _malformed(text: str, place: Place) -> Iterator[Mistake]:
+    try:
+        AgencyCode.parse(text)
+    except Refusal as refusal:
+        yield Mistake(WRONG, place, f"{dotted(place)}: {refusal.finding.detail}")
+
+
+def _hubs(sections: Sections) -> Iterator[Mistake]:
+    if sections.hub is None:
+        if sections.children:
+            yield Mistake(WRONG, ("children", 0), "children need mailboxes: add a section [hub]")
+        for number, office in enumerate(sections.offices):
+            if office.attach == "amqp":
+                place: Place = ("offices", number, "attach")
+                yield Mistake(WRONG, place, f'{office.name}: attach = "amqp" needs a section [hub]')
+    else:
+        yield from _hub(sections.hub, ("hub",))
+    if sections.parent:
+        yield from _hub(sections.parent.hub, ("parent", "hub"))
+    url = sections.store.url
+    if url is not None:
+        if "://" not in url:
+            yield Mistake(WRONG, ("store", "url"), "store.url is not a URL such as sqlite:///journal.db")
+        elif _has_password(url):
+            yield Mistake(WRONG, ("store", "url"), "store.url contains a password; use store.password_file")
+        elif urlsplit(url).scheme.split("+")[0] not in ("sqlite", "postgresql"):
+            yield Mistake(WRONG, ("store", "url"), "store.url: sqlite and postgresql are supported")
+    if (sections.node.key is None) != (sections.node.certificate is None):
+        there = "key" if sections.node.key else "certificate"
+        yield Mistake(WRONG, ("node", there), "node.key and node.certificate belong together")
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return urlsplit(url).password is not None or "password=" in urlsplit(url).query
+    except ValueError:
+        return False
+
+
+def _hub(hub: HubSettings, place: Place) -> Iterator[Mistake]:
+    name = dotted(place)
+    broker = {
+        "host": hub.host,
+        "port": hub.port,
+        "user": hub.user,
+        "password_file": hub.password_file,
+        "tls_ca": hub.tls_ca,
+        "tls_certificate": hub.tls_certificate,
+        "tls_key": hub.tls_key,
+        "server_name": hub.server_name,
+    }
+    if hub.kind == "local":
+        if hub.path is None:
+            yield Mistake(WRONG, place, f'{name}.path is missing (kind = "local")')
+        for key, value in broker.items():
+            if value is not None:
+                yield Mistake(WRONG, (*place, key), f'{name}.{key} has no meaning with kind = "local"')
+        return
+    if hub.path is not None:
+        yield Mistake(WRONG, (*place, "path"), f'{name}.path has no meaning with kind = "rabbitmq"')
+    for key in ("host", "password_file"):
+        if broker[key] is None:
+            yield Mistake(WRONG, place, f'{name}.{key} is missing (kind = "rabbitmq")')
+    if (hub.tls_certificate is None) != (hub.tls_key is None):
+        yield Mistake(WRONG, place, f"{name}.tls_certificate and {name}.tls_key belong together")
+    for key in ("tls_certificate", "server_name"):
+        if broker[key] is not None and hub.tls_ca is None:
+            yield Mistake(WRONG, (*place, key), f"{name}.{key} has no effect without {name}.tls_ca")
+
+
+def _exceptions(sections: Sections, today: date) -> Iterator[Mistake]:
+    for peer, exception in _unsigned(sections):
+        if exception.until < today:
+            detail = f"{dotted(peer)}: the exception for unsigned envelopes ended on {exception.until}"
+            yield Mistake(REMARK, (*peer, "unsigned", "until"), detail)
+
+
+def _unsigned(sections: Sections) -> Iterator[tuple[Place, UnsignedException]]:
+    if sections.parent and sections.parent.unsigned:
+        yield ("parent",), sections.parent.unsigned
+    for number, child in enumerate(sections.children):
+        if child.unsigned:
+            yield ("children", number), child.unsigned
+    for number, office in enumerate(sections.offices):
+        if office.unsigned:
+            yield ("offices", number), office.unsigned
+
+
+def _times(sections: Sections) -> Iterator[Mistake]:
+    delivery = sections.delivery
+    if delivery.retry_first > delivery.retry_ceiling:
+        yield Mistake(WRONG, ("delivery", "retry_first"), "delivery.retry_first is longer than retry_ceiling")
+    if delivery.lease >= delivery.lifetime:
+        yield Mistake(WRONG, ("delivery", "lease"), "delivery.lease must be shorter than lifetime")
+    if sections.trust.anchors is None and sections.offices and not all(o.unsigned for o in sections.offices):
+        yield Mistake(REMARK, ("trust",), "without trust.anchors no signature can be accepted (EDX316)")
+
+
+def _files(sections: Sections) -> Iterator[Mistake]:
+    secret: list[tuple[Place, Path | None]] = [
+        (("node", "key"), sections.node.key),
+        (("store", "password_file"), sections.store.password_file),
+    ]
+    plain: list[tuple[Place, Path | None]] = [
+        (("node", "certificate"), sections.node.certificate),
+        (("trust", "anchors"), sections.trust.anchors),
+        (("trust", "intermediates"), sections.trust.intermediates),
+        (("trust", "bindings"), sections.trust.bindings),
+    ]
+    plain += [(("trust", "crls", number), path) for number, path in enumerate(sections.trust.crls)]
+    plain += [(("agencies", "extra", number), path) for number, path in enumerate(sections.agencies.extra)]
+    plain += [
+        (("children", n, "certificate"), child.certificate) for n, child in enumerate(sections.children)
+    ]
+    hubs: list[tuple[Place, HubSettings | None]] = [(("hub",), sections.hub)]
+    if sections.parent:
+        plain.append((("parent", "certificate"), sections.parent.certificate))
+        hubs.append((("parent", "hub"), sections.parent.hub))
+    for place, hub in hubs:
+        if hub:
+            plain += [((*place, "tls_ca"), hub.tls_ca), ((*place, "tls_certificate"), hub.tls_certificate)]
+            secret += [((*place, "password_file"), hub.password_file), ((*place, "tls_key"), hub.tls_key)]
+    yield from _readable(plain, private=False)
+    yield from _readable(secret, private=True)
+    catalogue = sections.agencies.catalogue
+    if catalogue is not None and not catalogue.is_dir():
+        yield Mistake(UNREADABLE, ("agencies", "catalogue"), f"{catalogue}: not a folder")
+
+
+def _readable(files: Iterable[tuple[Place, Path | None]], *, private: bool) -> Iterator[Mistake]:
+    for place, path in files:
+        if path is None:
+            continue
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            yield Mistake(UNREADABLE, place, f"{dotted(place)}: {path}: {error.strerror}")
+            continue
+        if not stat.S_ISREG(mode) or not os.access(path, os.R_OK):
+            yield Mistake(UNREADABLE, place, f"{dotted(place)}: {path}: not a file that can be read")
+        elif private and mode & 0o077:
+            yield Mistake(UNSAFE, place, f"{dotted(place)}: {path}: mode {stat.S_IMODE(mode):04o}, not 0600")

@@ -1,0 +1,347 @@
+"""The settings of a node as immutable values; each field says what it is for, once.
+
+The texts in ``About`` make docs/settings.md and the commented file that ``edxml-router init`` writes. Values
+are checked by pydantic while a file is loaded (:func:`edxml_router.config.load`); what concerns several
+settings at once is in :mod:`edxml_router.config.checks`. Secrets are never here, only the files holding them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
+
+from edxml_router.core.problems import Finding
+
+MIB: Final = 1024 * 1024
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_SIZE = re.compile(r"(\d+) ?(|KiB|MiB|GiB)")
+_UNITS: Final = {"": 1, "KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a setting is for, in one line, and how it may be written (TOML) where there is no default."""
+
+    text: str
+    example: str = ""
+
+
+def read_duration(value: Any) -> timedelta:
+    """``"30s"``, ``"5m"``, ``"12h"``, ``"10d"`` and their sums (``"1h30m"``), longest unit first."""
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) and value.strip() else None
+    if match is None:
+        raise ValueError('a duration is written like "30s", "5m", "12h" or "10d"')
+    days, hours, minutes, seconds, milliseconds = (int(part or 0) for part in match.groups())
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
+    except OverflowError:
+        raise ValueError("this duration is too long") from None
+
+
+def read_size(value: Any) -> int:
+    """A number of bytes, or ``"64 MiB"``."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('a size is a number of bytes, or written like "64 MiB"')
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _read_path(value: Any, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ValueError("a path is a text that is not empty")
+    base: Path = (info.context or {}).get("base", Path())
+    return base / Path(value).expanduser()
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Code = Annotated[str, Field(strict=True)]
+File = Annotated[Path, BeforeValidator(_read_path)]
+Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(ge=timedelta(milliseconds=1))]
+Size = Annotated[int, BeforeValidator(read_size), Field(ge=1)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+
+
+class Table:
+    """Base of every section: a key that is not a field is a mistake."""
+
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings(Table):
+    """This node."""
+
+    name: Annotated[Name, About("Name of this node among its neighbours: a-z, 0-9, dot, hyphen.", '"h53"')]
+    title: Annotated[str, About("The name for people, shown in pages and reports.")] = ""
+    data: Annotated[
+        File,
+        Field(validate_default=True),
+        About("Folder of this node's own data (journal, large bodies, input set aside)."),
+    ] = Path("data")
+    workers: Annotated[
+        int, Field(strict=True, ge=0, le=256), About("Worker processes; 0 means one per processor core.")
+    ] = 0
+    language: Annotated[Literal["en", "vi"], About('Language of notices to offices: "en" or "vi".')] = "vi"
+    key: Annotated[
+        File | None, About("Private key that signs this node's receipts (PEM, mode 0600).", '"node.key.pem"')
+    ] = None
+    certificate: Annotated[File | None, About("Certificate of that key (PEM).", '"node.cert.pem"')] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings(Table):
+    """The journal's database."""
+
+    url: Annotated[
+        str | None,
+        About(
+            "Database; without it SQLite in the data folder. No password in it: see password_file.",
+            '"postgresql+psycopg://router@db.example.vn/router"',
+        ),
+    ] = None
+    password_file: Annotated[
+        File | None, About("File with the database password (mode 0600).", '"db.password"')
+    ] = None
+    reserve_bytes: Annotated[
+        Size, About("Nothing is accepted while the disk has less free space than this (EDX601).")
+    ] = 256 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubSettings(Table):
+    """A hub: the broker, or the folder, that holds mailboxes."""
+
+    kind: Annotated[
+        Literal["local", "rabbitmq"], About('"local" (a folder on this machine) or "rabbitmq".', '"rabbitmq"')
+    ]
+    path: Annotated[File | None, About('Folder of the mailboxes (kind = "local").', '"hub"')] = None
+    host: Annotated[str | None, About('Broker\'s host name (kind = "rabbitmq").', '"mq.example.vn"')] = None
+    port: Annotated[
+        int | None, Field(ge=1, le=65535), About("Port; without it 5671 with TLS, 5672 without.", "5671")
+    ] = None
+    vhost: Annotated[str, About("Virtual host of the broker.")] = "/"
+    user: Annotated[str | None, About("User; without it the node's name.", '"h53"')] = None
+    password_file: Annotated[
+        File | None, About("File with the user's password (mode 0600).", '"hub.password"')
+    ] = None
+    tls_ca: Annotated[
+        File | None, About("Certificates of the broker's authority (PEM); turns TLS on.", '"hub-ca.pem"')
+    ] = None
+    tls_certificate: Annotated[
+        File | None, About("This node's client certificate (PEM).", '"node.cert.pem"')
+    ] = None
+    tls_key: Annotated[File | None, About("Its private key (PEM, mode 0600).", '"node.key.pem"')] = None
+    server_name: Annotated[
+        str | None, About("Name in the broker's certificate, where it is not the host.", '"mq.example.vn"')
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsignedException(Table):
+    """A named, dated exception: envelopes without an XML signature are taken. Every use is journalled."""
+
+    until: Annotated[date, Field(strict=True), About("Last day on which it holds.", "2027-06-30")]
+    reason: Annotated[
+        str, Field(min_length=1), About("Why, for the auditor.", '"e-office without XML signatures"')
+    ]
+    senders: Annotated[
+        tuple[Code, ...], About("Only these agencies; empty: all that this peer may send for.")
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentSettings(Table):
+    """The node above this one."""
+
+    name: Annotated[Name, About("The parent's node name.", '"national"')]
+    certificate: Annotated[
+        File | None, About("The parent's certificate, to check its receipts (PEM).", '"national.cert.pem"')
+    ] = None
+    hub: Annotated[HubSettings, About("The parent's hub, which this node dials.")]
+    unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSettings(Table):
+    """A node below this one; its broker user on this node's hub has the same name."""
+
+    name: Annotated[Name, About("The child's node name.", '"h53-31"')]
+    prefixes: Annotated[
+        tuple[Code, ...], About("Agencies at or below these codes live there.", '["H53.31"]')
+    ] = ()
+    codes: Annotated[tuple[Code, ...], About("Single agencies that live there.", '["000.22.31.H53"]')] = ()
+    certificate: Annotated[
+        File | None, About("The child's certificate, to check its receipts (PEM).", '"h53-31.cert.pem"')
+    ] = None
+    unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficeSettings(Table):
+    """An e-office system that connects to this node."""
+
+    name: Annotated[Name, About("Name of the system, and of its broker user.", '"so-yte"')]
+    agencies: Annotated[
+        tuple[Code, ...], Field(min_length=1), About("The agencies it sends and receives for.", '["H53.31"]')
+    ]
+    attach: Annotated[
+        Literal["pull", "amqp"],
+        About('"pull": it fetches (command line, HTTP); "amqp": it has an inbox queue on this node\'s hub.'),
+    ] = "pull"
+    unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustSettings(Table):
+    """Whose signatures count."""
+
+    anchors: Annotated[File | None, About("Certificates of trusted authorities.", '"anchors.pem"')] = None
+    intermediates: Annotated[
+        File | None, About("Intermediate certificates (PEM).", '"intermediates.pem"')
+    ] = None
+    crls: Annotated[tuple[File, ...], About("Revocation lists (PEM or DER).", '["issuing.crl.pem"]')] = ()
+    bindings: Annotated[File | None, About("Certificates bound to agencies (CSV).", '"bindings.csv"')] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgenciesSettings(Table):
+    """Agency codes."""
+
+    catalogue: Annotated[
+        File | None, About("Folder; without it the one in the package.", '"agency_codes"')
+    ] = None
+    extra: Annotated[tuple[File, ...], About("Further files of its form (CSV).", '["local.csv"]')] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsSettings(Table):
+    """What is too much (EDX1xx, EDX2xx, EDX407, EDX604)."""
+
+    max_bytes: Annotated[Size, About("Largest envelope.")] = 64 * MIB
+    max_depth: Annotated[Count, About("Most levels of nested elements.")] = 24
+    max_elements: Annotated[Count, About("Most elements.")] = 150_000
+    max_attributes: Annotated[Count, About("Most attributes and namespace declarations.")] = 40_000
+    max_attributes_per_element: Annotated[Count, About("Most attributes of one element.")] = 64
+    max_text: Annotated[Size, About("Longest text outside the attachments.")] = 64 * 1024
+    max_attachments: Annotated[Count, About("Most attachments of one envelope.")] = 200
+    max_attachment_bytes: Annotated[Size, About("Largest attachment, decoded.")] = 48 * MIB
+    max_recipients: Annotated[Count, About("Most recipients of one envelope.")] = 10_000
+    max_name: Annotated[Count, About("Longest file name of an attachment, in characters.")] = 255
+    aside_bytes: Annotated[Size, About("Space for refused input that is kept for the operator.")] = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings(Table):
+    """Times and sizes of the delivery."""
+
+    lifetime: Annotated[Duration, About("A delivery not completed by then expires (EDX802).")] = timedelta(
+        days=5
+    )
+    lease: Annotated[Duration, About("How long a worker holds a delivery before another may take it.")] = (
+        timedelta(seconds=60)
+    )
+    retry_first: Annotated[Duration, About("Wait after the first failed attempt; doubles each time.")] = (
+        timedelta(seconds=5)
+    )
+    retry_ceiling: Annotated[Duration, About("Longest wait between attempts.")] = timedelta(hours=1)
+    receipt_timeout: Annotated[
+        Duration, About("What was forwarded is sent again if the next node has not accepted it by then.")
+    ] = timedelta(minutes=5)
+    inquiry_interval: Annotated[
+        Duration, About("How often the next node is asked about a delivery it accepted and has not ended.")
+    ] = timedelta(hours=6)
+    expiry_grace: Annotated[
+        Duration, About("How far past its lifetime a delivery that was accepted further on is waited for.")
+    ] = timedelta(days=1)
+    batch: Annotated[Count, Field(le=1000), About("Envelopes per transaction at most.")] = 100
+    chunk_bytes: Annotated[
+        Size, Field(ge=1024, le=15 * MIB), About("Larger bodies travel between nodes in pieces of this size.")
+    ] = 4 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings(Table):
+    """The log on standard error."""
+
+    format: Annotated[
+        Literal["auto", "json", "pretty"], About('"json", "pretty", or "auto": pretty on a terminal only.')
+    ] = "auto"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], About('"debug", "info", "warning" or "error".')
+    ] = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sections(Table):
+    """The sections of the file."""
+
+    node: Annotated[NodeSettings, About("This node.")]
+    store: StoreSettings = StoreSettings()
+    hub: HubSettings | None = None
+    parent: ParentSettings | None = None
+    children: tuple[ChildSettings, ...] = ()
+    offices: tuple[OfficeSettings, ...] = ()
+    trust: TrustSettings = TrustSettings()
+    agencies: AgenciesSettings = AgenciesSettings()
+    limits: LimitsSettings = LimitsSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    log: LogSettings = LogSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a node was told, with its defaults filled in.
+
+    ``path`` is the file it came from. ``given`` are the settings that the file names (``node.name``,
+    ``offices.0.attach``); all others are defaults. ``remarks`` are warnings: legal, but perhaps not meant.
+    """
+
+    path: Path
+    node: NodeSettings
+    store: StoreSettings
+    hub: HubSettings | None
+    parent: ParentSettings | None
+    children: tuple[ChildSettings, ...]
+    offices: tuple[OfficeSettings, ...]
+    trust: TrustSettings
+    agencies: AgenciesSettings
+    limits: LimitsSettings
+    delivery: DeliverySettings
+    log: LogSettings
+    given: frozenset[str] = frozenset()
+    remarks: tuple[Finding, ...] = ()
+
+    @property
+    def database_url(self) -> str:
+        """The journal's database; a file of SQLite is looked for beside the configuration."""
+        if self.store.url is None:
+            return f"sqlite:///{self.node.data / 'journal.db'}"
+        scheme, separator, name = self.store.url.partition(":///")
+        if scheme.startswith("sqlite") and separator and name:
+            return f"{scheme}:///{self.path.absolute().parent / name}"
+        return self.store.url
+
+    def as_table(self) -> Iterator[tuple[str, Any, bool]]:
+        """Every setting in effect: (``node.workers``, value, whether the file gives it)."""
+        for section in fields(Sections):
+            yield from self._rows(section.name, getattr(self, section.name))
+
+    def _rows(self, name: str, value: Any) -> Iterator[tuple[str, Any, bool]]:
+        if isinstance(value, Table):
+            for field in fields(value):  # type: ignore[arg-type]  # every Table is a dataclass
+                yield from self._rows(f"{name}.{field.name}", getattr(value, field.name))
+        elif isinstance(value, tuple) and value and isinstance(value[0], Table):
+            for number, item in enumerate(value):
+                yield from self._rows(f"{name}.{number}", item)
+        else:
+            yield name, value, name in self.given
