@@ -62,7 +62,7 @@ def _read_path(value: Any, info: ValidationInfo) -> Path:
     return base / Path(value).expanduser()
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Code = Annotated[str, Field(strict=True)]
 File = Annotated[Path, BeforeValidator(_read_path)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(ge=timedelta(milliseconds=1))]
@@ -81,7 +81,7 @@ class Table:
 class NodeSettings(Table):
     """This node."""
 
-    name: Annotated[Name, About("Name of this node among its neighbours: a-z, 0-9, dot, hyphen.", '"h53"')]
+    name: Annotated[Name, About("Name of this node among its neighbours: a-z, 0-9, hyphen, underscore.", '"h53"')]
     title: Annotated[str, About("The name for people, shown in pages and reports.")] = ""
     data: Annotated[
         File,
