@@ -13,6 +13,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.routing import Local
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.transfer import Transfer
+from edxml_router.records import Examined
 from edxml_router.rules import Peer, Role, Rules
 
 VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run on Vietnam time
@@ -67,17 +68,19 @@ def address(rules: Rules, envelope: Envelope, now: datetime) -> dict[str, str]:
 
 
 def address_transfer(
-    rules: Rules, here: str, peer: Peer, transfer: Transfer, envelope: Envelope
+    rules: Rules, here: str, peer: Peer, transfer: Transfer, examined: Examined
 ) -> tuple[dict[str, str], dict[str, Finding]]:
     """The routes of the recipients listed beside an envelope on a link, and those that cannot be reached from here.
 
     The list is a neighbour's word; it may only choose among the recipients that the sender signed. What was
     promised at acceptance stays promised: a recipient that fails here is returned alone.
     """
+    if transfer.envelope != examined.digest:
+        raise Refusal("EDX704", where="envelope", detail="the body is not the one the manifest names")
     if any(hop.node == here for hop in transfer.hops):
         raise Refusal("EDX506", detail=f"{here} already took it")
     named: set[str] = set()
-    for written in envelope.recipients:
+    for written in examined.envelope.recipients:
         code = rules.registry.canonical_or_none(written)
         named.update((written,) if code is None else (written, code))
     routes: dict[str, str] = {}

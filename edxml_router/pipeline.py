@@ -82,6 +82,14 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
     except Setback as setback:
         # Nothing was committed, refusals included: all of them come again.
         return [Answer(item.digest, passing=True, finding=setback.finding) for item in judged]
+    except Exception as error:  # a mistake of ours, met while recording: find the one that provokes it
+        if len(submissions) > 1:
+            return [answer for submission in submissions for answer in accept(node, [submission])]
+        if isinstance(judged[0].trouble, Defect):
+            raise  # not even keeping it aside works: let the worker stop, the hub keeps the message
+        judged[0].trouble = Defect(f"{type(error).__name__} in record")
+        with node.ledger.book() as book:
+            record(node, book, judged, now)
     return [_answer(item) for item in judged]
 
 
@@ -99,7 +107,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         if submission.transfer is None:
             item.routes = address(rules, envelope, now)
         else:
-            item.routes, item.unreachable = address_transfer(rules, here, peer, submission.transfer, envelope)
+            item.routes, item.unreachable = address_transfer(rules, here, peer, submission.transfer, item.examined)
     except Trouble as trouble:
         item.trouble = trouble
     except Exception as error:  # noqa: BLE001  # a mistake of ours must not take the batch or the worker with it
@@ -161,8 +169,8 @@ def _answer(item: Judged) -> Answer:
 # --- forward and deliver -----------------------------------------------------------------------------
 
 
-def forward(node: Node) -> int:
-    """Send what is due, one copy of the body per link, and deliver what is for here; how many were claimed.
+def forward(node: Node) -> Sequence[Move]:
+    """Send what is due, one copy of the body per link, and deliver what is for here; what was done, if anything.
 
     Two commits, with the sending between them. A crash after the first leaves leases that run out; a crash after
     sending repeats the transfer under the same id, and the next node recognises it.
@@ -172,7 +180,7 @@ def forward(node: Node) -> int:
         due = book.claim(now, now + node.rules.timing.lease, node.rules.batch)
         rows = book.envelopes({delivery.digest for delivery in due})
     if not due:
-        return 0
+        return ()
     moves, groups = bind_routes(node.rules, due)
     bodies = node.bodies.read({digest for _, digest, _, asked_only in groups if not asked_only})
     sendings: list[Sending] = []
@@ -193,7 +201,7 @@ def forward(node: Node) -> int:
     with node.ledger.book() as book:
         applied = book.move(moves)
         book.add_receipts(final_receipts(book, applied, now))
-    return len(due)
+    return applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +259,7 @@ def _deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -
 # --- settle ------------------------------------------------------------------------------------------
 
 
-def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> None:
+def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move]:
     """Apply what neighbours report, (peer, receipt) each, and pass ends on towards the sender; one commit.
 
     A receipt of an earlier generation, a repeated or an unmatched one is journalled and changes nothing. A crash
@@ -277,10 +285,11 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> None:
             raise Setback("EDX602", detail="deliveries changed meanwhile")
         book.note(late)
         book.add_receipts(final_receipts(book, applied, now, trails))
+    return applied
 
 
-def expire(node: Node) -> int:
-    """End deliveries whose lifetime is over, with a receipt towards the sender; how many. One commit.
+def expire(node: Node) -> Sequence[Move]:
+    """End deliveries whose lifetime is over, with a receipt towards the sender; what ended. One commit.
 
     What the far side has committed is the far side's to expire; only when its receipt stays away for the grace as
     well does it end here, so that no sender waits for ever (P1).
@@ -290,7 +299,7 @@ def expire(node: Node) -> int:
         over = book.expired(now, now - node.rules.timing.expiry_grace, node.rules.batch)
         applied = book.move([change(delivery, Event.EXPIRE, code="EDX802") for delivery in over])
         book.add_receipts(final_receipts(book, applied, now))
-    return len(applied)
+    return applied
 
 
 def report(node: Node) -> int:

@@ -145,8 +145,8 @@ def acceptance_receipts(node: Node, book: Book, judged: Sequence[Judged], now: d
     for item in links:
         transfer = item.submission.transfer
         assert transfer is not None  # noqa: S101  # filtered above
-        if isinstance(item.trouble, Setback):
-            continue  # it comes again
+        if isinstance(item.trouble, Setback) or item.digest != transfer.envelope:
+            continue  # it comes again: given back, or sent anew because no receipt went back for damaged bytes
         hops = (*transfer.hops, Hop(node.name, now))
         for recipient in transfer.recipients:
             finding = item.trouble.finding if item.trouble else item.unreachable.get(recipient)

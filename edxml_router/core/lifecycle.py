@@ -35,6 +35,7 @@ class Event(StrEnum):
 
     CLAIM = "claim"  # a worker takes it (again, when a lease ran out)
     HAND_OVER = "hand-over"  # the transport confirmed that the next hop's queue has it
+    ACCEPT = "accept"  # the next node has committed it: ours no longer to send
     DEFER = "defer"  # not now
     OFFER = "offer"  # put into the recipient's inbox
     HOLD = "hold"
@@ -67,6 +68,7 @@ _NOTICES: Final[Mapping[Event, State | Late]] = {
     Event.EXPIRE: State.EXPIRED,
 }
 _LATE_NOTICES: Final[Mapping[Event, State | Late]] = {
+    Event.ACCEPT: LATE,
     Event.CONFIRM: LATE,
     Event.RETURN: LATE,
     Event.EXPIRE: LATE,
@@ -81,6 +83,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
     State.QUEUED: {
         **_NOTICES,
         Event.CLAIM: State.FORWARDING,
+        Event.ACCEPT: State.FORWARDED,
         Event.HOLD: State.HELD,
         Event.RETRY: State.QUEUED,
         Event.CANCEL: State.CANCELLED,
@@ -93,6 +96,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
         **_NOTICES,
         Event.CLAIM: State.FORWARDING,
         Event.HAND_OVER: State.FORWARDED,
+        Event.ACCEPT: State.FORWARDED,
         Event.DEFER: State.DEFERRED,
         Event.OFFER: State.AVAILABLE,
         Event.HOLD: State.HELD,
@@ -102,6 +106,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
     State.FORWARDED: {
         **_NOTICES,
         Event.CLAIM: State.FORWARDING,
+        Event.ACCEPT: State.FORWARDED,
         Event.HAND_OVER: LATE,
         Event.DEFER: LATE,
         Event.OFFER: LATE,
@@ -112,6 +117,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
     State.DEFERRED: {
         **_NOTICES,
         Event.CLAIM: State.FORWARDING,
+        Event.ACCEPT: State.FORWARDED,
         Event.HAND_OVER: LATE,
         Event.DEFER: LATE,
         Event.OFFER: LATE,
@@ -121,6 +127,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
     },
     State.HELD: {
         **_NOTICES,
+        Event.ACCEPT: LATE,
         Event.HAND_OVER: LATE,
         Event.DEFER: LATE,
         Event.OFFER: LATE,
@@ -130,6 +137,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
     },
     State.AVAILABLE: {
         **_NOTICES,
+        Event.ACCEPT: LATE,
         Event.OFFER: LATE,
         Event.HAND_OVER: LATE,
         Event.DEFER: LATE,
@@ -182,5 +190,5 @@ def back_off(attempts: int, first: timedelta, ceiling: timedelta, chance: float)
     ``chance`` in [0, 1) comes from the caller. The wait lies between half and all of ``first`` doubled
     ``attempts - 1`` times, capped by ``ceiling``: jitter keeps neighbours from returning in one wave.
     """
-    full = min(first * (2 ** min(attempts - 1, 30)), ceiling)
+    full: timedelta = min(first * 2 ** min(attempts - 1, 20), ceiling)
     return full * (0.5 + 0.5 * chance)

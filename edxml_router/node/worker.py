@@ -1,0 +1,126 @@
+"""One worker process: takes micro-batches, runs the pipeline's stages, and hands acknowledgements back.
+
+Started by the supervisor as ``python -m edxml_router.node.worker FILE``. It makes no decisions: what a stage does
+is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules (a bad file keeps the old
+ones and says so); when the supervisor is gone, the worker ends as on SIGTERM. Exit status 0, or 70 after a defect.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from edxml_router import intake, pipeline, wiring
+from edxml_router.config import ConfigErrors, load
+from edxml_router.core.problems import EXIT_CONFIG, Setback
+from edxml_router.observe import events
+from edxml_router.observe.logs import configure
+from edxml_router.ports import Transport
+from edxml_router.rules import Node
+
+IDLE_WAIT = 0.02  # seconds per hub to wait for a first message; bounds the latency that an idle node adds
+BUSY_WAIT = 0.005  # seconds to let a micro-batch fill
+UPKEEP_INTERVAL = 0.5  # seconds between looks at the clock: expiry, numbering of the journal
+SWEEP_INTERVAL = 3600.0  # seconds between sweeps of files that nothing refers to
+REST = 1.0  # seconds to wait after a setback of the store
+
+
+class Worker:
+    """The loop and its two switches."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._supervisor = os.getppid()
+        self._ending = False
+        self._reloading = False
+        self._upkeep_at = 0.0
+        self._sweep_at = time.monotonic() + SWEEP_INTERVAL
+
+    def run(self) -> int:
+        settings = load(self._path)
+        configure(settings.log.format, settings.log.level, node=settings.node.name)
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGHUP, self._reload)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer
+        with wiring.open_node(settings) as opened:
+            events.worker_started(os.getpid())
+            while not self._ending and os.getppid() == self._supervisor:
+                if self._reloading:
+                    self._load_rules(opened)
+                self._turn(opened)
+            events.worker_ended(os.getpid())
+        return 0
+
+    def _turn(self, opened: wiring.Opened) -> None:
+        """One round: everything that has come, then everything that is due."""
+        try:
+            moved = self._take(opened.node, opened.transports)
+            moved |= work(opened.node)
+            if time.monotonic() >= self._upkeep_at:
+                self._upkeep_at = time.monotonic() + UPKEEP_INTERVAL
+                events.expired(pipeline.expire(opened.node))
+                opened.number_journal()
+            if time.monotonic() >= self._sweep_at:
+                self._sweep_at = time.monotonic() + SWEEP_INTERVAL
+                opened.sweep()
+        except Setback as setback:
+            events.setback(setback.finding)
+            self._rest(REST)
+            return
+        if not moved and not opened.transports:
+            self._rest(IDLE_WAIT)
+
+    def _take(self, node: Node, transports: Sequence[Transport]) -> bool:
+        came = False
+        for transport in transports:
+            arrivals = list(transport.take(node.rules.batch, IDLE_WAIT))
+            if arrivals and len(arrivals) < node.rules.batch:
+                arrivals += transport.take(node.rules.batch - len(arrivals), BUSY_WAIT)
+            if arrivals:
+                came = True
+                events.answered(intake.receive(node, transport, arrivals))
+        return came
+
+    def _load_rules(self, opened: wiring.Opened) -> None:
+        self._reloading = False
+        try:
+            opened.reload(load(self._path))
+        except ConfigErrors as errors:
+            events.reload_refused(errors.findings)
+        else:
+            events.reloaded()
+
+    def _rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._ending and time.monotonic() < until:
+            time.sleep(min(0.05, seconds))
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._ending = True
+
+    def _reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._reloading = True
+
+
+def work(node: Node, tell: Callable[[Sequence[pipeline.Move]], None] = events.moved) -> bool:
+    """Forward and report once; whether there was anything to do."""
+    moves = pipeline.forward(node)
+    tell(moves)
+    return bool(pipeline.report(node)) or bool(moves)
+
+
+def main() -> int:
+    try:
+        return Worker(Path(sys.argv[1])).run()
+    except ConfigErrors as errors:
+        events.reload_refused(errors.findings)
+        return EXIT_CONFIG
+
+
+if __name__ == "__main__":
+    sys.exit(main())
