@@ -1,0 +1,202 @@
+"""Whom we trust: anchors, intermediates and revocation lists as one immutable snapshot, and its judgement of
+a chain.
+
+    store = TrustStore.from_pem(anchors, intermediates, crls)
+    verdict = store.judge(certificates_sent, at)
+    verdict.finding          # None: the chain holds at that moment
+
+A reload makes a new store; ``epoch`` names the content of a store and goes into the journal. Chains are built
+by ``cryptography``'s verifier (path, signatures, names, path lengths, validity of authorities); the leaf
+policy (:mod:`~edxml_router.core.certificate`) and revocation (:mod:`~edxml_router.core.revocation`) are ours.
+
+A chain that held is remembered with the span of time for which every part of the answer stays the same, so
+that the hot path pays one public-key operation, not three. It is an optimisation that cannot change an
+answer. Refused chains are not remembered: then a stranger could fill the memory with them.
+
+Findings: EDX308 untrusted, EDX309/EDX310 leaf policy, EDX313 revoked, EDX314 not known whether revoked,
+EDX316 no anchors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from threading import Lock
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import verification
+
+from edxml_router.core import certificate as certificates
+from edxml_router.core.certificate import Signer
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.revocation import Freshness, RevocationLists, RevocationSource, list_number, read_lists
+
+MAX_CHAIN_DEPTH = 4  # authorities between leaf and anchor; two are usual
+REMEMBERED = 4096  # chains
+WARN_DAYS = (7, 30, 60)
+
+_Key = tuple[bytes, ...]
+_SHA256 = hashes.SHA256()
+
+
+@dataclass(frozen=True, slots=True)
+class ChainVerdict:
+    """The judgement of a chain. ``leaf`` and ``signer`` are None when no certificate could be read; ``marks``
+    are remarks for the journal, e.g. ``crl-stale``."""
+
+    finding: Finding | None
+    leaf: x509.Certificate | None = None
+    signer: Signer | None = None
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """A certificate that ends soon: ``threshold`` is the smallest of 7, 30, 60 days that it falls under."""
+
+    subject: str
+    not_after: datetime
+    days: int
+    threshold: int
+
+
+class TrustStore:
+    """Anchors and what helps to judge by them. Immutable; safe to share between threads."""
+
+    def __init__(
+        self,
+        anchors: Sequence[x509.Certificate] = (),
+        intermediates: Sequence[x509.Certificate] = (),
+        revocation: RevocationSource | None = None,
+        freshness: Freshness | None = None,
+        epoch: str = "",
+    ) -> None:
+        self.anchors = tuple(anchors)
+        self.intermediates = tuple(intermediates)
+        self.epoch = epoch
+        self._revocation = revocation or RevocationLists()
+        self._freshness = freshness or Freshness(required=False)
+        self._roots = verification.Store(list(self.anchors)) if self.anchors else None
+        self._held: OrderedDict[_Key, tuple[datetime, datetime, ChainVerdict]] = OrderedDict()
+        self._lock = Lock()
+
+    @classmethod
+    def from_pem(
+        cls,
+        anchors: bytes,
+        intermediates: bytes = b"",
+        crls: Sequence[bytes] = (),
+        freshness: Freshness | None = None,
+    ) -> TrustStore:
+        """A store from files' contents: PEM certificates, and revocation lists in DER or PEM.
+
+        Empty ``anchors`` make a store that trusts nobody (EDX316). Without ``freshness``, revocation is
+        required as soon as there is a list: an operator who provides some means it. EDX902 for unreadable
+        input.
+        """
+        roots = certificates.read_pem(anchors, "trust.anchors") if anchors.strip() else ()
+        between = certificates.read_pem(intermediates, "trust.intermediates") if intermediates.strip() else ()
+        lists = read_lists(crls, "trust.crls")
+        chosen = freshness or Freshness(required=bool(lists))
+        content = hashlib.sha256(repr(chosen).encode())
+        for item in (*roots, *between):
+            content.update(item.fingerprint(_SHA256))
+        for crl in lists:
+            content.update(crl.fingerprint(_SHA256))
+        return cls(roots, between, RevocationLists(lists), chosen, content.hexdigest()[:16])
+
+    def judge(self, sent: Sequence[bytes], at: datetime) -> ChainVerdict:
+        """May the signer among the certificates ``sent`` (DER) sign documents at the moment ``at``
+        (aware)?
+        """
+        key = tuple(hashlib.sha256(der).digest() for der in sent)
+        with self._lock:
+            held = self._held.get(key)
+            if held and held[0] <= at < held[1]:
+                self._held.move_to_end(key)
+                return held[2]
+        since, until, verdict = self._judge(sent, at)
+        if verdict.finding is None:
+            with self._lock:
+                self._held[key] = (since, until, verdict)
+                while len(self._held) > REMEMBERED:
+                    self._held.popitem(last=False)
+        return verdict
+
+    def _judge(self, sent: Sequence[bytes], at: datetime) -> tuple[datetime, datetime, ChainVerdict]:
+        leaf, named = None, None
+        try:
+            leaf, others = _leaf([certificates.read(der) for der in dict.fromkeys(sent)])
+            named = certificates.signer(leaf)
+            certificates.check_leaf(leaf, at)
+            chain = self._chain(leaf, others, at)
+        except Refusal as refusal:
+            return at, at, ChainVerdict(refusal.finding, leaf, named)
+        since = max(item.not_valid_before_utc for item in chain)
+        until = min(item.not_valid_after_utc for item in chain)
+        marks: list[str] = []
+        for item, issuer in pairwise(chain):
+            standing = self._revocation.standing(item, issuer, at, self._freshness)
+            if standing.finding is not None:
+                return at, at, ChainVerdict(standing.finding, leaf, named)
+            marks += [mark for mark in standing.marks if mark not in marks]
+            since, until = max(since, standing.since), min(until, standing.until)
+        return since, until, ChainVerdict(None, leaf, named, tuple(marks))
+
+    def _chain(
+        self, leaf: x509.Certificate, sent: Sequence[x509.Certificate], at: datetime
+    ) -> list[x509.Certificate]:
+        if self._roots is None:
+            raise Refusal("EDX316")
+        verifier = (
+            verification.PolicyBuilder()
+            .store(self._roots)
+            .time(at)
+            .max_chain_depth(MAX_CHAIN_DEPTH)
+            .extension_policies(ee_policy=_LEAF_EXTENSIONS, ca_policy=_AUTHORITY_EXTENSIONS)
+            .build_client_verifier()
+        )
+        try:
+            chain = verifier.verify(leaf, [*sent, *self.intermediates]).chain
+        except (verification.VerificationError, ValueError) as error:
+            detail = f"issuer {leaf.issuer.rfc4514_string()}"
+            raise Refusal("EDX308", detail=detail) from error
+        if len(chain) < 2:  # a self-signed leaf among the anchors: no authority vouches for it
+            raise Refusal("EDX308", detail="the certificate is its own anchor")
+        return chain
+
+
+# The leaf's extensions are judged by check_leaf; the verifier still refuses critical ones it does not know.
+_LEAF_EXTENSIONS = verification.ExtensionPolicy.permit_all()
+_AUTHORITY_EXTENSIONS = verification.ExtensionPolicy.webpki_defaults_ca()
+
+
+def _leaf(loaded: list[x509.Certificate]) -> tuple[x509.Certificate, list[x509.Certificate]]:
+    """The signer's certificate and the others. Software writes them in any order: the leaf is the one that
+    issued none of the others. The choice cannot be abused: the signature must hold under the one chosen."""
+    issuers = {item.issuer.public_bytes() for item in loaded if item.issuer != item.subject}
+    leaves = [item for item in loaded if item.subject.public_bytes() not in issuers]
+    if len(leaves) != 1:
+        raise Refusal("EDX311", detail="no telling which certificate is the signer's")
+    return leaves[0], [item for item in loaded if item is not leaves[0]]
+
+
+def expiring(items: Sequence[x509.Certificate], at: datetime) -> tuple[Expiry, ...]:
+    """Those of ``items`` that end within 60 days of ``at`` or have ended, the most pressing first."""
+    found = []
+    for item in items:
+        days = (item.not_valid_after_utc - at).days
+        threshold = next((limit for limit in WARN_DAYS if days < limit), None)
+        if threshold is not None:
+            found.append(Expiry(item.subject.rfc4514_string(), item.not_valid_after_utc, days, threshold))
+    return tuple(sorted(found, key=lambda item: item.not_after))
+
+
+def newest_list_number(lists: RevocationLists) -> int:
+    """The highest CRL number on hand, for ``trust status``."""
+    return max((list_number(item) for item in lists.lists), default=0)
