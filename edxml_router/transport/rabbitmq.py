@@ -1,0 +1,301 @@
+"""The transport over RabbitMQ: quorum queues, publisher confirms in a window, one I/O thread.
+
+    declare(settings, children=["h31-15"], offices=["vanphong"])        # the owner of the hub, at its start
+    transport = RabbitTransport(settings, consumes=OWNER_MAILBOXES)
+
+A transport opens up to two connections: one consumes, the other publishes. A broker in memory or disk alarm
+stops reading from connections that publish; on a shared one the acknowledgements that would relieve it would
+be stuck as well.
+
+``publish`` answers EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no confirm) or
+EDX706 (not permitted); after 701, 702 and 705 the message may have arrived all the same. ``depths`` and
+:func:`declare` raise Setback EDX701 or EDX706. A Defect means that the I/O thread died.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pika
+
+from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.ports import Arrival, Message, Parcel
+from edxml_router.transport import topology
+from edxml_router.transport.amqp_connection import (
+    CLOSING_SECONDS,
+    Connection,
+    Loop,
+    RabbitSettings,
+    finding,
+    parameters,
+)
+from edxml_router.transport.amqp_publisher import Call, Publisher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_REOPEN_SECONDS = 1.0  # before a mailbox that could not be consumed is tried again
+
+
+class Token(NamedTuple):
+    """What an acknowledgement needs; ``session`` tells one opening of a channel from the next."""
+
+    mailbox: str
+    session: int
+    tag: int
+
+
+class RabbitTransport:
+    """Mailboxes of one hub as seen by ``settings.user``; see :class:`edxml_router.ports.Transport`."""
+
+    def __init__(self, settings: RabbitSettings, consumes: Sequence[str] = ()) -> None:
+        self._settings = settings
+        self._loop = Loop(f"amqp {settings.place}")
+        self._bell = threading.Event()  # rung when something has arrived
+        self._intakes = {
+            mailbox: _Intake(mailbox, settings.prefetch, self._loop, self._bell)
+            for mailbox in topology.urgent_first(consumes)
+        }
+        self._consuming = Connection(self._loop, settings, self._consume, self._suspend)
+        self._publisher = Publisher(self._loop, settings)
+        self._closed = False
+        if self._intakes:
+            self._loop.post(self._consuming.open)
+
+    @property
+    def problem(self) -> Finding | None:
+        """What is wrong with the connections now, for operators."""
+        intakes = [intake.problem for intake in self._intakes.values()]
+        found = [self._consuming.problem, self._publisher.connection.problem, *intakes]
+        return next((problem for problem in found if problem), None)
+
+    def take(self, limit: int, wait: float) -> Sequence[Arrival]:
+        deadline = time.monotonic() + wait
+        while True:
+            self._bell.clear()  # before looking: what comes after the look rings again
+            arrivals: list[Arrival] = []
+            for intake in self._intakes.values():
+                intake.take(arrivals, limit)
+            left = deadline - time.monotonic()
+            if arrivals or left <= 0 or self._closed:
+                return arrivals
+            self._loop.check()
+            self._bell.wait(min(left, 1.0))
+
+    def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
+        self._settle(arrivals, lambda intake, session, tags: intake.acknowledge(session, tags))
+
+    def give_back(self, arrivals: Iterable[Arrival], delay: float = 1.0) -> None:
+        # Held unacknowledged meanwhile, so that the broker gives it to somebody else if we die.
+        self._settle(arrivals, lambda intake, session, tags: intake.give_back(session, tags, delay))
+
+    def _settle(self, arrivals: Iterable[Arrival], act: Callable[[_Intake, int, list[int]], None]) -> None:
+        groups: dict[tuple[str, int], list[int]] = {}
+        for arrival in arrivals:
+            token: Token = arrival.token
+            groups.setdefault((token.mailbox, token.session), []).append(token.tag)
+        if self._closed:
+            return
+        for (mailbox, session), tags in groups.items():
+            self._loop.post(partial(act, self._intakes[mailbox], session, tags))
+
+    def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
+        if self._closed:
+            return [Finding("EDX701", self._settings.place, "closed") for _ in parcels]
+        call = Call(parcels)
+        if parcels:
+            self._loop.post(lambda: self._publisher.send(call))
+            self._loop.wait(call.done)
+        return call.answers
+
+    def depths(self) -> Mapping[str, int]:
+        counts: dict[str, int] = {}
+        with _blocking(self._settings) as connection:
+            for mailbox in self._intakes:
+                channel = connection.channel()  # one each: asking for a queue that is missing closes it
+                try:
+                    counts[mailbox] = channel.queue_declare(mailbox, passive=True).method.message_count
+                except pika.exceptions.ChannelClosedByBroker as error:
+                    if error.reply_code != 404:
+                        raise
+        return counts
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.post(self._say_goodbye)
+        self._loop.join()
+
+    def _say_goodbye(self) -> None:
+        self._loop.later(CLOSING_SECONDS, self._loop.stop)  # at the latest
+        self._consuming.close(lambda: self._publisher.connection.close(self._loop.stop))
+
+    def _consume(self, connection: pika.SelectConnection) -> None:
+        for intake in self._intakes.values():
+            intake.open(connection)
+
+    def _suspend(self, _problem: Finding) -> None:
+        for intake in self._intakes.values():
+            intake.reset()
+
+
+class _Intake:
+    """A mailbox consumed through a channel of its own, so that a missing queue does not close the others.
+
+    ``take`` is called on the main thread, all else on the I/O thread; a deque is safe between them.
+    """
+
+    def __init__(self, mailbox: str, prefetch: int, loop: Loop, bell: threading.Event) -> None:
+        self._mailbox = mailbox
+        self._prefetch = prefetch
+        self._loop = loop
+        self._bell = bell
+        self._session = 0
+        self.problem: Finding | None = None
+        self._connection: pika.SelectConnection | None = None
+        self._channel: Any = None
+        self._arrived: deque[Arrival] = deque()
+        self._unsettled: dict[int, None] = {}  # delivery tags in their order
+
+    def take(self, into: list[Arrival], limit: int) -> None:
+        try:
+            while len(into) < limit:
+                into.append(self._arrived.popleft())
+        except IndexError:
+            return
+
+    def open(self, connection: pika.SelectConnection) -> None:
+        self._connection = connection
+        connection.channel(on_open_callback=self._opened)
+
+    def reset(self) -> None:
+        """What arrived and was not settled comes again on the next channel; tokens of this one are stale."""
+        self._session += 1
+        self._channel = self._connection = None
+        self._arrived.clear()
+        self._unsettled.clear()
+
+    def _opened(self, channel: Any) -> None:
+        self._channel = channel
+        channel.add_on_close_callback(self._closed)
+        channel.add_on_cancel_callback(lambda _frame: channel.close())  # the queue was deleted
+        channel.basic_qos(prefetch_count=self._prefetch)
+        channel.basic_consume(self._mailbox, self._on_message, callback=self._consuming)
+
+    def _consuming(self, _frame: Any) -> None:
+        self.problem = None
+
+    def _closed(self, channel: Any, reason: Exception) -> None:
+        if channel is not self._channel:
+            return
+        if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
+            code = {403: "EDX706", 404: "EDX703"}.get(reason.reply_code, "EDX701")
+            self.problem = Finding(code, self._mailbox, reason.reply_text)
+        connection = self._connection
+        self.reset()
+        if connection is not None and connection.is_open:
+            self._loop.later(_REOPEN_SECONDS, lambda: self._reopen(connection))
+
+    def _reopen(self, connection: pika.SelectConnection) -> None:
+        if connection.is_open and self._connection is None:
+            self.open(connection)
+
+    def _on_message(self, _channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
+        tag = method.delivery_tag
+        self._unsettled[tag] = None
+        token = Token(self._mailbox, self._session, tag)
+        peer = _text(properties.user_id)
+        self._arrived.append(
+            Arrival(_message(properties, body), self._mailbox, peer, token, bool(method.redelivered))
+        )
+        if not self._bell.is_set():
+            self._bell.set()
+
+    def acknowledge(self, session: int, tags: Iterable[int]) -> None:
+        if session != self._session:
+            return
+        done = self._unsettled.keys() & set(tags)
+        last = 0
+        for tag in self._unsettled:
+            if tag not in done:
+                break
+            last = tag
+        if last:  # everything up to here in one frame
+            self._channel.basic_ack(last, multiple=True)
+        for tag in sorted(done):
+            if tag > last:
+                self._channel.basic_ack(tag)
+            del self._unsettled[tag]
+
+    def give_back(self, session: int, tags: Iterable[int], delay: float) -> None:
+        self._loop.later(delay, lambda: self._return(session, tags))
+
+    def _return(self, session: int, tags: Iterable[int]) -> None:
+        if session != self._session:
+            return
+        for tag in sorted(self._unsettled.keys() & set(tags)):
+            del self._unsettled[tag]
+            self._channel.basic_nack(tag, requeue=True)
+
+
+def declare(
+    settings: RabbitSettings,
+    children: Iterable[str],
+    offices: Iterable[str],
+    capacity: int = topology.DEFAULT_CAPACITY,
+) -> None:
+    """Make the exchanges, queues and bindings of a hub; by its owner, at each start: repeating is harmless.
+
+    Raises Setback EDX701 or EDX706, and Refusal EDX901 when a queue exists with other arguments. Queues cannot
+    be changed: let it run empty, delete it, and start again; or keep the old capacity.
+    """
+    with _blocking(settings) as connection:
+        channel = connection.channel()
+        for exchange in topology.EXCHANGES:
+            channel.exchange_declare(exchange, "direct", durable=True)
+        for queue in topology.queues(children, offices, capacity):
+            try:
+                channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments))
+            except pika.exceptions.ChannelClosedByBroker as error:
+                if error.reply_code != 406:
+                    raise
+                raise Refusal("EDX901", where=f"queue {queue.name}", detail=error.reply_text) from error
+            channel.queue_bind(queue.name, queue.exchange, queue.key)
+
+
+@contextmanager
+def _blocking(settings: RabbitSettings) -> Iterator[Any]:
+    """A short-lived connection for questions; pika's errors become ours."""
+    try:
+        with pika.BlockingConnection(parameters(settings)) as connection:
+            yield connection
+    except pika.exceptions.ChannelClosedByBroker as error:
+        code = "EDX706" if error.reply_code == 403 else "EDX701"
+        raise Setback(code, where=settings.place, detail=error.reply_text) from error
+    except (pika.exceptions.AMQPError, OSError) as error:
+        found = finding(error, settings)
+        raise Setback(found.code, where=found.where, detail=found.detail) from error
+
+
+def _message(properties: pika.BasicProperties, body: bytes) -> Message:
+    headers = properties.headers or {}
+    return Message(
+        _text(properties.type),
+        _text(properties.message_id),
+        body,
+        headers.get("urgent") is True,
+        _text(properties.correlation_id),
+        {key: value for key, value in headers.items() if isinstance(key, str) and isinstance(value, str)},
+    )
+
+
+def _text(value: Any) -> str:
+    """Properties are what the sender made them: bytes where the text was not UTF-8, or missing."""
+    return value if isinstance(value, str) else ""
