@@ -7,6 +7,7 @@ and given back when that was not possible now; so a crash anywhere here makes th
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -152,7 +153,7 @@ def _receipts(node: Node, batch: Sequence[Arrival]) -> Handled:
         certificate = node.rules.peers[arrival.peer].certificate
         try:
             if certificate is not None:
-                verify_bytes(certificate, signed, mark)
+                verify_bytes(certificate, signed, _signature(mark))
         except Refusal as refusal:
             _set_aside(node, [(arrival, refusal.finding)])
             continue
@@ -160,6 +161,13 @@ def _receipts(node: Node, batch: Sequence[Arrival]) -> Handled:
     if receipts:
         pipeline.settle(node, receipts)
     return [], []
+
+
+def _signature(mark: str) -> bytes:
+    try:
+        return base64.b64decode(mark, validate=True)
+    except ValueError as error:
+        raise Refusal("EDX315", where="signature", detail="not base64") from error
 
 
 def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:

@@ -220,7 +220,7 @@ class AgenciesSettings(Table):
     catalogue: Annotated[
         File | None, About("Folder; without it the one in the package.", '"agency_codes"')
     ] = None
-    extra: Annotated[tuple[File, ...], About("Further files of its form (CSV).", '["local.csv"]')] = ()
+    extra: Annotated[tuple[File, ...], About("Further folders of its form; later ones stand.", '["local_codes"]')] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
