@@ -154,6 +154,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX408", "stale", _S, _NO, 422, 1,
      "The envelope is older than the freshness window, or from the future", "Check the clock of the sending system (QĐ 28/2018, article 14) and send a current message.",
      "Gói tin quá cũ hoặc có thời điểm ở tương lai", "Kiểm tra đồng hồ hệ thống gửi (Điều 14 QĐ 28/2018) và gửi gói tin mới."),
+    ("EDX409", "blocked", _S, _NO, 403, 1,
+     "The operator has blocked this certificate or agency", "Ask the operator of the node for the reason; a stolen key needs a new certificate.",
+     "Người vận hành đã chặn chứng thư số hoặc cơ quan này", "Hỏi người vận hành nút về lý do; nếu lộ khóa thì phải xin cấp chứng thư mới."),
     # 5 addressing ----------------------------------------------------------------------------------------
     ("EDX501", "code-unknown", _S, _NO, 422, 1,
      "No agency has this code", "Look the agency up with `edxml-router agency list`; the operator can import a newer catalogue.",

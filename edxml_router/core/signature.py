@@ -34,7 +34,7 @@ from edxml_router.core.safe_xml import NS, Element
 from edxml_router.core.signature_form import Coverage, Form
 from edxml_router.core.trust import ChainVerdict, TrustStore
 
-__all__ = ["Coverage", "Indication", "Signer", "Verdict", "verify"]
+__all__ = ["LEGACY", "Coverage", "Indication", "Signer", "Verdict", "verify"]
 
 # At DEBUG signxml prints whole documents, which hold personal data.
 logging.getLogger("signxml").setLevel(logging.INFO)
@@ -65,6 +65,8 @@ class Verdict:
     signed_root: Element | None = field(default=None, compare=False, repr=False)
 
 
+LEGACY = "unverifiable-legacy"  # the reason of the old kit's Signature in the QCVN namespace
+
 _FAILED, _UNKNOWN = Indication.FAILED, Indication.INDETERMINATE
 _VERDICTS: Final = {
     "EDX109": (_FAILED, "comment-or-instruction"),
@@ -74,7 +76,7 @@ _VERDICTS: Final = {
     "EDX304": (_FAILED, "signature-doubled"),
     "EDX305": (_FAILED, "signature-moved"),
     "EDX306": (_UNKNOWN, "algorithm-not-allowed"),
-    "EDX307": (_UNKNOWN, "unverifiable-legacy"),
+    "EDX307": (_UNKNOWN, LEGACY),
     "EDX308": (_UNKNOWN, "chain-unknown"),
     "EDX309": (_FAILED, "certificate-expired"),
     "EDX310": (_UNKNOWN, "certificate-unfit"),
