@@ -1,0 +1,53 @@
+"""Modules stay small enough to be read in one go, and each says what it is."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CAP = 400
+MEDIAN = 180
+PACKAGE = sorted((ROOT / "edxml_router").rglob("*.py"))
+CODE = [*PACKAGE, *sorted((ROOT / "scripts").glob("*.py"))]
+
+
+def _lines(module: Path) -> int:
+    return len(module.read_text(encoding="utf-8").splitlines())
+
+
+def _name(module: Path) -> str:
+    return str(module.relative_to(ROOT))
+
+
+def test_the_package_is_found() -> None:
+    assert ROOT / "edxml_router" / "pipeline.py" in PACKAGE
+
+
+@pytest.mark.parametrize("module", CODE, ids=_name)
+def test_no_module_is_longer_than_the_cap(module: Path) -> None:
+    assert _lines(module) <= CAP
+
+
+def test_the_median_module_is_short() -> None:
+    counted = [
+        _lines(module)
+        for module in PACKAGE
+        if "migrations" not in module.parts
+        and module.name != "problem_table.py"  # data
+        and _lines(module) > 5  # not the __init__.py that hold a line of documentation
+    ]
+    assert median(counted) <= MEDIAN
+
+
+@pytest.mark.parametrize("module", [module for module in CODE if _lines(module) > 1], ids=_name)
+def test_every_module_says_what_it_is(module: Path) -> None:
+    assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+
+
+def test_no_module_is_a_drawer() -> None:
+    drawers = {"utils", "util", "helpers", "common", "misc", "base", "manager"}
+    assert not [_name(module) for module in PACKAGE if module.stem in drawers]
