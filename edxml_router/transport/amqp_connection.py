@@ -68,7 +68,8 @@ class _ForgivingProperties(pika.BasicProperties):  # type: ignore[misc] # pika h
         try:
             super().decode(encoded, offset)
         except Exception:  # noqa: BLE001 - whatever the decoder stumbles over
-            vars(self).update(vars(pika.BasicProperties()))
+            for name in vars(self):
+                setattr(self, name, None)
         return self
 
 

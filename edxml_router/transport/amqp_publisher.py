@@ -56,9 +56,8 @@ class Publisher:
     """Sends parcels in a window of unconfirmed messages; all on the I/O thread.
 
     When the broker closes the channel it does not say which of the messages under way displeased it. They are
-    sent again one at a time (``_careful`` counts down), and the one that is alone at the next closing gets the
-    answer: so a bad parcel never fails the others of its batch. Those may arrive twice, which the receiver
-    recognises by their ids.
+    sent again one at a time (``_careful`` counts down), and the one alone at the next closing is answered. So
+    a bad parcel never fails the others of its batch; those may arrive twice, which the receiver recognises.
     """
 
     def __init__(self, loop: Loop, settings: RabbitSettings) -> None:

@@ -253,8 +253,8 @@ def declare(
 ) -> None:
     """Make the exchanges, queues and bindings of a hub; by its owner, at each start: repeating is harmless.
 
-    Raises Setback EDX701 or EDX706, and Refusal EDX901 when a queue exists with other arguments. Queues cannot
-    be changed: let it run empty, delete it, and start again; or keep the old capacity.
+    Raises Setback EDX701 or EDX706, and Refusal EDX901 when a queue exists with other arguments. A queue
+    cannot be changed: let it run empty, delete it, and start again; or keep the old capacity.
     """
     with _blocking(settings) as connection:
         channel = connection.channel()

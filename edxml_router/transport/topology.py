@@ -8,7 +8,7 @@ A *hub* is one broker vhost (or one directory), owned by the node that runs it. 
     edx.inbox.OFFICE                         the owner -> one office      (verdict, envelope, notice)
 
 Urgent and ordinary mail have a queue each, because a quorum queue serves in order of arrival: a circular to
-ten thousand offices must not delay an urgent letter. Nobody but the owner can write into anybody's ``down`` or
+ten thousand offices must not delay an urgent letter. Only the owner can write into anybody's ``down`` or
 ``inbox``: children and offices reach an intake exchange and nothing else, so whatever they claim (a foreign
 ``user_id``, extra routing keys in ``CC``) ends in the owner's checks.
 

@@ -1,0 +1,375 @@
+"""The transport over a directory of a local disk: the embedded default, nothing to install.
+
+    declare(root, children=["h31-15"], offices=["vanphong"])        # the owner of the hub, at its start
+    transport = LocalTransport(root, "province", consumes=OWNER_MAILBOXES)
+
+A mailbox is a directory, a message one file, and every step is one rename: a message is always whole and in
+exactly one place::
+
+    MAILBOX/tmp/NAME                   being written; synced before it moves on
+    MAILBOX/new/NAME                   waiting; promised to the publisher once this directory is synced
+    MAILBOX/claimed/CONSUMER/NAME      taken by one consumer; removed when acknowledged
+    MAILBOX/claimed/CONSUMER/.lock     locked (flock) for as long as that consumer lives
+    MAILBOX/damaged/NAME               the disk would not give it back; kept for the operator
+
+The kernel drops a lock when its process dies, however it dies: whoever gets the lock of another's claims knows
+that their owner is gone, and moves them back. A process id in the name would not do: ids are used again.
+
+Who may write here is decided by the permissions of the directory, and ``Arrival.peer`` is the name the writer
+gives itself: the nodes on one laptop trust each other. Across boundaries of trust use a broker. The directory
+must be on a local disk (flock and rename over network file systems promise less).
+
+``publish`` answers EDX701 (no such root), EDX702 (disk full), EDX703 (no such mailbox) or EDX706 (not
+permitted); ``depths`` and :func:`declare` raise Setback EDX701, EDX702 or EDX706. A file that does not read as
+a message arrives with the kind ``damaged`` and all its bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import itertools
+import json
+import os
+import secrets
+import shutil
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from edxml_router.core.problems import Finding, Setback
+from edxml_router.ports import Arrival, Message, Parcel
+from edxml_router.transport import topology
+
+RESERVE: Final = 64 * 1024 * 1024  # bytes left free on the disk, so that the databases beside can still work
+_PARTS: Final = ("tmp", "new", "claimed", "damaged")
+_POLL_SECONDS: Final = 0.02
+_LONGEST_DELAY: Final = 24 * 3600 * 10**9  # nanoseconds
+_RESCUE_SECONDS: Final = 1.0  # how often the claims of dead consumers are looked for
+_ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a writer that died
+_AGAIN: Final = ".again"  # end of the name of a message that was taken before
+_PASSING: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)  # not the fault of the file
+_LATER: Final = ".later"  # … and that is hidden until the time its name begins with
+
+
+class LocalTransport:
+    """Mailboxes below ``root`` as seen by ``user``; see :class:`edxml_router.ports.Transport`.
+
+    Make it after forking: a child would share the locks of its parent.
+    """
+
+    def __init__(self, root: Path, user: str, consumes: Sequence[str] = (), reserve: int = RESERVE) -> None:
+        self._root = root
+        self._user = user
+        self._reserve = reserve
+        self._fresh = (f"{secrets.token_hex(6)}-{number:08d}" for number in itertools.count())
+        self._intakes = [_Intake(root / mailbox, mailbox) for mailbox in topology.urgent_first(consumes)]
+        self._closed = False
+
+    def take(self, limit: int, wait: float) -> Sequence[Arrival]:
+        deadline = time.monotonic() + wait
+        while True:
+            arrivals: list[Arrival] = []
+            for intake in self._intakes:
+                intake.take(arrivals, limit)
+            left = deadline - time.monotonic()
+            if arrivals or left <= 0 or self._closed:
+                return arrivals
+            # Polling: an empty directory is read in microseconds, and Python has no inotify.
+            time.sleep(min(left, _POLL_SECONDS))
+
+    def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
+        for arrival in arrivals:
+            with suppress(OSError):  # not found: from before a loss, and somebody else has it now
+                Path(arrival.token).unlink()
+
+    def give_back(self, arrivals: Iterable[Arrival], delay: float = 1.0) -> None:
+        due = time.time_ns() + int(delay * 1e9)
+        for arrival in arrivals:
+            claimed = Path(arrival.token)
+            name = f"{due:020d}.{_unique(claimed.name)}{_LATER}"
+            with suppress(OSError):
+                claimed.rename(claimed.parent.parent.parent / "new" / name)
+
+    def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
+        answers: list[Finding | None] = [None] * len(parcels)
+        written: dict[str, list[tuple[int, Path]]] = {}
+        for index, parcel in enumerate(parcels):
+            try:
+                self._check_room(len(parcel.message.body))
+                written.setdefault(parcel.mailbox, []).append((index, self._write(parcel)))
+            except OSError as error:
+                answers[index] = _finding(error, self._root, parcel.mailbox)
+        for mailbox, files in written.items():
+            new = self._root / mailbox / "new"
+            try:
+                for _, file in files:
+                    file.rename(new / file.name)
+                _sync_directory(new)  # once for all: a rename is on disk when its directory is
+            except OSError as error:  # some may have arrived; the same ids come again, and are recognised
+                for index, file in files:
+                    answers[index] = _finding(error, self._root, mailbox)
+                    _remove(file)
+        return answers
+
+    def depths(self) -> Mapping[str, int]:
+        try:
+            self._root.stat()
+            return {
+                intake.mailbox: len(_names(intake.folder / "new"))
+                for intake in self._intakes
+                if intake.folder.is_dir()
+            }
+        except OSError as error:
+            raise _setback(error, self._root) from error
+
+    def close(self) -> None:
+        self._closed = True
+        for intake in self._intakes:
+            intake.release()
+
+    def _write(self, parcel: Parcel) -> Path:
+        """The message as a synced file in ``tmp``, or nothing at all."""
+        file = self._root / parcel.mailbox / "tmp" / f"{time.time_ns():020d}.{next(self._fresh)}"
+        try:
+            with file.open("xb", buffering=0) as stream:
+                _write_all(stream.fileno(), _encode(parcel.message, self._user))
+                os.fsync(stream.fileno())
+        except OSError:
+            _remove(file)
+            raise
+        return file
+
+    def _check_room(self, size: int) -> None:
+        if shutil.disk_usage(self._root).free < self._reserve + size:
+            raise OSError(errno.ENOSPC, "reserve")
+
+
+class _Intake:
+    """One mailbox, consumed: what is waiting, what is claimed, and the lock that says we live."""
+
+    def __init__(self, folder: Path, mailbox: str) -> None:
+        self.folder = folder
+        self.mailbox = mailbox
+        self._lock = -1
+        self._claims = folder / "claimed" / secrets.token_hex(8)
+        self._listed: deque[str] = deque()  # names of the last listing that were not tried yet
+        self._rescued_at = -_RESCUE_SECONDS
+
+    def take(self, into: list[Arrival], limit: int) -> None:
+        """Claim and read up to ``limit``. Nothing when the mailbox is away, or not ours to read."""
+        with suppress(OSError):
+            self._live()
+            self._rescue()
+            if not self._listed:
+                self._listed.extend(_due(_names(self.folder / "new")))
+            while self._listed and len(into) < limit:
+                name = self._listed.popleft()
+                claimed = self._claims / name
+                try:
+                    (self.folder / "new" / name).rename(claimed)
+                except FileNotFoundError:  # another consumer was quicker
+                    continue
+                into.append(self._read(claimed))
+
+    def release(self) -> None:
+        """Give back what is claimed, and the lock."""
+        if self._lock >= 0:
+            with suppress(OSError):
+                _return_claims(self._claims, self.folder / "new")
+            os.close(self._lock)
+            self._lock = -1
+
+    def _read(self, claimed: Path) -> Arrival:
+        again = claimed.name.endswith((_AGAIN, _LATER))
+        try:
+            data = claimed.read_bytes()
+        except OSError as error:
+            if error.errno in _PASSING:
+                claimed.rename(self.folder / "new" / claimed.name)
+                raise
+            damaged = self.folder / "damaged" / claimed.name
+            claimed.rename(damaged)
+            note = {"error": os.strerror(error.errno or errno.EIO)}
+            message = Message(topology.DAMAGED, claimed.name, b"", headers=note)
+            return Arrival(message, self.mailbox, "", claimed, again)
+        try:
+            message, peer = _decode(data)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            message, peer = Message(topology.DAMAGED, claimed.name, data), ""
+        return Arrival(message, self.mailbox, peer, claimed, again)
+
+    def _live(self) -> None:
+        """See that our claims directory is there and locked.
+
+        It is made aside, locked, then moved to its place, so that nobody ever sees it unlocked while we live.
+        Again when the whole mailbox was removed and made anew.
+        """
+        if self._lock >= 0:
+            if self._claims.exists():
+                return
+            os.close(self._lock)
+            self._lock = -1
+        self._listed.clear()
+        aside = self.folder / "tmp" / f"{self._claims.name}.claims"
+        aside.mkdir(exist_ok=True)
+        lock = os.open(aside / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o660)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            aside.rename(self._claims)
+        except OSError:
+            os.close(lock)
+            raise
+        self._lock = lock
+
+    def _rescue(self) -> None:
+        """Move the claims of dead consumers back."""
+        now = time.monotonic()
+        if now - self._rescued_at < _RESCUE_SECONDS:
+            return
+        self._rescued_at = now
+        for claims in (self.folder / "claimed").iterdir():
+            if claims == self._claims:
+                continue
+            with suppress(OSError):  # BlockingIOError: it lives
+                self._rescue_one(claims)
+
+    def _rescue_one(self, claims: Path) -> None:
+        try:
+            lock = os.open(claims / ".lock", os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:  # a rescuer got as far as removing the lock
+            claims.rmdir()
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _return_claims(claims, self.folder / "new")
+        finally:
+            os.close(lock)
+
+
+def declare(root: Path, children: Iterable[str], offices: Iterable[str]) -> None:
+    """Make the mailboxes of a hub, and sweep what dead writers left in ``tmp``; by its owner, at each start."""
+    try:
+        for mailbox in topology.mailboxes(children, offices):
+            for part in _PARTS:
+                (root / mailbox / part).mkdir(parents=True, exist_ok=True)
+            _sync_directory(root / mailbox)
+            _sweep(root / mailbox / "tmp")
+        _sync_directory(root)
+    except OSError as error:
+        raise _setback(error, root) from error
+
+
+def _sweep(tmp: Path) -> None:
+    before = time.time() - _ABANDONED_SECONDS
+    for file in tmp.iterdir():
+        with suppress(OSError):
+            if file.stat().st_mtime >= before:
+                continue
+            if file.is_dir():
+                shutil.rmtree(file, ignore_errors=True)
+            else:
+                file.unlink()
+
+
+def _return_claims(claims: Path, new: Path) -> None:
+    """Everything back into ``new``, then the lock and the directory away.
+
+    The caller holds the lock. A crash in between leaves a directory that the next rescuer finishes.
+    """
+    for name in _names(claims):
+        if name != ".lock":
+            (claims / name).rename(new / f"{name.removesuffix(_AGAIN).removesuffix(_LATER)}{_AGAIN}")
+    _sync_directory(new)
+    (claims / ".lock").unlink(missing_ok=True)
+    claims.rmdir()
+
+
+def _due(names: list[str]) -> list[str]:
+    """In order of time, without those that are hidden for now.
+
+    Only messages that were given back are compared with the clock, and none is hidden for more than a day: a
+    clock that was set back must not hide mail.
+    """
+    now = time.time_ns()
+    first, last = f"{now:020d}", f"{now + _LONGEST_DELAY:020d}"
+    return sorted(name for name in names if not (name.endswith(_LATER) and first < name < last))
+
+
+def _names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+
+
+def _finding(error: OSError, root: Path, mailbox: str = "") -> Finding:
+    """What an error of the file system means to who publishes."""
+    detail = os.strerror(error.errno or errno.EIO)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        code = "EDX706"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        code = "EDX702"
+    else:
+        code = "EDX703" if error.errno == errno.ENOENT and root.is_dir() else "EDX701"
+    return Finding(code, str(root / mailbox), detail)
+
+
+def _setback(error: OSError, root: Path) -> Setback:
+    found = _finding(error, root)
+    return Setback("EDX701" if found.code == "EDX703" else found.code, where=found.where, detail=found.detail)
+
+
+def _unique(name: str) -> str:
+    return name.removesuffix(_AGAIN).removesuffix(_LATER).partition(".")[2]
+
+
+def _encode(message: Message, user: str) -> bytes:
+    fields = {
+        "edx": topology.VERSION,
+        "kind": message.kind,
+        "id": message.id,
+        "correlation": message.correlation,
+        "urgent": message.urgent,
+        "headers": dict(message.headers),
+        "user": user,
+        "size": len(message.body),
+        "sha256": hashlib.sha256(message.body).hexdigest(),
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" + message.body
+
+
+def _decode(data: bytes) -> tuple[Message, str]:
+    """The message and who wrote it. Raises ValueError, KeyError or TypeError when it is not whole."""
+    line, _, body = data.partition(b"\n")
+    fields: dict[str, Any] = json.loads(line)
+    if len(body) != fields["size"] or hashlib.sha256(body).hexdigest() != fields["sha256"]:
+        raise ValueError("not whole")
+    headers = {str(key): str(value) for key, value in dict(fields["headers"]).items()}
+    urgent = fields["urgent"] is True
+    text = {name: fields[name] for name in ("kind", "id", "correlation", "user")}
+    if not all(isinstance(value, str) for value in text.values()):
+        raise TypeError("not text")
+    return Message(text["kind"], text["id"], body, urgent, text["correlation"], headers), text["user"]
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """``write`` takes at most 2 GiB, and less when the disk is nearly full: then the next one says why."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
