@@ -1,0 +1,145 @@
+"""What is worth a line in the log: one function per event, so that the list of events is this file.
+
+An envelope has one canonical line per half of its way through a node: :func:`answered` when it was
+accepted or refused, :func:`moved` when its deliveries went on. The fields are ids, digests, codes and numbers.
+The journal, not the log, is the record of what happened; the log is for whoever watches now.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+
+from edxml_router import __version__
+from edxml_router.core.problems import Actor, Finding
+from edxml_router.pipeline import Answer
+from edxml_router.ports import Move
+
+_log = structlog.get_logger()
+
+
+def answered(answers: Iterable[Answer]) -> None:
+    """The accept half: ``envelope.accepted``, ``.repeated``, ``.refused``, ``.put-off`` or ``.defect``."""
+    for answer in answers:
+        finding = answer.finding
+        fields = {**_accepted(answer), **_finding(finding)}
+        if answer.accepted:
+            _log.info("envelope.repeated" if answer.repeated else "envelope.accepted", **fields)
+        elif answer.passing:
+            _log.warning("envelope.put-off", **fields)
+        elif finding is not None and finding.problem.actor is Actor.ROUTER:
+            _log.error("envelope.defect", **fields)
+        else:
+            _log.warning("envelope.refused", **fields)
+
+
+def _accepted(answer: Answer) -> dict[str, Any]:
+    envelope, verdict = answer.envelope, answer.verdict
+    fields: dict[str, Any] = {"envelope": answer.digest}
+    if envelope is not None:
+        fields |= {
+            "sender": envelope.sender.organ_id,
+            "document_id": envelope.document_id,
+            "kind": str(envelope.kind),
+            "business": int(envelope.business),
+        }
+    if answer.accepted:
+        fields["recipients"] = len(answer.recipients)
+    if verdict is not None:
+        fields |= {"signature": str(verdict.indication), "reason": verdict.reason}
+        if verdict.signer:
+            fields["signer"] = verdict.signer.spki_sha256[:16]
+    if answer.remarks:
+        fields["remarks"] = sorted({remark.code for remark in answer.remarks})
+    return fields
+
+
+def moved(moves: Iterable[Move]) -> None:
+    """The forward half: one line per envelope, route and new state, e.g. ``delivery.forwarded``."""
+    groups: dict[tuple[str, str, str, str], list[Move]] = defaultdict(list)
+    for move in moves:
+        route = move.route or move.delivery.route
+        groups[move.delivery.digest, route, str(move.after), move.code].append(move)
+    for (digest, route, after, code), group in groups.items():
+        log = _log.warning if code else _log.info
+        attempts = max(move.delivery.attempts for move in group)
+        log(
+            f"delivery.{after}",
+            envelope=digest,
+            route=route,
+            recipients=len(group),
+            attempts=attempts,
+            **_finding(Finding(code, detail=group[0].detail) if code else None),
+        )
+
+
+def expired(count: int) -> None:
+    """Deliveries whose lifetime is over were ended."""
+    if count:
+        _log.warning("delivery.expired", deliveries=count, code="EDX802")
+
+
+def node_started(workers: int) -> None:
+    """The supervisor has begun to work."""
+    _log.info("node.started", version=__version__, workers=workers)
+
+
+def node_ended() -> None:
+    """The node has ended in good order."""
+    _log.info("node.ended")
+
+
+def worker_started(process: int) -> None:
+    """A worker process is ready."""
+    _log.info("worker.started", process=process)
+
+
+def worker_ended(process: int) -> None:
+    """A worker process has finished its batch and ends."""
+    _log.info("worker.ended", process=process)
+
+
+def worker_lost(process: int, status: int, pause: float) -> None:
+    """A worker ended unasked and is started again after ``pause`` seconds; a negative status is a signal."""
+    _log.error("worker.lost", process=process, status=status, pause=pause)
+
+
+def reloaded() -> None:
+    """New rules are in force."""
+    _log.info("node.reloaded")
+
+
+def reload_refused(findings: Iterable[Finding]) -> None:
+    """The configuration is wrong: one line per mistake. Rules that were in force stay in force."""
+    for finding in findings:
+        _log.error("config.refused", **_finding(finding))
+
+
+def setback(finding: Finding) -> None:
+    """Nothing can be done now; it is tried again."""
+    _log.error("node.setback", **_finding(finding))
+
+
+def acted(operator: str, act: str, deliveries: int, reason: str) -> None:
+    """An operator has changed deliveries."""
+    _log.info("operator.acted", operator=operator, act=act, deliveries=deliveries, reason=reason)
+
+
+def defect(where: str, error: BaseException) -> None:
+    """A mistake of ours was caught at the last moment; type and places, never the message."""
+    _log.error("node.defect", code="EDX699", where=where, exc_info=error)
+
+
+def _finding(finding: Finding | None) -> dict[str, str]:
+    if finding is None:
+        return {}
+    fields = {
+        "code": finding.code,
+        "problem": finding.problem.slug,
+        "where": finding.where,
+        "detail": finding.detail,
+    }
+    return {key: value for key, value in fields.items() if value}
