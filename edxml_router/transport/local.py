@@ -12,16 +12,16 @@ exactly one place::
     MAILBOX/claimed/CONSUMER/.lock     locked (flock) for as long as that consumer lives
     MAILBOX/damaged/NAME               the disk would not give it back; kept for the operator
 
-The kernel drops a lock when its process dies, however it dies: whoever gets the lock of another's claims knows
-that their owner is gone, and moves them back. A process id in the name would not do: ids are used again.
+The kernel drops a lock when its process dies, however it dies: who gets the lock of another's claims knows that
+their owner is gone, and moves them back. A process id in the name would not do: ids are used again.
 
 Who may write here is decided by the permissions of the directory, and ``Arrival.peer`` is the name the writer
 gives itself: the nodes on one laptop trust each other. Across boundaries of trust use a broker. The directory
 must be on a local disk (flock and rename over network file systems promise less).
 
 ``publish`` answers EDX701 (no such root), EDX702 (disk full), EDX703 (no such mailbox) or EDX706 (not
-permitted); ``depths`` and :func:`declare` raise Setback EDX701, EDX702 or EDX706. A file that does not read as
-a message arrives with the kind ``damaged`` and all its bytes.
+permitted); ``depths`` and :func:`declare` raise Setback EDX701, EDX702 or EDX706. A file that does not read
+as a message arrives with the kind ``damaged`` and all its bytes.
 """
 
 from __future__ import annotations
@@ -252,7 +252,7 @@ class _Intake:
 
 
 def declare(root: Path, children: Iterable[str], offices: Iterable[str]) -> None:
-    """Make the mailboxes of a hub, and sweep what dead writers left in ``tmp``; by its owner, at each start."""
+    """Make the mailboxes of a hub, and sweep what dead writers left behind; by its owner, at each start."""
     try:
         for mailbox in topology.mailboxes(children, offices):
             for part in _PARTS:
