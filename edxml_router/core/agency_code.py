@@ -121,6 +121,12 @@ class AgencyCode:
         """1 for a ministry or province, 2 for what is below it … and 0 for an opaque code."""
         return len(self.groups) if self.is_government else 0
 
+    @property
+    def has_hole(self) -> bool:
+        """Whether an old code leaves a level empty above a used one, so that no rule maps it."""
+        old = self.form in (Form.LEGACY13, Form.LEGACY3)
+        return old and not all(group.strip("0") for group in self.groups)
+
     def canonical(self) -> str:
         """The code in the form of QĐ 20/2020, by the mechanical rule: groups reversed, empty ones dropped.
 
@@ -131,12 +137,13 @@ class AgencyCode:
             return self.text
         if self.form in (Form.CANONICAL, Form.SCHEME, Form.ENTERPRISE):
             return self.text.upper()
-        groups = self.groups
-        for level, group in enumerate(groups, start=1):
-            if not group.strip("0"):
-                detail = f"{self.text}: level {level} is {group} but a lower level is used"
-                raise Refusal("EDX504", detail=detail)
-        return ".".join(groups)
+        if self.has_hole:
+            raise Refusal("EDX504", detail=f"{self.text}: a level is empty although a lower one is used")
+        return ".".join(self.groups)
+
+    def known_as(self) -> str:
+        """The code under which a catalogue keeps the agency: canonical, or an old code with its hole."""
+        return self.text.upper() if self.has_hole else self.canonical()
 
     def legacy13(self) -> str | None:
         """The 13 characters of QCVN 102:2016, or None where the code does not fit into them."""
@@ -169,6 +176,11 @@ def is_under(code: str, prefix: str) -> bool:
 def is_canonical(text: str) -> bool:
     """Whether ``text`` is a government code in canonical form as it stands (quick, for long lists)."""
     return len(text) <= MAX_LENGTH and _CANONICAL.fullmatch(text) is not None
+
+
+def is_safe(text: str) -> bool:
+    """Whether ``text`` could stand as an alias: harmless in a routing key or file name, if no code."""
+    return len(text) <= MAX_LENGTH and _SAFE.fullmatch(text) is not None
 
 
 def _legacy_form(text: str, upper: str) -> Form:
