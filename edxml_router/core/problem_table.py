@@ -255,4 +255,7 @@ ROWS: tuple[Row, ...] = (
     ("EDX907", "config-remark", _O, _NOTE, 200, 0,
      "The configuration is allowed, but perhaps not what was meant", "Look at the setting named; nothing has to change if it is meant so.",
      "Cấu hình hợp lệ nhưng có thể không đúng ý định", "Xem lại thiết lập được nêu; nếu đúng ý định thì không cần thay đổi."),
+    ("EDX908", "file-unwritable", _O, _NO, 500, 1,
+     "A file cannot be written", "Check the folder, its permissions and the free space; a file that is there already is not overwritten, choose another place.",
+     "Không ghi được tệp", "Kiểm tra thư mục, quyền ghi và dung lượng trống; tệp đã có sẵn sẽ không bị ghi đè, hãy chọn nơi khác."),
 )

@@ -18,6 +18,7 @@ at all. Then:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,7 @@ from edxml_router.core.problems import Finding, Refusal
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 NEVER = datetime.min.replace(tzinfo=UTC)
 _STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-_PEM = b"-----BEGIN"
+_PEM = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,15 @@ class RevocationSource(Protocol):
 
 
 def read_lists(data: Iterable[bytes], where: str = "") -> tuple[x509.CertificateRevocationList, ...]:
-    """Revocation lists, each in DER or PEM; EDX902 for anything else."""
+    """Revocation lists from files' contents, each one list in DER or any number in PEM; EDX902 for others."""
+    found: list[x509.CertificateRevocationList] = []
     try:
-        return tuple(
-            x509.load_pem_x509_crl(item) if _PEM in item[:4096] else x509.load_der_x509_crl(item)
-            for item in data
-        )
+        for item in data:
+            blocks = _PEM.findall(item)
+            found += [x509.load_pem_x509_crl(block) for block in blocks] or [x509.load_der_x509_crl(item)]
     except ValueError as error:
         raise Refusal("EDX902", where=where, detail="not a revocation list (DER or PEM)") from error
+    return tuple(found)
 
 
 class RevocationLists:
