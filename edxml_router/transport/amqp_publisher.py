@@ -20,7 +20,6 @@ from edxml_router.ports import Message, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import Connection, Loop, RabbitSettings
 
-_RESERVED = frozenset({"CC", "BCC", "edx", "urgent"})  # CC and BCC would be obeyed by the broker
 _PERSISTENT = 2
 
 
@@ -222,9 +221,8 @@ class Publisher:
 
 
 def _properties(message: Message, user: str) -> pika.BasicProperties:
-    headers: dict[str, Any] = {key: value for key, value in message.headers.items() if key not in _RESERVED}
-    headers["edx"] = topology.VERSION
-    headers["urgent"] = message.urgent
+    headers: dict[str, Any] = topology.plain_headers(message.headers)
+    headers |= {"edx": topology.VERSION, "urgent": message.urgent}
     return pika.BasicProperties(
         content_type="application/octet-stream",
         type=message.kind,

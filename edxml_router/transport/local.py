@@ -12,8 +12,8 @@ exactly one place::
     MAILBOX/claimed/CONSUMER/.lock     locked (flock) for as long as that consumer lives
     MAILBOX/damaged/NAME               the disk would not give it back; kept for the operator
 
-The kernel drops a lock when its process dies, however it dies: who gets the lock of another's claims knows that
-their owner is gone, and moves them back. A process id in the name would not do: ids are used again.
+The kernel drops a lock when its process dies, however it dies: who gets the lock of another's claims knows
+that their owner is gone, and moves them back. A process id in the name would not do: ids are used again.
 
 Who may write here is decided by the permissions of the directory, and ``Arrival.peer`` is the name the writer
 gives itself: the nodes on one laptop trust each other. Across boundaries of trust use a broker. The directory
@@ -338,7 +338,7 @@ def _encode(message: Message, user: str) -> bytes:
         "id": message.id,
         "correlation": message.correlation,
         "urgent": message.urgent,
-        "headers": dict(message.headers),
+        "headers": topology.plain_headers(message.headers),
         "user": user,
         "size": len(message.body),
         "sha256": hashlib.sha256(message.body).hexdigest(),

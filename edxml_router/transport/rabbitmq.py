@@ -14,6 +14,7 @@ EDX706 (not permitted); after 701, 702 and 705 the message may have arrived all 
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -40,6 +41,7 @@ from edxml_router.transport.amqp_publisher import Call, Publisher
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_SESSIONS = itertools.count()  # of the whole process: a token of another transport is as stale as an old one
 _REOPEN_SECONDS = 1.0  # before a mailbox that could not be consumed is tried again
 
 
@@ -74,6 +76,11 @@ class RabbitTransport:
         intakes = [intake.problem for intake in self._intakes.values()]
         found = [self._consuming.problem, self._publisher.connection.problem, *intakes]
         return next((problem for problem in found if problem), None)
+
+    @property
+    def buffered(self) -> int:
+        """Messages that are here and were not taken yet."""
+        return sum(intake.buffered for intake in self._intakes.values())
 
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         deadline = time.monotonic() + wait
@@ -157,12 +164,16 @@ class _Intake:
         self._prefetch = prefetch
         self._loop = loop
         self._bell = bell
-        self._session = 0
+        self._session = next(_SESSIONS)
         self.problem: Finding | None = None
         self._connection: pika.SelectConnection | None = None
         self._channel: Any = None
         self._arrived: deque[Arrival] = deque()
         self._unsettled: dict[int, None] = {}  # delivery tags in their order
+
+    @property
+    def buffered(self) -> int:
+        return len(self._arrived)
 
     def take(self, into: list[Arrival], limit: int) -> None:
         try:
@@ -177,7 +188,7 @@ class _Intake:
 
     def reset(self) -> None:
         """What arrived and was not settled comes again on the next channel; tokens of this one are stale."""
-        self._session += 1
+        self._session = next(_SESSIONS)
         self._channel = self._connection = None
         self._arrived.clear()
         self._unsettled.clear()
@@ -292,7 +303,9 @@ def _message(properties: pika.BasicProperties, body: bytes) -> Message:
         body,
         headers.get("urgent") is True,
         _text(properties.correlation_id),
-        {key: value for key, value in headers.items() if isinstance(key, str) and isinstance(value, str)},
+        topology.plain_headers(
+            {key: value for key, value in headers.items() if isinstance(key, str) and isinstance(value, str)}
+        ),
     )
 
 

@@ -45,6 +45,8 @@ OWNER_MAILBOXES: Final = (UP_URGENT, UP, SUBMIT)
 _URGENT: Final = ".urgent"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # no dot: ``a.urgent`` would be another child's mailbox
 
+_RESERVED: Final = frozenset({"CC", "BCC", "edx", "urgent"})
+
 DEFAULT_CAPACITY: Final = 4 * 1024**3  # bytes waiting in one down or inbox queue before the broker says no
 
 
@@ -114,6 +116,11 @@ def address(mailbox: str) -> tuple[str, str]:
     if mailbox == SUBMIT:
         return SUBMIT, "submit"
     return (DOWN if mailbox.startswith(DOWN + ".") else INBOX), mailbox
+
+
+def plain_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those that may travel: not our own, and not ``CC`` and ``BCC``, which a broker obeys as further keys."""
+    return {key: value for key, value in headers.items() if key not in _RESERVED}
 
 
 def queues(
