@@ -11,6 +11,7 @@ import base64
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from edxml_router import inbox, pipeline
@@ -26,7 +27,7 @@ from edxml_router.core.transfer import (
     decode_transfer,
 )
 from edxml_router.pipeline import Answer
-from edxml_router.ports import Arrival, Aside, Message, Parcel, Transport
+from edxml_router.ports import Arrival, Aside, Message, Move, Parcel, Transport
 from edxml_router.records import Submission, state_receipt
 from edxml_router.rules import Node, Role
 
@@ -36,18 +37,37 @@ _FROM_OFFICES = frozenset({"submit", "confirm", "return"})
 _FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry"})
 
 
-def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> list[Answer]:
-    """Deal with one hub's arrivals, acknowledge or give back each, and return the answers of acceptance."""
+@dataclass(slots=True)
+class Handled:
+    """What became of a batch: the answers of acceptance, the deliveries that receipts moved, and what to give back."""
+
+    answers: list[Answer] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    back: list[Arrival] = field(default_factory=list)
+
+
+def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Handled:
+    """Deal with one hub's arrivals; each is acknowledged or given back."""
     by_kind: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         by_kind[_kind(node, arrival)].append(arrival)
-    answers: list[Answer] = []
+    total = Handled()
     # Chunks first: a transfer in the same batch may need them.
     for kind, handle in _HANDLERS.items():
         batch = by_kind.pop(kind, [])
-        if batch:
-            answers += _handled(node, transport, batch, handle)
-    return answers
+        if not batch:
+            continue
+        try:
+            handled = handle(node, batch)
+        except Setback:
+            handled = Handled(back=batch)
+        returned = {id(arrival) for arrival in handled.back}
+        transport.acknowledge([arrival for arrival in batch if id(arrival) not in returned])
+        transport.give_back(handled.back)
+        total.answers += handled.answers
+        total.moves += handled.moves
+        total.back += handled.back
+    return total
 
 
 def _kind(node: Node, arrival: Arrival) -> str:
@@ -59,20 +79,7 @@ def _kind(node: Node, arrival: Arrival) -> str:
     return arrival.message.kind if arrival.message.kind in fitting else "aside"
 
 
-Handled = tuple[list[Arrival], list[Answer]]  # those to give back, and the answers
 Handler = Callable[[Node, Sequence[Arrival]], Handled]
-
-
-def _handled(node: Node, transport: Transport, batch: Sequence[Arrival], handle: Handler) -> list[Answer]:
-    try:
-        back, answers = handle(node, batch)
-    except Setback:
-        transport.give_back(batch)
-        return []
-    returned = {id(arrival) for arrival in back}
-    transport.acknowledge([arrival for arrival in batch if id(arrival) not in returned])
-    transport.give_back(back)
-    return answers
 
 
 def _chunks(node: Node, batch: Sequence[Arrival]) -> Handled:
@@ -81,7 +88,7 @@ def _chunks(node: Node, batch: Sequence[Arrival]) -> Handled:
             _set_aside(node, [(arrival, Finding("EDX102", "size", str(chunk.size)))])
             continue
         node.bodies.keep_chunk(chunk.envelope, chunk.number, chunk.count, chunk.size, piece)
-    return [], []
+    return Handled()
 
 
 def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
@@ -101,7 +108,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
         if submission.transfer and submission.transfer.chunks and not answer.passing:
             node.bodies.drop_chunks(submission.transfer.envelope)
     back = [arrival for (arrival, _), answer in zip(ready, answers, strict=True) if answer.passing]
-    return waiting + back, answers
+    return Handled(answers, back=waiting + back)
 
 
 def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
@@ -126,7 +133,7 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
             if finding is not None:
                 back.append(arrival)  # unanswered: it comes again, is recognised, and gets the same answer
     passing = [one for one, answer in zip(batch, answers, strict=True) if answer.passing and one not in back]
-    return back + passing, answers
+    return Handled(answers, back=back + passing)
 
 
 def verdict_fields(answer: Answer) -> dict[str, object]:
@@ -158,9 +165,7 @@ def _receipts(node: Node, batch: Sequence[Arrival]) -> Handled:
             _set_aside(node, [(arrival, refusal.finding)])
             continue
         receipts += [(arrival.peer, item) for item in items]
-    if receipts:
-        pipeline.settle(node, receipts)
-    return [], []
+    return Handled(moves=list(pipeline.settle(node, receipts)) if receipts else [])
 
 
 def _signature(mark: str) -> bytes:
@@ -175,7 +180,8 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
     now = node.now()
     with node.ledger.book() as book:
         standing = {
-            (one.digest, one.recipient): one for one in book.deliveries({inquiry.envelope for _, (inquiry, _) in asked})
+            (one.digest, one.recipient): one
+            for one in book.deliveries({inquiry.envelope for _, (inquiry, _) in asked})
         }
         rows = book.envelopes({inquiry.envelope for _, (inquiry, _) in asked})
         answers = []
@@ -189,7 +195,7 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
                     unknown = Receipt(inquiry.envelope, recipient, inquiry.generation, Outcome.UNKNOWN, now)
                     answers.append((origin, unknown))
         book.add_receipts(answers)
-    return [], []
+    return Handled()
 
 
 def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
@@ -198,7 +204,9 @@ def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
         try:
             number = int(message.correlation)
         except ValueError:
-            _set_aside(node, [(arrival, Finding("EDX704", "correlation_id", "not the id of an inbox message"))])
+            _set_aside(
+                node, [(arrival, Finding("EDX704", "correlation_id", "not the id of an inbox message"))]
+            )
             continue
         if message.kind == "confirm":
             [finding] = inbox.confirm(node, arrival.peer, [number])
@@ -207,12 +215,12 @@ def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
             [finding] = inbox.refuse(node, arrival.peer, [number], reason)
         if finding is not None:
             _set_aside(node, [(arrival, finding)])
-    return [], []
+    return Handled()
 
 
 def _strangers(node: Node, batch: Sequence[Arrival]) -> Handled:
     _set_aside(node, [(arrival, _strange(node, arrival)) for arrival in batch])
-    return [], []
+    return Handled()
 
 
 def _strange(node: Node, arrival: Arrival) -> Finding:

@@ -22,7 +22,9 @@ VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run 
 def sender_of(rules: Rules, envelope: Envelope, now: datetime) -> str:
     """The sender's canonical code. A closed agency may still answer for older documents."""
     historic = envelope.kind is Kind.STATUS
-    return rules.registry.resolve(envelope.sender.organ_id, now.astimezone(VIETNAM).date(), historic=historic).code
+    return rules.registry.resolve(
+        envelope.sender.organ_id, now.astimezone(VIETNAM).date(), historic=historic
+    ).code
 
 
 def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: datetime) -> str:
@@ -32,7 +34,9 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
     """
     authority.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
     if verdict.indication is Indication.PASSED and verdict.signer is not None:
-        authority.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=rules.registry.canonical_or_none)
+        authority.speaks_for(
+            verdict.signer, sender, rules.bindings, now, canonical=rules.registry.canonical_or_none
+        )
         return verdict.reason
     exception = peer.unsigned
     unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == signature.LEGACY
@@ -61,7 +65,9 @@ def address(rules: Rules, envelope: Envelope, now: datetime) -> dict[str, str]:
                 raise Refusal("EDX207", detail=f"{written} is {code}")
             routes[code] = route(rules, code)
         except Refusal as refusal:
-            raise Refusal(refusal.code, where=f"recipient {number}", detail=refusal.finding.detail) from refusal
+            raise Refusal(
+                refusal.code, where=f"recipient {number}", detail=refusal.finding.detail
+            ) from refusal
     if not routes:
         raise Refusal("EDX507")
     return routes
@@ -88,7 +94,9 @@ def address_transfer(
     for code in transfer.recipients:
         try:
             if code not in named:
-                raise Refusal("EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope")
+                raise Refusal(
+                    "EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope"
+                )
             following = route(rules, code)
             if following == f"link:{peer.name}":
                 raise Refusal("EDX506", detail=f"{code} lives behind {peer.name}, who sent it here")

@@ -43,15 +43,21 @@ def resend(node: Node, numbers: Sequence[int], operator: str, reason: str) -> li
     return _act(node, numbers, Event.RESEND, operator, reason)
 
 
-def _act(node: Node, numbers: Sequence[int], event: Event, operator: str, reason: str) -> list[Finding | None]:
+def _act(
+    node: Node, numbers: Sequence[int], event: Event, operator: str, reason: str
+) -> list[Finding | None]:
     now = node.now()
-    answers: dict[int, Finding | None] = {number: Finding("EDX606", f"delivery {number}") for number in numbers}
+    answers: dict[int, Finding | None] = {
+        number: Finding("EDX606", f"delivery {number}") for number in numbers
+    }
     with node.ledger.book() as book:
         moves: list[Move] = []
         for delivery in book.deliveries_by_id(list(answers)):
             if _possible(delivery, event):
                 fields = _fields(node, delivery, event, now)
-                moves.append(change(delivery, event, actor=f"operator:{operator}", detail=reason[:500], **fields))
+                moves.append(
+                    change(delivery, event, actor=f"operator:{operator}", detail=reason[:500], **fields)
+                )
                 answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", "changed meanwhile")
             else:
                 answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", str(delivery.state))
@@ -65,7 +71,9 @@ def _act(node: Node, numbers: Sequence[int], event: Event, operator: str, reason
 def _possible(delivery: Delivery, event: Event) -> bool:
     gone = delivery.state is State.FORWARDED or delivery.far_accepted
     if gone and event in (Event.CANCEL, Event.HOLD) and delivery.state not in lifecycle.ENDS:
-        return False  # the next node has it, or may have it: stopping it here would promise what cannot be kept
+        return (
+            False  # the next node has it, or may have it: stopping it here would promise what cannot be kept
+        )
     if event is Event.RETRY and delivery.far_accepted:
         return False
     return lifecycle.allowed(delivery.state, event)

@@ -55,7 +55,10 @@ def transfer_parcels(
     manifest = encode_transfer(transfer, b"" if pieces else body)
     headers = {"envelope": row.digest, "sender": row.sender}
     return [
-        *(Parcel(mailbox, Message("chunk", f"{transfer.id}.{n}", one, row.urgent)) for n, one in enumerate(pieces)),
+        *(
+            Parcel(mailbox, Message("chunk", f"{transfer.id}.{n}", one, row.urgent))
+            for n, one in enumerate(pieces)
+        ),
         Parcel(mailbox, Message("transfer", transfer.id, manifest, row.urgent, headers=headers)),
     ]
 

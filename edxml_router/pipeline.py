@@ -107,7 +107,9 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         if submission.transfer is None:
             item.routes = address(rules, envelope, now)
         else:
-            item.routes, item.unreachable = address_transfer(rules, here, peer, submission.transfer, item.examined)
+            item.routes, item.unreachable = address_transfer(
+                rules, here, peer, submission.transfer, item.examined
+            )
     except Trouble as trouble:
         item.trouble = trouble
     except Exception as error:  # noqa: BLE001  # a mistake of ours must not take the batch or the worker with it
@@ -189,7 +191,9 @@ def forward(node: Node) -> Sequence[Move]:
         if asked_only and link:
             sendings.append(Sending(link, inquiry_parcels(link, row, group), group))
         elif body is None:
-            moves += [change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group]
+            moves += [
+                change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group
+            ]
         elif route.startswith("office:"):
             sendings += deliver(row, group, link, body)
         elif link is None:
@@ -238,7 +242,9 @@ def send(node: Node, sendings: Sequence[Sending], now: datetime) -> list[Move]:
         for sending in window:
             failed = [finding for finding in [next(findings) for _ in sending.parcels] if finding is not None]
             for one in sending.group:
-                moves.append(_deferral(node, one, failed[0], now) if failed else _handed_over(node, one, sending, now))
+                moves.append(
+                    _deferral(node, one, failed[0], now) if failed else _handed_over(node, one, sending, now)
+                )
     return moves
 
 
@@ -252,7 +258,9 @@ def _handed_over(node: Node, delivery: Delivery, sending: Sending, now: datetime
 
 def _deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
     timing = node.rules.timing
-    wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance())
+    wait = lifecycle.back_off(
+        delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance()
+    )
     return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
 
 
@@ -267,7 +275,10 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
     """
     now = node.now()
     with node.ledger.book() as book:
-        standing = {(one.digest, one.recipient): one for one in book.deliveries({item.envelope for _, item in receipts})}
+        standing = {
+            (one.digest, one.recipient): one
+            for one in book.deliveries({item.envelope for _, item in receipts})
+        }
         moves: list[Move] = []
         trails: dict[int, tuple[Hop, ...]] = {}
         late: list[Entry] = []
@@ -276,7 +287,9 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
             move = settlement(delivery, peer, receipt, node.rules.timing, now)
             if move is None:
                 said = str(receipt.outcome)
-                late.append(Entry(now, "receipt.late", receipt.envelope, receipt.recipient, actor=peer, detail=said))
+                late.append(
+                    Entry(now, "receipt.late", receipt.envelope, receipt.recipient, actor=peer, detail=said)
+                )
                 continue
             moves.append(move)
             trails[move.delivery.id] = receipt.hops
@@ -309,7 +322,9 @@ def report(node: Node) -> int:
     """
     now = node.now()
     with node.ledger.book() as book:
-        waiting = book.unsent_receipts(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(node.links))
+        waiting = book.unsent_receipts(
+            now, now + node.rules.timing.lease, 10 * node.rules.batch, list(node.links)
+        )
     batches: dict[str, list[tuple[int, Receipt]]] = defaultdict(list)
     for number, origin, receipt in waiting:
         batches[origin].append((number, receipt))

@@ -239,8 +239,9 @@ class Book(Protocol):
     def add_receipts(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
         """Outgoing receipts, each with the origin ("link:NAME" or "office:NAME") that it goes to."""
 
-    def unsent_receipts(self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
-                        ) -> Sequence[tuple[int, str, Receipt]]:
+    def unsent_receipts(
+        self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
+    ) -> Sequence[tuple[int, str, Receipt]]:
         """Claim up to ``limit`` unsent receipts under a lease to ``until``: (number, origin, receipt)."""
 
     def receipts_sent(self, numbers: Iterable[int], now: datetime) -> None:

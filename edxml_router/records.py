@@ -109,7 +109,9 @@ def new_deliveries(node: Node, item: Judged, now: datetime) -> Iterable[NewDeliv
         )
 
 
-def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Judged], now: datetime) -> Iterable[Move]:
+def reopenings(
+    node: Node, standing: Iterable[Delivery], items: Mapping[str, Judged], now: datetime
+) -> Iterable[Move]:
     """A repeat of what failed is tried again; a repeat of what is under way or done changes nothing.
 
     From an office: its returned or expired deliveries, but not what an operator cancelled. From a neighbour: only
@@ -137,7 +139,9 @@ def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Jud
         )
 
 
-def acceptance_receipts(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> Iterable[tuple[str, Receipt]]:
+def acceptance_receipts(
+    node: Node, book: Book, judged: Sequence[Judged], now: datetime
+) -> Iterable[tuple[str, Receipt]]:
     """What neighbours must hear about the transfers they sent; offices hear it in their answer."""
     links = [item for item in judged if item.submission.transfer and item.submission.peer in node.rules.peers]
     repeated = {item.digest for item in links if item.fit and item.repeated}
@@ -150,7 +154,9 @@ def acceptance_receipts(node: Node, book: Book, judged: Sequence[Judged], now: d
         hops = (*transfer.hops, Hop(node.name, now))
         for recipient in transfer.recipients:
             finding = item.trouble.finding if item.trouble else item.unreachable.get(recipient)
-            receipt = Receipt(transfer.envelope, recipient, transfer.generation, Outcome.ACCEPTED, now, hops=hops)
+            receipt = Receipt(
+                transfer.envelope, recipient, transfer.generation, Outcome.ACCEPTED, now, hops=hops
+            )
             if finding is not None:
                 receipt = replace(receipt, outcome=Outcome.RETURNED, code=finding.code, detail=finding.detail)
             elif (item.digest, recipient) in standing:
@@ -218,13 +224,24 @@ def final_receipts(
     """
     ended = [move for move in moves if move.after in ENDS]
     trails = trails or {}
-    rows = book.envelopes({move.delivery.digest for move in ended if move.delivery.id not in trails}) if ended else {}
+    rows = (
+        book.envelopes({move.delivery.digest for move in ended if move.delivery.id not in trails})
+        if ended
+        else {}
+    )
     receipts = []
     for move in ended:
         one = move.delivery
         hops = trails[one.id] if one.id in trails else rows[one.digest].hops
         receipt = Receipt(
-            one.digest, one.recipient, one.generation, _OUTCOMES[move.after], now, move.code, move.detail, hops
+            one.digest,
+            one.recipient,
+            one.generation,
+            _OUTCOMES[move.after],
+            now,
+            move.code,
+            move.detail,
+            hops,
         )
         receipts.append((one.origin, receipt))
     return receipts

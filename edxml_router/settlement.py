@@ -35,7 +35,9 @@ def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]
     return [(key[0], receipt) for key, receipt in best.items()]
 
 
-def settlement(delivery: Delivery | None, peer: str, receipt: Receipt, timing: Timing, now: datetime) -> Move | None:
+def settlement(
+    delivery: Delivery | None, peer: str, receipt: Receipt, timing: Timing, now: datetime
+) -> Move | None:
     """The move that a receipt makes, or None when it is late, repeated, unmatched, or not this peer's to give.
 
     Only the neighbour that a delivery was sent to may settle it: a child cannot confirm for its sibling.

@@ -35,6 +35,8 @@ DELIVERY_EVENTS: Final[Mapping[Event, str]] = {
     Event.RESEND: "delivery.resent",
 }
 
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # keys come sorted
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -67,9 +69,7 @@ class Entry:
             "event": self.event,
             "recipient": self.recipient,
         }
-        return json.dumps(
-            {key: value for key, value in fields.items() if value}, ensure_ascii=False, separators=(",", ":")
-        ).encode()
+        return _ENCODE({key: value for key, value in fields.items() if value}).encode()
 
 
 def instant(at: datetime) -> str:

@@ -143,7 +143,7 @@ class Finding:
         return ": ".join(parts)
 
 
-class Trouble(Exception):
+class Trouble(Exception):  # noqa: N818  # one of the project's words, as are its three kinds
     """Base of the three ways to fail; carries a :class:`Finding`."""
 
     def __init__(self, code: str, *, where: str = "", detail: str = "") -> None:

@@ -96,20 +96,23 @@ class Receipt:
 
 
 def encode_transfer(transfer: Transfer, body: bytes = b"") -> bytes:
-    return _line(
-        {
-            "v": VERSION,
-            "transfer": transfer.id,
-            "envelope": transfer.envelope,
-            "size": transfer.size,
-            "recipients": list(transfer.recipients),
-            "generation": transfer.generation,
-            "hops": _hops(transfer.hops),
-            "expires": instant(transfer.expires_at),
-            "urgent": transfer.urgent,
-            "chunks": transfer.chunks,
-        }
-    ) + body
+    return (
+        _line(
+            {
+                "v": VERSION,
+                "transfer": transfer.id,
+                "envelope": transfer.envelope,
+                "size": transfer.size,
+                "recipients": list(transfer.recipients),
+                "generation": transfer.generation,
+                "hops": _hops(transfer.hops),
+                "expires": instant(transfer.expires_at),
+                "urgent": transfer.urgent,
+                "chunks": transfer.chunks,
+            }
+        )
+        + body
+    )
 
 
 def decode_transfer(data: bytes) -> tuple[Transfer, bytes]:
@@ -131,16 +134,19 @@ def decode_transfer(data: bytes) -> tuple[Transfer, bytes]:
 
 
 def encode_chunk(chunk: Chunk, piece: bytes) -> bytes:
-    return _line(
-        {
-            "v": VERSION,
-            "envelope": chunk.envelope,
-            "number": chunk.number,
-            "count": chunk.count,
-            "size": chunk.size,
-            "digest": chunk.digest,
-        }
-    ) + piece
+    return (
+        _line(
+            {
+                "v": VERSION,
+                "envelope": chunk.envelope,
+                "number": chunk.number,
+                "count": chunk.count,
+                "size": chunk.size,
+                "digest": chunk.digest,
+            }
+        )
+        + piece
+    )
 
 
 def decode_chunk(data: bytes) -> tuple[Chunk, bytes]:
@@ -173,7 +179,9 @@ def encode_inquiry(inquiry: Inquiry) -> bytes:
 def decode_inquiry(data: bytes) -> Inquiry:
     fields, _ = _split(data)
     return _reading(
-        lambda: Inquiry(_digest(fields["envelope"]), _texts(fields["recipients"]), _number(fields["generation"]))
+        lambda: Inquiry(
+            _digest(fields["envelope"]), _texts(fields["recipients"]), _number(fields["generation"])
+        )
     )
 
 
@@ -242,7 +250,9 @@ def _reading(read: Callable[[], T]) -> T:
     try:
         return read()
     except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise Refusal("EDX704", where=str(error)[:80] if isinstance(error, KeyError) else "manifest") from error
+        raise Refusal(
+            "EDX704", where=str(error)[:80] if isinstance(error, KeyError) else "manifest"
+        ) from error
 
 
 def _text(value: Any) -> str:

@@ -20,7 +20,7 @@ from edxml_router.config import ConfigErrors, load
 from edxml_router.core.problems import EXIT_CONFIG, Setback
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
-from edxml_router.ports import Transport
+from edxml_router.ports import Move, Transport
 from edxml_router.rules import Node
 
 IDLE_WAIT = 0.02  # seconds per hub to wait for a first message; bounds the latency that an idle node adds
@@ -47,7 +47,7 @@ class Worker:
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGHUP, self._reload)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer
-        with wiring.open_node(settings) as opened:
+        with wiring.open_worker(settings) as opened:
             events.worker_started(os.getpid())
             while not self._ending and os.getppid() == self._supervisor:
                 if self._reloading:
@@ -63,7 +63,8 @@ class Worker:
             moved |= work(opened.node)
             if time.monotonic() >= self._upkeep_at:
                 self._upkeep_at = time.monotonic() + UPKEEP_INTERVAL
-                events.expired(pipeline.expire(opened.node))
+                events.moved(pipeline.expire(opened.node))
+                self._declare(opened)
                 opened.number_journal()
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
@@ -83,8 +84,17 @@ class Worker:
                 arrivals += transport.take(node.rules.batch - len(arrivals), BUSY_WAIT)
             if arrivals:
                 came = True
-                events.answered(intake.receive(node, transport, arrivals))
+                handled = intake.receive(node, transport, arrivals)
+                events.answered(handled.answers)
+                events.moved(handled.moves)
         return came
+
+    def _declare(self, opened: wiring.Opened) -> None:
+        """Make the own hub's mailboxes. A hub that is away holds up nothing else."""
+        try:
+            opened.declare()
+        except Setback as setback:
+            events.setback(setback.finding)
 
     def _load_rules(self, opened: wiring.Opened) -> None:
         self._reloading = False
@@ -107,7 +117,7 @@ class Worker:
         self._reloading = True
 
 
-def work(node: Node, tell: Callable[[Sequence[pipeline.Move]], None] = events.moved) -> bool:
+def work(node: Node, tell: Callable[[Sequence[Move]], None] = events.moved) -> bool:
     """Forward and report once; whether there was anything to do."""
     moves = pipeline.forward(node)
     tell(moves)

@@ -1,0 +1,324 @@
+"""The composition root: the only place that chooses adapters and puts a node together from its settings.
+
+    with open_node(settings) as node: …             # store and rules, for a command
+    with open_worker(settings) as opened: …         # and the transports, for a worker process
+
+Raises ConfigErrors for files that the settings name and that cannot be used, and Setback EDX602 when the database
+is away. A hub that is away is no failure: its transport mends itself, and :meth:`Opened.declare` is tried again.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from sqlalchemy.engine import make_url
+
+from edxml_router.config import ConfigErrors, HubSettings, Settings
+from edxml_router.config import UnsignedException as UnsignedSettings
+from edxml_router.core import certificate as certificates
+from edxml_router.core.agency_code import AgencyCode
+from edxml_router.core.authority import Bindings
+from edxml_router.core.problems import Refusal
+from edxml_router.core.registry import Registry
+from edxml_router.core.routing import Routes
+from edxml_router.core.safe_xml import Limits
+from edxml_router.core.signing import sign_bytes
+from edxml_router.core.trust import TrustStore
+from edxml_router.ports import Transport
+from edxml_router.resources import folder
+from edxml_router.rules import Link, Node, Peer, Role, Rules, Timing, UnsignedException
+from edxml_router.store import catalogue, keys, sequencer
+from edxml_router.store.bodies import BodyStore
+from edxml_router.store.engine import connect
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.transport import local, rabbitmq, topology
+from edxml_router.transport.amqp_connection import RabbitSettings
+
+SWEEP_AGE = timedelta(
+    hours=24
+)  # files that nothing refers to are kept this long, for a transaction under way
+
+
+class SystemClock:
+    """The machine's clock and its chance."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def chance(self) -> float:
+        return random.random()  # noqa: S311  # jitter, not a secret
+
+
+@dataclass(slots=True)
+class Opened:
+    """A node with its transports, as a worker runs it."""
+
+    node: Node
+    transports: Sequence[Transport]
+    settings: Settings
+    declared: bool = False
+
+    def declare(self) -> None:
+        """Make the mailboxes of the own hub once it can be reached. Raises Setback EDX701, EDX706."""
+        if not self.declared and self.settings.hub is not None:
+            declare(self.settings)
+        self.declared = True
+
+    def number_journal(self) -> None:
+        """Let the journal's new entries take their places in the log."""
+        ledger = self.node.ledger
+        assert isinstance(ledger, SqlLedger)  # noqa: S101  # this module made it
+        sequencer.number(ledger)
+
+    def sweep(self) -> None:
+        """Remove files that nothing refers to."""
+        bodies = self.node.bodies
+        assert isinstance(bodies, BodyStore)  # noqa: S101  # this module made it
+        bodies.sweep(older_than=SWEEP_AGE, now=self.node.now())
+
+    def reload(self, settings: Settings) -> None:
+        """Swap the rules. A neighbour or office that is new gets its mailboxes and link; a hub that moved needs a
+        restart. Raises ConfigErrors and changes nothing when a file cannot be used."""
+        rules = build_rules(settings)
+        self.settings, self.declared = settings, False
+        self.node.rules = rules
+        self.node.links = _links(settings, dict(zip(_hub_names(settings), self.transports, strict=True)))
+
+
+@contextmanager
+def open_node(settings: Settings) -> Iterator[Node]:
+    """The node without its transports: what a command needs to submit, look, and act."""
+    with closing(open_ledger(settings)) as ledger:
+        yield _node(settings, ledger)
+
+
+@contextmanager
+def open_worker(settings: Settings) -> Iterator[Opened]:
+    """The node with the transports of its own hub and its parent's."""
+    with ExitStack() as stack:
+        node = _node(settings, stack.enter_context(closing(open_ledger(settings))))
+        transports: dict[str, Transport] = {}
+        if settings.hub is not None:
+            transports["hub"] = open_hub(settings, settings.hub, topology.OWNER_MAILBOXES)
+            stack.callback(transports["hub"].close)
+        if settings.parent is not None:
+            consumes = topology.child_mailboxes(settings.node.name)
+            transports["parent"] = open_hub(settings, settings.parent.hub, consumes)
+            stack.callback(transports["parent"].close)
+        node.links = _links(settings, transports)
+        yield Opened(node, list(transports.values()), settings)
+
+
+def _node(settings: Settings, ledger: SqlLedger) -> Node:
+    bodies = BodyStore(
+        ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes
+    )
+    node = Node(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
+    if settings.node.key is not None:
+        key = keys.load_key(settings.node.key)
+        node.sign_receipts = lambda data: base64.b64encode(sign_bytes(key, data)).decode("ascii")
+    return node
+
+
+def open_ledger(settings: Settings) -> SqlLedger:
+    """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do)."""
+    url = make_url(settings.database_url)
+    if settings.store.password_file is not None:
+        url = url.set(password=_read(settings.store.password_file, "store.password_file").decode().strip())
+    return SqlLedger(connect(url), SystemClock())
+
+
+# --- rules ------------------------------------------------------------------------------------------
+
+
+def build_rules(settings: Settings) -> Rules:
+    """The snapshot that the settings and the files they name make. Raises ConfigErrors with what is wrong."""
+    try:
+        registry = load_registry(settings)
+        trust = settings.trust
+        return Rules(
+            limits=Limits(**{each.name: getattr(settings.limits, each.name) for each in fields(Limits)}),
+            registry=registry,
+            routes=_routes(settings, registry),
+            trust=TrustStore.from_pem(
+                _read(trust.anchors, "trust.anchors") if trust.anchors else b"",
+                _read(trust.intermediates, "trust.intermediates") if trust.intermediates else b"",
+                [_read(path, "trust.crls") for path in trust.crls],
+            ),
+            bindings=Bindings.from_csv(_read(trust.bindings, "trust.bindings"))
+            if trust.bindings
+            else Bindings(),
+            peers=_peers(settings, registry),
+            timing=Timing(**{each.name: getattr(settings.delivery, each.name) for each in fields(Timing)}),
+            aside_quota=settings.limits.aside_bytes,
+            batch=settings.delivery.batch,
+            chunk_bytes=settings.delivery.chunk_bytes,
+        )
+    except Refusal as refusal:
+        raise ConfigErrors([refusal.finding]) from refusal
+
+
+def load_registry(settings: Settings) -> Registry:
+    """The agencies: the packaged catalogue or the one named, then further ones, then the node's own imports."""
+    first = settings.agencies.catalogue or folder("agency_codes")
+    own = own_catalogue(settings)
+    return catalogue.load(first, *settings.agencies.extra, *([own] if own.is_dir() else []))
+
+
+def own_catalogue(settings: Settings) -> Path:
+    """The folder that ``agency import`` writes to."""
+    return settings.node.data / "agency_codes"
+
+
+def _canonical(registry: Registry, text: str) -> str:
+    return registry.canonical_or_none(text) or AgencyCode.parse(text).canonical()
+
+
+def _routes(settings: Settings, registry: Registry) -> Routes:
+    return Routes.build(
+        served={
+            _canonical(registry, code): office.name for office in settings.offices for code in office.agencies
+        },
+        children={
+            child.name: [_canonical(registry, code) for code in (*child.prefixes, *child.codes)]
+            for child in settings.children
+        },
+        parent=settings.parent.name if settings.parent else None,
+    )
+
+
+def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
+    def codes(texts: Sequence[str]) -> frozenset[str]:
+        return frozenset(_canonical(registry, text) for text in texts)
+
+    def exception(given: UnsignedSettings | None) -> UnsignedException | None:
+        return UnsignedException(given.until, given.reason, codes(given.senders)) if given else None
+
+    peers = [
+        Peer(
+            office.name,
+            Role.OFFICE,
+            codes=codes(office.agencies),
+            unsigned=exception(office.unsigned),
+            pushed=office.attach == "amqp",
+        )
+        for office in settings.offices
+    ]
+    peers += [
+        Peer(
+            child.name,
+            Role.CHILD,
+            codes(child.prefixes),
+            codes(child.codes),
+            exception(child.unsigned),
+            _certificate(child.certificate),
+        )
+        for child in settings.children
+    ]
+    if settings.parent is not None:
+        ours = frozenset[str]().union(*(peer.prefixes for peer in peers))
+        single = frozenset[str]().union(*(peer.codes for peer in peers))
+        parent = settings.parent
+        peers.append(
+            Peer(
+                parent.name,
+                Role.PARENT,
+                ours,
+                single,
+                exception(parent.unsigned),
+                _certificate(parent.certificate),
+            )
+        )
+    return {peer.name: peer for peer in peers}
+
+
+def _certificate(path: Path | None) -> x509.Certificate | None:
+    return certificates.read_pem(_read(path, str(path)), str(path))[0] if path else None
+
+
+def _read(path: Path, where: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refusal("EDX902", where=where, detail=f"{path}: {error.strerror}") from error
+
+
+# --- hubs -------------------------------------------------------------------------------------------
+
+
+def open_hub(settings: Settings, hub: HubSettings, consumes: Sequence[str]) -> Transport:
+    """The mailboxes of a hub, as this node's user of it."""
+    if hub.kind == "local":
+        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+        return local.LocalTransport(hub.path, settings.node.name, consumes)
+    return rabbitmq.RabbitTransport(rabbit_settings(settings, hub), consumes)
+
+
+def declare(settings: Settings) -> None:
+    """Make the mailboxes of the node's own hub. Raises Setback EDX701, EDX706; Refusal EDX901."""
+    hub = settings.hub
+    assert hub is not None  # noqa: S101  # the caller asked
+    children = [child.name for child in settings.children]
+    offices = [office.name for office in settings.offices if office.attach == "amqp"]
+    if hub.kind == "local":
+        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+        local.declare(hub.path, children, offices)
+    else:
+        rabbitmq.declare(rabbit_settings(settings, hub), children, offices)
+
+
+def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
+    """How to reach a broker. Raises Refusal EDX902, EDX903 for its files."""
+    assert hub.host is not None  # noqa: S101  # checked when the settings were loaded
+    password = _read(hub.password_file, "hub.password_file").decode().strip() if hub.password_file else ""
+    reached = RabbitSettings(
+        host=hub.host,
+        user=hub.user or settings.node.name,
+        password=password,
+        port=hub.port or (5671 if hub.tls_ca else 5672),
+        vhost=hub.vhost,
+        server_name=hub.server_name or "",
+        label=f"edxml-router {settings.node.name}",
+    )
+    return replace(reached, tls=_tls(hub)) if hub.tls_ca else reached
+
+
+def _tls(hub: HubSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(hub.tls_ca))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if hub.tls_certificate is not None:
+            context.load_cert_chain(hub.tls_certificate, hub.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise Refusal("EDX902", where="hub.tls_ca", detail=type(error).__name__) from error
+    return context
+
+
+def _hub_names(settings: Settings) -> list[str]:
+    return [name for name, hub in (("hub", settings.hub), ("parent", settings.parent)) if hub is not None]
+
+
+def _links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, Link]:
+    links: dict[str, Link] = {}
+    if settings.hub is not None:
+        hub = transports["hub"]
+        for child in settings.children:
+            links[f"link:{child.name}"] = Link(
+                hub, topology.down(child.name), topology.down(child.name, urgent=True)
+            )
+        for office in settings.offices:
+            if office.attach == "amqp":
+                links[f"office:{office.name}"] = Link(
+                    hub, topology.inbox(office.name), topology.inbox(office.name)
+                )
+    if settings.parent is not None:
+        links[f"link:{settings.parent.name}"] = Link(transports["parent"], topology.UP, topology.UP_URGENT)
+    return links
