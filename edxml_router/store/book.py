@@ -1,0 +1,284 @@
+"""One transaction of the ledger: ``ports.Book`` in SQL.
+
+Work comes in sets, so each call is a fixed number of statements, whatever the size of the set. Journal
+entries are gathered and written in one go before the commit. The same statements run on SQLite and
+PostgreSQL; what differs is in :mod:`edxml_router.store.statements`.
+
+Row locks are PostgreSQL's; on SQLite the transaction holds the write lock from its beginning. Rows are locked
+in the order of their keys, so that two batches rarely wait for each other in a circle; where they do,
+PostgreSQL undoes one of them and that is Setback EDX602 like every other passing failure. A broken rule of
+the schema (a delivery of an unknown envelope) is a Defect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from operator import attrgetter, itemgetter
+from typing import Any, Final
+
+from sqlalchemy import Connection, Executable
+from sqlalchemy.exc import SQLAlchemyError
+
+from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, Entry, leaf_hash
+from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.transfer import Outcome, Receipt
+from edxml_router.ports import Aside, Delivery, EnvelopeRow, Move, NewDelivery
+from edxml_router.store import statements as sql
+from edxml_router.store.aside import keep_aside
+from edxml_router.store.engine import problem
+
+CHUNK: Final = 500  # keys in one IN list
+NEVER: Final = datetime.fromtimestamp(0, UTC)
+
+_envelope_values: Final = attrgetter(*sql.ENVELOPE)
+
+
+class SqlBook:
+    """Made by :meth:`SqlLedger.book`, valid inside its block. ``now`` dates deliveries made and moved."""
+
+    def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
+        self._connection = connection
+        self._now = now
+        self._inline_limit = inline_limit
+        self._entries: list[Entry] = []
+
+    # --- envelopes and bodies ---
+
+    def add_envelopes(self, rows: Sequence[EnvelopeRow]) -> set[str]:
+        if not rows:
+            return set()
+        values = sorted((_envelope_values(row) for row in rows), key=itemgetter(0))
+        inserted = {row[0] for row in self._write(sql.ADD_ENVELOPES, values)}
+        first = {row.digest: row for row in reversed(rows)}
+        for row in (row for digest, row in reversed(first.items()) if digest in inserted):
+            verdict = f"{row.indication}: {row.reason}" if row.reason else row.indication
+            self._entries.append(Entry(row.accepted_at, ENVELOPE_ACCEPTED, row.digest, actor=row.peer, detail=verdict))
+        return inserted
+
+    def envelopes(self, digests: Iterable[str]) -> Mapping[str, EnvelopeRow]:
+        rows = self._by_keys(sql.ENVELOPES, digests)
+        return {row[0]: EnvelopeRow(*row) for row in rows}
+
+    def identities(self, identities: Iterable[str]) -> Mapping[str, str]:
+        return dict(self._by_keys(sql.IDENTITIES, identities))
+
+    def add_bodies(self, bodies: Mapping[str, bytes]) -> None:
+        limit = self._inline_limit
+        values = [(digest, len(data), data if len(data) <= limit else None) for digest, data in sorted(bodies.items())]
+        self._write(sql.ADD_BODIES, values)
+
+    # --- deliveries ---
+
+    def add_deliveries(self, rows: Sequence[NewDelivery]) -> set[tuple[str, str]]:
+        if not rows:
+            return set()
+        wanted = {(row.digest, row.recipient): row for row in reversed(rows)}
+        values = [self._first_state(row) for _, row in sorted(wanted.items(), key=itemgetter(0))]
+        inserted = {(row[0], row[1]) for row in self._write(sql.ADD_DELIVERIES, values)}
+        for pair, row in reversed(wanted.items()):
+            if pair in inserted:
+                self._entries.append(
+                    Entry(self._now, DELIVERY_QUEUED, *pair, "", State.QUEUED, row.origin, detail=row.route)
+                )
+        return inserted
+
+    def _first_state(self, row: NewDelivery) -> tuple[Any, ...]:
+        return (
+            row.digest,
+            row.recipient,
+            State.QUEUED,
+            row.route,
+            row.origin,
+            row.generation,
+            0,  # attempts
+            row.urgent,
+            row.due_at,
+            row.expires_at,
+            False,  # far_accepted
+            "",  # code
+            "",  # detail
+            self._now,
+            1,  # version
+        )
+
+    def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
+        return [Delivery(*row) for row in self._by_keys(sql.DELIVERIES, digests)]
+
+    def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
+        due: list[Delivery] = []
+        for urgent in (True, False):
+            if len(due) < limit:
+                values = {"urgent": urgent, "now": now, "limit": limit - len(due)}
+                due += [Delivery(*row) for row in self._execute(sql.DUE, values)]
+        for chunk in _chunks(sorted(one.id for one in due)):
+            self._execute(sql.CLAIM, {"keys": chunk, "until": until, "now": now})
+        self._entries += [
+            Entry(
+                now,
+                DELIVERY_EVENTS[Event.CLAIM],
+                one.digest,
+                one.recipient,
+                one.state,
+                State.FORWARDING,
+                "node",
+                detail=f"attempt {one.attempts + 1}",
+            )
+            for one in due
+        ]
+        return [
+            replace(
+                one,
+                state=State.FORWARDING,
+                attempts=one.attempts + 1,
+                due_at=until,
+                updated_at=now,
+                version=one.version + 1,
+            )
+            for one in due
+        ]
+
+    def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
+        values = {"now": now, "grace_until": grace_until, "limit": limit}
+        return [Delivery(*row) for row in self._execute(sql.EXPIRED, values)]
+
+    def move(self, moves: Sequence[Move]) -> Sequence[Move]:
+        # Two steps, because drivers do not tell which rows of a set an UPDATE met: lock the rows and compare
+        # the versions, then write. Nobody can come between the two.
+        versions: dict[int, int] = {}
+        for chunk in _chunks(sorted({move.delivery.id for move in moves})):
+            versions |= {row[0]: row[1] for row in self._execute(sql.VERSIONS, {"keys": chunk})}
+        applied = []
+        for move in moves:
+            if versions.get(move.delivery.id) == move.delivery.version:
+                del versions[move.delivery.id]  # a second move in the same set starts from a stale version
+                applied.append(move)
+        if applied:
+            self._write(sql.MOVE, [self._changed(move) for move in applied])
+            self._entries += [self._moved(move) for move in applied]
+        return applied
+
+    def _changed(self, move: Move) -> tuple[Any, ...]:
+        old = move.delivery  # equals the stored row in every column, since the version is the same
+        return (
+            move.after,
+            _other(move.route, old.route),
+            _other(move.origin, old.origin),
+            _other(move.generation, old.generation),
+            _other(move.attempts, old.attempts),
+            _other(move.due_at, old.due_at),
+            _other(move.expires_at, old.expires_at),
+            _other(move.far_accepted, old.far_accepted),
+            move.code,
+            move.detail,
+            self._now,
+            old.version + 1,
+            old.id,
+        )
+
+    def _moved(self, move: Move) -> Entry:
+        old = move.delivery
+        return Entry(
+            self._now,
+            DELIVERY_EVENTS[move.event],
+            old.digest,
+            old.recipient,
+            old.state,
+            move.after,
+            move.actor,
+            move.code,
+            move.detail or move.route or "",
+        )
+
+    # --- journal, receipts, refused input ---
+
+    def note(self, entries: Iterable[Entry]) -> None:
+        self._entries += entries
+
+    def write_journal(self) -> None:
+        """Write the entries gathered so far; the ledger calls this before the commit."""
+        values = []
+        for entry in self._entries:
+            canonical = entry.canonical()
+            at = entry.at.replace(microsecond=entry.at.microsecond // 1000 * 1000)
+            columns = (at, entry.event, entry.envelope, entry.recipient, entry.code, entry.actor)
+            values.append((*columns, canonical, leaf_hash(canonical)))
+        self._entries = []
+        self._write(sql.JOURNAL, values)
+
+    def add_receipts(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
+        values = [
+            (
+                origin,
+                receipt.envelope,
+                receipt.recipient,
+                receipt.generation,
+                receipt.outcome.value,
+                receipt.at,
+                receipt.code,
+                receipt.detail,
+                receipt.hops,
+                NEVER,  # leased
+            )
+            for origin, receipt in receipts
+        ]
+        self._write(sql.ADD_RECEIPTS, values)
+
+    def unsent_receipts(
+        self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
+    ) -> Sequence[tuple[int, str, Receipt]]:
+        values: dict[str, Any] = {"now": now, "limit": limit}
+        if routes is None:
+            rows = self._execute(sql.UNSENT, values).all()
+        else:
+            rows = self._execute(sql.UNSENT_TO, {**values, "routes": list(routes)}).all()
+        for chunk in _chunks([row[0] for row in rows]):
+            self._execute(sql.LEASE_RECEIPTS, {"keys": chunk, "until": until})
+        return [(row[0], row[1], receipt_of(row[2:])) for row in rows]
+
+    def receipts_sent(self, numbers: Iterable[int], now: datetime) -> None:
+        for chunk in _chunks(sorted(numbers)):
+            self._execute(sql.RECEIPTS_SENT, {"keys": chunk, "now": now})
+
+    def set_aside(self, items: Sequence[Aside], quota: int) -> Sequence[bool]:
+        try:
+            return keep_aside(self._connection, items, quota)
+        except SQLAlchemyError as error:
+            raise problem(error) from error
+
+    # --- running statements ---
+
+    def _execute(self, statement: Executable, values: Any) -> Any:
+        """The rows, untyped: callers make values of them at once."""
+        try:
+            return self._connection.execute(statement, values)
+        except SQLAlchemyError as error:
+            raise problem(error) from error
+
+    def _write(self, rows_into: sql.Insert | sql.Update, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        if not rows:
+            return []
+        try:
+            return rows_into(self._connection, rows) or []
+        except SQLAlchemyError as error:
+            raise problem(error) from error
+
+    def _by_keys(self, statement: Executable, keys: Iterable[str]) -> Iterator[Any]:
+        for chunk in _chunks(sorted(set(keys))):
+            yield from self._execute(statement, {"keys": chunk}).all()
+
+
+def receipt_of(row: Sequence[Any]) -> Receipt:
+    """A receipt from the columns of its table, from ``envelope`` to ``hops``."""
+    envelope, recipient, generation, outcome, at, code, detail, hops = row
+    return Receipt(envelope, recipient, generation, Outcome(outcome), at, code, detail, hops)
+
+
+def _other(new: Any, old: Any) -> Any:
+    return old if new is None else new
+
+
+def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]

@@ -1,0 +1,146 @@
+"""The database behind the ledger, by URL, set up so that a commit means durable.
+
+``connect("sqlite:////var/lib/edxml-router/ledger.db")`` or
+``connect("postgresql+psycopg://user@host/name")``. A transaction begins with the write lock on SQLite
+(``BEGIN IMMEDIATE``): begun as a reader, it would fail at its first write with "database is locked" at once,
+whatever the time-out. Readers ask for ``reading(engine)``.
+
+Every driver error is turned into a problem here, in :func:`troubles`: Setback EDX601 (disk full, or the disk
+fails), Setback EDX602 (away, locked, deadlock, serialization), Defect for anything else. After a Setback
+nothing of the transaction is in force, with one exception that no database can spare us: when the connection
+breaks during COMMIT, the outcome is unknown. So whoever repeats must be recognised by digest, identity or
+version.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
+
+BUSY_MILLISECONDS: Final = 10_000  # how long a writer waits for another one
+WAL_BYTES: Final = 64 * 1024 * 1024  # the log file is cut back to this after a checkpoint
+
+_SQLITE_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}",  # first: the next one may have to wait
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # NORMAL may lose the newest commits in a power failure
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages; the default of 1000 is three batches with their bodies
+    f"PRAGMA journal_size_limit = {WAL_BYTES}",
+    "PRAGMA cache_size = -16384",  # KiB
+)
+
+_SQLITE_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_SQLITE_AWAY: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_CORRUPT,  # for a person to mend; until then the node takes nothing
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+# Classes and codes of SQLSTATE: 08 connection, 40 rolled back (deadlock, serialization), 53 out of resources,
+# 55 lock not available, 57 shut down, 58 the server's disk, 28 and 3D cannot log in, 25006 a standby.
+_STATES_FULL: Final = ("53100", "58030")
+_STATES_AWAY: Final = ("08", "40", "53", "55", "57", "58", "28", "3D", "25006")
+
+
+def connect(url: str | URL) -> Engine:
+    """The engine for a URL. Nothing is opened yet; raises Refusal EDX901 when the URL is not one of ours."""
+    try:
+        target = make_url(url)
+    except ArgumentError as error:
+        raise Refusal("EDX901", where="store.url", detail="not a database URL") from error
+    if target.get_backend_name() == "sqlite":
+        engine = sqlalchemy.create_engine(target)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if target.get_backend_name() != "postgresql":
+        raise Refusal("EDX901", where="store.url", detail=f"{target.get_backend_name()} is not supported")
+    try:
+        # A commit is durable by the server's default (synchronous_commit = on); a role may not weaken that
+        # for us.
+        return sqlalchemy.create_engine(
+            target.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={"options": "-c synchronous_commit=on", "connect_timeout": 10},
+        )
+    except ImportError as error:
+        missing = "psycopg: install edxml-router[postgresql]"
+        raise Refusal("EDX904", where="store.url", detail=missing) from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads and keeps nobody from writing. Raises Setback EDX601, EDX602."""
+    with troubles(), engine.connect().execution_options(edxml_reading=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction, committed when the block ends, undone when it raises. Raises Setback EDX601, EDX602."""
+    with troubles(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def troubles() -> Iterator[None]:
+    """Turn what SQLAlchemy raises inside the block into a problem."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise problem(error) from error
+
+
+def problem(error: SQLAlchemyError) -> Trouble:
+    """What a database error means. Its text is left out: it may quote rows."""
+    if isinstance(error, PoolTimeout):
+        return Setback("EDX602", detail="no free connection")
+    if not isinstance(error, DBAPIError):
+        return Defect(type(error).__name__, where="store")
+    cause = error.orig
+    if isinstance(cause, sqlite3.Error):
+        name = getattr(cause, "sqlite_errorname", type(cause).__name__)
+        primary = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        if primary in _SQLITE_FULL:
+            return Setback("EDX601", detail=name)
+        return Setback("EDX602", detail=name) if primary in _SQLITE_AWAY else Defect(name, where="store")
+    state = getattr(cause, "sqlstate", None)
+    if state is None:  # psycopg has no code for a connection that could not be made or broke
+        lost = isinstance(error, sqlalchemy.exc.OperationalError) or error.connection_invalidated
+        name = type(cause).__name__
+        return Setback("EDX602", detail="no connection") if lost else Defect(name, where="store")
+    if state.startswith(_STATES_FULL):
+        return Setback("EDX601", detail=f"SQLSTATE {state}")
+    if state.startswith(_STATES_AWAY):
+        return Setback("EDX602", detail=f"SQLSTATE {state}")
+    return Defect(f"SQLSTATE {state}", where="store")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself; _begin_sqlite does
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reader = connection.get_execution_options().get("edxml_reading", False)
+    connection.exec_driver_sql("BEGIN" if reader else "BEGIN IMMEDIATE")

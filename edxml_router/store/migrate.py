@@ -1,0 +1,63 @@
+"""Bring a database to the schema of this version of the program.
+
+``upgrade(engine)`` applies what is missing, in one transaction and by one process at a time: killed in the
+middle it leaves the schema as it was, and the next start goes on. ``current(engine)`` and :func:`newest` tell
+where a database is and should be. Raises Setback EDX601, EDX602; Refusal EDX901 for a database that a newer
+version has changed, because an older program would not know what it writes to.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, text
+
+from edxml_router.core.problems import Refusal
+from edxml_router.store.engine import reading, writing
+
+_STEPS: Final = Path(__file__).resolve().parent / "migrations"
+_LOCK: Final = 0x6564786D_0001  # an advisory lock of PostgreSQL: "edxm", 1
+
+
+def upgrade(engine: Engine, to: str = "head") -> str:
+    """Apply the missing steps up to revision ``to``; the revision reached."""
+    with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        settings = _settings()
+        settings.attributes["connection"] = connection
+        try:
+            command.upgrade(settings, to)
+        except (CommandError, RevisionError) as error:
+            detail = f"schema {_revision(connection)}, known up to {newest()}"
+            raise Refusal("EDX901", where="store.url", detail=detail) from error
+        return _revision(connection)
+
+
+def current(engine: Engine) -> str:
+    """The revision a database is at; empty when it has no tables of ours."""
+    with reading(engine) as connection:
+        return _revision(connection)
+
+
+def newest() -> str:
+    """The revision this version of the program works with."""
+    return ScriptDirectory.from_config(_settings()).get_current_head() or ""
+
+
+def _revision(connection: Connection) -> str:
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _settings() -> Config:
+    settings = Config()  # no alembic.ini: it would have to be found from an installed wheel
+    settings.set_main_option("script_location", str(_STEPS).replace("%", "%%"))
+    settings.set_main_option("path_separator", "os")
+    return settings
