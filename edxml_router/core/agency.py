@@ -82,7 +82,7 @@ class Level:
     """A level of the state, as data: a reform that ends one (the districts, 30 June 2025) is a date here.
 
     ``letters`` (of level-1 codes) and ``name_starts`` (folded, see :func:`fold`) tell the level of an agency
-    of which a list gives only code and name; the last level stands for what nothing else claims.
+    of which a list gives only code and name; a level with neither stands for what no other claims.
     """
 
     name: str

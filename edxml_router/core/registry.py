@@ -145,17 +145,16 @@ class Registry:
     def level_for(self, code: AgencyCode, name: str) -> str:
         """The level of an agency that a list gives only code and name of, read from the levels' own rows.
 
-        The name decides ("UBND huyện …"), at level 1 the letter; the last level stands for what is left.
+        The name decides ("UBND huyện …"), at level 1 the letter; the first level that names neither stands for
+        what is left. Without any, the level is not known: "".
         """
         folded = fold(name).replace("uy ban nhan dan", "ubnd")
-        last = ""
         for level in self.levels.values():
-            if code.level == 1 and level.letters and code.top[0] in level.letters:
+            if code.level == 1 and code.top[0] in level.letters:
                 return level.name
             if code.level > 1 and folded.startswith(level.name_starts):
                 return level.name
-            last = level.name
-        return last
+        return next((each.name for each in self.levels.values() if not each.letters and not each.name_starts), "")
 
     def _named(self, text: str, on: date, historic: bool) -> Agency:
         canonical = ""
