@@ -8,7 +8,7 @@ a value that was read must be written back the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 
@@ -196,6 +196,14 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedError:
+    """``ErrorList/Error``: what another system reports about a message of ours."""
+
+    code: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """One edXML message. Exactly one of ``document`` and ``status`` is set."""
 
@@ -204,7 +212,8 @@ class Envelope:
     document: Document | None = None
     status: Status | None = None
     traces: tuple[Trace, ...] = ()
-    attachments: tuple[Attachment, ...] = field(default=())
+    attachments: tuple[Attachment, ...] = ()
+    errors: tuple[ReportedError, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -255,7 +264,7 @@ class Envelope:
         if self.status is None:
             return None
         text = self.status.status_code.strip()
-        return text.zfill(2) if text.isdigit() else text
+        return text.zfill(2) if text.isascii() and text.isdigit() else text
 
     @property
     def priority(self) -> int:

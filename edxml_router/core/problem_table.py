@@ -80,6 +80,12 @@ ROWS: tuple[Row, ...] = (
     ("EDX212", "empty-reference", _S, _NOTE, 200, 0,
      "A ResponseFor or TraceHeader is empty or says null", "Leave the element out when there is nothing to say.",
      "ResponseFor hoặc TraceHeader để trống hoặc ghi null", "Bỏ hẳn phần tử khi không có dữ liệu."),
+    ("EDX213", "part-absent", _S, _NOTE, 200, 0,
+     "A part that the standard requires is absent", "Write the part named; without it the recipient's software may show or file the document wrongly.",
+     "Thiếu thành phần mà chuẩn yêu cầu", "Ghi thêm thành phần được nêu; nếu thiếu, phần mềm bên nhận có thể hiển thị hoặc vào sổ không đúng."),
+    ("EDX214", "labels-differ", _S, _NOTE, 200, 0,
+     "The manifest and the attachment give a file different names or types", "Write the same AttachmentName and ContentType in Reference and in Attachment.",
+     "Danh mục và tệp đính kèm ghi tên hoặc kiểu tệp khác nhau", "Ghi AttachmentName và ContentType giống nhau trong Reference và Attachment."),
     # 3 signature and trust -------------------------------------------------------------------------------
     ("EDX301", "signature-missing", _S, _NO, 403, 1,
      "The envelope is not signed", "Sign it (`edxml-router sign`), or have the node's operator grant a dated exception for this sender.",

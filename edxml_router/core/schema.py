@@ -1,0 +1,162 @@
+"""The gate of structure: does a tree follow the schema of QCVN 102:2016, and if not, why.
+
+:func:`validate` uses lxml's compiled validator, on every envelope; it raises :class:`Refusal` EDX201, or EDX304,
+EDX305, EDX312 where what offends is an XML-DSig signature (doubled, in the wrong place, oddly built).
+:func:`explain` uses xmlschema, some sixty times slower, to tell a person what was expected; never on the hot path.
+
+Two profiles: *receive* takes every order and omission that real software writes, *emit* is what we write. The
+schemas hold structure only; counts, dates, lengths and pairing are the reader's.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+import xmlschema
+from lxml import etree
+
+from edxml_router.core.problems import Refusal
+from edxml_router.core.safe_xml import DSIG, NS, Element, Limits, parse, place
+from edxml_router.resources import schema_file
+
+_SIGNATURE = f"{{{DSIG}}}Signature"
+_HEADER = f"{{{NS}}}edXMLHeader"
+_EXPECTED = re.compile(r"Expected is \( (.*) \)\.")
+_ATTRIBUTE = re.compile(r"attribute '([^']{1,80})'")
+_STEP = re.compile(r"(?:([^:]+):)?([^:\[]+)(?:\[(\d+)\])?")
+_MOST_EXPLANATIONS = 20
+
+
+class Profile(StrEnum):
+    """Which of the two schemas."""
+
+    RECEIVE = "receive"
+    EMIT = "emit"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a document breaks the schema. ``found`` tells element names, or the length of a text, never the text."""
+
+    path: str
+    line: int | None
+    expected: str
+    found: str
+
+
+class _Compiled(threading.local):
+    """Compiled schemas, one per thread: lxml keeps the errors of a validation in the schema object."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[Profile, Any] = {}
+
+    def get(self, profile: Profile) -> Any:
+        if profile not in self.schemas:
+            path = str(schema_file(f"edxml.{profile}.xsd"))
+            self.schemas[profile] = etree.XMLSchema(etree.parse(path, etree.XMLParser(no_network=True)))
+        return self.schemas[profile]
+
+
+_compiled = _Compiled()
+
+
+def validate(root: Element, profile: Profile = Profile.RECEIVE) -> None:
+    """Raise :class:`Refusal` unless the tree follows the schema; ``where`` is the element's path and line."""
+    schema = _compiled.get(profile)
+    if schema.validate(root):
+        return
+    error = schema.error_log[0]
+    element = _element(root, error.path)
+    where = f"{place(element)}, line {error.line}"
+    if element.tag == _SIGNATURE and "not expected" in error.message:
+        parent = element.getparent()
+        raise Refusal("EDX304" if parent is not None and parent.tag == _HEADER else "EDX305", where=where)
+    detail = _detail(error)
+    if any(up.tag == _SIGNATURE for up in (element, *element.iterancestors())):
+        raise Refusal("EDX312", where=where, detail=detail)
+    raise Refusal("EDX201", where=where, detail=detail)
+
+
+def explain(
+    data: bytes, profile: Profile = Profile.RECEIVE, limits: Limits | None = None
+) -> tuple[Explanation, ...]:
+    """All (at most twenty) reasons why a well-formed document breaks the schema; empty if it does not.
+
+    Raises :class:`Refusal` EDX1xx when the bytes cannot be parsed.
+    """
+    root = parse(data, limits or Limits())
+    found = []
+    for error in _explainer(profile).iter_errors(root):
+        found.append(_explanation(error))
+        if len(found) == _MOST_EXPLANATIONS:
+            break
+    return tuple(found)
+
+
+@cache
+def _explainer(profile: Profile) -> xmlschema.XMLSchema:
+    path = schema_file(f"edxml.{profile}.xsd")
+    return xmlschema.XMLSchema(str(path), base_url=str(path.parent), allow="sandbox", defuse="always")
+
+
+def _explanation(error: xmlschema.XMLSchemaValidationError) -> Explanation:
+    element = error.elem
+    path = place(element) if element is not None else str(error.path)
+    expected, found = "", ""
+    if isinstance(error, xmlschema.XMLSchemaChildrenValidationError):
+        expected = ", ".join(_local(getattr(item, "name", None)) for item in error.expected or ())
+        found = _local(error.invalid_tag) if error.invalid_tag else "nothing more"
+        if error.invalid_child is not None:
+            path = place(error.invalid_child)
+    elif element is not None:
+        reason = str(error.reason or "")
+        if "attribute" in reason:
+            found = ", ".join(sorted(_local(name) for name in element.attrib)) or "no attribute"
+            expected = "the attributes of the schema"
+        elif len(element):
+            expected, found = "elements only", "text between elements"
+        else:
+            expected, found = "a value of the schema", f"a text of {len(element.text or '')} characters"
+    return Explanation(path, getattr(element, "sourceline", None), expected, found)
+
+
+def _detail(error: Any) -> str:
+    """What offends, in names only: libxml2's messages quote values."""
+    if error.type_name == "SCHEMAV_ELEMENT_CONTENT":
+        said = "missing children" if "Missing child" in error.message else "not expected here"
+        expected = _EXPECTED.search(error.message)
+        names = [_local(name) for name in re.split(r", ", expected[1])] if expected else []
+        return f"{said}; expected {' or '.join(names)}" if names else said
+    if error.type_name == "SCHEMAV_CVC_COMPLEX_TYPE_2_3":
+        return "text between elements"
+    attribute = _ATTRIBUTE.search(error.message)
+    if attribute:
+        return f"attribute {_local(attribute[1])}"
+    return str(error.type_name).removeprefix("SCHEMAV_").replace("_", " ").lower()
+
+
+def _local(name: str | None) -> str:
+    return (name or "?").rpartition("}")[2].strip()[:80]
+
+
+def _element(root: Element, path: str) -> Element:
+    """The element of a libxml2 node path such as ``/*/edXML:edXMLEnvelope/*[2]``."""
+    element = root
+    for step in path.split("/")[2:]:
+        match = _STEP.fullmatch(step)
+        if match is None:
+            break
+        prefix, name, index = match.groups()
+        children = [child for child in element if isinstance(child.tag, str)]
+        if name != "*":
+            children = [c for c in children if c.prefix == prefix and etree.QName(c).localname == name]
+        number = int(index or 1) - 1
+        if number >= len(children):
+            break
+        element = children[number]
+    return element
