@@ -71,6 +71,19 @@ class Entry:
         }
         return _ENCODE({key: value for key, value in fields.items() if value}).encode()
 
+    @classmethod
+    def read(cls, canonical: bytes) -> Entry:
+        """The entry that has these bytes. Raises ValueError when no entry has them."""
+        try:
+            fields = json.loads(canonical)
+            entry = cls(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+            same = entry.canonical() == canonical
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError("not an entry") from error
+        if not same:
+            raise ValueError("not in canonical form")
+        return entry
+
 
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: ``2026-11-22T01:02:03.456Z``."""

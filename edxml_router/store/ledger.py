@@ -15,21 +15,19 @@ by digest and identity, moves are guarded by version, and leases end by themselv
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import Engine
 
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.ports import Clock
+from edxml_router.store import durable
 from edxml_router.store.book import SqlBook
 from edxml_router.store.engine import writing
-
-INLINE_LIMIT: Final = 64 * 1024  # bytes; larger bodies are files (store.bodies), which databases hold badly
+from edxml_router.store.tables import INLINE_LIMIT
 
 
 class SqlLedger:
@@ -64,7 +62,7 @@ class SqlLedger:
         """
         if self.engine.dialect.name != "sqlite":
             raise Refusal("EDX608", where="store.url", detail=self.engine.dialect.name)
-        unfinished = target.with_name(f"{target.name}.part")
+        unfinished = target.with_name(target.name + durable.TEMPORARY)
         unfinished.unlink(missing_ok=True)
         try:
             with (
@@ -75,17 +73,9 @@ class SqlLedger:
                 assert isinstance(source, sqlite3.Connection)  # noqa: S101  # by the dialect
                 source.backup(copy, pages=1024)  # in steps, so that writers are let in between
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
-            _synchronise(unfinished)
+            durable.synchronise(unfinished)
             unfinished.replace(target)
-            _synchronise(target.parent)
+            durable.synchronise(target.parent)
         except (sqlite3.Error, OSError) as error:
             name = getattr(error, "sqlite_errorname", type(error).__name__)
             raise Setback("EDX601", where="backup", detail=name) from error
-
-
-def _synchronise(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

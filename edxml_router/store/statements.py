@@ -32,7 +32,7 @@ _UNTIL: Final = bindparam("until", type_=Instant)
 _LIMIT: Final[Any] = bindparam("limit")
 
 _DIALECTS: Final[Mapping[str, Dialect]] = {
-    "sqlite": sqlite.dialect(),  # type: ignore[no-untyped-call]
+    "sqlite": sqlite.dialect(),
     "postgresql": postgresql.dialect(),  # type: ignore[no-untyped-call]
 }
 _MARKS: Final = {"sqlite": "?", "postgresql": "%s"}

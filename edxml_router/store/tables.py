@@ -202,7 +202,9 @@ deliveries = Table(
     Index("deliveries_recipient", "recipient", "state"),
 )
 
-# Kept here up to a size; above it ``data`` is null and the bytes are in a file (store.bodies).
+# Kept here up to a size; above it ``data`` is null and the bytes are in a file (store.bodies), because databases
+# hold large values badly: a megabyte per row brings SQLite from thousands of commits a second to some hundred.
+INLINE_LIMIT: Final = 64 * 1024  # bytes
 bodies = Table(
     "bodies",
     metadata,

@@ -1,0 +1,243 @@
+"""The bytes of accepted envelopes by digest: small ones in the database, large ones in files.
+
+    bodies = BodyStore(engine, folder, reserve_bytes=512 * 1024**2)
+    bodies.stage({digest: data})          # files first …
+    with ledger.book() as book:
+        book.add_bodies({digest: data})   # … then the row that refers to them
+
+A file ``ab/cdef…`` never changes; what no row refers to (a crash between the two steps) goes with the sweep.
+Pieces of bodies that arrive in chunks wait in ``chunks/DIGEST/``. Raises Setback EDX601 when the disk is full,
+fails, or holds less than the reserve; EDX602 when the database is away.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine, bindparam, select
+
+from edxml_router.core.problems import Defect, Setback
+from edxml_router.store import durable
+from edxml_router.store.engine import reading
+from edxml_router.store.tables import INLINE_LIMIT, bodies
+
+RESERVE_BYTES: Final = 512 * 1024 * 1024
+CHUNK: Final = 500  # keys in one IN list
+
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
+_KEYS: Final[Any] = bindparam("keys", expanding=True)
+_BODIES: Final = select(bodies.c.digest, bodies.c.data).where(bodies.c.digest.in_(_KEYS))
+_FILED: Final = select(bodies.c.digest).where(bodies.c.digest.in_(_KEYS), bodies.c.data.is_(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep removed."""
+
+    files: int = 0
+    unfinished: int = 0
+    chunks: int = 0  # incomplete bodies, with all their pieces
+
+
+class BodyStore:
+    """``ports.Bodies`` on a database and a folder, which workers of one machine share."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        inline_limit: int = INLINE_LIMIT,
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._inline_limit = inline_limit
+        self._reserve = reserve_bytes
+
+    def stage(self, bodies: Mapping[str, bytes]) -> None:
+        large = {digest: data for digest, data in bodies.items() if len(data) > self._inline_limit}
+        with _disk():
+            # Small ones need room too, in a database that is usually on the same disk.
+            self._reserve_room(sum(map(len, bodies.values())))
+            if not large:
+                return
+            # Written even where the file is there already: it may be damaged or from a crash, and a fresh
+            # modification time keeps the sweep away until the row is committed.
+            with self._lock(fcntl.LOCK_SH):
+                durable.write((self._path(digest), data) for digest, data in large.items())
+
+    def read(self, digests: Iterable[str]) -> Mapping[str, bytes]:
+        wanted = sorted(set(digests))
+        found: dict[str, bytes] = {}
+        for start in range(0, len(wanted), CHUNK):
+            with reading(self._engine) as connection:
+                rows = connection.execute(_BODIES, {"keys": wanted[start : start + CHUNK]}).all()
+            for digest, kept in rows:
+                data = self._read_file(digest) if kept is None else bytes(kept)
+                if data is not None and hashlib.sha256(data).hexdigest() == digest:
+                    found[digest] = data
+        return found
+
+    def keep_chunk(self, envelope: str, number: int, count: int, size: int, piece: bytes) -> None:
+        if not 0 <= number < count or len(piece) > size:
+            raise Defect(f"chunk {number} of {count}, {len(piece)} of {size} bytes", where="keep_chunk")
+        path = self._chunks(envelope) / _chunk_name(number, count)
+        with _disk():
+            # Room for the whole body, so that one that cannot fit is put off at its first piece.
+            self._reserve_room(size)
+            with self._lock(fcntl.LOCK_SH):
+                durable.write([(path, piece)])
+
+    def assembled(self, envelope: str, count: int) -> bytes | None:
+        folder = self._chunks(envelope)
+        try:
+            present = {path.name for path in folder.iterdir()}
+            names = [_chunk_name(number, count) for number in range(count)]
+            if not present.issuperset(names):
+                return None
+            data = b"".join((folder / name).read_bytes() for name in names)
+        except FileNotFoundError:  # no piece yet, or swept just now
+            return None
+        except OSError as error:
+            raise _setback(error) from error
+        if hashlib.sha256(data).hexdigest() == envelope:
+            return data
+        self.drop_chunks(envelope)
+        return None
+
+    def drop_chunks(self, envelope: str) -> None:
+        with _disk():
+            _remove(self._chunks(envelope))
+
+    def sweep(self, older_than: timedelta, now: datetime) -> Swept:
+        """Remove files and pieces that nothing refers to and nobody has touched for ``older_than``.
+
+        That must be longer than any time between :meth:`stage` and the commit after it.
+        """
+        before = (now - older_than).timestamp()
+        with _disk():
+            files, unfinished = 0, 0
+            for folder in _entries(self._folder):
+                if len(folder.name) != 2:
+                    continue
+                paths = _entries(folder)
+                parts = [path for path in paths if path.name.endswith(durable.TEMPORARY)]
+                unfinished += self._remove_old(parts, before)
+                whole = [path for path in paths if _DIGEST.fullmatch(folder.name + path.name)]
+                files += self._remove_old(self._unreferenced(whole), before)
+            chunks = 0
+            for folder in _entries(self._folder / "chunks"):
+                chunks += self._remove_old_chunks(folder, before)
+        return Swept(files, unfinished, chunks)
+
+    def _unreferenced(self, paths: list[Path]) -> list[Path]:
+        loose = []
+        for start in range(0, len(paths), CHUNK):
+            named = {path.parent.name + path.name: path for path in paths[start : start + CHUNK]}
+            with reading(self._engine) as connection:
+                kept = set(connection.execute(_FILED, {"keys": list(named)}).scalars())
+            loose += [path for digest, path in named.items() if digest not in kept]
+        return loose
+
+    def _remove_old(self, paths: Iterable[Path], before: float) -> int:
+        removed = 0
+        for path in paths:
+            with self._lock(fcntl.LOCK_EX):  # or a stage could refresh the file between look and removal
+                try:
+                    if path.stat().st_mtime < before:
+                        path.unlink()
+                        removed += 1
+                except FileNotFoundError:
+                    continue
+        return removed
+
+    def _remove_old_chunks(self, folder: Path, before: float) -> int:
+        with self._lock(fcntl.LOCK_EX):
+            newest = max((path.stat().st_mtime for path in (folder, *_entries(folder))), default=0.0)
+            if newest < before:
+                _remove(folder)
+                return 1
+        return 0
+
+    def _read_file(self, digest: str) -> bytes | None:
+        try:
+            return self._path(digest).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.EIO:  # a broken place on the disk: damaged like any other
+                return None
+            raise _setback(error) from error
+
+    def _reserve_room(self, size: int) -> None:
+        durable.make_folder(self._folder)
+        state = os.statvfs(self._folder)
+        free = state.f_bavail * state.f_frsize
+        if free < self._reserve + size:
+            raise Setback("EDX601", where="bodies", detail=f"{free} bytes free, {self._reserve} in reserve")
+
+    @contextmanager
+    def _lock(self, kind: int) -> Iterator[None]:
+        durable.make_folder(self._folder)
+        handle = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, kind)
+            yield
+        finally:
+            os.close(handle)
+
+    def _path(self, digest: str) -> Path:
+        _check(digest)
+        return self._folder / digest[:2] / digest[2:]
+
+    def _chunks(self, envelope: str) -> Path:
+        _check(envelope)
+        return self._folder / "chunks" / envelope
+
+
+def _chunk_name(number: int, count: int) -> str:
+    return f"{number}-of-{count}"  # another count is another way of cutting; its pieces do not fit
+
+
+def _check(digest: str) -> None:
+    if not _DIGEST.fullmatch(digest):
+        raise Defect("not a digest", where="bodies")  # it would become a path
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, onerror=_unless_gone)
+
+
+def _unless_gone(_call: Any, _path: str, info: Any) -> None:
+    if not isinstance(info[1], FileNotFoundError):
+        raise info[1]
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _setback(error) from error
+
+
+def _setback(error: OSError) -> Setback:
+    return Setback("EDX601", where="bodies", detail=errno.errorcode.get(error.errno or 0, type(error).__name__))

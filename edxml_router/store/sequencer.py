@@ -1,0 +1,71 @@
+"""Numbers the journal: committed entries take their places in the log, and the log's tree hash is kept.
+
+``number(ledger)`` is called now and then by every worker of a node; one at a time does the work. Entries get
+places 0, 1, 2, … in the order in which the sequencer sees them, by id among those it sees together. On
+PostgreSQL a lower id may commit after a higher one and then stands behind it; the places say what was visible
+when, and no place is ever left open, which ids cannot promise.
+
+Each call leaves a checkpoint: size and root of the RFC 6962 tree over all entries so far, with the hashes that
+let the next call go on without reading old entries. A root kept elsewhere proves everything before it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import func, insert, select, text
+
+from edxml_router.core.journal import Tree
+from edxml_router.core.problems import Setback
+from edxml_router.store.engine import writing
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.tables import checkpoints, journal
+
+_LOCK: Final = 0x6564786D_0002  # an advisory lock of PostgreSQL: "edxm", 2
+_LAST: Final = select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.peaks).order_by(checkpoints.c.size.desc())
+_HIGHEST: Final = select(func.max(journal.c.position)).where(journal.c.position.is_not(None))
+_NUMBER: Final = text(
+    """
+    UPDATE journal SET position = fresh.place
+    FROM (
+        SELECT id, CAST(:size AS BIGINT) - 1 + row_number() OVER (ORDER BY id) AS place
+        FROM journal WHERE position IS NULL ORDER BY id LIMIT :limit
+    ) AS fresh
+    WHERE journal.id = fresh.id
+    RETURNING journal.position, journal.leaf
+    """
+)
+
+
+def number(ledger: SqlLedger, limit: int = 10_000) -> int:
+    """Give up to ``limit`` committed entries their places; how many got one (0 when another process is at it).
+
+    Raises Setback EDX601, EDX602 as the ledger does, and EDX605 when places and checkpoints no longer fit
+    together: then somebody has changed the journal past its triggers, and nothing is built on top of that.
+    """
+    with writing(ledger.engine) as connection:
+        if ledger.engine.dialect.name == "postgresql":
+            lock = text("SELECT pg_try_advisory_xact_lock(:lock)")
+            if not connection.execute(lock, {"lock": _LOCK}).scalar_one():
+                return 0
+        last = connection.execute(_LAST.limit(1)).one_or_none()
+        tree = _resumed(*last) if last else Tree()
+        highest = connection.execute(_HIGHEST).scalar_one()
+        if (0 if highest is None else highest + 1) != tree.size:
+            raise Setback("EDX605", where="journal", detail=f"checkpoint at {tree.size}, last place {highest}")
+        rows = connection.execute(_NUMBER, {"size": tree.size, "limit": limit}).all()
+        if rows:
+            tree.extend(bytes(leaf) for _, leaf in sorted(rows))
+            values = {"size": tree.size, "root": tree.root(), "peaks": tree.peaks(), "at": ledger.clock.now()}
+            connection.execute(insert(checkpoints), values)
+        return len(rows)
+
+
+def _resumed(size: int, root: bytes, peaks: bytes) -> Tree:
+    try:
+        tree = Tree.resume(size, bytes(peaks))
+    except ValueError as error:
+        raise Setback("EDX605", where=f"checkpoint {size}", detail="peaks and size do not fit") from error
+    if tree.root() != bytes(root):
+        raise Setback("EDX605", where=f"checkpoint {size}", detail="peaks and root do not fit")
+    return tree

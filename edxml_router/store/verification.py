@@ -1,0 +1,156 @@
+"""Reads the whole journal again and tells whether it is what was written.
+
+For every entry: the leaf is the hash of its bytes, the bytes are an entry in canonical form, the searchable
+columns repeat its fields. For the log: places without gaps, and at every checkpoint the root of the tree over
+all leaves before it. That finds entries altered, removed, or slipped in. What it cannot find by itself is a
+journal cut off or rewritten together with its checkpoints: against that, give the roots that were kept elsewhere
+(``known``). Runs beside a working node, in short reads. Raises Setback EDX601, EDX602.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Engine, Select, func, select
+
+from edxml_router.core.journal import Entry, Tree, leaf_hash
+from edxml_router.store.engine import reading
+from edxml_router.store.tables import checkpoints, journal
+
+PAGE: Final = 2000  # rows in one read
+DAMAGES: Final = 100  # that are described; the others are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that is wrong, and where: ``entry 17``, ``place 1203``, ``checkpoint 5000``."""
+
+    where: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a verification found. ``root`` is that of the tree over ``size`` numbered entries."""
+
+    size: int
+    root: str  # hex
+    unnumbered: int  # entries too young to have a place; each is checked for itself
+    checkpoints: int
+    damages: tuple[Damage, ...]
+    damage_count: int
+
+    @property
+    def sound(self) -> bool:
+        return self.damage_count == 0
+
+
+@dataclass(slots=True)
+class _Findings:
+    damages: list[Damage] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, where: str, detail: str) -> None:
+        self.count += 1
+        if self.count <= DAMAGES:
+            self.damages.append(Damage(where, detail))
+
+
+def verify(
+    engine: Engine,
+    known: Mapping[int, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Verify everything. ``known`` are roots (hex) by size from outside; ``progress`` gets (done, of)."""
+    found = _Findings()
+    with reading(engine) as connection:
+        total = connection.execute(select(func.count()).select_from(journal)).scalar_one()
+    tree, marks = Tree(), _Marks(engine, known or {}, found)
+    done = 0
+    for row in _pages(engine, select(journal).where(journal.c.position.is_not(None)), journal.c.position):
+        if row.position != tree.size:
+            found.add(f"place {tree.size}", f"next is place {row.position}: entries are missing")
+            tree.size = row.position  # tell each gap once; the roots differ from here on in any case
+        _check(row, found)
+        tree.add(bytes(row.leaf))
+        marks.compare(tree)
+        done += 1
+        if progress and done % PAGE == 0:
+            progress(done, max(done, total))
+    marks.finish(tree)
+    unnumbered = 0
+    for row in _pages(engine, select(journal).where(journal.c.position.is_(None)), journal.c.id):
+        _check(row, found)
+        unnumbered += 1
+    if progress:
+        progress(done + unnumbered, done + unnumbered)
+    return Verification(tree.size, tree.root().hex(), unnumbered, marks.seen, tuple(found.damages), found.count)
+
+
+class _Marks:
+    """The checkpoints in order, compared with the tree as it grows."""
+
+    def __init__(self, engine: Engine, known: Mapping[int, str], found: _Findings) -> None:
+        self._stored = _pages(engine, select(checkpoints), checkpoints.c.size)
+        self._next = next(self._stored, None)
+        self._known = dict(known)
+        self._found = found
+        self._last = 0
+        self._broken = False
+        self.seen = 0
+
+    def compare(self, tree: Tree) -> None:
+        if tree.size in self._known:
+            self._compare_known(tree)
+        while self._next is not None and self._next.size <= tree.size:
+            mark, self._next = self._next, next(self._stored, None)
+            self.seen, self._last = self.seen + 1, mark.size
+            if self._broken:
+                continue  # every root after the first wrong one is wrong too
+            if mark.size != tree.size or bytes(mark.root) != tree.root():
+                self._broken = True
+                self._found.add(f"checkpoint {mark.size}", "the root does not fit the entries before it")
+            elif bytes(mark.peaks) != tree.peaks():
+                self._found.add(f"checkpoint {mark.size}", "the peaks do not fit the entries before it")
+
+    def finish(self, tree: Tree) -> None:
+        if self._next is not None:
+            self._found.add(f"checkpoint {self._next.size}", f"the journal ends at {tree.size}: entries are missing")
+        elif self._last < tree.size:
+            self._found.add(f"place {self._last}", "entries with a place but without a checkpoint")
+        for size in sorted(self._known):
+            self._found.add(f"known root at {size}", f"the journal ends at {tree.size}: entries are missing")
+
+    def _compare_known(self, tree: Tree) -> None:
+        expected = self._known.pop(tree.size).lower()
+        if expected != tree.root().hex():
+            self._found.add(f"known root at {tree.size}", f"the journal has {tree.root().hex()}")
+
+
+def _check(row: Any, found: _Findings) -> None:
+    canonical = bytes(row.entry)
+    where = f"entry {row.id}"
+    if leaf_hash(canonical) != bytes(row.leaf):
+        found.add(where, "the leaf is not the hash of the entry")
+    try:
+        entry = Entry.read(canonical)
+    except ValueError as error:
+        found.add(where, str(error))
+        return
+    for name in ("at", "event", "envelope", "recipient", "code", "actor"):
+        if getattr(row, name) != getattr(entry, name):
+            found.add(where, f"column {name} differs from the entry")
+
+
+def _pages(engine: Engine, query: Select[Any], key: Any) -> Iterator[Any]:
+    """All rows by ``key``, each page in a transaction of its own, so that none of them lasts."""
+    after = -1
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(query.where(key > after).order_by(key).limit(PAGE)).all()
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1]._mapping[key.name]
