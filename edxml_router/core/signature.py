@@ -92,6 +92,21 @@ _METHODS = frozenset(item for item in SignatureMethod if item.value in form.SIGN
 _DIGESTS = frozenset(item for item in DigestAlgorithm if item.value in form.DIGEST_METHODS)
 
 
+class _Verifier(XMLVerifier):
+    """signxml with one correction. lxml's inclusive canonical form of an *inner* element loses a default
+    namespace declared above it, so signxml refuses ``<Signature xmlns="…">`` whose SignedInfo is in Canonical
+    XML 1.0: what .NET, Java and xmlsec write by default. Standing alone, the element is canonicalised rightly.
+    """
+
+    def _c14n(
+        self, nodes: Element, algorithm: CanonicalizationMethod, inclusive_ns_prefixes: list[str] | None = None
+    ) -> bytes:
+        if nodes.getparent() is not None:
+            nodes = etree.fromstring(etree.tostring(nodes, with_tail=False), self.parser)
+        canonical: bytes = super()._c14n(nodes, algorithm, inclusive_ns_prefixes)
+        return canonical
+
+
 class _Tools(threading.local):
     """signxml's parser, one per thread: threads that share one wait for each other, and making one for each
     message costs a tenth of the verification. huge_tree: attachments above 10 MB of text."""
@@ -150,7 +165,7 @@ def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> E
         default_reference_c14n_method=CanonicalizationMethod.CANONICAL_XML_1_0,
     )
     try:
-        result = XMLVerifier().verify(
+        result = _Verifier().verify(
             data, x509_cert=leaf, id_attribute="Id", parser=_tools.parser, expect_config=expected
         )
         return _signed_tree(found, result if isinstance(result, list) else [result])
