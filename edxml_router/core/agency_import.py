@@ -111,12 +111,12 @@ def import_rows(text: str, known: Registry, *, source: str = "", replace_known: 
         if row.canonical in first:
             verdict, details = Verdict.DUPLICATE, [f"line {first[row.canonical]} has the same code"]
         elif row.code is not None:
-            first[row.canonical] = row.line
             try:
                 agency = _agency(row, row.code, known, by_id, source)
             except ValueError as error:
                 verdict, details = Verdict.MALFORMED, [str(error)]
             else:
+                first[row.canonical] = row.line
                 old = known.get(agency.code)
                 if old is None or (replace_known and agency != old):
                     agencies.append(agency)
@@ -174,9 +174,7 @@ def _agency(row: _Read, code: AgencyCode, known: Registry, by_id: Mapping[str, s
     )
 
 
-def _aliases(
-    row: _Read, known: Registry, codes: set[str], source: str, details: list[str]
-) -> Iterator[Alias]:
+def _aliases(row: _Read, known: Registry, codes: set[str], source: str, details: list[str]) -> Iterator[Alias]:
     """The old codes beside a new one, where the mechanical rule would not lead from one to the other."""
     for column in OLD_CODE_COLUMNS:
         old = row.fields.get(column, "").strip(BLANKS)

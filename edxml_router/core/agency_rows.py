@@ -23,7 +23,6 @@ Value = TypeVar("Value", Agency, Alias, Succession, Level)
 Choice = TypeVar("Choice")
 
 
-
 class Words(dict[str, Choice]):
     """The words that a column may hold, and what they mean. A look-up of another is a ValueError."""
 

@@ -60,9 +60,7 @@ def load(*folders: Path) -> Registry:
         return Registry.build(agencies, aliases, successions, levels, version=version, findings=findings)
 
 
-def import_file(
-    path: Path, known: Registry, *, source: str = "", replace_known: bool = False
-) -> ImportReport:
+def import_file(path: Path, known: Registry, *, source: str = "", replace_known: bool = False) -> ImportReport:
     """Judge the rows of somebody else's list (:mod:`edxml_router.core.agency_import`); writes nothing."""
     try:
         text = path.read_bytes().decode("utf-8")
@@ -166,7 +164,7 @@ def _facts(path: Path) -> dict[str, Any]:
         data = path.read_bytes()
     except OSError as error:
         raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
-    # Lines are rows: no value holds a line feed. The first is the header.
+    # Lines stand for rows; the first is the header.
     return {"rows": max(0, data.count(b"\n") - 1), "sha256": hashlib.sha256(data).hexdigest()}
 
 
