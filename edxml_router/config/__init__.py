@@ -142,7 +142,7 @@ def _explain(item: Any) -> str:
     if item["type"] == "tuple_type":
         return f"{name} is a list: [ … ]"
     if item["type"] == "string_pattern_mismatch":
-        return f"{name}: a name has a-z, 0-9, dot, hyphen or underscore, at most 63 characters"
+        return f"{name}: a name has a-z, 0-9, hyphen and underscore, at most 63 characters"
     message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return f"{name}: {message}"
 

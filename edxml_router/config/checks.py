@@ -121,13 +121,9 @@ def _under_child(
 def _canonical(text: str) -> str | None:
     """The code as routing sees it; an old code that only the catalogue can map stands for itself."""
     try:
-        code = AgencyCode.parse(text)
+        return AgencyCode.parse(text).known_as()
     except Refusal:
         return None
-    try:
-        return code.canonical()
-    except Refusal:
-        return code.text
 
 
 def _malformed(text: str, place: Place) -> Iterator[Mistake]:
@@ -240,10 +236,7 @@ def _files(sections: Sections) -> Iterator[Mistake]:
         (("trust", "bindings"), sections.trust.bindings),
     ]
     plain += [(("trust", "crls", number), path) for number, path in enumerate(sections.trust.crls)]
-    plain += [(("agencies", "extra", number), path) for number, path in enumerate(sections.agencies.extra)]
-    plain += [
-        (("children", n, "certificate"), child.certificate) for n, child in enumerate(sections.children)
-    ]
+    plain += [(("children", n, "certificate"), child.certificate) for n, child in enumerate(sections.children)]
     hubs: list[tuple[Place, HubSettings | None]] = [(("hub",), sections.hub)]
     if sections.parent:
         plain.append((("parent", "certificate"), sections.parent.certificate))
@@ -254,9 +247,11 @@ def _files(sections: Sections) -> Iterator[Mistake]:
             secret += [((*place, "password_file"), hub.password_file), ((*place, "tls_key"), hub.tls_key)]
     yield from _readable(plain, private=False)
     yield from _readable(secret, private=True)
-    catalogue = sections.agencies.catalogue
-    if catalogue is not None and not catalogue.is_dir():
-        yield Mistake(UNREADABLE, ("agencies", "catalogue"), f"{catalogue}: not a folder")
+    folders: list[tuple[Place, Path | None]] = [(("agencies", "catalogue"), sections.agencies.catalogue)]
+    folders += [(("agencies", "extra", number), path) for number, path in enumerate(sections.agencies.extra)]
+    for place, folder in folders:
+        if folder is not None and not folder.is_dir():
+            yield Mistake(UNREADABLE, place, f"{dotted(place)}: {folder}: not a folder")
 
 
 def _readable(files: Iterable[tuple[Place, Path | None]], *, private: bool) -> Iterator[Mistake]:

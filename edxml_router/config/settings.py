@@ -109,9 +109,7 @@ class StoreSettings(Table):
             '"postgresql+psycopg://router@db.example.vn/router"',
         ),
     ] = None
-    password_file: Annotated[
-        File | None, About("File with the database password (mode 0600).", '"db.password"')
-    ] = None
+    password_file: Annotated[File | None, About("File with the database password (mode 0600).", '"db.password"')] = None
     reserve_bytes: Annotated[
         Size, About("Nothing is accepted while the disk has less free space than this (EDX601).")
     ] = 256 * MIB
@@ -131,15 +129,11 @@ class HubSettings(Table):
     ] = None
     vhost: Annotated[str, About("Virtual host of the broker.")] = "/"
     user: Annotated[str | None, About("User; without it the node's name.", '"h53"')] = None
-    password_file: Annotated[
-        File | None, About("File with the user's password (mode 0600).", '"hub.password"')
-    ] = None
+    password_file: Annotated[File | None, About("File with the user's password (mode 0600).", '"hub.password"')] = None
     tls_ca: Annotated[
         File | None, About("Certificates of the broker's authority (PEM); turns TLS on.", '"hub-ca.pem"')
     ] = None
-    tls_certificate: Annotated[
-        File | None, About("This node's client certificate (PEM).", '"node.cert.pem"')
-    ] = None
+    tls_certificate: Annotated[File | None, About("This node's client certificate (PEM).", '"node.cert.pem"')] = None
     tls_key: Annotated[File | None, About("Its private key (PEM, mode 0600).", '"node.key.pem"')] = None
     server_name: Annotated[
         str | None, About("Name in the broker's certificate, where it is not the host.", '"mq.example.vn"')
@@ -151,12 +145,8 @@ class UnsignedException(Table):
     """A named, dated exception: envelopes without an XML signature are taken. Every use is journalled."""
 
     until: Annotated[date, Field(strict=True), About("Last day on which it holds.", "2027-06-30")]
-    reason: Annotated[
-        str, Field(min_length=1), About("Why, for the auditor.", '"e-office without XML signatures"')
-    ]
-    senders: Annotated[
-        tuple[Code, ...], About("Only these agencies; empty: all that this peer may send for.")
-    ] = ()
+    reason: Annotated[str, Field(min_length=1), About("Why, for the auditor.", '"e-office without XML signatures"')]
+    senders: Annotated[tuple[Code, ...], About("Only these agencies; empty: all that this peer may send for.")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +166,7 @@ class ChildSettings(Table):
     """A node below this one; its broker user on this node's hub has the same name."""
 
     name: Annotated[Name, About("The child's node name.", '"h53-31"')]
-    prefixes: Annotated[
-        tuple[Code, ...], About("Agencies at or below these codes live there.", '["H53.31"]')
-    ] = ()
+    prefixes: Annotated[tuple[Code, ...], About("Agencies at or below these codes live there.", '["H53.31"]')] = ()
     codes: Annotated[tuple[Code, ...], About("Single agencies that live there.", '["000.22.31.H53"]')] = ()
     certificate: Annotated[
         File | None, About("The child's certificate, to check its receipts (PEM).", '"h53-31.cert.pem"')
@@ -206,9 +194,7 @@ class TrustSettings(Table):
     """Whose signatures count."""
 
     anchors: Annotated[File | None, About("Certificates of trusted authorities.", '"anchors.pem"')] = None
-    intermediates: Annotated[
-        File | None, About("Intermediate certificates (PEM).", '"intermediates.pem"')
-    ] = None
+    intermediates: Annotated[File | None, About("Intermediate certificates (PEM).", '"intermediates.pem"')] = None
     crls: Annotated[tuple[File, ...], About("Revocation lists (PEM or DER).", '["issuing.crl.pem"]')] = ()
     bindings: Annotated[File | None, About("Certificates bound to agencies (CSV).", '"bindings.csv"')] = None
 
@@ -217,9 +203,7 @@ class TrustSettings(Table):
 class AgenciesSettings(Table):
     """Agency codes."""
 
-    catalogue: Annotated[
-        File | None, About("Folder; without it the one in the package.", '"agency_codes"')
-    ] = None
+    catalogue: Annotated[File | None, About("Folder; without it the one in the package.", '"agency_codes"')] = None
     extra: Annotated[tuple[File, ...], About("Further folders of its form; later ones stand.", '["local_codes"]')] = ()
 
 
@@ -244,14 +228,12 @@ class LimitsSettings(Table):
 class DeliverySettings(Table):
     """Times and sizes of the delivery."""
 
-    lifetime: Annotated[Duration, About("A delivery not completed by then expires (EDX802).")] = timedelta(
-        days=5
+    lifetime: Annotated[Duration, About("A delivery not completed by then expires (EDX802).")] = timedelta(days=5)
+    lease: Annotated[Duration, About("How long a worker holds a delivery before another may take it.")] = timedelta(
+        seconds=60
     )
-    lease: Annotated[Duration, About("How long a worker holds a delivery before another may take it.")] = (
-        timedelta(seconds=60)
-    )
-    retry_first: Annotated[Duration, About("Wait after the first failed attempt; doubles each time.")] = (
-        timedelta(seconds=5)
+    retry_first: Annotated[Duration, About("Wait after the first failed attempt; doubles each time.")] = timedelta(
+        seconds=5
     )
     retry_ceiling: Annotated[Duration, About("Longest wait between attempts.")] = timedelta(hours=1)
     receipt_timeout: Annotated[
@@ -276,9 +258,9 @@ class LogSettings(Table):
     format: Annotated[
         Literal["auto", "json", "pretty"], About('"json", "pretty", or "auto": pretty on a terminal only.')
     ] = "auto"
-    level: Annotated[
-        Literal["debug", "info", "warning", "error"], About('"debug", "info", "warning" or "error".')
-    ] = "info"
+    level: Annotated[Literal["debug", "info", "warning", "error"], About('"debug", "info", "warning" or "error".')] = (
+        "info"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What is worth a line in the log: one function per event, so that the list of events is this file.
 
 An envelope has one canonical line per half of its way through a node: :func:`answered` when it was
-accepted or refused, :func:`moved` when its deliveries went on. The fields are ids, digests, codes and numbers.
+accepted or refused, :func:`moved` when its deliveries went on. The fields are ids, digests, codes, numbers.
 The journal, not the log, is the record of what happened; the log is for whoever watches now.
 """
 

@@ -43,6 +43,7 @@ def configure(form: str, level: str, *, node: str = "", stream: TextIO | None = 
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _exception_places,
         _escape,
+        _in_order,
     ]
     last: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="at", sort_keys=False)
@@ -80,6 +81,12 @@ def _escape(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -> Mutab
     return fields
 
 
+def _in_order(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """When, how bad, what, where first: a person reads the line from the left."""
+    first = {key: fields.pop(key) for key in ("at", "level", "event", "node") if key in fields}
+    return {**first, **fields}
+
+
 def _exception_places(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """``exc_info`` becomes the exception's type and the lines it passed; its message stays out."""
     given = fields.pop("exc_info", None)
@@ -88,7 +95,7 @@ def _exception_places(_logger: Any, _name: str, fields: MutableMapping[str, Any]
     error = given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-        fields["exception"] = type(error).__qualname__
+        fields["error"] = type(error).__qualname__
         fields["places"] = [f"{_module(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
     return fields
 

@@ -1,0 +1,111 @@
+"""The shape of all commands: ``--config`` and ``--lang`` are taken before or after any of them, and whatever goes
+wrong ends in three lines and an exit status of the problem table, never in a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edxml_router.cli.session import Session
+from edxml_router.cli.texts import LANGUAGES
+from edxml_router.config import ConfigErrors
+from edxml_router.core.problems import EXIT_CONFIG, Finding, Trouble
+
+DEBUG = "EDXML_ROUTER_DEBUG"  # set it to let a traceback through, for whoever mends the router
+
+
+def _session(context: click.Context) -> Session:
+    return context.ensure_object(Session)
+
+
+def _set_config(context: click.Context, _option: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        _session(context).config = value
+
+
+def _set_language(context: click.Context, _option: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        _session(context).language = value
+
+
+def shared_options() -> list[click.Parameter]:
+    """``--config`` and ``--lang``."""
+    return [
+        click.Option(
+            ["--config"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            envvar="EDXML_ROUTER_CONFIG",
+            metavar="FILE",
+            expose_value=False,
+            callback=_set_config,
+            help="Configuration; by default ./node.toml, then /etc/edxml-router/node.toml.",
+        ),
+        click.Option(
+            ["--lang"],
+            type=click.Choice(LANGUAGES),
+            expose_value=False,
+            callback=_set_language,
+            help="Language of messages; by default that of the locale.",
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the shared options as well."""
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self.params += shared_options()
+
+
+class Group(click.Group):
+    """A group whose commands take the shared options."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self.params += shared_options()
+
+
+Group.group_class = Group
+
+
+class Root(Group):
+    """The command itself: here every failure ends."""
+
+    group_class = Group
+
+    def invoke(self, context: click.Context) -> Any:
+        session = _session(context)
+        try:
+            return super().invoke(context)
+        except Trouble as trouble:
+            session.problem(trouble.finding)
+            context.exit(trouble.finding.problem.exit_status)
+        except ConfigErrors as errors:
+            for finding in errors.findings:
+                session.problem(finding)
+            context.exit(EXIT_CONFIG)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click's own ways to end
+        except Exception as error:  # a mistake of ours: the person sees a code, not a stack
+            if os.environ.get(DEBUG):
+                raise
+            finding = _finding(error)
+            session.problem(finding)
+            context.exit(finding.problem.exit_status)
+
+
+def _finding(error: Exception) -> Finding:
+    if isinstance(error, OSError) and error.filename is not None:
+        return Finding("EDX902", str(error.filename), error.strerror or "")
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame is not None else ""
+    return Finding("EDX699", where, f"{type(error).__name__} ({DEBUG}=1 shows the place)")

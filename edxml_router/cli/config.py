@@ -1,0 +1,82 @@
+"""``edxml-router config``: is the configuration right, and what is in effect."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from edxml_router.cli.commands import Group
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.config import ConfigErrors, load
+from edxml_router.config.text import duration
+from edxml_router.core.problems import EXIT_CONFIG
+
+
+@click.group(cls=Group)
+def config() -> None:
+    """Check the configuration, or show what is in effect."""
+
+
+@config.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@json_option
+@pass_session
+def check(session: Session, file: Path | None, as_json: bool) -> None:
+    """Check the configuration (or FILE) and list all mistakes at once, with their lines."""
+    path = file or session.config_file()
+    try:
+        settings = load(path)
+        findings = settings.remarks
+        wrong = 0
+    except ConfigErrors as errors:
+        findings = errors.findings
+        wrong = len(findings)
+    if as_json:
+        shown = [finding.as_json(session.language) for finding in findings]
+        session.json({"file": str(path), "correct": not wrong, "findings": shown})
+    else:
+        for finding in findings:
+            session.problem(finding, out=True)
+        summary = (
+            session.say("config.wrong", count=wrong, file=path) if wrong else session.say("config.good", file=path)
+        )
+        session.line(summary, "bold red" if wrong else "green")
+    if wrong:
+        click.get_current_context().exit(EXIT_CONFIG)
+
+
+@config.command()
+@click.option("--given", is_flag=True, help="Only what the file sets, without the defaults.")
+@json_option
+@pass_session
+def show(session: Session, given: bool, as_json: bool) -> None:
+    """Show every setting in effect and where it comes from; secrets are named by their file only."""
+    settings = session.settings()
+    rows = [row for row in settings.as_table() if row[2] or not given]
+    if as_json:
+        session.json(
+            {
+                "file": str(settings.path),
+                "settings": [{"name": n, "value": _plain(value), "default": not set_} for n, value, set_ in rows],
+            }
+        )
+        return
+    source = {True: session.say("config.given"), False: session.say("config.default")}
+    session.table(("setting", "value", "source"), [(n, _shown(value), source[set_]) for n, value, set_ in rows])
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, timedelta):
+        return duration(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, int | str | None) else str(value)
+
+
+def _shown(value: object) -> str:
+    plain = _plain(value)
+    if isinstance(plain, list):
+        return ", ".join(map(str, plain)) or "-"
+    return "-" if plain in (None, "") else str(plain)

@@ -1,0 +1,63 @@
+"""``edxml-router explain``: what a problem code means, who must act, and what to do."""
+
+from __future__ import annotations
+
+import click
+
+from edxml_router.cli.commands import Command
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.core.problems import FAMILIES, PROBLEMS, Finding, Problem, Refusal
+
+
+@click.command(cls=Command)
+@click.argument("code", required=False)
+@json_option
+@pass_session
+def explain(session: Session, code: str | None, as_json: bool) -> None:
+    """Explain a problem CODE (EDX304, or its name signature-doubled); without CODE, list all."""
+    if code is None:
+        _list(session, as_json)
+        return
+    problem = _find(code)
+    if as_json:
+        session.json(_fields(session, problem))
+        return
+    session.line(f"{problem.code} {problem.title[session.language]}", "bold")
+    session.line(problem.remedy[session.language])
+    rows = {
+        "family": FAMILIES[problem.family][session.language],
+        "who": session.say(f"actor.{problem.actor}"),
+        "weight": session.say(f"weight.{problem.weight}"),
+        "http": str(problem.http_status),
+        "exit": str(problem.exit_status),
+    }
+    width = max(len(session.say(f"explain.{key}")) for key in rows)
+    for key, value in rows.items():
+        session.line(f"  {session.say(f'explain.{key}'):<{width}}  {value}")
+
+
+def _list(session: Session, as_json: bool) -> None:
+    if as_json:
+        for problem in PROBLEMS.values():
+            session.json(_fields(session, problem))
+        return
+    rows = [(problem.code, problem.title[session.language]) for problem in PROBLEMS.values()]
+    session.table(("code", "problem"), rows)
+
+
+def _find(code: str) -> Problem:
+    wanted = code.strip().upper()
+    wanted = f"EDX{wanted}" if wanted.isdigit() else wanted
+    for problem in PROBLEMS.values():
+        if wanted in (problem.code, problem.slug.upper()):
+            return problem
+    raise Refusal("EDX606", where="CODE", detail=code[:40])
+
+
+def _fields(session: Session, problem: Problem) -> dict[str, object]:
+    return {
+        **Finding(problem.code).as_json(session.language),
+        "slug": problem.slug,
+        "weight": str(problem.weight),
+        "exit_status": problem.exit_status,
+    }

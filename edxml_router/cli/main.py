@@ -1,0 +1,74 @@
+"""``edxml-router``: the command line, one module per group of commands.
+
+Exit statuses: 0 done, 1 refused, 2 wrong usage, 66 not found, 69 something is not installed, 70 a mistake of the
+router, 75 not now, 78 configuration. ``edxml-router explain CODE`` tells about any problem.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+import click
+
+from edxml_router import __version__
+from edxml_router.cli.commands import Root
+
+# In the order of the help. A module is imported when its command is called: `explain` need not wait for the
+# database's libraries, and `doctor` can say which of them is missing.
+COMMANDS: Final[Mapping[str, str]] = {
+    "check": "envelope:check",
+    "sign": "envelope:sign",
+    "explain": "explain:explain",
+    "pki": "pki:pki",
+    "init": "node:init",
+    "config": "config:config",
+    "doctor": "doctor:doctor",
+    "serve": "node:serve",
+    "send": "office:send",
+    "inbox": "office:inbox_",
+    "fetch": "office:fetch",
+    "confirm": "office:confirm",
+    "trace": "trace:trace",
+    "queue": "queue:queue",
+    "resend": "queue:resend",
+    "journal": "journal:journal",
+    "agency": "agency:agency",
+}
+
+
+class Lazy(Root):
+    """The root, which imports a command's module when it is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  # click's
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name].partition(":")
+        command: click.Command = getattr(import_module(f"edxml_router.cli.{module}"), attribute)
+        return command
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="edxml-router")
+def cli() -> None:
+    """Route electronic documents between government agencies (edXML, QCVN 102:2016).
+
+    Try `edxml-router check FILE` on any edXML file: it needs no configuration.
+    """
+
+
+def main() -> None:
+    """Entry point of the program."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show Vietnamese gets escapes instead of an error.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are TextIOWrapper here
+    cli(prog_name="edxml-router")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""``edxml-router init`` and ``serve``: make a node, and run it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from edxml_router import wiring
+from edxml_router.cli.commands import Command
+from edxml_router.cli.session import Session, pass_session
+from edxml_router.config import load
+from edxml_router.config.text import example
+from edxml_router.core.problems import Refusal
+from edxml_router.node.supervisor import serve as run
+from edxml_router.store import migrate
+from edxml_router.store.keys import write_new
+
+FILE = "node.toml"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@click.command(cls=Command)
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", required=True, help="Name of the node: a-z, 0-9, hyphen, underscore.")
+@click.option("--title", default="", help="Its name for people.")
+@pass_session
+def init(session: Session, folder: Path, name: str, title: str) -> None:
+    """Make a node in DIR: a commented node.toml, the data folder, and the database.
+
+    A node.toml that is there already is not touched; the database is brought up to date.
+    """
+    if not _NAME.fullmatch(name):
+        raise Refusal("EDX901", where="--name", detail="a name has a-z, 0-9, hyphen and underscore")
+    file = folder / FILE
+    folder.mkdir(parents=True, exist_ok=True)
+    if file.exists():
+        session.note(session.say("file.exists", file=file), "yellow")
+    else:
+        write_new(file, example(name, title).encode())
+    settings = load(file)
+    settings.node.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ledger = wiring.open_ledger(settings)
+    try:
+        migrate.upgrade(ledger.engine)
+    finally:
+        ledger.close()
+    session.line(session.say("init.done", file=file))
+    session.line(session.say("init.next", file=file))
+
+
+@click.command(cls=Command)
+@pass_session
+def serve(session: Session) -> None:
+    """Run the node: its worker processes, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration."""
+    click.get_current_context().exit(run(session.settings()))

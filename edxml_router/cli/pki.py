@@ -1,0 +1,106 @@
+"""``edxml-router pki``: a throw-away authority for demonstrations, tests and pilots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from edxml_router.cli.commands import Group
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.core.agency_code import AgencyCode
+from edxml_router.store import pki_files
+from edxml_router.store.pki_files import Files, KeyType
+
+_folder = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+_key_type = click.option(
+    "--key-type", type=click.Choice([str(one) for one in KeyType]), default="ec", show_default=True
+)
+_days = click.option("--days", type=click.IntRange(1, 36500), default=pki_files.LEAF_DAYS, show_default=True)
+
+
+@click.group(cls=Group)
+def pki() -> None:
+    """Make throw-away certificates. A production network uses its national authority's."""
+
+
+@pki.command()
+@_folder
+@click.option("--days", type=click.IntRange(1, 36500), default=pki_files.AUTHORITY_DAYS, show_default=True)
+@json_option
+@pass_session
+def init(session: Session, folder: Path, days: int, as_json: bool) -> None:
+    """Make a root, an issuing authority and anchors.pem in DIR."""
+    anchors = pki_files.init(folder, datetime.now(UTC), days)
+    if as_json:
+        session.json({"anchors": str(anchors), "crl": str(folder / pki_files.LIST)})
+        return
+    session.line(session.say("pki.made", folder=folder, anchors=anchors))
+    session.line(session.say("pki.throwaway"))
+
+
+@pki.command()
+@_folder
+@click.option("--agency", "agencies", multiple=True, metavar="CODE", help="An agency's code; may be repeated.")
+@click.option("--node", "nodes", multiple=True, metavar="NAME", help="A node's name; may be repeated.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Host names of the node, for TLS.")
+@_key_type
+@_days
+@json_option
+@pass_session
+def issue(
+    session: Session,
+    folder: Path,
+    agencies: Sequence[str],
+    nodes: Sequence[str],
+    hosts: Sequence[str],
+    key_type: str,
+    days: int,
+    as_json: bool,
+) -> None:
+    """Issue keys and certificates: CODE.key.pem and CODE.cert.pem in DIR."""
+    if not agencies and not nodes:
+        raise click.UsageError("name at least one --agency or --node")
+    if hosts and len(nodes) != 1:
+        raise click.UsageError("--host goes with exactly one --node")
+    now, kind = datetime.now(UTC), KeyType(key_type)
+    for agency in agencies:
+        code = AgencyCode.parse(agency).text  # as written: the file is named as the caller expects
+        _show(session, code, pki_files.issue(folder, code, now, kind, days), as_json)
+    for node in nodes:
+        _show(session, node, pki_files.issue_node(folder, node, now, hosts, kind, days), as_json)
+
+
+@pki.command("list")
+@_folder
+@json_option
+@pass_session
+def list_(session: Session, folder: Path, as_json: bool) -> None:
+    """List what the authority in DIR has issued."""
+    rows = pki_files.issued(folder)
+    if as_json:
+        for row in rows:
+            fields = {"serial": row.serial, "name": row.name, "issued": row.issued, "until": row.until}
+            session.json({**fields, "revoked": row.revoked or None})
+        return
+    shown = [(row.serial, row.name, row.issued[:10], row.until[:10], row.revoked[:10]) for row in rows]
+    session.table(("serial", "name", "issued", "until", "revoked"), shown)
+
+
+@pki.command()
+@_folder
+@click.argument("serial")
+@pass_session
+def revoke(session: Session, folder: Path, serial: str) -> None:
+    """Revoke the certificate with this SERIAL (see `pki list`) and write issuing.crl.pem anew."""
+    session.line(str(pki_files.revoke(folder, serial, datetime.now(UTC))))
+
+
+def _show(session: Session, name: str, files: Files, as_json: bool) -> None:
+    if as_json:
+        paths = {"key": str(files.key), "certificate": str(files.certificate), "anchors": str(files.anchors)}
+        session.json({"name": name, **paths})
+        return
+    session.line(session.say("pki.issued", agency=name, key=files.key, certificate=files.certificate))

@@ -1,0 +1,150 @@
+"""What every command shares: where the configuration is, which language, and how things are shown.
+
+Results go to standard output, everything else (problems, remarks, progress) to standard error. With ``--json`` a
+query prints one JSON object per line. A problem takes three lines: what, where, remedy. Text from strangers is
+made safe to show before it reaches the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from edxml_router.cli.texts import language_of, say
+from edxml_router.config import Settings, load
+from edxml_router.core.problems import Finding, Refusal, Weight
+from edxml_router.observe.escape import printable
+
+DEFAULT_FILES: Final = (Path("node.toml"), Path("/etc/edxml-router/node.toml"))
+WIDE: Final = 240  # columns of a table that goes into a pipe: cut nothing that grep may look for
+
+
+@dataclass
+class Session:
+    """One call of the command line."""
+
+    config: Path | None = None
+    language: str = field(default_factory=lambda: language_of(os.environ))
+
+    @property
+    def out(self) -> Console:
+        return _console(stderr=False)
+
+    @property
+    def err(self) -> Console:
+        return _console(stderr=True)
+
+    def say(self, key: str, /, **values: object) -> str:
+        return say(self.language, key, **values)
+
+    def config_file(self) -> Path:
+        """The configuration's path: --config, the environment, or the first default that exists."""
+        if self.config is not None:
+            return self.config
+        for path in DEFAULT_FILES:
+            if path.is_file():
+                return path
+        places = ", ".join(str(path) for path in DEFAULT_FILES)
+        raise Refusal("EDX902", where=places, detail="no configuration; name it with --config FILE")
+
+    def settings(self) -> Settings:
+        """The configuration; its remarks are shown. Raises ConfigErrors or Refusal EDX902."""
+        settings = load(self.config_file())
+        for remark in settings.remarks:
+            self.problem(remark)
+        return settings
+
+    def line(self, text: str, style: str = "") -> None:
+        """A line on standard output."""
+        self.out.print(Text(printable(text, 10_000), style=style), soft_wrap=True)
+
+    def note(self, text: str, style: str = "") -> None:
+        """A line on standard error."""
+        self.err.print(Text(printable(text, 10_000), style=style), soft_wrap=True)
+
+    def problem(self, finding: Finding, *, about: str = "", out: bool = False) -> None:
+        """Three lines: what, where, remedy. ``about`` is what it happened to, e.g. a file."""
+        remark = finding.problem.weight is Weight.REMARK
+        what = f"{finding.code} {finding.title(self.language)}"
+        if finding.detail:
+            what += f": {finding.detail}"
+        where = ", ".join(part for part in (about, finding.where) if part) or "-"
+        labels = (self.say("error.where"), self.say("error.remedy"))
+        width = max(map(len, labels))
+        tell = self.line if out else self.note
+        tell(what, "yellow" if remark else "bold red")
+        tell(f"  {labels[0]:<{width}}  {where}")
+        tell(f"  {labels[1]:<{width}}  {finding.remedy(self.language)}")
+
+    def json(self, value: Any) -> None:
+        """One JSON object on one line of standard output."""
+        click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+        """A table; ``columns`` are keys of the texts without their ``col.``, ``#`` before one aligns right."""
+        table = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
+        for column in columns:
+            right = column.startswith("#")
+            name = self.say(f"col.{column.lstrip('#')}")
+            table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row))
+        self.out.print(table)
+
+    @contextmanager
+    def progress(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """A bar on standard error while the block runs (on a terminal only); call what is yielded to advance."""
+        console = self.err
+        bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        with bar:
+            task = bar.add_task(text, total=total)
+            yield lambda count: bar.advance(task, count)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, datetime):
+        return Text(local(value))
+    return Text("" if value is None else printable(str(value)))
+
+
+def local(at: datetime) -> str:
+    """A moment for people, in this machine's time zone."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+pass_session = click.make_pass_decorator(Session)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")

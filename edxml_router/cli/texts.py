@@ -1,0 +1,195 @@
+"""What the commands say, in English and Vietnamese.
+
+``say("vi", "queue.done", count=3)``. Titles and remedies of problems come from the problem table; here are the
+words around them: table heads, sentences, questions. Help texts and the names of commands are English only.
+The language is ``--lang``, else the locale (``LC_ALL``, ``LC_MESSAGES``, ``LANG`` beginning with ``vi``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+LANGUAGES: Final = ("en", "vi")
+
+_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    # errors: three lines
+    "error.where": ("where", "nơi"),
+    "error.remedy": ("remedy", "xử lý"),
+    "error.remark": ("remark", "lưu ý"),
+    # columns
+    "col.account": ("who", "bên"),
+    "col.agency": ("agency", "cơ quan"),
+    "col.at": ("time", "thời điểm"),
+    "col.attempts": ("attempts", "số lần"),
+    "col.check": ("check", "mục kiểm tra"),
+    "col.code": ("code", "mã"),
+    "col.count": ("count", "số lượng"),
+    "col.detail": ("detail", "chi tiết"),
+    "col.document": ("document", "văn bản"),
+    "col.due": ("next", "lần tới"),
+    "col.envelope": ("envelope", "gói tin"),
+    "col.event": ("event", "sự kiện"),
+    "col.expires": ("expires", "hết hạn"),
+    "col.field": ("field", "trường"),
+    "col.file": ("file", "tệp"),
+    "col.id": ("no.", "số"),
+    "col.issued": ("issued", "ngày cấp"),
+    "col.kind": ("kind", "loại"),
+    "col.name": ("name", "tên"),
+    "col.node": ("node", "nút"),
+    "col.oldest": ("oldest", "cũ nhất"),
+    "col.outcome": ("outcome", "kết quả"),
+    "col.problem": ("problem", "vấn đề"),
+    "col.recipient": ("recipient", "nơi nhận"),
+    "col.result": ("result", "kết quả"),
+    "col.route": ("route", "đường đi"),
+    "col.revoked": ("revoked", "thu hồi"),
+    "col.sender": ("sender", "nơi gửi"),
+    "col.serial": ("serial", "số hiệu"),
+    "col.setting": ("setting", "thiết lập"),
+    "col.signature": ("signature", "chữ ký"),
+    "col.size": ("bytes", "byte"),
+    "col.source": ("from", "nguồn"),
+    "col.state": ("state", "trạng thái"),
+    "col.until": ("until", "đến ngày"),
+    "col.value": ("value", "giá trị"),
+    # check
+    "check.accepted": ("accepted", "chấp nhận"),
+    "check.refused": ("refused", "từ chối"),
+    "check.working": ("checking", "đang kiểm tra"),
+    "check.summary": (
+        "{accepted} accepted, {refused} refused",
+        "{accepted} được chấp nhận, {refused} bị từ chối",
+    ),
+    "kind.document": ("document", "văn bản"),
+    "kind.status": ("status", "trạng thái"),
+    "business.0": ("new", "mới"),
+    "business.1": ("recall", "thu hồi"),
+    "business.2": ("update", "cập nhật"),
+    "business.3": ("replace", "thay thế"),
+    "signature.passed": ("passed", "hợp lệ"),
+    "signature.failed": ("failed", "không hợp lệ"),
+    "signature.indeterminate": ("indeterminate", "chưa xác định được"),
+    "signature.absent": ("absent", "không có"),
+    "check.signature": ("signature", "chữ ký"),
+    "check.attachments": ("{count} attachments", "{count} tệp đính kèm"),
+    # sign, pki, init
+    "sign.done": ("signed: {file} (SHA-256 {digest})", "đã ký: {file} (SHA-256 {digest})"),
+    "pki.made": (
+        "The authority is in {folder}; its anchors are {anchors}.",
+        "Tổ chức cấp chứng thư nằm ở {folder}; chứng thư gốc là {anchors}.",
+    ),
+    "pki.throwaway": (
+        "It is for demonstrations, tests and pilots: its keys lie in this folder without a password.",
+        "Chỉ dùng để trình diễn, kiểm thử và thử nghiệm: khóa nằm trong thư mục này, không có mật khẩu.",
+    ),
+    "pki.issued": ("{agency}: {key}, {certificate}", "{agency}: {key}, {certificate}"),
+    "init.done": ("The configuration is {file}.", "Cấu hình nằm ở {file}."),
+    "init.next": (
+        "Next: edit it, then `edxml-router --config {file} doctor` and `edxml-router --config {file} serve`.",
+        "Tiếp theo: sửa tệp đó rồi chạy `edxml-router --config {file} doctor` và `edxml-router --config {file} serve`.",
+    ),
+    "file.exists": (
+        "{file} exists already and is left as it is",
+        "{file} đã tồn tại và được giữ nguyên",
+    ),
+    # config
+    "config.good": ("{file} is correct", "{file} hợp lệ"),
+    "config.wrong": ("{count} mistakes in {file}", "{count} lỗi trong {file}"),
+    "config.default": ("default", "mặc định"),
+    "config.given": ("file", "tệp"),
+    # explain
+    "explain.family": ("family", "nhóm"),
+    "explain.who": ("who acts", "ai xử lý"),
+    "explain.weight": ("weight", "mức độ"),
+    "explain.http": ("HTTP status", "mã HTTP"),
+    "explain.exit": ("exit status", "mã thoát"),
+    "actor.sender": ("the sender", "bên gửi"),
+    "actor.operator": ("the operator", "người vận hành"),
+    "actor.recipient": ("the recipient", "bên nhận"),
+    "actor.router": ("the makers of the router", "nhóm phát triển bộ định tuyến"),
+    "weight.permanent": ("permanent: the same input is refused again", "vĩnh viễn: gửi lại y nguyên vẫn bị từ chối"),
+    "weight.transient": ("passing: it is tried again", "tạm thời: hệ thống sẽ thử lại"),
+    "weight.remark": ("a remark: nothing is stopped", "lưu ý: không chặn gì"),
+    # office
+    "send.accepted": ("accepted", "đã tiếp nhận"),
+    "send.repeated": ("accepted before", "đã tiếp nhận trước đó"),
+    "send.passing": ("not now, send again", "chưa nhận được, hãy gửi lại"),
+    "send.refused": ("refused", "bị từ chối"),
+    "send.working": ("sending", "đang gửi"),
+    "inbox.empty": ("The inbox is empty.", "Hộp nhận trống."),
+    "notices.empty": ("There are no notices.", "Không có thông báo."),
+    "fetch.done": ("delivery {number}: {size} bytes in {file}", "gói {number}: {size} byte trong {file}"),
+    "confirm.confirmed": ("confirmed", "đã xác nhận"),
+    "confirm.refused": ("returned to the sender", "đã trả lại bên gửi"),
+    # queue
+    "queue.empty": ("Nothing matches.", "Không có mục nào phù hợp."),
+    "queue.would": ("would {act}: {count} deliveries", "sẽ {act}: {count} gói"),
+    "queue.done": ("{act}: {done} done, {failed} not possible", "{act}: {done} xong, {failed} không thể"),
+    "queue.working": ("working", "đang xử lý"),
+    "act.hold": ("hold", "giữ lại"),
+    "act.release": ("release", "thả ra"),
+    "act.retry": ("retry", "thử lại"),
+    "act.cancel": ("cancel", "hủy"),
+    "act.resend": ("resend", "gửi lại"),
+    # trace and journal
+    "trace.signature": ("signature", "chữ ký"),
+    "trace.accepted": ("accepted", "tiếp nhận"),
+    "trace.hops": ("hops", "chặng"),
+    "trace.outcome": ("outcome", "kết quả"),
+    "trace.more": ("… {count} more recipients (--all)", "… còn {count} nơi nhận (--all)"),
+    "outcome.open": ("under way", "đang chuyển"),
+    "outcome.confirmed": ("confirmed by all", "tất cả đã xác nhận"),
+    "outcome.failed": ("failed", "không thành công"),
+    "outcome.mixed": ("partly confirmed", "một phần đã xác nhận"),
+    "outcome.empty": ("no recipient here", "không có nơi nhận tại đây"),
+    "state.queued": ("queued", "chờ chuyển"),
+    "state.forwarding": ("forwarding", "đang chuyển"),
+    "state.forwarded": ("forwarded", "đã chuyển tiếp"),
+    "state.deferred": ("deferred", "hoãn"),
+    "state.held": ("held", "giữ lại"),
+    "state.available": ("available", "chờ lấy"),
+    "state.confirmed": ("confirmed", "đã xác nhận"),
+    "state.returned": ("returned", "trả lại"),
+    "state.expired": ("expired", "hết hạn"),
+    "state.cancelled": ("cancelled", "đã hủy"),
+    "journal.working": ("verifying", "đang kiểm tra"),
+    "journal.good": ("The journal verifies: {size} entries, root {root}", "Nhật ký hợp lệ: {size} mục, gốc {root}"),
+    "journal.waiting": ("{count} entries are not numbered yet", "{count} mục chưa được đánh số"),
+    # doctor
+    "doctor.good": ("Everything is in order.", "Mọi thứ đều ổn."),
+    "doctor.bad": ("{count} things need attention.", "{count} mục cần xử lý."),
+    "doctor.ok": ("ok", "tốt"),
+    "doctor.warning": ("warning", "cảnh báo"),
+    "doctor.failed": ("failed", "lỗi"),
+    "doctor.packages": ("Python packages", "Gói Python"),
+    "doctor.config": ("configuration", "cấu hình"),
+    "doctor.data": ("data folder", "thư mục dữ liệu"),
+    "doctor.disk": ("disk space", "dung lượng đĩa"),
+    "doctor.database": ("database", "cơ sở dữ liệu"),
+    "doctor.trust": ("trust anchors", "chứng thư gốc"),
+    "doctor.certificate": ("own certificate", "chứng thư của nút"),
+    "doctor.catalogue": ("agency catalogue", "danh mục cơ quan"),
+    "doctor.clock": ("clock", "đồng hồ"),
+    "doctor.hub": ("own hub", "trung chuyển của nút"),
+    "doctor.parent": ("parent's hub", "trung chuyển của nút cấp trên"),
+}
+
+
+def say(language: str, key: str, /, **values: object) -> str:
+    """The text of ``key``, with ``values`` put in. An unknown key is a mistake of ours (KeyError)."""
+    return _TEXTS[key][LANGUAGES.index(language)].format(**values)
+
+
+def keys() -> tuple[str, ...]:
+    """All keys, for the tests."""
+    return tuple(_TEXTS)
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """The language that the locale asks for (POSIX: the first of these that is set decides)."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := environment.get(name):
+            return "vi" if value.lower().startswith("vi") else "en"
+    return "en"
