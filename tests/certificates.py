@@ -46,9 +46,7 @@ def issuing(name: str = "Issuing", above: str = "Root") -> pki.Issuer:
 
 
 @cache
-def leaf(
-    code: str = "H53.02", kind: str = "p-256", issuer: str = "Issuing", above: str = "Root"
-) -> x509.Certificate:
+def leaf(code: str = "H53.02", kind: str = "p-256", issuer: str = "Issuing", above: str = "Root") -> x509.Certificate:
     """The certificate of agency ``code`` with the key ``key(kind, code)``."""
     public = key(kind, code).public_key()
     at = NOW - timedelta(days=30)
@@ -85,9 +83,7 @@ def odd_leaf(
         .serial_number(serial or next(_serials))
         .not_valid_before(begin)
         .not_valid_after(end)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
     )
     for value, critical in extensions:
         builder = builder.add_extension(value, critical)

@@ -82,6 +82,14 @@ def write_pem(certificates: Iterable[x509.Certificate]) -> bytes:
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it says CA:TRUE; False where its extensions cannot be read."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+
+
 def spki_sha256(certificate: x509.Certificate) -> str:
     """SHA-256 (hex) of the public key in its DER form, the name of the key in bindings."""
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

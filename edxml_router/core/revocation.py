@@ -29,6 +29,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from edxml_router.core.certificate import is_authority
 from edxml_router.core.problems import Finding, Refusal
 
 ALWAYS = datetime.max.replace(tzinfo=UTC)
@@ -105,9 +106,7 @@ class RevocationLists:
             return Standing(since=since, until=min(until, fresh))
         if at < fresh + freshness.grace:
             return Standing(marks=("crl-stale",), since=fresh, until=min(until, fresh + freshness.grace))
-        return _unknown(
-            freshness, f"the list should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh, until
-        )
+        return _unknown(freshness, f"the list should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh, until)
 
 
 def _unknown(freshness: Freshness, detail: str, since: datetime, until: datetime) -> Standing:
@@ -148,9 +147,7 @@ def _understood(crl: x509.CertificateRevocationList) -> bool:
     return True
 
 
-def _speaks(
-    crl: x509.CertificateRevocationList, certificate: x509.Certificate, issuer: x509.Certificate
-) -> bool:
+def _speaks(crl: x509.CertificateRevocationList, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     if crl.issuer != issuer.subject or not _may_sign_lists(issuer):
         return False
     key = issuer.public_key()
@@ -160,7 +157,7 @@ def _speaks(
         point = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
     except x509.ExtensionNotFound:
         return True
-    authority = _is_authority(certificate)
+    authority = is_authority(certificate)
     if (point.only_contains_ca_certs and not authority) or (point.only_contains_user_certs and authority):
         return False
     if point.relative_name is not None:
@@ -173,13 +170,6 @@ def _may_sign_lists(issuer: x509.Certificate) -> bool:
         return issuer.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
     except x509.ExtensionNotFound:
         return True  # RFC 5280, 6.3.3 (f): only a KeyUsage that is there can forbid it
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
 
 
 def _points_named(certificate: x509.Certificate) -> set[x509.GeneralName]:

@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import verification
 
 from edxml_router.core import certificate as certificates
-from edxml_router.core.certificate import Signer
+from edxml_router.core.certificate import Signer, is_authority
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.revocation import Freshness, RevocationLists, RevocationSource, list_number, read_lists
 
@@ -148,9 +148,7 @@ class TrustStore:
             since, until = max(since, standing.since), min(until, standing.until)
         return since, until, ChainVerdict(None, leaf, named, tuple(marks))
 
-    def _chain(
-        self, leaf: x509.Certificate, sent: Sequence[x509.Certificate], at: datetime
-    ) -> list[x509.Certificate]:
+    def _chain(self, leaf: x509.Certificate, sent: Sequence[x509.Certificate], at: datetime) -> list[x509.Certificate]:
         if self._roots is None:
             raise Refusal("EDX316")
         verifier = (
@@ -178,9 +176,15 @@ _AUTHORITY_EXTENSIONS = verification.ExtensionPolicy.webpki_defaults_ca()
 
 def _leaf(loaded: list[x509.Certificate]) -> tuple[x509.Certificate, list[x509.Certificate]]:
     """The signer's certificate and the others. Software writes them in any order: the leaf is the one that
-    issued none of the others. The choice cannot be abused: the signature must hold under the one chosen."""
+    issued none of the others, and no authority if that leaves a choice. The choice cannot be abused: the
+    signature must hold under the one chosen.
+    """
+    if len(loaded) == 1:
+        return loaded[0], []
     issuers = {item.issuer.public_bytes() for item in loaded if item.issuer != item.subject}
     leaves = [item for item in loaded if item.subject.public_bytes() not in issuers]
+    if len(leaves) > 1:
+        leaves = [item for item in leaves if not is_authority(item)]
     if len(leaves) != 1:
         raise Refusal("EDX311", detail="no telling which certificate is the signer's")
     return leaves[0], [item for item in loaded if item is not leaves[0]]
