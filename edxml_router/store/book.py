@@ -39,7 +39,7 @@ class SqlBook:
     """Made by :meth:`SqlLedger.book`, valid inside its block. ``now`` dates deliveries made and moved."""
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
-        self._connection = connection
+        self.connection = connection
         self._now = now
         self._inline_limit = inline_limit
         self._entries: list[Entry] = []
@@ -243,7 +243,7 @@ class SqlBook:
 
     def set_aside(self, items: Sequence[Aside], quota: int) -> Sequence[bool]:
         try:
-            return keep_aside(self._connection, items, quota)
+            return keep_aside(self.connection, items, quota)
         except SQLAlchemyError as error:
             raise problem(error) from error
 
@@ -252,7 +252,7 @@ class SqlBook:
     def _execute(self, statement: Executable, values: Any) -> Any:
         """The rows, untyped: callers make values of them at once."""
         try:
-            return self._connection.execute(statement, values)
+            return self.connection.execute(statement, values)
         except SQLAlchemyError as error:
             raise problem(error) from error
 
@@ -260,7 +260,7 @@ class SqlBook:
         if not rows:
             return []
         try:
-            return rows_into(self._connection, rows) or []
+            return rows_into(self.connection, rows) or []
         except SQLAlchemyError as error:
             raise problem(error) from error
 

@@ -22,6 +22,12 @@ from edxml_router.store.tables import checkpoints, journal
 PAGE: Final = 2000  # rows in one read
 DAMAGES: Final = 100  # that are described; the others are counted
 
+_SCOPE: Final = select(
+    select(func.count()).select_from(journal).scalar_subquery(),
+    select(func.coalesce(func.max(checkpoints.c.size), 0)).scalar_subquery(),
+    select(func.max(journal.c.position)).where(journal.c.position.is_not(None)).scalar_subquery(),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Damage:
@@ -66,10 +72,12 @@ def verify(
     """Verify everything. ``known`` are roots (hex) by size from outside; ``progress`` gets (done, of)."""
     found = _Findings()
     with reading(engine) as connection:
-        total = connection.execute(select(func.count()).select_from(journal)).scalar_one()
-    tree, marks = Tree(), _Marks(engine, known or {}, found)
+        total, end, highest = connection.execute(_SCOPE).one()  # in one look, since numbering goes on meanwhile
+    if highest is not None and highest >= end:
+        found.add(f"place {end}", "entries with a place but without a checkpoint")
+    tree, marks = Tree(), _Marks(engine, end, known or {}, found)
     done = 0
-    for row in _pages(engine, select(journal).where(journal.c.position.is_not(None)), journal.c.position):
+    for row in _pages(engine, select(journal).where(journal.c.position < end), journal.c.position):
         if row.position != tree.size:
             found.add(f"place {tree.size}", f"next is place {row.position}: entries are missing")
             tree.size = row.position  # tell each gap once; the roots differ from here on in any case
@@ -92,12 +100,11 @@ def verify(
 class _Marks:
     """The checkpoints in order, compared with the tree as it grows."""
 
-    def __init__(self, engine: Engine, known: Mapping[int, str], found: _Findings) -> None:
-        self._stored = _pages(engine, select(checkpoints), checkpoints.c.size)
+    def __init__(self, engine: Engine, end: int, known: Mapping[int, str], found: _Findings) -> None:
+        self._stored = _pages(engine, select(checkpoints).where(checkpoints.c.size <= end), checkpoints.c.size)
         self._next = next(self._stored, None)
         self._known = dict(known)
         self._found = found
-        self._last = 0
         self._broken = False
         self.seen = 0
 
@@ -106,7 +113,7 @@ class _Marks:
             self._compare_known(tree)
         while self._next is not None and self._next.size <= tree.size:
             mark, self._next = self._next, next(self._stored, None)
-            self.seen, self._last = self.seen + 1, mark.size
+            self.seen += 1
             if self._broken:
                 continue  # every root after the first wrong one is wrong too
             if mark.size != tree.size or bytes(mark.root) != tree.root():
@@ -118,8 +125,6 @@ class _Marks:
     def finish(self, tree: Tree) -> None:
         if self._next is not None:
             self._found.add(f"checkpoint {self._next.size}", f"the journal ends at {tree.size}: entries are missing")
-        elif self._last < tree.size:
-            self._found.add(f"place {self._last}", "entries with a place but without a checkpoint")
         for size in sorted(self._known):
             self._found.add(f"known root at {size}", f"the journal ends at {tree.size}: entries are missing")
 

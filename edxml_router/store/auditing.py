@@ -1,0 +1,168 @@
+"""What auditors ask: the journal by time and subject, and everything about one envelope or delivery.
+
+Lists come in pages by number: give the last line's number as ``after``. Raises Setback EDX601, EDX602.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from edxml_router.core.journal import Entry
+from edxml_router.core.transfer import Receipt
+from edxml_router.ports import Delivery, EnvelopeRow
+from edxml_router.store.book import receipt_of
+from edxml_router.store.engine import reading
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.statements import RECEIPT
+from edxml_router.store.tables import checkpoints, deliveries, envelopes, journal, receipts
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A journal entry with its number, and its place in the log once it has one."""
+
+    number: int
+    position: int | None
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A receipt that this node made: for whom, and when it was handed over."""
+
+    number: int
+    origin: str
+    receipt: Receipt
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All about one envelope, or about its way to one recipient, each part in order and cut at the limit."""
+
+    envelope: EnvelopeRow
+    deliveries: Sequence[Delivery]
+    lines: Sequence[Line]
+    receipts: Sequence[Note]  # with the nodes further on, where the far side told
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A delivery, its envelope, and its journal entries from first to last."""
+
+    delivery: Delivery
+    envelope: EnvelopeRow
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The log's size and root (hex) at a time: what to keep elsewhere."""
+
+    size: int
+    root: str
+    at: datetime
+
+
+def lines(
+    ledger: SqlLedger,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    event: str = "",
+    envelope: str = "",
+    recipient: str = "",
+    code: str = "",
+    actor: str = "",
+    after: int = 0,
+    limit: int = 100,
+) -> Sequence[Line]:
+    """Journal entries by number; ``until`` is not included, ``event`` may end in a dot: "delivery."."""
+    query = _lines(envelope, recipient, after, limit)
+    if since is not None:
+        query = query.where(journal.c.at >= since)
+    if until is not None:
+        query = query.where(journal.c.at < until)
+    if event:
+        group = event.endswith(".")
+        query = query.where(journal.c.event.startswith(event, autoescape=True) if group else journal.c.event == event)
+    if code:
+        query = query.where(journal.c.code == code)
+    if actor:
+        query = query.where(journal.c.actor == actor)
+    with reading(ledger.engine) as connection:
+        return _read_lines(connection, query)
+
+
+def trace(ledger: SqlLedger, digest: str, recipient: str = "", limit: int = 1000) -> Trace | None:
+    """Everything about the envelope of this digest; None when it was never accepted here."""
+    about = select(deliveries).where(deliveries.c.digest == digest)
+    told = select(receipts).where(receipts.c.envelope == digest)
+    if recipient:
+        about = about.where(deliveries.c.recipient == recipient)
+        told = told.where(receipts.c.recipient == recipient)
+    with reading(ledger.engine) as connection:
+        row = connection.execute(select(envelopes).where(envelopes.c.digest == digest)).one_or_none()
+        if row is None:
+            return None
+        entries = _read_lines(connection, _lines(digest, recipient, 0, limit))
+        standing = [Delivery(*one) for one in connection.execute(about.order_by(deliveries.c.id).limit(limit))]
+        notes = _read_notes(connection, told.order_by(receipts.c.id).limit(limit))
+    if recipient:  # the acceptance is part of every recipient's story
+        accepted = [line for line in lines(ledger, envelope=digest, limit=1) if not line.entry.recipient]
+        entries = [*accepted, *entries]
+    return Trace(EnvelopeRow(*row), standing, entries, notes)
+
+
+def story(ledger: SqlLedger, number: int, limit: int = 1000) -> Story | None:
+    """The delivery of this number with all that happened to it; None when there is none."""
+    query = select(deliveries, envelopes).join(envelopes, envelopes.c.digest == deliveries.c.digest)
+    width = len(deliveries.columns)
+    with reading(ledger.engine) as connection:
+        row = connection.execute(query.where(deliveries.c.id == number)).one_or_none()
+        if row is None:
+            return None
+        delivery = Delivery(*row[:width])
+        entries = _read_lines(connection, _lines(delivery.digest, delivery.recipient, 0, limit))
+    return Story(delivery, EnvelopeRow(*row[width:]), entries)
+
+
+def notices(ledger: SqlLedger, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
+    """Receipts for an office ("office:NAME") that were not handed over yet."""
+    query = select(receipts).where(receipts.c.origin == origin, receipts.c.sent_at.is_(None), receipts.c.id > after)
+    with reading(ledger.engine) as connection:
+        return _read_notes(connection, query.order_by(receipts.c.id).limit(limit))
+
+
+def checkpoint(ledger: SqlLedger) -> Checkpoint | None:
+    """The newest checkpoint; None while nothing is numbered."""
+    query = select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.at)
+    with reading(ledger.engine) as connection:
+        row = connection.execute(query.order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
+    return Checkpoint(row.size, bytes(row.root).hex(), row.at) if row else None
+
+
+def _lines(envelope: str, recipient: str, after: int, limit: int) -> Select[Any]:
+    query = select(journal.c.id, journal.c.position, journal.c.entry).where(journal.c.id > after)
+    if envelope:
+        # The second condition lets SQLite see that the partial index on envelopes applies.
+        query = query.where(journal.c.envelope == envelope, journal.c.envelope != "")
+    if recipient:
+        query = query.where(journal.c.recipient == recipient)
+    return query.order_by(journal.c.id).limit(limit)
+
+
+def _read_lines(connection: Connection, query: Select[Any]) -> list[Line]:
+    return [Line(number, position, Entry.read(bytes(entry))) for number, position, entry in connection.execute(query)]
+
+
+def _read_notes(connection: Connection, query: Select[Any]) -> list[Note]:
+    return [
+        Note(row.id, row.origin, receipt_of([row._mapping[name] for name in RECEIPT]), row.sent_at)
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,205 @@
+"""What operators and e-offices ask about envelopes and deliveries; nothing here changes anything.
+
+Every list comes in pages by key, never by offset: give the last row's key to get the next page. Times are aware
+datetimes. Raises Setback EDX601, EDX602. What auditors ask is in :mod:`edxml_router.store.auditing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, and_, case, exists, func, or_, select, text
+
+from edxml_router.core.lifecycle import State, outcome
+from edxml_router.ports import Delivery, EnvelopeRow
+from edxml_router.store.engine import reading
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.tables import OPEN, deliveries, envelopes
+
+AGES: Final = (1, 5, 10, 20, 40, 80, 160, 320, 640, 1280)  # minutes; the upper ends of all buckets but the last
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An envelope and how many of its deliveries are in which state."""
+
+    envelope: EnvelopeRow
+    states: Mapping[State, int]
+
+    @property
+    def outcome(self) -> str:
+        return outcome(self.states)
+
+    @property
+    def key(self) -> tuple[datetime, str]:
+        """For the next page."""
+        return self.envelope.accepted_at, self.envelope.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Open deliveries of one route by the age of their envelopes; ``ages`` has one number more than AGES."""
+
+    route: str
+    ages: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.ages)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A delivery in an inbox, with its envelope."""
+
+    delivery: Delivery
+    envelope: EnvelopeRow
+
+
+def find_envelopes(
+    ledger: SqlLedger,
+    *,
+    digest: str = "",
+    document_id: str = "",
+    sender: str = "",
+    recipient: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    state: State | None = None,
+    code: str = "",
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> Sequence[Found]:
+    """Accepted envelopes, newest first. ``digest`` may be a prefix; ``until`` is not included.
+
+    ``recipient``, ``state`` and ``code`` (of the last problem) are those of one and the same delivery.
+    ``before`` is the key of the last one of the page before.
+    """
+    query = select(envelopes)
+    if digest:
+        # In hex every continuation of a prefix sorts before the prefix with a "g".
+        query = query.where(envelopes.c.digest >= digest, envelopes.c.digest < digest + "g")
+    query = _equal(query, envelopes, document_id=document_id, sender=sender)
+    if since is not None:
+        query = query.where(envelopes.c.accepted_at >= since)
+    if until is not None:
+        query = query.where(envelopes.c.accepted_at < until)
+    if recipient or state or code:
+        theirs = [deliveries.c.digest == envelopes.c.digest]
+        theirs += [deliveries.c.recipient == recipient] if recipient else []
+        theirs += [deliveries.c.state == state] if state else []
+        theirs += [deliveries.c.code == code] if code else []
+        query = query.where(exists().where(and_(*theirs)))
+    if before is not None:
+        at, last = before
+        same = and_(envelopes.c.accepted_at == at, envelopes.c.digest < last)
+        query = query.where(or_(envelopes.c.accepted_at < at, same))
+    query = query.order_by(envelopes.c.accepted_at.desc(), envelopes.c.digest.desc()).limit(limit)
+    with reading(ledger.engine) as connection:
+        rows = [EnvelopeRow(*row) for row in connection.execute(query)]
+        states = _states(connection, [row.digest for row in rows])
+    return [Found(row, states.get(row.digest, {})) for row in rows]
+
+
+def list_deliveries(
+    ledger: SqlLedger,
+    *,
+    digest: str = "",
+    recipient: str = "",
+    route: str = "",
+    code: str = "",
+    states: Iterable[State] = (),
+    accepted_before: datetime | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> Sequence[Delivery]:
+    """Deliveries by number, the oldest first; without ``states`` all open ones, unless ``digest`` is given."""
+    query = select(deliveries).where(deliveries.c.id > after)
+    query = _equal(query, deliveries, digest=digest, recipient=recipient, route=route, code=code)
+    wanted = list(states)
+    if wanted:
+        query = query.where(deliveries.c.state.in_(wanted))
+    elif not digest:
+        query = query.where(text(OPEN))
+    if accepted_before is not None:
+        query = query.join(envelopes, envelopes.c.digest == deliveries.c.digest)
+        query = query.where(envelopes.c.accepted_at < accepted_before)
+    with reading(ledger.engine) as connection:
+        return [Delivery(*row) for row in connection.execute(query.order_by(deliveries.c.id).limit(limit))]
+
+
+def one_delivery(ledger: SqlLedger, number: int) -> Delivery | None:
+    """The delivery of this number."""
+    with reading(ledger.engine) as connection:
+        row = connection.execute(select(deliveries).where(deliveries.c.id == number)).one_or_none()
+    return Delivery(*row) if row else None
+
+
+def counts(ledger: SqlLedger) -> Mapping[State, int]:
+    """Deliveries per state, zeros included."""
+    query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+    with reading(ledger.engine) as connection:
+        found: dict[State, int] = {row[0]: row[1] for row in connection.execute(query)}
+    return {state: found.get(state, 0) for state in State}
+
+
+def shape(ledger: SqlLedger, now: datetime) -> Sequence[Shape]:
+    """Where open deliveries pile up and how old they are; the longest queue first."""
+    minute = timedelta(minutes=1)
+    bounds = [now - age * minute for age in AGES]
+    youngest = case((envelopes.c.accepted_at > bounds[0], 1), else_=0)
+    middle = [
+        case((and_(envelopes.c.accepted_at > lower, envelopes.c.accepted_at <= upper), 1), else_=0)
+        for upper, lower in pairwise(bounds)
+    ]
+    oldest = case((envelopes.c.accepted_at <= bounds[-1], 1), else_=0)
+    query = (
+        select(deliveries.c.route, *(func.sum(bucket) for bucket in (youngest, *middle, oldest)))
+        .join(envelopes, envelopes.c.digest == deliveries.c.digest)
+        .where(text(OPEN))
+        .group_by(deliveries.c.route)
+    )
+    with reading(ledger.engine) as connection:
+        shapes = [Shape(row[0], tuple(row[1:])) for row in connection.execute(query)]
+    return sorted(shapes, key=lambda one: (-one.total, one.route))
+
+
+def inbox(ledger: SqlLedger, agencies: Iterable[str], after: int = 0, limit: int = 100) -> Sequence[Waiting]:
+    """What lies ready for these agencies (canonical codes), by number, the oldest first."""
+    query = (
+        select(deliveries, envelopes)
+        .join(envelopes, envelopes.c.digest == deliveries.c.digest)
+        .where(
+            deliveries.c.recipient.in_(sorted(set(agencies))),
+            deliveries.c.state == State.AVAILABLE,
+            deliveries.c.id > after,
+        )
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+    width = len(deliveries.columns)
+    with reading(ledger.engine) as connection:
+        return [Waiting(Delivery(*row[:width]), EnvelopeRow(*row[width:])) for row in connection.execute(query)]
+
+
+def _states(connection: Connection, digests: Sequence[str]) -> dict[str, dict[State, int]]:
+    query = (
+        select(deliveries.c.digest, deliveries.c.state, func.count())
+        .where(deliveries.c.digest.in_(digests))
+        .group_by(deliveries.c.digest, deliveries.c.state)
+    )
+    states: dict[str, dict[State, int]] = {}
+    for digest, state, count in connection.execute(query):
+        states.setdefault(digest, {})[state] = count
+    return states
+
+
+def _equal(query: Select[Any], table: Any, **values: str) -> Select[Any]:
+    for name, value in values.items():
+        if value:
+            query = query.where(table.c[name] == value)
+    return query

@@ -1,0 +1,80 @@
+"""Input that was set aside, for the operator to look at and remove.
+
+Pages go by number, the oldest first. Raises Setback EDX601, EDX602. How it comes to be here is in
+:mod:`edxml_router.store.aside`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, delete, select
+
+from edxml_router.core.journal import Entry
+from edxml_router.store.engine import reading
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.tables import aside
+
+REMOVED: Final = "aside.removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An item set aside, without its bytes."""
+
+    number: int
+    at: datetime
+    peer: str
+    channel: str
+    code: str
+    where: str
+    detail: str
+    digest: str  # of the bytes, hex
+    size: int
+    count: int  # how often these bytes came
+    last_at: datetime
+    kept: bool  # whether the bytes are here
+
+
+_COLUMNS: Final = [column for column in aside.columns if column is not aside.c.data]
+_LIST: Final[Select[Any]] = select(*_COLUMNS, aside.c.data.is_not(None))
+
+
+def list_items(
+    ledger: SqlLedger, *, code: str = "", peer: str = "", after: int = 0, limit: int = 100
+) -> Sequence[Kept]:
+    """Items by number, the oldest first."""
+    query = _LIST.where(aside.c.id > after)
+    if code:
+        query = query.where(aside.c.code == code)
+    if peer:
+        query = query.where(aside.c.peer == peer)
+    with reading(ledger.engine) as connection:
+        return [Kept(*row) for row in connection.execute(query.order_by(aside.c.id).limit(limit))]
+
+
+def one_item(ledger: SqlLedger, number: int) -> tuple[Kept, bytes | None] | None:
+    """The item of this number and its bytes, where they were kept; None when there is no such item."""
+    query = select(*_LIST.selected_columns, aside.c.data).where(aside.c.id == number)
+    with reading(ledger.engine) as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return Kept(*row[:-1]), None if row.data is None else bytes(row.data)
+
+
+def remove(ledger: SqlLedger, numbers: Iterable[int], actor: str) -> int:
+    """Remove items that are understood, with a journal entry each; how many there were."""
+    removed = 0
+    with ledger.book() as book:
+        for number in sorted(set(numbers)):
+            gone = delete(aside).where(aside.c.id == number).returning(aside.c.digest, aside.c.code)
+            row = book.connection.execute(gone).one_or_none()
+            if row is not None:
+                detail = f"aside {number}, sha-256 {row.digest}"
+                book.note([Entry(ledger.clock.now(), REMOVED, actor=actor, code=row.code, detail=detail)])
+                removed += 1
+    return removed
