@@ -59,8 +59,8 @@ class RabbitSettings:
 class _ForgivingProperties(pika.BasicProperties):  # type: ignore[misc] # pika has no types
     """Message properties that cannot kill the reader.
 
-    The broker lets values pass that pika's decoder raises on (a date in the year 10^15, a float that is not a
-    number, tables nested ten thousand deep). Raised inside the I/O loop, that would end the connection, and
+    The broker lets values pass that pika's decoder raises on (a date in the year 10^11, arrays nested ten
+    thousand deep). Raised inside the I/O loop, that would end the connection, and
     again at the next delivery, for ever. Such properties are read as empty: no user, so nothing is accepted.
     """
 

@@ -176,10 +176,9 @@ class Publisher:
         self._watching = False
         overdue = time.monotonic() - self._progress_at >= self._settings.confirm_timeout
         if overdue and self.connection.state == "open" and not self._blocked:
-            problem = self._finding("EDX705")
             for job in self._forget():
-                job.answer(problem)
-            self.connection.abandon(problem)
+                job.answer(self._finding("EDX705"))
+            self.connection.abandon(self._finding("EDX701", "silent"))
         self._keep_watch()
 
     def _on_blocked(self) -> None:

@@ -156,7 +156,7 @@ class _Intake:
         self.folder = folder
         self.mailbox = mailbox
         self._lock = -1
-        self._claims = folder / "claimed" / secrets.token_hex(8)
+        self._claims = folder / "claimed"  # and a name, once we live
         self._listed: deque[str] = deque()  # names of the last listing that were not tried yet
         self._rescued_at = -_RESCUE_SECONDS
 
@@ -207,7 +207,8 @@ class _Intake:
         """See that our claims directory is there and locked.
 
         It is made aside, locked, then moved to its place, so that nobody ever sees it unlocked while we live.
-        Again when the whole mailbox was removed and made anew.
+        When it is gone we begin again under another name: were the mailbox only away for a while, then what we had
+        claimed there is rescued like anybody's.
         """
         if self._lock >= 0:
             if self._claims.exists():
@@ -215,8 +216,9 @@ class _Intake:
             os.close(self._lock)
             self._lock = -1
         self._listed.clear()
+        self._claims = self.folder / "claimed" / secrets.token_hex(8)
         aside = self.folder / "tmp" / f"{self._claims.name}.claims"
-        aside.mkdir(exist_ok=True)
+        aside.mkdir()
         lock = os.open(aside / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o660)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -196,12 +196,17 @@ class _Intake:
     def _opened(self, channel: Any) -> None:
         self._channel = channel
         channel.add_on_close_callback(self._closed)
-        channel.add_on_cancel_callback(lambda _frame: channel.close())  # the queue was deleted
+        channel.add_on_cancel_callback(self._cancelled)
         channel.basic_qos(prefetch_count=self._prefetch)
         channel.basic_consume(self._mailbox, self._on_message, callback=self._consuming)
 
     def _consuming(self, _frame: Any) -> None:
         self.problem = None
+
+    def _cancelled(self, _frame: Any) -> None:
+        self.problem = Finding("EDX703", self._mailbox, "the queue was deleted")
+        if self._channel is not None and self._channel.is_open:
+            self._channel.close()
 
     def _closed(self, channel: Any, reason: Exception) -> None:
         if channel is not self._channel:

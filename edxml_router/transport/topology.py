@@ -119,7 +119,7 @@ def address(mailbox: str) -> tuple[str, str]:
 
 
 def plain_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Those that may travel: not our own, and not ``CC`` and ``BCC``, which a broker obeys as further keys."""
+    """Those that may travel: not our own, nor ``CC`` and ``BCC``, which a broker obeys as further keys."""
     return {key: value for key, value in headers.items() if key not in _RESERVED}
 
 

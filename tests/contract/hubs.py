@@ -1,0 +1,165 @@
+"""A hub of either kind for the contract tests: two children, one office, and their owner.
+
+Users are ``node`` (the owner), ``child-a``, ``child-b`` and ``office-vp``; the children are called ``a`` and ``b``,
+the office ``vp``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pika
+from servers import Broker
+
+from edxml_router.ports import Arrival, Message, Parcel, Transport
+from edxml_router.transport import local, rabbitmq, topology
+from edxml_router.transport.amqp_connection import RabbitSettings
+from edxml_router.transport.local import LocalTransport
+from edxml_router.transport.rabbitmq import RabbitTransport
+
+CHILDREN, OFFICES = ("a", "b"), ("vp",)
+PASSWORD = "only-for-tests"
+VHOST = "contract"
+
+
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Wait for a condition that will hold; what it gave."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+    return value
+
+
+def parcel(mailbox: str, number: int = 1, body: bytes = b"body", **fields: Any) -> Parcel:
+    return Parcel(mailbox, Message("transfer", f"m{number}", body, **fields))
+
+
+def collect(transport: Transport, count: int) -> list[Arrival]:
+    """The next ``count`` arrivals, not acknowledged."""
+    arrivals: list[Arrival] = []
+    while len(arrivals) < count:
+        more = transport.take(count - len(arrivals), 20.0)
+        assert more, f"{len(arrivals)} of {count} arrived"
+        arrivals.extend(more)
+    return arrivals
+
+
+class LocalHub:
+    """A directory."""
+
+    one_at_a_time: ClassVar[dict[str, Any]] = {}  # for ``open``: nothing is fetched ahead
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "hub"
+        self._opened: list[LocalTransport] = []
+        local.declare(self.root, CHILDREN, OFFICES)
+
+    def open(self, user: str, consumes: Sequence[str] = ()) -> LocalTransport:
+        self._opened.append(LocalTransport(self.root, user, consumes))
+        return self._opened[-1]
+
+    def received(self, transport: LocalTransport, count: int) -> None:
+        """A directory shows at once what was published."""
+
+    def remove(self, mailbox: str) -> None:
+        (self.root / mailbox).rename(self.root.with_name(f"removed-{mailbox}"))
+
+    @contextmanager
+    def away(self) -> Any:
+        self.root.rename(self.root.with_name("elsewhere"))
+        yield
+        self.root.with_name("elsewhere").rename(self.root)
+
+    def finish(self) -> None:
+        for transport in self._opened:
+            transport.close()
+
+
+class RabbitHub:
+    """A vhost of a broker, with users that have the permissions of the topology."""
+
+    one_at_a_time: ClassVar[dict[str, Any]] = {"prefetch": 1}
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self._opened: list[RabbitTransport] = []
+        self._define()
+        self.declare()
+
+    def _define(self) -> None:
+        users = [
+            topology.permissions("node", "owner"),
+            topology.permissions("child-a", "child", "a"),
+            topology.permissions("child-b", "child", "b"),
+            topology.permissions("office-vp", "office", "vp"),
+        ]
+        salt = b"salt"
+        digest = base64.b64encode(salt + hashlib.sha256(salt + PASSWORD.encode()).digest()).decode()
+        algorithm = "rabbit_password_hashing_sha256"
+        definitions = {
+            "vhosts": [{"name": VHOST}],
+            "users": [
+                {"name": user.user, "password_hash": digest, "hashing_algorithm": algorithm, "tags": ""}
+                for user in users
+            ],
+            "permissions": [{"vhost": VHOST, **user._asdict()} for user in users],
+        }
+        file = self.broker.folder / "definitions.json"
+        file.write_text(json.dumps(definitions))
+        self.broker.ctl("import_definitions", str(file))
+
+    def declare(self) -> None:
+        rabbitmq.declare(self.settings("node"), CHILDREN, OFFICES)
+
+    def settings(self, user: str, **changes: Any) -> RabbitSettings:
+        settings = RabbitSettings(
+            self.broker.host, user, PASSWORD, self.broker.port, VHOST, first_pause=0.05, longest_pause=0.2
+        )
+        return replace(settings, **changes)
+
+    def open(self, user: str, consumes: Sequence[str] = (), **changes: Any) -> RabbitTransport:
+        self._opened.append(RabbitTransport(self.settings(user, **changes), consumes))
+        return self._opened[-1]
+
+    def pika(self, user: str) -> pika.BlockingConnection:
+        """What anybody with a password can do, without our code."""
+        credentials = pika.PlainCredentials(user, PASSWORD)
+        return pika.BlockingConnection(
+            pika.ConnectionParameters(self.broker.host, self.broker.port, VHOST, credentials)
+        )
+
+    def received(self, transport: RabbitTransport, count: int) -> None:
+        until(lambda: transport.buffered == count)
+
+    def remove(self, mailbox: str) -> None:
+        with self.pika("node") as connection:
+            connection.channel().queue_delete(mailbox)
+
+    @contextmanager
+    def away(self) -> Any:
+        self.broker.kill()
+        yield
+        self.broker.start()
+
+    def finish(self) -> None:
+        """Let the next test find it as new."""
+        for transport in self._opened:
+            transport.close()
+        self._opened.clear()
+        self.declare()
+        with self.pika("node") as connection:
+            channel = connection.channel()
+            for mailbox in topology.mailboxes(CHILDREN, OFFICES):
+                channel.queue_purge(mailbox)
+
+
+Hub = LocalHub | RabbitHub
