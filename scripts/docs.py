@@ -1,22 +1,24 @@
 """Write the reference pages of docs/ from the code, or check that they are up to date (--check).
 
 problems.md from the problem table, states.md from the table of a delivery's life, settings.md from what each
-setting says of itself, cli.md from the commands. A failed check ends with 1 and the names of the stale pages.
+setting says of itself, cli.md from the commands, modules.md from the modules' docstrings. A failed check ends
+with 1 and the names of the stale pages.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import click
-from edxml_router.cli.main import main as command_line
 
-from edxml_router.config.settings import About, Sections, Table
+from edxml_router.cli.main import cli
+from edxml_router.config import text
+from edxml_router.config.settings import Sections, Table
 from edxml_router.core import lifecycle
 from edxml_router.core.lifecycle import LATE, Event, State
 from edxml_router.core.problems import FAMILIES, PROBLEMS
@@ -118,89 +120,16 @@ def _cell(after: object) -> str:
 
 
 def settings() -> Iterator[str]:
-    yield "# Settings of a node"
-    yield ""
-    yield "One TOML file. `edxml-router init` writes it with comments, `edxml-router config check` finds all"
-    yield "mistakes at once with their lines, `edxml-router config show` prints what is in effect. A key that"
-    yield "is not listed here is a mistake. Paths are relative to the file's folder."
-    hints = get_type_hints(Sections, include_extras=True)
-    for section in dataclasses.fields(Sections):
-        yield from _section(section.name, hints[section.name])
+    yield from text.reference().splitlines()
 
 
-def setting_names() -> Iterator[str]:
+def setting_names(hint: Any = Sections, prefix: str = "") -> Iterator[str]:
     """Every setting and section by its full name, such as ``limits.max_bytes``."""
-
-    def below(name: str, hint: Any) -> Iterator[str]:
-        yield name
-        table, _ = _table_of(hint)
-        if table is not None:
-            for inner, inner_hint in get_type_hints(table, include_extras=True).items():
-                yield from below(f"{name}.{inner}", inner_hint)
-
-    for name, hint in get_type_hints(Sections, include_extras=True).items():
-        yield from below(name, hint)
-
-
-def _section(name: str, hint: Any) -> Iterator[str]:
-    table, many = _table_of(hint)
-    yield ""
-    yield f"## {f'[[{name}]]' if many else f'[{name}]'}"
-    yield ""
-    yield str(table.__doc__).partition("\n\n")[0]
-    yield ""
-    yield "| setting | default | meaning |"
-    yield "|---|---|---|"
-    hints = get_type_hints(table, include_extras=True)
-    below = []
-    for field in dataclasses.fields(table):
-        hint = hints[field.name]
-        about = next(item for item in getattr(hint, "__metadata__", ()) if isinstance(item, About))
-        if _table_of(hint)[0] is None:
-            example = f" Example: `{about.example}`." if about.example else ""
-            yield f"| `{field.name}` | {_default(field)} | {about.text}{example} |"
-        else:
-            yield f"| `{field.name}` | {_default(field)} | {about.text} See `[{name}.{field.name}]`. |"
-            below.append((f"{name}.{field.name}", hint))
-    for inner, hint in below:
-        yield from _section(inner, hint)
-
-
-def _table_of(hint: Any) -> tuple[Any, bool]:
-    """The section class that a type names, if it does, and whether there may be several."""
-    if isinstance(hint, type):
-        return (hint, False) if issubclass(hint, Table) else (None, False)
-    arguments = [hint.__origin__] if hasattr(hint, "__metadata__") else get_args(hint)
-    for argument in arguments:
-        table, many = _table_of(argument)
-        if table is not None:
-            return table, many or get_origin(hint) is tuple
-    return None, False
-
-
-def _default(field: dataclasses.Field[Any]) -> str:
-    if field.default is dataclasses.MISSING:
-        return "required"
-    if field.default is None or field.default in ((), ""):
-        return ""
-    return f"`{_toml(field.default)}`"
-
-
-SIZES = {1024**3: "GiB", 1024**2: "MiB", 1024: "KiB"}
-TIMES = {86400: "d", 3600: "h", 60: "m", 1: "s"}
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int) and value >= 1024 and value % 1024 == 0:
-        size = next(size for size in SIZES if value % size == 0)
-        return f'"{value // size} {SIZES[size]}"'
-    if hasattr(value, "total_seconds"):
-        seconds = int(value.total_seconds())
-        size = next(size for size in TIMES if seconds % size == 0)
-        return f'"{seconds // size}{TIMES[size]}"'
-    return f'"{value}"' if isinstance(value, str | Path) else str(value)
+    for table in (hint, *get_args(hint)):
+        if isinstance(table, type) and issubclass(table, Table):
+            for name, inner in get_type_hints(table).items():
+                yield prefix + name
+                yield from setting_names(inner, f"{prefix}{name}.")
 
 
 # --- command line -------------------------------------------------------------------------------------
@@ -210,7 +139,7 @@ def commands() -> Iterator[str]:
     yield "# The command line"
     yield ""
     yield "Every command as `--help` shows it."
-    for path, command in walk((), command_line):
+    for path, command in walk((), cli):
         yield ""
         yield f"## {' '.join(('edxml-router', *path))}"
         yield ""
@@ -233,15 +162,39 @@ def walk(path: tuple[str, ...], command: click.Command) -> Iterator[tuple[tuple[
                 yield from walk((*path, name), inner)
 
 
-def mentioned_commands(text: str, known: set[str]) -> Iterator[str]:
-    """The commands that a text names after ``edxml-router``, as words; arguments that follow are left out."""
-    for words in re.findall(r"\bedxml-router((?: [a-z][a-z-]*)+)", text):
+def mentioned_commands(prose: str, known: set[str]) -> Iterator[str]:
+    """The commands that prose names after ``edxml-router``; arguments that follow are left out."""
+    for words in re.findall(r"\bedxml-router((?: [a-z][a-z-]*)+)", prose):
         path: list[str] = []
         for word in words.split():
             if path and (" ".join(path) in known) and " ".join((*path, word)) not in known:
                 break
             path.append(word)
         yield " ".join(path)
+
+
+# --- modules ------------------------------------------------------------------------------------------
+
+
+def modules() -> Iterator[str]:
+    yield "# The modules"
+    yield ""
+    yield "Each with the first words that it says of itself; [architecture.md](architecture.md) tells how"
+    yield "they hang together."
+    package = DOCS.parent / "edxml_router"
+    for folder in (package, *sorted(path for path in package.rglob("*") if path.is_dir())):
+        found = sorted(path for path in folder.glob("*.py") if _said(path))
+        if found:
+            yield ""
+            yield f"## {folder.relative_to(DOCS.parent)}/"
+            yield ""
+            yield from (f"- `{path.name}`: {_said(path)}" for path in found)
+
+
+def _said(module: Path) -> str:
+    """The first paragraph of a module's docstring, in one line and with Markdown's markup."""
+    said = (ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or "").partition("\n\n")[0]
+    return re.sub(r":[a-z]+:`~?([^`]*)`", r"`\1`", " ".join(said.split())).replace("``", "`")
 
 
 # --- pages --------------------------------------------------------------------------------------------
@@ -251,6 +204,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "states.md": states,
     "settings.md": settings,
     "cli.md": commands,
+    "modules.md": modules,
 }
 
 

@@ -34,7 +34,7 @@ def example(name: str = "h53", title: str = "") -> str:
 
 def reference() -> str:
     """docs/settings.md: every setting, what it is for, and its default."""
-    lines = ["# Settings", "", "Made from `edxml_router/config/settings.py` by `scripts/reference`; do not edit.", ""]
+    lines = ["# Settings", "", "Made from `edxml_router/config/settings.py` by `scripts/docs`; do not edit.", ""]
     for path, kind in _sections():
         lines += [f"## {path}", "", inspect.getdoc(kind) or "", "", "| setting | for what | default |", "|---|---|---|"]
         for name, hint, default in _settings(kind):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
-from edxml_router.cli.main import main as command_line
 
 import docs
+from edxml_router.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = {" ".join(path): command for path, command in docs.walk((), command_line)}
+COMMANDS = {" ".join(path): command for path, command in docs.walk((), cli)}
 all_pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -50,22 +51,16 @@ def test_files_named_in_the_documents_exist(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
-def test_the_map_of_the_house_is_true() -> None:
-    """docs/architecture.md lists every module and no other: two spaces of indentation per level."""
+def test_the_picture_of_the_house_shows_the_layers_that_are_enforced() -> None:
+    """docs/architecture.md draws the layers of pyproject.toml, top to bottom, and they are all there is."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
-    block = next(block for block in blocks if block.startswith("edxml_router/"))
-    drawn: set[str] = set()
-    folders: list[str] = []
-    for line in block.splitlines():
-        name = line.split()[0]
-        depth = (len(line) - len(line.lstrip())) // 2
-        folders[depth:] = [name] if name.endswith("/") else []
-        if not name.endswith("/"):
-            drawn.add("".join(folders) + name)
-    modules = {
-        str(path.relative_to(ROOT))
-        for path in (ROOT / "edxml_router").rglob("*.py")
-        if path.name != "__init__.py" and "versions" not in path.parts
-    }
-    assert drawn == modules
+    drawn = next(block for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL) if "edxml_router/\n" in block)
+    rows = [set(re.findall(r"\w+/|\w+\.py", line)) for line in drawn.splitlines()[1:]]
+    package = ROOT / "edxml_router"
+    modules = {path.stem: path.name for path in package.glob("*.py") if path.name != "__init__.py"}
+    names = modules | {path.parent.name: f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = next(each["layers"] for each in contracts["contracts"] if each["type"] == "layers")
+    enforced = [{names[part.strip().rpartition(".")[2]] for part in layer.split("|")} for layer in layers]
+    assert rows == enforced
+    assert set().union(*rows) == set(names.values())

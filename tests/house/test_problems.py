@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from edxml_router.cli.main import main as command_line
 
 import docs
+from edxml_router.cli.main import cli
 from edxml_router.core.problems import FAMILIES, PROBLEMS, Problem
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def _has_diacritics(text: str) -> bool:
 
 @all_problems
 def test_the_commands_in_its_remedies_exist(problem: Problem) -> None:
-    known = {" ".join(path) for path, _ in docs.walk((), command_line)}
+    known = {" ".join(path) for path, _ in docs.walk((), cli)}
     for text in problem.remedy.values():
         for command in docs.mentioned_commands(text, known):
             assert command in known
