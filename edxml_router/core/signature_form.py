@@ -96,6 +96,8 @@ def read(root: Element) -> Form | None:
     signature = check_placement(root)
     if signature is None:
         return None
+    if signature.tag == LEGACY_SIGNATURE:
+        raise Refusal("EDX307", where=PLACE)
     check_text_only(root)
     signed_info, key_info = _skeleton(signature)
     check_ids(root)
@@ -110,7 +112,7 @@ def read(root: Element) -> Form | None:
 
 
 def check_placement(root: Element) -> Element | None:
-    """The one signature in its place; ``None`` when there is none; EDX304, EDX305 or EDX307 otherwise."""
+    """The one signature, real or legacy, in its place; ``None`` when there is none; EDX304 or EDX305."""
     found = list(root.iter(SIGNATURE, LEGACY_SIGNATURE))
     if not found:
         return None
@@ -120,8 +122,6 @@ def check_placement(root: Element) -> Element | None:
     where = "/" + "/".join(etree.QName(tag).localname for tag in reversed([signature.tag, *above]))
     if above != [HEADER, ENVELOPE, ROOT]:
         raise Refusal("EDX305", where=where)
-    if signature.tag == LEGACY_SIGNATURE:
-        raise Refusal("EDX307", where=where)
     return signature
 
 
