@@ -252,7 +252,7 @@ class Envelope:
         if info is None or info.kind is Business.NEW:
             return ()
         if info.kind is Business.REPLACE:
-            return tuple(item.document_id for item in info.replacements or ())
+            return tuple(dict.fromkeys(item.document_id for item in info.replacements or ()))
         # A recall names its target in ResponseFor, samples of updates in Bussiness/DocumentId.
         answered = tuple(item.document_id for item in document.response_for if item.document_id)
         own = (info.document_id,) if info.document_id else ()

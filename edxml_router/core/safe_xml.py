@@ -76,6 +76,9 @@ class Limits:
     max_name: int = 255  # characters of an attachment's file name
 
 
+DEFAULT_LIMITS = Limits()
+
+
 class _Tools(threading.local):
     """What libxml2 wants one of per thread: a parser shared between threads would serialise them."""
 
@@ -103,7 +106,7 @@ class _Tools(threading.local):
 _tools = _Tools()
 
 
-def parse(data: bytes, limits: Limits = Limits()) -> Element:
+def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
     """The root element of an edXML message; comments are gone from its tree.
 
     Raises :class:`Refusal`: EDX101 not well-formed, EDX102 too large, EDX103 not UTF-8, EDX104 DTD, EDX105

@@ -21,7 +21,7 @@ import xmlschema
 from lxml import etree
 
 from edxml_router.core.problems import Refusal
-from edxml_router.core.safe_xml import DSIG, NS, Element, Limits, parse, place
+from edxml_router.core.safe_xml import DEFAULT_LIMITS, DSIG, NS, Element, Limits, parse, place
 from edxml_router.resources import schema_file
 
 _SIGNATURE = f"{{{DSIG}}}Signature"
@@ -83,13 +83,13 @@ def validate(root: Element, profile: Profile = Profile.RECEIVE) -> None:
 
 
 def explain(
-    data: bytes, profile: Profile = Profile.RECEIVE, limits: Limits | None = None
+    data: bytes, profile: Profile = Profile.RECEIVE, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[Explanation, ...]:
     """All (at most twenty) reasons why a well-formed document breaks the schema; empty if it does not.
 
     Raises :class:`Refusal` EDX1xx when the bytes cannot be parsed.
     """
-    root = parse(data, limits or Limits())
+    root = parse(data, limits)
     found = []
     for error in _explainer(profile).iter_errors(root):
         found.append(_explanation(error))

@@ -1,0 +1,335 @@
+"""From a tree to an :class:`Envelope`, with every check that the schema cannot state.
+
+:func:`read` depends on the tree alone: give it the tree that the signature check returned, and nothing unsigned
+is ever read. Unsafe or ambiguous input is refused: EDX201 a value that cannot be used, EDX202 counts, EDX206 to
+EDX210 attachments, EDX207 a recipient twice, EDX407 too many, EDX503 a party without a usable code, EDX507 nobody
+to deliver to. What real traffic does differently from the standard is remarked and passed on unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from edxml_router.core.attachments import attachment_content, read_attachments
+from edxml_router.core.envelope import (
+    Business,
+    BusinessInfo,
+    Document,
+    Envelope,
+    OtherInfo,
+    Party,
+    Receiver,
+    Replacement,
+    ReportedError,
+    ResponseFor,
+    Staff,
+    Status,
+    Trace,
+)
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.remarks import remarks_on
+from edxml_router.core.safe_xml import DEFAULT_LIMITS, NS, Element, Limits, place
+
+__all__ = ["Reading", "attachment_content", "read"]
+
+_PREFIX = f"{{{NS}}}"
+_WHITE_SPACE = " \t\r\n"
+_MOST_ID = 255  # characters of a DocumentId or OrganId; the longest known forms have about sixty
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_BUSINESS = re.compile(r"0{0,3}([0-3])")
+
+# QCVN 102:2016 as real senders keep it: these are in every document message known. SignerInfo is left out by
+# some systems of one-stop shops, so its absence is only remarked.
+_REQUIRED = ("DocumentId", "Code", "PromulgationInfo", "DocumentType", "Subject")
+_DOCUMENT_ONLY = (
+    "To", *_REQUIRED, "Content", "SignerInfo", "DueDate", "OtherInfo", "SteeringType",
+    "ResponseForTask", "ApplicationType", "ToPlaces",
+)  # fmt: skip
+_STATUS_ONLY = ("StaffInfo", "StatusCode", "Description", "Timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a message says, and what is odd about it."""
+
+    envelope: Envelope
+    remarks: tuple[Finding, ...]
+
+
+def read(root: Element, limits: Limits = DEFAULT_LIMITS) -> Reading:
+    """Read a message. Raises :class:`Refusal` as told in the module's description, never anything else."""
+    if root.tag != f"{_PREFIX}edXML":
+        raise Refusal("EDX110", detail="the root element is not edXML")
+    header = _one(_one(root, "edXMLEnvelope"), "edXMLHeader")
+    parts = _parts(header)
+    if "MessageHeader" not in parts:
+        raise Refusal("EDX202", where=place(header), detail="MessageHeader is missing")
+    message = parts["MessageHeader"]
+    said = _parts(message, "To", "ResponseFor")
+    listed = parts.get("TraceHeaderList")
+    is_status = "StatusCode" in said
+    for name in _DOCUMENT_ONLY if is_status else _STATUS_ONLY:
+        if name in said:
+            kind = "status" if is_status else "document"
+            raise Refusal("EDX202", where=place(said[name]), detail=f"{name} is no part of a {kind} message")
+    if "From" not in said:
+        raise Refusal("EDX202", where=place(message), detail="From is missing")
+    sender = _party(said["From"])
+    to: tuple[Party, ...] = ()
+    document = status = None
+    if is_status:
+        status = _status(message, said)
+    else:
+        to = _recipients(message, limits)
+        document = _document(message, said, _business(listed))
+    attachments, remarks = read_attachments(root, limits)
+    envelope = Envelope(
+        sender=sender,
+        to=to,
+        document=document,
+        status=status,
+        traces=tuple(_trace(item) for item in _children(listed, "TraceHeader")),
+        attachments=attachments,
+        errors=tuple(_error(item) for item in _children(parts.get("ErrorList"), "Error")),
+    )
+    return Reading(envelope, (*remarks_on(envelope), *remarks))
+
+
+def _document(message: Element, said: dict[str, Element], business: BusinessInfo | None) -> Document:
+    for name in _REQUIRED:
+        if name not in said:
+            raise Refusal("EDX202", where=place(message), detail=f"{name} is missing")
+    code, issued, kind = _leaves(said["Code"]), _leaves(said["PromulgationInfo"]), _leaves(said["DocumentType"])
+    signer = _leaves(said["SignerInfo"]) if "SignerInfo" in said else {}
+    return Document(
+        document_id=_id(said["DocumentId"]),
+        code_number=code.get("CodeNumber"),
+        code_notation=code.get("CodeNotation"),
+        place=issued.get("Place"),
+        promulgation_date=issued.get("PromulgationDate"),
+        type=kind.get("Type"),
+        type_detail=kind.get("TypeDetail"),
+        type_name=kind.get("TypeName"),
+        subject=_text(said["Subject"]),
+        content=_text(said.get("Content")),
+        competence=signer.get("Competence"),
+        position=signer.get("Position"),
+        full_name=signer.get("FullName"),
+        due_date=_text(said.get("DueDate")),
+        other=_other(said["OtherInfo"]) if "OtherInfo" in said else None,
+        response_for=tuple(_response_for(item) for item in _children(message, "ResponseFor")),
+        steering_type=_text(said.get("SteeringType")),
+        task_codes=_texts(said.get("ResponseForTask")),
+        application_type=_text(said.get("ApplicationType")),
+        to_places=_texts(said.get("ToPlaces")),
+        business=business,
+    )
+
+
+def _status(message: Element, said: dict[str, Element]) -> Status:
+    """A status goes to ``ResponseFor/OrganId``, so that, the document's id and the code must be there."""
+    answered = list(_children(message, "ResponseFor"))
+    if len(answered) != 1:
+        raise Refusal("EDX202", where=place(message), detail="a status message has exactly one ResponseFor")
+    response_for = _response_for(answered[0])
+    if _is_null(response_for.organ_id):
+        raise Refusal("EDX507", where=f"{place(answered[0])}/OrganId")
+    if not response_for.document_id:
+        raise Refusal("EDX202", where=f"{place(answered[0])}/DocumentId", detail="DocumentId is missing or empty")
+    code = _text(said["StatusCode"]) or ""
+    if not code.strip(_WHITE_SPACE):
+        raise Refusal("EDX202", where=place(said["StatusCode"]), detail="StatusCode is empty")
+    return Status(
+        response_for=response_for,
+        status_code=code,
+        description=_text(said.get("Description")),
+        timestamp=_text(said.get("Timestamp")),
+        staff=_staff(said["StaffInfo"]) if "StaffInfo" in said else None,
+    )
+
+
+def _recipients(message: Element, limits: Limits) -> tuple[Party, ...]:
+    elements = list(_children(message, "To"))
+    if not elements:
+        raise Refusal("EDX507", where=place(message))
+    if len(elements) > limits.max_recipients:
+        raise Refusal("EDX407", detail=f"{len(elements)} recipients, at most {limits.max_recipients}")
+    parties = tuple(_party(element) for element in elements)
+    seen: set[str] = set()
+    for element, party in zip(elements, parties, strict=True):
+        if party.organ_id in seen:
+            raise Refusal("EDX207", where=place(element))
+        seen.add(party.organ_id)
+    return parties
+
+
+def _business(listed: Element | None) -> BusinessInfo | None:
+    """``Bussiness``; without it, or without its type, the document is new."""
+    found = list(_children(listed, "Bussiness"))
+    if not found:
+        return None
+    if len(found) > 1:
+        raise Refusal("EDX202", where=place(found[1]), detail="Bussiness occurs twice")
+    parts = _parts(found[0])
+    written = (_text(parts.get("BussinessDocType")) or "").strip(_WHITE_SPACE)
+    kind = _BUSINESS.fullmatch(written or "0")
+    if kind is None:  # a recall taken for a new document would be wrong in earnest, so there is no leniency here
+        raise Refusal("EDX201", where=place(parts["BussinessDocType"]), detail="BussinessDocType is not 0 to 3")
+    info = _parts(parts["BussinessDocumentInfo"]) if "BussinessDocumentInfo" in parts else {}
+    receivers = info.get("ReceiverList")
+    replaced = parts.get("ReplacementInfoList")
+    return BusinessInfo(
+        kind=Business(int(kind[1])),
+        reason=_text(parts.get("BussinessDocReason")),
+        document_id=_stripped(_text(parts.get("DocumentId"))),
+        paper=_text(parts.get("Paper")),
+        document_info=_text(info.get("DocumentInfo")),
+        document_receiver=_text(info.get("DocumentReceiver")),
+        receivers=None if receivers is None else tuple(_receiver(r) for r in _children(receivers, "Receiver")),
+        replacements=None
+        if replaced is None
+        else tuple(_replacement(r) for r in _children(replaced, "ReplacementInfo")),
+        staff=_staff(parts["StaffInfo"]) if "StaffInfo" in parts else None,
+    )
+
+
+def _receiver(element: Element) -> Receiver:
+    values = _leaves(element)
+    return Receiver(_stripped(values.get("OrganId")) or "", values.get("ReceiverType"))
+
+
+def _replacement(element: Element) -> Replacement:
+    parts = _parts(element)
+    codes = _texts(parts.get("OrganIdList")) or ()
+    document_id = _stripped(_text(parts.get("DocumentId"))) or ""
+    return Replacement(document_id, tuple(code.strip(_WHITE_SPACE) for code in codes))
+
+
+def _party(element: Element) -> Party:
+    values = _leaves(element)
+    code = (values.get("OrganId") or "").strip(_WHITE_SPACE)
+    if _is_null(code) or len(code) > _MOST_ID or _CONTROL.search(code):
+        raise Refusal("EDX503", where=f"{place(element)}/OrganId", detail="OrganId is empty, null or unusable")
+    return Party(
+        organ_id=code,
+        organization_in_charge=values.get("OrganizationInCharge"),
+        organ_name=values.get("OrganName"),
+        organ_add=values.get("OrganAdd"),
+        email=values.get("Email"),
+        telephone=values.get("Telephone"),
+        fax=values.get("Fax"),
+        website=values.get("Website"),
+    )
+
+
+def _staff(element: Element) -> Staff:
+    values = _leaves(element)
+    return Staff(
+        department=values.get("Department"),
+        department_id=values.get("DepartmentId"),
+        staff=values.get("Staff"),
+        staff_id=values.get("StaffId"),
+        mobile=values.get("Mobile"),
+        email=values.get("Email"),
+    )
+
+
+def _response_for(element: Element) -> ResponseFor:
+    values = _leaves(element)
+    return ResponseFor(
+        organ_id=_stripped(values.get("OrganId")),
+        code=values.get("Code"),
+        promulgation_date=values.get("PromulgationDate"),
+        document_id=_stripped(values.get("DocumentId")),
+    )
+
+
+def _other(element: Element) -> OtherInfo:
+    parts = _parts(element)
+    return OtherInfo(
+        priority=_text(parts.get("Priority")),
+        sphere_of_promulgation=_text(parts.get("SphereOfPromulgation")),
+        typer_notation=_text(parts.get("TyperNotation")),
+        promulgation_amount=_text(parts.get("PromulgationAmount")),
+        page_amount=_text(parts.get("PageAmount")),
+        direction=_text(parts.get("Direction")),
+        reply_fors=_texts(parts.get("ReplyFors")),
+        reference_codes=_texts(parts.get("ReferenceCodes")),
+        appendixes=_texts(parts.get("Appendixes")),
+    )
+
+
+def _trace(element: Element) -> Trace:
+    values = _leaves(element)
+    return Trace(_stripped(values.get("OrganId")), values.get("Timestamp"))
+
+
+def _error(element: Element) -> ReportedError:
+    values = _leaves(element)
+    return ReportedError(values.get("Code"), values.get("Description"))
+
+
+def _id(element: Element) -> str:
+    """A document's id: an opaque key, but one that can be stored, printed and typed."""
+    value = (_text(element) or "").strip(_WHITE_SPACE)
+    if not value:
+        raise Refusal("EDX202", where=place(element), detail="DocumentId is empty")
+    if len(value) > _MOST_ID or _CONTROL.search(value):
+        detail = f"longer than {_MOST_ID} characters, or with control characters"
+        raise Refusal("EDX201", where=place(element), detail=detail)
+    return value
+
+
+def _is_null(code: str | None) -> bool:
+    return not code or code.lower() == "null"
+
+
+def _stripped(text: str | None) -> str | None:
+    return None if text is None else text.strip(_WHITE_SPACE)
+
+
+def _children(element: Element | None, name: str) -> Iterator[Element]:
+    return iter(()) if element is None else element.iterchildren(_PREFIX + name)
+
+
+def _one(element: Element, name: str) -> Element:
+    found = list(_children(element, name))
+    if len(found) != 1:
+        raise Refusal("EDX202", where=place(element), detail=f"{len(found)} × {name}, must be one")
+    return found[0]
+
+
+def _parts(element: Element, *repeatable: str) -> dict[str, Element]:
+    """The children by name; a name that may not repeat and does is refused (for the others the last one counts)."""
+    found: dict[str, Element] = {}
+    for child in element.iterchildren(_PREFIX + "*"):
+        name = child.tag[len(_PREFIX) :]
+        if name in found and name not in repeatable:
+            raise Refusal("EDX202", where=place(child), detail=f"{name} occurs twice")
+        found[name] = child
+    return found
+
+
+def _leaves(element: Element) -> dict[str, str]:
+    return {name: _text(child) or "" for name, child in _parts(element).items()}
+
+
+def _text(element: Element | None) -> str | None:
+    if element is None:
+        return None
+    if len(element):  # also a comment or instruction, behind which .text would hide the rest of the value
+        raise Refusal("EDX201", where=place(element), detail="elements inside a value")
+    return element.text or ""
+
+
+def _texts(element: Element | None) -> tuple[str, ...] | None:
+    """The values of a list; the SDK also writes a list of one as plain text."""
+    if element is None:
+        return None
+    children: Iterable[Element] = list(element)
+    if children:
+        return tuple(_text(child) or "" for child in children)
+    text = element.text or ""
+    return (text,) if text.strip(_WHITE_SPACE) else ()
