@@ -1,14 +1,12 @@
 """Where the data files are that ship with the program: ``schemas/`` and ``agency_codes/``.
 
 In a wheel they lie under ``edxml_router/_data``, in a checkout at its root; callers need not know which.
-:func:`folder` raises :class:`~edxml_router.core.problems.Defect` when an installation lacks them.
+:func:`folder` raises FileNotFoundError when an installation lacks them.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-
-from edxml_router.core.problems import Defect
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -18,7 +16,7 @@ def folder(name: str) -> Path:
     for place in (_PACKAGE / "_data", _PACKAGE.parent):
         if (found := place / name).is_dir():
             return found
-    raise Defect("the installation lacks its data files", where=name)
+    raise FileNotFoundError(f"the installation of edxml-router lacks its folder {name}")
 
 
 def schema_file(name: str) -> Path:

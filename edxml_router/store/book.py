@@ -106,6 +106,9 @@ class SqlBook:
     def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
         return [Delivery(*row) for row in self._by_keys(sql.DELIVERIES, digests)]
 
+    def deliveries_by_id(self, numbers: Iterable[int]) -> Sequence[Delivery]:
+        return [Delivery(*row) for row in self._by_keys(sql.DELIVERIES_BY_ID, numbers)]
+
     def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
         due: list[Delivery] = []
         for urgent in (True, False):
@@ -264,7 +267,7 @@ class SqlBook:
         except SQLAlchemyError as error:
             raise problem(error) from error
 
-    def _by_keys(self, statement: Executable, keys: Iterable[str]) -> Iterator[Any]:
+    def _by_keys(self, statement: Executable, keys: Iterable[str] | Iterable[int]) -> Iterator[Any]:
         for chunk in _chunks(sorted(set(keys))):
             yield from self._execute(statement, {"keys": chunk}).all()
 

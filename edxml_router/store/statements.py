@@ -115,6 +115,7 @@ ADD_DELIVERIES: Final = Insert(
     "ON CONFLICT DO NOTHING RETURNING digest, recipient",
 )
 DELIVERIES: Final = select(deliveries).where(deliveries.c.digest.in_(_KEYS)).order_by(deliveries.c.id)
+DELIVERIES_BY_ID: Final = select(deliveries).where(deliveries.c.id.in_(_KEYS)).order_by(deliveries.c.id)
 
 # Asked once for the urgent and once for the others: each is a range of the index. In one query, urgent ones
 # that are not due yet would all be walked over before the first ordinary one.
