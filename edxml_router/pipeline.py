@@ -125,7 +125,7 @@ def examine(data: bytes, limits: Limits, trust: TrustStore, at: datetime, *, dig
     judged: an offline check wants to see it, and only a peer's policy can say what it is worth.
     """
     root = safe_xml.parse(data, limits)
-    schema.receive_schema().validate(root)
+    schema.validate(root)
     verdict = signature.verify(data, root, trust, at)
     reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits)
     return Examined(digest or hashlib.sha256(data).hexdigest(), reading.envelope, verdict, reading.remarks)
