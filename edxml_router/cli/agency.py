@@ -109,7 +109,7 @@ def show(session: Session, code: str, data: Path | None, as_json: bool) -> None:
             "valid": f"{one.valid_from or '…'} – {one.valid_to or '…'}" if one.valid_from or one.valid_to else "",
             "successors": ", ".join(_marked(session, s.successor, s.verified) for s in registry.successions(one.code)),
             "aliases": ", ".join(aliases),
-            "children": f"{len(children)}: {', '.join(children[:12])}{' …' if len(children) > 12 else ''}",
+            "children": ", ".join(children[:12]) + (f" … ({len(children)})" if len(children) > 12 else ""),
             "source": _marked(session, one.source or "-", one.verified),
         },
     )
@@ -183,9 +183,9 @@ def import_(
     """
     own = _own(session, data)
     if own is None:
-        raise Refusal("EDX902", where="--data", detail="no configuration and no folder to import into")
+        raise click.UsageError("where to? Name the node with --config FILE, or a folder with --data DIR")
     with session.progress(session.say("agency.working"), None):
-        registry = _registry(session, data)
+        registry = _registry(session, data, may_be_new=True)
         report = catalogue.import_file(file, registry, source=source, replace_known=replace)
         if not dry_run:
             day = _today().isoformat()
@@ -238,9 +238,10 @@ def _configured(session: Session) -> bool:
     return True
 
 
-def _registry(session: Session, data: Path | None) -> Registry:
+def _registry(session: Session, data: Path | None, *, may_be_new: bool = False) -> Registry:
     if data is not None:
-        registry = catalogue.load(folder("agency_codes"), *([data] if data.is_dir() else []))
+        own = [] if may_be_new and not data.exists() else [data]
+        registry = catalogue.load(folder("agency_codes"), *own)
     elif _configured(session):
         registry = _wiring("load_registry")(session.settings())
     else:
