@@ -1,0 +1,308 @@
+"""The demo: seven nodes on this machine, whose e-offices send each other signed envelopes. See scripts/demo --help.
+
+Everything is made anew in ``.demo/``: certificates, configurations, databases, logs. With ``--once`` it ends after
+the story, with 0 only if every expectation held; otherwise the tree keeps running for you to play with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import os
+import random
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from oracle import stray_files
+from picture import Picture
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+from servers import Broker, ServerError, rabbitmq
+from story import BAD, LETTERS, PLANS, RECALL, Letter, Story
+from tree import Tree, TreeError
+
+from edxml_router.cli.texts import LANGUAGES, language_of
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".demo"
+STORY_SECONDS = 120.0  # a story of 50 envelopes takes 10; past this something hangs
+LOAD_SECONDS = 0.5  # more for each envelope of --load
+
+TEXTS = {
+    "making": ("Certificates, configurations and databases in {folder} …",
+               "Tạo chứng thư số, cấu hình và cơ sở dữ liệu trong {folder} …"),
+    "broker": ("A private RabbitMQ for this demo …", "Khởi động RabbitMQ riêng cho bản trình diễn …"),
+    "starting": ("Starting {count} nodes …", "Khởi động {count} nút …"),
+    "killed": ("kill -9 {name}, and started again", "kill -9 {name}, rồi khởi động lại"),
+    "by_hand": ("The same by hand", "Làm bằng tay với dòng lệnh"),
+    "held": ("Every expectation held: {sent} envelopes, {deliveries} deliveries, {refused} refused, {seconds:.1f} s.",
+             "Mọi kỳ vọng đều đạt: {sent} gói, {deliveries} lượt chuyển, {refused} bị từ chối, {seconds:.1f} giây."),
+    "failed": ("{count} expectations did not hold:", "{count} kỳ vọng không đạt:"),
+    "logs": ("The nodes' logs: {folder}/*/serve.log", "Nhật ký chạy của các nút: {folder}/*/serve.log"),
+    "next": ("The tree keeps running. In another terminal, for instance:",
+             "Cây nút vẫn đang chạy. Ở một cửa sổ khác, ví dụ:"),
+    "end": ("Ctrl-C ends it.", "Nhấn Ctrl-C để kết thúc."),
+    "busy": ("A demo is running in {folder} already.", "Một bản trình diễn khác đang chạy trong {folder}."),
+}  # fmt: skip
+
+
+class Demo:
+    """One run."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        width = 118 if arguments.picture else None
+        self.console = Console(record=bool(arguments.picture), highlight=False, width=width)
+        self.failures: list[str] = []
+
+    def say(self, key: str, style: str = "", **values: object) -> None:
+        self.console.print(Text(TEXTS[key][self.arguments.lang == "vi"].format(**values), style=style))
+
+    def run(self) -> int:
+        began = time.monotonic()
+        with ExitStack() as stack:
+            if not _take_folder(stack):
+                self.say("busy", "red", folder=_short(FOLDER))
+                return 1
+            broker = None
+            if self.arguments.broker:
+                self.say("broker")
+                broker = stack.enter_context(rabbitmq(FOLDER / "rabbitmq"))
+            self.say("making", folder=_short(FOLDER))
+            tree = stack.enter_context(Tree(FOLDER / "nodes", PLANS, broker))
+            self.say("starting", count=len(PLANS))
+            tree.start()
+            story = Story(tree)
+            stack.callback(story.close)
+            picture = Picture(story, self.arguments.lang, began)
+            self.play(story, picture)
+            self.failures += story.check()
+            self.by_hand(tree, story)
+            self.console.print(picture.traces())
+            self.console.print(picture.refusals())
+            self.inspect(tree, story)
+            self.verdict(story, time.monotonic() - began)
+            if self.arguments.picture:
+                self.console.save_svg(self.arguments.picture, title="./scripts/demo")
+            if not self.arguments.once:
+                self.wait(tree, story)
+        return 1 if self.failures else 0
+
+    # --- the story, with a live view ---
+
+    def play(self, story: Story, picture: Picture) -> None:
+        deadline = time.monotonic() + STORY_SECONDS + LOAD_SECONDS * self.arguments.load
+        with self.live(picture) as look:
+            for letter in LETTERS:
+                story.send(letter)
+                look()
+            for bad in BAD:
+                story.send_bad(bad)
+                look()
+            story.load(self.arguments.load)
+            if self.arguments.kill:
+                self.kill(story, look)
+            settled = story.until_settled(deadline, look)
+            story.send(RECALL)
+            settled &= story.until_settled(deadline, look)
+        if not settled:
+            self.failures.append("not everything was settled in time")
+        self.console.print(picture.board())
+
+    def kill(self, story: Story, look: Callable[[], None]) -> None:
+        """Every node once, in the middle of the traffic."""
+        names = list(story.tree.plans)
+        random.shuffle(names)
+        for name in names:
+            story.tree.kill(name)
+            story.step()
+            story.tree.launch(name)
+            self.say("killed", "magenta", name=name)
+            story.step()
+            look()
+
+    @contextmanager
+    def live(self, picture: Picture) -> Iterator[Callable[[], None]]:
+        """What to call now and then: redraws the board on a terminal, and prints a line each second elsewhere."""
+        if self.console.is_terminal:
+            with Live(console=self.console, transient=True, auto_refresh=False) as live:
+                yield _now_and_then(0.2, lambda: live.update(picture.board(), refresh=True))
+        else:
+            yield _now_and_then(1.0, lambda: self.console.print(picture.progress()))
+
+    # --- by hand ---
+
+    def by_hand(self, tree: Tree, story: Story) -> None:
+        """One letter through the real command line, from sending to the trace."""
+        self.say("by_hand", "bold underline")
+        sender, recipient = tree.home("H53.31.22"), tree.home("H53.31.21")
+        letter = Letter("H53.31.22", ("H53.31.21",), 8, "V/v gửi bằng dòng lệnh")
+        source, fetched = FOLDER / "letter.edxml", FOLDER / "fetched.edxml"
+        source.write_bytes(story.post.document(letter.sender, letter.to, letter.number, letter.subject))
+        bad = FOLDER / "unsigned.edxml"
+        bad.write_bytes(story.post.unsigned(letter.sender, letter.to, 9, "V/v chưa ký"))
+        self.type(tree, sender, ["send", str(source)])
+        self.type(tree, sender, ["send", str(bad)], status=1)
+        number = self.await_inbox(tree, recipient)
+        self.type(tree, recipient, ["inbox"])
+        self.type(tree, recipient, ["fetch", number, "-o", str(fetched)])
+        if not fetched.exists() or _sha256(fetched) != _sha256(source):
+            self.failures.append("by hand: the bytes fetched are not the bytes sent")
+        self.type(tree, recipient, ["confirm", number])
+        document_id = story.post.document_id(letter.sender, letter.number)
+        self.await_outcome(tree, sender, document_id)
+        self.type(tree, sender, ["trace", document_id])
+        self.type(tree, sender, ["queue", "list"])
+
+    def type(self, tree: Tree, node: str, arguments: list[str], status: int = 0) -> None:
+        """Run a command as a person would, and show both the command and what it says."""
+        done = tree.run(node, "--lang", self.arguments.lang, *arguments)
+        shown = shlex.join([*map(_short, tree.command(node)), *map(_short, arguments)])
+        self.console.print(Text(f"$ {shown}", style="bold cyan"))
+        self.console.print(Text((done.stdout + done.stderr).rstrip()))
+        if done.returncode != status:
+            self.failures.append(f"by hand: {arguments[0]} ended with status {done.returncode}, not {status}")
+
+    def await_inbox(self, tree: Tree, node: str) -> str:
+        for _ in range(30):
+            if found := tree.ask(node, "inbox"):
+                return str(found[0]["id"])
+        self.failures.append("by hand: the letter never came")
+        return "0"
+
+    def await_outcome(self, tree: Tree, node: str, document_id: str) -> None:
+        for _ in range(30):
+            if tree.ask(node, "trace", document_id)[0]["outcome"] == "confirmed":
+                return
+        self.failures.append("by hand: the sender never heard of the confirmation")
+
+    # --- what must be true at the end ---
+
+    def inspect(self, tree: Tree, story: Story) -> None:
+        """Every journal by the real command, every database and hub by the oracle."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            verified = pool.map(lambda name: (name, tree.run(name, "journal", "verify")), tree.plans)
+        for name, done in verified:
+            if done.returncode:
+                self.failures.append(f"{name}: journal verify ended with {done.returncode}: {done.stdout}{done.stderr}")
+        for witness in story.witnesses.values():
+            self.failures += witness.at_rest()
+        for name in tree.plans:
+            hub = left_in_queues(tree, name, tree.broker) if tree.broker else stray_files(tree.hub(name))
+            self.failures += hub
+        if not self.arguments.kill:
+            self.failures += [f"{name}: {line}" for name in tree.plans for line in _mistakes(tree.log(name))]
+
+    def verdict(self, story: Story, seconds: float) -> None:
+        if self.failures:
+            self.say("failed", "bold red", count=len(self.failures))
+            for failure in self.failures:
+                self.console.print(Text(f"  ✗ {failure}", style="red"))
+            self.say("logs", folder=_short(story.tree.folder))
+            return
+        deliveries = sum(len(sent.expected) for sent in story.sent.values())
+        self.say("held", "bold green", sent=len(story.sent), deliveries=deliveries,
+                 refused=len(story.refused), seconds=seconds)  # fmt: skip
+
+    def wait(self, tree: Tree, story: Story) -> None:
+        """Say what to type, and let the tree run until Ctrl-C."""
+        first = next(iter(story.sent.values())).document_id
+        self.say("next", "bold")
+        for node, arguments in (
+            ("quoc-gia", ["queue", "shape"]),
+            ("quoc-gia", ["trace", first]),
+            ("long-chu", ["send", str(FOLDER / "letter.edxml")]),
+            ("an-thanh", ["inbox"]),
+            ("tay-ninh", ["journal", "query"]),
+            ("ben-cau", ["doctor"]),
+            ("ben-cau", ["serve"]),
+        ):
+            note = "   # kill -9 $(pgrep -f ben-cau/node.toml)" if arguments == ["serve"] else ""
+            shown = shlex.join([*map(_short, tree.command(node)), *map(_short, arguments)])
+            self.console.print(Text(f"  {shown}{note}"), soft_wrap=True)
+        self.say("end")
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+
+
+def left_in_queues(tree: Tree, name: str, broker: Broker) -> list[str]:
+    """Messages left in the mailboxes of a hub that is a virtual host, whether waiting or taken and not settled."""
+    rows = broker.ctl("list_queues", "-p", tree.vhost(name), "name", "messages", "--no-table-headers").splitlines()
+    counts = (row.split() for row in rows)
+    return [f"left behind: {count} in {name}/{mailbox}" for mailbox, count in counts if count != "0"]
+
+
+def _mistakes(log: Path) -> list[str]:
+    """Lines of a node's log that tell of an error."""
+    lines = log.read_text("utf-8", "replace").splitlines()
+    return [line for line in lines if '"level":"error"' in line.replace(" ", "") or "Traceback" in line]
+
+
+def _take_folder(stack: ExitStack) -> bool:
+    """Empty ``.demo/`` for this run, unless another demo works in it; it stays ours until the stack ends."""
+    FOLDER.mkdir(exist_ok=True)
+    handle = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY)
+    stack.callback(os.close, handle)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    for entry in FOLDER.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    return True
+
+
+def _now_and_then(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """``act``, but at most once in so many seconds."""
+    last = [0.0]
+
+    def maybe() -> None:
+        if time.monotonic() - last[0] >= seconds:
+            act()
+            last[0] = time.monotonic()
+
+    return maybe
+
+
+def _short(path: str | Path) -> str:
+    """A path as seen from where the demo is started."""
+    text = str(path)
+    return os.path.relpath(text, ROOT) if text.startswith(str(ROOT)) else text
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.splitlines()[0])
+    parser.add_argument("--once", action="store_true", help="end after the story; 0 only if all went as expected")
+    parser.add_argument("--broker", action="store_true", help="over a private RabbitMQ; two offices attach over AMQP")
+    parser.add_argument("--lang", choices=LANGUAGES, default=language_of(os.environ), help="by default the locale's")
+    parser.add_argument("--load", type=int, default=0, metavar="N", help="N more envelopes")
+    parser.add_argument("--kill", action="store_true", help="kill -9 every node once while envelopes travel")
+    parser.add_argument("--picture", metavar="FILE", help="keep what was shown as an SVG")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the nodes are stopped then too
+    demo = Demo(arguments)
+    try:
+        return demo.run()
+    except (ServerError, TreeError) as error:
+        demo.console.print(Text(str(error), style="red"))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

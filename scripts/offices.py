@@ -1,0 +1,168 @@
+"""E-offices as a node sees them: one that fetches its mail, and one that is attached to the broker.
+
+    office = attach(tree, "tay-ninh")
+    office.send(data)           # the verdict, as JSON fields
+    office.receive()            # what has come: Mail(number, recipient, data)
+    office.confirm(number); office.refuse(number, "gửi nhầm nơi nhận")
+
+The first kind does what the command line does, in this process; the second speaks AMQP under a user of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tree import Tree
+
+from edxml_router import inbox, pipeline, wiring
+from edxml_router.core.transfer import Receipt, decode_receipts
+from edxml_router.intake import verdict_fields
+from edxml_router.ports import Message, Parcel
+from edxml_router.records import Submission
+from edxml_router.rules import Node
+from edxml_router.store import queries
+from edxml_router.transport import topology
+from edxml_router.transport.amqp_connection import RabbitSettings
+from edxml_router.transport.rabbitmq import RabbitTransport
+
+ANSWER_SECONDS = 60.0  # how long an office waits for a verdict
+
+
+@dataclass(frozen=True)
+class Mail:
+    """An envelope in an inbox, under the number of its delivery."""
+
+    number: int
+    recipient: str
+    data: bytes
+
+
+class Office(Protocol):
+    """What an e-office does, however it is attached."""
+
+    node: str
+    name: str
+
+    def send(self, data: bytes) -> Mapping[str, Any]:
+        """Submit an envelope; the verdict."""
+
+    def receive(self) -> list[Mail]:
+        """What is in the inbox and was not confirmed yet; the same mail may come again."""
+
+    def confirm(self, number: int) -> None: ...
+
+    def refuse(self, number: int, reason: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def attach(tree: Tree, node: str) -> Office:
+    """The office of a node, the way the tree's plan says."""
+    plan = tree.plans[node]
+    return PushedOffice(tree, node) if plan.amqp and tree.broker else PullOffice(tree, node)
+
+
+class PullOffice:
+    """Fetches its mail."""
+
+    def __init__(self, tree: Tree, node: str) -> None:
+        self.node, self.name = node, tree.plans[node].office
+        self._stack = ExitStack()
+        settings = tree.settings(node)
+        self._agencies = tree.plans[node].agencies
+        self._node: Node = self._stack.enter_context(wiring.open_node(settings))
+        self._ledger = self._stack.enter_context(closing(wiring.open_ledger(settings)))
+
+    def send(self, data: bytes) -> Mapping[str, Any]:
+        [answer] = pipeline.accept(self._node, [Submission(data, self.name, "cli")])
+        return verdict_fields(answer)
+
+    def receive(self) -> list[Mail]:
+        waiting = [item.delivery for item in queries.inbox(self._ledger, self._agencies)]
+        return [Mail(one.id, one.recipient, inbox.fetch(self._node, self.name, one.id)) for one in waiting]
+
+    def confirm(self, number: int) -> None:
+        self._expect(inbox.confirm(self._node, self.name, [number]))
+
+    def refuse(self, number: int, reason: str) -> None:
+        self._expect(inbox.refuse(self._node, self.name, [number], reason))
+
+    def _expect(self, findings: list[Any]) -> None:
+        if findings != [None]:
+            raise RuntimeError(f"{self.name}: {findings[0]}")
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+class PushedOffice:
+    """Attached over AMQP: an exchange to submit to, and a queue of its own with mail, verdicts and notices."""
+
+    def __init__(self, tree: Tree, node: str) -> None:
+        if tree.broker is None:
+            raise ValueError("an office can only be attached over AMQP where there is a broker")
+        self.node, self.name = node, tree.plans[node].office
+        settings = RabbitSettings(
+            host=tree.broker.host,
+            port=tree.broker.port,
+            vhost=tree.vhost(node),
+            user=self.name,
+            password=tree.password(self.name),
+            label=self.name,
+        )
+        self._transport = RabbitTransport(settings, consumes=[topology.inbox(self.name)])
+        self._ids = (f"{self.name}-{number}" for number in itertools.count(1))
+        self._mail: list[Mail] = []
+        self._known: set[int] = set()
+        self._verdicts: dict[str, Mapping[str, Any]] = {}
+        self.notices: list[Receipt] = []
+
+    def send(self, data: bytes) -> Mapping[str, Any]:
+        request = next(self._ids)
+        self._submit(Message("submit", request, data))
+        for _ in range(int(ANSWER_SECONDS / 0.2)):
+            if request in self._verdicts:
+                return self._verdicts.pop(request)
+            self._take(0.2)
+        raise RuntimeError(f"{self.name}: no verdict after {ANSWER_SECONDS:.0f} s")
+
+    def receive(self) -> list[Mail]:
+        self._take(0.0)
+        mail, self._mail = self._mail, []
+        return mail
+
+    def confirm(self, number: int) -> None:
+        self._submit(Message("confirm", next(self._ids), b"", correlation=str(number)))
+
+    def refuse(self, number: int, reason: str) -> None:
+        self._submit(Message("return", next(self._ids), reason.encode(), correlation=str(number)))
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _submit(self, message: Message) -> None:
+        [finding] = self._transport.publish([Parcel(topology.SUBMIT, message)])
+        if finding is not None:
+            raise RuntimeError(f"{self.name}: {finding}")
+
+    def _take(self, wait: float) -> None:
+        arrivals = self._transport.take(100, wait)
+        for arrival in arrivals:
+            message = arrival.message
+            if message.kind == "envelope":
+                number = int(message.id)
+                if number in self._known:  # a crash may push an envelope again, under its number of before
+                    self.confirm(number)
+                    continue
+                self._known.add(number)
+                self._mail.append(Mail(number, message.headers["recipient"], message.body))
+            elif message.kind == "verdict":
+                self._verdicts[message.correlation] = json.loads(message.body)
+            else:
+                self.notices += decode_receipts(message.body)[0]
+        self._transport.acknowledge(arrivals)
