@@ -11,7 +11,7 @@ from itertools import count
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.core import pki
@@ -31,6 +31,12 @@ def key(kind: str = "p-256", name: str = "") -> PrivateKey:
     if kind.startswith("rsa-"):
         return rsa.generate_private_key(65537, int(kind[4:]))
     return ec.generate_private_key(_CURVES[kind]())
+
+
+@cache
+def ed25519_key() -> ed25519.Ed25519PrivateKey:
+    """A key of a kind that may not sign documents."""
+    return ed25519.Ed25519PrivateKey.generate()
 
 
 @cache

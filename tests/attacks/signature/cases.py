@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edxml_router.core import pki
@@ -636,7 +636,7 @@ for _name, _build, _code in (
     ),
     (
         "an-ed25519-key",
-        _certified(lambda: certificates.odd_leaf(public=ed25519.Ed25519PrivateKey.generate().public_key())),
+        _certified(lambda: certificates.odd_leaf(public=certificates.ed25519_key().public_key())),
         "EDX310",
     ),
     ("no-key-usage", _certified(_leaf_with(_plain)), "EDX310"),
