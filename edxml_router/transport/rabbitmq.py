@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SESSIONS = itertools.count()  # of the whole process: a token of another transport is as stale as an old one
+_LONGEST_HOLD = 600.0  # seconds; a broker closes the channel over what is held for half an hour
 _REOPEN_SECONDS = 1.0  # before a mailbox that could not be consumed is tried again
 
 
@@ -251,7 +252,7 @@ class _Intake:
             del self._unsettled[tag]
 
     def give_back(self, session: int, tags: Iterable[int], delay: float) -> None:
-        self._loop.later(delay, lambda: self._return(session, tags))
+        self._loop.later(min(delay, _LONGEST_HOLD), lambda: self._return(session, tags))
 
     def _return(self, session: int, tags: Iterable[int]) -> None:
         if session != self._session:

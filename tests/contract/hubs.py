@@ -1,6 +1,6 @@
 """A hub of either kind for the contract tests: two children, one office, and their owner.
 
-Users are ``node`` (the owner), ``child-a``, ``child-b`` and ``office-vp``; the children are called ``a`` and ``b``,
+Users are ``node`` (the owner), ``child-a``, ``child-b`` and ``vp``; the children are called ``a`` and ``b``,
 the office ``vp``.
 """
 
@@ -100,7 +100,7 @@ class RabbitHub:
             topology.permissions("node", "owner"),
             topology.permissions("child-a", "child", "a"),
             topology.permissions("child-b", "child", "b"),
-            topology.permissions("office-vp", "office", "vp"),
+            topology.permissions("vp", "office", "vp"),
         ]
         salt = b"salt"
         digest = base64.b64encode(salt + hashlib.sha256(salt + PASSWORD.encode()).digest()).decode()

@@ -1,0 +1,78 @@
+"""Names, addresses and permissions of a hub."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edxml_router.core.problems import Refusal
+from edxml_router.transport import topology
+
+NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
+
+
+def test_the_kinds_are_those_of_links_and_offices() -> None:
+    assert {"transfer", "chunk", "receipts", "inquiry"} == topology.LINK_KINDS
+    assert topology.DAMAGED not in topology.KINDS
+
+
+@pytest.mark.parametrize("name", ["", "a.urgent", "a b", "a/b", "..", "x" * 65, "mã", "a\n"])
+def test_names_that_would_mean_something_else_are_refused(name: str) -> None:
+    for make in (topology.down, topology.inbox):
+        with pytest.raises(Refusal) as caught:
+            make(name)
+        assert caught.value.code == "EDX901"
+
+
+def test_addresses() -> None:
+    assert topology.address("edx.up") == ("edx.up", "ordinary")
+    assert topology.address("edx.up.urgent") == ("edx.up", "urgent")
+    assert topology.address("edx.submit") == ("edx.submit", "submit")
+    assert topology.address("edx.down.a.urgent") == ("edx.down", "edx.down.a.urgent")
+    assert topology.address("edx.inbox.a") == ("edx.inbox", "edx.inbox.a")
+
+
+@given(st.lists(NAMES, unique=True, max_size=5), st.lists(NAMES, unique=True, max_size=5))
+def test_no_two_queues_share_an_address(children: list[str], offices: list[str]) -> None:
+    queues = topology.queues(children, offices)
+    assert len({(queue.exchange, queue.key) for queue in queues}) == len(queues)
+    assert len({queue.name for queue in queues}) == len(queues) == 3 + 2 * len(children) + len(offices)
+
+
+def test_no_queue_drops_anything_and_only_the_owners_intake_is_unbounded() -> None:
+    for queue in topology.queues(["a"], ["o"], capacity=1000):
+        assert queue.arguments["x-queue-type"] == "quorum"
+        assert queue.arguments["x-overflow"] == "reject-publish"
+        assert queue.arguments["x-delivery-limit"] == 2**31 - 1
+        bound = queue.arguments.get("x-max-length-bytes")
+        assert bound == (None if queue.name in topology.OWNER_MAILBOXES else 1000)
+
+
+def test_urgent_first_keeps_the_order_otherwise() -> None:
+    assert topology.urgent_first(["edx.submit", "edx.up", "edx.up.urgent", "edx.up"]) == (
+        "edx.up.urgent",
+        "edx.submit",
+        "edx.up",
+    )
+
+
+@given(NAMES, st.lists(NAMES, min_size=1, max_size=5))
+def test_a_child_or_office_may_touch_its_own_only(name: str, others: list[str]) -> None:
+    everything = {*topology.EXCHANGES, *topology.mailboxes(others, others), "amq.default", "amq.topic", ""}
+    child = topology.permissions("u", "child", name)
+    assert {item for item in everything if re.search(child.write, item)} == {topology.UP}
+    own = set(topology.child_mailboxes(name))
+    assert {item for item in everything | own if re.search(child.read, item)} == own
+    office = topology.permissions("u", "office", name)
+    assert {item for item in everything if re.search(office.write, item)} == {topology.SUBMIT}
+    inbox = topology.inbox(name)
+    assert {item for item in everything | {inbox} if re.search(office.read, item)} == {inbox}
+    assert not any(re.search(user.configure, item) for user in (child, office) for item in everything - {""})
+
+
+def test_the_owner_may_do_all_within_the_hub() -> None:
+    owner = topology.permissions("node", topology.Role.OWNER)
+    assert owner == ("node", r"^edx\.", r"^edx\.", r"^edx\.")

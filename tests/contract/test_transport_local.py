@@ -1,0 +1,195 @@
+"""What only a file system can do to us: dead processes, damaged files, full disks, clocks that jump."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from edxml_router.core.problems import Setback
+from edxml_router.ports import Parcel
+from edxml_router.transport import local, topology
+from edxml_router.transport.local import LocalTransport
+from tests.contract.hubs import LocalHub, collect, parcel, until
+from tests.contract.test_transport import DOWN, codes, ids
+
+CONSUMER = """
+import sys, time
+from pathlib import Path
+from edxml_router.transport.local import LocalTransport
+arrivals = LocalTransport(Path(sys.argv[1]), "child-a", [sys.argv[2]]).take(2, 20.0)
+print(len(arrivals), flush=True)
+time.sleep(600)
+"""
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def waiting(hub: LocalHub) -> list[str]:
+    return names(hub.root / DOWN / "new")
+
+
+def test_what_a_killed_process_had_taken_comes_again(directory: LocalHub) -> None:
+    directory.open("node").publish([parcel(DOWN, number) for number in range(3)])
+    victim = subprocess.Popen(
+        [sys.executable, "-c", CONSUMER, str(directory.root), DOWN], stdout=subprocess.PIPE, text=True
+    )
+    assert victim.stdout is not None
+    assert victim.stdout.readline() == "2\n"
+    survivor = directory.open("child-a", [DOWN])
+    assert ids(collect(survivor, 1)) == ["m2"]  # the living keeps what it has
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    victim.stdout.close()
+    again = collect(survivor, 2)
+    assert ids(again) == ["m0", "m1"]
+    assert all(arrival.redelivered for arrival in again)
+    survivor.acknowledge(again)
+    assert len(names(directory.root / DOWN / "claimed")) == 1
+
+
+def test_a_rescue_that_was_interrupted_is_finished(directory: LocalHub) -> None:
+    (directory.root / DOWN / "claimed" / "empty").mkdir()  # its lock was removed, the directory not yet
+    half = directory.root / DOWN / "claimed" / "half"
+    half.mkdir()
+    (half / ".lock").touch()
+    directory.open("node").publish([parcel(DOWN, 1)])
+    (name,) = waiting(directory)
+    (directory.root / DOWN / "new" / name).rename(half / name)
+    survivor = directory.open("child-a", [DOWN])
+    assert ids(collect(survivor, 1)) == ["m1"]
+    assert len(names(directory.root / DOWN / "claimed")) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: data[:-1] + b"?",
+        lambda data: data[:20],
+        lambda data: b"",
+        lambda data: b"[]\n",
+        lambda data: b"[" * 100_000,
+        lambda data: b"\xff\xfe\n",
+        lambda data: data.replace(b'"kind":"transfer"', b'"kind":["transfer"]'),
+    ],
+)
+def test_a_damaged_file_arrives_whole_and_without_a_peer(directory: LocalHub, damage: object) -> None:
+    assert callable(damage)
+    directory.open("node").publish([parcel(DOWN, 1), parcel(DOWN, 2)])
+    file = directory.root / DOWN / "new" / waiting(directory)[0]
+    file.write_bytes(damage(file.read_bytes()))
+    data = file.read_bytes()
+    child = directory.open("child-a", [DOWN])
+    damaged, good = collect(child, 2)
+    assert (damaged.message.kind, damaged.message.body, damaged.peer) == (topology.DAMAGED, data, "")
+    assert good.message.id == "m2"
+    child.acknowledge([damaged])
+    child.close()
+    assert len(waiting(directory)) == 1
+
+
+def test_a_file_that_cannot_be_read_is_kept_for_the_operator(directory: LocalHub) -> None:
+    directory.open("node").publish([parcel(DOWN, 1)])
+    (directory.root / DOWN / "new" / "00000000000000000001.directory").mkdir()
+    child = directory.open("child-a", [DOWN])
+    damaged, good = collect(child, 2)
+    assert (damaged.message.kind, damaged.message.body) == (topology.DAMAGED, b"")
+    assert good.message.id == "m1"
+    child.acknowledge([damaged])
+    assert names(directory.root / DOWN / "damaged") == ["00000000000000000001.directory"]
+
+
+def test_a_full_disk_says_no_and_leaves_nothing_half_written(directory: LocalHub) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        big = parcel(DOWN, 1, b"x" * 2_000_000)
+        answers = directory.open("node").publish([parcel(DOWN, 0), big, parcel(DOWN, 2)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert codes(answers) == ["", "EDX702", ""]
+    assert names(directory.root / DOWN / "tmp") == []
+    assert ids(collect(directory.open("child-a", [DOWN]), 2)) == ["m0", "m2"]
+
+
+def test_the_reserve_of_the_disk_is_left_alone(directory: LocalHub) -> None:
+    greedy = LocalTransport(directory.root, "node", reserve=2**62)
+    assert codes(greedy.publish([parcel(DOWN)])) == ["EDX702"]
+    assert waiting(directory) == []
+
+
+def test_a_directory_that_does_not_let_us_is_told_from_one_that_is_missing(tmp_path: Path) -> None:
+    """Root may write anywhere but into the kernel's own file system, so that is where it is tried."""
+    forbidden = Path("/proc/self") if os.geteuid() == 0 else tmp_path
+    if os.geteuid() != 0:
+        tmp_path.chmod(0o500)
+    with pytest.raises(Setback) as caught:
+        local.declare(forbidden / "hub", [], [])
+    assert caught.value.code in ("EDX701", "EDX706")
+    assert codes(LocalTransport(tmp_path / "missing", "node").publish([parcel(DOWN)])) == ["EDX701"]
+
+
+def test_a_clock_set_back_hides_nothing(directory: LocalHub) -> None:
+    child = directory.open("child-a", [DOWN])
+    directory.open("node").publish([parcel(DOWN, 1), parcel(DOWN, 2)])
+    new = directory.root / DOWN / "new"
+    for name in waiting(directory):  # as if written next year, one of them given back then
+        late = name.replace("0", "9", 1)
+        (new / name).rename(new / (late if name.endswith("0") else f"{late}.later"))
+    assert sorted(ids(collect(child, 2))) == ["m1", "m2"]
+
+
+def test_given_back_for_long_is_out_of_sight_but_counted(directory: LocalHub) -> None:
+    child = directory.open("child-a", [DOWN])
+    directory.open("node").publish([parcel(DOWN, 1)])
+    child.give_back(collect(child, 1), 3600.0)
+    assert child.take(1, 0.05) == []
+    assert child.depths() == {DOWN: 1}
+
+
+def test_a_consumer_waits_for_what_is_published_later(directory: LocalHub) -> None:
+    child = directory.open("child-a", [DOWN])
+    owner = directory.open("node")
+    later = threading.Timer(0.1, owner.publish, [[parcel(DOWN, 1)]])
+    later.start()
+    assert ids(child.take(1, 20.0)) == ["m1"]
+    later.join()
+
+
+def test_declaring_sweeps_old_leftovers_only(directory: LocalHub) -> None:
+    tmp = directory.root / DOWN / "tmp"
+    (tmp / "fresh").touch()
+    (tmp / "old").touch()
+    (tmp / "old.claims").mkdir()
+    for name in ("old", "old.claims"):
+        os.utime(tmp / name, (0, 0))
+    local.declare(directory.root, ["a"], [])
+    assert names(tmp) == ["fresh"]
+
+
+def test_a_mailbox_made_anew_is_consumed_again(directory: LocalHub) -> None:
+    child = directory.open("child-a", [DOWN])
+    assert child.take(1, 0.0) == []
+    directory.remove(DOWN)
+    assert child.take(1, 0.0) == []
+    local.declare(directory.root, ["a"], [])
+    directory.open("node").publish([parcel(DOWN, 1)])
+    assert ids(collect(child, 1)) == ["m1"]
+
+
+def test_the_file_is_one_line_of_json_and_the_body(directory: LocalHub) -> None:
+    directory.open("node").publish([Parcel(DOWN, parcel(DOWN, 1, b"line\nline").message)])
+    line, _, body = (directory.root / DOWN / "new" / waiting(directory)[0]).read_bytes().partition(b"\n")
+    assert body == b"line\nline"
+    assert json.loads(line)["user"] == "node"
+    assert until(lambda: names(directory.root / DOWN / "tmp") == [])
