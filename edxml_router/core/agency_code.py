@@ -124,8 +124,9 @@ class AgencyCode:
     @property
     def has_hole(self) -> bool:
         """Whether an old code leaves a level empty above a used one, so that no rule maps it."""
-        old = self.form in (Form.LEGACY13, Form.LEGACY3)
-        return old and not all(group.strip("0") for group in self.groups)
+        if self.form not in (Form.LEGACY13, Form.LEGACY3):
+            return False
+        return not all(group.strip("0") for group in self.groups)
 
     def canonical(self) -> str:
         """The code in the form of QĐ 20/2020, by the mechanical rule: groups reversed, empty ones dropped.

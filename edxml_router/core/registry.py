@@ -149,10 +149,11 @@ class Registry:
         what is left. Without any, the level is not known: "".
         """
         folded = fold(name).replace("uy ban nhan dan", "ubnd")
+        depth, letter = code.level, code.top[0]
         for level in self.levels.values():
-            if code.level == 1 and code.top[0] in level.letters:
+            if depth == 1 and letter in level.letters:
                 return level.name
-            if code.level > 1 and folded.startswith(level.name_starts):
+            if depth > 1 and folded.startswith(level.name_starts):
                 return level.name
         return next((each.name for each in self.levels.values() if not each.letters and not each.name_starts), "")
 
