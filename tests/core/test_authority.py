@@ -1,0 +1,218 @@
+"""Who may speak for which agency: the table, the certificate's own claim, delegation, blocks, and peers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edxml_router.core.authority import Act, Bindings, Row, may_bring, speaks_for
+from edxml_router.core.certificate import Signer, signer
+from edxml_router.core.problems import Refusal
+from tests import certificates
+from tests.certificates import NOW
+
+DAY = timedelta(days=1)
+KEY = "ab" * 32
+
+
+def somebody(*agencies: str, spki: str = KEY) -> Signer:
+    return Signer("CN=x", "CN=y", "01", spki, agencies, NOW + 100 * DAY)
+
+
+def speaks(who: Signer, sender: str, *rows: Row, at: datetime = NOW) -> str:
+    """ "" when allowed, else the code of the refusal."""
+    try:
+        speaks_for(who, sender, Bindings(rows), at)
+    except Refusal as refusal:
+        return refusal.code
+    return ""
+
+
+def bind(agency: str, since: datetime = NOW - DAY, until: datetime = NOW + DAY, key: str = KEY) -> Row:
+    return Row(Act.BIND, key, agency, since, until)
+
+
+# --- the certificate's own claim -----------------------------------------------------------------------------
+
+
+def test_a_certificate_speaks_for_the_agency_it_names() -> None:
+    assert speaks(signer(certificates.leaf("H53.02")), "H53.02") == ""
+
+
+@pytest.mark.parametrize("sender", ["H53", "H53.0", "H53.02.01", "H41.03", "h53.02", "H53.02 ", ""])
+def test_and_for_no_other(sender: str) -> None:
+    """Not for its parent, not for its units, not for a code that only begins alike."""
+    assert speaks(somebody("H53.02"), sender) == "EDX402"
+
+
+def test_a_certificate_may_name_several() -> None:
+    assert speaks(somebody("H53.02", "H53.03"), "H53.03") == ""
+
+
+@pytest.mark.parametrize("agencies", [(), ("",)])
+def test_a_certificate_that_names_nobody_speaks_for_nobody(agencies: tuple[str, ...]) -> None:
+    assert speaks(somebody(*agencies), "H53.02") == "EDX402"
+    assert speaks(somebody(*agencies), "") == "EDX402"
+
+
+def test_a_code_in_the_certificate_may_be_an_alias() -> None:
+    aliases = {"000.00.02.H53": "H53.02"}
+    speaks_for(somebody("000.00.02.H53"), "H53.02", Bindings(), NOW, canonical=aliases.get)
+    with pytest.raises(Refusal, match="EDX402"):
+        speaks_for(somebody("000.00.99.H53"), "H53.02", Bindings(), NOW, canonical=aliases.get)
+
+
+# --- the table -----------------------------------------------------------------------------------------------
+
+
+def test_a_binding_lets_a_key_speak() -> None:
+    assert speaks(somebody(), "H53.02", bind("H53.02")) == ""
+    assert speaks(somebody(spki="cd" * 32), "H53.02", bind("H53.02")) == "EDX402"
+
+
+def test_the_table_wins_over_the_certificate() -> None:
+    assert speaks(somebody("H53.02"), "H53.02", bind("H41.03")) == "EDX402"
+    assert speaks(somebody("H53.02"), "H41.03", bind("H41.03")) == ""
+
+
+def test_a_binding_is_dated() -> None:
+    row = bind("H53.02", NOW, NOW + DAY)
+    moments = {NOW - timedelta(microseconds=1): "EDX402", NOW: "", NOW + DAY: "EDX402"}
+    for at, code in moments.items():
+        assert speaks(somebody(), "H53.02", row, at=at) == code
+
+
+def test_an_ended_binding_does_not_fall_back_on_the_certificate() -> None:
+    assert speaks(somebody("H53.02"), "H53.02", bind("H53.02", until=NOW)) == "EDX402"
+
+
+# --- delegation ----------------------------------------------------------------------------------------------
+
+
+def delegate(since: datetime = NOW - DAY, until: datetime = NOW + DAY) -> Row:
+    return Row(Act.DELEGATE, "H53", "H53.02", since, until)
+
+
+def test_a_delegation_lets_the_parent_sign_for_the_unit() -> None:
+    assert speaks(somebody("H53"), "H53.02", delegate()) == ""
+    assert speaks(somebody(), "H53.02", bind("H53"), delegate()) == ""
+
+
+def test_a_delegation_reaches_no_further() -> None:
+    assert speaks(somebody("H53"), "H53.03", delegate()) == "EDX402"
+    assert speaks(somebody("H53"), "H53.02.01", delegate()) == "EDX402"
+    assert speaks(somebody("H53.02"), "H53", delegate()) == "EDX402"
+    chained = Row(Act.DELEGATE, "H53.02", "H53.02.01")
+    assert speaks(somebody("H53"), "H53.02.01", delegate(), chained) == "EDX402"
+
+
+def test_a_delegation_is_dated() -> None:
+    assert speaks(somebody("H53"), "H53.02", delegate(until=NOW)) == "EDX402"
+    assert speaks(somebody("H53"), "H53.02", delegate(since=NOW + DAY)) == "EDX402"
+
+
+# --- blocks --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("subject", [KEY, "H53.02"])
+def test_a_block_wins_over_everything(subject: str) -> None:
+    block = Row(Act.BLOCK, subject, since=NOW)
+    rows = (bind("H53.02"), block)
+    assert speaks(somebody("H53.02"), "H53.02", *rows) == "EDX409"
+    assert speaks(somebody("H53.02"), "H53.02", *rows, at=NOW - timedelta(seconds=1)) == ""
+
+
+def test_a_block_hits_nobody_else() -> None:
+    assert speaks(somebody("H53.03", spki="cd" * 32), "H53.03", Row(Act.BLOCK, KEY), Row(Act.BLOCK, "H53.02")) == ""
+
+
+# --- the table as a file -------------------------------------------------------------------------------------
+
+TABLE = f"""\ufeffact,subject,agency,since,until,reason
+# sau khi sáp nhập
+bind,{KEY.upper()},H53.02,2026-01-01,2026-12-31,Quyết định 12
+delegate,H53,H53.02,,,ủy quyền
+block,{":".join(["cd"] * 32)},,2026-03-02T09:00:00+07:00,,lộ khóa
+
+block,H41.03,,,,
+"""
+
+
+def test_the_file_is_read() -> None:
+    table = Bindings.from_csv(TABLE.encode())
+    bound, delegated, blocked, _ = table.rows
+    assert (bound.subject, bound.agency, bound.reason) == (KEY, "H53.02", "Quyết định 12")
+    # Days are days of Vietnam time, the last one included.
+    assert bound.since == datetime(2025, 12, 31, 17, tzinfo=UTC)
+    assert bound.until == datetime(2026, 12, 31, 17, tzinfo=UTC)
+    assert delegated.in_force(datetime(1999, 1, 1, tzinfo=UTC))
+    assert blocked.subject == "cd" * 32
+    assert blocked.since == NOW
+
+
+def test_what_is_written_is_read_again() -> None:
+    table = Bindings.from_csv(TABLE.encode())
+    assert Bindings.from_csv(table.to_csv()).rows == table.rows
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "bind,H53.02,H53.02,,,",
+        f"bind,{KEY},,,,",
+        f"bind,{KEY[:-1]},H53.02,,,",
+        f"delegate,{KEY},H53.02,,,",
+        "delegate,,H53.02,,,",
+        "block,,,,,",
+        "block,H53.02,H53.02,,,",
+        "allow,H53,H53.02,,,",
+        f"bind,{KEY},H53.02,2026-02-30,,",
+        f"bind,{KEY},H53.02,02/03/2026,,",
+        f"bind,{KEY},H53.02,2026-03-02T09:00:00,,",
+        f"bind,{KEY},H53.02,2026-03-02,2026-03-01,",
+        f"bind,{KEY},H53.02,,9999-12-31,",
+        f"bind,{KEY},H53.02",
+    ],
+)
+def test_every_bad_line_is_named(line: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        Bindings.from_csv(f"{TABLE}{line}\n{line}\n".encode())
+    assert caught.value.code == "EDX901"
+    assert "line 8:" in caught.value.finding.detail
+    assert "line 9:" in caught.value.finding.detail
+
+
+def test_the_file_must_be_utf8() -> None:
+    with pytest.raises(Refusal, match="EDX901"):
+        Bindings.from_csv("bind,x,H53,,,lộ".encode("utf-16"))
+
+
+# --- peers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sender", "allowed"),
+    [("H53", True), ("H53.31", True), ("H53.31.22", True), ("H531", False), ("H5", False), ("H41", False), ("", False)],
+)
+def test_prefixes_end_at_dots(sender: str, allowed: bool) -> None:
+    """For a child what is allowed inside, for the parent what is allowed outside."""
+    for inside in (True, False):
+        if allowed is inside:
+            may_bring(["H53"], [], sender, inside=inside)
+        else:
+            with pytest.raises(Refusal, match="EDX401"):
+                may_bring(["H53"], [], sender, inside=inside)
+
+
+def test_single_codes_are_single() -> None:
+    may_bring([], ["H53.02"], "H53.02")
+    with pytest.raises(Refusal, match="EDX401"):
+        may_bring([], ["H53.02"], "H53.02.01")
+    with pytest.raises(Refusal, match="EDX401"):
+        may_bring([], ["H53.02"], "H53.02", inside=False)
+
+
+def test_a_peer_without_agencies_brings_nothing() -> None:
+    with pytest.raises(Refusal, match="EDX401"):
+        may_bring([], [], "H53.02")
