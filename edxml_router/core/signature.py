@@ -92,6 +92,10 @@ _METHODS = frozenset(item for item in SignatureMethod if item.value in form.SIGN
 _DIGESTS = frozenset(item for item in DigestAlgorithm if item.value in form.DIGEST_METHODS)
 
 
+# A signature of a stranger's certificate is not accepted; but a broken one is broken, whoever made it.
+_STRANGER: Final = frozenset({"EDX308", "EDX316"})
+
+
 class _Verifier(XMLVerifier):
     """signxml with one correction. lxml's inclusive canonical form of an *inner* element loses a default
     namespace declared above it, so signxml refuses ``<Signature xmlns="…">`` whose SignedInfo is in Canonical
@@ -131,12 +135,15 @@ def verify(data: bytes, root: Element, trust: TrustStore, at: datetime) -> Verdi
     if found is None:
         return _refused(Finding("EDX301"))
     chain = trust.judge(found.certificates, at)
-    if chain.finding is not None or chain.leaf is None:
-        return _refused(chain.finding or Finding("EDX311"), found, chain)
-    try:
-        signed_root = _signed(data, found, chain.leaf, at)
-    except Refusal as refusal:
-        return _refused(refusal.finding, found, chain)
+    finding = chain.finding or (None if chain.leaf else Finding("EDX311"))
+    signed_root = None
+    if chain.leaf is not None and (finding is None or finding.code in _STRANGER):
+        try:
+            signed_root = _signed(data, found, chain.leaf, at)
+        except Refusal as refusal:
+            finding = refusal.finding
+    if finding is not None:
+        return _refused(finding, found, chain)
     return Verdict(
         Indication.PASSED, "ok", None, chain.signer, found.coverage, found.algorithm, chain.marks, signed_root
     )
