@@ -104,6 +104,8 @@ class Root(Group):
 def _finding(error: Exception) -> Finding:
     if isinstance(error, OSError) and error.filename is not None:
         return Finding("EDX902", str(error.filename), error.strerror or "")
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("edxml_router"):
+        return Finding("EDX904", "Python", error.name or "")
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

@@ -16,7 +16,7 @@ from edxml_router import pipeline
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core import schema, signing
-from edxml_router.core.problems import EXIT_REFUSED, Finding, Refusal, Trouble
+from edxml_router.core.problems import EXIT_REFUSED, Defect, Finding, Refusal, Trouble
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.signature_form import Coverage
@@ -26,6 +26,7 @@ from edxml_router.store import keys
 
 STDIN: Final = "-"
 LEGACY: Final = "unverifiable-legacy"
+CHAIN_UNKNOWN: Final = "chain-unknown"
 _EXPLANATIONS: Final = 5
 
 _file = click.Path(path_type=Path)
@@ -96,6 +97,8 @@ def _check(file: str, trust: TrustStore, now: datetime, *, required: bool, ancho
         # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
         reasons = schema.explain(data, limits=limits) if trouble.code == "EDX201" else ()
         return Checked(file, trouble.finding, reasons=reasons)
+    except Exception as error:  # noqa: BLE001  # a mistake of ours about one file must not keep the others waiting
+        return Checked(file, Defect(type(error).__name__).finding)
     return Checked(file, _objection(examined.verdict, required=required, anchored=anchored), examined)
 
 
@@ -158,10 +161,15 @@ def _fields(session: Session, checked: Checked) -> dict[str, Any]:
     }
 
 
+def _reason(verdict: Verdict) -> str:
+    """Without --anchors every chain is unknown; that the operator of a node named none is another matter."""
+    return CHAIN_UNKNOWN if verdict.reason == "no-anchors" else verdict.reason
+
+
 def _signature(verdict: Verdict) -> dict[str, Any]:
     return {
         "indication": str(verdict.indication),
-        "reason": verdict.reason,
+        "reason": _reason(verdict),
         "problem": verdict.finding.code if verdict.finding else None,
         "signer": verdict.signer.subject if verdict.signer else None,
         "agencies": list(verdict.signer.agencies) if verdict.signer else [],
@@ -197,7 +205,7 @@ def _summary(session: Session, examined: Examined) -> Iterable[str]:
     yield envelope.document_id
     signer = f", {verdict.signer.subject}" if verdict.signer else ""
     indication = session.say(f"signature.{verdict.indication}")
-    yield f"{session.say('check.signature')}: {indication} ({verdict.reason}{signer})"
+    yield f"{session.say('check.signature')}: {indication} ({_reason(verdict)}{signer})"
     if envelope.attachments:
         yield session.say("check.attachments", count=len(envelope.attachments))
 

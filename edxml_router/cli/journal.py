@@ -1,0 +1,143 @@
+"""``edxml-router journal``: ask the journal, and verify that it is what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from edxml_router.cli.commands import Group
+from edxml_router.cli.opening import Moment, find, is_digest, open_ledger
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.trace import line_fields, show_lines
+from edxml_router.core.problems import Finding
+from edxml_router.store import auditing, verification
+
+_PAGE: Final = 1000
+
+
+@click.group(cls=Group)
+def journal() -> None:
+    """Ask the journal, or verify it."""
+
+
+@journal.command()
+@click.option("--since", type=Moment(), help="From this time on: 2026-11-22, 2026-11-22T08:30, or 2h (ago).")
+@click.option("--until", type=Moment(), help="Before this time.")
+@click.option("--event", default="", metavar="NAME", help='An event; "delivery." means all that begin so.')
+@click.option("--document", metavar="ID", help="DocumentId, or the beginning of an envelope's SHA-256.")
+@click.option("--recipient", default="", metavar="CODE", help="About deliveries to this agency.")
+@click.option("--code", default="", metavar="EDXnnn", help="With this problem code.")
+@click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many entries.")
+@json_option
+@pass_session
+def query(
+    session: Session,
+    since: datetime | None,
+    until: datetime | None,
+    event: str,
+    document: str | None,
+    recipient: str,
+    code: str,
+    actor: str,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List journal entries, the oldest first."""
+    with open_ledger(session.settings()) as ledger:
+        envelopes = [""] if document is None else _envelopes(ledger, document)
+        left = limit
+        for envelope in envelopes:
+            after = 0
+            while left > 0:
+                lines = auditing.lines(
+                    ledger,
+                    since=since,
+                    until=until,
+                    event=event,
+                    envelope=envelope,
+                    recipient=recipient,
+                    code=code.upper(),
+                    actor=actor,
+                    after=after,
+                    limit=min(left, _PAGE),
+                )
+                if not lines:
+                    break
+                _show(session, lines, as_json)
+                left -= len(lines)
+                after = lines[-1].number
+
+
+def _envelopes(ledger: Any, document: str) -> list[str]:
+    """Digests; a whole one may be of an envelope that was refused and is in the journal only."""
+    if is_digest(document) and len(document) == 64:
+        return [document.lower()]
+    return [found.envelope.digest for found in reversed(find(ledger, document))]
+
+
+def _show(session: Session, lines: Sequence[auditing.Line], as_json: bool) -> None:
+    if as_json:
+        for line in lines:
+            session.json(line_fields(line))
+    else:
+        show_lines(session, lines)
+
+
+class Root(click.ParamType[tuple[int, str]]):
+    """A root that was kept elsewhere: ``SIZE:HEX``."""
+
+    name = "size:hex"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, str]:
+        size, _, root = str(value).partition(":")
+        if not size.isdecimal() or len(root) != 64 or not set(root.lower()) <= set("0123456789abcdef"):
+            self.fail(f"{value!r} is not SIZE:HEX, as `journal verify` prints it", param, ctx)
+        return int(size), root.lower()
+
+
+@journal.command()
+@click.option("--root", "roots", type=Root(), multiple=True, help="A root kept elsewhere; may be repeated.")
+@json_option
+@pass_session
+def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) -> None:
+    """Read the whole journal and verify every entry and every checkpoint.
+
+    Keep the root that this prints somewhere else and give it back later with --root: then a journal that was
+    rewritten or cut off is found as well. Exit status 70 when anything is wrong.
+    """
+    with open_ledger(session.settings()) as ledger, session.progress(session.say("journal.working"), None) as advance:
+        done = 0
+
+        def progress(now: int, _of: int) -> None:
+            nonlocal done
+            advance(now - done)
+            done = now
+
+        result = verification.verify(ledger.engine, dict(roots), progress)
+    if as_json:
+        session.json(
+            {
+                "sound": result.sound,
+                "size": result.size,
+                "root": result.root,
+                "unnumbered": result.unnumbered,
+                "checkpoints": result.checkpoints,
+                "damages": [{"where": one.where, "detail": one.detail} for one in result.damages],
+                "damage_count": result.damage_count,
+            }
+        )
+    elif result.sound:
+        session.line(session.say("journal.good", size=result.size, root=f"{result.size}:{result.root}"), "green")
+        if result.unnumbered:
+            session.line(session.say("journal.waiting", count=result.unnumbered))
+    else:
+        for damage in result.damages:
+            session.line(f"{damage.where}: {damage.detail}", "red")
+    if not result.sound:
+        finding = Finding("EDX605", result.damages[0].where, f"{result.damage_count}: {result.damages[0].detail}")
+        session.problem(finding)
+        click.get_current_context().exit(finding.problem.exit_status)

@@ -1,0 +1,141 @@
+"""A node's database, or the node itself, opened for one command; and the questions that several commands share."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import click
+
+from edxml_router import wiring
+from edxml_router.cli.session import Session
+from edxml_router.config import Settings
+from edxml_router.config.settings import read_duration
+from edxml_router.core.problems import Defect, Finding, Refusal, Setback
+from edxml_router.rules import Node
+from edxml_router.store import migrate, queries
+from edxml_router.store.ledger import SqlLedger
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{8,64}")
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[SqlLedger]:
+    """The database. Raises Setback EDX602, also when its schema is not of this version."""
+    with closing(wiring.open_ledger(settings)) as ledger:
+        try:
+            yield ledger
+        except Defect as defect:
+            _require_schema(ledger, defect)
+            raise
+
+
+@contextmanager
+def open_node(settings: Settings) -> Iterator[Node]:
+    """The node without its transports. Raises ConfigErrors and Setback EDX602."""
+    try:
+        with wiring.open_node(settings) as node:
+            yield node
+    except Defect as defect:
+        with closing(wiring.open_ledger(settings)) as ledger:
+            _require_schema(ledger, defect)
+        raise
+
+
+def _require_schema(ledger: SqlLedger, cause: Defect) -> None:
+    """Asked only after a failure: the answer takes longer than most commands."""
+    schema = migrate.current(ledger.engine)
+    if schema != migrate.newest():
+        detail = f"schema {schema or 'missing'}, needed {migrate.newest()}; run `edxml-router init`"
+        raise Setback("EDX602", where="store.url", detail=detail) from cause
+
+
+def operator() -> str:
+    """Who is at the keyboard: the account before sudo, or the account of this process."""
+    name = os.environ.get("SUDO_USER") if os.geteuid() == 0 else None
+    if name:
+        return name
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is a digest or its beginning (eight characters or more) rather than a DocumentId."""
+    return _DIGEST.fullmatch(text.lower()) is not None
+
+
+def find(ledger: SqlLedger, document: str, limit: int = 50) -> Sequence[queries.Found]:
+    """Envelopes by the beginning of their digest, or by DocumentId. Raises Refusal EDX606 when there is none."""
+    found: Sequence[queries.Found] = ()
+    if is_digest(document):
+        found = queries.find_envelopes(ledger, digest=document.lower(), limit=limit)
+    if not found:
+        found = queries.find_envelopes(ledger, document_id=document, limit=limit)
+    if not found:
+        raise Refusal("EDX606", where="DOCUMENT", detail=document[:100])
+    return found
+
+
+class Moment(click.ParamType[datetime]):
+    """A time: ``2026-11-22``, ``2026-11-22T08:30`` (this machine's zone), or ``2h``: so long ago."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.now(UTC) - read_duration(value)
+        except ValueError:
+            pass
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is neither a time (2026-11-22, 2026-11-22T08:30) nor an age (2h)", param, ctx)
+
+
+class Age(click.ParamType[timedelta]):
+    """A length of time, as in the configuration: ``30m``, ``2h``, ``5d``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return read_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def in_batches(numbers: Sequence[int], size: int = 200) -> Iterator[Sequence[int]]:
+    """The same numbers, some at a time, so that no transaction is long."""
+    for start in range(0, len(numbers), size):
+        yield numbers[start : start + size]
+
+
+Act = Callable[[Sequence[int]], Sequence[Finding | None]]
+
+
+def perform(session: Session, numbers: Sequence[int], act: Act) -> dict[int, Finding | None]:
+    """Do something to deliveries, batch by batch with a bar; the answer for each."""
+    answers: dict[int, Finding | None] = {}
+    with session.progress(session.say("queue.working"), len(numbers)) as advance:
+        for batch in in_batches(numbers):
+            answers.update(zip(batch, act(batch), strict=True))
+            advance(len(batch))
+    return answers
+
+
+def exit_with(findings: Sequence[Finding | None]) -> None:
+    """End with the gravest exit status of what was answered; go on when everything was done."""
+    statuses = [finding.problem.exit_status for finding in findings if finding is not None]
+    if statuses:
+        click.get_current_context().exit(max(statuses))

@@ -1,0 +1,167 @@
+"""``edxml-router trace``: what became of a document, as this node knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import click
+
+from edxml_router import wiring
+from edxml_router.cli.commands import Command
+from edxml_router.cli.opening import find, open_ledger
+from edxml_router.cli.session import Session, json_option, local, pass_session
+from edxml_router.core.lifecycle import outcome
+from edxml_router.core.problems import PROBLEMS
+from edxml_router.core.transfer import Hop
+from edxml_router.ports import Delivery, EnvelopeRow
+from edxml_router.store import auditing
+from edxml_router.store.auditing import Line, Trace
+
+_LIMIT: Final = 100_000  # recipients and journal entries of one envelope
+_SHOWN: Final = 50  # recipients in a table without --all
+
+
+@click.command(cls=Command)
+@click.argument("document")
+@click.option("--recipient", metavar="CODE", help="Only the way to this agency.")
+@click.option("--events", is_flag=True, help="Show every journal entry as well.")
+@click.option("--all", "everything", is_flag=True, help="Show all recipients of a long list.")
+@json_option
+@pass_session
+def trace(
+    session: Session, document: str, recipient: str | None, events: bool, everything: bool, as_json: bool
+) -> None:
+    """Trace a DOCUMENT: its hops, times, signature, and the outcome per recipient.
+
+    DOCUMENT is a DocumentId, or the beginning (8 characters or more) of an envelope's SHA-256. Statuses about a
+    document have its DocumentId and are shown with it, the oldest first.
+    """
+    settings = session.settings()
+    with open_ledger(settings) as ledger:
+        code = (wiring.load_registry(settings).canonical_or_none(recipient) or recipient) if recipient else ""
+        for found in reversed(find(ledger, document)):
+            told = auditing.trace(ledger, found.envelope.digest, code, _LIMIT)
+            if told is None:
+                continue
+            if as_json:
+                session.json(_fields(told))
+            else:
+                _show(session, told, None if everything else _SHOWN)
+                if events:
+                    show_lines(session, told.lines)
+
+
+def _paths(told: Trace) -> Mapping[str, Sequence[Hop]]:
+    """Recipient → the nodes passed, as far as the latest receipt tells; else up to this node."""
+    paths: dict[str, Sequence[Hop]] = {}
+    for note in told.receipts:
+        if len(note.receipt.hops) >= len(paths.get(note.receipt.recipient, ())):
+            paths[note.receipt.recipient] = note.receipt.hops
+    return paths
+
+
+def _fields(told: Trace) -> dict[str, Any]:
+    envelope, paths = told.envelope, _paths(told)
+    return {
+        **{key: value for key, value in asdict(envelope).items() if key not in ("indication", "reason", "signer")},
+        "hops": _hops(envelope.hops),
+        "signature": {"indication": envelope.indication, "reason": envelope.reason, "signer": envelope.signer or None},
+        "outcome": outcome(delivery.state for delivery in told.deliveries),
+        "deliveries": [
+            {
+                "delivery": one.id,
+                "recipient": one.recipient,
+                "state": str(one.state),
+                "route": one.route,
+                "attempts": one.attempts,
+                "problem": one.code or None,
+                "detail": one.detail,
+                "updated_at": one.updated_at,
+                "hops": _hops(paths.get(one.recipient, envelope.hops)),
+            }
+            for one in told.deliveries
+        ],
+        "events": [line_fields(line) for line in told.lines],
+    }
+
+
+def _hops(hops: Sequence[Hop]) -> list[dict[str, Any]]:
+    return [{"node": hop.node, "at": hop.at} for hop in hops]
+
+
+def _show(session: Session, told: Trace, most: int | None) -> None:
+    envelope, paths = told.envelope, _paths(told)
+    kind = session.say(f"kind.{envelope.kind}")
+    what = envelope.status_code or session.say(f"business.{envelope.business}")
+    session.line(f"{envelope.document_id}  ({kind}, {what})", "bold")
+    rows = {
+        "col.envelope": f"{envelope.digest}, {envelope.size} B",
+        "col.sender": envelope.sender,
+        "trace.accepted": f"{local(envelope.accepted_at)}, {envelope.peer} ({envelope.channel})",
+        "trace.signature": _signature(session, envelope),
+        "trace.hops": _path(envelope.hops),
+        "trace.outcome": session.say(f"outcome.{outcome(one.state for one in told.deliveries)}"),
+    }
+    width = max(len(session.say(key)) for key in rows)
+    for key, value in rows.items():
+        session.line(f"  {session.say(key):<{width}}  {value}")
+    shown = told.deliveries[:most]
+    session.table(
+        ("#id", "recipient", "state", "at", "route", "problem"),
+        [
+            (
+                one.id,
+                one.recipient,
+                session.say(f"state.{one.state}"),
+                one.updated_at,
+                _path(paths[one.recipient]) if one.recipient in paths else one.route,
+                _problem(session, one),
+            )
+            for one in shown
+        ],
+    )
+    if len(told.deliveries) > len(shown):
+        session.line(session.say("trace.more", count=len(told.deliveries) - len(shown)))
+
+
+def _signature(session: Session, envelope: EnvelopeRow) -> str:
+    signer = f", SPKI {envelope.signer[:16]}…" if envelope.signer else ""
+    return f"{session.say(f'signature.{envelope.indication}')} ({envelope.reason}{signer})"
+
+
+def _path(hops: Sequence[Hop]) -> str:
+    return " → ".join(f"{hop.node} {hop.at.astimezone():%H:%M:%S}" for hop in hops)
+
+
+def _problem(session: Session, delivery: Delivery) -> str:
+    if not delivery.code:
+        return ""
+    title = PROBLEMS[delivery.code].title[session.language] if delivery.code in PROBLEMS else ""
+    return f"{delivery.code} {title}" + (f": {delivery.detail}" if delivery.detail else "")
+
+
+def line_fields(line: Line) -> dict[str, Any]:
+    """A journal entry as JSON fields."""
+    return {"number": line.number, "position": line.position, **asdict(line.entry)}
+
+
+def show_lines(session: Session, lines: Sequence[Line]) -> None:
+    """Journal entries as a table."""
+    session.table(
+        ("#id", "at", "event", "envelope", "recipient", "account", "code", "detail"),
+        [
+            (
+                line.number,
+                line.entry.at,
+                line.entry.event,
+                line.entry.envelope[:16],
+                line.entry.recipient,
+                line.entry.actor,
+                line.entry.code,
+                line.entry.detail,
+            )
+            for line in lines
+        ],
+    )
