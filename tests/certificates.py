@@ -12,7 +12,7 @@ from itertools import count
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edxml_router.core import pki
 from edxml_router.core.certificate import write_pem
@@ -22,6 +22,7 @@ from edxml_router.core.trust import TrustStore
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 KEY_TYPES = ("rsa-2048", "rsa-3072", "p-256", "p-384", "p-521")
 _CURVES = {"p-256": ec.SECP256R1, "p-384": ec.SECP384R1, "p-521": ec.SECP521R1}
+SPKI = PublicFormat.SubjectPublicKeyInfo
 _serials = count(1000)
 
 
