@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, literal_column, or_, select, text, update
+from sqlalchemy import Connection, CursorResult, Dialect, Table, bindparam, literal_column, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.lifecycle import State
@@ -35,7 +35,6 @@ _DIALECTS: Final[Mapping[str, Dialect]] = {
     "sqlite": sqlite.dialect(),
     "postgresql": postgresql.dialect(),  # type: ignore[no-untyped-call]
 }
-_MARKS: Final = {"sqlite": "?", "postgresql": "%s"}
 _VALUES: Final = 30_000  # in one statement; SQLite takes 32,766
 
 
@@ -43,12 +42,17 @@ class _Rows:
     """Tuples of Python values on their way into these columns of a table."""
 
     def __init__(self, table: Table, columns: Sequence[str]) -> None:
-        self._table = table
+        self._table = table.name
         self._columns = columns
+        types = [table.c[column].type for column in columns]
         self._processors: dict[str, list[Callable[[Any], Any] | None]] = {
-            name: [table.c[column].type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
+            name: [each.dialect_impl(dialect).bind_processor(dialect) for each in types]
             for name, dialect in _DIALECTS.items()
         }
+        # PostgreSQL is given one array per column, in binary: its driver takes apart every statement in Python,
+        # and one with a mark for each value costs it more than the insert costs the server.
+        arrays = [f"%b::{each.compile(_DIALECTS['postgresql'])}[]" for each in types]
+        self._arrays = f"unnest({', '.join(arrays)})"
 
     def _converted(self, dialect: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         processors = self._processors[dialect]
@@ -61,41 +65,54 @@ class _Rows:
 
 
 class Insert(_Rows):
-    """``INSERT INTO table (columns) VALUES (…), (…), …`` and an ending, in as few statements as may be."""
+    """``INSERT INTO table (columns)``, many rows with one statement; ``ending`` stands behind them."""
 
     def __init__(self, table: Table, columns: Sequence[str], ending: str = "") -> None:
         super().__init__(table, columns)
+        self._into = f"INSERT INTO {self._table} ({', '.join(columns)})"
         self._ending = ending
 
     def __call__(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Any]:
         """Run; the rows that a RETURNING in the ending gave."""
         dialect = connection.dialect.name
         values = self._converted(dialect, rows)
-        marks = ", ".join([_MARKS[dialect]] * len(self._columns))
-        start = f"INSERT INTO {self._table.name} ({', '.join(self._columns)}) VALUES "  # noqa: S608  # our names
+        if dialect == "postgresql":
+            statement = f"{self._into} SELECT * FROM {self._arrays} {self._ending}"
+            return _returned(connection.exec_driver_sql(statement, tuple(map(list, zip(*values, strict=True)))))
+        marks = ", ".join("?" * len(self._columns))
         step = _VALUES // len(self._columns)
         returned: list[Any] = []
         for first in range(0, len(values), step):
             part = values[first : first + step]
-            statement = f"{start}({'), ('.join([marks] * len(part))}) {self._ending}"
-            result = connection.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
-            if result.returns_rows:
-                returned += result.all()
+            statement = f"{self._into} VALUES ({'), ('.join([marks] * len(part))}) {self._ending}"
+            returned += _returned(connection.exec_driver_sql(statement, tuple(chain.from_iterable(part))))
         return returned
 
 
 class Update(_Rows):
-    """``UPDATE table SET columns WHERE id = …``; each row ends with its id."""
+    """``UPDATE table SET columns WHERE id = …`` for many rows; each ends with its id."""
 
     def __init__(self, table: Table, columns: Sequence[str]) -> None:
         super().__init__(table, (*columns, "id"))
 
     def __call__(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         dialect = connection.dialect.name
-        mark = _MARKS[dialect]
-        assigned = ", ".join(f"{column} = {mark}" for column in self._columns[:-1])
-        statement = f"UPDATE {self._table.name} SET {assigned} WHERE id = {mark}"  # noqa: S608  # our names
-        connection.exec_driver_sql(statement, self._converted(dialect, rows))
+        values = self._converted(dialect, rows)
+        columns = self._columns[:-1]
+        if dialect == "postgresql":
+            assigned = ", ".join(f"{column} = new.{column}" for column in columns)
+            source = f"{self._arrays} AS new ({', '.join(self._columns)})"
+            target = f"UPDATE {self._table} SET {assigned}"
+            statement = f"{target} FROM {source} WHERE {self._table}.id = new.id"  # noqa: S608  # our own names
+            connection.exec_driver_sql(statement, tuple(map(list, zip(*values, strict=True))))
+        else:
+            assigned = ", ".join(f"{column} = ?" for column in columns)
+            statement = f"UPDATE {self._table} SET {assigned} WHERE id = ?"  # noqa: S608  # our own names
+            connection.exec_driver_sql(statement, values)
+
+
+def _returned(result: CursorResult[Any]) -> list[Any]:
+    return list(result.all()) if result.returns_rows else []
 
 
 # --- envelopes and bodies ---

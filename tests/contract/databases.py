@@ -1,0 +1,168 @@
+"""Ledgers of both kinds for the tests of the store, each test with an empty database of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import make_url
+
+from edxml_router.core.transfer import Hop
+from edxml_router.ports import Delivery, EnvelopeRow, NewDelivery
+from edxml_router.store.engine import connect
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.migrate import upgrade
+
+NOW = datetime(2026, 11, 22, 1, 2, 3, 456_789, tzinfo=UTC)
+LIFETIME = timedelta(days=5)
+LEASE = timedelta(seconds=60)
+
+
+class SetClock:
+    """Stands still until somebody moves it."""
+
+    def __init__(self, at: datetime = NOW) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def chance(self) -> float:
+        return 0.5
+
+
+class Database:
+    """One empty database, migrated; hands out ledgers on it and ends what it opened."""
+
+    def __init__(self, url: str, clock: SetClock) -> None:
+        self.url = url
+        self.clock = clock
+        self._opened: list[Engine] = []
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.startswith("sqlite")
+
+    def ledger(self, **options: Any) -> SqlLedger:
+        ledger = SqlLedger(connect(self.url), self.clock, **options)
+        self._opened.append(ledger.engine)
+        return ledger
+
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        """What the database holds, past all our code."""
+        return self.run(query, **values)
+
+    def run(self, *statements: str, **values: Any) -> list[Any]:
+        """Statements in one transaction, as somebody with the database's password could run them."""
+        engine = create_engine(self.url)
+        rows: list[Any] = []
+        with engine.begin() as connection:
+            for statement in statements:
+                result = connection.execute(text(statement), values)
+                rows = list(result.all()) if result.returns_rows else []
+        engine.dispose()
+        return rows
+
+    def count(self, table: str, where: str = "1 = 1") -> int:
+        number: int = self.rows(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]  # noqa: S608  # ours
+        return number
+
+    def finish(self) -> None:
+        for engine in self._opened:
+            engine.dispose()
+
+
+def sqlite_databases(folder: Path) -> Iterator[Database]:
+    """Databases as copies of a migrated file, one per ``next``."""
+    model = folder / "model.db"
+    engine = connect(f"sqlite:///{model}")
+    upgrade(engine)
+    engine.dispose()  # the last connection brings the log back into the file
+    for number in itertools.count():
+        path = folder / f"ledger-{number}.db"
+        shutil.copyfile(model, path)
+        yield Database(f"sqlite:///{path}", SetClock())
+
+
+def postgresql_databases(url: str, model: str = "edx_model") -> Iterator[Database]:
+    """Databases made after a migrated one, one per ``next``."""
+    server = create_engine(url, isolation_level="AUTOCOMMIT")
+
+    def create(name: str, options: str = "") -> str:
+        with server.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} {options}"))
+        return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+    engine = connect(create(model))
+    upgrade(engine)
+    engine.dispose()
+    for number in itertools.count():
+        yield Database(create(f"{model}_{number}", f"TEMPLATE {model}"), SetClock())
+
+
+def body(number: int = 1, size: int = 40) -> bytes:
+    return (b"<edXML>%d</edXML>" % number).ljust(size)
+
+
+def digest_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def envelope(number: int = 1, **changes: Any) -> EnvelopeRow:
+    digest = digest_of(body(number))
+    row = EnvelopeRow(
+        digest=digest,
+        identity=f"H53.31.22|0|{number}/UBND-VP",
+        kind="document",
+        business=0,
+        sender="H53.31.22",
+        document_id=f"H53.31.22,2026/11/22,{number}/UBND-VP",
+        refers_to=("H53.01,2026/11/01,7/SNV-VP",),
+        status_code="",
+        size=40,
+        attachments=2,
+        urgent=False,
+        accepted_at=NOW,
+        expires_at=NOW + LIFETIME,
+        peer="van-phong-xa",
+        channel="amqp",
+        indication="passed",
+        reason="",
+        signer="ab" * 32,
+        remarks=("EDX205", "EDX210"),
+        hops=(Hop("tay-ninh", NOW), Hop("hoa-thanh", NOW + timedelta(seconds=1))),
+    )
+    return replace(row, **changes)
+
+
+def delivery(number: int = 1, recipient: str = "H53.01", **changes: Any) -> NewDelivery:
+    row = NewDelivery(
+        digest=digest_of(body(number)),
+        recipient=recipient,
+        route="link:tay-ninh",
+        origin="office:van-phong-xa",
+        generation=1,
+        urgent=False,
+        due_at=NOW,
+        expires_at=NOW + LIFETIME,
+    )
+    return replace(row, **changes)
+
+
+def add(ledger: SqlLedger, *rows: NewDelivery, **changes: Any) -> list[Delivery]:
+    """Accept what these deliveries need, and make them; as they stand then, in the order given."""
+    numbers = {digest_of(body(number)): number for number in range(1, 400)}
+    digests = {row.digest for row in rows}
+    with ledger.book() as book:
+        book.add_envelopes([envelope(numbers[digest], **changes) for digest in digests])
+        book.add_bodies({digest: body(numbers[digest]) for digest in digests})
+        book.add_deliveries(rows)
+        standing = {(one.digest, one.recipient): one for one in book.deliveries(digests)}
+    return [standing[row.digest, row.recipient] for row in rows]

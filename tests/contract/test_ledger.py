@@ -1,0 +1,455 @@
+"""The promises of ``ports.Ledger`` and ``ports.Book``, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+from typing import Any
+
+import pytest
+
+from edxml_router.core.journal import DELIVERY_EVENTS, Entry
+from edxml_router.core.lifecycle import ENDS, Event, State, advance
+from edxml_router.core.problems import Defect
+from edxml_router.core.transfer import Hop, Outcome, Receipt
+from edxml_router.ports import Aside, Delivery, Move
+from edxml_router.store import auditing
+from edxml_router.store.aside import keep_aside
+from edxml_router.store.engine import writing
+from edxml_router.store.ledger import SqlLedger
+from tests.contract.databases import LEASE, LIFETIME, NOW, Database, add, body, delivery, digest_of, envelope
+
+SECOND = timedelta(seconds=1)
+
+
+def move(one: Delivery, event: Event, **changes: Any) -> Move:
+    after = advance(one.state, event)
+    assert isinstance(after, State)
+    return Move(one, event, after, **changes)
+
+
+def apply(ledger: SqlLedger, *moves: Move) -> list[Move]:
+    with ledger.book() as book:
+        return list(book.move(moves))
+
+
+def standing(ledger: SqlLedger, *numbers: int) -> list[Delivery]:
+    with ledger.book() as book:
+        return list(book.deliveries(digest_of(body(number)) for number in numbers))
+
+
+def claim(ledger: SqlLedger, limit: int = 10, after: timedelta = timedelta()) -> list[Delivery]:
+    now = NOW + after
+    with ledger.book() as book:
+        return list(book.claim(now, now + LEASE, limit))
+
+
+# --- transactions ---
+
+
+def test_a_book_that_raises_leaves_nothing(ledger: SqlLedger, database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), ledger.book() as book:
+        book.add_envelopes([envelope()])
+        book.add_bodies({envelope().digest: body()})
+        book.add_deliveries([delivery()])
+        book.note([Entry(NOW, "input.refused")])
+        raise ZeroDivisionError
+    for table in ("envelopes", "bodies", "deliveries", "journal"):
+        assert database.count(table) == 0
+
+
+def test_others_see_nothing_before_the_end(ledger: SqlLedger, database: Database) -> None:
+    with ledger.book() as book:
+        book.add_envelopes([envelope()])
+        assert auditing.trace(database.ledger(), envelope().digest) is None
+    assert auditing.trace(database.ledger(), envelope().digest) is not None
+
+
+# --- envelopes and bodies ---
+
+
+def test_an_envelope_comes_back_as_it_was(ledger: SqlLedger) -> None:
+    plain = envelope(2, refers_to=(), remarks=(), hops=(), urgent=True, status_code="03")
+    with ledger.book() as book:
+        assert book.add_envelopes([envelope(), plain]) == {envelope().digest, plain.digest}
+        assert book.envelopes([envelope().digest, "00" * 32]) == {envelope().digest: envelope()}
+    with ledger.book() as book:
+        assert book.envelopes([plain.digest, envelope().digest]) == {
+            envelope().digest: envelope(),
+            plain.digest: plain,
+        }
+        assert book.identities([plain.identity, "nobody's"]) == {plain.identity: plain.digest}
+        assert book.envelopes([]) == {}
+        assert book.identities([]) == {}
+
+
+def test_an_envelope_is_inserted_once_by_digest_and_once_by_identity(ledger: SqlLedger, database: Database) -> None:
+    first, other = envelope(1), envelope(2)
+    with ledger.book() as book:
+        assert book.add_envelopes([first, first]) == {first.digest}
+    with ledger.book() as book:
+        same_identity = replace(other, identity=first.identity)
+        assert book.add_envelopes([first, same_identity]) == set()
+        assert book.add_envelopes([other]) == {other.digest}
+        assert book.add_envelopes([]) == set()
+    assert database.count("journal", "event = 'envelope.accepted'") == 2
+
+
+def test_small_bodies_are_kept_in_the_row_and_large_ones_are_not(database: Database) -> None:
+    ledger = database.ledger(inline_limit=50)
+    small, large, larger = body(1, 50), body(2, 51), body(3, 10_000)
+    with ledger.book() as book:
+        book.add_bodies({digest_of(small): small, digest_of(large): large})
+        book.add_bodies({digest_of(small): small})
+        book.add_bodies({digest_of(larger): larger})
+        book.add_bodies({})
+    rows = {row[0]: (row[1], row[2]) for row in database.rows("SELECT digest, size, data FROM bodies")}
+    assert rows == {digest_of(small): (50, small), digest_of(large): (51, None), digest_of(larger): (10_000, None)}
+
+
+# --- deliveries ---
+
+
+def test_a_delivery_starts_queued(ledger: SqlLedger) -> None:
+    [made] = add(ledger, delivery(urgent=True, generation=3))
+    assert made == Delivery(
+        id=made.id,
+        digest=digest_of(body()),
+        recipient="H53.01",
+        state=State.QUEUED,
+        route="link:tay-ninh",
+        origin="office:van-phong-xa",
+        generation=3,
+        attempts=0,
+        urgent=True,
+        due_at=NOW,
+        expires_at=NOW + LIFETIME,
+        far_accepted=False,
+        code="",
+        detail="",
+        updated_at=NOW,
+        version=1,
+    )
+
+
+def test_a_pair_of_envelope_and_recipient_has_one_delivery(ledger: SqlLedger) -> None:
+    add(ledger, delivery())
+    second, third = delivery(recipient="H53.02"), delivery(recipient="H53.03")
+    with ledger.book() as book:
+        digest = second.digest
+        assert book.add_deliveries([delivery(route="link:x"), second, second]) == {(digest, "H53.02")}
+        assert book.add_deliveries([third]) == {(digest, "H53.03")}
+        assert book.add_deliveries([]) == set()
+    assert [one.recipient for one in standing(ledger, 1)] == ["H53.01", "H53.02", "H53.03"]
+    assert standing(ledger, 1)[0].route == "link:tay-ninh"
+
+
+def test_a_delivery_needs_its_envelope(ledger: SqlLedger) -> None:
+    with pytest.raises(Defect), ledger.book() as book:
+        book.add_deliveries([delivery()])
+
+
+def test_many_recipients_fit_into_one_call(ledger: SqlLedger, database: Database) -> None:
+    rows = [delivery(recipient=f"H53.{number}") for number in range(1, 2502)]
+    assert len(add(ledger, *rows)) == 2501
+    claimed = claim(ledger, 5000)
+    assert len(claimed) == 2501
+    assert len(apply(ledger, *(move(one, Event.HAND_OVER) for one in claimed))) == 2501
+    assert database.count("journal") == 1 + 3 * 2501
+
+
+# --- claim ---
+
+
+def test_claiming_takes_a_lease(ledger: SqlLedger) -> None:
+    [made] = add(ledger, delivery())
+    [taken] = claim(ledger, after=SECOND)
+    now = NOW + SECOND
+    assert taken == replace(
+        made, state=State.FORWARDING, attempts=1, due_at=now + LEASE, updated_at=now, version=made.version + 1
+    )
+    assert standing(ledger, 1) == [taken]
+    assert claim(ledger, after=SECOND) == []
+    assert claim(ledger, after=LEASE) == []
+    [again] = claim(ledger, after=SECOND + LEASE)  # the lease is over: its holder is gone
+    assert (again.id, again.attempts, again.version) == (made.id, 2, made.version + 2)
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_who_is_due(ledger: SqlLedger, database: Database, state: State) -> None:
+    [made] = add(ledger, delivery())
+    database.run("UPDATE deliveries SET state = :state", state=state.value)
+    due = state in {State.QUEUED, State.DEFERRED, State.FORWARDING, State.FORWARDED}
+    assert [one.id for one in claim(ledger)] == ([made.id] if due else [])
+
+
+def test_claiming_takes_the_urgent_first_then_the_longest_due(ledger: SqlLedger) -> None:
+    rows = [
+        delivery(1, due_at=NOW),
+        delivery(2, due_at=NOW - 2 * SECOND),
+        delivery(3, due_at=NOW, urgent=True),
+        delivery(4, due_at=NOW - SECOND, urgent=True),
+        delivery(5, due_at=NOW + SECOND, urgent=True),
+        delivery(6, due_at=NOW - SECOND, expires_at=NOW),
+    ]
+    made = add(ledger, *rows)
+    assert [one.id for one in claim(ledger, 3)] == [made[3].id, made[2].id, made[1].id]
+    assert [one.id for one in claim(ledger)] == [made[0].id]
+    assert claim(ledger) == []
+
+
+# --- expired ---
+
+
+def test_expired_are_open_and_past_their_time(ledger: SqlLedger, database: Database) -> None:
+    made = add(
+        ledger,
+        delivery(1, expires_at=NOW),
+        delivery(2, expires_at=NOW + SECOND),
+        delivery(3, expires_at=NOW - 9 * SECOND),
+        delivery(4, expires_at=NOW - 10 * SECOND),
+        delivery(5, expires_at=NOW - 11 * SECOND),
+        delivery(6, expires_at=NOW - SECOND),
+    )
+    database.run(
+        f"UPDATE deliveries SET far_accepted = {(database.is_sqlite and 1) or 'true'} "
+        f"WHERE id IN ({made[3].id}, {made[4].id})"
+    )
+    database.run(f"UPDATE deliveries SET state = 'held' WHERE id = {made[5].id}")
+    with ledger.book() as book:
+        over = book.expired(NOW, NOW - 10 * SECOND, 10)
+    assert [one.id for one in over] == [made[4].id, made[2].id, made[5].id, made[0].id]
+    with ledger.book() as book:
+        assert [one.id for one in book.expired(NOW, NOW - 10 * SECOND, 1)] == [made[4].id]
+
+
+@pytest.mark.parametrize("state", sorted(ENDS))
+def test_what_has_ended_does_not_expire(ledger: SqlLedger, database: Database, state: State) -> None:
+    add(ledger, delivery(expires_at=NOW))
+    database.run("UPDATE deliveries SET state = :state", state=state.value)
+    with ledger.book() as book:
+        assert book.expired(NOW + LIFETIME, NOW + LIFETIME, 10) == []
+
+
+# --- move ---
+
+
+def test_a_move_changes_what_it_names_and_keeps_the_rest(ledger: SqlLedger, database: Database) -> None:
+    add(ledger, delivery())
+    [taken] = claim(ledger)
+    database.clock.at = NOW + SECOND
+    later = NOW + timedelta(minutes=5)
+    first = move(taken, Event.DEFER, due_at=later, code="EDX701", detail="connection refused")
+    assert apply(ledger, first) == [first]
+    [now] = standing(ledger, 1)
+    assert now == replace(
+        taken,
+        state=State.DEFERRED,
+        due_at=later,
+        code="EDX701",
+        detail="connection refused",
+        updated_at=NOW + SECOND,
+        version=taken.version + 1,
+    )
+    second = move(
+        now,
+        Event.RETRY,
+        due_at=NOW,
+        attempts=0,
+        far_accepted=True,
+        generation=2,
+        origin="link:hoa-thanh",
+        route="link:dong-nai",
+        expires_at=NOW + 2 * LIFETIME,
+        actor="operator:lan",
+    )
+    assert apply(ledger, second) == [second]
+    assert standing(ledger, 1) == [
+        replace(
+            now,
+            state=State.QUEUED,
+            due_at=NOW,
+            attempts=0,
+            far_accepted=True,
+            generation=2,
+            origin="link:hoa-thanh",
+            route="link:dong-nai",
+            expires_at=NOW + 2 * LIFETIME,
+            code="",
+            detail="",
+            version=now.version + 1,
+        )
+    ]
+
+
+def test_a_move_from_an_old_version_is_left_out(ledger: SqlLedger) -> None:
+    one, other = add(ledger, delivery(1), delivery(2))
+    claim(ledger)
+    before = standing(ledger, 1, 2)
+    assert apply(ledger, move(one, Event.HOLD)) == []  # it knew the delivery as queued
+    assert standing(ledger, 1, 2) == before
+    stale, good = move(other, Event.HOLD), move(before[0], Event.HAND_OVER)
+    assert apply(ledger, stale, good) == [good]
+    assert apply(ledger) == []
+
+
+def test_of_two_moves_of_one_delivery_the_first_is_applied(ledger: SqlLedger, database: Database) -> None:
+    [made] = add(ledger, delivery())
+    hold, cancel = move(made, Event.HOLD), move(made, Event.CANCEL)
+    assert apply(ledger, hold, cancel) == [hold]
+    assert standing(ledger, 1)[0].state is State.HELD
+    assert database.count("journal", "event LIKE 'delivery.%'") == 2
+
+
+def test_a_delivery_that_does_not_exist_is_left_out(ledger: SqlLedger) -> None:
+    [made] = add(ledger, delivery())
+    assert apply(ledger, move(replace(made, id=made.id + 1), Event.HOLD)) == []
+
+
+# --- journal ---
+
+
+def test_every_change_of_state_has_one_entry(ledger: SqlLedger, database: Database) -> None:
+    """P4: as many entries of a delivery as its version counts changes, and one per envelope."""
+    add(ledger, delivery(1), delivery(1, "H53.02"), delivery(2))
+    for number, event in enumerate((Event.DEFER, Event.HAND_OVER, Event.HOLD)):
+        apply(ledger, *(move(one, event) for one in claim(ledger, after=2 * number * LEASE)))
+    [held, *_] = standing(ledger, 1)
+    apply(ledger, move(held, Event.RELEASE), move(held, Event.CANCEL))
+    apply(ledger, move(held, Event.CANCEL))
+    entries: dict[tuple[str, str], int] = {}
+    for line in auditing.lines(ledger, event="delivery.", limit=1000):
+        key = (line.entry.envelope, line.entry.recipient)
+        entries[key] = entries.get(key, 0) + 1
+    assert entries == {(one.digest, one.recipient): one.version for one in standing(ledger, 1, 2)}
+    assert set(entries.values()) == {7, 8}
+    assert database.count("journal", "event = 'envelope.accepted'") == database.count("envelopes")
+
+
+def test_entries_tell_what_happened(ledger: SqlLedger, database: Database) -> None:
+    add(ledger, delivery(), indication="indeterminate", reason="no signature; exception for xa until 2027-01-01")
+    [taken] = claim(ledger)
+    database.clock.at = NOW + SECOND
+    apply(ledger, move(taken, Event.RETURN, code="EDX801", detail="sai thẩm quyền", actor="tay-ninh"))
+    digest = digest_of(body())
+    written = NOW.replace(microsecond=456_000)  # entries are exact to the millisecond
+    assert [line.entry for line in auditing.lines(ledger)] == [
+        Entry(
+            written,
+            "envelope.accepted",
+            digest,
+            actor="van-phong-xa",
+            detail="indeterminate: no signature; exception for xa until 2027-01-01",
+        ),
+        Entry(
+            written,
+            "delivery.queued",
+            digest,
+            "H53.01",
+            after="queued",
+            actor="office:van-phong-xa",
+            detail="link:tay-ninh",
+        ),
+        Entry(written, "delivery.claimed", digest, "H53.01", "queued", "forwarding", "node", detail="attempt 1"),
+        Entry(
+            written + SECOND,
+            "delivery.returned",
+            digest,
+            "H53.01",
+            "forwarding",
+            "returned",
+            "tay-ninh",
+            "EDX801",
+            "sai thẩm quyền",
+        ),
+    ]
+
+
+def test_every_event_has_a_name_of_its_own() -> None:
+    assert set(DELIVERY_EVENTS) == set(Event)
+    assert len(set(DELIVERY_EVENTS.values())) == len(Event)
+
+
+def test_notes_are_journalled_as_they_are(ledger: SqlLedger) -> None:
+    hanoi = timezone(timedelta(hours=7))
+    entry = Entry(NOW.astimezone(hanoi), "input.refused", "cd" * 32, actor="ke-la", code="EDX403", detail="ke-la")
+    with ledger.book() as book:
+        book.note([entry, entry])
+        book.note([])
+    written = replace(entry, at=NOW.replace(microsecond=456_000))
+    assert [line.entry for line in auditing.lines(ledger)] == [written, written]
+
+
+# --- receipts ---
+
+
+def receipt(number: int = 1, outcome: Outcome = Outcome.CONFIRMED) -> Receipt:
+    hops = (Hop("dong-nai", NOW), Hop("bien-hoa", NOW + SECOND))
+    return Receipt(digest_of(body(number)), "H53.01", 1, outcome, NOW, "EDX801", "lý do", hops)
+
+
+def test_receipts_are_handed_out_under_a_lease_until_they_are_sent(ledger: SqlLedger) -> None:
+    with ledger.book() as book:
+        book.add_receipts([("link:tay-ninh", receipt(1)), ("office:xa", receipt(2, Outcome.RETURNED))])
+        book.add_receipts([])
+    with ledger.book() as book:
+        first, second = book.unsent_receipts(NOW, NOW + LEASE, 10)
+    assert first[1:] == ("link:tay-ninh", receipt(1))
+    assert second[1:] == ("office:xa", receipt(2, Outcome.RETURNED))
+    with ledger.book() as book:
+        assert book.unsent_receipts(NOW + LEASE - SECOND, NOW + 2 * LEASE, 10) == []
+        book.receipts_sent([first[0]], NOW)
+        book.receipts_sent([], NOW)
+    with ledger.book() as book:
+        assert book.unsent_receipts(NOW + LEASE, NOW + 2 * LEASE, 10) == [second]
+
+
+def test_receipts_can_be_asked_for_by_route(ledger: SqlLedger) -> None:
+    with ledger.book() as book:
+        book.add_receipts([(route, receipt(number)) for number, route in enumerate("abcab")])
+    with ledger.book() as book:
+        assert book.unsent_receipts(NOW, NOW + LEASE, 10, []) == []
+        assert [one[1] for one in book.unsent_receipts(NOW, NOW + LEASE, 2, ["a", "c"])] == ["a", "c"]
+        assert [one[1] for one in book.unsent_receipts(NOW, NOW + LEASE, 10, ["a", "c"])] == ["a"]
+        assert [one[1] for one in book.unsent_receipts(NOW, NOW + LEASE, 10)] == ["b", "b"]
+
+
+# --- refused input ---
+
+
+def aside(data: bytes, **changes: Any) -> Aside:
+    return replace(Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", data), **changes)
+
+
+def test_refused_input_is_kept_within_the_quota(ledger: SqlLedger, database: Database) -> None:
+    with ledger.book() as book:
+        assert book.set_aside([aside(b"a" * 60), aside(b"b" * 60), aside(b"c" * 40)], 100) == [True, False, True]
+        assert book.set_aside([aside(b"d")], 100) == [False]
+        assert book.set_aside([], 100) == []
+    rows = database.rows("SELECT size, data FROM aside ORDER BY id")
+    assert {(size, data and bytes(data)) for size, data in rows} == {
+        (60, b"a" * 60),
+        (60, None),
+        (40, b"c" * 40),
+        (1, None),
+    }
+    with ledger.book() as book:
+        assert book.set_aside([aside(b"b" * 60)], 200) == [True]  # there is room now
+    assert database.count("aside", "data IS NOT NULL") == 3
+
+
+def test_the_same_refused_input_is_counted(ledger: SqlLedger, database: Database) -> None:
+    for seconds in range(3):
+        with ledger.book() as book:
+            again = aside(b"a", at=NOW + seconds * SECOND)
+            assert book.set_aside([again, again], 100) == [True, True]
+    [(count, first, last)] = database.rows("SELECT count, at, last_at FROM aside")
+    assert (count, last - first) == (6, 2_000_000)
+
+
+def test_refused_input_has_a_limited_number_of_rows(ledger: SqlLedger, database: Database) -> None:
+    items = [aside(b"%d" % number) for number in range(5)]
+    with writing(ledger.engine) as connection:
+        assert keep_aside(connection, items, 100, rows=3) == [True, True, True, False, False]
+        assert keep_aside(connection, [items[4], items[0]], 100, rows=3) == [False, True]
+    assert database.count("aside") == 3

@@ -1,0 +1,365 @@
+"""What the ledger does when others write too, when it is killed, and when the database fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy import event as events
+from sqlalchemy.engine import make_url
+
+from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.problems import Defect, Refusal, Setback
+from edxml_router.ports import Aside, Delivery, Move
+from edxml_router.store.engine import connect, reading, writing
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.migrate import upgrade
+from tests.contract.databases import LEASE, NOW, Database, SetClock, add, body, delivery, digest_of, envelope
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+# --- with others ---
+
+
+def test_workers_claim_disjoint_sets(database: Database) -> None:
+    made = add(database.ledger(), *(delivery(number) for number in range(1, 121)))
+    workers = [database.ledger() for _ in range(4)]
+    start = threading.Barrier(len(workers))
+
+    def work(ledger: SqlLedger) -> list[int]:
+        start.wait()
+        numbers: list[int] = []
+        while True:
+            with ledger.book() as book:
+                claimed = book.claim(NOW, NOW + LEASE, 7)
+            if not claimed:
+                return numbers
+            numbers += [one.id for one in claimed]
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        taken = [number for numbers in pool.map(work, workers) for number in numbers]
+    assert sorted(taken) == sorted(one.id for one in made)
+
+
+def test_a_claim_does_not_wait_for_another_worker(postgresql_database: Database) -> None:
+    made = add(postgresql_database.ledger(), *(delivery(number) for number in range(1, 5)))
+    with postgresql_database.ledger().book() as first:
+        mine = first.claim(NOW, NOW + LEASE, 2)
+        with postgresql_database.ledger().book() as second:
+            theirs = second.claim(NOW, NOW + LEASE, 10)
+    assert {one.id for one in mine} | {one.id for one in theirs} == {one.id for one in made}
+    assert len(mine) == len(theirs) == 2
+
+
+def test_the_same_envelope_at_two_doors_is_accepted_once(database: Database) -> None:
+    """By digest and by identity, from eight threads that all bring the same ten envelopes in different orders."""
+    doors = [database.ledger() for _ in range(8)]
+    start = threading.Barrier(len(doors))
+
+    def accept(door: int) -> set[str]:
+        rows = [envelope(number) for number in range(1, 11)]
+        if door % 2:
+            rows = [envelope(number, digest=digest_of(b"other %d" % number)) for number in range(10, 0, -1)]
+        start.wait()
+        return _patiently(lambda: _accept(doors[door], rows))
+
+    with ThreadPoolExecutor(len(doors)) as pool:
+        inserted = [digest for digests in pool.map(accept, range(len(doors))) for digest in digests]
+    assert len(inserted) == len(set(inserted)) == 10
+    assert database.count("envelopes") == 10
+    assert database.count("journal") == 10
+
+
+def _accept(ledger: SqlLedger, rows: list[Any]) -> set[str]:
+    with ledger.book() as book:
+        return book.add_envelopes(rows)
+
+
+def _patiently(action: Callable[[], set[str]]) -> set[str]:
+    """What the pipeline does: after a passing failure the same input comes again."""
+    for _ in range(100):
+        with contextlib.suppress(Setback):
+            return action()
+    raise AssertionError("never passed")
+
+
+def test_of_two_movers_one_wins(database: Database) -> None:
+    [made] = add(database.ledger(), delivery())
+    movers = [database.ledger() for _ in range(4)]
+    start = threading.Barrier(len(movers))
+
+    def work(ledger: SqlLedger) -> int:
+        start.wait()
+        with ledger.book() as book:
+            return len(book.move([Move(made, Event.HOLD, State.HELD)]))
+
+    with ThreadPoolExecutor(len(movers)) as pool:
+        assert sorted(pool.map(work, movers)) == [0, 0, 0, 1]
+    assert database.count("journal", "event = 'delivery.held'") == 1
+
+
+def test_a_deadlock_is_a_setback_for_one_of_the_two(postgresql_database: Database) -> None:
+    one, other = add(postgresql_database.ledger(), delivery(1), delivery(2))
+    both_hold = threading.Barrier(2)
+
+    def work(first: Delivery, second: Delivery) -> str:
+        try:
+            with postgresql_database.ledger().book() as book:
+                book.move([Move(first, Event.HOLD, State.HELD)])
+                both_hold.wait()
+                book.move([Move(second, Event.HOLD, State.HELD)])
+        except Setback as setback:
+            return str(setback)
+        return "moved"
+
+    with ThreadPoolExecutor(2) as pool:
+        told = sorted(pool.map(work, (one, other), (other, one)))
+    assert told[1] == "moved"
+    assert told[0].startswith("EDX602")
+    assert "SQLSTATE 40P01" in told[0]
+    assert postgresql_database.count("deliveries", "state = 'held'") == 2
+    assert postgresql_database.count("journal", "event = 'delivery.held'") == 2
+
+
+# --- killed ---
+
+CHILD = """
+import sys
+sys.path.insert(0, {root!r})
+from tests.contract.databases import *
+ledger = SqlLedger(connect({url!r}), SetClock())
+def accept(book, number):
+    book.add_envelopes([envelope(number)])
+    book.add_bodies({{envelope(number).digest: body(number)}})
+    book.add_deliveries([delivery(number)])
+"""
+IN_THE_MIDDLE = """
+with ledger.book() as book:
+    accept(book, 1)
+    book.write_journal()
+    print("in the middle", flush=True)
+    sys.stdin.read()
+"""
+IN_A_LOOP = """
+for number in range(1, 100_000):
+    with ledger.book() as book:
+        accept(book, number)
+    print(number, flush=True)
+"""
+
+
+def _child(database: Database, program: str) -> subprocess.Popen[str]:
+    script = CHILD.format(root=str(ROOT), url=database.url) + program
+    return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _kill(child: subprocess.Popen[str]) -> list[str]:
+    os.kill(child.pid, signal.SIGKILL)
+    output, _ = child.communicate()
+    return output.splitlines()
+
+
+def test_killed_in_the_middle_nothing_is_there(database: Database) -> None:
+    child = _child(database, IN_THE_MIDDLE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "in the middle\n"
+    _kill(child)
+    for table in ("envelopes", "bodies", "deliveries", "journal"):
+        assert database.count(table) == 0
+    add(database.ledger(), delivery())  # no lock is left behind
+
+
+def test_killed_at_any_time_what_was_reported_is_there_and_whole(database: Database) -> None:
+    child = _child(database, IN_A_LOOP)
+    assert child.stdout is not None
+    reported = [child.stdout.readline().strip() for _ in range(50)]
+    reported += [line for line in _kill(child) if line]
+    numbers = {int(line) for line in reported}
+    for table in ("envelopes", "bodies", "deliveries"):
+        digests = {row[0] for row in database.rows(f"SELECT digest FROM {table}")}  # noqa: S608  # ours
+        assert digests >= {digest_of(body(number)) for number in numbers}
+        assert len(digests) <= len(numbers) + 1  # committed, and killed before saying so
+    envelopes = database.count("envelopes")
+    assert database.count("bodies") == database.count("deliveries") == envelopes
+    assert database.count("journal") == 2 * envelopes
+
+
+# --- full, locked, away ---
+
+
+@contextlib.contextmanager
+def _pages(ledger: SqlLedger, limit: int) -> Iterator[None]:
+    """SQLite's own limit on the size of the file, which fails exactly like a full disk."""
+
+    def restrict(connection: Any, *_: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {limit}")
+
+    events.listen(ledger.engine, "checkout", restrict)
+    yield
+    limit = 1_000_000  # the disk was enlarged
+
+
+def test_a_full_disk_is_a_setback_and_passes(sqlite_database: Database) -> None:
+    ledger = sqlite_database.ledger()
+    add(ledger, delivery(1))
+    bodies = {digest_of(body(number, 60_000)): body(number, 60_000) for number in range(100)}
+    with _pages(ledger, 200):
+        with pytest.raises(Setback) as caught, ledger.book() as book:
+            book.add_envelopes([envelope(2)])
+            book.add_bodies(bodies)
+        assert str(caught.value).startswith("EDX601")
+        assert sqlite_database.count("envelopes") == sqlite_database.count("bodies") == 1
+        with ledger.book() as book:
+            assert len(book.claim(NOW, NOW + LEASE, 10)) == 1
+    with ledger.book() as book:
+        assert book.add_envelopes([envelope(2)]) == {envelope(2).digest}
+        book.add_bodies(bodies)
+    assert sqlite_database.count("bodies") == 101
+
+
+def test_every_call_of_a_book_tells_the_setback_itself(sqlite_database: Database) -> None:
+    """Not only the end of the block: no exception of a driver reaches the pipeline."""
+    ledger = sqlite_database.ledger()
+    with _pages(ledger, 1), pytest.raises(Setback), ledger.book() as book:
+        with pytest.raises(Setback) as caught:
+            book.set_aside([Aside(NOW, "ke-la", "amqp", "EDX101", "", "", b"x" * 1_000_000)], 10**9)
+        assert caught.value.code == "EDX601"
+        raise caught.value
+
+
+def test_a_lock_that_is_held_too_long_is_a_setback(sqlite_database: Database) -> None:
+    ledger = sqlite_database.ledger()
+    events.listen(ledger.engine, "connect", lambda connection, record: connection.execute("PRAGMA busy_timeout = 0"))
+    with sqlite_database.ledger().book() as holder:
+        holder.add_envelopes([envelope()])
+        with pytest.raises(Setback) as caught, ledger.book():
+            pass
+    assert str(caught.value).endswith("SQLITE_BUSY")
+    assert caught.value.code == "EDX602"
+    with ledger.book() as book:
+        assert envelope().digest in book.envelopes([envelope().digest])
+
+
+def test_a_file_that_is_no_database_is_a_setback(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database, but long enough to look at" * 100)
+    with pytest.raises(Setback) as caught, SqlLedger(connect(f"sqlite:///{tmp_path}/ledger.db"), SetClock()).book():
+        pass
+    assert str(caught.value).endswith("SQLITE_NOTADB")
+
+
+def test_a_server_that_is_away_is_a_setback(postgresql_database: Database) -> None:
+    url = make_url(postgresql_database.url)
+    for wrong in (url.set(port=1), url.set(database="nowhere"), url.set(password="wrong")):
+        with pytest.raises(Setback) as caught, SqlLedger(connect(wrong), SetClock()).book():
+            pass
+        assert caught.value.code == "EDX602"
+
+
+def test_a_connection_that_breaks_is_a_setback_and_passes(postgresql_database: Database) -> None:
+    ledger = postgresql_database.ledger()
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+    with pytest.raises(Setback) as caught, ledger.book() as book:
+        book.add_envelopes([envelope()])
+        postgresql_database.run(others + "pg_backend_pid()")
+        book.add_bodies({envelope().digest: body()})
+    assert caught.value.code == "EDX602"
+    assert postgresql_database.count("envelopes") == 0
+    postgresql_database.run(others + "pg_backend_pid()")  # also the connection that waits in the pool
+    with ledger.book() as book:
+        assert book.add_envelopes([envelope()]) == {envelope().digest}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("53100", "EDX601"), ("58030", "EDX601"), ("53300", "EDX602"), ("40001", "EDX602"), ("57P01", "EDX602"),
+     ("25006", "EDX602"), ("22012", "EDX699")],
+)  # fmt: skip
+def test_what_the_server_says_becomes_a_problem(postgresql_database: Database, state: str, code: str) -> None:
+    raised = sqlalchemy.text(f"DO $$ BEGIN RAISE EXCEPTION 'secret' USING ERRCODE = '{state}'; END $$")
+    with pytest.raises((Setback, Defect)) as caught, writing(postgresql_database.ledger().engine) as connection:
+        connection.execute(raised)
+    assert caught.value.code == code
+    assert isinstance(caught.value, Defect if code == "EDX699" else Setback)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_mistake_of_ours_is_a_defect(database: Database) -> None:
+    with pytest.raises(Defect), reading(database.ledger().engine) as connection:
+        connection.execute(sqlalchemy.text("SELECT * FROM nowhere"))
+
+
+@pytest.mark.parametrize("url", ["", "ledger.db", "mysql://host/db"])
+def test_a_url_that_is_not_ours_is_refused(url: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        connect(url)
+    assert caught.value.code == "EDX901"
+    assert caught.value.finding.where == "store.url"
+
+
+# --- settings of the connection, and copies ---
+
+
+def test_sqlite_commits_durably(sqlite_database: Database) -> None:
+    with reading(sqlite_database.ledger().engine) as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_postgresql_commits_durably_whatever_the_role_says(postgresql_database: Database) -> None:
+    postgresql_database.run("ALTER ROLE edx SET synchronous_commit = off")
+    with reading(postgresql_database.ledger().engine) as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+    postgresql_database.run("ALTER ROLE edx RESET synchronous_commit")
+
+
+def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
+    with database.ledger().book() as book:
+        book.add_envelopes([envelope()])
+        with reading(database.ledger().engine) as connection:
+            assert connection.execute(sqlalchemy.text("SELECT count(*) FROM envelopes")).scalar() == 0
+
+
+def test_a_backup_is_a_whole_ledger(sqlite_database: Database, tmp_path: Path) -> None:
+    ledger = sqlite_database.ledger()
+    add(ledger, delivery(1))
+    target = tmp_path / "copy.db"
+    target.write_text("an older copy")
+    ledger.backup(target)
+    add(ledger, delivery(2))
+    copy = Database(f"sqlite:///{target}", SetClock())
+    with copy.ledger().book() as book:
+        assert [one.digest for one in book.deliveries([digest_of(body(1)), digest_of(body(2))])] == [digest_of(body(1))]
+    copy.finish()
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
+
+
+def test_a_backup_that_cannot_be_written_is_a_setback(sqlite_database: Database, tmp_path: Path) -> None:
+    with pytest.raises(Setback) as caught:
+        sqlite_database.ledger().backup(tmp_path / "nowhere" / "copy.db")
+    assert caught.value.code == "EDX601"
+
+
+def test_postgresql_is_backed_up_with_its_own_tools(postgresql_database: Database, tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as caught:
+        postgresql_database.ledger().backup(tmp_path / "copy.db")
+    assert caught.value.code == "EDX608"
+
+
+def test_a_new_database_can_be_made_from_its_url(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path}/new.db")
+    upgrade(engine)
+    assert len(add(SqlLedger(engine, SetClock()), delivery())) == 1
