@@ -23,7 +23,7 @@ _WHITE_SPACE = " \t\r\n"
 _UNKNOWN_TYPE = "application/octet-stream"  # RFC 2046, 4.5.1: bytes of a kind nobody declared
 
 # Cf holds the marks that turn the direction of text (a name that reads "fdp.exe" backwards), Zl and Zp break lines.
-_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
