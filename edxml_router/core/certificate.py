@@ -31,7 +31,8 @@ PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 AGENCY_ATTRIBUTE = NameOID.ORGANIZATION_IDENTIFIER
 
 MIN_RSA_BITS = 2048
-MAX_RSA_BITS = 8192  # a larger key is no safer here, and lets a stranger choose how long we compute
+MAX_RSA_BITS = 8192  # larger keys and exponents are no safer, and let a stranger choose how long we compute
+MAX_RSA_EXPONENT = 2**64
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 # Authorities put document signing under many roofs: RFC 9336, Microsoft, Adobe; the public Vietnamese ones
@@ -125,10 +126,21 @@ def check_leaf(certificate: x509.Certificate, at: datetime) -> None:
         raise Refusal("EDX309", detail=f"valid until {certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
 
 
+def has_usable_key(certificate: x509.Certificate) -> bool:
+    """Whether its key is of a kind, size and exponent that we compute with; asked of what strangers send."""
+    try:
+        _check_key(certificate.public_key())
+    except (Refusal, ValueError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
 def _check_key(key: object) -> None:
     if isinstance(key, rsa.RSAPublicKey):
         if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
             raise Refusal("EDX310", detail=f"RSA key of {key.key_size} bits")
+        if key.public_numbers().e >= MAX_RSA_EXPONENT:
+            raise Refusal("EDX310", detail="RSA key with a very large exponent")
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if key.curve.name not in CURVES:
             raise Refusal("EDX310", detail=f"elliptic curve {key.curve.name}")

@@ -159,8 +159,10 @@ class TrustStore:
             .extension_policies(ee_policy=_LEAF_EXTENSIONS, ca_policy=_AUTHORITY_EXTENSIONS)
             .build_client_verifier()
         )
+        # The verifier bounds how many signatures it tries, but not what one costs.
+        usable = [item for item in sent if certificates.has_usable_key(item)]
         try:
-            chain = verifier.verify(leaf, [*sent, *self.intermediates]).chain
+            chain = verifier.verify(leaf, [*usable, *self.intermediates]).chain
         except (verification.VerificationError, ValueError) as error:
             detail = f"issuer {leaf.issuer.rfc4514_string()}"
             raise Refusal("EDX308", detail=detail) from error

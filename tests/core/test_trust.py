@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edxml_router.core import certificate, pki, trust
-from edxml_router.core.certificate import write_pem
+from edxml_router.core.certificate import PublicKey, write_pem
 from edxml_router.core.problems import Refusal
 from edxml_router.core.revocation import Freshness
+from edxml_router.core.signing import PrivateKey
 from edxml_router.core.trust import TrustStore, expiring
 from tests import certificates
 from tests.certificates import NOW, crl, issuing, key, leaf, odd_leaf, root
@@ -70,6 +71,46 @@ def test_an_empty_store_trusts_nobody() -> None:
     empty = TrustStore.from_pem(b" \n")
     assert empty.anchors == ()
     assert judged(leaf(), issuing().certificate, store=empty) == "EDX316"
+
+
+def _mesh(signer: PrivateKey, public: PublicKey, count: int) -> list[x509.Certificate]:
+    """Authorities of one name and key, each of which could have issued each other and the leaf."""
+    name = pki.subject("Mesh")
+    made = [
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(100 + number)
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + DAY)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(pki.key_usage(key_cert_sign=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+        .sign(signer, hashes.SHA256())
+        for number in range(count)
+    ]
+    return [odd_leaf(issuer=pki.Issuer(signer, made[0])), *made]
+
+
+def test_a_mesh_of_authorities_ends() -> None:
+    """Seven authorities make thousands of paths; the verifier must give up, not try them all."""
+    mesh = key("p-521", "mesh")
+    assert judged(*_mesh(mesh, mesh.public_key(), 7)) == "EDX308"
+
+
+def test_keys_made_to_be_slow_are_not_computed_with() -> None:
+    """A public exponent as long as the modulus makes each check a hundred times as slow."""
+    numbers = rsa.generate_private_key(65537, 3072).private_numbers()
+    swapped = rsa.RSAPublicNumbers(numbers.d, numbers.public_numbers.n)
+    slow = rsa.RSAPrivateNumbers(
+        numbers.p, numbers.q, 65537, numbers.dmp1, numbers.dmq1, numbers.iqmp, swapped
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    chain = _mesh(slow, swapped.public_key(), 2)
+    assert [certificate.has_usable_key(item) for item in chain] == [True, False, False]
+    assert judged(*chain) == "EDX308"
+    assert judged(odd_leaf(public=swapped.public_key()), issuing().certificate) == "EDX310"
 
 
 def test_a_self_signed_leaf_is_not_trusted_even_as_an_anchor() -> None:
