@@ -179,7 +179,9 @@ def router(field: Field) -> list[str | Path]:
         f'[log]\nformat = "json"\n',
         encoding="utf-8",
     )
-    ledger = wiring.open_ledger(load(config))
+    settings = load(config)
+    settings.node.data.mkdir()
+    ledger = wiring.open_ledger(settings)
     migrate.upgrade(ledger.engine)
     ledger.close()
     return [Path(sys.executable).parent / "edxml-router", "--config", config, "serve"]
