@@ -111,6 +111,7 @@ def test_a_stale_token_is_ignored(hub: Hub) -> None:
     first.acknowledge(stale)
     second.acknowledge(stale)
     second.give_back(stale, 0.0)
+    assert second.take(1, 0.2) == []
     second.close()
     assert ids(collect(hub.open("child-a", CHILD_A), 1)) == ["m1"]
 
@@ -132,12 +133,14 @@ def test_given_back_comes_again_and_others_do_not_wait(hub: Hub) -> None:
 def test_two_consumers_never_get_the_same_message(hub: Hub) -> None:
     hub.open("node").publish([parcel(DOWN, number) for number in range(200)])
     taken: list[str] = []
+    finished: list[bool] = []
 
     def work(transport: Transport) -> None:
         while len(taken) < 200:
             arrivals = transport.take(7, 0.05)
             transport.acknowledge(arrivals)
             taken.extend(ids(arrivals))
+        finished.append(True)
 
     workers = [threading.Thread(target=work, args=[hub.open("child-a", CHILD_A)]) for _ in range(2)]
     for worker in workers:
@@ -145,6 +148,7 @@ def test_two_consumers_never_get_the_same_message(hub: Hub) -> None:
     for worker in workers:
         worker.join(30)
     assert sorted(taken) == sorted(f"m{number}" for number in range(200))
+    assert finished == [True, True]
 
 
 def test_a_missing_mailbox_is_said_and_the_others_of_the_batch_go(hub: Hub) -> None:
