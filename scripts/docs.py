@@ -1,8 +1,8 @@
 """Write the reference pages of docs/ from the code, or check that they are up to date (--check).
 
 problems.md from the problem table, states.md from the table of a delivery's life, settings.md from what each
-setting says of itself, cli.md from the commands, modules.md from the modules' docstrings. A failed check ends
-with 1 and the names of the stale pages.
+setting says of itself, cli.md from the commands, modules.md from the modules' docstrings, messages.md from the
+schemas. A failed check ends with 1 and the names of the stale pages.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
+from messages import messages
 
 from edxml_router.cli.main import cli
 from edxml_router.config import text
@@ -205,6 +206,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "settings.md": settings,
     "cli.md": commands,
     "modules.md": modules,
+    "messages.md": messages,
 }
 
 

@@ -29,7 +29,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)
 _OOXML = "application/vnd.openxmlformats-officedocument."
-_FIRST_BYTES: dict[str, tuple[bytes, ...]] = {
+FIRST_BYTES: dict[str, tuple[bytes, ...]] = {
     "application/pdf": (b"%PDF-",),
     "application/zip": _ZIP,
     "application/x-zip-compressed": _ZIP,
@@ -152,10 +152,10 @@ def _decoded_size(text: str) -> int:
 
 
 def _remark_type(content_type: str, content: bytes, element: Element, remarks: list[Finding]) -> None:
-    expected = _FIRST_BYTES.get(content_type.lower())
+    expected = FIRST_BYTES.get(content_type.lower())
     if expected is None or not content or content.startswith(expected):
         return
-    actual = next((kind for kind, marks in _FIRST_BYTES.items() if content.startswith(marks)), "something else")
+    actual = next((kind for kind, marks in FIRST_BYTES.items() if content.startswith(marks)), "something else")
     declared = content_type.lower()
     remarks.append(Finding("EDX211", place(element), f"declared {declared}, the bytes are {actual}"))
 

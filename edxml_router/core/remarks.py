@@ -24,7 +24,7 @@ _MESSAGE = f"{_HEADER}/MessageHeader"
 _TRACES = f"{_HEADER}/TraceHeaderList"
 
 # (path under MessageHeader, field, most characters). OrganId: QĐ 20/2020 art. 5 allows 35.
-_PARTY = (
+PARTY_LENGTHS = (
     ("OrganId", "organ_id", 35),
     ("OrganizationInCharge", "organization_in_charge", 500),
     ("OrganName", "organ_name", 200),
@@ -34,7 +34,7 @@ _PARTY = (
     ("Fax", "fax", 20),
     ("Website", "website", 100),
 )
-_DOCUMENT = (
+DOCUMENT_LENGTHS = (
     ("Code/CodeNumber", "code_number", 11),
     ("Code/CodeNotation", "code_notation", 30),
     ("PromulgationInfo/Place", "place", 50),
@@ -44,7 +44,7 @@ _DOCUMENT = (
     ("SignerInfo/Position", "position", 100),
     ("SignerInfo/FullName", "full_name", 50),
 )
-_OTHER = (
+OTHER_LENGTHS = (
     ("OtherInfo/SphereOfPromulgation", "sphere_of_promulgation", 100),
     ("OtherInfo/TyperNotation", "typer_notation", 10),
     ("OtherInfo/PromulgationAmount", "promulgation_amount", 3),
@@ -70,9 +70,9 @@ def remarks_on(envelope: Envelope) -> tuple[Finding, ...]:
 
 
 def _all(envelope: Envelope) -> Iterator[Finding]:
-    yield from _lengths(envelope.sender, _PARTY, f"{_MESSAGE}/From/")
+    yield from _lengths(envelope.sender, PARTY_LENGTHS, f"{_MESSAGE}/From/")
     for number, party in enumerate(envelope.to, 1):
-        yield from _lengths(party, _PARTY, f"{_MESSAGE}/To{_index(number, envelope.to)}/")
+        yield from _lengths(party, PARTY_LENGTHS, f"{_MESSAGE}/To{_index(number, envelope.to)}/")
     if envelope.document is not None:
         yield from _document(envelope.document)
     if envelope.status is not None:
@@ -88,7 +88,7 @@ def _document(document: Document) -> Iterator[Finding]:
     for path, field in _EXPECTED:
         if getattr(document, field) is None:
             yield Finding("EDX213", f"{_MESSAGE}/{path}")
-    yield from _lengths(document, _DOCUMENT, f"{_MESSAGE}/")
+    yield from _lengths(document, DOCUMENT_LENGTHS, f"{_MESSAGE}/")
     issued = f"{_MESSAGE}/PromulgationInfo/PromulgationDate"
     if document.promulgation_date == "":
         yield Finding("EDX203", issued, "empty")
@@ -97,7 +97,7 @@ def _document(document: Document) -> Iterator[Finding]:
     yield from _range(document.type, {"1", "2"}, f"{_MESSAGE}/DocumentType/Type")
     yield from _range(document.steering_type, {"1", "2", "3"}, f"{_MESSAGE}/SteeringType")
     if (other := document.other) is not None:
-        yield from _lengths(other, _OTHER, f"{_MESSAGE}/")
+        yield from _lengths(other, OTHER_LENGTHS, f"{_MESSAGE}/")
         yield from _range(other.priority, {"0", "1", "2", "3", "4"}, f"{_MESSAGE}/OtherInfo/Priority")
         yield from _range(other.direction, {"true", "false"}, f"{_MESSAGE}/OtherInfo/Direction")
         for name, amount in (("Promulgation", other.promulgation_amount), ("Page", other.page_amount)):
