@@ -133,14 +133,22 @@ def examine(data: bytes, limits: Limits, trust: TrustStore, at: datetime, *, dig
 
 def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:
     """The one transaction of acceptance; decides what only the store can tell: new, repeated, or conflicting."""
-    rows = {item.digest: envelope_row(node, item, now) for item in judged if item.fit}
+    rows: dict[str, EnvelopeRow] = {}
+    holders: dict[str, str] = {}  # identity → digest, in the order of arrival: the first of a batch stands
+    for item in judged:
+        if item.fit:
+            row = envelope_row(node, item, now)
+            if holders.setdefault(row.identity, item.digest) == item.digest:
+                rows[item.digest] = row
+            else:
+                item.trouble = _conflict(row)
     inserted = book.add_envelopes(list(rows.values()))
     known = book.envelopes(rows.keys() - inserted)
     for item in judged:
         if item.fit and item.digest not in inserted:
             item.repeated = True
             if item.digest not in known:  # not inserted, yet not known: other bytes have this identity
-                item.trouble = Refusal("EDX404", where="DocumentId", detail=rows[item.digest].document_id)
+                item.trouble = _conflict(rows[item.digest])
     fit = [item for item in judged if item.fit]
     book.add_bodies({item.digest: item.submission.data for item in fit if not item.repeated})
     book.add_deliveries([row for item in fit for row in new_deliveries(node, item, now)])
@@ -151,6 +159,10 @@ def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> N
     refused = [item for item in judged if item.trouble and not isinstance(item.trouble, Setback)]
     kept = book.set_aside([aside(item, now) for item in refused], node.rules.aside_quota)
     book.note([refusal_entry(item, now, kept=was_kept) for item, was_kept in zip(refused, kept, strict=True)])
+
+
+def _conflict(row: EnvelopeRow) -> Refusal:
+    return Refusal("EDX404", where="DocumentId", detail=row.document_id)
 
 
 def _answer(item: Judged) -> Answer:

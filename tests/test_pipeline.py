@@ -1,0 +1,519 @@
+"""The journey, stage by stage, on two real nodes in one process: real SQLite, real folders, real signatures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edxml_router import inbox, intake, operate, pipeline
+from edxml_router.core.lifecycle import State
+from edxml_router.core.transfer import (
+    Hop,
+    Outcome,
+    Receipt,
+    Transfer,
+    decode_receipts,
+    encode_receipts,
+    encode_transfer,
+)
+from edxml_router.parcels import chunks
+from edxml_router.pipeline import Answer
+from edxml_router.ports import Delivery, Message, Parcel
+from edxml_router.records import Submission
+from edxml_router.store import auditing, refused
+from edxml_router.transport import topology
+from edxml_router.wiring import Opened, open_worker
+from letters import File, Post, tampered
+from tree import Plan, Tree
+
+PLANS = (
+    Plan("quoc-gia", "Nút quốc gia", ("G22",)),
+    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    Plan("an-giang", "Nút tỉnh An Giang", ("H01",), parent="quoc-gia", prefixes=("H01",)),
+)
+
+
+class Ahead:
+    """A clock that tests move; jitter is out."""
+
+    def __init__(self, now: datetime) -> None:
+        self.at = now
+
+    def now(self) -> datetime:
+        return self.at
+
+    def chance(self) -> float:
+        return 0.5
+
+
+@dataclass
+class Nodes:
+    """The nodes by name, opened as a worker opens them, and a clock they share."""
+
+    opened: dict[str, Opened]
+    tree: Tree
+    post: Post
+    clock: Ahead
+
+    def __getitem__(self, name: str) -> Opened:
+        return self.opened[name]
+
+    def send(self, name: str, data: bytes) -> Answer:
+        node = self[name].node
+        [answer] = pipeline.accept(node, [Submission(data, f"vanthu-{name}", "cli")])
+        return answer
+
+    def step(self, name: str) -> intake.Handled:
+        """One round of a worker: take, deal with, forward, report."""
+        opened = self[name]
+        total = intake.Handled()
+        for transport in opened.transports:
+            arrivals = transport.take(100, 0.0)
+            handled = intake.receive(opened.node, transport, arrivals)
+            total.answers += handled.answers
+            total.moves += handled.moves
+            total.back += handled.back
+        total.moves += pipeline.forward(opened.node)
+        pipeline.report(opened.node)
+        return total
+
+    def settle(self, rounds: int = 6) -> None:
+        for _ in range(rounds):
+            for name in self.opened:
+                self.step(name)
+
+    def deliveries(self, name: str, digest: str) -> dict[str, Delivery]:
+        with self[name].node.ledger.book() as book:
+            return {one.recipient: one for one in book.deliveries([digest])}
+
+    def states(self, name: str, digest: str) -> dict[str, State]:
+        return {recipient: one.state for recipient, one in self.deliveries(name, digest).items()}
+
+    def events(self, name: str, digest: str) -> list[str]:
+        found = auditing.trace(self[name].node.ledger, digest)  # type: ignore[arg-type]
+        assert found is not None
+        return [line.entry.event for line in found.lines]
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Nodes]:
+    with ExitStack() as stack:
+        tree = stack.enter_context(Tree(tmp_path / "tree", PLANS))
+        opened = {plan.name: stack.enter_context(open_worker(tree.settings(plan.name))) for plan in PLANS}
+        clock = Ahead(opened["quoc-gia"].node.now())
+        for each in opened.values():
+            each.declare()
+            each.node.clock = clock
+        yield Nodes(opened, tree, Post(tree.pki), clock)
+
+
+def letter(
+    nodes: Nodes, recipients: Sequence[str] = ("H53",), *, number: int = 1, sender: str = "G22", **more: object
+) -> bytes:
+    return nodes.post.document(sender, list(recipients), number=number, subject="V/v thử nghiệm", **more)  # type: ignore[arg-type]
+
+
+def test_down_to_two_provinces_and_back(nodes: Nodes) -> None:
+    data = letter(nodes, ["H53", "H01"])
+    answer = nodes.send("quoc-gia", data)
+    assert (answer.accepted, answer.recipients) == (True, ("H53", "H01"))
+    nodes.settle()
+    assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.FORWARDED}
+    for name, code in (("tay-ninh", "H53"), ("an-giang", "H01")):
+        [delivery] = nodes.deliveries(name, answer.digest).values()
+        assert (delivery.recipient, delivery.state) == (code, State.AVAILABLE)
+        assert inbox.fetch(nodes[name].node, f"vanthu-{name}", delivery.id) == data  # bytes in = bytes out
+        assert inbox.confirm(nodes[name].node, f"vanthu-{name}", [delivery.id, delivery.id]) == [None, None]
+    nodes.settle()
+    assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.CONFIRMED}
+    notes = auditing.notices(nodes["quoc-gia"].node.ledger, "office:vanthu-quoc-gia")  # type: ignore[arg-type]
+    trails = {note.receipt.recipient: [hop.node for hop in note.receipt.hops] for note in notes}
+    assert trails == {"H53": ["quoc-gia", "tay-ninh"], "H01": ["quoc-gia", "an-giang"]}
+
+
+def test_every_change_of_state_has_one_entry(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [delivery.id])
+    nodes.settle()
+    assert nodes.events("quoc-gia", answer.digest) == [
+        "envelope.accepted", "delivery.queued", "delivery.claimed", "delivery.forwarded", "delivery.accepted",
+        "delivery.confirmed",
+    ]  # fmt: skip
+    assert nodes.events("tay-ninh", answer.digest) == [
+        "envelope.accepted", "delivery.queued", "delivery.claimed", "delivery.offered", "delivery.confirmed",
+    ]  # fmt: skip
+
+
+def test_a_repeat_gets_the_same_answer_and_changes_nothing(nodes: Nodes) -> None:
+    data = letter(nodes)
+    first, second = nodes.send("quoc-gia", data), nodes.send("quoc-gia", data)
+    assert (first.repeated, second.accepted, second.repeated) == (False, True, True)
+    assert second.digest == first.digest
+    assert len(nodes.deliveries("quoc-gia", first.digest)) == 1
+    nodes.settle()
+    assert nodes.send("quoc-gia", data).repeated
+    assert nodes.states("tay-ninh", first.digest) == {"H53": State.AVAILABLE}
+
+
+def test_the_same_twice_in_one_batch(nodes: Nodes) -> None:
+    data = letter(nodes)
+    node = nodes["quoc-gia"].node
+    answers = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli")] * 2)
+    assert [answer.accepted for answer in answers] == [True, True]
+    assert nodes.events("quoc-gia", answers[0].digest).count("envelope.accepted") == 1
+
+
+def test_the_same_id_with_other_content_is_a_conflict(nodes: Nodes) -> None:
+    node = nodes["quoc-gia"].node
+    one, other = letter(nodes), letter(nodes, ["H53", "H01"])
+    batch = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli") for data in (one, other)])
+    assert [answer.accepted for answer in batch] == [True, False]
+    assert batch[1].finding and batch[1].finding.code == "EDX404"
+    late = nodes.send("quoc-gia", other)
+    assert late.finding and late.finding.code == "EDX404"
+    [kept] = refused.list_items(node.ledger)  # type: ignore[arg-type]
+    assert kept.code == "EDX404"
+
+
+def test_one_bad_submission_does_not_fail_its_batch_mates(nodes: Nodes) -> None:
+    node = nodes["quoc-gia"].node
+    good, bad = letter(nodes, number=1), tampered(letter(nodes, number=2), "thử nghiệm", "thử nghịch")
+    answers = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli") for data in (b"not xml", good, bad)])
+    codes = [answer.finding.code if answer.finding else None for answer in answers]
+    assert codes == ["EDX101", None, "EDX302"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "sender", "code"),
+    [
+        ("nobody", "G22", "EDX403"),
+        ("vanthu-quoc-gia", "H53", "EDX401"),
+        ("tay-ninh", "H01", "EDX401"),  # a child brings mail of another province
+    ],
+)
+def test_who_may_bring_what(nodes: Nodes, peer: str, sender: str, code: str) -> None:
+    data = letter(nodes, ["G22"] if sender != "G22" else ["H53"], sender=sender)
+    [answer] = pipeline.accept(nodes["quoc-gia"].node, [Submission(data, peer, "cli")])
+    assert answer.finding and answer.finding.code == code
+    assert not answer.accepted
+
+
+def test_the_parent_may_not_bring_mail_of_our_own_agencies(nodes: Nodes) -> None:
+    data = letter(nodes, ["H53"], sender="H53")
+    [answer] = pipeline.accept(nodes["tay-ninh"].node, [Submission(data, "quoc-gia", "link")])
+    assert answer.finding and answer.finding.code == "EDX401"
+
+
+def test_a_signer_speaks_for_nobody_else(nodes: Nodes) -> None:
+    unsigned = nodes.post.unsigned("G22", ["H53"], number=1, subject="V/v thử")  # type: ignore[call-arg]
+    answer = nodes.send("quoc-gia", nodes.post.signed(unsigned, "H53"))
+    assert answer.finding and answer.finding.code == "EDX402"
+
+
+def test_recipients_of_a_submission_are_all_or_nothing(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes, ["H53", "H53.99.99"]))
+    assert answer.finding and answer.finding.code == "EDX501"
+    assert answer.finding.where == "recipient 2"
+    doubled = nodes.send("quoc-gia", letter(nodes, ["H53", "000.00.00.H53"], number=2))
+    assert doubled.finding and doubled.finding.code == "EDX207"
+
+
+def test_nobody_serves_it(nodes: Nodes) -> None:
+    answer = nodes.send("tay-ninh", letter(nodes, ["G09"], sender="H53"))
+    assert answer.accepted  # for all this node knows the parent serves it
+    nodes.settle()
+    assert nodes.states("tay-ninh", answer.digest) == {"G09": State.RETURNED}
+    [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
+    assert delivery.code == "EDX505"
+
+
+def _transfer(nodes: Nodes, data: bytes, recipients: tuple[str, ...], **fields: object) -> Transfer:
+    digest = hashlib.sha256(data).hexdigest()
+    now = nodes.clock.now()
+    transfer = Transfer("t", digest, len(data), recipients, 0, (), now + timedelta(days=1))
+    return replace(transfer, **fields)  # type: ignore[arg-type]
+
+
+def test_a_neighbour_may_only_choose_among_signed_recipients(nodes: Nodes) -> None:
+    data = letter(nodes, ["H53"], sender="H01")
+    [answer] = pipeline.accept(
+        nodes["quoc-gia"].node, [Submission(data, "an-giang", "link", _transfer(nodes, data, ("H53", "G22")))]
+    )
+    assert answer.recipients == ("H53",)
+    nodes.step("quoc-gia")
+    handled = nodes["an-giang"].transports[0].take(100, 0.0)
+    receipts = decode_receipts(handled[0].message.body)[0]
+    assert {one.recipient: (one.outcome, one.code) for one in receipts} == {
+        "H53": (Outcome.ACCEPTED, ""),
+        "G22": (Outcome.RETURNED, "EDX401"),
+    }
+
+
+def test_an_envelope_does_not_run_in_circles(nodes: Nodes) -> None:
+    data = letter(nodes, ["H53"], sender="H01")
+    node = nodes["quoc-gia"].node
+    looped = _transfer(nodes, data, ("H53",), hops=(Hop("quoc-gia", nodes.clock.now()),))
+    [answer] = pipeline.accept(node, [Submission(data, "an-giang", "link", looped)])
+    assert answer.finding and answer.finding.code == "EDX506"
+    back = letter(nodes, ["H01"], sender="H01", number=2)
+    [answer] = pipeline.accept(node, [Submission(back, "an-giang", "link", _transfer(nodes, back, ("H01",)))])
+    assert answer.recipients == ()  # returned to where it came from, with EDX506, not sent there again
+
+
+def test_a_body_that_is_not_the_one_named_is_kept_aside_unanswered(nodes: Nodes) -> None:
+    data = letter(nodes, ["H53"], sender="H01")
+    node = nodes["quoc-gia"].node
+    wrong = _transfer(nodes, data, ("H53",), envelope="ab" * 32)
+    [answer] = pipeline.accept(node, [Submission(data, "an-giang", "link", wrong)])
+    assert answer.finding and answer.finding.code == "EDX704"
+    assert pipeline.report(node) == 0
+
+
+def test_a_large_body_travels_in_chunks(nodes: Nodes) -> None:
+    for opened in nodes.opened.values():
+        opened.node.rules = replace(opened.node.rules, chunk_bytes=50_000)
+    data = letter(nodes, files=(File("phu-luc.pdf", 400_000),))
+    answer = nodes.send("quoc-gia", data)
+    nodes.settle()
+    [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
+    assert inbox.fetch(nodes["tay-ninh"].node, "vanthu-tay-ninh", delivery.id) == data
+    assert not list((nodes["tay-ninh"].settings.node.data / "bodies").glob("chunks/*/*"))
+
+
+def test_a_transfer_waits_for_its_chunks(nodes: Nodes) -> None:
+    data = letter(nodes, ["H53"], sender="H01", files=(File("phu-luc.pdf", 100_000),))
+    hub = nodes["an-giang"].transports[0]
+    digest = hashlib.sha256(data).hexdigest()
+    pieces = list(chunks(data, digest, 30_000))
+    manifest = encode_transfer(_transfer(nodes, data, ("H53",), chunks=len(pieces)))
+    hub.publish([Parcel(topology.UP, Message("transfer", "t", manifest))])
+    assert nodes.step("quoc-gia").back  # given back, nothing accepted
+    hub.publish([Parcel(topology.UP, Message("chunk", f"t.{n}", piece)) for n, piece in enumerate(pieces)])
+    nodes.step("quoc-gia")
+    for transport in nodes["quoc-gia"].transports:
+        arrivals = transport.take(100, 5.0)  # the transfer comes again after its delay
+        assert intake.receive(nodes["quoc-gia"].node, transport, arrivals).answers[0].accepted
+
+
+def test_a_return_comes_back_with_its_reason(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
+    assert inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [delivery.id], "sai nơi nhận") == [None]
+    nodes.settle()
+    [at_origin] = nodes.deliveries("quoc-gia", answer.digest).values()
+    assert (at_origin.state, at_origin.code, at_origin.detail) == (State.RETURNED, "EDX801", "sai nơi nhận")
+
+
+def test_resend_opens_it_again_everywhere(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    [there] = nodes.deliveries("tay-ninh", answer.digest).values()
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id], "nhầm")
+    nodes.settle()
+    [here] = nodes.deliveries("quoc-gia", answer.digest).values()
+    assert operate.resend(nodes["quoc-gia"].node, [here.id], "lan", "bên nhận đề nghị") == [None]
+    nodes.settle()
+    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id])
+    nodes.settle()
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CONFIRMED}
+
+
+def test_a_late_repeat_of_an_old_transfer_starts_nothing(nodes: Nodes) -> None:
+    data = letter(nodes)
+    answer = nodes.send("quoc-gia", data)
+    nodes.settle()
+    [there] = nodes.deliveries("tay-ninh", answer.digest).values()
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id], "nhầm")
+    old = _transfer(nodes, data, ("H53",))
+    pipeline.accept(nodes["tay-ninh"].node, [Submission(data, "quoc-gia", "link", old)])
+    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.RETURNED}
+
+
+def test_an_office_may_try_again_what_was_returned(nodes: Nodes) -> None:
+    data = letter(nodes)
+    answer = nodes.send("quoc-gia", data)
+    nodes.settle()
+    [there] = nodes.deliveries("tay-ninh", answer.digest).values()
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id], "nhầm")
+    nodes.settle()
+    assert nodes.send("quoc-gia", data).repeated
+    nodes.settle()
+    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
+
+
+def test_a_sibling_cannot_settle(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes, ["H53", "H01"]))
+    nodes.settle()
+    forged = Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, nodes.clock.now())
+    assert pipeline.settle(nodes["quoc-gia"].node, [("an-giang", forged)]) == []
+    assert nodes.states("quoc-gia", answer.digest)["H53"] is State.FORWARDED
+    assert "receipt.late" in nodes.events("quoc-gia", answer.digest)
+
+
+def test_receipts_need_the_neighbours_signature(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    receipt = Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, nodes.clock.now())
+    hub = nodes["tay-ninh"].transports[0]
+    sign = nodes["an-giang"].node.sign_receipts
+    for body in (
+        encode_receipts((receipt,)),
+        encode_receipts((receipt,), sign),
+        encode_receipts((receipt,), lambda _: "?"),
+    ):
+        hub.publish([Parcel(topology.UP, Message("receipts", "r", body))])
+    nodes.step("quoc-gia")
+    assert nodes.states("quoc-gia", answer.digest)["H53"] is State.FORWARDED
+    kept = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
+    assert {one.code for one in kept} == {"EDX315"}
+
+
+def test_expiry_tells_the_sender(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    nodes.clock.at += timedelta(days=5, seconds=1)
+    assert pipeline.expire(nodes["quoc-gia"].node) == []  # the province has it, the province expires it
+    [move] = pipeline.expire(nodes["tay-ninh"].node)
+    assert (move.after, move.code) == (State.EXPIRED, "EDX802")
+    nodes.settle()
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.EXPIRED}
+
+
+def test_expiry_after_the_grace_when_the_far_side_stays_silent(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    nodes.clock.at += timedelta(days=6, seconds=1)
+    pipeline.expire(nodes["quoc-gia"].node)
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.EXPIRED}
+
+
+def test_a_missing_final_receipt_is_asked_for(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    [there] = nodes.deliveries("tay-ninh", answer.digest).values()
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id])
+    pipeline.report(nodes["tay-ninh"].node)
+    hub = nodes["quoc-gia"].transports[0]
+    hub.acknowledge(hub.take(100, 0.0))  # the receipt is lost
+    nodes.clock.at += timedelta(seconds=6)
+    nodes.settle()
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CONFIRMED}
+
+
+def test_what_the_far_side_never_knew_is_sent_again(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    pipeline.forward(nodes["quoc-gia"].node)
+    lost = nodes["tay-ninh"].transports[-1]
+    lost.acknowledge(lost.take(100, 0.0))  # and the transfer with it
+    receipt = Receipt(answer.digest, "H53", 0, Outcome.ACCEPTED, nodes.clock.now())
+    pipeline.settle(nodes["quoc-gia"].node, [("tay-ninh", receipt)])
+    nodes.clock.at += timedelta(seconds=6)
+    nodes.settle()
+    nodes.clock.at += timedelta(seconds=6)
+    nodes.settle()
+    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
+
+
+def test_a_lost_transfer_is_sent_again_after_the_receipts_time(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    pipeline.forward(nodes["quoc-gia"].node)
+    lost = nodes["tay-ninh"].transports[-1]
+    lost.acknowledge(lost.take(100, 0.0))
+    nodes.settle()
+    assert nodes.states("tay-ninh", answer.digest) == {}
+    nodes.clock.at += timedelta(seconds=5)
+    nodes.settle()
+    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
+
+
+def test_a_damaged_body_is_held_and_never_delivered(nodes: Nodes) -> None:
+    data = letter(nodes, files=(File("phu-luc.pdf", 100_000),))
+    answer = nodes.send("quoc-gia", data)
+    [path] = [
+        path
+        for path in (nodes["quoc-gia"].settings.node.data / "bodies").rglob("*")
+        if path.stem in answer.digest and path.is_file()
+    ]
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    nodes.settle()
+    [delivery] = nodes.deliveries("quoc-gia", answer.digest).values()
+    assert (delivery.state, delivery.code) == (State.HELD, "EDX603")
+    assert nodes.states("tay-ninh", answer.digest) == {}
+    path.write_bytes(data)
+    assert operate.release(nodes["quoc-gia"].node, [delivery.id], "lan", "đã khôi phục") == [None]
+    nodes.settle()
+    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
+
+
+def test_operators_acts_and_their_limits(nodes: Nodes) -> None:
+    node = nodes["quoc-gia"].node
+    answer = nodes.send("quoc-gia", letter(nodes))
+    [one] = nodes.deliveries("quoc-gia", answer.digest).values()
+
+    def codes(results: Sequence[object]) -> list[str | None]:
+        return [getattr(result, "code", None) for result in results]
+
+    assert codes(operate.release(node, [one.id, 999], "lan", "")) == ["EDX607", "EDX606"]
+    assert codes(operate.hold(node, [one.id], "lan", "chờ xác minh")) == [None]
+    assert pipeline.forward(node) == ()
+    assert codes(operate.release(node, [one.id], "lan", "")) == [None]
+    nodes.settle()
+    for act in (operate.cancel, operate.hold, operate.retry, operate.resend):
+        assert codes(act(node, [one.id], "lan", "")) == ["EDX607"]  # the province has it
+
+
+def test_cancel_tells_the_sender_and_a_machines_repeat_does_not_undo_it(nodes: Nodes) -> None:
+    node = nodes["quoc-gia"].node
+    data = letter(nodes)
+    answer = nodes.send("quoc-gia", data)
+    [one] = nodes.deliveries("quoc-gia", answer.digest).values()
+    assert operate.cancel(node, [one.id], "lan", "gửi nhầm") == [None]
+    [note] = auditing.notices(node.ledger, "office:vanthu-quoc-gia")  # type: ignore[arg-type]
+    assert (note.receipt.outcome, note.receipt.code) == (Outcome.CANCELLED, "EDX803")
+    assert nodes.send("quoc-gia", data).repeated
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CANCELLED}
+
+
+def test_an_office_sees_only_its_own_inbox(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    [there] = nodes.deliveries("tay-ninh", answer.digest).values()
+    node = nodes["tay-ninh"].node
+    with pytest.raises(Exception, match="EDX606"):
+        inbox.fetch(node, "vanthu-an-giang", there.id)
+    [finding] = inbox.confirm(node, "vanthu-an-giang", [there.id])
+    assert finding and finding.code == "EDX606"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "code"),
+    [
+        ("transfer", b"no manifest", "EDX704"),
+        ("chunk", b'{"v":"edx/1"}\n', "EDX704"),
+        ("receipts", b"{}\n", "EDX704"),
+        ("inquiry", b"[]\n", "EDX704"),
+        ("submit", b"<a/>", "EDX704"),  # a neighbour is no office
+        ("gossip", b"", "EDX704"),
+    ],
+)
+def test_strange_messages_are_kept_aside_and_the_queue_moves_on(
+    nodes: Nodes, kind: str, body: bytes, code: str
+) -> None:
+    hub = nodes["tay-ninh"].transports[0]
+    assert list(hub.publish([Parcel(topology.UP, Message(kind, "x", body))])) == [None]
+    good = nodes.send("tay-ninh", letter(nodes, ["G22"], sender="H53"))
+    nodes.settle()
+    [kept] = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
+    assert kept.code == code
+    assert nodes.states("quoc-gia", good.digest) == {"G22": State.AVAILABLE}
