@@ -29,7 +29,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.reader import Reading, read
 from edxml_router.core.remarks import MOST
 from edxml_router.core.safe_xml import NS, Limits, parse
-from edxml_router.core.schema import validate
+from edxml_router.core.schema import explain, validate
 from tests.fixtures import PDF, File, block, bussiness, document, party, recall, response_for, status, tag, trace
 
 ZIP = b"PK\x03\x04" + b"\0" * 26
@@ -526,7 +526,7 @@ def test_a_mutation_is_read_or_refused_but_never_fails_otherwise(data: bytes, dr
         else:
             element.text = draw.draw(st.sampled_from(["null", " ", "9", "../x", "cid:", "\u202e", "x" * 300]))
     changed = etree.tostring(root)
-    for step in (reading, lambda changed: read(parse(changed))):
+    for step in (reading, explain, lambda changed: read(parse(changed))):
         try:
             step(changed)
         except Refusal as refused:
