@@ -98,7 +98,8 @@ class Session:
         table = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
         for column in columns:
             right = column.startswith("#")
-            name = self.say(f"col.{column.lstrip('#')}")
+            key = column.lstrip("#")
+            name = key if key[:1] in "<≥" else self.say(f"col.{key}")  # a bound of a histogram is its own name
             table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
         for row in rows:
             table.add_row(*(_cell(value) for value in row))

@@ -42,6 +42,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "col.node": ("node", "nút"),
     "col.oldest": ("oldest", "cũ nhất"),
     "col.outcome": ("outcome", "kết quả"),
+    "col.place": ("place", "vị trí"),
     "col.problem": ("problem", "vấn đề"),
     "col.recipient": ("recipient", "nơi nhận"),
     "col.result": ("result", "kết quả"),
@@ -134,6 +135,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "act.release": ("release", "thả ra"),
     "act.retry": ("retry", "thử lại"),
     "act.cancel": ("cancel", "hủy"),
+    "act.discard": ("discard", "bỏ"),
     "act.resend": ("resend", "gửi lại"),
     # trace and journal
     "trace.signature": ("signature", "chữ ký"),

@@ -1,0 +1,88 @@
+"""Which deliveries a command is about: the filters that ``queue list`` and the operators' acts share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import click
+
+from edxml_router import wiring
+from edxml_router.cli.opening import Age, find
+from edxml_router.config import Settings
+from edxml_router.core.lifecycle import State
+from edxml_router.ports import Delivery
+from edxml_router.store import queries
+from edxml_router.store.ledger import SqlLedger
+
+STATES: Final = [str(state) for state in State]
+_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which deliveries; all that are given must hold."""
+
+    states: tuple[str, ...] = ()
+    link: str = ""
+    recipient: str = ""
+    code: str = ""
+    document: str = ""
+    older: timedelta | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.states, self.link, self.recipient, self.code, self.document, self.older))
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The filters, which ``list`` and the acts share; they arrive as one argument ``filters``."""
+
+    def gathered(**given: Any) -> Any:
+        names = [field.name for field in fields(Filters)]
+        filters = Filters(**{name: value for name in names if (value := given.pop(name))})
+        return command(filters=filters, **given)
+
+    gathered.__doc__, gathered.__name__ = command.__doc__, command.__name__
+    gathered.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]  # click's
+    for option in reversed(
+        (
+            click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="In this state."),
+            click.option("--link", metavar="NAME", help="On the way to this link or office."),
+            click.option("--recipient", metavar="CODE", help="To this agency."),
+            click.option("--code", metavar="EDXnnn", help="Whose last problem is this one."),
+            click.option("--document", metavar="ID", help="Of this DocumentId, or beginning of a SHA-256."),
+            click.option("--older", type=Age(), help="Accepted longer ago than this: 30m, 2h, 5d."),
+        )
+    ):
+        gathered = option(gathered)
+    return gathered
+
+
+def select(ledger: SqlLedger, settings: Settings, filters: Filters, states: Sequence[State]) -> Iterator[Delivery]:
+    """The deliveries that match, page by page."""
+    route = filters.link if ":" in filters.link or not filters.link else route_of(settings, filters.link)
+    recipient = filters.recipient
+    if recipient:
+        recipient = wiring.load_registry(settings).canonical_or_none(recipient) or recipient
+    digests = [found.envelope.digest for found in find(ledger, filters.document)] if filters.document else [""]
+    for digest in digests:
+        after = 0
+        while page := queries.list_deliveries(
+            ledger,
+            digest=digest,
+            recipient=recipient,
+            route=route,
+            code=filters.code.upper(),
+            states=states,
+            accepted_before=datetime.now(UTC) - filters.older if filters.older else None,
+            after=after,
+            limit=_PAGE,
+        ):
+            yield from page
+            after = page[-1].id
+
+
+def route_of(settings: Settings, name: str) -> str:
+    return f"{'office' if name in {office.name for office in settings.offices} else 'link'}:{name}"

@@ -1,0 +1,303 @@
+"""``edxml-router queue`` and ``resend``: what waits, where it piles up, and what an operator does about it.
+
+Every act needs delivery numbers or at least one filter, says what it would do with ``--dry-run``, and is
+journalled with the operator's name and reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from edxml_router import operate
+from edxml_router.cli.commands import Command, Group
+from edxml_router.cli.filters import STATES, Filters, filter_options, select
+from edxml_router.cli.opening import exit_with, open_ledger, open_node, operator, perform
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.trace import line_fields, show_lines
+from edxml_router.config import Settings
+from edxml_router.core.lifecycle import Event, State, sources
+from edxml_router.core.problems import PROBLEMS, Finding, Refusal
+from edxml_router.ports import Delivery
+from edxml_router.rules import Node
+from edxml_router.store import auditing, queries, refused
+from edxml_router.store.ledger import SqlLedger
+
+Operation = Callable[[Node, Sequence[int], str, str], list[Finding | None]]
+_ACTS: Final[Mapping[Event, Operation]] = {
+    Event.HOLD: operate.hold,
+    Event.RELEASE: operate.release,
+    Event.RETRY: operate.retry,
+    Event.CANCEL: operate.cancel,
+    Event.RESEND: operate.resend,
+}
+
+
+@click.group(cls=Group)
+def queue() -> None:
+    """Look at deliveries that have not ended, and act on them."""
+
+
+# --- looking ------------------------------------------------------------------------------------------
+
+
+@queue.command("list")
+@filter_options
+@click.option("--aside", is_flag=True, help="List refused input that was kept, instead (filter: --code).")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
+@json_option
+@pass_session
+def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: bool) -> None:
+    """List open deliveries, the oldest first; with --state also those that have ended."""
+    settings = session.settings()
+    with open_ledger(settings) as ledger:
+        if aside:
+            _show_aside(session, refused.list_items(ledger, code=filters.code.upper(), limit=limit), as_json)
+            return
+        found: list[Delivery] = []
+        for delivery in select(ledger, settings, filters, [State(one) for one in filters.states]):
+            found.append(delivery)
+            if len(found) == limit:
+                break
+    if as_json:
+        for delivery in found:
+            session.json(_fields(delivery))
+    elif not found:
+        session.line(session.say("queue.empty"))
+    else:
+        _show(session, found)
+
+
+@queue.command()
+@json_option
+@pass_session
+def shape(session: Session, as_json: bool) -> None:
+    """Show where deliveries pile up: per route and age of the envelope, in minutes."""
+    with open_ledger(session.settings()) as ledger:
+        shapes = queries.shape(ledger, datetime.now(UTC))
+    heads = [*(f"<{age}" for age in queries.AGES), f"≥{queries.AGES[-1]}"]
+    if as_json:
+        for one in shapes:
+            session.json({"route": one.route, "total": one.total, "ages": dict(zip(heads, one.ages, strict=True))})
+    elif not shapes:
+        session.line(session.say("queue.empty"))
+    else:
+        rows = [(one.route, one.total, *(count or "·" for count in one.ages)) for one in shapes]
+        session.table(("route", "#count", *(f"#{head}" for head in heads)), rows)
+
+
+@queue.command()
+@click.argument("number", metavar="DELIVERY", type=click.IntRange(min=1))
+@click.option("--aside", is_flag=True, help="The number is of refused input that was kept.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="With --aside: write its bytes.")
+@json_option
+@pass_session
+def show(session: Session, number: int, aside: bool, output: Path | None, as_json: bool) -> None:
+    """Show one DELIVERY with everything that happened to it, or one item set aside."""
+    if output is not None and not aside:
+        raise click.UsageError("-o goes with --aside; `edxml-router fetch` writes envelopes")
+    with open_ledger(session.settings()) as ledger:
+        if aside:
+            _show_item(session, ledger, number, output, as_json)
+            return
+        story = auditing.story(ledger, number)
+    if story is None:
+        raise Refusal("EDX606", where=f"delivery {number}")
+    if as_json:
+        events = [line_fields(line) for line in story.lines]
+        session.json({**_fields(story.delivery), "document_id": story.envelope.document_id, "events": events})
+        return
+    rows = [(key, value) for key, value in asdict(story.delivery).items() if key != "version"]
+    session.table(("field", "value"), [("document_id", story.envelope.document_id), *rows])
+    if story.delivery.code in PROBLEMS:
+        session.problem(Finding(story.delivery.code, f"delivery {number}", story.delivery.detail), out=True)
+    show_lines(session, story.lines)
+
+
+# --- acting -------------------------------------------------------------------------------------------
+
+
+def act_command(event: Event, text: str) -> click.Command:
+    """A command for one act; hold and cancel need a reason."""
+    needs_reason = event in (Event.HOLD, Event.CANCEL)
+
+    @pass_session
+    def act(
+        session: Session, filters: Filters, numbers: Sequence[int], reason: str, dry_run: bool, as_json: bool
+    ) -> None:
+        if needs_reason and not reason.strip() and not dry_run:
+            raise click.UsageError(f"{event} needs --reason")
+        if bool(numbers) == bool(filters):
+            raise click.UsageError("give delivery numbers, or filters such as --link, but not both")
+        settings = session.settings()
+        if not numbers:
+            with open_ledger(settings) as ledger:
+                states = [state for state in sources(event) if str(state) in (filters.states or STATES)]
+                numbers = [one.id for one in select(ledger, settings, filters, states)] if states else []
+        _act(session, settings, event, numbers, reason, dry_run=dry_run, as_json=as_json)
+
+    act.__doc__ = text
+    command = json_option(filter_options(act))
+    options = [
+        click.argument("numbers", nargs=-1, metavar="[DELIVERY]...", type=click.IntRange(min=1)),
+        click.option("--reason", default="", help="Why, for the journal" + (" (required)." if needs_reason else ".")),
+        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
+    ]
+    for option in options:
+        command = option(command)
+    return queue.command(str(event))(command)
+
+
+hold = act_command(Event.HOLD, "Stop deliveries until they are released.")
+release = act_command(Event.RELEASE, "Let held deliveries go on.")
+retry = act_command(Event.RETRY, "Make the next attempt now instead of when it is due.")
+cancel = act_command(Event.CANCEL, "End deliveries that are still here; the sender gets a notice.")
+
+
+def _act(
+    session: Session,
+    settings: Settings,
+    event: Event,
+    numbers: Sequence[int],
+    reason: str,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    act = session.say(f"act.{event}")
+    numbers = list(dict.fromkeys(numbers))
+    if dry_run:
+        if as_json:
+            for number in numbers:
+                session.json({"delivery": number, "act": str(event), "done": False, "problem": None})
+        else:
+            session.line(session.say("queue.would", act=act, count=len(numbers)))
+            session.line(" ".join(map(str, numbers[:200])))
+        return
+    name = operator()
+    with open_node(settings) as node:
+        answers = perform(session, numbers, lambda batch: _ACTS[event](node, batch, name, reason))
+    failed = {number: finding for number, finding in answers.items() if finding is not None}
+    if as_json:
+        for number, finding in answers.items():
+            code = finding.code if finding else None
+            detail = finding.detail if finding else ""
+            fields = {"done": finding is None, "problem": code, "detail": detail}
+            session.json({"delivery": number, "act": str(event), **fields})
+    else:
+        for finding in failed.values():
+            session.problem(finding)
+        session.line(session.say("queue.done", act=act, done=len(answers) - len(failed), failed=len(failed)))
+    exit_with(list(failed.values()))
+
+
+@click.command(cls=Command)
+@click.argument("things", nargs=-1, required=True, metavar="DOCUMENT|DELIVERY...")
+@click.option("--recipient", metavar="CODE", help="Of a document: only to this agency.")
+@click.option("--reason", default="", help="Why, for the journal.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@json_option
+@pass_session
+def resend(
+    session: Session, things: Sequence[str], recipient: str | None, reason: str, dry_run: bool, as_json: bool
+) -> None:
+    """Open returned, expired or cancelled deliveries again, with a new lifetime.
+
+    Give delivery numbers, a DocumentId, or the beginning of an envelope's SHA-256.
+    """
+    settings = session.settings()
+    numbers: list[int] = []
+    with open_ledger(settings) as ledger:
+        for thing in things:
+            if thing.isdecimal() and len(thing) < 8:  # a longer number may be the beginning of a digest
+                numbers.append(int(thing))
+                continue
+            states = list(sources(Event.RESEND))
+            chosen = Filters(document=thing, recipient=recipient or "")
+            found = [one.id for one in select(ledger, settings, chosen, states)]
+            if not found and thing.isdecimal():
+                found = [int(thing)]
+            numbers += found
+    if not numbers:
+        raise Refusal("EDX607", where=", ".join(things)[:200], detail="nothing of it has failed")
+    _act(session, settings, Event.RESEND, numbers, reason, dry_run=dry_run, as_json=as_json)
+
+
+# --- what was set aside -------------------------------------------------------------------------------
+
+
+@queue.command()
+@click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...", type=click.IntRange(min=1))
+@pass_session
+def discard(session: Session, numbers: Sequence[int]) -> None:
+    """Remove refused input that was kept aside and is understood; the journal keeps the fact."""
+    with open_ledger(session.settings()) as ledger:
+        removed = refused.remove(ledger, numbers, f"operator:{operator()}")
+    failed = len(set(numbers)) - removed
+    session.line(session.say("queue.done", act=session.say("act.discard"), done=removed, failed=failed))
+    if failed:
+        raise Refusal("EDX606", where=", ".join(map(str, numbers))[:200])
+
+
+def _show_aside(session: Session, items: Sequence[refused.Kept], as_json: bool) -> None:
+    if as_json:
+        for item in items:
+            session.json(asdict(item))
+    elif not items:
+        session.line(session.say("queue.empty"))
+    else:
+        rows = [
+            (item.number, item.last_at, item.peer, f"{item.code} {item.detail}", item.where, item.size, item.count)
+            for item in items
+        ]
+        session.table(("#id", "at", "account", "problem", "place", "#size", "#count"), rows)
+
+
+def _show_item(session: Session, ledger: SqlLedger, number: int, output: Path | None, as_json: bool) -> None:
+    found = refused.one_item(ledger, number)
+    if found is None:
+        raise Refusal("EDX606", where=f"aside {number}")
+    item, data = found
+    if output is not None:
+        if data is None:
+            raise Refusal("EDX606", where=f"aside {number}", detail="its bytes were not kept (EDX604)")
+        output.write_bytes(data)
+        session.note(session.say("fetch.done", number=number, size=len(data), file=output))
+        return
+    if as_json:
+        session.json(asdict(item))
+        return
+    session.table(("field", "value"), list(asdict(item).items()))
+    session.problem(Finding(item.code, item.where, item.detail), out=True)
+
+
+# --- shared -------------------------------------------------------------------------------------------
+
+
+def _fields(delivery: Delivery) -> dict[str, Any]:
+    fields = {key: value for key, value in asdict(delivery).items() if key not in ("id", "digest", "code", "version")}
+    return {"delivery": delivery.id, "envelope": delivery.digest, **fields, "problem": delivery.code or None}
+
+
+def _show(session: Session, found: Sequence[Delivery]) -> None:
+    session.table(
+        ("#id", "state", "recipient", "route", "#attempts", "due", "problem", "envelope"),
+        [
+            (
+                one.id,
+                session.say(f"state.{one.state}"),
+                one.recipient,
+                one.route,
+                one.attempts,
+                one.due_at,
+                f"{one.code} {one.detail}".strip(),
+                one.digest[:16],
+            )
+            for one in found
+        ],
+    )
