@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ import click
 from edxml_router import wiring
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, pass_session
-from edxml_router.config import load
+from edxml_router.config import Settings, load
 from edxml_router.config.text import example
 from edxml_router.core.problems import Refusal
 from edxml_router.node.supervisor import serve as run
@@ -39,13 +40,7 @@ def init(session: Session, folder: Path, name: str, title: str) -> None:
         session.note(session.say("file.exists", file=file), "yellow")
     else:
         write_new(file, example(name, title).encode())
-    settings = load(file)
-    settings.node.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ledger = wiring.open_ledger(settings)
-    try:
-        migrate.upgrade(ledger.engine)
-    finally:
-        ledger.close()
+    _prepare(load(file))
     session.line(session.say("init.done", file=file))
     session.line(session.say("init.next", file=file))
 
@@ -53,5 +48,21 @@ def init(session: Session, folder: Path, name: str, title: str) -> None:
 @click.command(cls=Command)
 @pass_session
 def serve(session: Session) -> None:
-    """Run the node: its worker processes, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration."""
-    click.get_current_context().exit(run(session.settings()))
+    """Run the node: its worker processes, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration.
+
+    Brings the database up to date before it starts. The log is on standard error.
+    """
+    settings = session.settings()
+    _prepare(settings)
+    click.get_current_context().exit(run(settings))
+
+
+def _prepare(settings: Settings) -> None:
+    """The data folder, which is for the router's account alone, and the database at this version's schema."""
+    folder = settings.node.data
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal("EDX908", where=str(folder), detail=error.strerror or "") from error
+    with closing(wiring.open_ledger(settings)) as ledger:
+        migrate.upgrade(ledger.engine)

@@ -28,7 +28,7 @@ def pki() -> None:
 
 @pki.command()
 @_folder
-@click.option("--days", type=click.IntRange(1, 36500), default=pki_files.AUTHORITY_DAYS, show_default=True)
+@click.option("--days", type=_DAYS, default=pki_files.AUTHORITY_DAYS, show_default=True, help="How long it is valid.")
 @json_option
 @pass_session
 def init(session: Session, folder: Path, days: int, as_json: bool) -> None:

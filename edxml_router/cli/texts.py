@@ -204,6 +204,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor.disk": ("disk space", "dung lượng đĩa"),
     "doctor.database": ("database", "cơ sở dữ liệu"),
     "doctor.trust": ("trust anchors", "chứng thư gốc"),
+    "doctor.lists": ("revocation lists", "danh sách thu hồi"),
     "doctor.certificate": ("own certificate", "chứng thư của nút"),
     "doctor.catalogue": ("agency catalogue", "danh mục cơ quan"),
     "doctor.clock": ("clock", "đồng hồ"),

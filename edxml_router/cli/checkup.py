@@ -1,0 +1,170 @@
+"""The checks of ``edxml-router doctor``, each about one thing that a node depends on.
+
+A check yields details, each with a finding or None when all is well; it may also raise what it meets.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from edxml_router import wiring
+from edxml_router.config import HubSettings, Settings
+from edxml_router.core.problems import Finding
+from edxml_router.core.revocation import list_number, read_lists
+from edxml_router.core.trust import expiring
+from edxml_router.store import keys, migrate
+from edxml_router.transport import rabbitmq, topology
+
+SOON_DAYS: Final = 30  # a certificate that ends within this time is worth a warning
+EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
+
+Found = Iterator[tuple[str, Finding | None]]
+
+
+def _data(settings: Settings) -> Found:
+    folder = settings.node.data
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        yield str(folder), Finding("EDX908", str(folder), error.strerror or "")
+        return
+    yield str(folder), None
+
+
+def _disk(settings: Settings) -> Found:
+    folder = settings.node.data
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    reserve = settings.store.reserve_bytes
+    detail = f"{free // 1024**2} MiB free, reserve {reserve // 1024**2} MiB"
+    yield detail, Finding("EDX601", str(folder), detail) if free < reserve else None
+
+
+def _database(settings: Settings) -> Found:
+    file = settings.database_url.partition("sqlite:///")[2]
+    if file and not Path(file).exists():  # connecting would make it
+        yield file, Finding("EDX602", "store.url", "there is no database yet; run `edxml-router init`")
+        return
+    with closing(wiring.open_ledger(settings)) as ledger:
+        schema, newest = migrate.current(ledger.engine), migrate.newest()
+    if schema != newest:
+        detail = f"schema {schema or 'missing'}, needed {newest}; run `edxml-router init`"
+        yield ledger.engine.dialect.name, Finding("EDX602", "store.url", detail)
+        return
+    yield f"{ledger.engine.dialect.name}, schema {schema}", None
+
+
+def _trust(settings: Settings) -> Found:
+    trust = wiring.build_rules(settings).trust
+    if not trust.anchors:
+        yield "trust.anchors", Finding("EDX316", str(settings.path))
+        return
+    yield f"{len(trust.anchors)} anchors, {len(trust.intermediates)} intermediates, epoch {trust.epoch}", None
+    yield from _ends([*trust.anchors, *trust.intermediates])
+
+
+def _lists(settings: Settings) -> Found:
+    """Whether the revocation lists are of today: once they are too old, envelopes wait (EDX314)."""
+    now = datetime.now(UTC)
+    for path in settings.trust.crls:
+        [crl, *_] = read_lists([path.read_bytes()], str(path))
+        until = crl.next_update_utc
+        detail = f"{path.name}: number {list_number(crl)}, next update {until:%Y-%m-%d %H:%M}" if until else path.name
+        yield detail, Finding("EDX314", str(path), detail) if until is not None and until < now else None
+
+
+def _certificate(settings: Settings) -> Found:
+    if settings.node.key is None or settings.node.certificate is None:
+        detail = "without node.key the receipts of this node are not signed"
+        yield "node.key", Finding("EDX907", "node.key", detail)
+        return
+    key, chain = keys.load_key(settings.node.key), keys.load_certificates(settings.node.certificate)
+    if chain[0].public_key() != key.public_key():
+        detail = "node.key does not belong to node.certificate"
+        yield str(settings.node.certificate), Finding("EDX903", str(settings.node.key), detail)
+        return
+    yield chain[0].subject.rfc4514_string(), None
+    yield from _ends(chain[:1])
+
+
+def _ends(certificates: Sequence[x509.Certificate]) -> Found:
+    for one in expiring(certificates, datetime.now(UTC)):
+        detail = f"{one.subject}: {one.not_after:%Y-%m-%d} ({one.days} d)"
+        if one.days < 0:
+            yield one.subject, Finding("EDX309", "", detail)
+        elif one.days < SOON_DAYS:
+            yield one.subject, Finding("EDX907", "", detail)
+
+
+def _catalogue(settings: Settings) -> Found:
+    registry = wiring.load_registry(settings)
+    yield f"{len(registry)} agencies, version {registry.version}", None
+    for finding in registry.findings[:10]:
+        yield finding.where, finding
+    for office in settings.offices:
+        for text in office.agencies:
+            code = registry.canonical_or_none(text)
+            if code is None or registry.get(code) is None:
+                detail = f"{office.name}: {text} is not in the catalogue; nobody can send to it"
+                yield text, Finding("EDX907", "offices", detail)
+
+
+def _clock(_settings: Settings) -> Found:
+    now = datetime.now(UTC)
+    local = now.astimezone()
+    detail = f"{local:%Y-%m-%d %H:%M:%S %Z}"
+    if now < EARLIEST:
+        yield detail, Finding("EDX907", "", f"the clock says {now:%Y}: certificates and lifetimes will be misjudged")
+        return
+    yield detail, None
+
+
+def _own_hub(settings: Settings) -> Found:
+    if settings.hub is not None:
+        yield from _hub(settings, settings.hub, owner=True)
+
+
+def _parent_hub(settings: Settings) -> Found:
+    if settings.parent is not None:
+        yield from _hub(settings, settings.parent.hub, owner=False)
+
+
+def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
+    """Whether the hub answers and has the mailboxes that this node takes from."""
+
+    mailboxes = topology.OWNER_MAILBOXES if owner else topology.child_mailboxes(settings.node.name)
+    place = str(hub.path) if hub.kind == "local" else f"{hub.host}:{hub.port or ''}"
+    if hub.kind == "local":
+        with closing(wiring.open_hub(settings, hub, mailboxes)) as transport:
+            depths = transport.depths()
+    else:  # a transport would begin to consume
+        depths = rabbitmq.depths(wiring.rabbit_settings(settings, hub), mailboxes)
+    missing = [mailbox for mailbox in mailboxes if mailbox not in depths]
+    if missing:
+        yield place, Finding("EDX703", place, ", ".join(missing))
+        return
+    yield f"{place} ({', '.join(f'{name} {depth}' for name, depth in depths.items())})", None
+
+
+CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {
+    "data": _data,
+    "disk": _disk,
+    "database": _database,
+    "trust": _trust,
+    "lists": _lists,
+    "certificate": _certificate,
+    "catalogue": _catalogue,
+    "clock": _clock,
+    "hub": _own_hub,
+    "parent": _parent_hub,
+}

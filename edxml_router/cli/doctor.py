@@ -1,0 +1,114 @@
+"""``edxml-router doctor``: everything a node depends on, each with what is wrong and what helps.
+
+Every check stands alone: one that fails does not hide the next. A check answers with a remark or a finding, or
+nothing when all is well; its detail is shown either way. Nothing is changed, and no message is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Final
+
+import click
+
+from edxml_router.cli.commands import Command
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.config import ConfigErrors, load
+from edxml_router.core.problems import Finding, Trouble, Weight
+
+DISTRIBUTION: Final = "edxml-router"
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one check found; ``finding`` is None when all is well."""
+
+    check: str
+    detail: str
+    finding: Finding | None = None
+
+    @property
+    def result(self) -> str:
+        if self.finding is None:
+            return "ok"
+        return "warning" if self.finding.problem.weight is Weight.REMARK else "failed"
+
+
+@click.command(cls=Command)
+@json_option
+@pass_session
+def doctor(session: Session, as_json: bool) -> None:
+    """Check packages, configuration, database, disk, certificates, catalogue, clock and hubs.
+
+    Exit status 0 when everything is in order or only worth a remark, else that of the gravest finding.
+    """
+    outcomes: list[Outcome] = []
+    for outcome in _examine(session):
+        outcomes.append(outcome)
+        _show(session, outcome, as_json)
+    failed = [outcome.finding for outcome in outcomes if outcome.finding and outcome.result == "failed"]
+    if not as_json:
+        summary = session.say("doctor.bad", count=len(failed)) if failed else session.say("doctor.good")
+        session.line(summary, "bold red" if failed else "bold green")
+    if failed:
+        click.get_current_context().exit(max(finding.problem.exit_status for finding in failed))
+
+
+def _examine(session: Session) -> Iterator[Outcome]:
+    for detail, finding in _packages():
+        yield Outcome("packages", detail, finding)
+    try:
+        settings = load(session.config_file())
+    except ConfigErrors as errors:
+        for finding in errors.findings:
+            yield Outcome("config", finding.where, finding)
+        return
+    except Trouble as trouble:
+        yield Outcome("config", trouble.finding.where, trouble.finding)
+        return
+    yield Outcome("config", str(settings.path))
+    for remark in settings.remarks:
+        yield Outcome("config", remark.where, remark)
+    # Imported only now: a library that is missing has been named above, and is no reason to say nothing else.
+    checks = import_module("edxml_router.cli.checkup").CHECKS
+    for name, check in checks.items():
+        try:
+            for detail, finding in check(settings):
+                yield Outcome(name, detail, finding)
+        except ConfigErrors as errors:
+            for finding in errors.findings:
+                yield Outcome(name, finding.where, finding)
+        except Trouble as trouble:
+            yield Outcome(name, trouble.finding.where, trouble.finding)
+
+
+def _packages() -> Iterator[tuple[str, Finding | None]]:
+    """What the program needs at run time; whether the versions fit is the installer's business."""
+    found: list[str] = []
+    for text in requires(DISTRIBUTION) or ():
+        name = _NAME.match(text)
+        if name is None or "extra ==" in text:
+            continue
+        try:
+            found.append(f"{name[0]} {version(name[0])}")
+        except PackageNotFoundError:
+            yield name[0], Finding("EDX904", "Python", text)
+    yield ", ".join(found), None
+
+
+def _show(session: Session, outcome: Outcome, as_json: bool) -> None:
+    finding = outcome.finding
+    if as_json:
+        problem = finding.as_json(session.language) if finding else None
+        session.json({"check": outcome.check, "result": outcome.result, "detail": outcome.detail, "problem": problem})
+        return
+    style = {"ok": "green", "warning": "yellow", "failed": "bold red"}[outcome.result]
+    name, result = session.say(f"doctor.{outcome.check}"), session.say(f"doctor.{outcome.result}")
+    session.line(f"{result:<9} {name}: {outcome.detail}", style)
+    if finding:
+        session.problem(finding, out=True)
