@@ -77,7 +77,7 @@ class Insert(_Rows):
         dialect = connection.dialect.name
         values = self._converted(dialect, rows)
         if dialect == "postgresql":
-            statement = f"{self._into} SELECT * FROM {self._arrays} {self._ending}"
+            statement = f"{self._into} SELECT * FROM {self._arrays} {self._ending}"  # noqa: S608  # our own names
             return _returned(connection.exec_driver_sql(statement, tuple(map(list, zip(*values, strict=True)))))
         marks = ", ".join("?" * len(self._columns))
         step = _VALUES // len(self._columns)
@@ -102,8 +102,8 @@ class Update(_Rows):
         if dialect == "postgresql":
             assigned = ", ".join(f"{column} = new.{column}" for column in columns)
             source = f"{self._arrays} AS new ({', '.join(self._columns)})"
-            target = f"UPDATE {self._table} SET {assigned}"
-            statement = f"{target} FROM {source} WHERE {self._table}.id = new.id"  # noqa: S608  # our own names
+            target = f"UPDATE {self._table} SET {assigned}"  # noqa: S608  # our own names
+            statement = f"{target} FROM {source} WHERE {self._table}.id = new.id"
             connection.exec_driver_sql(statement, tuple(map(list, zip(*values, strict=True))))
         else:
             assigned = ", ".join(f"{column} = ?" for column in columns)

@@ -1,4 +1,4 @@
-"""Hubs of both kinds for the tests of the transport contract."""
+"""Hubs and databases of both kinds, for the tests that hold every adapter to its port."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from servers import Broker
 
+from edxml_router.store.ledger import SqlLedger
+from tests.contract.databases import Database, postgresql_databases, sqlite_databases
 from tests.contract.hubs import Hub, LocalHub, RabbitHub
 
 
@@ -34,3 +36,39 @@ def hub(request: pytest.FixtureRequest) -> Hub:
     """The same contract on each."""
     made: Hub = request.getfixturevalue(request.param)
     return made
+
+
+@pytest.fixture(scope="session")
+def sqlite_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    return sqlite_databases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_source(postgresql_url: str) -> Iterator[Database]:
+    return postgresql_databases(postgresql_url)
+
+
+@pytest.fixture
+def sqlite_database(sqlite_source: Iterator[Database]) -> Iterator[Database]:
+    made = next(sqlite_source)
+    yield made
+    made.finish()
+
+
+@pytest.fixture
+def postgresql_database(postgresql_source: Iterator[Database]) -> Iterator[Database]:
+    made = next(postgresql_source)
+    yield made
+    made.finish()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """An empty ledger on each of the databases."""
+    made: Database = request.getfixturevalue(f"{request.param}_database")
+    return made
+
+
+@pytest.fixture
+def ledger(database: Database) -> SqlLedger:
+    return database.ledger()

@@ -19,6 +19,7 @@ from edxml_router.ports import Delivery, EnvelopeRow, NewDelivery
 from edxml_router.store.engine import connect
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.migrate import upgrade
+from edxml_router.store.tables import metadata
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456_789, tzinfo=UTC)
 LIFETIME = timedelta(days=5)
@@ -65,7 +66,8 @@ class Database:
         rows: list[Any] = []
         with engine.begin() as connection:
             for statement in statements:
-                result = connection.execute(text(statement), values)
+                query = text(statement)
+                result = connection.execute(query, {key: values[key] for key in query.compile().params})
                 rows = list(result.all()) if result.returns_rows else []
         engine.dispose()
         return rows
@@ -91,20 +93,25 @@ def sqlite_databases(folder: Path) -> Iterator[Database]:
         yield Database(f"sqlite:///{path}", SetClock())
 
 
-def postgresql_databases(url: str, model: str = "edx_model") -> Iterator[Database]:
-    """Databases made after a migrated one, one per ``next``."""
+def postgresql_databases(url: str) -> Iterator[Database]:
+    """One database, migrated once and emptied at each ``next``: many would keep the server busy for long."""
+    name = "edx_contract"
     server = create_engine(url, isolation_level="AUTOCOMMIT")
-
-    def create(name: str, options: str = "") -> str:
-        with server.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} {options}"))
-        return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-    engine = connect(create(model))
-    upgrade(engine)
-    engine.dispose()
-    for number in itertools.count():
-        yield Database(create(f"{model}_{number}", f"TEMPLATE {model}"), SetClock())
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    server.dispose()
+    made = Database(make_url(url).set(database=name).render_as_string(hide_password=False), SetClock())
+    upgrade(made.ledger().engine)
+    made.finish()
+    tables = ", ".join(metadata.tables)
+    while True:
+        made.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            "SET LOCAL session_replication_role = replica",  # or the triggers refuse
+            f"TRUNCATE {tables} RESTART IDENTITY",
+        )
+        yield Database(made.url, SetClock())
 
 
 def body(number: int = 1, size: int = 40) -> bytes:

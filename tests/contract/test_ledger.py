@@ -211,11 +211,9 @@ def test_expired_are_open_and_past_their_time(ledger: SqlLedger, database: Datab
         delivery(5, expires_at=NOW - 11 * SECOND),
         delivery(6, expires_at=NOW - SECOND),
     )
-    database.run(
-        f"UPDATE deliveries SET far_accepted = {(database.is_sqlite and 1) or 'true'} "
-        f"WHERE id IN ({made[3].id}, {made[4].id})"
-    )
-    database.run(f"UPDATE deliveries SET state = 'held' WHERE id = {made[5].id}")
+    for one in made[3:5]:
+        database.run("UPDATE deliveries SET far_accepted = true WHERE id = :id", id=one.id)
+    database.run("UPDATE deliveries SET state = 'held' WHERE id = :id", id=made[5].id)
     with ledger.book() as book:
         over = book.expired(NOW, NOW - 10 * SECOND, 10)
     assert [one.id for one in over] == [made[4].id, made[2].id, made[5].id, made[0].id]

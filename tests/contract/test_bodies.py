@@ -1,0 +1,227 @@
+"""The promises of ``ports.Bodies``: bytes by digest, in the database and in files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edxml_router.core.problems import Defect, Setback
+from edxml_router.store.bodies import BodyStore, Swept
+from tests.contract.databases import Database, digest_of
+
+SMALL, LARGE = b"<edXML/>", b"<edXML>" + b"x" * 200_000 + b"</edXML>"
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "bodies"
+
+
+@pytest.fixture
+def bodies(database: Database, folder: Path) -> BodyStore:
+    return BodyStore(database.ledger().engine, folder, reserve_bytes=0)
+
+
+def keep(database: Database, bodies: BodyStore, *contents: bytes) -> list[str]:
+    """Stage and commit, as accepting does."""
+    named = {digest_of(data): data for data in contents}
+    bodies.stage(named)
+    with database.ledger().book() as book:
+        book.add_bodies(named)
+    return list(named)
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+def age(folder: Path, by: timedelta) -> None:
+    """Make everything look as if it had been written so long ago."""
+    then = (datetime.now(UTC) - by).timestamp()
+    for path in [*folder.rglob("*")]:
+        os.utime(path, (then, then))
+
+
+# --- stage and read ---
+
+
+def test_bodies_come_back_and_large_ones_are_files(database: Database, bodies: BodyStore, folder: Path) -> None:
+    small, large = keep(database, bodies, SMALL, LARGE)
+    assert bodies.read([small, large, "00" * 32, large]) == {small: SMALL, large: LARGE}
+    assert files(folder) == {f"{large[:2]}/{large[2:]}"}
+    assert bodies.read([]) == {}
+
+
+def test_what_was_staged_without_a_row_is_not_there(bodies: BodyStore, folder: Path) -> None:
+    bodies.stage({digest_of(LARGE): LARGE})
+    assert len(files(folder)) == 1
+    assert bodies.read([digest_of(LARGE)]) == {}
+
+
+def test_staging_again_mends_a_file(database: Database, bodies: BodyStore, folder: Path) -> None:
+    [large] = keep(database, bodies, LARGE)
+    (folder / large[:2] / large[2:]).write_bytes(b"torn")
+    assert bodies.read([large]) == {}
+    bodies.stage({large: LARGE})
+    assert bodies.read([large]) == {large: LARGE}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(LARGE[:-1] + b"!"),
+        lambda path: path.write_bytes(LARGE[:4096]),
+        lambda path: path.unlink(),
+        lambda path: shutil.rmtree(path.parent),
+    ],
+    ids=["altered", "torn", "missing", "folder missing"],
+)
+def test_a_damaged_file_is_left_out(
+    database: Database, bodies: BodyStore, folder: Path, damage: Callable[[Path], Any]
+) -> None:
+    small, large = keep(database, bodies, SMALL, LARGE)
+    damage(folder / large[:2] / large[2:])
+    assert bodies.read([small, large]) == {small: SMALL}
+
+
+def test_a_damaged_row_is_left_out(database: Database, bodies: BodyStore) -> None:
+    small, large = keep(database, bodies, SMALL, LARGE)
+    database.run("UPDATE bodies SET data = :data WHERE digest = :digest", data=b"<edXml/>", digest=small)
+    assert bodies.read([small, large]) == {large: LARGE}
+
+
+def test_a_name_that_is_no_digest_never_becomes_a_path(bodies: BodyStore, tmp_path: Path) -> None:
+    for name in ("../" * 10 + "x" * 34, "AB" * 32, "", "a" * 63):
+        with pytest.raises(Defect):
+            bodies.stage({name: LARGE})
+        with pytest.raises(Defect):
+            bodies.keep_chunk(name, 0, 1, 10, b"x")
+        with pytest.raises(Defect):
+            bodies.assembled(name, 1)
+        with pytest.raises(Defect):
+            bodies.drop_chunks(name)
+
+
+# --- room ---
+
+
+def test_nothing_is_taken_when_the_reserve_would_be_touched(database: Database, folder: Path) -> None:
+    bodies = BodyStore(database.ledger().engine, folder, reserve_bytes=2**60)
+    for attempt in (
+        lambda: bodies.stage({digest_of(SMALL): SMALL}),
+        lambda: bodies.stage({digest_of(LARGE): LARGE}),
+        lambda: bodies.keep_chunk(digest_of(LARGE), 0, 1, len(LARGE), LARGE),
+    ):
+        with pytest.raises(Setback) as caught:
+            attempt()
+        assert caught.value.code == "EDX601"
+    assert files(folder) == set()
+
+
+def test_room_is_asked_for_the_whole_body_at_its_first_piece(bodies: BodyStore, folder: Path) -> None:
+    with pytest.raises(Setback) as caught:
+        bodies.keep_chunk(digest_of(LARGE), 0, 2, 2**60, b"x")
+    assert caught.value.code == "EDX601"
+
+
+def test_a_file_that_cannot_be_written_is_a_setback_and_leaves_no_rest(bodies: BodyStore, folder: Path) -> None:
+    digest = digest_of(LARGE)
+    (folder / digest[:2] / digest[2:]).mkdir(parents=True)  # the rename fails
+    with pytest.raises(Setback) as caught:
+        bodies.stage({digest: LARGE})
+    assert caught.value.code == "EDX601"
+    assert files(folder) == set()
+
+
+# --- chunks ---
+
+
+def pieces(data: bytes, count: int) -> list[bytes]:
+    step = -(-len(data) // count)
+    return [data[start : start + step] for start in range(0, len(data), step)]
+
+
+def test_a_body_is_assembled_from_its_pieces_in_any_order(bodies: BodyStore, folder: Path) -> None:
+    digest, cut = digest_of(LARGE), pieces(LARGE, 11)
+    assert bodies.assembled(digest, 11) is None
+    for number in (10, 3, 0, 9, 1, 8, 2, 4, 6, 7, 7):
+        bodies.keep_chunk(digest, number, 11, len(LARGE), cut[number])
+        assert bodies.assembled(digest, 11) is None
+    bodies.keep_chunk(digest, 5, 11, len(LARGE), cut[5])
+    assert bodies.assembled(digest, 11) == LARGE
+    bodies.drop_chunks(digest)
+    bodies.drop_chunks(digest)
+    assert bodies.assembled(digest, 11) is None
+    assert files(folder) == set()
+
+
+def test_pieces_of_another_cut_do_not_mix(bodies: BodyStore) -> None:
+    digest = digest_of(LARGE)
+    bodies.keep_chunk(digest, 0, 3, len(LARGE), pieces(LARGE, 3)[0])
+    for number, piece in enumerate(pieces(LARGE, 2)):
+        bodies.keep_chunk(digest, number, 2, len(LARGE), piece)
+    assert bodies.assembled(digest, 3) is None
+    assert bodies.assembled(digest, 2) == LARGE
+
+
+def test_pieces_that_add_up_to_something_else_are_dropped(bodies: BodyStore, folder: Path) -> None:
+    digest, (first, second) = digest_of(LARGE), pieces(LARGE, 2)
+    bodies.keep_chunk(digest, 0, 2, len(LARGE), first)
+    bodies.keep_chunk(digest, 1, 2, len(LARGE), second[:-1] + b"!")
+    assert bodies.assembled(digest, 2) is None
+    assert files(folder) == set()
+    bodies.keep_chunk(digest, 0, 2, len(LARGE), first)
+    bodies.keep_chunk(digest, 1, 2, len(LARGE), second)
+    assert bodies.assembled(digest, 2) == LARGE
+
+
+def test_a_piece_that_cannot_be_one_is_a_defect(bodies: BodyStore) -> None:
+    for number, count, size in ((2, 2, 10), (-1, 2, 10), (0, 1, 2)):
+        with pytest.raises(Defect):
+            bodies.keep_chunk(digest_of(LARGE), number, count, size, b"abc")
+
+
+# --- sweep ---
+
+
+def test_the_sweep_removes_what_nothing_refers_to(database: Database, bodies: BodyStore, folder: Path) -> None:
+    [kept] = keep(database, bodies, LARGE)
+    loose = LARGE + b" "
+    bodies.stage({digest_of(loose): loose})
+    bodies.keep_chunk("ab" * 32, 0, 2, 10, b"x")
+    (folder / kept[:2] / "0123.part").write_bytes(b"a crash left this")
+    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
+    age(folder, 2 * DAY)
+    assert bodies.sweep(3 * DAY, datetime.now(UTC)) == Swept()
+    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept(files=1, unfinished=1, chunks=1)
+    assert files(folder) == {f"{kept[:2]}/{kept[2:]}"}
+    assert bodies.read([kept]) == {kept: LARGE}
+    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
+
+
+def test_staging_again_keeps_the_sweep_away(bodies: BodyStore, folder: Path) -> None:
+    """A repeat after a crash: the row comes only after the sweep has looked."""
+    bodies.stage({digest_of(LARGE): LARGE})
+    age(folder, 2 * DAY)
+    bodies.stage({digest_of(LARGE): LARGE})
+    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
+
+
+def test_a_new_piece_keeps_the_old_ones(bodies: BodyStore, folder: Path) -> None:
+    digest, (first, second) = digest_of(LARGE), pieces(LARGE, 2)
+    bodies.keep_chunk(digest, 0, 2, len(LARGE), first)
+    age(folder, 2 * DAY)
+    bodies.keep_chunk(digest, 1, 2, len(LARGE), second)
+    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
+    assert bodies.assembled(digest, 2) == LARGE
+
+
+def test_sweeping_an_empty_store(bodies: BodyStore) -> None:
+    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()

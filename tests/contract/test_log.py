@@ -1,0 +1,253 @@
+"""The journal as a log: append-only, numbered, and found out when somebody tampers with it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from edxml_router.core.journal import Entry, Tree, leaf_hash
+from edxml_router.core.problems import Setback
+from edxml_router.store import auditing
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.sequencer import number
+from edxml_router.store.verification import DAMAGES, Damage, Verification, verify
+from tests.contract.databases import NOW, Database, add, delivery
+
+
+def note(ledger: SqlLedger, *names: str) -> None:
+    with ledger.book() as book:
+        book.note(Entry(NOW, "test.noted", detail=name, actor="người vận hành") for name in names)
+
+
+def write(ledger: SqlLedger, count: int = 10, batch: int = 4) -> None:
+    """That many entries, numbered in batches: checkpoints at 4, 8, 10."""
+    note(ledger, *(str(entry) for entry in range(count)))
+    while number(ledger, batch):
+        pass
+
+
+def tamper(database: Database, *statements: str, **values: Any) -> None:
+    """What somebody can do who may get round triggers."""
+    if database.is_sqlite:
+        names = [row[0] for row in database.rows("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+        database.run(*(f"DROP TRIGGER {name}" for name in names))
+    else:
+        statements = ("SET LOCAL session_replication_role = replica", *statements)
+    database.run(*statements, **values)
+
+
+def damages(ledger: SqlLedger, known: dict[int, str] | None = None) -> list[Damage]:
+    found = verify(ledger.engine, known)
+    assert found.sound == (not found.damages)
+    return list(found.damages)
+
+
+# --- numbering ---
+
+
+def test_entries_get_places_in_the_order_of_their_commits(ledger: SqlLedger) -> None:
+    assert number(ledger) == 0
+    note(ledger, "a", "b")
+    note(ledger, "c")
+    assert [line.position for line in auditing.lines(ledger)] == [None] * 3
+    assert (number(ledger, 2), number(ledger, 2), number(ledger, 2)) == (2, 1, 0)
+    assert [(line.position, line.entry.detail) for line in auditing.lines(ledger)] == [(0, "a"), (1, "b"), (2, "c")]
+
+
+def test_checkpoints_are_the_roots_of_the_tree(ledger: SqlLedger, database: Database) -> None:
+    write(ledger, 10, 4)
+    tree, roots = Tree(), {}
+    for line in auditing.lines(ledger):
+        tree.add(leaf_hash(line.entry.canonical()))
+        roots[tree.size] = tree.root()
+    stored = {size: bytes(root) for size, root in database.rows("SELECT size, root FROM checkpoints")}
+    assert stored == {size: roots[size] for size in (4, 8, 10)}
+    newest = auditing.checkpoint(ledger)
+    assert newest == auditing.Checkpoint(10, roots[10].hex(), NOW)
+
+
+def test_there_is_no_checkpoint_of_nothing(ledger: SqlLedger) -> None:
+    assert auditing.checkpoint(ledger) is None
+    assert verify(ledger.engine) == Verification(0, hashlib.sha256(b"").hexdigest(), 0, 0, (), 0)
+
+
+def test_many_sequencers_leave_no_gap(database: Database) -> None:
+    ledgers = [database.ledger() for _ in range(4)]
+    start = threading.Barrier(len(ledgers))
+
+    def work(ledger: SqlLedger) -> int:
+        start.wait()
+        given = 0
+        for entry in range(10):
+            note(ledger, str(entry))
+            given += number(ledger, 3)
+        return given
+
+    with ThreadPoolExecutor(len(ledgers)) as pool:
+        given = sum(pool.map(work, ledgers))
+    given += number(ledgers[0])
+    assert given == 40
+    assert sorted(row[0] for row in database.rows("SELECT position FROM journal")) == list(range(40))
+    assert damages(ledgers[0]) == []
+
+
+def test_a_lower_number_that_is_committed_later_comes_later(postgresql_database: Database) -> None:
+    ledger = postgresql_database.ledger()
+    with postgresql_database.ledger().book() as slow:
+        slow.note([Entry(NOW, "test.noted", detail="slow")])
+        slow.write_journal()  # has its id now
+        note(ledger, "fast")
+        assert number(ledger) == 1
+    assert number(ledger) == 1
+    lines = auditing.lines(ledger)
+    assert [(line.position, line.entry.detail) for line in lines] == [(1, "slow"), (0, "fast")]
+    assert damages(ledger) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM checkpoints WHERE size = 10",
+        "UPDATE checkpoints SET peaks = root WHERE size = 10",
+        "UPDATE checkpoints SET root = (SELECT root FROM checkpoints WHERE size = 8) WHERE size = 10",
+        "DELETE FROM journal WHERE position = 9",
+    ],
+)
+def test_nothing_is_built_on_a_broken_log(ledger: SqlLedger, database: Database, damage: str) -> None:
+    write(ledger)
+    tamper(database, damage)
+    note(ledger, "next")
+    with pytest.raises(Setback) as caught:
+        number(ledger)
+    assert caught.value.code == "EDX605"
+
+
+# --- append-only ---
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM journal WHERE position = 3",
+        "DELETE FROM journal WHERE position IS NULL",
+        "UPDATE journal SET position = 77 WHERE position = 9",
+        "UPDATE journal SET position = NULL WHERE position = 9",
+        "UPDATE journal SET actor = 'somebody' WHERE position IS NULL",
+        "UPDATE journal SET position = 10, detail_hidden = 1",
+        "UPDATE journal SET position = 10, code = 'EDX101' WHERE position IS NULL",
+        "UPDATE journal SET entry = leaf",
+        "UPDATE checkpoints SET root = peaks",
+        "DELETE FROM checkpoints",
+    ],
+)
+def test_the_journal_only_grows(ledger: SqlLedger, database: Database, change: str) -> None:
+    write(ledger)
+    note(ledger, "without a place")
+    with pytest.raises(sqlalchemy.exc.DBAPIError, match=r"append-only|detail_hidden"):
+        database.run(change)
+    assert damages(ledger) == []
+
+
+# --- verification ---
+
+
+def test_a_sound_journal(ledger: SqlLedger) -> None:
+    add(ledger, *(delivery(number) for number in range(1, 6)))
+    write(ledger)
+    note(ledger, "young")
+    seen: list[tuple[int, int]] = []
+    newest = auditing.checkpoint(ledger)
+    assert newest is not None
+    found = verify(ledger.engine, {newest.size: newest.root}, lambda done, of: seen.append((done, of)))
+    assert found == Verification(20, newest.root, 1, 5, (), 0)
+    assert seen == [(21, 21)]
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "what"),
+    [
+        ("UPDATE journal SET entry = :other WHERE position = 5", "entry", "leaf"),
+        ("UPDATE journal SET entry = :other, leaf = :leaf WHERE position = 5", "checkpoint 8", "root"),
+        ("UPDATE journal SET entry = :noise, leaf = :noise_leaf WHERE position = 5", "entry", "codec"),
+        ("UPDATE journal SET leaf = :leaf WHERE position = 5", "entry", "leaf"),
+        ("UPDATE journal SET actor = 'somebody' WHERE position = 5", "entry", "column actor"),
+        ("UPDATE journal SET at = at + 1000 WHERE position = 5", "entry", "column at"),
+        ("UPDATE journal SET event = 'test.other' WHERE position = 5", "entry", "column event"),
+        ("UPDATE journal SET envelope = 'abc' WHERE position = 5", "entry", "column envelope"),
+        ("UPDATE journal SET recipient = 'H53' WHERE position = 5", "entry", "column recipient"),
+        ("UPDATE journal SET code = 'EDX101' WHERE position = 5", "entry", "column code"),
+        ("DELETE FROM journal WHERE position = 5", "place 5", "missing"),
+        ("DELETE FROM journal WHERE position = 9", "checkpoint 10", "missing"),
+        (
+            "INSERT INTO journal (position, at, event, envelope, recipient, code, actor, entry, leaf) "
+            "VALUES (10, :at, 'test.noted', '', '', '', '', :other, :leaf)",
+            "place 10",
+            "without a checkpoint",
+        ),
+        ("UPDATE checkpoints SET root = :leaf WHERE size = 4", "checkpoint 4", "root"),
+        ("UPDATE checkpoints SET peaks = :leaf WHERE size = 8 OR size = 10", "checkpoint 10", "peaks"),
+        ("UPDATE checkpoints SET size = 7 WHERE size = 8", "checkpoint 7", "root"),
+        ("DELETE FROM checkpoints WHERE size = 10", "place 8", "without a checkpoint"),
+    ],
+)
+def test_tampering_is_found(ledger: SqlLedger, database: Database, change: str, where: str, what: str) -> None:
+    write(ledger)
+    other = Entry(NOW, "test.noted", detail="forged").canonical()
+    values = {
+        "other": other,
+        "leaf": leaf_hash(other),
+        "noise": b"\xff",
+        "noise_leaf": leaf_hash(b"\xff"),
+        "at": 1_795_309_323_456_000,
+    }
+    tamper(database, change, **values)
+    found = damages(ledger)
+    assert any(one.where.startswith(where) and what in one.detail for one in found), found
+
+
+def test_an_entry_without_a_place_is_checked_too(ledger: SqlLedger, database: Database) -> None:
+    note(ledger, "young")
+    tamper(database, "UPDATE journal SET actor = 'somebody'")
+    assert [one.detail for one in damages(ledger)] == ["column actor differs from the entry"]
+
+
+def test_a_swapped_order_is_found(ledger: SqlLedger, database: Database) -> None:
+    write(ledger)
+    tamper(
+        database,
+        "UPDATE journal SET position = 99 WHERE position = 2",
+        "UPDATE journal SET position = 2 WHERE position = 6",
+        "UPDATE journal SET position = 6 WHERE position = 99",
+    )
+    assert damages(ledger) == [Damage("checkpoint 4", "the root does not fit the entries before it")]
+
+
+def test_a_log_that_was_cut_off_is_found_with_a_root_from_outside(ledger: SqlLedger, database: Database) -> None:
+    write(ledger)
+    newest = auditing.checkpoint(ledger)
+    assert newest is not None
+    tamper(database, "DELETE FROM journal WHERE position >= 8", "DELETE FROM checkpoints WHERE size > 8")
+    assert damages(ledger) == []  # nothing inside can tell
+    assert damages(ledger, {newest.size: newest.root}) == [
+        Damage("known root at 10", "the journal ends at 8: entries are missing")
+    ]
+
+
+def test_a_log_that_was_rewritten_is_found_with_a_root_from_outside(ledger: SqlLedger) -> None:
+    write(ledger)
+    [found] = damages(ledger, {8: "AB" * 32})
+    assert found.where == "known root at 8"
+
+
+def test_of_many_damages_the_first_are_told_and_all_are_counted(ledger: SqlLedger, database: Database) -> None:
+    write(ledger, DAMAGES + 50, 1000)
+    tamper(database, "UPDATE journal SET actor = 'somebody'")
+    found = verify(ledger.engine)
+    assert len(found.damages) == DAMAGES
+    assert found.damage_count == DAMAGES + 50
+    assert not found.sound

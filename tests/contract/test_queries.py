@@ -1,0 +1,284 @@
+"""What operators and auditors are told, on both databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from edxml_router.core.lifecycle import Event, State, advance
+from edxml_router.core.transfer import Outcome, Receipt
+from edxml_router.ports import Aside, Move
+from edxml_router.store import auditing, queries, refused
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.sequencer import number
+from tests.contract.databases import LEASE, NOW, Database, body, delivery, digest_of, envelope
+
+MINUTE = timedelta(minutes=1)
+
+
+def accept(ledger: SqlLedger, count: int = 5) -> None:
+    """Envelopes 1 … count, a minute apart; even ones of another sender; two recipients each."""
+    with ledger.book() as book:
+        for index in range(1, count + 1):
+            sender = "H53.31.22" if index % 2 else "H19.02"
+            book.add_envelopes([envelope(index, accepted_at=NOW + index * MINUTE, sender=sender)])
+            book.add_deliveries([delivery(index), delivery(index, "H53.02", route="office:so-noi-vu")])
+
+
+def advance_to(ledger: SqlLedger, index: int, recipient: str, *happening: Event, code: str = "") -> None:
+    for event in happening:
+        with ledger.book() as book:
+            [one] = [each for each in book.deliveries([digest_of(body(index))]) if each.recipient == recipient]
+            after = advance(one.state, event)
+            assert isinstance(after, State)
+            assert book.move([Move(one, event, after, code=code)])
+
+
+def found(ledger: SqlLedger, **wanted: object) -> list[int]:
+    """The numbers of the envelopes found."""
+    return [int(one.envelope.document_id.split(",")[-1].split("/")[0])
+            for one in queries.find_envelopes(ledger, **wanted)]  # type: ignore[arg-type]  # fmt: skip
+
+
+# --- envelopes ---
+
+
+def test_envelopes_are_found_by_what_is_known_of_them(ledger: SqlLedger) -> None:
+    accept(ledger)
+    advance_to(ledger, 2, "H53.02", Event.CLAIM, Event.OFFER)
+    advance_to(ledger, 3, "H53.01", Event.RETURN, code="EDX505")
+    assert found(ledger) == [5, 4, 3, 2, 1]
+    assert found(ledger, sender="H19.02") == [4, 2]
+    assert found(ledger, document_id=envelope(3).document_id) == [3]
+    for length in (4, 20, 64):
+        assert found(ledger, digest=envelope(3).digest[:length]) == [3]
+    assert found(ledger, recipient="H53.02") == [5, 4, 3, 2, 1]
+    assert found(ledger, recipient="H53.03") == []
+    assert found(ledger, state=State.AVAILABLE) == [2]
+    assert found(ledger, state=State.AVAILABLE, recipient="H53.01") == []
+    assert found(ledger, code="EDX505") == [3]
+    assert found(ledger, since=NOW + 2 * MINUTE, until=NOW + 4 * MINUTE) == [3, 2]
+    assert found(ledger, sender="H53.31.22", since=NOW + 2 * MINUTE, limit=1) == [5]
+
+
+def test_an_envelope_is_found_with_its_outcome(ledger: SqlLedger) -> None:
+    accept(ledger, 1)
+    advance_to(ledger, 1, "H53.02", Event.CONFIRM)
+    [one] = queries.find_envelopes(ledger)
+    assert one.envelope == envelope(1, accepted_at=NOW + MINUTE)
+    assert one.states == {State.QUEUED: 1, State.CONFIRMED: 1}
+    assert one.outcome == "open"
+    advance_to(ledger, 1, "H53.01", Event.CANCEL)
+    assert queries.find_envelopes(ledger)[0].outcome == "mixed"
+
+
+def test_pages_of_envelopes_follow_without_gap_or_repeat(ledger: SqlLedger) -> None:
+    with ledger.book() as book:  # all at the same instant
+        book.add_envelopes([envelope(index) for index in range(1, 8)])
+    page = queries.find_envelopes(ledger, limit=3)
+    seen = list(page)
+    while page:
+        page = queries.find_envelopes(ledger, limit=3, before=seen[-1].key)
+        seen += page
+    assert len(seen) == 7
+    assert {one.envelope.digest for one in seen} == {envelope(index).digest for index in range(1, 8)}
+
+
+# --- deliveries ---
+
+
+def test_deliveries_are_listed_by_state_route_and_age(ledger: SqlLedger) -> None:
+    accept(ledger, 3)
+    advance_to(ledger, 1, "H53.01", Event.HOLD)
+    advance_to(ledger, 2, "H53.02", Event.CONFIRM)
+    everything = queries.list_deliveries(ledger)
+    assert [(one.recipient, one.state) for one in everything] == [
+        ("H53.01", State.HELD),
+        ("H53.02", State.QUEUED),
+        ("H53.01", State.QUEUED),
+        ("H53.01", State.QUEUED),
+        ("H53.02", State.QUEUED),
+    ]
+    assert queries.list_deliveries(ledger, states=[State.HELD]) == everything[:1]
+    assert queries.list_deliveries(ledger, route="office:so-noi-vu") == [everything[1], everything[4]]
+    assert queries.list_deliveries(ledger, recipient="H53.01", accepted_before=NOW + 2 * MINUTE) == everything[:1]
+    assert [one.state for one in queries.list_deliveries(ledger, digest=envelope(2).digest)] == ["queued", "confirmed"]
+    assert [one.state for one in queries.list_deliveries(ledger, states=[State.CONFIRMED])] == ["confirmed"]
+    first = queries.list_deliveries(ledger, limit=3)
+    assert [*first, *queries.list_deliveries(ledger, after=first[-1].id, limit=3)] == everything
+    assert queries.one_delivery(ledger, everything[2].id) == everything[2]
+    assert queries.one_delivery(ledger, 10**6) is None
+
+
+def test_counts_and_shape(ledger: SqlLedger) -> None:
+    assert queries.shape(ledger, NOW) == []
+    accept(ledger, 5)
+    advance_to(ledger, 1, "H53.01", Event.CONFIRM)
+    counts = queries.counts(ledger)
+    assert (counts[State.QUEUED], counts[State.CONFIRMED], counts[State.HELD]) == (9, 1, 0)
+    assert sum(counts.values()) == 10
+    # Accepted 1 … 5 minutes after NOW: now 9 … 5 minutes old, of which 5 is in the second bucket, not the third.
+    [offices, links] = queries.shape(ledger, NOW + 10 * MINUTE)
+    assert offices == queries.Shape("office:so-noi-vu", (0, 0, 5, *(0,) * 8))
+    assert links == queries.Shape("link:tay-ninh", (0, 0, 4, *(0,) * 8))
+    assert queries.shape(ledger, NOW + 3 * MINUTE)[0].ages == (3, 2, *(0,) * 9)
+    old = queries.shape(ledger, NOW + timedelta(days=2))[0]
+    assert (old.ages[-1], old.total) == (5, 5)
+
+
+def test_an_inbox_holds_what_lies_ready_for_its_agencies(ledger: SqlLedger) -> None:
+    accept(ledger, 4)
+    for index in (1, 3, 4):
+        advance_to(ledger, index, "H53.02", Event.CLAIM, Event.OFFER)
+    advance_to(ledger, 2, "H53.01", Event.CLAIM, Event.OFFER)
+    advance_to(ledger, 4, "H53.02", Event.CONFIRM)
+    ready = queries.inbox(ledger, ["H53.02", "H53.07"])
+    assert [one.envelope for one in ready] == [
+        envelope(1, accepted_at=NOW + MINUTE),
+        envelope(3, accepted_at=NOW + 3 * MINUTE),
+    ]
+    assert [one.delivery.state for one in ready] == [State.AVAILABLE] * 2
+    assert queries.inbox(ledger, ["H53.02"], after=ready[0].delivery.id) == ready[1:]
+    assert queries.inbox(ledger, ["H53.02"], limit=1) == ready[:1]
+    assert len(queries.inbox(ledger, ["H53.01", "H53.02"])) == 3
+    assert queries.inbox(ledger, []) == []
+
+
+# --- journal ---
+
+
+def test_the_journal_is_read_by_subject_and_time(ledger: SqlLedger, database: Database) -> None:
+    accept(ledger, 2)
+    database.clock.at = NOW + 10 * MINUTE
+    advance_to(ledger, 1, "H53.01", Event.RETURN, code="EDX505")
+
+    def told(**wanted: object) -> list[str]:
+        return [line.entry.event for line in auditing.lines(ledger, **wanted)]  # type: ignore[arg-type]
+
+    assert told() == ["envelope.accepted", "delivery.queued", "delivery.queued"] * 2 + ["delivery.returned"]
+    assert told(event="delivery.returned") == ["delivery.returned"]
+    assert told(event="delivery.") == ["delivery.queued"] * 4 + ["delivery.returned"]
+    assert told(envelope=envelope(2).digest, event="envelope.") == ["envelope.accepted"]
+    assert told(recipient="H53.01") == ["delivery.queued"] * 2 + ["delivery.returned"]
+    assert told(code="EDX505") == ["delivery.returned"]
+    assert told(actor="office:van-phong-xa", limit=3) == ["delivery.queued"] * 3
+    exact = NOW.replace(microsecond=456_000)  # entries are exact to the millisecond
+    assert told(since=exact + 10 * MINUTE) == ["delivery.returned"]
+    assert told(since=exact + MINUTE, until=exact + 2 * MINUTE) == ["envelope.accepted"]
+    page = auditing.lines(ledger, limit=4)
+    assert len(page) == 4
+    assert len(auditing.lines(ledger, after=page[-1].number)) == 3
+
+
+def test_a_trace_tells_everything_about_an_envelope(ledger: SqlLedger) -> None:
+    accept(ledger, 2)
+    advance_to(ledger, 1, "H53.01", Event.CLAIM, Event.CONFIRM)
+    digest = envelope(1).digest
+    receipts = [
+        Receipt(digest, recipient, 1, Outcome.CONFIRMED, NOW, hops=envelope(1).hops)
+        for recipient in ("H53.01", "H53.02")
+    ]
+    with ledger.book() as book:
+        book.add_receipts([("link:x", receipts[0]), ("office:y", receipts[1])])
+        book.receipts_sent([1], NOW + MINUTE)
+    number(ledger)
+    whole = auditing.trace(ledger, digest)
+    assert whole is not None
+    assert whole.envelope.digest == digest
+    assert [one.recipient for one in whole.deliveries] == ["H53.01", "H53.02"]
+    assert [line.entry.event for line in whole.lines] == [
+        "envelope.accepted",
+        "delivery.queued",
+        "delivery.queued",
+        "delivery.claimed",
+        "delivery.confirmed",
+    ]
+    assert [line.position for line in whole.lines] == [0, 1, 2, 6, 7]
+    assert whole.receipts == [
+        auditing.Note(1, "link:x", receipts[0], NOW + MINUTE),
+        auditing.Note(2, "office:y", receipts[1], None),
+    ]
+    one = auditing.trace(ledger, digest, "H53.02")
+    assert one is not None
+    assert [line.entry.event for line in one.lines] == ["envelope.accepted", "delivery.queued"]
+    assert [each.recipient for each in one.deliveries] == ["H53.02"]
+    assert [each.receipt.recipient for each in one.receipts] == ["H53.02"]
+    assert len(auditing.trace(ledger, digest, limit=2).lines) == 2  # type: ignore[union-attr]
+    assert auditing.trace(ledger, "00" * 32) is None
+
+
+def test_the_story_of_a_delivery(ledger: SqlLedger) -> None:
+    accept(ledger, 1)
+    advance_to(ledger, 1, "H53.02", Event.CLAIM, Event.OFFER)
+    [_, theirs] = queries.list_deliveries(ledger)
+    story = auditing.story(ledger, theirs.id)
+    assert story is not None
+    assert (story.delivery, story.envelope.digest) == (theirs, envelope(1).digest)
+    assert [line.entry.event for line in story.lines] == ["delivery.queued", "delivery.claimed", "delivery.offered"]
+    assert auditing.story(ledger, 10**6) is None
+
+
+def test_notices_wait_for_an_office(ledger: SqlLedger) -> None:
+    told = Receipt(envelope(1).digest, "H53.01", 1, Outcome.EXPIRED, NOW, "EDX802")
+    with ledger.book() as book:
+        book.add_receipts([("office:xa", told), ("link:x", told), ("office:xa", replace(told, recipient="H53.02"))])
+        book.unsent_receipts(NOW, NOW + LEASE, 1)  # a lease does not hide them
+    notes = auditing.notices(ledger, "office:xa")
+    assert [note.receipt.recipient for note in notes] == ["H53.01", "H53.02"]
+    assert auditing.notices(ledger, "office:xa", after=notes[0].number) == notes[1:]
+    with ledger.book() as book:
+        book.receipts_sent([notes[0].number], NOW)
+    assert auditing.notices(ledger, "office:xa") == notes[1:]
+
+
+# --- refused input ---
+
+
+def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
+    with ledger.book() as book:
+        book.set_aside([Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
+        book.set_aside([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", b"beyond the quota")], 2)
+        book.set_aside([Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
+    first, second = refused.list_items(ledger)
+    assert first == refused.Kept(
+        first.number, NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", digest_of(b"<<"), 2, 2, NOW + MINUTE, True
+    )
+    assert (second.kept, second.size, second.count) == (False, 16, 1)
+    assert refused.list_items(ledger, code="EDX403") == [second]
+    assert refused.list_items(ledger, peer="ke-la") == [first]
+    assert refused.list_items(ledger, after=first.number) == [second]
+    assert refused.one_item(ledger, first.number) == (first, b"<<")
+    assert refused.one_item(ledger, second.number) == (second, None)
+    assert refused.remove(ledger, [first.number, first.number, 10**6], "operator:lan") == 1
+    assert refused.list_items(ledger) == [second]
+    assert refused.one_item(ledger, first.number) is None
+    [line] = auditing.lines(ledger, event="aside.removed")
+    assert (line.entry.actor, line.entry.code) == ("operator:lan", "EDX101")
+
+
+# --- speed does not depend on the size of the ledger ---
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("SELECT * FROM deliveries WHERE state IN ('queued', 'forwarding', 'forwarded', 'deferred') AND urgent = true "
+         "AND due_at <= 5 AND expires_at > 5 ORDER BY due_at LIMIT 100", "deliveries_due"),
+        ("SELECT * FROM deliveries WHERE state NOT IN ('confirmed', 'returned', 'expired', 'cancelled') "
+         "AND expires_at <= 5 ORDER BY expires_at LIMIT 100", "deliveries_expiry"),
+        ("SELECT * FROM deliveries WHERE recipient IN ('a', 'b') AND state = 'available' AND id > 5 LIMIT 100",
+         "deliveries_recipient"),
+        ("SELECT * FROM journal WHERE envelope = 'abc' AND envelope <> '' ORDER BY id", "journal_envelope"),
+        ("SELECT id FROM journal WHERE position IS NULL ORDER BY id LIMIT 10", "journal_unnumbered"),
+        ("SELECT max(position) FROM journal WHERE position IS NOT NULL", "journal_position"),
+        ("SELECT id FROM receipts WHERE sent_at IS NULL AND origin = 'link:x' ORDER BY id", "receipts_unsent"),
+    ],
+)  # fmt: skip
+def test_hot_queries_go_by_their_index(database: Database, query: str, index: str) -> None:
+    if database.is_sqlite:
+        plan = str(database.rows(f"EXPLAIN QUERY PLAN {query}"))
+    else:  # on an empty table PostgreSQL would rather read it whole
+        plan = str(database.run("SET LOCAL enable_seqscan = off", f"EXPLAIN {query}"))
+    assert index in plan
