@@ -16,9 +16,16 @@ from edxml_router.store.pki_files import Files, KeyType
 
 _folder = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 _key_type = click.option(
-    "--key-type", type=click.Choice([str(one) for one in KeyType]), default="ec", show_default=True
+    "--key-type",
+    type=click.Choice([str(one) for one in KeyType]),
+    default="ec",
+    show_default=True,
+    help="P-256, or RSA of 3072 bits.",
 )
-_days = click.option("--days", type=click.IntRange(1, 36500), default=pki_files.LEAF_DAYS, show_default=True)
+_DAYS = click.IntRange(1, 36500)
+_days = click.option(
+    "--days", type=_DAYS, default=pki_files.LEAF_DAYS, show_default=True, help="How long they are valid."
+)
 
 
 @click.group(cls=Group)
