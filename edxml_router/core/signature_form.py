@@ -224,9 +224,7 @@ def _check_parameters(method: Element) -> None:
     """A transform takes no parameter but InclusiveNamespaces of exclusive canonicalisation."""
     for child in method:
         prefixes = child.tag == _INCLUSIVE_NAMESPACES and len(child) == 0
-        _expect(
-            prefixes and method.get("Algorithm") == EXCLUSIVE, "EDX306", f"{_local(method)} with a parameter"
-        )
+        _expect(prefixes and method.get("Algorithm") == EXCLUSIVE, "EDX306", f"{_local(method)} with a parameter")
 
 
 def _check_transforms(uri: str, transforms: list[str]) -> None:
@@ -248,10 +246,11 @@ def _covered_parts(root: Element, uris: list[str]) -> tuple[str, ...]:
     for part in parts(root):
         name = part.get("Id") or ""
         if not _NAME.fullmatch(name):
-            raise Refusal("EDX303", where=PLACE, detail=f"{_local(part)} is not covered: it has no usable Id")
+            missing = etree.QName(part).localname
+            raise Refusal("EDX303", where=PLACE, detail=f"{missing} is not covered: it has no usable Id")
         by_uri[f"#{name}"] = part.tag
-    missing = [etree.QName(tag).localname for uri, tag in by_uri.items() if uri not in uris]
-    _expect(not missing, "EDX303", f"not covered: {', '.join(missing)}")
+    left_out = [etree.QName(tag).localname for uri, tag in by_uri.items() if uri not in uris]
+    _expect(not left_out, "EDX303", f"not covered: {', '.join(left_out)}")
     _expect(sorted(uris) == sorted(by_uri), "EDX303", "a reference to something else than the three parts")
     check_kind_without_cover(root)
     return tuple(by_uri[uri] for uri in uris)
