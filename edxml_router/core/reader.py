@@ -9,10 +9,13 @@ to deliver to. What real traffic does differently from the standard is remarked 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from edxml_router.core.attachments import attachment_content, read_attachments
+from edxml_router.core.content import Content
 from edxml_router.core.envelope import (
     Business,
     BusinessInfo,
@@ -34,6 +37,7 @@ from edxml_router.core.safe_xml import DEFAULT_LIMITS, NS, Element, Limits, plac
 
 __all__ = ["Reading", "attachment_content", "read"]
 
+_NOTHING: Final[Mapping[str, Content | None]] = MappingProxyType({})
 _PREFIX = f"{{{NS}}}"
 _WHITE_SPACE = " \t\r\n"
 _MOST_ID = 255  # characters of a DocumentId or OrganId; the longest known forms have about sixty
@@ -58,8 +62,14 @@ class Reading:
     remarks: tuple[Finding, ...]
 
 
-def read(root: Element, limits: Limits = DEFAULT_LIMITS) -> Reading:
-    """Read a message. Raises :class:`Refusal` as told in the module's description, never anything else."""
+def read(
+    root: Element, limits: Limits = DEFAULT_LIMITS, measured: Mapping[str, Content | None] = _NOTHING
+) -> Reading:
+    """Read a message. Raises :class:`Refusal` as told in the module's description, never anything else.
+
+    ``measured``: the contents of attachments that are not in the tree, by the marks that stand there instead
+    (:attr:`~edxml_router.core.skeleton.Skeleton.contents`).
+    """
     if root.tag != f"{_PREFIX}edXML":
         raise Refusal("EDX110", detail="the root element is not edXML")
     header = _one(_one(root, "edXMLEnvelope"), "edXMLHeader")
@@ -84,7 +94,7 @@ def read(root: Element, limits: Limits = DEFAULT_LIMITS) -> Reading:
     else:
         to = _recipients(message, limits)
         document = _document(message, said, _business(listed))
-    attachments, remarks = read_attachments(root, limits)
+    attachments, remarks = read_attachments(root, limits, measured)
     envelope = Envelope(
         sender=sender,
         to=to,

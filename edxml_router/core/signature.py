@@ -1,14 +1,12 @@
-"""The verdict on a message's signature; the only file that knows signxml.
+"""The signature of a message checked by signxml, the reference; the only file that knows it.
 
     verdict = verify(data, root, trust, at)
     verdict.indication      # passed, failed, indeterminate, absent (words of ETSI EN 319 102-1)
     verdict.signed_root     # the tree of exactly what was signed; the reader takes values from nothing else
 
-Order: the form of the signature (:mod:`~edxml_router.core.signature_form`), the certificate and its chain
-(:mod:`~edxml_router.core.trust`), and only then signxml, with *bytes*, the pinned certificate, the exact
-place, the number of references and closed sets of algorithms. signxml never chooses whom to trust: by default
-that is every authority of the public web. Whether the signer may speak for the sender is asked afterwards, in
-:mod:`~edxml_router.core.authority`.
+signxml is asked last (:mod:`~edxml_router.core.verdict` tells the order), with *bytes*, the pinned certificate, the
+exact place, the number of references and closed sets of algorithms: by default it trusts every authority of the
+public web. The other engine is :mod:`~edxml_router.core.stream`.
 
 ``verify`` does not raise for bad input: everything that goes wrong becomes a verdict with a finding.
 """
@@ -17,10 +15,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Final
 
 from cryptography import x509
 from lxml import etree
@@ -29,10 +24,11 @@ from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
 from edxml_router.core import signature_form as form
 from edxml_router.core.certificate import Signer
-from edxml_router.core.problems import Finding, Refusal
-from edxml_router.core.safe_xml import NS, Element
+from edxml_router.core.problems import Refusal
+from edxml_router.core.safe_xml import Element
 from edxml_router.core.signature_form import Coverage, Form
-from edxml_router.core.trust import ChainVerdict, TrustStore
+from edxml_router.core.trust import TrustStore
+from edxml_router.core.verdict import LEGACY, Indication, Verdict, judge, signed_tree
 
 __all__ = ["LEGACY", "Coverage", "Indication", "Signer", "Verdict", "verify"]
 
@@ -40,60 +36,9 @@ __all__ = ["LEGACY", "Coverage", "Indication", "Signer", "Verdict", "verify"]
 logging.getLogger("signxml").setLevel(logging.INFO)
 
 
-class Indication(StrEnum):
-    """ETSI EN 319 102-1: passed; failed = proven bad; indeterminate = cannot be known; absent = not
-    signed.
-    """
-
-    PASSED = "passed"
-    FAILED = "failed"
-    INDETERMINATE = "indeterminate"
-    ABSENT = "absent"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is known of a signature. ``finding`` is None only if it passed."""
-
-    indication: Indication
-    reason: str  # a slug: "ok", "signature-broken", "chain-unknown", …
-    finding: Finding | None = None
-    signer: Signer | None = None
-    coverage: Coverage | None = None
-    algorithm: str = ""
-    marks: tuple[str, ...] = ()
-    signed_root: Element | None = field(default=None, compare=False, repr=False)
-
-
-LEGACY = "unverifiable-legacy"  # the reason of the old kit's Signature in the QCVN namespace
-
-_FAILED, _UNKNOWN = Indication.FAILED, Indication.INDETERMINATE
-_VERDICTS: Final = {
-    "EDX109": (_FAILED, "comment-or-instruction"),
-    "EDX301": (Indication.ABSENT, "signature-missing"),
-    "EDX302": (_FAILED, "signature-broken"),
-    "EDX303": (_FAILED, "signature-partial"),
-    "EDX304": (_FAILED, "signature-doubled"),
-    "EDX305": (_FAILED, "signature-moved"),
-    "EDX306": (_UNKNOWN, "algorithm-not-allowed"),
-    "EDX307": (_UNKNOWN, LEGACY),
-    "EDX308": (_UNKNOWN, "chain-unknown"),
-    "EDX309": (_FAILED, "certificate-expired"),
-    "EDX310": (_UNKNOWN, "certificate-unfit"),
-    "EDX311": (_UNKNOWN, "certificate-missing"),
-    "EDX312": (_FAILED, "signature-structure"),
-    "EDX313": (_FAILED, "certificate-revoked"),
-    "EDX314": (_UNKNOWN, "revocation-unknown"),
-    "EDX316": (_UNKNOWN, "no-anchors"),
-}
-
 _LOCATION = f"./{form.ENVELOPE}/{form.HEADER}/"
 _METHODS = frozenset(item for item in SignatureMethod if item.value in form.SIGNATURE_METHODS)
 _DIGESTS = frozenset(item for item in DigestAlgorithm if item.value in form.DIGEST_METHODS)
-
-
-# A signature of a stranger's certificate is not accepted; but a broken one is broken, whoever made it.
-_STRANGER: Final = frozenset({"EDX308", "EDX316"})
 
 
 class _Verifier(XMLVerifier):
@@ -128,35 +73,7 @@ def verify(data: bytes, root: Element, trust: TrustStore, at: datetime) -> Verdi
     """The verdict on the signature of ``data``, which was parsed into ``root``, at the moment ``at``
     (aware).
     """
-    try:
-        found = form.read(root)
-    except Refusal as refusal:
-        return _refused(refusal.finding)
-    if found is None:
-        return _refused(Finding("EDX301"))
-    chain = trust.judge(found.certificates, at)
-    finding = chain.finding or (None if chain.leaf else Finding("EDX311"))
-    signed_root = None
-    if chain.leaf is not None and (finding is None or finding.code in _STRANGER):
-        try:
-            signed_root = _signed(data, found, chain.leaf, at)
-        except Refusal as refusal:
-            finding = refusal.finding
-    if finding is not None:
-        return _refused(finding, found, chain)
-    return Verdict(
-        Indication.PASSED, "ok", None, chain.signer, found.coverage, found.algorithm, chain.marks, signed_root
-    )
-
-
-def _refused(finding: Finding, found: Form | None = None, chain: ChainVerdict | None = None) -> Verdict:
-    indication, reason = _VERDICTS[finding.code]
-    verdict = Verdict(indication, reason, finding)
-    if found is not None:
-        verdict = replace(verdict, coverage=found.coverage, algorithm=found.algorithm)
-    if chain is not None:
-        verdict = replace(verdict, signer=chain.signer, marks=chain.marks)
-    return verdict
+    return judge(root, trust, at, lambda found, leaf: _signed(data, found, leaf, at))
 
 
 def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> Element:
@@ -186,18 +103,8 @@ def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> E
 
 
 def _signed_tree(found: Form, results: list[VerifyResult]) -> Element:
-    """The message as signed. For parts, an edXML of exactly the signed parts is put together."""
+    """The message as signed, made of what signxml says it has checked."""
     elements = [result.signed_xml for result in results]
     if [None if item is None else item.tag for item in elements] != list(found.parts):
         raise Refusal("EDX303", where=form.PLACE, detail="other elements are signed than those referenced")
-    if found.coverage is Coverage.WHOLE:
-        return elements[0]
-    by_tag = dict(zip(found.parts, elements, strict=True))
-    root = etree.Element(form.ROOT, nsmap={None: NS})
-    envelope = etree.SubElement(root, form.ENVELOPE)
-    etree.SubElement(envelope, form.HEADER).append(by_tag[form.MESSAGE_HEADER])
-    if form.BODY in by_tag:
-        envelope.append(by_tag[form.BODY])
-    if form.ATTACHMENTS in by_tag:
-        root.append(by_tag[form.ATTACHMENTS])
-    return root
+    return signed_tree(found.coverage, found.parts, elements)

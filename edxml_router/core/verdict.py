@@ -1,0 +1,130 @@
+"""The verdict on a message's signature, and how one is reached whichever engine checks the digests.
+
+:func:`judge` goes the way that both engines share: the form of the signature
+(:mod:`~edxml_router.core.signature_form`), the certificate and its chain (:mod:`~edxml_router.core.trust`), and only
+then the engine, with the signer's certificate pinned. An engine never chooses whom to trust. Whether the signer may
+speak for the sender is asked afterwards, in :mod:`~edxml_router.core.authority`.
+
+``judge`` does not raise for bad input: everything that goes wrong becomes a verdict with a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from cryptography import x509
+from lxml import etree
+
+from edxml_router.core import signature_form as form
+from edxml_router.core.certificate import Signer
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.safe_xml import NS, Element
+from edxml_router.core.signature_form import Coverage, Form
+from edxml_router.core.trust import ChainVerdict, TrustStore
+
+Engine = Callable[[Form, x509.Certificate], Element]  # the tree of what was signed; Refusal EDX302, EDX303, EDX312
+
+
+class Indication(StrEnum):
+    """ETSI EN 319 102-1: passed; failed = proven bad; indeterminate = cannot be known; absent = not
+    signed.
+    """
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INDETERMINATE = "indeterminate"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of a signature. ``finding`` is None only if it passed."""
+
+    indication: Indication
+    reason: str  # a slug: "ok", "signature-broken", "chain-unknown", …
+    finding: Finding | None = None
+    signer: Signer | None = None
+    coverage: Coverage | None = None
+    algorithm: str = ""
+    marks: tuple[str, ...] = ()
+    signed_root: Element | None = field(default=None, compare=False, repr=False)
+
+
+LEGACY = "unverifiable-legacy"  # the reason of the old kit's Signature in the QCVN namespace
+
+_FAILED, _UNKNOWN = Indication.FAILED, Indication.INDETERMINATE
+_VERDICTS: Final = {
+    "EDX109": (_FAILED, "comment-or-instruction"),
+    "EDX301": (Indication.ABSENT, "signature-missing"),
+    "EDX302": (_FAILED, "signature-broken"),
+    "EDX303": (_FAILED, "signature-partial"),
+    "EDX304": (_FAILED, "signature-doubled"),
+    "EDX305": (_FAILED, "signature-moved"),
+    "EDX306": (_UNKNOWN, "algorithm-not-allowed"),
+    "EDX307": (_UNKNOWN, LEGACY),
+    "EDX308": (_UNKNOWN, "chain-unknown"),
+    "EDX309": (_FAILED, "certificate-expired"),
+    "EDX310": (_UNKNOWN, "certificate-unfit"),
+    "EDX311": (_UNKNOWN, "certificate-missing"),
+    "EDX312": (_FAILED, "signature-structure"),
+    "EDX313": (_FAILED, "certificate-revoked"),
+    "EDX314": (_UNKNOWN, "revocation-unknown"),
+    "EDX316": (_UNKNOWN, "no-anchors"),
+}
+
+# A signature of a stranger's certificate is not accepted; but a broken one is broken, whoever made it.
+_STRANGER: Final = frozenset({"EDX308", "EDX316"})
+
+
+def judge(root: Element, trust: TrustStore, at: datetime, engine: Engine) -> Verdict:
+    """The verdict on the signature of the message ``root`` at the moment ``at`` (aware)."""
+    try:
+        found = form.read(root)
+    except Refusal as refusal:
+        return _refused(refusal.finding)
+    if found is None:
+        return _refused(Finding("EDX301"))
+    chain = trust.judge(found.certificates, at)
+    finding = chain.finding or (None if chain.leaf else Finding("EDX311"))
+    signed_root = None
+    if chain.leaf is not None and (finding is None or finding.code in _STRANGER):
+        try:
+            signed_root = engine(found, chain.leaf)
+        except Refusal as refusal:
+            finding = refusal.finding
+    if finding is not None:
+        return _refused(finding, found, chain)
+    return Verdict(
+        Indication.PASSED, "ok", None, chain.signer, found.coverage, found.algorithm, chain.marks, signed_root
+    )
+
+
+def _refused(finding: Finding, found: Form | None = None, chain: ChainVerdict | None = None) -> Verdict:
+    indication, reason = _VERDICTS[finding.code]
+    verdict = Verdict(indication, reason, finding)
+    if found is not None:
+        verdict = replace(verdict, coverage=found.coverage, algorithm=found.algorithm)
+    if chain is not None:
+        verdict = replace(verdict, signer=chain.signer, marks=chain.marks)
+    return verdict
+
+
+def signed_tree(coverage: Coverage, tags: tuple[str, ...], elements: list[Element]) -> Element:
+    """The message as signed, from the signed ``elements`` of these ``tags``. For parts, an edXML of exactly the
+    signed parts is put together.
+    """
+    if coverage is Coverage.WHOLE:
+        return elements[0]
+    by_tag = dict(zip(tags, elements, strict=True))
+    root = etree.Element(form.ROOT, nsmap={None: NS})
+    envelope = etree.SubElement(root, form.ENVELOPE)
+    etree.SubElement(envelope, form.HEADER).append(by_tag[form.MESSAGE_HEADER])
+    if form.BODY in by_tag:
+        envelope.append(by_tag[form.BODY])
+    if form.ATTACHMENTS in by_tag:
+        root.append(by_tag[form.ATTACHMENTS])
+    return root
