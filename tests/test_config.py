@@ -1,0 +1,273 @@
+"""The configuration: values, defaults, lines, remarks, and the texts made from it. Mistakes: tests/bad_configs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from edxml_router.config import DeliverySettings, LimitsSettings, Settings, load
+from edxml_router.config.positions import dotted, line_of, positions
+from edxml_router.config.settings import read_duration, read_size
+from edxml_router.config.text import duration, example, reference
+from edxml_router.core.safe_xml import Limits
+from edxml_router.rules import Timing
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TREE = """\
+[node]
+name = "h53"  # [not a table]
+title = '''
+Tỉnh [x]
+name = "no"
+'''
+data = "var/data"
+
+[hub]
+kind = "local"
+path = "/srv/hub"
+
+[[children]]
+name = "a"
+prefixes = [
+  "H53.31",  # first
+  "H53.32",
+]
+unsigned = { until = 2026-12-31, reason = "old = \\"#1\\"", senders = ["H53.31"] }
+
+[[children]]
+name = "b"
+"codes" = ["H53.40"]
+
+[children.unsigned]
+until = 2099-01-01
+reason = "old"
+
+[[offices]]
+name = "vp"
+agencies = ["H53", "000.00.40.H53"]
+
+[delivery]
+lifetime = "1d12h"
+chunk_bytes = "1 MiB"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "node.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def settings(folder: Path, text: str, today: date = date(2026, 6, 1)) -> Settings:
+    return load(write(folder, text), today=today)
+
+
+# --- values -------------------------------------------------------------------------------------------
+
+
+def test_a_name_is_all_it_takes(tmp_path: Path) -> None:
+    loaded = settings(tmp_path, '[node]\nname = "h53"\n')
+    assert loaded.node.data == tmp_path / "data"
+    assert loaded.database_url == f"sqlite:///{tmp_path}/data/journal.db"
+    assert (loaded.hub, loaded.parent, loaded.children, loaded.offices) == (None, None, (), ())
+    assert loaded.remarks == ()
+
+
+def test_paths_are_relative_to_the_file_and_values_have_units(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, TREE.replace("H53.40", "H53.41"))
+    monkeypatch.chdir(tmp_path.parent)
+    loaded = load(Path(tmp_path.name) / "node.toml", today=date(2026, 6, 1))
+    assert loaded.node.data == tmp_path / "var" / "data"
+    assert loaded.hub is not None
+    assert loaded.hub.path == Path("/srv/hub")
+    assert loaded.delivery.lifetime == timedelta(days=1, hours=12)
+    assert loaded.delivery.chunk_bytes == 1024 * 1024
+    assert loaded.children[0].unsigned is not None
+    assert loaded.children[0].unsigned.until == date(2026, 12, 31)
+    assert loaded.children[1].codes == ("H53.41",)
+
+
+def test_a_database_file_is_beside_the_configuration(tmp_path: Path) -> None:
+    relative = settings(tmp_path, '[node]\nname = "a"\n[store]\nurl = "sqlite:///my.db"\n')
+    assert relative.database_url == f"sqlite:///{tmp_path}/my.db"
+    absolute = settings(tmp_path, '[node]\nname = "a"\n[store]\nurl = "sqlite:////srv/my.db"\n')
+    assert absolute.database_url == "sqlite:////srv/my.db"
+    server = settings(tmp_path, '[node]\nname = "a"\n[store]\nurl = "postgresql://r@db.example.vn/r"\n')
+    assert server.database_url == "postgresql://r@db.example.vn/r"
+
+
+def test_the_same_file_from_another_system(tmp_path: Path) -> None:
+    path = tmp_path / "node.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + b'[node]\r\nname = "h53"\r\ntitle = "x"\r\n')
+    assert load(path).node.title == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30s", timedelta(seconds=30)),
+        ("1h30m", timedelta(minutes=90)),
+        ("200ms", timedelta(milliseconds=200)),
+        ("10d", timedelta(days=10)),
+    ],
+)
+def test_durations(text: str, expected: timedelta) -> None:
+    assert read_duration(text) == expected
+    assert duration(expected) == text
+
+
+@pytest.mark.parametrize("text", ["", " ", "10", "10 s", "1m1h", "-1s", "1.5h", "s", "999999999999d", 5, None, True])
+def test_no_durations(text: object) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        read_duration(text)
+
+
+def test_sizes() -> None:
+    assert [read_size(each) for each in (5, "5", "2 KiB", "2MiB", "1 GiB")] == [5, 5, 2048, 2 * 1024**2, 1024**3]
+    for bad in ("", "1 MB", "1.5 MiB", -1.0, True, None):
+        with pytest.raises(ValueError, match="size"):
+            read_size(bad)
+
+
+def test_what_is_given_and_what_is_default(tmp_path: Path) -> None:
+    loaded = settings(tmp_path, TREE.replace("000.00.40.H53", "H53.50"))
+    rows = {name: (value, given) for name, value, given in loaded.as_table()}
+    assert rows["node.name"] == ("h53", True)
+    assert rows["node.workers"] == (0, False)
+    assert rows["children.1.codes"] == (("H53.40",), True)
+    assert rows["children.0.unsigned.reason"] == ('old = "#1"', True)
+    assert rows["offices.0.attach"] == ("pull", False)
+    assert rows["parent"] == (None, False)
+
+
+# --- remarks ------------------------------------------------------------------------------------------
+
+
+def test_doubtful_settings_are_remarks_not_mistakes(tmp_path: Path) -> None:
+    text = TREE.replace("000.00.40.H53", "H53.50").replace('"codes" = ["H53.40"]', 'prefixes = ["H53.31.05"]')
+    loaded = settings(tmp_path, text, today=date(2027, 1, 1))
+    said = [(finding.code, finding.where.rpartition(", ")[2], finding.detail) for finding in loaded.remarks]
+    assert said == [
+        ("EDX907", "line 1", "without trust.anchors no signature can be accepted (EDX316)"),
+        ("EDX907", "line 19", "children[1]: the exception for unsigned envelopes ended on 2026-12-31"),
+        ("EDX907", "line 23",
+         "prefixes H53.31 and H53.31.05 (children[1].prefixes[1]) overlap: the longer one wins"),
+    ]  # fmt: skip
+
+
+def test_an_exception_holds_on_its_last_day(tmp_path: Path) -> None:
+    text = TREE.replace("000.00.40.H53", "H53.50") + "[trust]\nanchors = 'node.toml'\n"
+    assert settings(tmp_path, text, today=date(2026, 12, 31)).remarks == ()
+
+
+# --- lines --------------------------------------------------------------------------------------------
+
+
+def test_positions_of_keys_tables_and_elements() -> None:
+    found = positions(TREE)
+    expected = {
+        ("node",): 1,
+        ("node", "name"): 2,
+        ("node", "title"): 3,
+        ("node", "data"): 7,
+        ("children",): 13,
+        ("children", 0, "name"): 14,
+        ("children", 0, "prefixes", 0): 16,
+        ("children", 0, "prefixes", 1): 17,
+        ("children", 0, "unsigned", "reason"): 19,
+        ("children", 0, "unsigned", "senders", 0): 19,
+        ("children", 1): 21,
+        ("children", 1, "codes"): 23,
+        ("children", 1, "unsigned", "until"): 26,
+        ("offices", 0, "agencies", 1): 31,
+        ("delivery", "chunk_bytes"): 35,
+    }
+    assert {path: found.get(path) for path in expected} == expected
+    assert ("name",) not in found  # not fooled by the text of the title
+
+
+def test_positions_of_odd_but_legal_toml() -> None:
+    text = (
+        "a.b.'c.d' = 1\n"
+        'x = [ [1, 2], # ]\n  { y = "}" } ]\n'
+        '"quoted \\u0061" = """\n]]] "" \\""""\n'
+        "z = ''''''\n"
+        "[ t . u ]\n"
+        "v = 1979-05-27T07:32:00-08:00\n"
+        "[[t.w]]\n[[t.w.deep]]\nk=1\n[[t.w]]\n[t.w.deep2]\nk=2\n"
+    )
+    found = positions(text)
+    assert found["a", "b", "c.d"] == 1
+    assert found["x", 0, 1] == 2
+    assert found["x", 1, "y"] == 3
+    assert found[("quoted a",)] == 4
+    assert found[("z",)] == 6
+    assert found["t", "u", "v"] == 8
+    assert found["t", "w", 0, "deep", 0, "k"] == 11
+    assert found["t", "w", 1, "deep2", "k"] == 14
+
+
+def test_a_place_that_is_not_in_the_file_is_the_nearest_that_is() -> None:
+    found = positions("\n\n[node]\nname = 1\n")
+    assert line_of(found, ("node", "workers")) == 3
+    assert line_of(found, ("hub", "kind")) == 1
+    assert dotted(("offices", 0, "agencies", 1)) == "offices[1].agencies[2]"
+
+
+def test_positions_of_rubbish_end() -> None:
+    for text in ("]", "= = =", "[[[", 'a = "', "a = [1, =", "a = {", "\\", "[a", "a = '''"):
+        positions(text)
+
+
+# --- texts --------------------------------------------------------------------------------------------
+
+
+def test_the_example_is_a_configuration(tmp_path: Path) -> None:
+    loaded = settings(tmp_path, example("xa-long-chu", "Xã Long Chữ"))
+    assert (loaded.node.name, loaded.node.title) == ("xa-long-chu", "Xã Long Chữ")
+    same = settings(tmp_path, '[node]\nname = "xa-long-chu"\ntitle = "Xã Long Chữ"\n')
+    assert [row[:2] for row in loaded.as_table()] == [row[:2] for row in same.as_table()]
+
+
+def test_removing_the_marks_of_the_example_makes_settings_of_all_lines(tmp_path: Path) -> None:
+    text = re.sub(r"(?m)^#(?! )", "", example())
+    # Each hub is of one kind only, and the files that are named are not there.
+    text = re.sub(r'(?m)^(path = "hub"|attach = .*)$', r"#\1", text)
+    text = re.sub(r'(?m)^\w+ = "[\w-]+(\.\w+)?\.(pem|password|csv)"$|^crls = .*$', "", text)
+    text = re.sub(r'(?m)^(catalogue|extra|server_name|name = "h53-31"|codes) = .*$', "", text)
+    text = text.replace("[[children]]", '[[children]]\nname = "child"').replace(
+        'host = "mq.example.vn"', 'host = "mq.example.vn"\npassword_file = "secret"'
+    )
+    text = text.replace('name = "h53-31"', "").replace('agencies = ["H53.31"]', 'agencies = ["H53"]')
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    loaded = settings(tmp_path, text)
+    assert loaded.parent is not None
+    assert loaded.offices[0].unsigned is not None
+    defaults = settings(tmp_path, '[node]\nname = "h53"\n')
+    assert (loaded.limits, loaded.delivery, loaded.log) == (defaults.limits, defaults.delivery, defaults.log)
+
+
+def test_the_example_in_the_repository_is_the_one_that_init_writes() -> None:
+    assert (ROOT / "config" / "node.example.toml").read_text(encoding="utf-8") == example()
+
+
+def test_the_reference_names_every_setting(tmp_path: Path) -> None:
+    text = reference()
+    for name, _, _ in settings(tmp_path, TREE.replace("000.00.40.H53", "H53.50")).as_table():
+        last = name.rpartition(".")[2]
+        assert f"| `{last}` |" in text or re.search(rf"## \[+(\w+\.)?{last}\]", text), name
+
+
+def test_defaults_are_those_of_the_code_that_they_are_for() -> None:
+    limits = {field.name: field.default for field in fields(LimitsSettings)}
+    assert {field.name: limits[field.name] for field in fields(Limits)} == {f.name: f.default for f in fields(Limits)}
+    delivery = {field.name: field.default for field in fields(DeliverySettings)}
+    assert {f.name: delivery[f.name] for f in fields(Timing)} == {f.name: f.default for f in fields(Timing)}
