@@ -112,7 +112,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
 
 
 def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
-    """An office's envelopes; each is answered with its verdict, correlated to the request, before it is acknowledged."""
+    """An office's envelopes; each is answered, correlated to the request, before it is acknowledged."""
     answers = pipeline.accept(node, [Submission(one.message.body, one.peer, "amqp") for one in batch])
     back: list[Arrival] = []
     replies: dict[str, list[tuple[Arrival, Message]]] = defaultdict(list)

@@ -13,7 +13,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.routing import Local
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.transfer import Transfer
-from edxml_router.records import Examined
+from edxml_router.records import Examined, Submission
 from edxml_router.rules import Peer, Role, Rules
 
 VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run on Vietnam time
@@ -22,9 +22,7 @@ VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run 
 def sender_of(rules: Rules, envelope: Envelope, now: datetime) -> str:
     """The sender's canonical code. A closed agency may still answer for older documents."""
     historic = envelope.kind is Kind.STATUS
-    return rules.registry.resolve(
-        envelope.sender.organ_id, now.astimezone(VIETNAM).date(), historic=historic
-    ).code
+    return rules.registry.resolve(envelope.sender.organ_id, now.astimezone(VIETNAM).date(), historic=historic).code
 
 
 def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: datetime) -> str:
@@ -34,9 +32,7 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
     """
     authority.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
     if verdict.indication is Indication.PASSED and verdict.signer is not None:
-        authority.speaks_for(
-            verdict.signer, sender, rules.bindings, now, canonical=rules.registry.canonical_or_none
-        )
+        authority.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=rules.registry.canonical_or_none)
         return verdict.reason
     exception = peer.unsigned
     unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == signature.LEGACY
@@ -52,6 +48,30 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
     raise kind(finding.code, where=finding.where, detail=finding.detail)
 
 
+def admit(rules: Rules, submission: Submission, envelope: Envelope, now: datetime) -> None:
+    """Is this a thing to take at all? Refusal EDX405 for a state secret, EDX408 for an old or future time stamp."""
+    policy = rules.policy
+    marked = policy.markings.found_in(envelope)
+    if marked:
+        raise Refusal("EDX405", where=marked)
+    stamp = _time_stamp(envelope)
+    if submission.transfer is not None or stamp is None:
+        return
+    if policy.max_age and stamp < now - policy.max_age:
+        raise Refusal("EDX408", where="Timestamp", detail=f"{(now - stamp).days} days old")
+    if policy.max_ahead and stamp > now + policy.max_ahead:
+        raise Refusal("EDX408", where="Timestamp", detail="in the future")
+
+
+def _time_stamp(envelope: Envelope) -> datetime | None:
+    """When the sender says it sent this, if it says so in the form of the standard (Vietnam time, no zone)."""
+    written = envelope.status.timestamp if envelope.status else next((one.timestamp for one in envelope.traces), None)
+    try:
+        return datetime.strptime((written or "").strip(), "%Y/%m/%d %H:%M:%S").replace(tzinfo=VIETNAM)
+    except ValueError:
+        return None
+
+
 def address(rules: Rules, envelope: Envelope, now: datetime) -> dict[str, str]:
     """The route of each recipient of a fresh submission. All or nothing: a sender corrects a list once."""
     today = now.astimezone(VIETNAM).date()
@@ -65,9 +85,7 @@ def address(rules: Rules, envelope: Envelope, now: datetime) -> dict[str, str]:
                 raise Refusal("EDX207", detail=f"{written} is {code}")
             routes[code] = route(rules, code)
         except Refusal as refusal:
-            raise Refusal(
-                refusal.code, where=f"recipient {number}", detail=refusal.finding.detail
-            ) from refusal
+            raise Refusal(refusal.code, where=f"recipient {number}", detail=refusal.finding.detail) from refusal
     if not routes:
         raise Refusal("EDX507")
     return routes
@@ -94,9 +112,7 @@ def address_transfer(
     for code in transfer.recipients:
         try:
             if code not in named:
-                raise Refusal(
-                    "EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope"
-                )
+                raise Refusal("EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope")
             following = route(rules, code)
             if following == f"link:{peer.name}":
                 raise Refusal("EDX506", detail=f"{code} lives behind {peer.name}, who sent it here")

@@ -29,7 +29,7 @@ from edxml_router.core.safe_xml import Limits
 from edxml_router.core.signature import Verdict
 from edxml_router.core.transfer import Hop, Receipt, encode_receipts
 from edxml_router.core.trust import TrustStore
-from edxml_router.judgement import address, address_transfer, authorise, sender_of
+from edxml_router.judgement import address, address_transfer, admit, authorise, sender_of
 from edxml_router.parcels import bind_routes, inbox_parcel, inquiry_parcels, transfer_parcels
 from edxml_router.ports import Book, Delivery, EnvelopeRow, Message, Move, Parcel
 from edxml_router.records import (
@@ -42,6 +42,7 @@ from edxml_router.records import (
     envelope_row,
     final_receipts,
     new_deliveries,
+    put_off,
     refusal_entry,
     reopenings,
 )
@@ -103,13 +104,12 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         item.examined = examine(submission.data, rules.limits, rules.trust, now, digest=item.digest)
         envelope = item.examined.envelope
         item.sender = sender_of(rules, envelope, now)
+        admit(rules, submission, envelope, now)
         item.reason = authorise(rules, peer, item.examined.verdict, item.sender, now)
         if submission.transfer is None:
             item.routes = address(rules, envelope, now)
         else:
-            item.routes, item.unreachable = address_transfer(
-                rules, here, peer, submission.transfer, item.examined
-            )
+            item.routes, item.unreachable = address_transfer(rules, here, peer, submission.transfer, item.examined)
     except Trouble as trouble:
         item.trouble = trouble
     except Exception as error:  # noqa: BLE001  # a mistake of ours must not take the batch or the worker with it
@@ -133,6 +133,7 @@ def examine(data: bytes, limits: Limits, trust: TrustStore, at: datetime, *, dig
 
 def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:
     """The one transaction of acceptance; decides what only the store can tell: new, repeated, or conflicting."""
+    put_off(node, book, judged, now)
     rows: dict[str, EnvelopeRow] = {}
     holders: dict[str, str] = {}  # identity → digest, in the order of arrival: the first of a batch stands
     for item in judged:
@@ -203,9 +204,7 @@ def forward(node: Node) -> Sequence[Move]:
         if asked_only and link:
             sendings.append(Sending(link, inquiry_parcels(link, row, group), group))
         elif body is None:
-            moves += [
-                change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group
-            ]
+            moves += [change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group]
         elif route.startswith("office:"):
             sendings += deliver(row, group, link, body)
         elif link is None:
@@ -254,9 +253,7 @@ def send(node: Node, sendings: Sequence[Sending], now: datetime) -> list[Move]:
         for sending in window:
             failed = [finding for finding in [next(findings) for _ in sending.parcels] if finding is not None]
             for one in sending.group:
-                moves.append(
-                    _deferral(node, one, failed[0], now) if failed else _handed_over(node, one, sending, now)
-                )
+                moves.append(_deferral(node, one, failed[0], now) if failed else _handed_over(node, one, sending, now))
     return moves
 
 
@@ -270,9 +267,7 @@ def _handed_over(node: Node, delivery: Delivery, sending: Sending, now: datetime
 
 def _deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
     timing = node.rules.timing
-    wait = lifecycle.back_off(
-        delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance()
-    )
+    wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance())
     return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
 
 
@@ -288,8 +283,7 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
     now = node.now()
     with node.ledger.book() as book:
         standing = {
-            (one.digest, one.recipient): one
-            for one in book.deliveries({item.envelope for _, item in receipts})
+            (one.digest, one.recipient): one for one in book.deliveries({item.envelope for _, item in receipts})
         }
         moves: list[Move] = []
         trails: dict[int, tuple[Hop, ...]] = {}
@@ -299,9 +293,7 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
             move = settlement(delivery, peer, receipt, node.rules.timing, now)
             if move is None:
                 said = str(receipt.outcome)
-                late.append(
-                    Entry(now, "receipt.late", receipt.envelope, receipt.recipient, actor=peer, detail=said)
-                )
+                late.append(Entry(now, "receipt.late", receipt.envelope, receipt.recipient, actor=peer, detail=said))
                 continue
             moves.append(move)
             trails[move.delivery.id] = receipt.hops
@@ -334,9 +326,7 @@ def report(node: Node) -> int:
     """
     now = node.now()
     with node.ledger.book() as book:
-        waiting = book.unsent_receipts(
-            now, now + node.rules.timing.lease, 10 * node.rules.batch, list(node.links)
-        )
+        waiting = book.unsent_receipts(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(node.links))
     batches: dict[str, list[tuple[int, Receipt]]] = defaultdict(list)
     for number, origin, receipt in waiting:
         batches[origin].append((number, receipt))

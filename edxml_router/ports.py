@@ -206,6 +206,9 @@ class Book(Protocol):
     def identities(self, identities: Iterable[str]) -> Mapping[str, str]:
         """Which accepted digest holds each of these identities."""
 
+    def brought(self, peer: str, since: datetime) -> tuple[int, int, int]:
+        """How many messages, bytes and recipients of ``peer`` were accepted since then."""
+
     def add_bodies(self, bodies: Mapping[str, bytes]) -> None:
         """Keep the bytes of envelopes by digest (small ones inside this transaction, see :class:`Bodies`)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from edxml_router.core.envelope import Envelope, Kind
@@ -15,6 +15,8 @@ from edxml_router.core.signature import Verdict
 from edxml_router.core.transfer import Hop, Outcome, Receipt, Transfer
 from edxml_router.ports import Aside, Book, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.rules import Node, Role
+
+_QUOTA_TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,25 @@ def origin_of(node: Node, submission: Submission) -> str:
     """Where receipts about this submission go."""
     office = node.rules.peers[submission.peer].role is Role.OFFICE
     return f"{'office' if office else 'link'}:{submission.peer}"
+
+
+def put_off(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:
+    """Put off (EDX406) what goes beyond the quota of its peer for the last minute; one question for each peer."""
+    for name in {item.submission.peer for item in judged if item.fit}:
+        quota = node.rules.peers[name].quota
+        limits = (quota.messages, quota.bytes, quota.recipients)
+        if not any(limits):
+            continue
+        used = list(book.brought(name, now - _QUOTA_TIME))
+        for item in judged:
+            if not item.fit or item.submission.peer != name:
+                continue
+            asked = (1, len(item.submission.data), len(item.routes))
+            over = [top for top, so_far, more in zip(limits, used, asked, strict=True) if 0 < top < so_far + more]
+            if over and any(used):  # a single large one must get through some time
+                item.trouble = Setback("EDX406", where=name, detail=f"at most {over[0]} a minute")
+            else:
+                used = [so_far + more for so_far, more in zip(used, asked, strict=True)]
 
 
 def envelope_row(node: Node, item: Judged, now: datetime) -> EnvelopeRow:
@@ -109,9 +130,7 @@ def new_deliveries(node: Node, item: Judged, now: datetime) -> Iterable[NewDeliv
         )
 
 
-def reopenings(
-    node: Node, standing: Iterable[Delivery], items: Mapping[str, Judged], now: datetime
-) -> Iterable[Move]:
+def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Judged], now: datetime) -> Iterable[Move]:
     """A repeat of what failed is tried again; a repeat of what is under way or done changes nothing.
 
     From an office: its returned or expired deliveries, but not what an operator cancelled. From a neighbour: only
@@ -154,9 +173,7 @@ def acceptance_receipts(
         hops = (*transfer.hops, Hop(node.name, now))
         for recipient in transfer.recipients:
             finding = item.trouble.finding if item.trouble else item.unreachable.get(recipient)
-            receipt = Receipt(
-                transfer.envelope, recipient, transfer.generation, Outcome.ACCEPTED, now, hops=hops
-            )
+            receipt = Receipt(transfer.envelope, recipient, transfer.generation, Outcome.ACCEPTED, now, hops=hops)
             if finding is not None:
                 receipt = replace(receipt, outcome=Outcome.RETURNED, code=finding.code, detail=finding.detail)
             elif (item.digest, recipient) in standing:
@@ -169,9 +186,9 @@ def acceptance_receipts(
 def aside(item: Judged, now: datetime) -> Aside:
     assert item.trouble is not None  # noqa: S101  # refused
     finding, submission = item.trouble.finding, item.submission
-    return Aside(
-        now, submission.peer, submission.channel, finding.code, finding.where, finding.detail, submission.data
-    )
+    # Of a state secret nothing may stay here but the digest, which the journal has, and the notice.
+    data = b"" if finding.code == "EDX405" else submission.data
+    return Aside(now, submission.peer, submission.channel, finding.code, finding.where, finding.detail, data)
 
 
 def refusal_entry(item: Judged, now: datetime, *, kept: bool) -> Entry:
@@ -224,11 +241,7 @@ def final_receipts(
     """
     ended = [move for move in moves if move.after in ENDS]
     trails = trails or {}
-    rows = (
-        book.envelopes({move.delivery.digest for move in ended if move.delivery.id not in trails})
-        if ended
-        else {}
-    )
+    rows = book.envelopes({move.delivery.digest for move in ended if move.delivery.id not in trails}) if ended else {}
     receipts = []
     for move in ended:
         one = move.delivery

@@ -13,6 +13,7 @@ from enum import StrEnum
 from cryptography import x509
 
 from edxml_router.core.authority import Bindings
+from edxml_router.core.classification import Markings
 from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Routes
 from edxml_router.core.safe_xml import Limits
@@ -38,6 +39,15 @@ class UnsignedException:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What a peer may bring within a minute; what is more is put off (EDX406), not refused. 0 means no limit."""
+
+    messages: int = 0
+    bytes: int = 0
+    recipients: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """Somebody who connects: an e-office system, a child node, or the parent node.
 
@@ -50,7 +60,21 @@ class Peer:
     codes: frozenset[str] = frozenset()
     unsigned: UnsignedException | None = None
     certificate: x509.Certificate | None = None  # checks the signature on the peer's receipts
+    quota: Quota = Quota()
     pushed: bool = False  # an office that is attached over AMQP and gets its mail pushed
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What this node takes, apart from who may bring it.
+
+    A fresh submission whose own time stamp is more than ``max_age`` past or ``max_ahead`` in the future is refused
+    (EDX408); zero switches that off. Transfers are not asked: they may have waited on the way.
+    """
+
+    markings: Markings = field(default_factory=Markings)
+    max_age: timedelta = timedelta()
+    max_ahead: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +101,7 @@ class Rules:
     bindings: Bindings
     peers: Mapping[str, Peer]
     timing: Timing = field(default_factory=Timing)
+    policy: Policy = field(default_factory=Policy)
     aside_quota: int = 1024**3  # bytes
     batch: int = 100
     chunk_bytes: int = 4 * 1024 * 1024

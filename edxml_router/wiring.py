@@ -21,11 +21,12 @@ from pathlib import Path
 from cryptography import x509
 from sqlalchemy.engine import make_url
 
-from edxml_router.config import ConfigErrors, HubSettings, Settings
+from edxml_router.config import ConfigErrors, HubSettings, QuotaSettings, Settings
 from edxml_router.config import UnsignedException as UnsignedSettings
 from edxml_router.core import certificate as certificates
 from edxml_router.core.agency_code import AgencyCode
 from edxml_router.core.authority import Bindings
+from edxml_router.core.classification import Markings
 from edxml_router.core.problems import Refusal
 from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Routes
@@ -34,7 +35,7 @@ from edxml_router.core.signing import sign_bytes
 from edxml_router.core.trust import TrustStore
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
-from edxml_router.rules import Link, Node, Peer, Role, Rules, Timing, UnsignedException
+from edxml_router.rules import Link, Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
 from edxml_router.store import catalogue, keys, sequencer
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import connect
@@ -42,9 +43,7 @@ from edxml_router.store.ledger import SqlLedger
 from edxml_router.transport import local, rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 
-SWEEP_AGE = timedelta(
-    hours=24
-)  # files that nothing refers to are kept this long, for a transaction under way
+SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
 
 
 class SystemClock:
@@ -118,9 +117,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
 
 
 def _node(settings: Settings, ledger: SqlLedger) -> Node:
-    bodies = BodyStore(
-        ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes
-    )
+    bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
     node = Node(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
     if settings.node.key is not None:
         key = keys.load_key(settings.node.key)
@@ -153,10 +150,9 @@ def build_rules(settings: Settings) -> Rules:
                 _read(trust.intermediates, "trust.intermediates") if trust.intermediates else b"",
                 [_read(path, "trust.crls") for path in trust.crls],
             ),
-            bindings=Bindings.from_csv(_read(trust.bindings, "trust.bindings"))
-            if trust.bindings
-            else Bindings(),
+            bindings=Bindings.from_csv(_read(trust.bindings, "trust.bindings")) if trust.bindings else Bindings(),
             peers=_peers(settings, registry),
+            policy=Policy(Markings(settings.policy.classified), settings.policy.max_age, settings.policy.max_ahead),
             timing=Timing(**{each.name: getattr(settings.delivery, each.name) for each in fields(Timing)}),
             aside_quota=settings.limits.aside_bytes,
             batch=settings.delivery.batch,
@@ -184,9 +180,7 @@ def _canonical(registry: Registry, text: str) -> str:
 
 def _routes(settings: Settings, registry: Registry) -> Routes:
     return Routes.build(
-        served={
-            _canonical(registry, code): office.name for office in settings.offices for code in office.agencies
-        },
+        served={_canonical(registry, code): office.name for office in settings.offices for code in office.agencies},
         children={
             child.name: [_canonical(registry, code) for code in (*child.prefixes, *child.codes)]
             for child in settings.children
@@ -202,12 +196,16 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
     def exception(given: UnsignedSettings | None) -> UnsignedException | None:
         return UnsignedException(given.until, given.reason, codes(given.senders)) if given else None
 
+    def quota(given: QuotaSettings) -> Quota:
+        return Quota(given.messages, given.bytes, given.recipients)
+
     peers = [
         Peer(
             office.name,
             Role.OFFICE,
             codes=codes(office.agencies),
             unsigned=exception(office.unsigned),
+            quota=quota(office.quota),
             pushed=office.attach == "amqp",
         )
         for office in settings.offices
@@ -216,27 +214,24 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
         Peer(
             child.name,
             Role.CHILD,
-            codes(child.prefixes),
-            codes(child.codes),
-            exception(child.unsigned),
-            _certificate(child.certificate),
+            prefixes=codes(child.prefixes),
+            codes=codes(child.codes),
+            unsigned=exception(child.unsigned),
+            certificate=_certificate(child.certificate),
+            quota=quota(child.quota),
         )
         for child in settings.children
     ]
     if settings.parent is not None:
-        ours = frozenset[str]().union(*(peer.prefixes for peer in peers))
-        single = frozenset[str]().union(*(peer.codes for peer in peers))
-        parent = settings.parent
-        peers.append(
-            Peer(
-                parent.name,
-                Role.PARENT,
-                ours,
-                single,
-                exception(parent.unsigned),
-                _certificate(parent.certificate),
-            )
+        parent = Peer(
+            settings.parent.name,
+            Role.PARENT,
+            prefixes=frozenset[str]().union(*(peer.prefixes for peer in peers)),
+            codes=frozenset[str]().union(*(peer.codes for peer in peers)),
+            unsigned=exception(settings.parent.unsigned),
+            certificate=_certificate(settings.parent.certificate),
         )
+        peers.append(parent)
     return {peer.name: peer for peer in peers}
 
 
@@ -311,14 +306,10 @@ def _links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str,
     if settings.hub is not None:
         hub = transports["hub"]
         for child in settings.children:
-            links[f"link:{child.name}"] = Link(
-                hub, topology.down(child.name), topology.down(child.name, urgent=True)
-            )
+            links[f"link:{child.name}"] = Link(hub, topology.down(child.name), topology.down(child.name, urgent=True))
         for office in settings.offices:
             if office.attach == "amqp":
-                links[f"office:{office.name}"] = Link(
-                    hub, topology.inbox(office.name), topology.inbox(office.name)
-                )
+                links[f"office:{office.name}"] = Link(hub, topology.inbox(office.name), topology.inbox(office.name))
     if settings.parent is not None:
         links[f"link:{settings.parent.name}"] = Link(transports["parent"], topology.UP, topology.UP_URGENT)
     return links

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from letters import File, Post, tampered
+from tree import Plan, Tree
 
 from edxml_router import inbox, intake, operate, pipeline
 from edxml_router.core.lifecycle import State
@@ -26,11 +28,10 @@ from edxml_router.parcels import chunks
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Delivery, Message, Parcel
 from edxml_router.records import Submission
+from edxml_router.rules import Policy, Quota
 from edxml_router.store import auditing, refused
 from edxml_router.transport import topology
 from edxml_router.wiring import Opened, open_worker
-from letters import File, Post, tampered
-from tree import Plan, Tree
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22",)),
@@ -517,3 +518,45 @@ def test_strange_messages_are_kept_aside_and_the_queue_moves_on(
     [kept] = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
     assert kept.code == code
     assert nodes.states("quoc-gia", good.digest) == {"G22": State.AVAILABLE}
+
+
+def test_a_state_secret_leaves_nothing_but_its_digest(nodes: Nodes) -> None:
+    data = nodes.post.document("G22", ["H53"], number=1, subject="(Mật) V/v thử nghiệm")
+    answer = nodes.send("quoc-gia", data)
+    assert answer.finding and (answer.finding.code, answer.finding.where) == ("EDX405", "Subject")
+    ledger = nodes["quoc-gia"].node.ledger
+    [kept] = refused.list_items(ledger)  # type: ignore[arg-type]
+    assert (kept.code, kept.size) == ("EDX405", 0)
+    assert nodes["quoc-gia"].node.bodies.read([answer.digest]) == {}
+    folder = nodes["quoc-gia"].settings.node.data
+    assert not [path for path in folder.rglob("*") if path.is_file() and "thử nghiệm".encode() in path.read_bytes()]
+
+
+def test_old_and_future_time_stamps_are_refused_where_that_is_asked(nodes: Nodes) -> None:
+    node = nodes["quoc-gia"].node
+    data = letter(nodes)
+    node.rules = replace(node.rules, policy=Policy(max_age=timedelta(days=2), max_ahead=timedelta(hours=1)))
+    nodes.clock.at += timedelta(days=3)
+    answer = nodes.send("quoc-gia", data)
+    assert answer.finding and answer.finding.code == "EDX408"
+    nodes.clock.at -= timedelta(days=3, hours=3)
+    answer = nodes.send("quoc-gia", data)
+    assert answer.finding and answer.finding.code == "EDX408"
+    nodes.clock.at += timedelta(hours=3)
+    assert nodes.send("quoc-gia", data).accepted
+
+
+@pytest.mark.parametrize("quota", [Quota(messages=2), Quota(recipients=2), Quota(bytes=32_000)])
+def test_beyond_its_quota_a_peer_waits_and_loses_nothing(nodes: Nodes, quota: Quota) -> None:
+    node = nodes["quoc-gia"].node
+    office = replace(node.rules.peers["vanthu-quoc-gia"], quota=quota)
+    node.rules = replace(node.rules, peers={**node.rules.peers, office.name: office})
+    batch = [Submission(letter(nodes, number=number), office.name, "cli") for number in (1, 2, 3)]
+    answers = pipeline.accept(node, batch)
+    assert [answer.accepted for answer in answers] == [True, True, False]
+    assert answers[2].passing
+    assert answers[2].finding and answers[2].finding.code == "EDX406"
+    assert refused.list_items(node.ledger) == []  # type: ignore[arg-type]  # put off is not refused
+    assert pipeline.accept(node, batch[2:])[0].passing
+    nodes.clock.at += timedelta(seconds=61)
+    assert pipeline.accept(node, batch[2:])[0].accepted

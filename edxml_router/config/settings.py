@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
+from edxml_router.core.classification import DEGREES
 from edxml_router.core.problems import Finding
 
 MIB: Final = 1024 * 1024
@@ -150,6 +151,15 @@ class UnsignedException(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaSettings(Table):
+    """What a peer may bring within a minute; what is more is put off (EDX406). 0 means no limit."""
+
+    messages: Annotated[int, Field(strict=True, ge=0), About("Envelopes a minute.", "600")] = 0
+    bytes: Annotated[int, BeforeValidator(read_size), Field(ge=0), About("Bytes a minute.", '"256 MiB"')] = 0
+    recipients: Annotated[int, Field(strict=True, ge=0), About("Recipients a minute.", "20000")] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParentSettings(Table):
     """The node above this one."""
 
@@ -171,6 +181,7 @@ class ChildSettings(Table):
     certificate: Annotated[
         File | None, About("The child's certificate, to check its receipts (PEM).", '"h53-31.cert.pem"')
     ] = None
+    quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
     unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
 
 
@@ -186,6 +197,7 @@ class OfficeSettings(Table):
         Literal["pull", "amqp"],
         About('"pull": it fetches (command line, HTTP); "amqp": it has an inbox queue on this node\'s hub.'),
     ] = "pull"
+    quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
     unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
 
 
@@ -222,6 +234,25 @@ class LimitsSettings(Table):
     max_recipients: Annotated[Count, About("Most recipients of one envelope.")] = 10_000
     max_name: Annotated[Count, About("Longest file name of an attachment, in characters.")] = 255
     aside_bytes: Annotated[Size, About("Space for refused input that is kept for the operator.")] = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings(Table):
+    """What this node takes, apart from who may bring it."""
+
+    classified: Annotated[
+        tuple[str, ...], About("Markings of state secrets; what carries one is refused unread (EDX405).")
+    ] = DEGREES
+    max_age: Annotated[
+        timedelta,
+        BeforeValidator(read_duration),
+        About('Oldest time stamp of a fresh submission (EDX408); "0s" means any.'),
+    ] = timedelta()
+    max_ahead: Annotated[
+        timedelta,
+        BeforeValidator(read_duration),
+        About('How far in the future a time stamp may lie (EDX408); "0s" means any.'),
+    ] = timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +307,7 @@ class Sections(Table):
     trust: TrustSettings = TrustSettings()
     agencies: AgenciesSettings = AgenciesSettings()
     limits: LimitsSettings = LimitsSettings()
+    policy: PolicySettings = PolicySettings()
     delivery: DeliverySettings = DeliverySettings()
     log: LogSettings = LogSettings()
 
@@ -298,6 +330,7 @@ class Settings:
     trust: TrustSettings
     agencies: AgenciesSettings
     limits: LimitsSettings
+    policy: PolicySettings
     delivery: DeliverySettings
     log: LogSettings
     given: frozenset[str] = frozenset()

@@ -64,6 +64,11 @@ class SqlBook:
     def identities(self, identities: Iterable[str]) -> Mapping[str, str]:
         return dict(self._by_keys(sql.IDENTITIES, identities))
 
+    def brought(self, peer: str, since: datetime) -> tuple[int, int, int]:
+        values = {"peer": peer, "since": since}
+        messages, size = self._execute(sql.BROUGHT, values).one()
+        return messages, int(size), self._execute(sql.BROUGHT_RECIPIENTS, values).scalar_one()
+
     def add_bodies(self, bodies: Mapping[str, bytes]) -> None:
         limit = self._inline_limit
         values = [(digest, len(data), data if len(data) <= limit else None) for digest, data in sorted(bodies.items())]

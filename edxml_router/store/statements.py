@@ -11,7 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, CursorResult, Dialect, Table, bindparam, literal_column, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Dialect,
+    Table,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.lifecycle import State
@@ -130,6 +142,13 @@ ADD_DELIVERIES: Final = Insert(
     deliveries,
     tuple(column.name for column in deliveries.columns if column.name != "id"),
     "ON CONFLICT DO NOTHING RETURNING digest, recipient",
+)
+_BROUGHT: Final = (envelopes.c.peer == bindparam("peer"), envelopes.c.accepted_at >= bindparam("since", type_=Instant))
+BROUGHT: Final = select(func.count(), func.coalesce(func.sum(envelopes.c.size), 0)).where(*_BROUGHT)
+BROUGHT_RECIPIENTS: Final = (
+    select(func.count())
+    .select_from(deliveries.join(envelopes, deliveries.c.digest == envelopes.c.digest))
+    .where(*_BROUGHT)
 )
 DELIVERIES: Final = select(deliveries).where(deliveries.c.digest.in_(_KEYS)).order_by(deliveries.c.id)
 DELIVERIES_BY_ID: Final = select(deliveries).where(deliveries.c.id.in_(_KEYS)).order_by(deliveries.c.id)

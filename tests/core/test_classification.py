@@ -1,0 +1,59 @@
+"""Markings of state secrets are found, and ordinary words are not taken for one."""
+
+import unicodedata
+from dataclasses import replace
+
+import pytest
+
+from edxml_router.core.classification import DEGREES, Markings
+from edxml_router.core.envelope import Attachment, Document, Envelope, OtherInfo, Party
+
+MARKINGS = Markings()
+
+MARKED = [
+    "Mật", "MẬT", "  tối mật ", "(Mật) V/v bố trí lực lượng", "V/v bố trí lực lượng [TUYỆT MẬT]", "Mật - V/v kế hoạch",
+    "MẬT: Báo cáo quý", "Độ mật: Mật", "độ mật = tối mật", "Mức độ mật: Tuyệt mật", "Kế hoạch tuyệt  mật năm 2026",
+    "Báo cáo MẬT về tình hình", "V/v tài liệu tối\u00a0mật", "«Mật» Báo cáo", unicodedata.normalize("NFD", "(Mật) Báo cáo"),
+]  # fmt: skip
+ORDINARY = [
+    "V/v bảo mật thông tin", "BẢO MẬT THÔNG TIN", "V/v tăng cường bí mật kinh doanh", "Mật độ dân số năm 2026", "MẬT ĐỘ XÂY DỰNG",
+    "Đổi mật khẩu thư công vụ", "V/v cơ mật viện triều Nguyễn", "Nguyễn Văn Mật", "Độ mật: Thường", "V/v nuôi ong lấy mật", "",
+    "HỘI THẢO BẢO MẬT",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MARKED)
+def test_markings_are_found(text: str) -> None:
+    assert MARKINGS.mark(text)
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_words_are_not_markings(text: str) -> None:
+    assert not MARKINGS.mark(text)
+
+
+def _envelope(**fields: object) -> Envelope:
+    return Envelope(Party("H53"), (Party("H01"),), Document("1", **fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("envelope", "name"),
+    [
+        (_envelope(subject="(Mật) V/v"), "Subject"),
+        (_envelope(code_notation="MẬT"), "CodeNotation"),
+        (_envelope(type_name="Tối mật"), "TypeName"),
+        (_envelope(other=OtherInfo(sphere_of_promulgation="Mật")), "SphereOfPromulgation"),
+        (_envelope(other=OtherInfo(appendixes=("x", "Tuyệt mật"))), "Appendix"),
+        (replace(_envelope(), attachments=(Attachment("1", "Mật.pdf", "application/pdf"),)), "AttachmentName"),
+        (_envelope(subject="V/v họp giao ban"), ""),
+    ],
+)
+def test_where_a_marking_is_looked_for(envelope: Envelope, name: str) -> None:
+    assert MARKINGS.found_in(envelope) == name
+
+
+def test_markings_are_configurable() -> None:
+    assert Markings(["nội bộ"]).mark("(Nội bộ) Thông báo")
+    assert not Markings(["nội bộ"]).mark("(Mật)")
+    assert not Markings([]).mark("(Mật)")
+    assert set(DEGREES) == set(MARKINGS.degrees)
