@@ -27,8 +27,6 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.safe_xml import DSIG, Element
 
 _DSIG11: Final = "http://www.w3.org/2009/xmldsig11#"
-_C14N10: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
-_PREFIXES: Final = f"{{{form.EXCLUSIVE}}}InclusiveNamespaces"
 _WHITE_SPACE: Final = " \t\r\n"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _PREFIX_LIST: Final = re.compile(r"(?:(?:#default|[A-Za-z_][A-Za-z0-9_.-]*)(?: |$))*")
@@ -39,48 +37,65 @@ _CURVES: Final[Mapping[str, str]] = {
     "secp521r1": "urn:oid:1.3.132.0.35",
 }
 
-# The attributes and children that each element may have; "text" for one that holds a value and no elements. Text
-# between elements is allowed nowhere: an empty tuple is an element that holds nothing at all.
-_SHAPES: Final[Mapping[str, tuple[frozenset[str], tuple[str, ...] | str]]] = {
-    "Signature": (frozenset({"Id"}), ("SignedInfo", "SignatureValue", "KeyInfo")),
-    "SignedInfo": (frozenset({"Id"}), ("CanonicalizationMethod", "SignatureMethod", "Reference")),
-    "CanonicalizationMethod": (frozenset({"Algorithm"}), ("InclusiveNamespaces",)),
-    "SignatureMethod": (frozenset({"Algorithm"}), ()),
-    "Reference": (frozenset({"Id", "URI"}), ("Transforms", "DigestMethod", "DigestValue")),
-    "Transforms": (frozenset(), ("Transform",)),
-    "Transform": (frozenset({"Algorithm"}), ("InclusiveNamespaces",)),
-    "InclusiveNamespaces": (frozenset({"PrefixList"}), ()),
-    "DigestMethod": (frozenset({"Algorithm"}), ()),
-    "DigestValue": (frozenset(), "text"),
-    "SignatureValue": (frozenset({"Id"}), "text"),
-    "KeyInfo": (frozenset({"Id"}), ("KeyName", "KeyValue", "X509Data")),
-    "KeyName": (frozenset(), "text"),
-    "KeyValue": (frozenset(), ("RSAKeyValue", "ECKeyValue")),
-    "RSAKeyValue": (frozenset(), ("Modulus", "Exponent")),
-    "Modulus": (frozenset(), "text"),
-    "Exponent": (frozenset(), "text"),
-    "ECKeyValue": (frozenset({"Id"}), ("NamedCurve", "PublicKey")),
-    "NamedCurve": (frozenset({"URI"}), ()),
-    "PublicKey": (frozenset(), "text"),
-    "X509Data": (
-        frozenset(),
-        ("X509IssuerSerial", "X509SKI", "X509SubjectName", "X509Certificate", "X509CRL", "X509Digest"),
-    ),
-    "X509IssuerSerial": (frozenset(), ("X509IssuerName", "X509SerialNumber")),
-    "X509IssuerName": (frozenset(), "text"),
-    "X509SerialNumber": (frozenset(), "text"),
-    "X509SKI": (frozenset(), "text"),
-    "X509SubjectName": (frozenset(), "text"),
-    "X509Certificate": (frozenset(), "text"),
-    "X509CRL": (frozenset(), "text"),
-    "X509Digest": (frozenset({"Algorithm"}), "text"),
+
+def _shape(children: str = "", attributes: str = "", least: int = 0) -> _Shape:
+    """``children``: names that may stand inside, ``TEXT`` for a value instead. ``least``: so many of them."""
+    tags = frozenset(_tag(name) for name in children.split())
+    return _Shape(frozenset(attributes.split()), None if children == _TEXT else tags, least)
+
+
+def _tag(name: str) -> str:
+    if name == "InclusiveNamespaces":
+        return f"{{{form.EXCLUSIVE}}}{name}"
+    return f"{{{_DSIG11 if name in _NEWER else DSIG}}}{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    attributes: frozenset[str]
+    children: frozenset[str] | None  # None: a value
+    least: int
+
+
+_TEXT: Final = "TEXT"
+_NEWER: Final = frozenset({"ECKeyValue", "NamedCurve", "PublicKey", "X509Digest"})
+# What each element may hold. Text between elements is allowed nowhere.
+_SHAPES: Final[Mapping[str, _Shape]] = {
+    _tag(name): shape
+    for name, shape in {
+        "Signature": _shape("SignedInfo SignatureValue KeyInfo", "Id"),
+        "SignedInfo": _shape("CanonicalizationMethod SignatureMethod Reference", "Id"),
+        "CanonicalizationMethod": _shape("InclusiveNamespaces", "Algorithm"),
+        "SignatureMethod": _shape("", "Algorithm"),
+        "Reference": _shape("Transforms DigestMethod DigestValue", "Id URI"),
+        "Transforms": _shape("Transform", least=1),
+        "Transform": _shape("InclusiveNamespaces", "Algorithm"),
+        "InclusiveNamespaces": _shape("", "PrefixList"),
+        "DigestMethod": _shape("", "Algorithm"),
+        "DigestValue": _shape(_TEXT),
+        "SignatureValue": _shape(_TEXT, "Id"),
+        "KeyInfo": _shape("KeyName KeyValue X509Data", "Id"),
+        "KeyName": _shape(_TEXT),
+        "KeyValue": _shape("RSAKeyValue ECKeyValue", least=1),
+        "RSAKeyValue": _shape("Modulus Exponent"),
+        "Modulus": _shape(_TEXT),
+        "Exponent": _shape(_TEXT),
+        "ECKeyValue": _shape("NamedCurve PublicKey", "Id"),
+        "NamedCurve": _shape("", "URI"),
+        "PublicKey": _shape(_TEXT),
+        "X509Data": _shape("X509IssuerSerial X509SKI X509SubjectName X509Certificate X509CRL X509Digest", least=1),
+        "X509IssuerSerial": _shape("X509IssuerName X509SerialNumber", least=2),
+        "X509IssuerName": _shape(_TEXT),
+        "X509SerialNumber": _shape(_TEXT),
+        "X509SKI": _shape(_TEXT),
+        "X509SubjectName": _shape(_TEXT),
+        "X509Certificate": _shape(_TEXT),
+        "X509CRL": _shape(_TEXT),
+        "X509Digest": _shape(_TEXT, "Algorithm"),
+    }.items()
 }
-_NAMESPACES: Final[Mapping[str, str]] = {
-    "InclusiveNamespaces": form.EXCLUSIVE,
-    **dict.fromkeys(("ECKeyValue", "NamedCurve", "PublicKey", "X509Digest"), _DSIG11),
-}
-_LEAST: Final[Mapping[str, int]] = {"Transforms": 1, "KeyValue": 1, "X509Data": 1, "X509IssuerSerial": 2}  # children
-_BASE64: Final = frozenset({"X509SKI", "X509Certificate", "X509CRL", "X509Digest"})
+_ROOT: Final = frozenset({form.SIGNATURE})
+_BASE64: Final = frozenset(map(_tag, ("X509SKI", "X509Certificate", "X509CRL", "X509Digest")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +128,14 @@ class Fields:
 
 def read(signature: Element, leaf: x509.Certificate) -> Fields:
     """The fields of ``signature``, which must name no other key than that of ``leaf``."""
-    _check_shape(signature)
+    _check_shape(signature, _ROOT)
     signed_info, value, key_info = signature
     for key_value in key_info.iterfind(f"{{{DSIG}}}KeyValue"):
-        _expect(_same_key(key_value, leaf), "KeyValue")
+        if not _same_key(key_value, leaf):
+            raise _odd(key_value)
     for serial in key_info.iter(f"{{{DSIG}}}X509SerialNumber"):
-        _expect(_SERIAL.fullmatch((serial.text or "").strip(_WHITE_SPACE)) is not None, "X509SerialNumber")
+        if not _SERIAL.fullmatch((serial.text or "").strip(_WHITE_SPACE)):
+            raise _odd(serial)
     return Fields(
         _canonical(signed_info[0]),
         signed_info[1].get("Algorithm").rpartition("#")[2],
@@ -127,26 +144,26 @@ def read(signature: Element, leaf: x509.Certificate) -> Fields:
     )
 
 
-def _check_shape(element: Element) -> None:
-    """This element and those below it are as the table says."""
-    name = etree.QName(element.tag)
-    local = name.localname
-    shape = _SHAPES.get(local)
-    _expect(shape is not None and name.namespace == _NAMESPACES.get(local, DSIG), local)
-    assert shape is not None  # noqa: S101  # said above
-    attributes, children = shape
-    _expect(attributes.issuperset(element.attrib), local)
-    _expect("Id" not in element.attrib or _NAME.fullmatch(element.get("Id")) is not None, local)
-    if children == "text":
-        _expect(not len(element), local)
-        if local in _BASE64:
+def _check_shape(element: Element, allowed: frozenset[str]) -> None:
+    """This element is one of those allowed, and it and those below it are as the table says."""
+    shape = _SHAPES.get(element.tag) if element.tag in allowed else None
+    attributes = element.keys()
+    if shape is None or not shape.attributes.issuperset(attributes):
+        raise _odd(element)
+    if "Id" in attributes and not _NAME.fullmatch(element.get("Id")):
+        raise _odd(element)
+    if shape.children is None:
+        if len(element):
+            raise _odd(element)
+        if element.tag in _BASE64:
             _base64(element)
         return
-    _expect(_blank(element.text), local)
-    _expect(len(element) >= _LEAST.get(local, 0), local)
+    if len(element) < shape.least or not _blank(element.text):
+        raise _odd(element)
     for child in element:
-        _expect(etree.QName(child.tag).localname in children and _blank(child.tail), local)
-        _check_shape(child)
+        _check_shape(child, shape.children)
+        if not _blank(child.tail):
+            raise _odd(element)
 
 
 def _reference(element: Element) -> Reference:
@@ -162,15 +179,15 @@ def _reference(element: Element) -> Reference:
 
 def _canonical(method: Element) -> Canonical:
     exclusive = method.get("Algorithm") == form.EXCLUSIVE
-    _expect(len(method) <= (1 if exclusive else 0), "InclusiveNamespaces")
     listed = method[0].get("PrefixList", "") if len(method) else ""
-    _expect(_PREFIX_LIST.fullmatch(listed) is not None, "InclusiveNamespaces")
+    if len(method) > (1 if exclusive else 0) or not _PREFIX_LIST.fullmatch(listed):
+        raise _odd(method)
     return Canonical(exclusive, tuple(listed.split()))
 
 
 def _same_key(key_value: Element, leaf: x509.Certificate) -> bool:
     key = leaf.public_key()
-    values = [_base64(item) for item in key_value.iter() if _SHAPES[etree.QName(item.tag).localname][1] == "text"]
+    values = [_base64(item) for item in key_value.iter() if _SHAPES[item.tag].children is None]
     names = [etree.QName(item.tag).localname for item in key_value.iter()][1:]
     if isinstance(key, rsa.RSAPublicKey) and names == ["RSAKeyValue", "Modulus", "Exponent"]:
         numbers = key.public_numbers()
@@ -188,7 +205,8 @@ def _base64(element: Element) -> bytes:
     except ValueError:
         value = b""
     # Written again, so that no bit is ignored and two texts never stand for one value.
-    _expect(bool(value) and b64encode(value) == text, etree.QName(element.tag).localname)
+    if not value or b64encode(value) != text:
+        raise _odd(element)
     return value
 
 
@@ -196,6 +214,6 @@ def _blank(text: str | None) -> bool:
     return not text or not text.strip(_WHITE_SPACE)
 
 
-def _expect(condition: bool, name: str) -> None:
-    if not condition:
-        raise Refusal("EDX302", where=form.PLACE, detail=f"{name[:80]} is not as the standard has it")
+def _odd(element: Element) -> Refusal:
+    name = etree.QName(element.tag).localname[:80]
+    return Refusal("EDX302", where=form.PLACE, detail=f"{name} is not as the standard has it")
