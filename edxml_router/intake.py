@@ -11,6 +11,7 @@ import base64
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -39,11 +40,16 @@ _FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry"})
 
 @dataclass(slots=True)
 class Handled:
-    """What became of a batch: the answers of acceptance, the deliveries that receipts moved, and what to give back."""
+    """What became of a batch: the answers of acceptance, the deliveries that receipts moved, and what to give back.
+
+    ``spent`` are envelopes whose chunks are of no more use once the transfer is acknowledged; not before, because a
+    transfer that came again without them would wait in vain.
+    """
 
     answers: list[Answer] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     back: list[Arrival] = field(default_factory=list)
+    spent: list[str] = field(default_factory=list)
 
 
 def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Handled:
@@ -64,6 +70,9 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ha
         returned = {id(arrival) for arrival in handled.back}
         transport.acknowledge([arrival for arrival in batch if id(arrival) not in returned])
         transport.give_back(handled.back)
+        with suppress(Setback):  # the sweep removes them later
+            for digest in handled.spent:
+                node.bodies.drop_chunks(digest)
         total.answers += handled.answers
         total.moves += handled.moves
         total.back += handled.back
@@ -97,6 +106,8 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     for arrival, (transfer, body) in _readable(node, batch, decode_transfer):
         if transfer.chunks:
             whole = node.bodies.assembled(transfer.envelope, transfer.chunks)
+            if whole is None:  # accepted before perhaps, and its chunks are spent
+                whole = node.bodies.read([transfer.envelope]).get(transfer.envelope)
             if whole is None:
                 if transfer.expires_at > node.now():
                     waiting.append(arrival)  # its chunks are on their way, perhaps through another worker
@@ -104,11 +115,11 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
             body = whole  # noqa: PLW2901  # the body, wherever it came from
         ready.append((arrival, Submission(body, arrival.peer, "link", transfer)))
     answers = pipeline.accept(node, [submission for _, submission in ready]) if ready else []
-    for (_, submission), answer in zip(ready, answers, strict=True):
-        if submission.transfer and submission.transfer.chunks and not answer.passing:
-            node.bodies.drop_chunks(submission.transfer.envelope)
     back = [arrival for (arrival, _), answer in zip(ready, answers, strict=True) if answer.passing]
-    return Handled(answers, back=waiting + back)
+    chunked = [submission.transfer for _, submission in ready if submission.transfer and submission.transfer.chunks]
+    unfinished = {answer.digest for answer in answers if answer.passing}
+    spent = [transfer.envelope for transfer in chunked if transfer.envelope not in unfinished]
+    return Handled(answers, back=waiting + back, spent=spent)
 
 
 def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
