@@ -448,6 +448,16 @@ def test_a_tree_that_is_not_edxml_is_refused() -> None:
     assert refused.value.code == "EDX110"
 
 
+@pytest.mark.parametrize("inside", ["<b/>", "<!-- x -->", "<?x?>"])
+def test_nothing_may_stand_inside_a_value_whoever_parsed_the_tree(inside: str) -> None:
+    """What follows a comment is not in ``.text``; a tree that kept one must not be read as if it were whole."""
+    for old in ("<edXML:OrganId>H41", "<edXML:DocumentId>H53", "cid:209", "JVBER"):
+        root = etree.fromstring(document(replace={old: old + inside}))
+        with pytest.raises(Refusal) as refused:
+            read(root)
+        assert refused.value.code == "EDX201"
+
+
 def test_values_are_kept_as_written_and_ids_without_white_space() -> None:
     data = document(
         document_id="\n  a b \t", to=["  H26\n"], subject="  hai  dấu cách ", replace={"cid:209": " cid:209 "}
