@@ -1,7 +1,7 @@
 """How fast is a node, compared with a bare loop that does the same work? (scripts/bench --help)
 
-Signed envelopes wait in the node's intake, a quorum queue of a private RabbitMQ. One worker with everything on
-(SQLite journal, durable; agencies, routes, chain and revocation, receipts) forwards them to a child; a bare loop
+Signed envelopes wait in the node's intake, a quorum queue of a private RabbitMQ. A node with everything on (one
+worker, SQLite journal, durable; agencies, routes, chain and revocation, receipts) forwards them to a child; a bare loop
 in one file (bench_bare.py) does the same in alternating rounds. Timed from the first arrival at the child to the
 last; CPU seconds (user and system) of the processes measured over the same span; peak memory since their start.
 
@@ -138,6 +138,7 @@ class Field:
     vhost: str
     keys: Path
     folder: Path
+    workers: int
 
     def reached_by(self, user: str, password: str = PASSWORD) -> RabbitSettings:
         return RabbitSettings(self.broker.host, user, password, port=self.broker.port, vhost=self.vhost)
@@ -168,7 +169,7 @@ def router(field: Field) -> list[str | Path]:
     (field.folder / "hub.password").chmod(0o600)
     config = field.folder / "node.toml"
     config.write_text(
-        f'[node]\nname = "{NODE}"\nworkers = 1\n'
+        f'[node]\nname = "{NODE}"\nworkers = {field.workers}\n'
         f'key = "{field.keys}/{NODE}.key.pem"\ncertificate = "{field.keys}/{NODE}.cert.pem"\n'
         f'[hub]\nkind = "rabbitmq"\nhost = "{field.broker.host}"\nport = {field.broker.port}\n'
         f'vhost = "{field.vhost}"\nuser = "{field.broker.user}"\npassword_file = "hub.password"\n'
@@ -305,18 +306,21 @@ def measure(side: str, field: Field, work: Sequence[Parcel], digests: set[str]) 
 def report(rounds: Sequence[Round], size: int, as_json: bool) -> None:
     sides = list(dict.fromkeys(each.side for each in rounds))
     rates = {side: median(each.per_second for each in rounds if each.side == side) for side in sides}
-    ratio = {"ratio": rates["router"] / rates["bare"]} if len(sides) > 1 else {}
+    costs = {side: median(each.cpu_ms for each in rounds if each.side == side) for side in sides}
+    ratios = {}
+    if len(sides) > 1:
+        ratios = {"ratio": rates["router"] / rates["bare"], "cpu_ratio": costs["bare"] / costs["router"]}
     if as_json:
         figures = {"envelope_bytes": size, "rounds": [asdict(each) for each in rounds]}
-        print(json.dumps({**figures, "per_second": rates, **ratio}, indent=2))
+        print(json.dumps({**figures, "per_second": rates, "cpu_ms": costs, **ratios}, indent=2))
         return
     table = Table("round", "side", "envelopes/s", "CPU s", "CPU ms each", "peak MiB")
     for number, each in enumerate(rounds):
         row = (each.per_second, each.cpu_seconds, each.cpu_ms, each.peak_mib)
         table.add_row(str(number + 1), each.side, *(f"{value:.2f}" for value in row))
     Console().print(table)
-    said = [f"{side} {rate:.0f}/s" for side, rate in rates.items()]
-    said += [f"ratio {value:.2f}" for value in ratio.values()]
+    said = [f"{side} {rate:.0f}/s at {costs[side]:.2f} ms CPU" for side, rate in rates.items()]
+    said += [f"{name.replace('_', ' ')} {value:.2f}" for name, value in ratios.items()]
     print(f"{rounds[0].envelopes} envelopes of {size} bytes; medians: {', '.join(said)}")
 
 
@@ -325,6 +329,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=3000, help="envelopes per round (3000)")
     parser.add_argument("--size", type=int, default=12_000, help="bytes of an envelope (12000)")
     parser.add_argument("--rounds", type=int, default=2, help="rounds of each side, alternating (2)")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of the node (1)")
     parser.add_argument("--only", choices=SIDES, help="one side only, e.g. under a profiler")
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
     options = parser.parse_args()
@@ -341,7 +346,7 @@ def main() -> None:
                 for side in [options.only] if options.only else SIDES:
                     own = folder / f"{side}-{number}"
                     own.mkdir()
-                    rounds.append(measure(side, Field(broker, own.name, keys, own), work, digests))
+                    rounds.append(measure(side, Field(broker, own.name, keys, own, options.workers), work, digests))
         report(rounds, len(bodies[0]), options.json)
 
 
