@@ -20,7 +20,7 @@ from messages import messages
 from edxml_router.cli.main import cli
 from edxml_router.config import text
 from edxml_router.config.settings import Sections, Table
-from edxml_router.core import lifecycle
+from edxml_router.core import journal, lifecycle
 from edxml_router.core.lifecycle import LATE, Event, State
 from edxml_router.core.problems import FAMILIES, PROBLEMS
 
@@ -71,10 +71,15 @@ def states() -> Iterator[str]:
     yield ""
     yield "The whole table. `late`: a notice that is journalled and changes nothing; blank: cannot happen."
     yield ""
-    yield "| event | " + " | ".join(State) + " |"
-    yield "|---|" + "---|" * len(State)
+    yield "Each change leaves one entry in the journal, under the name given."
+    yield ""
+    yield "| event | in the journal | " + " | ".join(State) + " |"
+    yield "|---|---|" + "---|" * len(State)
+    accepted = f"`{journal.ENVELOPE_ACCEPTED}`, and `{journal.DELIVERY_QUEUED}` for each recipient"
+    yield f"| (accepted) | {accepted} |" + " |" * len(State)
     for event in Event:
-        yield f"| {event} | " + " | ".join(_cell(lifecycle.TABLE[state].get(event)) for state in State) + " |"
+        cells = " | ".join(_cell(lifecycle.TABLE[state].get(event)) for state in State)
+        yield f"| {event} | `{journal.DELIVERY_EVENTS[event]}` | {cells} |"
 
 
 def diagram() -> Iterator[str]:

@@ -114,11 +114,12 @@ def test_a_name_that_is_no_digest_never_becomes_a_path(bodies: BodyStore, tmp_pa
 
 def test_nothing_is_taken_when_the_reserve_would_be_touched(database: Database, folder: Path) -> None:
     bodies = BodyStore(database.ledger().engine, folder, reserve_bytes=2**60)
-    for attempt in (
+    attempts: list[Callable[[], None]] = [
         lambda: bodies.stage({digest_of(SMALL): SMALL}),
         lambda: bodies.stage({digest_of(LARGE): LARGE}),
         lambda: bodies.keep_chunk(digest_of(LARGE), 0, 1, len(LARGE), LARGE),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(Setback) as caught:
             attempt()
         assert caught.value.code == "EDX601"

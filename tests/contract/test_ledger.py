@@ -144,6 +144,26 @@ def test_a_pair_of_envelope_and_recipient_has_one_delivery(ledger: SqlLedger) ->
     assert standing(ledger, 1)[0].route == "link:tay-ninh"
 
 
+def test_deliveries_are_found_by_number(ledger: SqlLedger) -> None:
+    made = add(ledger, delivery(1), delivery(2), delivery(3))
+    with ledger.book() as book:
+        found = book.deliveries_by_id([made[2].id, made[0].id, 10**6])
+        assert sorted(found, key=lambda one: one.id) == [made[0], made[2]]
+        assert book.deliveries_by_id([]) == []
+
+
+def test_what_a_peer_has_brought_is_summed_up(ledger: SqlLedger) -> None:
+    with ledger.book() as book:
+        for number in (1, 2, 3, 4):
+            peer = "van-phong-xa" if number < 4 else "so-noi-vu"
+            book.add_envelopes([envelope(number, accepted_at=NOW + number * SECOND, size=1000 + number, peer=peer)])
+            book.add_deliveries([delivery(number, f"H53.{recipient}") for recipient in range(number)])
+        assert book.brought("van-phong-xa", NOW + SECOND) in {(2, 2005, 5), (3, 3006, 6)}
+        assert book.brought("van-phong-xa", NOW + SECOND * 1.5) == (2, 2005, 5)
+        assert book.brought("so-noi-vu", NOW) == (1, 1004, 4)
+        assert book.brought("ke-la", NOW) == (0, 0, 0)
+
+
 def test_a_delivery_needs_its_envelope(ledger: SqlLedger) -> None:
     with pytest.raises(Defect), ledger.book() as book:
         book.add_deliveries([delivery()])

@@ -307,6 +307,14 @@ def test_a_url_that_is_not_ours_is_refused(url: str) -> None:
     assert caught.value.finding.where == "store.url"
 
 
+def test_postgresql_without_its_driver_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(Refusal) as caught:
+        connect("postgresql://host/db")
+    assert caught.value.code == "EDX904"
+    assert "edxml-router[postgresql]" in str(caught.value)
+
+
 # --- settings of the connection, and copies ---
 
 
