@@ -1,0 +1,218 @@
+"""``edxml-router check``, ``sign`` and ``pki``: files, without a node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edxml_router.core.signature_form import Coverage
+from tests import fixtures
+from tests.cli.conftest import call, rows, run, signed
+
+
+def put(name: str, data: bytes) -> Path:
+    path = Path(name)
+    path.write_bytes(data)
+    return path
+
+
+def test_the_verdict_on_a_document(pki: Path) -> None:
+    data = fixtures.document(sender="H53", to=["G22", "H01"], document_id="H53-1")
+    result = call("check", put("a.edxml", signed(pki, data)), "--anchors", pki / "anchors.pem", "--json")
+    assert result.exit_code == 0
+    [row] = rows(result)
+    signature = row.pop("signature")
+    assert (signature["indication"], signature["reason"], signature["coverage"]) == ("passed", "ok", "whole")
+    assert signature["signer"].startswith("CN=H53,")
+    assert {key: row[key] for key in ("file", "accepted", "problem", "where", "kind", "business", "sender")} == {
+        "file": "a.edxml", "accepted": True, "problem": None, "where": None, "kind": "document", "business": 0,
+        "sender": "H53",
+    }  # fmt: skip
+    assert (row["recipients"], row["document_id"], row["remarks"]) == (["G22", "H01"], "H53-1", [])
+    assert [(one["name"], one["size"]) for one in row["attachments"]] == [("cong-van.pdf", len(fixtures.PDF))]
+
+
+def test_a_status_and_what_is_unusual_in_it() -> None:
+    data = fixtures.status(sender="G22", timestamp="22/11/2026 09:00")
+    [row] = rows(call("check", put("s.edxml", data), "--json"))
+    assert (row["accepted"], row["kind"], row["status_code"], row["attachments"]) == (True, "status", "01", [])
+    assert [remark["code"] for remark in row["remarks"]] == ["EDX203"]
+
+
+def test_one_object_per_file_and_1_when_any_is_refused() -> None:
+    good, bad = put("good.edxml", fixtures.document()), put("bad.edxml", b"<!DOCTYPE x><x/>")
+    result = call("check", good, bad, "not-there.edxml", ".", "--json")
+    assert result.exit_code == 1
+    said = [(row["file"], row["accepted"], row["problem"]) for row in rows(result)]
+    assert said == [
+        ("good.edxml", True, None),
+        ("bad.edxml", False, "EDX104"),
+        ("not-there.edxml", False, "EDX902"),
+        (".", False, "EDX902"),
+    ]
+
+
+def test_standard_input() -> None:
+    result = call("check", "-", "--json", given=fixtures.document())
+    assert (result.exit_code, rows(result)[0]["file"]) == (0, "-")
+
+
+def test_a_problem_takes_three_lines_in_either_language() -> None:
+    put("bad.edxml", b'<?xml version="1.0"?>\n<!DOCTYPE x><x/>')
+    english, vietnamese = call("check", "bad.edxml"), call("check", "bad.edxml", "--lang", "vi")
+    assert english.stdout.splitlines()[:3] == [
+        "bad.edxml: refused",
+        "EDX104 The envelope contains a document type declaration",
+        "  where   bad.edxml, line 2, column 1",
+    ]
+    assert english.stdout.splitlines()[3].startswith("  remedy  Remove <!DOCTYPE …>")
+    assert vietnamese.stdout.splitlines()[:3] == [
+        "bad.edxml: từ chối",
+        "EDX104 Gói tin chứa khai báo DTD",
+        "  nơi    bad.edxml, line 2, column 1",
+    ]
+    assert vietnamese.stdout.splitlines()[3].startswith("  xử lý  Bỏ <!DOCTYPE …>")
+
+
+def test_the_schema_is_explained() -> None:
+    data = fixtures.document(replace={"<edXML:Subject>": "<edXML:Title>", "</edXML:Subject>": "</edXML:Title>"})
+    result = call("check", put("bad.edxml", data), "--json")
+    [row] = rows(result)
+    assert row["problem"] == "EDX201"
+    assert row["expected"][0]["found"] == "Title"
+    assert "Title" in call("check", "bad.edxml").stdout
+
+
+# --- whose signature counts ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coverage", list(Coverage))
+@pytest.mark.parametrize(
+    ("options", "accepted", "indication", "reason"),
+    [
+        ([], True, "indeterminate", "chain-unknown"),
+        (["--require-signature"], False, "indeterminate", "chain-unknown"),
+        (["--anchors", "{pki}/anchors.pem"], True, "passed", "ok"),
+        (["--anchors", "{pki}/anchors.pem", "--require-signature"], True, "passed", "ok"),
+        (["--anchors", "{pki}/H53.cert.pem"], False, "indeterminate", "chain-unknown"),
+    ],
+)
+def test_a_good_signature(
+    pki: Path, coverage: Coverage, options: list[str], accepted: bool, indication: str, reason: str
+) -> None:
+    file = put("a.edxml", signed(pki, fixtures.document(sender="H53", ids=True), coverage=coverage))
+    result = call("check", file, *(option.format(pki=pki) for option in options), "--json")
+    [row] = rows(result)
+    assert (row["accepted"], row["signature"]["indication"], row["signature"]["reason"]) == (
+        accepted, indication, reason
+    )  # fmt: skip
+    assert result.exit_code == (0 if accepted else 1)
+
+
+@pytest.mark.parametrize("options", [[], ["--anchors", "{pki}/anchors.pem"]])
+def test_a_changed_document_is_refused_with_and_without_anchors(pki: Path, options: list[str]) -> None:
+    data = signed(pki, fixtures.document(sender="H53")).replace(b"UBND-VP", b"UBND-VX")
+    result = call("check", put("a.edxml", data), *(option.format(pki=pki) for option in options), "--json")
+    [row] = rows(result)
+    assert (row["accepted"], row["problem"], row["signature"]["indication"]) == (False, "EDX302", "failed")
+
+
+def test_what_old_software_signed_is_only_refused_where_a_signature_is_required(pki: Path) -> None:
+    legacy = "<Signature><SignedInfo/></Signature>"
+    file = put("old.edxml", fixtures.document(signature=legacy))
+    for options, accepted in (([], True), (["--anchors", pki / "anchors.pem"], True), (["--require-signature"], False)):
+        [row] = rows(call("check", file, *options, "--json"))
+        assert (row["accepted"], row["signature"]["reason"]) == (accepted, "unverifiable-legacy")
+
+
+def test_unsigned_is_refused_where_a_signature_is_required() -> None:
+    file = put("a.edxml", fixtures.document())
+    [row] = rows(call("check", file, "--require-signature", "--json"))
+    assert (row["accepted"], row["problem"], row["signature"]["indication"]) == (False, "EDX301", "absent")
+
+
+def test_anchors_that_cannot_be_read_are_a_mistake_of_the_call() -> None:
+    put("a.edxml", fixtures.document())
+    put("junk.pem", b"junk")
+    for anchors in ("junk.pem", "not-there.pem"):
+        result = call("check", "a.edxml", "--anchors", anchors)
+        assert (result.exit_code, result.stderr[:6]) == (78, "EDX902")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_whatever_the_bytes_there_is_a_verdict(data: bytes) -> None:
+    result = call("check", put("any", data), "--json")
+    [row] = rows(result)
+    assert result.exit_code == 1
+    assert row["problem"].startswith("EDX1")
+
+
+# --- sign and pki -------------------------------------------------------------------------------------
+
+
+def test_the_way_of_a_newcomer() -> None:
+    """The real commands: an authority, a certificate, a signature, and the verdict."""
+    assert run("pki", "init", "pki").returncode == 0
+    done = run("pki", "issue", "pki", "--agency", "000.00.01.H53", "--key-type", "rsa", "--json")
+    assert done.returncode == 0, done.stderr
+    assert Path("pki/000.00.01.H53.key.pem").stat().st_mode & 0o777 == 0o600
+    put("a.edxml", fixtures.document(sender="000.00.01.H53"))
+    key, cert = "pki/000.00.01.H53.key.pem", "pki/000.00.01.H53.cert.pem"
+    for parts in ([], ["--parts"]):
+        done = run("sign", "a.edxml", "--key", key, "--cert", cert, *parts, "-o", "b.edxml")
+        assert done.returncode == 0, done.stderr
+        done = run("check", "b.edxml", "--anchors", "pki/anchors.pem", "--require-signature")
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.startswith("b.edxml: accepted")
+    done = run("check", "b.edxml", "--crl", "pki/issuing.crl.pem", "--crl", "pki/root.crl.pem",
+               "--anchors", "pki/anchors.pem", "--require-signature", LC_ALL="vi_VN.UTF-8")  # fmt: skip
+    assert "hợp lệ" in done.stdout
+
+
+def test_a_revoked_certificate_is_refused() -> None:
+    call("pki", "init", "pki")
+    call("pki", "issue", "pki", "--agency", "H53")
+    put("a.edxml", signed(Path("pki"), fixtures.document(sender="H53")))
+    [row] = rows(call("pki", "list", "pki", "--json"))
+    assert call("pki", "revoke", "pki", row["serial"]).exit_code == 0
+    lists = ("--crl", "pki/issuing.crl.pem", "--crl", "pki/root.crl.pem")
+    [row] = rows(call("check", "a.edxml", "--anchors", "pki/anchors.pem", *lists, "--json"))
+    assert (row["problem"], row["signature"]["indication"]) == ("EDX313", "failed")
+    assert call("pki", "revoke", "pki", "ffff").exit_code == 66
+
+
+def test_signing_to_standard_output(pki: Path) -> None:
+    data = fixtures.document(sender="H53")
+    put("a.edxml", data)
+    result = call("sign", "a.edxml", "--key", pki / "H53.key.pem", "--cert", pki / "H53.cert.pem", "-o", "-")
+    assert result.stdout_bytes == signed(pki, data)
+
+
+def test_a_key_that_others_can_read_is_not_used(pki: Path) -> None:
+    put("a.edxml", fixtures.document(sender="H53"))
+    key = put("open.key.pem", (pki / "H53.key.pem").read_bytes())
+    key.chmod(0o644)
+    result = call("sign", "a.edxml", "--key", key, "--cert", pki / "H53.cert.pem", "-o", "b.edxml")
+    assert (result.exit_code, result.stderr[:6]) == (78, "EDX903")
+    assert not Path("b.edxml").exists()
+
+
+def test_the_key_of_another_is_not_used(pki: Path) -> None:
+    put("a.edxml", fixtures.document(sender="H53"))
+    result = call("sign", "a.edxml", "--key", pki / "G22.key.pem", "--cert", pki / "H53.cert.pem", "-o", "b.edxml")
+    assert result.exit_code == 78
+
+
+def test_pki_asks_for_what_it_needs() -> None:
+    call("pki", "init", "pki")
+    assert call("pki", "init", "pki").stderr.startswith("EDX908")
+    assert call("pki", "issue", "pki").exit_code == 2
+    assert call("pki", "issue", "pki", "--agency", "H53", "--host", "a.example.vn").exit_code == 2
+    assert call("pki", "issue", "pki", "--agency", "../../etc").stderr.startswith("EDX503")
+    assert call("pki", "issue", "elsewhere", "--agency", "H53").exit_code == 66
+    [row] = rows(call("pki", "issue", "pki", "--node", "tay-ninh", "--host", "mq.example.vn", "--json"))
+    assert row["certificate"] == "pki/tay-ninh.cert.pem"
