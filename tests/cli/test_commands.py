@@ -1,0 +1,213 @@
+"""What all commands share: languages, exit statuses, no tracebacks; and explain, config, init."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+import click
+import pytest
+
+from edxml_router.cli import texts
+from edxml_router.cli.commands import DEBUG
+from edxml_router.cli.main import COMMANDS, cli
+from edxml_router.cli.session import Session
+from edxml_router.core.envelope import Business, Kind
+from edxml_router.core.lifecycle import State
+from edxml_router.core.problems import PROBLEMS, Actor, Weight
+from edxml_router.core.signature import Indication
+from tests.cli.conftest import OneNode, call, rows, run
+
+# --- languages ----------------------------------------------------------------------------------------
+
+
+def test_every_text_is_in_both_languages_with_the_same_values() -> None:
+    for key in texts.keys():  # noqa: SIM118  # a function
+        english, vietnamese = texts._TEXTS[key]
+        assert english, key
+        assert vietnamese, key
+        assert set(re.findall(r"{(\w+)}", english)) == set(re.findall(r"{(\w+)}", vietnamese)), key
+
+
+def test_every_word_that_is_put_together_has_a_text() -> None:
+    wanted = [f"state.{one}" for one in State]
+    wanted += [f"kind.{one}" for one in Kind] + [f"business.{int(one)}" for one in Business]
+    wanted += [f"signature.{one}" for one in Indication]
+    wanted += [f"actor.{one}" for one in Actor] + [f"weight.{one}" for one in Weight]
+    assert set(wanted) <= set(texts.keys())
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "vi_VN.UTF-8"}, "vi"),
+        ({"LANG": "vi_VN.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "vi"}, "vi"),
+        ({"LC_ALL": "", "LANG": "vi"}, "vi"),
+    ],
+)
+def test_the_locale_decides(environment: dict[str, str], language: str) -> None:
+    assert texts.language_of(environment) == language
+
+
+def test_lang_is_taken_before_and_after_the_command() -> None:
+    for arguments in (["--lang", "vi", "explain", "304"], ["explain", "304", "--lang", "vi"]):
+        assert call(*arguments).stdout.startswith("EDX304 Có nhiều hơn một chữ ký")
+
+
+# --- exit statuses and failures -----------------------------------------------------------------------
+
+
+def test_help_and_version() -> None:
+    assert call("--version").stdout.startswith("edxml-router, version ")
+    helped = call("-h").stdout
+    assert all(f"\n  {name} " in helped for name in COMMANDS)
+
+
+def test_every_command_can_be_loaded() -> None:
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+
+
+def test_wrong_usage_is_2() -> None:
+    for arguments in (["no-such-command"], ["check"], ["queue", "list", "--state", "lost"], ["fetch", "x", "-o", "y"]):
+        assert call(*arguments).exit_code == 2
+
+
+def test_no_configuration() -> None:
+    result = call("config", "show")
+    assert (result.exit_code, result.stdout) == (78, "")
+    assert result.stderr.splitlines() == [
+        "EDX902 A file cannot be read: no configuration; name it with --config FILE",
+        "  where   node.toml, /etc/edxml-router/node.toml",
+        "  remedy  Check the path and the permissions of the account that runs the router.",
+    ]
+
+
+def test_a_mistake_of_ours_is_a_code_and_not_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_session: Session) -> Path:
+        raise RuntimeError("số căn cước 0123")
+
+    monkeypatch.setattr(Session, "config_file", broken)
+    result = call("config", "show")
+    assert result.exit_code == 70
+    assert result.stderr.startswith("EDX699 The router met a mistake of its own: RuntimeError")
+    assert "0123" not in result.stderr
+    assert "Traceback" not in result.stderr
+    monkeypatch.setenv(DEBUG, "1")
+    assert isinstance(call("config", "show").exception, RuntimeError)
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_session: Session) -> Path:
+        raise ModuleNotFoundError("No module named 'pika'", name="pika")
+
+    monkeypatch.setattr(Session, "config_file", missing)
+    result = call("config", "show")
+    assert result.exit_code == 69
+    assert result.stderr.startswith("EDX904 Something the router needs is not installed: pika")
+
+
+def test_a_pipe_that_closes_early_is_no_mistake(tmp_path: Path) -> None:
+    done = run("explain", "--json")
+    assert len(done.stdout.splitlines()) == len(PROBLEMS)
+
+
+def test_the_terminal_gets_no_control_characters_of_strangers() -> None:
+    result = call("check", "a\x1b[2J\u202e.edxml")
+    assert "\x1b" not in result.output
+    assert "a\\x1b[2J\\u202e.edxml: refused" in result.output
+
+
+# --- explain ------------------------------------------------------------------------------------------
+
+
+def test_explain_by_code_number_and_name() -> None:
+    for name in ("EDX304", "304", "edx304", "signature-doubled"):
+        assert call("explain", name).stdout.startswith("EDX304 There is more than one signature")
+    assert call("explain", "EDX000").exit_code == 66
+
+
+def test_explain_lists_all() -> None:
+    assert [row["code"] for row in rows(call("explain", "--json"))] == list(PROBLEMS)
+    assert "EDX101" in call("explain").stdout
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_explain_knows_every_problem(language: str) -> None:
+    for code, problem in PROBLEMS.items():
+        shown = call("explain", code, "--lang", language).stdout
+        assert problem.title[language] in shown
+        assert problem.remedy[language] in shown
+
+
+# --- config and init ----------------------------------------------------------------------------------
+
+
+def test_config_check(node: OneNode) -> None:
+    assert node.call("config", "check").stdout.endswith("node.toml is correct\n")
+    [row] = rows(node.call("config", "check", "--json"))
+    assert (row["correct"], row["findings"]) == (True, [])
+
+
+def test_config_check_lists_all_mistakes_with_their_lines() -> None:
+    Path("node.toml").write_text('[node]\nname = "h53"\ntitel = "x"\nworkers = -1\n', encoding="utf-8")
+    result = call("config", "check")
+    assert result.exit_code == 78
+    assert [line for line in result.stdout.splitlines() if "where" in line] == [
+        "  where   node.toml, line 3",
+        "  where   node.toml, line 4",
+    ]
+    [row] = rows(call("config", "check", "node.toml", "--json"))
+    assert [finding["code"] for finding in row["findings"]] == ["EDX901", "EDX901"]
+    assert call("config", "check", "nothing.toml").exit_code == 78
+
+
+def test_config_show_tells_what_is_given_and_names_secrets_by_file_only(node: OneNode, tmp_path: Path) -> None:
+    secret = tmp_path / "db.password"
+    secret.touch(mode=0o600)
+    secret.write_text("s3cret")
+    text = node.config.read_text(encoding="utf-8").replace(
+        '#password_file = "db.password"', f'password_file = "{secret}"', 1
+    )
+    node.config.write_text(text, encoding="utf-8")
+    result = node.call("config", "show")
+    assert "s3cret" not in result.stdout
+    [row] = rows(node.call("config", "show", "--json"))
+    settings = {one["name"]: (one["value"], one["default"]) for one in row["settings"]}
+    assert settings["store.password_file"] == (str(secret), False)
+    assert settings["delivery.lifetime"] == ("5d", True)
+    assert settings["offices.1.agencies"] == (["000.00.00.G22"], False)
+    [row] = rows(node.call("config", "show", "--given", "--json"))
+    assert "delivery.lifetime" not in {one["name"] for one in row["settings"]}
+
+
+def test_init_makes_a_node_and_touches_nothing_that_is_there(tmp_path: Path) -> None:
+    assert call("init", "n", "--name", "xa-1", "--title", 'Xã "Một"').exit_code == 0
+    assert oct(Path("n/data").stat().st_mode & 0o777) == "0o700"
+    with sqlite3.connect("n/data/journal.db") as database:
+        assert database.execute("SELECT count(*) FROM journal").fetchone() == (0,)
+    database.close()
+    before = Path("n/node.toml").read_bytes()
+    again = call("init", "n", "--name", "xa-2")
+    assert again.exit_code == 0
+    assert "exists already" in again.stderr
+    assert Path("n/node.toml").read_bytes() == before
+    assert call("init", "m", "--name", "Xã 1").exit_code == 78
+    Path("file").write_text("")
+    assert call("init", "file/below", "--name", "xa-1").exit_code == 78
+
+
+def test_a_database_that_was_never_made(node: OneNode) -> None:
+    (node.folder / "data" / "journal.db").unlink()
+    result = node.call("queue", "list")
+    assert result.exit_code == 75
+    assert "EDX602" in result.stderr
+    assert "run `edxml-router init`" in result.stderr
+    result = node.call("send", node.letter("H53-1", ["G22"]), "--as", "vp")
+    assert result.exit_code == 75

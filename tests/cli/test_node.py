@@ -1,0 +1,353 @@
+"""A node seen from the command line: send, inbox, fetch, confirm, queue, resend, trace, journal, doctor."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edxml_router.cli.opening import is_digest, operator
+from tests import fixtures
+from tests.cli.conftest import COMMAND, OneNode, rows, signed
+
+# --- offices ------------------------------------------------------------------------------------------
+
+
+def test_a_letter_from_one_office_to_another(node: OneNode) -> None:
+    letter = node.letter("H53-1", ["000.00.00.G22"])
+    [answer] = node.rows("send", letter, "--as", "vp")
+    assert (answer["accepted"], answer["repeated"], answer["document_id"]) == (True, False, "H53-1")
+    [again] = node.rows("send", letter, "--as", "vp")
+    assert (again["accepted"], again["repeated"]) == (True, True)
+    assert node.rows("inbox") == []
+    node.work()
+    [waiting] = node.rows("inbox", "--office", "vpcp")
+    assert (waiting["recipient"], waiting["sender"], waiting["document_id"]) == ("G22", "H53", "H53-1")
+    assert node.rows("inbox", "--agency", "000.00.00.G22") == [waiting] == node.rows("inbox")
+    assert node.rows("inbox", "--office", "vp") == []
+    number = str(waiting["delivery"])
+    assert node.call("fetch", number, "-o", "got.edxml").exit_code == 0
+    assert Path("got.edxml").read_bytes() == letter.read_bytes()
+    assert node.call("fetch", number, "-o", "-").stdout_bytes == letter.read_bytes()
+    assert node.rows("confirm", number) == [{"delivery": int(number), "done": True, "problem": None}]
+    assert node.call("confirm", number, "--lang", "vi").stdout == f"{number}: đã xác nhận\n"
+    assert node.rows("inbox") == []
+    [notice] = node.rows("inbox", "--notices")
+    assert (notice["office"], notice["recipient"], notice["outcome"]) == ("vp", "G22", "confirmed")
+    assert "confirmed" in node.call("inbox", "--notices", "--clear").stdout
+    assert node.call("inbox", "--notices").stdout == "There are no notices.\n"
+
+
+def test_an_envelope_is_returned_with_a_reason(node: OneNode) -> None:
+    node.send("H53-1", ["G22"])
+    node.work()
+    [waiting] = node.rows("inbox")
+    number = str(waiting["delivery"])
+    assert node.call("confirm", number, "--refuse").exit_code == 2
+    assert node.call("confirm", number, "--refuse", "--reason", "sai nơi nhận").exit_code == 0
+    result = node.call("confirm", number)
+    assert (result.exit_code, "EDX607" in result.stdout) == (1, True)
+    [notice] = node.rows("inbox", "--notices")
+    assert (notice["outcome"], notice["problem"], notice["detail"]) == ("returned", "EDX801", "sai nơi nhận")
+
+
+def test_one_bad_letter_does_not_stop_the_others(node: OneNode, pki: Path) -> None:
+    bad = node.folder / "bad.edxml"
+    bad.write_bytes(signed(pki, fixtures.document(sender="H53", to=["H99"], document_id="H53-2")))
+    plain = node.folder / "plain.edxml"
+    plain.write_bytes(fixtures.document(sender="H53", to=["G22"], document_id="H53-3"))
+    result = node.call("send", bad, plain, node.letter("H53-1", ["G22"]), "--as", "vp", "--json")
+    assert result.exit_code == 1
+    said = [(row["accepted"], row.get("problem", {}).get("code")) for row in rows(result)]
+    assert said == [(False, "EDX501"), (False, "EDX301"), (True, None)]
+    shown = node.call("send", plain, "--as", "vp")
+    assert shown.stdout.splitlines()[1] == "EDX301 The envelope is not signed"
+
+
+def test_sending_under_a_wrong_name(node: OneNode) -> None:
+    letter = node.letter("H53-1", ["G22"])
+    assert "EDX403" in node.call("send", letter, "--as", "nobody").stderr
+    assert node.call("send", letter, "--as", "vpcp", "--json").exit_code == 1
+    assert node.call("send", "nothing.edxml", "--as", "vp").exit_code == 78
+    assert node.call("inbox", "--office", "nobody").exit_code == 1
+
+
+def test_what_is_not_in_an_inbox_cannot_be_fetched(node: OneNode) -> None:
+    node.send("H53-1", ["H53.01"])
+    for command in (["fetch", "1", "-o", "x"], ["confirm", "1"], ["fetch", "77", "-o", "x"]):
+        result = node.call(*command)
+        assert (result.exit_code, result.stderr[:6]) == (66, "EDX606")
+
+
+def test_a_disk_that_is_full_is_not_the_end(node: OneNode) -> None:
+    text = node.config.read_text(encoding="utf-8")
+    node.config.write_text(
+        text.replace('#reserve_bytes = "256 MiB"', 'reserve_bytes = "900000 GiB"'), encoding="utf-8"
+    )
+    result = node.call("send", node.letter("H53-1", ["G22"]), "--as", "vp", "--json")
+    assert result.exit_code == 75
+    [row] = rows(result)
+    assert (row["accepted"], row["try_again"], row["problem"]["code"]) == (False, True, "EDX601")
+    assert node.call("doctor").exit_code == 75
+
+
+# --- the queue ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waiting(node: OneNode) -> OneNode:
+    """Two letters to the child that is never there, one of them to an office too."""
+    node.send("H53-1", ["H53.01"])
+    node.send("H53-2", ["H53.01", "G22"])
+    return node
+
+
+def test_listing_and_filters(waiting: OneNode) -> None:
+    everything = waiting.rows("queue", "list")
+    assert [(row["recipient"], row["state"], row["route"]) for row in everything] == [
+        ("H53.01", "queued", "link:h53-01"),
+        ("G22", "queued", "office:vpcp"),
+        ("H53.01", "queued", "link:h53-01"),
+    ]
+    digest = everything[0]["envelope"]
+
+    def count(*options: str) -> int:
+        return len(waiting.rows("queue", "list", *options))
+
+    assert count("--link", "h53-01") == count("--link", "link:h53-01") == 2
+    assert count("--link", "vpcp") == 1
+    assert count("--recipient", "000.00.00.G22") == 1
+    assert count("--document", "H53-2") == 2
+    assert count("--document", digest[:12]) == 1
+    assert count("--state", "held") == count("--older", "1h") == count("--code", "edx701") == 0
+    assert count("--state", "queued", "--state", "held") == 3
+    assert count("--limit", "2") == 2
+    assert waiting.call("queue", "list", "--document", "H53-9").exit_code == 66
+    assert waiting.call("queue", "list", "--state", "held").stdout == "Nothing matches.\n"
+    assert "link:h53-01" in waiting.call("queue", "list").stdout
+
+
+def test_shape_and_show(waiting: OneNode) -> None:
+    shapes = {row["route"]: row for row in waiting.rows("queue", "shape")}
+    assert (shapes["link:h53-01"]["total"], shapes["office:vpcp"]["total"]) == (2, 1)
+    assert sum(shapes["link:h53-01"]["ages"].values()) == 2
+    assert "<1280" in waiting.call("queue", "shape").stdout
+    [row] = waiting.rows("queue", "show", "1")
+    assert (row["document_id"], row["events"][-1]["event"]) == ("H53-1", "delivery.queued")
+    assert "link:h53-01" in waiting.call("queue", "show", "1").stdout
+    assert waiting.call("queue", "show", "99").exit_code == 66
+
+
+def test_hold_release_cancel_resend(waiting: OneNode) -> None:
+    assert waiting.call("queue", "hold", "--link", "h53-01").exit_code == 2  # no reason
+    assert waiting.call("queue", "hold", "--reason", "x").exit_code == 2  # neither numbers nor filters
+    assert waiting.call("queue", "hold", "1", "--link", "h53-01", "--reason", "x").exit_code == 2  # both
+    dry = waiting.call("queue", "hold", "--link", "h53-01", "--dry-run")
+    assert dry.stdout.splitlines() == ["would hold: 2 deliveries", "1 3"]
+    assert waiting.rows("queue", "list", "--state", "held") == []
+    done = waiting.rows("queue", "hold", "--link", "h53-01", "--reason", "chờ kiểm tra")
+    assert [(row["delivery"], row["done"]) for row in done] == [(1, True), (3, True)]
+    waiting.work()
+    assert [row["delivery"] for row in waiting.rows("queue", "list", "--state", "held")] == [1, 3]
+    assert waiting.call("queue", "release", "1").stdout == "release: 1 done, 0 not possible\n"
+    result = waiting.call("queue", "release", "1", "88", "--json")
+    assert result.exit_code == 66
+    assert [row["problem"] for row in rows(result)] == ["EDX607", "EDX606"]
+    assert waiting.call("queue", "retry", "1").exit_code == 0
+    assert waiting.call("queue", "cancel", "1", "--reason", "gửi nhầm", "--lang", "vi").stdout == (
+        "hủy: 1 xong, 0 không thể\n"
+    )
+    [story] = waiting.rows("queue", "show", "1")
+    assert (story["state"], story["problem"], story["detail"]) == ("cancelled", "EDX803", "gửi nhầm")
+    assert f"operator:{operator()}" in {event["actor"] for event in story["events"]}
+    assert waiting.rows("resend", "H53-1", "--dry-run")[0]["delivery"] == 1
+    assert waiting.rows("resend", "H53-1", "--reason", "nhầm lẫn")[0]["done"]
+    assert waiting.call("resend", "H53-1").exit_code == 1  # nothing of it has failed any more
+    assert waiting.call("resend", "1").exit_code == 1
+    assert waiting.call("resend", "H53-77").exit_code == 66
+
+
+def test_a_filter_acts_only_where_the_state_allows_it(waiting: OneNode) -> None:
+    waiting.call("queue", "cancel", "1", "--reason", "x")
+    assert waiting.call("queue", "cancel", "--recipient", "H53.01", "--reason", "x").stdout.startswith("cancel: 1 done")
+    assert waiting.call("queue", "release", "--state", "queued", "--older", "1ms").stdout.startswith("release: 0 done")
+    assert waiting.call("resend", "H53-2", "--recipient", "G22").exit_code == 1
+    assert [row["delivery"] for row in waiting.rows("resend", "H53-2", "--recipient", "000.00.01.H53")] == [3]
+
+
+def test_refused_input_is_kept_for_the_operator(node: OneNode) -> None:
+    bad = node.folder / "bad.edxml"
+    bad.write_bytes(b"<!DOCTYPE x><x/>")
+    node.call("send", bad, "--as", "vp")
+    [item] = node.rows("queue", "list", "--aside")
+    assert (item["code"], item["peer"], item["size"], item["kept"]) == ("EDX104", "vp", 16, True)
+    assert node.rows("queue", "list", "--aside", "--code", "EDX101") == []
+    assert "EDX104" in node.call("queue", "list", "--aside").stdout
+    number = str(item["number"])
+    assert "DTD" in node.call("queue", "show", number, "--aside", "--lang", "vi").stdout
+    assert node.call("queue", "show", number, "--aside", "-o", "kept").exit_code == 0
+    assert Path("kept").read_bytes() == bad.read_bytes()
+    assert node.call("queue", "discard", number).exit_code == 0
+    assert node.rows("queue", "list", "--aside") == []
+    assert node.call("queue", "discard", number).exit_code == 66
+    assert node.call("queue", "show", number, "--aside").exit_code == 66
+    assert node.rows("journal", "query", "--event", "aside.removed")[0]["actor"] == f"operator:{operator()}"
+
+
+# --- trace and journal --------------------------------------------------------------------------------
+
+
+def test_trace(node: OneNode) -> None:
+    digest = node.send("H53-1", ["H53.01", "G22"])
+    node.work()
+    for text in ("H53-1", digest, digest[:8].upper()):
+        [row] = node.rows("trace", text)
+        assert (row["digest"], row["document_id"], row["outcome"]) == (digest, "H53-1", "open")
+    assert row["signature"]["indication"] == "passed"
+    assert [hop["node"] for hop in row["hops"]] == ["h53"]
+    states = {one["recipient"]: one["state"] for one in row["deliveries"]}
+    assert states["G22"] == "available"
+    assert states["H53.01"] in ("forwarded", "deferred")
+    assert row["events"][0]["event"] == "envelope.accepted"
+    [row] = node.rows("trace", "H53-1", "--recipient", "000.00.00.G22")
+    assert [one["recipient"] for one in row["deliveries"]] == ["G22"]
+    shown = node.call("trace", "H53-1", "--events", "--lang", "vi").stdout
+    assert "chờ lấy" in shown
+    assert "delivery.offered" in shown
+    assert node.call("trace", "H53-9").exit_code == 66
+
+
+def test_statuses_are_traced_with_their_document(node: OneNode, pki: Path) -> None:
+    node.send("H53-1", ["G22"])
+    status = node.folder / "status.edxml"
+    response = fixtures.response_for(organ_id="H53", document_id="H53-1")
+    status.write_bytes(signed(pki, fixtures.status(sender="G22", response=response), "G22"))
+    assert node.rows("send", status, "--as", "vpcp")[0]["accepted"]
+    assert [row["kind"] for row in node.rows("trace", "H53-1")] == ["document", "status"]
+    assert [row["status_code"] for row in node.rows("trace", "H53-1")] == ["", "01"]
+
+
+def test_asking_the_journal(node: OneNode) -> None:
+    digest = node.send("H53-1", ["H53.01", "G22"])
+    node.work()
+    accepted = node.rows("journal", "query", "--event", "envelope.accepted")
+    assert [(row["envelope"], row["actor"]) for row in accepted] == [(digest, "vp")]
+    assert len(node.rows("journal", "query", "--document", "H53-1", "--recipient", "G22")) == 3
+    assert len(node.rows("journal", "query", "--document", digest, "--event", "delivery.")) == 6
+    assert len(node.rows("journal", "query", "--limit", "1")) == 1
+    assert node.rows("journal", "query", "--until", "1h") == []
+    assert node.rows("journal", "query", "--since", "2999-01-01") == []
+    assert len(node.rows("journal", "query", "--since", "1h", "--actor", "vp")) == 1
+    assert node.rows("journal", "query", "--code", "edx304") == []
+    assert node.call("journal", "query", "--since", "yesterday").exit_code == 2
+    assert "envelope.accepted" in node.call("journal", "query").stdout
+
+
+def test_verifying_the_journal(node: OneNode) -> None:
+    node.send("H53-1", ["G22"])
+    node.work()
+    [good] = node.rows("journal", "verify")
+    assert good["sound"]
+    root = f"{good['size']}:{good['root']}"
+    assert root in node.call("journal", "verify", "--root", root).stdout
+    wrong = node.call("journal", "verify", "--root", f"{good['size']}:{'0' * 64}")
+    assert (wrong.exit_code, "EDX605" in wrong.stderr) == (70, True)
+    result = node.call("journal", "verify", "--root", f"9999:{'0' * 64}", "--json")
+    assert (result.exit_code, rows(result)[0]["sound"]) == (70, False)
+    assert node.call("journal", "verify", "--root", "x").exit_code == 2
+
+
+def test_digests_and_document_ids_are_told_apart() -> None:
+    assert is_digest("deadbeef")
+    assert is_digest("A" * 64)
+    assert not is_digest("deadbee")
+    assert not is_digest("H53-1")
+
+
+# --- doctor and serve ---------------------------------------------------------------------------------
+
+
+def test_a_healthy_node(node: OneNode) -> None:
+    node.work()
+    found = {(row["check"], row["result"]) for row in node.rows("doctor")}
+    expected = {"packages", "config", "data", "disk", "database", "trust", "catalogue", "clock", "hub"}
+    assert found == {(check, "ok") for check in expected} | {("certificate", "warning")}
+    shown = node.call("doctor", "--lang", "vi")
+    assert shown.stdout.endswith("Mọi thứ đều ổn.\n")
+    assert "EDX907" in shown.stdout
+
+
+def test_every_illness_is_named(node: OneNode, pki: Path) -> None:
+    key = node.folder / "key.pem"
+    key.touch(mode=0o600)
+    key.write_bytes((pki / "G22.key.pem").read_bytes())
+    text = node.config.read_text(encoding="utf-8")
+    text = text.replace(f'anchors = "{pki / "anchors.pem"}"', '#anchors = ""')
+    text = text.replace('#key = "node.key.pem"', 'key = "key.pem"', 1)
+    text = text.replace('#certificate = "node.cert.pem"', f'certificate = "{pki / "H53.cert.pem"}"', 1)
+    text = text.replace('agencies = ["H53"]', 'agencies = ["H53.99"]')
+    text += '[parent]\nname = "national"\n[parent.hub]\nkind = "local"\npath = "nowhere"\n'
+    node.config.write_text(text, encoding="utf-8")
+    (node.folder / "data" / "journal.db").unlink()
+    result = node.call("doctor", "--json")
+    assert result.exit_code == 78
+    said = {row["check"]: row["problem"]["code"] for row in rows(result) if row["problem"] and row["check"] != "config"}
+    assert said == {
+        "database": "EDX602",
+        "trust": "EDX316",
+        "certificate": "EDX903",
+        "catalogue": "EDX907",
+        "hub": "EDX701",
+        "parent": "EDX701",
+    }
+    assert not (node.folder / "data" / "journal.db").exists()  # looking changes nothing
+
+
+def test_doctor_without_a_usable_configuration(node: OneNode) -> None:
+    node.config.write_text("[node]\n", encoding="utf-8")
+    result = node.call("doctor", "--json")
+    assert result.exit_code == 78
+    assert [row["problem"]["code"] for row in rows(result) if row["check"] == "config"] == ["EDX901"]
+
+
+def test_serve_works_and_ends_when_told(node: OneNode) -> None:
+    text = node.config.read_text(encoding="utf-8").replace("#workers = 0", "workers = 1")
+    node.config.write_text(text, encoding="utf-8")
+    (node.folder / "data" / "journal.db").unlink()  # serve makes what is missing
+    log = node.folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([COMMAND, "--config", node.config, "serve"], stderr=output)
+    try:
+        until = time.monotonic() + 60
+        while b"worker.started" not in log.read_bytes():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        node.send("H53-1", ["G22"])
+        while not node.rows("inbox"):
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert b"node.ended" in log.read_bytes()
+
+
+def test_serve_with_a_wrong_configuration_ends_with_78(node: OneNode) -> None:
+    node.config.write_text("[node]\n", encoding="utf-8")
+    done = subprocess.run([COMMAND, "--config", node.config, "serve"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "EDX901" in done.stderr, "Traceback" in done.stderr) == (78, True, False)
+
+
+def test_the_package_can_be_run_as_a_module(node: OneNode) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edxml_router.cli.main", "--config", node.config, "queue", "list", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
