@@ -31,8 +31,9 @@ from edxml_router.core.signing import PrivateKey
 def load_key(path: Path) -> PrivateKey:
     """The RSA or EC key in ``path``."""
     try:
-        # The mode is asked of the open file, not of the name, which could change in between.
-        with path.open("rb") as file:
+        # The mode is asked of the open file, not of the name, which could change in between. Not blocking: a
+        # pipe under that name would hold up the start for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             _check_private(path, status)
             data = file.read()

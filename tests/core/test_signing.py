@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 
@@ -132,6 +133,12 @@ def test_not_with_the_key_of_another_certificate() -> None:
     assert caught.value.code == "EDX903"
     with pytest.raises(Refusal):
         sign(document(), certificates.key("p-256", "H41"), [])
+
+
+def test_not_on_other_curves() -> None:
+    other = ec.generate_private_key(ec.SECP256K1())
+    with pytest.raises(Refusal, match=r"EDX903.*secp256k1"):
+        sign(document(), other, [certificates.odd_leaf(public=other.public_key())])
 
 
 # --- bytes ---------------------------------------------------------------------------------------------------

@@ -227,6 +227,17 @@ def test_validity_is_asked_at_the_moment_of_acceptance() -> None:
         assert judged(made, issuing().certificate, at=at) == code
 
 
+def test_extensions_and_keys_that_cannot_be_read_are_unfit() -> None:
+    garbled = x509.UnrecognizedExtension(x509.BasicConstraints.oid, b"\xff\xff")
+    assert judged(odd_leaf(extensions=((garbled, False), SIGNS)), issuing().certificate) == "EDX310"
+    curve = bytes.fromhex("06082a8648ce3d030107")  # the object identifier of P-256
+    plain = leaf().public_bytes(Encoding.DER)
+    at = plain.index(curve) + len(curve) - 1
+    verdict = certificates.store().judge((plain[:at] + b"\x63" + plain[at + 1 :],), NOW)
+    assert verdict.finding
+    assert (verdict.finding.code, verdict.signer) == ("EDX310", None)
+
+
 def test_certificates_with_odd_insides_do_not_break_us() -> None:
     broken = bytearray(leaf().public_bytes(Encoding.DER))
     for at in range(0, len(broken), 7):

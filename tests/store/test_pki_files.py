@@ -63,6 +63,7 @@ def test_what_is_issued_signs_and_is_trusted(authority: Path, key_type: KeyType)
     ]
     assert len(load_certificates(files.certificate)) == 2
     assert signer(load_certificates(files.certificate)[0]).agencies == ("H53.02",)
+    assert isinstance(load_key(files.key), rsa.RSAPrivateKey if key_type is KeyType.RSA else ec.EllipticCurvePrivateKey)
     assert outcome(authority, files) == "ok"
 
 
@@ -126,8 +127,15 @@ def test_an_authority_is_needed(tmp_path: Path) -> None:
 
 def test_the_folder_must_be_possible(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with refused("EDX908"):
+    with pytest.raises(Refusal) as caught:
         pki_files.init(tmp_path / "file" / "ca", NOW)
+    assert (caught.value.code, caught.value.finding.where) == ("EDX908", str(tmp_path / "file" / "ca"))
+
+
+def test_the_index_must_be_readable(authority: Path) -> None:
+    (authority / pki_files.ISSUED).mkdir()
+    with refused("EDX902", authority / pki_files.ISSUED):
+        pki_files.issued(authority)
 
 
 # --- keys and certificates -----------------------------------------------------------------------------------
@@ -152,6 +160,13 @@ def test_a_key_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None
     write_key(path, certificates.key())
     path.chmod(mode)
     with refused("EDX903", path):
+        load_key(path)
+
+
+def test_a_key_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path, 0o600)
+    with pytest.raises(Refusal, match=r"EDX903.*not a regular file"):
         load_key(path)
 
 
