@@ -32,10 +32,12 @@ from story import BAD, LETTERS, PLANS, RECALL, Letter, Story
 from tree import Tree, TreeError
 
 from edxml_router.cli.texts import LANGUAGES, language_of
+from edxml_router.core.lifecycle import State
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".demo"
 STORY_SECONDS = 120.0  # a story of 50 envelopes takes 10; past this something hangs
+WIDTH = 118  # columns of a picture, and of what goes into a pipe
 LOAD_SECONDS = 0.5  # more for each envelope of --load
 
 TEXTS = {
@@ -61,8 +63,9 @@ class Demo:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
-        width = 118 if arguments.picture else None
-        self.console = Console(record=bool(arguments.picture), highlight=False, width=width)
+        self.console = Console(record=bool(arguments.picture), highlight=False)
+        if arguments.picture or not self.console.is_terminal:
+            self.console.width = WIDTH
         self.failures: list[str] = []
 
     def say(self, key: str, style: str = "", **values: object) -> None:
@@ -151,40 +154,38 @@ class Demo:
         source.write_bytes(story.post.document(letter.sender, letter.to, letter.number, letter.subject))
         bad = FOLDER / "unsigned.edxml"
         bad.write_bytes(story.post.unsigned(letter.sender, letter.to, 9, "V/v chưa ký"))
-        self.type(tree, sender, ["send", str(source)])
-        self.type(tree, sender, ["send", str(bad)], status=1)
-        number = self.await_inbox(tree, recipient)
+        office = ["--as", tree.plans[sender].office]
+        self.type(tree, sender, ["send", _short(source), *office])
+        self.type(tree, sender, ["send", _short(bad), *office], status=1)
+        digest = _sha256(source)
+        self.await_state(story, recipient, digest, State.AVAILABLE)
+        number = str(story.witnesses[recipient].deliveries([digest])[0].id)
         self.type(tree, recipient, ["inbox"])
-        self.type(tree, recipient, ["fetch", number, "-o", str(fetched)])
-        if not fetched.exists() or _sha256(fetched) != _sha256(source):
+        self.type(tree, recipient, ["fetch", number, "-o", _short(fetched)])
+        if not fetched.exists() or _sha256(fetched) != digest:
             self.failures.append("by hand: the bytes fetched are not the bytes sent")
         self.type(tree, recipient, ["confirm", number])
-        document_id = story.post.document_id(letter.sender, letter.number)
-        self.await_outcome(tree, sender, document_id)
-        self.type(tree, sender, ["trace", document_id])
+        self.await_state(story, sender, digest, State.CONFIRMED)
+        self.type(tree, sender, ["trace", story.post.document_id(letter.sender, letter.number)])
         self.type(tree, sender, ["queue", "list"])
 
     def type(self, tree: Tree, node: str, arguments: list[str], status: int = 0) -> None:
         """Run a command as a person would, and show both the command and what it says."""
         done = tree.run(node, "--lang", self.arguments.lang, *arguments)
-        shown = shlex.join([*map(_short, tree.command(node)), *map(_short, arguments)])
-        self.console.print(Text(f"$ {shown}", style="bold cyan"))
-        self.console.print(Text((done.stdout + done.stderr).rstrip()))
+        self.console.print(Text(f"$ {self.command(tree, node, arguments)}", style="bold cyan"), soft_wrap=True)
+        self.console.print(Text((done.stdout + done.stderr).rstrip()), soft_wrap=True)
         if done.returncode != status:
             self.failures.append(f"by hand: {arguments[0]} ended with status {done.returncode}, not {status}")
 
-    def await_inbox(self, tree: Tree, node: str) -> str:
-        for _ in range(30):
-            if found := tree.ask(node, "inbox"):
-                return str(found[0]["id"])
-        self.failures.append("by hand: the letter never came")
-        return "0"
+    def command(self, tree: Tree, node: str, arguments: list[str]) -> str:
+        return shlex.join([*map(_short, tree.command(node)), *arguments])
 
-    def await_outcome(self, tree: Tree, node: str, document_id: str) -> None:
-        for _ in range(30):
-            if tree.ask(node, "trace", document_id)[0]["outcome"] == "confirmed":
-                return
-        self.failures.append("by hand: the sender never heard of the confirmation")
+    def await_state(self, story: Story, node: str, digest: str, state: State) -> None:
+        deadline = time.monotonic() + STORY_SECONDS
+        while [one.state for one in story.witnesses[node].deliveries([digest])] != [state]:
+            if time.monotonic() > deadline:
+                raise TreeError(f"by hand: the letter is not {state} at {node} after {STORY_SECONDS:.0f} s")
+            time.sleep(0.05)
 
     # --- what must be true at the end ---
 
@@ -221,15 +222,14 @@ class Demo:
         for node, arguments in (
             ("quoc-gia", ["queue", "shape"]),
             ("quoc-gia", ["trace", first]),
-            ("long-chu", ["send", str(FOLDER / "letter.edxml")]),
+            ("long-chu", ["send", _short(FOLDER / "letter.edxml"), "--as", tree.plans["long-chu"].office]),
             ("an-thanh", ["inbox"]),
             ("tay-ninh", ["journal", "query"]),
             ("ben-cau", ["doctor"]),
             ("ben-cau", ["serve"]),
         ):
             note = "   # kill -9 $(pgrep -f ben-cau/node.toml)" if arguments == ["serve"] else ""
-            shown = shlex.join([*map(_short, tree.command(node)), *map(_short, arguments)])
-            self.console.print(Text(f"  {shown}{note}"), soft_wrap=True)
+            self.console.print(Text(f"  {self.command(tree, node, arguments)}{note}"), soft_wrap=True)
         self.say("end")
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
@@ -293,6 +293,7 @@ def main() -> int:
     parser.add_argument("--kill", action="store_true", help="kill -9 every node once while envelopes travel")
     parser.add_argument("--picture", metavar="FILE", help="keep what was shown as an SVG")
     arguments = parser.parse_args()
+    os.chdir(ROOT)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the nodes are stopped then too
     demo = Demo(arguments)
     try:
