@@ -139,6 +139,7 @@ class Field:
     keys: Path
     folder: Path
     workers: int
+    engine: str
 
     def reached_by(self, user: str, password: str = PASSWORD) -> RabbitSettings:
         return RabbitSettings(self.broker.host, user, password, port=self.broker.port, vhost=self.vhost)
@@ -177,7 +178,7 @@ def router(field: Field) -> list[str | Path]:
         f'[[children]]\nname = "{TO}"\nprefixes = ["H41"]\n'
         f'[trust]\nanchors = "{field.keys}/anchors.pem"\n'
         f'crls = ["{field.keys}/issuing.crl.pem", "{field.keys}/root.crl.pem"]\n'
-        f'[log]\nformat = "json"\n',
+        f'[signature]\nengine = "{field.engine}"\n[log]\nformat = "json"\n',
         encoding="utf-8",
     )
     settings = load(config)
@@ -330,6 +331,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=12_000, help="bytes of an envelope (12000)")
     parser.add_argument("--rounds", type=int, default=2, help="rounds of each side, alternating (2)")
     parser.add_argument("--workers", type=int, default=1, help="worker processes of the node (1)")
+    parser.add_argument("--engine", default="signxml", help="signature.engine of the node (signxml)")
     parser.add_argument("--only", choices=SIDES, help="one side only, e.g. under a profiler")
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
     options = parser.parse_args()
@@ -346,7 +348,8 @@ def main() -> None:
                 for side in [options.only] if options.only else SIDES:
                     own = folder / f"{side}-{number}"
                     own.mkdir()
-                    rounds.append(measure(side, Field(broker, own.name, keys, own, options.workers), work, digests))
+                    field = Field(broker, own.name, keys, own, options.workers, options.engine)
+                    rounds.append(measure(side, field, work, digests))
         report(rounds, len(bodies[0]), options.json)
 
 
