@@ -25,6 +25,7 @@ from edxml_router.core.lifecycle import LATE, Event, State
 from edxml_router.core.problems import FAMILIES, PROBLEMS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+EXAMPLE = "../config/node.example.toml"
 GENERATED = "<!-- Written by scripts/docs from the code; change it there. -->"
 
 # --- problems -----------------------------------------------------------------------------------------
@@ -217,6 +218,8 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
 
 def render(name: str) -> str:
     """The whole text of one page."""
+    if name == EXAMPLE:
+        return text.example()
     return "\n".join((GENERATED, *PAGES[name]())) + "\n"
 
 

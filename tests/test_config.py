@@ -16,8 +16,6 @@ from edxml_router.config.text import duration, example, reference
 from edxml_router.core.safe_xml import Limits
 from edxml_router.rules import Timing
 
-ROOT = Path(__file__).resolve().parent.parent
-
 TREE = """\
 [node]
 name = "h53"  # [not a table]
@@ -253,10 +251,6 @@ def test_removing_the_marks_of_the_example_makes_settings_of_all_lines(tmp_path:
     assert loaded.offices[0].unsigned is not None
     defaults = settings(tmp_path, '[node]\nname = "h53"\n')
     assert (loaded.limits, loaded.delivery, loaded.log) == (defaults.limits, defaults.delivery, defaults.log)
-
-
-def test_the_example_in_the_repository_is_the_one_that_init_writes() -> None:
-    assert (ROOT / "config" / "node.example.toml").read_text(encoding="utf-8") == example()
 
 
 def test_the_reference_names_every_setting(tmp_path: Path) -> None:

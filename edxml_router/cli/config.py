@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from edxml_router import wiring
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import ConfigErrors, load
@@ -24,10 +25,11 @@ def config() -> None:
 @json_option
 @pass_session
 def check(session: Session, file: Path | None, as_json: bool) -> None:
-    """Check the configuration (or FILE) and list all mistakes at once, with their lines."""
+    """Check the configuration (or FILE) and the files it names; list all mistakes at once, with their lines."""
     path = file or session.config_file()
     try:
         settings = load(path)
+        wiring.build_rules(settings)  # reads the certificates, lists and catalogues that the file names
         findings = settings.remarks
         wrong = 0
     except ConfigErrors as errors:

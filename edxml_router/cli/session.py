@@ -117,6 +117,8 @@ class Session:
             console=console,
             transient=True,
             disable=not console.is_terminal,
+            redirect_stdout=self.out.is_terminal,  # else rich would send a pipe's lines to the terminal
+            redirect_stderr=self.out.is_terminal,
         )
         with bar:
             task = bar.add_task(text, total=total)

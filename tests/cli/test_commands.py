@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import click
@@ -17,7 +20,7 @@ from edxml_router.core.envelope import Business, Kind
 from edxml_router.core.lifecycle import State
 from edxml_router.core.problems import PROBLEMS, Actor, Weight
 from edxml_router.core.signature import Indication
-from tests.cli.conftest import OneNode, call, rows, run
+from tests.cli.conftest import COMMAND, OneNode, call, rows, run
 
 # --- languages ----------------------------------------------------------------------------------------
 
@@ -118,6 +121,26 @@ def test_a_pipe_that_closes_early_is_no_mistake(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == len(PROBLEMS)
 
 
+def test_results_go_into_the_pipe_while_the_bar_goes_to_the_terminal() -> None:
+    """With a terminal as standard error there is a bar; it must not draw the results to itself."""
+    for number in range(3):
+        Path(f"{number}.edxml").write_bytes(b"<x/>")
+    terminal, other_end = os.openpty()
+    try:
+        done = subprocess.run(
+            [COMMAND, "check", *sorted(Path().glob("*.edxml")), "--json"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=other_end, check=False,
+        )  # fmt: skip
+        os.set_blocking(terminal, False)
+        drawn = os.read(terminal, 100_000)
+    finally:
+        os.close(terminal)
+        os.close(other_end)
+    assert [json.loads(line)["problem"] for line in done.stdout.splitlines()] == ["EDX110"] * 3
+    assert b"checking" in drawn
+    assert b"EDX110" not in drawn
+
+
 def test_the_terminal_gets_no_control_characters_of_strangers() -> None:
     result = call("check", "a\x1b[2J\u202e.edxml")
     assert "\x1b" not in result.output
@@ -166,6 +189,15 @@ def test_config_check_lists_all_mistakes_with_their_lines() -> None:
     [row] = rows(call("config", "check", "node.toml", "--json"))
     assert [finding["code"] for finding in row["findings"]] == ["EDX901", "EDX901"]
     assert call("config", "check", "nothing.toml").exit_code == 78
+
+
+def test_config_check_reads_the_files_that_are_named(node: OneNode) -> None:
+    text = node.config.read_text(encoding="utf-8").replace('#bindings = "bindings.csv"', 'bindings = "bindings.csv"')
+    node.config.write_text(text, encoding="utf-8")
+    (node.folder / "bindings.csv").write_text("no,such,columns\n", encoding="utf-8")
+    result = node.call("config", "check", "--json")
+    assert result.exit_code == 78
+    assert not rows(result)[0]["correct"]
 
 
 def test_config_show_tells_what_is_given_and_names_secrets_by_file_only(node: OneNode, tmp_path: Path) -> None:
