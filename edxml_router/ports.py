@@ -80,7 +80,7 @@ class Transport(Protocol):
 
         ``None``: the hub has taken responsibility (written and synced, or confirmed by a quorum). Otherwise
         why not: EDX701 away, EDX702 not taken, EDX703 no such mailbox, EDX705 no confirm in time, EDX706 not
-        permitted. After EDX705 the message may have arrived all the same.
+        permitted, EDX707 no trust. After EDX705 the message may have arrived all the same.
         """
 
     def depths(self) -> Mapping[str, int]:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 from sqlalchemy.engine import make_url
 
 from edxml_router.config import ConfigErrors, HubSettings, QuotaSettings, Settings
@@ -66,7 +67,7 @@ class Opened:
     declared: bool = False
 
     def declare(self) -> None:
-        """Make the mailboxes of the own hub once it can be reached. Raises Setback EDX701, EDX706."""
+        """Make the mailboxes of the own hub once it can be reached. Raises Setback EDX701, EDX706, EDX707."""
         if not self.declared and self.settings.hub is not None:
             declare(self.settings)
         self.declared = True
@@ -258,7 +259,7 @@ def open_hub(settings: Settings, hub: HubSettings, consumes: Sequence[str]) -> T
 
 
 def declare(settings: Settings) -> None:
-    """Make the mailboxes of the node's own hub. Raises Setback EDX701, EDX706; Refusal EDX901."""
+    """Make the mailboxes of the node's own hub. Raises Setback EDX701, EDX706, EDX707; Refusal EDX901."""
     hub = settings.hub
     assert hub is not None  # noqa: S101  # the caller asked
     children = [child.name for child in settings.children]
@@ -271,7 +272,7 @@ def declare(settings: Settings) -> None:
 
 
 def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
-    """How to reach a broker. Raises Refusal EDX902, EDX903 for its files."""
+    """How to reach a broker. Raises Refusal EDX901, EDX902 for its files."""
     assert hub.host is not None  # noqa: S101  # checked when the settings were loaded
     password = _read(hub.password_file, "hub.password_file").decode().strip() if hub.password_file else ""
     reached = RabbitSettings(
@@ -283,22 +284,37 @@ def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
         server_name=hub.server_name or "",
         label=f"edxml-router {settings.node.name}",
     )
+        external=hub.login == "certificate",
     return replace(reached, tls=_tls(hub)) if hub.tls_ca else reached
 
+    if reached.external:
+        _check_user(hub, reached.user)
 
 def _tls(hub: HubSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(hub.tls_ca))
+    """TLS 1.2 or later, with the broker's chain and host name checked, and our own certificate shown."""
+    what = "tls_ca"
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if hub.tls_certificate is not None:
             context.load_cert_chain(hub.tls_certificate, hub.tls_key)
     except (OSError, ssl.SSLError) as error:
-        raise Refusal("EDX902", where="hub.tls_ca", detail=type(error).__name__) from error
+        reason = getattr(error, "reason", None) or type(error).__name__
+        raise Refusal("EDX902", where=f"hub.{what}", detail=reason) from error
     return context
 
 
 def _hub_names(settings: Settings) -> list[str]:
     return [name for name, hub in (("hub", settings.hub), ("parent", settings.parent)) if hub is not None]
+
+def _check_user(hub: HubSettings, user: str) -> None:
+    """The broker takes the certificate's common name for the user, and checks every message's ``user_id`` by it."""
+    assert hub.tls_certificate is not None  # noqa: S101  # checked when the settings were loaded
+    [leaf, *_] = certificates.read_pem(_read(hub.tls_certificate, "hub.tls_certificate"), str(hub.tls_certificate))
+    names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if names != [user]:
+        raise Refusal("EDX901", where="hub.tls_certificate", detail=f"its common name is {names}, the user is {user}")
+
 
 
 def _links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, Link]:

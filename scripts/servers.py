@@ -1,6 +1,7 @@
 """Private RabbitMQ and PostgreSQL servers for tests, the demo and the benchmark.
 
     with rabbitmq(folder) as broker:      # Broker: host, port, user, password, ctl(), kill(), start(), …
+    with rabbitmq(folder, tls) as broker: # the same, and TLS on tls_port for who shows a certificate
     with postgresql(folder) as url:       # "postgresql+psycopg://…", an empty database
 
 Each instance listens on free ports of 127.0.0.1 only, keeps everything in ``folder`` and is ended when the
@@ -24,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 HOST = "127.0.0.1"
 START_SECONDS = 120.0  # a loaded machine needs 20 s for RabbitMQ; past this something is wrong
@@ -54,6 +55,14 @@ def free_port() -> int:
 # --- RabbitMQ -----------------------------------------------------------------------------------------
 
 
+class Tls(NamedTuple):
+    """The broker's own key and certificate chain, and the authority of those who may connect (PEM)."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+
 @dataclass
 class Broker:
     """A running RabbitMQ node of its own. ``user`` is its administrator."""
@@ -61,6 +70,8 @@ class Broker:
     folder: Path
     port: int
     sbin: Path
+    tls: Tls | None = None
+    tls_port: int = 0
     user: str = "edx"
     password: str = field(default_factory=lambda: secrets.token_hex(12))
     host: str = HOST
@@ -138,12 +149,12 @@ class Broker:
 
 
 @contextmanager
-def rabbitmq(folder: Path) -> Iterator[Broker]:
+def rabbitmq(folder: Path, tls: Tls | None = None) -> Iterator[Broker]:
     """A private RabbitMQ (3.10 or later) with an epmd of its own; ``folder`` is made if need be."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     sbin = _rabbitmq_sbin()
-    broker = Broker(folder, free_port(), sbin)
+    broker = Broker(folder, free_port(), sbin, tls, free_port() if tls else 0)
     epmd_port = free_port()
     broker.env = _rabbitmq_environment(broker, epmd_port)
     epmd = _epmd(folder, epmd_port)
@@ -173,7 +184,7 @@ def _rabbitmq_sbin() -> Path:
 def _rabbitmq_environment(broker: Broker, epmd_port: int) -> dict[str, str]:
     folder = broker.folder
     (folder / "log").mkdir(exist_ok=True)
-    (folder / "enabled_plugins").write_text("[].\n")
+    (folder / "enabled_plugins").write_text("[rabbitmq_auth_mechanism_ssl].\n" if broker.tls else "[].\n")
     cookie = folder / ".erlang.cookie"
     if not cookie.exists():
         cookie.write_text(secrets.token_hex(16))
@@ -185,6 +196,7 @@ def _rabbitmq_environment(broker: Broker, epmd_port: int) -> dict[str, str]:
         "log.file.level = info\n"
         "disk_free_limit.absolute = 50MB\n"
         "vm_memory_high_watermark.absolute = 2GB\n"
+        + (_tls_listener(broker.tls, broker.tls_port) if broker.tls else "")
     )
     inherited = {
         name: value
@@ -212,6 +224,24 @@ def _rabbitmq_environment(broker: Broker, epmd_port: int) -> dict[str, str]:
         "ERL_EPMD_PORT": str(epmd_port),
         "ERL_EPMD_ADDRESS": HOST,
     }
+
+
+def _tls_listener(tls: Tls, port: int) -> str:
+    """As docs/links.md tells an operator to write it, but for the address."""
+    return (
+        f"listeners.ssl.1 = {HOST}:{port}\n"
+        f"ssl_options.cacertfile = {tls.ca}\n"
+        f"ssl_options.certfile = {tls.certificate}\n"
+        f"ssl_options.keyfile = {tls.key}\n"
+        "ssl_options.versions.1 = tlsv1.3\n"
+        "ssl_options.versions.2 = tlsv1.2\n"
+        "ssl_options.verify = verify_peer\n"
+        "ssl_options.fail_if_no_peer_cert = true\n"
+        "ssl_options.depth = 2\n"
+        "auth_mechanisms.1 = PLAIN\n"
+        "auth_mechanisms.2 = EXTERNAL\n"
+        "ssl_cert_login_from = common_name\n"
+    )
 
 
 def _epmd(folder: Path, port: int) -> subprocess.Popen[bytes]:

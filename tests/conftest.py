@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ settings.load_profile("edxml-router")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from servers import Broker, postgresql, rabbitmq  # noqa: E402 - found through the line above
+from servers import Broker, Tls, postgresql, rabbitmq  # noqa: E402 - found through the line above
+
+from edxml_router.store import pki_files  # noqa: E402 - as above
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +35,21 @@ def servers_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def broker(servers_folder: Path) -> Iterator[Broker]:
-    """A RabbitMQ of our own. Who stops it starts it again; each test uses names of its own."""
-    with rabbitmq(servers_folder / "rabbitmq") as running:
+def links_pki(servers_folder: Path) -> Path:
+    """The authority of everybody who speaks TLS to the broker; ``pki_files.issue_node`` makes more of them."""
+    folder = servers_folder / "pki"
+    pki_files.init(folder, datetime.now(UTC))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def broker(servers_folder: Path, links_pki: Path) -> Iterator[Broker]:
+    """A RabbitMQ of our own, in the clear on ``port`` and with TLS on ``tls_port`` (also as mq.example.vn).
+
+    Who stops it starts it again; each test uses names of its own.
+    """
+    own = pki_files.issue_node(links_pki, "mq", datetime.now(UTC), ["127.0.0.1", "mq.example.vn"])
+    with rabbitmq(servers_folder / "rabbitmq", Tls(own.anchors, own.certificate, own.key)) as running:
         yield running
 
 

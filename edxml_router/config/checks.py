@@ -186,9 +186,13 @@ def _hub(hub: HubSettings, place: Place) -> Iterator[Mistake]:
         return
     if hub.path is not None:
         yield Mistake(WRONG, (*place, "path"), f'{name}.path has no meaning with kind = "rabbitmq"')
-    for key in ("host", "password_file"):
+    by_certificate = hub.login == "certificate"
+    for key in ("host", "tls_certificate" if by_certificate else "password_file"):
         if broker[key] is None:
             yield Mistake(WRONG, place, f'{name}.{key} is missing (kind = "rabbitmq")')
+    if by_certificate and hub.password_file is not None:
+        detail = f'{name}.password_file has no meaning with login = "certificate"'
+        yield Mistake(WRONG, (*place, "password_file"), detail)
     if (hub.tls_certificate is None) != (hub.tls_key is None):
         yield Mistake(WRONG, place, f"{name}.tls_certificate and {name}.tls_key belong together")
     for key in ("tls_certificate", "server_name"):

@@ -136,6 +136,10 @@ class HubSettings(Table):
     ] = None
     tls_certificate: Annotated[File | None, About("This node's client certificate (PEM).", '"node.cert.pem"')] = None
     tls_key: Annotated[File | None, About("Its private key (PEM, mode 0600).", '"node.key.pem"')] = None
+    login: Annotated[
+        Literal["password", "certificate"],
+        About('"password", or "certificate": the client certificate\'s common name is the user.'),
+    ] = "password"
     server_name: Annotated[
         str | None, About("Name in the broker's certificate, where it is not the host.", '"mq.example.vn"')
     ] = None

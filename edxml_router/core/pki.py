@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -82,7 +83,7 @@ def node(
     builder = (
         _below(parent, subject(name), key, serial, at, days)
         .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts or [name]]), critical=False
+            x509.SubjectAlternativeName([_host(host) for host in hosts or [name]]), critical=False
         )
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
@@ -90,6 +91,14 @@ def node(
         )
     )
     return _as_leaf(builder, content_commitment=False).sign(parent.key, hashes.SHA256())
+
+
+def _host(host: str) -> x509.GeneralName:
+    """A host as clients compare it: an address is not a name (RFC 9525, 6.3 and 6.5)."""
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def revocation_list(

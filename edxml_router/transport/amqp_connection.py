@@ -3,18 +3,20 @@
 pika is not thread-safe, so every call into it happens on the thread of a :class:`Loop`; other threads hand it
 work with ``loop.post``. A :class:`Connection` is opened again and again, with growing and jittered pauses,
 until it is closed; its owner is told by two callbacks, on the I/O thread. Nothing here raises: what is wrong
-stands in ``Connection.problem`` as EDX701 (away) or EDX706 (the broker refuses the user).
+stands in ``Connection.problem`` as EDX701 (away), EDX706 (the broker refuses the user) or EDX707 (no
+trust: one of the two certificates, the host name, or the version of TLS).
 """
 
 from __future__ import annotations
 
 import random
+import re
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pika
 from pika.adapters.select_connection import IOLoop
@@ -23,6 +25,22 @@ from edxml_router.core.problems import Defect, Finding
 
 CLOSING_SECONDS = 2.0  # how long a polite good-bye may take
 
+# What OpenSSL calls the alerts by which a broker refuses us, and in whose words an operator understands them.
+_REASON: Final = re.compile(r"\[SSL: (?:(?:SSLV3|TLSV1|TLSV13)_ALERT_)?([A-Z_]+)\]")
+_REASONS: Final[Mapping[str, str]] = {
+    "CERTIFICATE_REQUIRED": "the broker asks for a client certificate",
+    "HANDSHAKE_FAILURE": "the broker asks for a client certificate, or shares no cipher with us",  # TLS 1.2
+    "UNKNOWN_CA": "the broker does not know the authority of our certificate",
+    "BAD_CERTIFICATE": "the broker refuses our certificate",
+    "UNSUPPORTED_CERTIFICATE": "our certificate is not one for TLS clients",
+    "CERTIFICATE_UNKNOWN": "the broker refuses our certificate",
+    "CERTIFICATE_REVOKED": "our certificate has been revoked",
+    "CERTIFICATE_EXPIRED": "our certificate has expired",
+    "PROTOCOL_VERSION": "no version of TLS in common",
+    "UNSUPPORTED_PROTOCOL": "no version of TLS in common",
+    "WRONG_VERSION_NUMBER": "the broker does not speak TLS on this port",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class RabbitSettings:
@@ -30,7 +48,8 @@ class RabbitSettings:
 
     With ``tls`` the connection is encrypted; build the context with the authority's file, and with the node's
     own certificate and key where the broker asks for one. ``server_name`` is the name in the broker's
-    certificate, when it is not ``host``.
+    certificate, when it is not ``host``. With ``external`` that certificate is the log-in as well, and
+    the password is not used.
     """
 
     host: str
@@ -40,6 +59,7 @@ class RabbitSettings:
     vhost: str = "/"
     tls: ssl.SSLContext | None = None
     server_name: str = ""
+    external: bool = False
     heartbeat: int = 30  # a silent broker is noticed within this and 5 s more, twice
     connect_timeout: float = 5.0  # for one attempt: name look-up, TCP, TLS and log-in
     blocked_timeout: float = 10.0  # how long a broker in memory or disk alarm is waited for
@@ -84,7 +104,9 @@ def parameters(settings: RabbitSettings) -> pika.ConnectionParameters:
         host=settings.host,
         port=settings.port,
         virtual_host=settings.vhost,
-        credentials=pika.PlainCredentials(settings.user, settings.password),
+        credentials=pika.credentials.ExternalCredentials()
+        if settings.external
+        else pika.PlainCredentials(settings.user, settings.password),
         heartbeat=settings.heartbeat,
         ssl_options=tls,
         socket_timeout=settings.connect_timeout,
@@ -99,6 +121,8 @@ def finding(error: BaseException | None, settings: RabbitSettings) -> Finding:
     """What a failed or lost connection means."""
     while (inner := _inner(error)) is not None:
         error = inner
+    if settings.tls is not None and (distrust := _distrust(error)) is not None:
+        return Finding("EDX707", settings.place, distrust)
     refused = isinstance(
         error,
         pika.exceptions.AuthenticationError
@@ -106,6 +130,24 @@ def finding(error: BaseException | None, settings: RabbitSettings) -> Finding:
         | pika.exceptions.ProbableAccessDeniedError,
     ) or (isinstance(error, pika.exceptions.ConnectionClosedByBroker) and error.reply_code in (403, 530))
     return Finding("EDX706" if refused else "EDX701", settings.place, type(error).__name__)
+
+
+def _distrust(error: BaseException | None) -> str | None:
+    """Why one side does not trust the other, if that is what went wrong.
+
+    In TLS 1.3 a broker refuses a client only when the handshake is over for the client. pika then reports a
+    stream that was lost before AMQP began. OpenSSL's word for the alert survives in the text, if it was read
+    at all: who writes to a connection that is closed already never sees it.
+    """
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the broker's certificate: {error.verify_message.rstrip('.')}"
+    found = _REASON.search(str(error))
+    known = _REASONS.get(found[1]) if found else None
+    if known is None and isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+        return error.reason or type(error).__name__
+    if known is None and isinstance(error, pika.exceptions.IncompatibleProtocolError):
+        return "the broker asks for a client certificate, or refuses ours: it hung up after the handshake"
+    return known
 
 
 def _inner(error: BaseException | None) -> BaseException | None:

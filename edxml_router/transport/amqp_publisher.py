@@ -2,7 +2,7 @@
 
 Hand a :class:`Call` to ``Publisher.send`` on the I/O thread, then wait for ``call.done`` on your own. The
 answers are None (confirmed), EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no
-confirm), EDX706 (not permitted) or EDX699 (cannot be expressed in AMQP).
+confirm), EDX706 (not permitted), EDX707 (no trust) or EDX699 (cannot be expressed in AMQP).
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ A transport opens up to two connections: one consumes, the other publishes. A br
 stops reading from connections that publish; on a shared one the acknowledgements that would relieve it would
 be stuck as well.
 
-``publish`` answers EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no confirm) or
-EDX706 (not permitted); after 701, 702 and 705 the message may have arrived all the same. ``depths`` and
-:func:`declare` raise Setback EDX701 or EDX706. A Defect means that the I/O thread died.
+``publish`` answers EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no confirm),
+EDX706 (not permitted) or EDX707 (no trust); after 701, 702 and 705 the message may have arrived all the same.
+``depths`` and :func:`declare` raise Setback EDX701, EDX706 or EDX707. A Defect means that the I/O thread died.
 """
 
 from __future__ import annotations
@@ -254,7 +254,10 @@ class _Intake:
 
 
 def depths(settings: RabbitSettings, mailboxes: Iterable[str]) -> Mapping[str, int]:
-    """Messages waiting in those of the mailboxes that exist, without taking any. Raises Setback EDX701, EDX706."""
+    """Messages waiting in those of the mailboxes that exist, without taking any.
+
+    Raises Setback EDX701, EDX706, EDX707.
+    """
     counts: dict[str, int] = {}
     with _blocking(settings) as connection:
         for mailbox in mailboxes:
@@ -275,7 +278,7 @@ def declare(
 ) -> None:
     """Make the exchanges, queues and bindings of a hub; by its owner, at each start: repeating is harmless.
 
-    Raises Setback EDX701 or EDX706, and Refusal EDX901 when a queue exists with other arguments. A queue
+    Raises Setback EDX701, EDX706 or EDX707, and Refusal EDX901 when a queue exists with other arguments. A queue
     cannot be changed: let it run empty, delete it, and start again; or keep the old capacity.
     """
     with _blocking(settings) as connection:

@@ -130,6 +130,11 @@ class RabbitHub:
         self._opened.append(RabbitTransport(self.settings(user, **changes), consumes))
         return self._opened[-1]
 
+    def over(self, reached: RabbitSettings, consumes: Sequence[str] = ()) -> RabbitTransport:
+        """By settings of one's own, with the pauses of a test."""
+        self._opened.append(RabbitTransport(replace(reached, first_pause=0.05, longest_pause=0.2), consumes))
+        return self._opened[-1]
+
     def pika(self, user: str) -> pika.BlockingConnection:
         """What anybody with a password can do, without our code."""
         credentials = pika.PlainCredentials(user, PASSWORD)

@@ -158,7 +158,7 @@ def test_a_foreign_vhost_is_refused(rabbit: RabbitHub) -> None:
 
 def test_a_broker_without_tls_is_not_spoken_to_in_the_clear(rabbit: RabbitHub) -> None:
     child = rabbit.open("child-a", tls=ssl.create_default_context())
-    assert codes(child.publish([parcel(topology.UP)])) == ["EDX701"]
+    assert codes(child.publish([parcel(topology.UP)])) == ["EDX707"]
 
 
 def test_only_the_owner_declares(rabbit: RabbitHub) -> None:
