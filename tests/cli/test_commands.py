@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sqlite3
@@ -121,14 +120,15 @@ def test_a_pipe_that_closes_early_is_no_mistake(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == len(PROBLEMS)
 
 
-def test_results_go_into_the_pipe_while_the_bar_goes_to_the_terminal() -> None:
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_results_go_into_the_pipe_while_the_bar_goes_to_the_terminal(options: list[str]) -> None:
     """With a terminal as standard error there is a bar; it must not draw the results to itself."""
     for number in range(3):
         Path(f"{number}.edxml").write_bytes(b"<x/>")
     terminal, other_end = os.openpty()
     try:
         done = subprocess.run(
-            [COMMAND, "check", *sorted(Path().glob("*.edxml")), "--json"],
+            [COMMAND, "check", *sorted(Path().glob("*.edxml")), *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=other_end, check=False,
         )  # fmt: skip
         os.set_blocking(terminal, False)
@@ -136,7 +136,7 @@ def test_results_go_into_the_pipe_while_the_bar_goes_to_the_terminal() -> None:
     finally:
         os.close(terminal)
         os.close(other_end)
-    assert [json.loads(line)["problem"] for line in done.stdout.splitlines()] == ["EDX110"] * 3
+    assert done.stdout.count(b"EDX110") == 3
     assert b"checking" in drawn
     assert b"EDX110" not in drawn
 
