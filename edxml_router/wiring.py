@@ -282,19 +282,19 @@ def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
         port=hub.port or (5671 if hub.tls_ca else 5672),
         vhost=hub.vhost,
         server_name=hub.server_name or "",
+        external=hub.login == "certificate",
         label=f"edxml-router {settings.node.name}",
     )
-        external=hub.login == "certificate",
-    return replace(reached, tls=_tls(hub)) if hub.tls_ca else reached
-
     if reached.external:
         _check_user(hub, reached.user)
+    return replace(reached, tls=_tls(hub)) if hub.tls_ca else reached
+
 
 def _tls(hub: HubSettings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(hub.tls_ca))
     """TLS 1.2 or later, with the broker's chain and host name checked, and our own certificate shown."""
     what = "tls_ca"
+    try:
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(hub.tls_ca))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if hub.tls_certificate is not None:
             context.load_cert_chain(hub.tls_certificate, hub.tls_key)
@@ -315,6 +315,9 @@ def _check_user(hub: HubSettings, user: str) -> None:
     if names != [user]:
         raise Refusal("EDX901", where="hub.tls_certificate", detail=f"its common name is {names}, the user is {user}")
 
+
+def _hub_names(settings: Settings) -> list[str]:
+    return [name for name, hub in (("hub", settings.hub), ("parent", settings.parent)) if hub is not None]
 
 
 def _links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, Link]:
