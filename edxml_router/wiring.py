@@ -297,15 +297,13 @@ def _tls(hub: HubSettings) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(hub.tls_ca))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if hub.tls_certificate is not None:
+            what = "tls_certificate, tls_key"
             context.load_cert_chain(hub.tls_certificate, hub.tls_key)
     except (OSError, ssl.SSLError) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
         raise Refusal("EDX902", where=f"hub.{what}", detail=reason) from error
     return context
 
-
-def _hub_names(settings: Settings) -> list[str]:
-    return [name for name, hub in (("hub", settings.hub), ("parent", settings.parent)) if hub is not None]
 
 def _check_user(hub: HubSettings, user: str) -> None:
     """The broker takes the certificate's common name for the user, and checks every message's ``user_id`` by it."""

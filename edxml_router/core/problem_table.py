@@ -232,12 +232,12 @@ ROWS: tuple[Row, ...] = (
     ("EDX706", "not-permitted", _O, _LATER, 503, 75,
      "The broker refuses this node's user", "Check the user, its password file and its permissions (docs/operations.md, brokers).",
      "Máy chủ trung chuyển từ chối tài khoản của nút", "Kiểm tra tài khoản, tệp mật khẩu và quyền (docs/operations.md, mục máy chủ)."),
-    # 8 recipient -----------------------------------------------------------------------------------------
-    ("EDX801", "returned-by-recipient", _S, _NO, 422, 1,
-     "The recipient's system refused the envelope", "Read the reason given by the recipient, correct, and send again.",
     ("EDX707", "tls-failed", _O, _LATER, 503, 75,
      "The broker and this node do not trust each other's certificates", "Compare tls_ca, tls_certificate and server_name with what the broker has (docs/links.md, certificates); nothing is sent without TLS meanwhile.",
      "Máy chủ trung chuyển và nút không tin cậy chứng thư của nhau", "Đối chiếu tls_ca, tls_certificate và server_name với máy chủ (docs/links.md, mục chứng thư); trong lúc đó không gửi gì ngoài TLS."),
+    # 8 recipient -----------------------------------------------------------------------------------------
+    ("EDX801", "returned-by-recipient", _S, _NO, 422, 1,
+     "The recipient's system refused the envelope", "Read the reason given by the recipient, correct, and send again.",
      "Hệ thống bên nhận từ chối gói tin", "Đọc lý do bên nhận nêu, sửa và gửi lại."),
     ("EDX802", "expired", _O, _NO, 504, 1,
      "The delivery was not completed within its lifetime", "Find out why the recipient did not fetch it, then `edxml-router resend`.",
