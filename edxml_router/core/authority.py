@@ -32,7 +32,7 @@ from edxml_router.core.certificate import Signer
 from edxml_router.core.problems import Refusal
 
 _SPKI = re.compile(r"[0-9a-f]{64}")
-_COLUMNS = ("act", "subject", "agency", "since", "until", "reason")
+COLUMNS = ("act", "subject", "agency", "since", "until", "reason")
 _VIETNAM = timezone(timedelta(hours=7))  # days in the table are days of Vietnam time
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -85,28 +85,16 @@ class Bindings:
             raise Refusal("EDX901", where=where, detail="not UTF-8") from error
         rows: list[Row] = []
         mistakes: list[str] = []
-        for number, fields in enumerate(csv.reader(io.StringIO(text)), start=1):
-            values = [field.strip() for field in fields]
-            if not any(values) or values[0].startswith("#") or tuple(values) == _COLUMNS:
-                continue
+        for number, line in enumerate(text.splitlines(), start=1):
             try:
-                rows.append(_row(values))
+                row = read_row(line)
             except ValueError as error:
                 mistakes.append(f"line {number}: {error}")
+            else:
+                rows += [row] if row else []
         if mistakes:
             raise Refusal("EDX901", where=where, detail="; ".join(mistakes))
         return cls(rows)
-
-    def to_csv(self) -> bytes:
-        """The table as :meth:`from_csv` reads it."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for row in self.rows:
-            since = "" if row.since == _FIRST else row.since.isoformat()
-            until = "" if row.until == _LAST else row.until.isoformat()
-            writer.writerow((str(row.act), row.subject, row.agency, since, until, row.reason))
-        return out.getvalue().encode()
 
 
 def speaks_for(
@@ -155,9 +143,13 @@ def _index(rows: tuple[Row, ...]) -> dict[tuple[Act, str], tuple[Row, ...]]:
     return found
 
 
-def _row(values: list[str]) -> Row:
-    if len(values) != len(_COLUMNS):
-        raise ValueError(f"{len(values)} columns, {len(_COLUMNS)} are needed")
+def read_row(line: str) -> Row | None:
+    """The row in one line of the file, None in a remark or an empty line; ValueError says what is wrong."""
+    values = [field.strip() for field in next(csv.reader([line]), [])]
+    if not any(values) or values[0].startswith("#") or tuple(values) == COLUMNS:
+        return None
+    if len(values) != len(COLUMNS):
+        raise ValueError(f"{len(values)} columns, {len(COLUMNS)} are needed")
     act, subject, agency, since, until, reason = values
     if act not in list(Act):
         raise ValueError(f"act is {' or '.join(Act)}")
@@ -173,6 +165,17 @@ def _row(values: list[str]) -> Row:
     if begin >= end:
         raise ValueError("until is before since")
     return Row(Act(act), key if is_key else subject, agency, begin, end, reason)
+
+
+def write_row(row: Row) -> str:
+    """The line of the file that :func:`read_row` reads as ``row``."""
+    out = io.StringIO()
+    since = "" if row.since == _FIRST else row.since.isoformat()
+    until = "" if row.until == _LAST else row.until.isoformat()
+    csv.writer(out, lineterminator="").writerow(
+        (str(row.act), row.subject, row.agency, since, until, " ".join(row.reason.split()))
+    )
+    return out.getvalue()
 
 
 def _moment(text: str, absent: datetime, *, last: bool) -> datetime:

@@ -34,7 +34,7 @@ from cryptography.x509 import verification
 from edxml_router.core import certificate as certificates
 from edxml_router.core.certificate import Signer, is_authority
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.core.revocation import Freshness, RevocationLists, RevocationSource, list_number, read_lists
+from edxml_router.core.revocation import Freshness, RevocationLists, RevocationSource, read_lists
 
 MAX_CHAIN_DEPTH = 4  # authorities between leaf and anchor; two are usual
 REMEMBERED = 4096  # chains
@@ -201,8 +201,3 @@ def expiring(items: Sequence[x509.Certificate], at: datetime) -> tuple[Expiry, .
         if threshold is not None:
             found.append(Expiry(item.subject.rfc4514_string(), item.not_valid_after_utc, days, threshold))
     return tuple(sorted(found, key=lambda item: item.not_after))
-
-
-def newest_list_number(lists: RevocationLists) -> int:
-    """The highest CRL number on hand, for ``trust status``."""
-    return max((list_number(item) for item in lists.lists), default=0)

@@ -88,6 +88,17 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
         raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
 
 
+def write_over(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """The file with new content, whole or not at all: written beside it, then renamed; EDX908 if it cannot be."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.unlink(missing_ok=True)
+        write_new(beside, data, mode)
+        beside.replace(path)
+    except OSError as error:
+        raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
+
+
 def _check_private(path: Path, status: os.stat_result) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if not stat.S_ISREG(status.st_mode):

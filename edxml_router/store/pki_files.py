@@ -39,7 +39,7 @@ from edxml_router.core.certificate import PublicKey, write_pem
 from edxml_router.core.problems import Refusal
 from edxml_router.core.revocation import list_number, read_lists
 from edxml_router.core.signing import PrivateKey
-from edxml_router.store.keys import load_certificates, load_key, write_key, write_new
+from edxml_router.store.keys import load_certificates, load_key, write_key, write_new, write_over
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 730
@@ -107,9 +107,7 @@ def init(folder: Path, now: datetime, days: int = AUTHORITY_DAYS) -> Path:
     return folder / ANCHORS
 
 
-def issue(
-    folder: Path, agency: str, now: datetime, key_type: KeyType = KeyType.EC, days: int = LEAF_DAYS
-) -> Files:
+def issue(folder: Path, agency: str, now: datetime, key_type: KeyType = KeyType.EC, days: int = LEAF_DAYS) -> Files:
     """A key and a certificate for ``agency`` (its canonical code), the issuing authority's appended."""
 
     def certify(issuer: pki.Issuer, key: PublicKey, serial: int) -> x509.Certificate:
@@ -153,10 +151,7 @@ def revoke(folder: Path, serial: str, now: datetime) -> Path:
         raise Refusal("EDX606", where=str(folder / ISSUED), detail=f"serial {serial}")
     _write_index(
         folder,
-        [
-            replace(row, revoked=now.isoformat()) if row.serial == serial and not row.revoked else row
-            for row in rows
-        ],
+        [replace(row, revoked=now.isoformat()) if row.serial == serial and not row.revoked else row for row in rows],
     )
     return publish(folder, now)
 
@@ -166,12 +161,10 @@ def publish(folder: Path, now: datetime, days: int = LIST_DAYS) -> Path:
     path = folder / LIST
     number = list_number(read_lists([path.read_bytes()], str(path))[0]) + 1 if path.exists() else 1
     revoked = [
-        pki.Revoked(int(row.serial, 16), datetime.fromisoformat(row.revoked))
-        for row in issued(folder)
-        if row.revoked
+        pki.Revoked(int(row.serial, 16), datetime.fromisoformat(row.revoked)) for row in issued(folder) if row.revoked
     ]
     made = pki.revocation_list(_issuer(folder), revoked, number=number, at=now, days=days)
-    _replace(path, made.public_bytes(Encoding.PEM))
+    write_over(path, made.public_bytes(Encoding.PEM))
     return path
 
 
@@ -202,9 +195,7 @@ def _issue(
 def _issuer(folder: Path) -> pki.Issuer:
     path = folder / "issuing.cert.pem"
     if not path.exists():
-        raise Refusal(
-            "EDX606", where=str(path), detail="no authority here; make one with `edxml-router pki init`"
-        )
+        raise Refusal("EDX606", where=str(path), detail="no authority here; make one with `edxml-router pki init`")
     return pki.Issuer(load_key(folder / "issuing.key.pem"), load_certificates(path)[0])
 
 
@@ -213,12 +204,4 @@ def _write_index(folder: Path, rows: Sequence[Issued]) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([field.name for field in fields(Issued)])
     writer.writerows(astuple(row) for row in rows)
-    _replace(folder / ISSUED, out.getvalue().encode())
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Whole or not at all: written beside, then renamed."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    write_new(beside, data)
-    beside.replace(path)
+    write_over(folder / ISSUED, out.getvalue().encode())

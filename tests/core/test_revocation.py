@@ -13,7 +13,7 @@ from edxml_router.core import pki
 from edxml_router.core.certificate import write_pem
 from edxml_router.core.problems import Refusal
 from edxml_router.core.revocation import Freshness, RevocationLists, Standing, list_number, read_lists
-from edxml_router.core.trust import TrustStore, newest_list_number
+from edxml_router.core.trust import TrustStore
 from tests import certificates
 from tests.certificates import NOW, crl, issuing, leaf, odd_leaf, root
 
@@ -201,7 +201,6 @@ def test_lists_are_read_in_der_and_pem() -> None:
     pem = one.public_bytes(Encoding.PEM) + two.public_bytes(Encoding.PEM)
     assert read_lists([b"remark\n" + pem]) == (one, two)
     assert [list_number(item) for item in (one, two)] == [4, 7]
-    assert newest_list_number(RevocationLists([one, two])) == 7
 
 
 @pytest.mark.parametrize("data", [b"", b"nothing", crl()[:-1], b"-----BEGIN X509 CRL-----\nAA\n-----END X509 CRL-----"])
