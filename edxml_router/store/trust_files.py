@@ -1,0 +1,110 @@
+"""The operator's trust in files: the table of bindings, changed line by line, and noticing that a file changed.
+
+    append(path, Row(Act.BLOCK, "H53.02", since=now, reason="…"))
+    end(path, Act.BIND, key, "H53.02", now)
+    marks = fingerprint(paths)             # differs after any change: the running node reads its rules again
+
+Remarks and the order of lines stay as they are. Two changes at once wait for each other. Fails with
+:class:`Refusal` EDX606 (nothing to end), EDX901 (the table is wrong), EDX902, EDX908.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from edxml_router.core.authority import COLUMNS, Act, Bindings, Row, read_row, write_row
+from edxml_router.core.problems import Refusal
+from edxml_router.store.keys import write_over
+
+Fingerprint = tuple[tuple[int, int, int] | None, ...]
+
+
+def read(path: Path) -> Bindings:
+    """The table; an empty one where the file does not exist yet."""
+    return Bindings.from_csv("\n".join(_lines(path)).encode(), str(path))
+
+
+def append(path: Path, row: Row) -> None:
+    """Add a row; the file is made where there is none."""
+    with _alone(path):
+        lines = _lines(path) or [",".join(COLUMNS)]
+        _write(path, [*lines, write_row(row)])
+
+
+def end(path: Path, act: Act, subject: str, agency: str, at: datetime) -> None:
+    """End every row of this act, subject and agency that is not over at ``at``; EDX606 if there is none.
+
+    A row that would only have begun later is taken out.
+    """
+    with _alone(path):
+        ended = 0
+        lines: list[str] = []
+        for line in _lines(path):
+            row = _row(line)
+            if row is None or (row.act, row.subject, row.agency) != (act, subject, agency) or row.until <= at:
+                lines.append(line)
+                continue
+            ended += 1
+            if row.since < at:
+                lines.append(write_row(replace(row, until=at)))
+        if not ended:
+            raise Refusal("EDX606", where=str(path), detail=f"{act} {subject} {agency}".strip())
+        _write(path, lines)
+
+
+def fingerprint(paths: Iterable[Path]) -> Fingerprint:
+    """What changes when a file is written, replaced, made or removed."""
+    return tuple(_stamp(path) for path in paths)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _row(line: str) -> Row | None:
+    try:
+        return read_row(line)
+    except ValueError:
+        return None  # kept as it is; writing names it with all other mistakes
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return []
+    except UnicodeDecodeError as error:
+        raise Refusal("EDX901", where=str(path), detail="not UTF-8") from error
+    except OSError as error:
+        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+
+
+def _write(path: Path, lines: Sequence[str]) -> None:
+    """Only a table that can be read is ever written: the node would keep its old rules otherwise."""
+    data = ("\n".join(lines) + "\n").encode()
+    Bindings.from_csv(data, str(path))
+    write_over(path, data)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """The folder is locked, not the file: the file is replaced."""
+    try:
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
