@@ -28,7 +28,7 @@ from edxml_router.core.transfer import (
     decode_transfer,
 )
 from edxml_router.pipeline import Answer
-from edxml_router.ports import Arrival, Aside, Message, Move, Parcel, Transport
+from edxml_router.ports import Arrival, Aside, Body, Message, Move, Parcel, Transport
 from edxml_router.records import Submission, state_receipt
 from edxml_router.rules import Node, Role
 
@@ -105,16 +105,22 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     ready: list[tuple[Arrival, Submission]] = []
     for arrival, (transfer, body) in _readable(node, batch, decode_transfer):
         if transfer.chunks:
-            whole = node.bodies.assembled(transfer.envelope, transfer.chunks)
+            whole: bytes | Body | None = node.bodies.assembled(transfer.envelope, transfer.chunks)
             if whole is None:  # accepted before perhaps, and its chunks are spent
                 whole = node.bodies.read([transfer.envelope]).get(transfer.envelope)
             if whole is None:
                 if transfer.expires_at > node.now():
                     waiting.append(arrival)  # its chunks are on their way, perhaps through another worker
                 continue
-            body = whole  # noqa: PLW2901  # the body, wherever it came from
-        ready.append((arrival, Submission(body, arrival.peer, "link", transfer)))
-    answers = pipeline.accept(node, [submission for _, submission in ready]) if ready else []
+            ready.append((arrival, Submission(whole, arrival.peer, "link", transfer)))
+        else:
+            ready.append((arrival, Submission(body, arrival.peer, "link", transfer)))
+    try:
+        answers = pipeline.accept(node, [submission for _, submission in ready]) if ready else []
+    finally:
+        for _, submission in ready:
+            if not isinstance(submission.data, bytes):
+                submission.data.discard()
     back = [arrival for (arrival, _), answer in zip(ready, answers, strict=True) if answer.passing]
     chunked = [submission.transfer for _, submission in ready if submission.transfer and submission.transfer.chunks]
     unfinished = {answer.digest for answer in answers if answer.passing}

@@ -14,26 +14,23 @@ only Setback, when the store is away: nothing of it was committed then, and it i
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from edxml_router.core import lifecycle, reader, safe_xml, schema, signature
+from edxml_router.core import lifecycle
 from edxml_router.core.envelope import Envelope
 from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import Event
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
-from edxml_router.core.safe_xml import Limits
-from edxml_router.core.signature import Verdict
 from edxml_router.core.transfer import Hop, Receipt, encode_receipts
-from edxml_router.core.trust import TrustStore
+from edxml_router.core.verdict import Verdict
+from edxml_router.examination import digest_of, examine
 from edxml_router.judgement import address, address_transfer, admit, authorise, sender_of
 from edxml_router.parcels import bind_routes, inbox_parcel, inquiry_parcels, transfer_parcels
 from edxml_router.ports import Book, Delivery, EnvelopeRow, Message, Move, Parcel
 from edxml_router.records import (
-    Examined,
     Judged,
     Submission,
     acceptance_receipts,
@@ -96,12 +93,12 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
 
 def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Judged:
     """Everything that can be decided about a submission before the store is asked. Never raises."""
-    item = Judged(submission, hashlib.sha256(submission.data).hexdigest())
+    item = Judged(submission, digest_of(submission.data))
     try:
         peer = rules.peers.get(submission.peer)
         if peer is None:
             raise Refusal("EDX403", detail=submission.peer)
-        item.examined = examine(submission.data, rules.limits, rules.trust, now, digest=item.digest)
+        item.examined = examine(submission.data, rules.limits, rules.trust, now, rules.engine, digest=item.digest)
         envelope = item.examined.envelope
         item.sender = sender_of(rules, envelope, now)
         admit(rules, submission, envelope, now)
@@ -116,19 +113,6 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         item.trouble = Defect(f"{type(error).__name__} in judge")
         item.trouble.__cause__ = error
     return item
-
-
-def examine(data: bytes, limits: Limits, trust: TrustStore, at: datetime, *, digest: str = "") -> Examined:
-    """Parse safely, validate, verify the signature, and read only what was signed, where there is a signature.
-
-    Raises Refusal for what no policy could accept (families 1 and 2). The signature's verdict is returned, not
-    judged: an offline check wants to see it, and only a peer's policy can say what it is worth.
-    """
-    root = safe_xml.parse(data, limits)
-    schema.validate(root)
-    verdict = signature.verify(data, root, trust, at)
-    reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits)
-    return Examined(digest or hashlib.sha256(data).hexdigest(), reading.envelope, verdict, reading.remarks)
 
 
 def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:

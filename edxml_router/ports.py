@@ -7,7 +7,7 @@ All times are aware datetimes in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -179,7 +179,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """Input that was refused or could not be read, kept for the operator."""
+    """Input that was refused or could not be read, kept for the operator; of a :class:`Body` only its metadata."""
 
     at: datetime
     peer: str
@@ -187,7 +187,7 @@ class Aside:
     code: str
     where: str
     detail: str
-    data: bytes
+    data: bytes | Body
 
 
 class Book(Protocol):
@@ -209,7 +209,7 @@ class Book(Protocol):
     def brought(self, peer: str, since: datetime) -> tuple[int, int, int]:
         """How many messages, bytes and recipients of ``peer`` were accepted since then."""
 
-    def add_bodies(self, bodies: Mapping[str, bytes]) -> None:
+    def add_bodies(self, bodies: Mapping[str, bytes | Body]) -> None:
         """Keep the bytes of envelopes by digest (small ones inside this transaction, see :class:`Bodies`)."""
 
     def add_deliveries(self, rows: Sequence[NewDelivery]) -> set[tuple[str, str]]:
@@ -267,10 +267,38 @@ class Ledger(Protocol):
 # --- Bodies: the bytes of accepted envelopes ---------------------------------------------------------
 
 
+class Body(Protocol):
+    """A document too large to be held in memory, set down on disk; nobody else can change it.
+
+    A :class:`~edxml_router.core.skeleton.Source`. Reading raises Setback EDX601 when the disk fails.
+    """
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes, hex."""
+
+    @property
+    def size(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from ``start`` to before ``stop``, in order, in pieces that are never empty."""
+
+    def discard(self) -> None:
+        """It is no longer needed here; what was staged stays. Idempotent."""
+
+
 class Bodies(Protocol):
     """The documents by digest. Small ones live in the database, large ones in files."""
 
-    def stage(self, bodies: Mapping[str, bytes]) -> None:
+    def receive(self, pieces: Iterable[bytes]) -> Body:
+        """Set down a document that arrives in pieces; not durable yet, and nobody refers to it.
+
+        The caller discards it in the end. Raises Setback EDX601, and what ``pieces`` raises.
+        """
+
+    def stage(self, bodies: Mapping[str, bytes | Body]) -> None:
         """Write the large ones among these durably, before the transaction that refers to them.
 
         A crash leaves an unreferenced file, which the sweep removes. Raises Setback EDX601 when the disk is
@@ -283,8 +311,10 @@ class Bodies(Protocol):
     def keep_chunk(self, envelope: str, number: int, count: int, size: int, piece: bytes) -> None:
         """Keep a piece of a body that arrives in chunks (durable, idempotent)."""
 
-    def assembled(self, envelope: str, count: int) -> bytes | None:
+    def assembled(self, envelope: str, count: int) -> bytes | Body | None:
         """The whole body once all chunks are here and the digest is right; None while some are missing.
+
+        A :class:`Body` when it is larger than ``skeleton.LARGE``; the caller discards it in the end.
 
         Chunks that add up to another digest are dropped, and None is the answer: they will be sent again.
         """

@@ -13,7 +13,7 @@ from edxml_router.core.lifecycle import ENDS, FAILED_ENDS, Event, State, advance
 from edxml_router.core.problems import Defect, Finding, Setback, Trouble
 from edxml_router.core.signature import Verdict
 from edxml_router.core.transfer import Hop, Outcome, Receipt, Transfer
-from edxml_router.ports import Aside, Book, Delivery, EnvelopeRow, Move, NewDelivery
+from edxml_router.ports import Aside, Body, Book, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.rules import Node, Role
 
 _QUOTA_TIME = timedelta(minutes=1)
@@ -21,9 +21,10 @@ _QUOTA_TIME = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Bytes that somebody brought. ``transfer`` is there when a neighbour brought them over a link."""
+    """What somebody brought: bytes, or a body on disk if it is large. ``transfer`` is there when a neighbour brought
+    it over a link."""
 
-    data: bytes
+    data: bytes | Body
     peer: str
     channel: str  # "cli", "amqp", "link"
     transfer: Transfer | None = None

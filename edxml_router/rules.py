@@ -18,6 +18,7 @@ from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Routes
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.trust import TrustStore
+from edxml_router.core.verdict import Engine
 from edxml_router.ports import Bodies, Clock, Ledger, Transport
 
 
@@ -102,6 +103,7 @@ class Rules:
     peers: Mapping[str, Peer]
     timing: Timing = field(default_factory=Timing)
     policy: Policy = field(default_factory=Policy)
+    engine: Engine = Engine.SIGNXML  # for what is not too large for it
     aside_quota: int = 1024**3  # bytes
     batch: int = 100
     chunk_bytes: int = 4 * 1024 * 1024

@@ -34,6 +34,7 @@ from edxml_router.core.routing import Routes
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.signing import sign_bytes
 from edxml_router.core.trust import TrustStore
+from edxml_router.core.verdict import Engine
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
 from edxml_router.rules import Link, Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
@@ -153,6 +154,7 @@ def build_rules(settings: Settings) -> Rules:
             ),
             bindings=Bindings.from_csv(_read(trust.bindings, "trust.bindings")) if trust.bindings else Bindings(),
             peers=_peers(settings, registry),
+            engine=Engine(settings.signature.engine),
             policy=Policy(Markings(settings.policy.classified), settings.policy.max_age, settings.policy.max_ahead),
             timing=Timing(**{each.name: getattr(settings.delivery, each.name) for each in fields(Timing)}),
             aside_quota=settings.limits.aside_bytes,

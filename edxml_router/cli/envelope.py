@@ -5,24 +5,30 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
 
-from edxml_router import pipeline
 from edxml_router.cli.commands import Command
+from edxml_router.cli.opening import Size
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core import schema, signing
 from edxml_router.core.problems import EXIT_REFUSED, Defect, Finding, Refusal, Trouble
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.signature_form import Coverage
+from edxml_router.core.skeleton import LARGE, PIECE
 from edxml_router.core.trust import TrustStore
+from edxml_router.examination import examine
+from edxml_router.ports import Body
 from edxml_router.records import Examined
-from edxml_router.store import keys
+from edxml_router.store import keys, spool
 
 STDIN: Final = "-"
 LEGACY: Final = "unverifiable-legacy"
@@ -48,6 +54,7 @@ class Checked:
 @click.option("--intermediates", type=_file, metavar="PEM", help="Intermediate certificates that signers leave out.")
 @click.option("--crl", "crls", type=_file, multiple=True, metavar="FILE", help="A revocation list; may be repeated.")
 @click.option("--require-signature", is_flag=True, help="Refuse what has no signature that passes.")
+@click.option("--max-bytes", type=Size(), metavar="SIZE", help='Largest envelope, e.g. "256 MiB"; 64 MiB if not given.')
 @json_option
 @pass_session
 def check(
@@ -57,6 +64,7 @@ def check(
     intermediates: Path | None,
     crls: Sequence[Path],
     require_signature: bool,
+    max_bytes: int | None,
     as_json: bool,
 ) -> None:
     """Check envelopes: safety, schema, content rules, signature. "-" reads standard input.
@@ -70,11 +78,12 @@ def check(
         intermediates.read_bytes() if intermediates else b"",
         [path.read_bytes() for path in crls],
     )
+    limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
     now = datetime.now(UTC)
     refused = 0
     with session.progress(session.say("check.working"), len(files)) as advance:
         for file in files:
-            checked = _check(file, trust, now, required=require_signature, anchored=anchors is not None)
+            checked = _check(file, limits, trust, now, required=require_signature, anchored=anchors is not None)
             refused += checked.finding is not None
             if as_json:
                 session.json(_fields(session, checked))
@@ -87,28 +96,44 @@ def check(
         click.get_current_context().exit(EXIT_REFUSED)
 
 
-def _check(file: str, trust: TrustStore, now: datetime, *, required: bool, anchored: bool) -> Checked:
-    limits = Limits()
-    data = b""
+def _check(file: str, limits: Limits, trust: TrustStore, now: datetime, *, required: bool, anchored: bool) -> Checked:
+    data: bytes | Body = b""
     try:
-        data = _read(file, limits)
-        examined = pipeline.examine(data, limits, trust, now)
+        with TemporaryDirectory(prefix="edxml-router-") as folder:
+            data = _read(file, min(limits.max_bytes, LARGE))
+            if LARGE < len(data) <= limits.max_bytes:
+                data = _set_down(file, data, limits, Path(folder))
+            examined = examine(data, limits, trust, now)
     except Trouble as trouble:
         # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
-        reasons = schema.explain(data, limits=limits) if trouble.code == "EDX201" else ()
-        return Checked(file, trouble.finding, reasons=reasons)
+        explained = schema.explain(data, limits=limits) if isinstance(data, bytes) and trouble.code == "EDX201" else ()
+        return Checked(file, trouble.finding, reasons=explained)
     except Exception as error:  # noqa: BLE001  # a mistake of ours about one file must not keep the others waiting
         return Checked(file, Defect(type(error).__name__).finding)
     return Checked(file, _objection(examined.verdict, required=required, anchored=anchored), examined)
 
 
-def _read(file: str, limits: Limits) -> bytes:
-    """The file, or a little more of it than is allowed, so that the parser refuses its size."""
+def _read(file: str, most: int) -> bytes:
+    """The file, or a little more of it than asked for."""
     try:
         if file == STDIN:
-            return sys.stdin.buffer.read(limits.max_bytes + 1)
+            return sys.stdin.buffer.read(most + 1)
         with Path(file).open("rb") as opened:
-            return opened.read(limits.max_bytes + 1)
+            return opened.read(most + 1)
+    except OSError as error:
+        raise Refusal("EDX902", detail=error.strerror or "") from error
+
+
+def _set_down(file: str, begun: bytes, limits: Limits, folder: Path) -> Body:
+    """A copy of a large file, of which ``begun`` was read, and so much of it that its size is refused if it must be."""
+    try:
+        with ExitStack() as stack:
+            opened = sys.stdin.buffer if file == STDIN else stack.enter_context(Path(file).open("rb"))
+            if file != STDIN:
+                opened.seek(len(begun))
+            rest = iter(lambda: opened.read(PIECE), b"")
+            most = islice(rest, 1 + (limits.max_bytes - len(begun)) // PIECE + 1)
+            return spool.receive(folder, chain((begun,), most))
     except OSError as error:
         raise Refusal("EDX902", detail=error.strerror or "") from error
 
@@ -215,15 +240,16 @@ def _summary(session: Session, examined: Examined) -> Iterable[str]:
 @click.option("--key", required=True, type=_file, metavar="PEM", help="Private key, RSA or EC, mode 0600.")
 @click.option("--cert", required=True, type=_file, metavar="PEM", help="Its certificate, then any intermediates.")
 @click.option("--parts", is_flag=True, help="Sign header, body and attachments by Id instead of the whole document.")
+@click.option("--max-bytes", type=Size(), metavar="SIZE", help='Largest envelope, e.g. "256 MiB"; 64 MiB if not given.')
 @click.option("-o", "--output", required=True, type=_file, metavar="OUT", help='File to write; "-" is standard output.')
 @pass_session
-def sign(session: Session, file: str, key: Path, cert: Path, parts: bool, output: Path) -> None:
+def sign(session: Session, file: str, key: Path, cert: Path, parts: bool, max_bytes: int | None, output: Path) -> None:
     """Sign the envelope FILE with XML-DSig and write it to OUT.
 
     The whole document is signed; with --parts the signature stays valid when a relay adds a trace.
     """
-    limits = Limits()
-    data = _read(file, limits)
+    limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
+    data = _read(file, limits.max_bytes)
     coverage = Coverage.PARTS if parts else Coverage.WHOLE
     signed = signing.sign(data, keys.load_key(key), keys.load_certificates(cert), coverage, limits)
     if str(output) == STDIN:

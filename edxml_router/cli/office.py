@@ -21,9 +21,12 @@ from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.agency_code import AgencyCode
 from edxml_router.core.problems import EXIT_REFUSED, EXIT_TEMPORARY, Finding, Refusal
+from edxml_router.core.skeleton import LARGE, PIECE
 from edxml_router.intake import verdict_fields
 from edxml_router.pipeline import Answer
+from edxml_router.ports import Body
 from edxml_router.records import Submission
+from edxml_router.rules import Node
 from edxml_router.store import auditing, queries
 from edxml_router.store.auditing import Note
 from edxml_router.store.ledger import SqlLedger
@@ -49,29 +52,36 @@ def send(session: Session, files: Sequence[Path], office: str, as_json: bool) ->
     _require_office(settings, office)
     refused = passing = 0
     with open_node(settings) as node, session.progress(session.say("send.working"), len(files)) as advance:
-        for batch in _batches(files, settings.limits.max_bytes, node.rules.batch):
+        for batch in _batches(files, node):
             answers = pipeline.accept(node, [Submission(data, office, "cli") for _, data in batch])
-            for (file, _), answer in zip(batch, answers, strict=True):
+            for (file, data), answer in zip(batch, answers, strict=True):
                 refused += not answer.accepted and not answer.passing
                 passing += answer.passing
+                if not isinstance(data, bytes):
+                    data.discard()
                 _show_answer(session, file, answer, as_json)
                 advance(1)
     if refused or passing:
         click.get_current_context().exit(EXIT_TEMPORARY if passing else EXIT_REFUSED)
 
 
-def _batches(files: Sequence[Path], most: int, count: int) -> Iterator[list[tuple[Path, bytes]]]:
-    """The files with their bytes; of one that is too large only enough to see that it is."""
-    batch: list[tuple[Path, bytes]] = []
+def _batches(files: Sequence[Path], node: Node) -> Iterator[list[tuple[Path, bytes | Body]]]:
+    """The files with their bytes, the large ones as bodies; of one that is too large only enough to see that it is."""
+    most = node.rules.limits.max_bytes
+    batch: list[tuple[Path, bytes | Body]] = []
     size = 0
     for file in files:
         with file.open("rb") as opened:
-            data = opened.read(most + 1)
-        if batch and (len(batch) >= count or size + len(data) > _BATCH_BYTES):
+            data: bytes | Body = opened.read(min(LARGE, most) + 1)
+            if LARGE < len(data) <= most:
+                opened.seek(0)
+                data = node.bodies.receive(iter(lambda: opened.read(PIECE), b""))  # read at once
+        held = len(data) if isinstance(data, bytes) else 0
+        if batch and (len(batch) >= node.rules.batch or size + held > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append((file, data))
-        size += len(data)
+        size += held
     if batch:
         yield batch
 

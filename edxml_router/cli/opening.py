@@ -15,7 +15,7 @@ import click
 from edxml_router import wiring
 from edxml_router.cli.session import Session
 from edxml_router.config import Settings
-from edxml_router.config.settings import read_duration
+from edxml_router.config.settings import read_duration, read_size
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 from edxml_router.rules import Node
 from edxml_router.store import migrate, queries
@@ -139,3 +139,15 @@ def exit_with(findings: Sequence[Finding | None]) -> None:
     statuses = [finding.problem.exit_status for finding in findings if finding is not None]
     if statuses:
         click.get_current_context().exit(max(statuses))
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes, or "256 MiB"."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return read_size(int(value) if str(value).isdecimal() else value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

@@ -216,6 +216,19 @@ class TrustSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureSettings(Table):
+    """How signatures are checked."""
+
+    engine: Annotated[
+        Literal["signxml", "stream", "both"],
+        About(
+            'Who checks them: "signxml" (the reference), "stream" (faster), or "both", which must agree (EDX317). '
+            "Above 10 MB it is always stream."
+        ),
+    ] = "signxml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgenciesSettings(Table):
     """Agency codes."""
 
@@ -309,6 +322,7 @@ class Sections(Table):
     children: tuple[ChildSettings, ...] = ()
     offices: tuple[OfficeSettings, ...] = ()
     trust: TrustSettings = TrustSettings()
+    signature: SignatureSettings = SignatureSettings()
     agencies: AgenciesSettings = AgenciesSettings()
     limits: LimitsSettings = LimitsSettings()
     policy: PolicySettings = PolicySettings()
@@ -332,6 +346,7 @@ class Settings:
     children: tuple[ChildSettings, ...]
     offices: tuple[OfficeSettings, ...]
     trust: TrustSettings
+    signature: SignatureSettings
     agencies: AgenciesSettings
     limits: LimitsSettings
     policy: PolicySettings

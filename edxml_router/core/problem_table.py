@@ -135,6 +135,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX316", "no-anchors", _O, _NO, 500, 78,
      "No trust anchor is configured, so no signature can be accepted", "Name a file of authority certificates in trust.anchors (or --anchors).",
      "Chưa cấu hình chứng thư gốc nên không chấp nhận được chữ ký nào", "Ghi tệp chứng thư của tổ chức cấp vào trust.anchors (hoặc --anchors)."),
+    ("EDX317", "engines-disagree", _I, _NO, 500, 70,
+     "The two signature engines do not agree about the envelope", "Send the envelope kept aside to the maintainers; until they answer, set signature.engine to signxml to trust the reference alone.",
+     "Hai bộ kiểm tra chữ ký cho kết quả khác nhau về gói tin", "Gửi gói tin đã được giữ riêng cho nhóm phát triển; trong lúc chờ, đặt signature.engine là signxml để chỉ dùng bộ kiểm tra chuẩn."),
     # 4 authority and policy ------------------------------------------------------------------------------
     ("EDX401", "sender-not-allowed", _S, _NO, 403, 1,
      "This peer may not bring mail of this sender", "Send through the node that serves the agency, or have the operator add the code to the peer's section.",

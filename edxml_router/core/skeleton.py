@@ -27,6 +27,7 @@ from edxml_router.core.content import Content, Meter
 from edxml_router.core.problems import Refusal
 from edxml_router.core.safe_xml import NS, Element, Limits
 
+LARGE: Final = 10_000_000  # bytes; what is larger is never parsed as a whole, and signxml's default ends here
 LEAST_RUN: Final = 64 * 1024
 MOST_TEXT: Final = 16 * 1024 * 1024  # of a skeleton: ten thousand recipients, and 150 attachments just too small
 PIECE: Final = 1024 * 1024

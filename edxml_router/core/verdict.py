@@ -26,7 +26,16 @@ from edxml_router.core.safe_xml import NS, Element
 from edxml_router.core.signature_form import Coverage, Form
 from edxml_router.core.trust import ChainVerdict, TrustStore
 
-Engine = Callable[[Form, x509.Certificate], Element]  # the tree of what was signed; Refusal EDX302, EDX303, EDX312
+Check = Callable[[Form, x509.Certificate], Element]  # the tree of what was signed; Refusal EDX302, EDX303, EDX312
+
+
+class Engine(StrEnum):
+    """Who checks the digests: signxml (the reference), our own of :mod:`~edxml_router.core.stream`, or both, and then
+    they must agree."""
+
+    SIGNXML = "signxml"
+    STREAM = "stream"
+    BOTH = "both"
 
 
 class Indication(StrEnum):
@@ -80,7 +89,7 @@ _VERDICTS: Final = {
 _STRANGER: Final = frozenset({"EDX308", "EDX316"})
 
 
-def judge(root: Element, trust: TrustStore, at: datetime, engine: Engine) -> Verdict:
+def judge(root: Element, trust: TrustStore, at: datetime, check: Check) -> Verdict:
     """The verdict on the signature of the message ``root`` at the moment ``at`` (aware)."""
     try:
         found = form.read(root)
@@ -93,7 +102,7 @@ def judge(root: Element, trust: TrustStore, at: datetime, engine: Engine) -> Ver
     signed_root = None
     if chain.leaf is not None and (finding is None or finding.code in _STRANGER):
         try:
-            signed_root = engine(found, chain.leaf)
+            signed_root = check(found, chain.leaf)
         except Refusal as refusal:
             finding = refusal.finding
     if finding is not None:

@@ -47,7 +47,9 @@ def keep_aside(connection: Connection, items: Sequence[Aside], quota: int, rows:
     """Keep ``items``; whether the bytes of each are kept now (by this call or an earlier one)."""
     if not items:
         return []
-    digests = [hashlib.sha256(item.data).hexdigest() for item in items]
+    digests = [
+        hashlib.sha256(item.data).hexdigest() if isinstance(item.data, bytes) else item.data.digest for item in items
+    ]
     rows_known = connection.execute(_KNOWN, {"keys": sorted(set(digests))})
     known = {digest: bool(kept) for digest, kept in rows_known}
     room = quota - connection.execute(_TOTAL).scalar_one()
@@ -61,7 +63,8 @@ def keep_aside(connection: Connection, items: Sequence[Aside], quota: int, rows:
             if places <= 0:
                 continue
             places -= 1
-        fits = not known.get(digest, False) and len(item.data) <= room
+        data = item.data if isinstance(item.data, bytes) else None  # the database would hold it whole in memory
+        fits = data is not None and not known.get(digest, False) and len(data) <= room
         if fits:
             room -= len(item.data)
             known[digest] = True
@@ -76,7 +79,7 @@ def keep_aside(connection: Connection, items: Sequence[Aside], quota: int, rows:
             "size": len(item.data),
             "count": 1,
             "last_at": item.at,
-            "data": item.data if fits else None,
+            "data": data if fits else None,
         }
     if changes:
         ordered = [changes[digest] for digest in sorted(changes)]

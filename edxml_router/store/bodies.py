@@ -28,8 +28,11 @@ from typing import Any, Final
 from sqlalchemy import Engine, bindparam, select
 
 from edxml_router.core.problems import Defect, Setback
-from edxml_router.store import durable
+from edxml_router.core.skeleton import LARGE
+from edxml_router.ports import Body
+from edxml_router.store import durable, spool
 from edxml_router.store.engine import reading
+from edxml_router.store.spool import FileBody, setback
 from edxml_router.store.tables import INLINE_LIMIT, bodies
 
 RESERVE_BYTES: Final = 512 * 1024 * 1024
@@ -65,17 +68,27 @@ class BodyStore:
         self._inline_limit = inline_limit
         self._reserve = reserve_bytes
 
-    def stage(self, bodies: Mapping[str, bytes]) -> None:
-        large = {digest: data for digest, data in bodies.items() if len(data) > self._inline_limit}
+    def receive(self, pieces: Iterable[bytes]) -> Body:
         with _disk():
-            # Small ones need room too, in a database that is usually on the same disk.
-            self._reserve_room(sum(map(len, bodies.values())))
-            if not large:
+            self._reserve_room(0)
+            return spool.receive(self._folder / "incoming", pieces)
+
+    def stage(self, bodies: Mapping[str, bytes | Body]) -> None:
+        held = {digest: data for digest, data in bodies.items() if isinstance(data, bytes)}
+        large = {digest: data for digest, data in held.items() if len(data) > self._inline_limit}
+        received = {digest: data for digest, data in bodies.items() if isinstance(data, FileBody)}
+        with _disk():
+            # Small ones need room too, in a database that is usually on the same disk; what was received has its.
+            self._reserve_room(sum(map(len, held.values())))
+            if not large and not received:
                 return
             # Written even where the file is there already: it may be damaged or from a crash, and a fresh
             # modification time keeps the sweep away until the row is committed.
             with self._lock(fcntl.LOCK_SH):
                 durable.write((self._path(digest), data) for digest, data in large.items())
+                for digest, body in received.items():
+                    os.utime(body.path)
+                    durable.link(self._path(digest), body.path)
 
     def read(self, digests: Iterable[str]) -> Mapping[str, bytes]:
         wanted = sorted(set(digests))
@@ -99,20 +112,25 @@ class BodyStore:
             with self._lock(fcntl.LOCK_SH):
                 durable.write([(path, piece)])
 
-    def assembled(self, envelope: str, count: int) -> bytes | None:
+    def assembled(self, envelope: str, count: int) -> bytes | Body | None:
         folder = self._chunks(envelope)
         try:
             present = {path.name for path in folder.iterdir()}
             names = [_chunk_name(number, count) for number in range(count)]
             if not present.issuperset(names):
                 return None
-            data = b"".join((folder / name).read_bytes() for name in names)
+            size = sum((folder / name).stat().st_size for name in names)
+            pieces = (piece for name in names for piece in spool.read(folder / name))
+            # A large one is copied, because its chunks could be sent again, and different, while it is judged.
+            whole = self.receive(pieces) if size > LARGE else b"".join(pieces)
         except FileNotFoundError:  # no piece yet, or swept just now
             return None
         except OSError as error:
-            raise _setback(error) from error
-        if hashlib.sha256(data).hexdigest() == envelope:
-            return data
+            raise setback(error) from error
+        if (hashlib.sha256(whole).hexdigest() if isinstance(whole, bytes) else whole.digest) == envelope:
+            return whole
+        if not isinstance(whole, bytes):
+            whole.discard()
         self.drop_chunks(envelope)
         return None
 
@@ -136,6 +154,7 @@ class BodyStore:
                 unfinished += self._remove_old(parts, before)
                 whole = [path for path in paths if _DIGEST.fullmatch(folder.name + path.name)]
                 files += self._remove_old(self._unreferenced(whole), before)
+            unfinished += self._remove_old(_entries(self._folder / "incoming"), before)
             chunks = 0
             for folder in _entries(self._folder / "chunks"):
                 chunks += self._remove_old_chunks(folder, before)
@@ -178,7 +197,7 @@ class BodyStore:
         except OSError as error:
             if error.errno == errno.EIO:  # a broken place on the disk: damaged like any other
                 return None
-            raise _setback(error) from error
+            raise setback(error) from error
 
     def _reserve_room(self, size: int) -> None:
         durable.make_folder(self._folder)
@@ -236,8 +255,4 @@ def _disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _setback(error) from error
-
-
-def _setback(error: OSError) -> Setback:
-    return Setback("EDX601", where="bodies", detail=errno.errorcode.get(error.errno or 0, type(error).__name__))
+        raise setback(error) from error

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, Entry, leaf_hash
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.transfer import Outcome, Receipt
-from edxml_router.ports import Aside, Delivery, EnvelopeRow, Move, NewDelivery
+from edxml_router.ports import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.store import statements as sql
 from edxml_router.store.aside import keep_aside
 from edxml_router.store.engine import problem
@@ -69,9 +69,12 @@ class SqlBook:
         messages, size = self._execute(sql.BROUGHT, values).one()
         return messages, int(size), self._execute(sql.BROUGHT_RECIPIENTS, values).scalar_one()
 
-    def add_bodies(self, bodies: Mapping[str, bytes]) -> None:
+    def add_bodies(self, bodies: Mapping[str, bytes | Body]) -> None:
         limit = self._inline_limit
-        values = [(digest, len(data), data if len(data) <= limit else None) for digest, data in sorted(bodies.items())]
+        values = [
+            (digest, len(data), data if isinstance(data, bytes) and len(data) <= limit else None)
+            for digest, data in sorted(bodies.items())
+        ]
         self._write(sql.ADD_BODIES, values)
 
     # --- deliveries ---

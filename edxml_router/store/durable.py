@@ -36,6 +36,21 @@ def write(files: Iterable[tuple[Path, bytes]]) -> None:
         synchronise(folder)
 
 
+def link(path: Path, existing: Path) -> None:
+    """Give the file ``existing`` the further name ``path``, replacing what is there; durable. Raises OSError."""
+    synchronise(existing)
+    make_folder(path.parent)
+    under_way = path.with_name(f"{uuid.uuid4().hex}{TEMPORARY}")
+    under_way.hardlink_to(existing)
+    try:
+        under_way.replace(path)
+        under_way.unlink(missing_ok=True)  # rename leaves it there where both are the same file already
+    except OSError:
+        under_way.unlink(missing_ok=True)
+        raise
+    synchronise(path.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, so that they outlast a power failure too."""
     missing = []

@@ -1,0 +1,103 @@
+"""The first half of judging an envelope: parse safely, validate, verify the signature, read.
+
+    examined = examine(data, limits, trust, at)
+
+What is larger than ``skeleton.LARGE`` is parsed without the contents of its attachments and verified by the stream
+engine, whatever the settings say; for the rest they choose. Raises :class:`Refusal` for what no policy could accept:
+families 1 and 2, and EDX317 when both engines were asked and do not agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from edxml_router.core import reader, safe_xml, schema, signature, skeleton, stream
+from edxml_router.core.problems import Refusal
+from edxml_router.core.safe_xml import Limits
+from edxml_router.core.trust import TrustStore
+from edxml_router.core.verdict import Engine
+from edxml_router.ports import Body
+from edxml_router.records import Examined
+
+
+def examine(
+    data: bytes | Body,
+    limits: Limits,
+    trust: TrustStore,
+    at: datetime,
+    engine: Engine = Engine.SIGNXML,
+    *,
+    digest: str = "",
+) -> Examined:
+    """Parse safely, validate, verify the signature, and read only what was signed, where there is a signature.
+
+    The signature's verdict is returned, not judged: an offline check wants to see it, and only a peer's policy can
+    say what it is worth.
+    """
+    digest = digest or digest_of(data)
+    if len(data) > skeleton.LARGE:
+        return _by_stream(data, limits, trust, at, digest)
+    if not isinstance(data, bytes):
+        data = b"".join(data.pieces())
+    if engine is Engine.STREAM:
+        return _by_stream(data, limits, trust, at, digest)
+    if engine is Engine.BOTH:
+        return _by_both(data, limits, trust, at, digest)
+    return _by_signxml(data, limits, trust, at, digest)
+
+
+def digest_of(data: bytes | Body) -> str:
+    """SHA-256, hex: the identity of an envelope."""
+    return hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else data.digest
+
+
+def _by_signxml(data: bytes, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
+    root = safe_xml.parse(data, limits)
+    schema.validate(root)
+    verdict = signature.verify(data, root, trust, at)
+    reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits)
+    return Examined(digest, reading.envelope, verdict, reading.remarks)
+
+
+def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
+    # The marks must be unknown to whoever wrote the message, and nothing else depends on them.
+    token = secrets.token_hex(16)
+    bones = skeleton.scan(skeleton.Held(data) if isinstance(data, bytes) else data, limits, token)
+    root = safe_xml.parse(bones.text, limits)
+    bones.check(root)
+    schema.validate(root)
+    verdict = stream.verify(bones, root, trust, at)
+    reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits, bones.contents)
+    return Examined(digest, reading.envelope, verdict, reading.remarks)
+
+
+def _by_both(data: bytes, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
+    outcomes: list[Examined | Refusal] = []
+    for way in (_by_signxml, _by_stream):
+        try:
+            outcomes.append(way(data, limits, trust, at, digest))
+        except Refusal as refusal:
+            outcomes.append(refusal)
+    first, second = outcomes
+    if _essence(first) != _essence(second):
+        raise Refusal("EDX317", detail=f"signxml: {_word(first)}; stream: {_word(second)}")
+    if isinstance(first, Refusal):
+        raise first
+    return first
+
+
+def _essence(outcome: Examined | Refusal) -> Any:
+    """What the engines must agree on: everything but the particulars of a finding, which are for people."""
+    if isinstance(outcome, Refusal):
+        return outcome.code
+    finding = outcome.verdict.finding
+    verdict = replace(outcome.verdict, finding=None, signed_root=None)
+    return outcome.envelope, outcome.remarks, verdict, finding.code if finding else ""
+
+
+def _word(outcome: Examined | Refusal) -> str:
+    return outcome.code if isinstance(outcome, Refusal) else outcome.verdict.reason

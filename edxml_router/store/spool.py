@@ -1,0 +1,83 @@
+"""Documents too large for memory while they are judged: files of this node's own that nobody else changes.
+
+    body = receive(folder, pieces)      # written and hashed as the pieces come
+    …                                   # scanned, verified, staged under its digest by a further link
+    body.discard()
+
+What a crash leaves is removed by the sweep of :mod:`edxml_router.store.bodies`. Functions raise OSError; a body's
+own reading raises Setback EDX601.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edxml_router.core.problems import Setback
+from edxml_router.core.skeleton import PIECE
+from edxml_router.store import durable
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """``ports.Body`` in a file."""
+
+    path: Path
+    size: int
+    digest: str
+
+    def __len__(self) -> int:
+        return self.size
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        try:
+            yield from read(self.path, start, self.size if stop is None else stop)
+        except OSError as error:
+            raise setback(error) from error
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def receive(folder: Path, pieces: Iterable[bytes]) -> FileBody:
+    """Set the pieces down in a file of their own in ``folder``."""
+    durable.make_folder(folder)
+    path = folder / f"{uuid.uuid4().hex}{durable.TEMPORARY}"
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        with path.open("xb", buffering=0) as file:
+            for piece in pieces:
+                digest.update(piece)
+                size += len(piece)
+                _write(file.fileno(), piece)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return FileBody(path, size, digest.hexdigest())
+
+
+def read(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """The bytes of a file in pieces of a mebibyte."""
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        left = stop - start if stop is not None else None
+        while left != 0 and (piece := file.read(PIECE if left is None else min(PIECE, left))):
+            yield piece
+            left = None if left is None else left - len(piece)
+
+
+def setback(error: OSError) -> Setback:
+    """What a failing disk is to the pipeline."""
+    return Setback("EDX601", where="bodies", detail=errno.errorcode.get(error.errno or 0, type(error).__name__))
+
+
+def _write(handle: int, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:  # the system may take less than it was given, e.g. when the disk fills
+        view = view[os.write(handle, view) :]
