@@ -38,10 +38,12 @@ class Session:
 
     config: Path | None = None
     language: str = field(default_factory=lambda: language_of(os.environ))
+    _bar: Console | None = None  # the terminal on which a bar is drawn now
 
     @property
     def out(self) -> Console:
-        return _console(stderr=False)
+        """Standard output; while a bar is drawn on the same terminal, what prints above the bar."""
+        return self._bar or _console(stderr=False)
 
     @property
     def err(self) -> Console:
@@ -91,7 +93,11 @@ class Session:
 
     def json(self, value: Any) -> None:
         """One JSON object on one line of standard output."""
-        click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+        text = json.dumps(value, ensure_ascii=False, default=_plain)
+        if self._bar is not None:
+            self._bar.print(Text(text), soft_wrap=True)
+        else:
+            click.echo(text)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
         """A table; ``columns`` are keys of the texts without their ``col.``, ``#`` before one aligns right."""
@@ -117,12 +123,16 @@ class Session:
             console=console,
             transient=True,
             disable=not console.is_terminal,
-            redirect_stdout=self.out.is_terminal,  # else rich would send a pipe's lines to the terminal
-            redirect_stderr=self.out.is_terminal,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         with bar:
             task = bar.add_task(text, total=total)
-            yield lambda count: bar.advance(task, count)
+            self._bar = console if console.is_terminal and self.out.is_terminal else None
+            try:
+                yield lambda count: bar.advance(task, count)
+            finally:
+                self._bar = None
 
 
 def _console(*, stderr: bool) -> Console:

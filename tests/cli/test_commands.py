@@ -141,6 +141,27 @@ def test_results_go_into_the_pipe_while_the_bar_goes_to_the_terminal(options: li
     assert b"EDX110" not in drawn
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_results_stand_above_the_bar_on_a_terminal(options: list[str]) -> None:
+    for number in range(3):
+        Path(f"{number}.edxml").write_bytes(b"<x/>")
+    terminal, other_end = os.openpty()
+    try:
+        command = [COMMAND, "check", *sorted(Path().glob("*.edxml")), *options]
+        subprocess.run(command, stdin=other_end, stdout=other_end, stderr=other_end, check=False)
+        os.set_blocking(terminal, False)
+        drawn = os.read(terminal, 100_000).decode()
+    finally:
+        os.close(terminal)
+        os.close(other_end)
+    # Every line of a result begins where the bar was erased (carriage return, erase line) or on a new line.
+    starts = re.findall(
+        r"(.)(?:\x1b\[[0-9;]*m)*\d\.edxml: refused" if not options else r'(.)\{"file"', drawn, re.DOTALL
+    )
+    assert len(starts) == 3
+    assert set(starts) <= {"K", "\n"}
+
+
 def test_the_terminal_gets_no_control_characters_of_strangers() -> None:
     result = call("check", "a\x1b[2J\u202e.edxml")
     assert "\x1b" not in result.output
