@@ -128,9 +128,6 @@ def test_the_life_of_a_node(out: io.StringIO) -> None:
     events.reload_refused([Finding("EDX901", "node.toml, line 3", "x"), Finding("EDX902", "a.pem")])
     events.reloaded()
     events.setback(Finding("EDX602", "store"))
-    events.expired(0)
-    events.expired(3)
-    events.acted("hoa", "cancel", 5, "sai nơi nhận")
     events.worker_ended(8)
     events.node_ended()
     assert [(x["event"], x["level"]) for x in lines(out)] == [
@@ -141,8 +138,6 @@ def test_the_life_of_a_node(out: io.StringIO) -> None:
         ("config.refused", "error"),
         ("node.reloaded", "info"),
         ("node.setback", "error"),
-        ("delivery.expired", "warning"),
-        ("operator.acted", "info"),
         ("worker.ended", "info"),
         ("node.ended", "info"),
     ]

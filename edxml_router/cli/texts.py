@@ -18,6 +18,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "error.remedy": ("remedy", "xử lý"),
     "error.remark": ("remark", "lưu ý"),
     # columns
+    "col.act": ("act", "hành động"),
     "col.account": ("who", "bên"),
     "col.agency": ("agency", "cơ quan"),
     "col.at": ("time", "thời điểm"),
@@ -40,7 +41,6 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "col.line": ("line", "dòng"),
     "col.name": ("name", "tên"),
     "col.node": ("node", "nút"),
-    "col.oldest": ("oldest", "cũ nhất"),
     "col.outcome": ("outcome", "kết quả"),
     "col.place": ("place", "vị trí"),
     "col.problem": ("problem", "vấn đề"),
@@ -55,6 +55,9 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "col.size": ("bytes", "byte"),
     "col.source": ("from", "nguồn"),
     "col.state": ("state", "trạng thái"),
+    "col.reason": ("reason", "lý do"),
+    "col.since": ("since", "từ"),
+    "col.subject": ("key or agency", "khóa hoặc cơ quan"),
     "col.until": ("until", "đến ngày"),
     "col.value": ("value", "giá trị"),
     # check
@@ -96,6 +99,14 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "file.exists": (
         "{file} exists already and is left as it is",
         "{file} đã tồn tại và được giữ nguyên",
+    ),
+    # trust
+    "trust.in_force": ("in force", "đang hiệu lực"),
+    "trust.over": ("over", "đã hết hiệu lực"),
+    "trust.later": ("later", "chưa có hiệu lực"),
+    "trust.written": (
+        "Written: {row} (since: {since}, until: {until}). A running node applies it within seconds.",
+        "Đã ghi: {row} (từ: {since}, đến: {until}). Nút đang chạy áp dụng trong vài giây.",
     ),
     # config
     "config.good": ("{file} is correct", "{file} hợp lệ"),

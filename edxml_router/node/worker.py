@@ -1,8 +1,8 @@
 """One worker process: takes micro-batches, runs the pipeline's stages, and hands acknowledgements back.
 
 Started by the supervisor as ``python -m edxml_router.node.worker FILE``. It makes no decisions: what a stage does
-is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules (a bad file keeps the old
-ones and says so); when the supervisor is gone, the worker ends as on SIGTERM. Exit status 0, or 70 after a defect.
+is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP, or a change in a file of
+[trust], reloads the rules (a bad file keeps the old ones and says so); when the supervisor is gone, the worker ends as on SIGTERM. Exit status 0, or 70 after a defect.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import FrameType
 
 from edxml_router import intake, pipeline, wiring
 from edxml_router.config import ConfigErrors, load
-from edxml_router.core.problems import EXIT_CONFIG, Setback
+from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, Setback
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.ports import Move, Transport
@@ -66,6 +66,7 @@ class Worker:
                 events.moved(pipeline.expire(opened.node))
                 self._declare(opened)
                 opened.number_journal()
+                self._reloading |= opened.trust_changed()
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
                 opened.sweep()
@@ -125,11 +126,15 @@ def work(node: Node, tell: Callable[[Sequence[Move]], None] = events.moved) -> b
 
 
 def main() -> int:
+    configure("auto", "info")  # until the settings say otherwise
     try:
         return Worker(Path(sys.argv[1])).run()
     except ConfigErrors as errors:
         events.reload_refused(errors.findings)
         return EXIT_CONFIG
+    except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew
+        events.defect("worker", error)
+        return EXIT_SOFTWARE
 
 
 if __name__ == "__main__":

@@ -76,12 +76,6 @@ def moved(moves: Iterable[Move]) -> None:
         )
 
 
-def expired(count: int) -> None:
-    """Deliveries whose lifetime is over were ended."""
-    if count:
-        _log.warning("delivery.expired", deliveries=count, code="EDX802")
-
-
 def node_started(workers: int) -> None:
     """The supervisor has begun to work."""
     _log.info("node.started", version=__version__, workers=workers)
@@ -121,11 +115,6 @@ def reload_refused(findings: Iterable[Finding]) -> None:
 def setback(finding: Finding) -> None:
     """Nothing can be done now; it is tried again."""
     _log.error("node.setback", **_finding(finding))
-
-
-def acted(operator: str, act: str, deliveries: int, reason: str) -> None:
-    """An operator has changed deliveries."""
-    _log.info("operator.acted", operator=operator, act=act, deliveries=deliveries, reason=reason)
 
 
 def defect(where: str, error: BaseException) -> None:

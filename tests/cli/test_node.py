@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from edxml_router.cli.opening import is_digest, operator
+from edxml_router.node import worker
+from edxml_router.node.worker import Worker
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, rows, signed
 
@@ -343,6 +345,21 @@ def test_serve_with_a_wrong_configuration_ends_with_78(node: OneNode) -> None:
     node.config.write_text("[node]\n", encoding="utf-8")
     done = subprocess.run([COMMAND, "--config", node.config, "serve"], capture_output=True, text=True, check=False)
     assert (done.returncode, "EDX901" in done.stderr, "Traceback" in done.stderr) == (78, True, False)
+
+
+def test_a_worker_that_meets_a_mistake_of_ours_tells_where_and_ends_with_70(
+    node: OneNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_worker: Worker) -> int:
+        raise RuntimeError("số căn cước 0123")
+
+    monkeypatch.setattr(Worker, "run", broken)
+    monkeypatch.setattr(sys, "argv", ["worker", str(node.config)])
+    assert worker.main() == 70
+    said = capsys.readouterr().err
+    assert '"event": "node.defect"' in said
+    assert "RuntimeError" in said
+    assert "0123" not in said
 
 
 def test_the_package_can_be_run_as_a_module(node: OneNode) -> None:
