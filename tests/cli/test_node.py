@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import structlog
 
 from edxml_router.cli.opening import is_digest, operator
 from edxml_router.node import worker
@@ -355,7 +357,12 @@ def test_a_worker_that_meets_a_mistake_of_ours_tells_where_and_ends_with_70(
 
     monkeypatch.setattr(Worker, "run", broken)
     monkeypatch.setattr(sys, "argv", ["worker", str(node.config)])
-    assert worker.main() == 70
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    try:
+        assert worker.main() == 70
+    finally:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
     said = capsys.readouterr().err
     assert '"event": "node.defect"' in said
     assert "RuntimeError" in said
