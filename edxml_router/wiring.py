@@ -38,10 +38,11 @@ from edxml_router.core.verdict import Engine
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
 from edxml_router.rules import Link, Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
-from edxml_router.store import catalogue, keys, sequencer
+from edxml_router.store import catalogue, keys, sequencer, trust_files
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import connect
 from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.trust_files import Fingerprint
 from edxml_router.transport import local, rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 
@@ -66,6 +67,13 @@ class Opened:
     transports: Sequence[Transport]
     settings: Settings
     declared: bool = False
+    trust_seen: Fingerprint = ()
+
+    def trust_changed(self) -> bool:
+        """Whether a file of [trust] has changed since the last look: a blocked key must not wait for a person."""
+        seen = trust_files.fingerprint(_trust_paths(self.settings))
+        changed, self.trust_seen = seen != self.trust_seen, seen
+        return changed
 
     def declare(self) -> None:
         """Make the mailboxes of the own hub once it can be reached. Raises Setback EDX701, EDX706, EDX707."""
@@ -105,6 +113,7 @@ def open_node(settings: Settings) -> Iterator[Node]:
 def open_worker(settings: Settings) -> Iterator[Opened]:
     """The node with the transports of its own hub and its parent's."""
     with ExitStack() as stack:
+        trust_seen = trust_files.fingerprint(_trust_paths(settings))  # before they are read
         node = _node(settings, stack.enter_context(closing(open_ledger(settings))))
         transports: dict[str, Transport] = {}
         if settings.hub is not None:
@@ -115,7 +124,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
             transports["parent"] = open_hub(settings, settings.parent.hub, consumes)
             stack.callback(transports["parent"].close)
         node.links = _links(settings, transports)
-        yield Opened(node, list(transports.values()), settings)
+        yield Opened(node, list(transports.values()), settings, trust_seen=trust_seen)
 
 
 def _node(settings: Settings, ledger: SqlLedger) -> Node:
@@ -175,6 +184,11 @@ def load_registry(settings: Settings) -> Registry:
 def own_catalogue(settings: Settings) -> Path:
     """The folder that ``agency import`` writes to."""
     return settings.node.data / "agency_codes"
+
+
+def _trust_paths(settings: Settings) -> list[Path]:
+    trust = settings.trust
+    return [path for path in (trust.anchors, trust.intermediates, trust.bindings, *trust.crls) if path]
 
 
 def _canonical(registry: Registry, text: str) -> str:

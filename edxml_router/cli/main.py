@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "resend": "queue:resend",
     "journal": "journal:journal",
     "agency": "agency:agency",
+    "trust": "trust:trust",
 }
 
 

@@ -31,7 +31,7 @@ from edxml_router.core.agency_code import is_under
 from edxml_router.core.certificate import Signer
 from edxml_router.core.problems import Refusal
 
-_SPKI = re.compile(r"[0-9a-f]{64}")
+SPKI = re.compile(r"[0-9a-f]{64}")
 COLUMNS = ("act", "subject", "agency", "since", "until", "reason")
 _VIETNAM = timezone(timedelta(hours=7))  # days in the table are days of Vietnam time
 _FIRST = datetime.min.replace(tzinfo=UTC)
@@ -154,14 +154,14 @@ def read_row(line: str) -> Row | None:
     if act not in list(Act):
         raise ValueError(f"act is {' or '.join(Act)}")
     key = subject.replace(":", "").lower()
-    is_key = _SPKI.fullmatch(key) is not None
+    is_key = SPKI.fullmatch(key) is not None
     if (act == Act.BIND) and not is_key:
         raise ValueError("subject is the SHA-256 of a public key, 64 hexadecimal digits")
     if not subject or (act == Act.DELEGATE and is_key):
         raise ValueError("subject is an agency's code")
     if bool(agency) is (act == Act.BLOCK):
         raise ValueError("agency is empty for block, and a code otherwise")
-    begin, end = _moment(since, _FIRST, last=False), _moment(until, _LAST, last=True)
+    begin, end = moment(since, _FIRST, last=False), moment(until, _LAST, last=True)
     if begin >= end:
         raise ValueError("until is before since")
     return Row(Act(act), key if is_key else subject, agency, begin, end, reason)
@@ -178,8 +178,9 @@ def write_row(row: Row) -> str:
     return out.getvalue()
 
 
-def _moment(text: str, absent: datetime, *, last: bool) -> datetime:
-    """A day or a moment; a day that ends something counts whole."""
+def moment(text: str, absent: datetime, *, last: bool) -> datetime:
+    """A day or a moment with a zone, ``absent`` for nothing; a day that ends something counts whole. ValueError
+    for anything else."""
     if not text:
         return absent
     try:

@@ -1,8 +1,9 @@
 """One worker process: takes micro-batches, runs the pipeline's stages, and hands acknowledgements back.
 
 Started by the supervisor as ``python -m edxml_router.node.worker FILE``. It makes no decisions: what a stage does
-is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP, or a change in a file of
-[trust], reloads the rules (a bad file keeps the old ones and says so); when the supervisor is gone, the worker ends as on SIGTERM. Exit status 0, or 70 after a defect.
+is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP, or a change in a file of [trust], reloads
+the rules (a bad file keeps the old ones and says so); when the supervisor is gone, the worker ends as on SIGTERM.
+Exit status 0, or 70 after a defect.
 """
 
 from __future__ import annotations

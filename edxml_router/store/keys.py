@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from edxml_router.core import certificate
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signing import PrivateKey
+from edxml_router.store import durable
 
 
 def load_key(path: Path) -> PrivateKey:
@@ -88,13 +89,10 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
         raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
 
 
-def write_over(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """The file with new content, whole or not at all: written beside it, then renamed; EDX908 if it cannot be."""
-    beside = path.with_name(f".{path.name}.new")
+def write_over(path: Path, data: bytes) -> None:
+    """The file with new content, whole or not at all; EDX908 if it cannot be written."""
     try:
-        beside.unlink(missing_ok=True)
-        write_new(beside, data, mode)
-        beside.replace(path)
+        durable.write([(path, data)])
     except OSError as error:
         raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
 
