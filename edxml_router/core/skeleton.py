@@ -99,11 +99,14 @@ def whole(data: bytes) -> Skeleton:
     return Skeleton(Held(data), data)
 
 
-def scan(source: Source, limits: Limits, token: str) -> Skeleton:
-    """The skeleton of a document. ``token``: at least 128 random bits as letters and digits, new each time."""
+def scan(source: Source, limits: Limits, token: str, least: int = LEAST_RUN) -> Skeleton:
+    """The skeleton of a document. ``token``: at least 128 random bits as letters and digits, new each time.
+
+    ``least``: bytes of the shortest run. What the limits allow as a text is never one.
+    """
     if source.size > limits.max_bytes:
         raise Refusal("EDX102", detail=f"{source.size} bytes, at most {limits.max_bytes}")
-    least = max(LEAST_RUN, limits.max_text)
+    least = max(least, limits.max_text)
     found = _runs(source.pieces(), least) if source.size > least else ()
     runs = tuple(Run(*each, f"{token}{number:08d}") for number, each in enumerate(found))
     size = source.size - sum(run.stop - run.start for run in runs)
