@@ -219,7 +219,7 @@ def test_config_check_lists_all_mistakes_with_their_lines() -> None:
 
 
 def test_config_check_reads_the_files_that_are_named(node: OneNode) -> None:
-    text = node.config.read_text(encoding="utf-8").replace('#bindings = "bindings.csv"', 'bindings = "bindings.csv"')
+    text = node.config.read_text(encoding="utf-8").replace("[trust]\n", '[trust]\nbindings = "bindings.csv"\n')
     node.config.write_text(text, encoding="utf-8")
     (node.folder / "bindings.csv").write_text("no,such,columns\n", encoding="utf-8")
     result = node.call("config", "check", "--json")
