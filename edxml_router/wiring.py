@@ -22,18 +22,16 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from sqlalchemy.engine import make_url
 
+from edxml_router import trust_sources
 from edxml_router.config import ConfigErrors, HubSettings, QuotaSettings, Settings
 from edxml_router.config import UnsignedException as UnsignedSettings
 from edxml_router.core import certificate as certificates
-from edxml_router.core.agency_code import AgencyCode
-from edxml_router.core.authority import Bindings
 from edxml_router.core.classification import Markings
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Routes
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.signing import sign_bytes
-from edxml_router.core.trust import TrustStore
 from edxml_router.core.verdict import Engine
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
@@ -45,6 +43,7 @@ from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.trust_files import Fingerprint
 from edxml_router.transport import local, rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
+from edxml_router.trust_sources import canonical, read
 
 SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
 
@@ -69,11 +68,17 @@ class Opened:
     declared: bool = False
     trust_seen: Fingerprint = ()
 
-    def trust_changed(self) -> bool:
-        """Whether a file of [trust] has changed since the last look: a blocked key must not wait for a person."""
-        seen = trust_files.fingerprint(_trust_paths(self.settings))
-        changed, self.trust_seen = seen != self.trust_seen, seen
-        return changed
+    def renew_trust(self) -> Sequence[Finding] | None:
+        """Apply what has changed in the files of [trust] since the last look: a blocked key must not wait for a
+        person. None when nothing has; else what is wrong with them, or nothing. The rest of the configuration is not
+        looked at; it may be half written.
+        """
+        seen = trust_files.fingerprint(trust_sources.paths(self.settings))
+        if seen == self.trust_seen:
+            return None
+        self.trust_seen = seen
+        self.node.rules, findings = trust_sources.renewed(self.node.rules, self.settings)
+        return findings
 
     def declare(self) -> None:
         """Make the mailboxes of the own hub once it can be reached. Raises Setback EDX701, EDX706, EDX707."""
@@ -96,8 +101,9 @@ class Opened:
     def reload(self, settings: Settings) -> None:
         """Swap the rules. A neighbour or office that is new gets its mailboxes and link; a hub that moved needs a
         restart. Raises ConfigErrors and changes nothing when a file cannot be used."""
+        seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
         rules = build_rules(settings)
-        self.settings, self.declared = settings, False
+        self.settings, self.declared, self.trust_seen = settings, False, seen
         self.node.rules = rules
         self.node.links = _links(settings, dict(zip(_hub_names(settings), self.transports, strict=True)))
 
@@ -113,7 +119,7 @@ def open_node(settings: Settings) -> Iterator[Node]:
 def open_worker(settings: Settings) -> Iterator[Opened]:
     """The node with the transports of its own hub and its parent's."""
     with ExitStack() as stack:
-        trust_seen = trust_files.fingerprint(_trust_paths(settings))  # before they are read
+        trust_seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
         node = _node(settings, stack.enter_context(closing(open_ledger(settings))))
         transports: dict[str, Transport] = {}
         if settings.hub is not None:
@@ -140,7 +146,7 @@ def open_ledger(settings: Settings) -> SqlLedger:
     """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do)."""
     url = make_url(settings.database_url)
     if settings.store.password_file is not None:
-        url = url.set(password=_read(settings.store.password_file, "store.password_file").decode().strip())
+        url = url.set(password=read(settings.store.password_file, "store.password_file").decode().strip())
     return SqlLedger(connect(url), SystemClock())
 
 
@@ -151,17 +157,12 @@ def build_rules(settings: Settings) -> Rules:
     """The snapshot that the settings and the files they name make. Raises ConfigErrors with what is wrong."""
     try:
         registry = load_registry(settings)
-        trust = settings.trust
         return Rules(
             limits=Limits(**{each.name: getattr(settings.limits, each.name) for each in fields(Limits)}),
             registry=registry,
             routes=_routes(settings, registry),
-            trust=TrustStore.from_pem(
-                _read(trust.anchors, "trust.anchors") if trust.anchors else b"",
-                _read(trust.intermediates, "trust.intermediates") if trust.intermediates else b"",
-                [_read(path, "trust.crls") for path in trust.crls],
-            ),
-            bindings=Bindings.from_csv(_read(trust.bindings, "trust.bindings")) if trust.bindings else Bindings(),
+            trust=trust_sources.trust_store(settings),
+            bindings=trust_sources.bindings(settings, registry, needed=settings.trust.bindings is not None),
             peers=_peers(settings, registry),
             engine=Engine(settings.signature.engine),
             policy=Policy(Markings(settings.policy.classified), settings.policy.max_age, settings.policy.max_ahead),
@@ -186,20 +187,11 @@ def own_catalogue(settings: Settings) -> Path:
     return settings.node.data / "agency_codes"
 
 
-def _trust_paths(settings: Settings) -> list[Path]:
-    trust = settings.trust
-    return [path for path in (trust.anchors, trust.intermediates, trust.bindings, *trust.crls) if path]
-
-
-def _canonical(registry: Registry, text: str) -> str:
-    return registry.canonical_or_none(text) or AgencyCode.parse(text).canonical()
-
-
 def _routes(settings: Settings, registry: Registry) -> Routes:
     return Routes.build(
-        served={_canonical(registry, code): office.name for office in settings.offices for code in office.agencies},
+        served={canonical(registry, code): office.name for office in settings.offices for code in office.agencies},
         children={
-            child.name: [_canonical(registry, code) for code in (*child.prefixes, *child.codes)]
+            child.name: [canonical(registry, code) for code in (*child.prefixes, *child.codes)]
             for child in settings.children
         },
         parent=settings.parent.name if settings.parent else None,
@@ -208,7 +200,7 @@ def _routes(settings: Settings, registry: Registry) -> Routes:
 
 def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
     def codes(texts: Sequence[str]) -> frozenset[str]:
-        return frozenset(_canonical(registry, text) for text in texts)
+        return frozenset(canonical(registry, text) for text in texts)
 
     def exception(given: UnsignedSettings | None) -> UnsignedException | None:
         return UnsignedException(given.until, given.reason, codes(given.senders)) if given else None
@@ -253,14 +245,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
 
 
 def _certificate(path: Path | None) -> x509.Certificate | None:
-    return certificates.read_pem(_read(path, str(path)), str(path))[0] if path else None
-
-
-def _read(path: Path, where: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Refusal("EDX902", where=where, detail=f"{path}: {error.strerror}") from error
+    return certificates.read_pem(read(path, str(path)), str(path))[0] if path else None
 
 
 # --- hubs -------------------------------------------------------------------------------------------
@@ -290,7 +275,7 @@ def declare(settings: Settings) -> None:
 def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
     """How to reach a broker. Raises Refusal EDX901, EDX902 for its files."""
     assert hub.host is not None  # noqa: S101  # checked when the settings were loaded
-    password = _read(hub.password_file, "hub.password_file").decode().strip() if hub.password_file else ""
+    password = read(hub.password_file, "hub.password_file").decode().strip() if hub.password_file else ""
     reached = RabbitSettings(
         host=hub.host,
         user=hub.user or settings.node.name,
@@ -324,7 +309,7 @@ def _tls(hub: HubSettings) -> ssl.SSLContext:
 def _check_user(hub: HubSettings, user: str) -> None:
     """The broker takes the certificate's common name for the user, and checks every message's ``user_id`` by it."""
     assert hub.tls_certificate is not None  # noqa: S101  # checked when the settings were loaded
-    [leaf, *_] = certificates.read_pem(_read(hub.tls_certificate, "hub.tls_certificate"), str(hub.tls_certificate))
+    [leaf, *_] = certificates.read_pem(read(hub.tls_certificate, "hub.tls_certificate"), str(hub.tls_certificate))
     names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names != [user]:
         raise Refusal("EDX901", where="hub.tls_certificate", detail=f"its common name is {names}, the user is {user}")

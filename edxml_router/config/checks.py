@@ -43,6 +43,7 @@ def check(sections: Sections, today: date) -> Iterator[Mistake]:
     yield from _hubs(sections)
     yield from _exceptions(sections, today)
     yield from _times(sections)
+    yield from _lists(sections)
     yield from _files(sections)
 
 
@@ -226,6 +227,20 @@ def _times(sections: Sections) -> Iterator[Mistake]:
         yield Mistake(WRONG, ("delivery", "lease"), "delivery.lease must be shorter than lifetime")
     if sections.trust.anchors is None and sections.offices and not all(o.unsigned for o in sections.offices):
         yield Mistake(REMARK, ("trust",), "without trust.anchors no signature can be accepted (EDX316)")
+
+
+def _lists(sections: Sections) -> Iterator[Mistake]:
+    for number, url in enumerate(sections.trust.crl_urls):
+        place: Place = ("trust", "crl_urls", number)
+        try:
+            parts = urlsplit(url)
+            fit = bool(parts.hostname) if parts.scheme in ("http", "https") else parts.scheme == "file" and parts.path
+        except ValueError:
+            fit = False
+        if not fit:
+            yield Mistake(WRONG, place, f"{dotted(place)}: not an address of http, https or file")
+        elif url in sections.trust.crl_urls[:number]:
+            yield Mistake(REMARK, place, f"{dotted(place)} is there twice")
 
 
 def _files(sections: Sections) -> Iterator[Mistake]:

@@ -212,7 +212,28 @@ class TrustSettings(Table):
     anchors: Annotated[File | None, About("Certificates of trusted authorities.", '"anchors.pem"')] = None
     intermediates: Annotated[File | None, About("Intermediate certificates (PEM).", '"intermediates.pem"')] = None
     crls: Annotated[tuple[File, ...], About("Revocation lists (PEM or DER).", '["issuing.crl.pem"]')] = ()
-    bindings: Annotated[File | None, About("Certificates bound to agencies (CSV).", '"bindings.csv"')] = None
+    crl_urls: Annotated[
+        tuple[str, ...],
+        About(
+            "Addresses of revocation lists (http, https, file), fetched in the background. Their authorities are "
+            "among the anchors and intermediates.",
+            '["http://ca.example.vn/issuing.crl"]',
+        ),
+    ] = ()
+    crl_interval: Annotated[Duration, About("How often they are fetched.")] = timedelta(hours=1)
+    crl_grace: Annotated[
+        timedelta,
+        BeforeValidator(read_duration),
+        About("How long a list still serves after its date, marked crl-stale; then envelopes wait (EDX314)."),
+    ] = timedelta(days=1)
+    crl_required: Annotated[
+        Literal["auto", "always", "never"],
+        About('Whether a certificate of which no list tells must wait (EDX314): "auto" means once a list is named.'),
+    ] = "auto"
+    bindings: Annotated[
+        File | None,
+        About("Keys bound to agencies (CSV, see `trust`); without it bindings.csv in the data folder.", '"trust.csv"'),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,6 +385,16 @@ class Settings:
         if scheme.startswith("sqlite") and separator and name:
             return f"{scheme}:///{self.path.absolute().parent / name}"
         return self.store.url
+
+    @property
+    def bindings(self) -> Path:
+        """The table of keys and agencies; unless it is named, it need not be there."""
+        return self.trust.bindings or self.node.data / "bindings.csv"
+
+    @property
+    def kept_lists(self) -> Path:
+        """The folder of the revocation lists that were fetched."""
+        return self.node.data / "crls"
 
     def as_table(self) -> Iterator[tuple[str, Any, bool]]:
         """Every setting in effect: (``node.workers``, value, whether the file gives it)."""

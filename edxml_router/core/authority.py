@@ -4,8 +4,8 @@ A passed signature says *which certificate* signed; :func:`speaks_for` says whet
 for the sender. The operator's table (:class:`Bindings`) is asked first, then the codes in the certificate
 itself:
 
-1. blocked, by key or by agency: no (the kill switch; it takes effect as soon as the table is read); 2. the
-table has rows for the key: only those in force count, never the certificate's own claim, so that ending a
+1. blocked, by key, by certificate or by agency: no (the kill switch; it takes effect as soon as the table is read);
+2. the table has rows for the key: only those in force count, never the certificate's own claim, so that ending a
    binding ends it;
 3. no row for the key: the codes in the certificate count (organizationIdentifier);
 4. a signer of one agency may sign for another where a delegation in force names both.
@@ -23,7 +23,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 
@@ -48,7 +48,8 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, in force for ``since <= moment < until``. ``subject`` is a key's SHA-256 (hex) or a code."""
+    """One row, in force for ``since <= moment < until``. ``subject`` is a key's SHA-256 (hex; in a block also a
+    certificate's) or a code."""
 
     act: Act
     subject: str
@@ -96,6 +97,14 @@ class Bindings:
             raise Refusal("EDX901", where=where, detail="; ".join(mistakes))
         return cls(rows)
 
+    def with_codes(self, canonical: Callable[[str], str | None]) -> Bindings:
+        """The same rows with canonical codes; a code that ``canonical`` has None for stays as it is written."""
+
+        def known(text: str) -> str:
+            return text if not text or SPKI.fullmatch(text) else canonical(text) or text
+
+        return Bindings(replace(row, subject=known(row.subject), agency=known(row.agency)) for row in self.rows)
+
 
 def speaks_for(
     signer: Signer,
@@ -107,10 +116,7 @@ def speaks_for(
     """May ``signer`` sign for the agency ``sender`` (canonical) at the moment ``at``? EDX402 or EDX409 if
     not.
     """
-    for subject in (signer.spki_sha256, sender):
-        blocked = [row for row in bindings.of(Act.BLOCK, subject) if row.in_force(at)]
-        if blocked:
-            raise Refusal("EDX409", detail=f"{subject} since {blocked[0].since.isoformat()}")
+    refuse_blocked(bindings, (signer.spki_sha256, signer.fingerprint, sender), at)
     bound = bindings.of(Act.BIND, signer.spki_sha256)
     if bound:
         codes = {row.agency for row in bound if row.in_force(at)}
@@ -123,6 +129,14 @@ def speaks_for(
             return
     told = ", ".join(sorted(codes)) or "no agency"
     raise Refusal("EDX402", detail=f"the certificate speaks for {told}, the sender is {sender}")
+
+
+def refuse_blocked(bindings: Bindings, subjects: Iterable[str], at: datetime) -> None:
+    """EDX409 if one of these keys and agencies is blocked at the moment ``at``."""
+    for subject in subjects:
+        blocked = [row for row in bindings.of(Act.BLOCK, subject) if row.in_force(at)]
+        if blocked:
+            raise Refusal("EDX409", detail=f"{subject} since {blocked[0].since.isoformat()}")
 
 
 def may_bring(prefixes: Collection[str], codes: Collection[str], sender: str, *, inside: bool = True) -> None:

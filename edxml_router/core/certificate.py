@@ -19,6 +19,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
@@ -61,6 +62,7 @@ class Signer:
     spki_sha256: str  # hex; names the key, whatever certificate it is in
     agencies: tuple[str, ...]
     not_after: datetime
+    fingerprint: str = ""  # SHA-256 of the whole certificate, hex: what most programs show; counts in blocks only
 
 
 def read(der: bytes) -> x509.Certificate:
@@ -108,6 +110,7 @@ def signer(certificate: x509.Certificate) -> Signer:
             spki_sha256=spki_sha256(certificate),
             agencies=tuple(code.value for code in codes if isinstance(code.value, str)),
             not_after=certificate.not_valid_after_utc,
+            fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
         )
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise Refusal("EDX310", detail="the certificate's subject or key cannot be read") from error

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from edxml_router.core.certificate import is_authority
-from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.problems import Finding, Refusal, Setback
 
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -76,6 +76,39 @@ def read_lists(data: Iterable[bytes], where: str = "") -> tuple[x509.Certificate
     except ValueError as error:
         raise Refusal("EDX902", where=where, detail="not a revocation list (DER or PEM)") from error
     return tuple(found)
+
+
+def check_renewal(
+    fetched: bytes, kept: bytes | None, authorities: Iterable[x509.Certificate], at: datetime, where: str = ""
+) -> None:
+    """May ``fetched`` take the place of the list ``kept``? Setback EDX318 if not: a bad list never replaces a good one.
+
+    It must be one list of an authority that we know, not from the future, and no older than what it replaces; and of
+    the same authority, as long as that list is current.
+    """
+    new = _one_list(fetched)
+    if new is None:
+        raise Setback("EDX318", where=where, detail="not one revocation list that is understood (DER or PEM)")
+    if not any(_signed_by(new, each) for each in authorities):
+        detail = f"{new.issuer.rfc4514_string()} is not among the anchors and intermediates, or did not sign it"
+        raise Setback("EDX318", where=where, detail=detail)
+    if new.last_update_utc > at:
+        raise Setback("EDX318", where=where, detail=f"from the future: {new.last_update_utc:%Y-%m-%dT%H:%M:%SZ}")
+    old = None if kept is None else _one_list(kept)
+    if old is None:
+        return
+    if old.issuer != new.issuer and at < (old.next_update_utc or old.last_update_utc):
+        raise Setback("EDX318", where=where, detail="a list of another authority than before")
+    if old.issuer == new.issuer and _order(new) < _order(old):
+        raise Setback("EDX318", where=where, detail=f"number {list_number(new)} is older than {list_number(old)}")
+
+
+def _one_list(data: bytes) -> x509.CertificateRevocationList | None:
+    try:
+        lists = read_lists([data])
+    except Refusal:
+        return None
+    return lists[0] if len(lists) == 1 and _understood(lists[0]) else None
 
 
 class RevocationLists:
@@ -148,10 +181,7 @@ def _understood(crl: x509.CertificateRevocationList) -> bool:
 
 
 def _speaks(crl: x509.CertificateRevocationList, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    if crl.issuer != issuer.subject or not _may_sign_lists(issuer):
-        return False
-    key = issuer.public_key()
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) or not crl.is_signature_valid(key):
+    if not _signed_by(crl, issuer):
         return False
     try:
         point = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
@@ -163,6 +193,13 @@ def _speaks(crl: x509.CertificateRevocationList, certificate: x509.Certificate, 
     if point.relative_name is not None:
         return False
     return point.full_name is None or bool(set(point.full_name) & _points_named(certificate))
+
+
+def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    if crl.issuer != issuer.subject or not _may_sign_lists(issuer):
+        return False
+    key = issuer.public_key()
+    return isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) and crl.is_signature_valid(key)
 
 
 def _may_sign_lists(issuer: x509.Certificate) -> bool:

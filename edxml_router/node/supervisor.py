@@ -2,7 +2,8 @@
 
 A worker that ends unasked is started again, after a pause that doubles up to a minute while it keeps failing.
 SIGTERM and SIGINT drain: every worker finishes its batch; who has not ended within DRAIN seconds is killed, which
-loses nothing. SIGHUP makes the workers reload. Workers notice by themselves when the supervisor was killed.
+loses nothing. SIGHUP makes the workers reload. Revocation lists are fetched here (:mod:`edxml_router.node.renewal`),
+for all workers. Workers notice by themselves when the supervisor was killed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from types import FrameType
 
 from edxml_router.config import Settings
 from edxml_router.core.problems import EXIT_CONFIG
+from edxml_router.node.renewal import Renewal
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 
@@ -37,6 +39,8 @@ class Supervisor:
         self._pause = dict.fromkeys(range(self._count), FIRST_PAUSE)
         self._start_at = dict.fromkeys(range(self._count), 0.0)
         self._ending = False
+        self._waking = False
+        self._renewal = Renewal(settings)
 
     def run(self) -> int:
         configure(self._settings.log.format, self._settings.log.level, node=self._settings.node.name)
@@ -45,10 +49,14 @@ class Supervisor:
         signal.signal(signal.SIGHUP, self._reload)
         events.node_started(self._count)
         status = 0
-        while not self._ending and not status:
-            status = self._look()
-            time.sleep(LOOK)
-        self._drain()
+        with self._renewal:
+            while not self._ending and not status:
+                status = self._look()
+                if self._waking:  # not in the signal's handler, which may have interrupted a holder of the lock
+                    self._waking = False
+                    self._renewal.wake()
+                time.sleep(LOOK)
+            self._drain()
         events.node_ended()
         return status
 
@@ -88,6 +96,7 @@ class Supervisor:
         self._ending = True
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._waking = True
         for worker in self._workers.values():
             worker.send_signal(signal.SIGHUP)
 

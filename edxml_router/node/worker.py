@@ -1,9 +1,9 @@
 """One worker process: takes micro-batches, runs the pipeline's stages, and hands acknowledgements back.
 
 Started by the supervisor as ``python -m edxml_router.node.worker FILE``. It makes no decisions: what a stage does
-is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP, or a change in a file of [trust], reloads
-the rules (a bad file keeps the old ones and says so); when the supervisor is gone, the worker ends as on SIGTERM.
-Exit status 0, or 70 after a defect.
+is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules, and a change in a file of
+[trust] is noticed without it (a bad file keeps the old ones and says so); when the supervisor is gone, the worker ends
+as on SIGTERM. Exit status 0, or 70 after a defect.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from edxml_router.rules import Node
 
 IDLE_WAIT = 0.02  # seconds per hub to wait for a first message; bounds the latency that an idle node adds
 BUSY_WAIT = 0.005  # seconds to let a micro-batch fill
+TRUST_INTERVAL = 0.5  # seconds between looks at the files of [trust]
 UPKEEP_INTERVAL = 0.5  # seconds between looks at the clock: expiry, numbering of the journal
 SWEEP_INTERVAL = 3600.0  # seconds between sweeps of files that nothing refers to
 REST = 1.0  # seconds to wait after a setback of the store
@@ -39,6 +40,7 @@ class Worker:
         self._supervisor = os.getppid()
         self._ending = False
         self._reloading = False
+        self._trust_at = 0.0
         self._upkeep_at = 0.0
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
 
@@ -59,6 +61,7 @@ class Worker:
 
     def _turn(self, opened: wiring.Opened) -> None:
         """One round: everything that has come, then everything that is due."""
+        self._renew_trust(opened)
         try:
             moved = self._take(opened.node, opened.transports)
             moved |= work(opened.node)
@@ -67,7 +70,6 @@ class Worker:
                 events.moved(pipeline.expire(opened.node))
                 self._declare(opened)
                 opened.number_journal()
-                self._reloading |= opened.trust_changed()
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
                 opened.sweep()
@@ -97,6 +99,17 @@ class Worker:
             opened.declare()
         except Setback as setback:
             events.setback(setback.finding)
+
+    def _renew_trust(self, opened: wiring.Opened) -> None:
+        """Before anything is taken, and whatever else is wrong: a hub that is away must not delay a block."""
+        if time.monotonic() < self._trust_at:
+            return
+        self._trust_at = time.monotonic() + TRUST_INTERVAL
+        findings = opened.renew_trust()
+        if findings:
+            events.reload_refused(findings)
+        elif findings is not None:
+            events.trust_renewed(opened.node.rules.trust.epoch)
 
     def _load_rules(self, opened: wiring.Opened) -> None:
         self._reloading = False

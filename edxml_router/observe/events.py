@@ -106,6 +106,16 @@ def reloaded() -> None:
     _log.info("node.reloaded")
 
 
+def trust_renewed(epoch: str) -> None:
+    """A file of [trust] has changed and is in force; ``epoch`` names anchors, intermediates and lists."""
+    _log.info("trust.renewed", epoch=epoch)
+
+
+def list_not_renewed(finding: Finding) -> None:
+    """A revocation list could not be fetched, or is not good; the one on hand stays."""
+    _log.warning("list.not-renewed", **_finding(finding))
+
+
 def reload_refused(findings: Iterable[Finding]) -> None:
     """The configuration is wrong: one line per mistake. Rules that were in force stay in force."""
     for finding in findings:

@@ -30,6 +30,16 @@ def read(path: Path) -> Bindings:
     return Bindings.from_csv("\n".join(_lines(path)).encode(), str(path))
 
 
+def blocks(path: Path) -> tuple[Row, ...]:
+    """The blocks in a table that may have mistakes; nothing from a file that cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ()
+    rows = (_row(line) for line in text.splitlines())
+    return tuple(row for row in rows if row is not None and row.act is Act.BLOCK)
+
+
 def append(path: Path, row: Row) -> None:
     """Add a row; the file is made where there is none."""
     with _alone(path):

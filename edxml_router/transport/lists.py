@@ -1,0 +1,86 @@
+"""Revocation lists from the addresses that the configuration names: one GET, bounded in size and time.
+
+    data = fetch("http://ca.example.vn/issuing.crl")
+
+Never called with an address out of a message or a certificate: a stranger would choose whom we call. A redirection
+is not followed either, for the same reason; the operator writes the new address. What comes back is bytes from
+nobody in particular: :mod:`edxml_router.core.revocation` says whether they are a list, and whose.
+
+Fails with :class:`Setback` EDX318.
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+import urllib.error
+import urllib.request
+from email.message import Message
+from typing import IO, Final
+
+from edxml_router import __version__
+from edxml_router.core.problems import Setback
+
+SCHEMES: Final = ("http", "https", "file")
+MAX_BYTES: Final = 32 * 1024 * 1024  # the largest public lists have some 10 MB
+TIMEOUT: Final = 30.0  # seconds, for connecting, for every piece, and for the whole
+_PIECE: Final = 64 * 1024
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """A redirection becomes an error."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,  # noqa: ARG002  # urllib's signature
+        fp: IO[bytes],  # noqa: ARG002
+        code: int,  # noqa: ARG002
+        msg: str,  # noqa: ARG002
+        headers: Message,  # noqa: ARG002
+        newurl: str,  # noqa: ARG002
+    ) -> None:
+        return None
+
+
+def fetch(url: str, max_bytes: int = MAX_BYTES, timeout: float = TIMEOUT) -> bytes:
+    """What stands at ``url`` (http, https or file). ``timeout`` is in seconds."""
+    until = time.monotonic() + timeout
+    try:
+        opener = urllib.request.OpenerDirector()
+        for handler in (
+            urllib.request.ProxyHandler(),  # as the environment says: many nodes reach the world by a proxy only
+            urllib.request.HTTPHandler(),
+            urllib.request.HTTPSHandler(),
+            urllib.request.FileHandler(),
+            urllib.request.UnknownHandler(),
+            urllib.request.HTTPDefaultErrorHandler(),
+            urllib.request.HTTPErrorProcessor(),
+            _Stay(),
+        ):
+            opener.add_handler(handler)
+        request = urllib.request.Request(url, headers={"User-Agent": f"edxml-router/{__version__}"})  # noqa: S310
+        if request.type not in SCHEMES:
+            raise Setback("EDX318", where=url, detail=f"scheme {request.type}")
+        with opener.open(request, timeout=timeout) as answer:
+            data = bytearray()
+            while piece := answer.read1(min(_PIECE, max_bytes + 1 - len(data))):
+                data += piece
+                if len(data) > max_bytes:
+                    raise Setback("EDX318", where=url, detail=f"more than {max_bytes} bytes")
+                if time.monotonic() > until:  # the socket's own limit is for each piece: one could drip for ever
+                    raise Setback("EDX318", where=url, detail=f"not complete after {timeout:g} s")
+            return bytes(data)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise Setback("EDX318", where=url, detail=f"HTTP status {error.code}") from error
+    except urllib.error.URLError as error:
+        raise Setback("EDX318", where=url, detail=_said(error.reason)) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Setback("EDX318", where=url, detail=_said(error)) from error
+
+
+def _said(reason: object) -> str:
+    """Why, in few words; the texts of libraries may be long."""
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror
+    return str(reason)[:200] or type(reason).__name__

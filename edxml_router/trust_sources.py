@@ -1,0 +1,103 @@
+"""What the settings say about trust, made into values: the trust store, the table of bindings, and both anew.
+
+    trust = trust_store(settings); table = bindings(settings, registry, needed=False)
+    rules, findings = renewed(rules, settings)        # after a change of one of paths(settings)
+    findings = renew_lists(settings, now)             # fetch trust.crl_urls
+
+Fails with :class:`Refusal` EDX901 (a table that is wrong), EDX902 (a file that cannot be read).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from edxml_router.config import Settings
+from edxml_router.core.agency_code import AgencyCode
+from edxml_router.core.authority import Bindings
+from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.registry import Registry
+from edxml_router.core.revocation import Freshness
+from edxml_router.core.trust import TrustStore
+from edxml_router.rules import Rules
+from edxml_router.store import kept_lists, trust_files
+from edxml_router.transport import lists
+
+
+def trust_store(settings: Settings) -> TrustStore:
+    """Anchors, intermediates and revocation lists, those of files and those that were fetched."""
+    trust = settings.trust
+    required = trust.crl_required == "always" or (trust.crl_required == "auto" and bool(trust.crls or trust.crl_urls))
+    return TrustStore.from_pem(
+        read(trust.anchors, "trust.anchors") if trust.anchors else b"",
+        read(trust.intermediates, "trust.intermediates") if trust.intermediates else b"",
+        [*(read(path, "trust.crls") for path in trust.crls), *kept_lists.held(settings.kept_lists, trust.crl_urls)],
+        Freshness(required, trust.crl_grace),
+    )
+
+
+def paths(settings: Settings) -> list[Path]:
+    """The files whose change is noticed by a running node."""
+    trust = settings.trust
+    fetched = (kept_lists.place(settings.kept_lists, url) for url in trust.crl_urls)
+    return [path for path in (trust.anchors, trust.intermediates, settings.bindings, *trust.crls, *fetched) if path]
+
+
+def bindings(settings: Settings, registry: Registry, *, needed: bool) -> Bindings:
+    """The table, with codes as the registry knows them: a block of an alias must hold for the agency. ``needed``: a
+    table that is gone is a mistake."""
+    if not needed and not settings.bindings.exists():
+        return Bindings()
+    table = Bindings.from_csv(read(settings.bindings, "trust.bindings"))
+    try:
+        return table.with_codes(lambda code: canonical(registry, code))
+    except Refusal as refusal:
+        raise Refusal("EDX901", where="trust.bindings", detail=refusal.finding.detail) from refusal
+
+
+def renew_lists(settings: Settings, now: datetime) -> list[Finding]:
+    """Fetch the lists of trust.crl_urls and keep those that are good; what is wrong with the others (EDX318)."""
+    trust = trust_store(settings)
+    findings = []
+    for url in settings.trust.crl_urls:
+        try:
+            kept_lists.keep(settings.kept_lists, url, lists.fetch(url), (*trust.anchors, *trust.intermediates), now)
+        except Setback as setback:
+            findings.append(setback.finding)
+    return findings
+
+
+def renewed(rules: Rules, settings: Settings) -> tuple[Rules, list[Finding]]:
+    """The rules with trust as the files are now, and what is wrong with the files.
+
+    A bad file keeps what was said before, of its kind alone: bad anchors do not hold up a block. Of a bad table the
+    blocks that can be read are added to what was in force: in doubt, closed.
+    """
+    findings: list[Finding] = []
+    try:
+        trust = trust_store(settings)
+        if trust.epoch != rules.trust.epoch:  # else the chains that it remembers are worth keeping
+            rules = replace(rules, trust=trust)
+    except Refusal as refusal:
+        findings.append(refusal.finding)
+    try:
+        table = bindings(settings, rules.registry, needed=bool(rules.bindings.rows))
+    except Refusal as refusal:
+        findings.append(refusal.finding)
+        table = Bindings(dict.fromkeys((*rules.bindings.rows, *trust_files.blocks(settings.bindings))))
+        table = table.with_codes(rules.registry.canonical_or_none)
+    return replace(rules, bindings=table), findings
+
+
+def canonical(registry: Registry, text: str) -> str:
+    """The canonical code; of one that no catalogue knows, by its form. Raises Refusal EDX503 for what is no code."""
+    return registry.canonical_or_none(text) or AgencyCode.parse(text).canonical()
+
+
+def read(path: Path, where: str) -> bytes:
+    """The file that the setting ``where`` names."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refusal("EDX902", where=where, detail=f"{path}: {error.strerror}") from error
