@@ -28,12 +28,13 @@ def sender_of(rules: Rules, envelope: Envelope, now: datetime) -> str:
 def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: datetime) -> str:
     """May this peer bring mail of this sender, and does the signature speak for the sender?
 
-    Returns the reason to record: the verdict's, with the exception that stood in for a signature where one did.
+    Returns the reason to record: the verdict's with its marks, or with the exception that stood in for a signature.
     """
     authority.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
+    authority.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
     if verdict.indication is Indication.PASSED and verdict.signer is not None:
         authority.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=rules.registry.canonical_or_none)
-        return verdict.reason
+        return "; ".join((verdict.reason, *verdict.marks))  # "ok; crl-stale"
     exception = peer.unsigned
     unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == signature.LEGACY
     if (
