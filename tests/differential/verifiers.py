@@ -1,0 +1,105 @@
+"""Four verifiers that share no code beyond libxml2's canonical form, behind one question each: does it accept?
+
+signxml and the stream engine answer with what they say was signed. xmlsec1 (the program) and python-xmlsec know
+nothing of our profile: they are asked with the signer's certificate only, and take more than we do.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import xmlsec
+from lxml import etree
+
+from edxml_router.core import reader, signature, stream
+from edxml_router.core.certificate import write_pem
+from edxml_router.core.problems import Refusal
+from edxml_router.core.safe_xml import Limits, parse
+from edxml_router.core.skeleton import LEAST_RUN, Held, scan
+from edxml_router.core.verdict import Indication, Verdict
+from tests import certificates
+from tests.certificates import NOW
+from tests.fixtures import NS
+
+TOKEN = "5ca1ab1e" * 4
+SIGNED_PARTS = ("MessageHeader", "edXMLBody", "AttachmentEncoded")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``said``: "passed" or the code. ``values``: the envelope that is read from what was signed, if it can be."""
+
+    said: str
+    coverage: object = None
+    algorithm: str = ""
+    signer: object = None
+    values: object = None
+    signed: bytes = b""  # canonical, when it passed
+
+
+def by_signxml(data: bytes) -> Answer:
+    try:
+        verdict = signature.verify(data, parse(data), certificates.store(), NOW)
+    except Refusal as refusal:
+        return Answer(refusal.code)
+    return _answer(verdict, {})
+
+
+def by_stream(data: bytes, least: int = LEAST_RUN) -> Answer:
+    limits = Limits(max_text=min(least, Limits().max_text))
+    try:
+        skeleton = scan(Held(data), limits, TOKEN, least)
+        root = parse(skeleton.text)
+        skeleton.check(root)
+        verdict = stream.verify(skeleton, root, certificates.store(), NOW)
+    except Refusal as refusal:
+        return Answer(refusal.code)
+    answer = _answer(verdict, skeleton.contents)
+    signed = answer.signed
+    for run in skeleton.runs:
+        text = data[run.start : run.stop].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        signed = signed.replace(run.mark.encode(), text)
+    return replace(answer, signed=signed)
+
+
+def _answer(verdict: Verdict, measured: Any) -> Answer:
+    if verdict.indication is not Indication.PASSED:
+        assert verdict.finding
+        return Answer(verdict.finding.code, verdict.coverage, verdict.algorithm, verdict.signer)
+    try:
+        values: object = reader.read(verdict.signed_root, Limits(), measured)
+    except Refusal as refusal:
+        values = refusal.code
+    canonical = etree.tostring(verdict.signed_root, method="c14n", exclusive=True)
+    return Answer("passed", verdict.coverage, verdict.algorithm, verdict.signer, values, canonical)
+
+
+def by_python_xmlsec(data: bytes, kind: str = "p-256") -> bool:
+    root = etree.fromstring(data, etree.XMLParser(huge_tree=True, resolve_entities=False))
+    xmlsec.tree.add_ids(root, ["Id"])
+    context = xmlsec.SignatureContext()
+    pem = write_pem([certificates.leaf("H53.02", kind)])
+    context.key = xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatCertPem)
+    try:
+        context.verify(xmlsec.tree.find_node(root, xmlsec.constants.NodeSignature))
+    except xmlsec.Error:
+        return False
+    return True
+
+
+def by_xmlsec1(folder: Path, messages: Sequence[bytes], kind: str = "p-256") -> list[bool]:
+    """One run of the program for each message, which is what it can do."""
+    pem = folder / "leaf.pem"
+    pem.write_bytes(write_pem([certificates.leaf("H53.02", kind)]))
+    ids = [part for name in SIGNED_PARTS for part in ("--id-attr:Id", f"{NS}:{name}")]
+    answers = []
+    for data in messages:
+        file = folder / "message.xml"
+        file.write_bytes(data)
+        command = ["xmlsec1", "--verify", *ids, "--pubkey-cert-pem", str(pem), str(file)]
+        answers.append(subprocess.run(command, capture_output=True, check=False).returncode == 0)
+    return answers
