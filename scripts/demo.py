@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from oracle import stray_files
+from oracle import await_none, stray_files
 from picture import Picture
 from rich.console import Console
 from rich.live import Live
@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".demo"
 STORY_SECONDS = 120.0  # a story of 50 envelopes takes 10; past this something hangs
 WIDTH = 118  # columns of a picture, and of what goes into a pipe
+REST_SECONDS = 30.0  # for the last receipts: a lost one is asked for after five
 LOAD_SECONDS = 0.5  # more for each envelope of --load
 
 TEXTS = {
@@ -196,11 +197,7 @@ class Demo:
         for name, done in verified:
             if done.returncode:
                 self.failures.append(f"{name}: journal verify ended with {done.returncode}: {done.stdout}{done.stderr}")
-        for witness in story.witnesses.values():
-            self.failures += witness.at_rest()
-        for name in tree.plans:
-            hub = left_in_queues(tree, name, tree.broker) if tree.broker else stray_files(tree.hub(name))
-            self.failures += hub
+        self.failures += await_none(lambda: left_over(tree, story), REST_SECONDS)
         if not self.arguments.kill:
             self.failures += [f"{name}: {line}" for name in tree.plans for line in _mistakes(tree.log(name))]
 
@@ -233,6 +230,14 @@ class Demo:
         self.say("end")
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
+
+
+def left_over(tree: Tree, story: Story) -> list[str]:
+    """What keeps the tree from being at rest: in the databases, and in the mailboxes of the hubs."""
+    found = [line for witness in story.witnesses.values() for line in witness.at_rest()]
+    for name in tree.plans if not found else ():
+        found += left_in_queues(tree, name, tree.broker) if tree.broker else stray_files(tree.hub(name))
+    return found
 
 
 def left_in_queues(tree: Tree, name: str, broker: Broker) -> list[str]:

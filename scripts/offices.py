@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from tree import Tree
 
 from edxml_router import inbox, pipeline, wiring
+from edxml_router.config import Settings
 from edxml_router.core.transfer import Receipt, decode_receipts
 from edxml_router.intake import verdict_fields
 from edxml_router.ports import Message, Parcel
@@ -70,10 +71,10 @@ def attach(tree: Tree, node: str) -> Office:
 class PullOffice:
     """Fetches its mail."""
 
-    def __init__(self, tree: Tree, node: str) -> None:
+    def __init__(self, tree: Tree, node: str, settings: Settings | None = None) -> None:
         self.node, self.name = node, tree.plans[node].office
         self._stack = ExitStack()
-        settings = tree.settings(node)
+        settings = settings or tree.settings(node)
         self._agencies = tree.plans[node].agencies
         self._node: Node = self._stack.enter_context(wiring.open_node(settings))
         self._ledger = self._stack.enter_context(closing(wiring.open_ledger(settings)))

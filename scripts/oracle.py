@@ -7,9 +7,9 @@ nothing lost, nothing doubled, one journal entry for each change of state, nothi
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -107,10 +107,9 @@ def stray_files(hub: Path) -> list[str]:
     return [f"left behind: {path.relative_to(hub.parent.parent)}" for path in kept]
 
 
-def all_at_rest(settings: Iterable[Settings]) -> list[str]:
-    """:meth:`Witness.at_rest` of many nodes."""
-    wrong: list[str] = []
-    for each in settings:
-        with closing(Witness(each)) as witness:
-            wrong += witness.at_rest()
-    return wrong
+def await_none(ask: Callable[[], list[str]], seconds: float) -> list[str]:
+    """Ask until the answer is empty, for at most so long; the last answer."""
+    deadline = time.monotonic() + seconds
+    while (found := ask()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found

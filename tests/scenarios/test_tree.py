@@ -1,0 +1,155 @@
+"""Letters through three nodes that run as processes: every direction, every end, operators' acts, strangers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from letters import File
+
+from edxml_router import wiring
+from edxml_router.core.lifecycle import State
+from edxml_router.core.transfer import Transfer, encode_transfer
+from edxml_router.ports import Message, Parcel
+from edxml_router.transport import topology
+from edxml_router.transport.local import LocalTransport
+from edxml_router.transport.rabbitmq import RabbitTransport
+from tests.scenarios.world import World, code_of, digest_of, until
+
+
+def test_a_letter_reaches_every_recipient_once(world: World) -> None:
+    down = world.send("G22", "H53", "H53.31", "G09", files=(File("phu-luc.zip", 5_000_000),))
+    up = world.send("H53.31", "G22", "H53", parts=True)
+    for code in ("H53", "H53.31", "G09"):
+        world.confirm(code, down)
+    for code in ("G22", "H53"):
+        world.confirm(code, up)
+    for code in ("H53", "H53.31", "G09"):
+        world.await_state("tw", down, State.CONFIRMED, code)
+    for code in ("G22", "H53"):
+        world.await_state("huyen", up, State.CONFIRMED, code)
+
+
+def test_what_the_recipient_refuses_comes_back_with_the_reason(world: World) -> None:
+    data = world.send("G22", "H53", "H53.31")
+    world.office("H53").refuse(world.receive("H53", data), "Gửi nhầm nơi nhận")
+    world.confirm("H53.31", data)
+    returned = world.await_state("tw", data, State.RETURNED, "H53")
+    assert (returned.code, returned.detail) == ("EDX801", "Gửi nhầm nơi nhận")
+    world.await_state("tw", data, State.CONFIRMED, "H53.31")
+
+
+def test_the_same_bytes_are_answered_alike_and_delivered_once(world: World) -> None:
+    data = world.letter("H53", "G22")
+    first, second = world.office("H53").send(data), world.office("H53").send(data)
+    assert (first["repeated"], second["repeated"]) == (False, True)
+    assert {**second, "repeated": False} == first
+    world.confirm("G22", data)
+    world.await_state("tinh", data, State.CONFIRMED)
+    third = world.office("H53").send(data)
+    assert (third["accepted"], third["repeated"]) == (True, True)
+    assert world.delivery("tw", data).state is State.CONFIRMED
+
+
+def test_the_same_id_with_other_bytes_is_a_conflict(world: World) -> None:
+    first = world.post.document("H53", ["G22"], 9001, "V/v bản thứ nhất")
+    other = world.post.document("H53", ["G22"], 9001, "V/v bản thứ hai")
+    assert world.office("H53").send(first)["accepted"]
+    assert code_of(world.office("H53").send(other)) == "EDX404"
+    world.confirm("G22", first)
+    assert (digest_of(other), "EDX404", 1) in world.witnesses["tinh"].aside()
+
+
+def test_a_letter_that_nobody_fetches_expires_and_the_sender_is_told(world: World) -> None:
+    hasty = world.hurried(
+        "tw", lambda settings: replace(settings, delivery=replace(settings.delivery, lifetime=timedelta(seconds=2)))
+    )
+    data = world.letter("G22", "H53.31")
+    assert hasty.send(data)["accepted"]
+    expired = world.await_state("tw", data, State.EXPIRED)
+    assert expired.code == "EDX802"
+    notices = world.tree.ask("tw", "inbox", "--notices", "--office", "vanthu-tw")
+    told = [(one["recipient"], one["outcome"], one["problem"]) for one in notices if one["envelope"] == digest_of(data)]
+    assert told == [("H53.31", "expired", "EDX802")]
+
+
+def test_an_operator_cancels_and_sends_again(world: World) -> None:
+    data = world.send("G22", "H53.31")
+    number = world.receive("H53.31", data)
+    [cancelled] = world.tree.ask("huyen", "queue", "cancel", number, "--reason", "thử nghiệm")
+    assert cancelled["done"]
+    assert world.await_state("tw", data, State.CANCELLED).code == "EDX803"
+    [resent] = world.tree.ask("tw", "resend", digest_of(data), "--reason", "thử nghiệm")
+    assert resent["done"]
+    assert world.receive("H53.31", data) == number
+    world.office("H53.31").confirm(number)
+    assert world.await_state("tw", data, State.CONFIRMED).generation == 1
+    done = world.tree.run("tw", "resend", digest_of(data), "--json")
+    assert done.returncode == 1
+    assert "EDX607" in done.stderr
+
+
+def test_an_operator_holds_releases_and_retries_what_a_dead_hub_keeps(world: World) -> None:
+    on_the_way = [world.send("H53.31", "G22") for _ in range(10)] + [world.send("G22", "H53.31") for _ in range(10)]
+    with world.without_hub("tinh"):
+        held, waits = world.send("H53.31", "G22"), world.send("H53.31", "G22")
+        for data in (held, waits):
+            assert world.await_state("huyen", data, State.DEFERRED).code == "EDX701"
+        [answer] = world.tree.ask("huyen", "queue", "hold", "--document", digest_of(held), "--reason", "kiểm tra")
+        assert answer["done"]
+        shown = {one["delivery"]: one["state"] for one in world.tree.ask("huyen", "queue", "list")}
+        assert shown[world.delivery("huyen", held).id] == State.HELD
+    world.tree.run("huyen", "queue", "retry", "--link", "tinh")
+    for data in [*on_the_way[:10], waits]:
+        world.confirm("G22", data)
+        world.await_state("huyen", data, State.CONFIRMED)
+    for data in on_the_way[10:]:
+        world.confirm("H53.31", data)
+        world.await_state("tw", data, State.CONFIRMED)
+    assert world.delivery("huyen", held).state is State.HELD
+    [answer] = world.tree.ask("huyen", "queue", "release", world.delivery("huyen", held).id)
+    assert answer["done"]
+    world.confirm("G22", held)
+    world.await_state("huyen", held, State.CONFIRMED)
+
+
+def test_what_a_stranger_brings_is_kept_aside(world: World) -> None:
+    data = world.letter("H53", "G22")
+    now = world.witnesses["tw"].ledger.clock.now()
+    transfer = Transfer("x.1", digest_of(data), len(data), ("G22",), 0, (), now + timedelta(days=1))
+    parcel = Parcel(topology.UP, Message("transfer", "x.1", encode_transfer(transfer, data)))
+    settings = world.tree.settings("tw")
+    broker = world.tree.broker
+    if broker:
+        broker.ctl("set_permissions", "-p", world.tree.vhost("tw"), broker.user, "", ".*", "")
+        assert settings.hub is not None
+        reached = wiring.rabbit_settings(settings, settings.hub)
+        hub = RabbitTransport(replace(reached, user=broker.user, password=broker.password))
+    else:
+        hub = LocalTransport(world.tree.hub("tw"), "nguoi-la")
+    assert hub.publish([parcel]) == [None]
+    hub.close()
+    until(lambda: "EDX403" in [code for _, code, _ in world.witnesses["tw"].aside()], "EDX403")
+    assert world.witnesses["tw"].deliveries([digest_of(data)]) == []
+    [entry] = world.tree.ask("tw", "journal", "query", "--code", "EDX403")
+    assert entry["event"] == "input.aside"
+
+
+def test_a_node_that_is_killed_comes_back_and_goes_on(world: World) -> None:
+    before = world.send("G22", "H53.31")
+    world.receive("H53.31", before)
+    world.tree.kill("tinh")
+    meanwhile = world.send("G22", "H53.31"), world.send("H53.31", "G22")
+    world.tree.start("tinh")
+    for code, data in (("H53.31", before), ("H53.31", meanwhile[0]), ("G22", meanwhile[1])):
+        world.confirm(code, data)
+    world.await_state("tw", before, State.CONFIRMED)
+    world.await_state("tw", meanwhile[0], State.CONFIRMED)
+    world.await_state("huyen", meanwhile[1], State.CONFIRMED)
+
+
+def test_the_journal_verifies(world: World) -> None:
+    for name in world.tree.plans:
+        [found] = world.tree.ask(name, "journal", "verify")
+        assert found["sound"]
+        assert found["size"] + found["unnumbered"] > 0
