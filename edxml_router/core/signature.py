@@ -28,7 +28,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.safe_xml import Element
 from edxml_router.core.signature_form import Coverage, Form
 from edxml_router.core.trust import TrustStore
-from edxml_router.core.verdict import LEGACY, Indication, Verdict, judge, signed_tree
+from edxml_router.core.verdict import LEGACY, Indication, Verdict, judge
 
 __all__ = ["LEGACY", "Coverage", "Indication", "Signer", "Verdict", "verify"]
 
@@ -76,8 +76,8 @@ def verify(data: bytes, root: Element, trust: TrustStore, at: datetime) -> Verdi
     return judge(root, trust, at, lambda found, leaf: _signed(data, found, leaf, at))
 
 
-def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> Element:
-    """Check signature and digests with signxml; the tree of what was signed, or EDX302/EDX312."""
+def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> list[Element]:
+    """Check signature and digests with signxml; the elements that were signed, or EDX302/EDX312."""
     expected = SignatureConfiguration(
         require_x509=True,
         location=_LOCATION,
@@ -92,7 +92,7 @@ def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> E
         result = _Verifier().verify(
             data, x509_cert=leaf, id_attribute="Id", parser=_tools.parser, expect_config=expected
         )
-        return _signed_tree(found, result if isinstance(result, list) else [result])
+        return _elements(found, result if isinstance(result, list) else [result])
     except etree.C14NError as error:
         # E.g. a relative namespace address: such a document has no canonical form.
         raise Refusal("EDX312", where=form.PLACE, detail="the message has no canonical form") from error
@@ -102,9 +102,9 @@ def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> E
         raise Refusal("EDX302", where=form.PLACE, detail=type(error).__name__) from error
 
 
-def _signed_tree(found: Form, results: list[VerifyResult]) -> Element:
-    """The message as signed, made of what signxml says it has checked."""
+def _elements(found: Form, results: list[VerifyResult]) -> list[Element]:
+    """What signxml says it has checked."""
     elements = [result.signed_xml for result in results]
     if [None if item is None else item.tag for item in elements] != list(found.parts):
         raise Refusal("EDX303", where=form.PLACE, detail="other elements are signed than those referenced")
-    return signed_tree(found.coverage, found.parts, elements)
+    return elements

@@ -38,7 +38,7 @@ from edxml_router.core.signature_fields import Canonical, Fields
 from edxml_router.core.signature_form import Coverage, Form
 from edxml_router.core.skeleton import Skeleton
 from edxml_router.core.trust import TrustStore
-from edxml_router.core.verdict import Verdict, judge, signed_tree
+from edxml_router.core.verdict import Verdict, judge
 
 _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "sha256": hashes.SHA256(),
@@ -67,8 +67,8 @@ def verify(skeleton: Skeleton, root: Element, trust: TrustStore, at: datetime) -
     return judge(root, trust, at, lambda found, leaf: _signed(skeleton, root, found, leaf))
 
 
-def _signed(skeleton: Skeleton, root: Element, found: Form, leaf: x509.Certificate) -> Element:
-    """Check signature and digests; the tree of what was signed. Refusal EDX302, EDX303, EDX312."""
+def _signed(skeleton: Skeleton, root: Element, found: Form, leaf: x509.Certificate) -> list[Element]:
+    """Check signature and digests; the elements that were signed. Refusal EDX302, EDX303, EDX312."""
     signature = root.find(_SIGNATURE)
     given = fields.read(signature, leaf)
     try:
@@ -90,7 +90,7 @@ def _signed(skeleton: Skeleton, root: Element, found: Form, leaf: x509.Certifica
     tags = tuple(element.tag for element in elements)
     if tags != found.parts or hashed != len(skeleton.runs):
         raise Refusal("EDX303", where=form.PLACE, detail="other elements are signed than those referenced")
-    return signed_tree(found.coverage, tags, elements)
+    return elements
 
 
 def _check_value(given: Fields, signed: bytes, leaf: x509.Certificate) -> None:

@@ -26,7 +26,8 @@ from edxml_router.core.safe_xml import NS, Element
 from edxml_router.core.signature_form import Coverage, Form
 from edxml_router.core.trust import ChainVerdict, TrustStore
 
-Check = Callable[[Form, x509.Certificate], Element]  # the tree of what was signed; Refusal EDX302, EDX303, EDX312
+# The elements that were signed, in the order of ``Form.parts``; Refusal EDX302, EDX303, EDX312.
+Check = Callable[[Form, x509.Certificate], list[Element]]
 
 
 class Engine(StrEnum):
@@ -99,14 +100,16 @@ def judge(root: Element, trust: TrustStore, at: datetime, check: Check) -> Verdi
         return _refused(Finding("EDX301"))
     chain = trust.judge(found.certificates, at)
     finding = chain.finding or (None if chain.leaf else Finding("EDX311"))
-    signed_root = None
+    signed: list[Element] = []
     if chain.leaf is not None and (finding is None or finding.code in _STRANGER):
         try:
-            signed_root = check(found, chain.leaf)
+            signed = check(found, chain.leaf)
         except Refusal as refusal:
             finding = refusal.finding
     if finding is not None:
         return _refused(finding, found, chain)
+    # Not sooner: an engine's elements may be the message's own, which is read as it came when its signer is unknown.
+    signed_root = _signed_tree(found.coverage, found.parts, signed)
     return Verdict(
         Indication.PASSED, "ok", None, chain.signer, found.coverage, found.algorithm, chain.marks, signed_root
     )
@@ -122,7 +125,7 @@ def _refused(finding: Finding, found: Form | None = None, chain: ChainVerdict | 
     return verdict
 
 
-def signed_tree(coverage: Coverage, tags: tuple[str, ...], elements: list[Element]) -> Element:
+def _signed_tree(coverage: Coverage, tags: tuple[str, ...], elements: list[Element]) -> Element:
     """The message as signed, from the signed ``elements`` of these ``tags``. For parts, an edXML of exactly the
     signed parts is put together.
     """
