@@ -3,6 +3,9 @@
 Offices submit, confirm and return; neighbours transfer, send chunks and receipts, and inquire. Whatever else comes,
 or from whomever else, is kept aside for the operator. A message is acknowledged only after its effect is committed,
 and given back when that was not possible now; so a crash anywhere here makes the hub bring it again.
+
+Neighbours may be hostile. What they send costs no more than its own bytes, is never given back for their sake (what
+is given back comes again before everybody else's mail), and tells them nothing about others' mail.
 """
 
 from __future__ import annotations
@@ -12,12 +15,12 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from edxml_router import inbox, pipeline
 from edxml_router.core.journal import Entry
-from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 from edxml_router.core.signing import verify_bytes
 from edxml_router.core.transfer import (
     Outcome,
@@ -28,11 +31,14 @@ from edxml_router.core.transfer import (
     decode_transfer,
 )
 from edxml_router.pipeline import Answer
-from edxml_router.ports import Arrival, Aside, Body, Message, Move, Parcel, Transport
+from edxml_router.ports import Arrival, Aside, Message, Move, Parcel, Transport
 from edxml_router.records import Submission, state_receipt
 from edxml_router.rules import Node, Role
 
 T = TypeVar("T")
+
+_ID_LIMIT = 255  # characters: a short string of AMQP, as the id was that this one is made of
+_BEGUN = 4  # bodies of the largest size that a neighbour may have begun to send in chunks
 
 _FROM_OFFICES = frozenset({"submit", "confirm", "return"})
 _FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry"})
@@ -49,7 +55,13 @@ class Handled:
     answers: list[Answer] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     back: list[Arrival] = field(default_factory=list)
-    spent: list[str] = field(default_factory=list)
+    spent: list[tuple[str, str]] = field(default_factory=list)  # (peer, digest)
+
+    def add(self, other: Handled) -> None:
+        self.answers += other.answers
+        self.moves += other.moves
+        self.back += other.back
+        self.spent += other.spent
 
 
 def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Handled:
@@ -63,20 +75,33 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ha
         batch = by_kind.pop(kind, [])
         if not batch:
             continue
-        try:
-            handled = handle(node, batch)
-        except Setback:
-            handled = Handled(back=batch)
+        handled = _handle(node, handle, batch)
         returned = {id(arrival) for arrival in handled.back}
         transport.acknowledge([arrival for arrival in batch if id(arrival) not in returned])
         transport.give_back(handled.back)
         with suppress(Setback):  # the sweep removes them later
-            for digest in handled.spent:
-                node.bodies.drop_chunks(digest)
-        total.answers += handled.answers
-        total.moves += handled.moves
-        total.back += handled.back
+            for peer, digest in handled.spent:
+                node.bodies.drop_chunks(peer, digest)
+        total.add(handled)
     return total
+
+
+def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
+    """Deal with messages of one kind. One that provokes a mistake of ours is kept aside; it must not come again and
+    again to end every worker that takes it."""
+    try:
+        return handle(node, batch)
+    except Setback:
+        return Handled(back=batch)
+    except Exception as error:  # noqa: BLE001  # whatever it is: the worker and the other messages go on
+        total = Handled()
+        if len(batch) == 1:
+            defect = Defect(f"{type(error).__name__} in {handle.__name__.strip('_')}")
+            _set_aside(node, [(batch[0], defect.finding)])
+        else:
+            for arrival in batch:
+                total.add(_handle(node, handle, [arrival]))
+        return total
 
 
 def _kind(node: Node, arrival: Arrival) -> str:
@@ -92,29 +117,44 @@ Handler = Callable[[Node, Sequence[Arrival]], Handled]
 
 
 def _chunks(node: Node, batch: Sequence[Arrival]) -> Handled:
+    most = node.rules.limits.max_bytes
+    odd: list[tuple[Arrival, Finding]] = []
     for arrival, (chunk, piece) in _readable(node, batch, decode_chunk):
-        if chunk.size > node.rules.limits.max_bytes or chunk.count > chunk.size:
-            _set_aside(node, [(arrival, Finding("EDX102", "size", str(chunk.size)))])
-            continue
-        node.bodies.keep_chunk(chunk.envelope, chunk.number, chunk.count, chunk.size, piece)
+        if chunk.size > most or chunk.count > chunk.size:
+            odd.append((_without_piece(arrival), Finding("EDX102", "size", str(chunk.size))))
+        elif not node.bodies.keep_chunk(arrival.peer, chunk, piece, _BEGUN * most):
+            # Its transfer stays without a receipt, so the neighbour sends both again.
+            detail = f"bodies begun and not completed: {_BEGUN * most} bytes"
+            odd.append((_without_piece(arrival), Finding("EDX406", arrival.peer, detail)))
+    _set_aside(node, odd)
     return Handled()
+
+
+def _without_piece(arrival: Arrival) -> Arrival:
+    """With nothing but the manifest line: megabytes of what was not taken must not fill the space for what is odd."""
+    line = arrival.message.body.partition(b"\n")[0]
+    return replace(arrival, message=replace(arrival.message, body=line))
 
 
 def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     waiting: list[Arrival] = []
+    odd: list[tuple[Arrival, Finding]] = []
     ready: list[tuple[Arrival, Submission]] = []
     for arrival, (transfer, body) in _readable(node, batch, decode_transfer):
         if transfer.chunks:
-            whole: bytes | Body | None = node.bodies.assembled(transfer.envelope, transfer.chunks)
+            whole = node.bodies.assembled(arrival.peer, transfer)
             if whole is None:  # accepted before perhaps, and its chunks are spent
-                whole = node.bodies.read([transfer.envelope]).get(transfer.envelope)
+                whole = _accepted_before(node, arrival.peer, transfer.envelope)
             if whole is None:
-                if transfer.expires_at > node.now():
+                if arrival.redelivered:  # given back once; without a receipt the neighbour sends it and all chunks anew
+                    odd.append((arrival, Finding("EDX708", "chunks", f"{transfer.id}: {transfer.chunks} pieces")))
+                else:
                     waiting.append(arrival)  # its chunks are on their way, perhaps through another worker
                 continue
             ready.append((arrival, Submission(whole, arrival.peer, "link", transfer)))
         else:
             ready.append((arrival, Submission(body, arrival.peer, "link", transfer)))
+    _set_aside(node, odd)
     try:
         answers = pipeline.accept(node, [submission for _, submission in ready]) if ready else []
     finally:
@@ -122,10 +162,20 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
             if not isinstance(submission.data, bytes):
                 submission.data.discard()
     back = [arrival for (arrival, _), answer in zip(ready, answers, strict=True) if answer.passing]
-    chunked = [submission.transfer for _, submission in ready if submission.transfer and submission.transfer.chunks]
     unfinished = {answer.digest for answer in answers if answer.passing}
-    spent = [transfer.envelope for transfer in chunked if transfer.envelope not in unfinished]
+    spent = [
+        (arrival.peer, submission.transfer.envelope)
+        for arrival, submission in ready
+        if submission.transfer and submission.transfer.chunks and submission.transfer.envelope not in unfinished
+    ]
     return Handled(answers, back=waiting + back, spent=spent)
+
+
+def _accepted_before(node: Node, peer: str, digest: str) -> bytes | None:
+    """The body of a transfer that a neighbour repeats without its chunks. Of what others brought it learns nothing."""
+    with node.ledger.book() as book:
+        row = book.envelopes([digest]).get(digest)
+    return node.bodies.read([digest]).get(digest) if row is not None and row.peer == peer else None
 
 
 def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
@@ -136,7 +186,7 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
     for arrival, answer in zip(batch, answers, strict=True):
         message = Message(
             "verdict",
-            f"verdict.{arrival.message.id or answer.digest}",
+            f"verdict.{arrival.message.id or answer.digest}"[:_ID_LIMIT],
             json.dumps(verdict_fields(answer), ensure_ascii=False).encode(),
             correlation=arrival.message.id,
         )
@@ -220,6 +270,8 @@ def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
         message = arrival.message
         try:
             number = int(message.correlation)
+            if not 0 < number < 2**63:
+                raise ValueError
         except ValueError:
             _set_aside(
                 node, [(arrival, Finding("EDX704", "correlation_id", "not the id of an inbox message"))]
@@ -261,17 +313,21 @@ _HANDLERS: dict[str, Handler] = {
 def _readable(
     node: Node, batch: Sequence[Arrival], decode: Callable[[bytes], T]
 ) -> Iterable[tuple[Arrival, T]]:
-    """The arrivals that can be decoded; the others are kept aside."""
+    """The arrivals that can be decoded; the others are kept aside, in one transaction, once these are dealt with."""
+    odd: list[tuple[Arrival, Finding]] = []
     for arrival in batch:
         try:
             decoded = decode(arrival.message.body)
         except Refusal as refusal:
-            _set_aside(node, [(arrival, refusal.finding)])
+            odd.append((arrival, refusal.finding))
             continue
         yield arrival, decoded
+    _set_aside(node, odd)
 
 
 def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
+    if not items:
+        return
     now = node.now()
     with node.ledger.book() as book:
         kept = book.set_aside(

@@ -104,6 +104,9 @@ def address_transfer(
         raise Refusal("EDX704", where="envelope", detail="the body is not the one the manifest names")
     if any(hop.node == here for hop in transfer.hops):
         raise Refusal("EDX506", detail=f"{here} already took it")
+    if not transfer.hops or transfer.hops[-1].node != peer.name:
+        # Each node vouches for the one before it; what is said of nodes further back is the neighbours' word.
+        raise Refusal("EDX704", where="hops", detail=f"the last one is not {peer.name}, who brought it")
     named: set[str] = set()
     for written in examined.envelope.recipients:
         code = rules.registry.canonical_or_none(written)

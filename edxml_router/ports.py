@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding
-from edxml_router.core.transfer import Hop, Receipt
+from edxml_router.core.transfer import Chunk, Hop, Receipt, Transfer
 
 # --- Transport: mailboxes of one hub (a broker, or a directory) ---------------------------------------
 
@@ -308,10 +308,13 @@ class Bodies(Protocol):
     def read(self, digests: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes, each checked against its digest; one that is damaged or missing is left out."""
 
-    def keep_chunk(self, envelope: str, number: int, count: int, size: int, piece: bytes) -> None:
-        """Keep a piece of a body that arrives in chunks (durable, idempotent)."""
+    def keep_chunk(self, peer: str, chunk: Chunk, piece: bytes, quota: int) -> bool:
+        """Keep a piece of a body that ``peer`` sends in chunks (durable, idempotent), or answer False.
 
-    def assembled(self, envelope: str, count: int) -> bytes | Body | None:
+        That is when the bodies that this peer has begun would take more than ``quota`` bytes if all were sent.
+        """
+
+    def assembled(self, peer: str, transfer: Transfer) -> bytes | Body | None:
         """The whole body once all chunks are here and the digest is right; None while some are missing.
 
         A :class:`Body` when it is larger than ``skeleton.LARGE``; the caller discards it in the end.
@@ -319,7 +322,7 @@ class Bodies(Protocol):
         Chunks that add up to another digest are dropped, and None is the answer: they will be sent again.
         """
 
-    def drop_chunks(self, envelope: str) -> None:
+    def drop_chunks(self, peer: str, envelope: str) -> None:
         """The pieces are no longer needed."""
 
 

@@ -17,6 +17,7 @@ from edxml_router.ports import Aside, Body, Book, Delivery, EnvelopeRow, Move, N
 from edxml_router.rules import Node, Role
 
 _QUOTA_TIME = timedelta(minutes=1)
+_LIFETIMES = 2  # of ours, at most, that a neighbour may have us keep an envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,12 @@ def origin_of(node: Node, submission: Submission) -> str:
     return f"{'office' if office else 'link'}:{submission.peer}"
 
 
+def expiry(node: Node, transfer: Transfer | None, now: datetime) -> datetime:
+    """When a delivery ends unless it is completed. A neighbour's time stands, but it does not bind us for years."""
+    lifetime = node.rules.timing.lifetime
+    return min(transfer.expires_at, now + _LIFETIMES * lifetime) if transfer else now + lifetime
+
+
 def put_off(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:
     """Put off (EDX406) what goes beyond the quota of its peer for the last minute; one question for each peer."""
     for name in {item.submission.peer for item in judged if item.fit}:
@@ -104,7 +111,7 @@ def envelope_row(node: Node, item: Judged, now: datetime) -> EnvelopeRow:
         attachments=len(envelope.attachments),
         urgent=envelope.priority > 0,
         accepted_at=now,
-        expires_at=transfer.expires_at if transfer else now + node.rules.timing.lifetime,
+        expires_at=expiry(node, transfer, now),
         peer=item.submission.peer,
         channel=item.submission.channel,
         indication=str(verdict.indication),
@@ -127,7 +134,7 @@ def new_deliveries(node: Node, item: Judged, now: datetime) -> Iterable[NewDeliv
             generation=transfer.generation if transfer else 0,
             urgent=item.examined.envelope.priority > 0,
             due_at=now,
-            expires_at=transfer.expires_at if transfer else now + node.rules.timing.lifetime,
+            expires_at=expiry(node, transfer, now),
         )
 
 
@@ -154,7 +161,7 @@ def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Jud
             attempts=0,
             far_accepted=False,
             generation=transfer.generation if transfer else delivery.generation + 1,
-            expires_at=transfer.expires_at if transfer else now + node.rules.timing.lifetime,
+            expires_at=expiry(node, transfer, now),
             origin=origin_of(node, item.submission),
         )
 

@@ -52,5 +52,10 @@ def settlement(
             return None
         return change(delivery, event, due_at=now + timing.inquiry_interval, far_accepted=True, actor=peer)
     if event is Event.RETRY:
-        return change(delivery, event, due_at=now, far_accepted=False, actor=peer)
+        # Only an answer to an inquiry can mean this, and it waits like a failed attempt: else a neighbour could make
+        # us send large bodies as fast as it says that it does not know them.
+        if not delivery.far_accepted:
+            return None
+        wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, 1.0)
+        return change(delivery, event, due_at=now + wait, far_accepted=False, actor=peer)
     return change(delivery, event, code=receipt.code, detail=receipt.detail, actor=peer)

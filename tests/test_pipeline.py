@@ -239,7 +239,7 @@ def test_nobody_serves_it(nodes: Nodes) -> None:
 def _transfer(nodes: Nodes, data: bytes, recipients: tuple[str, ...], **fields: object) -> Transfer:
     digest = hashlib.sha256(data).hexdigest()
     now = nodes.clock.now()
-    transfer = Transfer("t", digest, len(data), recipients, 0, (), now + timedelta(days=1))
+    transfer = Transfer("t", digest, len(data), recipients, 0, (Hop("an-giang", now),), now + timedelta(days=1))
     return replace(transfer, **fields)  # type: ignore[arg-type]
 
 
@@ -261,7 +261,8 @@ def test_a_neighbour_may_only_choose_among_signed_recipients(nodes: Nodes) -> No
 def test_an_envelope_does_not_run_in_circles(nodes: Nodes) -> None:
     data = letter(nodes, ["H53"], sender="H01")
     node = nodes["quoc-gia"].node
-    looped = _transfer(nodes, data, ("H53",), hops=(Hop("quoc-gia", nodes.clock.now()),))
+    now = nodes.clock.now()
+    looped = _transfer(nodes, data, ("H53",), hops=(Hop("quoc-gia", now), Hop("an-giang", now)))
     [answer] = pipeline.accept(node, [Submission(data, "an-giang", "link", looped)])
     assert answer.finding and answer.finding.code == "EDX506"
     back = letter(nodes, ["H01"], sender="H01", number=2)

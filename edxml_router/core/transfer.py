@@ -3,14 +3,18 @@
 A message's body is one line of JSON (the manifest), a line feed, and then the envelope's bytes, untouched.
 The manifest is in the body and not in AMQP headers because a header frame holds 128 KiB at most, and a circular
 to ten thousand communes does not fit. See docs/protocol.md. Unreadable messages raise Refusal EDX704.
+
+A neighbour may be hostile, or broken: what is decoded here fits everywhere behind. Numbers fit the columns of a
+database, instants are in UTC, texts can be stored, lists are no longer than what a node of this version sends.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -21,6 +25,9 @@ T = TypeVar("T")
 
 VERSION: Final = "edx/1"
 MANIFEST_LIMIT: Final = 4 * 1024 * 1024  # bytes; ten thousand recipients of 35 characters need 0.4 MiB
+LIST_LIMIT: Final = 10_000  # recipients, receipts or chunks of one message
+HOPS_LIMIT: Final = 64  # the tree has four levels
+GENERATION_LIMIT: Final = 1_000_000  # more than any operator resends, less than what a column of 32 bits holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +131,11 @@ def decode_transfer(data: bytes) -> tuple[Transfer, bytes]:
             _digest(fields["envelope"]),
             _number(fields["size"]),
             _texts(fields["recipients"]),
-            _number(fields["generation"]),
+            _number(fields["generation"], GENERATION_LIMIT),
             _read_hops(fields["hops"]),
             _instant(fields["expires"]),
             bool(fields["urgent"]),
-            _number(fields["chunks"]),
+            _number(fields["chunks"], LIST_LIMIT),
         )
     ), body
 
@@ -150,18 +157,27 @@ def encode_chunk(chunk: Chunk, piece: bytes) -> bytes:
 
 
 def decode_chunk(data: bytes) -> tuple[Chunk, bytes]:
+    """The manifest and its piece, which is the one described, and no longer than it may be.
+
+    Pieces are of one length but for the last, so all of them together stay below twice the size of the body.
+    """
     fields, piece = _split(data)
     chunk = _reading(
         lambda: Chunk(
             _digest(fields["envelope"]),
             _number(fields["number"]),
-            _number(fields["count"]),
+            _number(fields["count"], LIST_LIMIT),
             _number(fields["size"]),
             _digest(fields["digest"]),
         )
     )
     if not chunk.number < chunk.count:
         raise Refusal("EDX704", where="number", detail=f"chunk {chunk.number} of {chunk.count}")
+    if len(piece) * max(1, chunk.count - 1) > chunk.size:
+        detail = f"{len(piece)} bytes in one of {chunk.count} pieces of {chunk.size}"
+        raise Refusal("EDX704", where="size", detail=detail)
+    if hashlib.sha256(piece).hexdigest() != chunk.digest:
+        raise Refusal("EDX704", where="digest", detail="not the piece that the manifest names")
     return chunk, piece
 
 
@@ -180,7 +196,9 @@ def decode_inquiry(data: bytes) -> Inquiry:
     fields, _ = _split(data)
     return _reading(
         lambda: Inquiry(
-            _digest(fields["envelope"]), _texts(fields["recipients"]), _number(fields["generation"])
+            _digest(fields["envelope"]),
+            _texts(fields["recipients"]),
+            _number(fields["generation"], GENERATION_LIMIT),
         )
     )
 
@@ -219,14 +237,14 @@ def decode_receipts(data: bytes) -> tuple[tuple[Receipt, ...], bytes, str]:
             Receipt(
                 _digest(item["envelope"]),
                 _text(item["recipient"]),
-                _number(item["generation"]),
+                _number(item["generation"], GENERATION_LIMIT),
                 Outcome(item["outcome"]),
                 _instant(item["at"]),
                 _text(item.get("code", "")),
                 _text(item.get("detail", "")),
                 _read_hops(item.get("hops", [])),
             )
-            for item in fields["receipts"]
+            for item in _list(fields["receipts"])
         )
     )
     return receipts, data[: data.find(b"\n")], _reading(lambda: signature.decode("ascii"))
@@ -249,26 +267,31 @@ def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
 def _reading(read: Callable[[], T]) -> T:
     try:
         return read()
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Refusal(
             "EDX704", where=str(error)[:80] if isinstance(error, KeyError) else "manifest"
         ) from error
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 1000:
+    if not isinstance(value, str) or len(value) > 1000 or "\0" in value:
+        raise TypeError
+    value.encode()  # JSON can name half a character, which no database takes
+    return value
+
+
+def _list(value: Any, most: int = LIST_LIMIT) -> list[Any]:
+    if not isinstance(value, list) or len(value) > most:
         raise TypeError
     return value
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise TypeError
-    return tuple(_text(item) for item in value)
+    return tuple(_text(item) for item in _list(value))
 
 
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+def _number(value: Any, most: int = 2**53 - 1) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise TypeError
     return value
 
@@ -284,7 +307,7 @@ def _instant(value: Any) -> datetime:
     at = datetime.fromisoformat(_text(value))
     if at.tzinfo is None:
         raise ValueError
-    return at
+    return at.astimezone(UTC)
 
 
 def _hops(hops: tuple[Hop, ...]) -> list[list[str]]:
@@ -292,4 +315,4 @@ def _hops(hops: tuple[Hop, ...]) -> list[list[str]]:
 
 
 def _read_hops(value: Any) -> tuple[Hop, ...]:
-    return tuple(Hop(_text(node), _instant(at)) for node, at in value)
+    return tuple(Hop(_text(node), _instant(at)) for node, at in _list(value, HOPS_LIMIT))

@@ -6,7 +6,8 @@
         book.add_bodies({digest: data})   # … then the row that refers to them
 
 A file ``ab/cdef…`` never changes; what no row refers to (a crash between the two steps) goes with the sweep.
-Pieces of bodies that arrive in chunks wait in ``chunks/DIGEST/``. Raises Setback EDX601 when the disk is full,
+Pieces of bodies that arrive in chunks wait in ``chunks/PEER/DIGEST.SIZE.COUNT/``: nobody adds to what another peer
+has begun, and what each has begun can be summed up from the names. Raises Setback EDX601 when the disk is full,
 fails, or holds less than the reserve; EDX602 when the database is away.
 """
 
@@ -29,6 +30,7 @@ from sqlalchemy import Engine, bindparam, select
 
 from edxml_router.core.problems import Defect, Setback
 from edxml_router.core.skeleton import LARGE
+from edxml_router.core.transfer import Chunk, Transfer
 from edxml_router.ports import Body
 from edxml_router.store import durable, spool
 from edxml_router.store.engine import reading
@@ -38,7 +40,11 @@ from edxml_router.store.tables import INLINE_LIMIT, bodies
 RESERVE_BYTES: Final = 512 * 1024 * 1024
 CHUNK: Final = 500  # keys in one IN list
 
+BLOCK: Final = 4096  # bytes that a small file takes
+LEAST: Final = 1024 * 1024  # bytes that a body counts for which arrives in chunks, be it ever so small
+
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
+_PEER: Final = re.compile("[a-z0-9][a-z0-9_-]*")
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _BODIES: Final = select(bodies.c.digest, bodies.c.data).where(bodies.c.digest.in_(_KEYS))
 _FILED: Final = select(bodies.c.digest).where(bodies.c.digest.in_(_KEYS), bodies.c.data.is_(None))
@@ -102,21 +108,26 @@ class BodyStore:
                     found[digest] = data
         return found
 
-    def keep_chunk(self, envelope: str, number: int, count: int, size: int, piece: bytes) -> None:
-        if not 0 <= number < count or len(piece) > size:
-            raise Defect(f"chunk {number} of {count}, {len(piece)} of {size} bytes", where="keep_chunk")
-        path = self._chunks(envelope) / _chunk_name(number, count)
+    def keep_chunk(self, peer: str, chunk: Chunk, piece: bytes, quota: int) -> bool:
+        if not 0 <= chunk.number < chunk.count or len(piece) > chunk.size:
+            detail = f"chunk {chunk.number} of {chunk.count}, {len(piece)} of {chunk.size} bytes"
+            raise Defect(detail, where="keep_chunk")
+        folder = self._chunks(peer, chunk.envelope, chunk.size, chunk.count)
         with _disk():
+            begun = {path.name for path in _entries(folder.parent)}
+            if begun and folder.name not in begun and sum(map(_cost, (folder.name, *begun))) > quota:
+                return False
             # Room for the whole body, so that one that cannot fit is put off at its first piece.
-            self._reserve_room(size)
+            self._reserve_room(chunk.size)
             with self._lock(fcntl.LOCK_SH):
-                durable.write([(path, piece)])
+                durable.write([(folder / str(chunk.number), piece)])
+        return True
 
-    def assembled(self, envelope: str, count: int) -> bytes | Body | None:
-        folder = self._chunks(envelope)
+    def assembled(self, peer: str, transfer: Transfer) -> bytes | Body | None:
+        folder = self._chunks(peer, transfer.envelope, transfer.size, transfer.chunks)
         try:
             present = {path.name for path in folder.iterdir()}
-            names = [_chunk_name(number, count) for number in range(count)]
+            names = [str(number) for number in range(transfer.chunks)]
             if not present.issuperset(names):
                 return None
             size = sum((folder / name).stat().st_size for name in names)
@@ -127,16 +138,19 @@ class BodyStore:
             return None
         except OSError as error:
             raise setback(error) from error
-        if (hashlib.sha256(whole).hexdigest() if isinstance(whole, bytes) else whole.digest) == envelope:
+        if (hashlib.sha256(whole).hexdigest() if isinstance(whole, bytes) else whole.digest) == transfer.envelope:
             return whole
         if not isinstance(whole, bytes):
             whole.discard()
-        self.drop_chunks(envelope)
+        self.drop_chunks(peer, transfer.envelope)
         return None
 
-    def drop_chunks(self, envelope: str) -> None:
+    def drop_chunks(self, peer: str, envelope: str) -> None:
+        _check(envelope)
         with _disk():
-            _remove(self._chunks(envelope))
+            for folder in _entries(self._begun_by(peer)):
+                if folder.name.startswith(envelope):
+                    _remove(folder)
 
     def sweep(self, older_than: timedelta, now: datetime) -> Swept:
         """Remove files and pieces that nothing refers to and nobody has touched for ``older_than``.
@@ -156,8 +170,9 @@ class BodyStore:
                 files += self._remove_old(self._unreferenced(whole), before)
             unfinished += self._remove_old(_entries(self._folder / "incoming"), before)
             chunks = 0
-            for folder in _entries(self._folder / "chunks"):
-                chunks += self._remove_old_chunks(folder, before)
+            for peer in _entries(self._folder / "chunks"):
+                for folder in _entries(peer):
+                    chunks += self._remove_old_chunks(folder, before)
         return Swept(files, unfinished, chunks)
 
     def _unreferenced(self, paths: list[Path]) -> list[Path]:
@@ -220,13 +235,21 @@ class BodyStore:
         _check(digest)
         return self._folder / digest[:2] / digest[2:]
 
-    def _chunks(self, envelope: str) -> Path:
+    def _begun_by(self, peer: str) -> Path:
+        if not _PEER.fullmatch(peer):
+            raise Defect("not a peer's name", where="bodies")
+        return self._folder / "chunks" / peer
+
+    def _chunks(self, peer: str, envelope: str, size: int, count: int) -> Path:
         _check(envelope)
-        return self._folder / "chunks" / envelope
+        # Another count is another way of cutting; its pieces do not fit.
+        return self._begun_by(peer) / f"{envelope}.{size}.{count}"
 
 
-def _chunk_name(number: int, count: int) -> str:
-    return f"{number}-of-{count}"  # another count is another way of cutting; its pieces do not fit
+def _cost(name: str) -> int:
+    """Bytes on disk of a body that has been begun, once it is complete; small files take a block each."""
+    _, size, count = name.split(".")
+    return max(int(size), int(count) * BLOCK, LEAST)
 
 
 def _check(digest: str) -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _SESSIONS = itertools.count()  # of the whole process: a token of another transport is as stale as an old one
 _LONGEST_HOLD = 600.0  # seconds; a broker closes the channel over what is held for half an hour
+_SHARE = 10  # of what is taken at once, one part in ten is for each mailbox that has something
 _REOPEN_SECONDS = 1.0  # before a mailbox that could not be consumed is tried again
 
 
@@ -88,6 +89,10 @@ class RabbitTransport:
         while True:
             self._bell.clear()  # before looking: what comes after the look rings again
             arrivals: list[Arrival] = []
+            waiting = len(self._intakes)
+            for intake in self._intakes.values():
+                waiting -= 1  # urgent ones first, but a flood of them leaves room for the others
+                intake.take(arrivals, limit - waiting * (limit // _SHARE))
             for intake in self._intakes.values():
                 intake.take(arrivals, limit)
             left = deadline - time.monotonic()

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from edxml_router.core.problems import Defect, Setback
+from edxml_router.core.transfer import Chunk, Transfer
 from edxml_router.store.bodies import BodyStore, Swept
 from tests.contract.databases import Database, digest_of
 
 SMALL, LARGE = b"<edXML/>", b"<edXML>" + b"x" * 200_000 + b"</edXML>"
 DAY = timedelta(days=1)
+MIB = 1024 * 1024
 
 
 @pytest.fixture
@@ -47,6 +49,17 @@ def age(folder: Path, by: timedelta) -> None:
     then = (datetime.now(UTC) - by).timestamp()
     for path in [*folder.rglob("*")]:
         os.utime(path, (then, then))
+
+
+def keep_piece(
+    bodies: BodyStore, digest: str, number: int, count: int, size: int, piece: bytes, peer: str = "h53"
+) -> bool:
+    return bodies.keep_chunk(peer, Chunk(digest, number, count, size, digest_of(piece)), piece, quota=4 * MIB)
+
+
+def assembled(bodies: BodyStore, digest: str, count: int, peer: str = "h53") -> object:
+    transfer = Transfer("t", digest, len(LARGE), ("H53",), 0, (), datetime.now(UTC), chunks=count)
+    return bodies.assembled(peer, transfer)
 
 
 # --- stage and read ---
@@ -102,11 +115,11 @@ def test_a_name_that_is_no_digest_never_becomes_a_path(bodies: BodyStore, tmp_pa
         with pytest.raises(Defect):
             bodies.stage({name: LARGE})
         with pytest.raises(Defect):
-            bodies.keep_chunk(name, 0, 1, 10, b"x")
+            keep_piece(bodies, name, 0, 1, 10, b"x")
         with pytest.raises(Defect):
-            bodies.assembled(name, 1)
+            assembled(bodies, name, 1)
         with pytest.raises(Defect):
-            bodies.drop_chunks(name)
+            bodies.drop_chunks("h53", name)
 
 
 # --- room ---
@@ -117,7 +130,7 @@ def test_nothing_is_taken_when_the_reserve_would_be_touched(database: Database, 
     attempts: list[Callable[[], None]] = [
         lambda: bodies.stage({digest_of(SMALL): SMALL}),
         lambda: bodies.stage({digest_of(LARGE): LARGE}),
-        lambda: bodies.keep_chunk(digest_of(LARGE), 0, 1, len(LARGE), LARGE),
+        lambda: keep_piece(bodies, digest_of(LARGE), 0, 1, len(LARGE), LARGE),
     ]
     for attempt in attempts:
         with pytest.raises(Setback) as caught:
@@ -128,7 +141,7 @@ def test_nothing_is_taken_when_the_reserve_would_be_touched(database: Database, 
 
 def test_room_is_asked_for_the_whole_body_at_its_first_piece(bodies: BodyStore, folder: Path) -> None:
     with pytest.raises(Setback) as caught:
-        bodies.keep_chunk(digest_of(LARGE), 0, 2, 2**60, b"x")
+        keep_piece(bodies, digest_of(LARGE), 0, 2, 2**60, b"x")
     assert caught.value.code == "EDX601"
 
 
@@ -151,42 +164,72 @@ def pieces(data: bytes, count: int) -> list[bytes]:
 
 def test_a_body_is_assembled_from_its_pieces_in_any_order(bodies: BodyStore, folder: Path) -> None:
     digest, cut = digest_of(LARGE), pieces(LARGE, 11)
-    assert bodies.assembled(digest, 11) is None
+    assert assembled(bodies, digest, 11) is None
     for number in (10, 3, 0, 9, 1, 8, 2, 4, 6, 7, 7):
-        bodies.keep_chunk(digest, number, 11, len(LARGE), cut[number])
-        assert bodies.assembled(digest, 11) is None
-    bodies.keep_chunk(digest, 5, 11, len(LARGE), cut[5])
-    assert bodies.assembled(digest, 11) == LARGE
-    bodies.drop_chunks(digest)
-    bodies.drop_chunks(digest)
-    assert bodies.assembled(digest, 11) is None
+        keep_piece(bodies, digest, number, 11, len(LARGE), cut[number])
+        assert assembled(bodies, digest, 11) is None
+    keep_piece(bodies, digest, 5, 11, len(LARGE), cut[5])
+    assert assembled(bodies, digest, 11) == LARGE
+    bodies.drop_chunks("h53", digest)
+    bodies.drop_chunks("h53", digest)
+    assert assembled(bodies, digest, 11) is None
     assert files(folder) == set()
 
 
 def test_pieces_of_another_cut_do_not_mix(bodies: BodyStore) -> None:
     digest = digest_of(LARGE)
-    bodies.keep_chunk(digest, 0, 3, len(LARGE), pieces(LARGE, 3)[0])
+    keep_piece(bodies, digest, 0, 3, len(LARGE), pieces(LARGE, 3)[0])
     for number, piece in enumerate(pieces(LARGE, 2)):
-        bodies.keep_chunk(digest, number, 2, len(LARGE), piece)
-    assert bodies.assembled(digest, 3) is None
-    assert bodies.assembled(digest, 2) == LARGE
+        keep_piece(bodies, digest, number, 2, len(LARGE), piece)
+    assert assembled(bodies, digest, 3) is None
+    assert assembled(bodies, digest, 2) == LARGE
 
 
 def test_pieces_that_add_up_to_something_else_are_dropped(bodies: BodyStore, folder: Path) -> None:
     digest, (first, second) = digest_of(LARGE), pieces(LARGE, 2)
-    bodies.keep_chunk(digest, 0, 2, len(LARGE), first)
-    bodies.keep_chunk(digest, 1, 2, len(LARGE), second[:-1] + b"!")
-    assert bodies.assembled(digest, 2) is None
+    keep_piece(bodies, digest, 0, 2, len(LARGE), first)
+    keep_piece(bodies, digest, 1, 2, len(LARGE), second[:-1] + b"!")
+    assert assembled(bodies, digest, 2) is None
     assert files(folder) == set()
-    bodies.keep_chunk(digest, 0, 2, len(LARGE), first)
-    bodies.keep_chunk(digest, 1, 2, len(LARGE), second)
-    assert bodies.assembled(digest, 2) == LARGE
+    keep_piece(bodies, digest, 0, 2, len(LARGE), first)
+    keep_piece(bodies, digest, 1, 2, len(LARGE), second)
+    assert assembled(bodies, digest, 2) == LARGE
 
 
 def test_a_piece_that_cannot_be_one_is_a_defect(bodies: BodyStore) -> None:
     for number, count, size in ((2, 2, 10), (-1, 2, 10), (0, 1, 2)):
         with pytest.raises(Defect):
-            bodies.keep_chunk(digest_of(LARGE), number, count, size, b"abc")
+            keep_piece(bodies, digest_of(LARGE), number, count, size, b"abc")
+
+
+def test_nobody_adds_to_what_another_peer_has_begun(bodies: BodyStore) -> None:
+    digest, (first, second) = digest_of(LARGE), pieces(LARGE, 2)
+    keep_piece(bodies, digest, 0, 2, len(LARGE), first)
+    keep_piece(bodies, digest, 1, 2, len(LARGE), second[:-1] + b"!", peer="h01")
+    assert assembled(bodies, digest, 2) is None
+    keep_piece(bodies, digest, 1, 2, len(LARGE), second)
+    assert assembled(bodies, digest, 2, peer="h01") is None
+    assert assembled(bodies, digest, 2) == LARGE
+    for name in ("", ".", "..", "a/b"):
+        with pytest.raises(Defect):
+            keep_piece(bodies, digest, 0, 2, len(LARGE), first, peer=name)
+
+
+def test_what_a_peer_has_begun_is_bounded_and_can_be_completed(bodies: BodyStore, folder: Path) -> None:
+    """Each small body counts for a mebibyte, so neither bytes nor files grow; the others have their own bound."""
+    kept = [keep_piece(bodies, digest_of(b"%d" % n), 0, 2, 10, b"x") for n in range(10)]
+    assert kept == [True] * 4 + [False] * 6
+    assert len(files(folder)) == 4
+    assert keep_piece(bodies, digest_of(b"3"), 1, 2, 10, b"y")
+    assert keep_piece(bodies, digest_of(b"4"), 0, 2, 10, b"x", peer="h01")
+    assert not keep_piece(bodies, digest_of(b"5"), 0, 1000, 1000, b"x")
+    bodies.drop_chunks("h53", digest_of(b"0"))
+    assert keep_piece(bodies, digest_of(b"4"), 0, 2, 10, b"x")
+
+
+def test_the_first_body_is_begun_whatever_its_size(bodies: BodyStore) -> None:
+    assert keep_piece(bodies, digest_of(LARGE), 0, 2, 40 * MIB, b"x")
+    assert not keep_piece(bodies, digest_of(SMALL), 0, 2, 10, b"x")
 
 
 # --- sweep ---
@@ -196,7 +239,7 @@ def test_the_sweep_removes_what_nothing_refers_to(database: Database, bodies: Bo
     [kept] = keep(database, bodies, LARGE)
     loose = LARGE + b" "
     bodies.stage({digest_of(loose): loose})
-    bodies.keep_chunk("ab" * 32, 0, 2, 10, b"x")
+    keep_piece(bodies, "ab" * 32, 0, 2, 10, b"x")
     (folder / kept[:2] / "0123.part").write_bytes(b"a crash left this")
     assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
     age(folder, 2 * DAY)
@@ -217,11 +260,11 @@ def test_staging_again_keeps_the_sweep_away(bodies: BodyStore, folder: Path) -> 
 
 def test_a_new_piece_keeps_the_old_ones(bodies: BodyStore, folder: Path) -> None:
     digest, (first, second) = digest_of(LARGE), pieces(LARGE, 2)
-    bodies.keep_chunk(digest, 0, 2, len(LARGE), first)
+    keep_piece(bodies, digest, 0, 2, len(LARGE), first)
     age(folder, 2 * DAY)
-    bodies.keep_chunk(digest, 1, 2, len(LARGE), second)
+    keep_piece(bodies, digest, 1, 2, len(LARGE), second)
     assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
-    assert bodies.assembled(digest, 2) == LARGE
+    assert assembled(bodies, digest, 2) == LARGE
 
 
 def test_sweeping_an_empty_store(bodies: BodyStore) -> None:

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from edxml_router.core.problems import Refusal
 from edxml_router.core.transfer import (
+    GENERATION_LIMIT,
+    HOPS_LIMIT,
+    LIST_LIMIT,
     Chunk,
     Hop,
     Inquiry,
@@ -26,8 +29,10 @@ from edxml_router.core.transfer import (
     encode_transfer,
 )
 
-texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=40)
+texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0"), max_size=40)
 numbers = st.integers(0, 2**53 - 1)
+generations = st.integers(0, GENERATION_LIMIT)
+counts = st.integers(0, LIST_LIMIT)
 digests = st.binary(max_size=8).map(lambda data: hashlib.sha256(data).hexdigest())
 # The wire carries milliseconds.
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(
@@ -35,11 +40,11 @@ instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st
 )
 hops = st.lists(st.builds(Hop, texts, instants), max_size=4).map(tuple)
 transfers = st.builds(
-    Transfer, texts, digests, numbers, st.lists(texts, max_size=5).map(tuple), numbers, hops, instants,
-    st.booleans(), numbers,
+    Transfer, texts, digests, numbers, st.lists(texts, max_size=5).map(tuple), generations, hops, instants,
+    st.booleans(), counts,
 )  # fmt: skip
 receipts = st.builds(
-    Receipt, digests, texts, numbers, st.sampled_from(Outcome), instants, texts, texts, hops,
+    Receipt, digests, texts, generations, st.sampled_from(Outcome), instants, texts, texts, hops,
 )  # fmt: skip
 
 
@@ -60,13 +65,13 @@ def test_receipts_survive_and_name_what_was_signed(items: tuple[Receipt, ...]) -
     assert (found, [covered], signature) == (items, signed, "c2lnbmF0dXJl")
 
 
-@given(digests, st.integers(1, 1000), st.binary(max_size=100))
+@given(digests, st.integers(1, 50), st.binary(max_size=100))
 def test_a_chunk_survives(digest: str, count: int, piece: bytes) -> None:
     chunk = Chunk(digest, count - 1, count, 5000, hashlib.sha256(piece).hexdigest())
     assert decode_chunk(encode_chunk(chunk, piece)) == (chunk, piece)
 
 
-@given(digests, st.lists(texts, max_size=4).map(tuple), numbers)
+@given(digests, st.lists(texts, max_size=4).map(tuple), generations)
 def test_an_inquiry_survives(digest: str, recipients: tuple[str, ...], generation: int) -> None:
     inquiry = Inquiry(digest, recipients, generation)
     assert decode_inquiry(encode_inquiry(inquiry)) == inquiry
@@ -101,9 +106,17 @@ def test_garbage_is_refused(decode: object, data: bytes) -> None:
         ("recipients", "H53"),
         ("recipients", [1]),
         ("recipients", ["x" * 1001]),
+        ("recipients", ["H53\0"]),
+        ("recipients", ["\ud800"]),  # half a character
+        ("recipients", ["H53"] * (LIST_LIMIT + 1)),
         ("generation", None),
+        ("generation", GENERATION_LIMIT + 1),
+        ("chunks", LIST_LIMIT + 1),
         ("hops", [["a"]]),
         ("hops", [["a", "yesterday"]]),
+        ("hops", [["a", "2026-01-01T00:00:00Z"]] * (HOPS_LIMIT + 1)),
+        ("expires", "9999-12-31T23:59:59-12:00"),  # no such moment in UTC
+        ("expires", "0001-01-01T00:00:00+12:00"),
         ("expires", "2026-01-02T00:00:00"),  # no zone
         ("expires", 5),
         ("transfer", None),
@@ -127,6 +140,31 @@ def test_deep_nesting_is_refused() -> None:
         decode_transfer(b'{"v":' + b"[" * 100_000 + b"\n")
 
 
-def test_a_chunk_beyond_its_count_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("number", "count", "size", "piece"),
+    [
+        (3, 3, 9, b"x"),
+        (0, LIST_LIMIT + 1, 10**6, b"x"),
+        (0, 1, 3, b"long"),
+        (0, 3, 9, b"long?"),  # three of these are more than nine
+    ],
+)
+def test_a_chunk_that_is_none_of_its_body_is_refused(number: int, count: int, size: int, piece: bytes) -> None:
+    chunk = Chunk(DIGEST, number, count, size, hashlib.sha256(piece).hexdigest())
     with pytest.raises(Refusal, match="EDX704"):
-        decode_chunk(encode_chunk(Chunk(DIGEST, 3, 3, 9, DIGEST), b"x"))
+        decode_chunk(encode_chunk(chunk, piece))
+
+
+def test_a_piece_that_is_not_the_one_named_is_refused() -> None:
+    with pytest.raises(Refusal, match="EDX704"):
+        decode_chunk(encode_chunk(Chunk(DIGEST, 0, 2, 9, hashlib.sha256(b"one").hexdigest()), b"two"))
+
+
+def test_instants_are_read_as_utc() -> None:
+    [receipt], _, _ = decode_receipts(
+        encode_receipts((Receipt(DIGEST, "H53", 0, Outcome.CONFIRMED, datetime(2026, 1, 1, tzinfo=UTC)),)).replace(
+            b"2026-01-01T00:00:00.000Z", b"2026-01-01T07:00:00+07:00"
+        )
+    )
+    assert receipt.at == datetime(2026, 1, 1, tzinfo=UTC)
+    assert receipt.at.tzinfo is UTC
