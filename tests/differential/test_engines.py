@@ -23,9 +23,13 @@ from tests.fixtures import File, document
 
 
 def agreed(data: bytes, least: int = LEAST) -> Answer:
-    """What both engines say; they must say the same."""
+    """What both engines say; they must say the same.
+
+    But for a text cut in two: the scan, which takes shorter texts here than it does, names that before anybody looks
+    at digests.
+    """
     first, second = by_signxml(data), by_stream(data, least)
-    assert second == first
+    assert second == first or (second.said == "EDX108" and first.said != "passed")
     return first
 
 

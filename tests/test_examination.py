@@ -1,0 +1,96 @@
+"""Which engine looks at what, and what happens when both look and do not agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edxml_router.core.problems import Refusal
+from edxml_router.core.safe_xml import Limits
+from edxml_router.core.skeleton import LARGE
+from edxml_router.core.verdict import Engine, Indication
+from edxml_router.examination import digest_of, examine
+from edxml_router.records import Examined
+from edxml_router.store import spool
+from tests import certificates
+from tests.attacks.signature import craft
+from tests.attacks.signature.craft import Recipe
+from tests.certificates import NOW
+from tests.fixtures import File, document
+
+ENGINES = list(Engine)
+
+
+def examined(data: bytes | spool.FileBody, engine: Engine = Engine.SIGNXML) -> Examined:
+    return examine(data, Limits(), certificates.store(), NOW, engine)
+
+
+def odd(size: int = 10) -> bytes:
+    """A signature that signxml takes and the stream engine does not: an id that is not ASCII."""
+    recipe = Recipe(edit=lambda made: made.replace("<KeyInfo>", '<KeyInfo Id="khóa">'))
+    return craft.signed(document(ids=True, files=[File(content=bytes(size))]), recipe)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_all_engines_read_the_same(engine: Engine, size: int) -> None:
+    data = craft.signed(document(ids=True, files=[File(content=bytes(size))]))
+    found = examined(data, engine)
+    assert found == examined(data)
+    assert found.verdict.indication is Indication.PASSED
+    assert found.digest == digest_of(data)
+    assert found.envelope.attachments[0].size == size
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"<", "EDX101"),
+        (document(subject=None), "EDX202"),
+        (document(files=[File(encoded="A" * 100_001)]), "EDX208"),
+        (document(files=[File(name="../a")]), "EDX209"),
+    ],
+)
+def test_all_engines_refuse_the_same(engine: Engine, data: bytes, code: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        examined(data, engine)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_does_not_pass_is_told_alike(engine: Engine) -> None:
+    assert examined(document(), engine).verdict.reason == "signature-missing"
+    broken = craft.signed(document(ids=True)).replace(
+        b"Ch\xe1\xbb\xa7 t\xe1\xbb\x8bch", b"Ch\xe1\xbb\xa7 T\xe1\xbb\x8bch"
+    )
+    assert examined(broken, engine).verdict.reason == "signature-broken"
+
+
+def test_a_disagreement_is_a_refusal() -> None:
+    assert examined(odd()).verdict.reason == "ok"
+    assert examined(odd(), Engine.STREAM).verdict.reason == "signature-broken"
+    with pytest.raises(Refusal) as caught:
+        examined(odd(), Engine.BOTH)
+    assert caught.value.code == "EDX317"
+    assert caught.value.finding.detail == "signxml: ok; stream: signature-broken"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_large_is_for_the_stream_engine(engine: Engine) -> None:
+    data = odd(LARGE)
+    assert len(data) > LARGE
+    assert examined(data, engine).verdict.reason == "signature-broken"
+
+
+def test_a_body_on_disk_is_examined_like_bytes(tmp_path: Path) -> None:
+    for size in (10, LARGE):
+        data = craft.signed(document(ids=True, files=[File(content=bytes(size))]))
+        body = spool.receive(tmp_path, [data[:1000], data[1000:]])
+        assert (body.digest, len(body)) == (digest_of(data), len(data))
+        assert examined(body) == examined(data)
+        assert examined(body).verdict.reason == "ok"
+        body.discard()
+        body.discard()
+    assert list(tmp_path.iterdir()) == []
