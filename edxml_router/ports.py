@@ -59,9 +59,14 @@ class Arrival:
 class Transport(Protocol):
     """The mailboxes of one hub, as seen by one user of it.
 
+    ``problem`` is what is wrong with the hub now, for operators; it never raises, and never stops a call.
+
     Calls may come from one thread at a time (the worker's main thread). A lost connection is mended inside;
     what was taken and not acknowledged before the loss comes again, and a token from before it is ignored.
     """
+
+    @property
+    def problem(self) -> Finding | None: ...
 
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         """Up to ``limit`` messages, urgent mailboxes first; at most ``wait`` seconds for the first of them.

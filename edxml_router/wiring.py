@@ -86,6 +86,11 @@ class Opened:
             declare(self.settings)
         self.declared = True
 
+    def problems(self) -> Mapping[str, Finding | None]:
+        """What is wrong with each hub now: the own one is "hub", the other "parent"."""
+        transports = zip(_hub_names(self.settings), self.transports, strict=True)
+        return {name: transport.problem for name, transport in transports}
+
     def number_journal(self) -> None:
         """Let the journal's new entries take their places in the log."""
         ledger = self.node.ledger

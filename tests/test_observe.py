@@ -184,9 +184,18 @@ def test_pretty_and_plain_when_it_is_not_a_terminal() -> None:
 
 
 def test_what_libraries_say_has_the_same_form(out: io.StringIO) -> None:
-    logging.getLogger("pika.adapters").info("connected")
-    logging.getLogger("pika.adapters").warning("lost %s", "a\nb")
-    assert one(out) == {"level": "warning", "event": "lost a\\nb", "logger": "pika.adapters"}
+    logging.getLogger("alembic.env").info("connected")
+    logging.getLogger("alembic.env").warning("lost %s", "a\nb")
+    assert one(out) == {"level": "warning", "event": "lost a\\nb", "logger": "alembic.env"}
+
+
+def test_what_pika_says_of_each_attempt_is_left_to_the_transports(out: io.StringIO) -> None:
+    logging.getLogger("pika.adapters").error("Socket failed to connect")
+    events.transport_problem("parent", Finding("EDX707", "mq.example.vn:5671//", "certificate has expired"))
+    events.transport_problem("parent", None)
+    failed, mended = lines(out)
+    assert (failed["event"], failed["hub"], failed["code"]) == ("transport.problem", "parent", "EDX707")
+    assert (mended["event"], mended["hub"]) == ("transport.mended", "parent")
 
 
 @given(st.text())

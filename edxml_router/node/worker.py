@@ -18,7 +18,7 @@ from types import FrameType
 
 from edxml_router import intake, pipeline, wiring
 from edxml_router.config import ConfigErrors, load
-from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, Setback
+from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, Finding, Refusal, Setback
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.ports import Move, Transport
@@ -43,6 +43,7 @@ class Worker:
         self._trust_at = 0.0
         self._upkeep_at = 0.0
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
+        self._problems: dict[str, Finding | None] = {}  # by hub, as last told
 
     def run(self) -> int:
         settings = load(self._path)
@@ -69,6 +70,8 @@ class Worker:
                 self._upkeep_at = time.monotonic() + UPKEEP_INTERVAL
                 events.moved(pipeline.expire(opened.node))
                 self._declare(opened)
+                for hub, problem in opened.problems().items():
+                    self._tell(hub, problem)
                 opened.number_journal()
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
@@ -95,10 +98,18 @@ class Worker:
 
     def _declare(self, opened: wiring.Opened) -> None:
         """Make the own hub's mailboxes. A hub that is away holds up nothing else."""
+        problem = None
         try:
             opened.declare()
-        except Setback as setback:
-            events.setback(setback.finding)
+        except (Setback, Refusal) as trouble:
+            problem = trouble.finding
+        self._tell("hub, declaring", problem)
+
+    def _tell(self, hub: str, problem: Finding | None) -> None:
+        """A line when the trouble with a hub begins, changes or ends; not one for each attempt."""
+        if self._problems.get(hub) != problem:
+            self._problems[hub] = problem
+            events.transport_problem(hub, problem)
 
     def _renew_trust(self, opened: wiring.Opened) -> None:
         """Before anything is taken, and whatever else is wrong: a hub that is away must not delay a block."""
@@ -145,6 +156,9 @@ def main() -> int:
         return Worker(Path(sys.argv[1])).run()
     except ConfigErrors as errors:
         events.reload_refused(errors.findings)
+        return EXIT_CONFIG
+    except Refusal as refusal:  # a file of the settings: a certificate, a key, a password
+        events.reload_refused([refusal.finding])
         return EXIT_CONFIG
     except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew
         events.defect("worker", error)

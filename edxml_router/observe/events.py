@@ -127,6 +127,14 @@ def setback(finding: Finding) -> None:
     _log.error("node.setback", **_finding(finding))
 
 
+def transport_problem(hub: str, finding: Finding | None) -> None:
+    """What is wrong with a hub has changed: ``transport.problem``, or ``transport.mended`` when nothing is."""
+    if finding is None:
+        _log.info("transport.mended", hub=hub)
+    else:
+        _log.error("transport.problem", hub=hub, **_finding(finding))
+
+
 def defect(where: str, error: BaseException) -> None:
     """A mistake of ours was caught at the last moment; type and places, never the message."""
     _log.error("node.defect", code="EDX699", where=where, exc_info=error)

@@ -5,7 +5,7 @@ codes and numbers, never content; every text is escaped and capped (:mod:`edxml_
 Exceptions are logged as their type and places in our code, without their message, which may quote a document.
 
 What is worth a line has a function in :mod:`edxml_router.observe.events`; nothing else logs. The libraries'
-own loggers are let through from WARNING up, in the same form.
+own loggers are let through from WARNING up, in the same form (pika's from CRITICAL).
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def configure(form: str, level: str, *, node: str = "", stream: TextIO | None = 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # pika tells every failed attempt five times over; a transport says it once, when it changes.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 def _escape(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

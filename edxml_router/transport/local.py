@@ -70,6 +70,10 @@ class LocalTransport:
         self._intakes = [_Intake(root / mailbox, mailbox) for mailbox in topology.urgent_first(consumes)]
         self._closed = False
 
+    @property
+    def problem(self) -> Finding | None:
+        return None if self._root.is_dir() else Finding("EDX701", str(self._root), "no such folder")
+
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         deadline = time.monotonic() + wait
         while True:

@@ -1,0 +1,46 @@
+"""What a worker tells about its hubs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tree import Plan, Tree
+
+from edxml_router import wiring
+from edxml_router.core.problems import Finding
+from edxml_router.node.worker import Worker
+from edxml_router.observe import events
+
+PLANS = (
+    Plan("quoc-gia", "Nút quốc gia", ("G22",)),
+    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+)
+
+
+def test_trouble_with_a_hub_is_told_when_it_begins_and_when_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str]] = []
+
+    def tell(hub: str, finding: Finding | None) -> None:
+        told.append((hub, finding.code if finding else ""))
+
+    monkeypatch.setattr(events, "transport_problem", tell)
+    with Tree(tmp_path / "tree", PLANS) as tree:
+        worker = Worker(tree.config("tay-ninh"))
+
+        def turns(opened: wiring.Opened) -> None:
+            for _ in range(3):
+                worker._upkeep_at = 0.0
+                worker._turn(opened)
+
+        with wiring.open_worker(tree.settings("tay-ninh")) as opened:
+            turns(opened)
+            assert told == [("parent", "EDX701")]
+            wiring.declare(tree.settings("quoc-gia"))
+            turns(opened)
+            assert told == [("parent", "EDX701"), ("parent", "")]
+            tree.hub("quoc-gia").rename(tmp_path / "gone")
+            turns(opened)
+    assert told[2:] == [("parent", "EDX701")]
