@@ -102,8 +102,11 @@ class Witness:
 
 
 def stray_files(hub: Path) -> list[str]:
-    """Messages left in the mailboxes of a hub that is a folder."""
-    kept = [path for path in hub.rglob("*") if path.is_file() and path.name != ".lock"]
+    """Messages left in the mailboxes of a hub that is a folder.
+
+    What a killed writer left in ``tmp`` was never a message; its owner sweeps it away later.
+    """
+    kept = [path for path in hub.rglob("*") if path.is_file() and path.name != ".lock" and path.parent.name != "tmp"]
     return [f"left behind: {path.relative_to(hub.parent.parent)}" for path in kept]
 
 

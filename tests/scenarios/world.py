@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from servers import Broker
 from tree import Plan, Tree
 
 from edxml_router.config import Settings
+from edxml_router.core.lifecycle import State
 from edxml_router.ports import Delivery
 
 SECONDS = 60.0  # for anything to come about; on an idle machine it is a fraction of one
@@ -47,6 +49,7 @@ class World:
             self.witnesses[name] = Witness(self.tree.settings(name))
             self._stack.callback(self.witnesses[name].close)
         self._numbers = itertools.count(1)
+        self.copies: Counter[bytes] = Counter()
 
     def close(self) -> None:
         self._stack.close()
@@ -66,8 +69,7 @@ class World:
         return data
 
     def delivery(self, node: str, data: bytes, recipient: str = "") -> Delivery:
-        found = self.witnesses[node].deliveries([digest_of(data)])
-        [delivery] = [one for one in found if recipient in ("", one.recipient)]
+        [delivery] = self._found(node, data, recipient)
         return delivery
 
     def await_state(self, node: str, data: bytes, state: str, recipient: str = "") -> Delivery:
@@ -92,6 +94,18 @@ class World:
     def confirm(self, code: str, data: bytes) -> None:
         self.office(code).confirm(self.receive(code, data))
 
+    def answer(self, sent: Collection[bytes]) -> None:
+        """Let every office confirm what it has got of these letters, and count the copies."""
+        for office in self.offices.values():
+            for mail in office.receive():
+                if mail.data in sent:
+                    self.copies[mail.data] += 1
+                    office.confirm(mail.number)
+
+    def states(self, node: str, data: bytes) -> list[State]:
+        """Of the deliveries of a letter at a node."""
+        return [one.state for one in self._found(node, data, "")]
+
     def unrest(self) -> list[str]:
         """What is not as it must be once all letters have ended."""
         found = [line for witness in self.witnesses.values() for line in witness.at_rest()]
@@ -101,7 +115,8 @@ class World:
 
     def come_to_rest(self) -> None:
         """Every delivery ended, every journal whole, nothing left in a mailbox."""
-        assert await_none(self.unrest, SECONDS) == []
+        unrest = await_none(self.unrest, SECONDS)
+        assert not unrest, unrest
 
     @contextmanager
     def without_hub(self, name: str) -> Iterator[None]:
