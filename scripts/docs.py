@@ -19,7 +19,8 @@ from messages import messages
 
 from edxml_router.cli.main import cli
 from edxml_router.config import text
-from edxml_router.config.settings import Sections, Table
+from edxml_router.config.settings import Sections
+from edxml_router.config.values import Table
 from edxml_router.core import journal, lifecycle
 from edxml_router.core.lifecycle import LATE, Event, State
 from edxml_router.core.problems import FAMILIES, PROBLEMS

@@ -11,8 +11,8 @@ import pytest
 
 from edxml_router.config import DeliverySettings, LimitsSettings, Settings, load
 from edxml_router.config.positions import dotted, line_of, positions
-from edxml_router.config.settings import read_duration, read_size
 from edxml_router.config.text import duration, example, reference
+from edxml_router.config.values import read_duration, read_size
 from edxml_router.core.safe_xml import Limits
 from edxml_router.rules import Timing
 

@@ -16,9 +16,9 @@ from typing import Final
 from cryptography import x509
 
 from edxml_router import wiring
+from edxml_router.cli.trust_status import lists
 from edxml_router.config import HubSettings, Settings
 from edxml_router.core.problems import Finding
-from edxml_router.core.revocation import list_number, read_lists
 from edxml_router.core.trust import expiring
 from edxml_router.store import keys, migrate
 from edxml_router.transport import rabbitmq, topology
@@ -75,12 +75,9 @@ def _trust(settings: Settings) -> Found:
 
 def _lists(settings: Settings) -> Found:
     """Whether the revocation lists are of today: once they are too old, envelopes wait (EDX314)."""
-    now = datetime.now(UTC)
-    for path in settings.trust.crls:
-        [crl, *_] = read_lists([path.read_bytes()], str(path))
-        until = crl.next_update_utc
-        detail = f"{path.name}: number {list_number(crl)}, next update {until:%Y-%m-%d %H:%M}" if until else path.name
-        yield detail, Finding("EDX314", str(path), detail) if until is not None and until < now else None
+    for one in lists(settings, datetime.now(UTC)):
+        detail = f"{one.name}, next update {one.until:%Y-%m-%d %H:%M}" if one.until else one.name
+        yield detail, one.finding
 
 
 def _certificate(settings: Settings) -> Found:

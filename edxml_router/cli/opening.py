@@ -15,7 +15,7 @@ import click
 from edxml_router import wiring
 from edxml_router.cli.session import Session
 from edxml_router.config import Settings
-from edxml_router.config.settings import read_duration, read_size
+from edxml_router.config.values import read_duration, read_size
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 from edxml_router.rules import Node
 from edxml_router.store import migrate, queries

@@ -105,6 +105,15 @@ def revoke(session: Session, folder: Path, serial: str) -> None:
     session.line(str(pki_files.revoke(folder, serial, datetime.now(UTC))))
 
 
+@pki.command()
+@_folder
+@click.option("--days", type=_DAYS, default=pki_files.LIST_DAYS, show_default=True, help="Until the next one is due.")
+@pass_session
+def crl(session: Session, folder: Path, days: int) -> None:
+    """Write issuing.crl.pem anew, with the next number: before its days are over, or envelopes wait."""
+    session.line(str(pki_files.publish(folder, datetime.now(UTC), days)))
+
+
 def _show(session: Session, name: str, files: Files, as_json: bool) -> None:
     if as_json:
         paths = {"key": str(files.key), "certificate": str(files.certificate), "anchors": str(files.anchors)}

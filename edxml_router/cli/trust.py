@@ -1,27 +1,34 @@
-"""``edxml-router trust``: who may sign for which agency, and the kill switch.
+"""``edxml-router trust``: whom this node trusts, who may sign for which agency, and the kill switch.
 
-All commands but ``list`` write the table that ``trust.bindings`` names; a running node notices by itself within a
-second or two, in every worker. Certificates and revocation lists are files named in the configuration; `doctor`
-shows when they end.
+Everything is a file: authorities' certificates and the table of bindings. A running node notices a change by itself
+within a second or two, in every worker. Each act is journalled with the operator's name and reason, after the file is
+written: a block must not wait for a database.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
-from edxml_router import wiring
+from edxml_router.cli import trust_status
 from edxml_router.cli.commands import Group
+from edxml_router.cli.opening import open_ledger, open_node, operator
 from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.trust_status import Standing
 from edxml_router.config import Settings
-from edxml_router.core.agency_code import AgencyCode
 from edxml_router.core.authority import SPKI, Act, Row, moment
-from edxml_router.core.certificate import spki_sha256
-from edxml_router.core.problems import Refusal
+from edxml_router.core.certificate import is_authority, spki_sha256
+from edxml_router.core.journal import Entry
+from edxml_router.core.problems import EXIT_REFUSED, Refusal
 from edxml_router.store import trust_files
 from edxml_router.store.keys import load_certificates
+from edxml_router.trust_sources import canonical
+from edxml_router.wiring import load_registry
 
 _FIRST, _LAST = Row(Act.BLOCK, "").since, Row(Act.BLOCK, "").until
 
@@ -29,12 +36,14 @@ _key = click.argument("key", metavar="KEY")
 _agency = click.argument("agency", metavar="CODE")
 _since = click.option("--since", default="", metavar="WHEN", help="First day, or a moment with a zone; now without.")
 _until = click.option("--until", default="", metavar="WHEN", help="Last day, or a moment with a zone.")
-_reason = click.option("--reason", required=True, help="Why, and who decided; stands in the table.")
+_reason = click.option("--reason", required=True, help="Why, and who decided; stands in the table and the journal.")
+_why = click.option("--reason", required=True, help="Why, and who decided; stands in the journal.")
 
 
 @click.group(cls=Group)
 def trust() -> None:
-    """Say who may sign for which agency. KEY is a certificate's file, or the SHA-256 of its public key."""
+    """Say whom to trust, and who may sign for which agency. KEY is a certificate's file, or the SHA-256 of its public
+    key."""
 
 
 @trust.command("list")
@@ -43,7 +52,7 @@ def trust() -> None:
 def list_(session: Session, as_json: bool) -> None:
     """List the table: bindings, delegations and blocks, and whether each is in force now."""
     now = datetime.now(UTC)
-    rows = trust_files.read(_table(session.settings())).rows
+    rows = trust_files.read(session.settings().bindings).rows
     if as_json:
         for row in rows:
             session.json({**_fields(row), "in_force": row.in_force(now)})
@@ -55,26 +64,86 @@ def list_(session: Session, as_json: bool) -> None:
 
 
 @trust.command()
+@json_option
+@pass_session
+def status(session: Session, as_json: bool) -> None:
+    """Show how long everything holds: authorities, own and neighbours' certificates, signers of the last 90 days,
+    revocation lists.
+
+    Warns 60, 30 and 7 days before a certificate ends. Exit status 1 when something needs attention.
+    """
+    settings, now = session.settings(), datetime.now(UTC)
+    with open_node(settings) as node:
+        found = [*trust_status.certificates(settings, node, now), *trust_status.lists(settings, now)]
+    if as_json:
+        for one in found:
+            session.json(_standing(session, one, now))
+    else:
+        shown = [
+            (session.say(f"trust.{one.kind}"), one.name, one.until, _days(one, now), _said(session, one))
+            for one in sorted(found, key=lambda one: one.finding is not None)
+        ]
+        session.table(("kind", "name", "until", "#days", "problem"), shown)
+    if any(one.finding for one in found):
+        click.get_current_context().exit(EXIT_REFUSED)
+
+
+@trust.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_why
+@click.option("--yes", is_flag=True, help="Do not ask; the fingerprints were compared.")
+@json_option
+@pass_session
+def add(session: Session, file: Path, reason: str, yes: bool, as_json: bool) -> None:
+    """Trust the authorities in FILE (PEM), after showing them: roots go to the file that trust.anchors names, others to
+    that of trust.intermediates.
+
+    Compare the fingerprint of a root with what the authority publishes: whoever holds its key speaks for everybody.
+    """
+    settings = session.settings()
+    new = [(_file(settings, one), one) for one in load_certificates(file)]
+    fingerprints = {one: one.fingerprint(hashes.SHA256()).hex() for _, one in new}
+    if not as_json:
+        shown = [(one.subject.rfc4514_string(), one.not_valid_after_utc, fingerprints[one], path) for path, one in new]
+        session.table(("name", "until", "fingerprint", "file"), shown)
+    if not yes and not click.confirm(session.say("trust.ask"), err=True):
+        raise click.Abort
+    for path, one in new:
+        added = trust_files.add_certificate(path, one)
+        if as_json:
+            fields = {"subject": one.subject.rfc4514_string(), "fingerprint": fingerprints[one], "file": str(path)}
+            session.json({**fields, "added": added})
+        elif not added:
+            session.line(session.say("trust.there", name=one.subject.rfc4514_string()))
+        if added:
+            _note(settings, "add", f"{fingerprints[one]}: {reason}")
+
+
+@trust.command()
 @_key
 @_agency
 @_since
 @_until
 @_reason
+@json_option
 @pass_session
-def bind(session: Session, key: str, agency: str, since: str, until: str, reason: str) -> None:
+def bind(session: Session, key: str, agency: str, since: str, until: str, reason: str, as_json: bool) -> None:
     """Let KEY sign for the agency CODE. From then on the codes in its certificate no longer count."""
     settings = session.settings()
-    _add(session, settings, Act.BIND, _spki(key), _code(settings, agency), since, until, reason)
+    row = _row(Act.BIND, _spki(key), _code(settings, agency), since, until, reason)
+    _add(session, settings, row, as_json)
 
 
 @trust.command()
 @_key
 @_agency
+@_why
+@json_option
 @pass_session
-def unbind(session: Session, key: str, agency: str) -> None:
-    """End the binding of KEY to the agency CODE, now."""
+def unbind(session: Session, key: str, agency: str, reason: str, as_json: bool) -> None:
+    """End the binding of KEY to the agency CODE, now. The codes in its certificate do not count again."""
     settings = session.settings()
-    _end(session, settings, Act.BIND, _spki(key), _code(settings, agency))
+    _end(session, settings, Act.BIND, _spki(key), _code(settings, agency), reason, as_json)
 
 
 @trust.command()
@@ -83,21 +152,25 @@ def unbind(session: Session, key: str, agency: str) -> None:
 @_since
 @_until
 @_reason
+@json_option
 @pass_session
-def delegate(session: Session, parent: str, agency: str, since: str, until: str, reason: str) -> None:
+def delegate(session: Session, parent: str, agency: str, since: str, until: str, reason: str, as_json: bool) -> None:
     """Let the signers of the agency PARENT sign for the agency CODE as well."""
     settings = session.settings()
-    _add(session, settings, Act.DELEGATE, _code(settings, parent), _code(settings, agency), since, until, reason)
+    row = _row(Act.DELEGATE, _code(settings, parent), _code(settings, agency), since, until, reason)
+    _add(session, settings, row, as_json)
 
 
 @trust.command()
 @click.argument("parent")
 @_agency
+@_why
+@json_option
 @pass_session
-def undelegate(session: Session, parent: str, agency: str) -> None:
+def undelegate(session: Session, parent: str, agency: str, reason: str, as_json: bool) -> None:
     """End the delegation from PARENT to the agency CODE, now."""
     settings = session.settings()
-    _end(session, settings, Act.DELEGATE, _code(settings, parent), _code(settings, agency))
+    _end(session, settings, Act.DELEGATE, _code(settings, parent), _code(settings, agency), reason, as_json)
 
 
 @trust.command()
@@ -105,25 +178,33 @@ def undelegate(session: Session, parent: str, agency: str) -> None:
 @_since
 @_until
 @_reason
+@json_option
 @pass_session
-def block(session: Session, subject: str, since: str, until: str, reason: str) -> None:
-    """Accept nothing more that is signed with KEY, or sent by the agency CODE: the kill switch."""
+def block(session: Session, subject: str, since: str, until: str, reason: str, as_json: bool) -> None:
+    """Accept nothing more that is signed with KEY, or sent by the agency CODE: the kill switch.
+
+    The SHA-256 of a whole certificate may be given too: then this certificate is blocked, and its key is not.
+    """
     settings = session.settings()
-    _add(session, settings, Act.BLOCK, _subject(settings, subject), "", since, until, reason)
+    _add(session, settings, _row(Act.BLOCK, _subject(settings, subject), "", since, until, reason), as_json)
+    trust_files.read(settings.bindings)  # a block is written whatever else is in the table; now say what is wrong
+
+
+trust.add_command(block, "revoke")  # the word that people look for
 
 
 @trust.command()
 @click.argument("subject", metavar="KEY|CODE")
+@_why
+@json_option
 @pass_session
-def unblock(session: Session, subject: str) -> None:
+def unblock(session: Session, subject: str, reason: str, as_json: bool) -> None:
     """End the block of KEY or CODE, now."""
     settings = session.settings()
-    _end(session, settings, Act.BLOCK, _subject(settings, subject), "")
+    _end(session, settings, Act.BLOCK, _subject(settings, subject), "", reason, as_json)
 
 
-def _add(
-    session: Session, settings: Settings, act: Act, subject: str, agency: str, since: str, until: str, reason: str
-) -> None:
+def _row(act: Act, subject: str, agency: str, since: str, until: str, reason: str) -> Row:
     try:
         begin = moment(since, datetime.now(UTC).replace(microsecond=0), last=False)
         row = Row(act, subject, agency, begin, moment(until, _LAST, last=True), reason)
@@ -131,26 +212,55 @@ def _add(
         raise click.UsageError(str(error)) from error
     if row.since >= row.until:
         raise click.UsageError("--until is before --since")
-    trust_files.append(_table(settings), row)
-    _told(session, row)
+    return row
 
 
-def _end(session: Session, settings: Settings, act: Act, subject: str, agency: str) -> None:
-    now = datetime.now(UTC).replace(microsecond=0)
-    trust_files.end(_table(settings), act, subject, agency, now)
-    _told(session, Row(act, subject, agency, until=now))
+def _add(session: Session, settings: Settings, row: Row, as_json: bool) -> None:
+    trust_files.append(settings.bindings, row)
+    _told(session, row, as_json)
+    _note(settings, str(row.act), _what(row))
 
 
-def _told(session: Session, row: Row) -> None:
+def _end(session: Session, settings: Settings, act: Act, subject: str, agency: str, reason: str, as_json: bool) -> None:
+    row = Row(act, subject, agency, until=datetime.now(UTC).replace(microsecond=0), reason=reason)
+    trust_files.end(settings.bindings, act, subject, agency, row.until)
+    _told(session, row, as_json)
+    _note(settings, f"un{act}", _what(row))
+
+
+def _told(session: Session, row: Row, as_json: bool) -> None:
+    if as_json:
+        session.json(_fields(row))
+        return
     since, until = _dates(row)
-    session.line(session.say("trust.written", row=f"{row.act} {row.subject} {row.agency}".strip(), since=since,
-                             until=until))  # fmt: skip
+    what = f"{row.act} {row.subject} {row.agency}".strip()
+    session.line(session.say("trust.written", row=what, since=since, until=until))
 
 
-def _table(settings: Settings) -> Path:
-    if settings.trust.bindings is None:
-        raise Refusal("EDX901", where="trust.bindings", detail="name a file for the table, such as bindings.csv")
-    return settings.trust.bindings
+def _what(row: Row) -> str:
+    return f"{' '.join(filter(None, (row.subject, row.agency)))}: {row.reason}"
+
+
+def _note(settings: Settings, act: str, detail: str) -> None:
+    """Into the journal: ``trust.block``, ``trust.unblock``, …"""
+    entry = Entry(datetime.now(UTC), f"trust.{act}", actor=f"operator:{operator()}", detail=detail[:500])
+    with open_ledger(settings) as ledger, ledger.book() as book:
+        book.note([entry])
+
+
+def _file(settings: Settings, certificate: x509.Certificate) -> Path:
+    """Where an authority's certificate belongs: who signed itself is a root."""
+    name = certificate.subject.rfc4514_string()
+    if not is_authority(certificate):
+        raise Refusal("EDX310", where=name, detail="not an authority's certificate; `trust bind` is for signers")
+    if certificate.not_valid_after_utc < datetime.now(UTC):
+        raise Refusal("EDX309", where=name, detail=f"valid until {certificate.not_valid_after_utc:%Y-%m-%d}")
+    root = certificate.issuer == certificate.subject
+    path = settings.trust.anchors if root else settings.trust.intermediates
+    if path is None:
+        setting = "trust.anchors" if root else "trust.intermediates"
+        raise Refusal("EDX901", where=setting, detail=f"name a file for {name}")
+    return path
 
 
 def _spki(text: str) -> str:
@@ -161,7 +271,7 @@ def _spki(text: str) -> str:
 
 def _code(settings: Settings, text: str) -> str:
     """The canonical code. An agency that is in no catalogue may be written all the same: it may come later."""
-    return wiring.load_registry(settings).canonical_or_none(text) or AgencyCode.parse(text).canonical()
+    return canonical(load_registry(settings), text)
 
 
 def _subject(settings: Settings, text: str) -> str:
@@ -192,4 +302,31 @@ def _fields(row: Row) -> dict[str, str | None]:
         "since": None if row.since == _FIRST else row.since.isoformat(),
         "until": None if row.until == _LAST else row.until.isoformat(),
         "reason": row.reason,
+    }
+
+
+def _days(one: Standing, now: datetime) -> int | None:
+    return (one.until - now).days if one.until else None
+
+
+def _said(session: Session, one: Standing) -> str:
+    if one.finding is None:
+        return ""
+    if one.finding.code == "EDX907":  # a remark: the threshold, or a list past its date
+        said = session.say("trust.soon", days=one.threshold) if one.threshold else session.say("trust.stale")
+        return f"{one.finding.code} {said}"
+    return f"{one.finding.code} {one.finding.title(session.language)}"
+
+
+def _standing(session: Session, one: Standing, now: datetime) -> dict[str, Any]:
+    finding = one.finding
+    return {
+        "kind": one.kind,
+        "name": one.name,
+        "until": one.until,
+        "days": _days(one, now),
+        "threshold": one.threshold,
+        "problem": finding.code if finding else None,
+        "detail": finding.detail if finding else None,
+        "title": finding.title(session.language) if finding else None,
     }

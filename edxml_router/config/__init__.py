@@ -35,10 +35,10 @@ from edxml_router.config.settings import (
     Sections,
     Settings,
     StoreSettings,
-    Table,
     TrustSettings,
     UnsignedException,
 )
+from edxml_router.config.values import Table
 from edxml_router.core.problems import Finding
 
 __all__ = [

@@ -245,7 +245,7 @@ def _lists(sections: Sections) -> Iterator[Mistake]:
 
 def _files(sections: Sections) -> Iterator[Mistake]:
     secret: list[tuple[Place, Path | None]] = [
-        (("node", "key"), sections.node.key),
+        (("node", "key"), sections.node.key if isinstance(sections.node.key, Path) else None),
         (("store", "password_file"), sections.store.password_file),
     ]
     plain: list[tuple[Place, Path | None]] = [

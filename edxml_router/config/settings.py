@@ -7,75 +7,30 @@ settings at once is in :mod:`edxml_router.config.checks`. Secrets are never here
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
+from pydantic import BeforeValidator, Field
 
+from edxml_router.config.values import (
+    MIB,
+    About,
+    Code,
+    Count,
+    Duration,
+    File,
+    Key,
+    Name,
+    Size,
+    Table,
+    read_duration,
+    read_size,
+)
 from edxml_router.core.classification import DEGREES
 from edxml_router.core.problems import Finding
-
-MIB: Final = 1024 * 1024
-
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
-_SIZE = re.compile(r"(\d+) ?(|KiB|MiB|GiB)")
-_UNITS: Final = {"": 1, "KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a setting is for, in one line, and how it may be written (TOML) where there is no default."""
-
-    text: str
-    example: str = ""
-
-
-def read_duration(value: Any) -> timedelta:
-    """``"30s"``, ``"5m"``, ``"12h"``, ``"10d"`` and their sums (``"1h30m"``), longest unit first."""
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) and value.strip() else None
-    if match is None:
-        raise ValueError('a duration is written like "30s", "5m", "12h" or "10d"')
-    days, hours, minutes, seconds, milliseconds = (int(part or 0) for part in match.groups())
-    try:
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
-    except OverflowError:
-        raise ValueError("this duration is too long") from None
-
-
-def read_size(value: Any) -> int:
-    """A number of bytes, or ``"64 MiB"``."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('a size is a number of bytes, or written like "64 MiB"')
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def _read_path(value: Any, info: ValidationInfo) -> Path:
-    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
-        raise ValueError("a path is a text that is not empty")
-    base: Path = (info.context or {}).get("base", Path())
-    return base / Path(value).expanduser()
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-Code = Annotated[str, Field(strict=True)]
-File = Annotated[Path, BeforeValidator(_read_path)]
-Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(ge=timedelta(milliseconds=1))]
-Size = Annotated[int, BeforeValidator(read_size), Field(ge=1)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-
-
-class Table:
-    """Base of every section: a key that is not a field is a mistake."""
-
-    __slots__ = ()
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +49,12 @@ class NodeSettings(Table):
     ] = 0
     language: Annotated[Literal["en", "vi"], About('Language of notices to offices: "en" or "vi".')] = "vi"
     key: Annotated[
-        File | None, About("Private key that signs this node's receipts (PEM, mode 0600).", '"node.key.pem"')
+        Key | None,
+        About(
+            "Private key that signs this node's receipts: a file (PEM, mode 0600), or one in a token (PKCS#11) by its "
+            'address: "pkcs11:token=…;object=…?module-path=…&pin-source=…".',
+            '"node.key.pem"',
+        ),
     ] = None
     certificate: Annotated[File | None, About("Certificate of that key (PEM).", '"node.cert.pem"')] = None
 

@@ -15,7 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
-from edxml_router.config.settings import MIB, About, Sections, Table
+from edxml_router.config.settings import Sections
+from edxml_router.config.values import MIB, About, Table
 
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 

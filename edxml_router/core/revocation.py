@@ -97,7 +97,7 @@ def check_renewal(
     old = None if kept is None else _one_list(kept)
     if old is None:
         return
-    if old.issuer != new.issuer and at < (old.next_update_utc or old.last_update_utc):
+    if old.issuer != new.issuer and at < fresh_until(old):
         raise Setback("EDX318", where=where, detail="a list of another authority than before")
     if old.issuer == new.issuer and _order(new) < _order(old):
         raise Setback("EDX318", where=where, detail=f"number {list_number(new)} is older than {list_number(old)}")
@@ -134,7 +134,7 @@ class RevocationLists:
                 detail = f"serial {certificate.serial_number:x} since {entry.revocation_date_utc:%Y-%m-%d}"
                 return Standing(Finding("EDX313", detail=detail), since=since, until=until)
             until = min(until, entry.revocation_date_utc)
-        fresh = newest.next_update_utc or newest.last_update_utc
+        fresh = fresh_until(newest)
         if at < fresh:
             return Standing(since=since, until=min(until, fresh))
         if at < fresh + freshness.grace:
@@ -150,6 +150,11 @@ def _unknown(freshness: Freshness, detail: str, since: datetime, until: datetime
 
 def _order(crl: x509.CertificateRevocationList) -> tuple[datetime, int]:
     return crl.last_update_utc, list_number(crl)
+
+
+def fresh_until(crl: x509.CertificateRevocationList) -> datetime:
+    """When its authority will have published the next one; a list that does not say so is never fresh."""
+    return crl.next_update_utc or crl.last_update_utc
 
 
 def list_number(crl: x509.CertificateRevocationList) -> int:

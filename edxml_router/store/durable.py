@@ -8,6 +8,7 @@ pages; writing anew is what callers do.
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,14 +17,19 @@ from typing import Final
 TEMPORARY: Final = ".part"  # suffix of files under way
 
 
-def write(files: Iterable[tuple[Path, bytes]]) -> None:
-    """Write these, replacing what is there; when it returns, all are durable. Raises OSError."""
+def write(files: Iterable[tuple[Path, bytes]], like: os.stat_result | None = None) -> None:
+    """Write these, replacing what is there; when it returns, all are durable. ``like``: mode and owner of the files.
+    Raises OSError."""
     folders = set()
     for path, data in files:
         make_folder(path.parent)
         under_way = path.with_name(f"{uuid.uuid4().hex}{TEMPORARY}")
         try:
             with under_way.open("xb") as file:
+                if like is not None:
+                    os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
+                    if os.geteuid() == 0:
+                        os.fchown(file.fileno(), like.st_uid, like.st_gid)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -90,9 +90,10 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def write_over(path: Path, data: bytes) -> None:
-    """The file with new content, whole or not at all; EDX908 if it cannot be written."""
+    """The file with new content, whole or not at all, with the mode and the owner that it had; EDX908 if it cannot be
+    written. An operator who is root must not shut the router out of its own file."""
     try:
-        durable.write([(path, data)])
+        durable.write([(path, data)], path.stat() if path.exists() else None)
     except OSError as error:
         raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
 

@@ -1,7 +1,9 @@
-"""The operator's trust in files: the table of bindings, changed line by line, and noticing that a file changed.
+"""The operator's trust in files: the table of bindings, changed line by line, authorities' certificates, and noticing
+that a file changed.
 
     append(path, Row(Act.BLOCK, "H53.02", since=now, reason="…"))
     end(path, Act.BIND, key, "H53.02", now)
+    add_certificate(path, certificate)     # to a file of anchors or intermediates
     marks = fingerprint(paths)             # differs after any change: the running node reads its rules again
 
 Remarks and the order of lines stay as they are. Two changes at once wait for each other. Fails with
@@ -18,11 +20,14 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from cryptography import x509
+
 from edxml_router.core.authority import COLUMNS, Act, Bindings, Row, read_row, write_row
+from edxml_router.core.certificate import read_pem, write_pem
 from edxml_router.core.problems import Refusal
 from edxml_router.store.keys import write_over
 
-Fingerprint = tuple[tuple[int, int, int] | None, ...]
+Fingerprint = tuple[tuple[int, int, int, int] | None, ...]
 
 
 def read(path: Path) -> Bindings:
@@ -41,10 +46,11 @@ def blocks(path: Path) -> tuple[Row, ...]:
 
 
 def append(path: Path, row: Row) -> None:
-    """Add a row; the file is made where there is none."""
+    """Add a row; the file is made where there is none. A block is added to a table with mistakes too: a running node
+    applies it (:func:`blocks`), and it must not wait until somebody has found them."""
     with _alone(path):
         lines = _lines(path) or [",".join(COLUMNS)]
-        _write(path, [*lines, write_row(row)])
+        _write(path, [*lines, write_row(row)], checked=row.act is not Act.BLOCK)
 
 
 def end(path: Path, act: Act, subject: str, agency: str, at: datetime) -> None:
@@ -73,12 +79,13 @@ def fingerprint(paths: Iterable[Path]) -> Fingerprint:
     return tuple(_stamp(path) for path in paths)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> tuple[int, int, int, int] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    # The time of the last change of mode or owner too: then it may have become readable.
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _row(line: str) -> Row | None:
@@ -99,10 +106,24 @@ def _lines(path: Path) -> list[str]:
         raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
 
 
-def _write(path: Path, lines: Sequence[str]) -> None:
-    """Only a table that can be read is ever written: the node would keep its old rules otherwise."""
+def add_certificate(path: Path, certificate: x509.Certificate) -> bool:
+    """Add a certificate at the end of a PEM file, which is made where there is none; False if it is there already."""
+    with _alone(path):
+        try:
+            data = path.read_bytes() if path.exists() else b""
+        except OSError as error:
+            raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+        if data.strip() and certificate in read_pem(data, str(path)):
+            return False
+        write_over(path, data + (b"" if data.endswith(b"\n") or not data else b"\n") + write_pem([certificate]))
+    return True
+
+
+def _write(path: Path, lines: Sequence[str], *, checked: bool = True) -> None:
+    """Otherwise only a table that can be read is written: the node would keep its old rules."""
     data = ("\n".join(lines) + "\n").encode()
-    Bindings.from_csv(data, str(path))
+    if checked:
+        Bindings.from_csv(data, str(path))
     write_over(path, data)
 
 

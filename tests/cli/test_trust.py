@@ -1,21 +1,27 @@
-"""``edxml-router trust``, and that a running worker follows it."""
+"""``edxml-router trust``, and that a running worker follows it without a signal."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from edxml_router import pipeline, wiring
+from edxml_router.cli.opening import operator
 from edxml_router.config import load
+from edxml_router.core.authority import Act, Row
 from edxml_router.core.certificate import spki_sha256
-from edxml_router.core.problems import Refusal
 from edxml_router.node.worker import Worker
 from edxml_router.records import Submission
+from edxml_router.store import pki_files, trust_files
 from edxml_router.store.keys import load_certificates
-from tests.cli.conftest import OneNode, signed
+from tests.cli.conftest import OneNode, call, rows, signed
 from tests.fixtures import document
+
+WHY = ("--reason", "theo phiếu 7")
 
 
 @pytest.fixture
@@ -60,14 +66,14 @@ def test_what_was_written_is_ended(node: OneNode, table: Path) -> None:
     done(node, "bind", certificate, "H53", "--since", "2026-01-01", "--reason", "x")
     done(node, "delegate", "H53", "H53.01", "--since", "2026-01-01", "--reason", "x")
     done(node, "block", "H53", "--since", "2099-01-01", "--reason", "x")
-    done(node, "unbind", key_of(node, "H53.01").upper(), "H53")
-    done(node, "undelegate", "H53", "H53.01")
-    done(node, "unblock", "H53")
+    done(node, "unbind", key_of(node, "H53.01").upper(), "H53", *WHY)
+    done(node, "undelegate", "H53", "H53.01", *WHY)
+    done(node, "unblock", "H53", *WHY)
     bound, delegated = node.rows("trust", "list")  # a block that would only have begun is gone
     for row in (bound, delegated):
         assert not row["in_force"]
         assert datetime.fromisoformat(row["until"]) <= datetime.now(UTC)
-    again = node.call("trust", "unbind", certificate, "H53")
+    again = node.call("trust", "unbind", certificate, "H53", *WHY)
     assert again.exit_code == 66
     assert "EDX606" in again.output
 
@@ -88,51 +94,204 @@ def test_mistakes_write_nothing(node: OneNode, table: Path, arguments: list[str]
     assert table.read_bytes() == before
 
 
-def test_a_table_must_be_named(node: OneNode) -> None:
-    result = node.call("trust", "block", "H53", "--reason", "x")
-    assert result.exit_code == 78
-    assert "EDX901" in result.output
+def test_without_a_name_the_table_is_in_the_data_folder(node: OneNode) -> None:
+    assert node.rows("trust", "list") == []
+    done(node, "block", "H53", "--reason", "x")
+    assert load(node.config).bindings == node.folder / "data" / "bindings.csv"
+    assert [row["subject"] for row in node.rows("trust", "list")] == ["H53"]
+    [answer] = rows(node.call("send", node.letter("H53-1", ["G22"]), "--as", "vp", "--json"))
+    assert answer["problem"]["code"] == "EDX409"
 
 
-def test_a_wrong_table_is_not_written_over(node: OneNode, table: Path) -> None:
+def test_acts_are_journalled_with_operator_and_reason(node: OneNode, table: Path) -> None:
+    done(node, "revoke", "H53", "--reason", "mất khóa")  # another word for block
+    done(node, "unblock", "H53", *WHY)
+    node.work()
+    entries = node.rows("journal", "query", "--event", "trust.")
+    assert [(row["event"], row["detail"]) for row in entries] == [
+        ("trust.block", "H53: mất khóa"),
+        ("trust.unblock", "H53: theo phiếu 7"),
+    ]
+    assert {row["actor"] for row in entries} == {f"operator:{operator()}"}
+
+
+def test_a_wrong_table_is_not_written_over_but_takes_a_block(node: OneNode, table: Path) -> None:
     table.write_text("allow,H53,,,,\n", encoding="utf-8")
-    result = node.call("trust", "block", "H53", "--reason", "x")
+    result = node.call("trust", "bind", "ab" * 32, "H53", "--reason", "x")
     assert "EDX901" in result.output
     assert table.read_text(encoding="utf-8") == "allow,H53,,,,\n"
+    result = node.call("trust", "block", "H53", "--reason", "x")
+    assert (result.exit_code, "EDX901" in result.output) == (78, True)  # written, and the mistake told
+    assert [row.subject for row in trust_files.blocks(table)] == ["H53"]
 
 
-@pytest.mark.parametrize("subject", ["H53", "certificate"])
+def test_a_block_is_written_when_the_database_is_away(node: OneNode, table: Path) -> None:
+    (node.folder / "data" / "journal.db").unlink()
+    result = node.call("trust", "block", "H53", "--reason", "x")
+    assert (result.exit_code, "EDX602" in result.output) == (75, True)
+    assert [row.subject for row in trust_files.blocks(table)] == ["H53"]
+
+
+def test_root_leaves_the_file_to_its_owner(table: Path) -> None:
+    table.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(table, 65534, 65534)
+    before = table.stat()
+    trust_files.append(table, Row(Act.BLOCK, "H53"))
+    after = table.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert after.st_ino != before.st_ino
+
+
+# --- authorities --------------------------------------------------------------------------------------
+
+
+def test_authorities_are_added_to_the_files_that_are_named(node: OneNode, pki: Path, tmp_path: Path) -> None:
+    (tmp_path / "anchors.pem").write_bytes((pki / "anchors.pem").read_bytes())
+    text = node.config.read_text(encoding="utf-8")
+    text = text.replace(f'anchors = "{pki / "anchors.pem"}"', f'anchors = "{tmp_path / "anchors.pem"}"')
+    node.config.write_text(text, encoding="utf-8")
+    pki_files.init(tmp_path / "other", datetime.now(UTC))
+    both = tmp_path / "both.pem"
+    both.write_bytes((tmp_path / "other/root.cert.pem").read_bytes() + (pki / "root.cert.pem").read_bytes())
+    asked = call("--config", node.config, "trust", "add", both, *WHY)  # nobody answers
+    assert asked.exit_code == 1
+    assert len(load_certificates(tmp_path / "anchors.pem")) == 1
+    first, second = node.rows("trust", "add", both, *WHY, "--yes")
+    assert (first["added"], second["added"]) == (True, False)
+    assert [each.subject for each in load_certificates(tmp_path / "anchors.pem")] == [
+        load_certificates(pki / "root.cert.pem")[0].subject,
+        load_certificates(tmp_path / "other/root.cert.pem")[0].subject,
+    ]
+    issuing = node.call("trust", "add", tmp_path / "other/issuing.cert.pem", *WHY, "--yes")
+    assert "EDX901" in issuing.output  # trust.intermediates names no file
+    leaf = node.call("trust", "add", pki / "H53.cert.pem", *WHY, "--yes")
+    assert "EDX310" in leaf.output
+
+
+def test_status_tells_what_ends_soon(node: OneNode, table: Path, tmp_path: Path) -> None:
+    node.send("H53-1", ["G22"])
+    good = node.rows("trust", "status")
+    assert {(row["kind"], row["problem"]) for row in good} == {("anchor", None), ("signer", None)}
+    short = tmp_path / "short"
+    now = datetime.now(UTC)
+    pki_files.init(short, now)
+    for name, days in (("h53", 5), ("h53-01", 20)):
+        pki_files.issue_node(short, name, now, days=days)
+    pki_files.issue(short, "G22", now, days=50)
+    pki_files.publish(short, now - timedelta(days=2), days=1)  # within the grace after this: stale
+    settings = f"""key = "{short / 'h53.key.pem'}"\ncertificate = "{short / 'h53.cert.pem'}"\n"""
+    text = node.config.read_text(encoding="utf-8")
+    text = text.replace("[node]\n", f"[node]\n{settings}")
+    text = text.replace("[trust]\n", f"""[trust]\ncrls = ["{short / 'issuing.crl.pem'}"]\ncrl_grace = "36h"\n""")
+    text = text.replace('name = "h53-01"\n', f"""name = "h53-01"\ncertificate = "{short / 'h53-01.cert.pem'}"\n""")
+    node.config.write_text(text, encoding="utf-8")
+    result = node.call("trust", "status", "--json")
+    assert result.exit_code == 1
+    told = {row["kind"]: (row["threshold"], row["problem"], row["detail"]) for row in rows(result)}
+    assert told["own"] == (7, "EDX907", "4 d")
+    assert told["neighbour"] == (30, "EDX907", "19 d")
+    assert told["list"] == (None, "EDX907", "crl-stale")
+    assert told["signer"] == (None, None, None)
+    vietnamese = node.call("trust", "status", "--lang", "vi").output
+    assert "hết hạn trong vòng 7 ngày" in vietnamese
+    assert "quá ngày, vẫn đang dùng" in vietnamese
+    node.config.write_text(text.replace('"36h"', '"1h"'), encoding="utf-8")
+    assert {row["problem"] for row in rows(node.call("trust", "status", "--json"))} == {None, "EDX907", "EDX314"}
+
+
+# --- a running worker ---------------------------------------------------------------------------------
+
+
+def outcome(opened: wiring.Opened, node: OneNode, number: int) -> str:
+    data = signed(node.pki, document(sender="H53", to=["G22"], document_id=f"H53-{number}"))
+    [answer] = pipeline.accept(opened.node, [Submission(data, "vp", "cli")])
+    return answer.finding.code if answer.finding else "accepted"
+
+
+def turn(worker: Worker, opened: wiring.Opened) -> None:
+    """A round of a worker that looks at the files, as it does twice a second."""
+    worker._trust_at = 0.0
+    worker._turn(opened)
+
+
+@pytest.mark.parametrize("subject", ["H53", "000.00.00.H53", "key", "fingerprint"])
 def test_a_block_reaches_a_running_worker(node: OneNode, table: Path, subject: str) -> None:
-    """Without a signal or a restart: at the next look at the clock, twice a second."""
-
-    def outcome(opened: wiring.Opened, number: int) -> str:
-        data = signed(node.pki, document(sender="H53", to=["G22"], document_id=f"{subject}-{number}"))
-        [answer] = pipeline.accept(opened.node, [Submission(data, "vp", "cli")])
-        return answer.finding.code if answer.finding else "accepted"
-
+    """Without a signal or a restart."""
+    certificate = node.pki / "H53.cert.pem"
+    if subject == "key":
+        subject = str(certificate)
+    elif subject == "fingerprint":  # as openssl shows it
+        subject = load_certificates(certificate)[0].fingerprint(SHA256()).hex(":").upper()
     worker = Worker(node.config)
     with wiring.open_worker(load(node.config)) as opened:
-        worker._turn(opened)
-        assert not worker._reloading
-        assert outcome(opened, 1) == "accepted"
-        done(node, "block", node.pki / "H53.cert.pem" if subject == "certificate" else subject, "--reason", "mất khóa")
-        worker._upkeep_at = 0.0
-        worker._turn(opened)
-        assert worker._reloading
-        worker._load_rules(opened)
-        assert outcome(opened, 2) == "EDX409"
-        done(node, "unblock", node.pki / "H53.cert.pem" if subject == "certificate" else subject)
-        assert opened.trust_changed()
-        assert not opened.trust_changed()
+        turn(worker, opened)
+        assert outcome(opened, node, 1) == "accepted"
+        trust = opened.node.rules.trust
+        done(node, "block", subject, "--reason", "mất khóa")
+        turn(worker, opened)
+        assert outcome(opened, node, 2) == "EDX409"
+        assert opened.node.rules.trust is trust  # the chains that it remembers are kept
+        done(node, "unblock", subject, *WHY)
+        turn(worker, opened)
+        assert outcome(opened, node, 3) == "accepted"
 
 
-def test_a_broken_table_keeps_the_old_rules(node: OneNode, table: Path) -> None:
-    worker = Worker(node.config)
+def test_an_alias_written_by_hand_is_blocked(node: OneNode, table: Path) -> None:
     with wiring.open_worker(load(node.config)) as opened:
-        rules = opened.node.rules
-        table.write_text("nonsense\n", encoding="utf-8")
-        assert opened.trust_changed()
-        worker._load_rules(opened)
-        assert opened.node.rules is rules
-        with pytest.raises(Refusal):
-            opened.node.rules.bindings.from_csv(table.read_bytes())
+        table.write_text("block,000.00.00.H53,,,,x\n", encoding="utf-8")
+        assert opened.renew_trust() == []
+        assert outcome(opened, node, 1) == "EDX409"
+        table.write_text("block,H53/1,,,,x\n", encoding="utf-8")
+        findings = opened.renew_trust()
+        assert findings and [finding.code for finding in findings] == ["EDX901"]
+
+
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_a_blocked_agency_sends_nothing_signed_or_not(node: OneNode, table: Path, unsigned: bool) -> None:
+    exception = 'unsigned = { until = 2099-01-01, reason = "x" }\n'
+    text = node.config.read_text(encoding="utf-8")
+    node.config.write_text(text.replace('name = "vp"\n', f'name = "vp"\n{exception}'), encoding="utf-8")
+    data = document(sender="H53", to=["G22"], document_id="H53-1")
+    submission = Submission(data if unsigned else signed(node.pki, data), "vp", "cli")
+    with wiring.open_worker(load(node.config)) as opened:
+        done(node, "block", "H53", "--reason", "x")
+        opened.renew_trust()
+        [answer] = pipeline.accept(opened.node, [submission])
+        assert answer.finding and answer.finding.code == "EDX409"
+        done(node, "unblock", "H53", *WHY)
+        opened.renew_trust()
+        assert pipeline.accept(opened.node, [submission])[0].accepted
+
+
+def test_a_broken_table_keeps_what_was_said_and_takes_new_blocks(node: OneNode, table: Path) -> None:
+    done(node, "block", "G22", "--reason", "x")
+    with wiring.open_worker(load(node.config)) as opened:
+        table.write_text("nonsense\nblock,H53,,,,x\n", encoding="utf-8")
+        findings = opened.renew_trust()
+        assert findings and [finding.code for finding in findings] == ["EDX901"]
+        assert {row.subject for row in opened.node.rules.bindings.rows} == {"G22", "H53"}
+        assert outcome(opened, node, 1) == "EDX409"
+        assert opened.renew_trust() is None  # said once
+        table.unlink()
+        findings = opened.renew_trust()
+        assert findings and [finding.code for finding in findings] == ["EDX902"]
+        assert outcome(opened, node, 2) == "EDX409"
+        table.write_text("", encoding="utf-8")  # emptied by a person
+        assert opened.renew_trust() == []
+        assert outcome(opened, node, 3) == "accepted"
+
+
+def test_bad_anchors_do_not_hold_up_a_block(node: OneNode, table: Path, pki: Path, tmp_path: Path) -> None:
+    anchors = tmp_path / "anchors.pem"
+    anchors.write_bytes((pki / "anchors.pem").read_bytes())
+    text = node.config.read_text(encoding="utf-8").replace(str(pki / "anchors.pem"), str(anchors))
+    node.config.write_text(text, encoding="utf-8")
+    with wiring.open_worker(load(node.config)) as opened:
+        anchors.write_bytes(b"half a file")
+        node.config.write_text("half a file", encoding="utf-8")  # nor does the rest of the configuration
+        trust_files.append(table, Row(Act.BLOCK, "G22", since=datetime.now(UTC)))
+        findings = opened.renew_trust()
+        assert findings and [finding.code for finding in findings] == ["EDX902"]
+        assert outcome(opened, node, 1) == "accepted"  # by the old anchors
+        assert [row.subject for row in opened.node.rules.bindings.rows] == ["G22"]

@@ -1,0 +1,99 @@
+"""What trust hangs on, and how long each of it still holds: for ``trust status`` and ``doctor``.
+
+Certificates: anchors, intermediates, this node's own, its neighbours', and those of the keys that signed lately.
+Revocation lists: those of files, and those that are fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+
+from edxml_router.config import Settings
+from edxml_router.core.problems import Finding
+from edxml_router.core.revocation import fresh_until, list_number, read_lists
+from edxml_router.core.trust import expiring
+from edxml_router.rules import Node
+from edxml_router.store import kept_lists, keys, signers
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.trust_sources import read
+
+LATELY: Final = timedelta(days=90)  # who has not signed for so long is not asked after
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One thing: its kind (``anchor``, …, ``list``), its name, until when it holds, and what is the matter with it.
+
+    ``threshold`` is the smallest of 7, 30 and 60 days that a certificate falls under.
+    """
+
+    kind: str
+    name: str
+    until: datetime | None = None
+    finding: Finding | None = None
+    threshold: int | None = None
+
+
+def certificates(settings: Settings, node: Node, now: datetime) -> Iterator[Standing]:
+    """All certificates, one by one. Raises Refusal EDX902 for a file, Setback for the database."""
+    if not node.rules.trust.anchors:
+        yield Standing("anchor", "-", None, Finding("EDX316", "trust.anchors"))
+    for kind, found in (("anchor", node.rules.trust.anchors), ("intermediate", node.rules.trust.intermediates)):
+        yield from (_certificate(kind, one, now) for one in found)
+    own = [settings.node.certificate]
+    own += [hub.tls_certificate for hub in (settings.hub, settings.parent and settings.parent.hub) if hub]
+    for path in dict.fromkeys(path for path in own if path):
+        yield _certificate("own", keys.load_certificates(path)[0], now)
+    for name, peer in node.rules.peers.items():
+        if peer.certificate is not None:
+            yield _certificate("neighbour", peer.certificate, now, name)
+    yield from _signers(node, now)
+
+
+def _signers(node: Node, now: datetime) -> Iterator[Standing]:
+    ledger = node.ledger
+    assert isinstance(ledger, SqlLedger)  # noqa: S101  # wiring made it
+    for each in signers.seen(ledger, now - LATELY):
+        documents = node.bodies.read([each.digest]) if each.size <= signers.LARGEST else {}
+        found = [signers.certificate_of(document, each.key) for document in documents.values()]
+        for certificate in found:
+            if certificate is not None:
+                yield _certificate("signer", certificate, now, f"{each.sender} {each.key[:16]}")
+
+
+def _certificate(kind: str, certificate: x509.Certificate, now: datetime, name: str = "") -> Standing:
+    subject = certificate.subject.rfc4514_string()
+    shown, until = f"{name} ({subject})" if name else subject, certificate.not_valid_after_utc
+    for one in expiring([certificate], now):
+        code = "EDX309" if one.days < 0 else "EDX907"
+        return Standing(kind, shown, until, Finding(code, kind, f"{one.days} d"), one.threshold)
+    return Standing(kind, shown, until)
+
+
+def lists(settings: Settings, now: datetime) -> Iterator[Standing]:
+    """All revocation lists: past its date a list still serves for trust.crl_grace, then envelopes wait (EDX314)."""
+    for path in settings.trust.crls:
+        yield from _lists(settings, str(path), read_lists([read(path, "trust.crls")], str(path)), now)
+    for url in settings.trust.crl_urls:
+        held = list(kept_lists.held(settings.kept_lists, [url]))
+        if not held:
+            yield Standing("list", url, None, Finding("EDX318", url, "not fetched yet"))
+        yield from _lists(settings, url, read_lists(held, url), now)
+
+
+def _lists(
+    settings: Settings, source: str, found: Sequence[x509.CertificateRevocationList], now: datetime
+) -> Iterator[Standing]:
+    for one in found:
+        until, name = fresh_until(one), f"{one.issuer.rfc4514_string()}, {list_number(one)}"
+        if now < until:
+            yield Standing("list", name, until)
+        elif now < until + settings.trust.crl_grace:
+            yield Standing("list", name, until, Finding("EDX907", source, "crl-stale"))
+        else:
+            yield Standing("list", name, until, Finding("EDX314", source, name))

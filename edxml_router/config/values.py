@@ -1,0 +1,75 @@
+"""The values of settings: how durations, sizes, paths and names are written, and what a setting says of itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
+
+MIB: Final = 1024 * 1024
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_SIZE = re.compile(r"(\d+) ?(|KiB|MiB|GiB)")
+_UNITS: Final = {"": 1, "KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a setting is for, in one line, and how it may be written (TOML) where there is no default."""
+
+    text: str
+    example: str = ""
+
+
+def read_duration(value: Any) -> timedelta:
+    """``"30s"``, ``"5m"``, ``"12h"``, ``"10d"`` and their sums (``"1h30m"``), longest unit first."""
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) and value.strip() else None
+    if match is None:
+        raise ValueError('a duration is written like "30s", "5m", "12h" or "10d"')
+    days, hours, minutes, seconds, milliseconds = (int(part or 0) for part in match.groups())
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
+    except OverflowError:
+        raise ValueError("this duration is too long") from None
+
+
+def read_size(value: Any) -> int:
+    """A number of bytes, or ``"64 MiB"``."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('a size is a number of bytes, or written like "64 MiB"')
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _read_path(value: Any, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ValueError("a path is a text that is not empty")
+    base: Path = (info.context or {}).get("base", Path())
+    return base / Path(value).expanduser()
+
+
+def _read_key(value: Any, info: ValidationInfo) -> Path | str:
+    """A key in a token stays the text that it is."""
+    return value if isinstance(value, str) and value.startswith("pkcs11:") else _read_path(value, info)
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Code = Annotated[str, Field(strict=True)]
+File = Annotated[Path, BeforeValidator(_read_path)]
+Key = Annotated[Path | str, BeforeValidator(_read_key)]
+Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(ge=timedelta(milliseconds=1))]
+Size = Annotated[int, BeforeValidator(read_size), Field(ge=1)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+
+
+class Table:
+    """Base of every section: a key that is not a field is a mistake."""
+
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="forbid")
