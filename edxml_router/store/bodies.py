@@ -77,7 +77,13 @@ class BodyStore:
     def receive(self, pieces: Iterable[bytes]) -> Body:
         with _disk():
             self._reserve_room(0)
-            return spool.receive(self._folder / "incoming", pieces)
+            body = spool.receive(self._folder / "incoming", pieces)
+            try:
+                self._reserve_room(0)  # its size was not known before
+            except Setback:
+                body.discard()
+                raise
+            return body
 
     def stage(self, bodies: Mapping[str, bytes | Body]) -> None:
         held = {digest: data for digest, data in bodies.items() if isinstance(data, bytes)}

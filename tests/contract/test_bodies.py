@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edxml_router.core import skeleton
 from edxml_router.core.problems import Defect, Setback
 from edxml_router.core.transfer import Chunk, Transfer
+from edxml_router.ports import Aside
 from edxml_router.store.bodies import BodyStore, Swept
 from tests.contract.databases import Database, digest_of
 
@@ -152,6 +154,90 @@ def test_a_file_that_cannot_be_written_is_a_setback_and_leaves_no_rest(bodies: B
         bodies.stage({digest: LARGE})
     assert caught.value.code == "EDX601"
     assert files(folder) == set()
+
+
+# --- documents too large for memory ---
+
+
+def test_what_is_received_is_staged_under_its_digest(database: Database, bodies: BodyStore, folder: Path) -> None:
+    body = bodies.receive([LARGE[:10], LARGE[10:]])
+    assert (body.digest, body.size, len(body)) == (digest_of(LARGE), len(LARGE), len(LARGE))
+    assert b"".join(body.pieces(5, 20)) == LARGE[5:20]
+    assert list(body.pieces(7, 7)) == []
+    bodies.stage({body.digest: body})
+    bodies.stage({body.digest: body})
+    with database.ledger().book() as book:
+        book.add_bodies({body.digest: body})
+    assert b"".join(body.pieces()) == LARGE  # it is still there while somebody needs it
+    body.discard()
+    body.discard()
+    assert bodies.read([body.digest]) == {body.digest: LARGE}
+    assert files(folder) == {f"{body.digest[:2]}/{body.digest[2:]}"}
+
+
+def test_what_is_received_and_not_accepted_leaves_nothing(bodies: BodyStore, folder: Path) -> None:
+    bodies.receive([LARGE]).discard()
+    assert files(folder) == set()
+
+    def broken() -> Iterator[bytes]:
+        yield LARGE
+        raise ConnectionResetError
+
+    with pytest.raises(Setback):
+        bodies.receive(broken())
+    assert files(folder) == set()
+
+
+def test_the_sweep_removes_what_a_crash_left_half_received(bodies: BodyStore, folder: Path) -> None:
+    bodies.receive([LARGE])
+    now = datetime.now(UTC)
+    assert bodies.sweep(DAY, now) == Swept()
+    age(folder, 2 * DAY)
+    assert bodies.sweep(DAY, now) == Swept(unfinished=1)
+    assert files(folder) == set()
+
+
+def test_a_received_body_that_has_gone_is_a_setback(bodies: BodyStore) -> None:
+    body = bodies.receive([LARGE])
+    body.discard()
+    with pytest.raises(Setback) as caught:
+        list(body.pieces())
+    assert caught.value.code == "EDX601"
+    with pytest.raises(Setback):
+        bodies.stage({body.digest: body})
+
+
+def test_nothing_is_received_when_the_reserve_would_be_touched(database: Database, folder: Path) -> None:
+    bodies = BodyStore(database.ledger().engine, folder, reserve_bytes=2**60)
+    with pytest.raises(Setback) as caught:
+        bodies.receive([LARGE])
+    assert caught.value.code == "EDX601"
+    assert files(folder) == set()
+
+
+def test_a_large_body_is_assembled_on_disk(bodies: BodyStore, folder: Path) -> None:
+    data = bytes(skeleton.LARGE + 1)
+    digest, cut = digest_of(data), pieces(data, 3)
+    bound = 4 * len(data)
+    for number, piece in enumerate(cut):
+        bodies.keep_chunk("h53", Chunk(digest, number, 3, len(data), digest_of(piece)), piece, bound)
+    transfer = Transfer("t", digest, len(data), ("H53",), 0, (), datetime.now(UTC), chunks=3)
+    whole = bodies.assembled("h53", transfer)
+    assert not isinstance(whole, bytes | None)
+    assert (whole.digest, b"".join(whole.pieces())) == (digest, data)
+    whole.discard()
+    odd = cut[1][:-1] + b"!"
+    bodies.keep_chunk("h53", Chunk(digest, 1, 3, len(data), digest_of(odd)), odd, bound)
+    assert bodies.assembled("h53", transfer) is None
+    assert files(folder) == set()
+
+
+def test_of_a_refused_body_only_the_metadata_is_kept(database: Database, bodies: BodyStore) -> None:
+    body = bodies.receive([LARGE])
+    item = Aside(datetime.now(UTC), "h53", "cli", "EDX302", "", "", body)
+    with database.ledger().book() as book:
+        assert book.set_aside([item], 10**9) == [False]
+    body.discard()
 
 
 # --- chunks ---
