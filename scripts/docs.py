@@ -2,7 +2,7 @@
 
 problems.md from the problem table, states.md from the table of a delivery's life, settings.md from what each
 setting says of itself, cli.md from the commands, modules.md from the modules' docstrings, messages.md from the
-schemas. A failed check ends with 1 and the names of the stale pages.
+schemas, attacks.md from the corpus of the tests. A failed check ends with 1 and the names of the stale pages.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
+from attacks import attacks
 from messages import messages
 
 from edxml_router.cli.main import cli
@@ -214,6 +215,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "cli.md": commands,
     "modules.md": modules,
     "messages.md": messages,
+    "attacks.md": attacks,
 }
 
 
