@@ -92,7 +92,11 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
 
 
 def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Judged:
-    """Everything that can be decided about a submission before the store is asked. Never raises."""
+    """Everything that can be decided about a submission before the store is asked. Never raises.
+
+    ``examine`` parses safely, validates, verifies the signature, and reads only what was signed; then come the
+    questions that need the rules: who sends, is it a thing to take, may this peer and this signer, and where to.
+    """
     item = Judged(submission, digest_of(submission.data))
     try:
         peer = rules.peers.get(submission.peer)
