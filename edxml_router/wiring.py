@@ -36,7 +36,7 @@ from edxml_router.core.verdict import Engine
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
 from edxml_router.rules import Link, Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
-from edxml_router.store import catalogue, keys, sequencer, trust_files
+from edxml_router.store import catalogue, pkcs11_keys, sequencer, trust_files
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import connect
 from edxml_router.store.ledger import SqlLedger
@@ -142,7 +142,10 @@ def _node(settings: Settings, ledger: SqlLedger) -> Node:
     bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
     node = Node(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
     if settings.node.key is not None:
-        key = keys.load_key(settings.node.key)
+        try:
+            key = pkcs11_keys.open_key(settings.node.key, settings.path.parent)
+        except Refusal as refusal:
+            raise ConfigErrors([refusal.finding]) from refusal
         node.sign_receipts = lambda data: base64.b64encode(sign_bytes(key, data)).decode("ascii")
     return node
 

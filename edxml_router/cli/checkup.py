@@ -20,7 +20,7 @@ from edxml_router.cli.trust_status import lists
 from edxml_router.config import HubSettings, Settings
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust import expiring
-from edxml_router.store import keys, migrate
+from edxml_router.store import keys, migrate, pkcs11_keys
 from edxml_router.transport import rabbitmq, topology
 
 SOON_DAYS: Final = 30  # a certificate that ends within this time is worth a warning
@@ -85,10 +85,11 @@ def _certificate(settings: Settings) -> Found:
         detail = "without node.key the receipts of this node are not signed"
         yield "node.key", Finding("EDX907", "node.key", detail)
         return
-    key, chain = keys.load_key(settings.node.key), keys.load_certificates(settings.node.certificate)
+    key = pkcs11_keys.open_key(settings.node.key, settings.path.parent)
+    chain = keys.load_certificates(settings.node.certificate)
     if chain[0].public_key() != key.public_key():
         detail = "node.key does not belong to node.certificate"
-        yield str(settings.node.certificate), Finding("EDX903", str(settings.node.key), detail)
+        yield str(settings.node.certificate), Finding("EDX903", str(settings.node.key).partition("?")[0], detail)
         return
     yield chain[0].subject.rfc4514_string(), None
     yield from _ends(chain[:1])

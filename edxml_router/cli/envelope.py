@@ -28,7 +28,7 @@ from edxml_router.core.trust import TrustStore
 from edxml_router.examination import examine
 from edxml_router.ports import Body
 from edxml_router.records import Examined
-from edxml_router.store import keys, spool
+from edxml_router.store import keys, pkcs11_keys, spool
 
 STDIN: Final = "-"
 LEGACY: Final = "unverifiable-legacy"
@@ -237,13 +237,13 @@ def _summary(session: Session, examined: Examined) -> Iterable[str]:
 
 @click.command(cls=Command)
 @click.argument("file", type=click.Path())
-@click.option("--key", required=True, type=_file, metavar="PEM", help="Private key, RSA or EC, mode 0600.")
+@click.option("--key", required=True, metavar="PEM", help="Private key, RSA or EC, mode 0600; or pkcs11:… in a token.")
 @click.option("--cert", required=True, type=_file, metavar="PEM", help="Its certificate, then any intermediates.")
 @click.option("--parts", is_flag=True, help="Sign header, body and attachments by Id instead of the whole document.")
 @click.option("--max-bytes", type=Size(), metavar="SIZE", help='Largest envelope, e.g. "256 MiB"; 64 MiB if not given.')
 @click.option("-o", "--output", required=True, type=_file, metavar="OUT", help='File to write; "-" is standard output.')
 @pass_session
-def sign(session: Session, file: str, key: Path, cert: Path, parts: bool, max_bytes: int | None, output: Path) -> None:
+def sign(session: Session, file: str, key: str, cert: Path, parts: bool, max_bytes: int | None, output: Path) -> None:
     """Sign the envelope FILE with XML-DSig and write it to OUT.
 
     The whole document is signed; with --parts the signature stays valid when a relay adds a trace.
@@ -251,7 +251,7 @@ def sign(session: Session, file: str, key: Path, cert: Path, parts: bool, max_by
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
     data = _read(file, limits.max_bytes)
     coverage = Coverage.PARTS if parts else Coverage.WHOLE
-    signed = signing.sign(data, keys.load_key(key), keys.load_certificates(cert), coverage, limits)
+    signed = signing.sign(data, pkcs11_keys.open_key(key), keys.load_certificates(cert), coverage, limits)
     if str(output) == STDIN:
         sys.stdout.buffer.write(signed)
         return

@@ -262,8 +262,8 @@ ROWS: tuple[Row, ...] = (
      "A file cannot be read", "Check the path and the permissions of the account that runs the router.",
      "Không đọc được tệp", "Kiểm tra đường dẫn và quyền của tài khoản chạy bộ định tuyến."),
     ("EDX903", "key-unsafe", _O, _NO, 500, 78,
-     "A private key or a password file cannot be used, or others can read it", "A key is a PEM file of RSA or EC type; key and password files belong to the router's account, mode 0600.",
-     "Không dùng được khóa bí mật hoặc tệp mật khẩu, hoặc người khác đọc được", "Khóa là tệp PEM loại RSA hoặc EC; tệp khóa và tệp mật khẩu thuộc tài khoản của bộ định tuyến, quyền 0600."),
+     "A private key or a password file cannot be used, or others can read it", "A key is a PEM file of RSA or EC type, or one in a token (pkcs11:…); key and password files belong to the router's account, mode 0600.",
+     "Không dùng được khóa bí mật hoặc tệp mật khẩu, hoặc người khác đọc được", "Khóa là tệp PEM loại RSA hoặc EC, hoặc khóa trong thiết bị (pkcs11:…); tệp khóa và tệp mật khẩu thuộc tài khoản của bộ định tuyến, quyền 0600."),
     ("EDX904", "dependency-missing", _O, _NO, 500, 69,
      "Something the router needs is not installed", "Install what is named; `edxml-router doctor` checks everything.",
      "Thiếu thành phần cần thiết", "Cài đặt thành phần được nêu; `edxml-router doctor` kiểm tra toàn bộ."),
@@ -279,4 +279,7 @@ ROWS: tuple[Row, ...] = (
     ("EDX908", "file-unwritable", _O, _NO, 500, 1,
      "A file cannot be written", "Check the folder, its permissions and the free space; a file that is there already is not overwritten, choose another place.",
      "Không ghi được tệp", "Kiểm tra thư mục, quyền ghi và dung lượng trống; tệp đã có sẵn sẽ không bị ghi đè, hãy chọn nơi khác."),
+    ("EDX909", "token-away", _O, _LATER, 503, 75,
+     "The token that holds the private key does not answer", "Check the token, its module and the router's access to it (`edxml-router doctor`); nothing is signed meanwhile, and it is tried again.",
+     "Thiết bị giữ khóa bí mật không phản hồi", "Kiểm tra thiết bị, mô-đun của nó và quyền truy cập của bộ định tuyến (`edxml-router doctor`); trong lúc đó không ký được gì và hệ thống sẽ thử lại."),
 )

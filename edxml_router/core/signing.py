@@ -11,7 +11,7 @@ ECDSA is the deterministic kind (RFC 6979): the same message and key give the sa
 
 Fails with :class:`Refusal`: what the parser refuses; EDX109 comments or instructions; EDX110 not edXML;
 EDX303 parts would not cover the meaning; EDX304 already signed; EDX903 key and certificate do not belong
-together.
+together; and with what a token fails with.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -29,11 +30,25 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from edxml_router.core import signature_form as form
+from edxml_router.core.certificate import PublicKey
 from edxml_router.core.problems import Refusal
 from edxml_router.core.safe_xml import DSIG, Element, Limits, parse
 from edxml_router.core.signature_form import Coverage
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+class TokenKey(Protocol):
+    """A private key that stays where it is, in a token: only signatures come out."""
+
+    def public_key(self) -> PublicKey: ...
+
+    def sign_data(self, data: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
+        """A signature over ``data``: RSA PKCS#1 v1.5, or ECDSA (DER; not the deterministic kind). Raises Setback
+        EDX909."""
+
+
+SigningKey = PrivateKey | TokenKey
 
 
 class _Hashing:
@@ -63,7 +78,7 @@ _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 def sign(
     data: bytes,
-    key: PrivateKey,
+    key: SigningKey,
     chain: Sequence[x509.Certificate],
     coverage: Coverage = Coverage.WHOLE,
     limits: Limits | None = None,
@@ -102,11 +117,9 @@ def sign(
     return _DECLARATION + text
 
 
-def sign_bytes(key: PrivateKey, data: bytes) -> bytes:
+def sign_bytes(key: SigningKey, data: bytes) -> bytes:
     """A signature over ``data``: RSA PKCS#1 v1.5 or ECDSA (DER), with SHA-256. For receipts."""
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-    return key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    return _signed(key, data, hashes.SHA256())
 
 
 def verify_bytes(certificate: x509.Certificate, data: bytes, signature: bytes) -> None:
@@ -156,22 +169,32 @@ def _digest(element: Element) -> str:
     return sink.value()
 
 
-def _method(key: PrivateKey) -> tuple[str, hashes.HashAlgorithm]:
-    if isinstance(key, rsa.RSAPrivateKey):
+def _method(key: SigningKey) -> tuple[str, hashes.HashAlgorithm]:
+    public = key.public_key()
+    if isinstance(public, rsa.RSAPublicKey):
         return f"{_MORE}rsa-sha256", hashes.SHA256()
-    algorithm = _BY_CURVE.get(key.curve.name)
+    algorithm = _BY_CURVE.get(public.curve.name)
     if algorithm is None:
-        raise Refusal("EDX903", detail=f"elliptic curve {key.curve.name}")
+        raise Refusal("EDX903", detail=f"elliptic curve {public.curve.name}")
     return f"{_MORE}ecdsa-{algorithm.name}", algorithm
 
 
-def _sign_raw(key: PrivateKey, data: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
+def _sign_raw(key: SigningKey, data: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
     """The SignatureValue's bytes. For ECDSA that is r and s side by side (XMLDSig 6.4.3), not DER."""
+    signature, public = _signed(key, data, algorithm), key.public_key()
+    if isinstance(public, rsa.RSAPublicKey):
+        return signature
+    r, s = decode_dss_signature(signature)
+    size = (public.key_size + 7) // 8
+    return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+
+def _signed(key: SigningKey, data: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(data, padding.PKCS1v15(), algorithm)
-    r, s = decode_dss_signature(key.sign(data, ec.ECDSA(algorithm, deterministic_signing=True)))
-    size = (key.key_size + 7) // 8
-    return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(data, ec.ECDSA(algorithm, deterministic_signing=True))
+    return key.sign_data(data, algorithm)
 
 
 def _algorithm(parent: Element, name: str, algorithm: str) -> None:

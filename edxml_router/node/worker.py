@@ -18,7 +18,7 @@ from types import FrameType
 
 from edxml_router import intake, pipeline, wiring
 from edxml_router.config import ConfigErrors, load
-from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, Finding, Refusal, Setback
+from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.ports import Move, Transport
@@ -160,6 +160,9 @@ def main() -> int:
     except Refusal as refusal:  # a file of the settings: a certificate, a key, a password
         events.reload_refused([refusal.finding])
         return EXIT_CONFIG
+    except Setback as setback:  # the database, or a token, is away; the supervisor tries again
+        events.setback(setback.finding)
+        return EXIT_TEMPORARY
     except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew
         events.defect("worker", error)
         return EXIT_SOFTWARE

@@ -31,15 +31,7 @@ from edxml_router.store import durable
 
 def load_key(path: Path) -> PrivateKey:
     """The RSA or EC key in ``path``."""
-    try:
-        # The mode is asked of the open file, not of the name, which could change in between. Not blocking: a
-        # pipe under that name would hold up the start for ever.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            status = os.fstat(file.fileno())
-            _check_private(path, status)
-            data = file.read()
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    data = read_private(path)
     try:
         key = load_pem_private_key(data, password=None)
     except TypeError as error:
@@ -47,6 +39,19 @@ def load_key(path: Path) -> PrivateKey:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise Refusal("EDX903", where=str(path), detail="not a private key in PEM") from error
     return check_key(key, str(path))
+
+
+def read_private(path: Path) -> bytes:
+    """The content of a file that only the router's account, or root, can read."""
+    try:
+        # The mode is asked of the open file, not of the name, which could change in between. Not blocking: a
+        # pipe under that name would hold up the start for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            _check_private(path, status)
+            return file.read()
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def check_key(key: object, where: str = "") -> PrivateKey:
