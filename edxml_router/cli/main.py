@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "config": "config:config",
     "doctor": "doctor:doctor",
     "serve": "node:serve",
+    "link": "link:link",
     "send": "office:send",
     "inbox": "office:inbox_",
     "fetch": "office:fetch",

@@ -98,6 +98,12 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Next: edit it, then `edxml-router --config {file} doctor` and `edxml-router --config {file} serve`.",
         "Tiếp theo: sửa tệp đó rồi chạy `edxml-router --config {file} doctor` và `edxml-router --config {file} serve`.",
     ),
+    "link.next": (
+        "Next: add {here}/node.toml.part (if it is there) to {file}, give {here}/definitions.json (if it is there) to "
+        "`rabbitmqctl import_definitions`, make the node reload (SIGHUP), and hand {there} over in a safe way.",
+        "Tiếp theo: thêm {here}/node.toml.part (nếu có) vào {file}, nạp {here}/definitions.json (nếu có) bằng "
+        "`rabbitmqctl import_definitions`, cho nút đọc lại cấu hình (SIGHUP) và bàn giao {there} một cách an toàn.",
+    ),
     "file.exists": (
         "{file} exists already and is left as it is",
         "{file} đã tồn tại và được giữ nguyên",

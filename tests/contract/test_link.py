@@ -1,0 +1,285 @@
+"""`edxml-router link`, performed as docs/links.md tells it, on a real broker: the child has only what it was handed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pika
+import pytest
+from letters import Post
+from servers import Broker
+
+from edxml_router import intake, pipeline, wiring
+from edxml_router.config import load
+from edxml_router.core.lifecycle import State
+from edxml_router.core.problems import Setback
+from edxml_router.records import Submission
+from edxml_router.store import migrate, pki_files
+from edxml_router.transport import rabbitmq, topology
+from edxml_router.transport.definitions import user
+from edxml_router.wiring import Opened
+from tests.cli.conftest import call, rows
+
+PARENT = """
+[node]
+name = "quoc-gia"
+key = "quoc-gia.key.pem"
+certificate = "quoc-gia.cert.pem"
+
+[hub]
+kind = "rabbitmq"
+host = "{host}"
+port = {port}
+vhost = "{vhost}"
+password_file = "quoc-gia.password"
+tls_ca = "anchors.pem"
+tls_certificate = "quoc-gia.cert.pem"
+tls_key = "quoc-gia.key.pem"
+
+[[offices]]
+name = "vpcp"
+agencies = ["G22"]
+
+[trust]
+anchors = "anchors.pem"
+"""
+CHILD = """
+[node]
+name = "{name}"
+key = "{name}.key.pem"
+certificate = "{name}.cert.pem"
+
+[[offices]]
+name = "vp"
+agencies = ["H53"]
+
+[trust]
+anchors = "hub-ca.pem"
+
+"""
+
+
+@dataclass
+class Ground:
+    """A node with a hub of its own on the shared broker, before it has any children."""
+
+    folder: Path
+    pki: Path
+    broker: Broker
+    vhost: str
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "node.toml"
+
+    def link(self, name: str, *more: str | Path) -> Path:
+        """The folder that the command makes."""
+        folder = self.folder / f"link-{name}"
+        result = call("--config", self.config, "link", name, "--to", folder, *more)
+        assert result.exit_code == 0, result.output
+        return folder
+
+    def take_in(self, folder: Path) -> None:
+        """What the operator does with here/."""
+        part = folder / "here" / "node.toml.part"
+        self.config.write_text(self.config.read_text() + "\n" + part.read_text())
+        self.broker.ctl("import_definitions", str(folder / "here" / "definitions.json"))
+
+    def child(self, name: str, folder: Path) -> Path:
+        """What the child's operator does with there/; the configuration."""
+        home = self.folder / name
+        shutil.copytree(folder / "there", home)
+        config = home / "node.toml"
+        config.write_text(CHILD.format(name=name) + (home / "node.toml.part").read_text())
+        return config
+
+
+@pytest.fixture(scope="module")
+def vhost(broker: Broker, links_pki: Path) -> str:
+    """A virtual host whose owner the operator has made, as docs/links.md says."""
+    now = datetime.now(UTC)
+    pki_files.issue_node(links_pki, "quoc-gia", now)
+    for agency in ("G22", "H53"):
+        pki_files.issue(links_pki, agency, now)
+    made = {
+        "vhosts": [{"name": "link"}],
+        "users": [user("quoc-gia", "secret", b"salt")],
+        "permissions": [{"vhost": "link", **topology.permissions("quoc-gia", topology.Role.OWNER)._asdict()}],
+    }
+    file = links_pki / "owner.json"
+    file.write_text(json.dumps(made))
+    broker.ctl("import_definitions", str(file))
+    return "link"
+
+
+@pytest.fixture
+def ground(broker: Broker, links_pki: Path, tmp_path: Path, vhost: str) -> Ground:
+    for file in ("anchors.pem", "quoc-gia.key.pem", "quoc-gia.cert.pem"):
+        shutil.copy(links_pki / file, tmp_path)
+    (tmp_path / "quoc-gia.password").touch(mode=0o600)
+    (tmp_path / "quoc-gia.password").write_text("secret\n")
+    made = Ground(tmp_path, links_pki, broker, vhost)
+    made.config.write_text(PARENT.format(host=broker.host, port=broker.tls_port, vhost=vhost))
+    return made
+
+
+@pytest.fixture
+def opening() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def opened(stack: ExitStack, config: Path) -> Opened:
+    settings = load(config)
+    settings.node.data.mkdir()
+    with closing(wiring.open_ledger(settings)) as ledger:
+        migrate.upgrade(ledger.engine)
+    return stack.enter_context(wiring.open_worker(settings))
+
+
+def send(node: Opened, office: str, data: bytes) -> str:
+    [answer] = pipeline.accept(node.node, [Submission(data, office, "cli")])
+    assert answer.accepted, answer.finding
+    return answer.digest
+
+
+def turn(node: Opened) -> None:
+    for transport in node.transports:
+        intake.receive(node.node, transport, transport.take(100, 0.3))
+    pipeline.forward(node.node)
+    pipeline.report(node.node)
+
+
+def states(node: Opened, digest: str) -> dict[str, State]:
+    with node.node.ledger.book() as book:
+        return {one.recipient: one.state for one in book.deliveries([digest])}
+
+
+@pytest.mark.parametrize("login", ["password", "certificate"])
+def test_a_child_that_has_only_what_it_was_handed_delivers_and_gets_mail(
+    ground: Ground, opening: ExitStack, login: str
+) -> None:
+    name = f"tay-ninh-{login}"
+    folder = ground.link(name, "--agency", "H53", "--pki", ground.pki, "--login", login)
+    ground.take_in(folder)
+    config = ground.child(name, folder)
+    parent = opened(opening, ground.config)
+    parent.declare()  # finds the queues of the definitions as it wants them
+    child = opened(opening, config)
+    post = Post(ground.pki)
+    down = send(parent, "vpcp", post.document("G22", ["H53"], 1, "V/v thử nghiệm"))
+    up = send(child, "vp", post.document("H53", ["G22"], 2, "V/v thử nghiệm"))
+    for _ in range(20):
+        turn(parent)
+        turn(child)
+        if (states(parent, up), states(child, down)) == ({"G22": State.AVAILABLE}, {"H53": State.AVAILABLE}):
+            break
+    assert (states(parent, up), states(child, down)) == ({"G22": State.AVAILABLE}, {"H53": State.AVAILABLE})
+
+
+def test_what_is_handed_over_opens_nothing_else(ground: Ground) -> None:
+    folder = ground.link("h53", "--agency", "H53", "--code", "G09", "--pki", ground.pki)
+    ground.take_in(folder)
+    settings = load(ground.config)
+    assert [(one.name, one.prefixes, one.codes) for one in settings.children] == [("h53", ("H53",), ("G09",))]
+    assert settings.children[0].certificate is not None
+    there = load(ground.child("h53", folder))
+    assert there.parent is not None
+    reached = wiring.rabbit_settings(there, there.parent.hub)
+    with pytest.raises(Setback) as caught:
+        rabbitmq.declare(reached, ["h53"], [])
+    assert caught.value.code == "EDX706"
+
+
+def test_secrets_are_for_their_owner_alone_and_not_on_this_side(ground: Ground) -> None:
+    folder = ground.link("h54", "--agency", "H54", "--pki", ground.pki)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
+    assert {name for name, mode in modes.items() if mode == 0o600} == {
+        "definitions.json",
+        "h54.password",
+        "h54.key.pem",
+    }
+    password = (folder / "there" / "h54.password").read_text().strip()
+    assert len(password) > 40
+    assert not any(password in path.read_text() for path in (folder / "here").iterdir())
+    assert not (folder / "here" / "h54.key.pem").exists()
+
+
+def test_an_office_gets_its_mailbox_and_no_other(ground: Ground) -> None:
+    folder = ground.link("so-yte", "--office", "--agency", "H53.33")
+    ground.take_in(folder)
+    [_, office] = load(ground.config).offices
+    assert (office.name, office.agencies, office.attach) == ("so-yte", ("H53.33",), "amqp")
+    connection = tomllib.loads((folder / "there" / "node.toml.part").read_text())["office"]
+    password = (folder / "there" / connection["hub"]["password_file"]).read_text().strip()
+    credentials = pika.PlainCredentials(connection["hub"]["user"], password)
+    reached = pika.ConnectionParameters(ground.broker.host, ground.broker.port, connection["hub"]["vhost"], credentials)
+    with pika.BlockingConnection(reached) as opened_as:
+        channel = opened_as.channel()
+        channel.confirm_delivery()
+        mine = pika.BasicProperties(user_id="so-yte", type="submit")
+        channel.basic_publish(connection["exchange"], connection["routing_key"], b"<edXML/>", mine, mandatory=True)
+        assert channel.basic_get(connection["inbox"]) == (None, None, None)
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker):
+            channel.basic_get(topology.SUBMIT)
+
+
+def test_a_child_that_is_configured_already_gets_its_files_only(ground: Ground) -> None:
+    ground.config.write_text(ground.config.read_text() + '\n[[children]]\nname = "h01"\nprefixes = ["H01"]\n')
+    folder = ground.link("h01")
+    assert {path.name for path in (folder / "here").iterdir()} == {"definitions.json"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("quoc-gia", "--agency", "H53"), 78, "EDX901"),  # the node itself
+        (("vpcp", "--agency", "H53"), 78, "EDX901"),  # an office is no child
+        (("Tây Ninh", "--agency", "H53"), 78, "EDX901"),
+        (("h53", "--agency", "???"), 1, "EDX503"),
+        (("h53",), 2, "--agency"),
+        (("h53", "--office", "--code", "H53"), 2, "--code"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    ground: Ground, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    result = call("--config", ground.config, "link", *arguments, "--to", ground.folder / "made")
+    assert (result.exit_code, said in result.stderr) == (status, True)
+    assert not (ground.folder / "made").exists()
+
+
+def test_nothing_is_overwritten(ground: Ground) -> None:
+    folder = ground.link("h55", "--agency", "H55")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    again = call("--config", ground.config, "link", "h55", "--agency", "H55", "--to", folder)
+    assert (again.exit_code, "EDX908" in again.stderr) == (1, True)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_hub_that_is_a_folder_needs_no_broker(tmp_path: Path) -> None:
+    config = tmp_path / "node.toml"
+    config.write_text('[node]\nname = "a"\n[hub]\nkind = "local"\npath = "hub"\n')
+    result = call("--config", config, "link", "b", "--agency", "H53", "--to", tmp_path / "b", "--json")
+    [said] = rows(result)
+    assert {Path(file).name for file in said["files"]} == {"node.toml.part"}
+    there = tomllib.loads((tmp_path / "b" / "there" / "node.toml.part").read_text())
+    assert there["parent"] == {"name": "a", "hub": {"kind": "local", "path": str(tmp_path / "hub")}}
+    certificate = call("--config", config, "link", "c", "--agency", "H01", "--login", "certificate")
+    assert (certificate.exit_code, "EDX901" in certificate.stderr) == (78, True)
+
+
+def test_the_definitions_say_what_the_topology_says(ground: Ground) -> None:
+    made = json.loads((ground.link("h56", "--agency", "H56") / "here" / "definitions.json").read_text())
+    assert {queue["name"] for queue in made["queues"]} == {*topology.OWNER_MAILBOXES, *topology.child_mailboxes("h56")}
+    [permission] = made["permissions"]
+    assert permission == {"vhost": ground.vhost, **topology.permissions("h56", "child", "h56")._asdict()}
+    assert made["users"][0]["tags"] == ""
