@@ -196,6 +196,7 @@ def _rabbitmq_environment(broker: Broker, epmd_port: int) -> dict[str, str]:
         "log.file.level = info\n"
         "disk_free_limit.absolute = 50MB\n"
         "vm_memory_high_watermark.absolute = 2GB\n"
+        "max_message_size = 16777216\n"
         + (_tls_listener(broker.tls, broker.tls_port) if broker.tls else "")
     )
     inherited = {
@@ -227,7 +228,7 @@ def _rabbitmq_environment(broker: Broker, epmd_port: int) -> dict[str, str]:
 
 
 def _tls_listener(tls: Tls, port: int) -> str:
-    """As docs/links.md tells an operator to write it, but for the address."""
+    """As docs/operations.md tells an operator to write it, but for the address."""
     return (
         f"listeners.ssl.1 = {HOST}:{port}\n"
         f"ssl_options.cacertfile = {tls.ca}\n"

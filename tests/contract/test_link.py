@@ -1,4 +1,4 @@
-"""`edxml-router link`, performed as docs/links.md tells it, on a real broker: the child has only what it was handed."""
+"""`edxml-router link`, performed as docs/operations.md tells it, on a real broker: the child has only what it was handed."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Ground:
 
 @pytest.fixture(scope="module")
 def vhost(broker: Broker, links_pki: Path) -> str:
-    """A virtual host whose owner the operator has made, as docs/links.md says."""
+    """A virtual host whose owner the operator has made, as docs/operations.md says."""
     now = datetime.now(UTC)
     pki_files.issue_node(links_pki, "quoc-gia", now)
     for agency in ("G22", "H53"):

@@ -1,0 +1,40 @@
+"""What docs/operations.md tells an operator about brokers is what the tests do with theirs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from servers import Broker
+
+from edxml_router.transport import topology
+from edxml_router.transport.topology import Role
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+PLACES = {"listeners.tcp", "listeners.ssl.1", "ssl_options.cacertfile", "ssl_options.certfile", "ssl_options.keyfile"}
+
+
+def _settings(text: str) -> dict[str, str]:
+    return dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+
+
+def test_the_brokers_settings_are_those_of_the_tests_broker(broker: Broker) -> None:
+    [block] = re.findall(r"```ini\n(.*?)```", TEXT, re.DOTALL)
+    told, used = _settings(block), _settings((broker.folder / "rabbitmq.conf").read_text())
+    assert told.keys() >= PLACES
+    assert {key: value for key, value in told.items() if key not in PLACES}.items() <= used.items()
+    assert PLACES - used.keys() == {"listeners.tcp"}  # the tests speak in the clear as well
+
+
+@pytest.mark.parametrize(
+    ("row", "user", "role", "name"),
+    [
+        ("the node itself", "node", Role.OWNER, ""),
+        ("child `xa`", "xa", Role.CHILD, "xa"),
+        ("office `vanphong`", "vanphong", Role.OFFICE, "vanphong"),
+    ],
+)
+def test_the_permissions_are_those_of_the_topology(row: str, user: str, role: Role, name: str) -> None:
+    _, configure, write, read = topology.permissions(user, role, name)
+    assert f"| {row} | `{configure}` | `{write}` | `{read}` |" in TEXT
