@@ -24,6 +24,7 @@ from edxml_router.core.transfer import (
     encode_receipts,
     encode_transfer,
 )
+from edxml_router.core.verdict import Engine
 from edxml_router.parcels import chunks
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Delivery, Message, Parcel
@@ -31,7 +32,7 @@ from edxml_router.records import Submission
 from edxml_router.rules import Policy, Quota
 from edxml_router.store import auditing, refused
 from edxml_router.transport import topology
-from edxml_router.wiring import Opened, open_worker
+from edxml_router.wiring import Opened, build_rules, open_worker
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22",)),
@@ -531,6 +532,42 @@ def test_a_state_secret_leaves_nothing_but_its_digest(nodes: Nodes) -> None:
     assert nodes["quoc-gia"].node.bodies.read([answer.digest]) == {}
     folder = nodes["quoc-gia"].settings.node.data
     assert not [path for path in folder.rglob("*") if path.is_file() and "thử nghiệm".encode() in path.read_bytes()]
+
+
+def test_beyond_the_space_for_refused_input_only_the_refusal_is_kept(nodes: Nodes) -> None:
+    node = nodes["quoc-gia"].node
+    node.rules = replace(node.rules, aside_quota=10)
+    answer = nodes.send("quoc-gia", b"<not-edxml>" + b" " * 100)
+    assert answer.finding and answer.finding.code == "EDX101"
+    [kept] = refused.list_items(node.ledger)  # type: ignore[arg-type]
+    assert not kept.kept
+    [line] = auditing.lines(node.ledger, envelope=answer.digest)  # type: ignore[arg-type]
+    assert "EDX604" in line.entry.detail
+
+
+def test_of_a_refused_document_on_disk_only_the_metadata_is_kept(nodes: Nodes) -> None:
+    """A large one would have to be held in memory to be kept in the database."""
+    node = nodes["quoc-gia"].node
+    body = node.bodies.receive([tampered(letter(nodes), "V/v", "V/V")])
+    [answer] = pipeline.accept(node, [Submission(body, "vanthu-quoc-gia", "cli")])
+    body.discard()
+    assert answer.finding and answer.finding.code == "EDX302"
+    [kept] = refused.list_items(node.ledger)  # type: ignore[arg-type]
+    assert (kept.code, kept.size) == ("EDX302", body.size)
+    assert refused.one_item(node.ledger, kept.id) == (kept, None)  # type: ignore[arg-type]
+    details = [line.entry.detail for line in auditing.lines(node.ledger)]  # type: ignore[arg-type]
+    assert any("EDX604: bytes not kept" in detail for detail in details)
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_every_engine_does_the_whole_journey(nodes: Nodes, engine: Engine) -> None:
+    for opened in nodes.opened.values():
+        settings = replace(opened.settings, signature=replace(opened.settings.signature, engine=str(engine)))
+        opened.node.rules = build_rules(settings)
+        assert opened.node.rules.engine is engine
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
 
 
 def test_old_and_future_time_stamps_are_refused_where_that_is_asked(nodes: Nodes) -> None:
