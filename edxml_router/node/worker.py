@@ -120,7 +120,7 @@ class Worker:
         if findings:
             events.reload_refused(findings)
         elif findings is not None:
-            events.trust_renewed(opened.node.rules.trust.epoch)
+            events.trust_renewed(os.getpid(), opened.node.rules.trust.epoch)
 
     def _load_rules(self, opened: wiring.Opened) -> None:
         self._reloading = False

@@ -106,9 +106,9 @@ def reloaded() -> None:
     _log.info("node.reloaded")
 
 
-def trust_renewed(epoch: str) -> None:
-    """A file of [trust] has changed and is in force; ``epoch`` names anchors, intermediates and lists."""
-    _log.info("trust.renewed", epoch=epoch)
+def trust_renewed(process: int, epoch: str) -> None:
+    """A file of [trust] has changed and is in force in this worker; ``epoch`` names anchors, intermediates and lists."""
+    _log.info("trust.renewed", process=process, epoch=epoch)
 
 
 def list_not_renewed(finding: Finding) -> None:

@@ -1,0 +1,425 @@
+"""Revocation at work: lists that are fresh, stale, old and fetched; and nodes that follow the files by themselves."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from letters import Post
+from tree import Plan, Tree
+
+from edxml_router import intake, pipeline, trust_sources
+from edxml_router.config import load
+from edxml_router.core import pki
+from edxml_router.core.lifecycle import State
+from edxml_router.core.problems import Finding, Setback
+from edxml_router.core.revocation import read_lists
+from edxml_router.core.trust import TrustStore
+from edxml_router.pipeline import Answer
+from edxml_router.records import Submission
+from edxml_router.store import kept_lists, pki_files, refused
+from edxml_router.store.keys import load_certificates, load_key
+from edxml_router.transport.lists import fetch
+from edxml_router.wiring import Opened, open_worker
+
+PLANS = (
+    Plan("quoc-gia", "Nút quốc gia", ("G22", "G09")),
+    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+)
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Moved:
+    """A clock that a test moves."""
+
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def now(self) -> datetime:
+        return self.at
+
+    def chance(self) -> float:
+        return 0.5
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Tree]:
+    with Tree(tmp_path / "tree", PLANS) as made:
+        yield made
+
+
+def change(tree: Tree, name: str, before: str, after: str) -> None:
+    config = tree.config(name)
+    text = config.read_text(encoding="utf-8")
+    assert before in text
+    config.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+@contextmanager
+def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[Opened, Moved]]:
+    clock = Moved()
+    with open_worker(tree.settings(name)) as node:
+        node.declare()
+        node.node.clock = clock
+        yield node, clock
+
+
+def send(tree: Tree, node: Opened, number: int = 1) -> Answer:
+    data = Post(tree.pki).document("G22", ["G09"], number=number, subject="V/v thử nghiệm")
+    [answer] = pipeline.accept(node.node, [Submission(data, "vanthu-quoc-gia", "cli")])
+    return answer
+
+
+def code(answer: Answer) -> str:
+    return answer.finding.code if answer.finding else "accepted"
+
+
+def reason(node: Opened, answer: Answer) -> str:
+    with node.node.ledger.book() as book:
+        return book.envelopes([answer.digest])[answer.digest].reason
+
+
+def made_list(folder: Path, *revoked: str, number: int, at: datetime, days: int = 30) -> bytes:
+    """A list of the issuing authority in ``folder``, with the certificates of these agencies on it."""
+    issuer = pki.Issuer(load_key(folder / "issuing.key.pem"), load_certificates(folder / "issuing.cert.pem")[0])
+    serials = [load_certificates(folder / f"{each}.cert.pem")[0].serial_number for each in revoked]
+    rows = [pki.Revoked(serial, at) for serial in serials]
+    return pki.revocation_list(issuer, rows, number=number, at=at, days=days).public_bytes(Encoding.DER)
+
+
+def wait(what: Callable[[], Any]) -> Any:
+    """Until it is so; a node that does nothing makes the test fail after a minute."""
+    until = time.monotonic() + 60
+    while not (found := what()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return found
+
+
+# --- fresh, stale, old ---------------------------------------------------------------------------------------
+
+
+def test_lists_that_are_fresh_stale_and_old(tree: Tree) -> None:
+    change(tree, "quoc-gia", "[trust]\n", '[trust]\ncrl_grace = "36h"\n')
+    with opened(tree) as (node, clock):
+        fresh = send(tree, node, 1)
+        assert (code(fresh), reason(node, fresh)) == ("accepted", "ok")
+        clock.at += 31 * DAY  # the list was for thirty
+        stale = send(tree, node, 2)
+        assert (code(stale), reason(node, stale)) == ("accepted", "ok; crl-stale")
+        clock.at += DAY
+        old = send(tree, node, 3)
+        assert (code(old), old.passing) == ("EDX314", True)  # it waits: nothing is kept, nothing is refused
+        assert refused.list_items(node.node.ledger) == []  # type: ignore[arg-type]
+        assert node.renew_trust() is None
+        pki_files.publish(tree.pki, clock.at)
+        assert node.renew_trust() == []
+        again = send(tree, node, 3)
+        assert (code(again), reason(node, again)) == ("accepted", "ok")
+
+
+def test_an_envelope_from_a_neighbour_is_given_back_until_there_is_a_list(tree: Tree) -> None:
+    old = made_list(tree.pki, number=1, at=datetime.now(UTC) - 40 * DAY)
+    own = tree.folder / "quoc-gia" / "own.crl"
+    own.write_bytes(old)
+    change(tree, "quoc-gia", "../pki/issuing.crl.pem", "own.crl")
+    with opened(tree) as (parent, _), opened(tree, "tay-ninh") as (child, _):
+        data = Post(tree.pki).document("H53", ["G22"], number=1, subject="V/v thử nghiệm")
+        [answer] = pipeline.accept(child.node, [Submission(data, "vanthu-tay-ninh", "cli")])
+        assert answer.accepted
+        pipeline.forward(child.node)
+        [transport] = parent.transports
+        handled = intake.receive(parent.node, transport, transport.take(10, 0.0))
+        assert (len(handled.back), [each.passing for each in handled.answers]) == (1, [True])
+        own.write_bytes(made_list(tree.pki, number=2, at=datetime.now(UTC)))
+        assert parent.renew_trust() == []
+        handled = intake.receive(parent.node, transport, transport.take(10, 0.0))
+        assert [each.accepted for each in handled.answers] == [True]
+
+
+@pytest.mark.parametrize(("required", "answer"), [("auto", "accepted"), ("never", "accepted"), ("always", "EDX314")])
+def test_without_any_list_the_setting_decides(tree: Tree, required: str, answer: str) -> None:
+    lists = 'crls = ["../pki/root.crl.pem", "../pki/issuing.crl.pem"]'
+    change(tree, "quoc-gia", lists, f'crl_required = "{required}"')
+    with opened(tree) as (node, _):
+        given = send(tree, node)
+        assert code(given) == answer
+        if given.accepted:
+            assert reason(node, given) == "ok; revocation-unchecked"
+
+
+def test_revoked_and_expired_at_the_moment_of_acceptance(tree: Tree) -> None:
+    with opened(tree) as (node, clock):
+        assert code(send(tree, node, 1)) == "accepted"
+        [row] = [row for row in pki_files.issued(tree.pki) if row.name == "G22"]
+        pki_files.revoke(tree.pki, row.serial, clock.at)
+        assert node.renew_trust() == []
+        assert code(send(tree, node, 2)) == "EDX313"
+        clock.at += 731 * DAY
+        assert code(send(tree, node, 3)) == "EDX309"
+
+
+class Counting:
+    """Revocation lists that count how often a chain is asked about."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.asked = inner, 0
+
+    def standing(self, *question: Any) -> Any:
+        self.asked += 1
+        return self.inner.standing(*question)
+
+
+def test_a_chain_is_judged_once_until_a_list_changes(tree: Tree) -> None:
+    """Then the signature itself is the only public-key operation for an envelope."""
+    with opened(tree) as (node, clock):
+        trust = node.node.rules.trust
+        counting = trust._revocation = Counting(trust._revocation)  # type: ignore[assignment]
+        assert [code(send(tree, node, number)) for number in (1, 2, 3)] == ["accepted"] * 3
+        assert counting.asked == 2  # the agency's certificate and its authority's, for the first envelope
+        (tree.pki / "issuing.crl.pem").touch()
+        assert node.renew_trust() == []
+        assert node.node.rules.trust is trust  # the same content: nothing is forgotten
+        pki_files.publish(tree.pki, clock.at)
+        assert node.renew_trust() == []
+        assert isinstance(node.node.rules.trust, TrustStore)
+        assert node.node.rules.trust.epoch != trust.epoch
+        assert code(send(tree, node, 4)) == "accepted"
+        assert counting.asked == 2  # the new store asked its own lists
+
+
+# --- fetching --------------------------------------------------------------------------------------------------
+
+
+class Site:
+    """What a web server of an authority says, by path; paths that were asked for are noted."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
+        self.asked: list[str] = []
+        self.over = threading.Event()
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.asked.append(self.path)
+                site.pages[self.path](self)
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def page(self, path: str, body: bytes, status: int = 200, **headers: str) -> str:
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            request.send_response(status)
+            for name, value in headers.items():
+                request.send_header(name, value)
+            request.end_headers()
+            request.wfile.write(body)
+
+        self.pages[path] = answer
+        return self.url + path
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield made
+    made.over.set()
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
+def test_what_is_fetched(site: Site, tmp_path: Path) -> None:
+    body = bytes(range(256)) * 1000
+    assert fetch(site.page("/list", body)) == body
+    file = tmp_path / "a list"
+    file.write_bytes(body)
+    assert fetch(file.as_uri()) == body
+
+
+def test_what_is_not_fetched(site: Site, tmp_path: Path) -> None:
+    def refused_by(url: str, **limits: Any) -> str:
+        with pytest.raises(Setback) as caught:
+            fetch(url, **limits)
+        assert caught.value.code == "EDX318"
+        return caught.value.finding.detail
+
+    assert refused_by(site.page("/gone", b"", 404)) == "HTTP status 404"
+    assert refused_by(site.page("/much", bytes(101)), max_bytes=100) == "more than 100 bytes"
+    assert len(fetch(site.page("/much", bytes(100)), max_bytes=100)) == 100
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"x")
+    for target in (site.page("/inside", b"x"), secret.as_uri()):
+        assert refused_by(site.page("/moved", b"", 302, Location=target)) == "HTTP status 302"
+    assert "/inside" not in site.asked
+    assert refused_by("ftp://127.0.0.1/list") == "scheme ftp"
+    assert refused_by((tmp_path / "none").as_uri())
+    assert refused_by("http://127.0.0.1:1/list") == "Connection refused"
+
+
+def test_who_drips_is_left(site: Site) -> None:
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        while not site.over.wait(0.05):
+            request.wfile.write(b"x")
+
+    site.pages["/drip"] = drip
+    with pytest.raises(Setback, match=r"not complete after 0\.3 s"):
+        fetch(f"{site.url}/drip", timeout=0.3)
+
+
+@pytest.fixture
+def fetching(tree: Tree, site: Site) -> Tree:
+    """The upper node fetches the issuing authority's list."""
+    crls = 'crls = ["../pki/root.crl.pem", "../pki/issuing.crl.pem"]'
+    fetched = f'crls = ["../pki/root.crl.pem"]\ncrl_urls = ["{site.url}/issuing.crl"]\ncrl_interval = "200ms"'
+    change(tree, "quoc-gia", crls, f'intermediates = "../pki/issuing.cert.pem"\n{fetched}')
+    site.page("/issuing.crl", made_list(tree.pki, number=5, at=datetime.now(UTC) - DAY))
+    return tree
+
+
+def test_a_fetched_list_is_kept_and_counts(fetching: Tree, site: Site) -> None:
+    settings = fetching.settings("quoc-gia")
+    now = datetime.now(UTC)
+    with opened(fetching) as (node, _):
+        assert code(send(fetching, node, 1)) == "EDX314"  # there is none yet
+        assert trust_sources.renew_lists(settings, now) == []
+        assert node.renew_trust() == []
+        assert code(send(fetching, node, 1)) == "accepted"
+        assert trust_sources.renew_lists(settings, now) == []
+        assert node.renew_trust() is None  # the same list again
+        site.page("/issuing.crl", made_list(fetching.pki, "G22", number=6, at=now))
+        assert trust_sources.renew_lists(settings, now) == []
+        assert node.renew_trust() == []
+        assert code(send(fetching, node, 2)) == "EDX313"
+    site.page("/issuing.crl", b"", 503)
+    with opened(fetching) as (node, _):  # after a restart, with nobody to ask
+        assert code(send(fetching, node, 2)) == "EDX313"
+
+
+def test_a_bad_list_never_replaces_a_good_one(fetching: Tree, site: Site, tmp_path: Path) -> None:
+    settings, now = fetching.settings("quoc-gia"), datetime.now(UTC)
+    assert trust_sources.renew_lists(settings, now) == []
+    path = kept_lists.place(settings.kept_lists, settings.trust.crl_urls[0])
+    good = path.read_bytes()
+    pki_files.init(tmp_path / "other", now - DAY)
+    for bad in (
+        b"",
+        b"<html>",
+        good[:-1],
+        (fetching.pki / "root.crl.pem").read_bytes(),  # good, but of another authority than the one on hand
+        made_list(tmp_path / "other", number=9, at=now),  # of a stranger
+        made_list(fetching.pki, number=4, at=now - 2 * DAY),  # an older one
+        made_list(fetching.pki, number=9, at=now + DAY),  # of tomorrow
+        good + good,
+    ):
+        site.page("/issuing.crl", bad)
+        assert [finding.code for finding in trust_sources.renew_lists(settings, now)] == ["EDX318"]
+        assert path.read_bytes() == good
+    path.write_bytes(b"damaged")  # then anything good is better
+    assert list(kept_lists.held(settings.kept_lists, settings.trust.crl_urls)) == []
+    site.page("/issuing.crl", made_list(fetching.pki, number=4, at=now - 2 * DAY))
+    assert trust_sources.renew_lists(settings, now) == []
+    assert list(kept_lists.held(settings.kept_lists, settings.trust.crl_urls)) == [path.read_bytes()]
+
+
+def test_addresses_come_from_the_configuration_only(fetching: Tree, site: Site) -> None:
+    """A certificate that names a distribution point makes nobody call it."""
+    issuer = pki.Issuer(
+        load_key(fetching.pki / "issuing.key.pem"), load_certificates(fetching.pki / "issuing.cert.pem")[0]
+    )
+    key, now = pki_files.new_key(), datetime.now(UTC)
+    plain = pki.agency(issuer, key.public_key(), ["G22"], serial=77, at=now, days=9)
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier(f"{site.url}/trap")], None, None, None)
+    builder = x509.CertificateBuilder(
+        plain.issuer, plain.subject, key.public_key(), 77, plain.not_valid_before_utc, plain.not_valid_after_utc
+    ).add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    for extension in plain.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    leaf = builder.sign(issuer.key, pki.hashes.SHA256())
+    sent = [one.public_bytes(Encoding.DER) for one in (leaf, issuer.certificate)]
+    with opened(fetching) as (node, _):
+        verdict = node.node.rules.trust.judge(sent, now)
+        assert verdict.finding == Finding("EDX314", detail="no revocation list of the issuer")
+    assert site.asked == []
+
+
+# --- a node that runs ------------------------------------------------------------------------------------------
+
+
+def said(tree: Tree, event: str) -> list[int]:
+    """The processes that have said this, once for each time."""
+    lines = map(json.loads, tree.log("quoc-gia").read_text(encoding="utf-8").splitlines())
+    return [line["process"] for line in lines if line["event"] == event]
+
+
+@contextmanager
+def followed(tree: Tree) -> Iterator[None]:
+    """Until both workers have renewed their trust after what is done here."""
+    before = len(said(tree, "trust.renewed"))
+    yield
+    wait(lambda: len(set(said(tree, "trust.renewed")[before:])) == 2)
+
+
+def test_the_kill_switch_reaches_every_worker_of_a_running_node(fetching: Tree, site: Site) -> None:
+    """Fetching in the background, a revocation, a block and its end: two workers, no signal."""
+    tree = fetching
+    change(tree, "quoc-gia", "workers = 1", "workers = 2")
+    sent = iter(range(1, 100))
+    with opened(tree, "tay-ninh") as (child, _):
+        post = Post(tree.pki)
+
+        def outcomes(count: int = 6) -> set[tuple[State, str]]:
+            """What becomes of mail from below, which the workers share out."""
+            digests = []
+            for _ in range(count):
+                data = post.document("H53", ["G22"], number=next(sent), subject="V/v thử nghiệm")
+                digests += [a.digest for a in pipeline.accept(child.node, [Submission(data, "vanthu-tay-ninh", "cli")])]
+
+            def ended() -> set[tuple[State, str]]:
+                child.node.clock = Moved()
+                pipeline.forward(child.node)
+                for transport in child.transports:
+                    intake.receive(child.node, transport, list(transport.take(100, 0.0)))
+                with child.node.ledger.book() as book:
+                    found = book.deliveries(digests)
+                known = [one for one in found if one.far_accepted or one.state is State.RETURNED]
+                return {(one.state, one.code) for one in known} if len(known) == count else set()
+
+            return set(wait(ended))
+
+        tree.start("quoc-gia")
+        wait(lambda: len(said(tree, "worker.started")) == 2)
+        assert outcomes() == {(State.FORWARDED, "")}  # whatever came before the list was given back, and came again
+        with followed(tree):
+            assert tree.run("quoc-gia", "trust", "block", "H53", "--reason", "mất khóa").returncode == 0
+        assert outcomes() == {(State.RETURNED, "EDX409")}
+        with followed(tree):
+            assert tree.run("quoc-gia", "trust", "unblock", "H53", "--reason", "khóa mới").returncode == 0
+        assert outcomes() == {(State.FORWARDED, "")}
+        with followed(tree):
+            site.page("/issuing.crl", made_list(tree.pki, "H53", number=6, at=datetime.now(UTC)))
+        assert outcomes() == {(State.RETURNED, "EDX313")}
+        site.page("/issuing.crl", b"nothing")
+        wait(lambda: '"list.not-renewed"' in tree.log("quoc-gia").read_text(encoding="utf-8"))
+        assert tree.stop("quoc-gia") == {"quoc-gia": 0}
+    kept = kept_lists.held(load(tree.config("quoc-gia")).kept_lists, [f"{site.url}/issuing.crl"])
+    assert len(read_lists(kept)[0]) == 1
