@@ -118,8 +118,8 @@ class PushedOffice:
         )
         self._transport = RabbitTransport(settings, consumes=[topology.inbox(self.name)])
         self._ids = (f"{self.name}-{number}" for number in itertools.count(1))
-        self._mail: list[Mail] = []
-        self._known: set[int] = set()
+        self._mail: dict[int, Mail] = {}
+        self._taken: set[int] = set()
         self._verdicts: dict[str, Mapping[str, Any]] = {}
         self.notices: list[Receipt] = []
 
@@ -134,13 +134,15 @@ class PushedOffice:
 
     def receive(self) -> list[Mail]:
         self._take(0.0)
-        mail, self._mail = self._mail, []
-        return mail
+        return list(self._mail.values())
 
     def confirm(self, number: int) -> None:
+        self._mail.pop(number, None)
+        self._taken.add(number)
         self._submit(Message("confirm", next(self._ids), b"", correlation=str(number)))
 
     def refuse(self, number: int, reason: str) -> None:
+        self._mail.pop(number, None)
         self._submit(Message("return", next(self._ids), reason.encode(), correlation=str(number)))
 
     def close(self) -> None:
@@ -157,11 +159,10 @@ class PushedOffice:
             message = arrival.message
             if message.kind == "envelope":
                 number = int(message.id)
-                if number in self._known:  # a crash may push an envelope again, under its number of before
+                if number in self._taken:  # a crash may push an envelope again, under its number of before
                     self.confirm(number)
-                    continue
-                self._known.add(number)
-                self._mail.append(Mail(number, message.headers["recipient"], message.body))
+                else:
+                    self._mail[number] = Mail(number, message.headers["recipient"], message.body)
             elif message.kind == "verdict":
                 self._verdicts[message.correlation] = json.loads(message.body)
             else:

@@ -24,7 +24,7 @@ from edxml_router.config import Settings
 from edxml_router.core.lifecycle import State
 from edxml_router.ports import Delivery
 
-SECONDS = 60.0  # for anything to come about; on an idle machine it is a fraction of one
+SECONDS = 120.0  # for anything to come about; on an idle machine it is a fraction of one
 
 PLANS = (
     Plan("tw", "Trung ương", ("G22", "G09")),
@@ -85,7 +85,8 @@ class World:
         got: list[int] = []
 
         def came() -> bool:
-            got.extend(mail.number for mail in self.office(code).receive() if mail.data == data)
+            mails = self.office(code).receive()
+            got.extend(mail.number for mail in mails if (mail.data, mail.recipient) == (data, code))
             return bool(got)
 
         until(came, f"a letter for {code}")
