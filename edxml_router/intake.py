@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -38,6 +38,7 @@ from edxml_router.rules import Node, Role
 T = TypeVar("T")
 
 _ID_LIMIT = 255  # characters: a short string of AMQP, as the id was that this one is made of
+_HELD = 50  # messages of one neighbour over its quota, in one batch, that are given back more than once
 _BEGUN = 4  # bodies of the largest size that a neighbour may have begun to send in chunks
 
 _FROM_OFFICES = frozenset({"submit", "confirm", "return"})
@@ -121,16 +122,16 @@ def _chunks(node: Node, batch: Sequence[Arrival]) -> Handled:
     odd: list[tuple[Arrival, Finding]] = []
     for arrival, (chunk, piece) in _readable(node, batch, decode_chunk):
         if chunk.size > most or chunk.count > chunk.size:
-            odd.append((_without_piece(arrival), Finding("EDX102", "size", str(chunk.size))))
+            odd.append((_manifest_only(arrival), Finding("EDX102", "size", str(chunk.size))))
         elif not node.bodies.keep_chunk(arrival.peer, chunk, piece, _BEGUN * most):
             # Its transfer stays without a receipt, so the neighbour sends both again.
             detail = f"bodies begun and not completed: {_BEGUN * most} bytes"
-            odd.append((_without_piece(arrival), Finding("EDX406", arrival.peer, detail)))
+            odd.append((_manifest_only(arrival), Finding("EDX406", arrival.peer, detail)))
     _set_aside(node, odd)
     return Handled()
 
 
-def _without_piece(arrival: Arrival) -> Arrival:
+def _manifest_only(arrival: Arrival) -> Arrival:
     """With nothing but the manifest line: megabytes of what was not taken must not fill the space for what is odd."""
     line = arrival.message.body.partition(b"\n")[0]
     return replace(arrival, message=replace(arrival.message, body=line))
@@ -158,10 +159,11 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     try:
         answers = pipeline.accept(node, [submission for _, submission in ready]) if ready else []
     finally:
-        for _, submission in ready:
-            if not isinstance(submission.data, bytes):
-                submission.data.discard()
-    back = [arrival for (arrival, _), answer in zip(ready, answers, strict=True) if answer.passing]
+        for whole in wholes.values():
+            if whole is not None and not isinstance(whole, bytes):
+                whole.discard()
+    back, let_go = _put_off(ready, answers)
+    _set_aside(node, let_go)
     unfinished = {answer.digest for answer in answers if answer.passing}
     spent = [
         (arrival.peer, submission.transfer.envelope)
@@ -169,6 +171,26 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
         if submission.transfer and submission.transfer.chunks and submission.transfer.envelope not in unfinished
     ]
     return Handled(answers, back=waiting + back, spent=spent)
+
+
+def _put_off(
+    ready: Sequence[tuple[Arrival, Submission]], answers: Sequence[Answer]
+) -> tuple[list[Arrival], list[tuple[Arrival, Finding]]]:
+    """What is given back to come again soon, and what is let go: a neighbour that is far over its quota (EDX406) would
+    fill the room of everybody else with what it may not bring yet. Without a receipt it sends that again."""
+    back: list[Arrival] = []
+    let_go: list[tuple[Arrival, Finding]] = []
+    held: Counter[str] = Counter()
+    for (arrival, _), answer in zip(ready, answers, strict=True):
+        if not answer.passing:
+            continue
+        if answer.finding is not None and answer.finding.code == "EDX406":
+            held[arrival.peer] += 1
+            if arrival.redelivered and held[arrival.peer] > _HELD:
+                let_go.append((_manifest_only(arrival), answer.finding))
+                continue
+        back.append(arrival)
+    return back, let_go
 
 
 def _accepted_before(node: Node, peer: str, digest: str) -> bytes | None:

@@ -1,0 +1,128 @@
+"""What a neighbour may not bring about, stage by stage; the whole siege is in tests/scenarios/test_rogue_child.py."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edxml_router import intake, pipeline
+from edxml_router.core.lifecycle import State
+from edxml_router.core.transfer import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
+from edxml_router.ports import Message, Parcel
+from edxml_router.records import Submission
+from edxml_router.rules import Quota
+from edxml_router.store import auditing, refused
+from edxml_router.store.refused import Kept
+from edxml_router.transport import topology
+from edxml_router.transport.local import LocalTransport
+from tests.test_pipeline import Nodes, _transfer, letter, nodes
+
+__all__ = ["nodes"]  # the fixture
+
+
+def kept(nodes: Nodes) -> Sequence[Kept]:
+    return refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
+
+
+def test_a_neighbours_time_does_not_bind_us_for_years(nodes: Nodes) -> None:
+    node = nodes["quoc-gia"].node
+    end = nodes.clock.now() + 2 * node.rules.timing.lifetime
+    for number, asked in enumerate((datetime(9000, 1, 1, tzinfo=UTC), end - timedelta(hours=1)), start=1):
+        data = letter(nodes, ["H53"], sender="H01", number=number)
+        transfer = _transfer(nodes, data, ("H53",), expires_at=asked)
+        [answer] = pipeline.accept(node, [Submission(data, "an-giang", "link", transfer)])
+        [delivery] = nodes.deliveries("quoc-gia", answer.digest).values()
+        assert abs(delivery.expires_at - min(asked, end)) < timedelta(milliseconds=1)
+
+
+def test_unknown_means_nothing_where_nobody_asked(nodes: Nodes) -> None:
+    """Else a line of a hundred bytes would have us send a body of megabytes, at once and again."""
+    answer = nodes.send("quoc-gia", letter(nodes))
+    pipeline.forward(nodes["quoc-gia"].node)
+    unknown = Receipt(answer.digest, "H53", 0, Outcome.UNKNOWN, nodes.clock.now())
+    assert not pipeline.settle(nodes["quoc-gia"].node, [("tay-ninh", unknown)])
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.FORWARDED}
+
+
+def test_saying_accepted_and_unknown_in_turn_makes_us_send_ever_less_often(nodes: Nodes) -> None:
+    node = nodes["quoc-gia"].node
+    answer = nodes.send("quoc-gia", letter(nodes))
+    waits = []
+    for _ in range(4):
+        pipeline.forward(node)
+        for outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN):
+            pipeline.settle(node, [("tay-ninh", Receipt(answer.digest, "H53", 0, outcome, nodes.clock.now()))])
+        [delivery] = nodes.deliveries("quoc-gia", answer.digest).values()
+        waits.append(delivery.due_at - nodes.clock.now())
+        assert pipeline.forward(node) == ()  # not at once
+        nodes.clock.at = delivery.due_at
+    assert waits == [node.rules.timing.retry_first * 2**power for power in range(4)]
+
+
+def test_a_message_that_meets_a_mistake_of_ours_is_set_aside_alone(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    hub, key = nodes["tay-ninh"].transports[-1], nodes["tay-ninh"].node.sign_receipts
+    now = nodes.clock.now()
+    honest = encode_receipts((Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, now),), key)
+    poison = encode_receipts((Receipt("ab" * 32, "H53", 0, Outcome.CONFIRMED, now, detail="poison"),), key)
+    hub.publish([Parcel(topology.UP, Message("receipts", name, body)) for name, body in (("a", poison), ("b", honest))])
+    settle = pipeline.settle
+
+    def stumbles(node: object, receipts: Sequence[tuple[str, Receipt]]) -> object:
+        if any(receipt.detail == "poison" for _, receipt in receipts):
+            raise ZeroDivisionError
+        return settle(node, receipts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(intake.pipeline, "settle", stumbles)
+    nodes.step("quoc-gia")
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CONFIRMED}
+    assert [(one.code, one.peer, one.kept) for one in kept(nodes)] == [("EDX699", "tay-ninh", True)]
+
+
+def test_beyond_the_space_for_odd_input_the_journal_still_says_what_came(nodes: Nodes) -> None:
+    node = nodes["quoc-gia"].node
+    node.rules = replace(node.rules, aside_quota=10)
+    nodes["an-giang"].transports[-1].publish([Parcel(topology.UP, Message("gossip", "x", b"longer than ten bytes"))])
+    nodes.step("quoc-gia")
+    assert [(one.code, one.kept, one.size) for one in kept(nodes)] == [("EDX704", False, 21)]
+    ledger = nodes["quoc-gia"].node.ledger
+    lines = auditing.lines(ledger)  # type: ignore[arg-type]
+    [entry] = [line.entry for line in lines if line.entry.event == "input.aside"]
+    assert (entry.code, "EDX604" in entry.detail) == ("EDX704", True)
+
+
+def test_far_beyond_its_quota_a_neighbour_does_not_fill_the_room_of_the_others(nodes: Nodes) -> None:
+    """Of sixty letters one is taken; ten of the others are let go on their second visit, and none is lost by that."""
+    node = nodes["quoc-gia"].node
+    child = replace(node.rules.peers["an-giang"], quota=Quota(messages=1))
+    node.rules = replace(node.rules, peers={**node.rules.peers, child.name: child})
+    hub = nodes["an-giang"].transports[-1]
+    letters = [letter(nodes, ["H53"], sender="H01", number=number) for number in range(1, 62)]
+    manifests = [encode_transfer(_transfer(nodes, data, ("H53",)), data) for data in letters]
+    hub.publish([Parcel(topology.UP, Message("transfer", f"t{n}", body)) for n, body in enumerate(manifests)])
+    first = nodes.step("quoc-gia")
+    assert (len(first.back), kept(nodes)) == (60, [])
+    again: list[object] = []
+    while len(again) < 50:
+        again += nodes.step("quoc-gia").back
+    assert len(again) == 50
+    assert [(one.code, one.size < 1000) for one in kept(nodes)] == [("EDX406", True)] * 10
+    told = [message for arrival in hub.take(100, 0.0) for message in decode_receipts(arrival.message.body)[0]]
+    assert [(one.outcome, one.envelope) for one in told] == [
+        (Outcome.ACCEPTED, hashlib.sha256(letters[0]).hexdigest())  # no answer to the others, so they are sent again
+    ]
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "9" * 200])
+def test_an_offices_answer_about_no_delivery_is_set_aside(nodes: Nodes, number: str) -> None:
+    office = LocalTransport(nodes.tree.hub("quoc-gia"), "vanthu-quoc-gia")
+    office.publish([Parcel(topology.SUBMIT, Message("confirm", "x", b"", correlation=number))])
+    nodes.step("quoc-gia")
+    assert [one.code for one in kept(nodes)] == ["EDX704"]
