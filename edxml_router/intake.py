@@ -31,7 +31,7 @@ from edxml_router.core.transfer import (
     decode_transfer,
 )
 from edxml_router.pipeline import Answer
-from edxml_router.ports import Arrival, Aside, Message, Move, Parcel, Transport
+from edxml_router.ports import Arrival, Aside, Body, Message, Move, Parcel, Transport
 from edxml_router.records import Submission, state_receipt
 from edxml_router.rules import Node, Role
 
@@ -141,9 +141,13 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     waiting: list[Arrival] = []
     odd: list[tuple[Arrival, Finding]] = []
     ready: list[tuple[Arrival, Submission]] = []
+    wholes: dict[tuple[str, str, int, int], bytes | Body | None] = {}  # put together once, however often it is named
     for arrival, (transfer, body) in _readable(node, batch, decode_transfer):
         if transfer.chunks:
-            whole = node.bodies.assembled(arrival.peer, transfer)
+            key = (arrival.peer, transfer.envelope, transfer.size, transfer.chunks)
+            if key not in wholes:
+                wholes[key] = node.bodies.assembled(arrival.peer, transfer)
+            whole = wholes[key]
             if whole is None:  # accepted before perhaps, and its chunks are spent
                 whole = _accepted_before(node, arrival.peer, transfer.envelope)
             if whole is None:
