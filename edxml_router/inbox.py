@@ -40,7 +40,7 @@ def confirm(node: Node, office: str, numbers: Sequence[int]) -> list[Finding | N
 
 def refuse(node: Node, office: str, numbers: Sequence[int], reason: str) -> list[Finding | None]:
     """The recipient's system sends these back (QĐ 28/2018, article 5.4: it must say so, with the reason)."""
-    return _end(node, office, numbers, Event.RETURN, code="EDX801", detail=reason[:REASON_LIMIT])
+    return _end(node, office, numbers, Event.RETURN, code="EDX801", detail=reason.replace("\0", "")[:REASON_LIMIT])
 
 
 def _end(

@@ -98,7 +98,10 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
         total = Handled()
         if len(batch) == 1:
             defect = Defect(f"{type(error).__name__} in {handle.__name__.strip('_')}")
-            _set_aside(node, [(batch[0], defect.finding)])
+            try:
+                _set_aside(node, [(batch[0], defect.finding)])
+            except Setback:  # or neither this nor what else came with it would ever be acknowledged or given back
+                return Handled(back=batch)
         else:
             for arrival in batch:
                 total.add(_handle(node, handle, [arrival]))
@@ -320,7 +323,7 @@ def _strangers(node: Node, batch: Sequence[Arrival]) -> Handled:
 
 def _strange(node: Node, arrival: Arrival) -> Finding:
     if arrival.peer not in node.rules.peers:
-        return Finding("EDX403", arrival.mailbox, arrival.peer or "no user id")
+        return Finding("EDX403", arrival.mailbox, _plain(arrival.peer) or "no user id")
     return Finding("EDX704", arrival.mailbox, f"kind {arrival.message.kind[:40]!r}")
 
 
@@ -351,6 +354,11 @@ def _readable(
     _set_aside(node, odd)
 
 
+def _plain(name: str) -> str:
+    """The name that a stranger gives itself, so that it can be stored: a folder's mailbox has no broker to check it."""
+    return ascii(name[:_ID_LIMIT])[1:-1]
+
+
 def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
     if not items:
         return
@@ -358,7 +366,7 @@ def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
     with node.ledger.book() as book:
         kept = book.set_aside(
             [
-                Aside(now, one.peer, one.mailbox, found.code, found.where, found.detail, one.message.body)
+                Aside(now, _plain(one.peer), one.mailbox, found.code, found.where, found.detail, one.message.body)
                 for one, found in items
             ],
             node.rules.aside_quota,
@@ -368,7 +376,7 @@ def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
                 Entry(
                     now,
                     "input.aside",
-                    actor=one.peer,
+                    actor=_plain(one.peer),
                     code=found.code,
                     detail=found.detail if was_kept else f"{found.detail} (EDX604: bytes not kept)",
                 )

@@ -169,9 +169,13 @@ def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Jud
 def acceptance_receipts(
     node: Node, book: Book, judged: Sequence[Judged], now: datetime
 ) -> Iterable[tuple[str, Receipt]]:
-    """What neighbours must hear about the transfers they sent; offices hear it in their answer."""
+    """What neighbours must hear about the transfers they sent; offices hear it in their answer.
+
+    What was taken before stays taken: a repeat that would be refused today, perhaps because the signer's certificate
+    has ended since, is answered with the state of what it repeats.
+    """
     links = [item for item in judged if item.submission.transfer and item.submission.peer in node.rules.peers]
-    repeated = {item.digest for item in links if item.fit and item.repeated}
+    repeated = {item.digest for item in links if item.repeated or not item.fit or item.unreachable}
     standing = {(one.digest, one.recipient): one for one in book.deliveries(repeated)} if repeated else {}
     for item in links:
         transfer = item.submission.transfer
@@ -179,16 +183,18 @@ def acceptance_receipts(
         if isinstance(item.trouble, Setback) or item.digest != transfer.envelope:
             continue  # it comes again: given back, or sent anew because no receipt went back for damaged bytes
         hops = (*transfer.hops, Hop(node.name, now))
+        origin = origin_of(node, item.submission)
         for recipient in transfer.recipients:
             finding = item.trouble.finding if item.trouble else item.unreachable.get(recipient)
+            known = standing.get((item.digest, recipient))
             receipt = Receipt(transfer.envelope, recipient, transfer.generation, Outcome.ACCEPTED, now, hops=hops)
-            if finding is not None:
+            if finding and known and (known.origin != origin or known.generation < transfer.generation):
+                known = None  # another's, or ended and asked for anew: that is refused today
+            if known is not None:
+                receipt = replace(state_receipt(known, now, hops), generation=transfer.generation)
+            elif finding is not None:
                 receipt = replace(receipt, outcome=Outcome.RETURNED, code=finding.code, detail=finding.detail)
-            elif (item.digest, recipient) in standing:
-                receipt = replace(
-                    state_receipt(standing[item.digest, recipient], now, hops), generation=transfer.generation
-                )
-            yield origin_of(node, item.submission), receipt
+            yield origin, receipt
 
 
 def aside(item: Judged, now: datetime) -> Aside:

@@ -18,8 +18,21 @@ from edxml_router.core.envelope import Envelope
 DEGREES = ("mật", "tối mật", "tuyệt mật")  # Law on the protection of state secrets 2018, article 8
 
 
+_NEAR = 40  # characters around a word in capitals where its neighbours are looked for
+# Invisible characters that office software leaves inside words: soft hyphens, joiners, direction marks, selectors.
+_INVISIBLE = dict.fromkeys(
+    code
+    for first, last in (
+        (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x180B, 0x180E), (0x200B, 0x200F), (0x202A, 0x202E),
+        (0x2060, 0x206F), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    )
+    for code in range(first, last + 1)
+)  # fmt: skip
+
+
 class Markings:
-    """The markings to look for, compiled once. Text is compared in NFC and without regard to case."""
+    """The markings to look for, compiled once. Text is compared in NFKC, without what is invisible, and without
+    regard to case. It comes from strangers, so looking takes time in proportion to its length, whatever it says."""
 
     def __init__(self, degrees: Iterable[str] = DEGREES) -> None:
         words = sorted({_plain(degree) for degree in degrees if degree.strip()}, key=len, reverse=True)
@@ -28,9 +41,9 @@ class Markings:
         phrase = "|".join(_spaced(word) for word in words if " " in word)
         parts = [
             rf"^\s*(?:{one})\s*$",  # the whole field
-            rf"[(\[{{<«“\"]\s*(?:{one})\s*[)\]}}>»”\"]",  # (Mật), [TỐI MẬT]
+            rf"[(\[{{<«“‘\"*]\s*(?:{one})\s*[)\]}}>»”’\"*]",  # (Mật), [TỐI MẬT]
             rf"^\s*(?:{one})\s*[:;,./|–—-]",  # Mật - V/v …
-            rf"\b(?:độ|mức|chế độ|mức độ)\s+mật\s*[:=–-]?\s*(?:{one})\b",  # Độ mật: Mật
+            rf"\b(?:độ|mức|chế độ|mức độ)\s+mật\s*(?:[:=–-]\s*)?(?:{one})\b",  # Độ mật: Mật
             *([rf"\b(?:{phrase})\b"] if phrase else []),
         ]
         self._marked = re.compile("|".join(parts), re.IGNORECASE) if words else None
@@ -49,14 +62,15 @@ class Markings:
         """Whether a text carries a marking."""
         if self._marked is None or self._shouted is None:
             return False
-        text = unicodedata.normalize("NFC", text)
+        text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
         if self._marked.search(text):
             return True
         return any(self._alone(text, match) for match in self._shouted.finditer(text))
 
     def _alone(self, text: str, match: re.Match[str]) -> bool:
         """In capitals, and neither neighbour word is: ``BẢO MẬT THÔNG TIN`` is a phrase in capitals."""
-        before, after = text[: match.start()].split(), text[match.end() :].split()
+        before = text[max(0, match.start() - _NEAR) : match.start()].split()
+        after = text[match.end() : match.end() + _NEAR].split()
         return not any(word.isupper() and word.isalpha() for word in (*before[-1:], *after[:1]))
 
 
@@ -82,7 +96,7 @@ def _fields(envelope: Envelope) -> Iterator[tuple[str, str]]:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFC", " ".join(text.split())).lower()
+    return unicodedata.normalize("NFKC", " ".join(text.split())).lower()
 
 
 def _spaced(word: str) -> str:

@@ -19,14 +19,17 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from edxml_router.core.journal import instant
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import PROBLEMS, Refusal
 
 T = TypeVar("T")
 
 VERSION: Final = "edx/1"
 MANIFEST_LIMIT: Final = 4 * 1024 * 1024  # bytes; ten thousand recipients of 35 characters need 0.4 MiB
 LIST_LIMIT: Final = 10_000  # recipients, receipts or chunks of one message
-HOPS_LIMIT: Final = 64  # the tree has four levels
+HOPS_LIMIT: Final = 16  # the tree has four levels: three nodes up and three down besides the highest
+NAME_LIMIT: Final = 64  # characters of a node's name
+TEXT_LIMIT: Final = 1000  # characters of any other text
+RECEIPTS_LIMIT: Final = 16 * 1024 * 1024  # bytes of a message of receipts, which is nothing but a manifest
 GENERATION_LIMIT: Final = 1_000_000  # more than any operator resends, less than what a column of 32 bits holds
 
 
@@ -219,7 +222,7 @@ def encode_receipts(receipts: tuple[Receipt, ...], sign: Callable[[bytes], str] 
                     "outcome": str(item.outcome),
                     "at": instant(item.at),
                     "code": item.code,
-                    "detail": item.detail,
+                    "detail": _sendable(item.detail),
                     "hops": _hops(item.hops),
                 }
                 for item in receipts
@@ -230,8 +233,11 @@ def encode_receipts(receipts: tuple[Receipt, ...], sign: Callable[[bytes], str] 
 
 
 def decode_receipts(data: bytes) -> tuple[tuple[Receipt, ...], bytes, str]:
-    """The receipts, the signed bytes, and the signature (empty when there is none)."""
-    fields, signature = _split(data)
+    """The receipts, the signed bytes, and the signature (empty when there is none).
+
+    A problem's code that only a newer version knows stands in the detail: nobody here could explain it.
+    """
+    fields, signature = _split(data, RECEIPTS_LIMIT)
     receipts = _reading(
         lambda: tuple(
             Receipt(
@@ -240,8 +246,7 @@ def decode_receipts(data: bytes) -> tuple[tuple[Receipt, ...], bytes, str]:
                 _number(item["generation"], GENERATION_LIMIT),
                 Outcome(item["outcome"]),
                 _instant(item["at"]),
-                _text(item.get("code", "")),
-                _text(item.get("detail", "")),
+                *_reason(_text(item.get("code", "")), _text(item.get("detail", ""))),
                 _read_hops(item.get("hops", [])),
             )
             for item in _list(fields["receipts"])
@@ -254,8 +259,8 @@ def _line(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
-    end = data.find(b"\n", 0, MANIFEST_LIMIT)
+def _split(data: bytes, most: int = MANIFEST_LIMIT) -> tuple[dict[str, Any], bytes]:
+    end = data.find(b"\n", 0, most)
     if end < 0:
         raise Refusal("EDX704", detail="no manifest line")
     fields = _reading(lambda: json.loads(data[:end]))
@@ -273,8 +278,17 @@ def _reading(read: Callable[[], T]) -> T:
         ) from error
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 1000 or "\0" in value:
+def _sendable(detail: str) -> str:
+    """What :func:`_text` takes: one odd detail must not make the others of its message unreadable."""
+    return detail.replace("\0", "\ufffd")[:TEXT_LIMIT]
+
+
+def _reason(code: str, detail: str) -> tuple[str, str]:
+    return (code, detail) if not code or code in PROBLEMS else ("", f"{code}: {detail}"[:TEXT_LIMIT])
+
+
+def _text(value: Any, most: int = TEXT_LIMIT) -> str:
+    if not isinstance(value, str) or len(value) > most or "\0" in value:
         raise TypeError
     value.encode()  # JSON can name half a character, which no database takes
     return value
@@ -287,7 +301,11 @@ def _list(value: Any, most: int = LIST_LIMIT) -> list[Any]:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(_text(item) for item in _list(value))
+    """Different texts: each will be answered on its own, and the answer is longer than the question."""
+    texts = tuple(_text(item) for item in _list(value))
+    if len(set(texts)) < len(texts):
+        raise ValueError
+    return texts
 
 
 def _number(value: Any, most: int = 2**53 - 1) -> int:
@@ -315,4 +333,4 @@ def _hops(hops: tuple[Hop, ...]) -> list[list[str]]:
 
 
 def _read_hops(value: Any) -> tuple[Hop, ...]:
-    return tuple(Hop(_text(node), _instant(at)) for node, at in _list(value, HOPS_LIMIT))
+    return tuple(Hop(_text(node, NAME_LIMIT), _instant(at)) for node, at in _list(value, HOPS_LIMIT))

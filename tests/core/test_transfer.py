@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import PROBLEMS, Refusal
 from edxml_router.core.transfer import (
     GENERATION_LIMIT,
     HOPS_LIMIT,
     LIST_LIMIT,
+    NAME_LIMIT,
     Chunk,
     Hop,
     Inquiry,
@@ -40,11 +41,12 @@ instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st
 )
 hops = st.lists(st.builds(Hop, texts, instants), max_size=4).map(tuple)
 transfers = st.builds(
-    Transfer, texts, digests, numbers, st.lists(texts, max_size=5).map(tuple), generations, hops, instants,
+    Transfer, texts, digests, numbers, st.lists(texts, max_size=5, unique=True).map(tuple), generations, hops, instants,
     st.booleans(), counts,
 )  # fmt: skip
 receipts = st.builds(
-    Receipt, digests, texts, generations, st.sampled_from(Outcome), instants, texts, texts, hops,
+    Receipt, digests, texts, generations, st.sampled_from(Outcome), instants, st.sampled_from(["", *PROBLEMS]), texts,
+    hops,
 )  # fmt: skip
 
 
@@ -71,7 +73,7 @@ def test_a_chunk_survives(digest: str, count: int, piece: bytes) -> None:
     assert decode_chunk(encode_chunk(chunk, piece)) == (chunk, piece)
 
 
-@given(digests, st.lists(texts, max_size=4).map(tuple), generations)
+@given(digests, st.lists(texts, max_size=4, unique=True).map(tuple), generations)
 def test_an_inquiry_survives(digest: str, recipients: tuple[str, ...], generation: int) -> None:
     inquiry = Inquiry(digest, recipients, generation)
     assert decode_inquiry(encode_inquiry(inquiry)) == inquiry
@@ -108,13 +110,15 @@ def test_garbage_is_refused(decode: object, data: bytes) -> None:
         ("recipients", ["x" * 1001]),
         ("recipients", ["H53\0"]),
         ("recipients", ["\ud800"]),  # half a character
-        ("recipients", ["H53"] * (LIST_LIMIT + 1)),
+        ("recipients", ["H53"] * 2),
+        ("recipients", [f"H53.{number}" for number in range(LIST_LIMIT + 1)]),
         ("generation", None),
         ("generation", GENERATION_LIMIT + 1),
         ("chunks", LIST_LIMIT + 1),
         ("hops", [["a"]]),
         ("hops", [["a", "yesterday"]]),
         ("hops", [["a", "2026-01-01T00:00:00Z"]] * (HOPS_LIMIT + 1)),
+        ("hops", [["a" * (NAME_LIMIT + 1), "2026-01-01T00:00:00Z"]]),
         ("expires", "9999-12-31T23:59:59-12:00"),  # no such moment in UTC
         ("expires", "0001-01-01T00:00:00+12:00"),
         ("expires", "2026-01-02T00:00:00"),  # no zone
