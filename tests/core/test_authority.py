@@ -220,3 +220,21 @@ def test_single_codes_are_single() -> None:
 def test_a_peer_without_agencies_brings_nothing() -> None:
     with pytest.raises(Refusal, match="EDX401"):
         may_bring([], [], "H53.02")
+
+
+def test_a_block_holds_by_key_by_certificate_and_by_agency() -> None:
+    named = signer(certificates.leaf("H53.02"))
+    for subject in (named.spki_sha256, named.fingerprint, "H53.02"):
+        assert len(subject) != 64 or named.spki_sha256 != named.fingerprint
+        with pytest.raises(Refusal, match="EDX409"):
+            speaks_for(named, "H53.02", Bindings([Row(Act.BLOCK, subject)]), certificates.NOW)
+    other = Bindings([Row(Act.BLOCK, "ab" * 32), Row(Act.BLOCK, "H53")])
+    speaks_for(named, "H53.02", other, certificates.NOW)
+
+
+def test_codes_of_the_table_become_canonical() -> None:
+    key = "ab" * 32
+    table = Bindings([Row(Act.BIND, key, "alias"), Row(Act.DELEGATE, "alias", "other"), Row(Act.BLOCK, "alias")])
+    known = table.with_codes({"alias": "H53"}.get)
+    assert [(row.subject, row.agency) for row in known.rows] == [(key, "H53"), ("H53", "other"), ("H53", "")]
+    assert known.of(Act.BLOCK, "H53")

@@ -11,8 +11,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.core import pki
 from edxml_router.core.certificate import write_pem
-from edxml_router.core.problems import Refusal
-from edxml_router.core.revocation import Freshness, RevocationLists, Standing, list_number, read_lists
+from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.revocation import (
+    Freshness,
+    RevocationLists,
+    Standing,
+    check_renewal,
+    list_number,
+    read_lists,
+)
 from edxml_router.core.trust import TrustStore
 from tests import certificates
 from tests.certificates import NOW, crl, issuing, leaf, odd_leaf, root
@@ -208,3 +215,37 @@ def test_other_files_are_refused(data: bytes) -> None:
     with pytest.raises(Refusal) as caught:
         read_lists([data], "trust.crls")
     assert (caught.value.code, caught.value.finding.where) == ("EDX902", "trust.crls")
+
+
+# --- renewal -------------------------------------------------------------------------------------------------
+
+
+def _renewal(fetched: bytes, kept: bytes | None) -> str:
+    try:
+        check_renewal(fetched, kept, [root().certificate, issuing().certificate], NOW, "http://ca.example.vn/x.crl")
+    except Setback as setback:
+        assert (setback.code, setback.finding.where) == ("EDX318", "http://ca.example.vn/x.crl")
+        return setback.finding.detail
+    return ""
+
+
+def test_what_may_replace_a_list() -> None:
+    good = crl(number=3)
+    assert _renewal(good, None) == ""
+    assert _renewal(good, b"damaged") == ""
+    assert _renewal(good, good) == ""
+    assert _renewal(crl(number=4), good) == ""
+    assert _renewal(crl(number=4, at=NOW), crl(number=9, at=NOW - timedelta(days=1))) == ""  # the date goes before
+    by_root = crl(issuer=root(), number=1)
+    assert _renewal(by_root, crl(number=3, at=NOW - timedelta(days=9), days=1)) == ""  # what was there is over
+
+
+def test_what_may_not_replace_a_list() -> None:
+    good = crl(number=3)
+    assert "older" in _renewal(crl(number=2), good)
+    assert "older" in _renewal(crl(number=9, at=NOW - timedelta(days=3)), good)
+    assert "another authority" in _renewal(crl(issuer=root(), number=9), good)
+    assert "from the future" in _renewal(crl(number=9, at=NOW + timedelta(minutes=1)), None)
+    assert "not among the anchors" in _renewal(crl(issuer=issuing("Stranger", "Other root")), None)
+    for odd in (b"", b"nothing", good + b"x", good[:-1]):
+        assert "not one revocation list" in _renewal(odd, None)
