@@ -554,7 +554,7 @@ def test_of_a_refused_document_on_disk_only_the_metadata_is_kept(nodes: Nodes) -
     assert answer.finding and answer.finding.code == "EDX302"
     [kept] = refused.list_items(node.ledger)  # type: ignore[arg-type]
     assert (kept.code, kept.size) == ("EDX302", body.size)
-    assert refused.one_item(node.ledger, kept.id) == (kept, None)  # type: ignore[arg-type]
+    assert refused.one_item(node.ledger, kept.number) == (kept, None)  # type: ignore[arg-type]
     details = [line.entry.detail for line in auditing.lines(node.ledger)]  # type: ignore[arg-type]
     assert any("EDX604: bytes not kept" in detail for detail in details)
 
