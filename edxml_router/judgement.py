@@ -5,11 +5,13 @@ Each function answers from the snapshot it is given and raises Refusal (families
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
+from functools import partial
 
 from edxml_router.core import authority, signature
 from edxml_router.core.envelope import Business, Envelope, Kind
 from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Local
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.transfer import Transfer
@@ -33,7 +35,9 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
     authority.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
     authority.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
     if verdict.indication is Indication.PASSED and verdict.signer is not None:
-        authority.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=rules.registry.canonical_or_none)
+        today = now.astimezone(VIETNAM).date()
+        meaning = partial(_meaning, rules.registry, on=today)
+        authority.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=meaning)
         return "; ".join((verdict.reason, *verdict.marks))  # "ok; crl-stale"
     exception = peer.unsigned
     unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == signature.LEGACY
@@ -107,10 +111,11 @@ def address_transfer(
     if not transfer.hops or transfer.hops[-1].node != peer.name:
         # Each node vouches for the one before it; what is said of nodes further back is the neighbours' word.
         raise Refusal("EDX704", where="hops", detail=f"the last one is not {peer.name}, who brought it")
-    named: set[str] = set()
+    accepted_on = transfer.hops[0].at.date()
+    named: set[str | None] = set()
     for written in examined.envelope.recipients:
-        code = rules.registry.canonical_or_none(written)
-        named.update((written,) if code is None else (written, code))
+        # As it was written, as it is known today, and as it was bound when the first node accepted it.
+        named |= {written, rules.registry.canonical_or_none(written), _meaning(rules.registry, written, accepted_on)}
     routes: dict[str, str] = {}
     unreachable: dict[str, Finding] = {}
     for code in transfer.recipients:
@@ -124,6 +129,14 @@ def address_transfer(
         except Refusal as refusal:
             unreachable[code] = refusal.finding
     return routes, unreachable
+
+
+def _meaning(registry: Registry, text: str, on: date) -> str | None:
+    """The canonical code that ``text`` stood for on a day: an alias that changes hands later does not speak yet."""
+    try:
+        return registry.resolve(text, on, historic=True).code
+    except Refusal:
+        return registry.canonical_or_none(text)  # not in the catalogue: by rule
 
 
 def route(rules: Rules, code: str) -> str:

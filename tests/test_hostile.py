@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from letters import File
 
 from edxml_router import inbox, intake, pipeline
+from edxml_router.core.agency import Alias
 from edxml_router.core.classification import Markings
 from edxml_router.core.lifecycle import State
 from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.registry import Registry
 from edxml_router.core.transfer import (
     TEXT_LIMIT,
     Hop,
@@ -213,3 +215,28 @@ def test_an_office_learns_nothing_of_deliveries_that_are_not_its_own(nodes: Node
         intake.receive(node, hub, [Arrival(message, topology.SUBMIT, "vanthu-quoc-gia", "", False)])
     assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.FORWARDED}
     assert auditing.notices(node.ledger, "office:vanthu-quoc-gia") == []  # type: ignore[arg-type]
+
+
+def _change_hands(nodes: Nodes, code: str, before: str, after: str) -> None:
+    """From 2099 on ``code`` stands for another agency; the catalogue says so ahead of time."""
+    aliases = (Alias(code, before, None, date(2098, 12, 31)), Alias(code, after, date(2099, 1, 1)))
+    for opened in nodes.opened.values():
+        rules = opened.node.rules
+        registry = Registry.build(iter(rules.registry), aliases, levels=rules.registry.levels.values())
+        opened.node.rules = replace(rules, registry=registry)
+
+
+def test_a_code_that_will_change_hands_still_reaches_whom_it_names_today(nodes: Nodes) -> None:
+    _change_hands(nodes, "vp.cu", "H53", "H01")
+    answer = nodes.send("quoc-gia", letter(nodes, ["vp.cu"]))
+    assert answer.recipients == ("H53",)
+    nodes.settle()
+    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
+
+
+def test_a_certificate_does_not_speak_for_whom_its_code_will_name_one_day(nodes: Nodes) -> None:
+    _change_hands(nodes, "H53", "H53", "H01")
+    data = nodes.post.signed(nodes.post.unsigned("H01", ["G22"], number=1, subject="V/v thử"), "H53")
+    forged = nodes.send("an-giang", data)
+    assert forged.finding and forged.finding.code == "EDX402"
+    assert nodes.send("tay-ninh", letter(nodes, ["G22"], sender="H53")).accepted
