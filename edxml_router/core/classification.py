@@ -37,6 +37,7 @@ class Markings:
     def __init__(self, degrees: Iterable[str] = DEGREES) -> None:
         words = sorted({_plain(degree) for degree in degrees if degree.strip()}, key=len, reverse=True)
         self.degrees = tuple(words)
+        self._words = {word.split()[-1] for word in words}  # one of these is in every text with a marking
         one = "|".join(_spaced(word) for word in words)
         phrase = "|".join(_spaced(word) for word in words if " " in word)
         parts = [
@@ -53,7 +54,12 @@ class Markings:
 
     def found_in(self, envelope: Envelope) -> str:
         """The name of the first header field that carries a marking; empty when none does."""
-        for name, text in _fields(envelope):
+        fields = list(_fields(envelope))
+        # One look at all of it: nearly no envelope has even the word, and this is asked of every envelope.
+        everything = _visible("\n".join(text for _, text in fields)).lower()
+        if not any(word in everything for word in self._words):
+            return ""
+        for name, text in fields:
             if self.mark(text):
                 return name
         return ""
@@ -62,7 +68,7 @@ class Markings:
         """Whether a text carries a marking."""
         if self._marked is None or self._shouted is None:
             return False
-        text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
+        text = _visible(text)
         if self._marked.search(text):
             return True
         return any(self._alone(text, match) for match in self._shouted.finditer(text))
@@ -93,6 +99,12 @@ def _fields(envelope: Envelope) -> Iterator[tuple[str, str]]:
     for attachment in envelope.attachments:
         yield "AttachmentName", attachment.name.rpartition(".")[0] or attachment.name
         yield "Attachment/Description", attachment.description or ""
+
+
+def _visible(text: str) -> str:
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
 
 
 def _plain(text: str) -> str:
