@@ -5,6 +5,7 @@ Keys are made once per run (RSA is slow to make). All dates hang on ``NOW``, nev
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -28,10 +29,12 @@ _serials = count(1000)
 
 @cache
 def key(kind: str = "p-256", name: str = "") -> PrivateKey:
-    """The key of this kind and name; the same one each time."""
+    """The key of this kind and name; the same one each time (RSA: in this run)."""
     if kind.startswith("rsa-"):
         return rsa.generate_private_key(65537, int(kind[4:]))
-    return ec.generate_private_key(_CURVES[kind]())
+    # The same in every run, so that a signed message that was kept can still be verified.
+    secret = hashlib.sha256(f"{kind} {name}".encode()).digest()[:28]
+    return ec.derive_private_key(int.from_bytes(secret, "big"), _CURVES[kind]())
 
 
 @cache

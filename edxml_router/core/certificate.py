@@ -68,9 +68,12 @@ class Signer:
 def read(der: bytes) -> x509.Certificate:
     """The certificate in ``der``; anything else is EDX311."""
     try:
-        return x509.load_der_x509_certificate(der)
+        certificate = x509.load_der_x509_certificate(der)
+        # These are parsed when they are asked for, and nobody who asks later expects that to fail.
+        _ = certificate.issuer, certificate.subject, certificate.not_valid_before_utc, certificate.not_valid_after_utc
     except ValueError as error:
         raise Refusal("EDX311", detail="not a DER certificate") from error
+    return certificate
 
 
 def read_pem(data: bytes, where: str = "") -> tuple[x509.Certificate, ...]:

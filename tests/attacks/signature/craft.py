@@ -153,6 +153,6 @@ def _sign(recipe: Recipe, data: bytes) -> bytes:
             return key.sign(data, pss, hashes.SHA256())
         return key.sign(data, padding.PKCS1v15(), algorithm)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    r, s = decode_dss_signature(key.sign(data, ec.ECDSA(algorithm)))
+    r, s = decode_dss_signature(key.sign(data, ec.ECDSA(algorithm, deterministic_signing=True)))
     size = (key.key_size + 7) // 8
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
