@@ -20,7 +20,6 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from sqlalchemy.engine import make_url
 
 from edxml_router import trust_sources
 from edxml_router.config import ConfigErrors, HubSettings, QuotaSettings, Settings
@@ -152,10 +151,9 @@ def _node(settings: Settings, ledger: SqlLedger) -> Node:
 
 def open_ledger(settings: Settings) -> SqlLedger:
     """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do)."""
-    url = make_url(settings.database_url)
-    if settings.store.password_file is not None:
-        url = url.set(password=read(settings.store.password_file, "store.password_file").decode().strip())
-    return SqlLedger(connect(url), SystemClock())
+    secret = settings.store.password_file
+    password = read(secret, "store.password_file").decode().strip() if secret else None
+    return SqlLedger(connect(settings.database_url, password), SystemClock())
 
 
 # --- rules ------------------------------------------------------------------------------------------

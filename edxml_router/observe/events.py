@@ -107,7 +107,7 @@ def reloaded() -> None:
 
 
 def trust_renewed(process: int, epoch: str) -> None:
-    """A file of [trust] has changed and is in force in this worker; ``epoch`` names anchors, intermediates and lists."""
+    """A file of [trust] has changed and is in force in this worker; ``epoch`` names what counts."""
     _log.info("trust.renewed", process=process, epoch=epoch)
 
 

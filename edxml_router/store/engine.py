@@ -61,12 +61,17 @@ _STATES_FULL: Final = ("53100", "58030")
 _STATES_AWAY: Final = ("08", "40", "53", "55", "57", "58", "28", "3D", "25006")
 
 
-def connect(url: str | URL) -> Engine:
-    """The engine for a URL. Nothing is opened yet; raises Refusal EDX901 when the URL is not one of ours."""
+def connect(url: str | URL, password: str | None = None) -> Engine:
+    """The engine for a URL, with a password that is not written in it.
+
+    Nothing is opened yet; raises Refusal EDX901 when the URL is not one of ours.
+    """
     try:
         target = make_url(url)
     except ArgumentError as error:
         raise Refusal("EDX901", where="store.url", detail="not a database URL") from error
+    if password is not None:
+        target = target.set(password=password)
     if target.get_backend_name() == "sqlite":
         engine = sqlalchemy.create_engine(target)
         event.listen(engine, "connect", _prepare_sqlite)

@@ -1,4 +1,4 @@
-"""`edxml-router link`, performed as docs/operations.md tells it, on a real broker: the child has only what it was handed."""
+"""`edxml-router link` on a real broker: the child has only what it was handed."""
 
 from __future__ import annotations
 

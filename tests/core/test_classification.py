@@ -10,6 +10,7 @@ from edxml_router.core.envelope import Attachment, Document, Envelope, OtherInfo
 
 MARKINGS = Markings()
 
+# ruff: noqa: E501 - rows of texts
 MARKED = [
     "Mật", "MẬT", "  tối mật ", "(Mật) V/v bố trí lực lượng", "V/v bố trí lực lượng [TUYỆT MẬT]", "Mật - V/v kế hoạch",
     "MẬT: Báo cáo quý", "Độ mật: Mật", "độ mật = tối mật", "Mức độ mật: Tuyệt mật", "Kế hoạch tuyệt  mật năm 2026",
