@@ -22,6 +22,7 @@ from edxml_router.store import queries
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import aside, deliveries, envelopes, journal, receipts
+from edxml_router.store.verification import verify
 
 
 class Witness:
@@ -98,7 +99,11 @@ class Witness:
 
     def at_rest(self) -> list[str]:
         """All of the above that holds once every delivery has ended and every receipt is on its way."""
-        return self.open_deliveries() + self.unsent_receipts() + self.broken_chains()
+        return self.open_deliveries() + self.unsent_receipts() + self.broken_chains() + self.damages()
+
+    def damages(self) -> list[str]:
+        """What ``journal verify`` finds."""
+        return [f"{self.name}: {damage.where}: {damage.detail}" for damage in verify(self.ledger.engine).damages]
 
 
 def stray_files(hub: Path) -> list[str]:

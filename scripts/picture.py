@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from oracle import Witness
@@ -14,7 +14,7 @@ from rich.text import Text
 from sqlalchemy import select
 from story import RECALL, Sent, Story
 
-from edxml_router.core.lifecycle import State
+from edxml_router.core.lifecycle import ENDS, State
 from edxml_router.core.problems import PROBLEMS
 from edxml_router.core.transfer import Outcome, Receipt
 from edxml_router.store.book import receipt_of
@@ -69,10 +69,10 @@ class Picture:
         """How things stand at every node, now."""
         title = self.say("board", envelopes=len(self.story.sent), seconds=time.monotonic() - self.began)
         table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-        table.add_column(self.say("node"))
-        table.add_column(self.say("serves"))
+        table.add_column(self.say("node"), no_wrap=True, min_width=14)
+        table.add_column(self.say("serves"), no_wrap=True, min_width=9)
         for key in ("envelopes", "waiting", "forwarded", "inbox", "confirmed", "returned", "refused"):
-            table.add_column(self.say(key), justify="right", min_width=9)
+            table.add_column(self.say(key), justify="right", min_width=8)
         for name, plan in self.story.tree.plans.items():
             witness = self.story.witnesses[name]
             counts = witness.counts()
@@ -99,8 +99,13 @@ class Picture:
         nodes = " ".join(f"{name}:{witness.accepted()}" for name, witness in self.story.witnesses.items())
         return f"{time.monotonic() - self.began:5.1f} s  {ended}/{len(self.story.sent)}  {nodes}"
 
-    def traces(self) -> RenderableType:
-        """Every document with the way to each recipient; then the statuses, a line each."""
+    def under_way(self) -> int:
+        """Deliveries that have not ended, at all nodes."""
+        counts = [witness.counts() for witness in self.story.witnesses.values()]
+        return sum(count for each in counts for state, count in each.items() if state not in ENDS)
+
+    def traces(self, numbers: Collection[int] = ()) -> RenderableType:
+        """Every document with the way to each recipient, then the statuses, a line each; or only some documents."""
         told = {name: _receipts(witness, f"office:{self.story.offices[name].name}")
                 for name, witness in self.story.witnesses.items()}  # fmt: skip
         blocks: list[RenderableType] = [Text(self.say("traces"), style="bold underline")]
@@ -109,13 +114,15 @@ class Picture:
             statuses.add_column(self.say(key))
         for sent in self.story.sent.values():
             receipts = told[sent.node]
+            if numbers and sent.number not in numbers:
+                continue
             if sent.kind.startswith("status"):
                 for recipient in sent.expected:
                     way = self._way(receipts.get((sent.digest, recipient)))
                     statuses.add_row(sent.kind.removeprefix("status "), sent.sender, recipient, *way)
             elif sent.number < 5000:
                 blocks.append(self._trace(sent, receipts))
-        return Group(*blocks, statuses)
+        return Group(*blocks, *([] if numbers else [statuses]))
 
     def _trace(self, sent: Sent, receipts: Mapping[tuple[str, str], Receipt]) -> RenderableType:
         mark = "↶ " if sent.number == RECALL.number else ""
