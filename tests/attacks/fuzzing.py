@@ -1,7 +1,7 @@
 """What fuzzing tries: whatever the bytes are, the way parse → validate → verify → read ends in a value or a Refusal.
 
-:func:`try_bytes` is the target of ``scripts/fuzz`` and of ``test_fuzz``. It asks both engines, and holds what is
-accepted against the signed bytes. A problem of ours, of any kind, comes out as it was raised.
+:func:`try_bytes` is the target of ``scripts/fuzz`` and of ``test_fuzz``. It asks both engines, and what the
+second accepts, signxml must accept with the same values. A problem of ours, of any kind, comes out as it was raised.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def try_bytes(data: bytes) -> bool:
     try:
         examine(data, LIMITS, certificates.store(), NOW, Engine.BOTH)
     except Refusal as refusal:
-        if refusal.code == "EDX317":
+        # The second engine may refuse alone what is spelled oddly (tests/differential, STRICTER), never accept alone.
+        if refusal.code == "EDX317" and not refusal.finding.detail.endswith("; stream: signature-broken"):
             raise AssertionError(f"the engines do not agree: {refusal.finding.detail}") from refusal
         return False
     return True

@@ -147,14 +147,14 @@ def test_honest_messages_are_accepted_with_the_signed_values(data: bytes) -> Non
     assert _check(data)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(letters.signed_messages())
 def test_in_any_spelling(message: tuple[str, bytes]) -> None:
     _, data = message
     event("accepted" if _check(data) else "refused")
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(st.sampled_from(GOOD).flatmap(mutations))
 def test_when_mutated(data: bytes) -> None:
     event("accepted" if _check(data) else "refused")

@@ -18,7 +18,7 @@ from tests.attacks.signature.craft import PARTS, WHOLE, Recipe
 from tests.certificates import KEY_TYPES
 from tests.differential import letters, verifiers
 from tests.differential.letters import LEAST, METHODS, Signing
-from tests.differential.verifiers import Answer, by_python_xmlsec, by_signxml, by_stream, by_xmlsec1
+from tests.differential.verifiers import Answer, by_jdk, by_python_xmlsec, by_signxml, by_stream, by_xmlsec1
 from tests.fixtures import File, document
 
 
@@ -57,6 +57,20 @@ def test_honest_messages_pass_xmlsec1(kind: str, tmp_path: Path) -> None:
             messages.append(letters.signed(plain, how))
     assert [agreed(data).said for data in messages] == ["passed"] * len(messages)
     assert by_xmlsec1(tmp_path, messages, kind) == [True] * len(messages)
+
+
+def test_honest_messages_pass_the_jdk(tmp_path: Path) -> None:
+    """Every spelling, in one run of the machine; and of each message one that was altered, for it to refuse."""
+    messages = []
+    for number, name in enumerate(letters.SPELLINGS):
+        kind = KEY_TYPES[number % len(KEY_TYPES)]
+        plain = letters.spell(document(ids=True, files=[File(content=bytes(3000))]), {name})
+        method, uris = METHODS[kind][number % len(METHODS[kind])], (WHOLE, PARTS)[number // 2 % 2]
+        of_info, of_content = letters.CANONICALS[number // 3 % 3], letters.CANONICALS[number % 3]
+        how = Signing(kind, method, uris, of_info, of_content, letters.DIGESTS[number % 3])
+        messages.append((kind, letters.signed(plain, how)))
+    altered = [(kind, data.replace(b"H41.03<", b"H41.04<", 1)) for kind, data in messages]
+    assert by_jdk(tmp_path, [*messages, *altered]) == [True] * len(messages) + [False] * len(messages)
 
 
 @st.composite

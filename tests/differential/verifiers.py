@@ -1,7 +1,7 @@
-"""Four verifiers that share no code beyond libxml2's canonical form, behind one question each: does it accept?
+"""Verifiers that share no code beyond libxml2's canonical form, behind one question each: does it accept?
 
-signxml and the stream engine answer with what they say was signed. xmlsec1 (the program) and python-xmlsec know
-nothing of our profile: they are asked with the signer's certificate only, and take more than we do.
+signxml and the stream engine answer with what they say was signed. xmlsec1 (the program), python-xmlsec and
+the JDK know nothing of our profile: they are asked with the signer's certificate only, and take more than we do.
 """
 
 from __future__ import annotations
@@ -103,3 +103,17 @@ def by_xmlsec1(folder: Path, messages: Sequence[bytes], kind: str = "p-256") -> 
         command = ["xmlsec1", "--verify", *ids, "--pubkey-cert-pem", str(pem), str(file)]
         answers.append(subprocess.run(command, capture_output=True, check=False).returncode == 0)
     return answers
+
+
+def by_jdk(folder: Path, messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+    """``javax.xml.crypto.dsig``, with another parser and another canonical form than everybody else here; by kind of
+    key and message."""
+    arguments = []
+    for number, (kind, data) in enumerate(messages):
+        pem, file = folder / f"{kind}.pem", folder / f"{number}.xml"
+        pem.write_bytes(write_pem([certificates.leaf("H53.02", kind)]))
+        file.write_bytes(data)
+        arguments += [str(pem), str(file)]
+    program = Path(__file__).with_name("Verify.java")
+    done = subprocess.run(["java", program, *arguments], capture_output=True, text=True, check=True)
+    return [line == "true" for line in done.stdout.splitlines()]
