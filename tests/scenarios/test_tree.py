@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import pytest
 from letters import File
+from offices import PushedOffice
 
 from edxml_router import wiring
 from edxml_router.core.lifecycle import State
@@ -148,6 +149,25 @@ def test_what_a_stranger_brings_is_kept_aside(world: World) -> None:
     assert world.witnesses["tw"].deliveries([digest_of(data)]) == []
     [entry] = world.tree.ask("tw", "journal", "query", "--code", "EDX403")
     assert entry["event"] == "input.aside"
+
+
+@pytest.mark.parametrize("world", ["rabbitmq"], indirect=True)
+def test_an_office_on_the_broker_gets_verdicts_mail_and_notices(world: World) -> None:
+    office = world.offices["tinh"]
+    assert isinstance(office, PushedOffice)
+    refused = office.send(world.letter("H53", "G22", signer=None))
+    assert (refused["accepted"], code_of(refused)) == (False, "EDX301")
+    assert refused["problem_vi"]["remedy"].startswith("Ký gói tin")
+    data = world.letter("H53", "G22")
+    verdict = office.send(data)
+    assert (verdict["accepted"], verdict["signature"], verdict["envelope"]) == (True, "passed", digest_of(data))
+    world.confirm("G22", data)
+
+    def told() -> bool:
+        office.receive()
+        return (digest_of(data), "confirmed") in [(one.envelope, str(one.outcome)) for one in office.notices]
+
+    until(told, "the notice of the confirmation")
 
 
 def test_nodes_killed_at_random_lose_and_double_nothing(world: World) -> None:
