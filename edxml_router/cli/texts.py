@@ -81,7 +81,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "signature.indeterminate": ("indeterminate", "chưa xác định được"),
     "signature.absent": ("absent", "không có"),
     "check.signature": ("signature", "chữ ký"),
-    "check.attachments": ("{count} attachments", "{count} tệp đính kèm"),
+    "check.attachments": ("attachments: {count}", "tệp đính kèm: {count}"),
     # sign, pki, init
     "sign.done": ("signed: {file} (SHA-256 {digest})", "đã ký: {file} (SHA-256 {digest})"),
     "pki.made": (
@@ -128,7 +128,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     # config
     "config.good": ("{file} is correct", "{file} hợp lệ"),
-    "config.wrong": ("{count} mistakes in {file}", "{count} lỗi trong {file}"),
+    "config.wrong": ("{file} has mistakes: {count}", "{file} có lỗi: {count}"),
     "config.default": ("default", "mặc định"),
     "config.given": ("file", "tệp"),
     # explain
@@ -171,7 +171,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "trace.accepted": ("accepted", "tiếp nhận"),
     "trace.hops": ("hops", "chặng"),
     "trace.outcome": ("outcome", "kết quả"),
-    "trace.more": ("… {count} more recipients (--all)", "… còn {count} nơi nhận (--all)"),
+    "trace.more": ("… further recipients: {count} (--all)", "… còn {count} nơi nhận (--all)"),
     "outcome.open": ("under way", "đang chuyển"),
     "outcome.confirmed": ("confirmed by all", "tất cả đã xác nhận"),
     "outcome.failed": ("failed", "không thành công"),
@@ -189,7 +189,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "state.cancelled": ("cancelled", "đã hủy"),
     "journal.working": ("verifying", "đang kiểm tra"),
     "journal.good": ("The journal verifies: {size} entries, root {root}", "Nhật ký hợp lệ: {size} mục, gốc {root}"),
-    "journal.waiting": ("{count} entries are not numbered yet", "{count} mục chưa được đánh số"),
+    "journal.waiting": ("entries not numbered yet: {count}", "số mục chưa được đánh số: {count}"),
     # agency
     "col.written": ("as written", "mã đã ghi"),
     "agency.code": ("code", "mã"),
@@ -223,7 +223,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "verdict.malformed": ("malformed", "sai dạng"),
     # doctor
     "doctor.good": ("Everything is in order.", "Mọi thứ đều ổn."),
-    "doctor.bad": ("{count} things need attention.", "{count} mục cần xử lý."),
+    "doctor.bad": ("Needs attention: {count}.", "Cần xử lý: {count} mục."),
     "doctor.ok": ("ok", "tốt"),
     "doctor.warning": ("warning", "cảnh báo"),
     "doctor.failed": ("failed", "lỗi"),
