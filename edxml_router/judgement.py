@@ -59,8 +59,10 @@ def admit(rules: Rules, submission: Submission, envelope: Envelope, now: datetim
     marked = policy.markings.found_in(envelope)
     if marked:
         raise Refusal("EDX405", where=marked)
+    if submission.transfer is not None or not (policy.max_age or policy.max_ahead):
+        return
     stamp = _time_stamp(envelope)
-    if submission.transfer is not None or stamp is None:
+    if stamp is None:
         return
     if policy.max_age and stamp < now - policy.max_age:
         raise Refusal("EDX408", where="Timestamp", detail=f"{(now - stamp).days} days old")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from edxml_router.core.lifecycle import Event
@@ -14,6 +14,8 @@ from edxml_router.judgement import route
 from edxml_router.ports import Delivery, EnvelopeRow, Message, Move, Parcel
 from edxml_router.records import change
 from edxml_router.rules import Link, Rules
+
+PORTION = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages made of them as much again
 
 GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the far side has it already
 
@@ -32,6 +34,22 @@ def bind_routes(rules: Rules, due: Sequence[Delivery]) -> tuple[list[Move], dict
         key = (following, delivery.digest, delivery.generation, delivery.far_accepted)
         groups[key].append(replace(delivery, route=following))
     return moves, groups
+
+
+def portions(
+    groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow]
+) -> Iterator[dict[GroupKey, list[Delivery]]]:
+    """The groups in portions whose bodies together hold PORTION bytes at most, or that are one group; at least one."""
+    portion: dict[GroupKey, list[Delivery]] = {}
+    held = 0
+    for key, group in groups.items():
+        more = 0 if key[3] else rows[key[1]].size
+        if portion and held + more > PORTION:
+            yield portion
+            portion, held = {}, 0
+        portion[key] = group
+        held += more
+    yield portion
 
 
 def transfer_parcels(
@@ -55,10 +73,7 @@ def transfer_parcels(
     manifest = encode_transfer(transfer, b"" if pieces else body)
     headers = {"envelope": row.digest, "sender": row.sender}
     return [
-        *(
-            Parcel(mailbox, Message("chunk", f"{transfer.id}.{n}", one, row.urgent))
-            for n, one in enumerate(pieces)
-        ),
+        *(Parcel(mailbox, Message("chunk", f"{transfer.id}.{n}", one, row.urgent)) for n, one in enumerate(pieces)),
         Parcel(mailbox, Message("transfer", transfer.id, manifest, row.urgent, headers=headers)),
     ]
 

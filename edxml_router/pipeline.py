@@ -15,7 +15,7 @@ only Setback, when the store is away: nothing of it was committed then, and it i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,7 +28,7 @@ from edxml_router.core.transfer import Hop, Receipt, encode_receipts
 from edxml_router.core.verdict import Verdict
 from edxml_router.examination import digest_of, examine
 from edxml_router.judgement import address, address_transfer, admit, authorise, sender_of
-from edxml_router.parcels import bind_routes, inbox_parcel, inquiry_parcels, transfer_parcels
+from edxml_router.parcels import GroupKey, bind_routes, inbox_parcel, inquiry_parcels, portions, transfer_parcels
 from edxml_router.ports import Book, Delivery, EnvelopeRow, Message, Move, Parcel
 from edxml_router.records import (
     Judged,
@@ -104,8 +104,8 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
             raise Refusal("EDX403", detail=submission.peer)
         item.examined = examine(submission.data, rules.limits, rules.trust, now, rules.engine, digest=item.digest)
         envelope = item.examined.envelope
+        admit(rules, submission, envelope, now)  # first: of a state secret nothing is kept, not even for a wrong code
         item.sender = sender_of(rules, envelope, now)
-        admit(rules, submission, envelope, now)
         item.reason = authorise(rules, peer, item.examined.verdict, item.sender, now)
         if submission.transfer is None:
             item.routes = address(rules, envelope, now)
@@ -175,8 +175,9 @@ def _answer(item: Judged) -> Answer:
 def forward(node: Node) -> Sequence[Move]:
     """Send what is due, one copy of the body per link, and deliver what is for here; what was done, if anything.
 
-    Two commits, with the sending between them. A crash after the first leaves leases that run out; a crash after
-    sending repeats the transfer under the same id, and the next node recognises it.
+    One commit takes the deliveries, one records what became of them, with the sending between; large bodies go in
+    portions, so that memory stays flat. A crash after the first leaves leases that run out; a crash after sending
+    repeats the transfer under the same id, and the next node recognises it.
     """
     now = node.now()
     with node.ledger.book() as book:
@@ -185,6 +186,25 @@ def forward(node: Node) -> Sequence[Move]:
     if not due:
         return ()
     moves, groups = bind_routes(node.rules, due)
+    applied: list[Move] = []
+    for portion in portions(groups, rows):
+        moves += send(node, _sendings(node, portion, rows, moves, now), now)
+        with node.ledger.book() as book:
+            done = book.move(moves)
+            book.add_receipts(final_receipts(book, done, now))
+        applied += done
+        moves = []
+    return applied
+
+
+def _sendings(
+    node: Node,
+    groups: Mapping[GroupKey, list[Delivery]],
+    rows: Mapping[str, EnvelopeRow],
+    moves: list[Move],
+    now: datetime,
+) -> list[Sending]:
+    """What there is to send for these groups; what cannot be sent at all is added to ``moves``."""
     bodies = node.bodies.read({digest for _, digest, _, asked_only in groups if not asked_only})
     sendings: list[Sending] = []
     for (route, digest, _, asked_only), group in groups.items():
@@ -200,11 +220,7 @@ def forward(node: Node) -> Sequence[Move]:
         else:
             parcels = transfer_parcels(link, row, group, body, node.rules.chunk_bytes)
             sendings.append(Sending(link, parcels, group))
-    moves += send(node, sendings, now)
-    with node.ledger.book() as book:
-        applied = book.move(moves)
-        book.add_receipts(final_receipts(book, applied, now))
-    return applied
+    return sendings
 
 
 @dataclass(frozen=True, slots=True)

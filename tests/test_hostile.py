@@ -240,3 +240,10 @@ def test_a_certificate_does_not_speak_for_whom_its_code_will_name_one_day(nodes:
     forged = nodes.send("an-giang", data)
     assert forged.finding and forged.finding.code == "EDX402"
     assert nodes.send("tay-ninh", letter(nodes, ["G22"], sender="H53")).accepted
+
+
+def test_a_state_secret_of_an_unknown_sender_is_not_kept_either(nodes: Nodes) -> None:
+    data = nodes.post.document("G22", ["H53"], number=1, subject="(Mật) V/v", signer=None)
+    stranger = data.replace(b"<edXML:OrganId>G22<", b"<edXML:OrganId>G22.99<")
+    answer = nodes.send("quoc-gia", stranger)
+    assert answer.finding and answer.finding.code == "EDX405"

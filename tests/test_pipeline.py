@@ -13,7 +13,7 @@ import pytest
 from letters import File, Post, tampered
 from tree import Plan, Tree
 
-from edxml_router import inbox, intake, operate, pipeline
+from edxml_router import inbox, intake, operate, parcels, pipeline
 from edxml_router.core.lifecycle import State
 from edxml_router.core.transfer import (
     Hop,
@@ -598,3 +598,17 @@ def test_beyond_its_quota_a_peer_waits_and_loses_nothing(nodes: Nodes, quota: Qu
     assert pipeline.accept(node, batch[2:])[0].passing
     nodes.clock.at += timedelta(seconds=61)
     assert pipeline.accept(node, batch[2:])[0].accepted
+
+
+def test_large_bodies_are_forwarded_in_portions(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker holds one portion of bodies at a time, whatever is due; everything goes all the same."""
+    monkeypatch.setattr(parcels, "PORTION", 60_000)
+    node = nodes["quoc-gia"].node
+    read: list[int] = []
+    plain = node.bodies.read
+    monkeypatch.setattr(node.bodies, "read", lambda digests: read.append(len(set(digests))) or plain(digests))
+    sent = [nodes.send("quoc-gia", letter(nodes, number=n, files=(File("a.pdf", 30_000),))) for n in range(1, 6)]
+    assert len(pipeline.forward(node)) == 5
+    assert (max(read), sum(read)) == (1, 5)
+    nodes.settle()
+    assert all(nodes.states("tay-ninh", one.digest) == {"H53": State.AVAILABLE} for one in sent)

@@ -6,6 +6,7 @@ offices named in it. Programs attach over AMQP instead.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -252,7 +253,10 @@ def fetch(session: Session, delivery: int, output: Path) -> None:
     if str(output) == STDOUT:
         sys.stdout.buffer.write(data)
         return
-    output.write_bytes(data)
+    # Official mail is for the account that fetched it, and a link in its place is not followed.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with open(output, "wb", opener=lambda path, _: os.open(path, flags, 0o600)) as file:  # opener
+        file.write(data)
     session.note(session.say("fetch.done", number=delivery, size=len(data), file=output))
 
 

@@ -146,6 +146,8 @@ def _status(message: Element, said: dict[str, Element]) -> Status:
         raise Refusal("EDX507", where=f"{place(answered[0])}/OrganId")
     if not response_for.document_id:
         raise Refusal("EDX202", where=f"{place(answered[0])}/DocumentId", detail="DocumentId is missing or empty")
+    if len(response_for.document_id) > _MOST_ID:
+        raise Refusal("EDX202", where=f"{place(answered[0])}/DocumentId", detail=f"longer than {_MOST_ID} characters")
     code = _text(said["StatusCode"]) or ""
     if not code.strip(_WHITE_SPACE):
         raise Refusal("EDX202", where=place(said["StatusCode"]), detail="StatusCode is empty")

@@ -260,6 +260,8 @@ class _Intake:
 def declare(root: Path, children: Iterable[str], offices: Iterable[str]) -> None:
     """Make the mailboxes of a hub, and sweep what dead writers left behind; by its owner, at each start."""
     try:
+        if not root.exists():
+            root.mkdir(mode=0o770, parents=True)  # letters are in there: for the owner and the group of its neighbours
         for mailbox in topology.mailboxes(children, offices):
             for part in _PARTS:
                 (root / mailbox / part).mkdir(parents=True, exist_ok=True)
