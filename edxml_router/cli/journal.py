@@ -70,6 +70,8 @@ def query(
                 _show(session, lines, as_json)
                 left -= len(lines)
                 after = lines[-1].number
+    if not left:
+        session.note(session.say("journal.cut", limit=limit))
 
 
 def _envelopes(ledger: Any, document: str) -> list[str]:

@@ -187,6 +187,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "state.returned": ("returned", "trả lại"),
     "state.expired": ("expired", "hết hạn"),
     "state.cancelled": ("cancelled", "đã hủy"),
+    "journal.cut": (
+        "Only the first {limit} are shown; use --limit, --since",
+        "Chỉ hiện {limit} mục đầu; dùng --limit, --since",
+    ),
     "journal.working": ("verifying", "đang kiểm tra"),
     "journal.good": ("The journal verifies: {size} entries, root {root}", "Nhật ký hợp lệ: {size} mục, gốc {root}"),
     "journal.waiting": ("entries not numbered yet: {count}", "số mục chưa được đánh số: {count}"),

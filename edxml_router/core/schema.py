@@ -109,10 +109,13 @@ def _explanation(error: xmlschema.XMLSchemaValidationError) -> Explanation:
     path = place(element) if element is not None else str(error.path)
     expected, found = "", ""
     if isinstance(error, xmlschema.XMLSchemaChildrenValidationError):
-        expected = ", ".join(_local(getattr(item, "name", None)) for item in error.expected or ())
+        # Where the order is free, the library names nothing: then it is whatever the parent may hold at all.
+        possible = error.expected or getattr(error.validator, "iter_elements", tuple)()
+        expected = ", ".join(dict.fromkeys(_local(getattr(item, "name", None)) for item in possible))
         found = _local(error.invalid_tag) if error.invalid_tag else "nothing more"
         if error.invalid_child is not None:
-            path = place(error.invalid_child)
+            element = error.invalid_child
+            path = place(element)
     elif element is not None:
         reason = str(error.reason or "")
         if "attribute" in reason:
