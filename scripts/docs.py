@@ -154,6 +154,8 @@ def commands() -> Iterator[str]:
         yield ""
         yield "```text"
         context = click.Context(command, info_name=" ".join(("edxml-router", *path)), max_content_width=100)
+        # As when it is called; click remembers the option in the command, so that whoever asks first decides.
+        context.help_option_names = cli.context_settings["help_option_names"]
         context.terminal_width = 100
         yield from (line.rstrip() for line in command.get_help(context).splitlines())
         yield "```"
