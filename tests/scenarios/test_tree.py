@@ -175,7 +175,8 @@ def test_nodes_killed_at_random_lose_and_double_nothing(world: World) -> None:
     agencies = [code for plan in world.tree.plans.values() for code in plan.agencies]
     killed = list(world.tree.plans) * KILLS
     chance.shuffle(killed)
-    sent: dict[bytes, str] = {}
+    large = world.send("G22", "H53.31", files=(File("du-lieu.zip", 9_000_000),))  # in chunks, and never whole in memory
+    sent = {large: "H53.31"}
     for name in killed:
         for _ in range(chance.randint(2, 5)):
             sender, recipient = chance.sample(agencies, 2)
