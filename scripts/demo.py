@@ -133,8 +133,7 @@ class Demo:
         random.shuffle(names)
         for name in names:
             story.tree.kill(name)
-            story.step()
-            story.tree.launch(name)
+            story.tree.launch(name)  # it needs a while, in which the others and its own office go on
             self.say("killed", "magenta", name=name)
             story.step()
             look()
