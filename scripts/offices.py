@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -149,9 +150,12 @@ class PushedOffice:
         self._transport.close()
 
     def _submit(self, message: Message) -> None:
-        [finding] = self._transport.publish([Parcel(topology.SUBMIT, message)])
-        if finding is not None:
-            raise RuntimeError(f"{self.name}: {finding}")
+        """Publish, again and again while the broker is away: its way back is tried in ever longer pauses."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while (finding := self._transport.publish([Parcel(topology.SUBMIT, message)])[0]) is not None:
+            if finding.code not in ("EDX701", "EDX705") or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name}: {finding}")
+            time.sleep(0.2)
 
     def _take(self, wait: float) -> None:
         arrivals = self._transport.take(100, wait)
