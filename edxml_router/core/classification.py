@@ -19,20 +19,28 @@ DEGREES = ("mật", "tối mật", "tuyệt mật")  # Law on the protection of 
 
 
 _NEAR = 40  # characters around a word in capitals where its neighbours are looked for
-# Invisible characters that office software leaves inside words: soft hyphens, joiners, direction marks, selectors.
-_INVISIBLE = dict.fromkeys(
+# Characters that show nothing, and that office software leaves inside words or writes for a space: soft hyphens,
+# joiners, the zero width space, direction marks, selectors, tags (Unicode: Default_Ignorable_Code_Point).
+_INVISIBLE = frozenset(
     code
     for first, last in (
-        (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x180B, 0x180E), (0x200B, 0x200F), (0x202A, 0x202E),
-        (0x2060, 0x206F), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+        (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+        (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+        (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
     )
     for code in range(first, last + 1)
 )  # fmt: skip
+_AS_NOTHING = dict.fromkeys(_INVISIBLE)
+_AS_SPACE = dict.fromkeys(_INVISIBLE, " ")
 
 
 class Markings:
-    """The markings to look for, compiled once. Text is compared in NFKC, without what is invisible, and without
-    regard to case. It comes from strangers, so looking takes time in proportion to its length, whatever it says."""
+    """The markings to look for, compiled once. Text is compared in NFKC and without regard to case.
+
+    A character that is invisible may stand inside a word or be the only space between two, and nobody can see which:
+    such a text is read both ways, and words of a degree may touch (``TỐIMẬT``), so that a mixture is found as well.
+    Text comes from strangers, so looking takes time in proportion to its length, whatever it says.
+    """
 
     def __init__(self, degrees: Iterable[str] = DEGREES) -> None:
         words = sorted({_plain(degree) for degree in degrees if degree.strip()}, key=len, reverse=True)
@@ -56,8 +64,8 @@ class Markings:
         """The name of the first header field that carries a marking; empty when none does."""
         fields = list(_fields(envelope))
         # One look at all of it: nearly no envelope has even the word, and this is asked of every envelope.
-        everything = _visible("\n".join(text for _, text in fields)).lower()
-        if not any(word in everything for word in self._words):
+        everything = [reading.lower() for reading in _readings("\n".join(text for _, text in fields))]
+        if not any(word in reading for reading in everything for word in self._words):
             return ""
         for name, text in fields:
             if self.mark(text):
@@ -66,9 +74,11 @@ class Markings:
 
     def mark(self, text: str) -> bool:
         """Whether a text carries a marking."""
+        return any(self._marks(reading) for reading in _readings(text))
+
+    def _marks(self, text: str) -> bool:
         if self._marked is None or self._shouted is None:
             return False
-        text = _visible(text)
         if self._marked.search(text):
             return True
         return any(self._alone(text, match) for match in self._shouted.finditer(text))
@@ -101,10 +111,13 @@ def _fields(envelope: Envelope) -> Iterator[tuple[str, str]]:
         yield "Attachment/Description", attachment.description or ""
 
 
-def _visible(text: str) -> str:
+def _readings(text: str) -> list[str]:
+    """The text as a person may read it: without what is invisible, and, where there is any, with a space for it."""
     if text.isascii():
-        return text
-    return unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
+        return [text]
+    seen = text.translate(_AS_NOTHING)
+    readings = [seen] if seen == text else [seen, text.translate(_AS_SPACE)]
+    return [unicodedata.normalize("NFKC", reading) for reading in readings]
 
 
 def _plain(text: str) -> str:
@@ -112,4 +125,4 @@ def _plain(text: str) -> str:
 
 
 def _spaced(word: str) -> str:
-    return r"\s+".join(re.escape(part) for part in word.split())
+    return r"\s*".join(re.escape(part) for part in word.split())

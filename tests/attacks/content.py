@@ -197,6 +197,8 @@ ATTACKS = (
     _content("a-status-to-nobody", "EDX507", _signed_status(response=response_for(organ_id=None))),
     _content("a-state-secret-by-its-subject", "EDX405", signed(subject="(TỐI MẬT) V/v thử nghiệm")),
     _content("a-state-secret-in-decomposed-letters", "EDX405", signed(subject="TÔ\u0301I MÂ\u0323T")),
+    _content("a-state-secret-with-a-zero-width-space", "EDX405", signed(subject="TỐI\u200bMẬT")),
+    _content("a-state-secret-with-soft-hyphens-as-well", "EDX405", signed(subject="T\u00adỐI\u200bMẬ\u00adT")),
     _content(
         "fields-of-a-foreign-namespace",
         "EDX201",

@@ -14,7 +14,7 @@ MARKINGS = Markings()
 MARKED = [
     "Mật", "MẬT", "  tối mật ", "(Mật) V/v bố trí lực lượng", "V/v bố trí lực lượng [TUYỆT MẬT]", "Mật - V/v kế hoạch",
     "MẬT: Báo cáo quý", "Độ mật: Mật", "độ mật = tối mật", "Mức độ mật: Tuyệt mật", "Kế hoạch tuyệt  mật năm 2026",
-    "Báo cáo MẬT về tình hình", "V/v tài liệu tối\u00a0mật", "«Mật» Báo cáo", unicodedata.normalize("NFD", "(Mật) Báo cáo"),
+    "Báo cáo MẬT về tình hình", "V/v tài liệu tối\u00a0mật", "TỐIMẬT", "«Mật» Báo cáo", unicodedata.normalize("NFD", "(Mật) Báo cáo"),
 ]  # fmt: skip
 ORDINARY = [
     "V/v bảo mật thông tin", "BẢO MẬT THÔNG TIN", "V/v tăng cường bí mật kinh doanh", "Mật độ dân số năm 2026", "MẬT ĐỘ XÂY DỰNG",
@@ -26,6 +26,32 @@ ORDINARY = [
 @pytest.mark.parametrize("text", MARKED)
 def test_markings_are_found(text: str) -> None:
     assert MARKINGS.mark(text)
+
+
+INVISIBLE = "\u00ad\u034f\u061c\u115f\u17b4\u180e\u200b\u200c\u200d\u200e\u202e\u2060\u2069\u3164\ufe0f\ufeff\uffa0\U000e0020"
+
+
+@pytest.mark.parametrize("unseen", INVISIBLE, ids=lambda one: f"U+{ord(one):04X}")
+def test_markings_are_found_through_what_nobody_sees(unseen: str) -> None:
+    """As the only space, inside a word, both at once, between decomposed letters, and as the word's only edge."""
+    for text in (
+        "TỐI MẬT".replace(" ", unseen),
+        "V/v tuyệt mật năm 2026".replace(" ", unseen),
+        "Độ mật: Mật".replace(" ", unseen),
+        unseen.join("(Mật) V/v"),
+        f"V/v tố{unseen}i{unseen}mật",
+        unseen.join(unicodedata.normalize("NFD", "[MẬT]")),
+        f"Báo cáo{unseen}MẬT{unseen}về tình hình",
+    ):
+        assert MARKINGS.mark(text)
+        assert MARKINGS.found_in(_envelope(subject=text)) == "Subject"
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad"])
+def test_ordinary_words_stay_ordinary_with_what_nobody_sees(text: str, unseen: str) -> None:
+    assert not MARKINGS.mark(text.replace(" ", unseen))
+    assert not MARKINGS.mark(text.replace(" ", f" {unseen}"))
 
 
 @pytest.mark.parametrize("text", ORDINARY)
