@@ -100,7 +100,7 @@ def envelopes(count: int, size: int, keys: Path) -> list[bytes]:
             document_id=f"{SENDER},2026/03/02,{number}/SYT-VP",
             number=str(number),
             notation="SYT-VP",
-            files=[File(content=content[:filler])],
+            files=[File(content=(b"%PDF-1.7\n" + content)[:filler])],
         )
         return sign(plain, key, chain)
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from edxml_router.core import content as contents
+from edxml_router.core import elements
 from edxml_router.core.content import Content
 from edxml_router.core.envelope import Attachment
 from edxml_router.core.problems import Finding, Refusal
@@ -22,7 +23,6 @@ from edxml_router.core.safe_xml import NS, Element, Limits, place
 
 _REFERENCES = f"{{{NS}}}edXMLEnvelope/{{{NS}}}edXMLBody/{{{NS}}}edXMLManifest/{{{NS}}}Reference"
 _ATTACHMENTS = f"{{{NS}}}AttachmentEncoded/{{{NS}}}Attachment"
-_WHITE_SPACE = " \t\r\n"
 _NONE: Final[Mapping[str, Content | None]] = {}
 _UNKNOWN_TYPE = "application/octet-stream"  # RFC 2046, 4.5.1: bytes of a kind nobody declared
 
@@ -50,7 +50,7 @@ FIRST_BYTES: dict[str, tuple[bytes, ...]] = {
 
 def plain_id(content_id: str) -> str:
     """A ``ContentId`` as it is compared: without white space around it and without the prefix ``cid:``."""
-    return content_id.strip(_WHITE_SPACE).removeprefix("cid:")
+    return content_id.strip(elements.WHITE_SPACE).removeprefix("cid:")
 
 
 def read_attachments(
@@ -60,14 +60,14 @@ def read_attachments(
 
     ``measured``: what the texts that are marks stand for; None for what is not base64.
     """
-    references = _by_id(root.findall(_REFERENCES))
-    attachments = _by_id(root.findall(_ATTACHMENTS))
+    references = _by_id(root.iterfind(_REFERENCES))
+    attachments = _by_id(root.iterfind(_ATTACHMENTS))
     if len(references) > limits.max_attachments:
         raise Refusal("EDX210", detail=f"{len(references)} attachments, at most {limits.max_attachments}")
     for left, right, lacking in ((references, attachments, "Attachment"), (attachments, references, "Reference")):
-        for key, element in left.items():
+        for key, named in left.items():
             if key not in right:
-                raise Refusal("EDX206", where=place(element), detail=f"no {lacking} has this ContentId")
+                raise Refusal("EDX206", where=place(named.element), detail=f"no {lacking} has this ContentId")
     remarks: list[Finding] = []
     found = tuple(_join(references[key], attachments[key], limits, measured, remarks) for key in references)
     return found, tuple(remarks)
@@ -77,52 +77,65 @@ def attachment_content(root: Element, content_id: str) -> bytes:
     """The decoded content of one attachment; :class:`Refusal` EDX206 if there is none of that id, EDX208."""
     wanted = plain_id(content_id)
     for element in root.iterfind(_ATTACHMENTS):
-        if plain_id(_text(element, "ContentId") or "") == wanted:
-            return _decode(element, _encoded(element))
+        named = _Named(element, elements.parts(element))
+        if plain_id(named.text("ContentId") or "") == wanted:
+            return _decode(element, _encoded(named))
     raise Refusal("EDX206", detail="no Attachment has this ContentId")
 
 
-def _by_id(elements: list[Element]) -> dict[str, Element]:
-    found: dict[str, Element] = {}
-    for element in elements:
-        key = plain_id(_text(element, "ContentId") or "")
+class _Named(NamedTuple):
+    """A Reference or an Attachment, and what stands in it by name."""
+
+    element: Element
+    parts: Mapping[str, Element]
+
+    def text(self, name: str) -> str | None:
+        return elements.text(self.parts.get(name))
+
+
+def _by_id(found: Iterable[Element]) -> dict[str, _Named]:
+    by_id: dict[str, _Named] = {}
+    for element in found:
+        named = _Named(element, elements.parts(element))
+        key = plain_id(named.text("ContentId") or "")
         if not key:
             raise Refusal("EDX206", where=place(element), detail="ContentId is missing or empty")
-        if key in found:
+        if key in by_id:
             raise Refusal("EDX206", where=place(element), detail="ContentId occurs twice")
-        found[key] = element
-    return found
+        by_id[key] = named
+    return by_id
 
 
 def _join(
-    reference: Element,
-    element: Element,
+    reference: _Named,
+    attachment: _Named,
     limits: Limits,
     measured: Mapping[str, Content | None],
     remarks: list[Finding],
 ) -> Attachment:
     names, types = [], []
-    for source in (reference, element):
-        name, declared = _text(source, "AttachmentName"), _text(source, "ContentType")
+    for source in (reference, attachment):
+        name, declared = source.text("AttachmentName"), source.text("ContentType")
         if name is not None:
-            _check_name(name, source, limits)
+            _check_name(name, source.element, limits)
             names.append(name)
-        if declared and declared.strip(_WHITE_SPACE):
-            types.append(declared.strip(_WHITE_SPACE))
+        if declared and declared.strip(elements.WHITE_SPACE):
+            types.append(declared.strip(elements.WHITE_SPACE))
     if not names:
-        raise Refusal("EDX209", where=place(reference), detail="AttachmentName is missing")
+        raise Refusal("EDX209", where=place(reference.element), detail="AttachmentName is missing")
     if len(set(names)) > 1 or len(set(types)) > 1:
-        remarks.append(Finding("EDX214", place(element), "AttachmentName" if len(set(names)) > 1 else "ContentType"))
-    content = _content(element, limits.max_attachment_bytes, measured)
+        differs = "AttachmentName" if len(set(names)) > 1 else "ContentType"
+        remarks.append(Finding("EDX214", place(attachment.element), differs))
+    content = _content(attachment, limits.max_attachment_bytes, measured)
     # The type beside the bytes speaks for them: the SDK zips a file and then says so there only.
     content_type = types[-1] if types else _UNKNOWN_TYPE
-    _remark_type(content_type, content.head, element, remarks)
-    description = _text(reference, "Description")
+    _remark_type(content_type, content.head, attachment.element, remarks)
+    description = reference.text("Description")
     return Attachment(
-        content_id=(_text(reference, "ContentId") or "").strip(_WHITE_SPACE),
+        content_id=(reference.text("ContentId") or "").strip(elements.WHITE_SPACE),
         name=names[0],
         content_type=content_type,
-        description=_text(element, "Description") if description is None else description,
+        description=attachment.text("Description") if description is None else description,
         size=content.size,
         sha256=content.sha256,
     )
@@ -142,8 +155,8 @@ def _check_name(name: str, source: Element, limits: Limits) -> None:
         raise Refusal("EDX209", where=place(source) + "/AttachmentName", detail=fault)
 
 
-def _content(element: Element, most: int, measured: Mapping[str, Content | None]) -> Content:
-    text = _encoded(element)
+def _content(attachment: _Named, most: int, measured: Mapping[str, Content | None]) -> Content:
+    element, text = attachment.element, _encoded(attachment)
     if text in measured:
         content = measured[text]
         if content is None:
@@ -158,10 +171,10 @@ def _content(element: Element, most: int, measured: Mapping[str, Content | None]
     return content
 
 
-def _encoded(element: Element) -> str:
-    text = _text(element, "ContentTransferEncoded")
+def _encoded(attachment: _Named) -> str:
+    text = attachment.text("ContentTransferEncoded")
     if text is None:
-        raise Refusal("EDX202", where=place(element), detail="ContentTransferEncoded is missing")
+        raise Refusal("EDX202", where=place(attachment.element), detail="ContentTransferEncoded is missing")
     return text
 
 
@@ -177,7 +190,7 @@ def _not_base64(element: Element) -> Refusal:
 
 
 def _decoded_size(text: str) -> int:
-    return (len(text) - sum(text.count(space) for space in _WHITE_SPACE)) // 4 * 3 - 2
+    return (len(text) - sum(text.count(space) for space in elements.WHITE_SPACE)) // 4 * 3 - 2
 
 
 def _remark_type(content_type: str, head: bytes, element: Element, remarks: list[Finding]) -> None:
@@ -187,14 +200,3 @@ def _remark_type(content_type: str, head: bytes, element: Element, remarks: list
     actual = next((kind for kind, marks in FIRST_BYTES.items() if head.startswith(marks)), "something else")
     declared = content_type.lower()
     remarks.append(Finding("EDX211", place(element), f"declared {declared}, the bytes are {actual}"))
-
-
-def _text(element: Element, name: str) -> str | None:
-    children = element.findall(f"{{{NS}}}{name}")
-    if not children:
-        return None
-    if len(children) > 1:
-        raise Refusal("EDX202", where=place(children[1]), detail=f"{name} occurs twice")
-    if len(children[0]):
-        raise Refusal("EDX201", where=place(children[0]), detail="elements inside a value")
-    return children[0].text or ""

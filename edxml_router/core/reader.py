@@ -9,11 +9,12 @@ to deliver to. What real traffic does differently from the standard is remarked 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from edxml_router.core import elements
 from edxml_router.core.attachments import attachment_content, read_attachments
 from edxml_router.core.content import Content
 from edxml_router.core.envelope import (
@@ -38,8 +39,6 @@ from edxml_router.core.safe_xml import DEFAULT_LIMITS, NS, Element, Limits, plac
 __all__ = ["Reading", "attachment_content", "read"]
 
 _NOTHING: Final[Mapping[str, Content | None]] = MappingProxyType({})
-_PREFIX = f"{{{NS}}}"
-_WHITE_SPACE = " \t\r\n"
 _MOST_ID = 255  # characters of a DocumentId or OrganId; the longest known forms have about sixty
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _BUSINESS = re.compile(r"0{0,3}([0-3])")
@@ -68,14 +67,14 @@ def read(root: Element, limits: Limits = DEFAULT_LIMITS, measured: Mapping[str, 
     ``measured``: the contents of attachments that are not in the tree, by the marks that stand there instead
     (:attr:`~edxml_router.core.skeleton.Skeleton.contents`).
     """
-    if root.tag != f"{_PREFIX}edXML":
+    if root.tag != f"{{{NS}}}edXML":
         raise Refusal("EDX110", detail="the root element is not edXML")
-    header = _one(_one(root, "edXMLEnvelope"), "edXMLHeader")
-    parts = _parts(header)
+    header = elements.one(elements.one(root, "edXMLEnvelope"), "edXMLHeader")
+    parts = elements.parts(header)
     if "MessageHeader" not in parts:
         raise Refusal("EDX202", where=place(header), detail="MessageHeader is missing")
     message = parts["MessageHeader"]
-    said = _parts(message, "To", "ResponseFor")
+    said = elements.parts(message, "To", "ResponseFor")
     listed = parts.get("TraceHeaderList")
     is_status = "StatusCode" in said
     for name in _DOCUMENT_ONLY if is_status else _STATUS_ONLY:
@@ -98,9 +97,9 @@ def read(root: Element, limits: Limits = DEFAULT_LIMITS, measured: Mapping[str, 
         to=to,
         document=document,
         status=status,
-        traces=tuple(_trace(item) for item in _children(listed, "TraceHeader")),
+        traces=tuple(_trace(item) for item in elements.children(listed, "TraceHeader")),
         attachments=attachments,
-        errors=tuple(_error(item) for item in _children(parts.get("ErrorList"), "Error")),
+        errors=tuple(_error(item) for item in elements.children(parts.get("ErrorList"), "Error")),
     )
     return Reading(envelope, (*remarks_on(envelope), *remarks))
 
@@ -109,8 +108,8 @@ def _document(message: Element, said: dict[str, Element], business: BusinessInfo
     for name in _REQUIRED:
         if name not in said:
             raise Refusal("EDX202", where=place(message), detail=f"{name} is missing")
-    code, issued, kind = _leaves(said["Code"]), _leaves(said["PromulgationInfo"]), _leaves(said["DocumentType"])
-    signer = _leaves(said["SignerInfo"]) if "SignerInfo" in said else {}
+    code, issued, kind = (elements.leaves(said[name]) for name in ("Code", "PromulgationInfo", "DocumentType"))
+    signer = elements.leaves(said["SignerInfo"]) if "SignerInfo" in said else {}
     return Document(
         document_id=_id(said["DocumentId"]),
         code_number=code.get("CodeNumber"),
@@ -120,25 +119,25 @@ def _document(message: Element, said: dict[str, Element], business: BusinessInfo
         type=kind.get("Type"),
         type_detail=kind.get("TypeDetail"),
         type_name=kind.get("TypeName"),
-        subject=_text(said["Subject"]),
-        content=_text(said.get("Content")),
+        subject=elements.text(said["Subject"]),
+        content=elements.text(said.get("Content")),
         competence=signer.get("Competence"),
         position=signer.get("Position"),
         full_name=signer.get("FullName"),
-        due_date=_text(said.get("DueDate")),
+        due_date=elements.text(said.get("DueDate")),
         other=_other(said["OtherInfo"]) if "OtherInfo" in said else None,
-        response_for=tuple(_response_for(item) for item in _children(message, "ResponseFor")),
-        steering_type=_text(said.get("SteeringType")),
-        task_codes=_texts(said.get("ResponseForTask")),
-        application_type=_text(said.get("ApplicationType")),
-        to_places=_texts(said.get("ToPlaces")),
+        response_for=tuple(_response_for(item) for item in elements.children(message, "ResponseFor")),
+        steering_type=elements.text(said.get("SteeringType")),
+        task_codes=elements.texts(said.get("ResponseForTask")),
+        application_type=elements.text(said.get("ApplicationType")),
+        to_places=elements.texts(said.get("ToPlaces")),
         business=business,
     )
 
 
 def _status(message: Element, said: dict[str, Element]) -> Status:
     """A status goes to ``ResponseFor/OrganId``, so that, the document's id and the code must be there."""
-    answered = list(_children(message, "ResponseFor"))
+    answered = list(elements.children(message, "ResponseFor"))
     if len(answered) != 1:
         raise Refusal("EDX202", where=place(message), detail="a status message has exactly one ResponseFor")
     response_for = _response_for(answered[0])
@@ -148,27 +147,27 @@ def _status(message: Element, said: dict[str, Element]) -> Status:
         raise Refusal("EDX202", where=f"{place(answered[0])}/DocumentId", detail="DocumentId is missing or empty")
     if len(response_for.document_id) > _MOST_ID:
         raise Refusal("EDX202", where=f"{place(answered[0])}/DocumentId", detail=f"longer than {_MOST_ID} characters")
-    code = _text(said["StatusCode"]) or ""
-    if not code.strip(_WHITE_SPACE):
+    code = elements.text(said["StatusCode"]) or ""
+    if not code.strip(elements.WHITE_SPACE):
         raise Refusal("EDX202", where=place(said["StatusCode"]), detail="StatusCode is empty")
     return Status(
         response_for=response_for,
         status_code=code,
-        description=_text(said.get("Description")),
-        timestamp=_text(said.get("Timestamp")),
+        description=elements.text(said.get("Description")),
+        timestamp=elements.text(said.get("Timestamp")),
         staff=_staff(said["StaffInfo"]) if "StaffInfo" in said else None,
     )
 
 
 def _recipients(message: Element, limits: Limits) -> tuple[Party, ...]:
-    elements = list(_children(message, "To"))
-    if not elements:
+    found = list(elements.children(message, "To"))
+    if not found:
         raise Refusal("EDX507", where=place(message))
-    if len(elements) > limits.max_recipients:
-        raise Refusal("EDX407", detail=f"{len(elements)} recipients, at most {limits.max_recipients}")
-    parties = tuple(_party(element) for element in elements)
+    if len(found) > limits.max_recipients:
+        raise Refusal("EDX407", detail=f"{len(found)} recipients, at most {limits.max_recipients}")
+    parties = tuple(_party(element) for element in found)
     seen: set[str] = set()
-    for element, party in zip(elements, parties, strict=True):
+    for element, party in zip(found, parties, strict=True):
         if party.organ_id in seen:
             raise Refusal("EDX207", where=place(element))
         seen.add(party.organ_id)
@@ -177,49 +176,49 @@ def _recipients(message: Element, limits: Limits) -> tuple[Party, ...]:
 
 def _business(listed: Element | None) -> BusinessInfo | None:
     """``Bussiness``; without it, or without its type, the document is new."""
-    found = list(_children(listed, "Bussiness"))
+    found = list(elements.children(listed, "Bussiness"))
     if not found:
         return None
     if len(found) > 1:
         raise Refusal("EDX202", where=place(found[1]), detail="Bussiness occurs twice")
-    parts = _parts(found[0])
-    written = (_text(parts.get("BussinessDocType")) or "").strip(_WHITE_SPACE)
+    parts = elements.parts(found[0])
+    written = (elements.text(parts.get("BussinessDocType")) or "").strip(elements.WHITE_SPACE)
     kind = _BUSINESS.fullmatch(written or "0")
     if kind is None:  # a recall taken for a new document would be wrong in earnest, so there is no leniency here
         raise Refusal("EDX201", where=place(parts["BussinessDocType"]), detail="BussinessDocType is not 0 to 3")
-    info = _parts(parts["BussinessDocumentInfo"]) if "BussinessDocumentInfo" in parts else {}
+    info = elements.parts(parts["BussinessDocumentInfo"]) if "BussinessDocumentInfo" in parts else {}
     receivers = info.get("ReceiverList")
     replaced = parts.get("ReplacementInfoList")
     return BusinessInfo(
         kind=Business(int(kind[1])),
-        reason=_text(parts.get("BussinessDocReason")),
-        document_id=_stripped(_text(parts.get("DocumentId"))),
-        paper=_text(parts.get("Paper")),
-        document_info=_text(info.get("DocumentInfo")),
-        document_receiver=_text(info.get("DocumentReceiver")),
-        receivers=None if receivers is None else tuple(_receiver(r) for r in _children(receivers, "Receiver")),
+        reason=elements.text(parts.get("BussinessDocReason")),
+        document_id=_stripped(elements.text(parts.get("DocumentId"))),
+        paper=elements.text(parts.get("Paper")),
+        document_info=elements.text(info.get("DocumentInfo")),
+        document_receiver=elements.text(info.get("DocumentReceiver")),
+        receivers=None if receivers is None else tuple(_receiver(r) for r in elements.children(receivers, "Receiver")),
         replacements=None
         if replaced is None
-        else tuple(_replacement(r) for r in _children(replaced, "ReplacementInfo")),
+        else tuple(_replacement(r) for r in elements.children(replaced, "ReplacementInfo")),
         staff=_staff(parts["StaffInfo"]) if "StaffInfo" in parts else None,
     )
 
 
 def _receiver(element: Element) -> Receiver:
-    values = _leaves(element)
+    values = elements.leaves(element)
     return Receiver(_stripped(values.get("OrganId")) or "", values.get("ReceiverType"))
 
 
 def _replacement(element: Element) -> Replacement:
-    parts = _parts(element)
-    codes = _texts(parts.get("OrganIdList")) or ()
-    document_id = _stripped(_text(parts.get("DocumentId"))) or ""
-    return Replacement(document_id, tuple(code.strip(_WHITE_SPACE) for code in codes))
+    parts = elements.parts(element)
+    codes = elements.texts(parts.get("OrganIdList")) or ()
+    document_id = _stripped(elements.text(parts.get("DocumentId"))) or ""
+    return Replacement(document_id, tuple(code.strip(elements.WHITE_SPACE) for code in codes))
 
 
 def _party(element: Element) -> Party:
-    values = _leaves(element)
-    code = (values.get("OrganId") or "").strip(_WHITE_SPACE)
+    values = elements.leaves(element)
+    code = (values.get("OrganId") or "").strip(elements.WHITE_SPACE)
     if _is_null(code) or len(code) > _MOST_ID or _CONTROL.search(code):
         raise Refusal("EDX503", where=f"{place(element)}/OrganId", detail="OrganId is empty, null or unusable")
     return Party(
@@ -235,7 +234,7 @@ def _party(element: Element) -> Party:
 
 
 def _staff(element: Element) -> Staff:
-    values = _leaves(element)
+    values = elements.leaves(element)
     return Staff(
         department=values.get("Department"),
         department_id=values.get("DepartmentId"),
@@ -247,7 +246,7 @@ def _staff(element: Element) -> Staff:
 
 
 def _response_for(element: Element) -> ResponseFor:
-    values = _leaves(element)
+    values = elements.leaves(element)
     return ResponseFor(
         organ_id=_stripped(values.get("OrganId")),
         code=values.get("Code"),
@@ -257,33 +256,33 @@ def _response_for(element: Element) -> ResponseFor:
 
 
 def _other(element: Element) -> OtherInfo:
-    parts = _parts(element)
+    parts = elements.parts(element)
     return OtherInfo(
-        priority=_text(parts.get("Priority")),
-        sphere_of_promulgation=_text(parts.get("SphereOfPromulgation")),
-        typer_notation=_text(parts.get("TyperNotation")),
-        promulgation_amount=_text(parts.get("PromulgationAmount")),
-        page_amount=_text(parts.get("PageAmount")),
-        direction=_text(parts.get("Direction")),
-        reply_fors=_texts(parts.get("ReplyFors")),
-        reference_codes=_texts(parts.get("ReferenceCodes")),
-        appendixes=_texts(parts.get("Appendixes")),
+        priority=elements.text(parts.get("Priority")),
+        sphere_of_promulgation=elements.text(parts.get("SphereOfPromulgation")),
+        typer_notation=elements.text(parts.get("TyperNotation")),
+        promulgation_amount=elements.text(parts.get("PromulgationAmount")),
+        page_amount=elements.text(parts.get("PageAmount")),
+        direction=elements.text(parts.get("Direction")),
+        reply_fors=elements.texts(parts.get("ReplyFors")),
+        reference_codes=elements.texts(parts.get("ReferenceCodes")),
+        appendixes=elements.texts(parts.get("Appendixes")),
     )
 
 
 def _trace(element: Element) -> Trace:
-    values = _leaves(element)
+    values = elements.leaves(element)
     return Trace(_stripped(values.get("OrganId")), values.get("Timestamp"))
 
 
 def _error(element: Element) -> ReportedError:
-    values = _leaves(element)
+    values = elements.leaves(element)
     return ReportedError(values.get("Code"), values.get("Description"))
 
 
 def _id(element: Element) -> str:
     """A document's id: an opaque key, but one that can be stored, printed and typed."""
-    value = (_text(element) or "").strip(_WHITE_SPACE)
+    value = (elements.text(element) or "").strip(elements.WHITE_SPACE)
     if not value:
         raise Refusal("EDX202", where=place(element), detail="DocumentId is empty")
     if len(value) > _MOST_ID or _CONTROL.search(value):
@@ -297,55 +296,4 @@ def _is_null(code: str | None) -> bool:
 
 
 def _stripped(text: str | None) -> str | None:
-    return None if text is None else text.strip(_WHITE_SPACE)
-
-
-def _children(element: Element | None, name: str) -> Iterator[Element]:
-    return iter(()) if element is None else element.iterchildren(_PREFIX + name)
-
-
-def _one(element: Element, name: str) -> Element:
-    found = list(_children(element, name))
-    if len(found) != 1:
-        raise Refusal("EDX202", where=place(element), detail=f"{len(found)} × {name}, must be one")
-    return found[0]
-
-
-def _parts(element: Element, *repeatable: str) -> dict[str, Element]:
-    """The children by name; a name that may not repeat and does is refused (for the others the last one counts)."""
-    found: dict[str, Element] = {}
-    for child in element.iterchildren(_PREFIX + "*"):
-        name = child.tag[len(_PREFIX) :]
-        if name in found and name not in repeatable:
-            raise Refusal("EDX202", where=place(child), detail=f"{name} occurs twice")
-        found[name] = child
-    return found
-
-
-def _leaves(element: Element) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for child in element.iterchildren(_PREFIX + "*"):  # half of all elements pass here: one loop, not two calls
-        name = child.tag[len(_PREFIX) :]
-        if name in found or len(child):
-            _text(_parts(element)[name])  # says which of the two it is
-        found[name] = child.text or ""
-    return found
-
-
-def _text(element: Element | None) -> str | None:
-    if element is None:
-        return None
-    if len(element):  # also a comment or instruction, behind which .text would hide the rest of the value
-        raise Refusal("EDX201", where=place(element), detail="elements inside a value")
-    return element.text or ""
-
-
-def _texts(element: Element | None) -> tuple[str, ...] | None:
-    """The values of a list; the SDK also writes a list of one as plain text."""
-    if element is None:
-        return None
-    children: Iterable[Element] = list(element)
-    if children:
-        return tuple(_text(child) or "" for child in children)
-    text = element.text or ""
-    return (text,) if text.strip(_WHITE_SPACE) else ()
+    return None if text is None else text.strip(elements.WHITE_SPACE)

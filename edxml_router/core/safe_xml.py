@@ -116,7 +116,9 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
     if len(data) > limits.max_bytes:
         raise Refusal("EDX102", detail=f"{len(data)} bytes, at most {limits.max_bytes}")
     start = _check_prolog(data)
-    notes = data.count(b"<!--") + data.count(b"<?", start)
+    # To look for one character costs a tenth of counting two, and most messages have neither.
+    notes = data.count(b"<!--") if b"!" in data else 0
+    notes += data.count(b"<?", start) if data.find(b"?", start) >= 0 else 0
     if notes > _MOST_NOTES:
         raise Refusal("EDX109", detail=f"more than {_MOST_NOTES}")
     _check_bounds(data, limits)
@@ -182,11 +184,12 @@ def _check_prolog(data: bytes) -> int:
 
 def _check_bounds(data: bytes, limits: Limits) -> None:
     """Refuse by counting bytes what no honest message has."""
-    tags = data.count(b"<")
     # An element has two tags, or one that ends in "/>". Comments and CDATA can only raise this bound.
-    if tags > limits.max_elements and (tags + data.count(b"/>")) // 2 > limits.max_elements:
-        raise Refusal("EDX107", detail=f"more than {limits.max_elements} elements")
-    if data.count(b"=") > limits.max_attributes:
+    if len(data) > limits.max_elements:
+        tags = data.count(b"<")
+        if tags > limits.max_elements and (tags + data.count(b"/>")) // 2 > limits.max_elements:
+            raise Refusal("EDX107", detail=f"more than {limits.max_elements} elements")
+    if len(data) > limits.max_attributes and data.count(b"=") > limits.max_attributes:
         raise Refusal("EDX107", detail=f"more than {limits.max_attributes} attributes")
     if len(data) > limits.max_text:
         _check_runs(data, limits.max_text)

@@ -14,6 +14,7 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -155,8 +156,8 @@ def _check_shape(element: Element, allowed: frozenset[str]) -> None:
     if shape.children is None:
         if len(element):
             raise _odd(element)
-        if element.tag in _BASE64:
-            _base64(element)
+        if element.tag in _BASE64 and not _is_base64(element.text or ""):
+            raise _odd(element)
         return
     if len(element) < shape.least or not _blank(element.text):
         raise _odd(element)
@@ -199,15 +200,26 @@ def _same_key(key_value: Element, leaf: x509.Certificate) -> bool:
 
 
 def _base64(element: Element) -> bytes:
-    text = (element.text or "").encode().translate(None, content.WHITE_SPACE)
-    try:
-        value = content.decode(text)
-    except ValueError:
-        value = b""
-    # Written again, so that no bit is ignored and two texts never stand for one value.
-    if not value or b64encode(value) != text:
+    value = _decoded(element.text or "")
+    if not value:
         raise _odd(element)
     return value
+
+
+def _decoded(text: str) -> bytes:
+    """What a base64 text stands for; nothing if it is none, or empty."""
+    plain = text.encode().translate(None, content.WHITE_SPACE)
+    try:
+        value = content.decode(plain)
+    except ValueError:
+        return b""
+    # Written again, so that no bit is ignored and two texts never stand for one value.
+    return value if b64encode(value) == plain else b""
+
+
+@lru_cache(maxsize=256)  # mostly certificates, the same in every message of a signer; a text is of 64 KiB at most
+def _is_base64(text: str) -> bool:
+    return bool(_decoded(text))
 
 
 def _blank(text: str | None) -> bool:

@@ -20,6 +20,7 @@ import re
 from base64 import b64decode
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from lxml import etree
 
@@ -70,7 +71,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _SPACE = b" \t\r\n"
 # Any attribute that some software takes for an id, in any namespace and case. Two readers that disagree on
 # which attribute names an element is how a signed part is swapped for another.
-_IDS = etree.XPath("//@*[translate(local-name(), 'DI', 'di') = 'id']")
+_IDS = etree.XPath("/descendant::*/@*[translate(local-name(), 'DI', 'di') = 'id']")
 
 
 class Coverage(StrEnum):
@@ -120,9 +121,9 @@ def check_placement(root: Element) -> Element | None:
     _expect(len(found) == 1, "EDX304", f"{len(found)} Signature elements")
     signature = found[0]
     above = [item.tag for item in signature.iterancestors()]
-    where = "/" + "/".join(etree.QName(tag).localname for tag in reversed([signature.tag, *above]))
     if above != [HEADER, ENVELOPE, ROOT]:
-        raise Refusal("EDX305", where=where)
+        names = [etree.QName(tag).localname for tag in reversed([signature.tag, *above])]
+        raise Refusal("EDX305", where="/" + "/".join(names))
     return signature
 
 
@@ -265,14 +266,18 @@ def _certificates(key_info: Element) -> tuple[bytes, ...]:
     texts = ["".join(item.itertext()) for item in key_info.iterfind(_CERTIFICATE)]
     _expect(bool(texts), "EDX311", "no X509Certificate")
     _expect(len(texts) <= MAX_CERTIFICATES, "EDX312", f"more than {MAX_CERTIFICATES} certificates")
-    found = []
     for text in texts:
         _expect(len(text) <= MAX_CERTIFICATE_CHARS, "EDX311", "a certificate is too long")
-        try:
-            found.append(b64decode(text.encode().translate(None, _SPACE), validate=True))
-        except (binascii.Error, ValueError) as error:
-            raise Refusal("EDX311", where=PLACE, detail="a certificate is not base64") from error
-    return tuple(found)
+    return tuple(map(_der, texts))
+
+
+@lru_cache(maxsize=256)  # a signer sends the same certificates with every message; 11 MB of them at most
+def _der(text: str) -> bytes:
+    """A certificate as it was sent, decoded."""
+    try:
+        return b64decode(text.encode().translate(None, _SPACE), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refusal("EDX311", where=PLACE, detail="a certificate is not base64") from error
 
 
 def _local(element: Element) -> str:
