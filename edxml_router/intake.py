@@ -323,7 +323,9 @@ def _strangers(node: Node, batch: Sequence[Arrival]) -> Handled:
 
 def _strange(node: Node, arrival: Arrival) -> Finding:
     if arrival.peer not in node.rules.peers:
-        return Finding("EDX403", arrival.mailbox, _plain(arrival.peer) or "no user id")
+        message = arrival.message
+        unnamed = " ".join(("no user id:", message.kind[:40], message.id, message.headers.get("error", "")))
+        return Finding("EDX403", arrival.mailbox, _plain(arrival.peer or unnamed.rstrip()))
     return Finding("EDX704", arrival.mailbox, f"kind {arrival.message.kind[:40]!r}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -150,6 +151,16 @@ def test_a_name_that_cannot_be_stored_ends_no_worker(nodes: Nodes, user: str) ->
     assert kept.code == "EDX403"
     assert len(kept.peer) <= 255 * 6
     assert kept.peer.isprintable()
+
+
+def test_a_fifo_in_a_mailbox_holds_nobody_up_and_is_named(nodes: Nodes) -> None:
+    root = nodes["quoc-gia"].settings.hub.path  # type: ignore[union-attr]
+    os.mkfifo(root / topology.UP / "new" / "0.fifo")  # type: ignore[operator]
+    answer = nodes.send("tay-ninh", letter(nodes, ["H01"], sender="H53"))
+    nodes.settle()
+    assert set(nodes.states("quoc-gia", answer.digest)) == {"H01"}
+    [kept] = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
+    assert (kept.code, kept.where, kept.detail) == ("EDX403", topology.UP, "no user id: damaged 0.fifo not a file")
 
 
 def test_a_mistake_while_the_store_is_away_gives_the_message_back(

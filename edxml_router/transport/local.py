@@ -10,7 +10,7 @@ exactly one place::
     MAILBOX/new/NAME                   waiting; promised to the publisher once this directory is synced
     MAILBOX/claimed/CONSUMER/NAME      taken by one consumer; removed when acknowledged
     MAILBOX/claimed/CONSUMER/.lock     locked (flock) for as long as that consumer lives
-    MAILBOX/damaged/NAME               the disk would not give it back; kept for the operator
+    MAILBOX/damaged/NAME               no file that could be read, or not a file; kept for the operator
 
 The kernel drops a lock when its process dies, however it dies: who gets the lock of another's claims knows
 that their owner is gone, and moves them back. A process id in the name would not do: ids are used again.
@@ -21,16 +21,15 @@ must be on a local disk (flock and rename over network file systems promise less
 
 ``publish`` answers EDX701 (no such root), EDX702 (disk full), EDX703 (no such mailbox) or EDX706 (not
 permitted); ``depths`` and :func:`declare` raise Setback EDX701, EDX702 or EDX706. A file that does not read
-as a message arrives with the kind ``damaged`` and all its bytes.
+as a message arrives with the kind ``damaged`` and all its bytes. What is no file (whoever may write here may
+also leave a FIFO, a link or a device) is never waited for or followed: it arrives as ``damaged`` and empty.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import itertools
-import json
 import os
 import secrets
 import shutil
@@ -39,11 +38,11 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports import Arrival, Message, Parcel
-from edxml_router.transport import topology
+from edxml_router.transport import message_file, topology
 
 RESERVE: Final = 64 * 1024 * 1024  # bytes left free on the disk, so that the databases beside can still work
 _PARTS: Final = ("tmp", "new", "claimed", "damaged")
@@ -54,6 +53,7 @@ _ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a write
 _AGAIN: Final = ".again"  # end of the name of a message that was taken before
 _PASSING: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)  # not the fault of the file
 _LATER: Final = ".later"  # … and that is hidden until the time its name begins with
+_MOUTHFUL: Final = 256 * 1024 * 1024  # bytes after which no more is taken at once
 
 
 class LocalTransport:
@@ -124,9 +124,7 @@ class LocalTransport:
         try:
             self._root.stat()
             return {
-                intake.mailbox: len(_names(intake.folder / "new"))
-                for intake in self._intakes
-                if intake.folder.is_dir()
+                intake.mailbox: len(_names(intake.folder / "new")) for intake in self._intakes if intake.folder.is_dir()
             }
         except OSError as error:
             raise _setback(error, self._root) from error
@@ -140,9 +138,7 @@ class LocalTransport:
         """The message as a synced file in ``tmp``, or nothing at all."""
         file = self._root / parcel.mailbox / "tmp" / f"{time.time_ns():020d}.{next(self._fresh)}"
         try:
-            with file.open("xb", buffering=0) as stream:
-                _write_all(stream.fileno(), _encode(parcel.message, self._user))
-                os.fsync(stream.fileno())
+            message_file.write(file, parcel.message, self._user)
         except OSError:
             _remove(file)
             raise
@@ -171,7 +167,8 @@ class _Intake:
             self._rescue()
             if not self._listed:
                 self._listed.extend(_due(_names(self.folder / "new")))
-            while self._listed and len(into) < limit:
+            held = 0
+            while self._listed and len(into) < limit and held < _MOUTHFUL:
                 name = self._listed.popleft()
                 claimed = self._claims / name
                 try:
@@ -179,6 +176,7 @@ class _Intake:
                 except FileNotFoundError:  # another consumer was quicker
                     continue
                 into.append(self._read(claimed))
+                held += len(into[-1].message.body)
 
     def release(self) -> None:
         """Give back what is claimed, and the lock."""
@@ -191,18 +189,18 @@ class _Intake:
     def _read(self, claimed: Path) -> Arrival:
         again = claimed.name.endswith((_AGAIN, _LATER))
         try:
-            data = claimed.read_bytes()
+            data = message_file.read(claimed)
         except OSError as error:
             if error.errno in _PASSING:
                 claimed.rename(self.folder / "new" / claimed.name)
                 raise
             damaged = self.folder / "damaged" / claimed.name
             claimed.rename(damaged)
-            note = {"error": os.strerror(error.errno or errno.EIO)}
+            note = {"error": error.strerror or os.strerror(errno.EIO)}
             message = Message(topology.DAMAGED, claimed.name, b"", headers=note)
             return Arrival(message, self.mailbox, "", claimed, again)
         try:
-            message, peer = _decode(data)
+            message, peer = message_file.decode(data)
         except (ValueError, TypeError, KeyError, RecursionError):
             message, peer = Message(topology.DAMAGED, claimed.name, data), ""
         return Arrival(message, self.mailbox, peer, claimed, again)
@@ -239,14 +237,14 @@ class _Intake:
             return
         self._rescued_at = now
         for claims in (self.folder / "claimed").iterdir():
-            if claims == self._claims:
+            if claims == self._claims or claims.is_symlink():  # what a link leads to is not ours to empty
                 continue
             with suppress(OSError):  # BlockingIOError: it lives
                 self._rescue_one(claims)
 
     def _rescue_one(self, claims: Path) -> None:
         try:
-            lock = os.open(claims / ".lock", os.O_RDWR | os.O_CLOEXEC)
+            lock = os.open(claims / ".lock", os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:  # a rescuer got as far as removing the lock
             claims.rmdir()
             return
@@ -276,9 +274,9 @@ def _sweep(tmp: Path) -> None:
     before = time.time() - _ABANDONED_SECONDS
     for file in tmp.iterdir():
         with suppress(OSError):
-            if file.stat().st_mtime >= before:
+            if file.lstat().st_mtime >= before:
                 continue
-            if file.is_dir():
+            if file.is_dir() and not file.is_symlink():
                 shutil.rmtree(file, ignore_errors=True)
             else:
                 file.unlink()
@@ -287,14 +285,17 @@ def _sweep(tmp: Path) -> None:
 def _return_claims(claims: Path, new: Path) -> None:
     """Everything back into ``new``, then the lock and the directory away.
 
-    The caller holds the lock. A crash in between leaves a directory that the next rescuer finishes.
+    The caller holds the lock. A crash in between leaves a directory that the next rescuer finishes; so does what
+    cannot be moved now, and it holds up nothing else.
     """
     for name in _names(claims):
         if name != ".lock":
-            (claims / name).rename(new / f"{name.removesuffix(_AGAIN).removesuffix(_LATER)}{_AGAIN}")
+            with suppress(OSError):
+                (claims / name).rename(new / (name if message_file.is_odd(name) else f"{_bare(name)}{_AGAIN}"))
     _sync_directory(new)
-    (claims / ".lock").unlink(missing_ok=True)
-    claims.rmdir()
+    if set(_names(claims)) <= {".lock"}:
+        (claims / ".lock").unlink(missing_ok=True)
+        claims.rmdir()
 
 
 def _due(names: list[str]) -> list[str]:
@@ -335,44 +336,12 @@ def _setback(error: OSError, root: Path) -> Setback:
     return Setback("EDX701" if found.code == "EDX703" else found.code, where=found.where, detail=found.detail)
 
 
+def _bare(name: str) -> str:
+    return name.removesuffix(_AGAIN).removesuffix(_LATER)
+
+
 def _unique(name: str) -> str:
-    return name.removesuffix(_AGAIN).removesuffix(_LATER).partition(".")[2]
-
-
-def _encode(message: Message, user: str) -> bytes:
-    fields = {
-        "edx": topology.VERSION,
-        "kind": message.kind,
-        "id": message.id,
-        "correlation": message.correlation,
-        "urgent": message.urgent,
-        "headers": topology.plain_headers(message.headers),
-        "user": user,
-        "size": len(message.body),
-        "sha256": hashlib.sha256(message.body).hexdigest(),
-    }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" + message.body
-
-
-def _decode(data: bytes) -> tuple[Message, str]:
-    """The message and who wrote it. Raises ValueError, KeyError or TypeError when it is not whole."""
-    line, _, body = data.partition(b"\n")
-    fields: dict[str, Any] = json.loads(line)
-    if len(body) != fields["size"] or hashlib.sha256(body).hexdigest() != fields["sha256"]:
-        raise ValueError("not whole")
-    headers = {str(key): str(value) for key, value in dict(fields["headers"]).items()}
-    urgent = fields["urgent"] is True
-    text = {name: fields[name] for name in ("kind", "id", "correlation", "user")}
-    if not all(isinstance(value, str) for value in text.values()):
-        raise TypeError("not text")
-    return Message(text["kind"], text["id"], body, urgent, text["correlation"], headers), text["user"]
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    """``write`` takes at most 2 GiB, and less when the disk is nearly full: then the next one says why."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    return _bare(name).partition(".")[2]
 
 
 def _sync_directory(folder: Path) -> None:

@@ -6,16 +6,19 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from edxml_router.core.problems import Setback
 from edxml_router.ports import Parcel
-from edxml_router.transport import local, topology
+from edxml_router.transport import local, message_file, topology
 from edxml_router.transport.local import LocalTransport
 from tests.contract.hubs import LocalHub, collect, parcel, until
 from tests.contract.test_transport import DOWN, codes, ids
@@ -107,6 +110,100 @@ def test_a_file_that_cannot_be_read_is_kept_for_the_operator(directory: LocalHub
     assert good.message.id == "m1"
     child.acknowledge([damaged])
     assert names(directory.root / DOWN / "damaged") == ["00000000000000000001.directory"]
+
+
+def _link(there: Path, path: Path) -> None:
+    path.symlink_to(there)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            made.bind(f"/proc/self/fd/{folder}/{path.name}")  # a socket's own path may have 107 bytes at most
+        finally:
+            os.close(folder)
+
+
+def _sparse(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 2**40)
+
+
+ODD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "fifo": (os.mkfifo, "not a file"),
+    "socket": (_socket, "not a file"),
+    "directory": (Path.mkdir, "not a file"),
+    "device-that-never-ends": (partial(_link, Path("/dev/zero")), "not a file"),
+    "link-to-a-file-of-ours": (partial(_link, Path("/etc/passwd")), "not a file"),
+    "link-to-a-folder": (partial(_link, Path("/etc")), "not a file"),
+    "link-to-nowhere": (partial(_link, Path("/nowhere")), "not a file"),
+    "link-to-itself": (lambda path: _link(path, path), "not a file"),
+    "terabyte": (_sparse, "larger than a message may be"),
+    "n" * 255: (Path.touch, "not a name of ours"),
+}
+
+
+@pytest.mark.parametrize("name", ODD, ids=lambda name: name[:30])
+def test_what_is_no_message_of_ours_is_set_aside_unread(directory: LocalHub, name: str) -> None:
+    """Not waited for, not followed, not read; and it holds up no honest message, before it or after it."""
+    make, error = ODD[name]
+    directory.open("node").publish([parcel(DOWN, 1)])
+    make(directory.root / DOWN / "new" / name)
+    directory.open("node").publish([parcel(DOWN, 2)])
+    child = directory.open("child-a", [DOWN])
+    arrivals = collect(child, 3)
+    [odd] = [one for one in arrivals if one.message.kind == topology.DAMAGED]
+    assert (odd.message.id, odd.message.body, odd.peer) == (name, b"", "")
+    assert odd.message.headers == {"error": error}
+    assert sorted(ids([one for one in arrivals if one is not odd])) == ["m1", "m2"]
+    child.acknowledge(arrivals)
+    assert names(directory.root / DOWN / "damaged") == [name]
+    assert child.take(10, 0.0) == []
+    assert child.depths() == {DOWN: 0}
+
+
+def test_what_cannot_be_moved_back_holds_up_no_rescue(directory: LocalHub) -> None:
+    """A consumer died holding a name that has no room for another end, and one whose place is taken."""
+    claims = directory.root / DOWN / "claimed" / "dead"
+    claims.mkdir()
+    (claims / ".lock").touch()
+    (claims / ("n" * 255)).touch()
+    (claims / "taken").mkdir()
+    (directory.root / DOWN / "new" / "taken.again").touch()
+    directory.open("node").publish([parcel(DOWN, 1)])
+    [name] = [name for name in waiting(directory) if name != "taken.again"]
+    (directory.root / DOWN / "new" / name).rename(claims / name)
+    arrivals = collect(directory.open("child-a", [DOWN]), 3)
+    assert "m1" in ids(arrivals)
+
+
+def test_a_rescuer_empties_no_folder_that_a_link_leads_to(directory: LocalHub, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in (".lock", "of somebody else"):
+        (elsewhere / name).touch()
+    (directory.root / DOWN / "claimed" / "link").symlink_to(elsewhere)
+    assert directory.open("child-a", [DOWN]).take(10, 0.0) == []
+    assert names(elsewhere) == [".lock", "of somebody else"]
+
+
+def test_more_bytes_than_a_message_may_have_are_not_published(
+    directory: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_file, "LARGEST", 10_000)
+    answers = directory.open("node").publish([parcel(DOWN, 1, b"x" * 10_000), parcel(DOWN, 2)])
+    assert codes(answers) == ["EDX702", ""]
+    assert names(directory.root / DOWN / "tmp") == []
+
+
+def test_no_more_bytes_are_taken_at_once_than_there_is_room_for(
+    directory: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_MOUTHFUL", 2500)
+    directory.open("node").publish([parcel(DOWN, number, b"x" * 1000) for number in range(5)])
+    child = directory.open("child-a", [DOWN])
+    assert [len(child.take(5, 1.0)) for _ in range(2)] == [3, 2]
 
 
 def test_a_full_disk_says_no_and_leaves_nothing_half_written(directory: LocalHub) -> None:

@@ -28,7 +28,9 @@ def test_markings_are_found(text: str) -> None:
     assert MARKINGS.mark(text)
 
 
-INVISIBLE = "\u00ad\u034f\u061c\u115f\u17b4\u180e\u200b\u200c\u200d\u200e\u202e\u2060\u2069\u3164\ufe0f\ufeff\uffa0\U000e0020"
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u17b4\u180e\u200b\u200c\u200d\u200e\u202e\u2060\u2069\u3164\ufe0f\ufeff\uffa0\U000e0020"
+)
 
 
 @pytest.mark.parametrize("unseen", INVISIBLE, ids=lambda one: f"U+{ord(one):04X}")

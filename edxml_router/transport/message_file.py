@@ -1,0 +1,110 @@
+"""A message as a file: one line of JSON, a line feed, and the body.
+
+    write(path, message, user)            # new, whole and synced
+    message, user = decode(read(path))
+
+Who reads may be shown anything in the place of such a file, by whoever else may write into the folder: a FIFO that
+nobody writes to, a link to a file of ours, a device that never ends, a name that cannot be made longer. None of
+them is waited for, followed or read.
+
+``write`` and ``read`` raise OSError; ``decode`` raises ValueError, KeyError, TypeError or RecursionError for what is
+not whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any, Final
+
+from edxml_router.ports import Message
+from edxml_router.transport import topology
+
+LARGEST: Final = 128 * 1024 * 1024  # bytes of a file, as of a broker's message; a larger one is not written, nor read
+_LONGEST_NAME: Final = 200  # bytes; ours have 50
+_NO_FILE: Final = "not a file"
+_TOO_LARGE: Final = "larger than a message may be"
+
+
+def write(path: Path, message: Message, user: str) -> None:
+    """Make the file, durably but for its name; what is left of it when that fails is the caller's to remove."""
+    data = encode(message, user)
+    if len(data) > LARGEST:
+        raise OSError(errno.EFBIG, _TOO_LARGE)
+    with path.open("xb", buffering=0) as stream:
+        _write_all(stream.fileno(), data)
+        os.fsync(stream.fileno())
+
+
+def is_odd(name: str) -> bool:
+    """Whether a name is too long to be one of ours, or to be given another end."""
+    return len(os.fsencode(name)) > _LONGEST_NAME
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a plain file that is no larger than a message.
+
+    What it is, is asked of what was opened, because the name may stand for something else a moment later.
+    """
+    if is_odd(path.name):
+        raise OSError(errno.ENAMETOOLONG, "not a name of ours")
+    descriptor = _open(path)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, _NO_FILE)
+        if status.st_size > LARGEST:
+            raise OSError(errno.EFBIG, _TOO_LARGE)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return stream.read(status.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, or a socket
+            raise OSError(error.errno, _NO_FILE) from error
+        raise
+
+
+def encode(message: Message, user: str) -> bytes:
+    fields = {
+        "edx": topology.VERSION,
+        "kind": message.kind,
+        "id": message.id,
+        "correlation": message.correlation,
+        "urgent": message.urgent,
+        "headers": topology.plain_headers(message.headers),
+        "user": user,
+        "size": len(message.body),
+        "sha256": hashlib.sha256(message.body).hexdigest(),
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" + message.body
+
+
+def decode(data: bytes) -> tuple[Message, str]:
+    """The message and who wrote it."""
+    line, _, body = data.partition(b"\n")
+    fields: dict[str, Any] = json.loads(line)
+    if len(body) != fields["size"] or hashlib.sha256(body).hexdigest() != fields["sha256"]:
+        raise ValueError("not whole")
+    headers = {str(key): str(value) for key, value in dict(fields["headers"]).items()}
+    urgent = fields["urgent"] is True
+    text = {name: fields[name] for name in ("kind", "id", "correlation", "user")}
+    if not all(isinstance(value, str) for value in text.values()):
+        raise TypeError("not text")
+    return Message(text["kind"], text["id"], body, urgent, text["correlation"], headers), text["user"]
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """``write`` takes at most 2 GiB, and less when the disk is nearly full: then the next one says why."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
