@@ -5,32 +5,30 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain, islice
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
 
+from edxml_router.cli import files
 from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import Size
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core import schema, signing
-from edxml_router.core.problems import EXIT_REFUSED, Defect, Finding, Refusal, Trouble
+from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.signature_form import Coverage
-from edxml_router.core.skeleton import LARGE, PIECE
 from edxml_router.core.trust import TrustStore
 from edxml_router.examination import examine
 from edxml_router.ports import Body
 from edxml_router.records import Examined
 from edxml_router.store import keys, pkcs11_keys, spool
 
-STDIN: Final = "-"
 LEGACY: Final = "unverifiable-legacy"
 CHAIN_UNKNOWN: Final = "chain-unknown"
 _EXPLANATIONS: Final = 5
@@ -47,9 +45,15 @@ class Checked:
     examined: Examined | None = None
     reasons: tuple[schema.Explanation, ...] = ()
 
+    @property
+    def outcome(self) -> str:
+        if self.finding is None:
+            return "accepted"
+        return "unread" if self.finding.code == files.UNREADABLE else "refused"
+
 
 @click.command(cls=Command)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.argument("names", nargs=-1, required=True, metavar="FILE...", type=files.File)
 @click.option("--anchors", type=_file, metavar="PEM", help="Certificates of the authorities to trust.")
 @click.option("--intermediates", type=_file, metavar="PEM", help="Intermediate certificates that signers leave out.")
 @click.option("--crl", "crls", type=_file, multiple=True, metavar="FILE", help="A revocation list; may be repeated.")
@@ -59,7 +63,7 @@ class Checked:
 @pass_session
 def check(
     session: Session,
-    files: Sequence[str],
+    names: Sequence[str],
     anchors: Path | None,
     intermediates: Path | None,
     crls: Sequence[Path],
@@ -71,7 +75,8 @@ def check(
 
     Needs no configuration and changes nothing. A broken signature is always refused. Without --anchors nobody is
     trusted, so a sound signature stays indeterminate; it is refused only with --require-signature. With --anchors
-    every XML signature must pass. Exit status 1 if any file is refused.
+    every XML signature must pass. What a file suffers from does not stop the others. Exit status 1 if any is
+    refused, else 66 if any cannot be read.
     """
     trust = TrustStore.from_pem(
         anchors.read_bytes() if anchors else b"",
@@ -80,29 +85,26 @@ def check(
     )
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
     now = datetime.now(UTC)
-    refused = 0
-    with session.progress(session.say("check.working"), len(files)) as advance:
-        for file in files:
+    counts = {"accepted": 0, "refused": 0, "unread": 0}
+    with session.progress(session.say("check.working"), len(names)) as advance:
+        for file in names:
             checked = _check(file, limits, trust, now, required=require_signature, anchored=anchors is not None)
-            refused += checked.finding is not None
+            counts[checked.outcome] += 1
             if as_json:
                 session.json(_fields(session, checked))
             else:
                 _show(session, checked)
             advance(1)
-    if len(files) > 1 and not as_json:
-        session.line(session.say("check.summary", accepted=len(files) - refused, refused=refused))
-    if refused:
-        click.get_current_context().exit(EXIT_REFUSED)
+    if len(names) > 1 and not as_json:
+        session.line(session.say("check.summary", **counts))
+    files.exit_after(refused=counts["refused"], unread=counts["unread"])
 
 
 def _check(file: str, limits: Limits, trust: TrustStore, now: datetime, *, required: bool, anchored: bool) -> Checked:
     data: bytes | Body = b""
     try:
         with TemporaryDirectory(prefix="edxml-router-") as folder:
-            data = _read(file, min(limits.max_bytes, LARGE))
-            if LARGE < len(data) <= limits.max_bytes:
-                data = _set_down(file, data, limits, Path(folder))
+            data = files.read(file, limits.max_bytes, partial(_set_down, Path(folder)))
             examined = examine(data, limits, trust, now)
     except Trouble as trouble:
         # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
@@ -113,29 +115,12 @@ def _check(file: str, limits: Limits, trust: TrustStore, now: datetime, *, requi
     return Checked(file, _objection(examined.verdict, required=required, anchored=anchored), examined)
 
 
-def _read(file: str, most: int) -> bytes:
-    """The file, or a little more of it than asked for."""
+def _set_down(folder: Path, pieces: Iterable[bytes]) -> Body:
+    """A copy of a large file, which nobody else can change while it is judged."""
     try:
-        if file == STDIN:
-            return sys.stdin.buffer.read(most + 1)
-        with Path(file).open("rb") as opened:
-            return opened.read(most + 1)
+        return spool.receive(folder, pieces)
     except OSError as error:
-        raise Refusal("EDX902", detail=error.strerror or "") from error
-
-
-def _set_down(file: str, begun: bytes, limits: Limits, folder: Path) -> Body:
-    """A copy of a large file, of which ``begun`` was read, and so much of it that its size is refused if it must be."""
-    try:
-        with ExitStack() as stack:
-            opened = sys.stdin.buffer if file == STDIN else stack.enter_context(Path(file).open("rb"))
-            if file != STDIN:
-                opened.seek(len(begun))
-            rest = iter(lambda: opened.read(PIECE), b"")
-            most = islice(rest, 1 + (limits.max_bytes - len(begun)) // PIECE + 1)
-            return spool.receive(folder, chain((begun,), most))
-    except OSError as error:
-        raise Refusal("EDX902", detail=error.strerror or "") from error
+        raise spool.setback(error) from error
 
 
 def _objection(verdict: Verdict, *, required: bool, anchored: bool) -> Finding | None:
@@ -205,8 +190,8 @@ def _signature(verdict: Verdict) -> dict[str, Any]:
 
 def _show(session: Session, checked: Checked) -> None:
     finding, examined = checked.finding, checked.examined
-    outcome = session.say("check.refused" if finding else "check.accepted")
-    session.line(f"{checked.file}: {outcome}", "bold red" if finding else "bold green")
+    said = session.say(f"check.{checked.outcome}")
+    session.line(f"{checked.file}: {said}", "bold red" if finding else "bold green")
     if finding:
         session.problem(finding, about=checked.file, out=True)
     for one in checked.reasons[:_EXPLANATIONS]:
@@ -236,7 +221,7 @@ def _summary(session: Session, examined: Examined) -> Iterable[str]:
 
 
 @click.command(cls=Command)
-@click.argument("file", type=click.Path())
+@click.argument("file", type=files.File)
 @click.option("--key", required=True, metavar="PEM", help="Private key, RSA or EC, mode 0600; or pkcs11:… in a token.")
 @click.option("--cert", required=True, type=_file, metavar="PEM", help="Its certificate, then any intermediates.")
 @click.option("--parts", is_flag=True, help="Sign header, body and attachments by Id instead of the whole document.")
@@ -244,17 +229,20 @@ def _summary(session: Session, examined: Examined) -> Iterable[str]:
 @click.option("-o", "--output", required=True, type=_file, metavar="OUT", help='File to write; "-" is standard output.')
 @pass_session
 def sign(session: Session, file: str, key: str, cert: Path, parts: bool, max_bytes: int | None, output: Path) -> None:
-    """Sign the envelope FILE with XML-DSig and write it to OUT.
+    """Sign the envelope FILE with XML-DSig and write it to OUT. "-" reads standard input.
 
     The whole document is signed; with --parts the signature stays valid when a relay adds a trace.
     """
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
-    data = _read(file, limits.max_bytes)
+    data = files.read_whole(file, limits.max_bytes)
     coverage = Coverage.PARTS if parts else Coverage.WHOLE
     signed = signing.sign(data, pkcs11_keys.open_key(key), keys.load_certificates(cert), coverage, limits)
-    if str(output) == STDIN:
+    if str(output) == files.STDIO:
         sys.stdout.buffer.write(signed)
         return
-    output.write_bytes(signed)
+    try:
+        output.write_bytes(signed)
+    except OSError as error:
+        raise Refusal("EDX908", where=str(output), detail=error.strerror or "") from error
     digest = hashlib.sha256(signed).hexdigest()
     session.note(session.say("sign.done", file=output, digest=digest))

@@ -6,8 +6,6 @@ offices named in it. Programs attach over AMQP instead.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,13 +14,13 @@ from typing import Any, Final
 import click
 
 from edxml_router import inbox, pipeline, wiring
+from edxml_router.cli import files
 from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import exit_with, open_ledger, open_node
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.agency_code import AgencyCode
-from edxml_router.core.problems import EXIT_REFUSED, EXIT_TEMPORARY, Finding, Refusal
-from edxml_router.core.skeleton import LARGE, PIECE
+from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.intake import verdict_fields
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Body
@@ -33,72 +31,75 @@ from edxml_router.store.auditing import Note
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.queries import Waiting
 
-STDOUT: Final = "-"
 _BATCH_BYTES: Final = 64 * 1024 * 1024  # of envelopes in memory at once
 _PAGE: Final = 500
 
 
 @click.command(cls=Command)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("names", nargs=-1, required=True, metavar="FILE...", type=files.File)
 @click.option("--as", "office", required=True, metavar="OFFICE", help="Name of the office that sends ([[offices]]).")
 @json_option
 @pass_session
-def send(session: Session, files: Sequence[Path], office: str, as_json: bool) -> None:
-    """Submit envelopes to the node, as the office named.
+def send(session: Session, names: Sequence[str], office: str, as_json: bool) -> None:
+    """Submit envelopes to the node, as the office named. "-" reads standard input.
 
-    When this says "accepted", the node answers for the envelope. Exit status 1 if any is refused, 75 if any should
-    be sent again later.
+    When this says "accepted", the node answers for the envelope. What a file suffers from does not stop the others.
+    Exit status 75 if any should be sent again later, else 1 if any is refused, else 66 if any cannot be read.
     """
     settings = session.settings()
     _require_office(settings, office)
-    refused = passing = 0
-    with open_node(settings) as node, session.progress(session.say("send.working"), len(files)) as advance:
-        for batch in _batches(files, node):
-            answers = pipeline.accept(node, [Submission(data, office, "cli") for _, data in batch])
-            for (file, data), answer in zip(batch, answers, strict=True):
-                refused += not answer.accepted and not answer.passing
-                passing += answer.passing
-                if not isinstance(data, bytes):
+    counts = {"accepted": 0, "refused": 0, "unread": 0, "passing": 0}
+    with open_node(settings) as node, session.progress(session.say("send.working"), len(names)) as advance:
+        for batch in _batches(names, node):
+            fit = [Submission(data, office, "cli") for _, data in batch if not isinstance(data, Answer)]
+            answers = iter(pipeline.accept(node, fit) if fit else ())
+            for file, data in batch:
+                answer = data if isinstance(data, Answer) else next(answers)
+                if not isinstance(data, bytes | Answer):
                     data.discard()
+                counts[_outcome(answer)] += 1
                 _show_answer(session, file, answer, as_json)
                 advance(1)
-    if refused or passing:
-        click.get_current_context().exit(EXIT_TEMPORARY if passing else EXIT_REFUSED)
+    files.exit_after(refused=counts["refused"], unread=counts["unread"], passing=counts["passing"])
 
 
-def _batches(files: Sequence[Path], node: Node) -> Iterator[list[tuple[Path, bytes | Body]]]:
-    """The files with their bytes, the large ones as bodies; of one that is too large only enough to see that it is."""
+def _batches(names: Sequence[str], node: Node) -> Iterator[list[tuple[str, bytes | Body | Answer]]]:
+    """The files with their bytes, the large ones as bodies; one that cannot be had, with the answer to it."""
     most = node.rules.limits.max_bytes
-    batch: list[tuple[Path, bytes | Body]] = []
+    batch: list[tuple[str, bytes | Body | Answer]] = []
     size = 0
-    for file in files:
-        with file.open("rb") as opened:
-            data: bytes | Body = opened.read(min(LARGE, most) + 1)
-            if LARGE < len(data) <= most:
-                opened.seek(0)
-                data = node.bodies.receive(iter(lambda: opened.read(PIECE), b""))  # read at once
+    for file in names:
+        data: bytes | Body | Answer
+        try:
+            data = files.read(file, most, node.bodies.receive)
+        except (Refusal, Setback) as trouble:
+            data = Answer("", passing=isinstance(trouble, Setback), finding=trouble.finding)
         held = len(data) if isinstance(data, bytes) else 0
         if batch and (len(batch) >= node.rules.batch or size + held > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append((file, data))
         size += held
-    if batch:
-        yield batch
+    yield batch
 
 
-def _show_answer(session: Session, file: Path, answer: Answer, as_json: bool) -> None:
-    if as_json:
-        session.json({"file": str(file), **verdict_fields(answer)})
-        return
-    word = "passing" if answer.passing else "refused"
+def _outcome(answer: Answer) -> str:
     if answer.accepted:
-        word = "repeated" if answer.repeated else "accepted"
+        return "accepted"
+    unread = answer.finding is not None and answer.finding.code == files.UNREADABLE
+    return "passing" if answer.passing else "unread" if unread else "refused"
+
+
+def _show_answer(session: Session, file: str, answer: Answer, as_json: bool) -> None:
+    if as_json:
+        session.json({"file": file, **verdict_fields(answer)})
+        return
+    word = "repeated" if answer.accepted and answer.repeated else _outcome(answer)
     document = f" {answer.envelope.document_id}" if answer.envelope else ""
     style = "bold green" if answer.accepted else "bold red"
-    session.line(f"{file}: {session.say(f'send.{word}')}{document} {answer.digest[:16]}", style)
+    session.line(f"{file}: {session.say(f'send.{word}')}{document} {answer.digest[:16]}".rstrip(), style)
     if answer.finding:
-        session.problem(answer.finding, about=str(file), out=True)
+        session.problem(answer.finding, about=file, out=True)
     for remark in answer.remarks:
         session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)} {remark.where}")
 
@@ -250,14 +251,9 @@ def fetch(session: Session, delivery: int, output: Path) -> None:
         [(office, _)] = _by_office(ledger, [delivery]).items()
     with open_node(settings) as node:
         data = inbox.fetch(node, office, delivery)
-    if str(output) == STDOUT:
-        sys.stdout.buffer.write(data)
-        return
-    # Official mail is for the account that fetched it, and a link in its place is not followed.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    with open(output, "wb", opener=lambda path, _: os.open(path, flags, 0o600)) as file:  # opener
-        file.write(data)
-    session.note(session.say("fetch.done", number=delivery, size=len(data), file=output))
+    files.write_mail(output, data)
+    if str(output) != files.STDIO:
+        session.note(session.say("fetch.done", number=delivery, size=len(data), file=output))
 
 
 @click.command(cls=Command)

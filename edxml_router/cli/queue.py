@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 
 from edxml_router import operate
+from edxml_router.cli import files
 from edxml_router.cli.commands import Command, Group
 from edxml_router.cli.filters import STATES, Filters, filter_options, select
 from edxml_router.cli.opening import exit_with, open_ledger, open_node, operator, perform
@@ -266,7 +267,7 @@ def _show_item(session: Session, ledger: SqlLedger, number: int, output: Path | 
     if output is not None:
         if data is None:
             raise Refusal("EDX606", where=f"aside {number}", detail="its bytes were not kept (EDX604)")
-        output.write_bytes(data)
+        files.write_mail(output, data)
         session.note(session.say("fetch.done", number=number, size=len(data), file=output))
         return
     if as_json:

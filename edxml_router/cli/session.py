@@ -83,7 +83,7 @@ class Session:
         what = f"{finding.code} {finding.title(self.language)}"
         if finding.detail:
             what += f": {finding.detail}"
-        where = ", ".join(part for part in (about, finding.where) if part) or "-"
+        where = ", ".join(dict.fromkeys(part for part in (about, finding.where) if part)) or "-"
         labels = (self.say("error.where"), self.say("error.remedy"))
         width = max(map(len, labels))
         tell = self.line if out else self.note

@@ -43,6 +43,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX110", "not-edxml", _S, _NO, 400, 1,
      "The document is XML but not edXML of QCVN 102:2016", "The root must be edXML in namespace http://www.mic.gov.vn/TBT/QCVN_102_2016; older SOAP packages are not taken.",
      "Tài liệu là XML nhưng không phải edXML theo QCVN 102:2016", "Phần tử gốc phải là edXML trong không gian tên http://www.mic.gov.vn/TBT/QCVN_102_2016; không nhận gói SOAP đời cũ."),
+    ("EDX111", "file-not-readable", _S, _NO, 400, 66,
+     "The file named as an envelope cannot be read", "Check the name and the permissions, and give a regular file; what comes through a pipe is read with - from standard input.",
+     "Không đọc được tệp được nêu làm gói tin", "Kiểm tra tên tệp và quyền đọc, và dùng tệp thông thường; dữ liệu qua ống dẫn (pipe) thì dùng - để đọc từ đầu vào chuẩn."),
     # 2 schema --------------------------------------------------------------------------------------------
     ("EDX201", "schema", _S, _NO, 422, 1,
      "The envelope does not follow the schema", "Correct the element named; `edxml-router check FILE` shows what was expected there.",

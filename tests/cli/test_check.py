@@ -50,8 +50,8 @@ def test_one_object_per_file_and_1_when_any_is_refused() -> None:
     assert said == [
         ("good.edxml", True, None),
         ("bad.edxml", False, "EDX104"),
-        ("not-there.edxml", False, "EDX902"),
-        (".", False, "EDX902"),
+        ("not-there.edxml", False, "EDX111"),
+        (".", False, "EDX111"),
     ]
 
 

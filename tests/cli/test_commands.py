@@ -171,7 +171,7 @@ def test_results_stand_above_the_bar_on_a_terminal(options: list[str]) -> None:
 def test_the_terminal_gets_no_control_characters_of_strangers() -> None:
     result = call("check", "a\x1b[2J\u202e.edxml")
     assert "\x1b" not in result.output
-    assert "a\\x1b[2J\\u202e.edxml: refused" in result.output
+    assert "a\\x1b[2J\\u202e.edxml: not read" in result.output
 
 
 # --- explain ------------------------------------------------------------------------------------------

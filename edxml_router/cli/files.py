@@ -1,0 +1,121 @@
+"""Envelopes as files: ``check``, ``sign`` and ``send`` read them alike, and end alike.
+
+    data = read(file, limits.max_bytes, receive)    # bytes, or the Body that ``receive`` sets down if it is large
+    …
+    exit_after(refused=1, unread=2)                 # 75, 1, 66, in this order, or go on
+
+Whatever stands under a name, nothing waits for it and no more than the limit is read: a pipe or a device is no file.
+Only standard input, "-", may be one. Fails with :class:`Refusal` EDX102 (too large), EDX111 (not readable), and for
+what is written EDX908.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import click
+
+from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_TEMPORARY, Refusal
+from edxml_router.core.skeleton import LARGE, PIECE
+from edxml_router.ports import Body
+
+STDIO: Final = "-"  # standard input, or standard output
+UNREADABLE: Final = "EDX111"
+
+# What a file argument is. click's own look at the permissions would end the whole command with wrong usage.
+File: Final = click.Path(readable=False)
+
+Receive = Callable[[Iterable[bytes]], Body]
+
+
+def read(file: str, most: int, receive: Receive) -> bytes | Body:
+    """The envelope in a file of at most ``most`` bytes; one larger than LARGE as a body, which the caller discards."""
+    with _opened(file, most) as source:
+        begun = _take(source, file, min(LARGE, most) + 1)
+        if len(begun) <= LARGE:
+            _require_fit(len(begun), file, most)
+            return begun
+        # It may have grown since it was measured, and standard input has no size: so many pieces and no more.
+        rest = iter(lambda: _take(source, file, PIECE), b"")
+        body = receive(chain((begun,), islice(rest, (most - len(begun)) // PIECE + 2)))
+    if len(body) > most:
+        body.discard()
+    _require_fit(len(body), file, most)
+    return body
+
+
+def read_whole(file: str, most: int) -> bytes:
+    """The envelope in a file of at most ``most`` bytes, in memory."""
+    with _opened(file, most) as source:
+        data = _take(source, file, most + 1)
+    _require_fit(len(data), file, most)
+    return data
+
+
+def write_mail(output: Path, data: bytes) -> None:
+    """Write an envelope of somebody else, or to standard output. EDX908 if that cannot be.
+
+    Official mail is for the account that took it, and a link in its place is not followed.
+    """
+    if str(output) == STDIO:
+        sys.stdout.buffer.write(data)
+        return
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    try:
+        with open(output, "wb", opener=lambda path, _: os.open(path, flags, 0o600)) as file:  # opener
+            file.write(data)
+    except OSError as error:
+        raise Refusal("EDX908", where=str(output), detail=error.strerror or "") from error
+
+
+def exit_after(*, refused: int, unread: int, passing: int = 0) -> None:
+    """End with 75 if any file is to be brought again later, else 1 if any is refused, else 66 if any could not be read.
+
+    So a script that acts on 75 or 1 need not care what else there was; goes on when nothing was wrong.
+    """
+    for count, status in ((passing, EXIT_TEMPORARY), (refused, EXIT_REFUSED), (unread, EXIT_NOT_FOUND)):
+        if count:
+            click.get_current_context().exit(status)
+
+
+@contextmanager
+def _opened(file: str, most: int) -> Iterator[BinaryIO]:
+    if file == STDIO:
+        yield sys.stdin.buffer
+        return
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+    try:
+        source = open(file, "rb", opener=lambda path, _: os.open(path, flags))  # noqa: SIM115  # closed below
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise _unreadable(file, error) from error
+    with source:
+        # Asked of the open file, not of the name, which could mean another one by then.
+        status = os.fstat(source.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Refusal(UNREADABLE, where=file, detail="not a regular file")
+        if status.st_size > most:
+            raise Refusal("EDX102", where=file, detail=f"{status.st_size} bytes, at most {most}")
+        yield source
+
+
+def _take(source: BinaryIO, file: str, count: int) -> bytes:
+    try:
+        return source.read(count)
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: str, error: Exception) -> Refusal:
+    return Refusal(UNREADABLE, where=file, detail=getattr(error, "strerror", None) or type(error).__name__)
+
+
+def _require_fit(size: int, file: str, most: int) -> None:
+    if size > most:
+        raise Refusal("EDX102", where=file, detail=f"more than {most} bytes")
