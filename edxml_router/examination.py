@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from edxml_router.core import reader, safe_xml, schema, signature, skeleton, stream
+from edxml_router.core.content import UNMEASURED, Content
 from edxml_router.core.problems import Refusal
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.trust import TrustStore
-from edxml_router.core.verdict import Engine
+from edxml_router.core.verdict import Engine, Verdict
 from edxml_router.ports import Body
 from edxml_router.records import Examined
 
@@ -58,9 +60,7 @@ def digest_of(data: bytes | Body) -> str:
 def _by_signxml(data: bytes, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
     root = safe_xml.parse(data, limits)
     schema.validate(root)
-    verdict = signature.verify(data, root, trust, at)
-    reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits)
-    return Examined(digest, reading.envelope, verdict, reading.remarks)
+    return _read(digest, root, signature.verify(data, root, trust, at), limits)
 
 
 def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
@@ -70,9 +70,15 @@ def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: dateti
     root = safe_xml.parse(bones.text, limits)
     schema.validate(root)
     bones.check(root)
-    verdict = stream.verify(bones, root, trust, at)
-    reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits, bones.contents)
-    return Examined(digest, reading.envelope, verdict, reading.remarks)
+    return _read(digest, root, stream.verify(bones, root, trust, at), limits, bones.contents)
+
+
+def _read(
+    digest: str, root: Any, verdict: Verdict, limits: Limits, measured: Mapping[str, Content | None] = UNMEASURED
+) -> Examined:
+    reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits, measured)
+    # Without the tree: it is ten times the message, and a batch that keeps a hundred of them leaves the caches.
+    return Examined(digest, reading.envelope, replace(verdict, signed_root=None), reading.remarks)
 
 
 def _by_both(data: bytes, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
@@ -95,7 +101,7 @@ def _essence(outcome: Examined | Refusal) -> Any:
     if isinstance(outcome, Refusal):
         return outcome.code
     finding = outcome.verdict.finding
-    verdict = replace(outcome.verdict, finding=None, signed_root=None)
+    verdict = replace(outcome.verdict, finding=None)
     return outcome.envelope, outcome.remarks, verdict, finding.code if finding else ""
 
 

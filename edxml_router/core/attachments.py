@@ -12,18 +12,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from edxml_router.core import content as contents
 from edxml_router.core import elements
-from edxml_router.core.content import Content
+from edxml_router.core.content import UNMEASURED, Content
 from edxml_router.core.envelope import Attachment
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.safe_xml import NS, Element, Limits, place
 
 _REFERENCES = f"{{{NS}}}edXMLEnvelope/{{{NS}}}edXMLBody/{{{NS}}}edXMLManifest/{{{NS}}}Reference"
 _ATTACHMENTS = f"{{{NS}}}AttachmentEncoded/{{{NS}}}Attachment"
-_NONE: Final[Mapping[str, Content | None]] = {}
 _UNKNOWN_TYPE = "application/octet-stream"  # RFC 2046, 4.5.1: bytes of a kind nobody declared
 
 # Cf holds the marks that turn the direction of text (a name that reads "fdp.exe" backwards), Zl and Zp break lines.
@@ -54,7 +53,7 @@ def plain_id(content_id: str) -> str:
 
 
 def read_attachments(
-    root: Element, limits: Limits, measured: Mapping[str, Content | None] = _NONE
+    root: Element, limits: Limits, measured: Mapping[str, Content | None] = UNMEASURED
 ) -> tuple[tuple[Attachment, ...], tuple[Finding, ...]]:
     """The attachments in the order of the manifest, and remarks EDX211 and EDX214 about them.
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import binascii
 import hashlib
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 WHITE_SPACE: Final = b" \t\r\n"
@@ -29,6 +31,10 @@ class Content:
     @classmethod
     def of(cls, data: bytes) -> Content:
         return cls(len(data), hashlib.sha256(data).hexdigest(), data[:HEAD])
+
+
+# Contents measured before parsing, by the marks that stand for them; None for what is not base64. Here: none.
+UNMEASURED: Final[Mapping[str, Content | None]] = MappingProxyType({})
 
 
 def decode(text: bytes) -> bytes:

@@ -11,12 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final
 
 from edxml_router.core import elements
 from edxml_router.core.attachments import attachment_content, read_attachments
-from edxml_router.core.content import Content
+from edxml_router.core.content import UNMEASURED, Content
 from edxml_router.core.envelope import (
     Business,
     BusinessInfo,
@@ -38,7 +36,6 @@ from edxml_router.core.safe_xml import DEFAULT_LIMITS, NS, Element, Limits, plac
 
 __all__ = ["Reading", "attachment_content", "read"]
 
-_NOTHING: Final[Mapping[str, Content | None]] = MappingProxyType({})
 _MOST_ID = 255  # characters of a DocumentId or OrganId; the longest known forms have about sixty
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _BUSINESS = re.compile(r"0{0,3}([0-3])")
@@ -61,7 +58,9 @@ class Reading:
     remarks: tuple[Finding, ...]
 
 
-def read(root: Element, limits: Limits = DEFAULT_LIMITS, measured: Mapping[str, Content | None] = _NOTHING) -> Reading:
+def read(
+    root: Element, limits: Limits = DEFAULT_LIMITS, measured: Mapping[str, Content | None] = UNMEASURED
+) -> Reading:
     """Read a message. Raises :class:`Refusal` as told in the module's description, never anything else.
 
     ``measured``: the contents of attachments that are not in the tree, by the marks that stand there instead
