@@ -1,4 +1,5 @@
 """Messages signed by other software, in its own spelling, pass here by every road; with one byte changed, by none.
+What we sign passes there.
 
 Roads are both engines by themselves, and the whole examination that asks both. Signed by the JDK
 (``javax.xml.crypto.dsig``) and by the program xmlsec1; python-xmlsec signs all of ``test_engines``.
@@ -12,12 +13,13 @@ import pytest
 
 from edxml_router.core.problems import Refusal
 from edxml_router.core.safe_xml import DEFAULT_LIMITS
+from edxml_router.core.signing import sign
 from edxml_router.core.verdict import Coverage, Engine
 from edxml_router.examination import examine
 from tests import certificates
 from tests.attacks.signature.craft import PARTS, WHOLE
-from tests.certificates import NOW
-from tests.differential import letters, signers
+from tests.certificates import KEY_TYPES, NOW
+from tests.differential import letters, signers, verifiers
 from tests.differential.letters import CANONICALS, METHODS, PSS, Signing
 from tests.differential.test_engines import agreed
 from tests.fixtures import File, document
@@ -131,3 +133,14 @@ def test_signed_by_xmlsec1(tmp_path: Path, how: Signing) -> None:
     data = signers.by_xmlsec1(tmp_path, plain(how), how)
     passes(data, how)
     breaks(data)
+
+
+def test_what_we_sign_passes_the_jdk(tmp_path: Path) -> None:
+    """As it does xmlsec1 (tests/core/test_signing.py); and of each message one that was altered, for it to refuse."""
+    ours = [
+        (kind, sign(document(), certificates.key(kind, "H53.02"), certificates.chain("H53.02", kind), coverage))
+        for kind in KEY_TYPES
+        for coverage in FORMS.values()
+    ]
+    altered = [(kind, _flipped(data, PLACES["subject"])) for kind, data in ours]
+    assert verifiers.by_jdk(tmp_path, [*ours, *altered]) == [True] * len(ours) + [False] * len(ours)
