@@ -1,7 +1,8 @@
 """What an operator does to deliveries: hold, release, retry, cancel, resend.
 
 Each act names its operator and reason and is journalled with its effect in one transaction. One answer per
-delivery: None when done, EDX606 when it is not here, EDX607 when its state does not allow it.
+delivery: None when done, EDX606 when it is not here, EDX607 when its state does not allow it. :func:`try_out` gives
+the same answers and does nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from edxml_router.core import lifecycle
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding
-from edxml_router.ports import Delivery, Move
+from edxml_router.ports import Book, Delivery
 from edxml_router.records import change, final_receipts
 from edxml_router.rules import Node
 
@@ -43,29 +44,47 @@ def resend(node: Node, numbers: Sequence[int], operator: str, reason: str) -> li
     return _act(node, numbers, Event.RESEND, operator, reason)
 
 
+def try_out(book: Book, event: Event, numbers: Sequence[int]) -> list[Finding | None]:
+    """What the act of ``event`` would answer now: None where it could be done."""
+    _, answers = _answers(book, event, numbers)
+    return [answers[number] for number in numbers]
+
+
 def _act(
     node: Node, numbers: Sequence[int], event: Event, operator: str, reason: str
 ) -> list[Finding | None]:
     now = node.now()
+    with node.ledger.book() as book:
+        possible, answers = _answers(book, event, numbers)
+        actor, detail = f"operator:{operator}", reason[:500]
+        moves = [
+            change(delivery, event, actor=actor, detail=detail, **_fields(node, delivery, event, now))
+            for delivery in possible
+        ]
+        applied = book.move(moves)
+        book.add_receipts(final_receipts(book, applied, now))
+    done = {move.delivery.id for move in applied}
+    for delivery in possible:
+        if delivery.id not in done:
+            answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", "changed meanwhile")
+    return [answers[number] for number in numbers]
+
+
+def _answers(
+    book: Book, event: Event, numbers: Sequence[int]
+) -> tuple[list[Delivery], dict[int, Finding | None]]:
+    """The deliveries that the act is possible for, and the answer for each number as they stand."""
+    possible: list[Delivery] = []
     answers: dict[int, Finding | None] = {
         number: Finding("EDX606", f"delivery {number}") for number in numbers
     }
-    with node.ledger.book() as book:
-        moves: list[Move] = []
-        for delivery in book.deliveries_by_id(list(answers)):
-            if _possible(delivery, event):
-                fields = _fields(node, delivery, event, now)
-                moves.append(
-                    change(delivery, event, actor=f"operator:{operator}", detail=reason[:500], **fields)
-                )
-                answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", "changed meanwhile")
-            else:
-                answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", str(delivery.state))
-        applied = book.move(moves)
-        book.add_receipts(final_receipts(book, applied, now))
-    for move in applied:
-        answers[move.delivery.id] = None
-    return [answers[number] for number in numbers]
+    for delivery in book.deliveries_by_id(list(answers)):
+        if _possible(delivery, event):
+            possible.append(delivery)
+            answers[delivery.id] = None
+        else:
+            answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", str(delivery.state))
+    return possible, answers
 
 
 def _possible(delivery: Delivery, event: Event) -> bool:

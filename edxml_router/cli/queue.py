@@ -1,7 +1,7 @@
 """``edxml-router queue`` and ``resend``: what waits, where it piles up, and what an operator does about it.
 
-Every act needs delivery numbers or at least one filter, says what it would do with ``--dry-run``, and is
-journalled with the operator's name and reason.
+Every act needs delivery numbers or at least one filter, and is journalled with the operator's name and reason. With
+``--dry-run`` it does nothing, and answers and ends as it would have done.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def act_command(event: Event, text: str) -> click.Command:
     options = [
         click.argument("numbers", nargs=-1, metavar="[DELIVERY]...", type=click.IntRange(min=1)),
         click.option("--reason", default="", help="Why, for the journal" + (" (required)." if needs_reason else ".")),
-        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
+        click.option("--dry-run", is_flag=True, help="Only say for which it is possible."),
     ]
     for option in options:
         command = option(command)
@@ -170,38 +170,41 @@ def _act(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    act = session.say(f"act.{event}")
     numbers = list(dict.fromkeys(numbers))
     if dry_run:
-        if as_json:
-            for number in numbers:
-                session.json({"delivery": number, "act": str(event), "done": False, "problem": None})
-        else:
-            session.line(session.say("queue.would", act=act, count=len(numbers)))
-            session.line(" ".join(map(str, numbers[:200])))
-        return
-    name = operator()
-    with open_node(settings) as node:
-        answers = perform(session, numbers, lambda batch: _ACTS[event](node, batch, name, reason))
+        with open_ledger(settings) as ledger:
+            answers = perform(session, numbers, lambda batch: _try_out(ledger, event, batch))
+    else:
+        name = operator()
+        with open_node(settings) as node:
+            answers = perform(session, numbers, lambda batch: _ACTS[event](node, batch, name, reason))
     failed = {number: finding for number, finding in answers.items() if finding is not None}
     if as_json:
         for number, finding in answers.items():
-            code = finding.code if finding else None
-            detail = finding.detail if finding else ""
-            fields = {"done": finding is None, "problem": code, "detail": detail}
-            session.json({"delivery": number, "act": str(event), **fields})
+            fields = {"possible": finding is None, "done": finding is None and not dry_run}
+            problem = {"problem": finding.code if finding else None, "detail": finding.detail if finding else ""}
+            session.json({"delivery": number, "act": str(event), **fields, **problem})
     else:
         for finding in failed.values():
             session.problem(finding)
-        session.line(session.say("queue.done", act=act, done=len(answers) - len(failed), failed=len(failed)))
+        key = "queue.would" if dry_run else "queue.done"
+        act, done = session.say(f"act.{event}"), len(answers) - len(failed)
+        session.line(session.say(key, act=act, done=done, failed=len(failed)))
+        if dry_run and done:
+            session.line(" ".join(str(number) for number in numbers if number not in failed))
     exit_with(list(failed.values()))
+
+
+def _try_out(ledger: SqlLedger, event: Event, numbers: Sequence[int]) -> Sequence[Finding | None]:
+    with ledger.book() as book:
+        return operate.try_out(book, event, numbers)
 
 
 @click.command(cls=Command)
 @click.argument("things", nargs=-1, required=True, metavar="DOCUMENT|DELIVERY...")
 @click.option("--recipient", metavar="CODE", help="Of a document: only to this agency.")
 @click.option("--reason", default="", help="Why, for the journal.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only say for which it is possible.")
 @json_option
 @pass_session
 def resend(

@@ -159,7 +159,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "confirm.refused": ("returned to the sender", "đã trả lại bên gửi"),
     # queue
     "queue.empty": ("Nothing matches.", "Không có mục nào phù hợp."),
-    "queue.would": ("would {act}: {count} deliveries", "sẽ {act}: {count} gói"),
+    "queue.would": ("would {act}: {done}, not possible: {failed}", "sẽ {act}: {done}, không thể: {failed}"),
     "queue.done": ("{act}: {done} done, {failed} not possible", "{act}: {done} xong, {failed} không thể"),
     "queue.working": ("working", "đang xử lý"),
     "act.hold": ("hold", "giữ lại"),

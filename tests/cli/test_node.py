@@ -150,7 +150,7 @@ def test_hold_release_cancel_resend(waiting: OneNode) -> None:
     assert waiting.call("queue", "hold", "--reason", "x").exit_code == 2  # neither numbers nor filters
     assert waiting.call("queue", "hold", "1", "--link", "h53-01", "--reason", "x").exit_code == 2  # both
     dry = waiting.call("queue", "hold", "--link", "h53-01", "--dry-run")
-    assert dry.stdout.splitlines() == ["would hold: 2 deliveries", "1 3"]
+    assert dry.stdout.splitlines() == ["would hold: 2, not possible: 0", "1 3"]
     assert waiting.rows("queue", "list", "--state", "held") == []
     done = waiting.rows("queue", "hold", "--link", "h53-01", "--reason", "chờ kiểm tra")
     assert [(row["delivery"], row["done"]) for row in done] == [(1, True), (3, True)]
@@ -172,6 +172,36 @@ def test_hold_release_cancel_resend(waiting: OneNode) -> None:
     assert waiting.call("resend", "H53-1").exit_code == 1  # nothing of it has failed any more
     assert waiting.call("resend", "1").exit_code == 1
     assert waiting.call("resend", "H53-77").exit_code == 66
+
+
+@pytest.mark.parametrize("act", ["hold", "release", "retry", "cancel", "resend"])
+def test_a_dry_run_answers_as_the_act_would(waiting: OneNode, act: str) -> None:
+    """Of deliveries held, cancelled, handed over, available and queued, and of one that is not there."""
+    waiting.send("H53-3", ["G22"])
+    waiting.send("H53-4", ["G22"])
+    waiting.call("queue", "hold", "1", "--reason", "x")
+    waiting.call("queue", "cancel", "2", "--reason", "x")
+    waiting.work()
+    waiting.call("queue", "cancel", "5", "--reason", "x")
+    waiting.send("H53-5", ["G22"])
+    states = {row["delivery"]: row["state"] for row in waiting.rows("queue", "list", "--document", "H53-3")}
+    assert states == {4: "available"}
+    command = ["resend"] if act == "resend" else ["queue", act]
+    asked = [*command, "1", "2", "3", "4", "5", "6", "88", "--reason", "x"]
+    before = waiting.rows("journal", "query")
+    dry, said = waiting.call(*asked, "--dry-run", "--json"), waiting.call(*asked, "--dry-run")
+    assert waiting.rows("journal", "query") == before
+    real = waiting.call(*asked, "--json")
+    assert (dry.exit_code, said.exit_code) == (real.exit_code, real.exit_code) == (66, 66)
+    answers = rows(real)
+    assert [{**row, "done": row["possible"]} for row in rows(dry)] == answers
+    assert not any(row["done"] for row in rows(dry))
+    possible = [str(row["delivery"]) for row in answers if row["possible"]]
+    assert said.stdout.splitlines() == [
+        f"would {act}: {len(possible)}, not possible: {7 - len(possible)}", " ".join(possible)
+    ]  # fmt: skip
+    assert len(possible) in range(1, 5)
+    assert said.stderr.count("EDX607") + said.stderr.count("EDX606") == 7 - len(possible)
 
 
 def test_a_filter_acts_only_where_the_state_allows_it(waiting: OneNode) -> None:
