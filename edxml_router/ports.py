@@ -193,6 +193,7 @@ class Aside:
     where: str
     detail: str
     data: bytes | Body
+    document_id: str = ""  # as far as it could be read
 
 
 class Book(Protocol):

@@ -201,8 +201,11 @@ def aside(item: Judged, now: datetime) -> Aside:
     assert item.trouble is not None  # noqa: S101  # refused
     finding, submission = item.trouble.finding, item.submission
     # Of a state secret nothing may stay here but the digest, which the journal has, and the notice.
-    data = b"" if finding.code == "EDX405" else submission.data
-    return Aside(now, submission.peer, submission.channel, finding.code, finding.where, finding.detail, data)
+    secret = finding.code == "EDX405"
+    data = b"" if secret else submission.data
+    document_id = "" if secret or item.examined is None else item.examined.envelope.document_id
+    fields = (finding.code, finding.where, finding.detail)
+    return Aside(now, submission.peer, submission.channel, *fields, data, document_id)
 
 
 def refusal_entry(item: Judged, now: datetime, *, kept: bool) -> Entry:

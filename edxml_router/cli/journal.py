@@ -9,11 +9,12 @@ from typing import Any, Final
 import click
 
 from edxml_router.cli.commands import Group
-from edxml_router.cli.opening import Moment, find, is_digest, open_ledger
+from edxml_router.cli.opening import Moment, find, open_ledger
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.trace import line_fields, show_lines
-from edxml_router.core.problems import Finding
-from edxml_router.store import auditing, verification
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.store import auditing, queries, refused, verification
+from edxml_router.store.ledger import SqlLedger
 
 _PAGE: Final = 1000
 
@@ -27,7 +28,9 @@ def journal() -> None:
 @click.option("--since", type=Moment(), help="From this time on: 2026-11-22, 2026-11-22T08:30, or 2h (ago).")
 @click.option("--until", type=Moment(), help="Before this time.")
 @click.option("--event", default="", metavar="NAME", help='An event; "delivery." means all that begin so.')
-@click.option("--document", metavar="ID", help="DocumentId, or the beginning of an envelope's SHA-256.")
+@click.option(
+    "--document", metavar="ID", help="DocumentId or beginning of a SHA-256; what was refused too."
+)
 @click.option("--recipient", default="", metavar="CODE", help="About deliveries to this agency.")
 @click.option("--code", default="", metavar="EDXnnn", help="With this problem code.")
 @click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')
@@ -74,11 +77,17 @@ def query(
         session.note(session.say("journal.cut", limit=limit))
 
 
-def _envelopes(ledger: Any, document: str) -> list[str]:
-    """Digests; a whole one may be of an envelope that was refused and is in the journal only."""
-    if is_digest(document) and len(document) == 64:
-        return [document.lower()]
-    return [found.envelope.digest for found in reversed(find(ledger, document))]
+def _envelopes(ledger: SqlLedger, document: str) -> list[str]:
+    """Digests, or the beginning of one that is in the journal only. Raises Refusal EDX606."""
+    digests = [item.digest for item in refused.list_items(ledger, document=document)]
+    try:
+        digests += [found.envelope.digest for found in reversed(find(ledger, document))]
+    except Refusal:
+        if queries.is_digest(document):
+            return [document.lower()]
+        if not digests:
+            raise
+    return list(dict.fromkeys(digests))
 
 
 def _show(session: Session, lines: Sequence[auditing.Line], as_json: bool) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -20,8 +19,6 @@ from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 from edxml_router.rules import Node
 from edxml_router.store import migrate, queries
 from edxml_router.store.ledger import SqlLedger
-
-_DIGEST: Final = re.compile(r"[0-9a-f]{8,64}")
 
 
 @contextmanager
@@ -66,15 +63,10 @@ def operator() -> str:
         return str(os.geteuid())
 
 
-def is_digest(text: str) -> bool:
-    """Whether a text is a digest or its beginning (eight characters or more) rather than a DocumentId."""
-    return _DIGEST.fullmatch(text.lower()) is not None
-
-
 def find(ledger: SqlLedger, document: str, limit: int = 50) -> Sequence[queries.Found]:
     """Envelopes by the beginning of their digest, or by DocumentId. Raises Refusal EDX606 when there is none."""
     found: Sequence[queries.Found] = ()
-    if is_digest(document):
+    if queries.is_digest(document):
         found = queries.find_envelopes(ledger, digest=document.lower(), limit=limit)
     if not found:
         found = queries.find_envelopes(ledger, document_id=document, limit=limit)

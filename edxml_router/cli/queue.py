@@ -49,7 +49,7 @@ def queue() -> None:
 
 @queue.command("list")
 @filter_options
-@click.option("--aside", is_flag=True, help="List refused input that was kept, instead (filter: --code).")
+@click.option("--aside", is_flag=True, help="List refused input that was kept, instead (filters: --code, --document).")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
 @json_option
 @pass_session
@@ -58,7 +58,7 @@ def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: 
     settings = session.settings()
     with open_ledger(settings) as ledger:
         if aside:
-            _show_aside(session, refused.list_items(ledger, code=filters.code.upper(), limit=limit), as_json)
+            _show_aside(session, _aside(ledger, filters, limit), as_json)
             return
         found: list[Delivery] = []
         for delivery in select(ledger, settings, filters, [State(one) for one in filters.states]):
@@ -248,6 +248,10 @@ def discard(session: Session, numbers: Sequence[int]) -> None:
         raise Refusal("EDX606", where=", ".join(map(str, numbers))[:200])
 
 
+def _aside(ledger: SqlLedger, filters: Filters, limit: int) -> Sequence[refused.Kept]:
+    return refused.list_items(ledger, document=filters.document, code=filters.code.upper(), limit=limit)
+
+
 def _show_aside(session: Session, items: Sequence[refused.Kept], as_json: bool) -> None:
     if as_json:
         for item in items:
@@ -256,10 +260,19 @@ def _show_aside(session: Session, items: Sequence[refused.Kept], as_json: bool) 
         session.line(session.say("queue.empty"))
     else:
         rows = [
-            (item.number, item.last_at, item.peer, f"{item.code} {item.detail}", item.where, item.size, item.count)
+            (
+                item.number,
+                item.last_at,
+                item.peer,
+                item.document_id,
+                f"{item.code} {item.detail}",
+                item.where,
+                item.size,
+                item.count,
+            )
             for item in items
         ]
-        session.table(("#id", "at", "account", "problem", "place", "#size", "#count"), rows)
+        session.table(("#id", "at", "account", "document", "problem", "place", "#size", "#count"), rows)
 
 
 def _show_item(session: Session, ledger: SqlLedger, number: int, output: Path | None, as_json: bool) -> None:

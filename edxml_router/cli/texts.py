@@ -173,6 +173,26 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "trace.accepted": ("accepted", "tiếp nhận"),
     "trace.hops": ("hops", "chặng"),
     "trace.outcome": ("outcome", "kết quả"),
+    "trace.changes.1": ("recalls", "thu hồi văn bản"),
+    "trace.changes.2": ("updates", "cập nhật văn bản"),
+    "trace.changes.3": ("replaces", "thay thế văn bản"),
+    "trace.changed.1": ("recalled by", "bị thu hồi bởi"),
+    "trace.changed.2": ("updated by", "được cập nhật bởi"),
+    "trace.changed.3": ("replaced by", "được thay thế bởi"),
+    "trace.refused": (
+        "{document}: refused, and never accepted by this node",
+        "{document}: bị từ chối, nút này chưa từng tiếp nhận",
+    ),
+    "trace.aside": (
+        "{at}, from {peer} ({channel}), times: {count}; see `queue show --aside {number}`, `queue list --aside` and "
+        "`journal query --document {digest}`",
+        "{at}, từ {peer} ({channel}), số lần: {count}; xem `queue show --aside {number}`, `queue list --aside` và "
+        "`journal query --document {digest}`",
+    ),
+    "trace.also_refused": (
+        "Under this id something was refused as well, see `queue show --aside NUMBER`: {numbers}",
+        "Dưới mã này cũng có gói bị từ chối, xem `queue show --aside SỐ`: {numbers}",
+    ),
     "trace.more": ("… further recipients: {count} (--all)", "… còn {count} nơi nhận (--all)"),
     "outcome.open": ("under way", "đang chuyển"),
     "outcome.confirmed": ("confirmed by all", "tất cả đã xác nhận"),

@@ -13,11 +13,14 @@ from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import find, open_ledger
 from edxml_router.cli.session import Session, json_option, local, pass_session
 from edxml_router.core.lifecycle import outcome
-from edxml_router.core.problems import PROBLEMS
+from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding, Refusal
 from edxml_router.core.transfer import Hop
 from edxml_router.ports import Delivery, EnvelopeRow
-from edxml_router.store import auditing
+from edxml_router.store import auditing, queries, refused
 from edxml_router.store.auditing import Line, Trace
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.queries import Found
+from edxml_router.store.refused import Kept
 
 _LIMIT: Final = 100_000  # recipients and journal entries of one envelope
 _SHOWN: Final = 50  # recipients in a table without --all
@@ -36,21 +39,53 @@ def trace(
     """Trace a DOCUMENT: its hops, times, signature, and the outcome per recipient.
 
     DOCUMENT is a DocumentId, or the beginning (8 characters or more) of an envelope's SHA-256. Statuses about a
-    document have its DocumentId and are shown with it, the oldest first.
+    document have its DocumentId and are shown with it, the oldest first. Exit status 1 if it was only ever refused.
     """
     settings = session.settings()
     with open_ledger(settings) as ledger:
+        refusals = refused.list_items(ledger, document=document)
+        try:
+            envelopes = find(ledger, document)
+        except Refusal:
+            if not _tell_refused(session, ledger, document, refusals, as_json=as_json):
+                raise
+            click.get_current_context().exit(EXIT_REFUSED)
         code = (wiring.load_registry(settings).canonical_or_none(recipient) or recipient) if recipient else ""
-        for found in reversed(find(ledger, document)):
+        for found in reversed(envelopes):
             told = auditing.trace(ledger, found.envelope.digest, code, _LIMIT)
             if told is None:
                 continue
+            changes = queries.changes(ledger, told.envelope)
             if as_json:
-                session.json(_fields(told))
+                session.json(_fields(told, changes))
             else:
-                _show(session, told, None if everything else _SHOWN)
+                _show(session, told, changes, None if everything else _SHOWN)
                 if events:
                     show_lines(session, told.lines)
+    if refusals:
+        numbers = ", ".join(f"{item.number} ({item.code})" for item in refusals)
+        session.note(session.say("trace.also_refused", numbers=numbers), "yellow")
+
+
+def _tell_refused(session: Session, ledger: SqlLedger, document: str, items: Sequence[Kept], *, as_json: bool) -> bool:
+    """Say what is known of a document that was refused; whether anything is."""
+    lines = auditing.lines(ledger, envelope=document.lower()) if queries.is_digest(document) and not items else ()
+    if not items and not lines:
+        return False
+    if as_json:
+        for item in items:
+            session.json({"refused": True, **asdict(item)})
+        for line in lines:
+            session.json({"refused": True, **line_fields(line)})
+        return True
+    session.line(session.say("trace.refused", document=document), "bold red")
+    for item in items:
+        session.problem(Finding(item.code, item.where, item.detail), out=True)
+        times = {"at": local(item.last_at), "peer": item.peer, "channel": item.channel, "count": item.count}
+        session.line("  " + session.say("trace.aside", number=item.number, digest=item.digest, **times))
+    if lines:
+        show_lines(session, lines)
+    return True
 
 
 def _paths(told: Trace) -> Mapping[str, Sequence[Hop]]:
@@ -62,13 +97,23 @@ def _paths(told: Trace) -> Mapping[str, Sequence[Hop]]:
     return paths
 
 
-def _fields(told: Trace) -> dict[str, Any]:
+def _fields(told: Trace, changes: Sequence[Found]) -> dict[str, Any]:
     envelope, paths = told.envelope, _paths(told)
     return {
         **{key: value for key, value in asdict(envelope).items() if key not in ("indication", "reason", "signer")},
         "hops": _hops(envelope.hops),
         "signature": {"indication": envelope.indication, "reason": envelope.reason, "signer": envelope.signer or None},
         "outcome": outcome(delivery.state for delivery in told.deliveries),
+        "changes": [
+            {
+                "business": one.envelope.business,
+                "document_id": one.envelope.document_id,
+                "digest": one.envelope.digest,
+                "accepted_at": one.envelope.accepted_at,
+                "outcome": one.outcome,
+            }
+            for one in changes
+        ],
         "deliveries": [
             {
                 "delivery": one.id,
@@ -91,21 +136,26 @@ def _hops(hops: Sequence[Hop]) -> list[dict[str, Any]]:
     return [{"node": hop.node, "at": hop.at} for hop in hops]
 
 
-def _show(session: Session, told: Trace, most: int | None) -> None:
+def _show(session: Session, told: Trace, changes: Sequence[Found], most: int | None) -> None:
     envelope, paths = told.envelope, _paths(told)
     kind = session.say(f"kind.{envelope.kind}")
     what = envelope.status_code or session.say(f"business.{envelope.business}")
     session.line(f"{envelope.document_id}  ({kind}, {what})", "bold")
-    rows = {
-        "col.envelope": f"{envelope.digest}, {envelope.size} B",
-        "col.sender": envelope.sender,
-        "trace.accepted": f"{local(envelope.accepted_at)}, {envelope.peer} ({envelope.channel})",
-        "trace.signature": _signature(session, envelope),
-        "trace.hops": _path(envelope.hops),
-        "trace.outcome": session.say(f"outcome.{outcome(one.state for one in told.deliveries)}"),
-    }
-    width = max(len(session.say(key)) for key in rows)
-    for key, value in rows.items():
+    rows = [
+        ("col.envelope", f"{envelope.digest}, {envelope.size} B"),
+        ("col.sender", envelope.sender),
+        ("trace.accepted", f"{local(envelope.accepted_at)}, {envelope.peer} ({envelope.channel})"),
+        ("trace.signature", _signature(session, envelope)),
+        ("trace.hops", _path(envelope.hops)),
+        ("trace.outcome", session.say(f"outcome.{outcome(one.state for one in told.deliveries)}")),
+    ]
+    if envelope.business and envelope.refers_to:
+        rows.append((f"trace.changes.{envelope.business}", ", ".join(envelope.refers_to)))
+    for one in changes:
+        said = f"{one.envelope.document_id}, {local(one.envelope.accepted_at)}, {session.say(f'outcome.{one.outcome}')}"
+        rows.append((f"trace.changed.{one.envelope.business}", said))
+    width = max(len(session.say(key)) for key, _ in rows)
+    for key, value in rows:
         session.line(f"  {session.say(key):<{width}}  {value}")
     shown = told.deliveries[:most]
     session.table(

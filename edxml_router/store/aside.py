@@ -35,6 +35,8 @@ def _upsert(insert: Any) -> Any:
             "count": aside.c.count + statement.excluded.count,
             "last_at": statement.excluded.last_at,
             "data": func.coalesce(aside.c.data, statement.excluded.data),
+            # Bytes that could not be read before may be readable under today's limits.
+            "document_id": func.coalesce(func.nullif(statement.excluded.document_id, ""), aside.c.document_id),
         },
     )
 
@@ -80,6 +82,7 @@ def keep_aside(connection: Connection, items: Sequence[Aside], quota: int, rows:
             "count": 1,
             "last_at": item.at,
             "data": data if fits else None,
+            "document_id": item.document_id,
         }
     if changes:
         ordered = [changes[digest] for digest in sorted(changes)]

@@ -82,7 +82,8 @@ def lines(
     after: int = 0,
     limit: int = 100,
 ) -> Sequence[Line]:
-    """Journal entries by number; ``until`` is not included, ``event`` may end in a dot: "delivery."."""
+    """Journal entries by number; ``until`` is not included, ``event`` may end in a dot: "delivery.", ``envelope`` may
+    be the beginning of a digest."""
     query = _lines(envelope, recipient, after, limit)
     if since is not None:
         query = query.where(journal.c.at >= since)
@@ -151,7 +152,10 @@ def _lines(envelope: str, recipient: str, after: int, limit: int) -> Select[Any]
     query = select(journal.c.id, journal.c.position, journal.c.entry).where(journal.c.id > after)
     if envelope:
         # The second condition lets SQLite see that the partial index on envelopes applies.
-        query = query.where(journal.c.envelope == envelope, journal.c.envelope != "")
+        # A beginning of a digest: in hex all that continues it sorts before it with a "g".
+        whole = len(envelope) == 64
+        which = journal.c.envelope == envelope if whole else journal.c.envelope.between(envelope, envelope + "g")
+        query = query.where(which, journal.c.envelope != "")
     if recipient:
         query = query.where(journal.c.recipient == recipient)
     return query.order_by(journal.c.id).limit(limit)

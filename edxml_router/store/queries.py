@@ -6,20 +6,23 @@ datetimes. Raises Setback EDX601, EDX602. What auditors ask is in :mod:`edxml_ro
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, case, exists, func, or_, select, text
+from sqlalchemy import Connection, Select, Text, and_, case, exists, func, or_, select, text, type_coerce
 
 from edxml_router.core.lifecycle import State, outcome
 from edxml_router.ports import Delivery, EnvelopeRow
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.tables import OPEN, deliveries, envelopes
+from edxml_router.store.tables import CHANGES, OPEN, deliveries, envelopes
 
+_DIGEST: Final = re.compile(r"[0-9a-f]{8,64}")
 AGES: Final = (1, 5, 10, 20, 40, 80, 160, 320, 640, 1280)  # minutes; the upper ends of all buckets but the last
 
 
@@ -58,6 +61,11 @@ class Waiting:
 
     delivery: Delivery
     envelope: EnvelopeRow
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is a digest or its beginning (eight characters or more) rather than a DocumentId."""
+    return _DIGEST.fullmatch(text.lower()) is not None
 
 
 def find_envelopes(
@@ -103,6 +111,34 @@ def find_envelopes(
         rows = [EnvelopeRow(*row) for row in connection.execute(query)]
         states = _states(connection, [row.digest for row in rows])
     return [Found(row, states.get(row.digest, {})) for row in rows]
+
+
+def changes(ledger: SqlLedger, envelope: EnvelopeRow) -> Sequence[Found]:
+    """The recalls, updates and replacements of a document by its sender that came here, the oldest first."""
+    if not envelope.document_id:
+        return ()
+    written = json.dumps(envelope.document_id, ensure_ascii=False)
+    query = (
+        select(envelopes)
+        .where(
+            text(CHANGES),
+            envelopes.c.sender == envelope.sender,
+            type_coerce(envelopes.c.refers_to, Text).contains(written, autoescape=True),
+        )
+        .order_by(envelopes.c.accepted_at, envelopes.c.digest)
+    )
+    with reading(ledger.engine) as connection:
+        found = [EnvelopeRow(*row) for row in connection.execute(query)]
+        rows = [row for row in found if envelope.document_id in row.refers_to and row.digest != envelope.digest]
+        states = _states(connection, [row.digest for row in rows])
+    return [Found(row, states.get(row.digest, {})) for row in rows]
+
+
+def document_ids(ledger: SqlLedger, digests: Iterable[str]) -> Mapping[str, str]:
+    """The DocumentId of each envelope that was accepted here."""
+    query = select(envelopes.c.digest, envelopes.c.document_id).where(envelopes.c.digest.in_(sorted(set(digests))))
+    with reading(ledger.engine) as connection:
+        return {row.digest: row.document_id for row in connection.execute(query)}
 
 
 def list_deliveries(

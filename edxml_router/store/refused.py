@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, and_, delete, or_, select
 
 from edxml_router.core.journal import Entry
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.queries import is_digest
 from edxml_router.store.tables import aside
 
 REMOVED: Final = "aside.removed"
@@ -36,6 +37,7 @@ class Kept:
     size: int
     count: int  # how often these bytes came
     last_at: datetime
+    document_id: str  # empty where it could not be read
     kept: bool  # whether the bytes are here
 
 
@@ -44,10 +46,15 @@ _LIST: Final[Select[Any]] = select(*_COLUMNS, aside.c.data.is_not(None))
 
 
 def list_items(
-    ledger: SqlLedger, *, code: str = "", peer: str = "", after: int = 0, limit: int = 100
+    ledger: SqlLedger, *, document: str = "", code: str = "", peer: str = "", after: int = 0, limit: int = 100
 ) -> Sequence[Kept]:
-    """Items by number, the oldest first."""
+    """Items by number, the oldest first; ``document`` is a DocumentId, or the beginning of a digest."""
     query = _LIST.where(aside.c.id > after)
+    if document:
+        beginning = and_(aside.c.digest >= document.lower(), aside.c.digest < document.lower() + "g")
+        # The last condition lets SQLite see that the partial index applies.
+        by_id = and_(aside.c.document_id == document, aside.c.document_id != "")
+        query = query.where(or_(beginning, by_id) if is_digest(document) else by_id)
     if code:
         query = query.where(aside.c.code == code)
     if peer:

@@ -103,6 +103,7 @@ Number = BigInteger().with_variant(Integer, "sqlite")
 # States in partial indexes stand as literals: with bound parameters SQLite would not see that the index
 # applies.
 CLAIMABLE: Final = "state IN ('queued', 'forwarding', 'forwarded', 'deferred')"
+CHANGES: Final = "business <> 0"  # recalls, updates, replacements
 OPEN: Final = "state NOT IN ('confirmed', 'returned', 'expired', 'cancelled')"
 
 metadata = MetaData()
@@ -173,6 +174,7 @@ envelopes = Table(
     Index("envelopes_document_id", "document_id"),
     Index("envelopes_accepted_at", "accepted_at", "digest"),
     Index("envelopes_sender", "sender", "accepted_at"),
+    _partial("envelopes_changes", "sender", "accepted_at", where=CHANGES),
 )
 
 # In the order of ports.Delivery.
@@ -248,6 +250,8 @@ aside = Table(
     Column("count", Integer, nullable=False),
     Column("last_at", Instant, nullable=False),
     Column("data", LargeBinary),  # null when the quota was used up
+    _text("document_id", server_default=""),  # as far as it could be read
     UniqueConstraint("digest", name="aside_digest"),
     _partial("aside_kept", "size", where="data IS NOT NULL"),
+    _partial("aside_document_id", "document_id", where="document_id <> ''"),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +14,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from edxml_router.cli.opening import is_digest, operator
+from edxml_router.cli.opening import operator
 from edxml_router.node import worker
 from edxml_router.node.worker import Worker
+from edxml_router.store.queries import is_digest
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, rows, signed
 
@@ -262,6 +265,72 @@ def test_statuses_are_traced_with_their_document(node: OneNode, pki: Path) -> No
     assert node.rows("send", status, "--as", "vpcp")[0]["accepted"]
     assert [row["kind"] for row in node.rows("trace", "H53-1")] == ["document", "status"]
     assert [row["status_code"] for row in node.rows("trace", "H53-1")] == ["", "01"]
+
+
+def test_a_refused_document_is_traced_to_what_was_kept_of_it(node: OneNode, pki: Path) -> None:
+    bad = node.folder / "bad.edxml"
+    bad.write_bytes(fixtures.document(sender="H53", to=["G22"], document_id="H53-1"))
+    digest = hashlib.sha256(bad.read_bytes()).hexdigest()
+    node.call("send", bad, "--as", "vp")
+    node.call("send", bad, "--as", "vp")
+    for text in ("H53-1", digest, digest[:8]):
+        result = node.call("trace", text, "--json")
+        [row] = rows(result)
+        assert result.exit_code == 1
+        assert (row["refused"], row["code"], row["digest"], row["count"]) == (True, "EDX301", digest, 2)
+    shown = node.call("trace", "H53-1")
+    assert (shown.exit_code, shown.stderr) == (1, "")
+    said = shown.stdout.splitlines()
+    assert said[:2] == ["H53-1: refused, and never accepted by this node", "EDX301 The envelope is not signed"]
+    assert said[-1].endswith(
+        f", from vp (cli), times: 2; see `queue show --aside 1`, `queue list --aside` and "
+        f"`journal query --document {digest}`"
+    )
+    assert "chưa từng tiếp nhận" in node.call("trace", "H53-1", "--lang", "vi").stdout
+    assert [row["number"] for row in node.rows("queue", "list", "--aside", "--document", "H53-1")] == [1]
+    for text in (digest, digest[:8], "H53-1"):
+        assert [row["event"] for row in node.rows("journal", "query", "--document", text)] == ["envelope.refused"] * 2
+    node.call("queue", "discard", "1")  # now only the journal knows, and only by the digest
+    result = node.call("trace", digest[:12])
+    assert (result.exit_code, result.stdout.count("envelope.refused")) == (1, 2)
+    assert node.call("trace", "H53-1").exit_code == 66
+    assert node.call("trace", "00000000").exit_code == 66
+    assert node.call("journal", "query", "--document", "H53-1").exit_code == 66
+
+
+def test_a_refused_try_is_told_beside_the_accepted_document(node: OneNode) -> None:
+    node.send("H53-1", ["G22"])
+    other = node.letter("H53-1", ["H53.01"])
+    node.call("send", other, "--as", "vp")
+    result = node.call("trace", "H53-1")
+    assert (result.exit_code, "refused" in result.stdout) == (0, False)
+    assert result.stderr.splitlines()[-1].endswith("see `queue show --aside NUMBER`: 1 (EDX404)")
+
+
+def test_of_a_state_secret_not_even_the_id_is_kept(node: OneNode, pki: Path) -> None:
+    secret = node.folder / "secret.edxml"
+    data = fixtures.document(sender="H53", to=["G22"], document_id="H53-1", subject="TUYỆT MẬT: kế hoạch")
+    secret.write_bytes(signed(pki, data))
+    [row] = rows(node.call("send", secret, "--as", "vp", "--json"))
+    assert row["problem"]["code"] == "EDX405"
+    assert node.rows("queue", "list", "--aside")[0]["document_id"] == ""
+    assert node.call("trace", "H53-1").exit_code == 66
+    assert node.call("trace", row["envelope"]).exit_code == 1
+
+
+def test_a_recalled_document_shows_its_recall(node: OneNode, pki: Path) -> None:
+    node.send("H53-1", ["G22"])
+    recall = node.folder / "recall.edxml"
+    recall.write_bytes(signed(pki, fixtures.recall("H53-1", sender="H53", to=["G22"], document_id="H53-2")))
+    [answer] = node.rows("send", recall, "--as", "vp")
+    [row] = node.rows("trace", "H53-1")
+    [change] = row["changes"]
+    assert (change["business"], change["document_id"], change["outcome"]) == (1, "H53-2", "open")
+    assert change["digest"] == answer["envelope"]
+    assert node.rows("trace", "H53-2")[0]["changes"] == []
+    assert re.search(r"^  recalled by +H53-2, .*, under way$", node.call("trace", "H53-1").stdout, re.MULTILINE)
+    assert re.search(r"^  recalls +H53-1$", node.call("trace", "H53-2").stdout, re.MULTILINE)
+    assert "bị thu hồi bởi" in node.call("trace", "H53-1", "--lang", "vi").stdout
 
 
 def test_asking_the_journal(node: OneNode) -> None:

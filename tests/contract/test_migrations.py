@@ -139,6 +139,21 @@ def test_killed_in_the_middle_the_next_start_goes_on(empty: str) -> None:
     engine.dispose()
 
 
+def test_what_is_in_a_database_of_the_first_version_stays(empty: str) -> None:
+    engine = connect(empty)
+    assert upgrade(engine, "0001") == "0001"
+    insert = """
+        INSERT INTO aside (at, peer, channel, code, place, detail, digest, size, count, last_at)
+        VALUES (1, 'xa', 'cli', 'EDX101', '', '', 'ab', 2, 1, 1)
+    """
+    with engine.begin() as connection:
+        connection.execute(text(insert))
+    assert upgrade(engine) == newest() != "0001"
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT peer, document_id FROM aside")).one() == ("xa", "")
+    engine.dispose()
+
+
 def test_a_database_of_a_newer_version_is_refused(empty: str) -> None:
     engine = connect(empty)
     upgrade(engine)

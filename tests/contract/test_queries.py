@@ -9,7 +9,7 @@ import pytest
 
 from edxml_router.core.lifecycle import Event, State, advance
 from edxml_router.core.transfer import Outcome, Receipt
-from edxml_router.ports import Aside, Move
+from edxml_router.ports import Aside, EnvelopeRow, Move
 from edxml_router.store import auditing, queries, refused
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.sequencer import number
@@ -243,8 +243,9 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
         book.set_aside([Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
     first, second = refused.list_items(ledger)
     assert first == refused.Kept(
-        first.number, NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", digest_of(b"<<"), 2, 2, NOW + MINUTE, True
-    )
+        first.number, NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", digest_of(b"<<"), 2, 2, NOW + MINUTE, "",
+        kept=True,
+    )  # fmt: skip
     assert (second.kept, second.size, second.count) == (False, 16, 1)
     assert refused.list_items(ledger, code="EDX403") == [second]
     assert refused.list_items(ledger, peer="ke-la") == [first]
@@ -256,6 +257,45 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
     assert refused.one_item(ledger, first.number) is None
     [line] = auditing.lines(ledger, event="aside.removed")
     assert (line.entry.actor, line.entry.code) == ("operator:lan", "EDX101")
+
+
+def test_refused_input_is_found_by_its_document(ledger: SqlLedger) -> None:
+    unread = Aside(NOW, "xa", "cli", "EDX102", "", "", b"much")
+    with ledger.book() as book:
+        book.set_aside([Aside(NOW, "xa", "cli", "EDX301", "", "", b"a", "cafe0123"), unread], 100)
+        book.set_aside([replace(unread, document_id="H53-2"), replace(unread, code="EDX101")], 100)
+    first, second = sorted(refused.list_items(ledger), key=lambda item: item.size)
+    assert (first.document_id, second.document_id, second.count) == ("cafe0123", "H53-2", 3)
+    for text, items in (
+        ("cafe0123", [first]),  # a DocumentId that looks like the beginning of a digest
+        ("CAFE0123", []),
+        ("H53-2", [second]),
+        (digest_of(b"a"), [first]),
+        (digest_of(b"much")[:8].upper(), [second]),
+        ("H53-3", []),
+    ):
+        assert refused.list_items(ledger, document=text) == items
+
+
+def test_a_document_is_told_what_changed_it(ledger: SqlLedger) -> None:
+    """By its own sender, and by exactly its id; what has not the right id in it is not even looked at."""
+    awkward = 'H53,"100%"_\\'
+    original = replace(envelope(1), document_id=awkward)
+
+    def acting(index: int, **fields: object) -> EnvelopeRow:
+        at = {"accepted_at": NOW + index * MINUTE, "business": 1, "refers_to": ("x", awkward), **fields}
+        return replace(envelope(index), **at)  # type: ignore[arg-type]
+
+    with ledger.book() as book:
+        book.add_envelopes([
+            original, acting(4, business=3), acting(2), acting(3, sender="H19.02"), acting(5, business=0),
+            acting(6, refers_to=(awkward.lower(),)), acting(7, refers_to=(awkward + "x",)),
+        ])  # fmt: skip
+        book.add_deliveries([delivery(2)])
+    assert [(one.envelope.business, one.outcome) for one in queries.changes(ledger, original)] == [
+        (1, "open"), (3, "empty")
+    ]  # fmt: skip
+    assert queries.changes(ledger, envelope(2)) == []
 
 
 # --- speed does not depend on the size of the ledger ---
@@ -271,6 +311,9 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
         ("SELECT * FROM deliveries WHERE recipient IN ('a', 'b') AND state = 'available' AND id > 5 LIMIT 100",
          "deliveries_recipient"),
         ("SELECT * FROM journal WHERE envelope = 'abc' AND envelope <> '' ORDER BY id", "journal_envelope"),
+        ("SELECT * FROM journal WHERE envelope BETWEEN 'abc' AND 'abcg' AND envelope <> ''", "journal_envelope"),
+        ("SELECT * FROM envelopes WHERE business <> 0 AND sender = 'H53' ORDER BY accepted_at", "envelopes_changes"),
+        ("SELECT * FROM aside WHERE document_id = 'x' AND document_id <> ''", "aside_document_id"),
         ("SELECT id FROM journal WHERE position IS NULL ORDER BY id LIMIT 10", "journal_unnumbered"),
         ("SELECT max(position) FROM journal WHERE position IS NOT NULL", "journal_position"),
         ("SELECT id FROM receipts WHERE sent_at IS NULL AND origin = 'link:x' ORDER BY id", "receipts_unsent"),
