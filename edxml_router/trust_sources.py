@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from edxml_router import responders
 from edxml_router.config import Settings
 from edxml_router.core.agency_code import AgencyCode
 from edxml_router.core.authority import Bindings
@@ -26,22 +27,25 @@ from edxml_router.transport import lists
 
 
 def trust_store(settings: Settings) -> TrustStore:
-    """Anchors, intermediates and revocation lists, those of files and those that were fetched."""
+    """Anchors, intermediates, revocation lists of files and those that were fetched, what responders have said."""
     trust = settings.trust
-    required = trust.crl_required == "always" or (trust.crl_required == "auto" and bool(trust.crls or trust.crl_urls))
+    named = bool(trust.crls or trust.crl_urls or trust.ocsp)
+    required = trust.crl_required == "always" or (trust.crl_required == "auto" and named)
     return TrustStore.from_pem(
         read(trust.anchors, "trust.anchors") if trust.anchors else b"",
         read(trust.intermediates, "trust.intermediates") if trust.intermediates else b"",
         [*(read(path, "trust.crls") for path in trust.crls), *kept_lists.held(settings.kept_lists, trust.crl_urls)],
         Freshness(required, trust.crl_grace),
+        responders.known_answers(settings),
     )
 
 
 def paths(settings: Settings) -> list[Path]:
     """The files whose change is noticed by a running node."""
     trust = settings.trust
-    fetched = (kept_lists.place(settings.kept_lists, url) for url in trust.crl_urls)
-    return [path for path in (trust.anchors, trust.intermediates, settings.bindings, *trust.crls, *fetched) if path]
+    fetched = [kept_lists.place(settings.kept_lists, url) for url in trust.crl_urls]
+    named = (trust.anchors, trust.intermediates, settings.bindings, *trust.crls)
+    return [*(path for path in named if path), *fetched, *responders.paths(settings)]
 
 
 def bindings(settings: Settings, registry: Registry, *, needed: bool) -> Bindings:

@@ -243,12 +243,14 @@ def test_removing_the_marks_of_the_example_makes_settings_of_all_lines(tmp_path:
     text = text.replace("[[children]]", '[[children]]\nname = "child"').replace(
         'host = "mq.example.vn"', 'host = "mq.example.vn"\npassword_file = "secret"'
     )
+    text = text.replace("[[trust.ocsp]]", '[[trust.ocsp]]\nissuer = "secret"')
     text = text.replace('name = "h53-31"', "").replace('agencies = ["H53.31"]', 'agencies = ["H53"]')
     secret = tmp_path / "secret"
     secret.touch(mode=0o600)
     loaded = settings(tmp_path, text)
     assert loaded.parent is not None
     assert loaded.offices[0].unsigned is not None
+    assert loaded.trust.ocsp[0].url == "http://ocsp.ca.example.vn"
     defaults = settings(tmp_path, '[node]\nname = "h53"\n')
     assert (loaded.limits, loaded.delivery, loaded.log) == (defaults.limits, defaults.delivery, defaults.log)
 

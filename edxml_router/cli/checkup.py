@@ -15,8 +15,8 @@ from typing import Final
 
 from cryptography import x509
 
-from edxml_router import wiring
-from edxml_router.cli.trust_status import lists
+from edxml_router import responders, wiring
+from edxml_router.cli.trust_status import answers, lists
 from edxml_router.config import HubSettings, Settings
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust import expiring
@@ -78,6 +78,18 @@ def _lists(settings: Settings) -> Found:
     for one in lists(settings, datetime.now(UTC)):
         detail = f"{one.name}, next update {one.until:%Y-%m-%d %H:%M}" if one.until else one.name
         yield detail, one.finding
+
+
+def _responders(settings: Settings) -> Found:
+    """Whether each can be reached, and what they have said; of what is wrong with that, the first ten."""
+    now = datetime.now(UTC)
+    yield from responders.probe(settings, now)
+    known = list(answers(settings, now))
+    if known:
+        ends = [one.until for one in known if one.until]
+        yield f"{len(ends)} answers, next update {min(ends):%Y-%m-%d %H:%M}" if ends else "0 answers", None
+    for one in [one for one in known if one.finding][:10]:
+        yield one.name, one.finding
 
 
 def _certificate(settings: Settings) -> Found:
@@ -160,6 +172,7 @@ CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "database": _database,
     "trust": _trust,
     "lists": _lists,
+    "responders": _responders,
     "certificate": _certificate,
     "catalogue": _catalogue,
     "clock": _clock,

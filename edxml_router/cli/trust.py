@@ -68,13 +68,14 @@ def list_(session: Session, as_json: bool) -> None:
 @pass_session
 def status(session: Session, as_json: bool) -> None:
     """Show how long everything holds: authorities, own and neighbours' certificates, signers of the last 90 days,
-    revocation lists.
+    revocation lists, answers of responders (OCSP).
 
     Warns 60, 30 and 7 days before a certificate ends. Exit status 1 when something needs attention.
     """
     settings, now = session.settings(), datetime.now(UTC)
     with open_node(settings) as node:
         found = [*trust_status.certificates(settings, node, now), *trust_status.lists(settings, now)]
+    found += trust_status.answers(settings, now)
     if as_json:
         for one in found:
             session.json(_standing(session, one, now))

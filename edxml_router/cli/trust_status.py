@@ -1,7 +1,7 @@
 """What trust hangs on, and how long each of it still holds: for ``trust status`` and ``doctor``.
 
 Certificates: anchors, intermediates, this node's own, its neighbours', and those of the keys that signed lately.
-Revocation lists: those of files, and those that are fetched.
+Revocation lists: those of files, and those that are fetched. Answers of responders (OCSP), one for each certificate.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Final
 
 from cryptography import x509
 
+from edxml_router import responders
 from edxml_router.config import Settings
+from edxml_router.core.answers import judge
 from edxml_router.core.problems import Finding
-from edxml_router.core.revocation import fresh_until, list_number, read_lists
+from edxml_router.core.revocation import Freshness, fresh_until, list_number, read_lists
 from edxml_router.core.trust import expiring
 from edxml_router.rules import Node
 from edxml_router.store import kept_lists, keys, signers
@@ -27,7 +29,8 @@ LATELY: Final = timedelta(days=90)  # who has not signed for so long is not aske
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One thing: its kind (``anchor``, …, ``list``), its name, until when it holds, and what is the matter with it.
+    """One thing: its kind (``anchor``, …, ``list``, ``answer``), its name, until when it holds, and what is the matter
+    with it.
 
     ``threshold`` is the smallest of 7, 30 and 60 days that a certificate falls under.
     """
@@ -97,3 +100,21 @@ def _lists(
             yield Standing("list", name, until, Finding("EDX907", source, "crl-stale"))
         else:
             yield Standing("list", name, until, Finding("EDX314", source, name))
+
+
+def answers(settings: Settings, now: datetime) -> Iterator[Standing]:
+    """What responders have said of each certificate that was met; ``until`` is when there is something newer."""
+    freshness = Freshness(grace=settings.trust.crl_grace)
+    for one in responders.on_hand(settings):
+        name = f"{one.certificate.subject.rfc4514_string()} ({one.certificate.serial_number:x})"
+        if one.answer is None:
+            yield Standing("answer", name, None, Finding("EDX319", one.source.url, one.detail))
+            continue
+        found = judge(one.answer, one.certificate, now, freshness)
+        if found.finding is not None and found.finding.code == "EDX313":  # nothing to be done about here
+            yield Standing("answer", f"{name}, revoked", one.answer.fresh_until)
+        elif found.finding is not None:
+            yield Standing("answer", name, one.answer.fresh_until, Finding("EDX314", one.source.url, name))
+        else:
+            remark = Finding("EDX907", one.source.url, found.marks[0]) if found.marks else None
+            yield Standing("answer", f"{name}, good", one.answer.fresh_until, remark)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -232,15 +232,24 @@ def _times(sections: Sections) -> Iterator[Mistake]:
 def _lists(sections: Sections) -> Iterator[Mistake]:
     for number, url in enumerate(sections.trust.crl_urls):
         place: Place = ("trust", "crl_urls", number)
-        try:
-            parts = urlsplit(url)
-            fit = bool(parts.hostname) if parts.scheme in ("http", "https") else parts.scheme == "file" and parts.path
-        except ValueError:
-            fit = False
-        if not fit:
+        if not _is_address(url, ("http", "https", "file")):
             yield Mistake(WRONG, place, f"{dotted(place)}: not an address of http, https or file")
         elif url in sections.trust.crl_urls[:number]:
             yield Mistake(REMARK, place, f"{dotted(place)} is there twice")
+    for number, responder in enumerate(sections.trust.ocsp):
+        place = ("trust", "ocsp", number)
+        if not _is_address(responder.url, ("http", "https")):
+            yield Mistake(WRONG, (*place, "url"), f"{dotted(place)}.url: not an address of http or https")
+        if responder.issuer in [each.issuer for each in sections.trust.ocsp[:number]]:
+            yield Mistake(WRONG, (*place, "issuer"), f"{dotted(place)}.issuer: this authority has a responder already")
+
+
+def _is_address(url: str, schemes: Collection[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.path if parts.scheme == "file" else parts.hostname)
+    except ValueError:
+        return False
 
 
 def _files(sections: Sections) -> Iterator[Mistake]:
@@ -255,6 +264,11 @@ def _files(sections: Sections) -> Iterator[Mistake]:
         (("trust", "bindings"), sections.trust.bindings),
     ]
     plain += [(("trust", "crls", number), path) for number, path in enumerate(sections.trust.crls)]
+    for number, responder in enumerate(sections.trust.ocsp):
+        plain += [
+            (("trust", "ocsp", number, "issuer"), responder.issuer),
+            (("trust", "ocsp", number, "responder"), responder.responder),
+        ]
     plain += [(("children", n, "certificate"), child.certificate) for n, child in enumerate(sections.children)]
     hubs: list[tuple[Place, HubSettings | None]] = [(("hub",), sections.hub)]
     if sections.parent:

@@ -166,6 +166,18 @@ class OfficeSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OcspSettings(Table):
+    """A responder (OCSP) that is asked, in the background, about the certificates of one authority."""
+
+    url: Annotated[str, About("Its address (http, https); answers are signed.", '"http://ocsp.ca.example.vn"')]
+    issuer: Annotated[File, About("Certificate of the authority (PEM).", '"issuing.cert.pem"')]
+    responder: Annotated[
+        File | None,
+        About("Certificate of the responder (PEM), if the authority did not issue it.", '"ocsp.cert.pem"'),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustSettings(Table):
     """Whose signatures count."""
 
@@ -180,20 +192,27 @@ class TrustSettings(Table):
             '["http://ca.example.vn/issuing.crl"]',
         ),
     ] = ()
-    crl_interval: Annotated[Duration, About("How often they are fetched.")] = timedelta(hours=1)
+    crl_interval: Annotated[Duration, About("How often they are fetched, and responders asked.")] = timedelta(hours=1)
     crl_grace: Annotated[
         timedelta,
         BeforeValidator(read_duration),
-        About("How long a list still serves after its date, marked crl-stale; then envelopes wait (EDX314)."),
+        About(
+            "How long a list or an answer still serves after its date, marked crl-stale or ocsp-stale; then envelopes "
+            "wait (EDX314)."
+        ),
     ] = timedelta(days=1)
     crl_required: Annotated[
         Literal["auto", "always", "never"],
-        About('Whether a certificate of which no list tells must wait (EDX314): "auto" means once a list is named.'),
+        About(
+            "Whether a certificate of which no list and no responder tells must wait (EDX314): "
+            '"auto" means once one is named.'
+        ),
     ] = "auto"
     bindings: Annotated[
         File | None,
         About("Keys bound to agencies (CSV, see `trust`); without it bindings.csv in the data folder.", '"trust.csv"'),
     ] = None
+    ocsp: tuple[OcspSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,6 +374,11 @@ class Settings:
     def kept_lists(self) -> Path:
         """The folder of the revocation lists that were fetched."""
         return self.node.data / "crls"
+
+    @property
+    def kept_answers(self) -> Path:
+        """The folder of what responders have answered, and of what they are still to be asked."""
+        return self.node.data / "ocsp"
 
     def as_table(self) -> Iterator[tuple[str, Any, bool]]:
         """Every setting in effect: (``node.workers``, value, whether the file gives it)."""

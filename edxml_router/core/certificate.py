@@ -51,7 +51,7 @@ SIGNING_PURPOSES = frozenset(
 
 
 # What the library raises, when asked for a part, for certificates that it could load all the same.
-_DAMAGED = (
+DAMAGED = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -82,7 +82,7 @@ def read(der: bytes) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(der)
         # These are parsed when they are asked for, and nobody who asks later expects that to fail.
         _ = certificate.issuer, certificate.subject, certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise Refusal("EDX311", detail="not a DER certificate") from error
     return certificate
 
@@ -91,7 +91,7 @@ def read_pem(data: bytes, where: str = "") -> tuple[x509.Certificate, ...]:
     """Every certificate of a PEM file, in the file's order; EDX902 when there is none or one is damaged."""
     try:
         return tuple(x509.load_pem_x509_certificates(data))
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise Refusal("EDX902", where=where, detail="no readable PEM certificate") from error
 
 
@@ -103,7 +103,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
     """Whether it says CA:TRUE; False where its extensions cannot be read."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, *_DAMAGED):
+    except (x509.ExtensionNotFound, *DAMAGED):
         return False
 
 
@@ -126,7 +126,7 @@ def signer(certificate: x509.Certificate) -> Signer:
             not_after=certificate.not_valid_after_utc,
             fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
         )
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise Refusal("EDX310", detail="the certificate's subject or key cannot be read") from error
 
 
@@ -135,7 +135,7 @@ def check_leaf(certificate: x509.Certificate, at: datetime) -> None:
     try:
         _check_key(certificate.public_key())
         _check_extensions(certificate.extensions)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise Refusal("EDX310", detail="the certificate's key or extensions cannot be read") from error
     if at < certificate.not_valid_before_utc:
         raise Refusal("EDX309", detail=f"valid from {certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}")
@@ -147,7 +147,7 @@ def has_usable_key(certificate: x509.Certificate) -> bool:
     """Whether its key is of a kind, size and exponent that we compute with; asked of what strangers send."""
     try:
         _check_key(certificate.public_key())
-    except (Refusal, *_DAMAGED):
+    except (Refusal, *DAMAGED):
         return False
     return True
 

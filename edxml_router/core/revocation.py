@@ -34,14 +34,14 @@ from edxml_router.core.problems import Finding, Refusal, Setback
 
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 NEVER = datetime.min.replace(tzinfo=UTC)
-_STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How much must be known about revocation. ``grace`` is how long after ``nextUpdate`` a list still
-    serves.
+    """How much must be known about revocation. ``grace`` is how long after ``nextUpdate`` a list or an answer
+    still serves.
     """
 
     required: bool = True
@@ -59,7 +59,9 @@ class Standing:
 
 
 class RevocationSource(Protocol):
-    """Anything that can tell a certificate's standing: lists here, OCSP answers by the same door."""
+    """Anything that can tell a certificate's standing: lists here, answers of responders beside them in
+    :mod:`~edxml_router.core.ocsp`.
+    """
 
     def standing(
         self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime, freshness: Freshness
@@ -125,7 +127,7 @@ class RevocationLists:
         until = min(future, default=ALWAYS)  # from then on that list is the newest
         known = [crl for crl in speaking if crl.last_update_utc <= at]
         if not known:
-            return _unknown(freshness, "no revocation list of the issuer", NEVER, until)
+            return unknown(freshness, "no revocation list of the issuer", NEVER, until)
         newest = max(known, key=_order)
         since = newest.last_update_utc
         entry = newest.get_revoked_certificate_by_serial_number(certificate.serial_number)
@@ -139,10 +141,11 @@ class RevocationLists:
             return Standing(since=since, until=min(until, fresh))
         if at < fresh + freshness.grace:
             return Standing(marks=("crl-stale",), since=fresh, until=min(until, fresh + freshness.grace))
-        return _unknown(freshness, f"the list should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh, until)
+        return unknown(freshness, f"the list should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh, until)
 
 
-def _unknown(freshness: Freshness, detail: str, since: datetime, until: datetime) -> Standing:
+def unknown(freshness: Freshness, detail: str, since: datetime = NEVER, until: datetime = ALWAYS) -> Standing:
+    """Nothing is known: EDX314 where it must be, else a mark."""
     if freshness.required:
         return Standing(Finding("EDX314", detail=detail), since=since, until=until)
     return Standing(marks=("revocation-unchecked",), since=since, until=until)
@@ -173,7 +176,7 @@ def _understood(crl: x509.CertificateRevocationList) -> bool:
         entries_plain = all(not any(item.critical for item in entry.extensions) for entry in crl)
     except (ValueError, UnsupportedAlgorithm):
         return False
-    if not isinstance(hash_algorithm, _STRONG) or not entries_plain:
+    if not isinstance(hash_algorithm, STRONG) or not entries_plain:
         return False
     for extension in extensions:
         value = extension.value

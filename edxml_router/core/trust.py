@@ -1,5 +1,5 @@
-"""Whom we trust: anchors, intermediates and revocation lists as one immutable snapshot, and its judgement of
-a chain.
+"""Whom we trust: anchors, intermediates and what is known of revocation as one immutable snapshot, and its judgement
+of a chain.
 
     store = TrustStore.from_pem(anchors, intermediates, crls)
     verdict = store.judge(certificates_sent, at)
@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import verification
 
 from edxml_router.core import certificate as certificates
+from edxml_router.core.answers import Known, ListsAndAnswers
 from edxml_router.core.certificate import Signer, is_authority
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.revocation import Freshness, RevocationLists, RevocationSource, read_lists
@@ -92,8 +93,10 @@ class TrustStore:
         intermediates: bytes = b"",
         crls: Sequence[bytes] = (),
         freshness: Freshness | None = None,
+        known: Known | None = None,
     ) -> TrustStore:
-        """A store from files' contents: PEM certificates, and revocation lists in DER or PEM.
+        """A store from files' contents: PEM certificates, and revocation lists in DER or PEM; and what responders
+        have said (OCSP), where there are any.
 
         Empty ``anchors`` make a store that trusts nobody (EDX316). Without ``freshness``, revocation is
         required as soon as there is a list: an operator who provides some means it. EDX902 for unreadable
@@ -108,7 +111,11 @@ class TrustStore:
             content.update(item.fingerprint(_SHA256))
         for crl in lists:
             content.update(crl.fingerprint(_SHA256))
-        return cls(roots, between, RevocationLists(lists), chosen, content.hexdigest()[:16])
+        source: RevocationSource = RevocationLists(lists)
+        if known is not None:
+            content.update(known.digest())
+            source = ListsAndAnswers(source, known)
+        return cls(roots, between, source, chosen, content.hexdigest()[:16])
 
     def judge(self, sent: Sequence[bytes], at: datetime) -> ChainVerdict:
         """May the signer among the certificates ``sent`` (DER) sign documents at the moment ``at``

@@ -1,64 +1,110 @@
-"""The revocation lists of trust.crl_urls, fetched in the background while the node runs.
+"""What is known of revocation, renewed in the background while the node runs: the lists of trust.crl_urls are fetched,
+the responders of [[trust.ocsp]] are asked.
 
     with Renewal(settings): …        # in the supervisor: one process for the node
 
-A thread, because a slow address must delay nothing else. The workers notice the new file by themselves. The
-configuration is read anew each time, so that a new address needs no restart; one that is wrong is said by the workers.
+Threads, because a slow address must delay nothing else. The workers notice the new files by themselves. The
+configuration is read anew each time, so that a new address needs no restart; while it is wrong, which the workers say,
+the one before it goes on.
 """
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
 from edxml_router import trust_sources
 from edxml_router.config import ConfigErrors, Settings, load
 from edxml_router.core.problems import Refusal
+from edxml_router.node.asking import Asking
 from edxml_router.observe import events
 
-AGAIN = 60.0  # seconds until a list that failed is tried again, unless trust.crl_interval is shorter
+AGAIN = 60.0  # seconds until what failed is tried again, unless trust.crl_interval is shorter
+LOOK = 0.5  # seconds between looks for certificates that a worker has met
+
+Work = Callable[[Settings, threading.Event, bool], None]
 
 
 class Renewal:
-    """The thread, and how to end and to wake it."""
+    """The threads, and how to end and to wake them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._wake = threading.Event()
         self._ending = False
-        # A daemon: an address that does not answer must not hold up the end of the node.
-        self._thread = threading.Thread(target=self._run, name="renewal", daemon=True)
+        self._wakes: list[threading.Event] = []
+        self._threads = [self._thread(_fetch), self._thread(_ask)]
 
     def __enter__(self) -> Renewal:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._ending = True
-        self._wake.set()
+        self.wake()
 
     def wake(self) -> None:
-        """Fetch now."""
-        self._wake.set()
+        """Fetch and ask now."""
+        for wake in self._wakes:
+            wake.set()
 
-    def _run(self) -> None:
+    def _thread(self, work: Work) -> threading.Thread:
+        wake = threading.Event()
+        self._wakes.append(wake)
+        # A daemon: an address that does not answer must not hold up the end of the node.
+        return threading.Thread(target=self._run, args=(work, wake), name="renewal", daemon=True)
+
+    def _run(self, work: Work, wake: threading.Event) -> None:
+        settings = self._settings
         while not self._ending:
-            self._wake.clear()
-            pause = self._settings.trust.crl_interval.total_seconds()
+            woken = wake.is_set()
+            wake.clear()
             try:
-                self._settings = load(self._settings.path)
-                failed = trust_sources.renew_lists(self._settings, datetime.now(UTC))
-            except ConfigErrors as errors:
-                failed = list(errors.findings)
+                settings = _loaded(settings)
+                work(settings, wake, woken)
             except Refusal as refusal:
-                failed = [refusal.finding]
-            except Exception as error:  # noqa: BLE001  # the thread must live: without it lists grow old unseen
+                events.not_renewed(refusal.finding)
+                wake.wait(_again(settings))
+            except Exception as error:  # noqa: BLE001  # the thread must live: without it all grows old unseen
                 events.defect("renewal", error)
-                failed = []
-                pause = min(pause, AGAIN)
-            for finding in failed:
-                events.list_not_renewed(finding)
-            self._wake.wait(min(pause, AGAIN) if failed else pause)
+                wake.wait(_again(settings))
+
+
+def _fetch(settings: Settings, wake: threading.Event, _woken: bool) -> None:
+    """The lists, once, and the pause after it."""
+    failed = trust_sources.renew_lists(settings, datetime.now(UTC))
+    for finding in failed:
+        events.not_renewed(finding)
+    wake.wait(_again(settings) if failed else settings.trust.crl_interval.total_seconds())
+
+
+def _ask(settings: Settings, wake: threading.Event, woken: bool) -> None:
+    """The responders, turn by turn, until it is time to look at the configuration again."""
+    pause = settings.trust.crl_interval.total_seconds()
+    until = time.monotonic() + pause
+    asking = Asking(settings)
+    if woken:
+        asking.anew(datetime.now(UTC))
+    while not wake.is_set() and time.monotonic() < until:
+        for finding in asking.turn(datetime.now(UTC)):
+            events.not_renewed(finding)
+        wake.wait(min(pause, LOOK) if settings.trust.ocsp else pause)
+
+
+def _again(settings: Settings) -> float:
+    return min(settings.trust.crl_interval.total_seconds(), AGAIN)
+
+
+def _loaded(settings: Settings) -> Settings:
+    """As the file says now; as before while it is wrong."""
+    try:
+        return load(settings.path)
+    except ConfigErrors as errors:
+        for finding in errors.findings:
+            events.not_renewed(finding)
+        return settings

@@ -111,9 +111,9 @@ def trust_renewed(process: int, epoch: str) -> None:
     _log.info("trust.renewed", process=process, epoch=epoch)
 
 
-def list_not_renewed(finding: Finding) -> None:
-    """A revocation list could not be fetched, or is not good; the one on hand stays."""
-    _log.warning("list.not-renewed", **_finding(finding))
+def not_renewed(finding: Finding) -> None:
+    """A revocation list could not be fetched, a responder gave no usable answer; what is on hand stays."""
+    _log.warning("answer.not-renewed" if finding.code == "EDX319" else "list.not-renewed", **_finding(finding))
 
 
 def reload_refused(findings: Iterable[Finding]) -> None:
