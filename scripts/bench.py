@@ -1,9 +1,10 @@
 """How fast is a node, compared with a bare loop that does the same work? (scripts/bench --help)
 
-Signed envelopes wait in the node's intake, a quorum queue of a private RabbitMQ. A node with everything on (one
-worker, SQLite journal, durable; agencies, routes, chain and revocation, receipts) forwards them to a child; a bare loop
-in one file (bench_bare.py) does the same in alternating rounds. Timed from the first arrival at the child to the
-last; CPU seconds (user and system) of the processes measured over the same span; peak memory since their start.
+Signed envelopes wait in the node's intake, a quorum queue of a private RabbitMQ. A node with everything on and its
+defaults (a worker for each core, signxml, SQLite journal, durable; agencies, routes, chain and revocation, receipts)
+forwards them to a child; a bare loop in one file (bench_bare.py), which is one process, does the same in alternating
+rounds. Timed from the first arrival at the child to the last; CPU seconds (user and system) of the processes measured
+over the same span; peak memory since their start.
 
 Ends with 1 if an envelope does not arrive, or arrives twice or changed; no figure is asserted.
 """
@@ -304,7 +305,7 @@ def measure(side: str, field: Field, work: Sequence[Parcel], digests: set[str]) 
 # --- the report ---------------------------------------------------------------------------------------
 
 
-def report(rounds: Sequence[Round], size: int, as_json: bool) -> None:
+def report(rounds: Sequence[Round], size: int, workers: int, as_json: bool) -> None:
     sides = list(dict.fromkeys(each.side for each in rounds))
     rates = {side: median(each.per_second for each in rounds if each.side == side) for side in sides}
     costs = {side: median(each.cpu_ms for each in rounds if each.side == side) for side in sides}
@@ -312,7 +313,7 @@ def report(rounds: Sequence[Round], size: int, as_json: bool) -> None:
     if len(sides) > 1:
         ratios = {"ratio": rates["router"] / rates["bare"], "cpu_ratio": costs["bare"] / costs["router"]}
     if as_json:
-        figures = {"envelope_bytes": size, "rounds": [asdict(each) for each in rounds]}
+        figures = {"envelope_bytes": size, "workers": workers, "rounds": [asdict(each) for each in rounds]}
         print(json.dumps({**figures, "per_second": rates, "cpu_ms": costs, **ratios}, indent=2))
         return
     table = Table("round", "side", "envelopes/s", "CPU s", "CPU ms each", "peak MiB")
@@ -322,16 +323,16 @@ def report(rounds: Sequence[Round], size: int, as_json: bool) -> None:
     Console().print(table)
     said = [f"{side} {rate:.0f}/s at {costs[side]:.2f} ms CPU" for side, rate in rates.items()]
     said += [f"{name.replace('_', ' ')} {value:.2f}" for name, value in ratios.items()]
-    print(f"{rounds[0].envelopes} envelopes of {size} bytes; medians: {', '.join(said)}")
+    print(f"{rounds[0].envelopes} envelopes of {size} bytes, {workers} workers; medians: {', '.join(said)}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=3000, help="envelopes per round (3000)")
     parser.add_argument("--size", type=int, default=12_000, help="bytes of an envelope (12000)")
-    parser.add_argument("--rounds", type=int, default=2, help="rounds of each side, alternating (2)")
-    parser.add_argument("--workers", type=int, default=1, help="worker processes of the node (1)")
-    parser.add_argument("--engine", default="signxml", help="signature.engine of the node (signxml)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each side, alternating (3)")
+    parser.add_argument("--workers", type=int, default=0, help="node.workers (0: one for each core, the default)")
+    parser.add_argument("--engine", default="signxml", help="signature.engine of the node (signxml, the default)")
     parser.add_argument("--only", choices=SIDES, help="one side only, e.g. under a profiler")
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
     options = parser.parse_args()
@@ -350,7 +351,7 @@ def main() -> None:
                     own.mkdir()
                     field = Field(broker, own.name, keys, own, options.workers, options.engine)
                     rounds.append(measure(side, field, work, digests))
-        report(rounds, len(bodies[0]), options.json)
+        report(rounds, len(bodies[0]), options.workers or os.cpu_count() or 1, options.json)
 
 
 if __name__ == "__main__":

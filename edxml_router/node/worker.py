@@ -26,6 +26,7 @@ from edxml_router.rules import Node
 
 IDLE_WAIT = 0.02  # seconds per hub to wait for a first message; bounds the latency that an idle node adds
 BUSY_WAIT = 0.005  # seconds to let a micro-batch fill
+POLL_INTERVAL = 0.1  # seconds between looks into the ledger, when nothing comes, for what others left there
 TRUST_INTERVAL = 0.5  # seconds between looks at the files of [trust]
 UPKEEP_INTERVAL = 0.5  # seconds between looks at the clock: expiry, numbering of the journal
 SWEEP_INTERVAL = 3600.0  # seconds between sweeps of files that nothing refers to
@@ -41,6 +42,7 @@ class Worker:
         self._ending = False
         self._reloading = False
         self._trust_at = 0.0
+        self._poll_at = 0.0
         self._upkeep_at = 0.0
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
         self._problems: dict[str, Finding | None] = {}  # by hub, as last told
@@ -65,7 +67,9 @@ class Worker:
         self._renew_trust(opened)
         try:
             moved = self._take(opened.node, opened.transports)
-            moved |= work(opened.node)
+            if moved or time.monotonic() >= self._poll_at:
+                moved |= work(opened.node)
+                self._poll_at = time.monotonic() + (0.0 if moved else POLL_INTERVAL)
             if time.monotonic() >= self._upkeep_at:
                 self._upkeep_at = time.monotonic() + UPKEEP_INTERVAL
                 events.moved(pipeline.expire(opened.node))
