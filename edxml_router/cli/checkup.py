@@ -18,8 +18,9 @@ from cryptography import x509
 from edxml_router import responders, wiring
 from edxml_router.cli.trust_status import answers, lists
 from edxml_router.config import HubSettings, Settings
-from edxml_router.core.problems import Finding
+from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.trust import expiring
+from edxml_router.judgement import VIETNAM
 from edxml_router.store import keys, migrate, pkcs11_keys
 from edxml_router.transport import rabbitmq, topology
 
@@ -121,12 +122,20 @@ def _catalogue(settings: Settings) -> Found:
     yield f"{len(registry)} agencies, version {registry.version}", None
     for finding in registry.findings[:10]:
         yield finding.where, finding
-    for office in settings.offices:
+    today = datetime.now(VIETNAM).date()
+    for number, office in enumerate(settings.offices, 1):
         for text in office.agencies:
+            place = f"offices[{number}].agencies"
             code = registry.canonical_or_none(text)
             if code is None or registry.get(code) is None:
                 detail = f"{office.name}: {text} is not in the catalogue; nobody can send to it"
-                yield text, Finding("EDX907", "offices", detail)
+                yield text, Finding("EDX907", place, detail)
+                continue
+            try:
+                registry.resolve(text, today)
+            except Refusal as refusal:
+                code = "EDX910" if refusal.code == "EDX502" else "EDX907"
+                yield text, Finding(code, place, f"{office.name}: {refusal.finding.detail}")
 
 
 def _clock(_settings: Settings) -> Found:

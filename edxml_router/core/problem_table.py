@@ -288,4 +288,7 @@ ROWS: tuple[Row, ...] = (
     ("EDX909", "token-away", _O, _LATER, 503, 75,
      "The token that holds the private key does not answer", "Check the token, its module and the router's access to it (`edxml-router doctor`); nothing is signed meanwhile, and it is tried again.",
      "Thiết bị giữ khóa bí mật không phản hồi", "Kiểm tra thiết bị, mô-đun của nó và quyền truy cập của bộ định tuyến (`edxml-router doctor`); trong lúc đó không ký được gì và hệ thống sẽ thử lại."),
+    ("EDX910", "agency-outdated", _O, _NOTE, 200, 0,
+     "An office serves an agency whose code is closed", "Nobody can send to it any more. Add the successor's code to the office (`edxml-router agency show` names it where it is known) and reload; leave the closed code while answers to older documents still come.",
+     "Mục offices có cơ quan mà mã đã đóng", "Không ai gửi tới mã này được nữa. Thêm mã của cơ quan kế thừa (`edxml-router agency show` nêu nếu đã biết) rồi nạp lại; giữ mã cũ trong thời gian còn nhận phản hồi về văn bản trước đây."),
 )

@@ -409,6 +409,24 @@ def test_every_illness_is_named(node: OneNode, pki: Path) -> None:
     assert not (node.folder / "data" / "journal.db").exists()  # looking changes nothing
 
 
+def test_an_office_whose_agency_was_closed_is_named_with_its_successor(node: OneNode) -> None:
+    """Bến Tre became part of Vĩnh Long; Bến Cầu went with the level of the districts. Neither is an illness."""
+    text = node.config.read_text(encoding="utf-8")
+    text = text.replace('agencies = ["H53"]', 'agencies = ["H53", "H07", "000.00.31.H53"]')
+    node.config.write_text(text, encoding="utf-8")
+    node.work()
+    result = node.call("doctor", "--json")
+    assert result.exit_code == 0
+    found = [(row["detail"], row["problem"]) for row in rows(result) if row["check"] == "catalogue" and row["problem"]]
+    assert [(detail, problem["code"], problem["where"]) for detail, problem in found] == [
+        ("H07", "EDX910", "offices[1].agencies"),
+        ("000.00.31.H53", "EDX910", "offices[1].agencies"),
+    ]
+    assert "vp: H07 closed after 2025-06-30; successor H61" in found[0][1]["detail"]
+    assert "level district, which ended on 2025-06-30" in found[1][1]["detail"]
+    assert "Add the successor's code" in node.call("doctor").stdout
+
+
 def test_doctor_without_a_usable_configuration(node: OneNode) -> None:
     node.config.write_text("[node]\n", encoding="utf-8")
     result = node.call("doctor", "--json")
