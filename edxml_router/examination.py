@@ -59,6 +59,7 @@ def digest_of(data: bytes | Body) -> str:
 
 def _by_signxml(data: bytes, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
     root = safe_xml.parse(data, limits)
+    reader.refuse_crowd(root, limits)
     schema.validate(root)
     return _read(digest, root, signature.verify(data, root, trust, at), limits)
 
@@ -68,6 +69,7 @@ def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: dateti
     token = secrets.token_hex(16)
     bones = skeleton.scan(skeleton.Held(data) if isinstance(data, bytes) else data, limits, token)
     root = safe_xml.parse(bones.text, limits)
+    reader.refuse_crowd(root, limits)
     schema.validate(root)
     bones.check(root)
     return _read(digest, root, stream.verify(bones, root, trust, at), limits, bones.contents)

@@ -34,7 +34,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.remarks import remarks_on
 from edxml_router.core.safe_xml import DEFAULT_LIMITS, NS, Element, Limits, place
 
-__all__ = ["Reading", "attachment_content", "read"]
+__all__ = ["Reading", "attachment_content", "read", "refuse_crowd"]
 
 _MOST_ID = 255  # characters of a DocumentId or OrganId; the longest known forms have about sixty
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -47,6 +47,8 @@ _DOCUMENT_ONLY = (
     "To", *_REQUIRED, "Content", "SignerInfo", "DueDate", "OtherInfo", "SteeringType",
     "ResponseForTask", "ApplicationType", "ToPlaces",
 )  # fmt: skip
+_MESSAGE = "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader"
+_TO = f"{{{NS}}}edXMLEnvelope/{{{NS}}}edXMLHeader/{{{NS}}}MessageHeader/{{{NS}}}To"
 _STATUS_ONLY = ("StaffInfo", "StatusCode", "Description", "Timestamp")
 
 
@@ -68,6 +70,7 @@ def read(
     """
     if root.tag != f"{{{NS}}}edXML":
         raise Refusal("EDX110", detail="the root element is not edXML")
+    refuse_crowd(root, limits)
     header = elements.one(elements.one(root, "edXMLEnvelope"), "edXMLHeader")
     parts = elements.parts(header)
     if "MessageHeader" not in parts:
@@ -88,7 +91,7 @@ def read(
     if is_status:
         status = _status(message, said)
     else:
-        to = _recipients(message, limits)
+        to = _recipients(message)
         document = _document(message, said, _business(listed))
     attachments, remarks = read_attachments(root, limits, measured)
     envelope = Envelope(
@@ -158,12 +161,18 @@ def _status(message: Element, said: dict[str, Element]) -> Status:
     )
 
 
-def _recipients(message: Element, limits: Limits) -> tuple[Party, ...]:
+def refuse_crowd(root: Element, limits: Limits) -> None:
+    """Refuse a message to more recipients than allowed (EDX407). It costs little, so it may come before everything
+    that costs more the longer the list is."""
+    count = sum(1 for _ in root.iterfind(_TO))
+    if count > limits.max_recipients:
+        raise Refusal("EDX407", where=_MESSAGE, detail=f"{count} recipients, at most {limits.max_recipients}")
+
+
+def _recipients(message: Element) -> tuple[Party, ...]:
     found = list(elements.children(message, "To"))
     if not found:
         raise Refusal("EDX507", where=place(message))
-    if len(found) > limits.max_recipients:
-        raise Refusal("EDX407", detail=f"{len(found)} recipients, at most {limits.max_recipients}")
     parties = tuple(_party(element) for element in found)
     seen: set[str] = set()
     for element, party in zip(found, parties, strict=True):

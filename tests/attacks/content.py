@@ -96,6 +96,7 @@ BOMBS = (
         signed(to=[f"H41.{number}" for number in range(101)]),
         rules=lambda: gate.rules(limits=replace(DEFAULT_LIMITS, max_recipients=100)),
     ),
+    Attack("size", "ten-thousand-and-one-recipients", "EDX407", signed(to=[f"H41.{n}" for n in range(10_001)])),
 )
 
 

@@ -318,6 +318,12 @@ def test_limits_hold(limits: Limits, code: str) -> None:
     reading(data, Limits(max_attachments=2, max_attachment_bytes=len(PDF), max_recipients=2, max_name=12))
 
 
+def test_recipients_are_counted_before_anything_else_is_asked_of_them() -> None:
+    data = document(to=["H26", "", "H41"])  # one has no code
+    assert refusal(data, Limits(max_recipients=2)).code == "EDX407"
+    assert refusal(data, Limits(max_recipients=3)).code == "EDX503"
+
+
 def test_a_large_attachment_is_refused_before_it_is_decoded() -> None:
     data = document(files=[File(encoded="\n".join(["QUJD" * 19] * 100))])
     assert refusal(data, Limits(max_attachment_bytes=5699)).code == "EDX210"
