@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_trouble_with_a_hub_is_told_when_it_begins_and_when_it_ends(
 
     monkeypatch.setattr(events, "transport_problem", tell)
     with Tree(tmp_path / "tree", PLANS) as tree:
-        worker = Worker(tree.config("tay-ninh"))
+        worker = Worker(tree.config("tay-ninh"), os.getppid())
 
         def turns(opened: wiring.Opened) -> None:
             for _ in range(3):

@@ -71,7 +71,8 @@ def _trust(settings: Settings) -> Found:
         yield "trust.anchors", Finding("EDX316", str(settings.path))
         return
     yield f"{len(trust.anchors)} anchors, {len(trust.intermediates)} intermediates, epoch {trust.epoch}", None
-    yield from _ends([*trust.anchors, *trust.intermediates])
+    yield from _ends(trust.anchors, "trust.anchors")
+    yield from _ends(trust.intermediates, "trust.intermediates")
 
 
 def _lists(settings: Settings) -> Found:
@@ -105,16 +106,16 @@ def _certificate(settings: Settings) -> Found:
         yield str(settings.node.certificate), Finding("EDX903", str(settings.node.key).partition("?")[0], detail)
         return
     yield chain[0].subject.rfc4514_string(), None
-    yield from _ends(chain[:1])
+    yield from _ends(chain[:1], "node.certificate")
 
 
-def _ends(certificates: Sequence[x509.Certificate]) -> Found:
+def _ends(certificates: Sequence[x509.Certificate], where: str) -> Found:
     for one in expiring(certificates, datetime.now(UTC)):
         detail = f"{one.subject}: {one.not_after:%Y-%m-%d} ({one.days} d)"
         if one.days < 0:
-            yield one.subject, Finding("EDX309", "", detail)
+            yield one.subject, Finding("EDX309", where, detail)
         elif one.days < SOON_DAYS:
-            yield one.subject, Finding("EDX907", "", detail)
+            yield one.subject, Finding("EDX907", where, detail)
 
 
 def _catalogue(settings: Settings) -> Found:
@@ -143,7 +144,8 @@ def _clock(_settings: Settings) -> Found:
     local = now.astimezone()
     detail = f"{local:%Y-%m-%d %H:%M:%S %Z}"
     if now < EARLIEST:
-        yield detail, Finding("EDX907", "", f"the clock says {now:%Y}: certificates and lifetimes will be misjudged")
+        wrong = f"the clock says {now:%Y}: certificates and lifetimes will be misjudged"
+        yield detail, Finding("EDX907", "clock", wrong)
         return
     yield detail, None
 

@@ -236,7 +236,14 @@ def sign(session: Session, file: str, key: str, cert: Path, parts: bool, max_byt
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
     data = files.read_whole(file, limits.max_bytes)
     coverage = Coverage.PARTS if parts else Coverage.WHOLE
-    signed = signing.sign(data, pkcs11_keys.open_key(key), keys.load_certificates(cert), coverage, limits)
+    opened, chain = pkcs11_keys.open_key(key), keys.load_certificates(cert)
+    try:
+        signed = signing.sign(data, opened, chain, coverage, limits)
+    except Refusal as refusal:
+        problem, where = refusal.finding, ", ".join(filter(None, (file, refusal.finding.where)))
+        if refusal.code == "EDX903":  # of an address in a token only what is no secret
+            where = f"{key.partition('?')[0]}, {cert}"
+        raise Refusal(problem.code, where=where, detail=problem.detail) from refusal
     if str(output) == files.STDIO:
         sys.stdout.buffer.write(signed)
         return

@@ -28,9 +28,7 @@ def journal() -> None:
 @click.option("--since", type=Moment(), help="From this time on: 2026-11-22, 2026-11-22T08:30, or 2h (ago).")
 @click.option("--until", type=Moment(), help="Before this time.")
 @click.option("--event", default="", metavar="NAME", help='An event; "delivery." means all that begin so.')
-@click.option(
-    "--document", metavar="ID", help="DocumentId or beginning of a SHA-256; what was refused too."
-)
+@click.option("--document", metavar="ID", help="DocumentId or beginning of a SHA-256; what was refused too.")
 @click.option("--recipient", default="", metavar="CODE", help="About deliveries to this agency.")
 @click.option("--code", default="", metavar="EDXnnn", help="With this problem code.")
 @click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')

@@ -14,6 +14,7 @@ from edxml_router.cli.session import Session, pass_session
 from edxml_router.config import Settings, load
 from edxml_router.config.text import example
 from edxml_router.core.problems import Refusal
+from edxml_router.node.sole import sole
 from edxml_router.node.supervisor import serve as run
 from edxml_router.store import migrate
 from edxml_router.store.keys import write_new
@@ -40,7 +41,9 @@ def init(session: Session, folder: Path, name: str, title: str) -> None:
         session.note(session.say("file.exists", file=file), "yellow")
     else:
         write_new(file, example(name, title).encode())
-    _prepare(load(file))
+    settings = load(file)
+    _make_folder(settings)
+    _make_database(settings)
     session.line(session.say("init.done", file=file))
     session.line(session.say("init.next", file=file))
 
@@ -50,19 +53,27 @@ def init(session: Session, folder: Path, name: str, title: str) -> None:
 def serve(session: Session) -> None:
     """Run the node: its worker processes, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration.
 
-    Brings the database up to date before it starts. The log is on standard error.
+    Brings the database up to date before it starts. The log is on standard error. While one runs on the same data
+    folder, another refuses to start (EDX609).
     """
     settings = session.settings()
-    _prepare(settings)
-    click.get_current_context().exit(run(settings))
+    _make_folder(settings)
+    with sole(settings.node.data):
+        _make_database(settings)
+        status = run(settings)
+    click.get_current_context().exit(status)
 
 
-def _prepare(settings: Settings) -> None:
-    """The data folder, which is for the router's account alone, and the database at this version's schema."""
+def _make_folder(settings: Settings) -> None:
+    """The data folder, which is for the router's account alone."""
     folder = settings.node.data
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise Refusal("EDX908", where=str(folder), detail=error.strerror or "") from error
+
+
+def _make_database(settings: Settings) -> None:
+    """The database, at this version's schema."""
     with closing(wiring.open_ledger(settings)) as ledger:
         migrate.upgrade(ledger.engine)

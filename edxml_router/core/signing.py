@@ -87,7 +87,7 @@ def sign(
     intermediates.
     """
     if not chain or chain[0].public_key() != key.public_key():
-        raise Refusal("EDX903", detail="the key does not belong to the first certificate")
+        raise Refusal("EDX903", where="key", detail="the key does not belong to the first certificate")
     document = parse(data, limits or Limits())
     last = _last_before_signature(document)
     form.check_text_only(document)
@@ -175,7 +175,7 @@ def _method(key: SigningKey) -> tuple[str, hashes.HashAlgorithm]:
         return f"{_MORE}rsa-sha256", hashes.SHA256()
     algorithm = _BY_CURVE.get(public.curve.name)
     if algorithm is None:
-        raise Refusal("EDX903", detail=f"elliptic curve {public.curve.name}")
+        raise Refusal("EDX903", where="key", detail=f"elliptic curve {public.curve.name}")
     return f"{_MORE}ecdsa-{algorithm.name}", algorithm
 
 

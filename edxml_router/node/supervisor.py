@@ -102,8 +102,9 @@ class Supervisor:
 
 
 def start_worker(path: Path) -> subprocess.Popen[bytes]:
-    # S603: the command is this interpreter and our own module; the only argument is the operator's own file.
-    return subprocess.Popen([sys.executable, "-m", "edxml_router.node.worker", str(path)])  # noqa: S603
+    # S603: the command is this interpreter and our own module; the only argument of others is the operator's own file.
+    command = [sys.executable, "-m", "edxml_router.node.worker", str(path), str(os.getpid())]
+    return subprocess.Popen(command)  # noqa: S603
 
 
 def serve(settings: Settings) -> int:

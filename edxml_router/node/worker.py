@@ -1,9 +1,9 @@
 """One worker process: takes micro-batches, runs the pipeline's stages, and hands acknowledgements back.
 
-Started by the supervisor as ``python -m edxml_router.node.worker FILE``. It makes no decisions: what a stage does
-is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules, and a change in a file of
-[trust] is noticed without it (a bad file keeps the old ones and says so); when the supervisor is gone, the worker ends
-as on SIGTERM. Exit status 0, or 70 after a defect.
+Started by the supervisor, whose number PID is, as ``python -m edxml_router.node.worker FILE PID``. It makes no
+decisions: what a stage does is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules,
+and a change in a file of [trust] is noticed without it (a bad file keeps the old ones and says so); when the
+supervisor is gone, the worker ends as on SIGTERM. Exit status 0, or 70 after a defect.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ REST = 1.0  # seconds to wait after a setback of the store
 class Worker:
     """The loop and its two switches."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, supervisor: int) -> None:
         self._path = path
-        self._supervisor = os.getppid()
+        self._supervisor = supervisor  # told, not asked for: it may be gone before this process can ask
         self._ending = False
         self._reloading = False
         self._trust_at = 0.0
@@ -157,7 +157,7 @@ def work(node: Node, tell: Callable[[Sequence[Move]], None] = events.moved) -> b
 def main() -> int:
     configure("auto", "info")  # until the settings say otherwise
     try:
-        return Worker(Path(sys.argv[1])).run()
+        return Worker(Path(sys.argv[1]), int(sys.argv[2])).run()
     except ConfigErrors as errors:
         events.reload_refused(errors.findings)
         return EXIT_CONFIG

@@ -6,7 +6,7 @@
 whatever the time-out. Readers ask for ``reading(engine)``.
 
 Every driver error is turned into a problem here, in :func:`troubles`: Setback EDX601 (disk full, or the disk
-fails), Setback EDX602 (away, locked, deadlock, serialization), Defect for anything else. After a Setback
+fails), EDX602 (away, locked, deadlock, serialization), EDX610 (no database), Defect for anything else. After a Setback
 nothing of the transaction is in force, with one exception that no database can spare us: when the connection
 breaks during COMMIT, the outcome is unknown. So whoever repeats must be recognised by digest, identity or
 version.
@@ -51,10 +51,9 @@ _SQLITE_AWAY: Final = frozenset(
         sqlite3.SQLITE_AUTH,
         sqlite3.SQLITE_NOMEM,
         sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_CORRUPT,  # for a person to mend; until then the node takes nothing
-        sqlite3.SQLITE_NOTADB,
     }
 )
+_SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # Classes and codes of SQLSTATE: 08 connection, 40 rolled back (deadlock, serialization), 53 out of resources,
 # 55 lock not available, 57 shut down, 58 the server's disk, 28 and 3D cannot log in, 25006 a standby.
 _STATES_FULL: Final = ("53100", "58030")
@@ -127,6 +126,8 @@ def problem(error: SQLAlchemyError) -> Trouble:
         primary = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if primary in _SQLITE_FULL:
             return Setback("EDX601", detail=name)
+        if primary in _SQLITE_DAMAGED:  # for a person to mend; until then the node takes nothing
+            return Setback("EDX610", where="store.url", detail=name)
         return Setback("EDX602", detail=name) if primary in _SQLITE_AWAY else Defect(name, where="store")
     state = getattr(cause, "sqlstate", None)
     if state is None:  # psycopg has no code for a connection that could not be made or broke

@@ -54,7 +54,7 @@ def read_private(path: Path) -> bytes:
         raise _unreadable(path, error) from error
 
 
-def check_key(key: object, where: str = "") -> PrivateKey:
+def check_key(key: object, where: str) -> PrivateKey:
     """``key`` if it may sign: RSA of 2048 bits or more, P-256, P-384 or P-521; else EDX903."""
     if isinstance(key, rsa.RSAPrivateKey):
         if key.key_size < certificate.MIN_RSA_BITS:

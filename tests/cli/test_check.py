@@ -203,8 +203,21 @@ def test_a_key_that_others_can_read_is_not_used(pki: Path) -> None:
 
 def test_the_key_of_another_is_not_used(pki: Path) -> None:
     put("a.edxml", fixtures.document(sender="H53"))
-    result = call("sign", "a.edxml", "--key", pki / "G22.key.pem", "--cert", pki / "H53.cert.pem", "-o", "b.edxml")
+    key, cert = pki / "G22.key.pem", pki / "H53.cert.pem"
+    result = call("sign", "a.edxml", "--key", key, "--cert", cert, "-o", "b.edxml")
     assert result.exit_code == 78
+    assert result.stderr.splitlines()[:2] == [
+        "EDX903 A private key or a password file cannot be used, or others can read it: "
+        "the key does not belong to the first certificate",
+        f"  where   {key}, {cert}",
+    ]
+
+
+def test_what_cannot_be_signed_is_named_with_its_file(pki: Path) -> None:
+    put("a.edxml", signed(pki, fixtures.document(sender="H53")))
+    result = call("sign", "a.edxml", "--key", pki / "H53.key.pem", "--cert", pki / "H53.cert.pem", "-o", "b.edxml")
+    assert (result.exit_code, result.stderr[:6]) == (1, "EDX304")
+    assert result.stderr.splitlines()[1].startswith("  where   a.edxml, /edXML/")
 
 
 def test_pki_asks_for_what_it_needs() -> None:

@@ -262,6 +262,17 @@ def test_init_makes_a_node_and_touches_nothing_that_is_there(tmp_path: Path) -> 
     assert call("init", "file/below", "--name", "xa-1").exit_code == 78
 
 
+def test_a_journal_that_is_no_database_has_a_remedy_of_its_own(node: OneNode) -> None:
+    (node.folder / "data" / "journal.db").write_bytes(b"something else altogether, and long enough" * 100)
+    for arguments in (["queue", "list"], ["inbox"], ["trace", "H53-1"], ["serve"]):
+        result = node.call(*arguments)
+        assert result.exit_code == 75
+        assert result.stderr.startswith("EDX610 The journal's file is damaged, or no database: SQLITE_NOTADB\n")
+        assert "restore journal.db from the back-up" in result.stderr
+    [row] = [row for row in rows(node.call("doctor", "--json")) if row["check"] == "database"]
+    assert row["problem"]["code"] == "EDX610"
+
+
 def test_a_database_that_was_never_made(node: OneNode) -> None:
     (node.folder / "data" / "journal.db").unlink()
     result = node.call("queue", "list")

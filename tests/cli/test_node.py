@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 import signal
 import subprocess
@@ -472,7 +473,7 @@ def test_a_worker_that_meets_a_mistake_of_ours_tells_where_and_ends_with_70(
         raise RuntimeError("số căn cước 0123")
 
     monkeypatch.setattr(Worker, "run", broken)
-    monkeypatch.setattr(sys, "argv", ["worker", str(node.config)])
+    monkeypatch.setattr(sys, "argv", ["worker", str(node.config), str(os.getppid())])
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     try:
         assert worker.main() == 70

@@ -223,7 +223,7 @@ def test_a_block_reaches_a_running_worker(node: OneNode, table: Path, subject: s
         subject = str(certificate)
     elif subject == "fingerprint":  # as openssl shows it
         subject = load_certificates(certificate)[0].fingerprint(SHA256()).hex(":").upper()
-    worker = Worker(node.config)
+    worker = Worker(node.config, os.getppid())
     with wiring.open_worker(load(node.config)) as opened:
         turn(worker, opened)
         assert outcome(opened, node, 1) == "accepted"

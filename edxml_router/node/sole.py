@@ -1,0 +1,59 @@
+"""One ``serve`` for a data folder: two supervisors would each drain, reload and renew for workers of the other.
+
+    with sole(settings.node.data): …
+
+An advisory lock on ``serve.lock``. The kernel releases it with its holder, however that ends, so no lock is ever left
+behind; workers do not inherit it. Those of a supervisor that was killed end by themselves, and finish their batch
+beside the new ones without harm, as workers of another machine would: deliveries are leased. Raises Refusal EDX609,
+or EDX908 where the file cannot be made or locked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from edxml_router.core.problems import Refusal
+
+FILE: Final = "serve.lock"
+PATIENCE: Final = 5.0  # seconds for a holder that is ending: a restart should not have to be asked for twice
+LOOK: Final = 0.1  # seconds between looks
+
+
+@contextmanager
+def sole(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold the lock of a data folder, which must exist, while the block runs."""
+    path = folder / FILE
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
+    try:
+        _take(handle, path, time.monotonic() + patience)
+        said = f"process {os.getpid()} on {os.uname().nodename} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, said.encode(), 0)
+        yield
+    finally:
+        os.close(handle)  # the file stays: removed, it could be locked twice under the same name
+
+
+def _take(handle: int, path: Path, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= until:
+                holder = os.pread(handle, 200, 0).decode("utf-8", "replace")
+                raise Refusal("EDX609", where=str(path.parent), detail=holder) from error
+            time.sleep(LOOK)
+        except OSError as error:
+            raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
+        else:
+            return

@@ -1,0 +1,123 @@
+"""``serve``: one for a data folder, whatever ended the one before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from edxml_router.core.problems import Refusal
+from edxml_router.node.sole import FILE, sole
+from tests.cli.conftest import COMMAND, OneNode
+
+PATIENCE = 60.0  # seconds until a test gives up
+
+
+@pytest.fixture
+def small(node: OneNode) -> OneNode:
+    """With one worker."""
+    text = node.config.read_text(encoding="utf-8").replace("#workers = 0", "workers = 1")
+    node.config.write_text(text, encoding="utf-8")
+    return node
+
+
+@contextmanager
+def serving(node: OneNode, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The node, running; in the end it and its workers are gone."""
+    with log.open("wb") as output:
+        process = subprocess.Popen([COMMAND, "--config", node.config, "serve"], stderr=output, start_new_session=True)
+    try:
+        wait(lambda: b"worker.started" in log.read_bytes() or process.poll() is not None, log)
+        assert process.poll() is None, log.read_text()
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait(condition: Callable[[], bool], log: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.02)
+
+
+def test_a_second_one_refuses_to_start_and_says_who_runs(small: OneNode) -> None:
+    log = small.folder / "log"
+    with serving(small, log) as first:
+        for language, said in (("en", "This node is running already"), ("vi", "Nút này đang chạy rồi")):
+            second = subprocess.run(
+                [COMMAND, "--config", small.config, "--lang", language, "serve"],
+                capture_output=True, text=True, check=False, timeout=PATIENCE,
+            )  # fmt: skip
+            assert second.returncode == 1
+            what, where, remedy = second.stderr.splitlines()
+            assert what.startswith(f"EDX609 {said}: process {first.pid} on ")
+            assert where.endswith(str(small.folder / "data"))
+            assert "SIGTERM" in remedy
+        small.send("H53-1", ["G22"])
+        wait(lambda: bool(small.rows("inbox")), log)  # the first one works on
+        assert log.read_bytes().count(b"worker.started") == 1
+
+
+def test_after_a_kill_of_the_supervisor_alone_the_node_starts_again_and_its_workers_end(small: OneNode) -> None:
+    log = small.folder / "log"
+    with serving(small, log) as first:
+        [worker] = children(first.pid)
+        first.kill()
+        first.wait()
+        with serving(small, small.folder / "log2"):
+            wait(lambda: not alive(worker), log)
+    assert b"worker.ended" in log.read_bytes()
+
+
+def test_a_worker_whose_supervisor_died_before_it_could_look_ends(small: OneNode) -> None:
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    command = [sys.executable, "-m", "edxml_router.node.worker", str(small.config), gone.stdout.decode().strip()]
+    done = subprocess.run(command, stderr=subprocess.PIPE, check=False, timeout=PATIENCE)
+    assert (done.returncode, b"worker.ended" in done.stderr) == (0, True)
+
+
+def test_who_starts_while_the_other_ends_waits_for_it(tmp_path: Path) -> None:
+    with sole(tmp_path):
+        taken = threading.Event()
+
+        def start() -> None:
+            with sole(tmp_path, PATIENCE):
+                taken.set()
+
+        waiting = threading.Thread(target=start)
+        waiting.start()
+        with pytest.raises(Refusal) as caught, sole(tmp_path, patience=0.0):
+            pass
+        assert caught.value.code == "EDX609"
+        assert not taken.is_set()
+    waiting.join(PATIENCE)
+    assert taken.is_set()
+
+
+def test_a_folder_that_cannot_hold_the_lock_is_named(tmp_path: Path) -> None:
+    (tmp_path / FILE).symlink_to("elsewhere")
+    with pytest.raises(Refusal) as caught, sole(tmp_path):
+        pass
+    assert (caught.value.code, caught.value.finding.where) == ("EDX908", str(tmp_path / FILE))
+
+
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
