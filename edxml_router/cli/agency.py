@@ -80,7 +80,7 @@ def resolve(
 @json_option
 @pass_session
 def show(session: Session, code: str, data: Path | None, as_json: bool) -> None:
-    """Show everything the catalogue says about the agency of CODE, closed or not."""
+    """Show all that the catalogue says about CODE, closed or not."""
     registry = _registry(session, data)
     one = registry.get(registry.canonical_or_none(code) or code)
     if one is None:
@@ -136,7 +136,10 @@ def list_(
     data: Path | None,
     as_json: bool,
 ) -> None:
-    """List agencies whose code and name contain all WORDs; case and diacritics do not matter."""
+    """List agencies whose code and name contain all WORDs.
+
+    Case and diacritics do not matter.
+    """
     registry = _registry(session, data)
     top = (registry.canonical_or_none(under) or AgencyCode.parse(under).canonical()) if under else ""
     rows = (
@@ -177,7 +180,9 @@ def import_(
     data: Path | None,
     as_json: bool,
 ) -> None:
-    """Import a list of agencies: CSV with code,name or our own columns, or CSV or JSON as the axis answers.
+    """Import a list of agencies.
+
+    A CSV file with code,name or our own columns, or CSV or JSON as the axis answers.
 
     Every row gets a verdict; with --json one object each, then one with the numbers.
     """

@@ -25,7 +25,10 @@ def config() -> None:
 @json_option
 @pass_session
 def check(session: Session, file: Path | None, as_json: bool) -> None:
-    """Check the configuration (or FILE) and the files it names; list all mistakes at once, with their lines."""
+    """List all mistakes of the configuration, or of FILE.
+
+    With their lines, and those in the files that it names.
+    """
     path = file or session.config_file()
     try:
         settings = load(path)
@@ -54,7 +57,10 @@ def check(session: Session, file: Path | None, as_json: bool) -> None:
 @json_option
 @pass_session
 def show(session: Session, given: bool, as_json: bool) -> None:
-    """Show every setting in effect and where it comes from; secrets are named by their file only."""
+    """Show every setting in effect and where it comes from.
+
+    Secrets are named by their file only.
+    """
     settings = session.settings()
     rows = [row for row in settings.as_table() if row[2] or not given]
     if as_json:

@@ -43,7 +43,9 @@ class Outcome:
 @json_option
 @pass_session
 def doctor(session: Session, as_json: bool) -> None:
-    """Check packages, configuration, database, disk, certificates, catalogue, clock and hubs.
+    """Check everything that the node depends on.
+
+    Looks at packages, configuration, database, disk, certificates, catalogue, clock and hubs.
 
     Exit status 0 when everything is in order or only worth a remark, else that of the gravest finding.
     """

@@ -14,7 +14,10 @@ from edxml_router.core.problems import FAMILIES, PROBLEMS, Finding, Problem, Ref
 @json_option
 @pass_session
 def explain(session: Session, code: str | None, as_json: bool) -> None:
-    """Explain a problem CODE (EDX304, or its name signature-doubled); without CODE, list all."""
+    """Explain a problem CODE; without it, list all of them.
+
+    CODE is as shown (EDX304), its number, or its name (signature-doubled).
+    """
     if code is None:
         _list(session, as_json)
         return

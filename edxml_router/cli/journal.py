@@ -113,7 +113,7 @@ class Root(click.ParamType[tuple[int, str]]):
 @json_option
 @pass_session
 def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) -> None:
-    """Read the whole journal and verify every entry and every checkpoint.
+    """Verify every entry and every checkpoint of the journal.
 
     Keep the root that this prints somewhere else and give it back later with --root: then a journal that was
     rewritten or cut off is found as well. Exit status 70 when anything is wrong.

@@ -80,7 +80,7 @@ def link(
     pki: Path | None,
     as_json: bool,
 ) -> None:
-    """Write what the child node (or office) NAME needs to connect to this node's hub.
+    """Write what the child (or office) NAME needs to connect here.
 
     Two folders: here/ has the section for this node.toml and the broker's definitions (user, permissions, queues);
     there/ has the connection file, the password and the certificates, to be handed over in a safe way.

@@ -29,7 +29,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 @click.option("--title", default="", help="Its name for people.")
 @pass_session
 def init(session: Session, folder: Path, name: str, title: str) -> None:
-    """Make a node in DIR: a commented node.toml, the data folder, and the database.
+    """Make a node in DIR: node.toml, data folder and database.
 
     A node.toml that is there already is not touched; the database is brought up to date.
     """

@@ -112,7 +112,10 @@ def _show_answer(session: Session, file: str, answer: Answer, as_json: bool) -> 
 @json_option
 @pass_session
 def inbox_(session: Session, agency: str | None, office: str | None, notices: bool, clear: bool, as_json: bool) -> None:
-    """List what lies ready to be fetched, or the notices about what was sent."""
+    """List what lies ready to be fetched, or notices.
+
+    Notices tell what became of envelopes that were sent.
+    """
     if clear and not notices:
         raise click.UsageError("--clear goes with --notices")
     settings = session.settings()
@@ -245,7 +248,10 @@ def _notice_fields(row: Note) -> dict[str, Any]:
 )
 @pass_session
 def fetch(session: Session, delivery: int, output: Path) -> None:
-    """Write the envelope of a DELIVERY (its number in the inbox) to a file, byte for byte as it was sent."""
+    """Write the envelope of a DELIVERY to a file.
+
+    DELIVERY is its number in the inbox. The bytes are those that were sent.
+    """
     settings = session.settings()
     with open_ledger(settings) as ledger:
         [(office, _)] = _by_office(ledger, [delivery]).items()
@@ -263,7 +269,10 @@ def fetch(session: Session, delivery: int, output: Path) -> None:
 @json_option
 @pass_session
 def confirm(session: Session, deliveries: Sequence[int], refuse: bool, reason: str, as_json: bool) -> None:
-    """Confirm that envelopes were taken over, or return them with --refuse. This ends the delivery."""
+    """Confirm that envelopes were taken over, or return them.
+
+    Either ends the delivery; --refuse returns it, with a reason.
+    """
     if refuse and not reason.strip():
         raise click.UsageError("--refuse needs --reason")
     settings = session.settings()

@@ -67,7 +67,10 @@ def issue(
     days: int,
     as_json: bool,
 ) -> None:
-    """Issue keys and certificates: CODE.key.pem and CODE.cert.pem in DIR."""
+    """Issue keys and certificates.
+
+    They are CODE.key.pem and CODE.cert.pem in DIR.
+    """
     if not agencies and not nodes:
         raise click.UsageError("name at least one --agency or --node")
     if hosts and len(nodes) != 1:
@@ -101,7 +104,10 @@ def list_(session: Session, folder: Path, as_json: bool) -> None:
 @click.argument("serial")
 @pass_session
 def revoke(session: Session, folder: Path, serial: str) -> None:
-    """Revoke the certificate with this SERIAL (see `pki list`) and write issuing.crl.pem anew."""
+    """Revoke a certificate, and write issuing.crl.pem anew.
+
+    SERIAL is as `pki list` shows it.
+    """
     session.line(str(pki_files.revoke(folder, serial, datetime.now(UTC))))
 
 
@@ -110,7 +116,10 @@ def revoke(session: Session, folder: Path, serial: str) -> None:
 @click.option("--days", type=_DAYS, default=pki_files.LIST_DAYS, show_default=True, help="Until the next one is due.")
 @pass_session
 def crl(session: Session, folder: Path, days: int) -> None:
-    """Write issuing.crl.pem anew, with the next number: before its days are over, or envelopes wait."""
+    """Write issuing.crl.pem anew, with the next number.
+
+    Do it before its days are over, or envelopes wait.
+    """
     session.line(str(pki_files.publish(folder, datetime.now(UTC), days)))
 
 

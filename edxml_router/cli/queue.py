@@ -54,7 +54,10 @@ def queue() -> None:
 @json_option
 @pass_session
 def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: bool) -> None:
-    """List open deliveries, the oldest first; with --state also those that have ended."""
+    """List open deliveries, the oldest first.
+
+    With --state also those that have ended.
+    """
     settings = session.settings()
     with open_ledger(settings) as ledger:
         if aside:
@@ -65,23 +68,27 @@ def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: 
             found.append(delivery)
             if len(found) == limit:
                 break
+        documents = queries.document_ids(ledger, (delivery.digest for delivery in found))
     if as_json:
         for delivery in found:
-            session.json(_fields(delivery))
+            session.json({**_fields(delivery), "document_id": documents[delivery.digest]})
     elif not found:
         session.line(session.say("queue.empty"))
     else:
-        _show(session, found)
+        _show(session, found, documents)
 
 
 @queue.command()
 @json_option
 @pass_session
 def shape(session: Session, as_json: bool) -> None:
-    """Show where deliveries pile up: per route and age of the envelope, in minutes."""
+    """Show where deliveries pile up, by route and age.
+
+    The age is that of the envelope; m are minutes.
+    """
     with open_ledger(session.settings()) as ledger:
         shapes = queries.shape(ledger, datetime.now(UTC))
-    heads = [*(f"<{age}" for age in queries.AGES), f"≥{queries.AGES[-1]}"]
+    heads = [*(f"<{age}m" for age in queries.AGES), f"≥{queries.AGES[-1]}m"]
     if as_json:
         for one in shapes:
             session.json({"route": one.route, "total": one.total, "ages": dict(zip(heads, one.ages, strict=True))})
@@ -99,7 +106,7 @@ def shape(session: Session, as_json: bool) -> None:
 @json_option
 @pass_session
 def show(session: Session, number: int, aside: bool, output: Path | None, as_json: bool) -> None:
-    """Show one DELIVERY with everything that happened to it, or one item set aside."""
+    """Show one DELIVERY, or one item set aside, and its story."""
     if output is not None and not aside:
         raise click.UsageError("-o goes with --aside; `edxml-router fetch` writes envelopes")
     with open_ledger(session.settings()) as ledger:
@@ -210,7 +217,9 @@ def _try_out(ledger: SqlLedger, event: Event, numbers: Sequence[int]) -> Sequenc
 def resend(
     session: Session, things: Sequence[str], recipient: str | None, reason: str, dry_run: bool, as_json: bool
 ) -> None:
-    """Open returned, expired or cancelled deliveries again, with a new lifetime.
+    """Open returned, expired or cancelled deliveries again.
+
+    They get a new lifetime.
 
     Give delivery numbers, a DocumentId, or the beginning of an envelope's SHA-256.
     """
@@ -239,7 +248,10 @@ def resend(
 @click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...", type=click.IntRange(min=1))
 @pass_session
 def discard(session: Session, numbers: Sequence[int]) -> None:
-    """Remove refused input that was kept aside and is understood; the journal keeps the fact."""
+    """Remove refused input that is understood.
+
+    The journal keeps the fact.
+    """
     with open_ledger(session.settings()) as ledger:
         removed = refused.remove(ledger, numbers, f"operator:{operator()}")
     failed = len(set(numbers)) - removed
@@ -301,12 +313,13 @@ def _fields(delivery: Delivery) -> dict[str, Any]:
     return {"delivery": delivery.id, "envelope": delivery.digest, **fields, "problem": delivery.code or None}
 
 
-def _show(session: Session, found: Sequence[Delivery]) -> None:
+def _show(session: Session, found: Sequence[Delivery], documents: Mapping[str, str]) -> None:
     session.table(
-        ("#id", "state", "recipient", "route", "#attempts", "due", "problem", "envelope"),
+        ("#id", "document", "state", "recipient", "route", "#attempts", "due", "problem", "envelope"),
         [
             (
                 one.id,
+                documents[one.digest],
                 session.say(f"state.{one.state}"),
                 one.recipient,
                 one.route,

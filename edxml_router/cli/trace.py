@@ -36,7 +36,7 @@ _SHOWN: Final = 50  # recipients in a table without --all
 def trace(
     session: Session, document: str, recipient: str | None, events: bool, everything: bool, as_json: bool
 ) -> None:
-    """Trace a DOCUMENT: its hops, times, signature, and the outcome per recipient.
+    """Trace a DOCUMENT: hops, signature, outcome per recipient.
 
     DOCUMENT is a DocumentId, or the beginning (8 characters or more) of an envelope's SHA-256. Statuses about a
     document have its DocumentId and are shown with it, the oldest first. Exit status 1 if it was only ever refused.

@@ -50,7 +50,7 @@ def trust() -> None:
 @json_option
 @pass_session
 def list_(session: Session, as_json: bool) -> None:
-    """List the table: bindings, delegations and blocks, and whether each is in force now."""
+    """List bindings, delegations and blocks, and which are in force."""
     now = datetime.now(UTC)
     rows = trust_files.read(session.settings().bindings).rows
     if as_json:
@@ -67,8 +67,10 @@ def list_(session: Session, as_json: bool) -> None:
 @json_option
 @pass_session
 def status(session: Session, as_json: bool) -> None:
-    """Show how long everything holds: authorities, own and neighbours' certificates, signers of the last 90 days,
-    revocation lists, answers of responders (OCSP).
+    """Show how long everything that trust hangs on still holds.
+
+    Authorities, own and neighbours' certificates, signers of the last 90 days, revocation lists, answers of responders
+    (OCSP).
 
     Warns 60, 30 and 7 days before a certificate ends. Exit status 1 when something needs attention.
     """
@@ -96,8 +98,9 @@ def status(session: Session, as_json: bool) -> None:
 @json_option
 @pass_session
 def add(session: Session, file: Path, reason: str, yes: bool, as_json: bool) -> None:
-    """Trust the authorities in FILE (PEM), after showing them: roots go to the file that trust.anchors names, others to
-    that of trust.intermediates.
+    """Trust the authorities in FILE (PEM), after showing them.
+
+    Roots go to the file that trust.anchors names, others to that of trust.intermediates.
 
     Compare the fingerprint of a root with what the authority publishes: whoever holds its key speaks for everybody.
     """
@@ -156,7 +159,7 @@ def unbind(session: Session, key: str, agency: str, reason: str, as_json: bool) 
 @json_option
 @pass_session
 def delegate(session: Session, parent: str, agency: str, since: str, until: str, reason: str, as_json: bool) -> None:
-    """Let the signers of the agency PARENT sign for the agency CODE as well."""
+    """Let the signers of the agency PARENT sign for CODE as well."""
     settings = session.settings()
     row = _row(Act.DELEGATE, _code(settings, parent), _code(settings, agency), since, until, reason)
     _add(session, settings, row, as_json)
@@ -182,7 +185,9 @@ def undelegate(session: Session, parent: str, agency: str, reason: str, as_json:
 @json_option
 @pass_session
 def block(session: Session, subject: str, since: str, until: str, reason: str, as_json: bool) -> None:
-    """Accept nothing more that is signed with KEY, or sent by the agency CODE: the kill switch.
+    """Accept nothing more from KEY or CODE: the kill switch.
+
+    Neither what is signed with the key, nor what the agency of that code sends.
 
     The SHA-256 of a whole certificate may be given too: then this certificate is blocked, and its key is not.
     """

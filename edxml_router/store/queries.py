@@ -22,6 +22,7 @@ from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import CHANGES, OPEN, deliveries, envelopes
 
+_AT_ONCE: Final = 1000  # keys in one query
 _DIGEST: Final = re.compile(r"[0-9a-f]{8,64}")
 AGES: Final = (1, 5, 10, 20, 40, 80, 160, 320, 640, 1280)  # minutes; the upper ends of all buckets but the last
 
@@ -136,9 +137,13 @@ def changes(ledger: SqlLedger, envelope: EnvelopeRow) -> Sequence[Found]:
 
 def document_ids(ledger: SqlLedger, digests: Iterable[str]) -> Mapping[str, str]:
     """The DocumentId of each envelope that was accepted here."""
-    query = select(envelopes.c.digest, envelopes.c.document_id).where(envelopes.c.digest.in_(sorted(set(digests))))
+    query = select(envelopes.c.digest, envelopes.c.document_id)
+    wanted, found = sorted(set(digests)), {}
     with reading(ledger.engine) as connection:
-        return {row.digest: row.document_id for row in connection.execute(query)}
+        for start in range(0, len(wanted), _AT_ONCE):
+            chunk = query.where(envelopes.c.digest.in_(wanted[start : start + _AT_ONCE]))
+            found.update({row.digest: row.document_id for row in connection.execute(chunk)})
+    return found
 
 
 def list_deliveries(

@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -66,6 +67,26 @@ def test_help_and_version() -> None:
     assert call("--version").stdout.startswith("edxml-router, version ")
     helped = call("-h").stdout
     assert all(f"\n  {name} " in helped for name in COMMANDS)
+
+
+def _groups(path: str, group: click.Group) -> Iterator[tuple[str, click.Group]]:
+    yield path, group
+    for name in group.list_commands(click.Context(group)):
+        inner = group.get_command(click.Context(group), name)
+        if isinstance(inner, click.Group):
+            yield from _groups(f"{path} {name}", inner)
+
+
+GROUPS = dict(_groups("edxml-router", cli))
+
+
+@pytest.mark.parametrize("path", GROUPS)
+def test_what_a_command_is_for_fits_into_the_list_of_commands(path: str) -> None:
+    """On a terminal of 80 columns, where click would cut it."""
+    context = click.Context(GROUPS[path], info_name=path, terminal_width=80)
+    listed = context.get_help().partition("Commands:\n")[2].splitlines()
+    assert [line for line in listed if line.endswith("...")] == []
+    assert len(listed) == len(GROUPS[path].list_commands(context))
 
 
 def test_every_command_can_be_loaded() -> None:

@@ -135,14 +135,16 @@ def test_listing_and_filters(waiting: OneNode) -> None:
     assert count("--limit", "2") == 2
     assert waiting.call("queue", "list", "--document", "H53-9").exit_code == 66
     assert waiting.call("queue", "list", "--state", "held").stdout == "Nothing matches.\n"
-    assert "link:h53-01" in waiting.call("queue", "list").stdout
+    assert [row["document_id"] for row in everything] == ["H53-1", "H53-2", "H53-2"]
+    shown = waiting.call("queue", "list").stdout
+    assert ("link:h53-01" in shown, shown.count("H53-2")) == (True, 2)
 
 
 def test_shape_and_show(waiting: OneNode) -> None:
     shapes = {row["route"]: row for row in waiting.rows("queue", "shape")}
     assert (shapes["link:h53-01"]["total"], shapes["office:vpcp"]["total"]) == (2, 1)
     assert sum(shapes["link:h53-01"]["ages"].values()) == 2
-    assert "<1280" in waiting.call("queue", "shape").stdout
+    assert "<1280m" in waiting.call("queue", "shape").stdout
     [row] = waiting.rows("queue", "show", "1")
     assert (row["document_id"], row["events"][-1]["event"]) == ("H53-1", "delivery.queued")
     assert "link:h53-01" in waiting.call("queue", "show", "1").stdout
