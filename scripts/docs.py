@@ -232,7 +232,7 @@ def stale() -> list[str]:
     """The pages whose file is missing or says something else."""
     return [
         name
-        for name in PAGES
+        for name in (*PAGES, EXAMPLE)
         if not (DOCS / name).is_file() or (DOCS / name).read_text(encoding="utf-8") != render(name)
     ]
 
