@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import random
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields, replace
@@ -42,6 +41,7 @@ from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.trust_files import Fingerprint
 from edxml_router.transport import local, rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
+from edxml_router.transport.tls import Tls
 from edxml_router.trust_sources import canonical, read
 
 SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
@@ -294,22 +294,11 @@ def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
     )
     if reached.external:
         _check_user(hub, reached.user)
-    return replace(reached, tls=_tls(hub)) if hub.tls_ca else reached
-
-
-def _tls(hub: HubSettings) -> ssl.SSLContext:
-    """TLS 1.2 or later, with the broker's chain and host name checked, and our own certificate shown."""
-    what = "tls_ca"
-    try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(hub.tls_ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if hub.tls_certificate is not None:
-            what = "tls_certificate, tls_key"
-            context.load_cert_chain(hub.tls_certificate, hub.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "reason", None) or type(error).__name__
-        raise Refusal("EDX902", where=f"hub.{what}", detail=reason) from error
-    return context
+    if hub.tls_ca is None:
+        return reached
+    tls = Tls(hub.tls_ca, hub.tls_certificate, hub.tls_key, hub.tls_crls)
+    tls.context()  # what is wrong with the files is said before anything is connected
+    return replace(reached, tls=tls.context)
 
 
 def _check_user(hub: HubSettings, user: str) -> None:

@@ -19,10 +19,12 @@ from edxml_router import responders, wiring
 from edxml_router.cli.trust_status import answers, lists
 from edxml_router.config import HubSettings, Settings
 from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.revocation import fresh_until, read_lists
 from edxml_router.core.trust import expiring
 from edxml_router.judgement import VIETNAM
 from edxml_router.store import keys, migrate, pkcs11_keys
 from edxml_router.transport import rabbitmq, topology
+from edxml_router.trust_sources import read
 
 SOON_DAYS: Final = 30  # a certificate that ends within this time is worth a warning
 EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
@@ -169,12 +171,23 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
         with closing(wiring.open_hub(settings, hub, mailboxes)) as transport:
             depths = transport.depths()
     else:  # a transport would begin to consume
+        yield from _broker_lists(hub)
         depths = rabbitmq.depths(wiring.rabbit_settings(settings, hub), mailboxes)
     missing = [mailbox for mailbox in mailboxes if mailbox not in depths]
     if missing:
         yield place, Finding("EDX703", place, ", ".join(missing))
         return
     yield f"{place} ({', '.join(f'{name} {depth}' for name, depth in depths.items())})", None
+
+
+def _broker_lists(hub: HubSettings) -> Found:
+    """Whether the revocation lists that the broker's certificate is checked by are of today: else nothing connects."""
+    now = datetime.now(UTC)
+    for path in hub.tls_crls:
+        for one in read_lists([read(path, "hub.tls_crls")], str(path)):
+            until = fresh_until(one)
+            detail = f"{path.name}, next update {until:%Y-%m-%d %H:%M}"
+            yield detail, Finding("EDX707", str(path), f"{detail}: expired") if until < now else None
 
 
 CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {

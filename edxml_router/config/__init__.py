@@ -19,25 +19,27 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from edxml_router.config.checks import REMARK, check
+from edxml_router.config.peers import (
+    ChildSettings,
+    HubSettings,
+    OfficeSettings,
+    ParentSettings,
+    QuotaSettings,
+    UnsignedException,
+)
 from edxml_router.config.positions import dotted, line_of, positions
 from edxml_router.config.settings import (
     AgenciesSettings,
-    ChildSettings,
     DeliverySettings,
-    HubSettings,
     LimitsSettings,
     LogSettings,
     NodeSettings,
     OcspSettings,
-    OfficeSettings,
-    ParentSettings,
     PolicySettings,
-    QuotaSettings,
     Sections,
     Settings,
     StoreSettings,
     TrustSettings,
-    UnsignedException,
 )
 from edxml_router.config.values import Table
 from edxml_router.core.problems import Finding

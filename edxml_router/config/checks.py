@@ -15,9 +15,10 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edxml_router.config.peers import HubSettings, UnsignedException
 from edxml_router.config.positions import Path as Place
 from edxml_router.config.positions import dotted
-from edxml_router.config.settings import HubSettings, Sections, UnsignedException
+from edxml_router.config.settings import Sections
 from edxml_router.core.agency_code import AgencyCode, is_under
 from edxml_router.core.problems import Refusal
 
@@ -174,6 +175,7 @@ def _hub(hub: HubSettings, place: Place) -> Iterator[Mistake]:
         "user": hub.user,
         "password_file": hub.password_file,
         "tls_ca": hub.tls_ca,
+        "tls_crls": hub.tls_crls or None,
         "tls_certificate": hub.tls_certificate,
         "tls_key": hub.tls_key,
         "server_name": hub.server_name,
@@ -196,7 +198,7 @@ def _hub(hub: HubSettings, place: Place) -> Iterator[Mistake]:
         yield Mistake(WRONG, (*place, "password_file"), detail)
     if (hub.tls_certificate is None) != (hub.tls_key is None):
         yield Mistake(WRONG, place, f"{name}.tls_certificate and {name}.tls_key belong together")
-    for key in ("tls_certificate", "server_name"):
+    for key in ("tls_crls", "tls_certificate", "server_name"):
         if broker[key] is not None and hub.tls_ca is None:
             yield Mistake(WRONG, (*place, key), f"{name}.{key} has no effect without {name}.tls_ca")
 
@@ -277,6 +279,7 @@ def _files(sections: Sections) -> Iterator[Mistake]:
     for place, hub in hubs:
         if hub:
             plain += [((*place, "tls_ca"), hub.tls_ca), ((*place, "tls_certificate"), hub.tls_certificate)]
+            plain += [((*place, "tls_crls", number), path) for number, path in enumerate(hub.tls_crls)]
             secret += [((*place, "password_file"), hub.password_file), ((*place, "tls_key"), hub.tls_key)]
     yield from _readable(plain, private=False)
     yield from _readable(secret, private=True)

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings
 from edxml_router.config.values import (
     MIB,
     About,
-    Code,
     Count,
     Duration,
     File,
@@ -27,7 +27,6 @@ from edxml_router.config.values import (
     Size,
     Table,
     read_duration,
-    read_size,
 )
 from edxml_router.core.classification import DEGREES
 from edxml_router.core.problems import Finding
@@ -74,95 +73,6 @@ class StoreSettings(Table):
     reserve_bytes: Annotated[
         Size, About("Nothing is accepted while the disk has less free space than this (EDX601).")
     ] = 256 * MIB
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HubSettings(Table):
-    """A hub: the broker, or the folder, that holds mailboxes."""
-
-    kind: Annotated[
-        Literal["local", "rabbitmq"], About('"local" (a folder on this machine) or "rabbitmq".', '"rabbitmq"')
-    ]
-    path: Annotated[File | None, About('Folder of the mailboxes (kind = "local").', '"hub"')] = None
-    host: Annotated[str | None, About('Broker\'s host name (kind = "rabbitmq").', '"mq.example.vn"')] = None
-    port: Annotated[
-        int | None, Field(ge=1, le=65535), About("Port; without it 5671 with TLS, 5672 without.", "5671")
-    ] = None
-    vhost: Annotated[str, About("Virtual host of the broker.")] = "/"
-    user: Annotated[str | None, About("User; without it the node's name.", '"h53"')] = None
-    password_file: Annotated[File | None, About("File with the user's password (mode 0600).", '"hub.password"')] = None
-    tls_ca: Annotated[
-        File | None, About("Certificates of the broker's authority (PEM); turns TLS on.", '"hub-ca.pem"')
-    ] = None
-    tls_certificate: Annotated[File | None, About("This node's client certificate (PEM).", '"node.cert.pem"')] = None
-    tls_key: Annotated[File | None, About("Its private key (PEM, mode 0600).", '"node.key.pem"')] = None
-    login: Annotated[
-        Literal["password", "certificate"],
-        About('"password", or "certificate": the client certificate\'s common name is the user.'),
-    ] = "password"
-    server_name: Annotated[
-        str | None, About("Name in the broker's certificate, where it is not the host.", '"mq.example.vn"')
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnsignedException(Table):
-    """A named, dated exception: envelopes without an XML signature are taken. Every use is journalled."""
-
-    until: Annotated[date, Field(strict=True), About("Last day on which it holds.", "2027-06-30")]
-    reason: Annotated[str, Field(min_length=1), About("Why, for the auditor.", '"e-office without XML signatures"')]
-    senders: Annotated[tuple[Code, ...], About("Only these agencies; empty: all that this peer may send for.")] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaSettings(Table):
-    """What a peer may bring within a minute; what is more is put off (EDX406). 0 means no limit."""
-
-    messages: Annotated[int, Field(strict=True, ge=0), About("Envelopes a minute.", "600")] = 0
-    bytes: Annotated[int, BeforeValidator(read_size), Field(ge=0), About("Bytes a minute.", '"256 MiB"')] = 0
-    recipients: Annotated[int, Field(strict=True, ge=0), About("Recipients a minute.", "20000")] = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParentSettings(Table):
-    """The node above this one."""
-
-    name: Annotated[Name, About("The parent's node name.", '"national"')]
-    certificate: Annotated[
-        File | None, About("The parent's certificate, to check its receipts (PEM).", '"national.cert.pem"')
-    ] = None
-    hub: Annotated[HubSettings, About("The parent's hub, which this node dials.")]
-    unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildSettings(Table):
-    """A node below this one; its broker user on this node's hub has the same name."""
-
-    name: Annotated[Name, About("The child's node name.", '"h53-31"')]
-    prefixes: Annotated[tuple[Code, ...], About("Agencies at or below these codes live there.", '["H53.31"]')] = ()
-    codes: Annotated[tuple[Code, ...], About("Single agencies that live there.", '["000.22.31.H53"]')] = ()
-    certificate: Annotated[
-        File | None, About("The child's certificate, to check its receipts (PEM).", '"h53-31.cert.pem"')
-    ] = None
-    quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
-    unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfficeSettings(Table):
-    """An e-office system that connects to this node."""
-
-    name: Annotated[Name, About("Name of the system, and of its broker user.", '"so-yte"')]
-    agencies: Annotated[
-        tuple[Code, ...], Field(min_length=1), About("The agencies it sends and receives for.", '["H53.31"]')
-    ]
-    attach: Annotated[
-        Literal["pull", "amqp"],
-        About('"pull": it fetches (command line, HTTP); "amqp": it has an inbox queue on this node\'s hub.'),
-    ] = "pull"
-    quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
-    unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

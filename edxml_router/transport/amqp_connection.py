@@ -4,7 +4,7 @@ pika is not thread-safe, so every call into it happens on the thread of a :class
 work with ``loop.post``. A :class:`Connection` is opened again and again, with growing and jittered pauses,
 until it is closed; its owner is told by two callbacks, on the I/O thread. Nothing here raises: what is wrong
 stands in ``Connection.problem`` as EDX701 (away), EDX706 (the broker refuses the user) or EDX707 (no
-trust: one of the two certificates, the host name, or the version of TLS).
+trust: one of the two certificates, the host name, the version of TLS, or a file that cannot be read).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 import pika
 from pika.adapters.select_connection import IOLoop
 
-from edxml_router.core.problems import Defect, Finding
+from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 
 CLOSING_SECONDS = 2.0  # how long a polite good-bye may take
 
@@ -40,16 +40,25 @@ _REASONS: Final[Mapping[str, str]] = {
     "UNSUPPORTED_PROTOCOL": "no version of TLS in common",
     "WRONG_VERSION_NUMBER": "the broker does not speak TLS on this port",
 }
+# What OpenSSL's verifier has against the broker's certificate, where its own words would not help (x509_vfy.h).
+_NO_LIST: Final = "no revocation list of an authority of it is in tls_crls"
+_VERDICTS: Final[Mapping[int, str]] = {
+    3: _NO_LIST,
+    8: "the revocation list is not signed by its authority",
+    11: "the revocation list is from the future",
+    12: "the revocation list has expired: put the present one into tls_crls",
+    23: "it has been revoked",
+    33: _NO_LIST,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RabbitSettings:
     """How to reach a hub. Times in seconds.
 
-    With ``tls`` the connection is encrypted; build the context with the authority's file, and with the node's
-    own certificate and key where the broker asks for one. ``server_name`` is the name in the broker's
-    certificate, when it is not ``host``. With ``external`` that certificate is the log-in as well, and
-    the password is not used.
+    With ``tls`` the connection is encrypted; it makes the context anew for each connection (:class:`Tls
+    <edxml_router.transport.tls.Tls>`). ``server_name`` is the name in the broker's certificate, when it is not
+    ``host``. With ``external`` our own certificate is the log-in as well, and the password is not used.
     """
 
     host: str
@@ -57,7 +66,7 @@ class RabbitSettings:
     password: str = field(repr=False)
     port: int = 5672
     vhost: str = "/"
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
     server_name: str = ""
     external: bool = False
     heartbeat: int = 30  # a silent broker is noticed within this and 5 s more, twice
@@ -98,8 +107,12 @@ pika.spec.props[pika.BasicProperties.INDEX] = _ForgivingProperties
 
 
 def parameters(settings: RabbitSettings) -> pika.ConnectionParameters:
-    """The settings in pika's terms."""
-    tls = pika.SSLOptions(settings.tls, settings.server_name or settings.host) if settings.tls else None
+    """The settings in pika's terms. Raises Setback EDX707 when a file for TLS cannot be used."""
+    try:
+        tls = pika.SSLOptions(settings.tls(), settings.server_name or settings.host) if settings.tls else None
+    except Refusal as refusal:
+        found = refusal.finding
+        raise Setback("EDX707", where=settings.place, detail=f"{found.where}: {found.detail}") from refusal
     return pika.ConnectionParameters(
         host=settings.host,
         port=settings.port,
@@ -140,7 +153,8 @@ def _distrust(error: BaseException | None) -> str | None:
     at all: who writes to a connection that is closed already never sees it.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the broker's certificate: {error.verify_message.rstrip('.')}"
+        verdict = _VERDICTS.get(error.verify_code) or error.verify_message.rstrip(".")
+        return f"the broker's certificate: {verdict}"
     found = _REASON.search(str(error))
     known = _REASONS.get(found[1]) if found else None
     if known is None and isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
@@ -239,9 +253,12 @@ class Connection:
 
     def _attempt(self) -> None:
         self._retry = None
-        pika.SelectConnection.create_connection(
-            [parameters(self._settings)], on_done=self._attempted, custom_ioloop=self._loop.native
-        )
+        try:
+            given = parameters(self._settings)
+        except Setback as setback:
+            self._lose(None, setback.finding)
+            return
+        pika.SelectConnection.create_connection([given], on_done=self._attempted, custom_ioloop=self._loop.native)
 
     def _attempted(self, result: pika.SelectConnection | BaseException) -> None:
         if isinstance(result, BaseException):

@@ -157,7 +157,7 @@ def test_a_foreign_vhost_is_refused(rabbit: RabbitHub) -> None:
 
 
 def test_a_broker_without_tls_is_not_spoken_to_in_the_clear(rabbit: RabbitHub) -> None:
-    child = rabbit.open("child-a", tls=ssl.create_default_context())
+    child = rabbit.open("child-a", tls=ssl.create_default_context)
     assert codes(child.publish([parcel(topology.UP)])) == ["EDX707"]
 
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
+import servers
+from cryptography.hazmat.primitives.serialization import Encoding
+from servers import Broker
 
 from edxml_router import wiring
+from edxml_router.cli.checkup import CHECKS
 from edxml_router.config import Settings, load
+from edxml_router.core import pki
 from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.revocation import read_lists
 from edxml_router.store import pki_files
+from edxml_router.store.keys import load_certificates, load_key
 from edxml_router.store.pki_files import Files
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
+from edxml_router.transport.tls import Tls
 from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, parcel, until
 from tests.contract.test_transport import CHILD_A, DOWN, codes, ids
 
@@ -84,8 +96,8 @@ def test_both_show_a_certificate_and_mail_goes_both_ways(
     secret = "child-a.password" if login == "password" else ""
     reached = reach(node(rabbit, credentials, login=login, password_file=secret))
     assert reached.tls is not None
-    assert reached.tls.minimum_version == ssl.TLSVersion.TLSv1_2
-    assert reached.tls.check_hostname
+    assert reached.tls().minimum_version == ssl.TLSVersion.TLSv1_2
+    assert reached.tls().check_hostname
     child = rabbit.over(reached, CHILD_A)
     owner = rabbit.open("node", [topology.UP])
     assert codes([*child.publish([parcel(topology.UP, 1)]), *owner.publish([parcel(DOWN, 2)])]) == ["", ""]
@@ -123,9 +135,14 @@ def test_a_broker_of_another_name(rabbit: RabbitHub, credentials: Credentials) -
 
 def until_1_2(reached: RabbitSettings) -> RabbitSettings:
     """In TLS 1.3 a client that writes first may miss why it was refused; in 1.2 it is told during the handshake."""
-    assert reached.tls is not None
-    reached.tls.maximum_version = ssl.TLSVersion.TLSv1_2
-    return reached
+
+    def context() -> ssl.SSLContext:
+        assert reached.tls is not None
+        made = reached.tls()
+        made.maximum_version = ssl.TLSVersion.TLSv1_2
+        return made
+
+    return replace(reached, tls=context)
 
 
 def test_no_client_certificate(rabbit: RabbitHub, credentials: Credentials) -> None:
@@ -205,3 +222,192 @@ def test_a_key_that_belongs_to_another_certificate_is_named(rabbit: RabbitHub, c
     assert caught.value.code == "EDX902"
     assert "KEY_VALUES_MISMATCH" in caught.value.finding.detail
 
+
+# --- revocation lists ------------------------------------------------------------------------------------
+
+
+class Lists:
+    """The authority of the links as it might be tomorrow: a copy, so that nobody else's broker is revoked."""
+
+    def __init__(self, pki: Path, folder: Path) -> None:
+        self.pki = folder / "pki"
+        shutil.copytree(pki, self.pki)
+        self.root, self.issuing = self.pki / "root.crl.pem", self.pki / "issuing.crl.pem"
+        [self.serial] = [row.serial for row in pki_files.issued(pki) if row.name == "mq"]
+
+    def texts(self, *paths: Path) -> str:
+        return ", ".join(repr(str(path)) for path in paths or (self.root, self.issuing))
+
+    def revoke_broker(self) -> None:
+        pki_files.revoke(self.pki, self.serial, datetime.now(UTC))
+
+    def expire(self) -> None:
+        pki_files.publish(self.pki, datetime.now(UTC) - timedelta(days=2), days=1)
+
+    def revoke_authority(self) -> None:
+        root = pki.Issuer(load_key(self.pki / "root.key.pem"), load_certificates(self.pki / "root.cert.pem")[0])
+        [issuing] = load_certificates(self.pki / "issuing.cert.pem")
+        now = datetime.now(UTC)
+        made = pki.revocation_list(root, [pki.Revoked(issuing.serial_number, now)], number=2, at=now, days=9)
+        self.root.write_bytes(made.public_bytes(Encoding.PEM))
+
+
+@pytest.fixture
+def lists(links_pki: Path, tmp_path: Path) -> Lists:
+    return Lists(links_pki, tmp_path)
+
+
+def with_lists(
+    rabbit: RabbitHub, credentials: Credentials, lists: Lists, *paths: Path, **hub: str | Path
+) -> Settings:
+    path = node(rabbit, credentials, **hub).path
+    path.write_text(path.read_text() + f"\ntls_crls = [{lists.texts(*paths)}]\n")
+    return load(path)
+
+
+def checked(
+    rabbit: RabbitHub, credentials: Credentials, lists: Lists, *paths: Path, **hub: str | Path
+) -> RabbitSettings:
+    return reach(with_lists(rabbit, credentials, lists, *paths, **hub))
+
+
+def test_a_broker_in_good_standing_is_reached(rabbit: RabbitHub, credentials: Credentials, lists: Lists) -> None:
+    binary = lists.pki / "issuing.crl"
+    [made] = read_lists([lists.issuing.read_bytes()])
+    binary.write_bytes(made.public_bytes(Encoding.DER))
+    for paths in ((lists.root, lists.issuing), (binary, lists.root)):
+        assert rabbitmq.depths(checked(rabbit, credentials, lists, *paths), [DOWN]) == {DOWN: 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (Lists.revoke_broker, "it has been revoked"),
+        (Lists.revoke_authority, "it has been revoked"),
+        (Lists.expire, "the revocation list has expired"),
+        (lambda lists: lists.issuing.write_bytes(lists.root.read_bytes()), "no revocation list"),
+        (lambda lists: lists.root.write_bytes(lists.issuing.read_bytes()), "no revocation list"),
+    ],
+    ids=["broker revoked", "authority revoked", "expired", "none of the issuer", "none of the root"],
+)
+def test_a_broker_that_is_not(
+    rabbit: RabbitHub, credentials: Credentials, lists: Lists, change: Callable[[Lists], object], reason: str
+) -> None:
+    change(lists)
+    refused(rabbit, checked(rabbit, credentials, lists), reason)
+
+
+def test_lists_are_read_again_for_each_connection(rabbit: RabbitHub, credentials: Credentials, lists: Lists) -> None:
+    """A node that runs for months: the broker is revoked, the list expires, a new one is put in its place."""
+    good = lists.issuing.read_bytes()
+    child = rabbit.over(checked(rabbit, credentials, lists), CHILD_A)
+    assert codes(child.publish([parcel(topology.UP, 1)])) == [""]
+    for change, reason in ((Lists.revoke_broker, "revoked"), (Lists.expire, "expired")):
+        change(lists)
+        rabbit.broker.ctl("close_all_user_connections", "child-a", "for a test")
+        until(lambda reason=reason: child.problem and reason in child.problem.detail)
+        until(lambda: codes(child.publish([parcel(topology.UP, 2)])) == ["EDX707"])
+    lists.issuing.write_bytes(b"half of a li")
+    until(lambda: child.problem and "not a revocation list" in child.problem.detail)
+    lists.issuing.write_bytes(good)
+    until(lambda: child.problem is None)
+    assert codes(child.publish([parcel(topology.UP, 3)])) == [""]
+
+
+def test_doctor_shows_until_when_the_lists_hold(rabbit: RabbitHub, credentials: Credentials, lists: Lists) -> None:
+    settings = with_lists(rabbit, credentials, lists)
+
+    def seen() -> list[tuple[str, str]]:
+        first_two = islice(CHECKS["parent"](settings), 2)
+        return [(detail.partition(",")[0], finding.code if finding else "") for detail, finding in first_two]
+
+    assert seen() == [("root.crl.pem", ""), ("issuing.crl.pem", "")]
+    lists.expire()
+    assert seen() == [("root.crl.pem", ""), ("issuing.crl.pem", "EDX707")]
+
+
+def test_a_certificate_among_the_lists_is_no_authority(
+    rabbit: RabbitHub, credentials: Credentials, lists: Lists
+) -> None:
+    lists.root.write_bytes(lists.root.read_bytes() + credentials.good.anchors.read_bytes())
+    reached = checked(rabbit, credentials, lists, tls_ca=credentials.strangers.anchors)
+    refused(rabbit, reached, "unable to get local issuer certificate")
+
+
+def test_what_is_no_list_is_said_before_anything_is_connected(
+    rabbit: RabbitHub, credentials: Credentials, lists: Lists
+) -> None:
+    lists.issuing.write_bytes(credentials.good.anchors.read_bytes())
+    with pytest.raises(Refusal) as caught:
+        checked(rabbit, credentials, lists)
+    assert (caught.value.code, caught.value.finding.where) == ("EDX902", str(lists.issuing))
+
+
+# --- the other way round: what docs/operations.md has the broker check -------------------------------------
+
+
+OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+
+
+@dataclass
+class Strict:
+    """A broker of its own that looks into the lists in a folder."""
+
+    broker: Broker
+    pki: Path
+    lists: Path
+
+    def publish(self, *names: str) -> None:
+        """Put these lists where the broker looks, under the names it looks for."""
+        for path in self.lists.iterdir():
+            path.unlink()
+        for name in names:
+            shutil.copy(self.pki / name, self.lists / f"{name}.pem")
+        subprocess.run(["openssl", "rehash", str(self.lists)], check=True, capture_output=True)
+
+    def says(self, files: Files) -> str:
+        """What a node with this certificate is told: "" when it is let in."""
+        tls = Tls(files.anchors, files.certificate, files.key)
+        settings = RabbitSettings(
+            self.broker.host, self.broker.user, self.broker.password, self.broker.tls_port, tls=tls.context
+        )
+        try:
+            rabbitmq.depths(until_1_2(settings), [])
+        except Setback as setback:
+            return f"{setback.code} {setback.finding.detail}"
+        return ""
+
+
+@pytest.fixture(scope="module")
+def strict(servers_folder: Path) -> Iterator[Strict]:
+    """Its ``advanced.config`` is the one in docs/operations.md, with other paths."""
+    folder = servers_folder / "strict"
+    home, lists, pki = folder / "rabbitmq", folder / "crls", folder / "pki"
+    lists.mkdir(parents=True)
+    home.mkdir()
+    pki_files.init(pki, datetime.now(UTC))
+    own = pki_files.issue_node(pki, "mq", datetime.now(UTC), ["127.0.0.1"])
+    [text] = re.findall(r"```erlang\n(.*?)```", OPERATIONS.read_text("utf-8"), re.DOTALL)
+    places = {"anchors.pem": own.anchors, "mq.cert.pem": own.certificate, "mq.key.pem": own.key, "crls": lists}
+    for name, path in places.items():
+        assert f'"/etc/rabbitmq/{name}"' in text
+        text = text.replace(f"/etc/rabbitmq/{name}", str(path))
+    (home / "advanced.config").write_text(text)
+    with servers.rabbitmq(home, servers.Tls(own.anchors, own.certificate, own.key)) as running:
+        yield Strict(running, pki, lists)
+
+
+def test_the_broker_refuses_a_revoked_node_and_all_when_its_lists_have_expired(strict: Strict) -> None:
+    now, both = datetime.now(UTC), ("root.crl.pem", "issuing.crl.pem")
+    thief, honest = (pki_files.issue_node(strict.pki, name, now) for name in ("thief", "honest"))
+    strict.publish(*both)
+    assert (strict.says(thief), strict.says(honest)) == ("", "")
+    [serial] = [row.serial for row in pki_files.issued(strict.pki) if row.name == "thief"]
+    pki_files.revoke(strict.pki, serial, now)
+    strict.publish(*both)
+    assert (strict.says(thief), strict.says(honest)) == ("EDX707 our certificate has been revoked", "")
+    pki_files.publish(strict.pki, now - timedelta(days=2), days=1)
+    strict.publish(*both)
+    assert strict.says(honest) == "EDX707 the broker refuses our certificate"
+    strict.publish("root.crl.pem")
+    assert strict.says(honest) == "EDX707 the broker refuses our certificate"
