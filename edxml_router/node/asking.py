@@ -63,12 +63,13 @@ class Asking:
         try:
             notes = kept_answers.noted(folder)
             done, wrong = self._ask(self._due(notes, now), now)
+            done |= notes.keys() & self._rows.keys()
             if self._changed:
                 for name in list(self._rows)[:-MOST]:
                     del self._rows[name]
                 kept_answers.keep(folder, self._rows.values())
                 self._changed = False
-            kept_answers.forget(folder, {*done, *(notes.keys() & self._rows.keys())})
+            kept_answers.forget(folder, done)
         except OSError as error:
             return [Finding("EDX319", str(folder), error.strerror or type(error).__name__)]
         return wrong
@@ -99,9 +100,9 @@ class Asking:
     def _lately(self, at: datetime | None, now: datetime) -> bool:
         return at is not None and now - min(AGAIN, self._settings.trust.crl_interval) < at <= now
 
-    def _ask(self, due: Sequence[tuple[bytes, bytes]], now: datetime) -> tuple[list[bytes], list[Finding]]:
+    def _ask(self, due: Sequence[tuple[bytes, bytes]], now: datetime) -> tuple[set[bytes], list[Finding]]:
         """Those that need not be asked about any more, and what is wrong."""
-        done: list[bytes] = []
+        done: set[bytes] = set()
         wrong: dict[str, list[Finding]] = {}
         until = time.monotonic() + TURN
         for name, der in due:
@@ -110,7 +111,7 @@ class Asking:
             one = source_of(self._sources, der)
             if one is None or one[0].not_valid_after_utc < now:
                 self._changed |= self._rows.pop(name, None) is not None
-                done.append(name)
+                done.add(name)
                 continue
             certificate, source = one
             if self._lately(self._silent.get(source.url), now):

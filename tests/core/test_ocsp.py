@@ -141,6 +141,7 @@ ANY = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])
         pytest.param(lambda: delegated((SIGNS, True), (ANY, False)), id="any purpose"),
         pytest.param(lambda: delegated((pki.key_usage(crl_sign=True), True), (OCSP_SIGNING, False)), id="key usage"),
         pytest.param(lambda: delegated((OCSP_SIGNING, False), (UNKNOWN, True)), id="critical extension"),
+        pytest.param(lambda: delegated(hash_algorithm=hashes.SHA224()), id="weak hash"),
         pytest.param(lambda: delegated(issuer=issuing("Other issuing", "Other root")), id="of another authority"),
         pytest.param(lambda: delegated(issuer=root()), id="of the authority above"),
         pytest.param(
@@ -172,8 +173,18 @@ def test_a_signature_of_another_key_under_the_authoritys_name_is_not_heard() -> 
 
 def test_an_answer_about_something_else_is_not_heard() -> None:
     assert why_not(made(about=leaf("H53.03"))) == "about another certificate"
-    same_serial = odd_leaf(serial=leaf().serial_number, issuer=root())
-    assert why_not(made(about=same_serial, of=root().certificate)) == "about another certificate"
+    same_name = pki.issuing(root(), key("p-256", "thief"), "Issuing", serial=6, at=NOW - DAY, days=99)
+    same_key = pki.issuing(root(), issuing().key, "Other", serial=7, at=NOW - DAY, days=99)
+    for other in (same_name, same_key):
+        same_serial = odd_leaf(serial=leaf().serial_number, issuer=other)
+        assert why_not(made(about=same_serial, of=other.certificate)) == "about another certificate"
+
+
+def test_an_answer_under_another_name_is_not_heard() -> None:
+    """RFC 6960, 3.2: who signed must be who the answer says it is of."""
+    same_key = pki.issuing(root(), issuing().key, "Other", serial=7, at=NOW - DAY, days=99)
+    assert "not signed by" in why_not(made(by=same_key, named=OCSPResponderEncoding.NAME))
+    assert why_not(made(by=same_key, named=OCSPResponderEncoding.HASH)) == ""
 
 
 def test_what_is_not_understood_is_not_heard() -> None:
