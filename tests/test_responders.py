@@ -375,7 +375,11 @@ def test_what_cannot_be_written_is_said_and_tried_again(tree: Tree, responder: R
     [finding] = works.turn(now)
     assert (finding.code, finding.where) == ("EDX319", str(settings.kept_answers))
     place.rmdir()
-    assert works.turn(now) == []
+    assert works.turn(now + asking.AGAIN / 2) == []
+    assert said(settings) == {"G22": "no answer yet"}
+    responder.asked.clear()
+    assert works.turn(now + asking.AGAIN) == []
+    assert responder.asked == []  # what had come was not forgotten
     assert said(settings) == {"G22": "good"}
 
 

@@ -47,6 +47,7 @@ class Asking:
         self._changed = False  # since they were written
         self._failed: dict[bytes, datetime] = {}  # certificates, and when asking was of no use
         self._silent: dict[str, datetime] = {}  # addresses, and when nobody was there
+        self._stuck: datetime | None = None  # when the files could not be used
         self._anew_at = _NEVER
         if self._sources:
             self._note_intermediates()
@@ -57,7 +58,7 @@ class Asking:
 
     def turn(self, now: datetime) -> list[Finding]:
         """Ask what is due, for some seconds, and write what has come. What is wrong (EDX319), once for each address."""
-        if not self._sources:
+        if not self._sources or self._lately(self._stuck, now):
             return []
         folder = self._settings.kept_answers
         try:
@@ -71,6 +72,7 @@ class Asking:
                 self._changed = False
             kept_answers.forget(folder, done)
         except OSError as error:
+            self._stuck = now
             return [Finding("EDX319", str(folder), error.strerror or type(error).__name__)]
         return wrong
 
