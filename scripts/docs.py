@@ -1,4 +1,4 @@
-"""Write the reference pages of docs/ from the code, or check that they are up to date (--check).
+"""Write the reference pages of docs/ and the example configuration from the code, or check them (--check).
 
 problems.md from the problem table, states.md from the table of a delivery's life, settings.md from what each
 setting says of itself, cli.md from the commands, modules.md from the modules' docstrings, messages.md from the
@@ -245,7 +245,7 @@ def main() -> None:
         return
     for name in old:
         (DOCS / name).write_text(render(name), encoding="utf-8")
-        print(f"docs/{name} written")
+        print(f"{(DOCS / name).resolve().relative_to(DOCS.parent)} written")
 
 
 if __name__ == "__main__":

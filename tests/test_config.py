@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
-from edxml_router.config import DeliverySettings, LimitsSettings, Settings, load
+from edxml_router.config import ConfigErrors, DeliverySettings, LimitsSettings, Settings, load
 from edxml_router.config.positions import dotted, line_of, positions
+from edxml_router.config.settings import Sections
 from edxml_router.config.text import duration, example, reference
-from edxml_router.config.values import read_duration, read_size
+from edxml_router.config.values import About, Table, read_duration, read_size
 from edxml_router.core.safe_xml import Limits
 from edxml_router.rules import Timing
 
@@ -163,6 +169,116 @@ def test_doubtful_settings_are_remarks_not_mistakes(tmp_path: Path) -> None:
 def test_an_exception_holds_on_its_last_day(tmp_path: Path) -> None:
     text = TREE.replace("000.00.40.H53", "H53.50") + "[trust]\nanchors = 'node.toml'\n"
     assert settings(tmp_path, text, today=date(2026, 12, 31)).remarks == ()
+
+
+# --- mistakes, all at once ------------------------------------------------------------------------------
+
+GOOD = """\
+[node]
+name = "h53"
+workers = 2
+key = "secret"
+certificate = "plain"
+[store]
+url = "sqlite:///x.db"
+[hub]
+kind = "rabbitmq"
+host = "mq"
+login = "certificate"
+tls_ca = "plain"
+tls_certificate = "plain"
+tls_key = "secret"
+server_name = "mq.example.vn"
+[parent]
+name = "national"
+[parent.hub]
+kind = "local"
+path = "hub"
+[[children]]
+name = "a"
+prefixes = ["H53.31"]
+codes = ["H53.40"]
+[[children]]
+name = "b"
+codes = ["H53.41"]
+[[offices]]
+name = "vp"
+agencies = ["H53"]
+attach = "amqp"
+[[offices]]
+name = "snv"
+agencies = ["H53.02"]
+[offices.unsigned]
+until = 2099-01-01
+reason = "old"
+[trust]
+anchors = "plain"
+[[trust.ocsp]]
+url = "http://ocsp"
+issuer = "plain"
+[[trust.ocsp]]
+url = "http://ocsp"
+issuer = "secret"
+[delivery]
+lifetime = "5d"
+lease = "1h"
+retry_first = "1h"
+retry_ceiling = "2h"
+"""
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, GOOD.count("\n") - 1), st.sampled_from(["1.5", "[1.5, 2.5]", "misspelt", "gone"])),
+        min_size=1, max_size=6, unique_by=lambda change: change[0],
+    )
+)  # fmt: skip
+@settings_of_hypothesis(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_mistake_is_made_up_because_of_another(tmp_path: Path, changes: list[tuple[int, str]]) -> None:
+    """Whatever is wrong in a good file, each mistake that is named is one of those that were put into it."""
+    for name in ("secret", "plain"):
+        (tmp_path / name).touch(mode=0o600)
+    lines = GOOD.splitlines()
+    broken = set()
+    for at, how in changes:
+        key, _, _ = lines[at].partition(" = ")
+        if lines[at].startswith("["):
+            continue
+        if how == "gone":
+            if key not in ("name", "kind", "agencies", "until", "reason", "issuer"):  # what is required
+                continue
+            lines[at] = ""
+        else:
+            lines[at] = f"{key[:-1]}{key[-1] * 2} = 1.5" if how == "misspelt" else f"{key} = {how}"
+        broken.add(at + 1)
+        header = next(each for each in range(at, -1, -1) if GOOD.splitlines()[each].startswith("["))
+        broken |= {header + 1} if how in ("misspelt", "gone") else set()
+    try:
+        loaded = settings(tmp_path, "\n".join(lines) + "\n")
+    except ConfigErrors as errors:
+        named = {int(finding.where.rpartition(" ")[2]) for finding in (*errors.findings, *errors.remarks)}
+        assert named
+        assert named <= broken, errors
+    else:
+        assert not broken
+        assert loaded.remarks == ()
+
+
+def test_every_setting_that_is_required_has_an_example() -> None:
+    """Or a mistake there would hide all others."""
+    def required(kind: Any) -> Iterator[About]:
+        hints = get_type_hints(kind, include_extras=True)
+        for field in fields(kind):
+            if field.default is MISSING:
+                yield next(each for each in hints[field.name].__metadata__ if isinstance(each, About))
+            plain = get_type_hints(kind)[field.name]
+            for inner in (plain, *get_args(plain)):
+                if isinstance(inner, type) and issubclass(inner, Table):
+                    yield from required(inner)
+
+    found = list(required(Sections))
+    assert len(found) > 10
+    assert [about for about in found if not about.example] == []
 
 
 # --- lines --------------------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,9 +13,11 @@ import click
 from edxml_router import wiring
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.config import ConfigErrors, load
+from edxml_router.config import ConfigErrors, Settings, load
 from edxml_router.config.text import duration
-from edxml_router.core.problems import EXIT_CONFIG
+from edxml_router.core.problems import EXIT_CONFIG, Finding, Refusal
+from edxml_router.store import keys
+from edxml_router.trust_sources import trust_store
 
 
 @click.group(cls=Group)
@@ -27,17 +32,15 @@ def config() -> None:
 def check(session: Session, file: Path | None, as_json: bool) -> None:
     """List all mistakes of the configuration, or of FILE.
 
-    With their lines, and those in the files that it names.
+    With their lines. When there are none, the files that it names are read: certificates, keys, lists and catalogues.
     """
     path = file or session.config_file()
     try:
         settings = load(path)
-        wiring.build_rules(settings)  # reads the certificates, lists and catalogues that the file names
-        findings = settings.remarks
-        wrong = 0
+        mistakes, remarks = tuple(dict.fromkeys(_faults(settings))), settings.remarks
     except ConfigErrors as errors:
-        findings = errors.findings
-        wrong = len(findings)
+        mistakes, remarks = errors.findings, errors.remarks
+    findings, wrong = (*mistakes, *remarks), len(mistakes)
     if as_json:
         shown = [finding.as_json(session.language) for finding in findings]
         session.json({"file": str(path), "correct": not wrong, "findings": shown})
@@ -50,6 +53,32 @@ def check(session: Session, file: Path | None, as_json: bool) -> None:
         session.line(summary, "bold red" if wrong else "green")
     if wrong:
         click.get_current_context().exit(EXIT_CONFIG)
+
+
+def _faults(settings: Settings) -> Iterator[Finding]:
+    """What is wrong inside the files that the settings name; each is read by itself, so that none hides another."""
+    trust = settings.trust
+    nothing = replace(trust, anchors=None, intermediates=None, crls=(), crl_urls=(), ocsp=())
+    alone = [replace(nothing, anchors=trust.anchors), replace(nothing, intermediates=trust.intermediates)]
+    alone += [replace(nothing, crls=(path,)) for path in trust.crls]
+    alone += [replace(nothing, ocsp=(one,)) for one in trust.ocsp]
+    parts: list[Callable[[], object]] = [partial(trust_store, replace(settings, trust=each)) for each in alone]
+    certificates = [settings.node.certificate, *(child.certificate for child in settings.children)]
+    certificates += [settings.parent.certificate] if settings.parent else []
+    parts += [partial(keys.load_certificates, path) for path in certificates if path]
+    if isinstance(settings.node.key, Path):  # one in a token is for doctor
+        parts.append(partial(keys.load_key, settings.node.key))
+    for hub in (settings.hub, settings.parent and settings.parent.hub):
+        if hub and hub.kind == "rabbitmq":
+            parts.append(partial(wiring.rabbit_settings, settings, hub))
+    parts += [partial(wiring.load_registry, settings), partial(wiring.build_rules, settings)]
+    for part in parts:
+        try:
+            part()
+        except ConfigErrors as errors:
+            yield from errors.findings
+        except Refusal as refusal:
+            yield refusal.finding
 
 
 @config.command()

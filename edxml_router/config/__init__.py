@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from edxml_router.config.checks import REMARK, check
+from edxml_router.config.checks import REMARK, WRONG, Mistake, check
+from edxml_router.config.mending import is_certain, mended, nearest
 from edxml_router.config.peers import (
     ChildSettings,
     HubSettings,
@@ -27,6 +27,7 @@ from edxml_router.config.peers import (
     QuotaSettings,
     UnsignedException,
 )
+from edxml_router.config.positions import Path as Place
 from edxml_router.config.positions import dotted, line_of, positions
 from edxml_router.config.settings import (
     AgenciesSettings,
@@ -41,7 +42,6 @@ from edxml_router.config.settings import (
     StoreSettings,
     TrustSettings,
 )
-from edxml_router.config.values import Table
 from edxml_router.core.problems import Finding
 
 __all__ = [
@@ -71,10 +71,11 @@ _MAX_BYTES = 4 * 1024 * 1024  # a configuration of ten thousand children has 1 M
 
 
 class ConfigErrors(Exception):  # noqa: N818  # it is about all of them at once
-    """The file is wrong; ``findings`` has every mistake, in the order of the lines."""
+    """The file is wrong; ``findings`` has every mistake, ``remarks`` what is only worth a look, by their lines."""
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    def __init__(self, findings: Sequence[Finding], remarks: Sequence[Finding] = ()) -> None:
         self.findings = tuple(findings)
+        self.remarks = tuple(remarks)
         super().__init__("; ".join(str(finding) for finding in self.findings))
 
 
@@ -87,21 +88,27 @@ def load(path: Path, *, today: date | None = None) -> Settings:
     table = _parse(path, text)
     lines = positions(text)
 
-    def finding(code: str, place: tuple[str | int, ...], detail: str) -> Finding:
-        return Finding(code, f"{path}, line {line_of(lines, place)}", detail)
+    def validate(values: Mapping[str, Any]) -> Sections:
+        return _ADAPTER.validate_python(values, context={"base": path.absolute().parent})
 
+    mistakes: list[Mistake] = []
+    sections: Sections | None
+    touched: frozenset[Place] = frozenset()
     try:
-        sections = _ADAPTER.validate_python(table, context={"base": path.absolute().parent})
+        sections = validate(table)
     except ValidationError as error:
-        mistakes = sorted(error.errors(include_url=False), key=lambda item: line_of(lines, item["loc"]))
-        raise ConfigErrors([finding("EDX901", item["loc"], _explain(item)) for item in mistakes]) from None
+        mistakes = [Mistake(WRONG, item["loc"], _explain(item)) for item in error.errors(include_url=False)]
+        sections, touched = mended(table, error, validate)
+    if sections is not None:
+        found = check(sections, today or datetime.now(UTC).date())
+        mistakes += [mistake for mistake in found if is_certain(mistake, touched)]
     wrong: list[Finding] = []
     remarks: list[Finding] = []
-    found = check(sections, today or datetime.now(UTC).date())
-    for item in sorted(found, key=lambda item: line_of(lines, item.place)):
-        (remarks if item.code == REMARK else wrong).append(finding(item.code, item.place, item.detail))
-    if wrong:
-        raise ConfigErrors(wrong)
+    for item in sorted(mistakes, key=lambda item: line_of(lines, item.place)):
+        finding = Finding(item.code, f"{path}, line {line_of(lines, item.place)}", item.detail)
+        (remarks if item.code == REMARK else wrong).append(finding)
+    if sections is None or wrong:
+        raise ConfigErrors(wrong, remarks)
     return Settings(
         path=path,
         **{field.name: getattr(sections, field.name) for field in fields(Sections)},
@@ -141,8 +148,8 @@ def _explain(item: Any) -> str:
     place: tuple[str | int, ...] = item["loc"]
     name = dotted(place)
     if item["type"] == "unexpected_keyword_argument":
-        near = get_close_matches(str(place[-1]), _keys_at(place[:-1]), n=1)
-        return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+        near = nearest(place)
+        return f"{name} is not a setting" + (f"; did you mean {near}?" if near else "")
     if item["type"] == "missing":
         return f"{name} is missing"
     if item["type"] in ("dataclass_type", "dataclass_exact_type"):
@@ -153,16 +160,3 @@ def _explain(item: Any) -> str:
         return f"{name}: a name has a-z, 0-9, hyphen and underscore, at most 63 characters"
     message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return f"{name}: {message}"
-
-
-def _keys_at(place: tuple[str | int, ...]) -> list[str]:
-    """The settings that the section at ``place`` knows."""
-    section: Any = Sections
-    for step in place:
-        if isinstance(step, str):
-            section = get_type_hints(section).get(step)
-        kinds = [kind for kind in (section, *get_args(section)) if isinstance(kind, type)]
-        section = next((kind for kind in kinds if issubclass(kind, Table)), None)
-        if section is None:
-            return []
-    return [field.name for field in fields(section)]

@@ -30,11 +30,12 @@ REMARK = "EDX907"
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A mistake (or a remark) and the setting it is about."""
+    """A mistake (or a remark) and the setting it is about; ``also`` are others that it depends on."""
 
     code: str
     place: Place
     detail: str
+    also: tuple[Place, ...] = ()
 
 
 def check(sections: Sections, today: date) -> Iterator[Mistake]:
@@ -58,7 +59,8 @@ def _names(sections: Sections) -> Iterator[Mistake]:
     first: dict[str, Place] = {}
     for place, name in named:
         if name in first:
-            yield Mistake(WRONG, place, f"{dotted(place)}: {name} is already taken by {dotted(first[name])}")
+            detail = f"{dotted(place)}: {name} is already taken by {dotted(first[name])}"
+            yield Mistake(WRONG, place, detail, (first[name],))
         first.setdefault(name, place)
 
 
@@ -68,7 +70,8 @@ def _agencies(sections: Sections) -> Iterator[Mistake]:
     for number, child in enumerate(sections.children):
         place: Place = ("children", number)
         if not child.prefixes and not child.codes:
-            yield Mistake(REMARK, place, f"{child.name} has neither prefixes nor codes")
+            either = ((*place, "prefixes"), (*place, "codes"), (*place, "name"))
+            yield Mistake(REMARK, place, f"{child.name} has neither prefixes nor codes", either)
         for index, text in enumerate(child.prefixes):
             yield from _prefix(text, (*place, "prefixes", index), number, prefixes)
         for index, text in enumerate(child.codes):
@@ -90,11 +93,11 @@ def _prefix(text: str, place: Place, child: int, known: dict[str, tuple[Place, i
         return
     for other, (first, owner) in known.items():
         if other == canonical:
-            yield Mistake(WRONG, place, f"prefix {text} is already in {dotted(first)}")
+            yield Mistake(WRONG, place, f"prefix {text} is already in {dotted(first)}", (first,))
         elif is_under(canonical, other) or is_under(other, canonical):
             outer, inner = (other, canonical) if is_under(canonical, other) else (canonical, other)
             why = "is the same link" if owner == child else "the longer one wins"
-            yield Mistake(REMARK, place, f"prefixes {outer} and {inner} ({dotted(first)}) overlap: {why}")
+            yield Mistake(REMARK, place, f"prefixes {outer} and {inner} ({dotted(first)}) overlap: {why}", (first,))
     known.setdefault(canonical, (place, child))
 
 
@@ -104,7 +107,8 @@ def _code(text: str, place: Place, known: dict[str, Place]) -> Iterator[Mistake]
         yield from _malformed(text, place)
         return
     if canonical in known:
-        yield Mistake(WRONG, place, f"agency {text} is already in {dotted(known[canonical])}")
+        detail = f"agency {text} is already in {dotted(known[canonical])}"
+        yield Mistake(WRONG, place, detail, (known[canonical],))
     known.setdefault(canonical, place)
 
 
@@ -117,7 +121,7 @@ def _under_child(
         if canonical is not None and is_under(canonical, prefix):
             name = sections.children[child].name
             detail = f"agency {text} is under prefix {prefix} of child {name}, who could send in its name"
-            yield Mistake(WRONG, place, detail)
+            yield Mistake(WRONG, place, detail, (("children", child, "name"),))
 
 
 def _canonical(text: str) -> str | None:
@@ -138,11 +142,12 @@ def _malformed(text: str, place: Place) -> Iterator[Mistake]:
 def _hubs(sections: Sections) -> Iterator[Mistake]:
     if sections.hub is None:
         if sections.children:
-            yield Mistake(WRONG, ("children", 0), "children need mailboxes: add a section [hub]")
+            yield Mistake(WRONG, ("children", 0), "children need mailboxes: add a section [hub]", (("hub",),))
         for number, office in enumerate(sections.offices):
             if office.attach == "amqp":
                 place: Place = ("offices", number, "attach")
-                yield Mistake(WRONG, place, f'{office.name}: attach = "amqp" needs a section [hub]')
+                detail = f'{office.name}: attach = "amqp" needs a section [hub]'
+                yield Mistake(WRONG, place, detail, (("hub",), ("offices", number, "name")))
     else:
         yield from _hub(sections.hub, ("hub",))
     if sections.parent:
@@ -157,7 +162,8 @@ def _hubs(sections: Sections) -> Iterator[Mistake]:
             yield Mistake(WRONG, ("store", "url"), "store.url: sqlite and postgresql are supported")
     if (sections.node.key is None) != (sections.node.certificate is None):
         there = "key" if sections.node.key else "certificate"
-        yield Mistake(WRONG, ("node", there), "node.key and node.certificate belong together")
+        both: tuple[Place, ...] = (("node", "key"), ("node", "certificate"))
+        yield Mistake(WRONG, ("node", there), "node.key and node.certificate belong together", both)
 
 
 def _has_password(url: str) -> bool:
@@ -169,6 +175,7 @@ def _has_password(url: str) -> bool:
 
 def _hub(hub: HubSettings, place: Place) -> Iterator[Mistake]:
     name = dotted(place)
+    kind, login = (*place, "kind"), (*place, "login")
     broker = {
         "host": hub.host,
         "port": hub.port,
@@ -182,25 +189,28 @@ def _hub(hub: HubSettings, place: Place) -> Iterator[Mistake]:
     }
     if hub.kind == "local":
         if hub.path is None:
-            yield Mistake(WRONG, place, f'{name}.path is missing (kind = "local")')
+            yield Mistake(WRONG, place, f'{name}.path is missing (kind = "local")', (kind, (*place, "path")))
         for key, value in broker.items():
             if value is not None:
-                yield Mistake(WRONG, (*place, key), f'{name}.{key} has no meaning with kind = "local"')
+                yield Mistake(WRONG, (*place, key), f'{name}.{key} has no meaning with kind = "local"', (kind,))
         return
     if hub.path is not None:
-        yield Mistake(WRONG, (*place, "path"), f'{name}.path has no meaning with kind = "rabbitmq"')
+        yield Mistake(WRONG, (*place, "path"), f'{name}.path has no meaning with kind = "rabbitmq"', (kind,))
     by_certificate = hub.login == "certificate"
     for key in ("host", "tls_certificate" if by_certificate else "password_file"):
         if broker[key] is None:
-            yield Mistake(WRONG, place, f'{name}.{key} is missing (kind = "rabbitmq")')
+            detail = f'{name}.{key} is missing (kind = "rabbitmq")'
+            yield Mistake(WRONG, place, detail, (kind, login, (*place, key)))
     if by_certificate and hub.password_file is not None:
         detail = f'{name}.password_file has no meaning with login = "certificate"'
-        yield Mistake(WRONG, (*place, "password_file"), detail)
+        yield Mistake(WRONG, (*place, "password_file"), detail, (kind, login))
     if (hub.tls_certificate is None) != (hub.tls_key is None):
-        yield Mistake(WRONG, place, f"{name}.tls_certificate and {name}.tls_key belong together")
+        both = ((*place, "tls_certificate"), (*place, "tls_key"))
+        yield Mistake(WRONG, place, f"{name}.tls_certificate and {name}.tls_key belong together", (kind, *both))
     for key in ("tls_crls", "tls_certificate", "server_name"):
         if broker[key] is not None and hub.tls_ca is None:
-            yield Mistake(WRONG, (*place, key), f"{name}.{key} has no effect without {name}.tls_ca")
+            detail = f"{name}.{key} has no effect without {name}.tls_ca"
+            yield Mistake(WRONG, (*place, key), detail, (kind, (*place, "tls_ca")))
 
 
 def _exceptions(sections: Sections, today: date) -> Iterator[Mistake]:
@@ -224,11 +234,14 @@ def _unsigned(sections: Sections) -> Iterator[tuple[Place, UnsignedException]]:
 def _times(sections: Sections) -> Iterator[Mistake]:
     delivery = sections.delivery
     if delivery.retry_first > delivery.retry_ceiling:
-        yield Mistake(WRONG, ("delivery", "retry_first"), "delivery.retry_first is longer than retry_ceiling")
+        detail = "delivery.retry_first is longer than retry_ceiling"
+        yield Mistake(WRONG, ("delivery", "retry_first"), detail, (("delivery", "retry_ceiling"),))
     if delivery.lease >= delivery.lifetime:
-        yield Mistake(WRONG, ("delivery", "lease"), "delivery.lease must be shorter than lifetime")
+        detail = "delivery.lease must be shorter than lifetime"
+        yield Mistake(WRONG, ("delivery", "lease"), detail, (("delivery", "lifetime"),))
     if sections.trust.anchors is None and sections.offices and not all(o.unsigned for o in sections.offices):
-        yield Mistake(REMARK, ("trust",), "without trust.anchors no signature can be accepted (EDX316)")
+        detail = "without trust.anchors no signature can be accepted (EDX316)"
+        yield Mistake(REMARK, ("trust",), detail, (("trust", "anchors"), ("offices",)))
 
 
 def _lists(sections: Sections) -> Iterator[Mistake]:
@@ -242,8 +255,11 @@ def _lists(sections: Sections) -> Iterator[Mistake]:
         place = ("trust", "ocsp", number)
         if not _is_address(responder.url, ("http", "https")):
             yield Mistake(WRONG, (*place, "url"), f"{dotted(place)}.url: not an address of http or https")
-        if responder.issuer in [each.issuer for each in sections.trust.ocsp[:number]]:
-            yield Mistake(WRONG, (*place, "issuer"), f"{dotted(place)}.issuer: this authority has a responder already")
+        earlier = [each.issuer for each in sections.trust.ocsp[:number]]
+        if responder.issuer in earlier:
+            first = ("trust", "ocsp", earlier.index(responder.issuer), "issuer")
+            detail = f"{dotted(place)}.issuer: this authority has a responder already"
+            yield Mistake(WRONG, (*place, "issuer"), detail, (first,))
 
 
 def _is_address(url: str, schemes: Collection[str]) -> bool:

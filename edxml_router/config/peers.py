@@ -77,7 +77,7 @@ class ParentSettings(Table):
     certificate: Annotated[
         File | None, About("The parent's certificate, to check its receipts (PEM).", '"national.cert.pem"')
     ] = None
-    hub: Annotated[HubSettings, About("The parent's hub, which this node dials.")]
+    hub: Annotated[HubSettings, About("The parent's hub, which this node dials.", '{ kind = "local", path = "hub" }')]
     unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
 
 
@@ -105,7 +105,7 @@ class OfficeSettings(Table):
     ]
     attach: Annotated[
         Literal["pull", "amqp"],
-        About('"pull": it fetches (command line, HTTP); "amqp": it has an inbox queue on this node\'s hub.'),
+        About('"pull": it fetches with the command line; "amqp": it has an inbox queue on this node\'s hub.'),
     ] = "pull"
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
     unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None

@@ -37,7 +37,7 @@ class NodeSettings(Table):
     """This node."""
 
     name: Annotated[Name, About("Name of this node among its neighbours: a-z, 0-9, hyphen, underscore.", '"h53"')]
-    title: Annotated[str, About("The name for people, shown in pages and reports.")] = ""
+    title: Annotated[str, About("The name for people; `config show` shows it.")] = ""
     data: Annotated[
         File,
         Field(validate_default=True),
@@ -46,7 +46,6 @@ class NodeSettings(Table):
     workers: Annotated[
         int, Field(strict=True, ge=0, le=256), About("Worker processes; 0 means one per processor core.")
     ] = 0
-    language: Annotated[Literal["en", "vi"], About('Language of notices to offices: "en" or "vi".')] = "vi"
     key: Annotated[
         Key | None,
         About(
@@ -225,7 +224,7 @@ class LogSettings(Table):
 class Sections(Table):
     """The sections of the file."""
 
-    node: Annotated[NodeSettings, About("This node.")]
+    node: Annotated[NodeSettings, About("This node.", '{ name = "h53" }')]
     store: StoreSettings = StoreSettings()
     hub: HubSettings | None = None
     parent: ParentSettings | None = None

@@ -248,6 +248,29 @@ def test_config_check_reads_the_files_that_are_named(node: OneNode) -> None:
     assert not rows(result)[0]["correct"]
 
 
+def test_config_check_names_every_file_that_cannot_be_used(node: OneNode) -> None:
+    """And what is only worth a remark beside the mistakes."""
+    for name in ("anchors", "lists", "child", "key"):
+        (node.folder / f"{name}.pem").touch(mode=0o600)
+        (node.folder / f"{name}.pem").write_text(name, encoding="utf-8")
+    text = node.config.read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^anchors = .*", 'anchors = "anchors.pem"\ncrls = ["lists.pem"]', text)
+    text = text.replace('prefixes = ["H53.01"]', 'prefixes = ["H53.01"]\ncertificate = "child.pem"')
+    text = text.replace('#key = "node.key.pem"', 'key = "key.pem"\ncertificate = "child.pem"', 1)
+    node.config.write_text(text, encoding="utf-8")
+    result = node.call("config", "check", "--json")
+    assert result.exit_code == 78
+    found = [(one["code"], one["where"].rpartition("/")[2]) for one in rows(result)[0]["findings"]]
+    assert sorted(found) == [
+        ("EDX902", "child.pem"), ("EDX902", "trust.anchors"), ("EDX902", "trust.crls"), ("EDX903", "key.pem")
+    ]  # fmt: skip
+    doubtful = text.replace('prefixes = ["H53.01"]', 'prefixes = ["H53.01", "H53.01.02"]\nquota = 5')
+    node.config.write_text(doubtful, encoding="utf-8")
+    [row] = rows(node.call("config", "check", "--json"))
+    assert [one["code"] for one in row["findings"]] == ["EDX901", "EDX907"]
+    assert "has mistakes: 1" in node.call("config", "check").stdout
+
+
 def test_config_show_tells_what_is_given_and_names_secrets_by_file_only(node: OneNode, tmp_path: Path) -> None:
     secret = tmp_path / "db.password"
     secret.touch(mode=0o600)

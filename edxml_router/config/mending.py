@@ -1,0 +1,113 @@
+"""What can still be said of a configuration in which some values are wrong.
+
+    sections, touched = mended(table, errors, validate)
+    mistakes = [mistake for mistake in check(sections, today) if is_certain(mistake, touched)]
+
+The values that are wrong are taken out, so that their defaults stand there, or their example where one is required.
+The checks that look at several settings at once can then run all the same; what they say about a setting that was
+touched, or that depends on one, is not certain and left out. So a person learns of all mistakes in one go, and of
+none that is not there.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import MISSING, fields
+from difflib import get_close_matches
+from typing import Any, Final, get_args, get_type_hints
+
+from pydantic import ValidationError
+
+from edxml_router.config.checks import Mistake
+from edxml_router.config.positions import Path
+from edxml_router.config.settings import Sections
+from edxml_router.config.values import About, Table
+
+_ROUNDS: Final = 5  # an example may itself stand in a place where something else is wrong
+
+
+def mended(
+    table: Mapping[str, Any], error: ValidationError, validate: Callable[[Any], Sections]
+) -> tuple[Sections | None, frozenset[Path]]:
+    """The sections without what is wrong, and the places that were touched. None if that does not suffice."""
+    rest, touched = deepcopy(dict(table)), set[Path]()
+    for _ in range(_ROUNDS):
+        for item in error.errors(include_url=False):
+            touched |= _mend(rest, item["loc"])
+        try:
+            return validate(rest), frozenset(touched)
+        except ValidationError as another:
+            error = another
+    return None, frozenset(touched)
+
+
+def is_certain(mistake: Mistake, touched: Iterable[Path]) -> bool:
+    """Whether a mistake would be there too if what was touched were right."""
+    return not any(
+        _within(mistake.place, place) or any(_within(each, place) or _within(place, each) for each in mistake.also)
+        for place in touched
+    )
+
+
+def nearest(place: Path) -> str | None:
+    """The setting that was perhaps meant by a name that is none."""
+    section = _section(place[:-1])
+    near = get_close_matches(str(place[-1]), [field.name for field in fields(section)] if section else [], n=1)
+    return near[0] if near else None
+
+
+def _within(inner: Path, outer: Path) -> bool:
+    return inner[: len(outer)] == outer
+
+
+def _mend(table: dict[str, Any], place: Path) -> set[Path]:
+    """Take the value at ``place`` out of the table, or put the example there; the places that this touches."""
+    holder: Any = table
+    for depth, step in enumerate(place[:-1], 1):
+        try:
+            holder = holder[step]
+        except (LookupError, TypeError):  # taken out already, with something beside it
+            return {place}
+        if not isinstance(holder, dict | list):  # pydantic's places go on inside some values
+            return _mend(table, place[:depth])
+    if isinstance(holder, list):  # not one element alone: the others would change their places
+        return _mend(table, place[:-1])
+    key = place[-1]
+    example = _example(place)
+    if example is not None:
+        holder[key] = example
+    else:
+        holder.pop(key, None)
+    meant = None if _known(place) else nearest(place)
+    return {place} | ({(*place[:-1], meant)} if meant else set())
+
+
+def _known(place: Path) -> bool:
+    section = _section(place[:-1])
+    return section is not None and place[-1] in {field.name for field in fields(section)}
+
+
+def _example(place: Path) -> Any:
+    """What may stand at ``place`` where something must; None where nothing needs to."""
+    section = _section(place[:-1])
+    for field in fields(section) if section else ():
+        if field.name == place[-1] and field.default is MISSING:
+            hint = get_type_hints(section, include_extras=True)[field.name]
+            about = next(each for each in hint.__metadata__ if isinstance(each, About))
+            return tomllib.loads(f"example = {about.example}")["example"]
+    return None
+
+
+def _section(place: Path) -> Any:
+    """The kind of section at ``place``; None where there is none."""
+    section: Any = Sections
+    for step in place:
+        if isinstance(step, str):
+            section = get_type_hints(section).get(step)
+        kinds = [kind for kind in (section, *get_args(section)) if isinstance(kind, type)]
+        section = next((kind for kind in kinds if issubclass(kind, Table)), None)
+        if section is None:
+            return None
+    return section
