@@ -59,7 +59,22 @@ TEXTS = {
     "logs": ("The nodes' logs: {folder}/*/serve.log", "Nhật ký chạy của các nút: {folder}/*/serve.log"),
     "next": ("The tree keeps running. In another terminal, for instance:",
              "Cây nút vẫn đang chạy. Ở một cửa sổ khác, ví dụ:"),
-    "end": ("Ctrl-C ends it.", "Nhấn Ctrl-C để kết thúc."),
+    "shape": ("what waits where, and for how long", "những gì đang chờ, ở đâu, bao lâu"),
+    "trace": ("the way of the first letter, and its recall", "đường đi của văn bản đầu tiên và việc thu hồi nó"),
+    "aside": ("what a node refused, and from whom", "những gì một nút đã từ chối, của ai"),
+    "journal": ("all that happened at a node", "mọi việc đã xảy ra tại một nút"),
+    "doctor": ("is anything wrong with a node?", "nút có vấn đề gì không?"),
+    "try_kill": ("Kill a node in the middle of a letter's way, and start it again:",
+                 "Giết một nút ở giữa đường đi của văn bản rồi khởi động lại:"),
+    "kill": ("ben-cau is gone at once, with its worker", "ben-cau dừng ngay lập tức, cùng tiến trình con"),
+    "send": ("a letter whose way leads through ben-cau: accepted all the same",
+             "một văn bản phải đi qua ben-cau: vẫn được tiếp nhận"),
+    "list": ("it waits: not confirmed by ben-cau, and sent again until it is",
+             "văn bản chờ: ben-cau chưa xác nhận thì còn gửi lại"),
+    "serve": ("ben-cau runs again, in this terminal until Ctrl-C there; type the next line in a third one",
+              "ben-cau chạy lại, trong cửa sổ này cho đến khi nhấn Ctrl-C; gõ dòng kế tiếp ở cửa sổ thứ ba"),
+    "inbox": ("seconds later the letter is here, once", "vài giây sau văn bản đã đến, đúng một lần"),
+    "end": ("Ctrl-C in this terminal ends the tree.", "Nhấn Ctrl-C ở cửa sổ này để kết thúc cây nút."),
     "busy": ("A demo is running in {folder} already.", "Một bản trình diễn khác đang chạy trong {folder}."),
 }  # fmt: skip
 
@@ -238,19 +253,22 @@ class Demo:
     def wait(self, tree: Tree, story: Story) -> None:
         """Say what to type, and let the tree run until Ctrl-C."""
         first = next(iter(story.sent.values())).document_id
+        another = FOLDER / "another.edxml"
+        another.write_bytes(story.post.document("H53.31.22", ("H53.31.21",), 10, "V/v gửi khi một nút đã dừng"))
         self.say("next", "bold")
-        for node, arguments in (
-            ("quoc-gia", ["queue", "shape"]),
-            ("quoc-gia", ["trace", first]),
-            ("long-chu", ["send", _short(FOLDER / "letter.edxml"), "--as", tree.plans["long-chu"].office]),
-            ("an-thanh", ["inbox"]),
-            ("tay-ninh", ["journal", "query"]),
-            ("ben-cau", ["doctor"]),
-            ("ben-cau", ["serve"]),
-        ):
-            note = "   # kill -9 $(pgrep -f ben-cau/node.toml)" if arguments == ["serve"] else ""
-            self.console.print(Text(f"  {self.command(tree, node, arguments)}{note}"), soft_wrap=True)
-        self.say("end")
+        self.suggest("shape", self.command(tree, "quoc-gia", ["queue", "shape"]))
+        self.suggest("trace", self.command(tree, "quoc-gia", ["trace", first]))
+        self.suggest("aside", self.command(tree, "quoc-gia", ["queue", "list", "--aside"]))
+        self.suggest("journal", self.command(tree, "tay-ninh", ["journal", "query"]))
+        self.suggest("doctor", self.command(tree, "ben-cau", ["doctor"]))
+        self.say("try_kill", "bold")
+        self.suggest("kill", f"kill -9 -- -{tree.group('ben-cau')}")
+        office = tree.plans["long-chu"].office
+        self.suggest("send", self.command(tree, "long-chu", ["send", _short(another), "--as", office]))
+        self.suggest("list", self.command(tree, "long-chu", ["queue", "list"]))
+        self.suggest("serve", self.command(tree, "ben-cau", ["serve"]))
+        self.suggest("inbox", self.command(tree, "an-thanh", ["inbox"]))
+        self.say("end", "bold")
         pushed = [office for office in story.offices.values() if isinstance(office, PushedOffice)]
         with contextlib.suppress(KeyboardInterrupt):
             while True:  # those who fetch are yours to play; the others go on confirming
@@ -258,6 +276,11 @@ class Demo:
                     for mail in office.receive():
                         office.confirm(mail.number)
                 time.sleep(0.5)
+
+    def suggest(self, key: str, command: str) -> None:
+        """A command to type, below what it shows."""
+        self.console.print(Text(f"  # {TEXTS[key][self.arguments.lang == 'vi']}", style="dim"), soft_wrap=True)
+        self.console.print(Text(f"  {command}"), soft_wrap=True)
 
 
 def left_over(tree: Tree, story: Story) -> list[str]:

@@ -184,6 +184,10 @@ class Tree:
         for name in names:
             _kill_group(self._processes.pop(name))
 
+    def group(self, name: str) -> int:
+        """The process group of a node and its workers."""
+        return self._processes[name].pid
+
     def running(self) -> list[str]:
         return [name for name, process in self._processes.items() if process.poll() is None]
 
