@@ -111,6 +111,6 @@ def _show(session: Session, outcome: Outcome, as_json: bool) -> None:
         return
     style = {"ok": "green", "warning": "yellow", "failed": "bold red"}[outcome.result]
     name, result = session.say(f"doctor.{outcome.check}"), session.say(f"doctor.{outcome.result}")
-    session.line(f"{result:<9} {name}: {outcome.detail}", style)
+    session.line(f"{result:<9} {name}: {session.detail(outcome.detail)}", style)
     if finding:
         session.problem(finding, out=True)

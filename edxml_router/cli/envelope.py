@@ -200,8 +200,8 @@ def _show(session: Session, checked: Checked) -> None:
         return
     session.line("  " + "  ".join(_summary(session, examined)))
     for remark in examined.remarks:
-        where = f" ({remark.where})" if remark.where else ""
-        detail = f": {remark.detail}" if remark.detail else ""
+        where = f" ({session.detail(remark.where)})" if remark.where else ""
+        detail = f": {session.detail(remark.detail)}" if remark.detail else ""
         session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)}{detail}{where}")
 
 

@@ -101,7 +101,8 @@ def _show_answer(session: Session, file: str, answer: Answer, as_json: bool) -> 
     if answer.finding:
         session.problem(answer.finding, about=file, out=True)
     for remark in answer.remarks:
-        session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)} {remark.where}")
+        place = session.detail(remark.where)
+        session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)} {place}")
 
 
 @click.command("inbox", cls=Command)
@@ -211,7 +212,7 @@ def _notices(session: Session, ledger: SqlLedger, offices: Sequence[str], clear:
                     row.receipt.envelope[:16],
                     row.receipt.recipient,
                     session.say(f"state.{row.receipt.outcome}"),
-                    f"{row.receipt.code} {row.receipt.detail}".strip(),
+                    f"{row.receipt.code} {session.detail(row.receipt.detail, row.receipt.code)}".strip(),
                 )
                 for row in rows
             ],

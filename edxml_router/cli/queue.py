@@ -277,8 +277,8 @@ def _show_aside(session: Session, items: Sequence[refused.Kept], as_json: bool) 
                 item.last_at,
                 item.peer,
                 item.document_id,
-                f"{item.code} {item.detail}",
-                item.where,
+                f"{item.code} {session.detail(item.detail, item.code)}",
+                session.detail(item.where),
                 item.size,
                 item.count,
             )
@@ -325,7 +325,7 @@ def _show(session: Session, found: Sequence[Delivery], documents: Mapping[str, s
                 one.route,
                 one.attempts,
                 one.due_at,
-                f"{one.code} {one.detail}".strip(),
+                f"{one.code} {session.detail(one.detail, one.code)}".strip() if one.code else one.detail,
                 one.digest[:16],
             )
             for one in found

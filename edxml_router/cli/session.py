@@ -23,12 +23,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from edxml_router.cli.details import vietnamese
 from edxml_router.cli.texts import language_of, say
 from edxml_router.config import Settings, load
 from edxml_router.core.problems import Finding, Refusal, Weight
 from edxml_router.observe.escape import printable
 
 DEFAULT_FILES: Final = (Path("node.toml"), Path("/etc/edxml-router/node.toml"))
+_REASONS: Final = ("EDX801", "EDX803")  # their details are what somebody gave as the reason
 WIDE: Final = 240  # columns of a table that goes into a pipe: cut nothing that grep may look for
 
 
@@ -69,6 +71,10 @@ class Session:
             self.problem(remark)
         return settings
 
+    def detail(self, text: str, code: str = "") -> str:
+        """A finding's detail for people; what a person wrote, as the reason of a return or a cancellation, stays."""
+        return text if self.language == "en" or code in _REASONS else vietnamese(text)
+
     def line(self, text: str, style: str = "") -> None:
         """A line on standard output."""
         self.out.print(Text(printable(text, 10_000), style=style), soft_wrap=True)
@@ -82,8 +88,8 @@ class Session:
         remark = finding.problem.weight is Weight.REMARK
         what = f"{finding.code} {finding.title(self.language)}"
         if finding.detail:
-            what += f": {finding.detail}"
-        where = ", ".join(dict.fromkeys(part for part in (about, finding.where) if part)) or "-"
+            what += f": {self.detail(finding.detail, finding.code)}"
+        where = ", ".join(dict.fromkeys(part for part in (about, self.detail(finding.where)) if part)) or "-"
         labels = (self.say("error.where"), self.say("error.remedy"))
         width = max(map(len, labels))
         tell = self.line if out else self.note

@@ -189,7 +189,8 @@ def _problem(session: Session, delivery: Delivery) -> str:
     if not delivery.code:
         return ""
     title = PROBLEMS[delivery.code].title[session.language] if delivery.code in PROBLEMS else ""
-    return f"{delivery.code} {title}" + (f": {delivery.detail}" if delivery.detail else "")
+    detail = session.detail(delivery.detail, delivery.code)
+    return f"{delivery.code} {title}" + (f": {detail}" if detail else "")
 
 
 def line_fields(line: Line) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_a_problem_takes_three_lines_in_either_language() -> None:
     assert vietnamese.stdout.splitlines()[:3] == [
         "bad.edxml: từ chối",
         "EDX104 Gói tin chứa khai báo DTD",
-        "  nơi    bad.edxml, line 2, column 1",
+        "  nơi    bad.edxml, dòng 2, cột 1",
     ]
     assert vietnamese.stdout.splitlines()[3].startswith("  xử lý  Bỏ <!DOCTYPE …>")
 

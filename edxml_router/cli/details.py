@@ -1,0 +1,232 @@
+"""The details of findings in Vietnamese, for people; programs get them as they were written, in English.
+
+``vietnamese("more than 5 bytes")`` is ``"hơn 5 byte"``. Each row has an English detail as the code writes it, with
+``{}`` for what is put in, and its translation. What no row knows stays English. A detail made of several is taken
+apart at ``"; "``, then at the first ``": "``. The tests hold the English column equal to the code.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+from edxml_router.cli.texts import say
+from edxml_router.core.lifecycle import State
+
+ROWS: Final[Sequence[tuple[str, str]]] = (
+    # files and commands
+    ("more than {} bytes", "hơn {} byte"),
+    ("{} bytes, at most {}", "{} byte, tối đa {}"),
+    ("not a regular file", "không phải tệp thông thường"),
+    ("no configuration; name it with --config FILE", "chưa có cấu hình; hãy chỉ ra bằng --config TỆP"),
+    ("a link needs a section [hub]", "liên kết cần có mục [hub]"),
+    ("a log-in by certificate needs TLS", "đăng nhập bằng chứng thư cần có TLS"),
+    ("{} is already taken", "{} đã được dùng"),
+    ("a name has a-z, 0-9, hyphen and underscore", "tên chỉ gồm a-z, 0-9, gạch nối và gạch dưới"),
+    ("the folder is not empty", "thư mục không trống"),
+    ("the file is there already", "tệp đã có sẵn"),
+    ("nothing of it has failed", "không có phần nào thất bại"),
+    ("changed meanwhile", "vừa bị thay đổi"),
+    ("its bytes were not kept (EDX604)", "nội dung không được giữ lại (EDX604)"),
+    ("{} ({}=1 shows the place)", "{} (đặt {}=1 để xem vị trí)"),
+    ("name a file for {}", "hãy khai báo tệp cho {}"),
+    ("not an authority's certificate; `trust bind` is for signers",
+     "không phải chứng thư của tổ chức cấp; với bên ký hãy dùng `trust bind`"),
+    ("no authority here; make one with `edxml-router pki init`",
+     "ở đây chưa có tổ chức cấp; hãy tạo bằng `edxml-router pki init`"),
+    ("process {} on {} since {} UTC", "tiến trình {} trên {} từ {} UTC"),
+    # doctor
+    ("missing", "chưa có"),
+    ("schema {}, needed {}; run `edxml-router init`", "lược đồ {}, cần {}; hãy chạy `edxml-router init`"),
+    ("there is no database yet; run `edxml-router init`", "chưa có cơ sở dữ liệu; hãy chạy `edxml-router init`"),
+    ("{} MiB free, reserve {} MiB", "còn trống {} MiB, mức dự trữ {} MiB"),
+    ("{}, schema {}", "{}, lược đồ {}"),
+    ("{} anchors, {} intermediates, epoch {}", "{} chứng thư gốc, {} trung gian, phiên bản {}"),
+    ("{} agencies, version {}", "{} cơ quan, phiên bản {}"),
+    ("{}, next update {}", "{}, lần cập nhật tới {}"),
+    ("not fetched yet", "chưa tải về"),
+    ("without node.key the receipts of this node are not signed",
+     "không có node.key thì biên nhận của nút không được ký"),
+    ("node.key does not belong to node.certificate", "node.key không khớp với node.certificate"),
+    ("the clock says {}: certificates and lifetimes will be misjudged",
+     "đồng hồ chỉ năm {}: chứng thư và thời hạn sẽ bị đánh giá sai"),
+    ("{}: {} is not in the catalogue; nobody can send to it",
+     "{}: {} không có trong danh mục; không ai gửi tới được"),
+    ("{}: {} ({} d)", "{}: {} ({} ngày)"),
+    ("{} d", "{} ngày"),
+    ("{}: expired", "{}: đã hết hạn"),
+    # configuration
+    ("the file has more than {} bytes", "tệp lớn hơn {} byte"),
+    ("not UTF-8", "không phải UTF-8"),
+    ("not TOML: {}", "không phải TOML: {}"),
+    ("{} is not a setting", "{} không phải là thiết lập"),
+    ("did you mean {}?", "ý bạn là {}?"),
+    ("{} is a section with settings of its own", "{} là một mục có các thiết lập riêng"),
+    ("{} is a list: [ … ]", "{} là danh sách: [ … ]"),
+    ("{}: a name has a-z, 0-9, hyphen and underscore, at most 63 characters",
+     "{}: tên chỉ gồm a-z, 0-9, gạch nối và gạch dưới, tối đa 63 ký tự"),
+    ('a duration is written like "30s", "5m", "12h" or "10d"',
+     'khoảng thời gian ghi như "30s", "5m", "12h" hoặc "10d"'),
+    ("this duration is too long", "khoảng thời gian quá dài"),
+    ('a size is a number of bytes, or written like "64 MiB"', 'dung lượng là số byte hoặc ghi như "64 MiB"'),
+    ("a path is a text that is not empty", "đường dẫn là chuỗi không rỗng"),
+    ("{}: {} is already taken by {}", "{}: {} đã được dùng ở {}"),
+    ("{} has neither prefixes nor codes", "{} không có prefixes mà cũng không có codes"),
+    ("prefix {} is already in {}", "tiền tố {} đã có ở {}"),
+    ("prefixes {} and {} ({}) overlap: {}", "tiền tố {} và {} ({}) chồng nhau: {}"),
+    ("is the same link", "là cùng một liên kết"),
+    ("the longer one wins", "tiền tố dài hơn được chọn"),
+    ("agency {} is already in {}", "cơ quan {} đã có ở {}"),
+    ("agency {} is under prefix {} of child {}, who could send in its name",
+     "cơ quan {} nằm dưới tiền tố {} của nút con {}, nút đó có thể gửi thay cơ quan này"),
+    ("children need mailboxes: add a section [hub]", "nút con cần hộp thư: hãy thêm mục [hub]"),
+    ('{}: attach = "amqp" needs a section [hub]', '{}: attach = "amqp" cần có mục [hub]'),
+    ("store.url is not a URL such as sqlite:///journal.db", "store.url không phải URL dạng sqlite:///journal.db"),
+    ("store.url contains a password; use store.password_file",
+     "store.url chứa mật khẩu; hãy dùng store.password_file"),
+    ("store.url: sqlite and postgresql are supported", "store.url: chỉ hỗ trợ sqlite và postgresql"),
+    ("{} and {} belong together", "{} và {} phải đi cùng nhau"),
+    ('{} is missing (kind = "local")', 'thiếu {} (kind = "local")'),
+    ('{} is missing (kind = "rabbitmq")', 'thiếu {} (kind = "rabbitmq")'),
+    ('{} has no meaning with kind = "local"', '{} không có nghĩa khi kind = "local"'),
+    ('{} has no meaning with kind = "rabbitmq"', '{} không có nghĩa khi kind = "rabbitmq"'),
+    ('{} has no meaning with login = "certificate"', '{} không có nghĩa khi login = "certificate"'),
+    ("{} has no effect without {}", "{} không có tác dụng nếu thiếu {}"),
+    ("{}: the exception for unsigned envelopes ended on {}", "{}: ngoại lệ cho gói không ký đã hết hạn ngày {}"),
+    ("delivery.retry_first is longer than retry_ceiling", "delivery.retry_first dài hơn retry_ceiling"),
+    ("delivery.lease must be shorter than lifetime", "delivery.lease phải ngắn hơn lifetime"),
+    ("without trust.anchors no signature can be accepted (EDX316)",
+     "không có trust.anchors thì không chữ ký nào được chấp nhận (EDX316)"),
+    ("{}: not an address of http, https or file", "{}: không phải địa chỉ http, https hoặc file"),
+    ("{}: not an address of http or https", "{}: không phải địa chỉ http hoặc https"),
+    ("{} is there twice", "{} bị lặp lại"),
+    ("{}: this authority has a responder already", "{}: tổ chức cấp này đã có máy chủ OCSP"),
+    ("{}: {}: not a folder", "{}: {}: không phải thư mục"),
+    ("{}: {}: not a file that can be read", "{}: {}: không phải tệp đọc được"),
+    ("{}: {}: mode {}, not 0600", "{}: {}: quyền {}, không phải 0600"),
+    # what is wrong with an envelope
+    ("more than {} levels", "hơn {} cấp"),
+    ("more than {} elements", "hơn {} phần tử"),
+    ("more than {} attributes", "hơn {} thuộc tính"),
+    ("more than {} attributes on one element", "hơn {} thuộc tính trên một phần tử"),
+    ("longer than {} characters", "dài hơn {} ký tự"),
+    ("longer than {} bytes", "dài hơn {} byte"),
+    ("the root element is not edXML", "phần tử gốc không phải edXML"),
+    ("the root element is {}", "phần tử gốc là {}"),
+    ("the first bytes are not UTF-8", "các byte đầu không phải UTF-8"),
+    ("another encoding is declared", "khai báo bảng mã khác"),
+    ("a status message has exactly one ResponseFor", "gói trạng thái có đúng một ResponseFor"),
+    ("{} recipients, at most {}", "{} nơi nhận, tối đa {}"),
+    ("{} × {}, must be one", "có {} × {}, chỉ được một"),
+    ("{} occurs twice", "{} lặp lại"),
+    ("{} is missing or empty", "thiếu {} hoặc để trống"),
+    ("{} is missing", "thiếu {}"),
+    ("{} is empty, null or unusable", "{} để trống, là null hoặc không dùng được"),
+    ("{} is empty", "{} để trống"),
+    ("{} is no part of a {} message", "{} không phải thành phần của gói {}"),
+    ("BussinessDocType is not 0 to 3", "BussinessDocType không thuộc 0 đến 3"),
+    ("no {} has this ContentId", "không có {} nào mang ContentId này"),
+    ("{} attachments, at most {}", "{} tệp đính kèm, tối đa {}"),
+    ("declared {}, the bytes are {}", "khai báo {}, nội dung là {}"),
+    ("{} characters, at most {}", "{} ký tự, tối đa {}"),
+    ("no known status", "không phải trạng thái đã biết"),
+    ("another form", "dạng khác"),
+    ("not one of {}", "không thuộc {}"),
+    ("no such day or time", "không có ngày hoặc giờ này"),
+    ("not a number", "không phải số"),
+    ("{} days old", "cũ {} ngày"),
+    ("in the future", "ở tương lai"),
+    # signatures and certificates
+    ("the message is signed already", "gói tin đã được ký"),
+    ("the key does not belong to the first certificate", "khóa không thuộc chứng thư thứ nhất"),
+    ("the certificate speaks for {}, the sender is {}", "chứng thư đại diện cho {}, bên gửi là {}"),
+    ("valid until {}", "có hiệu lực đến {}"),
+    ("valid from {}", "có hiệu lực từ {}"),
+    ("serial {} since {}", "số hiệu {} từ {}"),
+    ("no readable PEM certificate", "không có chứng thư PEM đọc được"),
+    ("not a revocation list (DER or PEM)", "không phải danh sách thu hồi (DER hoặc PEM)"),
+    ("not a private key in PEM", "không phải khóa bí mật dạng PEM"),
+    ("the key has a pass phrase", "khóa có mật khẩu"),
+    ("mode {}, others can use it", "quyền {}, người khác dùng được"),
+    ("owned by another account", "thuộc tài khoản khác"),
+    ("RSA key of {} bits", "khóa RSA {} bit"),
+    ("elliptic curve {}", "đường cong elliptic {}"),
+    # codes and routes
+    ("the code is empty", "mã để trống"),
+    ("{} characters; a code has at most {}", "{} ký tự; mã có tối đa {}"),
+    ("{} is valid from {}", "{} có hiệu lực từ {}"),
+    ("{} closed", "{} đã đóng"),
+    ("{} closed{}", "{} đã đóng{}"),
+    (" after {}", " sau ngày {}"),
+    ("{}, which issues its own codes anew", "{}, cơ quan này cấp lại mã mới"),
+    ("successor of {} is {}", "cơ quan kế thừa của {} là {}"),
+    ("successor {}", "cơ quan kế thừa {}"),
+    ("no successor is named", "không nêu cơ quan kế thừa"),
+    ("{} is under {}", "{} thuộc {}"),
+    ("{} of level {}, which ended on {}", "{} cấp {}, cấp này kết thúc ngày {}"),
+    ("the nearest known code above it is {}", "mã cấp trên gần nhất đã biết là {}"),
+    # store and transport
+    ("at most {} a minute", "tối đa {} mỗi phút"),
+    ("{} bytes free, {} in reserve", "còn {} byte, mức dự trữ {}"),
+    ("no free connection", "hết kết nối rỗi"),
+    ("no connection", "không có kết nối"),
+    ("no such folder", "không có thư mục này"),
+    ("body damaged or missing", "nội dung hỏng hoặc bị mất"),
+)  # fmt: skip
+
+# Places, which are written as details are.
+PLACES: Final = (
+    ("line {}, column {}", "dòng {}, cột {}"),
+    ("{}, line {}", "{}, dòng {}"),
+    ("line {}", "dòng {}"),
+    ("delivery {}", "gói {}"),
+    ("recipient {}", "nơi nhận {}"),
+    ("aside {}", "mục giữ riêng {}"),
+)
+
+# What the system and the library of settings say.
+_THEIRS: Final = (
+    (os.strerror(errno.ENOENT), "không có tệp hoặc thư mục này"),
+    (os.strerror(errno.EACCES), "không có quyền"),
+    (os.strerror(errno.EISDIR), "là thư mục"),
+    (os.strerror(errno.ENOTDIR), "không phải thư mục"),
+    (os.strerror(errno.ELOOP), "liên kết tượng trưng vòng quanh"),
+    (os.strerror(errno.ENOSPC), "hết chỗ trên đĩa"),
+    (os.strerror(errno.EROFS), "hệ thống tệp chỉ đọc"),
+    ("should be a valid string", "phải là chuỗi ký tự"),
+    ("should be a valid integer", "phải là số nguyên"),
+    ("should be a valid date", "phải là ngày"),
+    ("should be a valid boolean", "phải là true hoặc false"),
+    ("should be greater than or equal to {}", "phải từ {} trở lên"),
+    ("should be less than or equal to {}", "phải từ {} trở xuống"),
+    ("should be {}", "phải là {}"),
+)
+
+_LONGEST: Final = 1000  # characters; what is longer is a list or a stranger's, and matching it takes time
+
+
+def vietnamese(text: str) -> str:
+    """A detail, or a place, in Vietnamese, as far as it is known."""
+    if len(text) > _LONGEST:
+        return text
+    for pattern, translated in _patterns():
+        if match := pattern.fullmatch(text):
+            return translated.format(*(vietnamese(part) for part in match.groups()))
+    head, found, tail = text.partition("; ")
+    if found:
+        return f"{vietnamese(head)}; {vietnamese(tail)}"
+    head, found, tail = text.partition(": ")
+    return f"{head}: {vietnamese(tail)}" if found else text
+
+
+@cache
+def _patterns() -> Sequence[tuple[re.Pattern[str], str]]:
+    states = tuple((str(state), say("vi", f"state.{state}")) for state in State)
+    return [
+        (re.compile("(.+?)".join(map(re.escape, english.split("{}"))), re.DOTALL), translated)
+        for english, translated in (*states, *ROWS, *PLACES, *_THEIRS)
+    ]

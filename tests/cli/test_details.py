@@ -1,0 +1,116 @@
+"""Details in Vietnamese: every row is what the code says, and the command line's own details all have one."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edxml_router.cli.details import PLACES, ROWS, vietnamese
+from tests.cli.conftest import OneNode, call
+
+PACKAGE = Path(__file__).resolve().parents[2] / "edxml_router"
+OWN = {PACKAGE / "cli" / "details.py", PACKAGE / "cli" / "texts.py"}
+# A mark, lists of other findings, and what names nothing but places.
+UNTRANSLATED = {"crl-stale", "{}", "{}: {}", "{}: {}: {}", "{}{}"}
+
+
+def template(node: ast.AST) -> str | None:
+    """A text of the code, with ``{}`` for what is put in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return None
+
+
+def trees(*folders: str) -> Iterator[ast.AST]:
+    for folder in folders:
+        for path in sorted((PACKAGE / folder).rglob("*.py")):
+            if path not in OWN:
+                yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def details(*folders: str) -> Iterator[str]:
+    """What findings and their like are given as their detail."""
+    for node in trees(*folders):
+        given: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            given += node.args[2:3] if name in ("Finding", "Mistake") else []
+            given += [each.value for each in node.keywords if each.arg == "detail"] if name != "session.line" else []
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("detail", "wrong"):
+            given.append(node.value)
+        yield from (text for one in given if (text := template(one)))
+
+
+def test_every_row_is_what_the_code_says() -> None:
+    said = {text for node in trees("") if (text := template(node))}
+
+    def in_order(fragments: list[str], text: str) -> bool:
+        return re.search(".*".join(map(re.escape, fragments)), text, re.DOTALL) is not None
+
+    for english, _ in (*ROWS, *PLACES):
+        fragments = [part for part in english.split("{}") if part.strip()]
+        assert any(in_order(fragments, text) for text in said), english
+
+
+def test_every_row_puts_in_what_the_english_has() -> None:
+    for english, translated in (*ROWS, *PLACES):
+        assert english.count("{}") == translated.count("{}"), english
+        values = [f"V{number}" for number in range(english.count("{}"))]
+        text = vietnamese(english.format(*values))
+        assert all(value in text for value in values), english
+        assert text != english.format(*values), english
+
+
+def test_the_details_of_the_command_line_and_of_the_configuration_have_a_row() -> None:
+    found = set(details("cli", "config")) - UNTRANSLATED
+    assert len(found) > 50
+    values = ["x.y"] * 5
+    filled = {text: text.replace("{}", "%s") % tuple(values[: text.count("{}")]) for text in found if "%" not in text}
+    assert [text for text, shown in filled.items() if vietnamese(shown) == shown and " " in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("english", "expected"),
+    [
+        ("more than 5 bytes", "hơn 5 byte"),
+        ("node.workers: should be a valid integer", "node.workers: phải là số nguyên"),
+        ("node.titel is not a setting; did you mean title?",
+         "node.titel không phải là thiết lập; ý bạn là title?"),
+        ("vp: H07 closed after 2025-06-30; successor H61 (not verified)",
+         "vp: H07 đã đóng sau ngày 2025-06-30; cơ quan kế thừa H61 (not verified)"),
+        ("schema missing, needed 0002; run `edxml-router init`",
+         "lược đồ chưa có, cần 0002; hãy chạy `edxml-router init`"),
+        ("trust.crls[1]: /x/list.pem: No such file or directory",
+         "trust.crls[1]: /x/list.pem: không có tệp hoặc thư mục này"),
+        ("held", "giữ lại"),
+        ("node.toml, line 3", "node.toml, dòng 3"),
+        ("Nguyễn {0}: {x}", "Nguyễn {0}: {x}"),
+        ("", ""),
+        ("x: " * 10_000, "x: " * 10_000),
+    ],
+)  # fmt: skip
+def test_what_is_known_is_translated_and_the_rest_stays(english: str, expected: str) -> None:
+    assert vietnamese(english) == expected
+
+
+def test_people_are_told_in_vietnamese_and_programs_in_english(node: OneNode) -> None:
+    node.config.write_text('[node]\nname = "h53"\nworkers = "x"\n', encoding="utf-8")
+    shown = node.call("config", "check", "--lang", "vi").stdout.splitlines()
+    assert shown[0] == "EDX901 Cấu hình sai: node.workers: phải là số nguyên"
+    assert shown[1] == f"  nơi    {node.config}, dòng 3"
+    assert "should be a valid integer" in node.call("config", "check", "--lang", "vi", "--json").stdout
+    assert "should be a valid integer" in node.call("config", "check").stdout
+    assert "không có tệp hoặc thư mục này" in call("check", "nothing.edxml", "--lang", "vi").stdout
+
+
+def test_a_reason_that_a_person_gave_is_not_touched(node: OneNode) -> None:
+    node.send("H53-1", ["G22"])
+    node.call("queue", "cancel", "1", "--reason", "no connection")
+    for command in (["queue", "show", "1"], ["trace", "H53-1"], ["inbox", "--notices"]):
+        assert "no connection" in node.call(*command, "--lang", "vi").stdout
