@@ -158,6 +158,11 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     # codes and routes
     ("the code is empty", "mã để trống"),
     ("{} characters; a code has at most {}", "{} ký tự; mã có tối đa {}"),
+    ("a code has letters A-Z, digits and dots only", "mã chỉ gồm chữ A-Z, chữ số và dấu chấm"),
+    ("an empty group between dots", "có nhóm trống giữa các dấu chấm"),
+    ("a number that is neither an agency code nor of 10 or 13 digits",
+     "dãy số không phải mã cơ quan, cũng không có 10 hoặc 13 chữ số"),
+    ("{}: a level is empty although a lower one is used", "{}: một cấp để trống trong khi cấp dưới có giá trị"),
     ("{} is valid from {}", "{} có hiệu lực từ {}"),
     ("{} closed", "{} đã đóng"),
     ("{} closed{}", "{} đã đóng{}"),

@@ -54,14 +54,15 @@ def wait(condition: Callable[[], bool], log: Path) -> None:
 def test_a_second_one_refuses_to_start_and_says_who_runs(small: OneNode) -> None:
     log = small.folder / "log"
     with serving(small, log) as first:
-        for language, said in (("en", "This node is running already"), ("vi", "Nút này đang chạy rồi")):
+        said = {"en": "This node is running already: process", "vi": "Nút này đang chạy rồi: tiến trình"}
+        for language, words in said.items():
             second = subprocess.run(
                 [COMMAND, "--config", small.config, "--lang", language, "serve"],
                 capture_output=True, text=True, check=False, timeout=PATIENCE,
             )  # fmt: skip
             assert second.returncode == 1
             what, where, remedy = second.stderr.splitlines()
-            assert what.startswith(f"EDX609 {said}: process {first.pid} on ")
+            assert what.startswith(f"EDX609 {words} {first.pid} ")
             assert where.endswith(str(small.folder / "data"))
             assert "SIGTERM" in remedy
         small.send("H53-1", ["G22"])
