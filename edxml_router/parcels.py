@@ -32,7 +32,7 @@ def bind_routes(rules: Rules, due: Sequence[Delivery]) -> tuple[list[Move], dict
             moves.append(change(delivery, Event.RETURN, code=refusal.code, detail=refusal.finding.detail))
             continue
         key = (following, delivery.digest, delivery.generation, delivery.far_accepted)
-        groups[key].append(replace(delivery, route=following))
+        groups[key].append(delivery if delivery.route == following else replace(delivery, route=following))
     return moves, groups
 
 

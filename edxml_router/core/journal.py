@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from edxml_router.core.lifecycle import Event
@@ -85,6 +86,7 @@ class Entry:
         return entry
 
 
+@lru_cache(maxsize=64)  # a batch has one moment, and some hundred entries
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: ``2026-11-22T01:02:03.456Z``."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
