@@ -68,8 +68,13 @@ class Transport(Protocol):
     @property
     def problem(self) -> Finding | None: ...
 
+    def consume(self, mailboxes: Sequence[str]) -> None:
+        """Take from these mailboxes as well, from now on. One that does not exist yet is taken from once it does."""
+
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         """Up to ``limit`` messages, urgent mailboxes first; at most ``wait`` seconds for the first of them.
+
+        Mailboxes are taken from in turn: one that has much waiting takes no place that another could fill.
 
         Empty when nothing came or when the hub is away (the pipeline has other work to do then).
         """

@@ -109,7 +109,10 @@ class Opened:
         rules = build_rules(settings)
         self.settings, self.declared, self.trust_seen = settings, False, seen
         self.node.rules = rules
-        self.node.links = _links(settings, dict(zip(_hub_names(settings), self.transports, strict=True)))
+        transports = dict(zip(_hub_names(settings), self.transports, strict=True))
+        self.node.links = _links(settings, transports)
+        if settings.hub is not None:
+            transports["hub"].consume(_intakes(settings))
 
 
 @contextmanager
@@ -127,7 +130,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
         node = _node(settings, stack.enter_context(closing(open_ledger(settings))))
         transports: dict[str, Transport] = {}
         if settings.hub is not None:
-            transports["hub"] = open_hub(settings, settings.hub, topology.OWNER_MAILBOXES)
+            transports["hub"] = open_hub(settings, settings.hub, _intakes(settings))
             stack.callback(transports["hub"].close)
         if settings.parent is not None:
             consumes = topology.child_mailboxes(settings.node.name)
@@ -269,13 +272,22 @@ def declare(settings: Settings) -> None:
     """Make the mailboxes of the node's own hub. Raises Setback EDX701, EDX706, EDX707; Refusal EDX901."""
     hub = settings.hub
     assert hub is not None  # noqa: S101  # the caller asked
-    children = [child.name for child in settings.children]
-    offices = [office.name for office in settings.offices if office.attach == "amqp"]
+    children, offices = attached(settings)
     if hub.kind == "local":
         assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
         local.declare(hub.path, children, offices)
     else:
         rabbitmq.declare(rabbit_settings(settings, hub), children, offices)
+
+
+def attached(settings: Settings) -> tuple[list[str], list[str]]:
+    """The children and the offices that have mailboxes on the node's own hub."""
+    offices = [office.name for office in settings.offices if office.attach == "amqp"]
+    return [child.name for child in settings.children], offices
+
+
+def _intakes(settings: Settings) -> Sequence[str]:
+    return topology.intakes(*attached(settings))
 
 
 def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
@@ -324,5 +336,7 @@ def _links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str,
             if office.attach == "amqp":
                 links[f"office:{office.name}"] = Link(hub, topology.inbox(office.name), topology.inbox(office.name))
     if settings.parent is not None:
-        links[f"link:{settings.parent.name}"] = Link(transports["parent"], topology.UP, topology.UP_URGENT)
+        links[f"link:{settings.parent.name}"] = Link(
+            transports["parent"], topology.up(settings.node.name), topology.up(settings.node.name, urgent=True)
+        )
     return links

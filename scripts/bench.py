@@ -124,7 +124,7 @@ def transfers(bodies: Sequence[bytes]) -> list[Parcel]:
             hops=(Hop(FROM, now),),
             expires_at=now + timedelta(days=5),
         )
-        made.append(Parcel(topology.UP, Message("transfer", transfer.id, encode_transfer(transfer, body))))
+        made.append(Parcel(topology.up(FROM), Message("transfer", transfer.id, encode_transfer(transfer, body))))
     return made
 
 
@@ -196,7 +196,7 @@ def bare(field: Field) -> list[str | Path]:
     return [
         sys.executable, ROOT / "scripts" / "bench_bare.py",
         "--url", f"amqp://{owner.user}:{owner.password}@{owner.host}:{owner.port}/{field.vhost}",
-        "--take", topology.UP,
+        "--take", topology.up(FROM),
         "--give", *topology.address(topology.down(TO)),
         "--schema", schema_file("edxml.receive.xsd"),
         "--certificate", field.keys / f"{SENDER}.cert.pem",

@@ -1,6 +1,6 @@
 """The same work without the router: the loop that one would write by hand, in one file, to be measured against.
 
-    bench_bare.py --url amqp://… --take edx.up --give EXCHANGE KEY --schema XSD --certificate PEM --database FILE
+    bench_bare.py --url amqp://… --take edx.up.CHILD --give EXCHANGE KEY --schema XSD --certificate PEM --database FILE
 
 Per message: split off the manifest, parse with lxml, validate with the compiled XSD, verify with signxml against
 one pinned certificate. Per batch of at most 100: one row in SQLite, durable; then publish all, persistent and

@@ -63,7 +63,7 @@ def test_a_code_that_only_a_newer_neighbour_knows_ends_no_worker(nodes: Nodes) -
     nodes.settle()
     receipt = Receipt(answer.digest, "H53", 0, Outcome.RETURNED, nodes.clock.now(), "EDX999", "vì lẽ mới")
     body = encode_receipts((receipt,), nodes["tay-ninh"].node.sign_receipts)
-    nodes["tay-ninh"].transports[0].publish([Parcel(topology.UP, Message("receipts", "r", body))])
+    nodes["tay-ninh"].transports[0].publish([Parcel(topology.up("tay-ninh"), Message("receipts", "r", body))])
     events.moved(nodes.step("quoc-gia").moves)  # as the worker does
     [delivery] = nodes.deliveries("quoc-gia", answer.digest).values()
     assert (delivery.state, delivery.code, delivery.detail) == (State.RETURNED, "", "EDX999: vì lẽ mới")
@@ -105,9 +105,9 @@ def test_a_small_message_cannot_ask_for_large_answers(nodes: Nodes) -> None:
         ([], ("H53",) * 5_000),
     ):
         transfer = _transfer(nodes, b"x", recipients, "an-giang", hops=(*hops, Hop("an-giang", now)))
-        hub.publish([Parcel(topology.UP, Message("transfer", "t", encode_transfer(transfer, b"x")))])
+        hub.publish([Parcel(topology.up("an-giang"), Message("transfer", "t", encode_transfer(transfer, b"x")))])
     inquiry = encode_inquiry(Inquiry(DIGEST, ("H53",) * 5_000, 0))
-    hub.publish([Parcel(topology.UP, Message("inquiry", "i", inquiry))])
+    hub.publish([Parcel(topology.up("an-giang"), Message("inquiry", "i", inquiry))])
     for transport in nodes["quoc-gia"].transports:
         intake.receive(nodes["quoc-gia"].node, transport, transport.take(100, 0.0))
     assert store() - before < 1_000_000
@@ -145,7 +145,7 @@ def test_a_name_that_cannot_be_stored_ends_no_worker(nodes: Nodes, user: str) ->
         "edx": topology.VERSION, "kind": "gossip", "id": "x", "correlation": "", "urgent": False, "headers": {},
         "user": user, "size": 0, "sha256": hashlib.sha256(b"").hexdigest(),
     }  # fmt: skip
-    (root / topology.UP / "new" / "1.x").write_bytes(json.dumps(fields).encode() + b"\n")  # type: ignore[operator]
+    (root / topology.up("an-giang") / "new" / "1.x").write_bytes(json.dumps(fields).encode() + b"\n")  # type: ignore[operator]
     nodes.step("quoc-gia")
     [kept] = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
     assert kept.code == "EDX403"
@@ -155,12 +155,13 @@ def test_a_name_that_cannot_be_stored_ends_no_worker(nodes: Nodes, user: str) ->
 
 def test_a_fifo_in_a_mailbox_holds_nobody_up_and_is_named(nodes: Nodes) -> None:
     root = nodes["quoc-gia"].settings.hub.path  # type: ignore[union-attr]
-    os.mkfifo(root / topology.UP / "new" / "0.fifo")  # type: ignore[operator]
+    os.mkfifo(root / topology.up("an-giang") / "new" / "0.fifo")  # type: ignore[operator]
     answer = nodes.send("tay-ninh", letter(nodes, ["H01"], sender="H53"))
     nodes.settle()
     assert set(nodes.states("quoc-gia", answer.digest)) == {"H01"}
     [kept] = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
-    assert (kept.code, kept.where, kept.detail) == ("EDX403", topology.UP, "no user id: damaged 0.fifo not a file")
+    assert (kept.code, kept.where) == ("EDX403", topology.up("an-giang"))
+    assert kept.detail == "no user id: damaged 0.fifo not a file"
 
 
 def test_a_mistake_while_the_store_is_away_gives_the_message_back(
@@ -174,7 +175,7 @@ def test_a_mistake_while_the_store_is_away_gives_the_message_back(
 
     node, hub = nodes["quoc-gia"].node, nodes["quoc-gia"].transports[0]
     hub_of_child = nodes["an-giang"].transports[0]
-    hub_of_child.publish([Parcel(topology.UP, Message("inquiry", "i", b""))])
+    hub_of_child.publish([Parcel(topology.up("an-giang"), Message("inquiry", "i", b""))])
     monkeypatch.setitem(intake._HANDLERS, "inquiry", mistaken)
     monkeypatch.setattr(node.ledger, "book", away)
     handled = intake.receive(node, hub, hub.take(100, 0.0))
@@ -189,7 +190,7 @@ def test_a_large_body_is_put_together_once_for_all_transfers_that_name_it(
     manifest = encode_transfer(_transfer(nodes, data, ("H53",), "an-giang", chunks=len(pieces)))
     messages = [Message("chunk", f"t.{number}", piece) for number, piece in enumerate(pieces)]
     messages += [Message("transfer", "t", manifest)] * 20
-    nodes["an-giang"].transports[0].publish([Parcel(topology.UP, message) for message in messages])
+    nodes["an-giang"].transports[0].publish([Parcel(topology.up("an-giang"), message) for message in messages])
     called: list[Path] = []
     original = BodyStore.assembled
 
@@ -227,12 +228,13 @@ def test_an_office_learns_nothing_of_deliveries_that_are_not_its_own(nodes: Node
     answer = nodes.send("quoc-gia", letter(nodes, ["H53", "H01"]))
     nodes.settle()
     node, hub = nodes["quoc-gia"].node, nodes["an-giang"].transports[0]
-    hub.publish([Parcel(topology.UP, Message("inquiry", "i", encode_inquiry(Inquiry(answer.digest, ("H53",), 0))))])
+    question = Message("inquiry", "i", encode_inquiry(Inquiry(answer.digest, ("H53",), 0)))
+    hub.publish([Parcel(topology.up("an-giang"), question)])
     nodes.step("quoc-gia")
     assert [one.outcome for one in _receipts_for(nodes, "an-giang")] == [Outcome.UNKNOWN]
     for kind, correlation in (("confirm", "1"), ("return", "1"), ("confirm", "9" * 5000), ("confirm", "-1")):
         message = Message(kind, "x", b"", correlation=correlation)
-        intake.receive(node, hub, [Arrival(message, topology.SUBMIT, "vanthu-quoc-gia", "", False)])
+        intake.receive(node, hub, [Arrival(message, topology.submit("vanthu-quoc-gia"), "vanthu-quoc-gia", "", False)])
     assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.FORWARDED}
     assert auditing.notices(node.ledger, "office:vanthu-quoc-gia") == []  # type: ignore[arg-type]
 

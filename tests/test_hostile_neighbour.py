@@ -12,13 +12,12 @@ import pytest
 from edxml_router import intake, pipeline
 from edxml_router.core.lifecycle import State
 from edxml_router.core.transfer import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
-from edxml_router.ports import Message, Parcel
+from edxml_router.ports import Arrival, Message, Parcel
 from edxml_router.records import Submission
 from edxml_router.rules import Quota
 from edxml_router.store import auditing, refused
 from edxml_router.store.refused import Kept
 from edxml_router.transport import topology
-from edxml_router.transport.local import LocalTransport
 from tests.test_pipeline import Nodes, _transfer, letter, nodes
 
 __all__ = ["nodes"]  # the fixture
@@ -72,7 +71,8 @@ def test_a_message_that_meets_a_mistake_of_ours_is_set_aside_alone(
     now = nodes.clock.now()
     honest = encode_receipts((Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, now),), key)
     poison = encode_receipts((Receipt("ab" * 32, "H53", 0, Outcome.CONFIRMED, now, detail="poison"),), key)
-    hub.publish([Parcel(topology.UP, Message("receipts", name, body)) for name, body in (("a", poison), ("b", honest))])
+    up = topology.up("tay-ninh")
+    hub.publish([Parcel(up, Message("receipts", name, body)) for name, body in (("a", poison), ("b", honest))])
     settle = pipeline.settle
 
     def stumbles(node: object, receipts: Sequence[tuple[str, Receipt]]) -> object:
@@ -89,7 +89,8 @@ def test_a_message_that_meets_a_mistake_of_ours_is_set_aside_alone(
 def test_beyond_the_space_for_odd_input_the_journal_still_says_what_came(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
     node.rules = replace(node.rules, aside_quota=10)
-    nodes["an-giang"].transports[-1].publish([Parcel(topology.UP, Message("gossip", "x", b"longer than ten bytes"))])
+    message = Message("gossip", "x", b"longer than ten bytes")
+    nodes["an-giang"].transports[-1].publish([Parcel(topology.up("an-giang"), message)])
     nodes.step("quoc-gia")
     assert [(one.code, one.kept, one.size) for one in kept(nodes)] == [("EDX704", False, 21)]
     ledger = nodes["quoc-gia"].node.ledger
@@ -106,7 +107,8 @@ def test_far_beyond_its_quota_a_neighbour_does_not_fill_the_room_of_the_others(n
     hub = nodes["an-giang"].transports[-1]
     letters = [letter(nodes, ["H53"], sender="H01", number=number) for number in range(1, 62)]
     manifests = [encode_transfer(_transfer(nodes, data, ("H53",)), data) for data in letters]
-    hub.publish([Parcel(topology.UP, Message("transfer", f"t{n}", body)) for n, body in enumerate(manifests)])
+    messages = [Message("transfer", f"t{n}", body) for n, body in enumerate(manifests)]
+    hub.publish([Parcel(topology.up("an-giang"), message) for message in messages])
     first = nodes.step("quoc-gia")
     assert (len(first.back), kept(nodes)) == (60, [])
     again: list[object] = []
@@ -120,9 +122,20 @@ def test_far_beyond_its_quota_a_neighbour_does_not_fill_the_room_of_the_others(n
     ]
 
 
+def test_a_flood_of_one_child_delays_no_siblings_letter(nodes: Nodes) -> None:
+    """Two thousand messages lie there when the letter comes; it is accepted with the next batch."""
+    flood = [Parcel(topology.up("an-giang"), Message("gossip", f"x{number}", b"x")) for number in range(2000)]
+    assert set(nodes["an-giang"].transports[-1].publish(flood)) == {None}
+    answer = nodes.send("tay-ninh", letter(nodes, ["G22"], sender="H53"))
+    nodes.step("tay-ninh")
+    nodes.step("quoc-gia")
+    assert set(nodes.states("quoc-gia", answer.digest)) == {"G22"}
+    assert nodes["quoc-gia"].transports[0].depths()[topology.up("an-giang")] > 1900
+
+
 @pytest.mark.parametrize("number", ["", "x", "-1", "9" * 200])
 def test_an_offices_answer_about_no_delivery_is_set_aside(nodes: Nodes, number: str) -> None:
-    office = LocalTransport(nodes.tree.hub("quoc-gia"), "vanthu-quoc-gia")
-    office.publish([Parcel(topology.SUBMIT, Message("confirm", "x", b"", correlation=number))])
-    nodes.step("quoc-gia")
+    message, mailbox = Message("confirm", "x", b"", correlation=number), topology.submit("vanthu-quoc-gia")
+    arrival = Arrival(message, mailbox, "vanthu-quoc-gia", "", False)
+    intake.receive(nodes["quoc-gia"].node, nodes["quoc-gia"].transports[0], [arrival])
     assert [one.code for one in kept(nodes)] == ["EDX704"]

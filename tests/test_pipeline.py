@@ -297,9 +297,9 @@ def test_a_transfer_waits_for_its_chunks(nodes: Nodes) -> None:
     digest = hashlib.sha256(data).hexdigest()
     pieces = list(chunks(data, digest, 30_000))
     manifest = encode_transfer(_transfer(nodes, data, ("H53",), chunks=len(pieces)))
-    hub.publish([Parcel(topology.UP, Message("transfer", "t", manifest))])
+    hub.publish([Parcel(topology.up("an-giang"), Message("transfer", "t", manifest))])
     assert nodes.step("quoc-gia").back  # given back, nothing accepted
-    hub.publish([Parcel(topology.UP, Message("chunk", f"t.{n}", piece)) for n, piece in enumerate(pieces)])
+    hub.publish([Parcel(topology.up("an-giang"), Message("chunk", f"t.{n}", piece)) for n, piece in enumerate(pieces)])
     nodes.step("quoc-gia")
     for transport in nodes["quoc-gia"].transports:
         arrivals = transport.take(100, 5.0)  # the transfer comes again after its delay
@@ -374,7 +374,7 @@ def test_receipts_need_the_neighbours_signature(nodes: Nodes) -> None:
         encode_receipts((receipt,), sign),
         encode_receipts((receipt,), lambda _: "?"),
     ):
-        hub.publish([Parcel(topology.UP, Message("receipts", "r", body))])
+        hub.publish([Parcel(topology.up("tay-ninh"), Message("receipts", "r", body))])
     nodes.step("quoc-gia")
     assert nodes.states("quoc-gia", answer.digest)["H53"] is State.FORWARDED
     kept = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
@@ -514,7 +514,7 @@ def test_strange_messages_are_kept_aside_and_the_queue_moves_on(
     nodes: Nodes, kind: str, body: bytes, code: str
 ) -> None:
     hub = nodes["tay-ninh"].transports[0]
-    assert list(hub.publish([Parcel(topology.UP, Message(kind, "x", body))])) == [None]
+    assert list(hub.publish([Parcel(topology.up("tay-ninh"), Message(kind, "x", body))])) == [None]
     good = nodes.send("tay-ninh", letter(nodes, ["G22"], sender="H53"))
     nodes.settle()
     [kept] = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]

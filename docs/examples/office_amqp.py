@@ -53,9 +53,8 @@ def send(channel: pika.adapters.blocking_connection.BlockingChannel, options: ar
     request = properties(options, "submit")
     # With confirms and mandatory=True this returns only once the broker has the document on disk, or raises.
     # Not sure whether it arrived? Send the same bytes again: the node recognises them.
-    channel.basic_publish(
-        "edx.submit", "submit", Path(options.file).read_bytes(), request, mandatory=True
-    )
+    exchange = f"edx.submit.{options.user}"
+    channel.basic_publish(exchange, "submit", Path(options.file).read_bytes(), request, mandatory=True)
     inbox = f"edx.inbox.{options.user}"
     for method, answer, body in channel.consume(inbox, inactivity_timeout=SECONDS):
         if method is None:
@@ -79,9 +78,8 @@ def receive(channel: pika.adapters.blocking_connection.BlockingChannel, options:
             print(f"document {number}: {len(body)} bytes, for {(message.headers or {}).get('recipient', '?')}")
             # First keep it, then confirm it, then acknowledge: whatever fails in between is only repeated. To
             # refuse a document, send "return" instead, with the reason as the body.
-            channel.basic_publish(
-                "edx.submit", "submit", b"", properties(options, "confirm", number), mandatory=True
-            )
+            exchange, answer = f"edx.submit.{options.user}", properties(options, "confirm", number)
+            channel.basic_publish(exchange, "submit", b"", answer, mandatory=True)
         else:  # a late verdict, or a notice about something sent earlier
             print(f"{message.type}: {body.decode(errors='replace')}")
         channel.basic_ack(method.delivery_tag)

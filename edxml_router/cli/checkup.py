@@ -165,7 +165,8 @@ def _parent_hub(settings: Settings) -> Found:
 def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
     """Whether the hub answers and has the mailboxes that this node takes from."""
 
-    mailboxes = topology.OWNER_MAILBOXES if owner else topology.child_mailboxes(settings.node.name)
+    own = topology.child_mailboxes(settings.node.name)
+    mailboxes = topology.intakes(*wiring.attached(settings)) if owner else own
     place = str(hub.path) if hub.kind == "local" else f"{hub.host}:{hub.port or ''}"
     if hub.kind == "local":
         with closing(wiring.open_hub(settings, hub, mailboxes)) as transport:
@@ -177,7 +178,8 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
     if missing:
         yield place, Finding("EDX703", place, ", ".join(missing))
         return
-    yield f"{place} ({', '.join(f'{name} {depth}' for name, depth in depths.items())})", None
+    waiting = [f"{name} {depth}" for name, depth in depths.items() if depth]
+    yield f"{place} ({len(mailboxes)} mailboxes; waiting: {', '.join(waiting) or 'nothing'})", None
 
 
 def _broker_lists(hub: HubSettings) -> Found:

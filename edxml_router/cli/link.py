@@ -194,7 +194,7 @@ def _connection(plan: Plan) -> Iterable[str]:
         yield ""
         yield "[parent.hub]"
     else:
-        exchange, key = topology.address(topology.SUBMIT)
+        exchange, key = topology.address(topology.submit(plan.name))
         yield "[office]"
         yield _set("exchange", exchange)
         yield _set("routing_key", key)

@@ -30,7 +30,7 @@ def definitions(
         "vhosts": [{"name": vhost}],
         "users": [user(name, password, salt)],
         "permissions": [place | topology.permissions(name, role, name)._asdict()],
-        "exchanges": [place | exchange | {"name": each} for each in topology.EXCHANGES],
+        "exchanges": [place | exchange | {"name": each} for each in topology.exchanges(children, offices)],
         "queues": [
             place | {"name": each.name, "durable": True, "auto_delete": False, "arguments": dict(each.arguments)}
             for each in queues

@@ -1,7 +1,7 @@
 """The transport over a directory of a local disk: the embedded default, nothing to install.
 
     declare(root, children=["h31-15"], offices=["vanphong"])        # the owner of the hub, at its start
-    transport = LocalTransport(root, "province", consumes=OWNER_MAILBOXES)
+    transport = LocalTransport(root, "province", consumes=topology.intakes(["h31-15"], ["vanphong"]))
 
 A mailbox is a directory, a message one file, and every step is one rename: a message is always whole and in
 exactly one place::
@@ -43,6 +43,7 @@ from typing import Final
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports import Arrival, Message, Parcel
 from edxml_router.transport import message_file, topology
+from edxml_router.transport.turns import Turns
 
 RESERVE: Final = 64 * 1024 * 1024  # bytes left free on the disk, so that the databases beside can still work
 _PARTS: Final = ("tmp", "new", "claimed", "damaged")
@@ -67,8 +68,15 @@ class LocalTransport:
         self._user = user
         self._reserve = reserve
         self._fresh = (f"{secrets.token_hex(6)}-{number:08d}" for number in itertools.count())
-        self._intakes = [_Intake(root / mailbox, mailbox) for mailbox in topology.urgent_first(consumes)]
+        self._intakes: list[_Intake] = []
+        self._turns = Turns()
         self._closed = False
+        self.consume(consumes)
+
+    def consume(self, mailboxes: Sequence[str]) -> None:
+        known = {intake.mailbox for intake in self._intakes}
+        fresh = [mailbox for mailbox in topology.urgent_first(mailboxes) if mailbox not in known]
+        self._intakes += [_Intake(self._root / mailbox, mailbox) for mailbox in fresh]
 
     @property
     def problem(self) -> Finding | None:
@@ -77,9 +85,7 @@ class LocalTransport:
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         deadline = time.monotonic() + wait
         while True:
-            arrivals: list[Arrival] = []
-            for intake in self._intakes:
-                intake.take(arrivals, limit)
+            arrivals = self._turns.take(self._intakes, limit)
             left = deadline - time.monotonic()
             if arrivals or left <= 0 or self._closed:
                 return arrivals
@@ -167,7 +173,7 @@ class _Intake:
             self._rescue()
             if not self._listed:
                 self._listed.extend(_due(_names(self.folder / "new")))
-            held = 0
+            held = sum(len(arrival.message.body) for arrival in into)
             while self._listed and len(into) < limit and held < _MOUTHFUL:
                 name = self._listed.popleft()
                 claimed = self._claims / name

@@ -1,7 +1,7 @@
 """The transport over RabbitMQ: quorum queues, publisher confirms in a window, one I/O thread.
 
     declare(settings, children=["h31-15"], offices=["vanphong"])        # the owner of the hub, at its start
-    transport = RabbitTransport(settings, consumes=OWNER_MAILBOXES)
+    transport = RabbitTransport(settings, consumes=topology.intakes(["h31-15"], ["vanphong"]))
 
 A transport opens up to two connections: one consumes, the other publishes. A broker in memory or disk alarm
 stops reading from connections that publish; on a shared one the acknowledgements that would relieve it would
@@ -37,13 +37,15 @@ from edxml_router.transport.amqp_connection import (
     parameters,
 )
 from edxml_router.transport.amqp_publisher import Call, Publisher
+from edxml_router.transport.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SESSIONS = itertools.count()  # of the whole process: a token of another transport is as stale as an old one
 _LONGEST_HOLD = 600.0  # seconds; a broker closes the channel over what is held for half an hour
-_SHARE = 10  # of what is taken at once, one part in ten is for each mailbox that has something
+_AHEAD = 2500  # messages of all mailboxes together that are taken ahead …
+_LEAST_AHEAD = 50  # … but never fewer than this of each
 _REOPEN_SECONDS = 1.0  # before a mailbox that could not be consumed is tried again
 
 
@@ -62,15 +64,25 @@ class RabbitTransport:
         self._settings = settings
         self._loop = Loop(f"amqp {settings.place}")
         self._bell = threading.Event()  # rung when something has arrived
-        self._intakes = {
-            mailbox: _Intake(mailbox, settings.prefetch, self._loop, self._bell)
-            for mailbox in topology.urgent_first(consumes)
-        }
+        self._intakes: dict[str, _Intake] = {}  # replaced, never changed: the I/O thread goes through it
+        self._turns = Turns()
+        self._connection: pika.SelectConnection | None = None  # that consumes; of the I/O thread
         self._consuming = Connection(self._loop, settings, self._consume, self._suspend)
         self._publisher = Publisher(self._loop, settings)
         self._closed = False
-        if self._intakes:
-            self._loop.post(self._consuming.open)
+        self.consume(consumes)
+
+    def consume(self, mailboxes: Sequence[str]) -> None:
+        wanted = {*self._intakes, *mailboxes}
+        prefetch = min(self._settings.prefetch, max(_LEAST_AHEAD, _AHEAD // max(1, len(wanted))))
+        fresh = {
+            mailbox: _Intake(mailbox, prefetch, self._loop, self._bell)
+            for mailbox in topology.urgent_first(mailboxes)
+            if mailbox not in self._intakes
+        }
+        if fresh and not self._closed:
+            self._intakes = self._intakes | fresh
+            self._loop.post(lambda: self._begin(fresh.values()))
 
     @property
     def problem(self) -> Finding | None:
@@ -88,13 +100,7 @@ class RabbitTransport:
         deadline = time.monotonic() + wait
         while True:
             self._bell.clear()  # before looking: what comes after the look rings again
-            arrivals: list[Arrival] = []
-            waiting = len(self._intakes)
-            for intake in self._intakes.values():
-                waiting -= 1  # urgent ones first, but a flood of them leaves room for the others
-                intake.take(arrivals, limit - waiting * (limit // _SHARE))
-            for intake in self._intakes.values():
-                intake.take(arrivals, limit)
+            arrivals = self._turns.take([*self._intakes.values()], limit)
             left = deadline - time.monotonic()
             if arrivals or left <= 0 or self._closed:
                 return arrivals
@@ -141,11 +147,20 @@ class RabbitTransport:
         self._loop.later(CLOSING_SECONDS, self._loop.stop)  # at the latest
         self._consuming.close(lambda: self._publisher.connection.close(self._loop.stop))
 
+    def _begin(self, fresh: Iterable[_Intake]) -> None:
+        if self._consuming.state == "new":
+            self._consuming.open()
+        elif self._connection is not None:
+            for intake in fresh:
+                intake.open(self._connection)
+
     def _consume(self, connection: pika.SelectConnection) -> None:
+        self._connection = connection
         for intake in self._intakes.values():
             intake.open(connection)
 
     def _suspend(self, _problem: Finding) -> None:
+        self._connection = None
         for intake in self._intakes.values():
             intake.reset()
 
@@ -157,7 +172,7 @@ class _Intake:
     """
 
     def __init__(self, mailbox: str, prefetch: int, loop: Loop, bell: threading.Event) -> None:
-        self._mailbox = mailbox
+        self.mailbox = mailbox
         self._prefetch = prefetch
         self._loop = loop
         self._bell = bell
@@ -180,6 +195,8 @@ class _Intake:
             return
 
     def open(self, connection: pika.SelectConnection) -> None:
+        if self._connection is connection:
+            return
         self._connection = connection
         connection.channel(on_open_callback=self._opened)
 
@@ -195,13 +212,13 @@ class _Intake:
         channel.add_on_close_callback(self._closed)
         channel.add_on_cancel_callback(self._cancelled)
         channel.basic_qos(prefetch_count=self._prefetch)
-        channel.basic_consume(self._mailbox, self._on_message, callback=self._consuming)
+        channel.basic_consume(self.mailbox, self._on_message, callback=self._consuming)
 
     def _consuming(self, _frame: Any) -> None:
         self.problem = None
 
     def _cancelled(self, _frame: Any) -> None:
-        self.problem = Finding("EDX703", self._mailbox, "the queue was deleted")
+        self.problem = Finding("EDX703", self.mailbox, "the queue was deleted")
         if self._channel is not None and self._channel.is_open:
             self._channel.close()
 
@@ -210,7 +227,7 @@ class _Intake:
             return
         if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
             code = {403: "EDX706", 404: "EDX703"}.get(reason.reply_code, "EDX701")
-            self.problem = Finding(code, self._mailbox, reason.reply_text)
+            self.problem = Finding(code, self.mailbox, reason.reply_text)
         connection = self._connection
         self.reset()
         if connection is not None and connection.is_open:
@@ -223,10 +240,10 @@ class _Intake:
     def _on_message(self, _channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
         tag = method.delivery_tag
         self._unsettled[tag] = None
-        token = Token(self._mailbox, self._session, tag)
+        token = Token(self.mailbox, self._session, tag)
         peer = _text(properties.user_id)
         self._arrived.append(
-            Arrival(_message(properties, body), self._mailbox, peer, token, bool(method.redelivered))
+            Arrival(_message(properties, body), self.mailbox, peer, token, bool(method.redelivered))
         )
         if not self._bell.is_set():
             self._bell.set()
@@ -265,13 +282,14 @@ def depths(settings: RabbitSettings, mailboxes: Iterable[str]) -> Mapping[str, i
     """
     counts: dict[str, int] = {}
     with _blocking(settings) as connection:
+        channel = connection.channel()
         for mailbox in mailboxes:
-            channel = connection.channel()  # one each: asking for a queue that is missing closes it
             try:
                 counts[mailbox] = channel.queue_declare(mailbox, passive=True).method.message_count
             except pika.exceptions.ChannelClosedByBroker as error:
                 if error.reply_code != 404:
                     raise
+                channel = connection.channel()  # asking for a queue that is missing closes it
     return counts
 
 
@@ -286,9 +304,10 @@ def declare(
     Raises Setback EDX701, EDX706 or EDX707, and Refusal EDX901 when a queue exists with other arguments. A queue
     cannot be changed: let it run empty, delete it, and start again; or keep the old capacity.
     """
+    children, offices = tuple(children), tuple(offices)
     with _blocking(settings) as connection:
         channel = connection.channel()
-        for exchange in topology.EXCHANGES:
+        for exchange in topology.exchanges(children, offices):
             channel.exchange_declare(exchange, "direct", durable=True)
         for queue in topology.queues(children, offices, capacity):
             try:

@@ -2,15 +2,16 @@
 
 A *hub* is one broker vhost (or one directory), owned by the node that runs it. Its mailboxes::
 
-    edx.up, edx.up.urgent                    children  -> the owner       (transfer, chunk, receipts, inquiry)
-    edx.submit                               offices   -> the owner       (submit, confirm, return)
-    edx.down.CHILD, edx.down.CHILD.urgent    the owner -> one child       (transfer, chunk, receipts, inquiry)
-    edx.inbox.OFFICE                         the owner -> one office      (verdict, envelope, notice)
+    edx.up.CHILD, edx.up.CHILD.urgent        one child  -> the owner      (transfer, chunk, receipts, inquiry)
+    edx.submit.OFFICE                        one office -> the owner      (submit, confirm, return)
+    edx.down.CHILD, edx.down.CHILD.urgent    the owner  -> one child      (transfer, chunk, receipts, inquiry)
+    edx.inbox.OFFICE                         the owner  -> one office     (verdict, envelope, notice)
 
 Urgent and ordinary mail have a queue each, because a quorum queue serves in order of arrival: a circular to
-ten thousand offices must not delay an urgent letter. Only the owner can write into anybody's ``down`` or
-``inbox``: children and offices reach an intake exchange and nothing else, so whatever they claim (a foreign
-``user_id``, extra routing keys in ``CC``) ends in the owner's checks.
+ten thousand offices must not delay an urgent letter. For the same reason every child and office has an intake of its
+own: what one of them piles up fills its own queue and delays its own mail. Each intake has an exchange of its name in
+front, and that is all its child or office may write to: whatever it claims (a foreign ``user_id``, extra routing keys
+in ``CC``) ends in its own intake, and in the owner's checks.
 
 A name that does not fit raises Refusal EDX901.
 """
@@ -35,19 +36,16 @@ KINDS: Final = LINK_KINDS | OFFICE_KINDS | ANSWER_KINDS
 DAMAGED: Final = "damaged"  # the kind of an arrival whose stored form could not be read; never sent
 
 UP: Final = "edx.up"
-UP_URGENT: Final = "edx.up.urgent"
 SUBMIT: Final = "edx.submit"
 DOWN: Final = "edx.down"
 INBOX: Final = "edx.inbox"
-EXCHANGES: Final = (UP, SUBMIT, DOWN, INBOX)  # all direct and durable
-OWNER_MAILBOXES: Final = (UP_URGENT, UP, SUBMIT)
 
 _URGENT: Final = ".urgent"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # no dot: ``a.urgent`` would be another child's mailbox
 
 _RESERVED: Final = frozenset({"CC", "BCC", "edx", "urgent"})
 
-DEFAULT_CAPACITY: Final = 4 * 1024**3  # bytes waiting in one down or inbox queue before the broker says no
+DEFAULT_CAPACITY: Final = 4 * 1024**3  # bytes waiting in one queue before the broker says no
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,16 @@ class Permissions(NamedTuple):
     read: str
 
 
+def up(child: str, urgent: bool = False) -> str:
+    """The mailbox that ``child`` writes to."""
+    return f"{UP}.{_checked(child)}{_URGENT if urgent else ''}"
+
+
+def submit(office: str) -> str:
+    """The mailbox that ``office`` writes to."""
+    return f"{SUBMIT}.{_checked(office)}"
+
+
 def down(child: str, urgent: bool = False) -> str:
     """The mailbox that only ``child`` reads."""
     return f"{DOWN}.{_checked(child)}{_URGENT if urgent else ''}"
@@ -101,21 +109,32 @@ def urgent_first(mailboxes: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(dict.fromkeys(mailboxes), key=lambda name: not is_urgent(name)))
 
 
+def intakes(children: Iterable[str], offices: Iterable[str]) -> tuple[str, ...]:
+    """What the owner of a hub consumes, urgent first."""
+    names = [up(child, urgent) for child in children for urgent in (True, False)]
+    return urgent_first([*names, *(submit(office) for office in offices)])
+
+
 def mailboxes(children: Iterable[str], offices: Iterable[str]) -> tuple[str, ...]:
     """All mailboxes of a hub."""
+    children, offices = tuple(children), tuple(offices)
     below = [name for child in children for name in child_mailboxes(child)]
-    return (*OWNER_MAILBOXES, *below, *(inbox(office) for office in offices))
+    return (*intakes(children, offices), *below, *(inbox(office) for office in offices))
+
+
+def exchanges(children: Iterable[str], offices: Iterable[str]) -> tuple[str, ...]:
+    """All exchanges of a hub, each of them direct and durable."""
+    return (DOWN, INBOX, *(up(child) for child in children), *(submit(office) for office in offices))
 
 
 def address(mailbox: str) -> tuple[str, str]:
     """Exchange and routing key that reach a mailbox."""
-    if mailbox == UP:
-        return UP, "ordinary"
-    if mailbox == UP_URGENT:
-        return UP, "urgent"
-    if mailbox == SUBMIT:
-        return SUBMIT, "submit"
-    return (DOWN if mailbox.startswith(DOWN + ".") else INBOX), mailbox
+    for exchange in (DOWN, INBOX):
+        if mailbox.startswith(exchange + "."):
+            return exchange, mailbox
+    if mailbox.startswith(SUBMIT + "."):
+        return mailbox, "submit"
+    return mailbox.removesuffix(_URGENT), "urgent" if is_urgent(mailbox) else "ordinary"
 
 
 def plain_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -126,15 +145,13 @@ def plain_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def queues(
     children: Iterable[str], offices: Iterable[str], capacity: int = DEFAULT_CAPACITY
 ) -> tuple[Queue, ...]:
-    """The queues of a hub. ``capacity`` (bytes) bounds each down and inbox queue; the intakes are bounded by
-    the broker's own alarms, because refusing a child for what its neighbours sent would be unfair."""
+    """The queues of a hub. ``capacity`` (bytes) bounds each: who fills its own is told no, and nobody else is."""
     return tuple(
-        Queue(name, *address(name), arguments(None if name in OWNER_MAILBOXES else capacity))
-        for name in mailboxes(children, offices)
+        Queue(name, *address(name), arguments(capacity)) for name in mailboxes(children, offices)
     )
 
 
-def arguments(capacity: int | None) -> Mapping[str, Any]:
+def arguments(capacity: int) -> Mapping[str, Any]:
     """Arguments of a queue that never drops anything.
 
     * ``reject-publish``: a full queue answers no. The default drops its *oldest, already confirmed* message.
@@ -147,9 +164,8 @@ def arguments(capacity: int | None) -> Mapping[str, Any]:
         "x-queue-type": "quorum",
         "x-overflow": "reject-publish",
         "x-delivery-limit": 2**31 - 1,
+        "x-max-length-bytes": capacity,
     }
-    if capacity is not None:
-        fields["x-max-length-bytes"] = capacity
     return MappingProxyType(fields)
 
 
@@ -162,7 +178,7 @@ def permissions(user: str, role: Role | str, name: str = "") -> Permissions:
     role = Role(role)
     if role is Role.OWNER:
         return Permissions(user, *(r"^edx\.",) * 3)
-    intake = UP if role is Role.CHILD else SUBMIT
+    intake = up(name) if role is Role.CHILD else submit(name)
     own = re.escape(down(name) if role is Role.CHILD else inbox(name))
     tail = rf"({re.escape(_URGENT)})?" if role is Role.CHILD else ""
     return Permissions(user, "^$", f"^{re.escape(intake)}$", f"^{own}{tail}$")

@@ -185,6 +185,25 @@ def test_a_child_that_has_only_what_it_was_handed_delivers_and_gets_mail(
     assert (states(parent, up), states(child, down)) == ({"G22": State.AVAILABLE}, {"H53": State.AVAILABLE})
 
 
+def test_a_child_that_is_added_by_a_reload_is_heard_without_a_restart(ground: Ground, opening: ExitStack) -> None:
+    """Its intake is new; the running node takes from it from then on."""
+    parent = opened(opening, ground.config)
+    parent.declare()
+    folder = ground.link("tay-ninh-sau", "--agency", "H53", "--pki", ground.pki)
+    config = ground.child("tay-ninh-sau", folder)
+    ground.take_in(folder)
+    parent.reload(load(ground.config))
+    parent.declare()
+    child = opened(opening, config)
+    up = send(child, "vp", Post(ground.pki).document("H53", ["G22"], 3, "V/v thử nghiệm"))
+    turn(child)
+    for _ in range(20):
+        turn(parent)
+        if states(parent, up):
+            break
+    assert states(parent, up) == {"G22": State.AVAILABLE}
+
+
 def test_what_is_handed_over_opens_nothing_else(ground: Ground) -> None:
     folder = ground.link("h53", "--agency", "H53", "--code", "G09", "--pki", ground.pki)
     ground.take_in(folder)
@@ -229,7 +248,7 @@ def test_an_office_gets_its_mailbox_and_no_other(ground: Ground) -> None:
         channel.basic_publish(connection["exchange"], connection["routing_key"], b"<edXML/>", mine, mandatory=True)
         assert channel.basic_get(connection["inbox"]) == (None, None, None)
         with pytest.raises(pika.exceptions.ChannelClosedByBroker):
-            channel.basic_get(topology.SUBMIT)
+            channel.basic_get(topology.submit("so-yte"))
 
 
 def test_a_child_that_is_configured_already_gets_its_files_only(ground: Ground) -> None:
@@ -279,7 +298,7 @@ def test_a_hub_that_is_a_folder_needs_no_broker(tmp_path: Path) -> None:
 
 def test_the_definitions_say_what_the_topology_says(ground: Ground) -> None:
     made = json.loads((ground.link("h56", "--agency", "H56") / "here" / "definitions.json").read_text())
-    assert {queue["name"] for queue in made["queues"]} == {*topology.OWNER_MAILBOXES, *topology.child_mailboxes("h56")}
+    assert {queue["name"] for queue in made["queues"]} == set(topology.mailboxes(["h56"], []))
     [permission] = made["permissions"]
     assert permission == {"vhost": ground.vhost, **topology.permissions("h56", "child", "h56")._asdict()}
     assert made["users"][0]["tags"] == ""

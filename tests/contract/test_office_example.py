@@ -12,7 +12,7 @@ from edxml_router.transport import topology
 from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, until
 
 CLIENT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "office_amqp.py"
-INBOX = topology.inbox("vp")
+INBOX, SUBMIT = topology.inbox("vp"), topology.submit("vp")
 
 
 def start(rabbit: RabbitHub, folder: Path, *action: str) -> subprocess.Popen[str]:
@@ -26,10 +26,10 @@ def start(rabbit: RabbitHub, folder: Path, *action: str) -> subprocess.Popen[str
 
 def test_it_submits_and_prints_the_verdict_that_answers_it(rabbit: RabbitHub, tmp_path: Path) -> None:
     (tmp_path / "document.xml").write_bytes(b"<edXML/>")
-    node = rabbit.open("node", topology.OWNER_MAILBOXES)
+    node = rabbit.open("node", [SUBMIT])
     client = start(rabbit, tmp_path, "send", "document.xml")
     (arrival,) = collect(node, 1)
-    assert (arrival.peer, arrival.mailbox) == ("vp", topology.SUBMIT)
+    assert (arrival.peer, arrival.mailbox) == ("vp", SUBMIT)
     assert (arrival.message.kind, arrival.message.body) == ("submit", b"<edXML/>")
     verdict = json.dumps({"accepted": False}).encode()
     node.publish(
@@ -45,7 +45,7 @@ def test_it_submits_and_prints_the_verdict_that_answers_it(rabbit: RabbitHub, tm
 
 
 def test_it_keeps_and_confirms_what_is_in_its_inbox(rabbit: RabbitHub, tmp_path: Path) -> None:
-    node = rabbit.open("node", topology.OWNER_MAILBOXES)
+    node = rabbit.open("node", [SUBMIT])
     node.publish(
         [
             Parcel(INBOX, Message("notice", "n1", "đã nhận".encode())),

@@ -28,9 +28,9 @@ def test_names_that_would_mean_something_else_are_refused(name: str) -> None:
 
 
 def test_addresses() -> None:
-    assert topology.address("edx.up") == ("edx.up", "ordinary")
-    assert topology.address("edx.up.urgent") == ("edx.up", "urgent")
-    assert topology.address("edx.submit") == ("edx.submit", "submit")
+    assert topology.address("edx.up.a") == ("edx.up.a", "ordinary")
+    assert topology.address("edx.up.a.urgent") == ("edx.up.a", "urgent")
+    assert topology.address("edx.submit.a") == ("edx.submit.a", "submit")
     assert topology.address("edx.down.a.urgent") == ("edx.down", "edx.down.a.urgent")
     assert topology.address("edx.inbox.a") == ("edx.inbox", "edx.inbox.a")
 
@@ -39,35 +39,38 @@ def test_addresses() -> None:
 def test_no_two_queues_share_an_address(children: list[str], offices: list[str]) -> None:
     queues = topology.queues(children, offices)
     assert len({(queue.exchange, queue.key) for queue in queues}) == len(queues)
-    assert len({queue.name for queue in queues}) == len(queues) == 3 + 2 * len(children) + len(offices)
+    assert {queue.exchange for queue in queues} <= set(topology.exchanges(children, offices))
+    assert len({queue.name for queue in queues}) == len(queues) == 4 * len(children) + 2 * len(offices)
 
 
-def test_no_queue_drops_anything_and_only_the_owners_intake_is_unbounded() -> None:
+def test_no_queue_drops_anything_and_all_are_bounded() -> None:
     for queue in topology.queues(["a"], ["o"], capacity=1000):
         assert queue.arguments["x-queue-type"] == "quorum"
         assert queue.arguments["x-overflow"] == "reject-publish"
         assert queue.arguments["x-delivery-limit"] == 2**31 - 1
-        bound = queue.arguments.get("x-max-length-bytes")
-        assert bound == (None if queue.name in topology.OWNER_MAILBOXES else 1000)
+        assert queue.arguments["x-max-length-bytes"] == 1000
 
 
 def test_urgent_first_keeps_the_order_otherwise() -> None:
-    assert topology.urgent_first(["edx.submit", "edx.up", "edx.up.urgent", "edx.up"]) == (
-        "edx.up.urgent",
-        "edx.submit",
-        "edx.up",
+    assert topology.urgent_first(["edx.submit.o", "edx.up.a", "edx.up.a.urgent", "edx.up.a"]) == (
+        "edx.up.a.urgent",
+        "edx.submit.o",
+        "edx.up.a",
     )
+    assert topology.intakes(["a"], ["o"]) == ("edx.up.a.urgent", "edx.up.a", "edx.submit.o")
 
 
 @given(NAMES, st.lists(NAMES, min_size=1, max_size=5))
 def test_a_child_or_office_may_touch_its_own_only(name: str, others: list[str]) -> None:
-    everything = {*topology.EXCHANGES, *topology.mailboxes(others, others), "amq.default", "amq.topic", ""}
+    names = [name, *others]
+    others_own = {*topology.exchanges(names, names), *topology.mailboxes(others, others)}
+    everything = others_own | {"amq.default", "amq.topic", "edx.up", "edx.submit", ""}
     child = topology.permissions("u", "child", name)
-    assert {item for item in everything if re.search(child.write, item)} == {topology.UP}
+    assert {item for item in everything if re.search(child.write, item)} == {topology.up(name)}
     own = set(topology.child_mailboxes(name))
     assert {item for item in everything | own if re.search(child.read, item)} == own
     office = topology.permissions("u", "office", name)
-    assert {item for item in everything if re.search(office.write, item)} == {topology.SUBMIT}
+    assert {item for item in everything if re.search(office.write, item)} == {topology.submit(name)}
     inbox = topology.inbox(name)
     assert {item for item in everything | {inbox} if re.search(office.read, item)} == {inbox}
     assert not any(re.search(user.configure, item) for user in (child, office) for item in everything - {""})

@@ -10,11 +10,13 @@ import pytest
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports import Arrival, Message, Parcel, Transport
 from edxml_router.transport import topology
-from tests.contract.hubs import Hub, collect, parcel, until
+from tests.contract.hubs import CHILDREN, OFFICES, Hub, collect, parcel, until
 
 DOWN = topology.down("a")
 DOWN_URGENT = topology.down("a", urgent=True)
 CHILD_A = topology.child_mailboxes("a")
+UP, UP_URGENT, SUBMIT = topology.up("a"), topology.up("a", urgent=True), topology.submit("vp")
+INTAKES = topology.intakes(CHILDREN, OFFICES)
 
 
 def ids(arrivals: Sequence[Arrival]) -> list[str]:
@@ -40,17 +42,17 @@ def test_every_field_survives(hub: Hub) -> None:
     message = Message(
         "receipts", "id-1", b"\x00\xff\nM\xe1\xbb\x99t", True, "id-0", {"traceparent": "00-ab-cd-01", "tên": "Một"}
     )
-    assert hub.open("child-a").publish([Parcel(topology.UP_URGENT, message)]) == [None]
-    (arrival,) = collect(hub.open("node", topology.OWNER_MAILBOXES), 1)
+    assert hub.open("child-a").publish([Parcel(UP_URGENT, message)]) == [None]
+    (arrival,) = collect(hub.open("node", INTAKES), 1)
     assert arrival.message == message
-    assert arrival.mailbox == topology.UP_URGENT
+    assert arrival.mailbox == UP_URGENT
 
 
 def test_the_peer_is_who_logged_in(hub: Hub) -> None:
-    hub.open("child-a").publish([parcel(topology.UP, 1)])
-    hub.open("child-b").publish([parcel(topology.UP, 2)])
-    hub.open("vp").publish([parcel(topology.SUBMIT, 3)])
-    arrivals = collect(hub.open("node", topology.OWNER_MAILBOXES), 3)
+    hub.open("child-a").publish([parcel(UP, 1)])
+    hub.open("child-b").publish([parcel(topology.up("b"), 2)])
+    hub.open("vp").publish([parcel(SUBMIT, 3)])
+    arrivals = collect(hub.open("node", INTAKES), 3)
     assert {arrival.message.id: arrival.peer for arrival in arrivals} == {
         "m1": "child-a",
         "m2": "child-b",
@@ -67,9 +69,9 @@ def test_each_owner_mailbox_and_an_inbox_can_be_reached(hub: Hub) -> None:
 
 
 def test_headers_that_a_broker_would_obey_do_not_travel(hub: Hub) -> None:
-    sent = parcel(topology.UP, headers={"CC": "urgent", "BCC": "urgent", "edx": "edx/9", "note": "stays"})
+    sent = parcel(UP, headers={"CC": "urgent", "BCC": "urgent", "edx": "edx/9", "note": "stays"})
     assert hub.open("child-a").publish([sent]) == [None]
-    (arrival,) = collect(hub.open("node", topology.OWNER_MAILBOXES), 1)
+    (arrival,) = collect(hub.open("node", INTAKES), 1)
     assert arrival.message.headers == {"note": "stays"}
 
 
@@ -78,6 +80,39 @@ def test_urgent_mail_overtakes(hub: Hub) -> None:
     owner.publish([*(parcel(DOWN, number) for number in range(5)), parcel(DOWN_URGENT, 9)])
     hub.received(child, 6)
     assert ids(child.take(3, 5.0)) == ["m9", "m0", "m1"]
+
+
+def test_a_flood_of_one_child_delays_nobody_else(hub: Hub) -> None:
+    """Three thousand messages came first; all the same everybody else is in the next hundred that are taken."""
+    flooding = hub.open("child-a")
+    for mailbox in (UP, UP_URGENT):
+        assert flooding.publish([parcel(mailbox, number) for number in range(1500)]) == [None] * 1500
+    hub.open("child-b").publish([parcel(topology.up("b"), 2001), parcel(topology.up("b", urgent=True), 2002)])
+    hub.open("vp").publish([parcel(SUBMIT, 2003)])
+    owner = hub.open("node", INTAKES)
+    hub.received(owner, 2 * 250 + 3)  # a broker gives no more ahead of one mailbox
+    arrivals = owner.take(100, 20.0)
+    assert len(arrivals) == 100
+    assert {"m2001", "m2002", "m2003"} <= set(ids(arrivals))
+    assert {arrival.mailbox for arrival in arrivals} == set(INTAKES)
+
+
+def test_a_mailbox_can_be_added_while_others_are_consumed(hub: Hub) -> None:
+    owner = hub.open("node", [UP])
+    hub.open("child-a").publish([parcel(UP, 1)])
+    assert ids(collect(owner, 1)) == ["m1"]
+    owner.consume([UP, topology.up("b")])
+    hub.open("child-b").publish([parcel(topology.up("b"), 2)])
+    hub.open("child-a").publish([parcel(UP, 3)])
+    assert sorted(ids(collect(owner, 2))) == ["m2", "m3"]
+    assert owner.take(1, 0.1) == []  # nothing is consumed twice
+
+
+def test_the_first_mailbox_can_be_added_as_well(hub: Hub) -> None:
+    owner = hub.open("node")
+    owner.consume([UP])
+    hub.open("child-a").publish([parcel(UP, 1)])
+    assert ids(collect(owner, 1)) == ["m1"]
 
 
 def test_what_was_not_acknowledged_comes_again(hub: Hub) -> None:
@@ -168,8 +203,8 @@ def test_a_mailbox_that_is_removed_does_not_swallow(hub: Hub) -> None:
 
 def test_a_big_body(hub: Hub) -> None:
     body = bytes(range(256)) * (10 * 4096)  # 10 MiB
-    assert hub.open("child-a").publish([parcel(topology.UP, body=body)]) == [None]
-    (arrival,) = collect(hub.open("node", [topology.UP]), 1)
+    assert hub.open("child-a").publish([parcel(UP, body=body)]) == [None]
+    (arrival,) = collect(hub.open("node", [UP]), 1)
     assert arrival.message.body == body
 
 
@@ -185,10 +220,10 @@ def test_a_thousand_in_one_call(hub: Hub) -> None:
 
 
 def test_depths_count_what_waits(hub: Hub) -> None:
-    hub.open("child-a").publish([parcel(topology.UP, number) for number in range(4)])
-    owner = hub.open("node", [topology.UP, topology.SUBMIT], **hub.one_at_a_time)
+    hub.open("child-a").publish([parcel(UP, number) for number in range(4)])
+    owner = hub.open("node", [UP, SUBMIT], **hub.one_at_a_time)
     collect(owner, 1)
-    assert owner.depths() == {topology.UP: 3, topology.SUBMIT: 0}
+    assert owner.depths() == {UP: 3, SUBMIT: 0}
 
 
 def test_nothing_to_do(hub: Hub) -> None:

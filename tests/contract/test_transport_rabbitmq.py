@@ -15,9 +15,10 @@ from edxml_router.ports import Message, Parcel
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.rabbitmq import RabbitTransport
 from tests.contract.hubs import RabbitHub, collect, parcel, until
-from tests.contract.test_transport import CHILD_A, DOWN, codes, ids
+from tests.contract.test_transport import CHILD_A, DOWN, SUBMIT, UP, codes, ids
 
 OTHERS = topology.down("b")
+OTHERS_UP = topology.up("b")
 
 
 # --- A child that does as it pleases -------------------------------------------------------------------
@@ -28,20 +29,22 @@ OTHERS = topology.down("b")
     [
         lambda channel: channel.basic_publish(topology.DOWN, OTHERS, b"x", mandatory=True),
         lambda channel: channel.basic_publish(topology.INBOX, topology.inbox("vp"), b"x", mandatory=True),
-        lambda channel: channel.basic_publish(topology.SUBMIT, "submit", b"x", mandatory=True),
+        lambda channel: channel.basic_publish(SUBMIT, "submit", b"x", mandatory=True),
+        lambda channel: channel.basic_publish(OTHERS_UP, "ordinary", b"x", mandatory=True),
+        lambda channel: channel.basic_publish("edx.up", "ordinary", b"x", mandatory=True),
         lambda channel: channel.basic_publish("", OTHERS, b"x", mandatory=True),
         lambda channel: channel.basic_publish("amq.topic", "edx.#", b"x", mandatory=True),
         lambda channel: channel.basic_get(OTHERS),
-        lambda channel: channel.basic_get(topology.UP),
+        lambda channel: channel.basic_get(UP),
         lambda channel: channel.queue_purge(OTHERS),
         lambda channel: channel.queue_delete(DOWN),
         lambda channel: channel.queue_declare("edx.down.c", durable=True),
         lambda channel: channel.queue_declare(""),
-        lambda channel: channel.queue_bind(DOWN, topology.UP, "ordinary"),
-        lambda channel: channel.queue_bind(topology.UP, topology.DOWN, OTHERS),
-        lambda channel: channel.queue_unbind(topology.UP, topology.UP, "ordinary"),
-        lambda channel: channel.exchange_bind(topology.UP, topology.DOWN, OTHERS),
-        lambda channel: channel.exchange_delete(topology.UP),
+        lambda channel: channel.queue_bind(DOWN, UP, "ordinary"),
+        lambda channel: channel.queue_bind(UP, topology.DOWN, OTHERS),
+        lambda channel: channel.queue_unbind(UP, UP, "ordinary"),
+        lambda channel: channel.exchange_bind(UP, topology.DOWN, OTHERS),
+        lambda channel: channel.exchange_delete(UP),
     ],
 )
 def test_a_child_reaches_the_intake_and_its_own_mailbox_only(
@@ -60,23 +63,23 @@ def test_the_user_of_a_message_cannot_be_forged(rabbit: RabbitHub) -> None:
         channel = connection.channel()
         channel.confirm_delivery()
         with pytest.raises(ChannelClosedByBroker) as caught:
-            channel.basic_publish(topology.UP, "ordinary", b"x", pika.BasicProperties(user_id="child-b"))
+            channel.basic_publish(UP, "ordinary", b"x", pika.BasicProperties(user_id="child-b"))
         assert caught.value.reply_code == 406
 
 
 def test_copies_asked_for_in_headers_go_nowhere(rabbit: RabbitHub) -> None:
-    keys = [OTHERS, topology.inbox("vp"), "submit", "#"]
+    keys = [OTHERS, OTHERS_UP, topology.inbox("vp"), "submit", "#"]
     with rabbit.pika("child-a") as connection:
         channel = connection.channel()
         channel.confirm_delivery()
         for header in ("CC", "BCC"):
             properties = pika.BasicProperties(user_id="child-a", headers={header: keys})
-            channel.basic_publish(topology.UP, "ordinary", b"x", properties, mandatory=True)
+            channel.basic_publish(UP, "ordinary", b"x", properties, mandatory=True)
     watched = topology.mailboxes(["a", "b"], ["vp"])
     depths = rabbit.open("node", watched, prefetch=1).depths()
     # The consumer of the first test message holds one; nothing else may hold anything.
-    assert {name for name, count in depths.items() if count} <= {topology.UP}
-    assert len(collect(rabbit.open("node", [topology.UP]), 1)) == 1
+    assert {name for name, count in depths.items() if count} <= {UP}
+    assert len(collect(rabbit.open("node", [UP]), 1)) == 1
 
 
 class _Header(pika.BasicProperties):
@@ -106,17 +109,17 @@ def test_properties_that_cannot_be_decoded_do_not_stop_the_reader(rabbit: Rabbit
     with rabbit.pika("child-a") as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        channel.basic_publish(topology.UP, "ordinary", b"poison", _Header(value), mandatory=True)
-    rabbit.open("child-a").publish([parcel(topology.UP, 2)])
-    poison, good = collect(rabbit.open("node", [topology.UP]), 2)
+        channel.basic_publish(UP, "ordinary", b"poison", _Header(value), mandatory=True)
+    rabbit.open("child-a").publish([parcel(UP, 2)])
+    poison, good = collect(rabbit.open("node", [UP]), 2)
     assert (poison.peer, poison.message.body) == ("", b"poison")
     assert (good.peer, good.message.id) == ("child-a", "m2")
 
 
 def test_a_message_without_properties_has_no_peer(rabbit: RabbitHub) -> None:
     with rabbit.pika("child-a") as connection:
-        connection.channel().basic_publish(topology.UP, "ordinary", b"x", pika.BasicProperties())
-    (arrival,) = collect(rabbit.open("node", [topology.UP]), 1)
+        connection.channel().basic_publish(UP, "ordinary", b"x", pika.BasicProperties())
+    (arrival,) = collect(rabbit.open("node", [UP]), 1)
     assert arrival.peer == ""
     assert arrival.message == Message("", "", b"x")
 
@@ -126,39 +129,39 @@ def test_a_message_without_properties_has_no_peer(rabbit: RabbitHub) -> None:
 
 def test_what_is_not_permitted_is_said_and_the_others_of_the_batch_go(rabbit: RabbitHub) -> None:
     child = rabbit.open("child-a")
-    parcels = [parcel(topology.UP, 1), parcel(OTHERS, 2), parcel(topology.UP, 3), parcel(topology.SUBMIT, 4)]
+    parcels = [parcel(UP, 1), parcel(OTHERS, 2), parcel(UP, 3), parcel(SUBMIT, 4)]
     assert codes(child.publish(parcels)) == ["", "EDX706", "", "EDX706"]
-    assert set(ids(collect(rabbit.open("node", [topology.UP]), 2))) <= {"m1", "m3"}
-    assert codes(child.publish([parcel(topology.UP, 5)])) == [""]
+    assert set(ids(collect(rabbit.open("node", [UP]), 2))) <= {"m1", "m3"}
+    assert codes(child.publish([parcel(UP, 5)])) == [""]
 
 
 def test_what_amqp_cannot_express_is_said_and_the_others_of_the_batch_go(rabbit: RabbitHub) -> None:
-    long_id = Parcel(topology.UP, Message("transfer", "x" * 300, b""))
-    answers = rabbit.open("child-a").publish([parcel(topology.UP, 1), long_id, parcel(topology.UP, 2)])
+    long_id = Parcel(UP, Message("transfer", "x" * 300, b""))
+    answers = rabbit.open("child-a").publish([parcel(UP, 1), long_id, parcel(UP, 2)])
     assert codes(answers) == ["", "EDX699", ""]
 
 
 def test_a_wrong_password_is_told_from_an_absent_broker(rabbit: RabbitHub) -> None:
     wrong = rabbit.open("child-a", CHILD_A, password="wrong")
-    assert codes(wrong.publish([parcel(topology.UP)])) == ["EDX706"]
+    assert codes(wrong.publish([parcel(UP)])) == ["EDX706"]
     assert until(lambda: wrong.problem).code == "EDX706"
     with pytest.raises(Setback) as caught:
         wrong.depths()
     assert caught.value.code == "EDX706"
     absent = rabbit.open("child-a", port=1)
-    assert codes(absent.publish([parcel(topology.UP)])) == ["EDX701"]
+    assert codes(absent.publish([parcel(UP)])) == ["EDX701"]
     with pytest.raises(Setback) as caught:
         rabbitmq.declare(rabbit.settings("node", port=1), [], [])
     assert caught.value.code == "EDX701"
 
 
 def test_a_foreign_vhost_is_refused(rabbit: RabbitHub) -> None:
-    assert codes(rabbit.open("child-a", vhost="/").publish([parcel(topology.UP)])) == ["EDX706"]
+    assert codes(rabbit.open("child-a", vhost="/").publish([parcel(UP)])) == ["EDX706"]
 
 
 def test_a_broker_without_tls_is_not_spoken_to_in_the_clear(rabbit: RabbitHub) -> None:
     child = rabbit.open("child-a", tls=ssl.create_default_context)
-    assert codes(child.publish([parcel(topology.UP)])) == ["EDX707"]
+    assert codes(child.publish([parcel(UP)])) == ["EDX707"]
 
 
 def test_only_the_owner_declares(rabbit: RabbitHub) -> None:
@@ -171,7 +174,7 @@ def test_a_queue_with_other_arguments_is_refused_by_name(rabbit: RabbitHub) -> N
     with pytest.raises(Refusal) as caught:
         rabbitmq.declare(rabbit.settings("node"), ["a"], [], capacity=1_000_000)
     assert caught.value.code == "EDX901"
-    assert caught.value.finding.where == f"queue {topology.down('a', urgent=True)}"
+    assert caught.value.finding.where == f"queue {topology.up('a', urgent=True)}"
 
 
 def test_a_missing_mailbox_does_not_stop_the_others_and_is_consumed_once_declared(rabbit: RabbitHub) -> None:
@@ -255,10 +258,10 @@ def test_silence_is_noticed_and_mended(rabbit: RabbitHub) -> None:
 
 def test_closing_a_connection_to_a_silent_broker_does_not_hang(rabbit: RabbitHub) -> None:
     child: RabbitTransport = rabbit.open("child-a", CHILD_A)
-    assert codes(child.publish([parcel(topology.UP)])) == [""]
+    assert codes(child.publish([parcel(UP)])) == [""]
     rabbit.broker.suspend()
     try:
         child.close()
     finally:
         rabbit.broker.resume()
-    assert codes(child.publish([parcel(topology.UP)])) == ["EDX701"]
+    assert codes(child.publish([parcel(UP)])) == ["EDX701"]

@@ -28,11 +28,11 @@ from edxml_router.core.revocation import read_lists
 from edxml_router.store import pki_files
 from edxml_router.store.keys import load_certificates, load_key
 from edxml_router.store.pki_files import Files
-from edxml_router.transport import rabbitmq, topology
+from edxml_router.transport import rabbitmq
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.tls import Tls
 from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, parcel, until
-from tests.contract.test_transport import CHILD_A, DOWN, codes, ids
+from tests.contract.test_transport import CHILD_A, DOWN, UP, codes, ids
 
 
 @dataclass
@@ -99,8 +99,8 @@ def test_both_show_a_certificate_and_mail_goes_both_ways(
     assert reached.tls().minimum_version == ssl.TLSVersion.TLSv1_2
     assert reached.tls().check_hostname
     child = rabbit.over(reached, CHILD_A)
-    owner = rabbit.open("node", [topology.UP])
-    assert codes([*child.publish([parcel(topology.UP, 1)]), *owner.publish([parcel(DOWN, 2)])]) == ["", ""]
+    owner = rabbit.open("node", [UP])
+    assert codes([*child.publish([parcel(UP, 1)]), *owner.publish([parcel(DOWN, 2)])]) == ["", ""]
     [arrival] = collect(owner, 1)
     assert arrival.peer == "child-a"
     assert ids(collect(child, 1)) == ["m2"]
@@ -114,7 +114,7 @@ def test_the_brokers_other_name_is_asked_for_by_server_name(rabbit: RabbitHub, c
 def refused(rabbit: RabbitHub, reached: RabbitSettings, reason: str) -> None:
     """Said by the window of messages, by the state of the transport, and by a question, each time."""
     child = rabbit.over(reached, CHILD_A)
-    [finding] = child.publish([parcel(topology.UP)])
+    [finding] = child.publish([parcel(UP)])
     assert finding is not None
     assert (finding.code, reason in finding.detail) == ("EDX707", True), finding
     assert until(lambda: child.problem).code == "EDX707"
@@ -213,7 +213,7 @@ def test_an_unknown_user_with_a_good_certificate_is_refused_as_such(
         pki_files.issue_node(credentials.pki, "nobody", datetime.now(UTC))
     hub = {"login": "certificate", "password_file": "", "user": "nobody"}
     reached = reach(node(rabbit, credentials, tls_key=files[0], tls_certificate=files[1], **hub))
-    assert codes(rabbit.over(reached).publish([parcel(topology.UP)])) == ["EDX706"]
+    assert codes(rabbit.over(reached).publish([parcel(UP)])) == ["EDX706"]
 
 
 def test_a_key_that_belongs_to_another_certificate_is_named(rabbit: RabbitHub, credentials: Credentials) -> None:
@@ -301,17 +301,17 @@ def test_lists_are_read_again_for_each_connection(rabbit: RabbitHub, credentials
     """A node that runs for months: the broker is revoked, the list expires, a new one is put in its place."""
     good = lists.issuing.read_bytes()
     child = rabbit.over(checked(rabbit, credentials, lists), CHILD_A)
-    assert codes(child.publish([parcel(topology.UP, 1)])) == [""]
+    assert codes(child.publish([parcel(UP, 1)])) == [""]
     for change, reason in ((Lists.revoke_broker, "revoked"), (Lists.expire, "expired")):
         change(lists)
         rabbit.broker.ctl("close_all_user_connections", "child-a", "for a test")
         until(lambda reason=reason: child.problem and reason in child.problem.detail)
-        until(lambda: codes(child.publish([parcel(topology.UP, 2)])) == ["EDX707"])
+        until(lambda: codes(child.publish([parcel(UP, 2)])) == ["EDX707"])
     lists.issuing.write_bytes(b"half of a li")
     until(lambda: child.problem and "not a revocation list" in child.problem.detail)
     lists.issuing.write_bytes(good)
     until(lambda: child.problem is None)
-    assert codes(child.publish([parcel(topology.UP, 3)])) == [""]
+    assert codes(child.publish([parcel(UP, 3)])) == [""]
 
 
 def test_doctor_shows_until_when_the_lists_hold(rabbit: RabbitHub, credentials: Credentials, lists: Lists) -> None:

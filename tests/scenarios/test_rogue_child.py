@@ -77,7 +77,7 @@ class Siege:
     def raw(self, body: bytes, properties: pika.BasicProperties, key: str = "ordinary") -> None:
         channel = self.connection.channel()
         channel.confirm_delivery()
-        channel.basic_publish(topology.UP, key, body, properties, mandatory=True)
+        channel.basic_publish(topology.up(ROGUE), key, body, properties, mandatory=True)
         channel.close()
 
     def transfer(self, data: bytes, recipients: Sequence[str], **fields: Any) -> str:
@@ -375,7 +375,7 @@ def test_a_thousand_pieces_of_rubbish_stop_nobody(siege: Siege) -> None:
     for number in range(1000):
         properties = pika.BasicProperties(user_id=ROGUE, type=kinds[number % 5], delivery_mode=2)
         key = "urgent" if number % 2 else "ordinary"
-        channel.basic_publish(topology.UP, key, b"rubbish %d" % number, properties)
+        channel.basic_publish(topology.up(ROGUE), key, b"rubbish %d" % number, properties)
     siege.honest_letter()
     until(lambda: len(siege.codes_since(before)) == 1000)
     assert set(siege.codes_since(before)) == {"EDX704"}
@@ -432,7 +432,7 @@ def test_headers_decide_nothing(siege: Siege) -> None:
     now = datetime.now(UTC)
     digest = hashlib.sha256(data).hexdigest()
     manifest = Transfer("t", digest, len(data), ("H53",), 0, (Hop(ROGUE, now),), now + timedelta(days=1))
-    siege.send("transfer", encode_transfer(manifest, data), headers=lies, app_id=HONEST, reply_to=topology.UP)
+    siege.send("transfer", encode_transfer(manifest, data), headers=lies, app_id=HONEST, reply_to=topology.up(ROGUE))
     until(lambda: "H53" in siege.deliveries(digest, HONEST))
     with siege.ledgers[PARENT].book() as book:
         assert book.envelopes([digest])[digest].peer == ROGUE
@@ -440,7 +440,8 @@ def test_headers_decide_nothing(siege: Siege) -> None:
 
 def test_the_broker_lets_it_touch_nothing_else(siege: Siege) -> None:
     """The whole list stands in tests/contract; here the mailboxes that are in use."""
-    foreign = [*topology.child_mailboxes(HONEST), topology.UP, topology.UP_URGENT, topology.SUBMIT]
+    intakes = [topology.up(name, urgent) for name in (HONEST, ROGUE) for urgent in (False, True)]
+    foreign = [*topology.child_mailboxes(HONEST), *intakes]
     for act in (
         lambda channel, name: channel.basic_get(name),
         lambda channel, name: channel.queue_purge(name),
@@ -458,6 +459,6 @@ def test_what_is_kept_says_who_it_was(siege: Siege, tmp_path: Path) -> None:
     siege.send("gossip", b"who am I")
     siege.done()
     [kept] = [one for one in siege.aside() if one.digest == hashlib.sha256(b"who am I").hexdigest()]
-    assert (kept.peer, kept.channel, kept.code, kept.kept) == (ROGUE, topology.UP, "EDX704", True)
+    assert (kept.peer, kept.channel, kept.code, kept.kept) == (ROGUE, topology.up(ROGUE), "EDX704", True)
     [shown] = siege.tree.ask(PARENT, "queue", "show", str(kept.number), "--aside")
     assert shown["peer"] == ROGUE

@@ -133,7 +133,7 @@ def test_what_a_stranger_brings_is_kept_aside(world: World) -> None:
     data = world.letter("H53", "G22")
     now = world.witnesses["tw"].ledger.clock.now()
     transfer = Transfer("x.1", digest_of(data), len(data), ("G22",), 0, (), now + timedelta(days=1))
-    parcel = Parcel(topology.UP, Message("transfer", "x.1", encode_transfer(transfer, data)))
+    parcel = Parcel(topology.up("tinh"), Message("transfer", "x.1", encode_transfer(transfer, data)))
     settings = world.tree.settings("tw")
     broker = world.tree.broker
     if broker:

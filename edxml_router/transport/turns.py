@@ -1,0 +1,70 @@
+"""Taking from many mailboxes in turn: urgent ones first, and nobody waits behind another's flood.
+
+    turns = Turns()
+    arrivals = turns.take(intakes, limit)
+
+Every neighbour has an intake of its own, so the one that has thousands of messages waiting gets no more of a batch than
+what the others leave. What is left over goes to who has more; a share is always kept for what is not urgent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from edxml_router.ports import Arrival
+from edxml_router.transport import topology
+
+_SHARE: Final = 10  # one part in ten of a batch is for ordinary mail, however much is urgent
+
+
+class Intake(Protocol):
+    """One mailbox, consumed."""
+
+    mailbox: str
+
+    def take(self, into: list[Arrival], limit: int) -> None:
+        """Add what is there to ``into``, until that holds ``limit``."""
+
+
+class Turns:
+    """Remembers whose turn is next, for when there are more mailboxes than a batch has places."""
+
+    def __init__(self) -> None:
+        self._urgent, self._ordinary = _Round(), _Round()
+
+    def take(self, intakes: Sequence[Intake], limit: int) -> list[Arrival]:
+        """Up to ``limit`` messages."""
+        urgent = [intake for intake in intakes if topology.is_urgent(intake.mailbox)]
+        ordinary = [intake for intake in intakes if not topology.is_urgent(intake.mailbox)]
+        most = limit - limit // _SHARE if ordinary else limit
+        arrivals: list[Arrival] = []
+        self._urgent.take(urgent, arrivals, most)
+        cut = len(arrivals) >= most
+        self._ordinary.take(ordinary, arrivals, limit)
+        if cut:
+            self._urgent.take(urgent, arrivals, limit)
+        return arrivals
+
+
+class _Round:
+    def __init__(self) -> None:
+        self._next = 0
+
+    def take(self, intakes: Sequence[Intake], into: list[Arrival], limit: int) -> None:
+        first = self._next % len(intakes) if intakes else 0
+        waiting = [*intakes[first:], *intakes[:first]]
+        asked = 0
+        while waiting and len(into) < limit:
+            part = max(1, (limit - len(into)) // len(waiting))
+            more = []
+            for intake in waiting:
+                goal = min(limit, len(into) + part)
+                intake.take(into, goal)
+                asked += 1
+                if len(into) == goal:  # it gave all that it was asked for, and may have more
+                    more.append(intake)
+                if len(into) == limit:
+                    break
+            waiting = more
+        self._next = first + min(asked, len(intakes))
