@@ -38,6 +38,7 @@ from edxml_router.records import (
     change,
     envelope_row,
     final_receipts,
+    let_stand,
     new_deliveries,
     put_off,
     refusal_entry,
@@ -145,6 +146,7 @@ def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> N
     if repeated:
         book.move(list(reopenings(node, book.deliveries(repeated), repeated, now)))
     book.add_receipts(acceptance_receipts(node, book, judged, now))
+    let_stand(book, judged)
     refused = [item for item in judged if item.trouble and not isinstance(item.trouble, Setback)]
     kept = book.set_aside([aside(item, now) for item in refused], node.rules.aside_quota)
     book.note([refusal_entry(item, now, kept=was_kept) for item, was_kept in zip(refused, kept, strict=True)])

@@ -10,7 +10,7 @@ from typing import Any
 from edxml_router.core.envelope import Envelope, Kind
 from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import ENDS, FAILED_ENDS, Event, State, advance
-from edxml_router.core.problems import Defect, Finding, Setback, Trouble
+from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.core.signature import Verdict
 from edxml_router.core.transfer import Hop, Outcome, Receipt, Transfer
 from edxml_router.ports import Aside, Body, Book, Delivery, EnvelopeRow, Move, NewDelivery
@@ -195,6 +195,19 @@ def acceptance_receipts(
             elif finding is not None:
                 receipt = replace(receipt, outcome=Outcome.RETURNED, code=finding.code, detail=finding.detail)
             yield origin, receipt
+
+
+def let_stand(book: Book, judged: Sequence[Judged]) -> None:
+    """What an office was told to be accepted stays so: when it lost the answer and repeats the same bytes, it hears it
+    again, though they would be refused today, perhaps because the agency is blocked since. Nothing is done for them.
+    """
+    refused = [item for item in judged if isinstance(item.trouble, Refusal) and not item.submission.transfer]
+    known = book.envelopes({item.digest for item in refused}) if refused else {}
+    for item in refused:
+        row = known.get(item.digest)
+        if row is not None and row.peer == item.submission.peer:
+            item.trouble, item.repeated = None, True
+            item.routes = {one.recipient: one.route for one in book.deliveries([item.digest])}
 
 
 def aside(item: Judged, now: datetime) -> Aside:

@@ -14,6 +14,7 @@ from letters import File, Post, tampered
 from tree import Plan, Tree
 
 from edxml_router import inbox, intake, operate, parcels, pipeline
+from edxml_router.core.authority import Act, Bindings, Row
 from edxml_router.core.lifecycle import State
 from edxml_router.core.transfer import (
     Hop,
@@ -163,6 +164,31 @@ def test_a_repeat_gets_the_same_answer_and_changes_nothing(nodes: Nodes) -> None
     nodes.settle()
     assert nodes.send("quoc-gia", data).repeated
     assert nodes.states("tay-ninh", first.digest) == {"H53": State.AVAILABLE}
+
+
+def test_what_was_accepted_stays_so_when_the_agency_is_blocked_since(nodes: Nodes) -> None:
+    data, node = letter(nodes), nodes["quoc-gia"].node
+    first = nodes.send("quoc-gia", data)
+    nodes.settle()
+    before = nodes.events("quoc-gia", first.digest)
+    node.rules = replace(node.rules, bindings=Bindings([Row(Act.BLOCK, "G22", reason="khoá bị lộ")]))
+    again = nodes.send("quoc-gia", data)
+    assert (again.accepted, again.repeated, again.recipients) == (True, True, first.recipients)
+    assert nodes.events("quoc-gia", first.digest) == before
+    other = nodes.send("quoc-gia", letter(nodes, number=2))
+    assert other.finding is not None and other.finding.code == "EDX409"
+
+
+def test_a_repeat_of_what_came_back_does_not_go_out_again_past_a_block(nodes: Nodes) -> None:
+    data, node = letter(nodes), nodes["quoc-gia"].node
+    first = nodes.send("quoc-gia", data)
+    nodes.settle()
+    waiting = nodes.deliveries("tay-ninh", first.digest)["H53"]
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [waiting.id], "Gửi nhầm")
+    nodes.settle()
+    node.rules = replace(node.rules, bindings=Bindings([Row(Act.BLOCK, "G22")]))
+    assert nodes.send("quoc-gia", data).repeated
+    assert nodes.states("quoc-gia", first.digest) == {"H53": State.RETURNED}
 
 
 def test_the_same_twice_in_one_batch(nodes: Nodes) -> None:
