@@ -38,6 +38,12 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
      "không phải chứng thư của tổ chức cấp; với bên ký hãy dùng `trust bind`"),
     ("no authority here; make one with `edxml-router pki init`",
      "ở đây chưa có tổ chức cấp; hãy tạo bằng `edxml-router pki init`"),
+    ("there is: {}", "hiện có: {}"),
+    ("neither a key, nor a file, nor a code in the catalogue",
+     "không phải khóa, không phải tệp, cũng không phải mã trong danh mục"),
+    ("no key known here begins so; give all 64 digits, or the certificate's file",
+     "không có khóa nào đã biết bắt đầu như vậy; hãy ghi đủ 64 chữ số hoặc chỉ ra tệp chứng thư"),
+    ("`edxml-router trust list` shows what is in {}", "`edxml-router trust list` cho biết nội dung của {}"),
     ("process {} on {} since {} UTC", "tiến trình {} trên {} từ {} UTC"),
     # doctor
     ("missing", "chưa có"),
@@ -58,6 +64,10 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
      "{}: {} không có trong danh mục; không ai gửi tới được"),
     ("{}: {} ({} d)", "{}: {} ({} ngày)"),
     ("{} d", "{} ngày"),
+    ("not running", "không chạy"),
+    ("the node's own hub, which `edxml-router serve` makes",
+     "trung chuyển của chính nút này, do `edxml-router serve` tạo ra"),
+    ("{} messages wait here and nobody takes them", "{} thông điệp đang chờ ở đây mà không ai lấy"),
     ("{}: expired", "{}: đã hết hạn"),
     # configuration
     ("the file has more than {} bytes", "tệp lớn hơn {} byte"),

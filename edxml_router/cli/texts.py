@@ -128,6 +128,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Written: {row} (since: {since}, until: {until}). A running node applies it within seconds.",
         "Đã ghi: {row} (từ: {since}, đến: {until}). Nút đang chạy áp dụng trong vài giây.",
     ),
+    "trust.covered": (
+        "Not written again, it is there already: {row} (since: {since}, until: {until}).",
+        "Không ghi lại, đã có sẵn: {row} (từ: {since}, đến: {until}).",
+    ),
     # config
     "config.good": ("{file} is correct", "{file} hợp lệ"),
     "config.wrong": ("{file} has mistakes: {count}", "{file} có lỗi: {count}"),
@@ -265,6 +269,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor.certificate": ("own certificate", "chứng thư của nút"),
     "doctor.catalogue": ("agency catalogue", "danh mục cơ quan"),
     "doctor.clock": ("clock", "đồng hồ"),
+    "doctor.serve": ("serve", "tiến trình serve"),
     "doctor.hub": ("own hub", "trung chuyển của nút"),
     "doctor.parent": ("parent's hub", "trung chuyển của nút cấp trên"),
 }

@@ -7,6 +7,7 @@ written: a block must not wait for a database.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,19 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from edxml_router.cli import trust_status
+from edxml_router.cli import trust_names, trust_status
 from edxml_router.cli.commands import Group
 from edxml_router.cli.opening import open_ledger, open_node, operator
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.trust_status import Standing
 from edxml_router.config import Settings
-from edxml_router.core.authority import SPKI, Act, Row, moment
-from edxml_router.core.certificate import is_authority, spki_sha256
+from edxml_router.core.authority import Act, Row, moment
+from edxml_router.core.certificate import is_authority
 from edxml_router.core.journal import Entry
 from edxml_router.core.problems import EXIT_REFUSED, Refusal
+from edxml_router.core.registry import Registry
 from edxml_router.store import trust_files
 from edxml_router.store.keys import load_certificates
-from edxml_router.trust_sources import canonical
 from edxml_router.wiring import load_registry
 
 _FIRST, _LAST = Row(Act.BLOCK, "").since, Row(Act.BLOCK, "").until
@@ -43,7 +44,7 @@ _why = click.option("--reason", required=True, help="Why, and who decided; stand
 @click.group(cls=Group)
 def trust() -> None:
     """Say whom to trust, and who may sign for which agency. KEY is a certificate's file, or the SHA-256 of its public
-    key."""
+    key, or the beginning of one that `trust status` or `trust list` shows."""
 
 
 @trust.command("list")
@@ -134,8 +135,9 @@ def add(session: Session, file: Path, reason: str, yes: bool, as_json: bool) -> 
 def bind(session: Session, key: str, agency: str, since: str, until: str, reason: str, as_json: bool) -> None:
     """Let KEY sign for the agency CODE. From then on the codes in its certificate no longer count."""
     settings = session.settings()
-    row = _row(Act.BIND, _spki(key), _code(settings, agency), since, until, reason)
-    _add(session, settings, row, as_json)
+    registry, known = load_registry(settings), trust_names.known(settings, certificates=False)
+    row = _row(Act.BIND, trust_names.key(key, known), trust_names.code(registry, agency), since, until, reason)
+    _add(session, settings, registry, row, as_json)
 
 
 @trust.command()
@@ -147,7 +149,9 @@ def bind(session: Session, key: str, agency: str, since: str, until: str, reason
 def unbind(session: Session, key: str, agency: str, reason: str, as_json: bool) -> None:
     """End the binding of KEY to the agency CODE, now. The codes in its certificate do not count again."""
     settings = session.settings()
-    _end(session, settings, Act.BIND, _spki(key), _code(settings, agency), reason, as_json)
+    keys, codes = _written(settings, Act.BIND)
+    subject = trust_names.key(key, lambda: keys)
+    _end(session, settings, Act.BIND, subject, _code(settings, agency, codes), reason, as_json)
 
 
 @trust.command()
@@ -161,8 +165,9 @@ def unbind(session: Session, key: str, agency: str, reason: str, as_json: bool) 
 def delegate(session: Session, parent: str, agency: str, since: str, until: str, reason: str, as_json: bool) -> None:
     """Let the signers of the agency PARENT sign for CODE as well."""
     settings = session.settings()
-    row = _row(Act.DELEGATE, _code(settings, parent), _code(settings, agency), since, until, reason)
-    _add(session, settings, row, as_json)
+    registry = load_registry(settings)
+    codes = trust_names.code(registry, parent), trust_names.code(registry, agency)
+    _add(session, settings, registry, _row(Act.DELEGATE, *codes, since, until, reason), as_json)
 
 
 @trust.command()
@@ -174,7 +179,9 @@ def delegate(session: Session, parent: str, agency: str, since: str, until: str,
 def undelegate(session: Session, parent: str, agency: str, reason: str, as_json: bool) -> None:
     """End the delegation from PARENT to the agency CODE, now."""
     settings = session.settings()
-    _end(session, settings, Act.DELEGATE, _code(settings, parent), _code(settings, agency), reason, as_json)
+    parents, codes = _written(settings, Act.DELEGATE)
+    subject = _code(settings, parent, parents)
+    _end(session, settings, Act.DELEGATE, subject, _code(settings, agency, codes), reason, as_json)
 
 
 @trust.command()
@@ -192,7 +199,9 @@ def block(session: Session, subject: str, since: str, until: str, reason: str, a
     The SHA-256 of a whole certificate may be given too: then this certificate is blocked, and its key is not.
     """
     settings = session.settings()
-    _add(session, settings, _row(Act.BLOCK, _subject(settings, subject), "", since, until, reason), as_json)
+    registry, known = load_registry(settings), trust_names.known(settings, certificates=True)
+    row = _row(Act.BLOCK, trust_names.subject(registry, subject, known), "", since, until, reason)
+    _add(session, settings, registry, row, as_json)
     trust_files.read(settings.bindings)  # a block is written whatever else is in the table; now say what is wrong
 
 
@@ -207,7 +216,10 @@ trust.add_command(block, "revoke")  # the word that people look for
 def unblock(session: Session, subject: str, reason: str, as_json: bool) -> None:
     """End the block of KEY or CODE, now."""
     settings = session.settings()
-    _end(session, settings, Act.BLOCK, _subject(settings, subject), "", reason, as_json)
+    blocked, _ = _written(settings, Act.BLOCK)
+    if subject not in blocked:
+        subject = trust_names.subject(load_registry(settings), subject, lambda: blocked)
+    _end(session, settings, Act.BLOCK, subject, "", reason, as_json)
 
 
 def _row(act: Act, subject: str, agency: str, since: str, until: str, reason: str) -> Row:
@@ -221,26 +233,45 @@ def _row(act: Act, subject: str, agency: str, since: str, until: str, reason: st
     return row
 
 
-def _add(session: Session, settings: Settings, row: Row, as_json: bool) -> None:
-    trust_files.append(settings.bindings, row)
-    _told(session, row, as_json)
-    _note(settings, str(row.act), _what(row))
+def _add(session: Session, settings: Settings, registry: Registry, row: Row, as_json: bool) -> None:
+    there = trust_files.append(settings.bindings, row)
+    codes = dict.fromkeys((row.subject, row.agency))
+    remarks = [finding for each in codes if (finding := trust_names.remark(registry, each))]
+    if as_json:
+        shown = [remark.as_json(session.language) for remark in remarks]
+        session.json({**_fields(there), "written": there is row, "remarks": shown})
+    else:
+        session.line(_told(session, there, "trust.written" if there is row else "trust.covered"))
+        for remark in remarks:
+            session.problem(remark)
+    if there is row:
+        _note(settings, str(row.act), _what(row))
+
+
+def _written(settings: Settings, act: Act) -> tuple[set[str], set[str]]:
+    """The subjects and the agencies in the rows of this act, as they stand in the table."""
+    rows = [row for row in trust_files.legible(settings.bindings) if row.act is act]
+    return {row.subject for row in rows}, {row.agency for row in rows}
+
+
+def _code(settings: Settings, text: str, written: Collection[str]) -> str:
+    """A code of a row that is to end: as it stands in the table, or the canonical one."""
+    return text if text in written else trust_names.code(load_registry(settings), text)
 
 
 def _end(session: Session, settings: Settings, act: Act, subject: str, agency: str, reason: str, as_json: bool) -> None:
     row = Row(act, subject, agency, until=datetime.now(UTC).replace(microsecond=0), reason=reason)
     trust_files.end(settings.bindings, act, subject, agency, row.until)
-    _told(session, row, as_json)
+    if as_json:
+        session.json(_fields(row))
+    else:
+        session.line(_told(session, row, "trust.written"))
     _note(settings, f"un{act}", _what(row))
 
 
-def _told(session: Session, row: Row, as_json: bool) -> None:
-    if as_json:
-        session.json(_fields(row))
-        return
+def _told(session: Session, row: Row, key: str) -> str:
     since, until = _dates(row)
-    what = f"{row.act} {row.subject} {row.agency}".strip()
-    session.line(session.say("trust.written", row=what, since=since, until=until))
+    return session.say(key, row=f"{row.act} {row.subject} {row.agency}".strip(), since=since, until=until)
 
 
 def _what(row: Row) -> str:
@@ -267,24 +298,6 @@ def _file(settings: Settings, certificate: x509.Certificate) -> Path:
         setting = "trust.anchors" if root else "trust.intermediates"
         raise Refusal("EDX901", where=setting, detail=f"name a file for {name}")
     return path
-
-
-def _spki(text: str) -> str:
-    """The key's name: given as such, or that of the first certificate in a file."""
-    plain = text.replace(":", "").lower()
-    return plain if SPKI.fullmatch(plain) else spki_sha256(load_certificates(Path(text))[0])
-
-
-def _code(settings: Settings, text: str) -> str:
-    """The canonical code. An agency that is in no catalogue may be written all the same: it may come later."""
-    return canonical(load_registry(settings), text)
-
-
-def _subject(settings: Settings, text: str) -> str:
-    """A key or an agency. What is a file, or looks like a key, is a key."""
-    if SPKI.fullmatch(text.replace(":", "").lower()) or Path(text).is_file():
-        return _spki(text)
-    return _code(settings, text)
 
 
 def _state(row: Row, now: datetime) -> str:
@@ -332,6 +345,8 @@ def _standing(session: Session, one: Standing, now: datetime) -> dict[str, Any]:
         "until": one.until,
         "days": _days(one, now),
         "threshold": one.threshold,
+        "key": one.key or None,
+        "fingerprint": one.fingerprint or None,
         "problem": finding.code if finding else None,
         "detail": finding.detail if finding else None,
         "title": finding.title(session.language) if finding else None,

@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from edxml_router import responders
 from edxml_router.config import Settings
 from edxml_router.core.answers import judge
+from edxml_router.core.certificate import spki_sha256
 from edxml_router.core.problems import Finding
 from edxml_router.core.revocation import Freshness, fresh_until, list_number, read_lists
 from edxml_router.core.trust import expiring
@@ -32,7 +34,8 @@ class Standing:
     """One thing: its kind (``anchor``, …, ``list``, ``answer``), its name, until when it holds, and what is the matter
     with it.
 
-    ``threshold`` is the smallest of 7, 30 and 60 days that a certificate falls under.
+    ``threshold`` is the smallest of 7, 30 and 60 days that a certificate falls under. ``key`` and ``fingerprint`` are
+    the SHA-256 (hex) of a certificate's public key and of all of it, as ``trust block`` takes them.
     """
 
     kind: str
@@ -40,6 +43,8 @@ class Standing:
     until: datetime | None = None
     finding: Finding | None = None
     threshold: int | None = None
+    key: str = ""
+    fingerprint: str = ""
 
 
 def certificates(settings: Settings, node: Node, now: datetime) -> Iterator[Standing]:
@@ -66,16 +71,17 @@ def _signers(node: Node, now: datetime) -> Iterator[Standing]:
         found = [signers.certificate_of(document, each.key) for document in documents.values()]
         for certificate in found:
             if certificate is not None:
-                yield _certificate("signer", certificate, now, f"{each.sender} {each.key[:16]}")
+                yield _certificate("signer", certificate, now, f"{each.sender} {each.key}")
 
 
 def _certificate(kind: str, certificate: x509.Certificate, now: datetime, name: str = "") -> Standing:
     subject = certificate.subject.rfc4514_string()
     shown, until = f"{name} ({subject})" if name else subject, certificate.not_valid_after_utc
+    names = spki_sha256(certificate), certificate.fingerprint(SHA256()).hex()
     for one in expiring([certificate], now):
         code = "EDX309" if one.days < 0 else "EDX907"
-        return Standing(kind, shown, until, Finding(code, kind, f"{one.days} d"), one.threshold)
-    return Standing(kind, shown, until)
+        return Standing(kind, shown, until, Finding(code, kind, f"{one.days} d"), one.threshold, *names)
+    return Standing(kind, shown, until, None, None, *names)
 
 
 def lists(settings: Settings, now: datetime) -> Iterator[Standing]:

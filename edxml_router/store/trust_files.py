@@ -37,20 +37,37 @@ def read(path: Path) -> Bindings:
 
 def blocks(path: Path) -> tuple[Row, ...]:
     """The blocks in a table that may have mistakes; nothing from a file that cannot be read."""
+    return tuple(row for row in legible(path) if row.act is Act.BLOCK)
+
+
+def legible(path: Path) -> tuple[Row, ...]:
+    """The rows without a mistake; nothing from a file that cannot be read."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return ()
     rows = (_row(line) for line in text.splitlines())
-    return tuple(row for row in rows if row is not None and row.act is Act.BLOCK)
+    return tuple(row for row in rows if row is not None)
 
 
-def append(path: Path, row: Row) -> None:
-    """Add a row; the file is made where there is none. A block is added to a table with mistakes too: a running node
-    applies it (:func:`blocks`), and it must not wait until somebody has found them."""
+def append(path: Path, row: Row) -> Row:
+    """Add a row; the file is made where there is none. A row that says as much and is there already stays alone, and
+    is returned instead.
+
+    A block is added to a table with mistakes too: a running node applies it (:func:`blocks`), and it must not wait
+    until somebody has found them."""
     with _alone(path):
         lines = _lines(path) or [",".join(COLUMNS)]
+        for there in map(_row, lines):
+            if there is not None and _covers(there, row):
+                return there
         _write(path, [*lines, write_row(row)], checked=row.act is not Act.BLOCK)
+    return row
+
+
+def _covers(there: Row, row: Row) -> bool:
+    same = (there.act, there.subject, there.agency) == (row.act, row.subject, row.agency)
+    return same and there.since <= row.since and row.until <= there.until
 
 
 def end(path: Path, act: Act, subject: str, agency: str, at: datetime) -> None:
@@ -70,7 +87,8 @@ def end(path: Path, act: Act, subject: str, agency: str, at: datetime) -> None:
             if row.since < at:
                 lines.append(write_row(replace(row, until=at)))
         if not ended:
-            raise Refusal("EDX606", where=str(path), detail=f"{act} {subject} {agency}".strip())
+            what = f"{act} {subject} {agency}".strip()
+            raise Refusal("EDX606", where=what, detail=f"`edxml-router trust list` shows what is in {path}")
         _write(path, lines)
 
 

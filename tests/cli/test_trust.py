@@ -94,6 +94,104 @@ def test_mistakes_write_nothing(node: OneNode, table: Path, arguments: list[str]
     assert table.read_bytes() == before
 
 
+# --- what KEY and CODE may be -------------------------------------------------------------------------
+
+
+def subjects(table: Path) -> list[str]:
+    return [row.subject for row in trust_files.legible(table)]
+
+
+def test_what_status_shows_of_a_signer_can_be_blocked(node: OneNode, table: Path) -> None:
+    node.send("H53-1", ["G22"])
+    key = key_of(node, "H53")
+    [signer] = [row for row in node.rows("trust", "status") if row["kind"] == "signer"]
+    assert signer["key"] == key
+    assert key in node.call("trust", "status").stdout
+    [blocked] = node.rows("trust", "revoke", key[:16], "--reason", "lộ khóa")
+    assert (blocked["subject"], blocked["written"], blocked["remarks"]) == (key, True, [])
+    [answer] = rows(node.call("send", node.letter("H53-2", ["G22"]), "--as", "vp", "--json"))
+    assert answer["problem"]["code"] == "EDX409"
+    done(node, "unblock", key[:12].upper(), *WHY)
+    [answer] = node.rows("send", node.letter("H53-2", ["G22"]), "--as", "vp")
+    assert answer["accepted"]
+
+
+def test_a_beginning_is_that_of_a_key_or_of_a_certificate(node: OneNode, table: Path) -> None:
+    [root] = load_certificates(node.pki / "anchors.pem")
+    fingerprint = root.fingerprint(SHA256()).hex()
+    done(node, "block", fingerprint[:20], *WHY)
+    assert subjects(table) == [fingerprint]
+    assert "EDX606" in node.call("trust", "bind", "0123abcd", "H53", *WHY).stderr
+    table.write_text("", encoding="utf-8")
+    done(node, "bind", "ab" * 32, "H53", "--since", "2026-01-01", *WHY)
+    done(node, "bind", "abababab", "H53.01", *WHY)  # known from the table
+    done(node, "unbind", "abababab", "H53", *WHY)
+    bound = [(row["agency"], row["in_force"]) for row in node.rows("trust", "list")]
+    assert bound == [("H53", False), ("H53.01", True)]
+
+
+def test_digits_that_are_no_known_key_or_several_block_nothing(node: OneNode, table: Path) -> None:
+    before = table.read_bytes()
+    nobody = node.call("trust", "block", "332cb4c95d3943e8", *WHY)
+    assert (nobody.exit_code, nobody.stderr[:6]) == (66, "EDX606")
+    assert "where   332cb4c95d3943e8\n" in nobody.stderr
+    assert "trust status" in nobody.stderr
+    assert table.read_bytes() == before
+    done(node, "block", "ab" * 32, *WHY)
+    done(node, "block", "ab" * 31 + "cd", *WHY)
+    several = node.call("trust", "block", "abababab", *WHY)
+    assert (several.exit_code, several.stderr[:6]) == (1, "EDX613")
+    assert "ab" * 32 in several.stderr
+    assert len(subjects(table)) == 2
+
+
+@pytest.mark.parametrize(("text", "code"), [("nokey", "EDX501"), ("no key!", "EDX503"), ("H53.31.", "EDX503")])
+def test_what_is_neither_key_nor_code_is_refused_as_it_was_typed(
+    node: OneNode, table: Path, text: str, code: str
+) -> None:
+    for arguments in (["block", text], ["bind", "ab" * 32, text], ["delegate", "H53", text]):
+        result = node.call("trust", *arguments, *WHY)
+        assert (result.exit_code, result.stderr[:6]) == (1, code)
+        assert result.stderr.splitlines()[1] == f"  where   {text}"
+    assert subjects(table) == []
+
+
+def test_a_code_that_no_catalogue_has_is_written_with_a_warning(node: OneNode, table: Path) -> None:
+    told = node.call("trust", "block", "H53.31.2Z", *WHY)
+    assert (told.exit_code, told.stderr[:6]) == (0, "EDX911")
+    assert "above it is H53" in told.stderr
+    assert subjects(table) == ["H53.31.2Z"]
+    [row] = node.rows("trust", "delegate", "H53", "H53.99.9Z", *WHY)
+    assert [(one["code"], one["where"]) for one in row["remarks"]] == [("EDX911", "H53.99.9Z")]
+    assert node.call("trust", "block", "H53", *WHY).stderr == ""
+
+
+def test_the_same_block_is_written_once(node: OneNode, table: Path) -> None:
+    done(node, "block", "H53", "--since", "2026-01-01", "--until", "2090-01-01", *WHY)
+    done(node, "block", "H53", "--since", "2026-01-01", *WHY)  # longer
+    again = node.call("trust", "block", "000.00.00.H53", "--reason", "lần nữa")
+    assert (again.exit_code, "it is there already" in again.stdout) == (0, True)
+    [row] = node.rows("trust", "block", "H53", *WHY)
+    assert (row["written"], row["until"]) == (False, None)
+    assert subjects(table) == ["H53", "H53"]
+    done(node, "unblock", "H53", *WHY)
+    done(node, "block", "H53", *WHY)  # again in force
+    assert [one["in_force"] for one in node.rows("trust", "list")] == [False, False, True]
+
+
+def test_unblocking_what_is_not_blocked_points_to_the_list(node: OneNode, table: Path) -> None:
+    result = node.call("trust", "unblock", "H53", *WHY)
+    assert (result.exit_code, result.stderr[:6]) == (66, "EDX606")
+    assert "edxml-router trust list" in result.stderr
+
+
+def test_what_an_older_table_has_can_be_ended_as_it_stands(node: OneNode, table: Path) -> None:
+    table.write_text("block,332cb4c95d3943e8,,,,x\nblock,nokey,,,,x\n", encoding="utf-8")
+    done(node, "unblock", "332cb4c95d3943e8", *WHY)
+    done(node, "unblock", "nokey", *WHY)
+    assert [row["in_force"] for row in node.rows("trust", "list")] == [False, False]
+
+
 def test_without_a_name_the_table_is_in_the_data_folder(node: OneNode) -> None:
     assert node.rows("trust", "list") == []
     done(node, "block", "H53", "--reason", "x")

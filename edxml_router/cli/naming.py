@@ -1,0 +1,46 @@
+"""What a person typed as the name of something, and what to say when there is nothing of that name.
+
+    with naming(typed): AgencyCode.parse(typed)      # a refusal without a place names what was typed
+    raise unknown(typed, ["hold", "release"])        # EDX606 with what was perhaps meant, and what there is
+    problem("302"), problem("edx302"), problem("signature-broken")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Final
+
+from edxml_router.core.problems import PROBLEMS, Problem, Refusal
+
+_SHOWN: Final = 100  # characters of what was typed
+
+
+@contextmanager
+def naming(typed: str) -> Iterator[None]:
+    """A refusal that has no place of its own gets what was typed as its place."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.finding.where:
+            raise
+        raise Refusal(refusal.code, where=typed[:_SHOWN], detail=refusal.finding.detail) from refusal
+
+
+def unknown(typed: str, there: Collection[str], *, listed: bool = True) -> Refusal:
+    """Nothing is called so: EDX606 with the nearest name and, with ``listed``, all names that there are."""
+    near = get_close_matches(typed.lower(), there, n=1)
+    said = [f"did you mean {near[0]}?"] if near else []
+    said += [f"there is: {', '.join(there)}"] if listed and there else []
+    return Refusal("EDX606", where=typed[:_SHOWN], detail="; ".join(said))
+
+
+def problem(typed: str) -> Problem:
+    """The problem of a code, its number, or its name (slug). Raises Refusal EDX606."""
+    wanted = typed.strip().upper()
+    wanted = f"EDX{wanted}" if wanted.isdigit() else wanted
+    for one in PROBLEMS.values():
+        if wanted in (one.code, one.slug.upper()):
+            return one
+    raise unknown(typed, [one.slug for one in PROBLEMS.values()], listed=False)
