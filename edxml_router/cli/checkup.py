@@ -22,6 +22,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.revocation import fresh_until, read_lists
 from edxml_router.core.trust import expiring
 from edxml_router.judgement import VIETNAM
+from edxml_router.node.sole import holder, served_before
 from edxml_router.store import keys, migrate, pkcs11_keys
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.trust_sources import read
@@ -152,8 +153,24 @@ def _clock(_settings: Settings) -> Found:
     yield detail, None
 
 
+def _serve(settings: Settings) -> Found:
+    """Whether the node runs. One that never ran is new; one that ran and does not is an illness: mail waits."""
+    folder = settings.node.data
+    if holding := holder(folder):
+        yield holding, None
+    elif served_before(folder):
+        yield "not running", Finding("EDX611", str(folder))
+    else:
+        yield "not running", Finding("EDX612", str(folder))
+
+
 def _own_hub(settings: Settings) -> Found:
-    if settings.hub is not None:
+    if settings.hub is None:
+        return
+    folder, new = settings.hub.path, not served_before(settings.node.data)
+    if new and folder is not None and not folder.exists():
+        yield str(folder), Finding("EDX612", str(folder), "the node's own hub, which `edxml-router serve` makes")
+    else:
         yield from _hub(settings, settings.hub, owner=True)
 
 
@@ -176,7 +193,11 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
         depths = rabbitmq.depths(wiring.rabbit_settings(settings, hub), mailboxes)
     missing = [mailbox for mailbox in mailboxes if mailbox not in depths]
     if missing:
-        yield place, Finding("EDX703", place, ", ".join(missing))
+        new = owner and not served_before(settings.node.data)
+        yield place, Finding("EDX612" if new else "EDX703", place, ", ".join(missing))
+        return
+    if owner and any(depths.values()) and holder(settings.node.data) is None:
+        yield place, Finding("EDX611", place, f"{sum(depths.values())} messages wait here and nobody takes them")
         return
     waiting = [f"{name} {depth}" for name, depth in depths.items() if depth]
     yield f"{place} ({len(mailboxes)} mailboxes; waiting: {', '.join(waiting) or 'nothing'})", None
@@ -202,6 +223,7 @@ CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "certificate": _certificate,
     "catalogue": _catalogue,
     "clock": _clock,
+    "serve": _serve,
     "hub": _own_hub,
     "parent": _parent_hub,
 }

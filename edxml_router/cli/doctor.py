@@ -45,7 +45,7 @@ class Outcome:
 def doctor(session: Session, as_json: bool) -> None:
     """Check everything that the node depends on.
 
-    Looks at packages, configuration, database, disk, certificates, catalogue, clock and hubs.
+    Looks at packages, configuration, database, disk, certificates, catalogue, clock, hubs, and whether the node runs.
 
     Exit status 0 when everything is in order or only worth a remark, else that of the gravest finding.
     """

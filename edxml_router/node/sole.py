@@ -1,6 +1,7 @@
 """One ``serve`` for a data folder: two supervisors would each drain, reload and renew for workers of the other.
 
     with sole(settings.node.data): …
+    holder(settings.node.data)              # who runs the node; None when nobody does
 
 An advisory lock on ``serve.lock``. The kernel releases it with its holder, however that ends, so no lock is ever left
 behind; workers do not inherit it. Those of a supervisor that was killed end by themselves, and finish their batch
@@ -42,6 +43,33 @@ def sole(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
         yield
     finally:
         os.close(handle)  # the file stays: removed, it could be locked twice under the same name
+
+
+def holder(folder: Path) -> str | None:
+    """Who holds the lock of a data folder, in words; None when nobody does. Raises Refusal EDX902.
+
+    Looking takes a shared lock for a moment; who starts meanwhile is patient.
+    """
+    path = folder / FILE
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(handle, 200, 0).decode("utf-8", "replace")
+    else:
+        return None
+    finally:
+        os.close(handle)
+
+
+def served_before(folder: Path) -> bool:
+    """Whether ``serve`` has ever run on a data folder; the file stays when it ends."""
+    return (folder / FILE).exists()
 
 
 def _take(handle: int, path: Path, until: float) -> None:

@@ -380,7 +380,7 @@ def test_a_healthy_node(node: OneNode) -> None:
     node.work()
     found = {(row["check"], row["result"]) for row in node.rows("doctor")}
     expected = {"packages", "config", "data", "disk", "database", "trust", "catalogue", "clock", "hub"}
-    assert found == {(check, "ok") for check in expected} | {("certificate", "warning")}
+    assert found == {(check, "ok") for check in expected} | {("certificate", "warning"), ("serve", "warning")}
     shown = node.call("doctor", "--lang", "vi")
     assert shown.stdout.endswith("Mọi thứ đều ổn.\n")
     assert "EDX907" in shown.stdout
@@ -406,10 +406,27 @@ def test_every_illness_is_named(node: OneNode, pki: Path) -> None:
         "trust": "EDX316",
         "certificate": "EDX903",
         "catalogue": "EDX907",
-        "hub": "EDX701",
+        "serve": "EDX612",
+        "hub": "EDX612",
         "parent": "EDX701",
     }
     assert not (node.folder / "data" / "journal.db").exists()  # looking changes nothing
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["has not been started yet: the node's own hub, which `edxml-router serve` makes", "Start it:"]),
+        ("vi", ["chưa được khởi động lần nào: trung chuyển của chính nút này", "Khởi động nút:"]),
+    ],
+)
+def test_a_node_before_its_first_start_is_new_and_not_ill(node: OneNode, language: str, words: list[str]) -> None:
+    found = {row["check"]: (row["result"], row["problem"]["code"]) for row in node.rows("doctor") if row["problem"]}
+    assert (found["serve"], found["hub"]) == (("warning", "EDX612"), ("warning", "EDX612"))
+    shown = node.call("--lang", language, "doctor")
+    assert shown.exit_code == 0
+    assert all(one in shown.stdout for one in words)
+    assert not (node.folder / "hub").exists()  # looking makes nothing
 
 
 def test_an_office_whose_agency_was_closed_is_named_with_its_successor(node: OneNode) -> None:

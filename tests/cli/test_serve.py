@@ -9,14 +9,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from edxml_router.core.problems import Refusal
 from edxml_router.node.sole import FILE, sole
-from tests.cli.conftest import COMMAND, OneNode
+from edxml_router.ports import Message, Parcel
+from edxml_router.transport import topology
+from edxml_router.transport.local import LocalTransport
+from tests.cli.conftest import COMMAND, OneNode, rows
 
 PATIENCE = 60.0  # seconds until a test gives up
 
@@ -79,6 +82,26 @@ def test_after_a_kill_of_the_supervisor_alone_the_node_starts_again_and_its_work
         with serving(small, small.folder / "log2"):
             wait(lambda: not alive(worker), log)
     assert b"worker.ended" in log.read_bytes()
+
+
+def test_doctor_says_that_a_node_was_killed_and_how_much_mail_nobody_takes(small: OneNode) -> None:
+    def found() -> dict[str, tuple[str, str]]:
+        answers = [row for row in rows(small.call("doctor", "--json")) if row["check"] in ("serve", "hub")]
+        return {row["check"]: (row["result"], row["problem"]["code"] if row["problem"] else "") for row in answers}
+
+    with serving(small, small.folder / "log") as process:
+        wait(lambda: found() == {"serve": ("ok", ""), "hub": ("ok", "")}, small.folder / "log")  # it makes its hub
+        assert f"process {process.pid} on " in small.call("doctor").stdout
+    assert found() == {"serve": ("failed", "EDX611"), "hub": ("ok", "")}
+    with closing(LocalTransport(small.folder / "hub", "h53-01")) as child:
+        sent = [Parcel(topology.up("h53-01"), Message("transfer", f"m{number}", b"x")) for number in range(3)]
+        assert child.publish(sent) == [None] * 3
+    assert found() == {"serve": ("failed", "EDX611"), "hub": ("failed", "EDX611")}
+    said = {"en": "3 messages wait here and nobody takes them", "vi": "3 thông điệp đang chờ ở đây mà không ai lấy"}
+    for language, words in said.items():
+        shown = small.call("--lang", language, "doctor")
+        assert shown.exit_code == 75
+        assert words in shown.stdout
 
 
 def test_a_worker_whose_supervisor_died_before_it_could_look_ends(small: OneNode) -> None:
