@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from edxml_router.cli.commands import Group
+from edxml_router.cli.naming import naming
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.agency import Agency
 from edxml_router.core.agency_code import AgencyCode, is_under
@@ -84,7 +85,8 @@ def show(session: Session, code: str, data: Path | None, as_json: bool) -> None:
     registry = _registry(session, data)
     one = registry.get(registry.canonical_or_none(code) or code)
     if one is None:
-        one = registry.resolve(code, _today(), historic=True)  # says why not
+        with naming(code):
+            one = registry.resolve(code, _today(), historic=True)  # says why not
     try:
         problem = None
         registry.resolve(one.code, _today())
@@ -141,7 +143,8 @@ def list_(
     Case and diacritics do not matter.
     """
     registry = _registry(session, data)
-    top = (registry.canonical_or_none(under) or AgencyCode.parse(under).canonical()) if under else ""
+    with naming(under or ""):
+        top = (registry.canonical_or_none(under) or AgencyCode.parse(under).canonical()) if under else ""
     rows = (
         one
         for one in registry.find(" ".join(words))

@@ -38,6 +38,7 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
      "không phải chứng thư của tổ chức cấp; với bên ký hãy dùng `trust bind`"),
     ("no authority here; make one with `edxml-router pki init`",
      "ở đây chưa có tổ chức cấp; hãy tạo bằng `edxml-router pki init`"),
+    ("the offices are {}", "các office hiện có: {}"),
     ("there is: {}", "hiện có: {}"),
     ("neither a key, nor a file, nor a code in the catalogue",
      "không phải khóa, không phải tệp, cũng không phải mã trong danh mục"),

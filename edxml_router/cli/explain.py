@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from edxml_router.cli import naming
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.core.problems import FAMILIES, PROBLEMS, Finding, Problem, Refusal
+from edxml_router.core.problems import FAMILIES, PROBLEMS, Finding, Problem
 
 
 @click.command(cls=Command)
@@ -21,7 +22,7 @@ def explain(session: Session, code: str | None, as_json: bool) -> None:
     if code is None:
         _list(session, as_json)
         return
-    problem = _find(code)
+    problem = naming.problem(code)
     if as_json:
         session.json(_fields(session, problem))
         return
@@ -46,15 +47,6 @@ def _list(session: Session, as_json: bool) -> None:
         return
     rows = [(problem.code, problem.title[session.language]) for problem in PROBLEMS.values()]
     session.table(("code", "problem"), rows)
-
-
-def _find(code: str) -> Problem:
-    wanted = code.strip().upper()
-    wanted = f"EDX{wanted}" if wanted.isdigit() else wanted
-    for problem in PROBLEMS.values():
-        if wanted in (problem.code, problem.slug.upper()):
-            return problem
-    raise Refusal("EDX606", where="CODE", detail=code[:40])
 
 
 def _fields(session: Session, problem: Problem) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from edxml_router import wiring
+from edxml_router.cli.naming import problem, unknown
 from edxml_router.cli.opening import Age, find
 from edxml_router.config import Settings
 from edxml_router.core.lifecycle import State
@@ -36,6 +37,10 @@ class Filters:
         return any((self.states, self.link, self.recipient, self.code, self.document, self.older))
 
 
+def _code(_context: click.Context, _option: click.Parameter, typed: str | None) -> str | None:
+    return problem(typed).code if typed else typed
+
+
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The filters, which ``list`` and the acts share; they arrive as one argument ``filters``."""
 
@@ -51,7 +56,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="In this state."),
             click.option("--link", metavar="NAME", help="On the way to this link or office."),
             click.option("--recipient", metavar="CODE", help="To this agency."),
-            click.option("--code", metavar="EDXnnn", help="Whose last problem is this one."),
+            click.option("--code", metavar="EDXnnn", callback=_code, help="Whose last problem is this one."),
             click.option("--document", metavar="ID", help="Of this DocumentId, or beginning of a SHA-256."),
             click.option("--older", type=Age(), help="Accepted longer ago than this: 30m, 2h, 5d."),
         )
@@ -61,8 +66,8 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def select(ledger: SqlLedger, settings: Settings, filters: Filters, states: Sequence[State]) -> Iterator[Delivery]:
-    """The deliveries that match, page by page."""
-    route = filters.link if ":" in filters.link or not filters.link else route_of(settings, filters.link)
+    """The deliveries that match, page by page. Raises Refusal EDX606 for a link or a document that is not there."""
+    route = _route(ledger, settings, filters.link) if filters.link else ""
     recipient = filters.recipient
     if recipient:
         recipient = wiring.load_registry(settings).canonical_or_none(recipient) or recipient
@@ -74,7 +79,7 @@ def select(ledger: SqlLedger, settings: Settings, filters: Filters, states: Sequ
             digest=digest,
             recipient=recipient,
             route=route,
-            code=filters.code.upper(),
+            code=filters.code,
             states=states,
             accepted_before=datetime.now(UTC) - filters.older if filters.older else None,
             after=after,
@@ -84,5 +89,15 @@ def select(ledger: SqlLedger, settings: Settings, filters: Filters, states: Sequ
             after = page[-1].id
 
 
-def route_of(settings: Settings, name: str) -> str:
-    return f"{'office' if name in {office.name for office in settings.offices} else 'link'}:{name}"
+def _route(ledger: SqlLedger, settings: Settings, typed: str) -> str:
+    """The route of a link or an office: one of the configuration, or one from before that still has deliveries."""
+    links = [*(child.name for child in settings.children), *([settings.parent.name] if settings.parent else [])]
+    routes = {f"link:{name}" for name in links} | {f"office:{office.name}" for office in settings.offices}
+    meant = [typed] if ":" in typed else [f"office:{typed}", f"link:{typed}"]
+    for route in meant:
+        if route in routes:
+            return route
+    for route in meant:
+        if queries.list_deliveries(ledger, route=route, states=list(State), limit=1):
+            return route
+    raise unknown(typed, sorted(route.partition(":")[2] for route in routes))

@@ -9,13 +9,29 @@ from typing import Any, Final
 import click
 
 from edxml_router.cli.commands import Group
+from edxml_router.cli.naming import problem, unknown
 from edxml_router.cli.opening import Moment, find, open_ledger
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.trace import line_fields, show_lines
+from edxml_router.core.authority import Act
+from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.store import auditing, queries, refused, verification
 from edxml_router.store.ledger import SqlLedger
 
+EVENTS: Final = (
+    ENVELOPE_ACCEPTED,
+    "envelope.refused",
+    DELIVERY_QUEUED,
+    *DELIVERY_EVENTS.values(),
+    "delivery.fetched",
+    "receipt.late",
+    "input.aside",
+    "input.defect",
+    refused.REMOVED,
+    "trust.add",
+    *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),
+)
 _PAGE: Final = 1000
 
 
@@ -30,7 +46,7 @@ def journal() -> None:
 @click.option("--event", default="", metavar="NAME", help='An event; "delivery." means all that begin so.')
 @click.option("--document", metavar="ID", help="DocumentId or beginning of a SHA-256; what was refused too.")
 @click.option("--recipient", default="", metavar="CODE", help="About deliveries to this agency.")
-@click.option("--code", default="", metavar="EDXnnn", help="With this problem code.")
+@click.option("--code", default="", metavar="EDXnnn", help="With this problem code, or its number.")
 @click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many entries.")
 @json_option
@@ -48,6 +64,11 @@ def query(
     as_json: bool,
 ) -> None:
     """List journal entries, the oldest first."""
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--until is not after --since")
+    if event and not any(each == event or (event.endswith(".") and each.startswith(event)) for each in EVENTS):
+        raise unknown(event, EVENTS)
+    code = problem(code).code if code else ""
     with open_ledger(session.settings()) as ledger:
         envelopes = [""] if document is None else _envelopes(ledger, document)
         left = limit
@@ -61,7 +82,7 @@ def query(
                     event=event,
                     envelope=envelope,
                     recipient=recipient,
-                    code=code.upper(),
+                    code=code,
                     actor=actor,
                     after=after,
                     limit=min(left, _PAGE),
@@ -71,6 +92,8 @@ def query(
                 _show(session, lines, as_json)
                 left -= len(lines)
                 after = lines[-1].number
+    if left == limit and not as_json:
+        session.line(session.say("queue.empty"))
     if not left:
         session.note(session.say("journal.cut", limit=limit))
 

@@ -19,10 +19,10 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from edxml_router.cli.commands import Command
+from edxml_router.cli.naming import agency_code
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import HubSettings, Settings
 from edxml_router.config.values import Name
-from edxml_router.core.agency_code import AgencyCode
 from edxml_router.core.problems import Refusal
 from edxml_router.store import pki_files
 from edxml_router.store.keys import write_new
@@ -106,8 +106,8 @@ def link(
         hub,
         name,
         Role.OFFICE if office else Role.CHILD,
-        [AgencyCode.parse(code).text for code in agencies],
-        [AgencyCode.parse(code).text for code in codes],
+        [agency_code(code).text for code in agencies],
+        [agency_code(code).text for code in codes],
         host or hub.host or "",
         port or hub.port,
         login == "certificate",

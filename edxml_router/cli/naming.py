@@ -1,7 +1,7 @@
 """What a person typed as the name of something, and what to say when there is nothing of that name.
 
-    with naming(typed): AgencyCode.parse(typed)      # a refusal without a place names what was typed
-    raise unknown(typed, ["hold", "release"])        # EDX606 with what was perhaps meant, and what there is
+    with naming(typed): registry.resolve(typed, day)    # a refusal without a place names what was typed
+    raise unknown(typed, ["hold", "release"])           # EDX606 with what was perhaps meant, and what there is
     problem("302"), problem("edx302"), problem("signature-broken")
 """
 
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Final
 
+from edxml_router.core.agency_code import AgencyCode
 from edxml_router.core.problems import PROBLEMS, Problem, Refusal
 
 _SHOWN: Final = 100  # characters of what was typed
@@ -26,6 +27,12 @@ def naming(typed: str) -> Iterator[None]:
         if refusal.finding.where:
             raise
         raise Refusal(refusal.code, where=typed[:_SHOWN], detail=refusal.finding.detail) from refusal
+
+
+def agency_code(typed: str) -> AgencyCode:
+    """An agency's code and its form. Raises Refusal EDX503."""
+    with naming(typed):
+        return AgencyCode.parse(typed)
 
 
 def unknown(typed: str, there: Collection[str], *, listed: bool = True) -> Refusal:

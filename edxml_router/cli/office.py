@@ -16,11 +16,13 @@ import click
 from edxml_router import inbox, pipeline, wiring
 from edxml_router.cli import files
 from edxml_router.cli.commands import Command
+from edxml_router.cli.naming import naming
 from edxml_router.cli.opening import exit_with, open_ledger, open_node
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.agency_code import AgencyCode
 from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.registry import Registry
 from edxml_router.intake import verdict_fields
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Body
@@ -129,10 +131,15 @@ def inbox_(session: Session, agency: str | None, office: str | None, notices: bo
             return
         registry = wiring.load_registry(settings)
         texts = [agency] if agency is not None else [code for one in offices for code in one.agencies]
-        codes = [registry.canonical_or_none(text) or AgencyCode.parse(text).known_as() for text in texts]
+        codes = [_agency(registry, text) for text in texts]
         routes = {f"office:{one.name}" for one in offices}
         rows = [row for row in _waiting(ledger, codes) if row.delivery.route in routes]
         _show_inbox(session, rows, as_json)
+
+
+def _agency(registry: Registry, text: str) -> str:
+    with naming(text):
+        return registry.canonical_or_none(text) or AgencyCode.parse(text).known_as()
 
 
 def _waiting(ledger: SqlLedger, codes: Sequence[str]) -> Iterator[Waiting]:
@@ -197,18 +204,20 @@ def _notices(session: Session, ledger: SqlLedger, offices: Sequence[str], clear:
         while page := auditing.notices(ledger, f"office:{office}", after, _PAGE):
             rows += page
             after = page[-1].number
+    documents = queries.document_ids(ledger, (row.receipt.envelope for row in rows))
     if as_json:
         for row in rows:
-            session.json(_notice_fields(row))
+            session.json({**_notice_fields(row), "document_id": documents.get(row.receipt.envelope)})
     elif not rows:
         session.line(session.say("notices.empty"))
     else:
         session.table(
-            ("#id", "at", "envelope", "recipient", "outcome", "problem"),
+            ("#id", "at", "document", "envelope", "recipient", "outcome", "problem"),
             [
                 (
                     row.number,
                     row.receipt.at,
+                    documents.get(row.receipt.envelope, ""),
                     row.receipt.envelope[:16],
                     row.receipt.recipient,
                     session.say(f"state.{row.receipt.outcome}"),
@@ -308,5 +317,6 @@ def _by_office(ledger: SqlLedger, numbers: Sequence[int]) -> dict[str, list[int]
 
 
 def _require_office(settings: Settings, name: str) -> None:
-    if name not in {office.name for office in settings.offices}:
-        raise Refusal("EDX403", where=str(settings.path), detail=name)
+    names = [office.name for office in settings.offices]
+    if name not in names:
+        raise Refusal("EDX403", where=name, detail=f"the offices are {', '.join(names) or '-'}")

@@ -71,7 +71,7 @@ def find(ledger: SqlLedger, document: str, limit: int = 50) -> Sequence[queries.
     if not found:
         found = queries.find_envelopes(ledger, document_id=document, limit=limit)
     if not found:
-        raise Refusal("EDX606", where="DOCUMENT", detail=document[:100])
+        raise Refusal("EDX606", where=document[:100])
     return found
 
 

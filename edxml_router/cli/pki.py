@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from edxml_router.cli.commands import Group
+from edxml_router.cli.naming import agency_code
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.core.agency_code import AgencyCode
 from edxml_router.store import pki_files
 from edxml_router.store.pki_files import Files, KeyType
 
@@ -77,7 +77,7 @@ def issue(
         raise click.UsageError("--host goes with exactly one --node")
     now, kind = datetime.now(UTC), KeyType(key_type)
     for agency in agencies:
-        code = AgencyCode.parse(agency).text  # as written: the file is named as the caller expects
+        code = agency_code(agency).text  # as written: the file is named as the caller expects
         _show(session, code, pki_files.issue(folder, code, now, kind, days), as_json)
     for node in nodes:
         _show(session, node, pki_files.issue_node(folder, node, now, hosts, kind, days), as_json)

@@ -254,14 +254,14 @@ def discard(session: Session, numbers: Sequence[int]) -> None:
     """
     with open_ledger(session.settings()) as ledger:
         removed = refused.remove(ledger, numbers, f"operator:{operator()}")
-    failed = len(set(numbers)) - removed
-    session.line(session.say("queue.done", act=session.say("act.discard"), done=removed, failed=failed))
+    failed = sorted(set(numbers) - set(removed))
+    session.line(session.say("queue.done", act=session.say("act.discard"), done=len(removed), failed=len(failed)))
     if failed:
-        raise Refusal("EDX606", where=", ".join(map(str, numbers))[:200])
+        raise Refusal("EDX606", where=", ".join(map(str, failed))[:200])
 
 
 def _aside(ledger: SqlLedger, filters: Filters, limit: int) -> Sequence[refused.Kept]:
-    return refused.list_items(ledger, document=filters.document, code=filters.code.upper(), limit=limit)
+    return refused.list_items(ledger, document=filters.document, code=filters.code, limit=limit)
 
 
 def _show_aside(session: Session, items: Sequence[refused.Kept], as_json: bool) -> None:

@@ -73,9 +73,9 @@ def one_item(ledger: SqlLedger, number: int) -> tuple[Kept, bytes | None] | None
     return Kept(*row[:-1]), None if row.data is None else bytes(row.data)
 
 
-def remove(ledger: SqlLedger, numbers: Iterable[int], actor: str) -> int:
-    """Remove items that are understood, with a journal entry each; how many there were."""
-    removed = 0
+def remove(ledger: SqlLedger, numbers: Iterable[int], actor: str) -> Sequence[int]:
+    """Remove items that are understood, with a journal entry each; the numbers of those that there were."""
+    removed = []
     with ledger.book() as book:
         for number in sorted(set(numbers)):
             gone = delete(aside).where(aside.c.id == number).returning(aside.c.digest, aside.c.code)
@@ -83,5 +83,5 @@ def remove(ledger: SqlLedger, numbers: Iterable[int], actor: str) -> int:
             if row is not None:
                 detail = f"aside {number}, sha-256 {row.digest}"
                 book.note([Entry(ledger.clock.now(), REMOVED, actor=actor, code=row.code, detail=detail)])
-                removed += 1
+                removed.append(number)
     return removed
