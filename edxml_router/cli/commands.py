@@ -88,8 +88,7 @@ class Root(Group):
             session.problem(trouble.finding)
             context.exit(trouble.finding.problem.exit_status)
         except ConfigErrors as errors:
-            for finding in errors.findings:
-                session.problem(finding)
+            session.problems(errors.findings)
             context.exit(EXIT_CONFIG)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click's own ways to end

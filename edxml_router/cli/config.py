@@ -45,8 +45,7 @@ def check(session: Session, file: Path | None, as_json: bool) -> None:
         shown = [finding.as_json(session.language) for finding in findings]
         session.json({"file": str(path), "correct": not wrong, "findings": shown})
     else:
-        for finding in findings:
-            session.problem(finding, out=True)
+        session.problems(findings, out=True)
         summary = (
             session.say("config.wrong", count=wrong, file=path) if wrong else session.say("config.good", file=path)
         )

@@ -19,7 +19,9 @@ from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import Size
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core import schema, signing
+from edxml_router.core.certificate import read_pem
 from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
+from edxml_router.core.revocation import read_lists
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.signature_form import Coverage
@@ -79,9 +81,7 @@ def check(
     refused, else 66 if any cannot be read.
     """
     trust = TrustStore.from_pem(
-        anchors.read_bytes() if anchors else b"",
-        intermediates.read_bytes() if intermediates else b"",
-        [path.read_bytes() for path in crls],
+        _certificates(anchors), _certificates(intermediates), [_revocation_list(path) for path in crls]
     )
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
     now = datetime.now(UTC)
@@ -98,6 +98,21 @@ def check(
     if len(names) > 1 and not as_json:
         session.line(session.say("check.summary", **counts))
     files.exit_after(refused=counts["refused"], unread=counts["unread"])
+
+
+def _certificates(path: Path | None) -> bytes:
+    """The content of a PEM file. What is wrong with it is said of the file as it was typed."""
+    if path is None:
+        return b""
+    data = path.read_bytes()
+    read_pem(data, str(path))
+    return data
+
+
+def _revocation_list(path: Path) -> bytes:
+    data = path.read_bytes()
+    read_lists([data], str(path))
+    return data
 
 
 def _check(file: str, limits: Limits, trust: TrustStore, now: datetime, *, required: bool, anchored: bool) -> Checked:
@@ -146,7 +161,7 @@ def _fields(session: Session, checked: Checked) -> dict[str, Any]:
         "title": finding.title(session.language) if finding else None,
         "where": finding.where if finding else None,
         "detail": finding.detail if finding else None,
-        "remedy": finding.remedy(session.language) if finding else None,
+        "remedy": _remedy(session, checked) or finding.remedy(session.language) if finding else None,
         "digest": examined.digest if examined else None,
         "kind": str(envelope.kind) if envelope else None,
         "business": int(envelope.business) if envelope else None,
@@ -193,7 +208,7 @@ def _show(session: Session, checked: Checked) -> None:
     said = session.say(f"check.{checked.outcome}")
     session.line(f"{checked.file}: {said}", "bold red" if finding else "bold green")
     if finding:
-        session.problem(finding, about=checked.file, out=True)
+        session.problem(finding, about=checked.file, out=True, remedy=_remedy(session, checked))
     for one in checked.reasons[:_EXPLANATIONS]:
         session.line(f"    {one.path}: {one.expected} ← {one.found}")
     if examined is None:
@@ -203,6 +218,13 @@ def _show(session: Session, checked: Checked) -> None:
         where = f" ({session.detail(remark.where)})" if remark.where else ""
         detail = f": {session.detail(remark.detail)}" if remark.detail else ""
         session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)}{detail}{where}")
+
+
+def _remedy(session: Session, checked: Checked) -> str | None:
+    """Where the table's advice is to call this command, another one; else None."""
+    if checked.finding is None or checked.finding.code != "EDX201":
+        return None
+    return session.say("check.expected" if checked.reasons else "check.correct")
 
 
 def _summary(session: Session, examined: Examined) -> Iterable[str]:
@@ -234,6 +256,9 @@ def sign(session: Session, file: str, key: str, cert: Path, parts: bool, max_byt
     The whole document is signed; with --parts the signature stays valid when a relay adds a trace.
     """
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
+    for given in (Path(file), Path(key), cert):
+        if output.exists() and given.exists() and output.samefile(given):
+            raise Refusal("EDX908", where=str(output), detail=f"the same file as {given}, which would be lost")
     data = files.read_whole(file, limits.max_bytes)
     coverage = Coverage.PARTS if parts else Coverage.WHOLE
     opened, chain = pkcs11_keys.open_key(key), keys.load_certificates(cert)

@@ -83,8 +83,15 @@ class Session:
         """A line on standard error."""
         self.err.print(Text(printable(text, 10_000), style=style), soft_wrap=True)
 
-    def problem(self, finding: Finding, *, about: str = "", out: bool = False) -> None:
-        """Three lines: what, where, remedy. ``about`` is what it happened to, e.g. a file."""
+    def problems(self, findings: Sequence[Finding], *, out: bool = False) -> None:
+        """Several at once; the remedy that some have in common follows the last of them."""
+        last = {finding.code: number for number, finding in enumerate(findings)}
+        for number, finding in enumerate(findings):
+            self.problem(finding, out=out, remedy=None if number == last[finding.code] else "")
+
+    def problem(self, finding: Finding, *, about: str = "", out: bool = False, remedy: str | None = None) -> None:
+        """Three lines: what, where, remedy. ``about`` is what it happened to, e.g. a file. ``remedy`` stands for that
+        of the table; an empty one is left out."""
         remark = finding.problem.weight is Weight.REMARK
         what = f"{finding.code} {finding.title(self.language)}"
         if finding.detail:
@@ -95,7 +102,8 @@ class Session:
         tell = self.line if out else self.note
         tell(what, "yellow" if remark else "bold red")
         tell(f"  {labels[0]:<{width}}  {where}")
-        tell(f"  {labels[1]:<{width}}  {finding.remedy(self.language)}")
+        if advice := finding.remedy(self.language) if remedy is None else remedy:
+            tell(f"  {labels[1]:<{width}}  {advice}")
 
     def json(self, value: Any) -> None:
         """One JSON object on one line of standard output."""

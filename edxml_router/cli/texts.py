@@ -71,6 +71,14 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{accepted} được chấp nhận, {refused} bị từ chối, {unread} không đọc được",
     ),
     "check.unread": ("not read", "không đọc được"),
+    "check.expected": (
+        "Correct the element named; what was expected there is listed below.",
+        "Sửa phần tử được nêu; nội dung cần có ở đó được liệt kê bên dưới.",
+    ),
+    "check.correct": (
+        "Correct the element named; docs/messages.md describes what belongs there.",
+        "Sửa phần tử được nêu; docs/messages.md mô tả nội dung cần có ở đó.",
+    ),
     "kind.document": ("document", "văn bản"),
     "kind.status": ("status", "trạng thái"),
     "business.0": ("new", "mới"),

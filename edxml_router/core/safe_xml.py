@@ -115,6 +115,8 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
     """
     if len(data) > limits.max_bytes:
         raise Refusal("EDX102", detail=f"{len(data)} bytes, at most {limits.max_bytes}")
+    if not data:
+        raise Refusal("EDX101", detail="the file is empty (0 bytes)")
     start = _check_prolog(data)
     # To look for one character costs a tenth of counting two, and most messages have neither.
     notes = data.count(b"<!--") if b"!" in data else 0
@@ -268,6 +270,9 @@ def _syntax_refusal(error: etree.XMLSyntaxError) -> Refusal:
         return Refusal("EDX103", where=where)
     if error.code == etree.ErrorTypes.ERR_RESOURCE_LIMIT and "depth" in str(error.msg):
         return Refusal("EDX106", where=where)
+    if error.code == etree.ErrorTypes.ERR_DOCUMENT_EMPTY:  # its name also stands for a text before the first tag
+        detail = "does not begin with <" if (line, column) == (1, 1) else "no element begins here"
+        return Refusal("EDX101", where=where, detail=detail)
     # The parser's own message may quote the text around the mistake; the name of the mistake does not.
     return Refusal("EDX101", where=where, detail=_MISTAKES.get(error.code, ""))
 

@@ -142,6 +142,40 @@ def test_anchors_that_cannot_be_read_are_a_mistake_of_the_call() -> None:
         assert (result.exit_code, result.stderr[:6]) == (78, "EDX902")
 
 
+def test_files_beside_the_envelope_are_named_as_typed_with_what_is_wanted() -> None:
+    put("a.edxml", fixtures.document())
+    put("junk.pem", b"junk")
+    put("nothing.pem", b"")
+    for option, name in (("--anchors", "junk.pem"), ("--anchors", "nothing.pem"), ("--intermediates", "junk.pem"),
+                         ("--crl", "junk.pem"), ("--anchors", "not-there.pem")):  # fmt: skip
+        result = call("check", "a.edxml", option, name)
+        what, where, remedy = result.stderr.splitlines()
+        assert (result.exit_code, what[:6], where) == (78, "EDX902", f"  where   {name}")
+        assert "PEM" in remedy
+
+
+def test_an_empty_file_is_told_from_one_that_is_no_xml() -> None:
+    def detail(data: bytes) -> str:
+        [row] = rows(call("check", put("any", data), "--json"))
+        assert row["problem"] == "EDX101"
+        return str(row["detail"])
+
+    assert detail(b"") == "the file is empty (0 bytes)"
+    assert detail(b"hello") == detail(b"{}") == "does not begin with <"
+    assert detail(b"<?xml version='1.0'?>\nhello") == detail(b" \n") == "no element begins here"
+
+
+def test_the_remedy_of_check_does_not_send_the_reader_to_check() -> None:
+    file = put("a.edxml", fixtures.document(replace={"edXML:From>": "edXML:Frm>"}))
+    [row] = rows(call("check", file, "--json"))
+    shown = call("check", file)
+    for said in (shown.stdout, row["remedy"], call("check", file, "--lang", "vi").stdout):
+        assert "edxml-router check" not in said
+    assert row["problem"] == "EDX201"
+    assert "listed below" in shown.stdout
+    assert shown.stdout.splitlines()[4].startswith("    /")  # what was expected
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_whatever_the_bytes_there_is_a_verdict(data: bytes) -> None:
@@ -190,6 +224,19 @@ def test_signing_to_standard_output(pki: Path) -> None:
     put("a.edxml", data)
     result = call("sign", "a.edxml", "--key", pki / "H53.key.pem", "--cert", pki / "H53.cert.pem", "-o", "-")
     assert result.stdout_bytes == signed(pki, data)
+
+
+def test_signing_does_not_overwrite_what_it_reads(pki: Path) -> None:
+    put("a.edxml", fixtures.document(sender="H53"))
+    key, cert = (put(name, (pki / name).read_bytes()) for name in ("H53.key.pem", "H53.cert.pem"))
+    key.chmod(0o600)
+    Path("link.edxml").symlink_to("a.edxml")
+    for output in ("a.edxml", "./a.edxml", "link.edxml", key, cert):
+        before = Path(output).read_bytes()
+        result = call("sign", "a.edxml", "--key", key, "--cert", cert, "-o", output)
+        assert (result.exit_code, result.stderr[:6]) == (1, "EDX908")
+        assert result.stderr.splitlines()[1] == f"  where   {Path(output)}"
+        assert Path(output).read_bytes() == before
 
 
 def test_a_key_that_others_can_read_is_not_used(pki: Path) -> None:

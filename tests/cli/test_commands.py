@@ -109,7 +109,8 @@ def test_no_configuration() -> None:
     assert result.stderr.splitlines() == [
         "EDX902 A file cannot be read: no configuration; name it with --config FILE",
         "  where   node.toml, /etc/edxml-router/node.toml",
-        "  remedy  Check the path and the permissions of the account that runs the router.",
+        "  remedy  Check the path and the permissions of the account that runs the router; "
+        "a file of certificates is PEM, a revocation list PEM or DER.",
     ]
 
 
@@ -238,6 +239,13 @@ def test_config_check_lists_all_mistakes_with_their_lines() -> None:
     [row] = rows(call("config", "check", "node.toml", "--json"))
     assert [finding["code"] for finding in row["findings"]] == ["EDX901", "EDX901"]
     assert call("config", "check", "nothing.toml").exit_code == 78
+
+
+def test_a_remedy_that_mistakes_have_in_common_is_told_once() -> None:
+    Path("node.toml").write_text('[node]\nworkers = "x"\nnosuch = 1\n', encoding="utf-8")
+    for told in (call("config", "check").stdout, call("queue", "list").stderr):
+        lines = [line[:8] for line in told.splitlines() if line.startswith(("EDX901", "  where", "  remedy"))]
+        assert lines == ["EDX901 T", "  where "] * 3 + ["  remedy"]
 
 
 def test_config_check_reads_the_files_that_are_named(node: OneNode) -> None:
