@@ -252,7 +252,7 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
     assert refused.list_items(ledger, after=first.number) == [second]
     assert refused.one_item(ledger, first.number) == (first, b"<<")
     assert refused.one_item(ledger, second.number) == (second, None)
-    assert refused.remove(ledger, [first.number, first.number, 10**6], "operator:lan") == 1
+    assert refused.remove(ledger, [first.number, first.number, 10**6], "operator:lan") == [first.number]
     assert refused.list_items(ledger) == [second]
     assert refused.one_item(ledger, first.number) is None
     [line] = auditing.lines(ledger, event="aside.removed")
