@@ -21,6 +21,7 @@ from edxml_router.cli.filters import STATES, Filters, filter_options, select
 from edxml_router.cli.opening import exit_with, open_ledger, open_node, operator, perform
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.trace import line_fields, show_lines
+from edxml_router.cli.waiting import reason, waits_for
 from edxml_router.config import Settings
 from edxml_router.core.lifecycle import Event, State, sources
 from edxml_router.core.problems import PROBLEMS, Finding, Refusal
@@ -122,6 +123,8 @@ def show(session: Session, number: int, aside: bool, output: Path | None, as_jso
         return
     rows = [(key, value) for key, value in asdict(story.delivery).items() if key != "version"]
     session.table(("field", "value"), [("document_id", story.envelope.document_id), *rows])
+    if why := reason(session, story.delivery):
+        session.line(f"{session.say('col.waits')}: {why}")
     if story.delivery.code in PROBLEMS:
         session.problem(Finding(story.delivery.code, f"delivery {number}", story.delivery.detail), out=True)
     show_lines(session, story.lines)
@@ -310,7 +313,15 @@ def _show_item(session: Session, ledger: SqlLedger, number: int, output: Path | 
 
 def _fields(delivery: Delivery) -> dict[str, Any]:
     fields = {key: value for key, value in asdict(delivery).items() if key not in ("id", "digest", "code", "version")}
-    return {"delivery": delivery.id, "envelope": delivery.digest, **fields, "problem": delivery.code or None}
+    problem = {"problem": delivery.code or None, "waits_for": waits_for(delivery)}
+    return {"delivery": delivery.id, "envelope": delivery.digest, **fields, **problem}
+
+
+def _problem(session: Session, delivery: Delivery) -> str:
+    """The last problem, or else what the delivery waits for."""
+    if delivery.code:
+        return f"{delivery.code} {session.detail(delivery.detail, delivery.code)}".strip()
+    return reason(session, delivery) or delivery.detail
 
 
 def _show(session: Session, found: Sequence[Delivery], documents: Mapping[str, str]) -> None:
@@ -325,7 +336,7 @@ def _show(session: Session, found: Sequence[Delivery], documents: Mapping[str, s
                 one.route,
                 one.attempts,
                 one.due_at,
-                f"{one.code} {session.detail(one.detail, one.code)}".strip() if one.code else one.detail,
+                _problem(session, one),
                 one.digest[:16],
             )
             for one in found

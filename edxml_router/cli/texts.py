@@ -181,6 +181,19 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "act.cancel": ("cancel", "hủy"),
     "act.discard": ("discard", "bỏ"),
     "act.resend": ("resend", "gửi lại"),
+    "col.waits": ("waits for", "đang chờ"),
+    "waits.link": (
+        "{route} has not accepted it yet (handed over {at}, attempts: {attempts}); its operator has to act",
+        "{route} chưa tiếp nhận (bàn giao {at}, số lần: {attempts}); người vận hành bên đó cần xử lý",
+    ),
+    "waits.recipient": (
+        "{route} accepted it (as of {at}); the recipient has not confirmed yet",
+        "{route} đã tiếp nhận (tính đến {at}); nơi nhận chưa xác nhận",
+    ),
+    "waits.office": (
+        "ready since {at}; {route} has to fetch and confirm it",
+        "sẵn sàng từ {at}; {route} cần lấy và xác nhận",
+    ),
     # trace and journal
     "trace.signature": ("signature", "chữ ký"),
     "trace.accepted": ("accepted", "tiếp nhận"),

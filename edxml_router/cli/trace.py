@@ -12,6 +12,7 @@ from edxml_router import wiring
 from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import find, open_ledger
 from edxml_router.cli.session import Session, json_option, local, pass_session
+from edxml_router.cli.waiting import reason, waits_for
 from edxml_router.core.lifecycle import outcome
 from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding, Refusal
 from edxml_router.core.transfer import Hop
@@ -123,6 +124,7 @@ def _fields(told: Trace, changes: Sequence[Found]) -> dict[str, Any]:
                 "attempts": one.attempts,
                 "problem": one.code or None,
                 "detail": one.detail,
+                "waits_for": waits_for(one),
                 "updated_at": one.updated_at,
                 "hops": _hops(paths.get(one.recipient, envelope.hops)),
             }
@@ -187,7 +189,7 @@ def _path(hops: Sequence[Hop]) -> str:
 
 def _problem(session: Session, delivery: Delivery) -> str:
     if not delivery.code:
-        return ""
+        return reason(session, delivery)
     title = PROBLEMS[delivery.code].title[session.language] if delivery.code in PROBLEMS else ""
     detail = session.detail(delivery.detail, delivery.code)
     return f"{delivery.code} {title}" + (f": {detail}" if detail else "")

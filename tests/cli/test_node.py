@@ -15,9 +15,13 @@ from pathlib import Path
 import pytest
 import structlog
 
+from edxml_router import wiring
 from edxml_router.cli.opening import operator
+from edxml_router.config import load
+from edxml_router.core.lifecycle import Event
 from edxml_router.node import worker
 from edxml_router.node.worker import Worker
+from edxml_router.records import change
 from edxml_router.store.queries import is_digest
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, rows, signed
@@ -149,6 +153,34 @@ def test_shape_and_show(waiting: OneNode) -> None:
     assert (row["document_id"], row["events"][-1]["event"]) == ("H53-1", "delivery.queued")
     assert "link:h53-01" in waiting.call("queue", "show", "1").stdout
     assert waiting.call("queue", "show", "99").exit_code == 66
+
+
+def test_what_was_handed_over_says_who_has_to_move(waiting: OneNode) -> None:
+    """Handed to the link, accepted by the next node, ready for an office: the state alone does not tell them apart."""
+
+    def waits() -> dict[int, str | None]:
+        listed = {row["delivery"]: row["waits_for"] for row in waiting.rows("queue", "list")}
+        [row] = waiting.rows("trace", "H53-2")
+        traced = {one["delivery"]: one["waits_for"] for one in row["deliveries"]}
+        assert traced.items() <= listed.items()
+        assert all(waiting.rows("queue", "show", str(number))[0]["waits_for"] == one for number, one in listed.items())
+        return listed
+
+    def shown(language: str, words: str) -> bool:
+        calls = (["queue", "list"], ["queue", "show", "3"], ["trace", "H53-2"])
+        return all(words in waiting.call("--lang", language, *call).stdout for call in calls)
+
+    assert waits() == {1: "node", 2: "node", 3: "node"}
+    waiting.work()
+    assert waits() == {1: "link:h53-01", 2: "office:vpcp", 3: "link:h53-01"}
+    assert shown("en", "link:h53-01 has not accepted it yet (handed over ")
+    assert shown("vi", "link:h53-01 chưa tiếp nhận (bàn giao ")
+    assert "office:vpcp has to fetch and confirm it" in waiting.call("queue", "show", "2").stdout
+    with wiring.open_node(load(waiting.config)) as opened, opened.ledger.book() as book:
+        book.move([change(one, Event.ACCEPT, far_accepted=True) for one in book.deliveries_by_id([3])])
+    assert waits() == {1: "link:h53-01", 2: "office:vpcp", 3: "recipient"}
+    assert shown("en", "the recipient has not confirmed yet")
+    assert shown("vi", "nơi nhận chưa xác nhận")
 
 
 def test_hold_release_cancel_resend(waiting: OneNode) -> None:
