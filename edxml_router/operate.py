@@ -83,7 +83,8 @@ def _answers(
             possible.append(delivery)
             answers[delivery.id] = None
         else:
-            answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", str(delivery.state))
+            detail = f"{delivery.state}; {_help(delivery, event)}"
+            answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", detail)
     return possible, answers
 
 
@@ -96,6 +97,24 @@ def _possible(delivery: Delivery, event: Event) -> bool:
     if event is Event.RETRY and delivery.far_accepted:
         return False
     return lifecycle.allowed(delivery.state, event)
+
+
+def _help(delivery: Delivery, event: Event) -> str:
+    """What helps where the act is not possible, for the remedy of EDX607 that is the same for all."""
+    if delivery.state is State.CONFIRMED:
+        return "the recipient has it; only a recall by the sender takes it back"
+    if delivery.state in lifecycle.FAILED_ENDS:
+        return "it has ended; `edxml-router resend` opens it again"
+    if event is Event.RESEND:
+        return "it is still on its way and needs no new opening"
+    if event is Event.RELEASE:
+        return "it is not held"
+    if delivery.state is State.HELD:
+        return "`edxml-router queue release` lets it go on"
+    if delivery.state is State.AVAILABLE:
+        return "it lies ready for its recipient; `edxml-router queue cancel` takes it away"
+    what = "the next node has accepted it" if delivery.far_accepted else "the next node may have it already"
+    return f"{what}; ask the sender for a recall, or the operator of {delivery.route}"
 
 
 def _fields(node: Node, delivery: Delivery, event: Event, now: datetime) -> dict[str, Any]:

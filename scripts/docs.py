@@ -76,6 +76,10 @@ def states() -> Iterator[str]:
     yield ""
     yield "Each change leaves one entry in the journal, under the name given."
     yield ""
+    yield "`cancel` in `forwarded` is the next node's notice that it was cancelled there. An operator cannot hold"
+    yield "or cancel what is `forwarded`, nor hold, cancel or retry what the next node has accepted (EDX607): that node"
+    yield "has it, or may have it. Then a recall by the sender helps, or the operator of the next node."
+    yield ""
     yield "| event | in the journal | " + " | ".join(State) + " |"
     yield "|---|---|" + "---|" * len(State)
     accepted = f"`{journal.ENVELOPE_ACCEPTED}`, and `{journal.DELIVERY_QUEUED}` for each recipient"

@@ -111,7 +111,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
         Event.DEFER: LATE,
         Event.OFFER: LATE,
         Event.RETRY: State.QUEUED,
-        Event.HOLD: State.HELD,
+        # The next node says that it was cancelled there. An operator here cannot stop what has left, nor hold it.
         Event.CANCEL: State.CANCELLED,
     },
     State.DEFERRED: {

@@ -176,11 +176,44 @@ def test_what_was_handed_over_says_who_has_to_move(waiting: OneNode) -> None:
     assert shown("en", "link:h53-01 has not accepted it yet (handed over ")
     assert shown("vi", "link:h53-01 chưa tiếp nhận (bàn giao ")
     assert "office:vpcp has to fetch and confirm it" in waiting.call("queue", "show", "2").stdout
-    with wiring.open_node(load(waiting.config)) as opened, opened.ledger.book() as book:
-        book.move([change(one, Event.ACCEPT, far_accepted=True) for one in book.deliveries_by_id([3])])
+    accept(waiting, 3)
     assert waits() == {1: "link:h53-01", 2: "office:vpcp", 3: "recipient"}
     assert shown("en", "the recipient has not confirmed yet")
     assert shown("vi", "nơi nhận chưa xác nhận")
+
+
+def test_an_act_that_is_not_possible_names_what_helps(waiting: OneNode) -> None:
+    waiting.work()  # 1 and 3 are forwarded, 2 is available
+    assert waiting.call("queue", "hold", "--link", "h53-01", "--reason", "x").stdout.startswith("hold: 0 done, 0 not")
+
+    def answer(*call: str, language: str = "en") -> str:
+        shown = waiting.call("--lang", language, *call, "--reason", "x")
+        assert shown.exit_code == 1
+        return shown.stderr.splitlines()[0]
+
+    maybe = "forwarded; the next node may have it already; ask the sender for a recall, or the operator of link:h53-01"
+    assert answer("queue", "hold", "1").endswith(maybe)
+    assert answer("queue", "cancel", "1").endswith(maybe)
+    assert answer("queue", "hold", "1", language="vi").endswith("hoặc liên hệ người vận hành link:h53-01")
+    accept(waiting, 1)
+    for act in ("hold", "cancel", "retry"):
+        assert "forwarded; the next node has accepted it; ask the sender" in answer("queue", act, "1")
+    assert answer("queue", "release", "1").endswith("it is not held")
+    assert answer("queue", "hold", "2").endswith("`edxml-router queue cancel` takes it away")
+    assert answer("resend", "2").endswith("it is still on its way and needs no new opening")
+    waiting.send("H53-3", ["H53.01"])
+    waiting.call("queue", "hold", "4", "--reason", "x")
+    assert answer("queue", "retry", "4").endswith("held; `edxml-router queue release` lets it go on")
+    waiting.call("queue", "cancel", "4", "--reason", "x")
+    assert answer("queue", "hold", "4").endswith("cancelled; it has ended; `edxml-router resend` opens it again")
+    waiting.call("confirm", "2")
+    assert answer("resend", "2").endswith("the recipient has it; only a recall by the sender takes it back")
+
+
+def accept(node: OneNode, number: int) -> None:
+    """What the next node's receipt does."""
+    with wiring.open_node(load(node.config)) as opened, opened.ledger.book() as book:
+        book.move([change(one, Event.ACCEPT, far_accepted=True) for one in book.deliveries_by_id([number])])
 
 
 def test_hold_release_cancel_resend(waiting: OneNode) -> None:
