@@ -92,9 +92,7 @@ class Opened:
 
     def number_journal(self) -> None:
         """Let the journal's new entries take their places in the log."""
-        ledger = self.node.ledger
-        assert isinstance(ledger, SqlLedger)  # noqa: S101  # this module made it
-        sequencer.number(ledger)
+        number_journal(self.node)
 
     def sweep(self) -> None:
         """Remove files that nothing refers to."""
@@ -138,6 +136,12 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
             stack.callback(transports["parent"].close)
         node.links = _links(settings, transports)
         yield Opened(node, list(transports.values()), settings, trust_seen=trust_seen)
+
+
+def number_journal(node: Node) -> None:
+    """Let the journal's new entries take their places in the log. Raises Setback EDX601, EDX602, EDX605."""
+    assert isinstance(node.ledger, SqlLedger)  # noqa: S101  # this module made it
+    sequencer.number(node.ledger)
 
 
 def _node(settings: Settings, ledger: SqlLedger) -> Node:

@@ -11,7 +11,7 @@ import click
 from edxml_router.cli.commands import Group
 from edxml_router.cli.naming import problem, unknown
 from edxml_router.cli.opening import Moment, find, open_ledger
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, json_option, local, pass_session
 from edxml_router.cli.trace import line_fields, show_lines
 from edxml_router.core.authority import Act
 from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED
@@ -139,7 +139,8 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) ->
     """Verify every entry and every checkpoint of the journal.
 
     Keep the root that this prints somewhere else and give it back later with --root: then a journal that was
-    rewritten or cut off is found as well. Exit status 70 when anything is wrong.
+    rewritten or cut off is found as well. Entries that have no place in the log yet are counted: no root protects
+    them, until `serve` or the next act numbers them. Exit status 70 when anything is wrong.
     """
     with open_ledger(session.settings()) as ledger, session.progress(session.say("journal.working"), None) as advance:
         done = 0
@@ -157,6 +158,7 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) ->
                 "size": result.size,
                 "root": result.root,
                 "unnumbered": result.unnumbered,
+                "unnumbered_since": result.unnumbered_since,
                 "checkpoints": result.checkpoints,
                 "damages": [{"where": one.where, "detail": one.detail} for one in result.damages],
                 "damage_count": result.damage_count,
@@ -164,8 +166,9 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) ->
         )
     elif result.sound:
         session.line(session.say("journal.good", size=result.size, root=f"{result.size}:{result.root}"), "green")
-        if result.unnumbered:
-            session.line(session.say("journal.waiting", count=result.unnumbered))
+        if result.unnumbered_since:
+            since = local(result.unnumbered_since)
+            session.line(session.say("journal.waiting", count=result.unnumbered, since=since), "yellow")
     else:
         for damage in result.damages:
             session.line(f"{damage.where}: {damage.detail}", "red")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from edxml_router import wiring
 from edxml_router.cli.session import Session
 from edxml_router.config import Settings
 from edxml_router.config.values import read_duration, read_size
-from edxml_router.core.problems import Defect, Finding, Refusal, Setback
+from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.rules import Node
 from edxml_router.store import migrate, queries
 from edxml_router.store.ledger import SqlLedger
@@ -34,10 +34,17 @@ def open_ledger(settings: Settings) -> Iterator[SqlLedger]:
 
 @contextmanager
 def open_node(settings: Settings) -> Iterator[Node]:
-    """The node without its transports. Raises ConfigErrors and Setback EDX602."""
+    """The node without its transports. Raises ConfigErrors and Setback EDX602.
+
+    In the end what was journalled takes its place in the log: where nothing runs, nobody else would do it.
+    """
     try:
         with wiring.open_node(settings) as node:
-            yield node
+            try:
+                yield node
+            finally:
+                with suppress(Trouble):  # what was done is done; `journal verify` tells what has no place yet
+                    wiring.number_journal(node)
     except Defect as defect:
         with closing(wiring.open_ledger(settings)) as ledger:
             _require_schema(ledger, defect)

@@ -241,7 +241,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "journal.working": ("verifying", "đang kiểm tra"),
     "journal.good": ("The journal verifies: {size} entries, root {root}", "Nhật ký hợp lệ: {size} mục, gốc {root}"),
-    "journal.waiting": ("entries not numbered yet: {count}", "số mục chưa được đánh số: {count}"),
+    "journal.waiting": (
+        "Not protected by this root yet: {count} entries, the oldest of {since}; `edxml-router serve` numbers them",
+        "Gốc này chưa bảo vệ: {count} mục, cũ nhất lúc {since}; `edxml-router serve` sẽ đánh số các mục đó",
+    ),
     # agency
     "col.written": ("as written", "mã đã ghi"),
     "agency.code": ("code", "mã"),

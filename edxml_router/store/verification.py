@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Engine, Select, func, select
@@ -43,7 +44,8 @@ class Verification:
 
     size: int
     root: str  # hex
-    unnumbered: int  # entries too young to have a place; each is checked for itself
+    unnumbered: int  # entries too young to have a place; each is checked for itself, no root protects them
+    unnumbered_since: datetime | None  # the oldest of them
     checkpoints: int
     damages: tuple[Damage, ...]
     damage_count: int
@@ -88,13 +90,15 @@ def verify(
         if progress and done % PAGE == 0:
             progress(done, max(done, total))
     marks.finish(tree)
-    unnumbered = 0
+    unnumbered, since = 0, None
     for row in _pages(engine, select(journal).where(journal.c.position.is_(None)), journal.c.id):
         _check(row, found)
         unnumbered += 1
+        since = row.at if since is None else min(since, row.at)
     if progress:
         progress(done + unnumbered, done + unnumbered)
-    return Verification(tree.size, tree.root().hex(), unnumbered, marks.seen, tuple(found.damages), found.count)
+    damages = tuple(found.damages)
+    return Verification(tree.size, tree.root().hex(), unnumbered, since, marks.seen, damages, found.count)
 
 
 class _Marks:

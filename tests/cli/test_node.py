@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from edxml_router import wiring
+from edxml_router import operate, wiring
 from edxml_router.cli.opening import operator
 from edxml_router.config import load
 from edxml_router.core.lifecycle import Event
@@ -429,6 +429,33 @@ def test_verifying_the_journal(node: OneNode) -> None:
     result = node.call("journal", "verify", "--root", f"9999:{'0' * 64}", "--json")
     assert (result.exit_code, rows(result)[0]["sound"]) == (70, False)
     assert node.call("journal", "verify", "--root", "x").exit_code == 2
+
+
+def test_what_a_command_journals_is_numbered_without_serve(node: OneNode) -> None:
+    def state() -> tuple[int, int]:
+        [row] = node.rows("journal", "verify")
+        assert (row["sound"], row["unnumbered_since"] is None) == (True, row["unnumbered"] == 0)
+        return row["size"], row["unnumbered"]
+
+    node.send("H53-1", ["G22", "H53.01"])
+    assert state() == (3, 0)
+    node.call("queue", "hold", "2", "--reason", "x")
+    assert state() == (4, 0)
+    assert node.call("send", node.letter("H53-2", ["H99"]), "--as", "vp").exit_code == 1  # a refusal ends with a status
+    assert state() == (5, 0)
+
+
+def test_entries_that_no_root_protects_yet_are_told(node: OneNode) -> None:
+    node.send("H53-1", ["G22"])
+    with wiring.open_node(load(node.config)) as opened:  # as a command that was killed after its commit
+        operate.hold(opened, [1], "lan", "x")
+    [row] = node.rows("journal", "verify")
+    assert (row["sound"], row["size"], row["unnumbered"]) == (True, 2, 1)
+    [held] = node.rows("journal", "query", "--event", "delivery.held")
+    assert row["unnumbered_since"] == held["at"]
+    assert node.rows("journal", "verify") == [row]  # it reads only
+    for language, words in {"en": "Not protected by this root yet: 1 ", "vi": "Gốc này chưa bảo vệ: 1 mục"}.items():
+        assert words in node.call("--lang", language, "journal", "verify").stdout
 
 
 def test_digests_and_document_ids_are_told_apart() -> None:
