@@ -161,6 +161,7 @@ def _fields(session: Session, checked: Checked) -> dict[str, Any]:
         "title": finding.title(session.language) if finding else None,
         "where": finding.where if finding else None,
         "detail": finding.detail if finding else None,
+        "who": str(finding.problem.actor) if finding else None,
         "remedy": _remedy(session, checked) or finding.remedy(session.language) if finding else None,
         "digest": examined.digest if examined else None,
         "kind": str(envelope.kind) if envelope else None,

@@ -1,8 +1,8 @@
 """What every command shares: where the configuration is, which language, and how things are shown.
 
 Results go to standard output, everything else (problems, remarks, progress) to standard error. With ``--json`` a
-query prints one JSON object per line. A problem takes three lines: what, where, remedy. Text from strangers is
-made safe to show before it reaches the terminal.
+query prints one JSON object per line. A problem takes three lines: what, where, remedy (and who it is for). Text
+from strangers is made safe to show before it reaches the terminal.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Session:
             self.problem(finding, out=out, remedy=None if number == last[finding.code] else "")
 
     def problem(self, finding: Finding, *, about: str = "", out: bool = False, remedy: str | None = None) -> None:
-        """Three lines: what, where, remedy. ``about`` is what it happened to, e.g. a file. ``remedy`` stands for that
-        of the table; an empty one is left out."""
+        """Three lines: what, where, who must act and how. ``about`` is what it happened to, e.g. a file. ``remedy``
+        stands for that of the table; an empty one is left out."""
         remark = finding.problem.weight is Weight.REMARK
         what = f"{finding.code} {finding.title(self.language)}"
         if finding.detail:
@@ -103,7 +103,7 @@ class Session:
         tell(what, "yellow" if remark else "bold red")
         tell(f"  {labels[0]:<{width}}  {where}")
         if advice := finding.remedy(self.language) if remedy is None else remedy:
-            tell(f"  {labels[1]:<{width}}  {advice}")
+            tell(f"  {labels[1]:<{width}}  {self.say(f'actor.{finding.problem.actor}')}: {advice}")
 
     def json(self, value: Any) -> None:
         """One JSON object on one line of standard output."""

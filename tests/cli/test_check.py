@@ -63,18 +63,19 @@ def test_standard_input() -> None:
 def test_a_problem_takes_three_lines_in_either_language() -> None:
     put("bad.edxml", b'<?xml version="1.0"?>\n<!DOCTYPE x><x/>')
     english, vietnamese = call("check", "bad.edxml"), call("check", "bad.edxml", "--lang", "vi")
+    assert rows(call("check", "bad.edxml", "--json"))[0]["who"] == "sender"
     assert english.stdout.splitlines()[:3] == [
         "bad.edxml: refused",
         "EDX104 The envelope contains a document type declaration",
         "  where   bad.edxml, line 2, column 1",
     ]
-    assert english.stdout.splitlines()[3].startswith("  remedy  Remove <!DOCTYPE …>")
+    assert english.stdout.splitlines()[3].startswith("  remedy  the sender: Remove <!DOCTYPE …>")
     assert vietnamese.stdout.splitlines()[:3] == [
         "bad.edxml: từ chối",
         "EDX104 Gói tin chứa khai báo DTD",
         "  nơi    bad.edxml, dòng 2, cột 1",
     ]
-    assert vietnamese.stdout.splitlines()[3].startswith("  xử lý  Bỏ <!DOCTYPE …>")
+    assert vietnamese.stdout.splitlines()[3].startswith("  xử lý  bên gửi: Bỏ <!DOCTYPE …>")
 
 
 def test_the_schema_is_explained() -> None:

@@ -109,7 +109,7 @@ def test_no_configuration() -> None:
     assert result.stderr.splitlines() == [
         "EDX902 A file cannot be read: no configuration; name it with --config FILE",
         "  where   node.toml, /etc/edxml-router/node.toml",
-        "  remedy  Check the path and the permissions of the account that runs the router; "
+        "  remedy  the operator: Check the path and the permissions of the account that runs the router; "
         "a file of certificates is PEM, a revocation list PEM or DER.",
     ]
 

@@ -49,7 +49,7 @@ def test_the_same_words_everywhere(node: OneNode, pki: Path, name: str, reason: 
             f"EDX111 The file named as an envelope cannot be read: {reason}",
             f"  where   {name}",
         ]
-        assert said.splitlines()[2].startswith("  remedy  Check the name and the permissions")
+        assert said.splitlines()[2].startswith("  remedy  the sender: Check the name and the permissions")
     assert not Path("b.edxml").exists()
 
 
