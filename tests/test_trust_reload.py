@@ -134,7 +134,7 @@ def test_an_envelope_from_a_neighbour_is_given_back_until_there_is_a_list(tree: 
     own = tree.folder / "quoc-gia" / "own.crl"
     own.write_bytes(old)
     change(tree, "quoc-gia", "../pki/issuing.crl.pem", "own.crl")
-    with opened(tree) as (parent, _), opened(tree, "tay-ninh") as (child, _):
+    with opened(tree) as (parent, clock), opened(tree, "tay-ninh") as (child, _):
         data = Post(tree.pki).document("H53", ["G22"], number=1, subject="V/v thử nghiệm")
         [answer] = pipeline.accept(child.node, [Submission(data, "vanthu-tay-ninh", "cli")])
         assert answer.accepted
@@ -142,7 +142,7 @@ def test_an_envelope_from_a_neighbour_is_given_back_until_there_is_a_list(tree: 
         [transport] = parent.transports
         handled = intake.receive(parent.node, transport, transport.take(10, 0.0))
         assert (len(handled.back), [each.passing for each in handled.answers]) == (1, [True])
-        own.write_bytes(made_list(tree.pki, number=2, at=datetime.now(UTC)))
+        own.write_bytes(made_list(tree.pki, number=2, at=clock.at))
         assert parent.renew_trust() == []
         came = wait(lambda: list(transport.take(10, 0.1)))  # a mailbox gives back after a while
         handled = intake.receive(parent.node, transport, came)
