@@ -112,8 +112,8 @@ class EnvelopeRow:
     kind: str  # "document" | "status"
     business: int
     sender: str  # canonical agency code
-    document_id: str
-    refers_to: tuple[str, ...]
+    document_id: str  # as written
+    refers_to: tuple[str, ...]  # ids of other documents, in their comparable form
     status_code: str
     size: int
     attachments: int
@@ -127,6 +127,7 @@ class EnvelopeRow:
     signer: str  # SHA-256 of the signer's public key, hex; empty when unsigned
     remarks: tuple[str, ...] = ()  # problem codes
     hops: tuple[Hop, ...] = ()  # up to and including this node
+    document_key: str = ""  # ``document_id`` in its comparable form (core.document_id): by it documents are found
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ class Aside:
     where: str
     detail: str
     data: bytes | Body
-    document_id: str = ""  # as far as it could be read
+    document_id: str = ""  # in its comparable form, as far as it could be read
 
 
 class Book(Protocol):

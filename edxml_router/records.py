@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from edxml_router.core.document_id import comparable
 from edxml_router.core.envelope import Envelope, Kind
 from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import ENDS, FAILED_ENDS, Event, State, advance
@@ -97,7 +98,8 @@ def envelope_row(node: Node, item: Judged, now: datetime) -> EnvelopeRow:
     envelope, verdict = examined.envelope, examined.verdict
     status = envelope.kind is Kind.STATUS
     # A status carries no id of its own: it is the same only when its bytes are.
-    own = item.digest if status else envelope.document_id
+    key = comparable(envelope.document_id)
+    own = item.digest if status else key
     return EnvelopeRow(
         digest=item.digest,
         identity=f"{item.sender}|{'status' if status else int(envelope.business)}|{own}",
@@ -105,7 +107,7 @@ def envelope_row(node: Node, item: Judged, now: datetime) -> EnvelopeRow:
         business=int(envelope.business),
         sender=item.sender,
         document_id=envelope.document_id,
-        refers_to=envelope.refers_to,
+        refers_to=tuple(dict.fromkeys(map(comparable, envelope.refers_to))),
         status_code=envelope.status_code or "",
         size=len(item.submission.data),
         attachments=len(envelope.attachments),
@@ -119,6 +121,7 @@ def envelope_row(node: Node, item: Judged, now: datetime) -> EnvelopeRow:
         signer=verdict.signer.spki_sha256 if verdict.signer else "",
         remarks=tuple(sorted({remark.code for remark in examined.remarks})),
         hops=(*(transfer.hops if transfer else ()), Hop(node.name, now)),
+        document_key=key,
     )
 
 
@@ -216,7 +219,7 @@ def aside(item: Judged, now: datetime) -> Aside:
     # Of a state secret nothing may stay here but the digest, which the journal has, and the notice.
     secret = finding.code == "EDX405"
     data = b"" if secret else submission.data
-    document_id = "" if secret or item.examined is None else item.examined.envelope.document_id
+    document_id = "" if secret or item.examined is None else comparable(item.examined.envelope.document_id)
     fields = (finding.code, finding.where, finding.detail)
     return Aside(now, submission.peer, submission.channel, *fields, data, document_id)
 

@@ -81,6 +81,8 @@ else. The codes are explained in [problems.md](problems.md).
 | a zipped file that is declared as PDF; two names for one file | remarks EDX211, EDX214 |
 | an unknown element or attribute, a second `OrganId` in one party | refuses EDX201 |
 | `From`, `DocumentId`, `Code`, `PromulgationInfo`, `DocumentType` or `Subject` absent, or twice | refuses EDX202 |
+| a `DocumentId` in another encoding (NFC, NFD), width or hyphen, or with Ð for Đ | takes it for the same id |
+| a `DocumentId` with characters that nobody can see | refuses EDX215 |
 | `To` absent; a status without `ResponseFor/OrganId` | refuses EDX507 |
 | an `OrganId` of `From` or `To` that is empty or `null` | refuses EDX503 |
 | the same recipient twice | refuses EDX207 |

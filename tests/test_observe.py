@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.observe import events
-from edxml_router.observe.escape import printable
+from edxml_router.observe.escape import json_line, printable
 from edxml_router.observe.logs import configure
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Delivery, Move
@@ -210,3 +211,19 @@ def test_what_is_printable_has_no_control_or_direction_marks(text: str) -> None:
 
 def test_vietnamese_is_printable() -> None:
     assert printable("Ủy ban nhân dân xã Long Chữ") == "Ủy ban nhân dân xã Long Chữ"
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_json_drives_no_terminal_and_says_the_same(value: Any) -> None:
+    line = json_line(value)
+    assert json.loads(line) == value
+    assert not any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in line)
+
+
+def test_json_leaves_vietnamese_readable() -> None:
+    assert json_line({"name": "xã Long Chữ", "at": NOW}, str) == f'{{"name": "xã Long Chữ", "at": "{NOW}"}}'
+    assert json_line("a\x9b\u202e\U000e0041") == '"a\\u009b\\u202e\\udb40\\udc41"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from edxml_router.pipeline import Answer
 from edxml_router.ports import Delivery, Message, Parcel
 from edxml_router.records import Submission
 from edxml_router.rules import Policy, Quota
-from edxml_router.store import auditing, refused
+from edxml_router.store import auditing, queries, refused
 from edxml_router.transport import topology
 from edxml_router.wiring import Opened, build_rules, open_worker
 
@@ -638,3 +639,37 @@ def test_large_bodies_are_forwarded_in_portions(nodes: Nodes, monkeypatch: pytes
     assert (max(read), sum(read)) == (1, 5)
     nodes.settle()
     assert all(nodes.states("tay-ninh", one.digest) == {"H53": State.AVAILABLE} for one in sent)
+
+
+def test_one_id_in_two_encodings_is_one_document(nodes: Nodes) -> None:
+    """Typed on two systems, an id looks the same: the second letter is no other document."""
+    node, post = nodes["quoc-gia"].node, nodes.post
+    composed, apart = (unicodedata.normalize(form, "7/QĐ-ệ") for form in ("NFC", "NFD"))
+
+    def spelt(document_id: str) -> bytes:
+        plain = post.unsigned("G22", ["H53"], 1, "V/v thử nghiệm")
+        return post.signed(plain.replace(post.document_id("G22", 1).encode(), document_id.encode()), "G22")
+
+    first = nodes.send("quoc-gia", spelt(composed))
+    assert first.accepted
+    for other in (apart, composed.replace("Đ", "\u00d0")):
+        answer = nodes.send("quoc-gia", spelt(other))
+        assert answer.finding and answer.finding.code == "EDX404"
+    for spelling in (composed, apart):
+        [found] = queries.find_envelopes(node.ledger, document_id=spelling)  # type: ignore[arg-type]
+        assert (found.envelope.digest, found.envelope.document_id) == (first.digest, composed)
+        assert len(refused.list_items(node.ledger, document=spelling)) == 2  # type: ignore[arg-type]
+
+
+def test_a_recall_finds_its_document_in_either_encoding(nodes: Nodes) -> None:
+    node, post = nodes["quoc-gia"].node, nodes.post
+    composed, apart = (unicodedata.normalize(form, "7/QĐ-ệ") for form in ("NFC", "NFD"))
+    plain = post.unsigned("G22", ["H53"], 1, "V/v thử nghiệm").replace(
+        post.document_id("G22", 1).encode(), composed.encode()
+    )
+    recall = post.unsigned("G22", ["H53"], 2, "V/v thu hồi", recalls=apart)
+    first, second = (nodes.send("quoc-gia", post.signed(data, "G22")) for data in (plain, recall))
+    assert first.accepted and second.accepted
+    [found] = queries.find_envelopes(node.ledger, document_id=composed)  # type: ignore[arg-type]
+    [change] = queries.changes(node.ledger, found.envelope)  # type: ignore[arg-type]
+    assert change.envelope.digest == second.digest

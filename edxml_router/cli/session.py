@@ -7,7 +7,6 @@ from strangers is made safe to show before it reaches the terminal.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from edxml_router.cli.details import vietnamese
 from edxml_router.cli.texts import language_of, say
 from edxml_router.config import Settings, load
 from edxml_router.core.problems import Finding, Refusal, Weight
-from edxml_router.observe.escape import printable
+from edxml_router.observe.escape import json_line, printable
 
 DEFAULT_FILES: Final = (Path("node.toml"), Path("/etc/edxml-router/node.toml"))
 _REASONS: Final = ("EDX801", "EDX803")  # their details are what somebody gave as the reason
@@ -107,7 +106,7 @@ class Session:
 
     def json(self, value: Any) -> None:
         """One JSON object on one line of standard output."""
-        text = json.dumps(value, ensure_ascii=False, default=_plain)
+        text = json_line(value, _plain)
         if self._bar is not None:
             self._bar.print(Text(text), soft_wrap=True)
         else:

@@ -13,23 +13,15 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from edxml_router.core.document_id import IGNORABLE
 from edxml_router.core.envelope import Envelope
 
 DEGREES = ("mật", "tối mật", "tuyệt mật")  # Law on the protection of state secrets 2018, article 8
 
 
 _NEAR = 40  # characters around a word in capitals where its neighbours are looked for
-# Characters that show nothing, and that office software leaves inside words or writes for a space: soft hyphens,
-# joiners, the zero width space, direction marks, selectors, tags (Unicode: Default_Ignorable_Code_Point).
-_INVISIBLE = frozenset(
-    code
-    for first, last in (
-        (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
-        (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
-        (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
-    )
-    for code in range(first, last + 1)
-)  # fmt: skip
+# Office software leaves them inside words or writes them for a space.
+_INVISIBLE = frozenset(code for first, last in IGNORABLE for code in range(first, last + 1))
 _AS_NOTHING = dict.fromkeys(_INVISIBLE)
 _AS_SPACE = dict.fromkeys(_INVISIBLE, " ")
 

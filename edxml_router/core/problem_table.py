@@ -89,6 +89,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX214", "labels-differ", _S, _NOTE, 200, 0,
      "The manifest and the attachment give a file different names or types", "Write the same AttachmentName and ContentType in Reference and in Attachment.",
      "Danh mục và tệp đính kèm ghi tên hoặc kiểu tệp khác nhau", "Ghi AttachmentName và ContentType giống nhau trong Reference và Attachment."),
+    ("EDX215", "id-not-visible", _S, _NO, 422, 1,
+     "A DocumentId holds a character that nobody can see", "Remove the character named (control characters, soft hyphens, joiners, direction marks: they come with copied text) and sign again; two documents could otherwise look the same.",
+     "DocumentId chứa ký tự không nhìn thấy được", "Bỏ ký tự được nêu (ký tự điều khiển, gạch nối mềm, ký tự nối, dấu chiều chữ: thường lẫn vào khi sao chép) rồi ký lại; nếu không, hai văn bản có thể trông giống hệt nhau."),
     # 3 signature and trust -------------------------------------------------------------------------------
     ("EDX301", "signature-missing", _S, _NO, 403, 1,
      "The envelope is not signed", "Sign it (`edxml-router sign`), or have the node's operator grant a dated exception for this sender.",

@@ -2,8 +2,9 @@
 
 :func:`read` depends on the tree alone: give it the tree that the signature check returned, and nothing unsigned
 is ever read. Unsafe or ambiguous input is refused: EDX201 a value that cannot be used, EDX202 counts, EDX206 to
-EDX210 attachments, EDX207 a recipient twice, EDX407 too many, EDX503 a party without a usable code, EDX507 nobody
-to deliver to. What real traffic does differently from the standard is remarked and passed on unchanged.
+EDX210 attachments, EDX207 a recipient twice, EDX215 an id that cannot be seen, EDX407 too many, EDX503 a party without
+a usable code, EDX507 nobody to deliver to. What real traffic does differently from the standard is remarked and passed
+on unchanged.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from edxml_router.core import elements
 from edxml_router.core.attachments import attachment_content, read_attachments
 from edxml_router.core.content import UNMEASURED, Content
+from edxml_router.core.document_id import invisible
 from edxml_router.core.envelope import (
     Business,
     BusinessInfo,
@@ -200,7 +202,7 @@ def _business(listed: Element | None) -> BusinessInfo | None:
     return BusinessInfo(
         kind=Business(int(kind[1])),
         reason=elements.text(parts.get("BussinessDocReason")),
-        document_id=_stripped(elements.text(parts.get("DocumentId"))),
+        document_id=_reference(elements.text(parts.get("DocumentId")), found[0]),
         paper=elements.text(parts.get("Paper")),
         document_info=elements.text(info.get("DocumentInfo")),
         document_receiver=elements.text(info.get("DocumentReceiver")),
@@ -220,7 +222,7 @@ def _receiver(element: Element) -> Receiver:
 def _replacement(element: Element) -> Replacement:
     parts = elements.parts(element)
     codes = elements.texts(parts.get("OrganIdList")) or ()
-    document_id = _stripped(elements.text(parts.get("DocumentId"))) or ""
+    document_id = _reference(elements.text(parts.get("DocumentId")), element) or ""
     return Replacement(document_id, tuple(code.strip(elements.WHITE_SPACE) for code in codes))
 
 
@@ -259,7 +261,7 @@ def _response_for(element: Element) -> ResponseFor:
         organ_id=_stripped(values.get("OrganId")),
         code=values.get("Code"),
         promulgation_date=values.get("PromulgationDate"),
-        document_id=_stripped(values.get("DocumentId")),
+        document_id=_reference(values.get("DocumentId"), element),
     )
 
 
@@ -293,10 +295,21 @@ def _id(element: Element) -> str:
     value = (elements.text(element) or "").strip(elements.WHITE_SPACE)
     if not value:
         raise Refusal("EDX202", where=place(element), detail="DocumentId is empty")
-    if len(value) > _MOST_ID or _CONTROL.search(value):
-        detail = f"longer than {_MOST_ID} characters, or with control characters"
-        raise Refusal("EDX201", where=place(element), detail=detail)
-    return value
+    if len(value) > _MOST_ID:
+        raise Refusal("EDX201", where=place(element), detail=f"longer than {_MOST_ID} characters")
+    return _seen(value, place(element))
+
+
+def _reference(text: str | None, element: Element) -> str | None:
+    """The id of another document: held to the same, or it would never be found."""
+    return None if text is None else _seen(text.strip(elements.WHITE_SPACE), f"{place(element)}/DocumentId")
+
+
+def _seen(document_id: str, where: str) -> str:
+    character = invisible(document_id)
+    if character:
+        raise Refusal("EDX215", where=where, detail=character)
+    return document_id
 
 
 def _is_null(code: str | None) -> bool:

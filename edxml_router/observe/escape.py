@@ -2,12 +2,16 @@
 
 Control characters could forge a second log line or drive the terminal, direction marks could show a name
 backwards; both are written as escapes. Length is capped, because a log is not a store.
+
+JSON for people's terminals and other programs has escapes of its own (:func:`json_line`): no value is changed or cut.
 """
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 LIMIT: Final = 300  # characters
 
@@ -22,6 +26,21 @@ def printable(text: str, limit: int = LIMIT) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(character) if _is_unsafe(character) else character for character in text)
+
+
+def json_line(value: Any, plain: Callable[[Any], Any] | None = None) -> str:
+    """``value`` as JSON on one line, in which no character can drive a terminal: RFC 8259, section 7, lets any be
+    written as an escape, and whoever parses it gets the very value back. ``plain`` turns what JSON does not know into
+    what it does. Raises TypeError and ValueError like ``json.dumps``.
+    """
+    text = json.dumps(value, ensure_ascii=False, default=plain)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_json_escaped(character) if _is_unsafe(character) else character for character in text)
+
+
+def _json_escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]
 
 
 def _is_unsafe(character: str) -> bool:

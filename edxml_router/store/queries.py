@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Text, and_, case, exists, func, or_, select, text, type_coerce
 
+from edxml_router.core.document_id import comparable
 from edxml_router.core.lifecycle import State, outcome
 from edxml_router.ports import Delivery, EnvelopeRow
 from edxml_router.store.engine import reading
@@ -85,6 +86,7 @@ def find_envelopes(
 ) -> Sequence[Found]:
     """Accepted envelopes, newest first. ``digest`` may be a prefix; ``until`` is not included.
 
+    ``document_id`` may be in any spelling that looks the same.
     ``recipient``, ``state`` and ``code`` (of the last problem) are those of one and the same delivery.
     ``before`` is the key of the last one of the page before.
     """
@@ -92,7 +94,7 @@ def find_envelopes(
     if digest:
         # In hex every continuation of a prefix sorts before the prefix with a "g".
         query = query.where(envelopes.c.digest >= digest, envelopes.c.digest < digest + "g")
-    query = _equal(query, envelopes, document_id=document_id, sender=sender)
+    query = _equal(query, envelopes, document_key=comparable(document_id), sender=sender)
     if since is not None:
         query = query.where(envelopes.c.accepted_at >= since)
     if until is not None:
@@ -116,9 +118,9 @@ def find_envelopes(
 
 def changes(ledger: SqlLedger, envelope: EnvelopeRow) -> Sequence[Found]:
     """The recalls, updates and replacements of a document by its sender that came here, the oldest first."""
-    if not envelope.document_id:
+    if not envelope.document_key:
         return ()
-    written = json.dumps(envelope.document_id, ensure_ascii=False)
+    written = json.dumps(envelope.document_key, ensure_ascii=False)
     query = (
         select(envelopes)
         .where(
@@ -130,7 +132,7 @@ def changes(ledger: SqlLedger, envelope: EnvelopeRow) -> Sequence[Found]:
     )
     with reading(ledger.engine) as connection:
         found = [EnvelopeRow(*row) for row in connection.execute(query)]
-        rows = [row for row in found if envelope.document_id in row.refers_to and row.digest != envelope.digest]
+        rows = [row for row in found if envelope.document_key in row.refers_to and row.digest != envelope.digest]
         states = _states(connection, [row.digest for row in rows])
     return [Found(row, states.get(row.digest, {})) for row in rows]
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, and_, delete, or_, select
 
+from edxml_router.core.document_id import comparable
 from edxml_router.core.journal import Entry
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
@@ -53,7 +54,7 @@ def list_items(
     if document:
         beginning = and_(aside.c.digest >= document.lower(), aside.c.digest < document.lower() + "g")
         # The last condition lets SQLite see that the partial index applies.
-        by_id = and_(aside.c.document_id == document, aside.c.document_id != "")
+        by_id = and_(aside.c.document_id == comparable(document), aside.c.document_id != "")
         query = query.where(or_(beginning, by_id) if is_digest(document) else by_id)
     if code:
         query = query.where(aside.c.code == code)

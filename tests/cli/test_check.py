@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -277,3 +278,11 @@ def test_pki_asks_for_what_it_needs() -> None:
     assert call("pki", "issue", "elsewhere", "--agency", "H53").exit_code == 66
     [row] = rows(call("pki", "issue", "pki", "--node", "tay-ninh", "--host", "mq.example.vn", "--json"))
     assert row["certificate"] == "pki/tay-ninh.cert.pem"
+
+
+def test_json_for_a_terminal_holds_no_characters_that_drive_it() -> None:
+    hostile = "V/v \x9b2J\x7f\u202egnp\u061c\u2028"
+    path = put("tên\u202e\x1b[31m.edxml", fixtures.document(subject=hostile, sender="H53", document_id="H53\x9b-1"))
+    result = call("check", path, "--json")
+    assert not [each for each in result.stdout.rstrip("\n") if unicodedata.category(each) in {"Cc", "Cf", "Zl"}]
+    assert rows(result)[0]["file"] == str(path)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
+from edxml_router.core.document_id import comparable
 from edxml_router.core.transfer import Hop
 from edxml_router.ports import Delivery, EnvelopeRow, NewDelivery
 from edxml_router.store.engine import connect
@@ -146,7 +147,7 @@ def envelope(number: int = 1, **changes: Any) -> EnvelopeRow:
         remarks=("EDX205", "EDX210"),
         hops=(Hop("tay-ninh", NOW), Hop("hoa-thanh", NOW + timedelta(seconds=1))),
     )
-    return replace(row, **changes)
+    return replace(row, **{"document_key": comparable(str(changes.get("document_id", row.document_id))), **changes})
 
 
 def delivery(number: int = 1, recipient: str = "H53.01", **changes: Any) -> NewDelivery:

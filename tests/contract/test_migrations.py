@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from edxml_router.store.tables import metadata
 from tests.contract.databases import Database
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+APART = unicodedata.normalize("NFD", "12/QĐ-ệ")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -185,3 +187,22 @@ def test_the_steps_are_inside_the_wheel(tmp_path: Path) -> None:
     place, reached = done.stdout.split()
     assert place.startswith(str(tmp_path))
     assert reached == newest()
+
+
+def test_documents_of_before_are_found_in_either_encoding(empty: str) -> None:
+    engine = connect(empty)
+    upgrade(engine, "0002")
+    table = sqlalchemy.Table("envelopes", sqlalchemy.MetaData(), autoload_with=engine)
+    with engine.begin() as connection:
+        for number, written in enumerate((APART, "12/UBND")):
+            values = {"digest": str(number), "identity": f"H53|0|{written}", "document_id": written}
+            connection.execute(table.insert(), {one.name: _anything(one.type) for one in table.columns} | values)
+    upgrade(engine)
+    with engine.begin() as connection:
+        rows = connection.execute(text("SELECT document_id, document_key FROM envelopes ORDER BY digest")).all()
+    assert [tuple(row) for row in rows] == [(APART, unicodedata.normalize("NFC", APART)), ("12/UBND", "12/UBND")]
+    engine.dispose()
+
+
+def _anything(kind: Any) -> Any:
+    return {"TEXT": "[]", "BOOLEAN": False}.get(str(kind), 0)

@@ -280,7 +280,7 @@ def test_refused_input_is_found_by_its_document(ledger: SqlLedger) -> None:
 def test_a_document_is_told_what_changed_it(ledger: SqlLedger) -> None:
     """By its own sender, and by exactly its id; what has not the right id in it is not even looked at."""
     awkward = 'H53,"100%"_\\'
-    original = replace(envelope(1), document_id=awkward)
+    original = envelope(1, document_id=awkward)
 
     def acting(index: int, **fields: object) -> EnvelopeRow:
         at = {"accepted_at": NOW + index * MINUTE, "business": 1, "refers_to": ("x", awkward), **fields}
