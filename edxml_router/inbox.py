@@ -1,17 +1,20 @@
 """What a recipient's system does with its inbox: fetch an envelope, then confirm it or refuse it.
 
 Fetching changes no state, so it may be repeated; only confirming ends a delivery. An office sees nothing but the
-deliveries routed to it. Raises Refusal EDX606 for what is not there, EDX603 for a damaged body.
+deliveries routed to it, and knows each by the letter's name (:func:`edxml_router.core.transfer.letter_name`), which
+outlives the database. Raises Refusal EDX606 for what is not there, EDX603 for a damaged body.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from edxml_router.core import lifecycle
 from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.transfer import read_letter_name
 from edxml_router.ports import Book, Delivery, Move
 from edxml_router.records import change, final_receipts
 from edxml_router.rules import Node
@@ -19,57 +22,62 @@ from edxml_router.rules import Node
 REASON_LIMIT = 1000  # characters, as the products in use allow for a reason of return
 
 
-def fetch(node: Node, office: str, number: int) -> bytes:
+def fetch(node: Node, office: str, name: str) -> bytes:
     """The envelope of a delivery, exactly as it was sent; each access is journalled (NĐ 30/2020, Appendix VI)."""
     now = node.now()
     with node.ledger.book() as book:
-        delivery = _own(book, office, number)
+        delivery = _own(book, office, [name]).get(name)
         if delivery is None or delivery.state not in (State.AVAILABLE, State.CONFIRMED):
-            raise Refusal("EDX606", where=f"delivery {number}")
+            raise Refusal("EDX606", where=name)
         body = node.bodies.read([delivery.digest]).get(delivery.digest)
         if body is None:
-            raise Refusal("EDX603", where=f"delivery {number}")
+            raise Refusal("EDX603", where=name)
         book.note([Entry(now, "delivery.fetched", delivery.digest, delivery.recipient, actor=office)])
     return body
 
 
-def confirm(node: Node, office: str, numbers: Sequence[int]) -> list[Finding | None]:
+def confirm(node: Node, office: str, names: Sequence[str]) -> list[Finding | None]:
     """The recipient's system has taken these; one answer each. Confirming twice is no mistake."""
-    return _end(node, office, numbers, Event.CONFIRM, code="", detail="")
+    return _end(node, office, names, Event.CONFIRM, code="", detail="")
 
 
-def refuse(node: Node, office: str, numbers: Sequence[int], reason: str) -> list[Finding | None]:
+def refuse(node: Node, office: str, names: Sequence[str], reason: str) -> list[Finding | None]:
     """The recipient's system sends these back (QĐ 28/2018, article 5.4: it must say so, with the reason)."""
-    return _end(node, office, numbers, Event.RETURN, code="EDX801", detail=reason.replace("\0", "")[:REASON_LIMIT])
+    return _end(node, office, names, Event.RETURN, code="EDX801", detail=reason.replace("\0", "")[:REASON_LIMIT])
 
 
 def _end(
-    node: Node, office: str, numbers: Sequence[int], event: Event, *, code: str, detail: str
+    node: Node, office: str, names: Sequence[str], event: Event, *, code: str, detail: str
 ) -> list[Finding | None]:
     now = node.now()
-    answers: dict[int, Finding | None] = {}
+    answers: dict[str, Finding | None] = {}
     with node.ledger.book() as book:
         moves: list[Move] = []
-        for number in dict.fromkeys(numbers):
-            delivery = _own(book, office, number)
+        own = _own(book, office, names)
+        for name in dict.fromkeys(names):
+            delivery = own.get(name)
             if delivery is None:
-                answers[number] = Finding("EDX606", f"delivery {number}")
+                answers[name] = Finding("EDX606", name)
             elif delivery.state is State.AVAILABLE:
                 moves.append(change(delivery, event, code=code, detail=detail, actor=office))
-                answers[number] = None
+                answers[name] = None
             elif lifecycle.TABLE[State.AVAILABLE][event] is delivery.state:
-                answers[number] = None  # said before
+                answers[name] = None  # said before
             else:
-                answers[number] = Finding("EDX607", f"delivery {number}", str(delivery.state))
+                answers[name] = Finding("EDX607", name, str(delivery.state))
         applied = book.move(moves)
         book.add_receipts(final_receipts(book, applied, now))
-    done = {move.delivery.id for move in applied}
+    done = {move.delivery.name for move in applied}
     for move in moves:
-        if move.delivery.id not in done:
-            answers[move.delivery.id] = Finding("EDX607", f"delivery {move.delivery.id}", "changed meanwhile")
-    return [answers[number] for number in numbers]
+        if move.delivery.name not in done:
+            answers[move.delivery.name] = Finding("EDX607", move.delivery.name, "changed meanwhile")
+    return [answers[name] for name in names]
 
 
-def _own(book: Book, office: str, number: int) -> Delivery | None:
-    found = book.deliveries_by_id([number])
-    return found[0] if found and found[0].route == f"office:{office}" else None
+def _own(book: Book, office: str, names: Sequence[str]) -> dict[str, Delivery]:
+    """The deliveries of these names that are routed to the office."""
+    digests = set()
+    for name in names:
+        with suppress(Refusal):  # no name of a letter names none
+            digests.add(read_letter_name(name)[0])
+    return {one.name: one for one in book.deliveries(digests) if one.route == f"office:{office}"}

@@ -29,6 +29,7 @@ from edxml_router.core.transfer import (
     decode_inquiry,
     decode_receipts,
     decode_transfer,
+    read_letter_name,
 )
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Arrival, Aside, Body, Message, Move, Parcel, Transport
@@ -297,20 +298,17 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
 def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
     for arrival in batch:
         message = arrival.message
+        name = message.correlation
         try:
-            number = int(message.correlation)
-            if not 0 < number < 2**63:
-                raise ValueError
-        except ValueError:
-            _set_aside(
-                node, [(arrival, Finding("EDX704", "correlation_id", "not the id of an inbox message"))]
-            )
+            read_letter_name(name)
+        except Refusal:
+            _set_aside(node, [(arrival, Finding("EDX704", "correlation_id", "not the id of an inbox message"))])
             continue
         if message.kind == "confirm":
-            [finding] = inbox.confirm(node, arrival.peer, [number])
+            [finding] = inbox.confirm(node, arrival.peer, [name])
         else:
             reason = message.body.decode("utf-8", "replace")
-            [finding] = inbox.refuse(node, arrival.peer, [number], reason)
+            [finding] = inbox.refuse(node, arrival.peer, [name], reason)
         if finding is not None:
             _set_aside(node, [(arrival, finding)])
     return Handled()

@@ -86,9 +86,9 @@ def inquiry_parcels(link: Link, row: EnvelopeRow, group: Sequence[Delivery]) -> 
 
 
 def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes) -> Parcel:
-    """An envelope pushed to an office; the message's id is the delivery's number, over all repeats."""
+    """An envelope pushed to an office; the message's id is the letter's name, over all repeats."""
     headers = {"envelope": row.digest, "sender": row.sender, "recipient": delivery.recipient}
-    message = Message("envelope", str(delivery.id), body, row.urgent, headers=headers)
+    message = Message("envelope", delivery.name, body, row.urgent, headers=headers)
     return Parcel(link.mailbox_for(urgent=row.urgent), message)
 
 
@@ -102,5 +102,6 @@ def chunks(body: bytes, digest: str, size: int) -> Iterator[bytes]:
 
 
 def _name(row: EnvelopeRow, group: Sequence[Delivery]) -> str:
-    """The transfer's id: the same for every repeat of the same group."""
-    return f"{row.digest[:24]}.{group[0].generation}.{min(delivery.id for delivery in group)}"
+    """The transfer's id: the same for every repeat of one group, whatever the database forgets."""
+    recipients = "\n".join(sorted(delivery.recipient for delivery in group))
+    return f"{row.digest[:32]}.{group[0].generation}.{hashlib.sha256(recipients.encode()).hexdigest()[:16]}"

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding
-from edxml_router.core.transfer import Chunk, Hop, Receipt, Transfer
+from edxml_router.core.transfer import Chunk, Hop, Receipt, Transfer, letter_name
 
 # --- Transport: mailboxes of one hub (a broker, or a directory) ---------------------------------------
 
@@ -164,6 +164,11 @@ class Delivery:
     detail: str
     updated_at: datetime
     version: int
+
+    @property
+    def name(self) -> str:
+        """What its office knows it by; ``id`` is a number of this database, for the node and its operators only."""
+        return letter_name(self.digest, self.recipient)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,9 @@ ANSWER_SECONDS = 60.0  # how long an office waits for a verdict
 
 @dataclass(frozen=True)
 class Mail:
-    """An envelope in an inbox, under the number of its delivery."""
+    """An envelope in an inbox; ``number`` is what the node calls it, and what it is confirmed by."""
 
-    number: int
+    number: str
     recipient: str
     data: bytes
 
@@ -56,9 +56,9 @@ class Office(Protocol):
     def receive(self) -> list[Mail]:
         """What is in the inbox and was not confirmed yet; the same mail may come again."""
 
-    def confirm(self, number: int) -> None: ...
+    def confirm(self, number: str) -> None: ...
 
-    def refuse(self, number: int, reason: str) -> None: ...
+    def refuse(self, number: str, reason: str) -> None: ...
 
     def close(self) -> None: ...
 
@@ -86,12 +86,12 @@ class PullOffice:
 
     def receive(self) -> list[Mail]:
         waiting = [item.delivery for item in queries.inbox(self._ledger, self._agencies)]
-        return [Mail(one.id, one.recipient, inbox.fetch(self._node, self.name, one.id)) for one in waiting]
+        return [Mail(one.name, one.recipient, inbox.fetch(self._node, self.name, one.name)) for one in waiting]
 
-    def confirm(self, number: int) -> None:
+    def confirm(self, number: str) -> None:
         self._expect(inbox.confirm(self._node, self.name, [number]))
 
-    def refuse(self, number: int, reason: str) -> None:
+    def refuse(self, number: str, reason: str) -> None:
         self._expect(inbox.refuse(self._node, self.name, [number], reason))
 
     def _expect(self, findings: list[Any]) -> None:
@@ -119,8 +119,8 @@ class PushedOffice:
         )
         self._transport = RabbitTransport(settings, consumes=[topology.inbox(self.name)])
         self._ids = (f"{self.name}-{number}" for number in itertools.count(1))
-        self._mail: dict[int, Mail] = {}
-        self._taken: set[int] = set()
+        self._mail: dict[str, Mail] = {}
+        self._taken: set[str] = set()
         self._verdicts: dict[str, Mapping[str, Any]] = {}
         self.notices: list[Receipt] = []
 
@@ -137,14 +137,14 @@ class PushedOffice:
         self._take(0.0)
         return list(self._mail.values())
 
-    def confirm(self, number: int) -> None:
+    def confirm(self, number: str) -> None:
         self._mail.pop(number, None)
         self._taken.add(number)
-        self._submit(Message("confirm", next(self._ids), b"", correlation=str(number)))
+        self._submit(Message("confirm", next(self._ids), b"", correlation=number))
 
-    def refuse(self, number: int, reason: str) -> None:
+    def refuse(self, number: str, reason: str) -> None:
         self._mail.pop(number, None)
-        self._submit(Message("return", next(self._ids), reason.encode(), correlation=str(number)))
+        self._submit(Message("return", next(self._ids), reason.encode(), correlation=number))
 
     def close(self) -> None:
         self._transport.close()
@@ -162,8 +162,8 @@ class PushedOffice:
         for arrival in arrivals:
             message = arrival.message
             if message.kind == "envelope":
-                number = int(message.id)
-                if number in self._taken:  # a crash may push an envelope again, under its number of before
+                number = message.id
+                if number in self._taken:  # a crash may push an envelope again, under its name of before
                     self.confirm(number)
                 else:
                     self._mail[number] = Mail(number, message.headers["recipient"], message.body)

@@ -74,7 +74,7 @@ def test_an_offices_odd_reason_does_not_spoil_the_receipts_beside_it(nodes: Node
     nodes.settle()
     for answer, reason in zip(answers, ("sai nơi nhận", "nửa\0chừng"), strict=True):
         [there] = nodes.deliveries("tay-ninh", answer.digest).values()
-        assert inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id], reason) == [None]
+        assert inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], reason) == [None]
     nodes.settle()
     assert [nodes.states("quoc-gia", answer.digest) for answer in answers] == [{"H53": State.RETURNED}] * 2
 
@@ -121,7 +121,7 @@ def test_what_was_taken_is_not_returned_because_its_certificate_ended_since(node
     answer = nodes.send("quoc-gia", data)
     nodes.settle()
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
-    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id])
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name])
     pipeline.report(nodes["tay-ninh"].node)
     _receipts_for(nodes, "quoc-gia")  # lost; so the national node sends it once more
     nodes.clock.at += timedelta(days=3650)
@@ -232,7 +232,8 @@ def test_an_office_learns_nothing_of_deliveries_that_are_not_its_own(nodes: Node
     hub.publish([Parcel(topology.up("an-giang"), question)])
     nodes.step("quoc-gia")
     assert [one.outcome for one in _receipts_for(nodes, "an-giang")] == [Outcome.UNKNOWN]
-    for kind, correlation in (("confirm", "1"), ("return", "1"), ("confirm", "9" * 5000), ("confirm", "-1")):
+    theirs = f"{answer.digest}.H53"
+    for kind, correlation in (("confirm", theirs), ("return", theirs), ("confirm", "1"), ("confirm", "9" * 5000)):
         message = Message(kind, "x", b"", correlation=correlation)
         intake.receive(node, hub, [Arrival(message, topology.submit("vanthu-quoc-gia"), "vanthu-quoc-gia", "", False)])
     assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.FORWARDED}

@@ -110,7 +110,7 @@ def test_from_one_node_to_the_next(tree: Tree, large: Path, small: Path) -> None
         if any(path.stat().st_size == size for path in bodies.glob("??/*")):  # each command costs a second
             found = [one for one in tree.ask("tay-ninh", "inbox") if one["document_id"] == ID]
     fetched = tree.folder / "fetched.edxml"
-    run(tree.command("tay-ninh", "fetch", str(found[0]["delivery"]), "-o", str(fetched)))
+    run(tree.command("tay-ninh", "fetch", found[0]["letter"], "-o", str(fetched)))
     assert _digest(fetched) == _digest(large)
     fetched.unlink()
 

@@ -132,8 +132,8 @@ def test_down_to_two_provinces_and_back(nodes: Nodes) -> None:
     for name, code in (("tay-ninh", "H53"), ("an-giang", "H01")):
         [delivery] = nodes.deliveries(name, answer.digest).values()
         assert (delivery.recipient, delivery.state) == (code, State.AVAILABLE)
-        assert inbox.fetch(nodes[name].node, f"vanthu-{name}", delivery.id) == data  # bytes in = bytes out
-        assert inbox.confirm(nodes[name].node, f"vanthu-{name}", [delivery.id, delivery.id]) == [None, None]
+        assert inbox.fetch(nodes[name].node, f"vanthu-{name}", delivery.name) == data  # bytes in = bytes out
+        assert inbox.confirm(nodes[name].node, f"vanthu-{name}", [delivery.name, delivery.name]) == [None, None]
     nodes.settle()
     assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.CONFIRMED}
     notes = auditing.notices(nodes["quoc-gia"].node.ledger, "office:vanthu-quoc-gia")  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ def test_every_change_of_state_has_one_entry(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
     [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
-    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [delivery.id])
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [delivery.name])
     nodes.settle()
     assert nodes.events("quoc-gia", answer.digest) == [
         "envelope.accepted", "delivery.queued", "delivery.claimed", "delivery.forwarded", "delivery.accepted",
@@ -185,7 +185,7 @@ def test_a_repeat_of_what_came_back_does_not_go_out_again_past_a_block(nodes: No
     first = nodes.send("quoc-gia", data)
     nodes.settle()
     waiting = nodes.deliveries("tay-ninh", first.digest)["H53"]
-    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [waiting.id], "Gửi nhầm")
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [waiting.name], "Gửi nhầm")
     nodes.settle()
     node.rules = replace(node.rules, bindings=Bindings([Row(Act.BLOCK, "G22")]))
     assert nodes.send("quoc-gia", data).repeated
@@ -314,7 +314,7 @@ def test_a_large_body_travels_in_chunks(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", data)
     nodes.settle()
     [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
-    assert inbox.fetch(nodes["tay-ninh"].node, "vanthu-tay-ninh", delivery.id) == data
+    assert inbox.fetch(nodes["tay-ninh"].node, "vanthu-tay-ninh", delivery.name) == data
     assert not list((nodes["tay-ninh"].settings.node.data / "bodies").glob("chunks/*/*"))
 
 
@@ -337,7 +337,7 @@ def test_a_return_comes_back_with_its_reason(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
     [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
-    assert inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [delivery.id], "sai nơi nhận") == [None]
+    assert inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [delivery.name], "sai nơi nhận") == [None]
     nodes.settle()
     [at_origin] = nodes.deliveries("quoc-gia", answer.digest).values()
     assert (at_origin.state, at_origin.code, at_origin.detail) == (State.RETURNED, "EDX801", "sai nơi nhận")
@@ -347,13 +347,13 @@ def test_resend_opens_it_again_everywhere(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
-    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id], "nhầm")
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], "nhầm")
     nodes.settle()
     [here] = nodes.deliveries("quoc-gia", answer.digest).values()
     assert operate.resend(nodes["quoc-gia"].node, [here.id], "lan", "bên nhận đề nghị") == [None]
     nodes.settle()
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
-    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id])
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name])
     nodes.settle()
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CONFIRMED}
 
@@ -363,7 +363,7 @@ def test_a_late_repeat_of_an_old_transfer_starts_nothing(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", data)
     nodes.settle()
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
-    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id], "nhầm")
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], "nhầm")
     old = _transfer(nodes, data, ("H53",))
     pipeline.accept(nodes["tay-ninh"].node, [Submission(data, "quoc-gia", "link", old)])
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.RETURNED}
@@ -374,7 +374,7 @@ def test_an_office_may_try_again_what_was_returned(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", data)
     nodes.settle()
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
-    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id], "nhầm")
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], "nhầm")
     nodes.settle()
     assert nodes.send("quoc-gia", data).repeated
     nodes.settle()
@@ -431,7 +431,7 @@ def test_a_missing_final_receipt_is_asked_for(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
-    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id])
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name])
     pipeline.report(nodes["tay-ninh"].node)
     hub = nodes["quoc-gia"].transports[0]
     hub.acknowledge(hub.take(100, 0.0))  # the receipt is lost
@@ -521,8 +521,8 @@ def test_an_office_sees_only_its_own_inbox(nodes: Nodes) -> None:
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
     node = nodes["tay-ninh"].node
     with pytest.raises(Exception, match="EDX606"):
-        inbox.fetch(node, "vanthu-an-giang", there.id)
-    [finding] = inbox.confirm(node, "vanthu-an-giang", [there.id])
+        inbox.fetch(node, "vanthu-an-giang", there.name)
+    [finding] = inbox.confirm(node, "vanthu-an-giang", [there.name])
     assert finding and finding.code == "EDX606"
 
 

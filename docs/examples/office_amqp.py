@@ -10,6 +10,7 @@ office's name on the node. docs/protocol.md lists every message.
 
 import argparse
 import json
+import re
 import ssl
 import sys
 import uuid
@@ -73,12 +74,14 @@ def receive(channel: pika.adapters.blocking_connection.BlockingChannel, options:
         if method is None:
             break
         if message.type == "envelope":
-            number = message.message_id  # stays the same when it comes again after a crash: overwrite, do not double
-            Path(f"{int(number)}.edxml").write_bytes(body)
-            print(f"document {number}: {len(body)} bytes, for {(message.headers or {}).get('recipient', '?')}")
+            name = message.message_id  # names this letter and never another: when it comes again, overwrite
+            if not re.fullmatch(r"[0-9a-f]{64}\.[A-Za-z0-9._-]{1,64}", name):
+                sys.exit(f"not the name of a letter: {name!r}")
+            Path(f"{name}.edxml").write_bytes(body)
+            print(f"document {name}: {len(body)} bytes, for {(message.headers or {}).get('recipient', '?')}")
             # First keep it, then confirm it, then acknowledge: whatever fails in between is only repeated. To
             # refuse a document, send "return" instead, with the reason as the body.
-            exchange, answer = f"edx.submit.{options.user}", properties(options, "confirm", number)
+            exchange, answer = f"edx.submit.{options.user}", properties(options, "confirm", name)
             channel.basic_publish(exchange, "submit", b"", answer, mandatory=True)
         else:  # a late verdict, or a notice about something sent earlier
             print(f"{message.type}: {body.decode(errors='replace')}")

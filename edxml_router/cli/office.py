@@ -6,6 +6,7 @@ offices named in it. Programs attach over AMQP instead.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from edxml_router.config import Settings
 from edxml_router.core.agency_code import AgencyCode
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.registry import Registry
+from edxml_router.core.transfer import letter_name
 from edxml_router.intake import verdict_fields
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Body
@@ -35,6 +37,9 @@ from edxml_router.store.queries import Waiting
 
 _BATCH_BYTES: Final = 64 * 1024 * 1024  # of envelopes in memory at once
 _PAGE: Final = 500
+_SHOWN: Final = 16  # characters of a digest in the inbox
+_BEGINNING: Final = 12  # characters that name a letter; more digits than a delivery's number has
+_NO_NAME: Final = f"a letter is named by {_BEGINNING} or more digits of its SHA-256, as `edxml-router inbox` shows them"
 
 
 @click.command(cls=Command)
@@ -158,11 +163,10 @@ def _show_inbox(session: Session, rows: Sequence[Waiting], as_json: bool) -> Non
         session.line(session.say("inbox.empty"))
         return
     session.table(
-        ("#id", "recipient", "sender", "kind", "document", "#size", "at", "expires"),
+        ("letter", "sender", "kind", "document", "#size", "at", "expires"),
         [
             (
-                row.delivery.id,
-                row.delivery.recipient,
+                letter_name(row.delivery.digest[:_SHOWN], row.delivery.recipient),
                 row.envelope.sender,
                 row.envelope.status_code or session.say(f"business.{row.envelope.business}"),
                 row.envelope.document_id,
@@ -178,6 +182,7 @@ def _show_inbox(session: Session, rows: Sequence[Waiting], as_json: bool) -> Non
 def _waiting_fields(row: Waiting) -> dict[str, Any]:
     delivery, envelope = row.delivery, row.envelope
     return {
+        "letter": delivery.name,
         "delivery": delivery.id,
         "office": delivery.route.partition(":")[2],
         "recipient": delivery.recipient,
@@ -247,7 +252,7 @@ def _notice_fields(row: Note) -> dict[str, Any]:
 
 
 @click.command(cls=Command)
-@click.argument("delivery", type=click.IntRange(min=1))
+@click.argument("letter")
 @click.option(
     "-o",
     "--output",
@@ -257,63 +262,71 @@ def _notice_fields(row: Note) -> dict[str, Any]:
     help='File; "-" is standard output.',
 )
 @pass_session
-def fetch(session: Session, delivery: int, output: Path) -> None:
-    """Write the envelope of a DELIVERY to a file.
+def fetch(session: Session, letter: str, output: Path) -> None:
+    """Write a LETTER from the inbox to a file.
 
-    DELIVERY is its number in the inbox. The bytes are those that were sent.
+    LETTER is its name in the inbox, or the first twelve characters of it. The bytes are those that were sent.
     """
     settings = session.settings()
     with open_ledger(settings) as ledger:
-        [(office, _)] = _by_office(ledger, [delivery]).items()
+        office, name = _letter(ledger, letter)
     with open_node(settings) as node:
-        data = inbox.fetch(node, office, delivery)
+        data = inbox.fetch(node, office, name)
     files.write_mail(output, data)
     if str(output) != files.STDIO:
-        session.note(session.say("fetch.done", number=delivery, size=len(data), file=output))
+        session.note(session.say("fetch.done", name=letter, size=len(data), file=output))
 
 
 @click.command(cls=Command)
-@click.argument("deliveries", nargs=-1, required=True, metavar="DELIVERY...", type=click.IntRange(min=1))
+@click.argument("letters", nargs=-1, required=True, metavar="LETTER...")
 @click.option("--refuse", is_flag=True, help="Return them to the sender instead.")
 @click.option("--reason", default="", help="Why they are returned (required with --refuse).")
 @json_option
 @pass_session
-def confirm(session: Session, deliveries: Sequence[int], refuse: bool, reason: str, as_json: bool) -> None:
-    """Confirm that envelopes were taken over, or return them.
+def confirm(session: Session, letters: Sequence[str], refuse: bool, reason: str, as_json: bool) -> None:
+    """Confirm that letters were taken over, or return them.
 
-    Either ends the delivery; --refuse returns it, with a reason.
+    LETTER is its name in the inbox, or the first twelve characters of it. Either act ends the delivery; --refuse
+    returns it, with a reason.
     """
     if refuse and not reason.strip():
         raise click.UsageError("--refuse needs --reason")
     settings = session.settings()
     with open_ledger(settings) as ledger:
-        by_office = _by_office(ledger, list(dict.fromkeys(deliveries)))
-    answers: dict[int, Finding | None] = {}
+        named = {letter: _letter(ledger, letter) for letter in letters}
+    by_office: dict[str, list[str]] = defaultdict(list)
+    for office, name in named.values():
+        by_office[office].append(name)
+    answers: dict[str, Finding | None] = {}
     with open_node(settings) as node:
-        for office, numbers in by_office.items():
-            done = inbox.refuse(node, office, numbers, reason) if refuse else inbox.confirm(node, office, numbers)
-            answers.update(zip(numbers, done, strict=True))
+        for office, names in by_office.items():
+            done = inbox.refuse(node, office, names, reason) if refuse else inbox.confirm(node, office, names)
+            answers.update(zip(names, done, strict=True))
     word = session.say("confirm.refused" if refuse else "confirm.confirmed")
-    for number, finding in answers.items():
+    for letter, (_, name) in named.items():
+        finding = answers[name]
         if as_json:
-            session.json({"delivery": number, "done": finding is None, "problem": finding.code if finding else None})
+            session.json({"letter": name, "done": finding is None, "problem": finding.code if finding else None})
         elif finding is None:
-            session.line(f"{number}: {word}", "green")
+            session.line(f"{letter}: {word}", "green")
         else:
             session.problem(finding, out=True)
     exit_with(list(answers.values()))
 
 
-def _by_office(ledger: SqlLedger, numbers: Sequence[int]) -> dict[str, list[int]]:
-    """The deliveries by the office whose inbox they are in. Raises Refusal EDX606 for one that is in none."""
-    offices: dict[str, list[int]] = defaultdict(list)
-    for number in numbers:
-        delivery = queries.one_delivery(ledger, number)
-        kind, _, name = delivery.route.partition(":") if delivery else ("", "", "")
-        if kind != "office":
-            raise Refusal("EDX606", where=f"delivery {number}")
-        offices[name].append(number)
-    return offices
+def _letter(ledger: SqlLedger, text: str) -> tuple[str, str]:
+    """The office in whose inbox a letter is, and its whole name. Raises Refusal EDX606 for one that is in none, and
+    for a delivery's number, which after a restored back-up may be another letter's; EDX613 for several."""
+    beginning, _, recipient = text.partition(".")
+    if not re.fullmatch(rf"[0-9a-f]{{{_BEGINNING},64}}", beginning):
+        raise Refusal("EDX606", where=text[:150], detail=_NO_NAME)
+    found = queries.mail(ledger, beginning, recipient)
+    if not found:
+        raise Refusal("EDX606", where=text[:150])
+    if len(found) > 1:
+        shown = ", ".join(letter_name(one.digest[:_SHOWN], one.recipient) for one in found)
+        raise Refusal("EDX613", where=text[:150], detail=shown)
+    return found[0].route.partition(":")[2], found[0].name
 
 
 def _require_office(settings: Settings, name: str) -> None:

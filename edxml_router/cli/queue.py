@@ -299,7 +299,7 @@ def _show_item(session: Session, ledger: SqlLedger, number: int, output: Path | 
         if data is None:
             raise Refusal("EDX606", where=f"aside {number}", detail="its bytes were not kept (EDX604)")
         files.write_mail(output, data)
-        session.note(session.say("fetch.done", number=number, size=len(data), file=output))
+        session.note(session.say("fetch.done", name=number, size=len(data), file=output))
         return
     if as_json:
         session.json(asdict(item))

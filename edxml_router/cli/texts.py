@@ -39,6 +39,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "col.id": ("no.", "số"),
     "col.issued": ("issued", "ngày cấp"),
     "col.kind": ("kind", "loại"),
+    "col.letter": ("letter", "văn thư"),
     "col.level": ("level", "cấp"),
     "col.line": ("line", "dòng"),
     "col.name": ("name", "tên"),
@@ -167,7 +168,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "send.working": ("sending", "đang gửi"),
     "inbox.empty": ("The inbox is empty.", "Hộp nhận trống."),
     "notices.empty": ("There are no notices.", "Không có thông báo."),
-    "fetch.done": ("delivery {number}: {size} bytes in {file}", "gói {number}: {size} byte trong {file}"),
+    "fetch.done": ("{name}: {size} bytes in {file}", "{name}: {size} byte trong {file}"),
     "confirm.confirmed": ("confirmed", "đã xác nhận"),
     "confirm.refused": ("returned to the sender", "đã trả lại bên gửi"),
     # queue

@@ -31,6 +31,7 @@ NAME_LIMIT: Final = 64  # characters of a node's name
 TEXT_LIMIT: Final = 1000  # characters of any other text
 RECEIPTS_LIMIT: Final = 16 * 1024 * 1024  # bytes of a message of receipts, which is nothing but a manifest
 GENERATION_LIMIT: Final = 1_000_000  # more than any operator resends, less than what a column of 32 bits holds
+_NO_NAME: Final = "a letter is named by its SHA-256 and its recipient, as the inbox shows it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,27 @@ class Receipt:
     code: str = ""
     detail: str = ""
     hops: tuple[Hop, ...] = ()
+
+
+def letter_name(envelope: str, recipient: str) -> str:
+    """What an office knows a letter by: the envelope's digest and the agency that it is for, "9f…31.H53.31.22".
+
+    It names the letter and not a row: a row's number is given again after a restored back-up, and then the
+    confirmation of one letter would end another that nobody has. The whole digest, because of a part of it a sender
+    could make two letters with one name.
+    """
+    return f"{envelope}.{recipient}"
+
+
+def read_letter_name(text: str) -> tuple[str, str]:
+    """The digest and the recipient that make up a name. Raises Refusal EDX606 for what is no such name."""
+    envelope, dot, recipient = text.partition(".")
+    try:
+        if not dot or not recipient:
+            raise ValueError
+        return _digest(envelope), _text(recipient, NAME_LIMIT)
+    except (TypeError, ValueError) as error:
+        raise Refusal("EDX606", where=text[:150], detail=_NO_NAME) from error
 
 
 def encode_transfer(transfer: Transfer, body: bytes = b"") -> bytes:

@@ -182,6 +182,15 @@ def one_delivery(ledger: SqlLedger, number: int) -> Delivery | None:
     return Delivery(*row) if row else None
 
 
+def mail(ledger: SqlLedger, beginning: str, recipient: str = "", limit: int = 10) -> Sequence[Delivery]:
+    """What was offered to offices here and whose digest begins so, if it is for ``recipient``."""
+    # In hex every continuation of a prefix sorts before the prefix with a "g".
+    query = select(deliveries).where(deliveries.c.digest >= beginning, deliveries.c.digest < beginning + "g")
+    query = _equal(query, deliveries, recipient=recipient).where(deliveries.c.route.like("office:%"))
+    with reading(ledger.engine) as connection:
+        return [Delivery(*row) for row in connection.execute(query.order_by(deliveries.c.id).limit(limit))]
+
+
 def counts(ledger: SqlLedger) -> Mapping[State, int]:
     """Deliveries per state, zeros included."""
     query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)

@@ -133,14 +133,14 @@ def test_standard_input(node: OneNode, pki: Path) -> None:
 
 
 def test_what_cannot_be_written_is_said_to_be_so(node: OneNode, pki: Path) -> None:
-    node.send("H53-1", ["G22"])
+    digest = node.send("H53-1", ["G22"])
     node.work()
     Path("bad.edxml").write_bytes(b"<!DOCTYPE x><x/>")
     node.call("send", "bad.edxml", "--as", "vp")
     Path("a.edxml").write_bytes(fixtures.document(sender="H53"))
     keys = ("--key", pki / "H53.key.pem", "--cert", pki / "H53.cert.pem")
     for result in (
-        node.call("fetch", "1", "-o", "nowhere/x"),
+        node.call("fetch", digest, "-o", "nowhere/x"),
         node.call("queue", "show", "1", "--aside", "-o", "nowhere/x"),
         call("sign", "a.edxml", *keys, "-o", "nowhere/x"),
     ):

@@ -124,9 +124,9 @@ def test_where_is_the_document_or_the_number_that_was_typed(node: OneNode) -> No
 
 
 def test_a_notice_names_the_document(node: OneNode) -> None:
-    node.send("H53-1", ["G22"])
+    digest = node.send("H53-1", ["G22"])
     node.work()
-    assert node.call("confirm", "1").exit_code == 0
+    assert node.call("confirm", digest).exit_code == 0
     [notice] = node.rows("inbox", "--notices", "--office", "vp")
     assert notice["document_id"] == "H53-1"
     assert "H53-1" in node.call("inbox", "--notices").stdout

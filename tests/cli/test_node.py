@@ -41,12 +41,13 @@ def test_a_letter_from_one_office_to_another(node: OneNode) -> None:
     assert (waiting["recipient"], waiting["sender"], waiting["document_id"]) == ("G22", "H53", "H53-1")
     assert node.rows("inbox", "--agency", "000.00.00.G22") == [waiting] == node.rows("inbox")
     assert node.rows("inbox", "--office", "vp") == []
-    number = str(waiting["delivery"])
-    assert node.call("fetch", number, "-o", "got.edxml").exit_code == 0
+    name = waiting["letter"]
+    assert name == f"{answer['envelope']}.G22"
+    assert node.call("fetch", name, "-o", "got.edxml").exit_code == 0
     assert Path("got.edxml").read_bytes() == letter.read_bytes()
-    assert node.call("fetch", number, "-o", "-").stdout_bytes == letter.read_bytes()
-    assert node.rows("confirm", number) == [{"delivery": int(number), "done": True, "problem": None}]
-    assert node.call("confirm", number, "--lang", "vi").stdout == f"{number}: đã xác nhận\n"
+    assert node.call("fetch", name[:12], "-o", "-").stdout_bytes == letter.read_bytes()
+    assert node.rows("confirm", f"{name[:16]}.G22") == [{"letter": name, "done": True, "problem": None}]
+    assert node.call("confirm", name[:16], "--lang", "vi").stdout == f"{name[:16]}: đã xác nhận\n"
     assert node.rows("inbox") == []
     [notice] = node.rows("inbox", "--notices")
     assert (notice["office"], notice["recipient"], notice["outcome"]) == ("vp", "G22", "confirmed")
@@ -58,10 +59,10 @@ def test_an_envelope_is_returned_with_a_reason(node: OneNode) -> None:
     node.send("H53-1", ["G22"])
     node.work()
     [waiting] = node.rows("inbox")
-    number = str(waiting["delivery"])
-    assert node.call("confirm", number, "--refuse").exit_code == 2
-    assert node.call("confirm", number, "--refuse", "--reason", "sai nơi nhận").exit_code == 0
-    result = node.call("confirm", number)
+    name = waiting["letter"]
+    assert node.call("confirm", name, "--refuse").exit_code == 2
+    assert node.call("confirm", name, "--refuse", "--reason", "sai nơi nhận").exit_code == 0
+    result = node.call("confirm", name)
     assert (result.exit_code, "EDX607" in result.stdout) == (1, True)
     [notice] = node.rows("inbox", "--notices")
     assert (notice["outcome"], notice["problem"], notice["detail"]) == ("returned", "EDX801", "sai nơi nhận")
@@ -88,10 +89,23 @@ def test_sending_under_a_wrong_name(node: OneNode) -> None:
 
 
 def test_what_is_not_in_an_inbox_cannot_be_fetched(node: OneNode) -> None:
-    node.send("H53-1", ["H53.01"])
-    for command in (["fetch", "1", "-o", "x"], ["confirm", "1"], ["fetch", "77", "-o", "x"]):
+    digest = node.send("H53-1", ["H53.01"])
+    for command in (["fetch", digest, "-o", "x"], ["confirm", digest[:12]], ["fetch", "0" * 12, "-o", "x"]):
         result = node.call(*command)
         assert (result.exit_code, result.stderr[:6]) == (66, "EDX606")
+
+
+def test_a_letter_has_no_number_for_its_office(node: OneNode) -> None:
+    """A row's number is given again after a restored back-up: then 1 is another letter, which nobody has."""
+    digest = node.send("H53-1", ["G22", "H53"])
+    node.work()
+    for command in (["fetch", "1", "-o", "x"], ["confirm", "1"], ["confirm", digest[:8]]):
+        result = node.call(*command)
+        assert (result.exit_code, result.stderr[:6]) == (66, "EDX606")
+    several = node.call("confirm", digest[:12])  # the offices of two recipients have it
+    assert (several.exit_code, several.stderr[:6]) == (1, "EDX613")
+    assert [row["state"] for row in node.rows("queue", "list")] == ["available", "available"]
+    assert node.call("confirm", f"{digest[:12]}.G22").exit_code == 0
 
 
 def test_a_disk_that_is_full_is_not_the_end(node: OneNode) -> None:
@@ -206,7 +220,7 @@ def test_an_act_that_is_not_possible_names_what_helps(waiting: OneNode) -> None:
     assert answer("queue", "retry", "4").endswith("held; `edxml-router queue release` lets it go on")
     waiting.call("queue", "cancel", "4", "--reason", "x")
     assert answer("queue", "hold", "4").endswith("cancelled; it has ended; `edxml-router resend` opens it again")
-    waiting.call("confirm", "2")
+    assert waiting.call("confirm", waiting.rows("inbox")[0]["letter"]).exit_code == 0
     assert answer("resend", "2").endswith("the recipient has it; only a recall by the sender takes it back")
 
 

@@ -12,6 +12,7 @@ from edxml_router.transport import topology
 from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, until
 
 CLIENT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "office_amqp.py"
+NAME = f"{'9f' * 32}.H53.31"
 INBOX, SUBMIT = topology.inbox("vp"), topology.submit("vp")
 
 
@@ -49,18 +50,18 @@ def test_it_keeps_and_confirms_what_is_in_its_inbox(rabbit: RabbitHub, tmp_path:
     node.publish(
         [
             Parcel(INBOX, Message("notice", "n1", "đã nhận".encode())),
-            Parcel(INBOX, Message("envelope", "17", b"<edXML/>", headers={"recipient": "H53.31"})),
+            Parcel(INBOX, Message("envelope", NAME, b"<edXML/>", headers={"recipient": "H53.31"})),
         ]
     )
     client = start(rabbit, tmp_path, "receive")
     try:
         (arrival,) = collect(node, 1)
-        assert (arrival.message.kind, arrival.message.correlation) == ("confirm", "17")
-        assert (tmp_path / "17.edxml").read_bytes() == b"<edXML/>"
+        assert (arrival.message.kind, arrival.message.correlation) == ("confirm", NAME)
+        assert (tmp_path / f"{NAME}.edxml").read_bytes() == b"<edXML/>"
         assert client.stdout is not None
         assert [client.stdout.readline() for _ in range(2)] == [
             "notice: đã nhận\n",
-            "document 17: 8 bytes, for H53.31\n",
+            f"document {NAME}: 8 bytes, for H53.31\n",
         ]
         until(lambda: rabbit.open("node", [INBOX]).depths() == {INBOX: 0})
     finally:

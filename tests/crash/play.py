@@ -153,12 +153,12 @@ class Play:
         [office] = [peer for peer in node.rules.peers.values() if peer.name.startswith("vanthu-")]
         waiting = queries.inbox(self._ledgers[node.name], office.codes)
         for item in waiting:
-            number = item.delivery.id
-            inbox.fetch(node, office.name, number)
+            name = item.delivery.name
+            inbox.fetch(node, office.name, name)
             if item.delivery.recipient == REFUSES and item.envelope.urgent:
-                inbox.refuse(node, office.name, [number], "Gửi nhầm")
+                inbox.refuse(node, office.name, [name], "Gửi nhầm")
             else:
-                inbox.confirm(node, office.name, [number])
+                inbox.confirm(node, office.name, [name])
         return bool(waiting)
 
     def _at_rest(self) -> bool:

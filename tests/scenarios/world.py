@@ -80,9 +80,9 @@ class World:
         found = self.witnesses[node].deliveries([digest_of(data)])
         return [one for one in found if recipient in ("", one.recipient)]
 
-    def receive(self, code: str, data: bytes) -> int:
-        """Wait until the letter is in the inbox of ``code``'s office; its number there, bytes compared."""
-        got: list[int] = []
+    def receive(self, code: str, data: bytes) -> str:
+        """Wait until the letter is in the inbox of ``code``'s office; its name there, bytes compared."""
+        got: list[str] = []
 
         def came() -> bool:
             mails = self.office(code).receive()
