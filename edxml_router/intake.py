@@ -1,8 +1,9 @@
 """What comes out of a hub's mailboxes, by kind: the only place where a message's kind decides what happens.
 
 Offices submit, confirm and return; neighbours transfer, send chunks and receipts, and inquire. Whatever else comes,
-or from whomever else, is kept aside for the operator. A message is acknowledged only after its effect is committed,
-and given back when that was not possible now; so a crash anywhere here makes the hub bring it again.
+or from whomever else (:mod:`~edxml_router.speakers` says who speaks), is kept aside for the operator. A message is
+acknowledged only after its effect is committed, and given back when that was not possible now; so a crash anywhere
+here makes the hub bring it again.
 
 Neighbours may be hostile. What they send costs no more than its own bytes, is never given back for their sake (what
 is given back comes again before everybody else's mail), and tells them nothing about others' mail.
@@ -18,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from edxml_router import inbox, pipeline
+from edxml_router import inbox, pipeline, speakers
 from edxml_router.core.journal import Entry
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 from edxml_router.core.signing import verify_bytes
@@ -34,16 +35,14 @@ from edxml_router.core.transfer import (
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Arrival, Aside, Body, Message, Move, Parcel, Transport
 from edxml_router.records import Submission, state_receipt
-from edxml_router.rules import Node, Role
+from edxml_router.rules import Node
+from edxml_router.speakers import plain
 
 T = TypeVar("T")
 
 _ID_LIMIT = 255  # characters: a short string of AMQP, as the id was that this one is made of
 _HELD = 50  # messages of one neighbour over its quota, in one batch, that are given back more than once
 _BEGUN = 4  # bodies of the largest size that a neighbour may have begun to send in chunks
-
-_FROM_OFFICES = frozenset({"submit", "confirm", "return"})
-_FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry"})
 
 
 @dataclass(slots=True)
@@ -70,7 +69,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ha
     """Deal with one hub's arrivals; each is acknowledged or given back."""
     by_kind: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
-        by_kind[_kind(node, arrival)].append(arrival)
+        by_kind[speakers.kind(node, arrival)].append(arrival)
     total = Handled()
     # Chunks first: a transfer in the same batch may need them.
     for kind, handle in _HANDLERS.items():
@@ -107,15 +106,6 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
             for arrival in batch:
                 total.add(_handle(node, handle, [arrival]))
         return total
-
-
-def _kind(node: Node, arrival: Arrival) -> str:
-    """The kind, if this peer may send it; else "aside"."""
-    peer = node.rules.peers.get(arrival.peer)
-    if peer is None:
-        return "aside"
-    fitting = _FROM_OFFICES if peer.role is Role.OFFICE else _FROM_NEIGHBOURS
-    return arrival.message.kind if arrival.message.kind in fitting else "aside"
 
 
 Handler = Callable[[Node, Sequence[Arrival]], Handled]
@@ -315,16 +305,8 @@ def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
 
 
 def _strangers(node: Node, batch: Sequence[Arrival]) -> Handled:
-    _set_aside(node, [(arrival, _strange(node, arrival)) for arrival in batch])
+    _set_aside(node, [speakers.strange(node, arrival) for arrival in batch])
     return Handled()
-
-
-def _strange(node: Node, arrival: Arrival) -> Finding:
-    if arrival.peer not in node.rules.peers:
-        message = arrival.message
-        unnamed = " ".join(("no user id:", message.kind[:40], message.id, message.headers.get("error", "")))
-        return Finding("EDX403", arrival.mailbox, _plain(arrival.peer or unnamed.rstrip()))
-    return Finding("EDX704", arrival.mailbox, f"kind {arrival.message.kind[:40]!r}")
 
 
 _HANDLERS: dict[str, Handler] = {
@@ -335,7 +317,7 @@ _HANDLERS: dict[str, Handler] = {
     "inquiry": _inquiries,
     "confirm": _confirmations,
     "return": _confirmations,
-    "aside": _strangers,
+    speakers.ASIDE: _strangers,
 }
 
 
@@ -354,11 +336,6 @@ def _readable(
     _set_aside(node, odd)
 
 
-def _plain(name: str) -> str:
-    """The name that a stranger gives itself, so that it can be stored: a folder's mailbox has no broker to check it."""
-    return ascii(name[:_ID_LIMIT])[1:-1]
-
-
 def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
     if not items:
         return
@@ -366,7 +343,7 @@ def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
     with node.ledger.book() as book:
         kept = book.set_aside(
             [
-                Aside(now, _plain(one.peer), one.mailbox, found.code, found.where, found.detail, one.message.body)
+                Aside(now, plain(one.peer), one.mailbox, found.code, found.where, found.detail, one.message.body)
                 for one, found in items
             ],
             node.rules.aside_quota,
@@ -376,7 +353,7 @@ def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
                 Entry(
                     now,
                     "input.aside",
-                    actor=_plain(one.peer),
+                    actor=plain(one.peer),
                     code=found.code,
                     detail=found.detail if was_kept else f"{found.detail} (EDX604: bytes not kept)",
                 )

@@ -45,8 +45,9 @@ class Parcel:
 class Arrival:
     """A message that was taken and must be acknowledged or given back through its transport.
 
-    ``peer`` is who sent it *as the transport authenticated it* (the broker's ``user_id``), never what the
-    message says; empty when the transport could not tell, and then nothing is accepted.
+    ``peer`` is who sent it *as the hub says* (the broker's ``user_id``), never what the message says; empty when the
+    hub could not tell, and then nothing is accepted. ``mailbox`` is where we took it from, and so which hub it is on:
+    only both together say who speaks (:mod:`edxml_router.speakers`).
     """
 
     message: Message

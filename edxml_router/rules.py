@@ -131,6 +131,7 @@ class Node:
     clock: Clock
     rules: Rules
     links: Mapping[str, Link]  # by route: "link:NAME", "office:NAME"
+    writers: Mapping[str, str] = field(default_factory=dict)  # by mailbox taken from: the one peer that writes there
     sign_receipts: Callable[[bytes], str] | None = None
 
     def now(self) -> datetime:

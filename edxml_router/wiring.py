@@ -108,7 +108,7 @@ class Opened:
         self.settings, self.declared, self.trust_seen = settings, False, seen
         self.node.rules = rules
         transports = dict(zip(_hub_names(settings), self.transports, strict=True))
-        self.node.links = _links(settings, transports)
+        self.node.links, self.node.writers = _links(settings, transports), _writers(settings)
         if settings.hub is not None:
             transports["hub"].consume(_intakes(settings))
 
@@ -134,7 +134,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
             consumes = topology.child_mailboxes(settings.node.name)
             transports["parent"] = open_hub(settings, settings.parent.hub, consumes)
             stack.callback(transports["parent"].close)
-        node.links = _links(settings, transports)
+        node.links, node.writers = _links(settings, transports), _writers(settings)
         yield Opened(node, list(transports.values()), settings, trust_seen=trust_seen)
 
 
@@ -344,3 +344,14 @@ def _links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str,
             transports["parent"], topology.up(settings.node.name), topology.up(settings.node.name, urgent=True)
         )
     return links
+
+
+def _writers(settings: Settings) -> dict[str, str]:
+    """Who writes to each mailbox that the node takes from: on its own hub the child or office that it is named after,
+    on the parent's hub the parent. The mailbox tells the hub, because none is called alike on both."""
+    writers = {topology.submit(office.name): office.name for office in settings.offices}
+    for child in settings.children:
+        writers |= dict.fromkeys((topology.up(child.name), topology.up(child.name, urgent=True)), child.name)
+    if settings.parent is not None:
+        writers |= dict.fromkeys(topology.child_mailboxes(settings.node.name), settings.parent.name)
+    return writers

@@ -154,6 +154,15 @@ def test_what_is_given_and_what_is_default(tmp_path: Path) -> None:
 # --- remarks ------------------------------------------------------------------------------------------
 
 
+def test_a_broker_user_that_neighbours_would_not_take_for_this_node(tmp_path: Path) -> None:
+    (tmp_path / "secret").touch(mode=0o600)
+    hub = 'kind = "rabbitmq", host = "mq", password_file = "secret"'
+    text = f'[node]\nname = "h53"\n[parent]\nname = "vn"\nhub = {{ {hub}, user = "router" }}\n'
+    [remark] = settings(tmp_path, text).remarks
+    assert (remark.code, "parent.hub.user is router" in remark.detail) == ("EDX907", True)
+    assert settings(tmp_path, text.replace("router", "h53")).remarks == ()
+
+
 def test_doubtful_settings_are_remarks_not_mistakes(tmp_path: Path) -> None:
     text = TREE.replace("000.00.40.H53", "H53.50").replace('"codes" = ["H53.40"]', 'prefixes = ["H53.31.05"]')
     loaded = settings(tmp_path, text, today=date(2027, 1, 1))

@@ -152,6 +152,7 @@ def _hubs(sections: Sections) -> Iterator[Mistake]:
         yield from _hub(sections.hub, ("hub",))
     if sections.parent:
         yield from _hub(sections.parent.hub, ("parent", "hub"))
+    yield from _users(sections)
     url = sections.store.url
     if url is not None:
         if "://" not in url:
@@ -164,6 +165,19 @@ def _hubs(sections: Sections) -> Iterator[Mistake]:
         there = "key" if sections.node.key else "certificate"
         both: tuple[Place, ...] = (("node", "key"), ("node", "certificate"))
         yield Mistake(WRONG, ("node", there), "node.key and node.certificate belong together", both)
+
+
+def _users(sections: Sections) -> Iterator[Mistake]:
+    """Neighbours take a node's messages in its own name only; offices do not look."""
+    hubs: list[tuple[Place, HubSettings]] = []
+    if sections.hub and sections.children:
+        hubs.append((("hub",), sections.hub))
+    if sections.parent:
+        hubs.append((("parent", "hub"), sections.parent.hub))
+    for place, hub in hubs:
+        if hub.kind == "rabbitmq" and hub.user not in (None, sections.node.name):
+            detail = f"{dotted(place)}.user is {hub.user}: neighbours take messages of user {sections.node.name} only"
+            yield Mistake(REMARK, (*place, "user"), detail, (("node", "name"),))
 
 
 def _has_password(url: str) -> bool:

@@ -178,6 +178,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX409", "blocked", _S, _NO, 403, 1,
      "The operator has blocked this certificate or agency", "Ask the operator of the node for the reason; a stolen key needs a new certificate.",
      "Người vận hành đã chặn chứng thư số hoặc cơ quan này", "Hỏi người vận hành nút về lý do; nếu lộ khóa thì phải xin cấp chứng thư mới."),
+    ("EDX410", "not-its-mailbox", _O, _NO, 403, 1,
+     "A message came through a mailbox that does not belong to the sender it names", "It was kept aside and nothing was done for it. Whoever runs the hub of this mailbox, or may write there, used the name of another: ask them, and compare the permissions on your own broker with what `edxml-router link` writes.",
+     "Thông điệp đến qua hộp thư không thuộc bên gửi mà nó nêu tên", "Thông điệp đã được giữ riêng và không được xử lý. Bên quản lý hub của hộp thư này hoặc bên được ghi vào đó đã dùng tên của bên khác: hãy hỏi họ, và đối chiếu quyền trên broker của mình với quyền do `edxml-router link` ghi."),
     # 5 addressing ----------------------------------------------------------------------------------------
     ("EDX501", "code-unknown", _S, _NO, 422, 1,
      "No agency has this code", "Look the agency up with `edxml-router agency list`; the operator can import a newer catalogue.",

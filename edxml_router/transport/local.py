@@ -16,7 +16,7 @@ The kernel drops a lock when its process dies, however it dies: who gets the loc
 that their owner is gone, and moves them back. A process id in the name would not do: ids are used again.
 
 Who may write here is decided by the permissions of the directory, and ``Arrival.peer`` is the name the writer
-gives itself: the nodes on one laptop trust each other. Across boundaries of trust use a broker. The directory
+gives itself, which counts in that writer's own mailbox only. Across boundaries of trust use a broker. The directory
 must be on a local disk (flock and rename over network file systems promise less).
 
 ``publish`` answers EDX701 (no such root), EDX702 (disk full), EDX703 (no such mailbox) or EDX706 (not
