@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from edxml_router import inbox, pipeline, speakers
+from edxml_router.core.faults import machine_fault
 from edxml_router.core.journal import Entry
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 from edxml_router.core.signing import verify_bytes
@@ -57,12 +58,14 @@ class Handled:
     moves: list[Move] = field(default_factory=list)
     back: list[Arrival] = field(default_factory=list)
     spent: list[tuple[str, str]] = field(default_factory=list)  # (peer, digest)
+    setbacks: list[Finding] = field(default_factory=list)  # why messages that have no answer of their own come again
 
     def add(self, other: Handled) -> None:
         self.answers += other.answers
         self.moves += other.moves
         self.back += other.back
         self.spent += other.spent
+        self.setbacks += other.setbacks
 
 
 def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Handled:
@@ -92,16 +95,18 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
     again to end every worker that takes it."""
     try:
         return handle(node, batch)
-    except Setback:
-        return Handled(back=batch)
+    except Setback as setback:
+        return Handled(back=batch, setbacks=[setback.finding])
     except Exception as error:  # noqa: BLE001  # whatever it is: the worker and the other messages go on
+        if fault := machine_fault(error, handle.__name__.strip("_")):
+            return Handled(back=batch, setbacks=[fault.finding])
         total = Handled()
         if len(batch) == 1:
             defect = Defect(f"{type(error).__name__} in {handle.__name__.strip('_')}")
             try:
                 _set_aside(node, [(batch[0], defect.finding)])
-            except Setback:  # or neither this nor what else came with it would ever be acknowledged or given back
-                return Handled(back=batch)
+            except Setback as setback:  # or neither this nor what came with it would ever be acknowledged or given back
+                return Handled(back=batch, setbacks=[setback.finding])
         else:
             for arrival in batch:
                 total.add(_handle(node, handle, [arrival]))

@@ -21,6 +21,7 @@ from datetime import datetime
 
 from edxml_router.core import lifecycle
 from edxml_router.core.envelope import Envelope
+from edxml_router.core.faults import machine_fault
 from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import Event
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
@@ -82,6 +83,8 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
         # Nothing was committed, refusals included: all of them come again.
         return [Answer(item.digest, passing=True, finding=setback.finding) for item in judged]
     except Exception as error:  # a mistake of ours, met while recording: find the one that provokes it
+        if fault := machine_fault(error):
+            return [Answer(item.digest, passing=True, finding=fault.finding) for item in judged]
         if len(submissions) > 1:
             return [answer for submission in submissions for answer in accept(node, [submission])]
         if isinstance(judged[0].trouble, Defect):
@@ -115,7 +118,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
     except Trouble as trouble:
         item.trouble = trouble
     except Exception as error:  # noqa: BLE001  # a mistake of ours must not take the batch or the worker with it
-        item.trouble = Defect(f"{type(error).__name__} in judge")
+        item.trouble = machine_fault(error, "judge") or Defect(f"{type(error).__name__} in judge")
         item.trouble.__cause__ = error
     return item
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from letters import File, Post, tampered
 from tree import Plan, Tree
 
 from edxml_router import inbox, intake, operate, parcels, pipeline
+from edxml_router.core import signature
 from edxml_router.core.authority import Act, Bindings, Row
 from edxml_router.core.lifecycle import State
 from edxml_router.core.transfer import (
@@ -35,6 +37,7 @@ from edxml_router.rules import Policy, Quota
 from edxml_router.store import auditing, queries, refused
 from edxml_router.transport import topology
 from edxml_router.wiring import Opened, build_rules, open_worker
+from tests.contract.hubs import until
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22",)),
@@ -83,6 +86,7 @@ class Nodes:
             total.answers += handled.answers
             total.moves += handled.moves
             total.back += handled.back
+            total.setbacks += handled.setbacks
         total.moves += pipeline.forward(opened.node)
         pipeline.report(opened.node)
         return total
@@ -190,6 +194,40 @@ def test_a_repeat_of_what_came_back_does_not_go_out_again_past_a_block(nodes: No
     node.rules = replace(node.rules, bindings=Bindings([Row(Act.BLOCK, "G22")]))
     assert nodes.send("quoc-gia", data).repeated
     assert nodes.states("quoc-gia", first.digest) == {"H53": State.RETURNED}
+
+
+def test_a_fault_of_this_machine_is_nobodys_refusal(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.step("quoc-gia")
+    with monkeypatch.context() as upgrading:
+        upgrading.setattr(signature, "files", lambda _name: nodes.tree.folder / "not-there")
+        signature._schemas.cache_clear()
+        handled = nodes.step("tay-ninh")
+        assert [one.finding.code for one in handled.answers if one.finding] == ["EDX622"]
+        assert len(handled.back) == 1
+        nodes.step("quoc-gia")
+        assert nodes.states("quoc-gia", answer.digest) == {"H53": State.FORWARDED}
+        assert refused.list_items(nodes["tay-ninh"].node.ledger) == []  # type: ignore[arg-type]
+    until(lambda: nodes.step("tay-ninh").answers)
+    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
+
+
+def test_a_fault_of_this_machine_while_receipts_are_read_gives_them_back(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.step("quoc-gia")
+    nodes.step("tay-ninh")
+
+    def no_handle_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as crowded:
+        crowded.setattr(pipeline, "settle", no_handle_left)
+        handled = nodes.step("quoc-gia")
+    assert [(finding.code, finding.detail) for finding in handled.setbacks] == [("EDX622", "EMFILE")]
+    until(lambda: nodes.step("quoc-gia").moves)
+    assert nodes.deliveries("quoc-gia", answer.digest)["H53"].far_accepted
 
 
 def test_the_same_twice_in_one_batch(nodes: Nodes) -> None:

@@ -129,6 +129,8 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         _tools.renew()  # a parser keeps the log of all its errors, so one that met an error is let go
+        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:  # libxml2's word for this machine's fault, not the message's
+            raise MemoryError from error
         raise _syntax_refusal(error) from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise Refusal("EDX104")  # second line of defence behind _check_prolog

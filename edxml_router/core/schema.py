@@ -20,6 +20,7 @@ from typing import Any
 import xmlschema
 from lxml import etree
 
+from edxml_router.core.faults import own_tools
 from edxml_router.core.problems import Refusal
 from edxml_router.core.safe_xml import DEFAULT_LIMITS, DSIG, NS, Element, Limits, parse, place
 from edxml_router.resources import schema_file
@@ -57,8 +58,9 @@ class _Compiled(threading.local):
 
     def get(self, profile: Profile) -> Any:
         if profile not in self.schemas:
-            path = str(schema_file(f"edxml.{profile}.xsd"))
-            self.schemas[profile] = etree.XMLSchema(etree.parse(path, etree.XMLParser(no_network=True)))
+            with own_tools("schemas"):
+                path = str(schema_file(f"edxml.{profile}.xsd"))
+                self.schemas[profile] = etree.XMLSchema(etree.parse(path, etree.XMLParser(no_network=True)))
         return self.schemas[profile]
 
 

@@ -8,7 +8,8 @@ signxml is asked last (:mod:`~edxml_router.core.verdict` tells the order), with 
 exact place, the number of references and closed sets of algorithms: by default it trusts every authority of the
 public web. The other engine is :mod:`~edxml_router.core.stream`.
 
-``verify`` does not raise for bad input: everything that goes wrong becomes a verdict with a finding.
+``verify`` does not raise for bad input: what is wrong with a message becomes a verdict with a finding. What is wrong
+with this machine raises Setback EDX622.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 
 from cryptography import x509
 from lxml import etree
@@ -24,7 +27,8 @@ from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
 from edxml_router.core import signature_form as form
 from edxml_router.core.certificate import Signer
-from edxml_router.core.problems import Refusal
+from edxml_router.core.faults import machine_fault, own_tools
+from edxml_router.core.problems import Refusal, Trouble
 from edxml_router.core.safe_xml import Element
 from edxml_router.core.signature_form import Coverage, Form
 from edxml_router.core.trust import TrustStore
@@ -39,13 +43,27 @@ logging.getLogger("signxml").setLevel(logging.INFO)
 _LOCATION = f"./{form.ENVELOPE}/{form.HEADER}/"
 _METHODS = frozenset(item for item in SignatureMethod if item.value in form.SIGNATURE_METHODS)
 _DIGESTS = frozenset(item for item in DigestAlgorithm if item.value in form.DIGEST_METHODS)
+@cache
+def _schemas() -> list[etree.XMLSchema]:
+    """signxml's own schemas, read as bytes: signxml opens them as text, in the encoding of the machine's locale."""
+    loaded = []
+    for name in XMLVerifier.schema_files:
+        with files("signxml.schemas").joinpath(name).open("rb") as file:
+            loaded.append(etree.XMLSchema(etree.parse(file)))
+    return loaded
 
 
 class _Verifier(XMLVerifier):
-    """signxml with one correction. lxml's inclusive canonical form of an *inner* element loses a default
-    namespace declared above it, so signxml refuses ``<Signature xmlns="…">`` whose SignedInfo is in Canonical
-    XML 1.0: what .NET, Java and xmlsec write by default. Standing alone, the element is canonicalised rightly.
+    """signxml with two corrections. The first is :func:`_schemas`.
+
+    The second: lxml's inclusive canonical form of an *inner* element loses a default namespace declared above it, so
+    signxml refuses ``<Signature xmlns="…">`` whose SignedInfo is in Canonical XML 1.0: what .NET, Java and xmlsec
+    write by default. Standing alone, the element is canonicalised rightly.
     """
+
+    @classmethod
+    def schemas(cls) -> list[etree.XMLSchema]:
+        return _schemas()
 
     def _c14n(
         self, nodes: Element, algorithm: CanonicalizationMethod, inclusive_ns_prefixes: list[str] | None = None
@@ -78,6 +96,8 @@ def verify(data: bytes, root: Element, trust: TrustStore, at: datetime) -> Verdi
 
 def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> list[Element]:
     """Check signature and digests with signxml; the elements that were signed, or EDX302/EDX312."""
+    with own_tools("signxml"):  # apart from the message: while an upgrade replaces the files, no letter is broken
+        _schemas()
     expected = SignatureConfiguration(
         require_x509=True,
         location=_LOCATION,
@@ -96,10 +116,11 @@ def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> l
     except etree.C14NError as error:
         # E.g. a relative namespace address: such a document has no canonical form.
         raise Refusal("EDX312", where=form.PLACE, detail="the message has no canonical form") from error
-    except (MemoryError, Refusal):
-        raise  # short of memory is not the sender's fault
+    except Trouble:
+        raise
     except Exception as error:  # signxml lets through whatever lxml, base64 and cryptography raise
-        raise Refusal("EDX302", where=form.PLACE, detail=type(error).__name__) from error
+        broken = Refusal("EDX302", where=form.PLACE, detail=type(error).__name__)
+        raise machine_fault(error, "signxml") or broken from error
 
 
 def _elements(found: Form, results: list[VerifyResult]) -> list[Element]:

@@ -98,6 +98,8 @@ class Worker:
                 handled = intake.receive(node, transport, arrivals)
                 events.answered(handled.answers)
                 events.moved(handled.moves)
+                for finding in handled.setbacks:
+                    events.setback(finding)
         return came
 
     def _declare(self, opened: wiring.Opened) -> None:

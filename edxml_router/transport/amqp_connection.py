@@ -15,7 +15,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Literal
 
 import pika
@@ -24,6 +26,13 @@ from pika.adapters.select_connection import IOLoop
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 
 CLOSING_SECONDS = 2.0  # how long a polite good-bye may take
+# pika's own names for silence, which say nothing to an operator; the first is none of its AMQPError.
+_SILENCES: Final[Mapping[str, str]] = {
+    "AMQPConnectorStackTimeout": "it takes the connection and says nothing",
+    "AMQPHeartbeatTimeout": "it has fallen silent",
+}
+# Raised for a channel or connection that is on its way out; whoever used it is told by a callback.
+GOING: Final = (pika.exceptions.ChannelWrongStateError, pika.exceptions.ConnectionWrongStateError)
 
 # What OpenSSL calls the alerts by which a broker refuses us, and in whose words an operator understands them.
 _REASON: Final = re.compile(r"\[SSL: (?:(?:SSLV3|TLSV1|TLSV13)_ALERT_)?([A-Z_]+)\]")
@@ -142,7 +151,8 @@ def finding(error: BaseException | None, settings: RabbitSettings) -> Finding:
         | pika.exceptions.ProbableAuthenticationError
         | pika.exceptions.ProbableAccessDeniedError,
     ) or (isinstance(error, pika.exceptions.ConnectionClosedByBroker) and error.reply_code in (403, 530))
-    return Finding("EDX706" if refused else "EDX701", settings.place, type(error).__name__)
+    name = type(error).__name__
+    return Finding("EDX706" if refused else "EDX701", settings.place, _SILENCES.get(name, name))
 
 
 def _distrust(error: BaseException | None) -> str | None:
@@ -173,6 +183,12 @@ def _inner(error: BaseException | None) -> BaseException | None:
     return inner if isinstance(inner, BaseException) else None
 
 
+def _unless_going(task: Callable[[], None]) -> None:
+    """Run a task; an acknowledgement that finds its channel closing must not end the thread of all connections."""
+    with suppress(*GOING):
+        task()
+
+
 class Loop:
     """A thread that runs pika's I/O loop."""
 
@@ -185,11 +201,11 @@ class Loop:
     def post(self, task: Callable[[], None]) -> None:
         """Run ``task`` on the I/O thread soon, after those posted before. From any thread."""
         self.check()
-        self._io.add_callback_threadsafe(task)
+        self._io.add_callback_threadsafe(partial(_unless_going, task))
 
     def later(self, seconds: float, task: Callable[[], None]) -> Any:
         """Run ``task`` after a time; what it returns is for :meth:`forget`. On the I/O thread only."""
-        return self._io.call_later(seconds, task)
+        return self._io.call_later(seconds, partial(_unless_going, task))
 
     def forget(self, timer: Any) -> None:
         if timer is not None:

@@ -18,7 +18,7 @@ import pika
 from edxml_router.core.problems import Finding
 from edxml_router.ports import Message, Parcel
 from edxml_router.transport import topology
-from edxml_router.transport.amqp_connection import Connection, Loop, RabbitSettings
+from edxml_router.transport.amqp_connection import GOING, Connection, Loop, RabbitSettings
 
 _PERSISTENT = 2
 
@@ -115,6 +115,9 @@ class Publisher:
                 self._channel.basic_publish(
                     exchange, key, message.body, _properties(message, self._settings.user), mandatory=True
                 )
+            except GOING:  # what closes it answers for all, or opens another
+                self._waiting.appendleft(job)
+                break
             except Exception as error:  # noqa: BLE001 - whatever pika cannot encode must not fail its batch-mates
                 job.answer(Finding("EDX699", message.id[:80], type(error).__name__))
                 continue

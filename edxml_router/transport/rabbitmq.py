@@ -20,12 +20,13 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pika
 
-from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
 from edxml_router.ports import Arrival, Message, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import (
@@ -46,6 +47,7 @@ _SESSIONS = itertools.count()  # of the whole process: a token of another transp
 _LONGEST_HOLD = 600.0  # seconds; a broker closes the channel over what is held for half an hour
 _AHEAD = 2500  # messages of all mailboxes together that are taken ahead …
 _LEAST_AHEAD = 50  # … but never fewer than this of each
+_SHORT_HEARTBEAT = 2  # seconds; somebody waits for the answer, and pika adds five to it, twice
 _REOPEN_SECONDS = 1.0  # before a mailbox that could not be consumed is tried again
 
 
@@ -321,14 +323,19 @@ def declare(
 
 @contextmanager
 def _blocking(settings: RabbitSettings) -> Iterator[Any]:
-    """A short-lived connection for questions; pika's errors become ours."""
+    """A short-lived connection for questions; pika's errors become ours. Silence is waited for some seconds."""
     try:
-        with pika.BlockingConnection(parameters(settings)) as connection:
+        with pika.BlockingConnection(parameters(replace(settings, heartbeat=_SHORT_HEARTBEAT))) as connection:
             yield connection
     except pika.exceptions.ChannelClosedByBroker as error:
         code = "EDX706" if error.reply_code == 403 else "EDX701"
         raise Setback(code, where=settings.place, detail=error.reply_text) from error
-    except (pika.exceptions.AMQPError, OSError) as error:
+    except Trouble:
+        raise
+    except Exception as error:
+        # Not AMQPError and OSError alone: who takes the connection and says nothing ends in an exception of pika's
+        # connector, which is neither, and what its decoder raises for the bytes of something that is no broker has
+        # no class of pika's at all.
         found = finding(error, settings)
         raise Setback(found.code, where=found.where, detail=found.detail) from error
 

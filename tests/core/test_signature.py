@@ -17,7 +17,7 @@ from lxml import etree
 
 from edxml_router.core import reader, signature, signature_form
 from edxml_router.core.envelope import Business
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.safe_xml import Limits, parse
 from edxml_router.core.signature import Coverage, Indication, Verdict, verify
 from edxml_router.core.signing import sign
@@ -315,8 +315,9 @@ def test_a_lack_of_memory_is_not_the_senders_fault(monkeypatch: pytest.MonkeyPat
 
     data = signed(document())
     monkeypatch.setattr(signature._Verifier, "verify", fail)
-    with pytest.raises(MemoryError):
+    with pytest.raises(Setback) as caught:
         judged(data)
+    assert (caught.value.finding.code, caught.value.finding.detail) == ("EDX622", "MemoryError")
 
 
 def test_findings_never_quote_the_document() -> None:
