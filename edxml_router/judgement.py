@@ -5,6 +5,7 @@ Each function answers from the snapshot it is given and raises Refusal (families
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from functools import partial
 
@@ -21,10 +22,10 @@ from edxml_router.rules import Peer, Role, Rules
 VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run on Vietnam time
 
 
-def sender_of(rules: Rules, envelope: Envelope, now: datetime) -> str:
+def sender_of(registry: Registry, envelope: Envelope, now: datetime) -> str:
     """The sender's canonical code. A closed agency may still answer for older documents."""
     historic = envelope.kind is Kind.STATUS
-    return rules.registry.resolve(envelope.sender.organ_id, now.astimezone(VIETNAM).date(), historic=historic).code
+    return registry.resolve(envelope.sender.organ_id, now.astimezone(VIETNAM).date(), historic=historic).code
 
 
 def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: datetime) -> str:
@@ -81,21 +82,29 @@ def _time_stamp(envelope: Envelope) -> datetime | None:
 
 def address(rules: Rules, envelope: Envelope, now: datetime) -> dict[str, str]:
     """The route of each recipient of a fresh submission. All or nothing: a sender corrects a list once."""
+    return recipients_of(rules.registry, envelope, now, partial(route, rules))
+
+
+def recipients_of(
+    registry: Registry, envelope: Envelope, now: datetime, reach: Callable[[str], str] = str
+) -> dict[str, str]:
+    """What ``reach`` says of each recipient of a fresh submission, by canonical code; where the code or ``reach`` is
+    refused, the refusal names the recipient by its number."""
     today = now.astimezone(VIETNAM).date()
     # Statuses and recalls are about older documents, so they still find an agency whose code was closed since.
     historic = envelope.kind is Kind.STATUS or envelope.business is Business.RECALL
-    routes: dict[str, str] = {}
+    reached: dict[str, str] = {}
     for number, written in enumerate(envelope.recipients, start=1):
         try:
-            code = rules.registry.resolve(written, today, historic=historic).code
-            if code in routes:
+            code = registry.resolve(written, today, historic=historic).code
+            if code in reached:
                 raise Refusal("EDX207", detail=f"{written} is {code}")
-            routes[code] = route(rules, code)
+            reached[code] = reach(code)
         except Refusal as refusal:
             raise Refusal(refusal.code, where=f"recipient {number}", detail=refusal.finding.detail) from refusal
-    if not routes:
+    if not reached:
         raise Refusal("EDX507")
-    return routes
+    return reached
 
 
 def address_transfer(

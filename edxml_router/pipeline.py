@@ -109,7 +109,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         item.examined = examine(submission.data, rules.limits, rules.trust, now, rules.engine, digest=item.digest)
         envelope = item.examined.envelope
         admit(rules, submission, envelope, now)  # first: of a state secret nothing is kept, not even for a wrong code
-        item.sender = sender_of(rules, envelope, now)
+        item.sender = sender_of(rules.registry, envelope, now)
         item.reason = authorise(rules, peer, item.examined.verdict, item.sender, now)
         if submission.transfer is None:
             item.routes = address(rules, envelope, now)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -20,20 +21,25 @@ from edxml_router.cli.opening import Size
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core import schema, signing
 from edxml_router.core.certificate import read_pem
+from edxml_router.core.envelope import Envelope
 from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
+from edxml_router.core.registry import Registry
 from edxml_router.core.revocation import read_lists
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.signature_form import Coverage
 from edxml_router.core.trust import TrustStore
 from edxml_router.examination import examine
+from edxml_router.judgement import recipients_of, sender_of
 from edxml_router.ports import Body
 from edxml_router.records import Examined
-from edxml_router.store import keys, pkcs11_keys, spool
+from edxml_router.resources import folder
+from edxml_router.store import catalogue, keys, pkcs11_keys, spool
 
 LEGACY: Final = "unverifiable-legacy"
 CHAIN_UNKNOWN: Final = "chain-unknown"
 _EXPLANATIONS: Final = 5
+_CATALOGUE: Final = frozenset({"EDX501", "EDX502", "EDX504"})  # another catalogue may know the code after all
 
 _file = click.Path(path_type=Path)
 
@@ -46,6 +52,7 @@ class Checked:
     finding: Finding | None
     examined: Examined | None = None
     reasons: tuple[schema.Explanation, ...] = ()
+    open: tuple[Finding, ...] = ()  # what a node's catalogue would have to know
 
     @property
     def outcome(self) -> str:
@@ -77,18 +84,22 @@ def check(
 
     Needs no configuration and changes nothing. A broken signature is always refused. Without --anchors nobody is
     trusted, so a sound signature stays indeterminate; it is refused only with --require-signature. With --anchors
-    every XML signature must pass. What a file suffers from does not stop the others. Exit status 1 if any is
-    refused, else 66 if any cannot be read.
+    every XML signature must pass. With --config the agencies are looked up as that node does; otherwise in the
+    catalogue that came with the program, and a code that is not there is only remarked. What a file suffers from does
+    not stop the others. Exit status 1 if any is refused, else 66 if any cannot be read.
     """
     trust = TrustStore.from_pem(
         _certificates(anchors), _certificates(intermediates), [_revocation_list(path) for path in crls]
     )
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
+    binding = session.config is not None
+    agencies = _wiring("load_registry")(session.settings()) if binding else catalogue.load(folder("agency_codes"))
     now = datetime.now(UTC)
+    desk = _Desk(limits, trust, now, agencies, binding, required=require_signature, anchored=anchors is not None)
     counts = {"accepted": 0, "refused": 0, "unread": 0}
     with session.progress(session.say("check.working"), len(names)) as advance:
         for file in names:
-            checked = _check(file, limits, trust, now, required=require_signature, anchored=anchors is not None)
+            checked = desk.check(file)
             counts[checked.outcome] += 1
             if as_json:
                 session.json(_fields(session, checked))
@@ -98,6 +109,11 @@ def check(
     if len(names) > 1 and not as_json:
         session.line(session.say("check.summary", **counts))
     files.exit_after(refused=counts["refused"], unread=counts["unread"])
+
+
+def _wiring(name: str) -> Any:
+    """What needs the database's libraries: imported only where a node is named."""
+    return getattr(import_module("edxml_router.wiring"), name)
 
 
 def _certificates(path: Path | None) -> bytes:
@@ -115,25 +131,51 @@ def _revocation_list(path: Path) -> bytes:
     return data
 
 
-def _check(file: str, limits: Limits, trust: TrustStore, now: datetime, *, required: bool, anchored: bool) -> Checked:
-    data: bytes | Body = b""
-    try:
-        with TemporaryDirectory(prefix="edxml-router-") as folder:
-            data = files.read(file, limits.max_bytes, partial(_set_down, Path(folder)))
-            examined = examine(data, limits, trust, now)
-    except Trouble as trouble:
-        # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
-        explained = schema.explain(data, limits=limits) if isinstance(data, bytes) and trouble.code == "EDX201" else ()
-        return Checked(file, trouble.finding, reasons=explained)
-    except Exception as error:  # noqa: BLE001  # a mistake of ours about one file must not keep the others waiting
-        return Checked(file, Defect(type(error).__name__).finding)
-    return Checked(file, _objection(examined.verdict, required=required, anchored=anchored), examined)
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What files are held against, the same for each."""
+
+    limits: Limits
+    trust: TrustStore
+    now: datetime
+    agencies: Registry
+    binding: bool  # they are those of a node, and not just the ones that came with the program
+    required: bool
+    anchored: bool
+
+    def check(self, file: str) -> Checked:
+        data: bytes | Body = b""
+        try:
+            with TemporaryDirectory(prefix="edxml-router-") as room:
+                data = files.read(file, self.limits.max_bytes, partial(_set_down, Path(room)))
+                examined = examine(data, self.limits, self.trust, self.now)
+        except Trouble as trouble:
+            # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
+            wanted = data if isinstance(data, bytes) and trouble.code == "EDX201" else b""
+            explained = schema.explain(wanted, limits=self.limits) if wanted else ()
+            return Checked(file, trouble.finding, reasons=explained)
+        except Exception as error:  # noqa: BLE001  # a mistake of ours about one file must not keep the others waiting
+            return Checked(file, Defect(type(error).__name__).finding)
+        objection = _objection(examined.verdict, required=self.required, anchored=self.anchored)
+        unknown = list(_unaddressed(self.agencies, examined.envelope, self.now))
+        if objection is None:
+            objection = next((one for one in unknown if self.binding or one.code not in _CATALOGUE), None)
+        return Checked(file, objection, examined, open=tuple(one for one in unknown if one != objection))
 
 
-def _set_down(folder: Path, pieces: Iterable[bytes]) -> Body:
+def _unaddressed(agencies: Registry, envelope: Envelope, now: datetime) -> Iterable[Finding]:
+    """What stands in the way of the codes of sender and recipients, as a node asks when it takes the message."""
+    for what, ask in (("From/OrganId", sender_of), ("", recipients_of)):
+        try:
+            ask(agencies, envelope, now)
+        except Refusal as refusal:
+            yield Finding(refusal.code, refusal.finding.where or what, refusal.finding.detail)
+
+
+def _set_down(room: Path, pieces: Iterable[bytes]) -> Body:
     """A copy of a large file, which nobody else can change while it is judged."""
     try:
-        return spool.receive(folder, pieces)
+        return spool.receive(room, pieces)
     except OSError as error:
         raise spool.setback(error) from error
 
@@ -178,7 +220,7 @@ def _fields(session: Session, checked: Checked) -> dict[str, Any]:
         ],
         "remarks": [
             {"code": one.code, "where": one.where, "detail": one.detail, "title": one.title(session.language)}
-            for one in (examined.remarks if examined else ())
+            for one in ((*examined.remarks, *checked.open) if examined else ())
         ],
         "expected": [
             {"where": one.path, "line": one.line, "expected": one.expected, "found": one.found}
@@ -215,7 +257,7 @@ def _show(session: Session, checked: Checked) -> None:
     if examined is None:
         return
     session.line("  " + "  ".join(_summary(session, examined)))
-    for remark in examined.remarks:
+    for remark in (*examined.remarks, *checked.open):
         where = f" ({session.detail(remark.where)})" if remark.where else ""
         detail = f": {session.detail(remark.detail)}" if remark.detail else ""
         session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)}{detail}{where}")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edxml_router.core.signature_form import Coverage
 from tests import fixtures
-from tests.cli.conftest import call, rows, run, signed
+from tests.cli.conftest import OneNode, call, rows, run, signed
 
 
 def put(name: str, data: bytes) -> Path:
@@ -40,7 +40,7 @@ def test_a_status_and_what_is_unusual_in_it() -> None:
     data = fixtures.status(sender="G22", timestamp="22/11/2026 09:00")
     [row] = rows(call("check", put("s.edxml", data), "--json"))
     assert (row["accepted"], row["kind"], row["status_code"], row["attachments"]) == (True, "status", "01", [])
-    assert [remark["code"] for remark in row["remarks"]] == ["EDX203"]
+    assert [remark["code"] for remark in row["remarks"]] == ["EDX203", "EDX501"]  # the catalogue has no H53.02
 
 
 def test_one_object_per_file_and_1_when_any_is_refused() -> None:
@@ -286,3 +286,26 @@ def test_json_for_a_terminal_holds_no_characters_that_drive_it() -> None:
     result = call("check", path, "--json")
     assert not [each for each in result.stdout.rstrip("\n") if unicodedata.category(each) in {"Cc", "Cf", "Zl"}]
     assert rows(result)[0]["file"] == str(path)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "code"),
+    [(["H53,G22"], "EDX503"), (["G22", "000.00.00.G22"], "EDX207"), (["H53.01.", "G22"], "EDX503")],
+)
+def test_codes_that_no_node_takes_are_refused_as_a_node_does(node: OneNode, recipients: list[str], code: str) -> None:
+    data = fixtures.document(sender="H53", to=recipients)
+    [row] = rows(call("check", put("a.edxml", data), "--json"))
+    assert (row["accepted"], row["problem"]) == (False, code)
+    answer = call("--config", node.config, "send", put("b.edxml", signed(node.pki, data)), "--as", "vp", "--json")
+    assert rows(answer)[0]["problem"]["code"] == code
+
+
+def test_a_code_that_a_catalogue_must_know(node: OneNode) -> None:
+    """The program's own catalogue does not know every agency; that of a node decides for that node."""
+    file = put("a.edxml", signed(node.pki, fixtures.document(sender="H53", to=["H53.77"])))
+    [row] = rows(call("check", file, "--json"))
+    assert (row["accepted"], [remark["code"] for remark in row["remarks"]]) == (True, ["EDX501"])
+    [row] = rows(call("check", file, "--json", "--config", node.config))
+    assert (row["accepted"], row["problem"], row["where"]) == (False, "EDX501", "recipient 1")
+    [answer] = rows(node.call("send", file, "--as", "vp", "--json"))
+    assert (answer["problem"]["code"], answer["problem"]["where"]) == (row["problem"], row["where"])
