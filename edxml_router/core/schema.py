@@ -30,7 +30,28 @@ _HEADER = f"{{{NS}}}edXMLHeader"
 _EXPECTED = re.compile(r"Expected is \( (.*) \)\.")
 _ATTRIBUTE = re.compile(r"attribute '([^']{1,80})'")
 _STEP = re.compile(r"(?:([^:]+):)?([^:\[]+)(?:\[(\d+)\])?")
+_PREFIXES = {
+    "http://www.w3.org/XML/1998/namespace": "xml:",
+    "http://www.w3.org/2001/XMLSchema-instance": "xsi:",
+}
 _MOST_EXPLANATIONS = 20
+# What a rule of XML Schema Part 1 or 2 means to whoever has to correct the element, by the beginning of its name.
+_RULES = (
+    ("ELT_3", "xsi:nil is not allowed; leave the element empty, or out where it is optional"),
+    ("ELT_4", "xsi:type is not allowed"),
+    ("ELT_5", "a fixed value differs"),
+    ("ELT_1", "not an element of this schema"),
+    ("TYPE_3_1_2", "elements inside a plain value"),
+    ("COMPLEX_TYPE_2_1", "the element has to be empty"),
+    ("COMPLEX_TYPE_2_2", "elements inside a plain value"),
+    ("ENUMERATION", "none of the values allowed"),
+    ("MAXLENGTH", "too long"),
+    ("MINLENGTH", "empty or too short"),
+    ("LENGTH", "of another length"),
+    ("PATTERN", "a value of another form"),
+    ("DATATYPE", "a value of another form"),
+    ("WILDCARD", "an element of another namespace"),
+)
 
 
 class Profile(StrEnum):
@@ -120,7 +141,9 @@ def _explanation(error: xmlschema.XMLSchemaValidationError) -> Explanation:
             path = place(element)
     elif element is not None:
         reason = str(error.reason or "")
-        if "attribute" in reason:
+        if "nillable" in reason or "xsi:nil" in reason:
+            expected, found = "no xsi:nil", "xsi:nil"
+        elif "attribute" in reason:
             found = ", ".join(sorted(_local(name) for name in element.attrib)) or "no attribute"
             expected = "the attributes of the schema"
         elif len(element):
@@ -139,10 +162,18 @@ def _detail(error: Any) -> str:
         return f"{said}; expected {' or '.join(names)}" if names else said
     if error.type_name == "SCHEMAV_CVC_COMPLEX_TYPE_2_3":
         return "text between elements"
+    kind = str(error.type_name).removeprefix("SCHEMAV_CVC_")
     attribute = _ATTRIBUTE.search(error.message)
-    if attribute:
-        return f"attribute {_local(attribute[1])}"
-    return str(error.type_name).removeprefix("SCHEMAV_").replace("_", " ").lower()
+    if attribute and not kind.startswith("ELT_"):
+        name = _attribute(attribute[1])
+        return f"attribute {name} is missing" if kind == "COMPLEX_TYPE_4" else f"attribute {name} does not belong here"
+    return next((said for beginning, said in _RULES if kind.startswith(beginning)), "another form than the schema's")
+
+
+def _attribute(name: str) -> str:
+    """An attribute's name as it is commonly written, with the prefix of the two namespaces that everybody knows."""
+    namespace, _, local = name.rpartition("}")
+    return f"{_PREFIXES.get(namespace.lstrip('{'), '')}{local.strip()[:80]}"
 
 
 def _local(name: str | None) -> str:

@@ -284,7 +284,7 @@ def test_a_refusal_names_what_was_expected_and_quotes_nothing() -> None:
     refused = refusal(document(signature=f'<Signature xmlns="{DSIG}"><SignatureValue/></Signature>'))
     assert refused.finding.detail == "not expected here; expected SignedInfo"
     refused = refusal(document(ids=True, replace={'Id="header"': 'Id="Nguyễn Văn Mật"'}))
-    assert refused.finding.detail == "attribute Id"
+    assert refused.finding.detail == "attribute Id does not belong here"
     assert "Mật" not in str(refused)
 
 
@@ -347,3 +347,32 @@ def test_threads_get_their_own_verdicts() -> None:
         for _ in range(10):
             found = [place.rpartition("/")[2].partition(",")[0] for place in pool.map(where, roots)]
             assert found == [f"X{number}" for number in range(1, 9)]
+
+
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            f'<edXML:Fax {XSI} xsi:nil="true">',
+            "xsi:nil is not allowed; leave the element empty, or out where it is optional",
+        ),
+        (f'<edXML:Fax {XSI} xsi:type="x">', "xsi:type is not allowed"),
+        ('<edXML:Fax xml:lang="vi">', "attribute xml:lang does not belong here"),
+        ('<edXML:Fax x="y">', "attribute x does not belong here"),
+        ("<edXML:Fax><x/>", "elements inside a plain value"),
+    ],
+)  # fmt: skip
+def test_the_reason_is_said_in_words_that_help(written: str, said: str) -> None:
+    data = document().replace(b"<edXML:Fax>", written.encode(), 1)
+    with pytest.raises(Refusal) as refused:
+        validate(parse(data))
+    assert (refused.value.code, refused.value.finding.detail) == ("EDX201", said)
+    assert refused.value.finding.where.startswith("/edXML/edXMLEnvelope/edXMLHeader/MessageHeader/From/Fax, line ")
+
+
+def test_an_explanation_names_xsi_nil() -> None:
+    data = document().replace(b"<edXML:Fax>", f'<edXML:Fax {XSI} xsi:nil="true">'.encode(), 1)
+    assert [(one.expected, one.found) for one in explain(data)] == [("no xsi:nil", "xsi:nil")]
