@@ -11,7 +11,6 @@ is given back comes again before everybody else's mail), and tells them nothing 
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -19,16 +18,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from edxml_router import inbox, pipeline, speakers
+from edxml_router import inbox, pipeline, reports, speakers
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.journal import Entry
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
-from edxml_router.core.signing import verify_bytes
 from edxml_router.core.transfer import (
     Outcome,
     Receipt,
     decode_chunk,
     decode_inquiry,
+    decode_objection,
     decode_receipts,
     decode_transfer,
     read_letter_name,
@@ -59,6 +58,7 @@ class Handled:
     back: list[Arrival] = field(default_factory=list)
     spent: list[tuple[str, str]] = field(default_factory=list)  # (peer, digest)
     setbacks: list[Finding] = field(default_factory=list)  # why messages that have no answer of their own come again
+    alarms: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, what is wrong now with receipts)
 
     def add(self, other: Handled) -> None:
         self.answers += other.answers
@@ -66,6 +66,7 @@ class Handled:
         self.back += other.back
         self.spent += other.spent
         self.setbacks += other.setbacks
+        self.alarms += other.alarms
 
 
 def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Handled:
@@ -247,24 +248,31 @@ def verdict_fields(answer: Answer) -> dict[str, object]:
 
 
 def _receipts(node: Node, batch: Sequence[Arrival]) -> Handled:
-    receipts: list[tuple[str, Receipt]] = []
-    for arrival, (items, signed, mark) in _readable(node, batch, decode_receipts):
-        certificate = node.rules.peers[arrival.peer].certificate
-        try:
-            if certificate is not None:
-                verify_bytes(certificate, signed, _signature(mark))
-        except Refusal as refusal:
-            _set_aside(node, [(arrival, refusal.finding)])
-            continue
-        receipts += [(arrival.peer, item) for item in items]
-    return Handled(moves=list(pipeline.settle(node, receipts)) if receipts else [])
+    """Outcomes that neighbours report. What cannot be proven is kept whole: it may count later."""
+    counted: list[tuple[str, Receipt]] = []
+    alarms: list[tuple[str, Finding | None]] = []
+    for arrival, report in _readable(node, batch, decode_receipts):
+        finding = reports.doubt(node, arrival.peer, report)
+        if finding is not None:
+            _set_aside(node, [(arrival, finding)])
+        else:
+            counted += [(arrival.peer, item) for item in report.receipts]
+        if reports.object_to(node, arrival.peer, finding):
+            alarms.append((arrival.peer, finding))
+    return Handled(moves=list(pipeline.settle(node, counted)) if counted else [], alarms=alarms)
 
 
-def _signature(mark: str) -> bytes:
-    try:
-        return base64.b64decode(mark, validate=True)
-    except ValueError as error:
-        raise Refusal("EDX315", where="signature", detail="not base64") from error
+def _objections(node: Node, batch: Sequence[Arrival]) -> Handled:
+    """What neighbours say of our receipts; the last word of each counts."""
+    said = {arrival.peer: (arrival, objection) for arrival, objection in _readable(node, batch, decode_objection)}
+    alarms: list[tuple[str, Finding | None]] = []
+    for peer, (arrival, objection) in said.items():
+        kept = reports.objected(node, peer, objection)
+        if kept is not None:
+            finding, data = kept
+            _set_aside(node, [(replace(arrival, message=replace(arrival.message, body=data)), finding)])
+        alarms.append((peer, kept[0] if kept else None))
+    return Handled(alarms=alarms)
 
 
 def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
@@ -319,6 +327,7 @@ _HANDLERS: dict[str, Handler] = {
     "transfer": _transfers,
     "submit": _submissions,
     "receipts": _receipts,
+    "objection": _objections,
     "inquiry": _inquiries,
     "confirm": _confirmations,
     "return": _confirmations,

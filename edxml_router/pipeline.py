@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edxml_router.core import lifecycle
+from edxml_router.core.credentials import UNPROVEN
 from edxml_router.core.envelope import Envelope
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.journal import Entry
@@ -323,9 +324,21 @@ def expire(node: Node) -> Sequence[Move]:
     now = node.now()
     with node.ledger.book() as book:
         over = book.expired(now, now - node.rules.timing.expiry_grace, node.rules.batch)
-        applied = book.move([change(delivery, Event.EXPIRE, code="EDX802") for delivery in over])
+        unproven = book.kept_of(UNPROVEN) if over else {}
+        applied = book.move([_expiry(delivery, unproven) for delivery in over])
         book.add_receipts(final_receipts(book, applied, now))
     return applied
+
+
+def _expiry(delivery: Delivery, unproven: Mapping[str, Finding]) -> Move:
+    """The end of a delivery, with its cause. Where the neighbour's receipts are here and cannot be proven, it may well
+    have arrived: that is not the recipient's fault, and the sender should not believe it."""
+    neighbour = delivery.route.removeprefix("link:")
+    doubt = unproven.get(neighbour)
+    if doubt is None:
+        return change(delivery, Event.EXPIRE, code="EDX802")
+    detail = f"perhaps delivered: receipts of {neighbour} are kept and do not count ({doubt.code}); {doubt.detail}"
+    return change(delivery, Event.EXPIRE, code="EDX324", detail=detail)
 
 
 def report(node: Node) -> int:
@@ -343,7 +356,8 @@ def report(node: Node) -> int:
     for origin, batch in batches.items():
         link = node.links[origin]
         kind = "receipts" if origin.startswith("link:") else "notice"
-        body = encode_receipts(tuple(receipt for _, receipt in batch), node.sign_receipts)
+        shown = node.certificates if kind == "receipts" else ()
+        body = encode_receipts(tuple(receipt for _, receipt in batch), node.sign_receipts, shown)
         message = Message(kind, f"{node.name}.{digest_of(body)[:32]}", body)  # rows' numbers come again after a restore
         if list(link.transport.publish([Parcel(link.mailbox, message)])) == [None]:
             sent += [number for number, _ in batch]

@@ -274,6 +274,15 @@ class Book(Protocol):
         Beyond the quota only its metadata is kept. The same bytes again are counted, not stored twice.
         """
 
+    def kept(self, codes: Sequence[str], after: int, limit: int) -> Sequence[tuple[int, str, bytes]]:
+        """What was set aside with one of these problem codes and is here in full, by number: (number, peer, bytes)."""
+
+    def kept_of(self, codes: Sequence[str]) -> Mapping[str, Finding]:
+        """The peers from whom something was set aside with one of these codes, and what was wrong with the last."""
+
+    def take_back(self, numbers: Iterable[int]) -> None:
+        """Remove these from what was set aside: they were of use after all. No journal entry: their effect has one."""
+
 
 class Ledger(Protocol):
     """The node's database. Raises Setback EDX601 (disk full) or EDX602 (away) from any call."""

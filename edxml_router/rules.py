@@ -5,15 +5,15 @@ A reload builds a new snapshot and swaps it whole, so that no envelope is judged
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from cryptography import x509
-
 from edxml_router.core.authority import Bindings
 from edxml_router.core.classification import Markings
+from edxml_router.core.credentials import Credentials
+from edxml_router.core.problems import Finding
 from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Routes
 from edxml_router.core.safe_xml import Limits
@@ -60,7 +60,7 @@ class Peer:
     prefixes: frozenset[str] = frozenset()
     codes: frozenset[str] = frozenset()
     unsigned: UnsignedException | None = None
-    certificate: x509.Certificate | None = None  # checks the signature on the peer's receipts
+    credentials: Credentials = field(default_factory=Credentials)  # of a neighbour: they check its receipts
     quota: Quota = Quota()
     pushed: bool = False  # an office that is attached over AMQP and gets its mail pushed
 
@@ -133,6 +133,8 @@ class Node:
     links: Mapping[str, Link]  # by route: "link:NAME", "office:NAME"
     writers: Mapping[str, str] = field(default_factory=dict)  # by mailbox taken from: the one peer that writes there
     sign_receipts: Callable[[bytes], str] | None = None
+    certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
+    objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # told by this process, by peer
 
     def now(self) -> datetime:
         return self.clock.now()

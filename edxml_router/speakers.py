@@ -22,7 +22,7 @@ from edxml_router.rules import Node, Peer, Role
 ASIDE: Final = "aside"
 
 _FROM_OFFICES = frozenset({"submit", "confirm", "return"})
-_FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry"})
+_FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection"})
 _LONGEST = 255  # characters of a name that are kept
 
 

@@ -9,7 +9,6 @@ is away. A hub that is away is no failure: its transport mends itself, and :meth
 
 from __future__ import annotations
 
-import base64
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -17,20 +16,19 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from edxml_router import trust_sources
+from edxml_router import credential_sources, trust_sources
 from edxml_router.config import ConfigErrors, HubSettings, QuotaSettings, Settings
 from edxml_router.config import UnsignedException as UnsignedSettings
 from edxml_router.core import certificate as certificates
 from edxml_router.core.classification import Markings
-from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Routes
 from edxml_router.core.safe_xml import Limits
-from edxml_router.core.signing import sign_bytes
 from edxml_router.core.verdict import Engine
+from edxml_router.credential_sources import Signing
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
 from edxml_router.rules import Link, Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
@@ -66,6 +64,8 @@ class Opened:
     settings: Settings
     declared: bool = False
     trust_seen: Fingerprint = ()
+    credentials_seen: Fingerprint = ()
+    signing: Signing | None = None
 
     def renew_trust(self) -> Sequence[Finding] | None:
         """Apply what has changed in the files of [trust] since the last look: a blocked key must not wait for a
@@ -78,6 +78,31 @@ class Opened:
         self.trust_seen = seen
         self.node.rules, findings = trust_sources.renewed(self.node.rules, self.settings)
         return findings
+
+    def renew_credentials(self) -> Sequence[Finding] | None:
+        """Take the node's own key and certificate, and those of its neighbours, as their files are now. None when no
+        file has changed; else what is wrong with them, or nothing. What cannot be used leaves what was in force: a
+        key is often written a moment before its certificate.
+        """
+        seen = trust_files.fingerprint(credential_sources.paths(self.settings))
+        if seen == self.credentials_seen:
+            return None
+        peers, findings = credential_sources.renewed(self.node.rules.peers, self.settings)
+        self.node.rules = replace(self.node.rules, peers=peers)
+        try:
+            self._sign_by(credential_sources.signing(self.settings))
+        except Setback as setback:  # a token that is away: nothing was seen, so it is tried again
+            return [*findings, setback.finding]
+        except Refusal as refusal:
+            findings.append(refusal.finding)
+        self.credentials_seen = seen
+        return findings
+
+    def _sign_by(self, signing: Signing | None) -> None:
+        before, self.signing = self.signing, signing
+        _sign_by(self.node, signing)
+        if before is not None and isinstance(before.key, pkcs11_keys.Key):
+            before.key.close()
 
     def declare(self) -> None:
         """Make the mailboxes of the own hub once it can be reached. Raises Setback EDX701, EDX706, EDX707."""
@@ -104,9 +129,12 @@ class Opened:
         """Swap the rules. A neighbour or office that is new gets its mailboxes and link; a hub that moved needs a
         restart. Raises ConfigErrors and changes nothing when a file cannot be used."""
         seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
-        rules = build_rules(settings)
+        credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
+        rules, signing = build_rules(settings), _signing(settings)
         self.settings, self.declared, self.trust_seen = settings, False, seen
+        self.credentials_seen = credentials_seen
         self.node.rules = rules
+        self._sign_by(signing)
         transports = dict(zip(_hub_names(settings), self.transports, strict=True))
         self.node.links, self.node.writers = _links(settings, transports), _writers(settings)
         if settings.hub is not None:
@@ -115,7 +143,7 @@ class Opened:
 
 @contextmanager
 def open_node(settings: Settings) -> Iterator[Node]:
-    """The node without its transports: what a command needs to submit, look, and act."""
+    """The node without its transports and its key: what a command needs to submit, look, and act."""
     with closing(open_ledger(settings)) as ledger:
         yield _node(settings, ledger)
 
@@ -125,7 +153,10 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
     """The node with the transports of its own hub and its parent's."""
     with ExitStack() as stack:
         trust_seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
+        credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
         node = _node(settings, stack.enter_context(closing(open_ledger(settings))))
+        signing = _signing(settings)
+        _sign_by(node, signing)
         transports: dict[str, Transport] = {}
         if settings.hub is not None:
             transports["hub"] = open_hub(settings, settings.hub, _intakes(settings))
@@ -135,7 +166,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
             transports["parent"] = open_hub(settings, settings.parent.hub, consumes)
             stack.callback(transports["parent"].close)
         node.links, node.writers = _links(settings, transports), _writers(settings)
-        yield Opened(node, list(transports.values()), settings, trust_seen=trust_seen)
+        yield Opened(node, list(transports.values()), settings, False, trust_seen, credentials_seen, signing)
 
 
 def number_journal(node: Node) -> None:
@@ -146,14 +177,18 @@ def number_journal(node: Node) -> None:
 
 def _node(settings: Settings, ledger: SqlLedger) -> Node:
     bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
-    node = Node(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
-    if settings.node.key is not None:
-        try:
-            key = pkcs11_keys.open_key(settings.node.key, settings.path.parent)
-        except Refusal as refusal:
-            raise ConfigErrors([refusal.finding]) from refusal
-        node.sign_receipts = lambda data: base64.b64encode(sign_bytes(key, data)).decode("ascii")
-    return node
+    return Node(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
+
+
+def _signing(settings: Settings) -> Signing | None:
+    try:
+        return credential_sources.signing(settings)
+    except Refusal as refusal:
+        raise ConfigErrors([refusal.finding]) from refusal
+
+
+def _sign_by(node: Node, signing: Signing | None) -> None:
+    node.sign_receipts, node.certificates = (signing.sign, signing.certificates) if signing else (None, ())
 
 
 def open_ledger(settings: Settings) -> SqlLedger:
@@ -239,7 +274,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             prefixes=codes(child.prefixes),
             codes=codes(child.codes),
             unsigned=exception(child.unsigned),
-            certificate=_certificate(child.certificate),
+            credentials=credential_sources.credentials(child),
             quota=quota(child.quota),
         )
         for child in settings.children
@@ -251,14 +286,10 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             prefixes=frozenset[str]().union(*(peer.prefixes for peer in peers)),
             codes=frozenset[str]().union(*(peer.codes for peer in peers)),
             unsigned=exception(settings.parent.unsigned),
-            certificate=_certificate(settings.parent.certificate),
+            credentials=credential_sources.credentials(settings.parent),
         )
         peers.append(parent)
     return {peer.name: peer for peer in peers}
-
-
-def _certificate(path: Path | None) -> x509.Certificate | None:
-    return certificates.read_pem(read(path, str(path)), str(path))[0] if path else None
 
 
 # --- hubs -------------------------------------------------------------------------------------------

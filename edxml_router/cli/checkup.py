@@ -15,14 +15,16 @@ from typing import Final
 
 from cryptography import x509
 
-from edxml_router import responders, wiring
+from edxml_router import credential_sources, responders, wiring
 from edxml_router.cli.trust_status import answers, lists
 from edxml_router.config import HubSettings, Settings
+from edxml_router.core.credentials import UNPROVEN
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.revocation import fresh_until, read_lists
 from edxml_router.core.trust import expiring
 from edxml_router.judgement import VIETNAM
 from edxml_router.node.sole import holder, served_before
+from edxml_router.reports import OBJECTED
 from edxml_router.store import keys, migrate, pkcs11_keys
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.trust_sources import read
@@ -119,6 +121,21 @@ def _ends(certificates: Sequence[x509.Certificate], where: str) -> Found:
             yield one.subject, Finding("EDX309", where, detail)
         elif one.days < SOON_DAYS:
             yield one.subject, Finding("EDX907", where, detail)
+
+
+def _neighbours(settings: Settings) -> Found:
+    """Whether receipts count at both ends of each link: else what is delivered looks open, and ends as expired."""
+    names = [each.name for each in credential_sources.neighbours(settings)]
+    if not names:
+        return
+    with closing(wiring.open_ledger(settings)) as ledger, ledger.book() as book:
+        doubts = [*book.kept_of((OBJECTED,)).items(), *book.kept_of(UNPROVEN).items()]
+    wrong = {name for name, _ in doubts if name in names}
+    for name, finding in doubts:
+        if name in names:
+            yield name, Finding(finding.code, name, finding.detail)
+    if not wrong:
+        yield ", ".join(names), None
 
 
 def _catalogue(settings: Settings) -> Found:
@@ -221,6 +238,7 @@ CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "lists": _lists,
     "responders": _responders,
     "certificate": _certificate,
+    "neighbours": _neighbours,
     "catalogue": _catalogue,
     "clock": _clock,
     "serve": _serve,

@@ -16,6 +16,7 @@ from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import ConfigErrors, Settings, load
 from edxml_router.config.text import duration
 from edxml_router.core.problems import EXIT_CONFIG, Finding, Refusal
+from edxml_router.credential_sources import neighbours, signing
 from edxml_router.store import keys
 from edxml_router.trust_sources import trust_store
 
@@ -62,11 +63,11 @@ def _faults(settings: Settings) -> Iterator[Finding]:
     alone += [replace(nothing, crls=(path,)) for path in trust.crls]
     alone += [replace(nothing, ocsp=(one,)) for one in trust.ocsp]
     parts: list[Callable[[], object]] = [partial(trust_store, replace(settings, trust=each)) for each in alone]
-    certificates = [settings.node.certificate, *(child.certificate for child in settings.children)]
-    certificates += [settings.parent.certificate] if settings.parent else []
+    certificates = [settings.node.certificate, *(path for each in neighbours(settings) for path in each.certificate)]
+    certificates += [each.authority for each in neighbours(settings)]
     parts += [partial(keys.load_certificates, path) for path in certificates if path]
     if isinstance(settings.node.key, Path):  # one in a token is for doctor
-        parts.append(partial(keys.load_key, settings.node.key))
+        parts.append(partial(signing, settings))
     for hub in (settings.hub, settings.parent and settings.parent.hub):
         if hub and hub.kind == "rabbitmq":
             parts.append(partial(wiring.rabbit_settings, settings, hub))

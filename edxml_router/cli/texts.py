@@ -291,6 +291,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor.trust": ("trust anchors", "chứng thư gốc"),
     "doctor.lists": ("revocation lists", "danh sách thu hồi"),
     "doctor.responders": ("responders (OCSP)", "máy chủ OCSP"),
+    "doctor.neighbours": ("receipts of neighbours", "biên nhận của nút lân cận"),
     "doctor.certificate": ("own certificate", "chứng thư của nút"),
     "doctor.catalogue": ("agency catalogue", "danh mục cơ quan"),
     "doctor.clock": ("clock", "đồng hồ"),

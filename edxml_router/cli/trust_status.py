@@ -58,8 +58,8 @@ def certificates(settings: Settings, node: Node, now: datetime) -> Iterator[Stan
     for path in dict.fromkeys(path for path in own if path):
         yield _certificate("own", keys.load_certificates(path)[0], now)
     for name, peer in node.rules.peers.items():
-        if peer.certificate is not None:
-            yield _certificate("neighbour", peer.certificate, now, name)
+        for certificate in (*peer.credentials.certificates, *peer.credentials.authorities):
+            yield _certificate("neighbour", certificate, now, name)
     yield from _signers(node, now)
 
 

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edxml_router.config.peers import HubSettings, UnsignedException
+from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings, UnsignedException
 from edxml_router.config.positions import Path as Place
 from edxml_router.config.positions import dotted
 from edxml_router.config.settings import Sections
@@ -301,10 +301,11 @@ def _files(sections: Sections) -> Iterator[Mistake]:
             (("trust", "ocsp", number, "issuer"), responder.issuer),
             (("trust", "ocsp", number, "responder"), responder.responder),
         ]
-    plain += [(("children", n, "certificate"), child.certificate) for n, child in enumerate(sections.children)]
+    for number, child in enumerate(sections.children):
+        plain += _credentials(("children", number), child)
     hubs: list[tuple[Place, HubSettings | None]] = [(("hub",), sections.hub)]
     if sections.parent:
-        plain.append((("parent", "certificate"), sections.parent.certificate))
+        plain += _credentials(("parent",), sections.parent)
         hubs.append((("parent", "hub"), sections.parent.hub))
     for place, hub in hubs:
         if hub:
@@ -318,6 +319,13 @@ def _files(sections: Sections) -> Iterator[Mistake]:
     for place, folder in folders:
         if folder is not None and not folder.is_dir():
             yield Mistake(UNREADABLE, place, f"{dotted(place)}: {folder}: not a folder")
+
+
+def _credentials(place: Place, section: ChildSettings | ParentSettings) -> Iterator[tuple[Place, Path | None]]:
+    for number, path in enumerate(section.certificate):
+        listed = (number,) if len(section.certificate) > 1 else ()
+        yield (*place, "certificate", *listed), path
+    yield (*place, "authority"), section.authority
 
 
 def _readable(files: Iterable[tuple[Place, Path | None]], *, private: bool) -> Iterator[Mistake]:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from edxml_router.config.values import About, Code, File, Name, Table, read_size
+from edxml_router.config.values import About, Code, File, Files, Name, Table, read_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,24 @@ class ParentSettings(Table):
 
     name: Annotated[Name, About("The parent's node name.", '"national"')]
     certificate: Annotated[
-        File | None, About("The parent's certificate, to check its receipts (PEM).", '"national.cert.pem"')
+        Files,
+        About(
+            "The parent's certificate, to check its receipts (PEM). While it is renewed, a list of the old and "
+            "the new one: the receipts of each count.",
+            '"national.cert.pem"',
+        ),
+    ] = ()
+    authority: Annotated[
+        File | None,
+        About(
+            "Certificate of an authority (PEM): what it issued in the parent's name checks receipts too, so that a "
+            "renewal needs no change here.",
+            '"nodes-ca.cert.pem"',
+        ),
+    ] = None
+    certificate_name: Annotated[
+        str | None,
+        About("Common name in such a certificate, where it is not the parent's node name.", '"national.example.vn"'),
     ] = None
     hub: Annotated[HubSettings, About("The parent's hub, which this node dials.", '{ kind = "local", path = "hub" }')]
     unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
@@ -89,7 +106,24 @@ class ChildSettings(Table):
     prefixes: Annotated[tuple[Code, ...], About("Agencies at or below these codes live there.", '["H53.31"]')] = ()
     codes: Annotated[tuple[Code, ...], About("Single agencies that live there.", '["000.22.31.H53"]')] = ()
     certificate: Annotated[
-        File | None, About("The child's certificate, to check its receipts (PEM).", '"h53-31.cert.pem"')
+        Files,
+        About(
+            "The child's certificate, to check its receipts (PEM). While it is renewed, a list of the old and "
+            "the new one: the receipts of each count.",
+            '"h53-31.cert.pem"',
+        ),
+    ] = ()
+    authority: Annotated[
+        File | None,
+        About(
+            "Certificate of an authority (PEM): what it issued in the child's name checks receipts too, so that a "
+            "renewal needs no change here.",
+            '"nodes-ca.cert.pem"',
+        ),
+    ] = None
+    certificate_name: Annotated[
+        str | None,
+        About("Common name in such a certificate, where it is not the child's node name.", '"h53-31.example.vn"'),
     ] = None
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
     unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None

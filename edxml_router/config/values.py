@@ -54,6 +54,11 @@ def _read_path(value: Any, info: ValidationInfo) -> Path:
     return base / Path(value).expanduser()
 
 
+def _read_files(value: Any, info: ValidationInfo) -> tuple[Path, ...]:
+    """One file, or a list of them."""
+    return tuple(_read_path(each, info) for each in (value if isinstance(value, list | tuple) else [value]))
+
+
 def _read_key(value: Any, info: ValidationInfo) -> Path | str:
     """A key in a token stays the text that it is."""
     return value if isinstance(value, str) and value.startswith("pkcs11:") else _read_path(value, info)
@@ -62,6 +67,7 @@ def _read_key(value: Any, info: ValidationInfo) -> Path | str:
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Code = Annotated[str, Field(strict=True)]
 File = Annotated[Path, BeforeValidator(_read_path)]
+Files = Annotated[tuple[Path, ...], BeforeValidator(_read_files)]
 Key = Annotated[Path | str, BeforeValidator(_read_key)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(ge=timedelta(milliseconds=1))]
 Size = Annotated[int, BeforeValidator(read_size), Field(ge=1)]

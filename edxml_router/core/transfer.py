@@ -10,13 +10,14 @@ database, instants are in UTC, texts can be stored, lists are no longer than wha
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from edxml_router.core.journal import instant
 from edxml_router.core.problems import PROBLEMS, Refusal
@@ -30,6 +31,8 @@ HOPS_LIMIT: Final = 16  # the tree has four levels: three nodes up and three dow
 NAME_LIMIT: Final = 64  # characters of a node's name
 TEXT_LIMIT: Final = 1000  # characters of any other text
 RECEIPTS_LIMIT: Final = 16 * 1024 * 1024  # bytes of a message of receipts, which is nothing but a manifest
+CERTIFICATES_LIMIT: Final = 4  # of the signer and those above it, shown with receipts
+CERTIFICATE_LIMIT: Final = 16 * 1024  # characters of one, in base64
 GENERATION_LIMIT: Final = 1_000_000  # more than any operator resends, less than what a column of 32 bits holds
 _NO_NAME: Final = "a letter is named by its SHA-256 and its recipient, as the inbox shows it"
 
@@ -125,6 +128,24 @@ def read_letter_name(text: str) -> tuple[str, str]:
         return _digest(envelope), _text(recipient, NAME_LIMIT)
     except (TypeError, ValueError) as error:
         raise Refusal("EDX606", where=text[:150], detail=_NO_NAME) from error
+
+
+class Report(NamedTuple):
+    """A message of receipts: what it says, the bytes that are signed, the signature (base64, empty without one), and
+    the certificates (DER) that the signer shows, its own first. What is shown proves nothing by itself."""
+
+    receipts: tuple[Receipt, ...]
+    signed: bytes
+    signature: str
+    certificates: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why the receiver's receipts cannot be counted here; with an empty ``code`` they count again."""
+
+    code: str
+    detail: str
 
 
 def encode_transfer(transfer: Transfer, body: bytes = b"") -> bytes:
@@ -228,11 +249,15 @@ def decode_inquiry(data: bytes) -> Inquiry:
     )
 
 
-def encode_receipts(receipts: tuple[Receipt, ...], sign: Callable[[bytes], str] | None = None) -> bytes:
+def encode_receipts(
+    receipts: tuple[Receipt, ...], sign: Callable[[bytes], str] | None = None, certificates: Sequence[bytes] = ()
+) -> bytes:
     """The receipts as one line of JSON, then one line with the node's signature over the first (or nothing).
 
-    ``sign`` takes the bytes of the first line without its line feed and returns text.
+    ``sign`` takes the bytes of the first line without its line feed and returns text. ``certificates`` (DER) are shown
+    beside the receipts: the signer's, then those above it.
     """
+    shown = [base64.b64encode(each).decode() for each in certificates[:CERTIFICATES_LIMIT]]
     line = _line(
         {
             "v": VERSION,
@@ -249,13 +274,15 @@ def encode_receipts(receipts: tuple[Receipt, ...], sign: Callable[[bytes], str] 
                 }
                 for item in receipts
             ],
+            # In the signed line, where a node that does not know them passes over them.
+            **({"certificates": shown} if shown else {}),
         }
     )
     return line + (sign(line[:-1]).encode() if sign else b"")
 
 
-def decode_receipts(data: bytes) -> tuple[tuple[Receipt, ...], bytes, str]:
-    """The receipts, the signed bytes, and the signature (empty when there is none).
+def decode_receipts(data: bytes) -> Report:
+    """The receipts and what is to prove them.
 
     A problem's code that only a newer version knows stands in the detail: nobody here could explain it.
     """
@@ -274,7 +301,21 @@ def decode_receipts(data: bytes) -> tuple[tuple[Receipt, ...], bytes, str]:
             for item in _list(fields["receipts"])
         )
     )
-    return receipts, data[: data.find(b"\n")], _reading(lambda: signature.decode("ascii"))
+    shown = _reading(lambda: tuple(map(_certificate, _list(fields.get("certificates", []), CERTIFICATES_LIMIT))))
+    return Report(receipts, data[: data.find(b"\n")], _reading(lambda: signature.decode("ascii")), shown)
+
+
+def encode_objection(objection: Objection) -> bytes:
+    return _line({"v": VERSION, "objection": objection.code, "detail": _sendable(objection.detail)})
+
+
+def decode_objection(data: bytes) -> Objection:
+    fields, _ = _split(data)
+    return _reading(lambda: Objection(_text(fields["objection"], 20), _text(fields["detail"])))
+
+
+def _certificate(value: Any) -> bytes:
+    return base64.b64decode(_text(value, CERTIFICATE_LIMIT), validate=True)
 
 
 def _line(fields: dict[str, Any]) -> bytes:

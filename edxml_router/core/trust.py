@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from threading import Lock
@@ -116,6 +116,11 @@ class TrustStore:
             content.update(known.digest())
             source = ListsAndAnswers(source, known)
         return cls(roots, between, source, chosen, content.hexdigest()[:16])
+
+    def under(self, anchors: Sequence[x509.Certificate]) -> TrustStore:
+        """A store that trusts others, and knows what this one knows of revocation. A certificate of which nothing is
+        known may pass: the lists here are those of the authorities that sign documents."""
+        return TrustStore(anchors, (), self._revocation, replace(self._freshness, required=False))
 
     def judge(self, sent: Sequence[bytes], at: datetime) -> ChainVerdict:
         """May the signer among the certificates ``sent`` (DER) sign documents at the moment ``at``

@@ -2,7 +2,8 @@
 
 Started by the supervisor, whose number PID is, as ``python -m edxml_router.node.worker FILE PID``. It makes no
 decisions: what a stage does is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules,
-and a change in a file of [trust] is noticed without it (a bad file keeps the old ones and says so); when the
+and a change in a file of [trust], of a key or of a certificate is noticed without it (a bad file keeps the old ones
+and says so); when the
 supervisor is gone, the worker ends as on SIGTERM. Exit status 0, or 70 after a defect.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from edxml_router import intake, pipeline, wiring
+from edxml_router import intake, pipeline, reports, wiring
 from edxml_router.config import ConfigErrors, load
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
 from edxml_router.observe import events
@@ -46,6 +47,8 @@ class Worker:
         self._upkeep_at = 0.0
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
         self._problems: dict[str, Finding | None] = {}  # by hub, as last told
+        self._unusable: Sequence[Finding] = ()  # keys and certificates, as last told
+        self._recount = True  # receipts that were kept are to be judged by the certificates in force now
 
     def run(self) -> int:
         settings = load(self._path)
@@ -66,6 +69,9 @@ class Worker:
         """One round: everything that has come, then everything that is due."""
         self._renew_trust(opened)
         try:
+            if self._recount:
+                events.moved(reports.count_kept(opened.node))
+                self._recount = False
             moved = self._take(opened.node, opened.transports)
             if moved or time.monotonic() >= self._poll_at:
                 moved |= work(opened.node)
@@ -100,6 +106,7 @@ class Worker:
                 events.moved(handled.moves)
                 for finding in handled.setbacks:
                     events.setback(finding)
+                events.receipts_doubted(handled.alarms)
         return came
 
     def _declare(self, opened: wiring.Opened) -> None:
@@ -127,6 +134,18 @@ class Worker:
             events.reload_refused(findings)
         elif findings is not None:
             events.trust_renewed(os.getpid(), opened.node.rules.trust.epoch)
+        self._renew_credentials(opened)
+
+    def _renew_credentials(self, opened: wiring.Opened) -> None:
+        unusable = opened.renew_credentials()
+        if unusable is None:
+            return
+        self._recount = True
+        if not unusable:
+            events.credentials_renewed(os.getpid(), opened.signing.name if opened.signing else "")
+        elif list(unusable) != list(self._unusable):  # a token that is away is asked again and again
+            events.reload_refused(unusable)
+        self._unusable = unusable
 
     def _load_rules(self, opened: wiring.Opened) -> None:
         self._reloading = False
@@ -134,7 +153,10 @@ class Worker:
             opened.reload(load(self._path))
         except ConfigErrors as errors:
             events.reload_refused(errors.findings)
+        except Setback as setback:  # a token
+            events.reload_refused([setback.finding])
         else:
+            self._recount = True
             events.reloaded()
 
     def _rest(self, seconds: float) -> None:

@@ -111,6 +111,22 @@ def trust_renewed(process: int, epoch: str) -> None:
     _log.info("trust.renewed", process=process, epoch=epoch)
 
 
+def credentials_renewed(process: int, certificate: str) -> None:
+    """A file of the node's own key or certificate, or of a neighbour's, has changed and is in force in this worker;
+    ``certificate`` is the node's own that receipts are signed with now."""
+    _log.info("credentials.renewed", process=process, certificate=certificate)
+
+
+def receipts_doubted(alarms: Iterable[tuple[str, Finding | None]]) -> None:
+    """A neighbour's receipts do not count here (``receipts.doubted``), or ours do not count there (EDX325), or that is
+    over (``receipts.trusted``): when it begins, changes or ends, and once an hour in between."""
+    for peer, finding in alarms:
+        if finding is None:
+            _log.info("receipts.trusted", peer=peer)
+        else:
+            _log.error("receipts.doubted", peer=peer, **_finding(finding))
+
+
 def not_renewed(finding: Finding) -> None:
     """A revocation list could not be fetched, a responder gave no usable answer; what is on hand stays."""
     _log.warning("answer.not-renewed" if finding.code == "EDX319" else "list.not-renewed", **_finding(finding))

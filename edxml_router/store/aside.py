@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.ports import Aside
@@ -40,6 +40,18 @@ def _upsert(insert: Any) -> Any:
         },
     )
 
+
+_BY_CODE: Final = aside.c.code.in_(bindparam("codes", expanding=True))
+KEPT: Final = (
+    select(aside.c.id, aside.c.peer, aside.c.data)
+    .where(_BY_CODE, aside.c.data.is_not(None), aside.c.id > bindparam("after"))
+    .order_by(aside.c.id)
+    .limit(bindparam("limit"))
+)
+KEPT_OF: Final = (
+    select(aside.c.peer, aside.c.code, aside.c.place, aside.c.detail).where(_BY_CODE).order_by(aside.c.id)
+)
+TAKE_BACK: Final = delete(aside).where(aside.c.id.in_(bindparam("keys", expanding=True)))
 
 # The same SQL on both databases, but two classes in SQLAlchemy.
 _KEEP: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}

@@ -23,10 +23,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, Entry, leaf_hash
 from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.problems import Finding
 from edxml_router.core.transfer import Outcome, Receipt
 from edxml_router.ports import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.store import statements as sql
-from edxml_router.store.aside import keep_aside
+from edxml_router.store.aside import KEPT, KEPT_OF, TAKE_BACK, keep_aside
 from edxml_router.store.engine import problem
 
 CHUNK: Final = 500  # keys in one IN list
@@ -257,6 +258,17 @@ class SqlBook:
             return keep_aside(self.connection, items, quota)
         except SQLAlchemyError as error:
             raise problem(error) from error
+
+    def kept(self, codes: Sequence[str], after: int, limit: int) -> Sequence[tuple[int, str, bytes]]:
+        rows = self._execute(KEPT, {"codes": list(codes), "after": after, "limit": limit})
+        return [(row[0], row[1], bytes(row[2])) for row in rows]
+
+    def kept_of(self, codes: Sequence[str]) -> Mapping[str, Finding]:
+        return {row[0]: Finding(*row[1:]) for row in self._execute(KEPT_OF, {"codes": list(codes)})}
+
+    def take_back(self, numbers: Iterable[int]) -> None:
+        for chunk in _chunks(sorted(numbers)):
+            self._execute(TAKE_BACK, {"keys": chunk})
 
     # --- running statements ---
 

@@ -95,7 +95,7 @@ class Key:
         try:
             return self._sign(data, algorithm)
         except self._pkcs11.PKCS11Error:
-            self._close()
+            self.close()
         try:
             public = self._open()
             if public != self._public:
@@ -143,7 +143,7 @@ class Key:
             public = self._session.get_key(object_class=classes.PUBLIC_KEY, **label, **number)
             return self._checked(public)
         except self._pkcs11.PKCS11Error as error:
-            self._close()
+            self.close()
             if type(error).__name__ in _NOW:
                 raise self._away(error) from error
             raise Refusal("EDX903", where=where, detail=type(error).__name__) from error
@@ -172,7 +172,8 @@ class Key:
         except UnicodeDecodeError as error:
             raise Refusal("EDX903", where="pin-source", detail="not UTF-8") from error
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let the session go; the next signature opens another."""
         session, self._session, self._private = self._session, None, None
         if session is not None:
             try:

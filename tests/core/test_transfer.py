@@ -17,15 +17,18 @@ from edxml_router.core.transfer import (
     Chunk,
     Hop,
     Inquiry,
+    Objection,
     Outcome,
     Receipt,
     Transfer,
     decode_chunk,
     decode_inquiry,
+    decode_objection,
     decode_receipts,
     decode_transfer,
     encode_chunk,
     encode_inquiry,
+    encode_objection,
     encode_receipts,
     encode_transfer,
 )
@@ -63,8 +66,23 @@ def test_receipts_survive_and_name_what_was_signed(items: tuple[Receipt, ...]) -
         signed.append(data)
         return "c2lnbmF0dXJl"
 
-    found, covered, signature = decode_receipts(encode_receipts(items, sign))
-    assert (found, [covered], signature) == (items, signed, "c2lnbmF0dXJl")
+    shown = (b"one", b"two")
+    found, covered, signature, certificates = decode_receipts(encode_receipts(items, sign, shown))
+    assert (found, [covered], signature, certificates) == (items, signed, "c2lnbmF0dXJl", shown)
+
+
+def test_what_is_shown_with_receipts_is_bounded() -> None:
+    assert decode_receipts(encode_receipts((), None, [b"x"] * 5)).certificates == (b"x",) * 4
+    for odd in (["eA=="] * 5, ["e"], [7], {}, ["A" * 16388]):
+        line = json.dumps({"v": "edx/1", "receipts": [], "certificates": odd}).encode() + b"\n"
+        with pytest.raises(Refusal, match="EDX704"):
+            decode_receipts(line)
+
+
+@given(st.sampled_from(["", *PROBLEMS]), texts)
+def test_an_objection_survives(code: str, detail: str) -> None:
+    said = Objection(code, detail)
+    assert decode_objection(encode_objection(said)) == said
 
 
 @given(digests, st.integers(1, 50), st.binary(max_size=100))
@@ -79,7 +97,7 @@ def test_an_inquiry_survives(digest: str, recipients: tuple[str, ...], generatio
     assert decode_inquiry(encode_inquiry(inquiry)) == inquiry
 
 
-DECODERS = [decode_transfer, decode_chunk, decode_inquiry, decode_receipts]
+DECODERS = [decode_transfer, decode_chunk, decode_inquiry, decode_receipts, decode_objection]
 DIGEST = "ab" * 32
 GOOD = {
     "v": "edx/1", "transfer": "t", "envelope": DIGEST, "size": 1, "recipients": ["H53"], "generation": 0,
@@ -165,7 +183,7 @@ def test_a_piece_that_is_not_the_one_named_is_refused() -> None:
 
 
 def test_instants_are_read_as_utc() -> None:
-    [receipt], _, _ = decode_receipts(
+    [receipt], *_ = decode_receipts(
         encode_receipts((Receipt(DIGEST, "H53", 0, Outcome.CONFIRMED, datetime(2026, 1, 1, tzinfo=UTC)),)).replace(
             b"2026-01-01T00:00:00.000Z", b"2026-01-01T07:00:00+07:00"
         )

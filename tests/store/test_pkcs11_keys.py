@@ -137,9 +137,9 @@ def test_a_node_signs_its_receipts_with_it(token: Token, authority: Path, tmp_pa
     config = tmp_path / "node.toml"
     config.write_text(f'[node]\nname = "h53"\nkey = "{address}"\ncertificate = "node.cert.pem"\n')
     call = CliRunner().invoke
-    with wiring.open_node(_made(config)) as node:
-        assert node.sign_receipts is not None
-        verify_bytes(chain[0], b"receipts", b64decode(node.sign_receipts(b"receipts")))
+    with wiring.open_worker(_made(config)) as opened:
+        assert opened.node.sign_receipts is not None
+        verify_bytes(chain[0], b"receipts", b64decode(opened.node.sign_receipts(b"receipts")))
     shown = call(cli, ["--config", str(config), "doctor", "--json"]).output
     assert '"certificate"' in shown
     assert "EDX903" not in shown
@@ -151,8 +151,31 @@ def test_a_node_signs_its_receipts_with_it(token: Token, authority: Path, tmp_pa
     checking = ["check", "--require-signature", "--anchors", str(authority / "anchors.pem")]
     assert call(cli, [*checking, str(tmp_path / "signed.edxml")]).exit_code == 0
     config.write_text(config.read_text().replace("rsa-2048", "nobody"))
-    with pytest.raises(ConfigErrors, match="EDX903"), wiring.open_node(load(config)):
+    with pytest.raises(ConfigErrors, match="EDX903"), wiring.open_worker(load(config)):
         pass
+
+
+def test_a_key_that_is_renewed_in_its_token_is_taken(token: Token, authority: Path, tmp_path: Path) -> None:
+    """Under the same name: the change of the certificate's file tells of it."""
+    address, certificate = token.address("token=router;object=renewed"), tmp_path / "node.cert.pem"
+    config = tmp_path / "node.toml"
+    config.write_text(f'[node]\nname = "h53"\nkey = "{address}"\ncertificate = "node.cert.pem"\n')
+    token.make("renewed", 2048)
+    before = certified(authority, open_key(address))
+    certificate.write_bytes(write_pem(before))
+    with wiring.open_worker(_made(config)) as opened:
+        token.remove("renewed")
+        token.make("renewed", 2048)
+        after = certified(authority, open_key(address))
+        certificate.write_bytes(write_pem(after))
+        for _ in range(2):  # a session that is closed logs the others of the process out: they come back
+            assert opened.renew_credentials() == []
+            assert opened.node.sign_receipts is not None
+            verify_bytes(after[0], b"receipts", b64decode(opened.node.sign_receipts(b"receipts")))
+            os.utime(certificate)
+        token.remove("renewed")
+        assert [finding.code for finding in opened.renew_credentials() or ()] == ["EDX903"]
+        assert opened.signing is not None
 
 
 def _made(config: Path) -> Any:
@@ -231,7 +254,7 @@ def test_a_lost_session_is_opened_again(token: Token, passing: Callable[[], Key]
     key._session.close()
     assert key.sign_data(b"x", pki.hashes.SHA256())
     other = passing()  # logs in again, and out: which is for the whole process
-    other._close()
+    other.close()
     assert key.sign_data(b"x", pki.hashes.SHA256())
 
 
