@@ -23,7 +23,7 @@ from edxml_router.core.journal import DELIVERY_EVENTS
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signing import PrivateKey, sign_bytes
-from edxml_router.core.transfer import Outcome, Receipt, Report, decode_receipts, encode_receipts
+from edxml_router.core.transfer import Outcome, Receipt, Report, decode_receipts, encode_receipts, letter_name
 from edxml_router.core.trust import TrustStore
 from edxml_router.ports import Delivery, Move
 from edxml_router.records import Submission
@@ -77,9 +77,9 @@ class Pair:
 
     def confirm(self) -> None:
         """The child's office takes all that is in its inbox."""
-        numbers = [one.id for one in _all(self.child) if one.state is State.AVAILABLE]
-        assert numbers
-        assert not any(inbox.confirm(self.child.node, "vanthu-tay-ninh", numbers))
+        names = [letter_name(one.digest, one.recipient) for one in _all(self.child) if one.state is State.AVAILABLE]
+        assert names
+        assert not any(inbox.confirm(self.child.node, "vanthu-tay-ninh", names))
 
     def states(self) -> dict[State, int]:
         """Of the parent's deliveries."""
