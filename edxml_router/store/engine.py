@@ -26,6 +26,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
+from edxml_router.store.postgres_reasons import POOLER, reason
 
 BUSY_MILLISECONDS: Final = 10_000  # how long a writer waits for another one
 WAL_BYTES: Final = 64 * 1024 * 1024  # the log file is cut back to this after a checkpoint
@@ -56,6 +57,7 @@ _SQLITE_AWAY: Final = frozenset(
 _SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # Classes and codes of SQLSTATE: 08 connection, 40 rolled back (deadlock, serialization), 53 out of resources,
 # 55 lock not available, 57 shut down, 58 the server's disk, 28 and 3D cannot log in, 25006 a standby.
+_DIRECT: Final = "edxml_router.direct"  # a setting of ours, given at the start of a connection: is it still there?
 _STATES_FULL: Final = ("53100", "58030")
 _STATES_AWAY: Final = ("08", "40", "53", "55", "57", "58", "28", "3D", "25006")
 
@@ -81,14 +83,16 @@ def connect(url: str | URL, password: str | None = None) -> Engine:
     try:
         # A commit is durable by the server's default (synchronous_commit = on); a role may not weaken that
         # for us.
-        return sqlalchemy.create_engine(
+        engine = sqlalchemy.create_engine(
             target.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
-            connect_args={"options": "-c synchronous_commit=on", "connect_timeout": 10},
+            connect_args={"options": f"-c synchronous_commit=on -c {_DIRECT}=on", "connect_timeout": 10},
         )
     except ImportError as error:
         missing = "psycopg: install edxml-router[postgresql]"
         raise Refusal("EDX904", where="store.url", detail=missing) from error
+    event.listen(engine, "connect", _require_direct)
+    return engine
 
 
 @contextmanager
@@ -130,6 +134,8 @@ def problem(error: SQLAlchemyError) -> Trouble:
             return Setback("EDX610", where="store.url", detail=name)
         return Setback("EDX602", detail=name) if primary in _SQLITE_AWAY else Defect(name, where="store")
     state = getattr(cause, "sqlstate", None)
+    if why := reason(cause):
+        return Setback("EDX602", where="store.url", detail=why)
     if state is None:  # psycopg has no code for a connection that could not be made or broke
         lost = isinstance(error, sqlalchemy.exc.OperationalError) or error.connection_invalidated
         name = type(cause).__name__
@@ -145,6 +151,16 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself; _begin_sqlite does
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
+
+
+def _require_direct(connection: Any, _record: Any) -> None:
+    """A pooler that was told to ignore what we ask for at the start ignores that a commit has to be durable, and gives
+    each transaction another session: no lock of a session is ours then. Nothing else tells such a connection."""
+    with connection.cursor() as cursor:
+        [(shown,)] = cursor.execute("SELECT current_setting(%s, true)", (_DIRECT,)).fetchall()
+    connection.rollback()
+    if shown != "on":
+        raise Setback("EDX602", where="store.url", detail=POOLER)
 
 
 def _begin_sqlite(connection: Connection) -> None:
