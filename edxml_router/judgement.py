@@ -135,7 +135,8 @@ def address_transfer(
                 raise Refusal("EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope")
             following = route(rules, code)
             if following == f"link:{peer.name}":
-                raise Refusal("EDX506", detail=f"{code} lives behind {peer.name}, who sent it here")
+                # Each of the two believes it behind the other, because neither has it: no routes turn in a circle.
+                raise Refusal("EDX505", detail=f"{code} would go back to {peer.name}, who has sent it here")
             routes[code] = following
         except Refusal as refusal:
             unreachable[code] = refusal.finding

@@ -333,7 +333,7 @@ def test_an_envelope_does_not_run_in_circles(nodes: Nodes) -> None:
     assert answer.finding and answer.finding.code == "EDX506"
     back = letter(nodes, ["H01"], sender="H01", number=2)
     [answer] = pipeline.accept(node, [Submission(back, "an-giang", "link", _transfer(nodes, back, ("H01",)))])
-    assert answer.recipients == ()  # returned to where it came from, with EDX506, not sent there again
+    assert answer.recipients == ()  # returned to where it came from, not sent there again
 
 
 def test_a_body_that_is_not_the_one_named_is_kept_aside_unanswered(nodes: Nodes) -> None:
@@ -711,3 +711,13 @@ def test_a_recall_finds_its_document_in_either_encoding(nodes: Nodes) -> None:
     [found] = queries.find_envelopes(node.ledger, document_id=composed)  # type: ignore[arg-type]
     [change] = queries.changes(node.ledger, found.envelope)  # type: ignore[arg-type]
     assert change.envelope.digest == second.digest
+
+
+def test_an_agency_that_nobody_serves_is_called_so(nodes: Nodes) -> None:
+    """Each of two nodes takes it to be behind the other: that is no loop, there is an office missing."""
+    answer = nodes.send("an-giang", letter(nodes, ["H53.31"], sender="H01"))
+    assert answer.accepted
+    nodes.settle()
+    [delivery] = nodes.deliveries("an-giang", answer.digest).values()
+    assert (delivery.state, delivery.code) == (State.RETURNED, "EDX505")
+    assert delivery.detail == "H53.31 would go back to quoc-gia, who has sent it here"

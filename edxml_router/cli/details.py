@@ -225,6 +225,7 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     ("at most {} a minute", "tối đa {} mỗi phút"),
     ("{} bytes free, {} in reserve", "còn {} byte, mức dự trữ {}"),
     ("no free connection", "hết kết nối rỗi"),
+    ("{} would go back to {}, who has sent it here", "{} sẽ quay lại {}, nơi vừa gửi tới đây"),
     ("no connection", "không có kết nối"),
     ("the password is not the user's; correct store.password_file",
      "sai mật khẩu của tài khoản, hãy sửa store.password_file"),

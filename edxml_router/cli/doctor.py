@@ -54,11 +54,20 @@ def doctor(session: Session, as_json: bool) -> None:
         outcomes.append(outcome)
         _show(session, outcome, as_json)
     failed = [outcome.finding for outcome in outcomes if outcome.finding and outcome.result == "failed"]
+    remarks = sum(outcome.result == "warning" for outcome in outcomes)
     if not as_json:
-        summary = session.say("doctor.bad", count=len(failed)) if failed else session.say("doctor.good")
-        session.line(summary, "bold red" if failed else "bold green")
+        _sum_up(session, len(failed), remarks)
     if failed:
         click.get_current_context().exit(max(finding.problem.exit_status for finding in failed))
+
+
+def _sum_up(session: Session, failed: int, remarks: int) -> None:
+    if failed:
+        session.line(session.say("doctor.bad", count=failed), "bold red")
+    elif remarks:
+        session.line(session.say("doctor.remarks", count=remarks), "bold yellow")
+    else:
+        session.line(session.say("doctor.good"), "bold green")
 
 
 def _examine(session: Session) -> Iterator[Outcome]:

@@ -38,6 +38,7 @@ _ACTS: Final[Mapping[Event, Operation]] = {
     Event.CANCEL: operate.cancel,
     Event.RESEND: operate.resend,
 }
+_SHOWN: Final = 10  # numbers of deliveries that are refused for one and the same reason
 
 
 @click.group(cls=Group)
@@ -150,7 +151,7 @@ def act_command(event: Event, text: str) -> click.Command:
             with open_ledger(settings) as ledger:
                 states = [state for state in sources(event) if str(state) in (filters.states or STATES)]
                 numbers = [one.id for one in select(ledger, settings, filters, states)] if states else []
-        _act(session, settings, event, numbers, reason, dry_run=dry_run, as_json=as_json)
+        _act(session, settings, event, numbers, reason, filtered=bool(filters), dry_run=dry_run, as_json=as_json)
 
     act.__doc__ = text
     command = json_option(filter_options(act))
@@ -164,7 +165,7 @@ def act_command(event: Event, text: str) -> click.Command:
     return queue.command(str(event))(command)
 
 
-hold = act_command(Event.HOLD, "Stop deliveries until they are released.")
+hold = act_command(Event.HOLD, "Stop deliveries until they are released.\n\nWhat is accepted later is not held.")
 release = act_command(Event.RELEASE, "Let held deliveries go on.")
 retry = act_command(Event.RETRY, "Make the next attempt now instead of when it is due.")
 cancel = act_command(Event.CANCEL, "End deliveries that are still here; the sender gets a notice.")
@@ -177,6 +178,7 @@ def _act(
     numbers: Sequence[int],
     reason: str,
     *,
+    filtered: bool = False,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -195,14 +197,27 @@ def _act(
             problem = {"problem": finding.code if finding else None, "detail": finding.detail if finding else ""}
             session.json({"delivery": number, "act": str(event), **fields, **problem})
     else:
-        for finding in failed.values():
-            session.problem(finding)
+        _tell_failed(session, failed)
         key = "queue.would" if dry_run else "queue.done"
         act, done = session.say(f"act.{event}"), len(answers) - len(failed)
         session.line(session.say(key, act=act, done=done, failed=len(failed)))
         if dry_run and done:
             session.line(" ".join(str(number) for number in numbers if number not in failed))
+        if event is Event.HOLD and filtered and not dry_run:
+            session.line(session.say("queue.later"))
     exit_with(list(failed.values()))
+
+
+def _tell_failed(session: Session, failed: Mapping[int, Finding]) -> None:
+    """Each reason once: a thousand deliveries that need nothing must not bury the one that does."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for number, finding in failed.items():
+        alike.setdefault((finding.code, finding.detail), []).append(number)
+    for first, *others in alike.values():
+        session.problem(failed[first])
+        if others:
+            shown = " ".join(map(str, others[:_SHOWN])) + (" …" if len(others) > _SHOWN else "")
+            session.note(f"  {session.say('queue.alike', count=len(others), numbers=shown)}")
 
 
 def _try_out(ledger: SqlLedger, event: Event, numbers: Sequence[int]) -> Sequence[Finding | None]:

@@ -174,6 +174,11 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     # queue
     "queue.empty": ("Nothing matches.", "Không có mục nào phù hợp."),
     "queue.would": ("would {act}: {done}, not possible: {failed}", "sẽ {act}: {done}, không thể: {failed}"),
+    "queue.alike": ("and {count} more of this kind: {numbers}", "và {count} lượt khác cùng lý do: {numbers}"),
+    "queue.later": (
+        "What is accepted from now on is not held by this.",
+        "Văn bản tiếp nhận sau lúc này không bị giữ lại.",
+    ),
     "queue.done": ("{act}: {done} done, {failed} not possible", "{act}: {done} xong, {failed} không thể"),
     "queue.working": ("working", "đang xử lý"),
     "act.hold": ("hold", "giữ lại"),
@@ -279,6 +284,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "verdict.malformed": ("malformed", "sai dạng"),
     # doctor
     "doctor.good": ("Everything is in order.", "Mọi thứ đều ổn."),
+    "doctor.remarks": (
+        "Nothing is broken; warnings that need a look: {count}.",
+        "Không có lỗi; số cảnh báo cần xem: {count}.",
+    ),
     "doctor.bad": ("Needs attention: {count}.", "Cần xử lý: {count} mục."),
     "doctor.ok": ("ok", "tốt"),
     "doctor.warning": ("warning", "cảnh báo"),

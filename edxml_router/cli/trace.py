@@ -148,7 +148,7 @@ def _show(session: Session, told: Trace, changes: Sequence[Found], most: int | N
         ("col.sender", envelope.sender),
         ("trace.accepted", f"{local(envelope.accepted_at)}, {envelope.peer} ({envelope.channel})"),
         ("trace.signature", _signature(session, envelope)),
-        ("trace.hops", _path(envelope.hops)),
+        ("trace.hops", trail(envelope.hops)),
         ("trace.outcome", session.say(f"outcome.{outcome(one.state for one in told.deliveries)}")),
     ]
     if envelope.business and envelope.refers_to:
@@ -168,7 +168,7 @@ def _show(session: Session, told: Trace, changes: Sequence[Found], most: int | N
                 one.recipient,
                 session.say(f"state.{one.state}"),
                 one.updated_at,
-                _path(paths[one.recipient]) if one.recipient in paths else one.route,
+                trail(paths[one.recipient]) if one.recipient in paths else one.route,
                 _problem(session, one),
             )
             for one in shown
@@ -183,8 +183,15 @@ def _signature(session: Session, envelope: EnvelopeRow) -> str:
     return f"{session.say(f'signature.{envelope.indication}')} ({envelope.reason}{signer})"
 
 
-def _path(hops: Sequence[Hop]) -> str:
-    return " → ".join(f"{hop.node} {hop.at.astimezone():%H:%M:%S}" for hop in hops)
+def trail(hops: Sequence[Hop]) -> str:
+    """The nodes passed, each with its own clock's time; the day stands where it is another than before, so that a
+    clock that is days ahead can be seen."""
+    steps, day = [], None
+    for hop in hops:
+        at = hop.at.astimezone()
+        steps.append(f"{hop.node} {at:%H:%M:%S}" if at.date() == day else f"{hop.node} {local(hop.at)}")
+        day = at.date()
+    return " → ".join(steps)
 
 
 def _problem(session: Session, delivery: Delivery) -> str:

@@ -211,7 +211,7 @@ ATTACKS = (
     ),
     _speaker(
         "back-to-where-it-came-from",
-        "EDX506",
+        "EDX505",
         lambda: _from_child(to=("H01",)),
         peer=CHILD,
         transfer=_beside(recipients=("H01",)),
