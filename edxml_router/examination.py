@@ -2,9 +2,10 @@
 
     examined = examine(data, limits, trust, at)
 
-What is larger than ``skeleton.LARGE`` is parsed without the contents of its attachments and verified by the stream
-engine, whatever the settings say; for the rest they choose. Raises :class:`Refusal` for what no policy could accept:
-families 1 and 2, and EDX317 when both engines were asked and do not agree.
+The settings choose the engine for what the reference can verify in little memory. What is larger (:data:`MOST_BYTES`,
+:data:`MOST_TAGS`) is parsed without the contents of its attachments and verified by the stream engine, whatever they
+say. Raises :class:`Refusal` for what no policy could accept: families 1 and 2, and EDX317 when both engines were asked
+and do not agree.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from edxml_router.core import reader, safe_xml, schema, signature, skeleton, stream
 from edxml_router.core.content import UNMEASURED, Content
@@ -24,6 +25,11 @@ from edxml_router.core.trust import TrustStore
 from edxml_router.core.verdict import Engine, Verdict
 from edxml_router.ports import Body
 from edxml_router.records import Examined
+
+# What signxml is asked about. It makes four trees of a message and as many texts: eight bytes for a byte, half a
+# kilobyte for a tag, and 64 MiB beside the message is the most that judging one may take.
+MOST_BYTES: Final = 3_000_000
+MOST_TAGS: Final = 50_000  # "<" in the bytes; a circular to two thousand recipients
 
 
 def examine(
@@ -41,11 +47,11 @@ def examine(
     say what it is worth.
     """
     digest = digest or digest_of(data)
-    if len(data) > skeleton.LARGE:
+    if len(data) > MOST_BYTES:
         return _by_stream(data, limits, trust, at, digest)
     if not isinstance(data, bytes):
         data = b"".join(data.pieces())
-    if engine is Engine.STREAM:
+    if engine is Engine.STREAM or (len(data) > MOST_TAGS and data.count(b"<") > MOST_TAGS):
         return _by_stream(data, limits, trust, at, digest)
     if engine is Engine.BOTH:
         return _by_both(data, limits, trust, at, digest)
@@ -71,8 +77,8 @@ def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: dateti
     root = safe_xml.parse(bones.text, limits)
     reader.refuse_crowd(root, limits)
     schema.validate(root)
-    bones.check(root)
-    return _read(digest, root, stream.verify(bones, root, trust, at), limits, bones.contents)
+    contents = bones.contents_in(root)
+    return _read(digest, root, stream.verify(bones, root, trust, at), limits, contents)
 
 
 def _read(

@@ -54,7 +54,7 @@ def by_signxml(data: bytes, trust: TrustStore, at: datetime) -> Indication:
 def by_stream(data: bytes, trust: TrustStore, at: datetime) -> Indication:
     bones = skeleton.scan(skeleton.Held(data), LIMITS, "t" * 32)
     root = safe_xml.parse(bones.text, LIMITS)
-    bones.check(root)
+    bones.contents_in(root)
     return stream.verify(bones, root, trust, at).indication
 
 

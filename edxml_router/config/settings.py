@@ -132,7 +132,7 @@ class SignatureSettings(Table):
         Literal["signxml", "stream", "both"],
         About(
             'Who checks them: "signxml" (the reference), "stream" (faster), or "both", which must agree (EDX317). '
-            "Above 10 MB it is always stream."
+            "Above 3 MB or 25,000 elements it is always stream."
         ),
     ] = "signxml"
 

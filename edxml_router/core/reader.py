@@ -68,7 +68,7 @@ def read(
     """Read a message. Raises :class:`Refusal` as told in the module's description, never anything else.
 
     ``measured``: the contents of attachments that are not in the tree, by the marks that stand there instead
-    (:attr:`~edxml_router.core.skeleton.Skeleton.contents`).
+    (:meth:`~edxml_router.core.skeleton.Skeleton.contents_in`).
     """
     if root.tag != f"{{{NS}}}edXML":
         raise Refusal("EDX110", detail="the root element is not edXML")

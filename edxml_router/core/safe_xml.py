@@ -1,6 +1,6 @@
 """Parsing of bytes from strangers into a tree: the only place where XML is parsed for reading.
 
-:func:`parse` either returns the root of an edXML message or raises :class:`Refusal` EDX101 to EDX110 with the
+:func:`parse` either returns the root of an edXML message or raises :class:`Refusal` EDX101 to EDX110, EDX112, with the
 line and column where known. What costs nothing on an honest message comes first: byte cap, encoding, prolog,
 and bounds counted on the bytes (``<`` bounds the elements, ``=`` the attributes, the distance from one ``<`` to
 the next the texts), so that a hostile input is refused before a tree is built. Counting in a parser target was
@@ -20,6 +20,7 @@ from typing import Any
 
 from lxml import etree
 
+from edxml_router.core import declarations
 from edxml_router.core.problems import Refusal
 
 NS = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
@@ -111,7 +112,7 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
 
     Raises :class:`Refusal`: EDX101 not well-formed, EDX102 too large, EDX103 not UTF-8, EDX104 DTD, EDX105
     not XML 1.0, EDX106 too deep, EDX107 too many elements or attributes, EDX108 text too long, EDX109 comment
-    or instruction, EDX110 not edXML.
+    or instruction, EDX110 not edXML, EDX112 too many namespaces to compare.
     """
     if len(data) > limits.max_bytes:
         raise Refusal("EDX102", detail=f"{len(data)} bytes, at most {limits.max_bytes}")
@@ -206,7 +207,8 @@ def _check_runs(data: bytes, most: int) -> None:
     while at + most < len(data):
         step = data.rfind(b"<", at + 1, at + most + 1)  # the last tag within reach
         if step < 0:
-            refused = _LONG_TEXT.match(data, at) is None
+            # Whose text a CDATA section is can only be seen in the tree.
+            refused = _LONG_TEXT.match(data, at) is None and not data.startswith(_CDATA, at)
             while 0 <= cdata < at and not refused:
                 # What looks like the tag of an attachment may be text itself, inside CDATA.
                 closed = data.find(b"]]>", cdata)
@@ -233,6 +235,7 @@ def _check_tree(root: Element, data: bytes, limits: Limits) -> None:
         if crowded := _tools.attributes(root, most=most):
             detail = f"more than {most} attributes on one element"
             raise Refusal("EDX107", where=f"line {crowded[0].sourceline}", detail=detail)
+    declarations.check(data, limits.max_attributes_per_element)
     if len(data) > limits.max_text and _CDATA in data:  # a text of many short CDATA sections has no long run
         for element in root.iter("*"):
             if element.tag != _CONTENT and len(element.text or "") > limits.max_text:

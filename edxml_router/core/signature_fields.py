@@ -1,11 +1,12 @@
-"""The fields of a signature, read strictly: what the stream engine computes with.
+"""The fields of a signature, read strictly before either engine sees it: what the stream engine computes with.
 
 :func:`read` takes a Signature that :mod:`~edxml_router.core.signature_form` has found to be in an allowed form and
-gives its values decoded. Where signxml leaves something to the W3C's schema or to a lenient decoder, it is asked for
+gives its values decoded. Where a library leaves something to the W3C's schema or to a lenient decoder, it is asked for
 here in so many words: no text between elements, no attributes but the standard's, base64 exactly as it would be
-written again, a bare key beside the certificate only if it is the certificate's own.
+written again, a bare key beside the certificate only if it is the certificate's own. So both engines get only what
+they read alike, and what is refused here is not said to have been altered.
 
-Fails with :class:`Refusal` EDX302.
+Fails with :class:`Refusal` EDX320 for the spelling, EDX112 for too many prefixes, EDX302 for another key.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ from edxml_router.core.safe_xml import DSIG, Element
 _DSIG11: Final = "http://www.w3.org/2009/xmldsig11#"
 _WHITE_SPACE: Final = " \t\r\n"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_PREFIX_LIST: Final = re.compile(r"(?:(?:#default|[A-Za-z_][A-Za-z0-9_.-]*)(?: |$))*")
+_PREFIX: Final = re.compile(r"#default|[A-Za-z_][A-Za-z0-9_.-]*")
+_WORD: Final = re.compile(r"[^ \t\r\n]+")
+_MOST_PREFIXES: Final = 64  # of one list; software that writes lists names those in scope, which are two to ten
+# Canonical XML 1.0 lets an inner element inherit these from above, 1.1 only some of them, and signxml none.
+_XML_ATTRIBUTES: Final = etree.XPath("ancestor-or-self::*/@xml:*", smart_strings=False)
 _SERIAL: Final = re.compile(r"[+-]?[0-9]{1,100}")
 _CURVES: Final[Mapping[str, str]] = {
     "secp256r1": "urn:oid:1.2.840.10045.3.1.7",
@@ -133,7 +138,7 @@ def read(signature: Element, leaf: x509.Certificate) -> Fields:
     signed_info, value, key_info = signature
     for key_value in key_info.iterfind(f"{{{DSIG}}}KeyValue"):
         if not _same_key(key_value, leaf):
-            raise _odd(key_value)
+            raise Refusal("EDX302", where=form.PLACE, detail="KeyValue is not the certificate's key")
     for serial in key_info.iter(f"{{{DSIG}}}X509SerialNumber"):
         if not _SERIAL.fullmatch((serial.text or "").strip(_WHITE_SPACE)):
             raise _odd(serial)
@@ -143,6 +148,18 @@ def read(signature: Element, leaf: x509.Certificate) -> Fields:
         tuple(_reference(item) for item in signed_info[2:]),
         _base64(value),
     )
+
+
+def check_inherited(element: Element, canonical: Canonical) -> None:
+    """Refuse (EDX320) an inner element whose inclusive canonical form hangs on attributes of the namespace xml."""
+    if not canonical.exclusive and _XML_ATTRIBUTES(element):
+        name = etree.QName(element.tag).localname
+        raise Refusal("EDX320", where=form.PLACE, detail=f"attributes of the namespace xml on or above {name}")
+
+
+def prefixes(listed: str) -> tuple[str, ...]:
+    """The prefixes of a PrefixList, each once (XML Schema's NMTOKENS: any white space between them, and around)."""
+    return tuple(dict.fromkeys(_WORD.findall(listed)))
 
 
 def _check_shape(element: Element, allowed: frozenset[str]) -> None:
@@ -180,10 +197,14 @@ def _reference(element: Element) -> Reference:
 
 def _canonical(method: Element) -> Canonical:
     exclusive = method.get("Algorithm") == form.EXCLUSIVE
-    listed = method[0].get("PrefixList", "") if len(method) else ""
-    if len(method) > (1 if exclusive else 0) or not _PREFIX_LIST.fullmatch(listed):
+    if len(method) > (1 if exclusive else 0):
         raise _odd(method)
-    return Canonical(exclusive, tuple(listed.split()))
+    named = prefixes(method[0].get("PrefixList", "")) if len(method) else ()
+    if len(named) > _MOST_PREFIXES:
+        raise Refusal("EDX112", where=form.PLACE, detail=f"{len(named)} prefixes in InclusiveNamespaces")
+    if not all(map(_PREFIX.fullmatch, named)):
+        raise _odd(method[0])
+    return Canonical(exclusive, named)
 
 
 def _same_key(key_value: Element, leaf: x509.Certificate) -> bool:
@@ -228,4 +249,4 @@ def _blank(text: str | None) -> bool:
 
 def _odd(element: Element) -> Refusal:
     name = etree.QName(element.tag).localname[:80]
-    return Refusal("EDX302", where=form.PLACE, detail=f"{name} is not as the standard has it")
+    return Refusal("EDX320", where=form.PLACE, detail=f"{name} is not as the standard has it")

@@ -66,12 +66,13 @@ _KEY_INFO = frozenset({"X509Data", "KeyName", "KeyValue"})
 _CERTIFICATE = f"{{{DSIG}}}X509Data/{{{DSIG}}}X509Certificate"
 
 MAX_CERTIFICATES = 8
+MAX_ELEMENTS = 500  # of a Signature; one with eight certificates and three references has some fifty
 MAX_CERTIFICATE_CHARS = 24_000  # 18 kB of DER; ten times a usual certificate
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _SPACE = b" \t\r\n"
 # Any attribute that some software takes for an id, in any namespace and case. Two readers that disagree on
 # which attribute names an element is how a signed part is swapped for another.
-_IDS = etree.XPath("/descendant::*/@*[translate(local-name(), 'DI', 'di') = 'id']")
+_IDS = etree.XPath("/descendant::*/@*[translate(local-name(), 'DI', 'di') = 'id']", smart_strings=False)
 
 
 class Coverage(StrEnum):
@@ -101,6 +102,9 @@ def read(root: Element) -> Form | None:
     if signature.tag == LEGACY_SIGNATURE:
         raise Refusal("EDX307", where=PLACE)
     check_text_only(root)
+    # What is large here is paid for several times, and lxml takes an element out in the square of those inside.
+    count = sum(1 for _ in signature.iter())
+    _expect(count <= MAX_ELEMENTS, "EDX312", f"{count} elements in the Signature, at most {MAX_ELEMENTS}")
     signed_info, key_info = _skeleton(signature)
     check_ids(root)
     method, references = _signed_info(signed_info)

@@ -7,6 +7,8 @@ canonical form and ``cryptography``'s keys. The canonical form of a document wit
 form of its skeleton with these texts put back, their line ends as XML has them (``CR LF`` and ``CR`` are ``LF``):
 such a text contains nothing that canonicalisation would write differently. So the skeleton is canonicalised, and the
 texts are read from the source while hashing. No second parser is involved: what is read is the tree that was hashed.
+The canonical form is hashed as it is written and never held, because a few bytes may become many in it. The tree is
+not copied either, and nothing with much inside is moved in it, which takes lxml the square of that.
 
 signxml stays the reference. Whatever is accepted here it must accept too, with the same values.
 
@@ -18,10 +20,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -30,7 +33,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
-from edxml_router.core import signature_fields as fields
 from edxml_router.core import signature_form as form
 from edxml_router.core.problems import Refusal
 from edxml_router.core.safe_xml import Element
@@ -46,8 +48,8 @@ _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "sha512": hashes.SHA512(),
 }
 _SIGNATURE: Final = f"{form.ENVELOPE}/{form.HEADER}/{form.SIGNATURE}"
-# Canonical XML 1.0 lets an inner element inherit these from above, 1.1 only some of them, and signxml none.
-_XML_ATTRIBUTES: Final = etree.XPath("ancestor-or-self::*/@xml:*")
+_TRACES: Final = f"{form.ENVELOPE}/{form.HEADER}/{form.TRACES}"
+MOST_COPIED: Final = 40_000  # elements of a part that must be parsed a second time
 
 
 class _Tools(threading.local):
@@ -64,15 +66,22 @@ _tools = _Tools()
 
 def verify(skeleton: Skeleton, root: Element, trust: TrustStore, at: datetime) -> Verdict:
     """The verdict on the signature of a message at the moment ``at`` (aware); ``root`` is ``skeleton.text`` parsed."""
-    return judge(root, trust, at, lambda found, leaf: _signed(skeleton, root, found, leaf))
+    return judge(
+        root,
+        trust,
+        at,
+        lambda found, given, leaf: _signed(skeleton, root, found, given, leaf),
+        lambda coverage, _, __: _only_signed(root, coverage),
+    )
 
 
-def _signed(skeleton: Skeleton, root: Element, found: Form, leaf: x509.Certificate) -> list[Element]:
-    """Check signature and digests; the elements that were signed. Refusal EDX302, EDX303, EDX312."""
+def _signed(skeleton: Skeleton, root: Element, found: Form, given: Fields, leaf: x509.Certificate) -> list[Element]:
+    """Check signature and digests; the elements that were signed. Refusal EDX112, EDX302, EDX303, EDX312."""
     signature = root.find(_SIGNATURE)
-    given = fields.read(signature, leaf)
     try:
-        _check_value(given, _canonical(signature[0], given.canonical), leaf)
+        signed_info = io.BytesIO()
+        _canonical(signature[0], given.canonical, signed_info)
+        _check_value(given, signed_info.getvalue(), leaf)
         by_id = {part.get("Id"): part for part in form.parts(root)} if found.coverage is Coverage.PARTS else {}
         _detach(signature)
         elements = []
@@ -80,7 +89,9 @@ def _signed(skeleton: Skeleton, root: Element, found: Form, leaf: x509.Certifica
         for reference in given.references:
             element = by_id[reference.uri[1:]] if reference.uri else root
             digest = hashlib.new(reference.method)
-            hashed += _feed(digest, _canonical(element, reference.canonical), skeleton)
+            filler = _Filler(digest, skeleton)
+            _canonical(element, reference.canonical, filler)
+            hashed += filler.end()
             if not hmac.compare_digest(digest.digest(), reference.digest):
                 raise _broken(f"digest of {reference.uri or 'the whole'}")
             elements.append(element)
@@ -119,37 +130,65 @@ def _der(value: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
     return encode_dss_signature(int.from_bytes(value[:size], "big"), int.from_bytes(value[size:], "big"))
 
 
-def _canonical(element: Element, method: Canonical) -> bytes:
-    if element.getparent() is not None:
-        if not method.exclusive and _XML_ATTRIBUTES(element):
-            raise _broken("attributes of the namespace xml above an inner element")
-        # Alone, because lxml forgets namespaces of the elements above when it canonicalises an inner one.
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+
+
+def _canonical(element: Element, method: Canonical, sink: _Sink) -> None:
+    """Write the canonical form, piece by piece. Refusal EDX112 for a part that would have to be copied and is large."""
+    if element.getparent() is not None and not (method.exclusive and not method.prefixes):
+        # Alone, because lxml forgets namespaces of the elements above when it canonicalises an inner one; the
+        # exclusive form without prefixes asks for none of them but those that the elements are in.
+        count = sum(1 for _ in element.iter())
+        if count > MOST_COPIED:
+            name = etree.QName(element.tag).localname
+            detail = f"{count} elements in {name}; sign it in Exclusive Canonicalization without prefixes, or the whole"
+            raise Refusal("EDX112", where=form.PLACE, detail=detail)
         text = etree.tostring(element, encoding="utf-8", with_tail=False)
         element = etree.fromstring(text, _tools.parser)
-    canonical: bytes = etree.tostring(
-        element,
-        method="c14n",
+    etree.ElementTree(element).write_c14n(
+        sink,
         exclusive=method.exclusive,
         with_comments=False,
         inclusive_ns_prefixes=list(method.prefixes) or None,
     )
-    return canonical
 
 
-def _feed(digest: Any, canonical: bytes, skeleton: Skeleton) -> int:
-    """Put the canonical form with the runs in the place of their marks into ``digest``; how many there were."""
-    at = count = 0
-    for run in skeleton.runs:
-        mark = run.mark.encode()
-        found = canonical.find(mark, at)
-        if found >= 0:
-            digest.update(canonical[at:found])
-            for piece in _line_ends(skeleton.source.pieces(run.start, run.stop)):
-                digest.update(piece)
-            at = found + len(mark)
-            count += 1
-    digest.update(canonical[at:])
-    return count
+class _Filler:
+    """Puts what is written to it into ``digest``, with the runs in the place of their marks."""
+
+    def __init__(self, digest: Any, skeleton: Skeleton) -> None:
+        self._digest = digest
+        self._source = skeleton.source
+        self._runs = {run.mark.encode(): run for run in skeleton.runs}
+        self._token = skeleton.token.encode()
+        self._size = len(next(iter(self._runs), b""))  # bytes of a mark; all have the same
+        self._held = b""
+        self._count = 0
+
+    def write(self, data: bytes, /) -> None:
+        if not self._size:
+            self._digest.update(data)
+            return
+        data = self._held + data if self._held else data
+        at = 0
+        # The token is in nothing but the marks, as the skeleton's check has seen.
+        while (found := data.find(self._token, at)) >= 0 and found + self._size <= len(data):
+            self._digest.update(data[at:found])
+            run = self._runs[data[found : found + self._size]]
+            for piece in _line_ends(self._source.pieces(run.start, run.stop)):
+                self._digest.update(piece)
+            self._count += 1
+            at = found + self._size
+        keep = found if found >= 0 else max(at, len(data) - self._size + 1)
+        self._digest.update(data[at:keep])
+        self._held = data[keep:]
+
+    def end(self) -> int:
+        """Nothing more comes; how many runs there were."""
+        self._digest.update(self._held)
+        self._held = b""
+        return self._count
 
 
 def _line_ends(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -175,6 +214,18 @@ def _detach(signature: Element) -> None:
             before.tail = (before.tail or "") + signature.tail
     signature.tail = None
     parent.remove(signature)
+
+
+def _only_signed(root: Element, coverage: Coverage) -> Element:
+    """The message as signed: what a signature by parts does not cover is emptied.
+
+    That is the trace list alone: the form has seen that nothing else is there, and the Signature is gone. Its children
+    are dropped where they are; to take it out, or the parts, would take the square of their number.
+    """
+    traces = root.find(_TRACES) if coverage is Coverage.PARTS else None
+    if traces is not None:
+        traces.clear()
+    return root
 
 
 def _broken(detail: str) -> Refusal:

@@ -1,8 +1,9 @@
 """The verdict on a message's signature, and how one is reached whichever engine checks the digests.
 
 :func:`judge` goes the way that both engines share: the form of the signature
-(:mod:`~edxml_router.core.signature_form`), the certificate and its chain (:mod:`~edxml_router.core.trust`), and only
-then the engine, with the signer's certificate pinned. An engine never chooses whom to trust. Whether the signer may
+(:mod:`~edxml_router.core.signature_form`), the certificate and its chain (:mod:`~edxml_router.core.trust`), the
+spelling (:mod:`~edxml_router.core.signature_fields`), and only then the engine, with the signer's certificate pinned.
+An engine never chooses whom to trust, and computes nothing for a signer who is not trusted. Whether the signer may
 speak for the sender is asked afterwards, in :mod:`~edxml_router.core.authority`.
 
 ``judge`` does not raise for bad input: everything that goes wrong becomes a verdict with a finding.
@@ -19,15 +20,19 @@ from typing import Final
 from cryptography import x509
 from lxml import etree
 
+from edxml_router.core import signature_fields as fields
 from edxml_router.core import signature_form as form
 from edxml_router.core.certificate import Signer
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.safe_xml import NS, Element
+from edxml_router.core.signature_fields import Fields
 from edxml_router.core.signature_form import Coverage, Form
 from edxml_router.core.trust import ChainVerdict, TrustStore
 
-# The elements that were signed, in the order of ``Form.parts``; Refusal EDX302, EDX303, EDX312.
-Check = Callable[[Form, x509.Certificate], list[Element]]
+# The elements that were signed, in the order of ``Form.parts``; Refusal EDX112, EDX302, EDX303, EDX312, EDX320.
+Check = Callable[[Form, Fields, x509.Certificate], list[Element]]
+# The message as signed, from the coverage, the tags of the signed elements, and these elements.
+Assemble = Callable[[Coverage, tuple[str, ...], list[Element]], Element]
 
 
 class Engine(StrEnum):
@@ -68,6 +73,7 @@ LEGACY = "unverifiable-legacy"  # the reason of the old kit's Signature in the Q
 
 _FAILED, _UNKNOWN = Indication.FAILED, Indication.INDETERMINATE
 _VERDICTS: Final = {
+    "EDX112": (_UNKNOWN, "namespaces-costly"),
     "EDX109": (_FAILED, "comment-or-instruction"),
     "EDX301": (Indication.ABSENT, "signature-missing"),
     "EDX302": (_FAILED, "signature-broken"),
@@ -84,13 +90,13 @@ _VERDICTS: Final = {
     "EDX313": (_FAILED, "certificate-revoked"),
     "EDX314": (_UNKNOWN, "revocation-unknown"),
     "EDX316": (_UNKNOWN, "no-anchors"),
+    "EDX320": (_UNKNOWN, "signature-spelling"),
 }
 
-# A signature of a stranger's certificate is not accepted; but a broken one is broken, whoever made it.
-_STRANGER: Final = frozenset({"EDX308", "EDX316"})
+_NO_ANCHORS: Final = "EDX316"
 
 
-def judge(root: Element, trust: TrustStore, at: datetime, check: Check) -> Verdict:
+def judge(root: Element, trust: TrustStore, at: datetime, check: Check, assemble: Assemble) -> Verdict:
     """The verdict on the signature of the message ``root`` at the moment ``at`` (aware)."""
     try:
         found = form.read(root)
@@ -101,18 +107,32 @@ def judge(root: Element, trust: TrustStore, at: datetime, check: Check) -> Verdi
     chain = trust.judge(found.certificates, at)
     finding = chain.finding or (None if chain.leaf else Finding("EDX311"))
     signed: list[Element] = []
-    if chain.leaf is not None and (finding is None or finding.code in _STRANGER):
+    # A stranger's digests are not worth computing: it is refused whatever they are. Where nobody was named to be
+    # trusted nothing can be refused for that, and then a broken signature is broken, whoever made it.
+    if chain.leaf is not None and (finding is None or finding.code == _NO_ANCHORS):
         try:
-            signed = check(found, chain.leaf)
+            signed = check(found, _fields(root, chain.leaf), chain.leaf)
         except Refusal as refusal:
             finding = refusal.finding
     if finding is not None:
         return _refused(finding, found, chain)
     # Not sooner: an engine's elements may be the message's own, which is read as it came when its signer is unknown.
-    signed_root = _signed_tree(found.coverage, found.parts, signed)
+    signed_root = assemble(found.coverage, found.parts, signed)
     return Verdict(
         Indication.PASSED, "ok", None, chain.signer, found.coverage, found.algorithm, chain.marks, signed_root
     )
+
+
+def _fields(root: Element, leaf: x509.Certificate) -> Fields:
+    """What the signature says, once it is clear that both engines read it so."""
+    signature = root.find(f"{form.ENVELOPE}/{form.HEADER}/{form.SIGNATURE}")
+    given = fields.read(signature, leaf)
+    fields.check_inherited(signature[0], given.canonical)
+    if any(reference.uri for reference in given.references):
+        parts = {f"#{part.get('Id')}": part for part in form.parts(root)}
+        for reference in given.references:
+            fields.check_inherited(parts[reference.uri], reference.canonical)
+    return given
 
 
 def _refused(finding: Finding, found: Form | None = None, chain: ChainVerdict | None = None) -> Verdict:
@@ -125,9 +145,9 @@ def _refused(finding: Finding, found: Form | None = None, chain: ChainVerdict | 
     return verdict
 
 
-def _signed_tree(coverage: Coverage, tags: tuple[str, ...], elements: list[Element]) -> Element:
-    """The message as signed, from the signed ``elements`` of these ``tags``. For parts, an edXML of exactly the
-    signed parts is put together.
+def put_together(coverage: Coverage, tags: tuple[str, ...], elements: list[Element]) -> Element:
+    """The message as signed, from the signed ``elements`` of these ``tags``, each a document of its own. For parts, an
+    edXML of exactly the signed parts is put together.
     """
     if coverage is Coverage.WHOLE:
         return elements[0]

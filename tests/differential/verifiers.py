@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import xmlsec
 from lxml import etree
 
 from edxml_router.core import reader, signature, stream
+from edxml_router.core import signature_form as form
 from edxml_router.core.certificate import write_pem
 from edxml_router.core.problems import Refusal
 from edxml_router.core.safe_xml import Limits, parse
+from edxml_router.core.signature_form import Coverage
 from edxml_router.core.skeleton import LEAST_RUN, Held, scan
 from edxml_router.core.verdict import Indication, Verdict
 from tests import certificates
@@ -54,11 +57,11 @@ def by_stream(data: bytes, least: int = LEAST_RUN) -> Answer:
     try:
         skeleton = scan(Held(data), limits, TOKEN, least)
         root = parse(skeleton.text)
-        skeleton.check(root)
+        contents = skeleton.contents_in(root)
         verdict = stream.verify(skeleton, root, certificates.store(), NOW)
     except Refusal as refusal:
         return Answer(refusal.code)
-    answer = _answer(verdict, skeleton.contents)
+    answer = _answer(verdict, contents)
     signed = answer.signed
     for run in skeleton.runs:
         text = data[run.start : run.stop].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -74,8 +77,27 @@ def _answer(verdict: Verdict, measured: Any) -> Answer:
         values: object = reader.read(verdict.signed_root, Limits(), measured)
     except Refusal as refusal:
         values = refusal.code
-    canonical = etree.tostring(verdict.signed_root, method="c14n", exclusive=True)
-    return Answer("passed", verdict.coverage, verdict.algorithm, verdict.signer, values, canonical)
+    signed = _canonical(verdict.signed_root, verdict.coverage)
+    return Answer("passed", verdict.coverage, verdict.algorithm, verdict.signer, values, signed)
+
+
+def _canonical(root: Any, coverage: Coverage | None) -> bytes:
+    """What was signed. By parts it is the parts, and what is around them must hold nothing that can be read."""
+    if coverage is not Coverage.PARTS:
+        return etree.tostring(root, method="c14n", exclusive=True)
+    parts = form.parts(root)
+    inside = {item for part in parts for item in part.iter()}
+    around = [item for item in root.iter() if item not in inside]
+    assert {item.tag for item in around} <= {form.ROOT, form.ENVELOPE, form.HEADER, form.TRACES}
+    assert not any(text and text.strip() for item in around for text in (item.text, item.tail))
+    # By value: put together elsewhere, lxml gives them other prefixes.
+    values = (
+        text or ""
+        for part in parts
+        for item in part.iter()
+        for text in (item.tag, *chain(*sorted(item.items())), item.text, "" if item is part else item.tail)
+    )
+    return "\0".join(values).encode()
 
 
 def by_python_xmlsec(data: bytes, kind: str = "p-256") -> bool:

@@ -354,7 +354,7 @@ def a_short_signature_value(uris: Uris) -> bytes:
     return craft.signed(document(ids=True), Recipe(uris=uris, edit=lambda made: edit.sub("<SignatureValue>", made)))
 
 
-@case(whole="EDX302", parts="EDX302")
+@case(whole="EDX320", parts="EDX320")
 def a_signature_value_that_is_not_base64(uris: Uris) -> bytes:
     edit = re.compile("<SignatureValue>.*</SignatureValue>")
     return craft.signed(
