@@ -1,23 +1,35 @@
-"""Deliveries turned into messages: who shares a body, in which mailbox, in how many pieces."""
+"""Deliveries turned into messages: who shares a body, in which mailbox, in how many pieces; and handed over in turn."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from edxml_router.core.lifecycle import Event
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.skeleton import LARGE
 from edxml_router.core.transfer import Chunk, Inquiry, Transfer, encode_chunk, encode_inquiry, encode_transfer
 from edxml_router.judgement import route
-from edxml_router.ports import Delivery, EnvelopeRow, Message, Move, Parcel
+from edxml_router.ports import Body, Delivery, EnvelopeRow, Message, Move, Parcel
 from edxml_router.records import change
 from edxml_router.rules import Link, Rules
 
 PORTION = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages made of them as much again
+LAPSES = 5  # after so many workers that ended with a delivery in hand, it waits for an operator
 
 GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the far side has it already
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Messages that stand or fall together, and the deliveries they carry. Without a link there is nothing to send."""
+
+    link: Link | None
+    parcels: Iterable[Parcel]  # gone through once
+    group: Sequence[Delivery]
+    to_inbox: bool = False
 
 
 def bind_routes(rules: Rules, due: Sequence[Delivery]) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
@@ -39,12 +51,21 @@ def bind_routes(rules: Rules, due: Sequence[Delivery]) -> tuple[list[Move], dict
 def portions(
     groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow]
 ) -> Iterator[dict[GroupKey, list[Delivery]]]:
-    """The groups in portions whose bodies together hold PORTION bytes at most, or that are one group; at least one."""
+    """The groups in portions whose bodies together hold PORTION bytes at most, or that are one group; at least one.
+
+    What a worker had in hand when it ended comes last and by itself, large bodies before it: should it end this one
+    too, everything else has been sent and recorded.
+    """
+
+    def doubtful(key: GroupKey) -> int:
+        return max(delivery.lapses for delivery in groups[key])
+
     portion: dict[GroupKey, list[Delivery]] = {}
     held = 0
-    for key, group in groups.items():
+    for key in sorted(groups, key=lambda key: (doubtful(key), not key[3] and rows[key[1]].size > LARGE)):
+        group = groups[key]
         more = 0 if key[3] else rows[key[1]].size
-        if portion and held + more > PORTION:
+        if portion and (held + more > PORTION or doubtful(key)):
             yield portion
             portion, held = {}, 0
         portion[key] = group
@@ -52,13 +73,48 @@ def portions(
     yield portion
 
 
+def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
+    """Hand over the messages of one hub, PORTION bytes at a time; which of ``window`` failed, and why.
+
+    Messages are made as they are sent, so that of a letter of any size only some pieces are in memory.
+    """
+    failed: dict[int, Finding] = {}
+    taken: list[tuple[int, Parcel]] = []
+
+    def hand_over(link: Link) -> None:
+        for (number, _), finding in zip(taken, link.transport.publish([one for _, one in taken]), strict=True):
+            if finding is not None:
+                failed.setdefault(number, finding)
+        taken.clear()
+
+    held = 0
+    for number, sending in enumerate(window):
+        if sending.link is None:
+            continue
+        for parcel in sending.parcels:
+            taken.append((number, parcel))
+            held += len(parcel.message.body)
+            if held >= PORTION:
+                hand_over(sending.link)
+                held = 0
+            if number in failed:
+                break  # what is left of it would be of no use there
+    last = window[-1].link
+    if last is not None and taken:
+        hand_over(last)
+    return failed
+
+
 def transfer_parcels(
-    link: Link, row: EnvelopeRow, group: Sequence[Delivery], body: bytes, chunk_bytes: int
-) -> list[Parcel]:
-    """The messages of one transfer: its chunks, if the body is large, and the manifest last."""
+    link: Link, row: EnvelopeRow, group: Sequence[Delivery], body: bytes | Body, chunk_bytes: int
+) -> Iterator[Parcel]:
+    """The messages of one transfer: its chunks, if the body is large, and the manifest last; each made when asked for.
+
+    Raises Setback EDX601, EDX622 when the body cannot be read any more.
+    """
     first = group[0]
     mailbox = link.mailbox_for(urgent=row.urgent)
-    pieces = list(chunks(body, row.digest, chunk_bytes)) if len(body) > chunk_bytes else []
+    count = -(-len(body) // chunk_bytes) if len(body) > chunk_bytes else 0
     transfer = Transfer(
         id=_name(row, group),
         envelope=row.digest,
@@ -68,14 +124,14 @@ def transfer_parcels(
         hops=row.hops,
         expires_at=max(delivery.expires_at for delivery in group),
         urgent=row.urgent,
-        chunks=len(pieces),
+        chunks=count,
     )
-    manifest = encode_transfer(transfer, b"" if pieces else body)
+    if count:
+        for number, piece in enumerate(chunks(body, row.digest, chunk_bytes)):
+            yield Parcel(mailbox, Message("chunk", f"{transfer.id}.{number}", piece, row.urgent))
+    manifest = encode_transfer(transfer, b"" if count else whole(body))
     headers = {"envelope": row.digest, "sender": row.sender}
-    return [
-        *(Parcel(mailbox, Message("chunk", f"{transfer.id}.{n}", one, row.urgent)) for n, one in enumerate(pieces)),
-        Parcel(mailbox, Message("transfer", transfer.id, manifest, row.urgent, headers=headers)),
-    ]
+    yield Parcel(mailbox, Message("transfer", transfer.id, manifest, row.urgent, headers=headers))
 
 
 def inquiry_parcels(link: Link, row: EnvelopeRow, group: Sequence[Delivery]) -> list[Parcel]:
@@ -92,11 +148,17 @@ def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes) 
     return Parcel(link.mailbox_for(urgent=row.urgent), message)
 
 
-def chunks(body: bytes, digest: str, size: int) -> Iterator[bytes]:
+def whole(body: bytes | Body) -> bytes:
+    """All of it in memory, for what is sent in one message."""
+    return body if isinstance(body, bytes) else b"".join(body.pieces())
+
+
+def chunks(body: bytes | Body, digest: str, size: int) -> Iterator[bytes]:
     """The pieces of a body, each as a message."""
     count = -(-len(body) // size)
     for number in range(count):
-        piece = body[number * size : (number + 1) * size]
+        first, last = number * size, min((number + 1) * size, len(body))
+        piece = body[first:last] if isinstance(body, bytes) else b"".join(body.pieces(first, last))
         chunk = Chunk(digest, number, count, len(body), hashlib.sha256(piece).hexdigest())
         yield encode_chunk(chunk, piece)
 

@@ -30,8 +30,19 @@ from edxml_router.core.transfer import Hop, Receipt, encode_receipts
 from edxml_router.core.verdict import Verdict
 from edxml_router.examination import digest_of, examine
 from edxml_router.judgement import address, address_transfer, admit, authorise, sender_of
-from edxml_router.parcels import GroupKey, bind_routes, inbox_parcel, inquiry_parcels, portions, transfer_parcels
-from edxml_router.ports import Book, Delivery, EnvelopeRow, Message, Move, Parcel
+from edxml_router.parcels import (
+    LAPSES,
+    GroupKey,
+    Sending,
+    bind_routes,
+    inbox_parcel,
+    inquiry_parcels,
+    portions,
+    publish,
+    transfer_parcels,
+    whole,
+)
+from edxml_router.ports import Body, Book, Delivery, EnvelopeRow, Message, Move, Parcel
 from edxml_router.records import (
     Judged,
     Submission,
@@ -183,7 +194,8 @@ def forward(node: Node) -> Sequence[Move]:
 
     One commit takes the deliveries, one records what became of them, with the sending between; large bodies go in
     portions, so that memory stays flat. A crash after the first leaves leases that run out; a crash after sending
-    repeats the transfer under the same id, and the next node recognises it.
+    repeats the transfer under the same id, and the next node recognises it. What was in hand at five crashes in a row
+    is held (EDX623).
     """
     now = node.now()
     with node.ledger.book() as book:
@@ -191,7 +203,9 @@ def forward(node: Node) -> Sequence[Move]:
         rows = book.envelopes({delivery.digest for delivery in due})
     if not due:
         return ()
-    moves, groups = bind_routes(node.rules, due)
+    spent = [one for one in due if one.lapses >= LAPSES]
+    moves, groups = bind_routes(node.rules, [one for one in due if one.lapses < LAPSES])
+    moves += [change(one, Event.HOLD, code="EDX623", detail=f"{one.lapses} attempts") for one in spent]
     applied: list[Move] = []
     for portion in portions(groups, rows):
         moves += send(node, _sendings(node, portion, rows, moves, now), now)
@@ -211,7 +225,7 @@ def _sendings(
     now: datetime,
 ) -> list[Sending]:
     """What there is to send for these groups; what cannot be sent at all is added to ``moves``."""
-    bodies = node.bodies.read({digest for _, digest, _, asked_only in groups if not asked_only})
+    bodies = node.bodies.open({digest for _, digest, _, asked_only in groups if not asked_only})
     sendings: list[Sending] = []
     for (route, digest, _, asked_only), group in groups.items():
         row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
@@ -229,17 +243,7 @@ def _sendings(
     return sendings
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """Messages that stand or fall together, and the deliveries they carry. Without a link there is nothing to send."""
-
-    link: Link | None
-    parcels: Sequence[Parcel]
-    group: Sequence[Delivery]
-    to_inbox: bool = False
-
-
-def deliver(row: EnvelopeRow, group: Sequence[Delivery], link: Link | None, body: bytes) -> list[Sending]:
+def deliver(row: EnvelopeRow, group: Sequence[Delivery], link: Link | None, body: bytes | Body) -> list[Sending]:
     """An envelope for recipients served here goes into their inbox.
 
     A pulled inbox is the delivery itself, once AVAILABLE. To an office attached over AMQP the envelope is pushed as
@@ -247,23 +251,22 @@ def deliver(row: EnvelopeRow, group: Sequence[Delivery], link: Link | None, body
     """
     if link is None:
         return [Sending(None, (), group, to_inbox=True)]
-    return [Sending(link, (inbox_parcel(link, row, one, body),), (one,), to_inbox=True) for one in group]
+    data = whole(body)
+    return [Sending(link, (inbox_parcel(link, row, one, data),), (one,), to_inbox=True) for one in group]
 
 
 def send(node: Node, sendings: Sequence[Sending], now: datetime) -> list[Move]:
-    """Publish everything for one hub in one window, and say what became of each delivery."""
+    """Publish everything for each hub, and say what became of each delivery."""
     windows: dict[int, list[Sending]] = defaultdict(list)
     for sending in sendings:
         windows[id(sending.link.transport) if sending.link else 0].append(sending)
     moves = []
     for window in windows.values():
-        parcels = [parcel for sending in window for parcel in sending.parcels]
-        link = window[0].link
-        findings = iter(link.transport.publish(parcels) if link else ())
-        for sending in window:
-            failed = [finding for finding in [next(findings) for _ in sending.parcels] if finding is not None]
+        failed = publish(window)
+        for number, sending in enumerate(window):
+            why = failed.get(number)
             for one in sending.group:
-                moves.append(_deferral(node, one, failed[0], now) if failed else _handed_over(node, one, sending, now))
+                moves.append(_deferral(node, one, why, now) if why else _handed_over(node, one, sending, now))
     return moves
 
 

@@ -165,6 +165,7 @@ class Delivery:
     detail: str
     updated_at: datetime
     version: int
+    lapses: int = 0  # leases in a row that ran out without an outcome: the worker ended while it had this in hand
 
     @property
     def name(self) -> str:
@@ -244,7 +245,9 @@ class Book(Protocol):
 
         Due are QUEUED, DEFERRED, FORWARDING whose lease ended, and FORWARDED that are overdue, urgent ones
         first, then by due time. Each comes back in state FORWARDING; ``attempts`` is one higher than before.
-        No two callers get the same one while the lease lasts (SKIP LOCKED, or the write lock of SQLite).
+        No two callers get the same one while the lease lasts (SKIP LOCKED, or the write lock of SQLite). Of those
+        whose lease has run out twice in a row or more only the deliveries of one envelope are taken at once: what
+        ends its worker again and again must not bring others under the same suspicion.
         """
 
     def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
@@ -334,6 +337,12 @@ class Bodies(Protocol):
 
     def read(self, digests: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes, each checked against its digest; one that is damaged or missing is left out."""
+
+    def open(self, digests: Iterable[str]) -> Mapping[str, bytes | Body]:
+        """As :meth:`read`, but what is larger than ``skeleton.LARGE`` stays on disk: a :class:`Body`, checked as well.
+
+        To discard such a body removes nothing.
+        """
 
     def keep_chunk(self, peer: str, chunk: Chunk, piece: bytes, quota: int) -> bool:
         """Keep a piece of a body that ``peer`` sends in chunks (durable, idempotent), or answer False.

@@ -230,6 +230,83 @@ def test_a_fault_of_this_machine_while_receipts_are_read_gives_them_back(
     assert nodes.deliveries("quoc-gia", answer.digest)["H53"].far_accepted
 
 
+def test_what_ends_its_worker_again_and_again_is_set_aside_and_other_mail_goes_on(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = nodes["quoc-gia"].node
+    poison = nodes.send("quoc-gia", letter(nodes)).digest
+    publish = node.links["link:tay-ninh"].transport.publish
+
+    class Killed(BaseException):
+        """As the kernel ends a worker: nothing is caught, nothing recorded."""
+
+    def run_out_of_memory(parcels: Sequence[Parcel]) -> object:
+        if any(parcel.message.headers.get("envelope") == poison for parcel in parcels):
+            raise Killed
+        return publish(parcels)
+
+    monkeypatch.setattr(node.links["link:tay-ninh"].transport, "publish", run_out_of_memory)
+    ended, others = 0, []
+    for round_ in range(3 * parcels.LAPSES):
+        others.append(nodes.send("quoc-gia", letter(nodes, number=2 + round_)).digest)
+        try:
+            pipeline.forward(node)
+        except Killed:
+            ended += 1
+        nodes.clock.at += node.rules.timing.lease + timedelta(seconds=1)
+    assert ended == parcels.LAPSES
+    held = nodes.deliveries("quoc-gia", poison)["H53"]
+    assert (held.state, held.code, held.attempts) == (State.HELD, "EDX623", parcels.LAPSES + 1)
+    assert {nodes.states("quoc-gia", other)["H53"] for other in others} == {State.FORWARDED}
+    monkeypatch.undo()
+    assert operate.release(node, [held.id], "lan", "thêm bộ nhớ") == [None]
+    nodes.settle()
+    assert nodes.states("tay-ninh", poison) == {"H53": State.AVAILABLE}
+
+
+def test_of_a_large_letter_only_some_pieces_are_in_memory(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = nodes["quoc-gia"].node
+    node.rules = replace(node.rules, chunk_bytes=512 * 1024)
+    monkeypatch.setattr(parcels, "PORTION", 2 * 1024 * 1024)
+    data = letter(nodes, files=(File("bản vẽ.pdf", 9_000_000),))
+    answer = nodes.send("quoc-gia", data)
+    transport = node.links["link:tay-ninh"].transport
+    publish, windows = transport.publish, []
+
+    def watched(given: Sequence[Parcel]) -> object:
+        windows.append([len(parcel.message.body) for parcel in given])
+        return publish(given)
+
+    monkeypatch.setattr(transport, "publish", watched)
+    nodes.settle()
+    assert max(map(sum, windows)) < 3 * 1024 * 1024
+    assert sum(map(sum, windows)) > len(data)
+    [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
+    assert inbox.fetch(nodes["tay-ninh"].node, "vanthu-tay-ninh", delivery.name) == data
+
+
+def test_after_a_piece_that_was_not_taken_no_more_of_that_letter_is_read(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = nodes["quoc-gia"].node
+    node.rules = replace(node.rules, chunk_bytes=64 * 1024)
+    monkeypatch.setattr(parcels, "PORTION", 256 * 1024)
+    answer = nodes.send("quoc-gia", letter(nodes, files=(File("bản vẽ.pdf", 3_000_000),)))
+    nodes.tree.hub("quoc-gia").rename(nodes.tree.folder / "gone")
+    asked: list[int] = []
+    transport = node.links["link:tay-ninh"].transport
+    publish = transport.publish
+
+    def watched(given: Sequence[Parcel]) -> object:
+        asked.append(len(given))
+        return publish(given)
+
+    monkeypatch.setattr(transport, "publish", watched)
+    pipeline.forward(node)
+    assert len(asked) == 1
+    assert nodes.deliveries("quoc-gia", answer.digest)["H53"].code == "EDX701"
+
+
 def test_the_same_twice_in_one_batch(nodes: Nodes) -> None:
     data = letter(nodes)
     node = nodes["quoc-gia"].node
@@ -670,8 +747,8 @@ def test_large_bodies_are_forwarded_in_portions(nodes: Nodes, monkeypatch: pytes
     monkeypatch.setattr(parcels, "PORTION", 60_000)
     node = nodes["quoc-gia"].node
     read: list[int] = []
-    plain = node.bodies.read
-    monkeypatch.setattr(node.bodies, "read", lambda digests: read.append(len(set(digests))) or plain(digests))
+    plain = node.bodies.open
+    monkeypatch.setattr(node.bodies, "open", lambda digests: read.append(len(set(digests))) or plain(digests))
     sent = [nodes.send("quoc-gia", letter(nodes, number=n, files=(File("a.pdf", 30_000),))) for n in range(1, 6)]
     assert len(pipeline.forward(node)) == 5
     assert (max(read), sum(read)) == (1, 5)

@@ -103,15 +103,21 @@ class BodyStore:
                     durable.link(self._path(digest), body.path)
 
     def read(self, digests: Iterable[str]) -> Mapping[str, bytes]:
+        found = self.open(digests)
+        return {digest: body if isinstance(body, bytes) else b"".join(body.pieces()) for digest, body in found.items()}
+
+    def open(self, digests: Iterable[str]) -> Mapping[str, bytes | Body]:
         wanted = sorted(set(digests))
-        found: dict[str, bytes] = {}
+        found: dict[str, bytes | Body] = {}
         for start in range(0, len(wanted), CHUNK):
             with reading(self._engine) as connection:
                 rows = connection.execute(_BODIES, {"keys": wanted[start : start + CHUNK]}).all()
             for digest, kept in rows:
-                data = self._read_file(digest) if kept is None else bytes(kept)
-                if data is not None and hashlib.sha256(data).hexdigest() == digest:
-                    found[digest] = data
+                body = self._open_file(digest) if kept is None else bytes(kept)
+                if isinstance(body, bytes) and hashlib.sha256(body).hexdigest() != digest:
+                    body = None
+                if body is not None:
+                    found[digest] = body
         return found
 
     def keep_chunk(self, peer: str, chunk: Chunk, piece: bytes, quota: int) -> bool:
@@ -210,9 +216,17 @@ class BodyStore:
                 return 1
         return 0
 
-    def _read_file(self, digest: str) -> bytes | None:
+    def _open_file(self, digest: str) -> bytes | Body | None:
+        path = self._path(digest)
         try:
-            return self._path(digest).read_bytes()
+            size = path.stat().st_size
+            if size <= LARGE:
+                return path.read_bytes()
+            # Read through once, though it is read again when it is sent: nothing damaged may be begun to be sent.
+            found = hashlib.sha256()
+            for piece in spool.read(path):
+                found.update(piece)
+            return FileBody(path, size, digest, kept=True) if found.hexdigest() == digest else None
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -110,6 +110,7 @@ class SqlBook:
             "",  # detail
             self._now,
             1,  # version
+            0,  # lapses
         )
 
     def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
@@ -124,6 +125,7 @@ class SqlBook:
             if len(due) < limit:
                 values = {"urgent": urgent, "now": now, "limit": limit - len(due)}
                 due += [Delivery(*row) for row in self._execute(sql.DUE, values)]
+        due = _one_doubtful(due)
         for chunk in _chunks(sorted(one.id for one in due)):
             self._execute(sql.CLAIM, {"keys": chunk, "until": until, "now": now})
         self._entries += [
@@ -147,6 +149,7 @@ class SqlBook:
                 due_at=until,
                 updated_at=now,
                 version=one.version + 1,
+                lapses=one.lapses + 1 if one.state is State.FORWARDING else 0,
             )
             for one in due
         ]
@@ -186,6 +189,7 @@ class SqlBook:
             move.detail,
             self._now,
             old.version + 1,
+            0,  # lapses: this is an outcome
             old.id,
         )
 
@@ -300,6 +304,12 @@ def receipt_of(row: Sequence[Any]) -> Receipt:
 
 def _other(new: Any, old: Any) -> Any:
     return old if new is None else new
+
+
+def _one_doubtful(due: list[Delivery]) -> list[Delivery]:
+    """Without those whose worker ended more than once, but for the deliveries of one envelope."""
+    doubtful = [one for one in due if one.lapses and one.state is State.FORWARDING]
+    return [one for one in due if one not in doubtful or one.digest == doubtful[0].digest]
 
 
 def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:

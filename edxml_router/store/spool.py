@@ -25,11 +25,12 @@ from edxml_router.store import durable
 
 @dataclass(frozen=True, slots=True)
 class FileBody:
-    """``ports.Body`` in a file."""
+    """``ports.Body`` in a file; one that is ``kept`` belongs to the store, and to discard it leaves it there."""
 
     path: Path
     size: int
     digest: str
+    kept: bool = False
 
     def __len__(self) -> int:
         return self.size
@@ -41,7 +42,8 @@ class FileBody:
             raise setback(error) from error
 
     def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
+        if not self.kept:
+            self.path.unlink(missing_ok=True)
 
 
 def receive(folder: Path, pieces: Iterable[bytes]) -> FileBody:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Dialect,
     Table,
     bindparam,
+    case,
     func,
     literal_column,
     or_,
@@ -176,6 +177,8 @@ CLAIM: Final = (
         due_at=_UNTIL,
         updated_at=_NOW,
         version=deliveries.c.version + literal_column("1"),
+        # Still FORWARDING when it is claimed: the lease ran out, and whoever had it never said what became of it.
+        lapses=case((deliveries.c.state == State.FORWARDING, deliveries.c.lapses + literal_column("1")), else_=0),
     )
 )
 EXPIRED: Final = (
@@ -210,6 +213,7 @@ MOVE: Final = Update(
         "detail",
         "updated_at",
         "version",
+        "lapses",
     ),
 )
 

@@ -198,6 +198,7 @@ deliveries = Table(
     _text("detail"),
     Column("updated_at", Instant, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("lapses", Integer, nullable=False, server_default="0"),
     UniqueConstraint("digest", "recipient", name="deliveries_pair"),
     _partial("deliveries_due", "urgent", "due_at", where=CLAIMABLE),
     _partial("deliveries_expiry", "expires_at", where=OPEN),

@@ -54,7 +54,7 @@ _ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a write
 _AGAIN: Final = ".again"  # end of the name of a message that was taken before
 _PASSING: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)  # not the fault of the file
 _LATER: Final = ".later"  # … and that is hidden until the time its name begins with
-_MOUTHFUL: Final = 256 * 1024 * 1024  # bytes after which no more is taken at once
+_MOUTHFUL: Final = 32 * 1024 * 1024  # bytes after which no more is taken at once
 
 
 class LocalTransport:

@@ -15,6 +15,7 @@ from edxml_router.core import skeleton
 from edxml_router.core.problems import Defect, Setback
 from edxml_router.core.transfer import Chunk, Transfer
 from edxml_router.ports import Aside
+from edxml_router.store import bodies as store_bodies
 from edxml_router.store.bodies import BodyStore, Swept
 from tests.contract.databases import Database, digest_of
 
@@ -72,6 +73,25 @@ def test_bodies_come_back_and_large_ones_are_files(database: Database, bodies: B
     assert bodies.read([small, large, "00" * 32, large]) == {small: SMALL, large: LARGE}
     assert files(folder) == {f"{large[:2]}/{large[2:]}"}
     assert bodies.read([]) == {}
+
+
+def test_the_largest_stay_on_disk_and_are_checked_all_the_same(
+    database: Database, bodies: BodyStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = keep(database, bodies, SMALL, LARGE)
+    assert bodies.open([small, large]) == {small: SMALL, large: LARGE}
+    monkeypatch.setattr(store_bodies, "LARGE", len(LARGE) - 1)
+    opened = bodies.open([small, large])
+    body = opened[large]
+    assert opened[small] == SMALL
+    assert not isinstance(body, bytes)
+    assert (len(body), body.digest, b"".join(body.pieces()), b"".join(body.pieces(5, 9))) == (
+        len(LARGE), large, LARGE, LARGE[5:9],
+    )  # fmt: skip
+    body.discard()  # it is the store's own
+    assert bodies.read([large]) == {large: LARGE}
+    (folder / large[:2] / large[2:]).write_bytes(LARGE[:-1] + b"!")
+    assert bodies.open([large]) == {}
 
 
 def test_what_was_staged_without_a_row_is_not_there(bodies: BodyStore, folder: Path) -> None:

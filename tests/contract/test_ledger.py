@@ -192,7 +192,25 @@ def test_claiming_takes_a_lease(ledger: SqlLedger) -> None:
     assert claim(ledger, after=SECOND) == []
     assert claim(ledger, after=LEASE) == []
     [again] = claim(ledger, after=SECOND + LEASE)  # the lease is over: its holder is gone
-    assert (again.id, again.attempts, again.version) == (made.id, 2, made.version + 2)
+    assert (again.id, again.attempts, again.version, again.lapses) == (made.id, 2, made.version + 2, 1)
+    assert standing(ledger, 1) == [again]
+    apply(ledger, move(again, Event.DEFER, due_at=again.due_at))
+    assert [one.lapses for one in claim(ledger, after=SECOND + 2 * LEASE)] == [0]  # there was an outcome
+
+
+def test_what_lapses_again_is_claimed_apart_from_others(ledger: SqlLedger) -> None:
+    made = add(ledger, delivery(1), delivery(1, "H01"), delivery(2), delivery(2, "H01"))
+    assert len(claim(ledger)) == 4
+    assert {one.lapses for one in claim(ledger, after=2 * LEASE)} == {1}  # once may be anybody's restart
+    [fresh] = add(ledger, delivery(3))
+    first = claim(ledger, after=4 * LEASE)
+    assert fresh.id in {one.id for one in first}
+    first = [one for one in first if one.id != fresh.id]
+    second = claim(ledger, after=4 * LEASE)
+    assert [one.lapses for one in (*first, *second)] == [2, 2, 2, 2]
+    for taken in (first, second):  # one letter is one transfer
+        assert len({one.digest for one in taken}) == 1
+    assert {one.id for one in (*first, *second)} == {one.id for one in made}
 
 
 @pytest.mark.parametrize("state", list(State))
