@@ -13,16 +13,21 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from cryptography import x509
+
 from edxml_router import responders
 from edxml_router.config import Settings
+from edxml_router.core import certificate as certificates
 from edxml_router.core.agency_code import AgencyCode
 from edxml_router.core.authority import Bindings
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.registry import Registry
 from edxml_router.core.revocation import Freshness
+from edxml_router.core.revocation_list import RevocationList
 from edxml_router.core.trust import TrustStore
+from edxml_router.observe import events
 from edxml_router.rules import Rules
-from edxml_router.store import kept_lists, trust_files
+from edxml_router.store import kept_lists, list_files, trust_files
 from edxml_router.transport import lists
 
 
@@ -34,10 +39,29 @@ def trust_store(settings: Settings) -> TrustStore:
     return TrustStore.from_pem(
         read(trust.anchors, "trust.anchors") if trust.anchors else b"",
         read(trust.intermediates, "trust.intermediates") if trust.intermediates else b"",
-        [*(read(path, "trust.crls") for path in trust.crls), *kept_lists.held(settings.kept_lists, trust.crl_urls)],
+        _lists(settings),
         Freshness(required, trust.crl_grace),
         responders.known_answers(settings),
     )
+
+
+def authorities(settings: Settings) -> tuple[x509.Certificate, ...]:
+    """Anchors and intermediates."""
+    found: list[x509.Certificate] = []
+    for path, where in ((settings.trust.anchors, "trust.anchors"), (settings.trust.intermediates, "trust.intermediates")):
+        data = read(path, where) if path else b""
+        found += certificates.read_all(data, where) if data.strip() else ()
+    return tuple(found)
+
+
+def _lists(settings: Settings) -> list[RevocationList]:
+    found = [one for path in settings.trust.crls for one in list_files.load(path, "trust.crls")]
+    for url in settings.trust.crl_urls:
+        found += kept_lists.held(settings.kept_lists, url)
+    list_files.keep_only(
+        [*settings.trust.crls, *(kept_lists.place(settings.kept_lists, url) for url in settings.trust.crl_urls)]
+    )
+    return found
 
 
 def paths(settings: Settings) -> list[Path]:
@@ -61,14 +85,18 @@ def bindings(settings: Settings, registry: Registry, *, needed: bool) -> Binding
 
 
 def renew_lists(settings: Settings, now: datetime) -> list[Finding]:
-    """Fetch the lists of trust.crl_urls and keep those that are good; what is wrong with the others (EDX318)."""
-    trust = trust_store(settings)
+    """Fetch the lists of trust.crl_urls and keep those that are good; what is wrong with the others (EDX318). One that
+    is odd, in a way that nobody has thought of either, does not keep the others from being renewed."""
+    known = authorities(settings)
     findings = []
     for url in settings.trust.crl_urls:
         try:
-            kept_lists.keep(settings.kept_lists, url, lists.fetch(url), (*trust.anchors, *trust.intermediates), now)
+            kept_lists.keep(settings.kept_lists, url, lists.fetch(url), known, now)
         except Setback as setback:
             findings.append(setback.finding)
+        except Exception as error:  # noqa: BLE001
+            events.defect("renewal", error)
+            findings.append(Finding("EDX318", url, "it could not be judged, which is a mistake of the router's"))
     return findings
 
 

@@ -351,7 +351,7 @@ def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
 def _check_user(hub: HubSettings, user: str) -> None:
     """The broker takes the certificate's common name for the user, and checks every message's ``user_id`` by it."""
     assert hub.tls_certificate is not None  # noqa: S101  # checked when the settings were loaded
-    [leaf, *_] = certificates.read_pem(read(hub.tls_certificate, "hub.tls_certificate"), str(hub.tls_certificate))
+    [leaf, *_] = certificates.read_all(read(hub.tls_certificate, "hub.tls_certificate"), str(hub.tls_certificate))
     names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names != [user]:
         raise Refusal("EDX901", where="hub.tls_certificate", detail=f"its common name is {names}, the user is {user}")

@@ -24,7 +24,7 @@ from edxml_router.config import load
 from edxml_router.core import pki
 from edxml_router.core.lifecycle import State
 from edxml_router.core.problems import Finding, Setback
-from edxml_router.core.revocation import read_lists
+from edxml_router.core.revocation_list import read_lists
 from edxml_router.core.trust import TrustStore
 from edxml_router.pipeline import Answer
 from edxml_router.records import Submission

@@ -20,11 +20,11 @@ from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import Size
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core import schema, signing
-from edxml_router.core.certificate import read_pem
+from edxml_router.core.certificate import read_all
 from edxml_router.core.envelope import Envelope
 from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
 from edxml_router.core.registry import Registry
-from edxml_router.core.revocation import read_lists
+from edxml_router.core.revocation_list import RevocationList
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.signature_form import Coverage
@@ -34,7 +34,7 @@ from edxml_router.judgement import recipients_of, sender_of
 from edxml_router.ports import Body
 from edxml_router.records import Examined
 from edxml_router.resources import folder
-from edxml_router.store import catalogue, keys, pkcs11_keys, spool
+from edxml_router.store import catalogue, keys, list_files, pkcs11_keys, spool
 
 LEGACY: Final = "unverifiable-legacy"
 CHAIN_UNKNOWN: Final = "chain-unknown"
@@ -89,12 +89,15 @@ def check(
     not stop the others. Exit status 1 if any is refused, else 66 if any cannot be read.
     """
     trust = TrustStore.from_pem(
-        _certificates(anchors), _certificates(intermediates), [_revocation_list(path) for path in crls]
+        _certificates(anchors), _certificates(intermediates), [one for path in crls for one in _lists(path)]
     )
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
     binding = session.config is not None
     agencies = _wiring("load_registry")(session.settings()) if binding else catalogue.load(folder("agency_codes"))
     now = datetime.now(UTC)
+    for authority, trouble in trust.unfit(now):  # said at once, and not of the senders
+        detail = f"{authority.subject.rfc4514_string()}: {trouble}"
+        session.problem(Finding("EDX323", str(anchors), detail))
     desk = _Desk(limits, trust, now, agencies, binding, required=require_signature, anchored=anchors is not None)
     counts = {"accepted": 0, "refused": 0, "unread": 0}
     with session.progress(session.say("check.working"), len(names)) as advance:
@@ -121,14 +124,17 @@ def _certificates(path: Path | None) -> bytes:
     if path is None:
         return b""
     data = path.read_bytes()
-    read_pem(data, str(path))
+    read_all(data, str(path))
     return data
 
 
-def _revocation_list(path: Path) -> bytes:
-    data = path.read_bytes()
-    read_lists([data], str(path))
-    return data
+def _lists(path: Path) -> tuple[RevocationList, ...]:
+    """The lists of a file. One that cannot be used would be passed over in silence: EDX322."""
+    found = list_files.read(path)
+    for one in found:
+        if one.trouble:
+            raise Refusal("EDX322", where=str(path), detail=f"{one.name}: {one.trouble}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from edxml_router.core.containers import unpack
 from edxml_router.core.problems import Refusal
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -58,6 +59,8 @@ DAMAGED = (
     x509.DuplicateExtension,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
+    OverflowError,
+    InternalError,
 )
 
 
@@ -87,12 +90,15 @@ def read(der: bytes) -> x509.Certificate:
     return certificate
 
 
-def read_pem(data: bytes, where: str = "") -> tuple[x509.Certificate, ...]:
-    """Every certificate of a PEM file, in the file's order; EDX902 when there is none or one is damaged."""
+def read_all(data: bytes, where: str = "") -> tuple[x509.Certificate, ...]:
+    """Every certificate of a file (PEM, DER, PKCS#7), in the file's order; EDX902 when there is none or one is damaged."""
     try:
-        return tuple(x509.load_pem_x509_certificates(data))
-    except DAMAGED as error:
-        raise Refusal("EDX902", where=where, detail="no readable PEM certificate") from error
+        found = tuple(read(der) for der in unpack(data).certificates)
+    except (Refusal, ValueError) as error:
+        raise Refusal("EDX902", where=where, detail="no readable certificate (PEM, DER or PKCS#7)") from error
+    if not found:
+        raise Refusal("EDX902", where=where, detail="no certificate in it (PEM, DER or PKCS#7)")
+    return found
 
 
 def write_pem(certificates: Iterable[x509.Certificate]) -> bytes:

@@ -25,7 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edxml_router.core.certificate import DAMAGED, has_usable_key
 from edxml_router.core.problems import Setback
-from edxml_router.core.revocation import STRONG
+from edxml_router.core.revocation_list import STRONG
 
 MAX_BYTES: Final = 64 * 1024  # of an answer; usual ones have one or two thousand
 _MAX_CERTIFICATES: Final = 4  # in an answer; one is usual

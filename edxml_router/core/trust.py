@@ -14,7 +14,7 @@ that the hot path pays one public-key operation, not three. It is an optimisatio
 answer. Refused chains are not remembered: then a stranger could fill the memory with them.
 
 Findings: EDX308 untrusted, EDX309/EDX310 leaf policy, EDX313 revoked, EDX314 not known whether revoked,
-EDX316 no anchors.
+EDX316 no anchors, EDX323 an authority of the operator's that can vouch for nobody: that is not the sender's fault.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import verification
 
+from edxml_router.core import authorities
 from edxml_router.core import certificate as certificates
 from edxml_router.core.answers import Known, ListsAndAnswers
 from edxml_router.core.certificate import Signer, is_authority
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.core.revocation import Freshness, RevocationLists, RevocationSource, read_lists
+from edxml_router.core.revocation import Freshness, RevocationLists, RevocationSource
+from edxml_router.core.revocation_list import RevocationList, read_lists
 
-MAX_CHAIN_DEPTH = 4  # authorities between leaf and anchor; two are usual
 REMEMBERED = 4096  # chains
 WARN_DAYS = (7, 30, 60)
 
@@ -91,26 +92,28 @@ class TrustStore:
         cls,
         anchors: bytes,
         intermediates: bytes = b"",
-        crls: Sequence[bytes] = (),
+        crls: Sequence[bytes | RevocationList] = (),
         freshness: Freshness | None = None,
         known: Known | None = None,
     ) -> TrustStore:
-        """A store from files' contents: PEM certificates, and revocation lists in DER or PEM; and what responders
-        have said (OCSP), where there are any.
+        """A store from files' contents: certificates, and revocation lists, which may have been read already; and what
+        responders have said (OCSP), where there are any.
 
         Empty ``anchors`` make a store that trusts nobody (EDX316). Without ``freshness``, revocation is
         required as soon as there is a list: an operator who provides some means it. EDX902 for unreadable
         input.
         """
-        roots = certificates.read_pem(anchors, "trust.anchors") if anchors.strip() else ()
-        between = certificates.read_pem(intermediates, "trust.intermediates") if intermediates.strip() else ()
-        lists = read_lists(crls, "trust.crls")
+        roots = certificates.read_all(anchors, "trust.anchors") if anchors.strip() else ()
+        between = certificates.read_all(intermediates, "trust.intermediates") if intermediates.strip() else ()
+        lists: list[RevocationList] = []
+        for each in crls:
+            lists += [each] if isinstance(each, RevocationList) else read_lists([each], "trust.crls")
         chosen = freshness or Freshness(required=bool(lists))
         content = hashlib.sha256(repr(chosen).encode())
         for item in (*roots, *between):
             content.update(item.fingerprint(_SHA256))
         for crl in lists:
-            content.update(crl.fingerprint(_SHA256))
+            content.update(crl.sha256)
         source: RevocationSource = RevocationLists(lists)
         if known is not None:
             content.update(known.digest())
@@ -163,29 +166,38 @@ class TrustStore:
     def _chain(self, leaf: x509.Certificate, sent: Sequence[x509.Certificate], at: datetime) -> list[x509.Certificate]:
         if self._roots is None:
             raise Refusal("EDX316")
-        verifier = (
-            verification.PolicyBuilder()
-            .store(self._roots)
-            .time(at)
-            .max_chain_depth(MAX_CHAIN_DEPTH)
-            .extension_policies(ee_policy=_LEAF_EXTENSIONS, ca_policy=_AUTHORITY_EXTENSIONS)
-            .build_client_verifier()
-        )
         # The verifier bounds how many signatures it tries, but not what one costs.
         usable = [item for item in sent if certificates.has_usable_key(item)]
         try:
+            verifier = authorities.verifier(self._roots, at, _LEAF_EXTENSIONS)
             chain = verifier.verify(leaf, [*usable, *self.intermediates]).chain
-        except (verification.VerificationError, ValueError) as error:
-            detail = f"issuer {leaf.issuer.rfc4514_string()}"
+        except (verification.VerificationError, *certificates.DAMAGED) as error:
+            self._check_own(leaf, usable, at)
+            detail = f"issuer {leaf.issuer.rfc4514_string()}: {authorities.reason(error)}"
             raise Refusal("EDX308", detail=detail) from error
         if len(chain) < 2:  # a self-signed leaf among the anchors: no authority vouches for it
             raise Refusal("EDX308", detail="the certificate is its own anchor")
         return chain
 
+    def unfit(self, at: datetime) -> tuple[tuple[x509.Certificate, str], ...]:
+        """The anchors and intermediates that can vouch for nobody at the moment ``at``, each with the reason."""
+        found = [(each, authorities.trouble(each, at)) for each in self.anchors]
+        if self.anchors:
+            between = self.intermediates
+            found += [(each, authorities.trouble(each, at, self.anchors, between)) for each in between]
+        return tuple((each, trouble) for each, trouble in found if trouble)
+
+    def _check_own(self, leaf: x509.Certificate, sent: Sequence[x509.Certificate], at: datetime) -> None:
+        """EDX323 where the chain of a leaf is broken by an authority that the operator has configured."""
+        above = authorities.issuers(leaf, sent, (*self.intermediates, *self.anchors))
+        troubles = dict(self.unfit(at)) if above else {}
+        for each in above:
+            if each in troubles:
+                raise Refusal("EDX323", detail=f"{each.subject.rfc4514_string()}: {troubles[each]}")
+
 
 # The leaf's extensions are judged by check_leaf; the verifier still refuses critical ones it does not know.
 _LEAF_EXTENSIONS = verification.ExtensionPolicy.permit_all()
-_AUTHORITY_EXTENSIONS = verification.ExtensionPolicy.webpki_defaults_ca()
 
 
 def _leaf(loaded: list[x509.Certificate]) -> tuple[x509.Certificate, list[x509.Certificate]]:

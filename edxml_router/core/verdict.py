@@ -91,6 +91,7 @@ _VERDICTS: Final = {
     "EDX314": (_UNKNOWN, "revocation-unknown"),
     "EDX316": (_UNKNOWN, "no-anchors"),
     "EDX320": (_UNKNOWN, "signature-spelling"),
+    "EDX323": (_UNKNOWN, "authority-unfit"),
 }
 
 _NO_ANCHORS: Final = "EDX316"

@@ -1,7 +1,7 @@
 """Revocation lists that were fetched, one file for each address, so that a restart does not begin with nothing.
 
     keep(folder, url, fetched, authorities, now)     # after a look: a bad list never replaces a good one
-    held(folder, urls)                               # what the trust store is made of
+    held(folder, url)                                # what the trust store is made of
 
 A file that is damaged counts as missing: it is fetched again, and until then revocation is unknown (EDX314). ``keep``
 fails with :class:`Setback` EDX318 and leaves what is there.
@@ -10,15 +10,16 @@ fails with :class:`Setback` EDX318 and leaves what is there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
 
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.revocation import check_renewal, read_lists
-from edxml_router.store import durable
+from edxml_router.core.revocation import check_renewal
+from edxml_router.core.revocation_list import RevocationList
+from edxml_router.store import durable, list_files
 
 
 def place(folder: Path, url: str) -> Path:
@@ -26,15 +27,12 @@ def place(folder: Path, url: str) -> Path:
     return folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.crl"
 
 
-def held(folder: Path, urls: Iterable[str]) -> Iterator[bytes]:
-    """The lists on hand."""
-    for url in urls:
-        try:
-            data = place(folder, url).read_bytes()
-            read_lists([data])
-        except (OSError, Refusal):
-            continue
-        yield data
+def held(folder: Path, url: str) -> tuple[RevocationList, ...]:
+    """The list on hand; none where there is none, or it is damaged."""
+    try:
+        return list_files.load(place(folder, url))
+    except Refusal:
+        return ()
 
 
 def keep(folder: Path, url: str, fetched: bytes, authorities: Iterable[x509.Certificate], now: datetime) -> bool:

@@ -71,7 +71,7 @@ def load_certificates(path: Path) -> tuple[x509.Certificate, ...]:
         data = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error
-    return certificate.read_pem(data, str(path))
+    return certificate.read_all(data, str(path))
 
 
 def write_key(path: Path, key: PrivateKey) -> None:

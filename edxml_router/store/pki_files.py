@@ -37,7 +37,7 @@ from edxml_router.core import pki
 from edxml_router.core.agency_code import is_safe
 from edxml_router.core.certificate import PublicKey, write_pem
 from edxml_router.core.problems import Refusal
-from edxml_router.core.revocation import list_number, read_lists
+from edxml_router.core.revocation_list import read_lists
 from edxml_router.core.signing import PrivateKey
 from edxml_router.store.keys import load_certificates, load_key, write_key, write_new, write_over
 
@@ -159,7 +159,7 @@ def revoke(folder: Path, serial: str, now: datetime) -> Path:
 def publish(folder: Path, now: datetime, days: int = LIST_DAYS) -> Path:
     """Write the revocation list anew, with the next number."""
     path = folder / LIST
-    number = list_number(read_lists([path.read_bytes()], str(path))[0]) + 1 if path.exists() else 1
+    number = read_lists([path.read_bytes()], str(path))[0].number + 1 if path.exists() else 1
     revoked = [
         pki.Revoked(int(row.serial, 16), datetime.fromisoformat(row.revoked)) for row in issued(folder) if row.revoked
     ]

@@ -23,7 +23,7 @@ from pathlib import Path
 from cryptography import x509
 
 from edxml_router.core.authority import COLUMNS, Act, Bindings, Row, read_row, write_row
-from edxml_router.core.certificate import read_pem, write_pem
+from edxml_router.core.certificate import read_all, write_pem
 from edxml_router.core.problems import Refusal
 from edxml_router.store.keys import write_over
 
@@ -131,7 +131,7 @@ def add_certificate(path: Path, certificate: x509.Certificate) -> bool:
             data = path.read_bytes() if path.exists() else b""
         except OSError as error:
             raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
-        if data.strip() and certificate in read_pem(data, str(path)):
+        if data.strip() and certificate in read_all(data, str(path)):
             return False
         write_over(path, data + (b"" if data.endswith(b"\n") or not data else b"\n") + write_pem([certificate]))
     return True

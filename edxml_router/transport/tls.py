@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
+from edxml_router.core.containers import write_pem
 from edxml_router.core.problems import Refusal
-from edxml_router.core.revocation import read_lists
+from edxml_router.core.revocation_list import read_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Tls:
         with tempfile.NamedTemporaryFile(prefix="edxml-router-", suffix=".crl.pem") as file:
             for path in self.crls:
                 for each in read_lists([path.read_bytes()], str(path)):
-                    file.write(each.public_bytes(Encoding.PEM))
+                    file.write(write_pem(b"X509 CRL", each.data))
             file.flush()
             context.load_verify_locations(cafile=file.name)
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN

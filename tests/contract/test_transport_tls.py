@@ -24,7 +24,7 @@ from edxml_router.cli.checkup import CHECKS
 from edxml_router.config import Settings, load
 from edxml_router.core import pki
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.revocation import read_lists
+from edxml_router.core.revocation_list import read_lists
 from edxml_router.store import pki_files
 from edxml_router.store.keys import load_certificates, load_key
 from edxml_router.store.pki_files import Files

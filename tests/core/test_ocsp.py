@@ -19,7 +19,8 @@ from edxml_router.core.answers import CLOCKS, Known, ListsAndAnswers, Responder,
 from edxml_router.core.certificate import write_pem
 from edxml_router.core.ocsp import MAX_BYTES, Answer, question, read_answer, status
 from edxml_router.core.problems import Setback
-from edxml_router.core.revocation import Freshness, RevocationLists, Standing, read_lists
+from edxml_router.core.revocation import Freshness, RevocationLists, Standing
+from edxml_router.core.revocation_list import read_lists
 from edxml_router.core.trust import TrustStore
 from tests.certificates import NOW, chain, crl, issuing, key, leaf, odd_leaf, root
 

@@ -67,7 +67,7 @@ def test_a_revocation_list_is_signed_and_numbered() -> None:
 
 def test_pem_is_written_and_read() -> None:
     chain = tuple(certificates.chain())
-    assert certificate.read_pem(b"remark\n" + write_pem(chain)) == chain
+    assert certificate.read_all(b"remark\n" + write_pem(chain)) == chain
     assert TrustStore.from_pem(write_pem(chain[1:])).anchors == chain[1:]
 
 
@@ -75,4 +75,4 @@ def test_what_is_no_certificate_is_refused() -> None:
     with pytest.raises(Refusal, match="EDX311"):
         certificate.read(b"\x30\x00")
     with pytest.raises(Refusal, match="EDX902"):
-        certificate.read_pem(b"")
+        certificate.read_all(b"")

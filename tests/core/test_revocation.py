@@ -10,16 +10,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.core import pki
-from edxml_router.core.certificate import write_pem
+from edxml_router.core.certificate import write_pem as certificates_pem
+from edxml_router.core.containers import write_pem
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.revocation import (
-    Freshness,
-    RevocationLists,
-    Standing,
-    check_renewal,
-    list_number,
-    read_lists,
-)
+from edxml_router.core.revocation import Freshness, RevocationLists, Standing, check_renewal
+from edxml_router.core.revocation_list import read_lists
 from edxml_router.core.trust import TrustStore
 from tests import certificates
 from tests.certificates import NOW, crl, issuing, leaf, odd_leaf, root
@@ -181,7 +176,7 @@ def test_what_is_not_understood_does_not_speak() -> None:
 
 def test_an_authority_can_be_revoked_too() -> None:
     store = TrustStore.from_pem(
-        write_pem([root().certificate]),
+        certificates_pem([root().certificate]),
         crls=[crl(), crl(pki.Revoked(issuing().certificate.serial_number, NOW - DAY), issuer=root())],
     )
     chain = [item.public_bytes(Encoding.DER) for item in (leaf(), issuing().certificate)]
@@ -192,7 +187,7 @@ def test_an_authority_can_be_revoked_too() -> None:
 
 def test_lists_make_revocation_required() -> None:
     """There is one of the issuing authority, and none of the root: what of the issuing authority itself?"""
-    store = TrustStore.from_pem(write_pem([root().certificate]), crls=[crl()])
+    store = TrustStore.from_pem(certificates_pem([root().certificate]), crls=[crl()])
     chain = [item.public_bytes(Encoding.DER) for item in (leaf(), issuing().certificate)]
     finding = store.judge(chain, NOW).finding
     assert finding
@@ -205,9 +200,9 @@ def test_lists_make_revocation_required() -> None:
 
 def test_lists_are_read_in_der_and_pem() -> None:
     one, two = read_lists([crl(number=4), crl(number=7)])
-    pem = one.public_bytes(Encoding.PEM) + two.public_bytes(Encoding.PEM)
+    pem = write_pem(b"X509 CRL", one.data) + write_pem(b"X509 CRL", two.data)
     assert read_lists([b"remark\n" + pem]) == (one, two)
-    assert [list_number(item) for item in (one, two)] == [4, 7]
+    assert [item.number for item in (one, two)] == [4, 7]
 
 
 @pytest.mark.parametrize("data", [b"", b"nothing", crl()[:-1], b"-----BEGIN X509 CRL-----\nAA\n-----END X509 CRL-----"])
@@ -248,4 +243,4 @@ def test_what_may_not_replace_a_list() -> None:
     assert "from the future" in _renewal(crl(number=9, at=NOW + timedelta(minutes=1)), None)
     assert "not among the anchors" in _renewal(crl(issuer=issuing("Stranger", "Other root")), None)
     for odd in (b"", b"nothing", good + b"x", good[:-1]):
-        assert "not one revocation list" in _renewal(odd, None)
+        assert "not a revocation list" in _renewal(odd, None)
