@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.config import ChildSettings, ParentSettings, Settings
 from edxml_router.core import credentials as by
-from edxml_router.core.certificate import read_pem
+from edxml_router.core.certificate import read_all
 from edxml_router.core.credentials import Credentials, certificate_name
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signing import SigningKey, sign_bytes
@@ -64,7 +64,7 @@ def credentials(section: ChildSettings | ParentSettings) -> Credentials:
     """By what the receipts of this neighbour are checked."""
     named = [one for path in section.certificate for one in by.read(read(path, str(path)), str(path))]
     authority = section.authority
-    vouching = read_pem(read(authority, str(authority)), str(authority)) if authority else ()
+    vouching = read_all(read(authority, str(authority)), str(authority)) if authority else ()
     return Credentials(tuple(named), vouching, section.certificate_name or section.name)
 
 

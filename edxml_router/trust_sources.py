@@ -48,7 +48,8 @@ def trust_store(settings: Settings) -> TrustStore:
 def authorities(settings: Settings) -> tuple[x509.Certificate, ...]:
     """Anchors and intermediates."""
     found: list[x509.Certificate] = []
-    for path, where in ((settings.trust.anchors, "trust.anchors"), (settings.trust.intermediates, "trust.intermediates")):
+    trust = settings.trust
+    for path, where in ((trust.anchors, "trust.anchors"), (trust.intermediates, "trust.intermediates")):
         data = read(path, where) if path else b""
         found += certificates.read_all(data, where) if data.strip() else ()
     return tuple(found)

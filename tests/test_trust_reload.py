@@ -19,16 +19,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from letters import Post
 from tree import Plan, Tree
 
-from edxml_router import intake, pipeline, trust_sources
+from edxml_router import endings, intake, pipeline, trust_sources
 from edxml_router.config import load
 from edxml_router.core import pki
 from edxml_router.core.lifecycle import State
 from edxml_router.core.problems import Finding, Setback
-from edxml_router.core.revocation_list import read_lists
 from edxml_router.core.trust import TrustStore
 from edxml_router.pipeline import Answer
 from edxml_router.records import Submission
-from edxml_router.store import kept_lists, pki_files, refused
+from edxml_router.store import kept_lists, list_files, pki_files, refused
 from edxml_router.store.keys import load_certificates, load_key
 from edxml_router.transport.lists import fetch
 from edxml_router.wiring import Opened, open_worker
@@ -336,10 +335,70 @@ def test_a_bad_list_never_replaces_a_good_one(fetching: Tree, site: Site, tmp_pa
         assert [finding.code for finding in trust_sources.renew_lists(settings, now)] == ["EDX318"]
         assert path.read_bytes() == good
     path.write_bytes(b"damaged")  # then anything good is better
-    assert list(kept_lists.held(settings.kept_lists, settings.trust.crl_urls)) == []
+    assert kept_lists.held(settings.kept_lists, settings.trust.crl_urls[0]) == ()
     site.page("/issuing.crl", made_list(fetching.pki, number=4, at=now - 2 * DAY))
     assert trust_sources.renew_lists(settings, now) == []
-    assert list(kept_lists.held(settings.kept_lists, settings.trust.crl_urls)) == [path.read_bytes()]
+    assert [one.data for one in kept_lists.held(settings.kept_lists, settings.trust.crl_urls[0])] == [path.read_bytes()]
+
+
+def test_one_odd_list_keeps_no_other_from_being_renewed(fetching: Tree, site: Site) -> None:
+    """A number that stands in it twice is found by the library only when the extensions are asked for."""
+    now = datetime.now(UTC)
+    change(fetching, "quoc-gia", "crl_urls = [", f'crl_urls = ["{site.url}/odd.crl", ')
+    settings = fetching.settings("quoc-gia")
+    good = made_list(fetching.pki, number=8, at=now)
+    issuer = pki.Issuer(
+        load_key(fetching.pki / "issuing.key.pem"), load_certificates(fetching.pki / "issuing.cert.pem")[0]
+    )
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+    builder = builder.last_update(now).next_update(now + DAY)
+    # The builder adds nothing twice: a second extension under another number is made to carry the first one's.
+    other = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.99"), b"\x02\x01\x09")
+    builder = builder.add_extension(x509.CRLNumber(9), False).add_extension(other, False)
+    made = builder.sign(issuer.key, pki.hashes.SHA256())
+    odd = made.public_bytes(Encoding.DER).replace(bytes.fromhex("0603551d63"), bytes.fromhex("0603551d14"))
+    site.page("/odd.crl", odd)
+    site.page("/issuing.crl", good)
+    [finding] = trust_sources.renew_lists(settings, now)
+    assert (finding.code, finding.where) == ("EDX318", f"{site.url}/odd.crl")
+    assert "2.5.29.20 stands in it twice" in finding.detail
+    [kept] = kept_lists.held(settings.kept_lists, f"{site.url}/issuing.crl")
+    assert kept.number == 8
+
+
+def test_an_odd_list_in_a_file_stops_no_worker_and_is_named(tree: Tree) -> None:
+    settings = tree.settings("quoc-gia")
+    issuer = pki.Issuer(load_key(tree.pki / "issuing.key.pem"), load_certificates(tree.pki / "issuing.cert.pem")[0])
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+    now = datetime.now(UTC)
+    delta = builder.last_update(now).next_update(now + DAY).add_extension(x509.DeltaCRLIndicator(1), True)
+    path = tree.folder / "quoc-gia" / "odd.crl"
+    path.write_bytes(delta.sign(issuer.key, pki.hashes.SHA256()).public_bytes(Encoding.DER))
+    change(tree, "quoc-gia", 'crls = ["../pki/root.crl.pem", ', 'crls = ["odd.crl", "../pki/root.crl.pem", ')
+    with opened(tree) as (node, _):
+        assert code(send(tree, node)) == "accepted"
+    settings = tree.settings("quoc-gia")
+    [odd] = [one for one in endings.lists(settings, now) if one.finding]
+    assert odd.finding is not None
+    assert (odd.finding.code, odd.finding.where) == ("EDX322", str(path))
+    assert "a delta list" in odd.finding.detail
+    for command in (("trust", "status"), ("doctor",), ("config", "check")):
+        shown = tree.run("quoc-gia", *command)
+        assert shown.returncode != 0
+        assert "EDX322" in shown.stdout
+
+
+def test_a_list_is_read_again_only_when_its_file_has_changed(tree: Tree) -> None:
+    with opened(tree) as (node, clock):
+        path = tree.settings("quoc-gia").trust.crls[1]
+        first = list_files.load(path)
+        pki_files.publish(tree.pki, clock.at)
+        (tree.folder / "quoc-gia" / "bindings.csv").touch()
+        assert node.renew_trust() == []
+        second = list_files.load(path)
+        assert second[0] is not first[0]
+        assert trust_sources.trust_store(tree.settings("quoc-gia")).epoch == node.node.rules.trust.epoch
+        assert list_files.load(path)[0] is second[0]
 
 
 def test_addresses_come_from_the_configuration_only(fetching: Tree, site: Site) -> None:
@@ -422,5 +481,6 @@ def test_the_kill_switch_reaches_every_worker_of_a_running_node(fetching: Tree, 
         site.page("/issuing.crl", b"nothing")
         wait(lambda: '"list.not-renewed"' in tree.log("quoc-gia").read_text(encoding="utf-8"))
         assert tree.stop("quoc-gia") == {"quoc-gia": 0}
-    kept = kept_lists.held(load(tree.config("quoc-gia")).kept_lists, [f"{site.url}/issuing.crl"])
-    assert len(read_lists(kept)[0]) == 1
+    [kept] = kept_lists.held(load(tree.config("quoc-gia")).kept_lists, f"{site.url}/issuing.crl")
+    [revoked] = [one for one in pki_files.issued(tree.pki) if one.name == "H53"]
+    assert kept.revoked(int(revoked.serial, 16)) is not None

@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-
-from edxml_router import credential_sources, responders, wiring
-from edxml_router.cli.trust_status import answers, lists
+from edxml_router import credential_sources, endings, responders, wiring
 from edxml_router.config import HubSettings, Settings
 from edxml_router.core.credentials import UNPROVEN
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.core.revocation import fresh_until, read_lists
-from edxml_router.core.trust import expiring
 from edxml_router.judgement import VIETNAM
 from edxml_router.node.sole import holder, served_before
 from edxml_router.reports import OBJECTED
-from edxml_router.store import keys, migrate, pkcs11_keys
+from edxml_router.store import keys, list_files, migrate, pkcs11_keys
 from edxml_router.transport import rabbitmq, topology
-from edxml_router.trust_sources import read
 
-SOON_DAYS: Final = 30  # a certificate that ends within this time is worth a warning
 EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
 
 Found = Iterator[tuple[str, Finding | None]]
@@ -76,13 +69,14 @@ def _trust(settings: Settings) -> Found:
         yield "trust.anchors", Finding("EDX316", str(settings.path))
         return
     yield f"{len(trust.anchors)} anchors, {len(trust.intermediates)} intermediates, epoch {trust.epoch}", None
-    yield from _ends(trust.anchors, "trust.anchors")
-    yield from _ends(trust.intermediates, "trust.intermediates")
+    for one in endings.authorities(settings, datetime.now(UTC)):
+        if one.finding:
+            yield one.name, one.finding
 
 
 def _lists(settings: Settings) -> Found:
     """Whether the revocation lists are of today: once they are too old, envelopes wait (EDX314)."""
-    for one in lists(settings, datetime.now(UTC)):
+    for one in endings.lists(settings, datetime.now(UTC)):
         detail = f"{one.name}, next update {one.until:%Y-%m-%d %H:%M}" if one.until else one.name
         yield detail, one.finding
 
@@ -91,7 +85,7 @@ def _responders(settings: Settings) -> Found:
     """Whether each can be reached, and what they have said; of what is wrong with that, the first ten."""
     now = datetime.now(UTC)
     yield from responders.probe(settings, now)
-    known = list(answers(settings, now))
+    known = list(endings.answers(settings, now))
     if known:
         ends = [one.until for one in known if one.until]
         yield f"{len(ends)} answers, next update {min(ends):%Y-%m-%d %H:%M}" if ends else "0 answers", None
@@ -100,27 +94,22 @@ def _responders(settings: Settings) -> Found:
 
 
 def _certificate(settings: Settings) -> Found:
+    """Whether the node's key has its certificate, and what of its own and its neighbours' certificates ends."""
     if settings.node.key is None or settings.node.certificate is None:
         detail = "without node.key the receipts of this node are not signed"
         yield "node.key", Finding("EDX907", "node.key", detail)
-        return
-    key = pkcs11_keys.open_key(settings.node.key, settings.path.parent)
-    chain = keys.load_certificates(settings.node.certificate)
-    if chain[0].public_key() != key.public_key():
-        detail = "node.key does not belong to node.certificate"
-        yield str(settings.node.certificate), Finding("EDX903", str(settings.node.key).partition("?")[0], detail)
-        return
-    yield chain[0].subject.rfc4514_string(), None
-    yield from _ends(chain[:1], "node.certificate")
-
-
-def _ends(certificates: Sequence[x509.Certificate], where: str) -> Found:
-    for one in expiring(certificates, datetime.now(UTC)):
-        detail = f"{one.subject}: {one.not_after:%Y-%m-%d} ({one.days} d)"
-        if one.days < 0:
-            yield one.subject, Finding("EDX309", where, detail)
-        elif one.days < SOON_DAYS:
-            yield one.subject, Finding("EDX907", where, detail)
+    else:
+        key = pkcs11_keys.open_key(settings.node.key, settings.path.parent)
+        chain = keys.load_certificates(settings.node.certificate)
+        if chain[0].public_key() != key.public_key():
+            detail = "node.key does not belong to node.certificate"
+            yield str(settings.node.certificate), Finding("EDX903", str(settings.node.key).partition("?")[0], detail)
+            return
+        yield chain[0].subject.rfc4514_string(), None
+    now = datetime.now(UTC)
+    for one in (*endings.own(settings, now), *endings.neighbours(settings, now)):
+        if one.finding:
+            yield one.name, one.finding
 
 
 def _neighbours(settings: Settings) -> Found:
@@ -224,8 +213,8 @@ def _broker_lists(hub: HubSettings) -> Found:
     """Whether the revocation lists that the broker's certificate is checked by are of today: else nothing connects."""
     now = datetime.now(UTC)
     for path in hub.tls_crls:
-        for one in read_lists([read(path, "hub.tls_crls")], str(path)):
-            until = fresh_until(one)
+        for one in list_files.read(path, "hub.tls_crls"):
+            until = one.fresh_until
             detail = f"{path.name}, next update {until:%Y-%m-%d %H:%M}"
             yield detail, Finding("EDX707", str(path), f"{detail}: expired") if until < now else None
 

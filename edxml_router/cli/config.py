@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import click
 
-from edxml_router import wiring
+from edxml_router import endings, wiring
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import ConfigErrors, Settings, load
@@ -79,6 +80,16 @@ def _faults(settings: Settings) -> Iterator[Finding]:
             yield from errors.findings
         except Refusal as refusal:
             yield refusal.finding
+    with suppress(Refusal):  # a file that cannot be read was named above
+        yield from _unusable(settings)
+
+
+def _unusable(settings: Settings) -> Iterator[Finding]:
+    """Authorities and lists that are read and of no use; what ends is for `trust status`."""
+    now = datetime.now(UTC)
+    for one in (*endings.authorities(settings, now), *endings.lists(settings, now)):
+        if one.finding is not None and one.finding.code in ("EDX322", "EDX323"):
+            yield one.finding
 
 
 @config.command()

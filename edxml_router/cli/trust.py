@@ -16,17 +16,18 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from edxml_router import endings
 from edxml_router.cli import trust_names, trust_status
 from edxml_router.cli.commands import Group
 from edxml_router.cli.opening import open_ledger, open_node, operator
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.cli.trust_status import Standing
 from edxml_router.config import Settings
 from edxml_router.core.authority import Act, Row, moment
 from edxml_router.core.certificate import is_authority
 from edxml_router.core.journal import Entry
 from edxml_router.core.problems import EXIT_REFUSED, Refusal
 from edxml_router.core.registry import Registry
+from edxml_router.endings import Standing
 from edxml_router.store import trust_files
 from edxml_router.store.keys import load_certificates
 from edxml_router.wiring import load_registry
@@ -73,12 +74,12 @@ def status(session: Session, as_json: bool) -> None:
     Authorities, own and neighbours' certificates, signers of the last 90 days, revocation lists, answers of responders
     (OCSP).
 
-    Warns 60, 30 and 7 days before a certificate ends. Exit status 1 when something needs attention.
+    Warns 60, 30, 7 days and 1 day before something ends. Exit status 1 when something needs attention.
     """
     settings, now = session.settings(), datetime.now(UTC)
     with open_node(settings) as node:
-        found = [*trust_status.certificates(settings, node, now), *trust_status.lists(settings, now)]
-    found += trust_status.answers(settings, now)
+        found = [*trust_status.certificates(settings, node, now), *endings.lists(settings, now)]
+    found += endings.answers(settings, now)
     if as_json:
         for one in found:
             session.json(_standing(session, one, now))
@@ -331,10 +332,15 @@ def _days(one: Standing, now: datetime) -> int | None:
 def _said(session: Session, one: Standing) -> str:
     if one.finding is None:
         return ""
-    if one.finding.code == "EDX907":  # a remark: the threshold, or a list past its date
-        said = session.say("trust.soon", days=one.threshold) if one.threshold else session.say("trust.stale")
+    if one.finding.code in ("EDX914", "EDX917"):
+        said = session.say("trust.soon", days=one.threshold) if one.threshold else session.say(_ended(one))
         return f"{one.finding.code} {said}"
     return f"{one.finding.code} {one.finding.title(session.language)}"
+
+
+def _ended(one: Standing) -> str:
+    """A list or an answer past its date serves for a while."""
+    return "trust.stale" if one.kind in ("list", "answer") else "trust.ended"
 
 
 def _standing(session: Session, one: Standing, now: datetime) -> dict[str, Any]:

@@ -27,6 +27,14 @@ MAX_CHAIN_DEPTH: Final = 4  # authorities between leaf and anchor; two are usual
 _SENT: Final = 8  # certificates of a sender that are looked at for who is to blame
 _ANY: Final = verification.Criticality.AGNOSTIC
 
+_FRAMES: Final = (
+    "validation failed: ",
+    "candidates exhausted: ",
+    "fatal error: ",
+    "Python extension validator failed: ",
+    "ValueError: ",
+)
+
 Verifier = verification.ClientVerifier
 
 
@@ -35,9 +43,7 @@ def _is_authority(_policy: verification.Policy, _certificate: x509.Certificate, 
         raise ValueError("basicConstraints does not say CA:TRUE")
 
 
-def _may_certify(
-    _policy: verification.Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None
-) -> None:
+def _may_certify(_policy: verification.Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     """RFC 5280, 6.1.4 (n): only a KeyUsage that is there can forbid it."""
     if usage is not None and not usage.key_cert_sign:
         raise ValueError("its KeyUsage does not allow keyCertSign")
@@ -99,9 +105,8 @@ def trouble(
 def reason(error: Exception) -> str:
     """What the library says, without its own frame around it."""
     text = str(error).partition(" (encountered processing")[0]
-    for frame in ("validation failed: ", "candidates exhausted: ", "fatal error: ", "Python extension validator failed: "):
+    for frame in _FRAMES:
         text = text.removeprefix(frame)
-    text = text.removeprefix("ValueError: ")
     if text == "all candidates exhausted with no interior errors":
         return "no authority of that name and key is known here or was sent along"
     return text or type(error).__name__

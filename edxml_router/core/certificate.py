@@ -91,7 +91,7 @@ def read(der: bytes) -> x509.Certificate:
 
 
 def read_all(data: bytes, where: str = "") -> tuple[x509.Certificate, ...]:
-    """Every certificate of a file (PEM, DER, PKCS#7), in the file's order; EDX902 when there is none or one is damaged."""
+    """Every certificate of a file (PEM, DER, PKCS#7), in the file's order; EDX902 for none, or a damaged one."""
     try:
         found = tuple(read(der) for der in unpack(data).certificates)
     except (Refusal, ValueError) as error:

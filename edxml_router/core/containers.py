@@ -7,8 +7,9 @@ Authorities publish all of these forms, and a browser saves whichever it likes. 
 it, if anybody did, does not matter, because a certificate is trusted for being in the operator's file, and a list for
 its authority's signature. Nothing is looked at that is inside a certificate or a list.
 
-Every form is read once from front to back. Bytes from an address may be anything: a file of a million beginnings without
-an end must cost no more than its size. Raises ValueError for what is none of these, and for a PEM block that is damaged.
+Every form is read once from front to back. Bytes from an address may be anything: a file of a million beginnings
+without an end must cost no more than its size. Raises ValueError for what is none of these, and for a PEM block that is
+damaged.
 """
 
 from __future__ import annotations

@@ -44,9 +44,9 @@ class Credentials:
 
 
 def read(data: bytes, where: str) -> tuple[x509.Certificate, ...]:
-    """The certificates in a neighbour's file (PEM) that may sign: the first, and any further one of no authority, so
+    """The certificates in a neighbour's file that may sign: the first, and any further one of no authority, so
     that an old and a new one may stand in one file, each with its chain. Raises Refusal EDX902."""
-    first, *others = certificates.read_pem(data, where)
+    first, *others = certificates.read_all(data, where)
     return first, *(each for each in others if not certificates.is_authority(each))
 
 
@@ -87,7 +87,7 @@ def _refused(
     """Why the certificate that is shown does not count by the authorities, and whose turn it is."""
     verdict = trust.under(given.authorities).judge(sent, at)
     if verdict.finding is not None:
-        turn = "this side's turn" if verdict.finding.code == "EDX308" else "that side's turn to renew it"
+        turn = "this side's turn" if verdict.finding.code in ("EDX308", "EDX323") else "that side's turn to renew it"
         return f"{verdict.finding.code} {verdict.finding.problem.slug} {verdict.finding.detail}; {turn}"
     # What was judged must be what signed: a stranger could show the neighbour's certificate behind one of its own.
     names = [str(each.value) for each in signer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]

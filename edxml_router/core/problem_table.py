@@ -339,4 +339,10 @@ ROWS: tuple[Row, ...] = (
     ("EDX911", "code-not-listed", _O, _NOTE, 200, 0,
      "It was written, but no agency in this node's catalogue has this code", "Compare the code with `edxml-router agency list`: with a wrong code it has no effect, and should be ended and written again. For an agency that the catalogue does not have yet nothing has to be done.",
      "Đã ghi, nhưng danh mục của nút không có cơ quan nào mang mã này", "Đối chiếu mã bằng `edxml-router agency list`: nếu sai mã thì dòng này không có tác dụng, hãy kết thúc rồi ghi lại. Nếu là cơ quan mới chưa có trong danh mục thì không cần làm gì."),
+    ("EDX914", "ends-soon", _O, _NOTE, 200, 0,
+     "Something that trust hangs on ends soon", "See to it that whoever is named has it renewed in time, put the new one in the place of the old, and reload.",
+     "Một thành phần mà việc tin cậy dựa vào sắp hết hạn", "Bảo đảm bên được nêu gia hạn kịp thời, đặt bản mới thay bản cũ rồi nạp lại."),
+    ("EDX917", "ends-now", _O, _NO, 500, 1,
+     "Something that trust hangs on has ended, or ends within a week", "Have whoever is named renew it now, put the new one in the place of the old, and reload. No sender is to blame for what follows from it.",
+     "Một thành phần mà việc tin cậy dựa vào đã hết hạn hoặc hết hạn trong vòng một tuần", "Yêu cầu bên được nêu gia hạn ngay, đặt bản mới thay bản cũ rồi nạp lại. Hậu quả của việc này không phải lỗi của bên gửi."),
 )

@@ -11,8 +11,8 @@ the size of the list), the search of ``cryptography`` (each time through all ent
 thing that must agree with the list).
 
 An entry extension that is critical is none that we know, and makes the list useless (5.3); others may be ignored, also
-when their content is strange, such as the unused reason 7: the certificate is on the list. Raises ValueError for what is
-not DER, and for a critical extension.
+when their content is strange, such as the unused reason 7: the certificate is on the list. Raises ValueError for what
+is not DER, and for a critical extension.
 """
 
 from __future__ import annotations

@@ -40,7 +40,6 @@ from edxml_router.core.revocation import Freshness, RevocationLists, RevocationS
 from edxml_router.core.revocation_list import RevocationList, read_lists
 
 REMEMBERED = 4096  # chains
-WARN_DAYS = (7, 30, 60)
 
 _Key = tuple[bytes, ...]
 _SHA256 = hashes.SHA256()
@@ -55,16 +54,6 @@ class ChainVerdict:
     leaf: x509.Certificate | None = None
     signer: Signer | None = None
     marks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """A certificate that ends soon: ``threshold`` is the smallest of 7, 30, 60 days that it falls under."""
-
-    subject: str
-    not_after: datetime
-    days: int
-    threshold: int
 
 
 class TrustStore:
@@ -214,14 +203,3 @@ def _leaf(loaded: list[x509.Certificate]) -> tuple[x509.Certificate, list[x509.C
     if len(leaves) != 1:
         raise Refusal("EDX311", detail="no telling which certificate is the signer's")
     return leaves[0], [item for item in loaded if item is not leaves[0]]
-
-
-def expiring(items: Sequence[x509.Certificate], at: datetime) -> tuple[Expiry, ...]:
-    """Those of ``items`` that end within 60 days of ``at`` or have ended, the most pressing first."""
-    found = []
-    for item in items:
-        days = (item.not_valid_after_utc - at).days
-        threshold = next((limit for limit in WARN_DAYS if days < limit), None)
-        if threshold is not None:
-            found.append(Expiry(item.subject.rfc4514_string(), item.not_valid_after_utc, days, threshold))
-    return tuple(sorted(found, key=lambda item: item.not_after))

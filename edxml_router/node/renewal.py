@@ -1,5 +1,5 @@
 """What is known of revocation, renewed in the background while the node runs: the lists of trust.crl_urls are fetched,
-the responders of [[trust.ocsp]] are asked.
+the responders of [[trust.ocsp]] are asked, and what ends soon is said.
 
     with Renewal(settings): …        # in the supervisor: one process for the node
 
@@ -16,13 +16,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
-from edxml_router import trust_sources
+from edxml_router import endings, trust_sources
 from edxml_router.config import ConfigErrors, Settings, load
 from edxml_router.core.problems import Refusal
 from edxml_router.node.asking import Asking
 from edxml_router.observe import events
+from edxml_router.store import list_files
 
 AGAIN = 60.0  # seconds until what failed is tried again, unless trust.crl_interval is shorter
+WATCH = 3600.0  # seconds between looks at what ends
 LOOK = 0.5  # seconds between looks for certificates that a worker has met
 
 Work = Callable[[Settings, threading.Event, bool], None]
@@ -35,7 +37,7 @@ class Renewal:
         self._settings = settings
         self._ending = False
         self._wakes: list[threading.Event] = []
-        self._threads = [self._thread(_fetch), self._thread(_ask)]
+        self._threads = [self._thread(_fetch), self._thread(_ask), self._thread(_Watching())]
 
     def __enter__(self) -> Renewal:
         for thread in self._threads:
@@ -94,6 +96,19 @@ def _ask(settings: Settings, wake: threading.Event, woken: bool) -> None:
         for finding in asking.turn(datetime.now(UTC)):
             events.not_renewed(finding)
         wake.wait(min(pause, LOOK) if settings.trust.ocsp else pause)
+
+
+class _Watching:
+    """Looks at what ends; remembers what it has said."""
+
+    def __init__(self) -> None:
+        self._watch = endings.Watch()
+
+    def __call__(self, settings: Settings, wake: threading.Event, _woken: bool) -> None:
+        for finding in self._watch.news(endings.everything(settings, datetime.now(UTC))):
+            events.attention(finding)
+        list_files.keep_only(())  # they are the workers' business; here they would only take room
+        wake.wait(WATCH)
 
 
 def _again(settings: Settings) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from edxml_router import __version__
-from edxml_router.core.problems import Actor, Finding
+from edxml_router.core.problems import Actor, Finding, Weight
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Move
 
@@ -111,6 +111,10 @@ def trust_renewed(process: int, epoch: str) -> None:
     _log.info("trust.renewed", process=process, epoch=epoch)
 
 
+def attention(finding: Finding) -> None:
+    """Something that trust hangs on ends, has ended, or cannot be used; said once for each threshold."""
+    log = _log.warning if finding.problem.weight is Weight.REMARK else _log.error
+    log("trust.attention", **_finding(finding))
 def credentials_renewed(process: int, certificate: str) -> None:
     """A file of the node's own key or certificate, or of a neighbour's, has changed and is in force in this worker;
     ``certificate`` is the node's own that receipts are signed with now."""

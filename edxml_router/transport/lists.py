@@ -25,10 +25,11 @@ from typing import IO, Final
 from edxml_router import __version__
 from edxml_router.core import ocsp
 from edxml_router.core.problems import Setback
+from edxml_router.core.revocation_list import MAX_BYTES
 
 SCHEMES: Final = ("http", "https", "file")
-MAX_BYTES: Final = 32 * 1024 * 1024  # the largest public lists have some 10 MB
-TIMEOUT: Final = 30.0  # seconds, for connecting, for every piece, and for the whole
+TIMEOUT: Final = 30.0  # seconds, for connecting, for every piece, and for the whole but for what PACE allows
+PACE: Final = 256 * 1024  # bytes; each that come give a large list one second more
 ANSWER_TIMEOUT: Final = 10.0  # seconds; there may be thousands of questions
 _PIECE: Final = 64 * 1024
 
@@ -88,7 +89,8 @@ def _get(code: str, url: str, posted: bytes | None, schemes: Sequence[str], max_
                 data += piece
                 if len(data) > max_bytes:
                     raise setback(f"more than {max_bytes} bytes")
-                if time.monotonic() > until:  # the socket's own limit is for each piece: one could drip for ever
+                # The socket's own limit is for each piece: one could drip for ever.
+                if time.monotonic() > until + len(data) / PACE:
                     raise setback(f"not complete after {timeout:g} s")
             return bytes(data)
     except urllib.error.HTTPError as error:

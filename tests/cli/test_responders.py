@@ -62,7 +62,7 @@ def test_status_shows_answers_beside_lists(node: OneNode, responder: Responder) 
     assert "trả lời OCSP" in node.call("trust", "status", "--lang", "vi").output
 
 
-@pytest.mark.parametrize(("grace", "problem"), [("1d", ("EDX907", "ocsp-stale")), ("0s", ("EDX314",))])
+@pytest.mark.parametrize(("grace", "problem"), [("1d", ("EDX917",)), ("0s", ("EDX314",))])
 def test_status_tells_of_old_answers(
     node: OneNode, responder: Responder, grace: str, problem: tuple[str, ...]
 ) -> None:

@@ -287,15 +287,19 @@ def test_status_tells_what_ends_soon(node: OneNode, table: Path, tmp_path: Path)
     result = node.call("trust", "status", "--json")
     assert result.exit_code == 1
     told = {row["kind"]: (row["threshold"], row["problem"], row["detail"]) for row in rows(result)}
-    assert told["own"] == (7, "EDX907", "4 d")
-    assert told["neighbour"] == (30, "EDX907", "19 d")
-    assert told["list"] == (None, "EDX907", "crl-stale")
+    assert told["own"][:2] == (7, "EDX917")
+    assert "(in 4 d); the operator of this node has it renewed" in told["own"][2]
+    assert told["neighbour"][:2] == (30, "EDX914")
+    assert "(in 19 d); the neighbour has it renewed" in told["neighbour"][2]
+    assert told["list"][:2] == (0, "EDX917")
+    assert "(1 d ago); its authority publishes the next one" in told["list"][2]
     assert told["signer"] == (None, None, None)
     vietnamese = node.call("trust", "status", "--lang", "vi").output
     assert "hết hạn trong vòng 7 ngày" in vietnamese
     assert "quá ngày, vẫn đang dùng" in vietnamese
     node.config.write_text(text.replace('"36h"', '"1h"'), encoding="utf-8")
-    assert {row["problem"] for row in rows(node.call("trust", "status", "--json"))} == {None, "EDX907", "EDX314"}
+    told_later = {row["problem"] for row in rows(node.call("trust", "status", "--json"))}
+    assert told_later == {None, "EDX914", "EDX917", "EDX314"}
 
 
 # --- a running worker ---------------------------------------------------------------------------------

@@ -274,7 +274,7 @@ def checked(
 def test_a_broker_in_good_standing_is_reached(rabbit: RabbitHub, credentials: Credentials, lists: Lists) -> None:
     binary = lists.pki / "issuing.crl"
     [made] = read_lists([lists.issuing.read_bytes()])
-    binary.write_bytes(made.public_bytes(Encoding.DER))
+    binary.write_bytes(made.data)
     for paths in ((lists.root, lists.issuing), (binary, lists.root)):
         assert rabbitmq.depths(checked(rabbit, credentials, lists, *paths), [DOWN]) == {DOWN: 0}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -18,7 +18,7 @@ from edxml_router.core.certificate import PublicKey, write_pem
 from edxml_router.core.problems import Refusal
 from edxml_router.core.revocation import Freshness
 from edxml_router.core.signing import PrivateKey
-from edxml_router.core.trust import TrustStore, expiring
+from edxml_router.core.trust import TrustStore
 from tests import certificates
 from tests.certificates import NOW, crl, issuing, key, leaf, odd_leaf, root
 
@@ -324,10 +324,3 @@ def test_unreadable_files_are_named(field: str) -> None:
             TrustStore.from_pem(**{"anchors": good, field: bad})
         assert caught.value.code == "EDX902"
         assert caught.value.finding.where == f"trust.{field}"
-
-
-def test_what_ends_soon_is_told() -> None:
-    made = {days: odd_leaf(f"in {days}", end=NOW + timedelta(days=days, hours=1)) for days in (-1, 3, 20, 59, 60)}
-    found = [(item.days, item.threshold) for item in expiring(list(made.values()), NOW)]
-    assert found == [(-1, 7), (3, 7), (20, 30), (59, 60)]
-    assert expiring([root().certificate], datetime(2026, 1, 1, tzinfo=UTC)) == ()
