@@ -36,12 +36,14 @@ from edxml_router.store import catalogue, pkcs11_keys, sequencer, trust_files
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import connect
 from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.patience import PATIENCE
 from edxml_router.store.trust_files import Fingerprint
 from edxml_router.transport import local, rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.tls import Tls
 from edxml_router.trust_sources import canonical, read
 
+WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
 SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
 
 
@@ -154,7 +156,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
     with ExitStack() as stack:
         trust_seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
         credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
-        node = _node(settings, stack.enter_context(closing(open_ledger(settings))))
+        node = _node(settings, stack.enter_context(closing(open_ledger(settings, WORKER_PATIENCE))))
         signing = _signing(settings)
         _sign_by(node, signing)
         transports: dict[str, Transport] = {}
@@ -191,11 +193,14 @@ def _sign_by(node: Node, signing: Signing | None) -> None:
     node.sign_receipts, node.certificates = (signing.sign, signing.certificates) if signing else (None, ())
 
 
-def open_ledger(settings: Settings) -> SqlLedger:
-    """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do)."""
+def open_ledger(settings: Settings, patience: int = PATIENCE) -> SqlLedger:
+    """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do).
+
+    ``patience``: seconds that its server has for a statement.
+    """
     secret = settings.store.password_file
     password = read(secret, "store.password_file").decode().strip() if secret else None
-    return SqlLedger(connect(settings.database_url, password), SystemClock())
+    return SqlLedger(connect(settings.database_url, password, patience), SystemClock())
 
 
 # --- rules ------------------------------------------------------------------------------------------

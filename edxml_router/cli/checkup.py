@@ -20,9 +20,11 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.judgement import VIETNAM
 from edxml_router.node.sole import holder, served_before
 from edxml_router.reports import OBJECTED
-from edxml_router.store import keys, list_files, migrate, pkcs11_keys
+from edxml_router.store import keys, list_files, migrate, pkcs11_keys, tables
+from edxml_router.store.engine import probe
 from edxml_router.transport import rabbitmq, topology
 
+PATIENCE: Final = 5  # seconds that the database has for an answer
 EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
 
 Found = Iterator[tuple[str, Finding | None]]
@@ -54,8 +56,10 @@ def _database(settings: Settings) -> Found:
     if file and not Path(file).exists():  # connecting would make it
         yield file, Finding("EDX602", "store.url", "there is no database yet; run `edxml-router init`")
         return
-    with closing(wiring.open_ledger(settings)) as ledger:
+    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
         schema, newest = migrate.current(ledger.engine), migrate.newest()
+        if schema == newest:
+            probe(ledger.engine, tables.WRITTEN)  # a lock that somebody forgot is not seen by reading
     if schema != newest:
         detail = f"schema {schema or 'missing'}, needed {newest}; run `edxml-router init`"
         yield ledger.engine.dialect.name, Finding("EDX602", "store.url", detail)
@@ -117,7 +121,7 @@ def _neighbours(settings: Settings) -> Found:
     names = [each.name for each in credential_sources.neighbours(settings)]
     if not names or any(finding for _, finding in _database(settings)):
         return  # what is wrong with the database has been said
-    with closing(wiring.open_ledger(settings)) as ledger, ledger.book() as book:
+    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger, ledger.book() as book:
         doubts = [*book.kept_of((OBJECTED,)).items(), *book.kept_of(UNPROVEN).items()]
     wrong = {name for name, _ in doubts if name in names}
     for name, finding in doubts:

@@ -5,8 +5,9 @@
 (``BEGIN IMMEDIATE``): begun as a reader, it would fail at its first write with "database is locked" at once,
 whatever the time-out. Readers ask for ``reading(engine)``.
 
-Every driver error is turned into a problem here, in :func:`troubles`: Setback EDX601 (disk full, or the disk
-fails), EDX602 (away, locked, deadlock, serialization), EDX610 (no database), Defect for anything else. After a Setback
+Every driver error is turned into a problem here, in :func:`troubles`: Setback EDX601 (disk full),
+EDX602 (away, deadlock, serialization), EDX610 (no database), EDX622 (read-only, or the disk fails), EDX624 (silent, or
+a lock is held for too long), Defect for anything else. After a Setback
 nothing of the transaction is in force, with one exception that no database can spare us: when the connection
 breaks during COMMIT, the outcome is unknown. So whoever repeats must be recognised by digest, identity or
 version.
@@ -15,7 +16,7 @@ version.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
+from edxml_router.store.patience import PATIENCE, options, patient
 from edxml_router.store.postgres_reasons import POOLER, reason
 
 BUSY_MILLISECONDS: Final = 10_000  # how long a writer waits for another one
@@ -41,16 +43,15 @@ _SQLITE_PRAGMAS: Final = (
     "PRAGMA cache_size = -16384",  # KiB
 )
 
-_SQLITE_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_SQLITE_FULL: Final = frozenset({sqlite3.SQLITE_FULL})
+_SQLITE_FAULT: Final = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM}
+)
+_SQLITE_HELD: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _SQLITE_AWAY: Final = frozenset(
     {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
         sqlite3.SQLITE_AUTH,
-        sqlite3.SQLITE_NOMEM,
         sqlite3.SQLITE_PROTOCOL,
     }
 )
@@ -59,11 +60,15 @@ _SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTAD
 # 55 lock not available, 57 shut down, 58 the server's disk, 28 and 3D cannot log in, 25006 a standby.
 _DIRECT: Final = "edxml_router.direct"  # a setting of ours, given at the start of a connection: is it still there?
 _STATES_FULL: Final = ("53100", "58030")
+_LATE: Final = {
+    "55P03": "SQLSTATE 55P03: another session holds a lock",
+    "57014": "SQLSTATE 57014: a statement took too long, and was ended",
+}
 _STATES_AWAY: Final = ("08", "40", "53", "55", "57", "58", "28", "3D", "25006")
 
 
-def connect(url: str | URL, password: str | None = None) -> Engine:
-    """The engine for a URL, with a password that is not written in it.
+def connect(url: str | URL, password: str | None = None, patience: int = PATIENCE) -> Engine:
+    """The engine for a URL, with a password that is not written in it. ``patience``: seconds for one statement.
 
     Nothing is opened yet; raises Refusal EDX901 when the URL is not one of ours.
     """
@@ -83,11 +88,12 @@ def connect(url: str | URL, password: str | None = None) -> Engine:
     try:
         # A commit is durable by the server's default (synchronous_commit = on); a role may not weaken that
         # for us.
+        waits = options(patience)
+        waits["options"] += f" -c synchronous_commit=on -c {_DIRECT}=on"
         engine = sqlalchemy.create_engine(
-            target.set(drivername="postgresql+psycopg"),
-            pool_pre_ping=True,
-            connect_args={"options": f"-c synchronous_commit=on -c {_DIRECT}=on", "connect_timeout": 10},
+            target.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=waits
         )
+        event.listen(engine, "do_connect", patient(patience))
     except ImportError as error:
         missing = "psycopg: install edxml-router[postgresql]"
         raise Refusal("EDX904", where="store.url", detail=missing) from error
@@ -130,10 +136,17 @@ def problem(error: SQLAlchemyError) -> Trouble:
         primary = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if primary in _SQLITE_FULL:
             return Setback("EDX601", detail=name)
+        if primary in _SQLITE_FAULT:
+            return Setback("EDX622", where="store.url", detail=name)
+        if primary in _SQLITE_HELD:
+            detail = f"another process holds the lock of the database ({name})"
+            return Setback("EDX624", where="store.url", detail=detail)
         if primary in _SQLITE_DAMAGED:  # for a person to mend; until then the node takes nothing
             return Setback("EDX610", where="store.url", detail=name)
         return Setback("EDX602", detail=name) if primary in _SQLITE_AWAY else Defect(name, where="store")
     state = getattr(cause, "sqlstate", None)
+    if late := "the server has fallen silent" if getattr(cause, "silent", False) else _LATE.get(state or ""):
+        return Setback("EDX624", where="store.url", detail=late)
     if why := reason(cause):
         return Setback("EDX602", where="store.url", detail=why)
     if state is None:  # psycopg has no code for a connection that could not be made or broke
@@ -145,6 +158,14 @@ def problem(error: SQLAlchemyError) -> Trouble:
     if state.startswith(_STATES_AWAY):
         return Setback("EDX602", detail=f"SQLSTATE {state}")
     return Defect(f"SQLSTATE {state}", where="store")
+
+
+def probe(engine: Engine, tables: Iterable[str]) -> None:
+    """See that the tables could be written now; nothing is. Raises Setback with what is in the way."""
+    with writing(engine) as connection:  # which takes the write lock of SQLite
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"LOCK TABLE {', '.join(tables)} IN ROW EXCLUSIVE MODE")
+        connection.rollback()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

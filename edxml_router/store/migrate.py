@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, text
 
 from edxml_router.core.problems import Refusal
 from edxml_router.store.engine import reading, writing
+from edxml_router.store.patience import without_end
 
 _STEPS: Final = Path(__file__).resolve().parent / "migrations"
 _LOCK: Final = 0x6564786D_0001  # an advisory lock of PostgreSQL: "edxm", 1
@@ -31,6 +32,8 @@ def upgrade(engine: Engine, to: str = "head") -> str:
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            without_end(connection.connection.driver_connection)
         settings = _settings()
         settings.attributes["connection"] = connection
         try:

@@ -75,8 +75,9 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]
 
 
 def setback(error: OSError) -> Setback:
-    """What a failing disk is to the pipeline."""
-    return Setback("EDX601", where="bodies", detail=errno.errorcode.get(error.errno or 0, type(error).__name__))
+    """What a failing disk is to the pipeline: full, or something that no room helps (read-only, broken, forbidden)."""
+    code = "EDX601" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "EDX622"
+    return Setback(code, where="bodies", detail=errno.errorcode.get(error.errno or 0, type(error).__name__))
 
 
 def _write(handle: int, piece: bytes) -> None:

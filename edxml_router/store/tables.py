@@ -257,3 +257,6 @@ aside = Table(
     _partial("aside_kept", "size", where="data IS NOT NULL"),
     _partial("aside_document_id", "document_id", where="document_id <> ''"),
 )
+
+# What a batch writes, all in one transaction.
+WRITTEN: Final = tuple(each.name for each in (journal, envelopes, deliveries, bodies, receipts, aside))

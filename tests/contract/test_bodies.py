@@ -172,7 +172,7 @@ def test_a_file_that_cannot_be_written_is_a_setback_and_leaves_no_rest(bodies: B
     (folder / digest[:2] / digest[2:]).mkdir(parents=True)  # the rename fails
     with pytest.raises(Setback) as caught:
         bodies.stage({digest: LARGE})
-    assert caught.value.code == "EDX601"
+    assert caught.value.code == "EDX622"
     assert files(folder) == set()
 
 
@@ -222,7 +222,7 @@ def test_a_received_body_that_has_gone_is_a_setback(bodies: BodyStore) -> None:
     body.discard()
     with pytest.raises(Setback) as caught:
         list(body.pieces())
-    assert caught.value.code == "EDX601"
+    assert caught.value.code == "EDX622"
     with pytest.raises(Setback):
         bodies.stage({body.digest: body})
 

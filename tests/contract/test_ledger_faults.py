@@ -21,7 +21,8 @@ from sqlalchemy.engine import make_url
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Defect, Refusal, Setback
 from edxml_router.ports import Aside, Delivery, Move
-from edxml_router.store.engine import connect, reading, writing
+from edxml_router.store import migrate, patience, tables
+from edxml_router.store.engine import connect, probe, reading, writing
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.migrate import upgrade
 from tests.contract.databases import LEASE, NOW, Database, SetClock, add, body, delivery, digest_of, envelope
@@ -245,8 +246,10 @@ def test_a_lock_that_is_held_too_long_is_a_setback(sqlite_database: Database) ->
         holder.add_envelopes([envelope()])
         with pytest.raises(Setback) as caught, ledger.book():
             pass
-    assert str(caught.value).endswith("SQLITE_BUSY")
-    assert caught.value.code == "EDX602"
+        with pytest.raises(Setback) as probed:
+            probe(ledger.engine, tables.WRITTEN)
+    assert caught.value.finding.detail == "another process holds the lock of the database (SQLITE_BUSY)"
+    assert caught.value.code == probed.value.code == "EDX624"
     with ledger.book() as book:
         assert envelope().digest in book.envelopes([envelope().digest])
 
@@ -293,6 +296,52 @@ def test_what_the_server_says_becomes_a_problem(postgresql_database: Database, s
     assert caught.value.code == code
     assert isinstance(caught.value, Defect if code == "EDX699" else Setback)
     assert "secret" not in str(caught.value)
+
+
+def impatient(database: Database, monkeypatch: pytest.MonkeyPatch) -> SqlLedger:
+    monkeypatch.setattr(patience, "GRACE", 0)
+    return SqlLedger(connect(database.url, patience=1), SetClock())
+
+
+def test_a_table_that_another_session_has_locked_is_told_and_passes(
+    postgresql_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, others = impatient(postgresql_database, monkeypatch), postgresql_database.ledger()
+    with writing(others.engine) as forgotten:
+        forgotten.execute(sqlalchemy.text("LOCK TABLE deliveries"))
+        for work in (lambda: add(ledger, delivery()), lambda: probe(ledger.engine, tables.WRITTEN)):
+            with pytest.raises(Setback) as caught:
+                work()
+            assert caught.value.code == "EDX624"
+    assert len(add(ledger, delivery())) == 1
+    probe(ledger.engine, tables.WRITTEN)
+    ledger.close()
+
+
+def test_a_server_that_is_frozen_is_told_and_the_next_connection_works(
+    postgresql_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its kernel goes on acknowledging, so only the client's own time can end the wait."""
+    ledger = impatient(postgresql_database, monkeypatch)
+    with pytest.raises(Setback) as caught, writing(ledger.engine) as connection:
+        frozen = connection.execute(sqlalchemy.text("SELECT pg_backend_pid()")).scalar_one()
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            connection.execute(sqlalchemy.text("SELECT 1"))
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+    assert (caught.value.code, caught.value.finding.detail) == ("EDX624", "the server has fallen silent")
+    assert len(add(ledger, delivery())) == 1
+    ledger.close()
+
+
+def test_a_migration_takes_the_time_it_needs(postgresql_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = impatient(postgresql_database, monkeypatch)
+    monkeypatch.setattr(migrate.command, "upgrade", lambda settings, _to: settings.attributes["connection"].execute(
+        sqlalchemy.text("SELECT pg_sleep(1.5)")
+    ))  # fmt: skip
+    migrate.upgrade(ledger.engine)
+    ledger.close()
 
 
 def test_a_mistake_of_ours_is_a_defect(database: Database) -> None:
