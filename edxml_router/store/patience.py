@@ -5,7 +5,7 @@
 
 The server ends what takes too long itself (``statement_timeout``, ``lock_timeout``) and says so. One that is frozen
 says nothing, while its kernel goes on acknowledging what is sent: no time-out of TCP sees that, so the client has one
-of its own, a little longer. A connection on which it ran out is closed at once, or its rollback would wait as long again.
+of its own, a little longer. A connection on which it ran out is closed at once: its rollback would wait as long again.
 """
 
 from __future__ import annotations
