@@ -118,7 +118,8 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         peer = rules.peers.get(submission.peer)
         if peer is None:
             raise Refusal("EDX403", detail=submission.peer)
-        item.examined = examine(submission.data, rules.limits, rules.trust, now, rules.engine, digest=item.digest)
+        trust = rules.trust.blocking(rules.bindings.blocked_keys(now))
+        item.examined = examine(submission.data, rules.limits, trust, now, rules.engine, digest=item.digest)
         envelope = item.examined.envelope
         admit(rules, submission, envelope, now)  # first: of a state secret nothing is kept, not even for a wrong code
         item.sender = sender_of(rules.registry, envelope, now)

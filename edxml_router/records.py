@@ -144,16 +144,17 @@ def new_deliveries(node: Node, item: Judged, now: datetime) -> Iterable[NewDeliv
 def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Judged], now: datetime) -> Iterable[Move]:
     """A repeat of what failed is tried again; a repeat of what is under way or done changes nothing.
 
-    From an office: its returned or expired deliveries, but not what an operator cancelled. From a neighbour: only
-    a higher generation, which an operator's resend further up has given; an old transfer that comes late must not
-    start anything.
+    From an office: its returned or expired deliveries. From a neighbour: only a higher generation, which an operator's
+    resend further up has given; an old transfer that comes late must not start anything. What an operator of this node
+    cancelled stays so whoever asks, until one of this node's operators sends it again.
     """
     for delivery in standing:
         item = items[delivery.digest]
         transfer = item.submission.transfer
         if delivery.recipient not in item.routes or delivery.state not in FAILED_ENDS:
             continue
-        if transfer is None and delivery.state is State.CANCELLED:
+        # What the next node had accepted cannot be cancelled here: such an end is that node's word, and it keeps it.
+        if delivery.state is State.CANCELLED and (transfer is None or not delivery.far_accepted):
             continue
         if transfer is not None and transfer.generation <= delivery.generation:
             continue

@@ -31,8 +31,9 @@ _OBJECTIONS: Final = 2000  # short ones, one for each neighbour
 
 def doubt(node: Node, peer: str, report: Report) -> Finding | None:
     """Why these receipts do not count as those of ``peer``; None when they do."""
-    credentials = node.rules.peers[peer].credentials
-    return objection(credentials, report, node.rules.trust, node.now()) if credentials else None
+    credentials, now = node.rules.peers[peer].credentials, node.now()
+    trust = node.rules.trust.blocking(node.rules.bindings.blocked_keys(now))
+    return objection(credentials, report, trust, now) if credentials else None
 
 
 def object_to(node: Node, peer: str, finding: Finding | None) -> bool:

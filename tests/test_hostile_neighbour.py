@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edxml_router import intake, pipeline
+from edxml_router import inbox, intake, operate, pipeline
+from edxml_router.core.authority import Act, Bindings, Row
+from edxml_router.core.certificate import names
 from edxml_router.core.lifecycle import State
 from edxml_router.core.transfer import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
 from edxml_router.ports import Arrival, Message, Parcel
@@ -84,6 +86,47 @@ def test_a_message_that_meets_a_mistake_of_ours_is_set_aside_alone(
     nodes.step("quoc-gia")
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CONFIRMED}
     assert [(one.code, one.peer, one.kept) for one in kept(nodes)] == [("EDX699", "tay-ninh", True)]
+
+
+def test_what_an_operator_cancelled_no_neighbour_opens_again(nodes: Nodes) -> None:
+    """By whatever generation; the neighbour is told the end, and an operator of this node can send it after all."""
+    node, data = nodes["quoc-gia"].node, letter(nodes, ["H53"], sender="H01")
+    [answer] = pipeline.accept(node, [Submission(data, "an-giang", "link", _transfer(nodes, data, ("H53",)))])
+    [one] = nodes.deliveries("quoc-gia", answer.digest).values()
+    assert operate.cancel(node, [one.id], "lan", "gửi nhầm") == [None]
+    for generation in (1, 2, 1000):
+        again = _transfer(nodes, data, ("H53",), generation=generation)
+        pipeline.accept(node, [Submission(data, "an-giang", "link", again)])
+        assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CANCELLED}
+    pipeline.report(node)
+    came = nodes["an-giang"].transports[0].take(100, 0.0)
+    told = [one for arrival in came for one in decode_receipts(arrival.message.body).receipts]
+    assert {one.generation for one in told if one.outcome is Outcome.CANCELLED} == {0, 1, 2, 1000}
+    assert operate.resend(node, [one.id], "lan", "gửi lại theo đề nghị") == [None]
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.QUEUED}
+
+
+def test_receipts_of_a_blocked_key_do_not_count(nodes: Nodes) -> None:
+    node, answer = nodes["quoc-gia"].node, nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    [certificate] = node.rules.peers["tay-ninh"].credentials.certificates
+    [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [delivery.name])
+    before = node.rules.bindings
+    for name in names(certificate):
+        node.rules = replace(node.rules, bindings=Bindings([Row(Act.BLOCK, name)]))
+        body = encode_receipts(
+            (Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, nodes.clock.now()),),
+            nodes["tay-ninh"].node.sign_receipts,
+        )
+        message = Message("receipts", name[:9], body)
+        nodes["tay-ninh"].transports[-1].publish([Parcel(topology.up("tay-ninh"), message)])
+        nodes.step("quoc-gia")
+        assert nodes.states("quoc-gia", answer.digest) == {"H53": State.FORWARDED}
+    assert {(one.code, one.peer) for one in kept(nodes)} == {("EDX409", "tay-ninh")}
+    node.rules = replace(node.rules, bindings=before)
+    nodes.settle()
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CONFIRMED}
 
 
 def test_beyond_the_space_for_odd_input_the_journal_still_says_what_came(nodes: Nodes) -> None:

@@ -195,9 +195,15 @@ def undelegate(session: Session, parent: str, agency: str, reason: str, as_json:
 def block(session: Session, subject: str, since: str, until: str, reason: str, as_json: bool) -> None:
     """Accept nothing more from KEY or CODE: the kill switch.
 
-    Neither what is signed with the key, nor what the agency of that code sends.
+    A KEY counts for nothing any more, whoever has it: a signer, whatever it is bound or delegated to; an authority,
+    with everything signed below it; a responder (OCSP); a neighbour, whose receipts no longer count. The SHA-256 of a
+    whole certificate may be given too: then this certificate is blocked, and its key in another one is not.
 
-    The SHA-256 of a whole certificate may be given too: then this certificate is blocked, and its key is not.
+    A CODE stops all mail that this agency sends, signed or not, and every key of it (that its certificate names, or
+    that is bound to it) also where it signs for others. A key of several agencies signs for none of them. Agencies
+    below the code are not covered: each is blocked by itself. What others send to the agency is delivered.
+
+    What was accepted before stays accepted. Connections of a node or an office are the broker's: remove its user.
     """
     settings = session.settings()
     registry, known = load_registry(settings), trust_names.known(settings, certificates=True)

@@ -11,13 +11,13 @@ of lists and answers together:
   counts, the list or the answer;
 * an answer without ``nextUpdate`` is past it at once.
 
-A delegated responder whose own certificate stands on a list of the issuer is not heard.
+A delegated responder whose own certificate stands on a list of the issuer is not heard, nor any that is blocked.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,7 +25,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from edxml_router.core.certificate import spki_sha256
+from edxml_router.core.certificate import names, spki_sha256
 from edxml_router.core.ocsp import Answer, read_answer, useless
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.revocation import ALWAYS, Freshness, RevocationSource, Standing, unknown
@@ -83,13 +83,18 @@ class ListsAndAnswers:
         self._responders = {authority(each.issuer): each for each in known.responders}
 
     def standing(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime, freshness: Freshness
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        at: datetime,
+        freshness: Freshness,
+        blocked: Collection[str] = (),
     ) -> Standing:
         listed = self._lists.standing(certificate, issuer, at, freshness)
         responder = self._responders.get(authority(issuer))
         if responder is None or _is_revoked(listed):
             return listed
-        said = self._said(certificate, issuer, responder, at, freshness)
+        said = self._said(certificate, issuer, responder, at, freshness, blocked)
         if _is_revoked(said):
             return said
         since, until = max(listed.since, said.since), min(listed.until, said.until)
@@ -105,6 +110,7 @@ class ListsAndAnswers:
         responder: Responder,
         at: datetime,
         freshness: Freshness,
+        blocked: Collection[str],
     ) -> Standing:
         data = self._known.answers.get(certificate.fingerprint(hashes.SHA256()))
         if data is None:
@@ -114,6 +120,8 @@ class ListsAndAnswers:
             answer = read_answer(data, certificate, issuer, responder.named)
         except Setback as setback:  # perhaps another authority's certificate was named as the responder's since
             return unknown(freshness, f"the responder's answer: {setback.finding.detail}")
+        if blocked and answer.signer is not None and not set(names(answer.signer)).isdisjoint(blocked):
+            return unknown(freshness, "the responder's key or certificate is blocked")
         if answer.signer is not None and answer.signer != responder.named:
             signer = self._lists.standing(answer.signer, issuer, at, freshness)
             if _is_revoked(signer):

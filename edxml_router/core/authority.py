@@ -4,7 +4,9 @@ A passed signature says *which certificate* signed; :func:`speaks_for` says whet
 for the sender. The operator's table (:class:`Bindings`) is asked first, then the codes in the certificate
 itself:
 
-1. blocked, by key, by certificate or by agency: no (the kill switch; it takes effect as soon as the table is read);
+1. blocked, by key, by certificate or by agency: no (the kill switch; it takes effect as soon as the table is read).
+   A key belongs to the agencies that its certificate names and to those that it is bound to: when one of them is
+   blocked, it signs for nobody, whatever else it is bound or delegated to;
 2. the table has rows for the key: only those in force count, never the certificate's own claim, so that ending a
    binding ends it;
 3. no row for the key: the codes in the certificate count (organizationIdentifier);
@@ -68,10 +70,15 @@ class Bindings:
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.rows = tuple(rows)
         self._by_subject: Mapping[tuple[Act, str], tuple[Row, ...]] = _index(self.rows)
+        self._key_blocks = tuple(row for row in self.rows if row.act is Act.BLOCK and SPKI.fullmatch(row.subject))
 
     def of(self, act: Act, subject: str) -> tuple[Row, ...]:
         """The rows of this act about ``subject``, in force or not."""
         return self._by_subject.get((act, subject), ())
+
+    def blocked_keys(self, at: datetime) -> frozenset[str]:
+        """The SHA-256 of every key and certificate that is blocked at the moment ``at``."""
+        return frozenset(row.subject for row in self._key_blocks if row.in_force(at))
 
     @classmethod
     def from_csv(cls, data: bytes, where: str = "trust.bindings") -> Bindings:
@@ -116,12 +123,11 @@ def speaks_for(
     """May ``signer`` sign for the agency ``sender`` (canonical) at the moment ``at``? EDX402 or EDX409 if
     not.
     """
-    refuse_blocked(bindings, (signer.spki_sha256, signer.fingerprint, sender), at)
+    named = {code for code in map(canonical, signer.agencies) if code}
     bound = bindings.of(Act.BIND, signer.spki_sha256)
-    if bound:
-        codes = {row.agency for row in bound if row.in_force(at)}
-    else:
-        codes = {code for code in map(canonical, signer.agencies) if code}
+    codes = {row.agency for row in bound if row.in_force(at)} if bound else named
+    owners = sorted(named | codes)
+    refuse_blocked(bindings, (signer.spki_sha256, signer.fingerprint, sender, *owners), at)
     if sender in codes:
         return
     for code in codes:
@@ -132,7 +138,7 @@ def speaks_for(
 
 
 def refuse_blocked(bindings: Bindings, subjects: Iterable[str], at: datetime) -> None:
-    """EDX409 if one of these keys and agencies is blocked at the moment ``at``."""
+    """EDX409 if one of these keys, certificates and agencies is blocked at the moment ``at``."""
     for subject in subjects:
         blocked = [row for row in bindings.of(Act.BLOCK, subject) if row.in_force(at)]
         if blocked:

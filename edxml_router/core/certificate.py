@@ -13,7 +13,7 @@ Fails with :class:`Refusal` EDX309 (expired or not yet valid), EDX310 (unfit), E
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -119,6 +119,19 @@ def spki_sha256(certificate: x509.Certificate) -> str:
     return hashlib.sha256(key).hexdigest()
 
 
+def names(certificate: x509.Certificate) -> tuple[str, str]:
+    """The SHA-256 (hex) of its key and of all of it: what a block may name. Raises one of DAMAGED."""
+    return spki_sha256(certificate), certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def refuse_blocked(chain: Iterable[x509.Certificate], blocked: Collection[str]) -> None:
+    """EDX409 if the key or the whole of one of these is among ``blocked``: what hangs on it counts for nothing."""
+    for each in chain if blocked else ():
+        found = [name for name in names(each) if name in blocked]
+        if found:
+            raise Refusal("EDX409", where=each.subject.rfc4514_string(), detail=found[0])
+
+
 def signer(certificate: x509.Certificate) -> Signer:
     """Whom ``certificate`` names; EDX310 when its names or key are damaged."""
     try:
@@ -130,7 +143,7 @@ def signer(certificate: x509.Certificate) -> Signer:
             spki_sha256=spki_sha256(certificate),
             agencies=tuple(code.value for code in codes if isinstance(code.value, str)),
             not_after=certificate.not_valid_after_utc,
-            fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+            fingerprint=names(certificate)[1],
         )
     except DAMAGED as error:
         raise Refusal("EDX310", detail="the certificate's subject or key cannot be read") from error

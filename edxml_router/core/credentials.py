@@ -7,8 +7,9 @@ A certificate that is named counts for what it is: its chain and dates are not a
 that is only shown must lead to a named authority, be valid now, not be revoked as far as is known, and carry the
 neighbour's name; then a renewal there needs no act here.
 
-EDX324: the receipts bear the signature of the certificate that is shown, but that one does not count here; the detail
-says which it is, which would count, and whose turn it is. EDX315: they bear no signature of any certificate known.
+EDX409: the key that signed them, or its certificate, is blocked. EDX324: the receipts bear the signature of the
+certificate that is shown, but that one does not count here; the detail says which it is, which would count, and whose
+turn it is. EDX315: they bear no signature of any certificate known.
 """
 
 from __future__ import annotations
@@ -58,8 +59,9 @@ def objection(given: Credentials, report: Report, trust: TrustStore, at: datetim
         return Finding("EDX315", "signature", "not base64")
     if not signature:
         return Finding("EDX315", "signature", "there is none; the neighbour has no node.key")
-    if any(_signed_by(each, report, signature) for each in given.certificates):
-        return None
+    proven = [each for each in given.certificates if _signed_by(each, report, signature)]
+    if proven:
+        return trust.blocked(proven)
     signer = _signer(report.certificates)
     if signer is None:
         return Finding("EDX315", "signature", f"not that of {_names(given.certificates)}")

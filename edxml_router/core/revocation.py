@@ -18,7 +18,7 @@ Then:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -59,8 +59,15 @@ class RevocationSource(Protocol):
     """
 
     def standing(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime, freshness: Freshness
-    ) -> Standing: ...
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        at: datetime,
+        freshness: Freshness,
+        blocked: Collection[str] = (),
+    ) -> Standing:
+        """``blocked`` are keys and certificates (SHA-256, hex) that may say nothing. The issuer's own are asked
+        elsewhere: no chain that holds it counts."""
 
 
 def check_renewal(
@@ -110,7 +117,12 @@ class RevocationLists:
         self.lists = tuple(item for item in lists if not item.trouble)
 
     def standing(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime, freshness: Freshness
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        at: datetime,
+        freshness: Freshness,
+        blocked: Collection[str] = (),  # noqa: ARG002  # a list is signed by the issuer itself
     ) -> Standing:
         speaking = [crl for crl in self.lists if _speaks(crl, certificate, issuer)]
         future = [crl.this_update for crl in speaking if crl.this_update > at]

@@ -15,10 +15,12 @@ answer. Refused chains are not remembered: then a stranger could fill the memory
 
 Findings: EDX308 untrusted, EDX309/EDX310 leaf policy, EDX313 revoked, EDX314 not known whether revoked,
 EDX316 no anchors, EDX323 an authority of the operator's that can vouch for nobody: that is not the sender's fault.
+EDX409 a key or certificate of the chain is blocked.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -41,7 +43,7 @@ from edxml_router.core.revocation_list import RevocationList, read_lists
 
 REMEMBERED = 4096  # chains
 
-_Key = tuple[bytes, ...]
+_Key = tuple[frozenset[str] | bytes, ...]
 _SHA256 = hashes.SHA256()
 
 
@@ -75,6 +77,7 @@ class TrustStore:
         self._roots = verification.Store(list(self.anchors)) if self.anchors else None
         self._held: OrderedDict[_Key, tuple[datetime, datetime, ChainVerdict]] = OrderedDict()
         self._lock = Lock()
+        self._blocked: frozenset[str] = frozenset()
 
     @classmethod
     def from_pem(
@@ -112,13 +115,33 @@ class TrustStore:
     def under(self, anchors: Sequence[x509.Certificate]) -> TrustStore:
         """A store that trusts others, and knows what this one knows of revocation. A certificate of which nothing is
         known may pass: the lists here are those of the authorities that sign documents."""
-        return TrustStore(anchors, (), self._revocation, replace(self._freshness, required=False))
+        return TrustStore(anchors, (), self._revocation, replace(self._freshness, required=False)).blocking(
+            self._blocked
+        )
+
+    def blocking(self, blocked: frozenset[str]) -> TrustStore:
+        """The same store, for which these keys and certificates (SHA-256, hex) count for nothing: no chain may hold
+        one, and no responder with one is heard. What it remembers is shared, each answer with what was blocked then.
+        """
+        if blocked == self._blocked:
+            return self
+        made = copy.copy(self)
+        made._blocked = blocked
+        return made
+
+    def blocked(self, chain: Sequence[x509.Certificate]) -> Finding | None:
+        """EDX409 when one of these is blocked."""
+        try:
+            certificates.refuse_blocked(chain, self._blocked)
+        except Refusal as refusal:
+            return refusal.finding
+        return None
 
     def judge(self, sent: Sequence[bytes], at: datetime) -> ChainVerdict:
         """May the signer among the certificates ``sent`` (DER) sign documents at the moment ``at``
         (aware)?
         """
-        key = tuple(hashlib.sha256(der).digest() for der in sent)
+        key: _Key = (self._blocked, *(hashlib.sha256(der).digest() for der in sent))
         with self._lock:
             held = self._held.get(key)
             if held and held[0] <= at < held[1]:
@@ -139,13 +162,14 @@ class TrustStore:
             named = certificates.signer(leaf)
             certificates.check_leaf(leaf, at)
             chain = self._chain(leaf, others, at)
+            certificates.refuse_blocked(chain, self._blocked)
         except Refusal as refusal:
             return at, at, ChainVerdict(refusal.finding, leaf, named)
         since = max(item.not_valid_before_utc for item in chain)
         until = min(item.not_valid_after_utc for item in chain)
         marks: list[str] = []
         for item, issuer in pairwise(chain):
-            standing = self._revocation.standing(item, issuer, at, self._freshness)
+            standing = self._revocation.standing(item, issuer, at, self._freshness, self._blocked)
             if standing.finding is not None:
                 return at, at, ChainVerdict(standing.finding, leaf, named)
             marks += [mark for mark in standing.marks if mark not in marks]

@@ -92,6 +92,7 @@ _VERDICTS: Final = {
     "EDX316": (_UNKNOWN, "no-anchors"),
     "EDX320": (_UNKNOWN, "signature-spelling"),
     "EDX323": (_UNKNOWN, "authority-unfit"),
+    "EDX409": (_FAILED, "certificate-blocked"),
 }
 
 _NO_ANCHORS: Final = "EDX316"

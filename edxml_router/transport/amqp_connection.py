@@ -26,21 +26,10 @@ from pika.adapters.select_connection import IOLoop
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 
 CLOSING_SECONDS = 2.0  # how long a polite good-bye may take
-# The names that Python and pika have for it say nothing to an operator; one of them is none of pika's AMQPError.
-_CAUSES: Final[Mapping[str, str]] = {
+# pika's own names for silence, which say nothing to an operator; the first is none of its AMQPError.
+_SILENCES: Final[Mapping[str, str]] = {
     "AMQPConnectorStackTimeout": "it takes the connection and says nothing",
-    "AMQPConnectorSocketConnectTimeout": "no answer in time: a firewall, or a machine that is down",
     "AMQPHeartbeatTimeout": "it has fallen silent",
-    "AuthenticationError": "it does not take this user and password",
-    "ProbableAuthenticationError": "it does not take this user and password",
-    "ProbableAccessDeniedError": "the user may not enter this virtual host",
-    "ConnectionRefusedError": "nobody listens there: another host or port, or a broker that is not running",
-    "ConnectionResetError": "it hung up",
-    "BrokenPipeError": "it hung up",
-    "StreamLostError": "the connection broke",
-    "IncompatibleProtocolError": "it does not speak AMQP 0-9-1, or wants TLS",
-    "TimeoutError": "no answer in time: a firewall, or a machine that is down",
-    "gaierror": "the host's name is unknown",
 }
 # Raised for a channel or connection that is on its way out; whoever used it is told by a callback.
 GOING: Final = (pika.exceptions.ChannelWrongStateError, pika.exceptions.ConnectionWrongStateError)
@@ -162,18 +151,8 @@ def finding(error: BaseException | None, settings: RabbitSettings) -> Finding:
         | pika.exceptions.ProbableAuthenticationError
         | pika.exceptions.ProbableAccessDeniedError,
     ) or (isinstance(error, pika.exceptions.ConnectionClosedByBroker) and error.reply_code in (403, 530))
-    return Finding("EDX706" if refused else "EDX701", settings.place, _words(error))
-
-
-def _words(error: BaseException | None) -> str:
     name = type(error).__name__
-    if name in _CAUSES:
-        return _CAUSES[name]
-    if isinstance(error, pika.exceptions.ConnectionClosed):
-        return str(error.reply_text)[:200]  # the broker's own words
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return name
+    return Finding("EDX706" if refused else "EDX701", settings.place, _SILENCES.get(name, name))
 
 
 def _distrust(error: BaseException | None) -> str | None:
@@ -196,12 +175,12 @@ def _distrust(error: BaseException | None) -> str | None:
 
 
 def _inner(error: BaseException | None) -> BaseException | None:
-    """pika wraps the cause: in a workflow's list of attempts, in the phase that failed, or as an argument."""
+    """pika wraps the cause: in a workflow's list of attempts, or in the phase that failed."""
     attempts = getattr(error, "exceptions", None)
     if attempts:
         return attempts[-1]  # type: ignore[no-any-return]
-    wrapped = getattr(error, "exception", None) or next(iter(getattr(error, "args", ())), None)
-    return wrapped if isinstance(wrapped, BaseException) else None
+    inner = getattr(error, "exception", None)
+    return inner if isinstance(inner, BaseException) else None
 
 
 def _unless_going(task: Callable[[], None]) -> None:

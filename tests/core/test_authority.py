@@ -124,6 +124,27 @@ def test_a_block_wins_over_everything(subject: str) -> None:
     assert speaks(somebody("H53.02"), "H53.02", *rows, at=NOW - timedelta(seconds=1)) == ""
 
 
+@pytest.mark.parametrize(
+    ("who", "rows"),
+    [
+        (somebody("H53"), [delegate()]),  # through a delegation
+        (somebody("H53"), [bind("H53.02")]),  # its certificate names the blocked one
+        (somebody(), [bind("H53"), bind("H53.02")]),  # the key of several agencies
+        (somebody(), [bind("H53"), delegate()]),
+    ],
+)
+def test_a_blocked_agencys_key_signs_for_nobody(who: Signer, rows: list[Row]) -> None:
+    assert speaks(who, "H53.02", *rows) == ""
+    assert speaks(who, "H53.02", *rows, Row(Act.BLOCK, "H53", since=NOW)) == "EDX409"
+    assert speaks(who, "H53.02", *rows, Row(Act.BLOCK, "H53", since=NOW + DAY)) == ""
+    assert speaks(who, "H53.02", *rows, Row(Act.BLOCK, "H41", since=NOW)) == ""
+
+
+def test_a_binding_that_has_ended_makes_no_key_the_agencys() -> None:
+    rows = bind("H53", until=NOW), bind("H53.02"), Row(Act.BLOCK, "H53")
+    assert speaks(somebody(), "H53.02", *rows) == ""
+
+
 def test_a_block_hits_nobody_else() -> None:
     assert speaks(somebody("H53.03", spki="cd" * 32), "H53.03", Row(Act.BLOCK, KEY), Row(Act.BLOCK, "H53.02")) == ""
 

@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edxml_router.core import pki
 from edxml_router.core.answers import CLOCKS, Known, ListsAndAnswers, Responder, check_renewal, judge
-from edxml_router.core.certificate import write_pem
+from edxml_router.core.certificate import names, write_pem
 from edxml_router.core.ocsp import MAX_BYTES, Answer, question, read_answer, status
 from edxml_router.core.problems import Setback
 from edxml_router.core.revocation import Freshness, RevocationLists, Standing
@@ -219,10 +219,11 @@ def standing(
     at: datetime = NOW,
     freshness: Freshness = STRICT,
     named: x509.Certificate | None = None,
+    blocked: frozenset[str] = frozenset(),
 ) -> Standing:
     known = Known([Responder(issuing().certificate, named)], {} if answer is None else {NAME: answer})
     source = ListsAndAnswers(RevocationLists(read_lists(lists)), known)
-    return source.standing(leaf(), issuing().certificate, at, freshness)
+    return source.standing(leaf(), issuing().certificate, at, freshness, blocked)
 
 
 def said(*lists: bytes, **options: Any) -> str:
@@ -284,6 +285,18 @@ def test_a_responder_on_a_list_is_not_heard() -> None:
     assert said(answer=answer) == "good"
     assert said(listed, answer=answer) == "EDX314"
     assert said(listed, answer=answer, named=by.certificate) == "good"  # the operator's word
+
+
+def test_a_responder_that_is_blocked_is_not_heard() -> None:
+    """Neither delegated nor named by the operator, whatever it says; a list still counts."""
+    by = responder()
+    revoked = made(by=by, include=by.certificate, revoked=NOW - DAY)
+    for name in names(by.certificate):
+        for answer in (made(by=by, include=by.certificate), revoked):
+            for named in (None, by.certificate):
+                options = {"answer": answer, "named": named, "blocked": frozenset({name})}
+                assert said(**options) == "EDX314"
+                assert said(crl(), **options) == "good"
 
 
 def test_of_lists_and_answers_the_clearer_one_counts() -> None:

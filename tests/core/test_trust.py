@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edxml_router.core import certificate, pki, trust
-from edxml_router.core.certificate import PublicKey, write_pem
+from edxml_router.core.certificate import PublicKey, names, write_pem
 from edxml_router.core.problems import Refusal
 from edxml_router.core.revocation import Freshness
 from edxml_router.core.signing import PrivateKey
@@ -324,3 +324,16 @@ def test_unreadable_files_are_named(field: str) -> None:
             TrustStore.from_pem(**{"anchors": good, field: bad})
         assert caught.value.code == "EDX902"
         assert caught.value.finding.where == f"trust.{field}"
+
+
+def test_what_is_blocked_breaks_every_chain_that_holds_it() -> None:
+    """Key or certificate, of the root, the issuing authority or the signer; and remembering changes nothing."""
+    [leaf, between], above = certificates.chain(), certificates.root().certificate
+    store = certificates.store()
+    assert judged(leaf, between, store=store) == ""
+    for each in (leaf, between, above):
+        for name in names(each):
+            for _ in range(2):
+                assert judged(leaf, between, store=store.blocking(frozenset({name}))) == "EDX409"
+            assert judged(leaf, between, store=store) == ""
+    assert judged(leaf, between, store=store.blocking(frozenset({"ab" * 32}))) == ""
