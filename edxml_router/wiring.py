@@ -16,12 +16,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography.x509.oid import NameOID
-
-from edxml_router import credential_sources, trust_sources
-from edxml_router.config import ConfigErrors, HubSettings, QuotaSettings, Settings
+from edxml_router import credential_sources, hubs, trust_sources
+from edxml_router.config import ConfigErrors, QuotaSettings, Settings
 from edxml_router.config import UnsignedException as UnsignedSettings
-from edxml_router.core import certificate as certificates
 from edxml_router.core.classification import Markings
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.registry import Registry
@@ -31,16 +28,14 @@ from edxml_router.core.verdict import Engine
 from edxml_router.credential_sources import Signing
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
-from edxml_router.rules import Link, Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
+from edxml_router.rules import Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
 from edxml_router.store import catalogue, pkcs11_keys, sequencer, trust_files
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import connect
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.patience import PATIENCE
 from edxml_router.store.trust_files import Fingerprint
-from edxml_router.transport import local, rabbitmq, topology
-from edxml_router.transport.amqp_connection import RabbitSettings
-from edxml_router.transport.tls import Tls
+from edxml_router.transport import topology
 from edxml_router.trust_sources import canonical, read
 
 WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
@@ -109,12 +104,12 @@ class Opened:
     def declare(self) -> None:
         """Make the mailboxes of the own hub once it can be reached. Raises Setback EDX701, EDX706, EDX707."""
         if not self.declared and self.settings.hub is not None:
-            declare(self.settings)
+            hubs.declare(self.settings)
         self.declared = True
 
     def problems(self) -> Mapping[str, Finding | None]:
         """What is wrong with each hub now: the own one is "hub", the other "parent"."""
-        transports = zip(_hub_names(self.settings), self.transports, strict=True)
+        transports = zip(hubs.names(self.settings), self.transports, strict=True)
         return {name: transport.problem for name, transport in transports}
 
     def number_journal(self) -> None:
@@ -137,10 +132,10 @@ class Opened:
         self.credentials_seen = credentials_seen
         self.node.rules = rules
         self._sign_by(signing)
-        transports = dict(zip(_hub_names(settings), self.transports, strict=True))
-        self.node.links, self.node.writers = _links(settings, transports), _writers(settings)
+        transports = dict(zip(hubs.names(settings), self.transports, strict=True))
+        self.node.links, self.node.writers = hubs.links(settings, transports), hubs.writers(settings)
         if settings.hub is not None:
-            transports["hub"].consume(_intakes(settings))
+            transports["hub"].consume(hubs.intakes(settings))
 
 
 @contextmanager
@@ -161,13 +156,13 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
         _sign_by(node, signing)
         transports: dict[str, Transport] = {}
         if settings.hub is not None:
-            transports["hub"] = open_hub(settings, settings.hub, _intakes(settings))
+            transports["hub"] = hubs.open_hub(settings, settings.hub, hubs.intakes(settings))
             stack.callback(transports["hub"].close)
         if settings.parent is not None:
             consumes = topology.child_mailboxes(settings.node.name)
-            transports["parent"] = open_hub(settings, settings.parent.hub, consumes)
+            transports["parent"] = hubs.open_hub(settings, settings.parent.hub, consumes)
             stack.callback(transports["parent"].close)
-        node.links, node.writers = _links(settings, transports), _writers(settings)
+        node.links, node.writers = hubs.links(settings, transports), hubs.writers(settings)
         yield Opened(node, list(transports.values()), settings, False, trust_seen, credentials_seen, signing)
 
 
@@ -295,99 +290,3 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
         )
         peers.append(parent)
     return {peer.name: peer for peer in peers}
-
-
-# --- hubs -------------------------------------------------------------------------------------------
-
-
-def open_hub(settings: Settings, hub: HubSettings, consumes: Sequence[str]) -> Transport:
-    """The mailboxes of a hub, as this node's user of it."""
-    if hub.kind == "local":
-        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
-        return local.LocalTransport(hub.path, settings.node.name, consumes)
-    return rabbitmq.RabbitTransport(rabbit_settings(settings, hub), consumes)
-
-
-def declare(settings: Settings) -> None:
-    """Make the mailboxes of the node's own hub. Raises Setback EDX701, EDX706, EDX707; Refusal EDX901."""
-    hub = settings.hub
-    assert hub is not None  # noqa: S101  # the caller asked
-    children, offices = attached(settings)
-    if hub.kind == "local":
-        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
-        local.declare(hub.path, children, offices)
-    else:
-        rabbitmq.declare(rabbit_settings(settings, hub), children, offices)
-
-
-def attached(settings: Settings) -> tuple[list[str], list[str]]:
-    """The children and the offices that have mailboxes on the node's own hub."""
-    offices = [office.name for office in settings.offices if office.attach == "amqp"]
-    return [child.name for child in settings.children], offices
-
-
-def _intakes(settings: Settings) -> Sequence[str]:
-    return topology.intakes(*attached(settings))
-
-
-def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
-    """How to reach a broker. Raises Refusal EDX901, EDX902 for its files."""
-    assert hub.host is not None  # noqa: S101  # checked when the settings were loaded
-    password = read(hub.password_file, "hub.password_file").decode().strip() if hub.password_file else ""
-    reached = RabbitSettings(
-        host=hub.host,
-        user=hub.user or settings.node.name,
-        password=password,
-        port=hub.port or (5671 if hub.tls_ca else 5672),
-        vhost=hub.vhost,
-        server_name=hub.server_name or "",
-        external=hub.login == "certificate",
-        label=f"edxml-router {settings.node.name}",
-    )
-    if reached.external:
-        _check_user(hub, reached.user)
-    if hub.tls_ca is None:
-        return reached
-    tls = Tls(hub.tls_ca, hub.tls_certificate, hub.tls_key, hub.tls_crls)
-    tls.context()  # what is wrong with the files is said before anything is connected
-    return replace(reached, tls=tls.context)
-
-
-def _check_user(hub: HubSettings, user: str) -> None:
-    """The broker takes the certificate's common name for the user, and checks every message's ``user_id`` by it."""
-    assert hub.tls_certificate is not None  # noqa: S101  # checked when the settings were loaded
-    [leaf, *_] = certificates.read_all(read(hub.tls_certificate, "hub.tls_certificate"), str(hub.tls_certificate))
-    names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    if names != [user]:
-        raise Refusal("EDX901", where="hub.tls_certificate", detail=f"its common name is {names}, the user is {user}")
-
-
-def _hub_names(settings: Settings) -> list[str]:
-    return [name for name, hub in (("hub", settings.hub), ("parent", settings.parent)) if hub is not None]
-
-
-def _links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, Link]:
-    links: dict[str, Link] = {}
-    if settings.hub is not None:
-        hub = transports["hub"]
-        for child in settings.children:
-            links[f"link:{child.name}"] = Link(hub, topology.down(child.name), topology.down(child.name, urgent=True))
-        for office in settings.offices:
-            if office.attach == "amqp":
-                links[f"office:{office.name}"] = Link(hub, topology.inbox(office.name), topology.inbox(office.name))
-    if settings.parent is not None:
-        links[f"link:{settings.parent.name}"] = Link(
-            transports["parent"], topology.up(settings.node.name), topology.up(settings.node.name, urgent=True)
-        )
-    return links
-
-
-def _writers(settings: Settings) -> dict[str, str]:
-    """Who writes to each mailbox that the node takes from: on its own hub the child or office that it is named after,
-    on the parent's hub the parent. The mailbox tells the hub, because none is called alike on both."""
-    writers = {topology.submit(office.name): office.name for office in settings.offices}
-    for child in settings.children:
-        writers |= dict.fromkeys((topology.up(child.name), topology.up(child.name, urgent=True)), child.name)
-    if settings.parent is not None:
-        writers |= dict.fromkeys(topology.child_mailboxes(settings.node.name), settings.parent.name)
-    return writers

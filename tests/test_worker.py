@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tree import Plan, Tree
 
-from edxml_router import wiring
+from edxml_router import hubs, wiring
 from edxml_router.core.problems import Finding
 from edxml_router.node.worker import Worker
 from edxml_router.observe import events
@@ -39,7 +39,7 @@ def test_trouble_with_a_hub_is_told_when_it_begins_and_when_it_ends(
         with wiring.open_worker(tree.settings("tay-ninh")) as opened:
             turns(opened)
             assert told == [("parent", "EDX701")]
-            wiring.declare(tree.settings("quoc-gia"))
+            hubs.declare(tree.settings("quoc-gia"))
             turns(opened)
             assert told == [("parent", "EDX701"), ("parent", "")]
             tree.hub("quoc-gia").rename(tmp_path / "gone")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from edxml_router import credential_sources, endings, responders, wiring
+from edxml_router import credential_sources, endings, hubs, responders, wiring
 from edxml_router.config import HubSettings, Settings
 from edxml_router.core.credentials import UNPROVEN
 from edxml_router.core.problems import Finding, Refusal
@@ -193,14 +193,14 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
     """Whether the hub answers and has the mailboxes that this node takes from."""
 
     own = topology.child_mailboxes(settings.node.name)
-    mailboxes = topology.intakes(*wiring.attached(settings)) if owner else own
+    mailboxes = topology.intakes(*hubs.attached(settings)) if owner else own
     place = str(hub.path) if hub.kind == "local" else f"{hub.host}:{hub.port or ''}"
     if hub.kind == "local":
-        with closing(wiring.open_hub(settings, hub, mailboxes)) as transport:
+        with closing(hubs.open_hub(settings, hub, mailboxes)) as transport:
             depths = transport.depths()
     else:  # a transport would begin to consume
         yield from _broker_lists(hub)
-        depths = rabbitmq.depths(wiring.rabbit_settings(settings, hub), mailboxes)
+        depths = rabbitmq.depths(hubs.rabbit_settings(settings, hub), mailboxes)
     missing = [mailbox for mailbox in mailboxes if mailbox not in depths]
     if missing:
         new = owner and not served_before(settings.node.data)

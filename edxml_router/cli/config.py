@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from edxml_router import endings, wiring
+from edxml_router import endings, hubs, wiring
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import ConfigErrors, Settings, load
@@ -71,7 +71,7 @@ def _faults(settings: Settings) -> Iterator[Finding]:
         parts.append(partial(signing, settings))
     for hub in (settings.hub, settings.parent and settings.parent.hub):
         if hub and hub.kind == "rabbitmq":
-            parts.append(partial(wiring.rabbit_settings, settings, hub))
+            parts.append(partial(hubs.rabbit_settings, settings, hub))
     parts += [partial(wiring.load_registry, settings), partial(wiring.build_rules, settings)]
     for part in parts:
         try:

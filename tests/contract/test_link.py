@@ -17,7 +17,7 @@ import pytest
 from letters import Post
 from servers import Broker
 
-from edxml_router import intake, pipeline, wiring
+from edxml_router import hubs, intake, pipeline, wiring
 from edxml_router.config import load
 from edxml_router.core.lifecycle import State
 from edxml_router.core.problems import Setback
@@ -212,7 +212,7 @@ def test_what_is_handed_over_opens_nothing_else(ground: Ground) -> None:
     assert settings.children[0].certificate is not None
     there = load(ground.child("h53", folder))
     assert there.parent is not None
-    reached = wiring.rabbit_settings(there, there.parent.hub)
+    reached = hubs.rabbit_settings(there, there.parent.hub)
     with pytest.raises(Setback) as caught:
         rabbitmq.declare(reached, ["h53"], [])
     assert caught.value.code == "EDX706"

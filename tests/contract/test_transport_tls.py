@@ -19,7 +19,7 @@ import servers
 from cryptography.hazmat.primitives.serialization import Encoding
 from servers import Broker
 
-from edxml_router import wiring
+from edxml_router import hubs
 from edxml_router.cli.checkup import CHECKS
 from edxml_router.config import Settings, load
 from edxml_router.core import pki
@@ -86,7 +86,7 @@ def node(rabbit: RabbitHub, credentials: Credentials, name: str = "child-a", **h
 
 def reach(settings: Settings) -> RabbitSettings:
     assert settings.parent is not None
-    return wiring.rabbit_settings(settings, settings.parent.hub)
+    return hubs.rabbit_settings(settings, settings.parent.hub)
 
 
 @pytest.mark.parametrize("login", ["password", "certificate"])

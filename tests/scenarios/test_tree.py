@@ -14,7 +14,7 @@ import pytest
 from letters import File
 from offices import PushedOffice
 
-from edxml_router import wiring
+from edxml_router import hubs
 from edxml_router.core.lifecycle import State
 from edxml_router.core.transfer import Transfer, encode_transfer
 from edxml_router.ports import Message, Parcel
@@ -139,7 +139,7 @@ def test_what_a_stranger_brings_is_kept_aside(world: World) -> None:
     if broker:
         broker.ctl("set_permissions", "-p", world.tree.vhost("tw"), broker.user, "", ".*", "")
         assert settings.hub is not None
-        reached = wiring.rabbit_settings(settings, settings.hub)
+        reached = hubs.rabbit_settings(settings, settings.hub)
         hub = RabbitTransport(replace(reached, user=broker.user, password=broker.password))
     else:
         hub = LocalTransport(world.tree.hub("tw"), "nguoi-la")
