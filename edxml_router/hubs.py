@@ -22,7 +22,7 @@ from edxml_router.rules import Link
 from edxml_router.transport import local, rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.tls import Tls
-from edxml_router.trust_sources import read
+from edxml_router.trust_sources import read, secret
 
 
 def open_hub(settings: Settings, hub: HubSettings, consumes: Sequence[str]) -> Transport:
@@ -58,7 +58,11 @@ def intakes(settings: Settings) -> Sequence[str]:
 def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
     """How to reach a broker. Raises Refusal EDX901, EDX902 for its files."""
     assert hub.host is not None  # noqa: S101  # checked when the settings were loaded
-    password = read(hub.password_file, "hub.password_file").decode().strip() if hub.password_file else ""
+
+    def password() -> str:
+        return secret(hub.password_file, "hub.password_file") or ""
+
+    password()  # what is wrong with the file is said before anything is connected
     reached = RabbitSettings(
         host=hub.host,
         user=hub.user or settings.node.name,

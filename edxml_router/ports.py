@@ -60,7 +60,8 @@ class Arrival:
 class Transport(Protocol):
     """The mailboxes of one hub, as seen by one user of it.
 
-    ``problem`` is what is wrong with the hub now, for operators; it never raises, and never stops a call.
+    ``problem`` is what is wrong with the hub now, for operators; it never raises, and never stops a call. A mailbox
+    that is not there, to take from or to publish to, is EDX703.
 
     Calls may come from one thread at a time (the worker's main thread). A lost connection is mended inside;
     what was taken and not acknowledged before the loss comes again, and a token from before it is ignored.
@@ -93,6 +94,9 @@ class Transport(Protocol):
         why not: EDX701 away, EDX702 not taken, EDX703 no such mailbox, EDX705 no confirm in time, EDX706 not
         permitted, EDX707 no trust. After EDX705 the message may have arrived all the same.
         """
+
+    def declared(self) -> None:
+        """The mailboxes of the hub have just been made: none that was missing in an earlier ``publish`` is missing."""
 
     def depths(self) -> Mapping[str, int]:
         """Messages waiting per mailbox of this user, for operators. Raises Setback EDX701 when away."""

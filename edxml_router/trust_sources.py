@@ -128,6 +128,14 @@ def canonical(registry: Registry, text: str) -> str:
     return registry.canonical_or_none(text) or AgencyCode.parse(text).canonical()
 
 
+def secret(path: Path | None, where: str) -> str | None:
+    """The password in the file that the setting ``where`` names; None where none is named."""
+    try:
+        return read(path, where).decode().strip() if path else None
+    except UnicodeDecodeError as error:
+        raise Refusal("EDX902", where=where, detail=f"{path}: not UTF-8") from error
+
+
 def read(path: Path, where: str) -> bytes:
     """The file that the setting ``where`` names."""
     try:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from edxml_router import credential_sources, hubs, trust_sources
-from edxml_router.config import ConfigErrors, QuotaSettings, Settings
+from edxml_router.config import ConfigErrors, QuotaSettings, Settings, in_force
 from edxml_router.config import UnsignedException as UnsignedSettings
 from edxml_router.core.classification import Markings
 from edxml_router.core.problems import Finding, Refusal, Setback
@@ -36,7 +36,7 @@ from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.patience import PATIENCE
 from edxml_router.store.trust_files import Fingerprint
 from edxml_router.transport import topology
-from edxml_router.trust_sources import canonical, read
+from edxml_router.trust_sources import canonical, secret
 
 WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
 SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
@@ -101,11 +101,27 @@ class Opened:
         if before is not None and isinstance(before.key, pkcs11_keys.Key):
             before.key.close()
 
-    def declare(self) -> None:
-        """Make the mailboxes of the own hub once it can be reached. Raises Setback EDX701, EDX706, EDX707."""
-        if not self.declared and self.settings.hub is not None:
-            hubs.declare(self.settings)
+    def declare(self) -> Finding | None:
+        """Make the mailboxes of the own hub once it can be reached, and again when they have gone: a queue was
+        deleted, a broker or a folder lost what it had or was replaced by an empty one. The answer is what had gone,
+        if it was made again. What was in them is sent again by those who sent it. Raises Setback EDX701, EDX706,
+        EDX707."""
+        if self.settings.hub is None:
+            return None
+        own = self.transports[0]
+        problem = own.problem if self.declared else None
+        lost = problem if problem is not None and problem.code in self._gone() else None
+        if self.declared and lost is None:
+            return None
+        hubs.declare(self.settings)
+        own.declared()
         self.declared = True
+        return lost
+
+    def _gone(self) -> tuple[str, ...]:
+        """The problems of the own hub that making its mailboxes mends; a folder is made with them, a broker is not."""
+        assert self.settings.hub is not None  # noqa: S101  # the caller asked
+        return ("EDX703", "EDX701") if self.settings.hub.kind == "local" else ("EDX703",)
 
     def problems(self) -> Mapping[str, Finding | None]:
         """What is wrong with each hub now: the own one is "hub", the other "parent"."""
@@ -122,12 +138,15 @@ class Opened:
         assert isinstance(bodies, BodyStore)  # noqa: S101  # this module made it
         bodies.sweep(older_than=SWEEP_AGE, now=self.node.now())
 
-    def reload(self, settings: Settings) -> None:
-        """Swap the rules. A neighbour or office that is new gets its mailboxes and link; a hub that moved needs a
-        restart. Raises ConfigErrors and changes nothing when a file cannot be used."""
+    def reload(self, settings: Settings) -> bool:
+        """Swap the rules. A neighbour or office that is new gets its mailboxes and link. False: the settings are good,
+        but what they change (a hub, the store) is only taken by a new worker, and nothing was. Raises ConfigErrors and
+        changes nothing when a file cannot be used."""
         seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
         credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
-        rules, signing = build_rules(settings), _signing(settings)
+        rules, signing = check(settings)
+        if in_force.of_worker(settings) != in_force.of_worker(self.settings):
+            return False
         self.settings, self.declared, self.trust_seen = settings, False, seen
         self.credentials_seen = credentials_seen
         self.node.rules = rules
@@ -136,6 +155,21 @@ class Opened:
         self.node.links, self.node.writers = hubs.links(settings, transports), hubs.writers(settings)
         if settings.hub is not None:
             transports["hub"].consume(hubs.intakes(settings))
+        return True
+
+
+def check(settings: Settings) -> tuple[Rules, Signing | None]:
+    """What a worker makes of the settings and the files they name. Raises ConfigErrors with what is wrong; Setback
+    EDX909 for a token."""
+    rules, signing = build_rules(settings), _signing(settings)
+    try:
+        for hub in (settings.hub, settings.parent and settings.parent.hub):
+            if hub and hub.kind == "rabbitmq":
+                hubs.rabbit_settings(settings, hub)
+        secret(settings.store.password_file, "store.password_file")
+    except Refusal as refusal:
+        raise ConfigErrors([refusal.finding]) from refusal
+    return rules, signing
 
 
 @contextmanager
@@ -193,8 +227,11 @@ def open_ledger(settings: Settings, patience: int = PATIENCE) -> SqlLedger:
 
     ``patience``: seconds that its server has for a statement.
     """
-    secret = settings.store.password_file
-    password = read(secret, "store.password_file").decode().strip() if secret else None
+
+    def password() -> str | None:
+        return secret(settings.store.password_file, "store.password_file")
+
+    password()  # what is wrong with the file is said before anything is connected
     return SqlLedger(connect(settings.database_url, password, patience), SystemClock())
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router import credential_sources, endings, hubs, responders, wiring
-from edxml_router.config import HubSettings, Settings
+from edxml_router.config import HubSettings, Settings, in_force
 from edxml_router.core.credentials import UNPROVEN
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.judgement import VIETNAM
+from edxml_router.node import settings_file
 from edxml_router.node.sole import holder, served_before
 from edxml_router.reports import OBJECTED
 from edxml_router.store import keys, list_files, migrate, pkcs11_keys, tables
@@ -168,10 +169,22 @@ def _serve(settings: Settings) -> Found:
     folder = settings.node.data
     if holding := holder(folder):
         yield holding, None
+        yield from _in_force(settings)
     elif served_before(folder):
         yield "not running", Finding("EDX611", str(folder))
     else:
         yield "not running", Finding("EDX612", str(folder))
+
+
+def _in_force(settings: Settings) -> Found:
+    """Settings that the running node has not taken."""
+    running = settings_file.read(settings.node.data)
+    waiting = list(in_force.changes(running, in_force.texts(settings))) if running is not None else []
+    for change in waiting[:20]:
+        detail = f"{change.before or 'nothing'} is in force, not {change.after or 'nothing'}: "
+        yield change.name, Finding("EDX915", change.name, detail + ("reload" if change.taken else "restart"))
+    if len(waiting) > 20:
+        yield "…", Finding("EDX915", str(settings.path), f"{len(waiting)} settings in all")
 
 
 def _own_hub(settings: Settings) -> Found:

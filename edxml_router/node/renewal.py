@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 from edxml_router import endings, trust_sources
-from edxml_router.config import ConfigErrors, Settings, load
+from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import Refusal
 from edxml_router.node.asking import Asking
 from edxml_router.observe import events
@@ -118,7 +118,7 @@ def _again(settings: Settings) -> float:
 def _loaded(settings: Settings) -> Settings:
     """As the file says now; as before while it is wrong."""
     try:
-        return load(settings.path)
+        return in_force.pinned(load(settings.path), in_force.pins(settings))
     except ConfigErrors as errors:
         for finding in errors.findings:
             events.not_renewed(finding)

@@ -8,16 +8,20 @@ loses nothing. SIGHUP makes the workers reload. Revocation lists are fetched and
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
-from edxml_router.config import Settings
-from edxml_router.core.problems import EXIT_CONFIG
+from edxml_router import wiring
+from edxml_router.config import ConfigErrors, Settings, in_force, load
+from edxml_router.core.problems import EXIT_CONFIG, Trouble
+from edxml_router.node import settings_file
 from edxml_router.node.renewal import Renewal
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -35,26 +39,30 @@ class Supervisor:
         self._settings = settings
         self._count = settings.node.workers or os.cpu_count() or 1
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
+        self._leaving: list[subprocess.Popen[bytes]] = []  # told to end because fewer are wanted
         self._started: dict[int, float] = {}
         self._pause = dict.fromkeys(range(self._count), FIRST_PAUSE)
         self._start_at = dict.fromkeys(range(self._count), 0.0)
         self._ending = False
-        self._waking = False
+        self._reloading = False
+        self._begun = time.monotonic()
+        self._pins = in_force.pins(settings)
         self._renewal = Renewal(settings)
 
     def run(self) -> int:
         configure(self._settings.log.format, self._settings.log.level, node=self._settings.node.name)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        signal.signal(signal.SIGHUP, self._reload)
+        signal.signal(signal.SIGHUP, self._hang_up)
         events.node_started(self._count)
+        settings_file.write(self._settings.node.data, self._settings)
         status = 0
         with self._renewal:
             while not self._ending and not status:
                 status = self._look()
-                if self._waking:  # not in the signal's handler, which may have interrupted a holder of the lock
-                    self._waking = False
-                    self._renewal.wake()
+                if self._reloading:  # not in the signal's handler, which may have interrupted a holder of the lock
+                    self._reloading = False
+                    self._reload()
                 time.sleep(LOOK)
             self._drain()
         events.node_ended()
@@ -63,6 +71,7 @@ class Supervisor:
     def _look(self) -> int:
         """Start what is not running; the exit status to end with when starting again is useless."""
         now = time.monotonic()
+        self._leaving = [worker for worker in self._leaving if worker.poll() is None]
         for number in range(self._count):
             worker = self._workers.get(number)
             if worker is not None and worker.poll() is None:
@@ -70,22 +79,26 @@ class Supervisor:
                     self._pause[number] = FIRST_PAUSE
                 continue
             if worker is not None:
-                if worker.returncode == EXIT_CONFIG:
+                # Later it is a file that somebody is just changing: what runs goes on, what ended is tried again.
+                if worker.returncode == EXIT_CONFIG and now - self._begun < HEALTHY:
                     return EXIT_CONFIG
                 del self._workers[number]
+                if worker.returncode == 0:  # it makes room for one with new settings
+                    continue
                 self._start_at[number] = now + self._pause[number]
                 events.worker_lost(worker.pid, worker.returncode, self._pause[number])
                 self._pause[number] = min(2 * self._pause[number], LONGEST_PAUSE)
             if now >= self._start_at[number]:
-                self._workers[number] = start_worker(self._settings.path)
+                self._workers[number] = start_worker(self._settings.path, self._pins)
                 self._started[number] = now
         return 0
 
     def _drain(self) -> None:
-        for worker in self._workers.values():
+        workers = [*self._workers.values(), *self._leaving]
+        for worker in workers:
             worker.terminate()
         until = time.monotonic() + DRAIN
-        for worker in self._workers.values():
+        for worker in workers:
             try:
                 worker.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
@@ -95,15 +108,48 @@ class Supervisor:
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         self._ending = True
 
-    def _reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._waking = True
+    def _hang_up(self, _number: int, _frame: FrameType | None) -> None:
+        self._reloading = True
+
+    def _reload(self) -> None:
+        """Take the configuration as it is now, in all workers or, when it is wrong, in none; say what that changes."""
+        self._renewal.wake()
+        try:
+            found = load(self._settings.path)
+            settings = in_force.pinned(found, self._pins)
+            wiring.check(settings)
+        except ConfigErrors as errors:
+            events.reload_refused(errors.findings)
+            return
+        except Trouble as trouble:  # a token that is away
+            events.reload_refused([trouble.finding])
+            return
+        configure(settings.log.format, settings.log.level, node=settings.node.name)
+        taken = in_force.changes(in_force.texts(self._settings), in_force.texts(settings))
+        for change in (*taken, *in_force.changes(self._pins, in_force.pins(found))):
+            events.setting_changed(change.name, change.before, change.after, taken=change.taken)
+        self._settings = settings
+        self._renumber(settings.node.workers or os.cpu_count() or 1)
+        settings_file.write(settings.node.data, settings)
         for worker in self._workers.values():
             worker.send_signal(signal.SIGHUP)
 
+    def _renumber(self, count: int) -> None:
+        """As many workers as the settings say: new ones are started, what is too many finishes its batch and ends."""
+        for number in range(self._count, count):
+            self._pause.setdefault(number, FIRST_PAUSE)
+            self._start_at.setdefault(number, 0.0)
+        for number in range(count, self._count):
+            worker = self._workers.pop(number, None)
+            if worker is not None:
+                worker.terminate()
+                self._leaving.append(worker)
+        self._count = count
 
-def start_worker(path: Path) -> subprocess.Popen[bytes]:
+
+def start_worker(path: Path, pins: Mapping[str, str]) -> subprocess.Popen[bytes]:
     # S603: the command is this interpreter and our own module; the only argument of others is the operator's own file.
-    command = [sys.executable, "-m", "edxml_router.node.worker", str(path), str(os.getpid())]
+    command = [sys.executable, "-m", "edxml_router.node.worker", str(path), str(os.getpid()), json.dumps(pins)]
     return subprocess.Popen(command)  # noqa: S603
 
 

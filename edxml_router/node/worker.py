@@ -1,24 +1,25 @@
 """One worker process: takes micro-batches, runs the pipeline's stages, and hands acknowledgements back.
 
-Started by the supervisor, whose number PID is, as ``python -m edxml_router.node.worker FILE PID``. It makes no
-decisions: what a stage does is in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules,
-and a change in a file of [trust], of a key or of a certificate is noticed without it (a bad file keeps the old ones
-and says so); when the
-supervisor is gone, the worker ends as on SIGTERM. Exit status 0, or 70 after a defect.
+Started by the supervisor, whose number PID is, as ``python -m edxml_router.node.worker FILE PID PINS`` (JSON: the
+settings that stay until a restart). It makes no decisions: what a stage does is in the pipeline. SIGTERM finishes the
+batch at hand and ends; SIGHUP reloads the rules, and a change in a file of [trust], of a key or of a certificate is
+noticed without it (a bad file keeps the old ones and says so). A changed hub or store is taken by another worker: this
+one ends. When the supervisor is gone, it ends as on SIGTERM. Exit status 0, or 70 after a defect.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
 from edxml_router import intake, pipeline, reports, wiring
-from edxml_router.config import ConfigErrors, load
+from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -30,6 +31,7 @@ BUSY_WAIT = 0.005  # seconds to let a micro-batch fill
 POLL_INTERVAL = 0.1  # seconds between looks into the ledger, when nothing comes, for what others left there
 TRUST_INTERVAL = 0.5  # seconds between looks at the files of [trust]
 UPKEEP_INTERVAL = 0.5  # seconds between looks at the clock: expiry, numbering of the journal
+DECLARE_INTERVAL = 5.0  # seconds after mailboxes were made again until they may be missing again
 SWEEP_INTERVAL = 3600.0  # seconds between sweeps of files that nothing refers to
 REST = 1.0  # seconds to wait after a setback of the store
 
@@ -37,21 +39,23 @@ REST = 1.0  # seconds to wait after a setback of the store
 class Worker:
     """The loop and its two switches."""
 
-    def __init__(self, path: Path, supervisor: int) -> None:
+    def __init__(self, path: Path, supervisor: int, pins: Mapping[str, str] | None = None) -> None:
         self._path = path
+        self._pins = pins
         self._supervisor = supervisor  # told, not asked for: it may be gone before this process can ask
         self._ending = False
         self._reloading = False
         self._trust_at = 0.0
         self._poll_at = 0.0
         self._upkeep_at = 0.0
+        self._declare_at = 0.0
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
         self._problems: dict[str, Finding | None] = {}  # by hub, as last told
         self._unusable: Sequence[Finding] = ()  # keys and certificates, as last told
         self._recount = True  # receipts that were kept are to be judged by the certificates in force now
 
     def run(self) -> int:
-        settings = load(self._path)
+        settings = self._load()
         configure(settings.log.format, settings.log.level, node=settings.node.name)
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGHUP, self._reload)
@@ -64,6 +68,11 @@ class Worker:
                 self._turn(opened)
             events.worker_ended(os.getpid())
         return 0
+
+    def _load(self) -> Settings:
+        """As the file says now, but for what stays until the supervisor is started again."""
+        settings = load(self._path)
+        return in_force.pinned(settings, self._pins) if self._pins else settings
 
     def _turn(self, opened: wiring.Opened) -> None:
         """One round: everything that has come, then everything that is due."""
@@ -113,7 +122,10 @@ class Worker:
         """Make the own hub's mailboxes. A hub that is away holds up nothing else."""
         problem = None
         try:
-            opened.declare()
+            lost = opened.declare() if time.monotonic() >= self._declare_at else None
+            if lost is not None:
+                self._declare_at = time.monotonic() + DECLARE_INTERVAL
+                events.hub_declared(lost)
         except (Setback, Refusal) as trouble:
             problem = trouble.finding
         self._tell("hub, declaring", problem)
@@ -150,7 +162,10 @@ class Worker:
     def _load_rules(self, opened: wiring.Opened) -> None:
         self._reloading = False
         try:
-            opened.reload(load(self._path))
+            settings = self._load()
+            configure(settings.log.format, settings.log.level, node=settings.node.name)
+            if not opened.reload(settings):  # a hub or the store: another worker begins with them
+                self._ending = True
         except ConfigErrors as errors:
             events.reload_refused(errors.findings)
         except Setback as setback:  # a token
@@ -181,7 +196,8 @@ def work(node: Node, tell: Callable[[Sequence[Move]], None] = events.moved) -> b
 def main() -> int:
     configure("auto", "info")  # until the settings say otherwise
     try:
-        return Worker(Path(sys.argv[1]), int(sys.argv[2])).run()
+        pins = json.loads(sys.argv[3]) if len(sys.argv) > 3 else None
+        return Worker(Path(sys.argv[1]), int(sys.argv[2]), pins).run()
     except ConfigErrors as errors:
         events.reload_refused(errors.findings)
         return EXIT_CONFIG

@@ -131,6 +131,15 @@ def receipts_doubted(alarms: Iterable[tuple[str, Finding | None]]) -> None:
             _log.error("receipts.doubted", peer=peer, **_finding(finding))
 
 
+def setting_changed(name: str, before: str, after: str, *, taken: bool) -> None:
+    """A changed setting at a reload: ``setting.taken``, or ``setting.waits`` (EDX915) for a restart."""
+    values = {"setting": name, "before": before, "after": after}
+    if taken:
+        _log.info("setting.taken", **values)
+    else:
+        _log.warning("setting.waits", **values, **_finding(Finding("EDX915", name, "needs a restart")))
+
+
 def not_renewed(finding: Finding) -> None:
     """A revocation list could not be fetched, a responder gave no usable answer; what is on hand stays."""
     _log.warning("answer.not-renewed" if finding.code == "EDX319" else "list.not-renewed", **_finding(finding))
@@ -153,6 +162,11 @@ def transport_problem(hub: str, finding: Finding | None) -> None:
         _log.info("transport.mended", hub=hub)
     else:
         _log.error("transport.problem", hub=hub, **_finding(finding))
+
+
+def hub_declared(lost: Finding | None) -> None:
+    """The mailboxes of the own hub had gone (a queue was deleted, a broker came back empty) and were made again."""
+    _log.warning("hub.declared-again", **_finding(lost))
 
 
 def defect(where: str, error: BaseException) -> None:

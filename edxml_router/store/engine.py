@@ -16,7 +16,7 @@ version.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -67,8 +67,9 @@ _LATE: Final = {
 _STATES_AWAY: Final = ("08", "40", "53", "55", "57", "58", "28", "3D", "25006")
 
 
-def connect(url: str | URL, password: str | None = None, patience: int = PATIENCE) -> Engine:
-    """The engine for a URL, with a password that is not written in it. ``patience``: seconds for one statement.
+def connect(url: str | URL, password: Callable[[], str | None] = lambda: None, patience: int = PATIENCE) -> Engine:
+    """The engine for a URL, with a password that is not written in it: ``password`` is asked before each connection,
+    so that one that was changed holds from the next connection on. ``patience``: seconds for one statement.
 
     Nothing is opened yet; raises Refusal EDX901 when the URL is not one of ours.
     """
@@ -76,8 +77,6 @@ def connect(url: str | URL, password: str | None = None, patience: int = PATIENC
         target = make_url(url)
     except ArgumentError as error:
         raise Refusal("EDX901", where="store.url", detail="not a database URL") from error
-    if password is not None:
-        target = target.set(password=password)
     if target.get_backend_name() == "sqlite":
         engine = sqlalchemy.create_engine(target)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -98,6 +97,17 @@ def connect(url: str | URL, password: str | None = None, patience: int = PATIENC
         missing = "psycopg: install edxml-router[postgresql]"
         raise Refusal("EDX904", where="store.url", detail=missing) from error
     event.listen(engine, "connect", _require_direct)
+    return engine
+
+    @event.listens_for(engine, "do_connect")
+    def _log_in(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        try:
+            given = password()
+        except Refusal as refusal:  # half replaced, perhaps: a running node waits for it
+            raise Setback("EDX602", where=refusal.finding.where, detail=refusal.finding.detail) from refusal
+        if given is not None:
+            parameters["password"] = given
+
     return engine
 
 

@@ -72,7 +72,7 @@ class RabbitSettings:
 
     host: str
     user: str
-    password: str = field(repr=False)
+    password: str | Callable[[], str] = field(repr=False)  # asked before each connection, so that a new one holds
     port: int = 5672
     vhost: str = "/"
     tls: Callable[[], ssl.SSLContext] | None = None
@@ -116,7 +116,13 @@ pika.spec.props[pika.BasicProperties.INDEX] = _ForgivingProperties
 
 
 def parameters(settings: RabbitSettings) -> pika.ConnectionParameters:
-    """The settings in pika's terms. Raises Setback EDX707 when a file for TLS cannot be used."""
+    """The settings in pika's terms. Raises Setback EDX706 or EDX707 when the password's file or one for TLS cannot be
+    used."""
+    try:
+        password = settings.password if isinstance(settings.password, str) else settings.password()
+    except Refusal as refusal:
+        found = refusal.finding
+        raise Setback("EDX706", where=settings.place, detail=f"{found.where}: {found.detail}") from refusal
     try:
         tls = pika.SSLOptions(settings.tls(), settings.server_name or settings.host) if settings.tls else None
     except Refusal as refusal:
@@ -128,7 +134,7 @@ def parameters(settings: RabbitSettings) -> pika.ConnectionParameters:
         virtual_host=settings.vhost,
         credentials=pika.credentials.ExternalCredentials()
         if settings.external
-        else pika.PlainCredentials(settings.user, settings.password),
+        else pika.PlainCredentials(settings.user, password),
         heartbeat=settings.heartbeat,
         ssl_options=tls,
         socket_timeout=settings.connect_timeout,

@@ -71,6 +71,7 @@ class LocalTransport:
         self._intakes: list[_Intake] = []
         self._turns = Turns()
         self._closed = False
+        self._missing: dict[str, Finding] = {}  # by mailbox: there was none when something was published to it last
         self.consume(consumes)
 
     def consume(self, mailboxes: Sequence[str]) -> None:
@@ -80,7 +81,11 @@ class LocalTransport:
 
     @property
     def problem(self) -> Finding | None:
-        return None if self._root.is_dir() else Finding("EDX701", str(self._root), "no such folder")
+        if not self._root.is_dir():
+            return Finding("EDX701", str(self._root), "no such folder")
+        gone = next((intake.mailbox for intake in self._intakes if not (intake.folder / "new").is_dir()), None)
+        missing = Finding("EDX703", str(self._root / gone), "no such folder") if gone else None
+        return missing or next(iter(self._missing.values()), None)
 
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         deadline = time.monotonic() + wait
@@ -124,7 +129,15 @@ class LocalTransport:
                 for index, file in files:
                     answers[index] = _finding(error, self._root, mailbox)
                     _remove(file)
+        for parcel, answer in zip(parcels, answers, strict=True):
+            if answer is not None and answer.code == "EDX703":
+                self._missing[parcel.mailbox] = answer
+            elif answer is None:
+                self._missing.pop(parcel.mailbox, None)
         return answers
+
+    def declared(self) -> None:
+        self._missing.clear()
 
     def depths(self) -> Mapping[str, int]:
         try:

@@ -72,6 +72,7 @@ class RabbitTransport:
         self._consuming = Connection(self._loop, settings, self._consume, self._suspend)
         self._publisher = Publisher(self._loop, settings)
         self._closed = False
+        self._missing: dict[str, Finding] = {}  # by mailbox: there was none when something was published to it last
         self.consume(consumes)
 
     def consume(self, mailboxes: Sequence[str]) -> None:
@@ -90,7 +91,8 @@ class RabbitTransport:
     def problem(self) -> Finding | None:
         """What is wrong with the connections now, for operators."""
         intakes = [intake.problem for intake in self._intakes.values()]
-        found = [self._consuming.problem, self._publisher.connection.problem, *intakes]
+        missing = list(self._missing.values())
+        found = [self._consuming.problem, self._publisher.connection.problem, *intakes, *missing]
         return next((problem for problem in found if problem), None)
 
     @property
@@ -133,7 +135,15 @@ class RabbitTransport:
         if parcels:
             self._loop.post(lambda: self._publisher.send(call))
             self._loop.wait(call.done)
+        for parcel, answer in zip(parcels, call.answers, strict=True):
+            if answer is not None and answer.code == "EDX703":
+                self._missing[parcel.mailbox] = answer
+            elif answer is None:
+                self._missing.pop(parcel.mailbox, None)
         return call.answers
+
+    def declared(self) -> None:
+        self._missing.clear()
 
     def depths(self) -> Mapping[str, int]:
         return depths(self._settings, self._intakes)

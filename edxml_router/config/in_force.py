@@ -1,0 +1,83 @@
+"""Which settings a node runs with: what a changed file means for it, and what of that is not in force yet.
+
+    for change in changes(before, after): change.name, change.before, change.after, change.taken
+    settings = pinned(load(path), like)         # in a node that runs: what only a restart changes stays
+
+Most settings are taken at a reload, those of hubs and store by workers that take the place of the old ones. Three stay
+until a restart, because other processes and machines know the node by them, and a database is only looked over when a
+node starts: two workers on two databases would each have half of the mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from edxml_router.config.settings import Settings
+from edxml_router.config.text import duration
+
+AT_RESTART: Final = ("node.name", "node.data", "store.url")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting that is not what it was; of a child or office by its name. The values as text, empty for none."""
+
+    name: str
+    before: str
+    after: str
+
+    @property
+    def taken(self) -> bool:
+        """Whether a reload takes it; else it needs a restart."""
+        return self.name not in AT_RESTART
+
+
+def pins(settings: Settings) -> Mapping[str, str]:
+    """What stays until a restart."""
+    return {name: text for name, text in texts(settings).items() if name in AT_RESTART}
+
+
+def pinned(settings: Settings, like: Mapping[str, str]) -> Settings:
+    """The settings with those that stay until a restart as in ``like``."""
+    node = replace(settings.node, name=like["node.name"], data=Path(like["node.data"]))
+    return replace(settings, node=node, store=replace(settings.store, url=like["store.url"] or None))
+
+
+def of_worker(settings: Settings) -> object:
+    """What a worker cannot change while it runs."""
+    return settings.hub, settings.parent and settings.parent.hub, settings.store
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    """The differences between two :func:`texts`, in the order of the file."""
+    for name in dict.fromkeys((*after, *before)):
+        if before.get(name, "") != after.get(name, ""):
+            yield Change(name, before.get(name, ""), after.get(name, ""))
+
+
+def texts(settings: Settings) -> dict[str, str]:
+    """Every setting by its name, as text; secrets are not among them, only their files."""
+    lists = {
+        "children": [each.name for each in settings.children],
+        "offices": [each.name for each in settings.offices],
+    }
+    found: dict[str, str] = {}
+    for name, value, _ in settings.as_table():
+        section, *rest = name.split(".")
+        if section in lists and rest:  # by name: one more in front must not look like a change of all
+            found[".".join((section, lists[section][int(rest[0])], *rest[1:]))] = _text(value)
+        else:
+            found[name] = _text(value)
+    return found
+
+
+def _text(value: object) -> str:
+    if isinstance(value, timedelta):
+        return duration(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(_text, value))
+    return "" if value is None else str(value)

@@ -1,0 +1,37 @@
+"""The settings that a running node has in force, in a file beside its lock, so that ``doctor`` can compare.
+
+    write(folder, settings)          # by the supervisor, at its start and after each reload
+    texts = read(folder)             # None when there is none, or when it cannot be read
+
+It says nothing while nobody holds the lock (:mod:`edxml_router.node.sole`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from edxml_router.config import Settings
+from edxml_router.config.in_force import texts
+from edxml_router.core.problems import Refusal
+from edxml_router.store.keys import write_over
+
+FILE: Final = "settings-in-force.json"
+
+
+def write(folder: Path, settings: Settings) -> None:
+    """Write the file anew. A disk that is full is told by others; the node does not end for this."""
+    with suppress(Refusal):
+        write_over(folder / FILE, json.dumps(texts(settings), ensure_ascii=False).encode())
+
+
+def read(folder: Path) -> Mapping[str, str] | None:
+    """What stands in it."""
+    try:
+        found = json.loads((folder / FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
