@@ -97,7 +97,6 @@ def connect(url: str | URL, password: Callable[[], str | None] = lambda: None, p
         missing = "psycopg: install edxml-router[postgresql]"
         raise Refusal("EDX904", where="store.url", detail=missing) from error
     event.listen(engine, "connect", _require_direct)
-    return engine
 
     @event.listens_for(engine, "do_connect")
     def _log_in(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
