@@ -92,22 +92,27 @@ def connect(url: str | URL, password: Callable[[], str | None] = lambda: None, p
         engine = sqlalchemy.create_engine(
             target.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=waits
         )
-        event.listen(engine, "do_connect", patient(patience))
+        event.listen(engine, "do_connect", _logging_in(password))
+        event.listen(engine, "do_connect", patient(patience))  # it connects, so that those after it are not asked
     except ImportError as error:
         missing = "psycopg: install edxml-router[postgresql]"
         raise Refusal("EDX904", where="store.url", detail=missing) from error
     event.listen(engine, "connect", _require_direct)
+    return engine
 
-    @event.listens_for(engine, "do_connect")
-    def _log_in(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+
+def _logging_in(password: Callable[[], str | None]) -> Callable[..., None]:
+    """A listener that puts the password of this moment to what a connection is made with."""
+
+    def log_in(_dialect: Any, _record: Any, _arguments: Any, named: dict[str, Any]) -> None:
         try:
             given = password()
         except Refusal as refusal:  # half replaced, perhaps: a running node waits for it
             raise Setback("EDX602", where=refusal.finding.where, detail=refusal.finding.detail) from refusal
         if given is not None:
-            parameters["password"] = given
+            named["password"] = given
 
-    return engine
+    return log_in
 
 
 @contextmanager
