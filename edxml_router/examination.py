@@ -29,7 +29,7 @@ from edxml_router.records import Examined
 # What signxml is asked about. It makes four trees of a message and as many texts: eight bytes for a byte, half a
 # kilobyte for a tag, and 64 MiB beside the message is the most that judging one may take.
 MOST_BYTES: Final = 3_000_000
-MOST_TAGS: Final = 50_000  # "<" in the bytes; a circular to two thousand recipients
+MOST_TAGS: Final = 50_000  # "<" and "=" in the bytes; a circular to two thousand recipients
 
 
 def examine(
@@ -51,7 +51,7 @@ def examine(
         return _by_stream(data, limits, trust, at, digest)
     if not isinstance(data, bytes):
         data = b"".join(data.pieces())
-    if engine is Engine.STREAM or (len(data) > MOST_TAGS and data.count(b"<") > MOST_TAGS):
+    if engine is Engine.STREAM or (len(data) > MOST_TAGS and data.count(b"<") + data.count(b"=") > MOST_TAGS):
         return _by_stream(data, limits, trust, at, digest)
     if engine is Engine.BOTH:
         return _by_both(data, limits, trust, at, digest)
@@ -66,7 +66,7 @@ def digest_of(data: bytes | Body) -> str:
 def _by_signxml(data: bytes, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
     root = safe_xml.parse(data, limits)
     reader.refuse_crowd(root, limits)
-    schema.validate(root)
+    schema.validate(root, data=data)
     return _read(digest, root, signature.verify(data, root, trust, at), limits)
 
 
@@ -76,7 +76,7 @@ def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: dateti
     bones = skeleton.scan(skeleton.Held(data) if isinstance(data, bytes) else data, limits, token)
     root = safe_xml.parse(bones.text, limits)
     reader.refuse_crowd(root, limits)
-    schema.validate(root)
+    schema.validate(root, data=bones.text)
     contents = bones.contents_in(root)
     return _read(digest, root, stream.verify(bones, root, trust, at), limits, contents)
 

@@ -151,7 +151,7 @@ class LimitsSettings(Table):
 
     max_bytes: Annotated[Size, About("Largest envelope.")] = 64 * MIB
     max_depth: Annotated[Count, About("Most levels of nested elements.")] = 24
-    max_elements: Annotated[Count, About("Most elements.")] = 150_000
+    max_elements: Annotated[Count, About("Most elements.")] = 130_000
     max_attributes: Annotated[Count, About("Most attributes and namespace declarations.")] = 40_000
     max_attributes_per_element: Annotated[Count, About("Most attributes of one element.")] = 64
     max_text: Annotated[Size, About("Longest text outside the attachments.")] = 64 * 1024

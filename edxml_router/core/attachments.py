@@ -16,13 +16,14 @@ from typing import NamedTuple
 
 from edxml_router.core import content as contents
 from edxml_router.core import elements
-from edxml_router.core.content import UNMEASURED, Content
+from edxml_router.core.content import UNMEASURED, Content, Meter
 from edxml_router.core.envelope import Attachment
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.safe_xml import NS, Element, Limits, place
 
 _REFERENCES = f"{{{NS}}}edXMLEnvelope/{{{NS}}}edXMLBody/{{{NS}}}edXMLManifest/{{{NS}}}Reference"
 _ATTACHMENTS = f"{{{NS}}}AttachmentEncoded/{{{NS}}}Attachment"
+_PIECE = 1024 * 1024  # characters
 _UNKNOWN_TYPE = "application/octet-stream"  # RFC 2046, 4.5.1: bytes of a kind nobody declared
 
 # Cf holds the marks that turn the direction of text (a name that reads "fdp.exe" backwards), Zl and Zp break lines.
@@ -59,10 +60,12 @@ def read_attachments(
 
     ``measured``: what the texts that are marks stand for; None for what is not base64.
     """
+    for path in (_REFERENCES, _ATTACHMENTS):  # before anything is made of them
+        count = sum(1 for _ in root.iterfind(path))
+        if count > limits.max_attachments:
+            raise Refusal("EDX210", detail=f"{count} attachments, at most {limits.max_attachments}")
     references = _by_id(root.iterfind(_REFERENCES))
     attachments = _by_id(root.iterfind(_ATTACHMENTS))
-    if len(references) > limits.max_attachments:
-        raise Refusal("EDX210", detail=f"{len(references)} attachments, at most {limits.max_attachments}")
     for left, right, lacking in ((references, attachments, "Attachment"), (attachments, references, "Reference")):
         for key, named in left.items():
             if key not in right:
@@ -164,10 +167,21 @@ def _content(attachment: _Named, most: int, measured: Mapping[str, Content | Non
         # Looked at before decoding: white space can only make this too high, which is settled afterwards.
         if len(text) // 4 * 3 > most + 3 and _decoded_size(text) > most:
             raise Refusal("EDX210", where=place(element), detail=f"more than {most} bytes")
-        content = Content.of(_decode(element, text))
+        content = _measured(text) if len(text) > _PIECE else Content.of(_decode(element, text))
+        if content is None:
+            raise _not_base64(element)
     if content.size > most:
         raise Refusal("EDX210", where=place(element), detail=f"{content.size} bytes, at most {most}")
     return content
+
+
+def _measured(text: str) -> Content | None:
+    """A long text decoded in pieces: as one it would be held four times over."""
+    meter = Meter()
+    for at in range(0, len(text), _PIECE):
+        if not meter.feed(text[at : at + _PIECE].encode()):
+            return None
+    return meter.content()
 
 
 def _encoded(attachment: _Named) -> str:

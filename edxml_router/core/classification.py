@@ -15,10 +15,12 @@ from collections.abc import Iterable, Iterator
 
 from edxml_router.core.document_id import IGNORABLE
 from edxml_router.core.envelope import Envelope
+from edxml_router.core.problems import Refusal
 
 DEGREES = ("mật", "tối mật", "tuyệt mật")  # Law on the protection of state secrets 2018, article 8
 
 
+MOST_TEXT = 100_000  # characters; in NFKC one may become eighteen, and an honest message has a few hundred
 _NEAR = 40  # characters around a word in capitals where its neighbours are looked for
 # Office software leaves them inside words or writes them for a space.
 _INVISIBLE = frozenset(code for first, last in IGNORABLE for code in range(first, last + 1))
@@ -53,8 +55,14 @@ class Markings:
         self._shouted = re.compile(rf"(?<![\w])(?:{capitals})(?![\w])") if words else None
 
     def found_in(self, envelope: Envelope) -> str:
-        """The name of the first header field that carries a marking; empty when none does."""
+        """The name of the first header field that carries a marking; empty when none does.
+
+        Refusal EDX108 when there is more text than may be looked through.
+        """
         fields = list(_fields(envelope))
+        size = sum(len(text) for _, text in fields)
+        if size > MOST_TEXT:
+            raise Refusal("EDX108", where=fields[-1][0], detail=f"{size} characters to be looked through for a marking")
         # One look at all of it: nearly no envelope has even the word, and this is asked of every envelope.
         everything = [reading.lower() for reading in _readings("\n".join(text for _, text in fields))]
         if not any(word in reading for reading in everything for word in self._words):

@@ -67,7 +67,7 @@ class Limits:
 
     max_bytes: int = 64 * 1024 * 1024
     max_depth: int = 24  # levels; the deepest part of the standard has nine
-    max_elements: int = 150_000  # 10,000 × (To with eight fields, Receiver with two) and the rest
+    max_elements: int = 130_000  # 10,000 × (To with eight fields, Receiver with two) and the rest
     max_attributes: int = 40_000
     max_attributes_per_element: int = 64
     max_text: int = 64 * 1024

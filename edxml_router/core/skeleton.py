@@ -137,7 +137,8 @@ def scan(source: Source, limits: Limits, token: str, least: int = LEAST_RUN) -> 
     size = source.size - sum(run.stop - run.start for run in runs)
     if size > MOST_TEXT:
         raise Refusal("EDX102", detail=f"{size} bytes besides plain base64, at most {MOST_TEXT}")
-    return Skeleton(source, b"".join(_text(source, runs)), token, runs)
+    text = source.data if isinstance(source, Held) and not runs else b"".join(_text(source, runs))
+    return Skeleton(source, text, token, runs)
 
 
 def _text(source: Source, runs: Iterable[Run]) -> Iterator[bytes]:

@@ -58,6 +58,30 @@ def _long(text: str, times: int) -> Build:
     return lambda: craft.signed(document(files=[File(encoded=text * times)]))
 
 
+def _declared(count: int, elements: int = 2000, address: str = "u:x") -> Build:
+    """``count`` namespaces in scope of many elements; the digest is of another document, so that making it is cheap."""
+
+    def build() -> bytes:
+        names = [f"p{number}" for number in range(count)]
+        text = document().decode()
+        for number, tag in enumerate(("<edXML:edXMLHeader", "<edXML:MessageHeader", "<edXML:ToPlaces")):
+            mine = "".join(f" xmlns:{name}='{address}'" for name in names[number::3])
+            text = text.replace(f"{tag}>", f"{tag}{mine}>", 1)
+        text = text.replace("<edXML:Place>", "<edXML:Place/>" * elements + "<edXML:Place>", 1)
+        transforms = [craft.transform(craft.ENVELOPED), craft.transform(craft.INCLUSIVE)]
+        made = craft.signature(document(), craft.Recipe(transforms=transforms))
+        return craft.place(text.encode(), made)
+
+    return build
+
+
+def _listed(count: int) -> Build:
+    names = " ".join(f"p{number}" for number in range(count))
+    listed = f'<InclusiveNamespaces xmlns="{craft.EXCLUSIVE}" PrefixList="{names}"/>'
+    transforms = [craft.transform(craft.ENVELOPED), craft.transform(craft.EXCLUSIVE, listed)]
+    return lambda: craft.signed(document(), craft.Recipe(transforms=transforms))
+
+
 def _small_limits() -> gate.Rules:
     return gate.rules(limits=replace(DEFAULT_LIMITS, max_attachment_bytes=1000))
 
@@ -96,6 +120,11 @@ BOMBS = (
         signed(to=[f"H41.{number}" for number in range(101)]),
         rules=lambda: gate.rules(limits=replace(DEFAULT_LIMITS, max_recipients=100)),
     ),
+    Attack("size", "namespaces-times-elements", "EDX112", _declared(180, elements=2000)),
+    Attack("size", "few-namespaces-times-many-elements", "EDX112", _declared(24, elements=120_000)),
+    Attack("size", "one-element-with-a-hundred-namespaces", "EDX107", _declared(300)),
+    Attack("size", "a-long-address-times-elements", "EDX112", _declared(1, elements=2000, address="u:" + "x" * 60_000)),
+    Attack("size", "a-hundred-prefixes-in-a-list", "EDX112", _listed(100)),
     Attack("size", "ten-thousand-and-one-recipients", "EDX407", signed(to=[f"H41.{n}" for n in range(10_001)])),
 )
 

@@ -43,6 +43,8 @@ class Signing:
     of_content: str | None = EXCLUSIVE
     digest: str = craft.SHA256
     prefix: str = ""  # or "ds:"
+    info_list: str | None = None  # PrefixList inside CanonicalizationMethod, as it is written
+    content_list: str | None = None  # … inside the last Transform
 
 
 def signed(plain: bytes, how: Signing) -> bytes:
@@ -61,7 +63,7 @@ def signed(plain: bytes, how: Signing) -> bytes:
 def _signature(how: Signing, digests: list[str], value: str) -> str:
     p = how.prefix
     names = ([craft.ENVELOPED] if how.uris == WHOLE else []) + ([how.of_content] if how.of_content else [])
-    transforms = "".join(f'<{p}Transform Algorithm="{name}"/>' for name in names)
+    transforms = "".join(_method(f"{p}Transform", name, how.content_list) for name in names)
     listed = f"<{p}Transforms>{transforms}</{p}Transforms>" if names else ""
     references = "".join(
         f'<{p}Reference URI="{uri}">{listed}<{p}DigestMethod Algorithm="{how.digest}"/>'
@@ -74,10 +76,18 @@ def _signature(how: Signing, digests: list[str], value: str) -> str:
     )
     return (
         f'<{p}Signature {f"xmlns:{p[:-1]}" if p else "xmlns"}="{DSIG}">\n<{p}SignedInfo>'
-        f'<{p}CanonicalizationMethod Algorithm="{how.of_info}"/><{p}SignatureMethod Algorithm="{how.method}"/>'
+        f'{_method(f"{p}CanonicalizationMethod", how.of_info, how.info_list)}'
+        f'<{p}SignatureMethod Algorithm="{how.method}"/>'
         f"{references}</{p}SignedInfo>\n<{p}SignatureValue>{value}</{p}SignatureValue>"
         f"<{p}KeyInfo><{p}X509Data>{sent}</{p}X509Data></{p}KeyInfo></{p}Signature>"
     )
+
+
+def _method(name: str, algorithm: str, listed: str | None) -> str:
+    if listed is None or algorithm != EXCLUSIVE:
+        return f'<{name} Algorithm="{algorithm}"/>'
+    inside = f'<ec:InclusiveNamespaces xmlns:ec="{EXCLUSIVE}" PrefixList="{listed}"/>'
+    return f'<{name} Algorithm="{algorithm}">{inside}</{name}>'
 
 
 def place(plain: bytes, made: str) -> bytes:
