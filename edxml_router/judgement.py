@@ -37,7 +37,7 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
     authority.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
     if verdict.indication is Indication.PASSED and verdict.signer is not None:
         today = now.astimezone(VIETNAM).date()
-        meaning = partial(_meaning, rules.registry, on=today)
+        meaning = partial(meaning_of, rules.registry, on=today)
         authority.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=meaning)
         return "; ".join((verdict.reason, *verdict.marks))  # "ok; crl-stale"
     exception = peer.unsigned
@@ -126,7 +126,7 @@ def address_transfer(
     named: set[str | None] = set()
     for written in examined.envelope.recipients:
         # As it was written, as it is known today, and as it was bound when the first node accepted it.
-        named |= {written, rules.registry.canonical_or_none(written), _meaning(rules.registry, written, accepted_on)}
+        named |= {written, rules.registry.canonical_or_none(written), meaning_of(rules.registry, written, accepted_on)}
     routes: dict[str, str] = {}
     unreachable: dict[str, Finding] = {}
     for code in transfer.recipients:
@@ -143,7 +143,7 @@ def address_transfer(
     return routes, unreachable
 
 
-def _meaning(registry: Registry, text: str, on: date) -> str | None:
+def meaning_of(registry: Registry, text: str, on: date) -> str | None:
     """The canonical code that ``text`` stood for on a day: an alias that changes hands later does not speak yet."""
     try:
         return registry.resolve(text, on, historic=True).code

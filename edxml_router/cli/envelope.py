@@ -20,6 +20,8 @@ from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import Size
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core import schema, signing
+from edxml_router.core.agency_code import AgencyCode, Form
+from edxml_router.core.authority import Bindings, speaks_for
 from edxml_router.core.certificate import read_all
 from edxml_router.core.envelope import Envelope
 from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
@@ -30,12 +32,13 @@ from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.signature_form import Coverage
 from edxml_router.core.trust import TrustStore
 from edxml_router.examination import examine
-from edxml_router.judgement import recipients_of, sender_of
+from edxml_router.judgement import VIETNAM, meaning_of, recipients_of, sender_of
 from edxml_router.ports import Body
 from edxml_router.records import Examined
 from edxml_router.resources import folder
 from edxml_router.store import catalogue, keys, list_files, pkcs11_keys, spool
 
+SPEAKS, CONTRADICTS, UNJUDGED = "speaks-for-sender", "contradicts-sender", "not-judged"
 LEGACY: Final = "unverifiable-legacy"
 CHAIN_UNKNOWN: Final = "chain-unknown"
 _EXPLANATIONS: Final = 5
@@ -53,11 +56,12 @@ class Checked:
     examined: Examined | None = None
     reasons: tuple[schema.Explanation, ...] = ()
     open: tuple[Finding, ...] = ()  # what a node's catalogue would have to know
+    authority: str = ""  # whether the signer speaks for the sender; "" where there is no signer who could
 
     @property
     def outcome(self) -> str:
         if self.finding is None:
-            return "accepted"
+            return "unjudged" if self.authority == UNJUDGED else "accepted"
         return "unread" if self.finding.code == files.UNREADABLE else "refused"
 
 
@@ -86,7 +90,11 @@ def check(
     trusted, so a sound signature stays indeterminate; it is refused only with --require-signature. With --anchors
     every XML signature must pass. With --config the agencies are looked up as that node does; otherwise in the
     catalogue that came with the program, and a code that is not there is only remarked. What a file suffers from does
-    not stop the others. Exit status 1 if any is refused, else 66 if any cannot be read.
+    not stop the others.
+
+    Where the codes in the certificate contradict the sender, the file is refused. Where the certificate has no code,
+    only a node's table of bindings knows whether it speaks for the sender: "not judged". With --config this node's
+    table is asked. Exit status 1 if any is refused, else 66 if any cannot be read.
     """
     trust = TrustStore.from_pem(
         _certificates(anchors), _certificates(intermediates), [one for path in crls for one in _lists(path)]
@@ -98,8 +106,11 @@ def check(
     for authority, trouble in trust.unfit(now):  # said at once, and not of the senders
         detail = f"{authority.subject.rfc4514_string()}: {trouble}"
         session.problem(Finding("EDX323", str(anchors), detail))
-    desk = _Desk(limits, trust, now, agencies, binding, required=require_signature, anchored=anchors is not None)
-    counts = {"accepted": 0, "refused": 0, "unread": 0}
+    table = _wiring("trust_sources").bindings(session.settings(), agencies, needed=False) if binding else None
+    if table is not None:
+        trust = trust.blocking(table.blocked_keys(now))
+    desk = _Desk(limits, trust, now, agencies, table, required=require_signature, anchored=anchors is not None)
+    counts = {"accepted": 0, "unjudged": 0, "refused": 0, "unread": 0}
     with session.progress(session.say("check.working"), len(names)) as advance:
         for file in names:
             checked = desk.check(file)
@@ -145,7 +156,7 @@ class _Desk:
     trust: TrustStore
     now: datetime
     agencies: Registry
-    binding: bool  # they are those of a node, and not just the ones that came with the program
+    table: Bindings | None  # of a node, whose agencies these are; None: they are the ones that came with the program
     required: bool
     anchored: bool
 
@@ -165,8 +176,42 @@ class _Desk:
         objection = _objection(examined.verdict, required=self.required, anchored=self.anchored)
         unknown = list(_unaddressed(self.agencies, examined.envelope, self.now))
         if objection is None:
-            objection = next((one for one in unknown if self.binding or one.code not in _CATALOGUE), None)
-        return Checked(file, objection, examined, open=tuple(one for one in unknown if one != objection))
+            objection = next((one for one in unknown if self.table is not None or one.code not in _CATALOGUE), None)
+        authority, contradiction = self._authority(examined)
+        objection = objection or contradiction
+        remarks = tuple(one for one in unknown if one != objection)
+        return Checked(file, objection, examined, open=remarks, authority=authority)
+
+    def _authority(self, examined: Examined) -> tuple[str, Finding | None]:
+        """Whether the signer speaks for the sender, as far as it can be known, and the finding where it does not.
+
+        Of a signer whose authority is not known it is asked as well: no node takes the one for the other either.
+        """
+        verdict, signer = examined.verdict, examined.verdict.signer
+        if signer is None or not (verdict.indication is Indication.PASSED or _reason(verdict) == CHAIN_UNKNOWN):
+            return "", None
+        meaning = partial(meaning_of, self.agencies, on=self.now.astimezone(VIETNAM).date())
+        written = examined.envelope.sender.organ_id
+        sender = meaning(written) or written
+        codes = {meaning(code) for code in signer.agencies}
+        opaque = [one for one in (written, *signer.agencies) if _is_opaque(self.agencies, one)]
+        if self.table is None and sender not in codes and (opaque or not any(codes)):
+            return UNJUDGED, None  # a node's table or catalogue may say that the one is the other
+        try:
+            speaks_for(signer, sender, self.table or Bindings(), self.now, canonical=meaning)
+        except Refusal as refusal:
+            return CONTRADICTS, Finding(refusal.code, "From/OrganId", refusal.finding.detail)
+        return SPEAKS if verdict.indication is Indication.PASSED else "", None
+
+
+def _is_opaque(agencies: Registry, text: str) -> bool:
+    """A code that says nothing by its form, and that this catalogue does not know."""
+    if agencies.canonical_or_none(text) in agencies:
+        return False
+    try:
+        return AgencyCode.parse(text).form is Form.TECHNICAL
+    except Refusal:
+        return True
 
 
 def _unaddressed(agencies: Registry, envelope: Envelope, now: datetime) -> Iterable[Finding]:
@@ -204,7 +249,8 @@ def _fields(session: Session, checked: Checked) -> dict[str, Any]:
     verdict = examined.verdict if examined else None
     return {
         "file": checked.file,
-        "accepted": finding is None,
+        "accepted": checked.outcome == "accepted",
+        "outcome": "not-judged" if checked.outcome == "unjudged" else checked.outcome,
         "problem": finding.code if finding else None,
         "title": finding.title(session.language) if finding else None,
         "where": finding.where if finding else None,
@@ -219,7 +265,7 @@ def _fields(session: Session, checked: Checked) -> dict[str, Any]:
         "document_id": envelope.document_id if envelope else None,
         "refers_to": list(envelope.refers_to) if envelope else None,
         "status_code": envelope.status_code if envelope else None,
-        "signature": _signature(verdict) if verdict else None,
+        "signature": _signature(verdict) | {"authority": checked.authority or None} if verdict else None,
         "attachments": [
             {"name": one.name, "content_type": one.content_type, "size": one.size, "sha256": one.sha256}
             for one in (envelope.attachments if envelope else ())
@@ -255,7 +301,8 @@ def _signature(verdict: Verdict) -> dict[str, Any]:
 def _show(session: Session, checked: Checked) -> None:
     finding, examined = checked.finding, checked.examined
     said = session.say(f"check.{checked.outcome}")
-    session.line(f"{checked.file}: {said}", "bold red" if finding else "bold green")
+    style = {"accepted": "bold green", "unjudged": "bold yellow"}.get(checked.outcome, "bold red")
+    session.line(f"{checked.file}: {said}", style)
     if finding:
         session.problem(finding, about=checked.file, out=True, remedy=_remedy(session, checked))
     for one in checked.reasons[:_EXPLANATIONS]:

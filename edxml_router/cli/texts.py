@@ -65,11 +65,15 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "col.value": ("value", "giá trị"),
     # check
     "check.accepted": ("accepted", "chấp nhận"),
+    "check.unjudged": (
+        "not judged: only a node's table of bindings knows whether this certificate speaks for the sender",
+        "chưa kết luận: chỉ bảng gán khóa của nút mới biết chứng thư này có đại diện bên gửi hay không",
+    ),
     "check.refused": ("refused", "từ chối"),
     "check.working": ("checking", "đang kiểm tra"),
     "check.summary": (
-        "{accepted} accepted, {refused} refused, {unread} not read",
-        "{accepted} được chấp nhận, {refused} bị từ chối, {unread} không đọc được",
+        "{accepted} accepted, {unjudged} not judged, {refused} refused, {unread} not read",
+        "{accepted} được chấp nhận, {unjudged} chưa kết luận, {refused} bị từ chối, {unread} không đọc được",
     ),
     "check.unread": ("not read", "không đọc được"),
     "check.expected": (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edxml_router.core import signing
 from edxml_router.core.signature_form import Coverage
+from edxml_router.store import keys, pki_files
 from tests import fixtures
 from tests.cli.conftest import OneNode, call, rows, run, signed
 
@@ -309,3 +312,28 @@ def test_a_code_that_a_catalogue_must_know(node: OneNode) -> None:
     assert (row["accepted"], row["problem"], row["where"]) == (False, "EDX501", "recipient 1")
     [answer] = rows(node.call("send", file, "--as", "vp", "--json"))
     assert (answer["problem"]["code"], answer["problem"]["where"]) == (row["problem"], row["where"])
+
+
+@pytest.mark.parametrize("options", [["--require-signature"], []])
+def test_the_signature_of_another_agency_is_refused(pki: Path, options: list[str]) -> None:
+    data = signed(pki, fixtures.document(sender="H57", to=["G22"], document_id="H57-1"))  # with the key of H53
+    for anchors in (["--anchors", pki / "anchors.pem"], []):
+        if options and not anchors:
+            continue
+        result = call("check", put("a.edxml", data), *options, *anchors, "--json")
+        [row] = rows(result)
+        assert (result.exit_code, row["accepted"], row["outcome"], row["problem"]) == (1, False, "refused", "EDX402")
+        assert row["signature"]["authority"] == "contradicts-sender"
+
+
+def test_a_certificate_without_a_code_is_not_judged(pki: Path) -> None:
+    """Only a node's table of bindings knows; such a file is never plainly accepted."""
+    issued = pki_files.issue_node(pki, "nobody", datetime.now(UTC))
+    chain = keys.load_certificates(issued.certificate)
+    data = signing.sign(fixtures.document(sender="H53", to=["G22"]), keys.load_key(issued.key), chain, Coverage.WHOLE)
+    file = put("a.edxml", data)
+    [row] = rows(call("check", file, "--require-signature", "--anchors", pki / "anchors.pem", "--json"))
+    assert (row["accepted"], row["outcome"], row["signature"]["indication"]) == (False, "not-judged", "passed")
+    said = call("check", file, "--require-signature", "--anchors", pki / "anchors.pem").stdout
+    assert "a.edxml: not judged" in said
+    assert "accepted" not in said
