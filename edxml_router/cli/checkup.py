@@ -20,6 +20,8 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.judgement import VIETNAM
 from edxml_router.node import settings_file
 from edxml_router.node.sole import holder, served_before
+from edxml_router.node.supervisor import STUCK
+from edxml_router.observe import sink
 from edxml_router.reports import OBJECTED
 from edxml_router.store import keys, list_files, migrate, pkcs11_keys, tables
 from edxml_router.store.engine import probe
@@ -170,6 +172,10 @@ def _serve(settings: Settings) -> Found:
     if holding := holder(folder):
         yield holding, None
         yield from _in_force(settings)
+        for name, code in ((sink.FILE, "EDX622"), (STUCK, "EDX698")):
+            note = folder / name
+            if note.exists():
+                yield name, Finding(code, name, note.read_text(encoding="utf-8", errors="replace")[:100])
     elif served_before(folder):
         yield "not running", Finding("EDX611", str(folder))
     else:

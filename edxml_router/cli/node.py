@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,13 +14,17 @@ from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, pass_session
 from edxml_router.config import Settings, load
 from edxml_router.config.text import example
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Setback
 from edxml_router.node.sole import sole
 from edxml_router.node.supervisor import serve as run
+from edxml_router.observe import events
+from edxml_router.observe.logs import configure
 from edxml_router.store import migrate
 from edxml_router.store.keys import write_new
 
 FILE = "node.toml"
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between looks whether the database is there
+PASSING = frozenset({"EDX601", "EDX602", "EDX622", "EDX624"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -59,7 +64,7 @@ def serve(session: Session) -> None:
     settings = session.settings()
     _make_folder(settings)
     with sole(settings.node.data):
-        _make_database(settings)
+        _wait_for_database(settings)
         status = run(settings)
     click.get_current_context().exit(status)
 
@@ -71,6 +76,25 @@ def _make_folder(settings: Settings) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise Refusal("EDX908", where=str(folder), detail=error.strerror or "") from error
+
+
+def _wait_for_database(settings: Settings) -> None:
+    """A machine that boots may have its database later than its node: wait, and say so, rather than end and be started
+    until the system gives up. A database that is damaged, or missing where one was, is nobody's to wait for."""
+    node, log = settings.node, settings.log
+    configure(log.format, log.level, node=node.name, data=node.data)
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            _make_database(settings)
+        except Setback as setback:
+            if setback.code not in PASSING:
+                raise
+            events.setback(setback.finding)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        else:
+            return
 
 
 def _make_database(settings: Settings) -> None:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -23,12 +24,14 @@ from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import EXIT_CONFIG, Trouble
 from edxml_router.node import settings_file
 from edxml_router.node.renewal import Renewal
+from edxml_router.node.watch import TOLD, Watch
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 
 DRAIN = 30.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between restarts of a failing worker
 HEALTHY = 30.0  # seconds after which a worker's earlier failures are forgotten
+STUCK = "workers.stuck"  # in node.data: those that make no turns
 LOOK = 0.2  # seconds between looks at the workers
 
 
@@ -41,6 +44,8 @@ class Supervisor:
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._leaving: list[subprocess.Popen[bytes]] = []  # told to end because fewer are wanted
         self._started: dict[int, float] = {}
+        self._watches: dict[int, Watch] = {}
+        self._stuck: set[int] = set()  # those that were named
         self._pause = dict.fromkeys(range(self._count), FIRST_PAUSE)
         self._start_at = dict.fromkeys(range(self._count), 0.0)
         self._ending = False
@@ -50,10 +55,12 @@ class Supervisor:
         self._renewal = Renewal(settings)
 
     def run(self) -> int:
-        configure(self._settings.log.format, self._settings.log.level, node=self._settings.node.name)
+        node, log = self._settings.node, self._settings.log
+        configure(log.format, log.level, node=node.name, data=node.data)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, self._hang_up)
+        self._name(0, stuck=False)  # what an earlier supervisor left
         events.node_started(self._count)
         settings_file.write(self._settings.node.data, self._settings)
         status = 0
@@ -77,21 +84,48 @@ class Supervisor:
             if worker is not None and worker.poll() is None:
                 if now - self._started[number] > HEALTHY:
                     self._pause[number] = FIRST_PAUSE
+                self._see(number, worker, now)
                 continue
             if worker is not None:
                 # Later it is a file that somebody is just changing: what runs goes on, what ended is tried again.
                 if worker.returncode == EXIT_CONFIG and now - self._begun < HEALTHY:
                     return EXIT_CONFIG
                 del self._workers[number]
+                self._watches.pop(number).close()
+                self._name(number, stuck=False)
                 if worker.returncode == 0:  # it makes room for one with new settings
                     continue
                 self._start_at[number] = now + self._pause[number]
                 events.worker_lost(worker.pid, worker.returncode, self._pause[number])
                 self._pause[number] = min(2 * self._pause[number], LONGEST_PAUSE)
             if now >= self._start_at[number]:
-                self._workers[number] = start_worker(self._settings.path, self._pins)
+                watch = self._watches[number] = Watch()
+                worker = self._workers[number] = start_worker(self._settings.path, self._pins, watch.end)
+                watch.began(worker.pid)
                 self._started[number] = now
         return 0
+
+    def _see(self, number: int, worker: subprocess.Popen[bytes], now: float) -> None:
+        """Name a worker that makes no turns, and end it when that has lasted too long."""
+        watch = self._watches[number]
+        still = watch.still(now)
+        if watch.over(now):
+            events.worker_stuck(worker.pid, still, ended=True)
+            worker.kill()  # not asked: it does not hear
+        elif (still > TOLD) != (number in self._stuck):
+            self._name(number, stuck=still > TOLD)
+            if still > TOLD:
+                events.worker_stuck(worker.pid, still, ended=False)
+
+    def _name(self, number: int, *, stuck: bool) -> None:
+        """Keep in the data folder, for ``doctor``, which workers make no turns."""
+        self._stuck = self._stuck | {number} if stuck else self._stuck - {number}
+        said = ", ".join(f"worker {each + 1} of {self._count}" for each in sorted(self._stuck))
+        with suppress(OSError):  # a disk that is full or read-only is found by doctor itself
+            if said:
+                (self._settings.node.data / STUCK).write_text(said, encoding="utf-8")
+            else:
+                (self._settings.node.data / STUCK).unlink(missing_ok=True)
 
     def _drain(self) -> None:
         workers = [*self._workers.values(), *self._leaving]
@@ -144,13 +178,17 @@ class Supervisor:
             if worker is not None:
                 worker.terminate()
                 self._leaving.append(worker)
+                self._watches.pop(number).close()
+                self._name(number, stuck=False)
         self._count = count
 
 
-def start_worker(path: Path, pins: Mapping[str, str]) -> subprocess.Popen[bytes]:
+
+def start_worker(path: Path, pins: Mapping[str, str], turns: int) -> subprocess.Popen[bytes]:
+    """A worker for the settings in ``path`` that tells of its turns on the descriptor ``turns``."""
     # S603: the command is this interpreter and our own module; the only argument of others is the operator's own file.
-    command = [sys.executable, "-m", "edxml_router.node.worker", str(path), str(os.getpid()), json.dumps(pins)]
-    return subprocess.Popen(command)  # noqa: S603
+    arguments = [str(path), str(os.getpid()), json.dumps(pins), str(turns)]
+    return subprocess.Popen([sys.executable, "-m", "edxml_router.node.worker", *arguments], pass_fds=[turns])  # noqa: S603
 
 
 def serve(settings: Settings) -> int:

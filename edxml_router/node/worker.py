@@ -1,10 +1,11 @@
 """One worker process: takes micro-batches, runs the pipeline's stages, and hands acknowledgements back.
 
-Started by the supervisor, whose number PID is, as ``python -m edxml_router.node.worker FILE PID PINS`` (JSON: the
-settings that stay until a restart). It makes no decisions: what a stage does is in the pipeline. SIGTERM finishes the
-batch at hand and ends; SIGHUP reloads the rules, and a change in a file of [trust], of a key or of a certificate is
-noticed without it (a bad file keeps the old ones and says so). A changed hub or store is taken by another worker: this
-one ends. When the supervisor is gone, it ends as on SIGTERM. Exit status 0, or 70 after a defect.
+Started by the supervisor, whose number PID is, as ``python -m edxml_router.node.worker FILE PID PINS TURNS`` (JSON:
+the settings that stay until a restart; a pipe that is told of each turn). It makes no decisions: what a stage does is
+in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules, and a change in a file of
+[trust], of a key or of a certificate is noticed without it (a bad file keeps the old ones and says so). A changed hub
+or store is taken by another worker: this one ends. When the supervisor is gone, it ends as on SIGTERM. Exit status 0,
+or 70 after a defect.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -39,10 +41,13 @@ REST = 1.0  # seconds to wait after a setback of the store
 class Worker:
     """The loop and its two switches."""
 
-    def __init__(self, path: Path, supervisor: int, pins: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path, supervisor: int, pins: Mapping[str, str] | None = None, turns: int = -1
+    ) -> None:
         self._path = path
         self._pins = pins
         self._supervisor = supervisor  # told, not asked for: it may be gone before this process can ask
+        self._turns = turns  # a pipe of the supervisor's, or none
         self._ending = False
         self._reloading = False
         self._trust_at = 0.0
@@ -56,7 +61,7 @@ class Worker:
 
     def run(self) -> int:
         settings = self._load()
-        configure(settings.log.format, settings.log.level, node=settings.node.name)
+        configure(settings.log.format, settings.log.level, node=settings.node.name, data=settings.node.data)
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGHUP, self._reload)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer
@@ -66,6 +71,7 @@ class Worker:
                 if self._reloading:
                     self._load_rules(opened)
                 self._turn(opened)
+                self._tell_turn()
             events.worker_ended(os.getpid())
         return 0
 
@@ -101,6 +107,11 @@ class Worker:
             return
         if not moved and not opened.transports:
             self._rest(IDLE_WAIT)
+
+    def _tell_turn(self) -> None:
+        if self._turns >= 0:
+            with suppress(OSError):  # full is as good as told; a supervisor that is gone is noticed elsewhere
+                os.write(self._turns, b".")
 
     def _take(self, node: Node, transports: Sequence[Transport]) -> bool:
         came = False
@@ -197,7 +208,8 @@ def main() -> int:
     configure("auto", "info")  # until the settings say otherwise
     try:
         pins = json.loads(sys.argv[3]) if len(sys.argv) > 3 else None
-        return Worker(Path(sys.argv[1]), int(sys.argv[2]), pins).run()
+        turns = int(sys.argv[4]) if len(sys.argv) > 4 else -1
+        return Worker(Path(sys.argv[1]), int(sys.argv[2]), pins, turns).run()
     except ConfigErrors as errors:
         events.reload_refused(errors.findings)
         return EXIT_CONFIG

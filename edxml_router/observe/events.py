@@ -101,6 +101,11 @@ def worker_lost(process: int, status: int, pause: float) -> None:
     _log.error("worker.lost", process=process, status=status, pause=pause)
 
 
+def worker_stuck(process: int, seconds: float, *, ended: bool) -> None:
+    """A worker process makes no turns; ``ended``: it is killed now, and started again."""
+    _log.error("worker.stuck", process=process, seconds=round(seconds), ended=ended, code="EDX698")
+
+
 def reloaded() -> None:
     """New rules are in force."""
     _log.info("node.reloaded")

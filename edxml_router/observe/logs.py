@@ -14,11 +14,15 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
+from functools import cache
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 import structlog
 
 from edxml_router.observe.escape import printable
+from edxml_router.observe.repetition import Repetition
+from edxml_router.observe.sink import Sink
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -30,23 +34,28 @@ _FRAMES: Final = 12  # of an exception's places: the innermost are enough to fin
 _ITEMS: Final = 50  # of a list in one line
 
 
-def configure(form: str, level: str, *, node: str = "", stream: TextIO | None = None) -> None:
+def configure(form: str, level: str, *, node: str = "", stream: TextIO | None = None, data: Path | None = None) -> None:
     """Set the process's log up. ``form``: "json", "pretty" or "auto" (pretty if ``stream`` is a terminal).
 
     ``level``: "debug", "info", "warning" or "error". ``node`` stands in every line.
+    ``data``: the folder where it is noted that lines are lost (:mod:`edxml_router.observe.sink`).
     """
-    out = stream if stream is not None else sys.stderr
-    pretty = form == "pretty" or (form == "auto" and out.isatty())
+    terminal = (stream if stream is not None else sys.stderr).isatty()
+    out: Any = stream if stream is not None else _sink()
+    if isinstance(out, Sink) and data is not None:
+        out.note_in(data)
+    pretty = form == "pretty" or (form == "auto" and terminal)
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
+        Repetition(),
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _exception_places,
         _escape,
         _in_order,
     ]
     last: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="at", sort_keys=False)
+        structlog.dev.ConsoleRenderer(colors=terminal, timestamp_key="at", sort_keys=False)
         if pretty
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
@@ -71,6 +80,12 @@ def configure(form: str, level: str, *, node: str = "", stream: TextIO | None = 
     root.setLevel(logging.WARNING)
     # pika tells every failed attempt five times over; a transport says it once, when it changes.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+@cache
+def _sink() -> Sink:
+    """One for the process: it has a thread."""
+    return Sink(2)
 
 
 def _escape(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router.config import load
 from edxml_router.core.problems import Refusal
+from edxml_router.node import supervisor, watch
 from edxml_router.node.sole import FILE, sole
 from edxml_router.ports import Message, Parcel
 from edxml_router.transport import topology
@@ -145,3 +148,54 @@ def alive(pid: int) -> bool:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_when_the_reader_of_the_log_dies_the_node_works_on_and_doctor_says_so(small: OneNode) -> None:
+    command = [COMMAND, "--config", small.config, "serve"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        assert process.stderr is not None
+        while b"worker.started" not in process.stderr.readline():
+            pass
+        process.stderr.close()
+        small.send("H53-1", ["G22"])
+        wait(lambda: bool(small.rows("inbox")), small.config)
+        wait(lambda: "EPIPE" in small.call("doctor").stdout, small.config)
+        assert process.poll() is None
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(small: OneNode) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as reserved:
+        port = reserved.getsockname()[1]
+    text = small.config.read_text(encoding="utf-8")
+    url = f'[store]\nurl = "postgresql+psycopg://edx@127.0.0.1:{port}/edx"\n'
+    text = text.replace("[store]\n", url, 1) if "\n[store]\n" in text else f"{text}\n{url}"
+    small.config.write_text(text, encoding="utf-8")
+    with subprocess.Popen([COMMAND, "--config", small.config, "serve"], stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(2)]
+        process.terminate()
+    assert all(b"node.setback" in line and b"EDX602" in line for line in said)
+
+
+def test_a_worker_that_makes_no_turns_is_named_then_ended(small: OneNode) -> None:
+    settings = load(small.config)
+    node = supervisor.Supervisor(settings)
+    node._watches[0] = watched = watch.Watch()
+    worker = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    watched.began(worker.pid)
+    now, stuck = time.monotonic(), settings.node.data / supervisor.STUCK
+    node._see(0, worker, now)
+    assert not stuck.exists()
+    node._see(0, worker, now + watch.TOLD + 1)
+    assert stuck.read_text() == "worker 1 of 1"
+    assert worker.poll() is None
+    with sole(settings.node.data):
+        assert "EDX698" in small.call("doctor").stdout
+    node._see(0, worker, now + watch.STILL + 1)
+    assert worker.wait(PATIENCE) == -signal.SIGKILL
+    worker.communicate()
+    watched.close()

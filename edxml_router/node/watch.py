@@ -1,0 +1,70 @@
+"""Whether a worker still makes turns, seen by its supervisor.
+
+    watch = Watch()                                 # before the worker is started with watch.end
+    watch.began(process)
+    if watch.over(now): …                           # it is to be ended
+
+A worker writes a byte into a pipe at each turn: no disk that may be full has a part in it. Who makes no turn may be
+busy with one large envelope, and then uses the processor; who waits for what never comes does not. So the one is given
+half an hour, and the other two minutes, longer than every wait of ours that has an end: a silent hub (30 s), a
+database (25 s a statement). Ending it loses nothing: what it had in hand comes again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+TOLD: Final = 60.0  # seconds without a turn after which it is named
+STILL: Final = 120.0  # … after which one that uses no processor is ended
+BUSY: Final = 1800.0  # … and one that does
+IDLE_SHARE: Final = 0.05  # of one processor: the heartbeats of its connections take less
+
+
+class Watch:
+    """One worker, from its start to its end."""
+
+    def __init__(self) -> None:
+        self._read, self.end = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self.end, False)
+        self.turned = False  # whether it ever made one
+        self._process = 0
+        self._turn_at = 0.0
+        self._used = 0.0
+
+    def began(self, process: int) -> None:
+        """It runs, and has the pipe's end now."""
+        os.close(self.end)
+        self._process, self._turn_at, self._used = process, time.monotonic(), _used(process)
+
+    def still(self, now: float) -> float:
+        """Seconds since the last turn."""
+        turned = False
+        with suppress(BlockingIOError):
+            while os.read(self._read, 4096):
+                turned = True
+        if turned:
+            self.turned, self._turn_at, self._used = True, now, _used(self._process)
+        return now - self._turn_at
+
+    def over(self, now: float) -> bool:
+        """Whether it has made no turn for longer than anything takes."""
+        still = self.still(now)
+        busy = _used(self._process) - self._used > IDLE_SHARE * still
+        return still > (BUSY if busy else STILL)
+
+    def close(self) -> None:
+        os.close(self._read)
+
+
+def _used(process: int) -> float:
+    """Seconds of processor that a process has used; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0

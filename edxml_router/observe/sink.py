@@ -1,0 +1,111 @@
+"""Where the log's lines go: a descriptor that may be closed, full, or read by nobody. None of that ends a node.
+
+    sink = Sink(2)
+    sink.write("line\\n")
+
+Lines wait in a short queue for a thread of their own, because a write to a pipe that nobody empties never ends. What
+cannot be written is counted, and the number is the first line once writing works again. Meanwhile the reason stands in
+a file beside the node's data, where ``edxml-router doctor`` finds it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import json
+import os
+import queue
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+FILE: Final = "log.trouble"  # in node.data, while lines are lost
+WAITING: Final = 2000  # lines: some hundred kilobytes
+LAST_SECONDS: Final = 1.0  # for what still waits when the process ends
+
+
+class Sink:
+    """A file for structlog and logging. ``write`` never raises and never waits."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._note: Path | None = None  # the file that tells of trouble
+        self._descriptor = descriptor
+        self._lines: queue.Queue[str] = queue.Queue(WAITING)
+        self._overflow = 0
+        self._lost = 0  # of the thread
+        self._torn = False  # whether the last line ended in the middle
+        self._reason = ""
+        threading.Thread(target=self._run, name="log", daemon=True).start()
+        atexit.register(self.finish)
+
+    def note_in(self, folder: Path) -> None:
+        """Tell of trouble in this folder from the next line on; what an earlier process left there ends with it."""
+        self._note, self._reason = folder / FILE, "unknown"
+
+    def write(self, text: str) -> int:
+        try:
+            self._lines.put_nowait(text)
+        except queue.Full:
+            self._overflow += 1
+            self._tell("nobody reads the log")
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back but what waits for the thread."""
+
+    def finish(self) -> None:
+        """Give what waits a moment to be written."""
+        waiting = threading.Thread(target=self._lines.join, daemon=True)
+        waiting.start()
+        waiting.join(LAST_SECONDS)
+
+    def _run(self) -> None:
+        while True:
+            text = self._lines.get()
+            try:
+                self._put(text)
+            finally:
+                self._lines.task_done()
+
+    def _put(self, text: str) -> None:
+        overflow, self._overflow = self._overflow, 0
+        self._lost += overflow
+        try:
+            if self._lost:
+                self._write(("\n" if self._torn else "") + _lost_line(self._lost, self._reason))
+                self._lost = 0
+            self._write(text)
+        except OSError as error:
+            self._lost += 1
+            self._tell(errno.errorcode.get(error.errno or 0, type(error).__name__))
+        else:
+            self._tell("")
+
+    def _write(self, text: str) -> None:
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
+        whole = len(data)
+        while data:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except OSError:
+                self._torn |= len(data) < whole
+                raise
+        self._torn = False
+
+    def _tell(self, reason: str) -> None:
+        if reason == self._reason:
+            return
+        self._reason = reason
+        if self._note is not None:
+            with suppress(OSError):  # the same disk may be full: then doctor finds that
+                if reason:
+                    self._note.write_text(reason, encoding="utf-8")
+                else:
+                    self._note.unlink(missing_ok=True)
+
+
+def _lost_line(count: int, reason: str) -> str:
+    fields = {"at": datetime.now(UTC).isoformat(), "level": "error", "event": "log.lost", "lines": count}
+    return json.dumps(fields | {"reason": reason}) + "\n"
