@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Final
@@ -322,27 +321,47 @@ _THEIRS: Final = (
     ("should be {}", "phải là {}"),
 )
 
-_LONGEST: Final = 1000  # characters; what is longer is a list or a stranger's, and matching it takes time
+_LONGEST: Final = 1000  # characters; what is longer is a list or a stranger's, and looking at it takes time
+_DEEPEST: Final = 20  # details within details
 
 
-def vietnamese(text: str) -> str:
+def vietnamese(text: str, depth: int = 0) -> str:
     """A detail, or a place, in Vietnamese, as far as it is known."""
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or depth > _DEEPEST:
         return text
-    for pattern, translated in _patterns():
-        if match := pattern.fullmatch(text):
-            return translated.format(*(vietnamese(part) for part in match.groups()))
+    for fragments, translated in _rows():
+        parts = _parts(fragments, text)
+        if parts is not None:
+            return translated.format(*(vietnamese(part, depth + 1) for part in parts))
     head, found, tail = text.partition("; ")
     if found:
-        return f"{vietnamese(head)}; {vietnamese(tail)}"
+        return f"{vietnamese(head, depth + 1)}; {vietnamese(tail, depth + 1)}"
     head, found, tail = text.partition(": ")
-    return f"{head}: {vietnamese(tail)}" if found else text
+    return f"{head}: {vietnamese(tail, depth + 1)}" if found else text
+
+
+def _parts(fragments: Sequence[str], text: str) -> list[str] | None:
+    """What stands in the gaps between the fragments; None where the text is not made of them. Each gap is as short as
+    can be, and nothing is tried twice: as a regular expression, two gaps take a stranger's text squared, three cubed.
+    """
+    first, *between = fragments
+    if not between:
+        return [] if text == first else None
+    last = between.pop()
+    end = len(text) - len(last)
+    if not text.startswith(first) or not text.endswith(last) or end <= len(first):
+        return None
+    parts, at = [], len(first)
+    for fragment in between:
+        found = text.find(fragment, at + 1, end)  # a gap is not empty
+        if found < 0:
+            return None
+        parts.append(text[at:found])
+        at = found + len(fragment)
+    return [*parts, text[at:end]] if at < end else None
 
 
 @cache
-def _patterns() -> Sequence[tuple[re.Pattern[str], str]]:
+def _rows() -> Sequence[tuple[Sequence[str], str]]:
     states = tuple((str(state), say("vi", f"state.{state}")) for state in State)
-    return [
-        (re.compile("(.+?)".join(map(re.escape, english.split("{}"))), re.DOTALL), translated)
-        for english, translated in (*states, *ROWS, *PLACES, *_THEIRS)
-    ]
+    return [(english.split("{}"), translated) for english, translated in (*states, *ROWS, *PLACES, *_THEIRS)]

@@ -114,3 +114,12 @@ def test_a_reason_that_a_person_gave_is_not_touched(node: OneNode) -> None:
     node.call("queue", "cancel", "1", "--reason", "no connection")
     for command in (["queue", "show", "1"], ["trace", "H53-1"], ["inbox", "--notices"]):
         assert "no connection" in node.call(*command, "--lang", "vi").stdout
+
+
+def test_a_detail_of_a_stranger_costs_its_length() -> None:
+    """With a regular expression for each row the first of these took most of a minute."""
+    for unit in (": x", "; x", " × x", ": {}", "mode ", ", ", "x"):
+        text = (unit * 1000)[:1000]
+        assert vietnamese(text).count("x") == text.count("x")
+    assert vietnamese("more than 7 attributes on one element") == "hơn 7 thuộc tính trên một phần tử"
+    assert vietnamese("A: B: mode 0644, not 0600") != "A: B: mode 0644, not 0600"
