@@ -67,8 +67,8 @@ class Checked:
 
 @click.command(cls=Command)
 @click.argument("names", nargs=-1, required=True, metavar="FILE...", type=files.File)
-@click.option("--anchors", type=_file, metavar="PEM", help="Certificates of the authorities to trust.")
-@click.option("--intermediates", type=_file, metavar="PEM", help="Intermediate certificates that signers leave out.")
+@click.option("--anchors", type=_file, metavar="FILE", help="Certificates of the authorities to trust.")
+@click.option("--intermediates", type=_file, metavar="FILE", help="Intermediate certificates that signers leave out.")
 @click.option("--crl", "crls", type=_file, multiple=True, metavar="FILE", help="A revocation list; may be repeated.")
 @click.option("--require-signature", is_flag=True, help="Refuse what has no signature that passes.")
 @click.option("--max-bytes", type=Size(), metavar="SIZE", help='Largest envelope, e.g. "256 MiB"; 64 MiB if not given.')
@@ -131,7 +131,7 @@ def _wiring(name: str) -> Any:
 
 
 def _certificates(path: Path | None) -> bytes:
-    """The content of a PEM file. What is wrong with it is said of the file as it was typed."""
+    """The content of a file of certificates. What is wrong with it is said of the file as it was typed."""
     if path is None:
         return b""
     data = path.read_bytes()

@@ -79,7 +79,7 @@ class OcspSettings(Table):
     """A responder (OCSP) that is asked, in the background, about the certificates of one authority."""
 
     url: Annotated[str, About("Its address (http, https); answers are signed.", '"http://ocsp.ca.example.vn"')]
-    issuer: Annotated[File, About("Certificate of the authority (PEM).", '"issuing.cert.pem"')]
+    issuer: Annotated[File, About("Certificate of the authority (PEM, DER or PKCS#7).", '"issuing.cert.pem"')]
     responder: Annotated[
         File | None,
         About("Certificate of the responder (PEM), if the authority did not issue it.", '"ocsp.cert.pem"'),
@@ -91,8 +91,8 @@ class TrustSettings(Table):
     """Whose signatures count."""
 
     anchors: Annotated[File | None, About("Certificates of trusted authorities.", '"anchors.pem"')] = None
-    intermediates: Annotated[File | None, About("Intermediate certificates (PEM).", '"intermediates.pem"')] = None
-    crls: Annotated[tuple[File, ...], About("Revocation lists (PEM or DER).", '["issuing.crl.pem"]')] = ()
+    intermediates: Annotated[File | None, About("Intermediate certificates (PEM, DER or PKCS#7).", '"intermediates.pem"')] = None
+    crls: Annotated[tuple[File, ...], About("Revocation lists (PEM, DER or PKCS#7).", '["issuing.crl.pem"]')] = ()
     crl_urls: Annotated[
         tuple[str, ...],
         About(

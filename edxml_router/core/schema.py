@@ -28,7 +28,7 @@ from edxml_router.resources import schema_file
 
 _SIGNATURE = f"{{{DSIG}}}Signature"
 _HEADER = f"{{{NS}}}edXMLHeader"
-_EXPECTED = ("Expected is ( ", " ).")  # libxml2 ends with it; a namespace of a stranger's may say it many times
+_EXPECTED = ("Expected is ( ", " ).")  # libxml2 ends with it
 _ATTRIBUTE = re.compile(r"attribute '([^']{1,80})'")
 _STEP = re.compile(r"(?:([^:]+):)?([^:\[]+)(?:\[(\d+)\])?")
 _PREFIXES = {

@@ -125,14 +125,18 @@ def _lines(path: Path) -> list[str]:
 
 
 def add_certificate(path: Path, certificate: x509.Certificate) -> bool:
-    """Add a certificate at the end of a PEM file, which is made where there is none; False if it is there already."""
+    """Add a certificate at the end of a file, which is made where there is none and becomes PEM if it is not; False if
+    it is there already."""
     with _alone(path):
         try:
             data = path.read_bytes() if path.exists() else b""
         except OSError as error:
             raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
-        if data.strip() and certificate in read_all(data, str(path)):
+        there = read_all(data, str(path)) if data.strip() else ()
+        if certificate in there:
             return False
+        if there and b"-----BEGIN " not in data:  # DER or PKCS#7, behind which nothing can be put
+            data = write_pem(there)
         write_over(path, data + (b"" if data.endswith(b"\n") or not data else b"\n") + write_pem([certificate]))
     return True
 

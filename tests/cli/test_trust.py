@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router import pipeline, wiring
 from edxml_router.cli.opening import operator
@@ -261,6 +262,11 @@ def test_authorities_are_added_to_the_files_that_are_named(node: OneNode, pki: P
         load_certificates(pki / "root.cert.pem")[0].subject,
         load_certificates(tmp_path / "other/root.cert.pem")[0].subject,
     ]
+    binary = tmp_path / "anchors.pem"
+    binary.write_bytes(load_certificates(binary)[0].public_bytes(Encoding.DER))  # nothing can be put behind DER
+    [added] = node.rows("trust", "add", tmp_path / "other/root.cert.pem", *WHY, "--yes")
+    assert added["added"]
+    assert len(load_certificates(binary)) == 2
     issuing = node.call("trust", "add", tmp_path / "other/issuing.cert.pem", *WHY, "--yes")
     assert "EDX901" in issuing.output  # trust.intermediates names no file
     leaf = node.call("trust", "add", pki / "H53.cert.pem", *WHY, "--yes")
