@@ -65,10 +65,10 @@ def main() -> None:
     listed = [random.choice(some) for _ in range(LOOKS)]  # noqa: S311
     others = [int.from_bytes(os.urandom(15), "big") for _ in range(LOOKS)]
     begun = time.process_time()
-    right = all([one.revoked(number) for number in listed])
+    right = all(one.revoked(number) for number in listed)
     found = (time.process_time() - begun) / LOOKS
     begun = time.process_time()
-    wrong = any([one.revoked(number) for number in others])
+    wrong = any(one.revoked(number) for number in others)
     missed = (time.process_time() - begun) / LOOKS
     if wrong or not right:
         raise SystemExit("a number was not found, or one too many")

@@ -91,7 +91,9 @@ class TrustSettings(Table):
     """Whose signatures count."""
 
     anchors: Annotated[File | None, About("Certificates of trusted authorities.", '"anchors.pem"')] = None
-    intermediates: Annotated[File | None, About("Intermediate certificates (PEM, DER or PKCS#7).", '"intermediates.pem"')] = None
+    intermediates: Annotated[
+        File | None, About("Intermediate certificates (PEM, DER or PKCS#7).", '"intermediates.pem"')
+    ] = None
     crls: Annotated[tuple[File, ...], About("Revocation lists (PEM, DER or PKCS#7).", '["issuing.crl.pem"]')] = ()
     crl_urls: Annotated[
         tuple[str, ...],
