@@ -156,7 +156,7 @@ def test_what_is_given_and_what_is_default(tmp_path: Path) -> None:
 
 def test_a_broker_user_that_neighbours_would_not_take_for_this_node(tmp_path: Path) -> None:
     (tmp_path / "secret").touch(mode=0o600)
-    hub = 'kind = "rabbitmq", host = "mq", password_file = "secret"'
+    hub = 'kind = "rabbitmq", host = "localhost", password_file = "secret"'
     text = f'[node]\nname = "h53"\n[parent]\nname = "vn"\nhub = {{ {hub}, user = "router" }}\n'
     [remark] = settings(tmp_path, text).remarks
     assert (remark.code, "parent.hub.user is router" in remark.detail) == ("EDX907", True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from edxml_router.config.checks import REMARK, WRONG, Mistake, check
+from edxml_router.config.checks import REMARKS, WRONG, Mistake, check
 from edxml_router.config.mending import is_certain, mended, nearest
 from edxml_router.config.peers import (
     ChildSettings,
@@ -106,7 +106,7 @@ def load(path: Path, *, today: date | None = None) -> Settings:
     remarks: list[Finding] = []
     for item in sorted(mistakes, key=lambda item: line_of(lines, item.place)):
         finding = Finding(item.code, f"{path}, line {line_of(lines, item.place)}", item.detail)
-        (remarks if item.code == REMARK else wrong).append(finding)
+        (remarks if item.code in REMARKS else wrong).append(finding)
     if sections is None or wrong:
         raise ConfigErrors(wrong, remarks)
     return Settings(

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edxml_router.config.exposure import in_the_clear, open_folder
 from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings, UnsignedException
 from edxml_router.config.positions import Path as Place
 from edxml_router.config.positions import dotted
@@ -26,6 +27,8 @@ WRONG = "EDX901"
 UNREADABLE = "EDX902"
 UNSAFE = "EDX903"
 REMARK = "EDX907"
+CLEAR = "EDX711"
+REMARKS = (REMARK, CLEAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,11 @@ def check(sections: Sections, today: date) -> Iterator[Mistake]:
     yield from _times(sections)
     yield from _lists(sections)
     yield from _files(sections)
+    for place, detail in in_the_clear(sections):
+        yield Mistake(CLEAR, place, detail, tuple((*place, key) for key in ("kind", "host", "tls_ca")))
+    opened = open_folder(sections.node.data)
+    if opened is not None:
+        yield Mistake(REMARK, ("node", "data"), f"node.data: {opened}")
 
 
 def _names(sections: Sections) -> Iterator[Mistake]:

@@ -301,6 +301,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX708", "chunks-missing", _O, _LATER, 503, 75,
      "A large envelope was announced, but not all of its pieces came", "Nothing has to be done once: the neighbour sends it again. If it repeats, look for EDX406 and EDX704 of the same neighbour in the journal.",
      "Gói tin lớn đã được báo trước nhưng chưa đến đủ các phần", "Nếu chỉ xảy ra một lần thì không cần làm gì: nút lân cận sẽ gửi lại. Nếu lặp lại, tìm EDX406 và EDX704 của nút đó trong nhật ký."),
+    ("EDX711", "in-the-clear", _O, _NOTE, 200, 0,
+     "A connection to another machine is not encrypted", "Passwords and documents can be read on the way. For a broker set tls_ca (docs/operations.md, certificates); for PostgreSQL add ?sslmode=verify-full to store.url. Where the line itself is encrypted (IPsec, WireGuard), nothing has to change.",
+     "Kết nối tới máy khác không được mã hóa", "Mật khẩu và văn bản có thể bị đọc trên đường truyền. Với máy chủ trung chuyển, đặt tls_ca (docs/operations.md, mục chứng thư); với PostgreSQL, thêm ?sslmode=verify-full vào store.url. Nếu đường truyền đã được mã hóa (IPsec, WireGuard) thì không cần thay đổi."),
     # 8 recipient -----------------------------------------------------------------------------------------
     ("EDX801", "returned-by-recipient", _S, _NO, 422, 1,
      "The recipient's system refused the envelope", "Read the reason given by the recipient, correct, and send again.",

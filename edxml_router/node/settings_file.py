@@ -25,7 +25,7 @@ FILE: Final = "settings-in-force.json"
 def write(folder: Path, settings: Settings) -> None:
     """Write the file anew. A disk that is full is told by others; the node does not end for this."""
     with suppress(Refusal):
-        write_over(folder / FILE, json.dumps(texts(settings), ensure_ascii=False).encode())
+        write_over(folder / FILE, json.dumps(texts(settings), ensure_ascii=False).encode(), 0o600)
 
 
 def read(folder: Path) -> Mapping[str, str] | None:

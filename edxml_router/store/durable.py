@@ -17,15 +17,15 @@ from typing import Final
 TEMPORARY: Final = ".part"  # suffix of files under way
 
 
-def write(files: Iterable[tuple[Path, bytes]], like: os.stat_result | None = None) -> None:
-    """Write these, replacing what is there; when it returns, all are durable. ``like``: mode and owner of the files.
-    Raises OSError."""
+def write(files: Iterable[tuple[Path, bytes]], like: os.stat_result | None = None, mode: int = 0o600) -> None:
+    """Write these, replacing what is there; when it returns, all are durable. ``like``: mode and owner of the files;
+    without it ``mode``, which is for the node's account alone whatever the umask says. Raises OSError."""
     folders = set()
     for path, data in files:
         make_folder(path.parent)
         under_way = path.with_name(f"{uuid.uuid4().hex}{TEMPORARY}")
         try:
-            with under_way.open("xb") as file:
+            with open(under_way, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 if like is not None:
                     os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
                     if os.geteuid() == 0:

@@ -15,9 +15,11 @@ version.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy
@@ -183,6 +185,7 @@ def probe(engine: Engine, tables: Iterable[str]) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    _shut(connection)
     connection.isolation_level = None  # the driver begins nothing by itself; _begin_sqlite does
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
@@ -196,6 +199,17 @@ def _require_direct(connection: Any, _record: Any) -> None:
     connection.rollback()
     if shown != "on":
         raise Setback("EDX602", where="store.url", detail=POOLER)
+
+
+def _shut(connection: Any) -> None:
+    """The database for its owner alone, whatever the umask was: mail is in it. SQLite gives the files beside it the
+    mode that it has."""
+    for _, name, path in connection.execute("PRAGMA database_list"):
+        for each in (path, f"{path}-wal", f"{path}-shm") if name == "main" and path else ():
+            with suppress(FileNotFoundError):
+                status = Path(each).stat()
+                if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+                    Path(each).chmod(0o600)
 
 
 def _begin_sqlite(connection: Connection) -> None:

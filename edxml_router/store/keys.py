@@ -94,11 +94,12 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
         raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
 
 
-def write_over(path: Path, data: bytes) -> None:
+def write_over(path: Path, data: bytes, mode: int = 0o644) -> None:
     """The file with new content, whole or not at all, with the mode and the owner that it had; EDX908 if it cannot be
-    written. An operator who is root must not shut the router out of its own file."""
+    written. An operator who is root must not shut the router out of its own file. A new file has
+    ``mode``, less what the umask takes."""
     try:
-        durable.write([(path, data)], path.stat() if path.exists() else None)
+        durable.write([(path, data)], path.stat() if path.exists() else None, mode)
     except OSError as error:
         raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
 

@@ -54,6 +54,7 @@ def receive(folder: Path, pieces: Iterable[bytes]) -> FileBody:
     size = 0
     try:
         with path.open("xb", buffering=0) as file:
+            os.fchmod(file.fileno(), 0o600)
             for piece in pieces:
                 digest.update(piece)
                 size += len(piece)

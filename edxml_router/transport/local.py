@@ -281,7 +281,10 @@ def declare(root: Path, children: Iterable[str], offices: Iterable[str]) -> None
             root.mkdir(mode=0o770, parents=True)  # letters are in there: for the owner and the group of its neighbours
         for mailbox in topology.mailboxes(children, offices):
             for part in _PARTS:
-                (root / mailbox / part).mkdir(parents=True, exist_ok=True)
+                for folder in (root / mailbox, root / mailbox / part):
+                    if not folder.exists():
+                        folder.mkdir()
+                        folder.chmod(0o700 | root.stat().st_mode & 0o2070)  # never for all, whatever the umask says
             _sync_directory(root / mailbox)
             _sweep(root / mailbox / "tmp")
         _sync_directory(root)

@@ -36,6 +36,9 @@ def write(path: Path, message: Message, user: str) -> None:
     if len(data) > LARGEST:
         raise OSError(errno.EFBIG, _TOO_LARGE)
     with path.open("xb", buffering=0) as stream:
+        # Who may enter the folder may read the message, and nobody else, whatever the umask says: the account, and a
+        # group where the operator gave the hub's folder to one.
+        os.fchmod(stream.fileno(), 0o600 | path.parent.stat().st_mode & 0o060)
         _write_all(stream.fileno(), data)
         os.fsync(stream.fileno())
 

@@ -1,0 +1,59 @@
+"""What lets others read mail although nothing is wrong: a data folder open to all accounts, a line in the clear.
+
+Warnings only: a line may be encrypted below us, a folder be shared on purpose. This machine itself is no line.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from edxml_router.config.settings import Sections
+
+_ENCRYPTED = ("require", "verify-ca", "verify-full")  # "prefer" goes on in the clear when the server says so
+
+
+def in_the_clear(sections: Sections) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The sections that connect to another machine without TLS, and what is wrong."""
+    hubs = [(("hub",), sections.hub), (("parent", "hub"), sections.parent.hub if sections.parent else None)]
+    for place, hub in hubs:
+        if hub is not None and hub.kind == "rabbitmq" and hub.host and hub.tls_ca is None and not _is_here(hub.host):
+            yield place, f"{'.'.join(place)}: {hub.host} is dialled without TLS (tls_ca)"
+    url = sections.store.url
+    if url is not None and url.startswith("postgresql"):
+        host, mode = _server(url)
+        if host and not _is_here(host) and mode not in _ENCRYPTED:
+            yield ("store", "url"), f"store.url: {host} may be reached without TLS (sslmode)"
+
+
+def open_folder(folder: Path) -> str | None:
+    """What is wrong with the mode of a folder that is there; None when it is for its owner alone."""
+    try:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+    except OSError:
+        return None
+    return f"{folder}: mode {mode:04o}, other accounts can look into it; 0700 is meant" if mode & 0o077 else None
+
+
+def _server(url: str) -> tuple[str, str]:
+    """Host and sslmode of a URL; a host in the query stands before the one in front of it."""
+    try:
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        host = query.get("host", [unquote(parts.hostname or "")])[-1]
+    except ValueError:
+        return "", ""
+    return ("" if host.startswith("/") else host), query.get("sslmode", [""])[-1]
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine, by its name alone: nothing is asked of a name server."""
+    if host.rstrip(".").lower() in ("localhost", "localhost.localdomain", "ip6-localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
