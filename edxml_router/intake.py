@@ -241,6 +241,8 @@ def verdict_fields(answer: Answer) -> dict[str, object]:
         "signature": str(answer.verdict.indication) if answer.verdict else None,
         "remarks": [remark.as_json() for remark in answer.remarks],
     }
+    if answer.repeated:
+        fields["states"] = {recipient: str(state) for recipient, state in answer.standing.items()}
     if answer.finding:
         fields["problem"] = answer.finding.as_json()
         fields["problem_vi"] = answer.finding.as_json("vi")

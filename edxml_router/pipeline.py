@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from edxml_router.core import lifecycle
@@ -24,7 +24,7 @@ from edxml_router.core.credentials import UNPROVEN
 from edxml_router.core.envelope import Envelope
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.journal import Entry
-from edxml_router.core.lifecycle import Event
+from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.core.transfer import Hop, Receipt, encode_receipts
 from edxml_router.core.verdict import Verdict
@@ -76,6 +76,7 @@ class Answer:
     verdict: Verdict | None = None
     remarks: tuple[Finding, ...] = ()
     recipients: tuple[str, ...] = ()
+    standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: how each recipient's delivery stands
 
 
 def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
@@ -160,7 +161,11 @@ def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> N
     book.add_deliveries([row for item in fit for row in new_deliveries(node, item, now)])
     repeated = {item.digest: item for item in fit if item.repeated}
     if repeated:
-        book.move(list(reopenings(node, book.deliveries(repeated), repeated, now)))
+        standing = book.deliveries(repeated)
+        for item in fit:
+            if item.repeated:
+                item.standing = {one.recipient: one.state for one in standing if one.digest == item.digest}
+        book.move(list(reopenings(node, standing, repeated, now)))
     book.add_receipts(acceptance_receipts(node, book, judged, now))
     let_stand(book, judged)
     refused = [item for item in judged if item.trouble and not isinstance(item.trouble, Setback)]
@@ -184,6 +189,7 @@ def _answer(item: Judged) -> Answer:
         verdict=examined.verdict if examined else None,
         remarks=examined.remarks if examined else (),
         recipients=tuple(item.routes) if item.fit else (),
+        standing=item.standing if item.fit else {},
     )
 
 

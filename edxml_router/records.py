@@ -55,6 +55,7 @@ class Judged:
     unreachable: Mapping[str, Finding] = field(default_factory=dict)  # recipient → why (transfers only)
     trouble: Trouble | None = None
     repeated: bool = False
+    standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: recipient → state
 
     @property
     def fit(self) -> bool:
@@ -142,21 +143,23 @@ def new_deliveries(node: Node, item: Judged, now: datetime) -> Iterable[NewDeliv
 
 
 def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Judged], now: datetime) -> Iterable[Move]:
-    """A repeat of what failed is tried again; a repeat of what is under way or done changes nothing.
+    """What failed is sent again on an explicit wish only: an operator's resend, here or further up.
 
-    From an office: its returned or expired deliveries. From a neighbour: only a higher generation, which an operator's
-    resend further up has given; an old transfer that comes late must not start anything. What an operator of this node
-    cancelled stays so whoever asks, until one of this node's operators sends it again.
+    A neighbour brings that wish as a higher generation; an old transfer that comes late must not start anything. An
+    office's repeat is no wish: it repeats when it has lost the answer, and the node takes a submission again by itself
+    when the verdict could not be sent. Either would give the recipient a letter twice that its sender was told to be
+    returned; so a repeat is answered with how things stand. What an operator of this node cancelled stays so whoever
+    asks, until one of this node's operators sends it again.
     """
     for delivery in standing:
         item = items[delivery.digest]
         transfer = item.submission.transfer
+        if transfer is None or transfer.generation <= delivery.generation:
+            continue
         if delivery.recipient not in item.routes or delivery.state not in FAILED_ENDS:
             continue
         # What the next node had accepted cannot be cancelled here: such an end is that node's word, and it keeps it.
-        if delivery.state is State.CANCELLED and (transfer is None or not delivery.far_accepted):
-            continue
-        if transfer is not None and transfer.generation <= delivery.generation:
+        if delivery.state is State.CANCELLED and not delivery.far_accepted:
             continue
         yield change(
             delivery,
@@ -164,7 +167,7 @@ def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Jud
             due_at=now,
             attempts=0,
             far_accepted=False,
-            generation=transfer.generation if transfer else delivery.generation + 1,
+            generation=transfer.generation,
             expires_at=expiry(node, transfer, now),
             origin=origin_of(node, item.submission),
         )
@@ -211,7 +214,9 @@ def let_stand(book: Book, judged: Sequence[Judged]) -> None:
         row = known.get(item.digest)
         if row is not None and row.peer == item.submission.peer:
             item.trouble, item.repeated = None, True
-            item.routes = {one.recipient: one.route for one in book.deliveries([item.digest])}
+            deliveries = book.deliveries([item.digest])
+            item.routes = {one.recipient: one.route for one in deliveries}
+            item.standing = {one.recipient: one.state for one in deliveries}
 
 
 def aside(item: Judged, now: datetime) -> Aside:

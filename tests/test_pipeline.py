@@ -484,16 +484,20 @@ def test_a_late_repeat_of_an_old_transfer_starts_nothing(nodes: Nodes) -> None:
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.RETURNED}
 
 
-def test_an_office_may_try_again_what_was_returned(nodes: Nodes) -> None:
+def test_a_repeat_of_what_was_returned_is_answered_and_sends_nothing(nodes: Nodes) -> None:
     data = letter(nodes)
     answer = nodes.send("quoc-gia", data)
     nodes.settle()
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
     inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], "nhầm")
     nodes.settle()
-    assert nodes.send("quoc-gia", data).repeated
+    again = nodes.send("quoc-gia", data)
+    assert (again.accepted, again.repeated, again.standing) == (True, True, {"H53": State.RETURNED})
+    assert intake.verdict_fields(again)["states"] == {"H53": "returned"}
     nodes.settle()
-    assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
+    for name in ("quoc-gia", "tay-ninh"):
+        assert nodes.states(name, answer.digest) == {"H53": State.RETURNED}
+    assert "delivery.resent" not in nodes.events("quoc-gia", answer.digest)
 
 
 def test_a_sibling_cannot_settle(nodes: Nodes) -> None:

@@ -105,6 +105,8 @@ def _show_answer(session: Session, file: str, answer: Answer, as_json: bool) -> 
     document = f" {answer.envelope.document_id}" if answer.envelope else ""
     style = "bold green" if answer.accepted else "bold red"
     session.line(f"{file}: {session.say(f'send.{word}')}{document} {answer.digest[:16]}".rstrip(), style)
+    for recipient, state in answer.standing.items():
+        session.line(f"  {recipient}: {session.say(f'state.{state}')}")
     if answer.finding:
         session.problem(answer.finding, about=file, out=True)
     for remark in answer.remarks:
