@@ -2,22 +2,25 @@
 
 Fetching changes no state, so it may be repeated; only confirming ends a delivery. An office sees nothing but the
 deliveries routed to it, and knows each by the letter's name (:func:`edxml_router.core.transfer.letter_name`), which
-outlives the database. Raises Refusal EDX606 for what is not there, EDX603 for a damaged body.
+outlives the database. Raises Setback EDX602 when a worker comes in between, Refusal EDX606 for what is not there,
+EDX603 for a damaged body.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from edxml_router.core import lifecycle
 from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import Event, State
-from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.transfer import read_letter_name
 from edxml_router.ports import Book, Delivery, Move
-from edxml_router.records import change, final_receipts
+from edxml_router.records import change, final_receipts, was_offered
 from edxml_router.rules import Node
+from edxml_router.settlement import confirmation
 
 REASON_LIMIT = 1000  # characters, as the products in use allow for a reason of return
 
@@ -37,7 +40,10 @@ def fetch(node: Node, office: str, name: str) -> bytes:
 
 
 def confirm(node: Node, office: str, names: Sequence[str]) -> list[Finding | None]:
-    """The recipient's system has taken these; one answer each. Confirming twice is no mistake."""
+    """The recipient's system has taken these; one answer each. Confirming twice is no mistake.
+
+    EDX804 where the sender had been told another end: it is corrected, and both sides hear of it.
+    """
     return _end(node, office, names, Event.CONFIRM, code="", detail="")
 
 
@@ -58,20 +64,36 @@ def _end(
             delivery = own.get(name)
             if delivery is None:
                 answers[name] = Finding("EDX606", name)
-            elif delivery.state is State.AVAILABLE:
-                moves.append(change(delivery, event, code=code, detail=detail, actor=office))
-                answers[name] = None
             elif lifecycle.TABLE[State.AVAILABLE][event] is delivery.state:
-                answers[name] = None  # said before
+                answers[name] = _late(delivery.code, delivery.detail, name)  # said before
+            elif move := _ending(delivery, event, now, office, code=code, detail=detail):
+                moves.append(move)
+                answers[name] = _late(move.code, move.detail, name)
             else:
                 answers[name] = Finding("EDX607", name, str(delivery.state))
         applied = book.move(moves)
-        book.add_receipts(final_receipts(book, applied, now))
-    done = {move.delivery.name for move in applied}
-    for move in moves:
-        if move.delivery.name not in done:
-            answers[move.delivery.name] = Finding("EDX607", move.delivery.name, "changed meanwhile")
+        if len(applied) < len(moves):  # a worker changed one between our read and our write: the answer comes again
+            raise Setback("EDX602", detail="deliveries changed meanwhile")
+        book.add_receipts(final_receipts(book, applied))
     return [answers[name] for name in names]
+
+
+def _ending(
+    delivery: Delivery, event: Event, now: datetime, office: str, *, code: str, detail: str
+) -> Move | None:
+    """The move that an office's answer makes. It may come while a worker has the delivery in hand (an operator wanted
+    it laid into the mailbox again), and a confirmation even after the end: the office had it before it was withdrawn.
+    """
+    if not was_offered(delivery) or not lifecycle.allowed(delivery.state, event):
+        return None
+    if event is Event.CONFIRM:
+        return confirmation(delivery, now, office)
+    return change(delivery, event, code=code, detail=detail, ended_at=now, actor=office)
+
+
+def _late(code: str, detail: str, name: str) -> Finding | None:
+    """What an office hears whose confirmation came after the end, each time that it confirms."""
+    return Finding(code, name, detail) if code == "EDX804" else None
 
 
 def _own(book: Book, office: str, names: Sequence[str]) -> dict[str, Delivery]:

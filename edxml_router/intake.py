@@ -21,7 +21,7 @@ from typing import TypeVar
 from edxml_router import inbox, pipeline, reports, speakers
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.journal import Entry
-from edxml_router.core.problems import Defect, Finding, Refusal, Setback
+from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Weight
 from edxml_router.core.transfer import (
     Outcome,
     Receipt,
@@ -292,7 +292,7 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
             for recipient in inquiry.recipients:
                 one = standing.get((inquiry.envelope, recipient))
                 if one is not None and one.origin == origin and one.generation >= inquiry.generation:
-                    answers.append((origin, state_receipt(one, now, rows[one.digest].hops)))
+                    answers.append((origin, state_receipt(one, rows[one.digest])))
                 else:
                     unknown = Receipt(inquiry.envelope, recipient, inquiry.generation, Outcome.UNKNOWN, now)
                     answers.append((origin, unknown))
@@ -301,22 +301,41 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
 
 
 def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
-    for arrival in batch:
-        message = arrival.message
-        name = message.correlation
-        try:
-            read_letter_name(name)
-        except Refusal:
-            _set_aside(node, [(arrival, Finding("EDX704", "correlation_id", "not the id of an inbox message"))])
-            continue
-        if message.kind == "confirm":
-            [finding] = inbox.confirm(node, arrival.peer, [name])
-        else:
-            reason = message.body.decode("utf-8", "replace")
-            [finding] = inbox.refuse(node, arrival.peer, [name], reason)
-        if finding is not None:
-            _set_aside(node, [(arrival, finding)])
-    return Handled()
+    """Offices' answers about their mail. Where one has no effect, or another than the office thinks, it is told so."""
+    found = [(arrival, finding) for arrival in batch if (finding := _confirmed(node, arrival)) is not None]
+    untold = _tell(node, found)
+    _set_aside(node, [(one, finding) for one, finding in found if finding.code != "EDX804" and one not in untold])
+    return Handled(back=untold)
+
+
+def _confirmed(node: Node, arrival: Arrival) -> Finding | None:
+    message, name = arrival.message, arrival.message.correlation
+    try:
+        read_letter_name(name)
+    except Refusal:
+        return Finding("EDX704", "correlation_id", "not the id of an inbox message")
+    if message.kind == "confirm":
+        [finding] = inbox.confirm(node, arrival.peer, [name])
+    else:
+        reason = message.body.decode("utf-8", "replace")
+        [finding] = inbox.refuse(node, arrival.peer, [name], reason)
+    return finding
+
+
+def _tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
+    """Answer these offices; the arrivals whose answer could not be laid into a mailbox, which come again for it."""
+    untold: list[Arrival] = []
+    for arrival, finding in found:
+        link = node.links.get(f"office:{arrival.peer}")
+        if link is None:
+            continue  # it has no mailbox
+        done = finding.problem.weight is Weight.REMARK
+        fields = {"done": done, "problem": finding.as_json(), "problem_vi": finding.as_json("vi")}
+        about, body = arrival.message.correlation, json.dumps(fields, ensure_ascii=False).encode()
+        message = Message("answer", f"answer.{arrival.message.id or about}"[:_ID_LIMIT], body, correlation=about)
+        if any(link.transport.publish([Parcel(link.mailbox, message)])):
+            untold.append(arrival)
+    return untold
 
 
 def _strangers(node: Node, batch: Sequence[Arrival]) -> Handled:

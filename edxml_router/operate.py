@@ -15,7 +15,7 @@ from edxml_router.core import lifecycle
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding
 from edxml_router.ports import Book, Delivery
-from edxml_router.records import change, final_receipts
+from edxml_router.records import change, final_receipts, withdrawals
 from edxml_router.rules import Node
 
 
@@ -62,7 +62,7 @@ def _act(
             for delivery in possible
         ]
         applied = book.move(moves)
-        book.add_receipts(final_receipts(book, applied, now))
+        book.add_receipts([*final_receipts(book, applied), *withdrawals(node, book, applied)])
     done = {move.delivery.id for move in applied}
     for delivery in possible:
         if delivery.id not in done:
@@ -119,7 +119,7 @@ def _help(delivery: Delivery, event: Event) -> str:
 
 def _fields(node: Node, delivery: Delivery, event: Event, now: datetime) -> dict[str, Any]:
     if event is Event.CANCEL:
-        return {"code": "EDX803"}
+        return {"code": "EDX803", "ended_at": now}
     if event is Event.RESEND:
         expires_at = now + node.rules.timing.lifetime
         return {

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from edxml_router.core.lifecycle import Event
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.skeleton import LARGE
-from edxml_router.core.transfer import Chunk, Inquiry, Transfer, encode_chunk, encode_inquiry, encode_transfer
+from edxml_router.core.transfer import (
+    Chunk,
+    Inquiry,
+    Receipt,
+    Transfer,
+    encode_chunk,
+    encode_inquiry,
+    encode_receipts,
+    encode_transfer,
+    letter_name,
+)
 from edxml_router.judgement import route
 from edxml_router.ports import Body, Delivery, EnvelopeRow, Message, Move, Parcel
 from edxml_router.records import change
@@ -24,15 +35,16 @@ GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Messages that stand or fall together, and the deliveries they carry. Without a link there is nothing to send."""
+    """Messages that stand or fall together, and the deliveries they carry."""
 
-    link: Link | None
+    link: Link
     parcels: Iterable[Parcel]  # gone through once
     group: Sequence[Delivery]
-    to_inbox: bool = False
 
 
-def bind_routes(rules: Rules, due: Sequence[Delivery]) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
+def bind_routes(
+    rules: Rules, due: Sequence[Delivery], now: datetime
+) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
     """Where each delivery goes *today*, grouped so that each group is one copy of one body over one link."""
     moves: list[Move] = []
     groups: dict[GroupKey, list[Delivery]] = defaultdict(list)
@@ -41,7 +53,8 @@ def bind_routes(rules: Rules, due: Sequence[Delivery]) -> tuple[list[Move], dict
             # What the far side has committed stays with that link, whatever the routes say now.
             following = delivery.route if delivery.far_accepted else route(rules, delivery.recipient)
         except Refusal as refusal:
-            moves.append(change(delivery, Event.RETURN, code=refusal.code, detail=refusal.finding.detail))
+            found = refusal.finding
+            moves.append(change(delivery, Event.RETURN, code=found.code, detail=found.detail, ended_at=now))
             continue
         key = (following, delivery.digest, delivery.generation, delivery.far_accepted)
         groups[key].append(delivery if delivery.route == following else replace(delivery, route=following))
@@ -89,8 +102,6 @@ def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
 
     held = 0
     for number, sending in enumerate(window):
-        if sending.link is None:
-            continue
         for parcel in sending.parcels:
             taken.append((number, parcel))
             held += len(parcel.message.body)
@@ -99,9 +110,8 @@ def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
                 held = 0
             if number in failed:
                 break  # what is left of it would be of no use there
-    last = window[-1].link
-    if last is not None and taken:
-        hand_over(last)
+    if taken:
+        hand_over(window[-1].link)
     return failed
 
 
@@ -141,11 +151,24 @@ def inquiry_parcels(link: Link, row: EnvelopeRow, group: Sequence[Delivery]) -> 
     return [Parcel(link.mailbox, message)]
 
 
-def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes) -> Parcel:
-    """An envelope pushed to an office; the message's id is the letter's name, over all repeats."""
+def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes, now: datetime) -> Parcel:
+    """An envelope pushed to an office; the message's id is the letter's name, over all repeats.
+
+    It is withdrawn when the delivery's lifetime is over: an office that was away must not find live mail of which the
+    sender was told that it has expired.
+    """
     headers = {"envelope": row.digest, "sender": row.sender, "recipient": delivery.recipient}
-    message = Message("envelope", delivery.name, body, row.urgent, headers=headers)
+    left = delivery.expires_at - now
+    message = Message("envelope", delivery.name, body, row.urgent, headers=headers, lifetime=left)
     return Parcel(link.mailbox_for(urgent=row.urgent), message)
+
+
+def withdrawn_parcel(link: Link, receipt: Receipt, sign: Callable[[bytes], str] | None) -> Parcel:
+    """To an office: the letter that it was given, or would have been, is no longer for it."""
+    name = letter_name(receipt.envelope, receipt.recipient)
+    body = encode_receipts((receipt,), sign)
+    message = Message("withdrawn", f"withdrawn.{name}.{receipt.generation}", body, correlation=name)
+    return Parcel(link.mailbox, message)
 
 
 def whole(body: bytes | Body) -> bytes:

@@ -3,7 +3,7 @@
     bytes ─▶ accept ─▶ one transaction: envelope, body, a delivery per recipient ─▶ the channel is acknowledged
                                       │
               forward: due deliveries, one copy of the body per link ─▶ the next node
-              deliver: recipients served here ─▶ inbox ─▶ the recipient's system
+              deliver: recipients served here ─▶ inbox ─▶ (pushed, where attached) ─▶ the recipient's system
                                       │
               settle: receipts from further on ─▶ our deliveries ─▶ report: receipts towards the sender
 
@@ -35,14 +35,13 @@ from edxml_router.parcels import (
     GroupKey,
     Sending,
     bind_routes,
-    inbox_parcel,
     inquiry_parcels,
     portions,
     publish,
     transfer_parcels,
-    whole,
+    withdrawn_parcel,
 )
-from edxml_router.ports import Body, Book, Delivery, EnvelopeRow, Message, Move, Parcel
+from edxml_router.ports import Book, Delivery, EnvelopeRow, Message, Move, Parcel
 from edxml_router.records import (
     Judged,
     Submission,
@@ -51,13 +50,15 @@ from edxml_router.records import (
     change,
     envelope_row,
     final_receipts,
+    inbox_of,
     let_stand,
     new_deliveries,
     put_off,
     refusal_entry,
     reopenings,
+    withdrawals,
 )
-from edxml_router.rules import Link, Node, Rules
+from edxml_router.rules import Node, Rules
 from edxml_router.settlement import latest, settlement
 
 # --- accept ------------------------------------------------------------------------------------------
@@ -211,14 +212,14 @@ def forward(node: Node) -> Sequence[Move]:
     if not due:
         return ()
     spent = [one for one in due if one.lapses >= LAPSES]
-    moves, groups = bind_routes(node.rules, [one for one in due if one.lapses < LAPSES])
+    moves, groups = bind_routes(node.rules, [one for one in due if one.lapses < LAPSES], now)
     moves += [change(one, Event.HOLD, code="EDX623", detail=f"{one.lapses} attempts") for one in spent]
     applied: list[Move] = []
     for portion in portions(groups, rows):
         moves += send(node, _sendings(node, portion, rows, moves, now), now)
         with node.ledger.book() as book:
             done = book.move(moves)
-            book.add_receipts(final_receipts(book, done, now))
+            book.add_receipts(final_receipts(book, done))
         applied += done
         moves = []
     return applied
@@ -241,7 +242,7 @@ def _sendings(
         elif body is None:
             moves += [change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group]
         elif route.startswith("office:"):
-            sendings += deliver(row, group, link, body)
+            moves += deliver(group, now)
         elif link is None:
             moves += [_deferral(node, one, Finding("EDX703", detail=route), now) for one in group]
         else:
@@ -250,36 +251,31 @@ def _sendings(
     return sendings
 
 
-def deliver(row: EnvelopeRow, group: Sequence[Delivery], link: Link | None, body: bytes | Body) -> list[Sending]:
-    """An envelope for recipients served here goes into their inbox.
+def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:
+    """An envelope for recipients served here goes into their inbox, which is the delivery itself, once AVAILABLE.
 
-    A pulled inbox is the delivery itself, once AVAILABLE. To an office attached over AMQP the envelope is pushed as
-    well, under the letter's name: after a crash perhaps again under that name, and no other letter ever has it.
+    Into the mailbox of an office attached to the hub it is laid after that commit (:mod:`edxml_router.pushing`), so
+    that an answer that comes at once finds it offered.
     """
-    if link is None:
-        return [Sending(None, (), group, to_inbox=True)]
-    data = whole(body)
-    return [Sending(link, (inbox_parcel(link, row, one, data),), (one,), to_inbox=True) for one in group]
+    return [change(one, Event.OFFER, due_at=now, attempts=1, route=one.route) for one in group]
 
 
 def send(node: Node, sendings: Sequence[Sending], now: datetime) -> list[Move]:
     """Publish everything for each hub, and say what became of each delivery."""
     windows: dict[int, list[Sending]] = defaultdict(list)
     for sending in sendings:
-        windows[id(sending.link.transport) if sending.link else 0].append(sending)
+        windows[id(sending.link.transport)].append(sending)
     moves = []
     for window in windows.values():
         failed = publish(window)
         for number, sending in enumerate(window):
             why = failed.get(number)
             for one in sending.group:
-                moves.append(_deferral(node, one, why, now) if why else _handed_over(node, one, sending, now))
+                moves.append(_deferral(node, one, why, now) if why else _handed_over(node, one, now))
     return moves
 
 
-def _handed_over(node: Node, delivery: Delivery, sending: Sending, now: datetime) -> Move:
-    if sending.to_inbox:
-        return change(delivery, Event.OFFER, due_at=delivery.expires_at, route=delivery.route)
+def _handed_over(node: Node, delivery: Delivery, now: datetime) -> Move:
     timing = node.rules.timing
     overdue = now + (timing.inquiry_interval if delivery.far_accepted else timing.receipt_timeout)
     return change(delivery, Event.HAND_OVER, due_at=overdue, route=delivery.route)
@@ -321,7 +317,7 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
         if len(applied) < len(moves):  # somebody changed a delivery between our read and our write
             raise Setback("EDX602", detail="deliveries changed meanwhile")
         book.note(late)
-        book.add_receipts(final_receipts(book, applied, now, trails))
+        book.add_receipts(final_receipts(book, applied, trails))
     return applied
 
 
@@ -329,47 +325,55 @@ def expire(node: Node) -> Sequence[Move]:
     """End deliveries whose lifetime is over, with a receipt towards the sender; what ended. One commit.
 
     What the far side has committed is the far side's to expire; only when its receipt stays away for the grace as
-    well does it end here, so that no sender waits for ever (P1).
+    well does it end here, so that no sender waits for ever (P1). Nothing ends before every hub that this node reads
+    has been read empty once since the start: after a long rest the confirmation of what is over may lie there.
     """
+    if not node.hubs_read():
+        return ()
     now = node.now()
     with node.ledger.book() as book:
         over = book.expired(now, now - node.rules.timing.expiry_grace, node.rules.batch)
         unproven = book.kept_of(UNPROVEN) if over else {}
-        applied = book.move([_expiry(delivery, unproven) for delivery in over])
-        book.add_receipts(final_receipts(book, applied, now))
+        applied = book.move([_expiry(delivery, unproven, now) for delivery in over])
+        book.add_receipts([*final_receipts(book, applied), *withdrawals(node, book, applied)])
     return applied
 
 
-def _expiry(delivery: Delivery, unproven: Mapping[str, Finding]) -> Move:
+def _expiry(delivery: Delivery, unproven: Mapping[str, Finding], now: datetime) -> Move:
     """The end of a delivery, with its cause. Where the neighbour's receipts are here and cannot be proven, it may well
     have arrived: that is not the recipient's fault, and the sender should not believe it."""
     neighbour = delivery.route.removeprefix("link:")
     doubt = unproven.get(neighbour)
     if doubt is None:
-        return change(delivery, Event.EXPIRE, code="EDX802")
+        return change(delivery, Event.EXPIRE, code="EDX802", ended_at=now)
     detail = f"perhaps delivered: receipts of {neighbour} are kept and do not count ({doubt.code}); {doubt.detail}"
-    return change(delivery, Event.EXPIRE, code="EDX324", detail=detail)
+    return change(delivery, Event.EXPIRE, code="EDX324", detail=detail, ended_at=now)
 
 
 def report(node: Node) -> int:
-    """Send receipts, batched per link, and notices to pushed offices; how many were handed over.
+    """Send receipts, batched per link, and to attached offices notices and withdrawals; how many were handed over.
 
     A crash after sending, before the record, sends them again: applying a receipt twice changes nothing.
     """
     now = node.now()
+    links = dict(node.links) | {inbox_of(route): link for route, link in node.links.items() if route[:7] == "office:"}
     with node.ledger.book() as book:
-        waiting = book.unsent_receipts(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(node.links))
+        waiting = book.unsent_receipts(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(links))
     batches: dict[str, list[tuple[int, Receipt]]] = defaultdict(list)
     for number, origin, receipt in waiting:
         batches[origin].append((number, receipt))
     sent: list[int] = []
     for origin, batch in batches.items():
-        link = node.links[origin]
-        kind = "receipts" if origin.startswith("link:") else "notice"
-        shown = node.certificates if kind == "receipts" else ()
-        body = encode_receipts(tuple(receipt for _, receipt in batch), node.sign_receipts, shown)
-        message = Message(kind, f"{node.name}.{digest_of(body)[:32]}", body)  # rows' numbers come again after a restore
-        if list(link.transport.publish([Parcel(link.mailbox, message)])) == [None]:
+        link = links[origin]
+        if origin.startswith("inbox:"):
+            parcels = [withdrawn_parcel(link, receipt, node.sign_receipts) for _, receipt in batch]
+        else:
+            kind = "receipts" if origin.startswith("link:") else "notice"
+            shown = node.certificates if kind == "receipts" else ()
+            body = encode_receipts(tuple(receipt for _, receipt in batch), node.sign_receipts, shown)
+            # Not named by the rows' numbers: they come again after a restore.
+            parcels = [Parcel(link.mailbox, Message(kind, f"{node.name}.{digest_of(body)[:32]}", body))]
+        if not any(link.transport.publish(parcels)):
             sent += [number for number, _ in batch]
     if sent:
         with node.ledger.book() as book:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from edxml_router.core.journal import Entry
@@ -31,6 +31,7 @@ class Message:
     urgent: bool = False
     correlation: str = ""  # id of the message this one answers
     headers: Mapping[str, str] = field(default_factory=dict)  # for people and tracing; never for decisions
+    lifetime: timedelta | None = None  # what is not taken by then is withdrawn: nobody gets it any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ class Transport(Protocol):
     @property
     def problem(self) -> Finding | None: ...
 
+    @property
+    def emptied(self) -> bool:
+        """Whether each mailbox consumed has been found empty once: what lay there at the start has been taken."""
+
     def consume(self, mailboxes: Sequence[str]) -> None:
         """Take from these mailboxes as well, from now on. One that does not exist yet is taken from once it does."""
 
@@ -100,6 +105,9 @@ class Transport(Protocol):
 
     def depths(self) -> Mapping[str, int]:
         """Messages waiting per mailbox of this user, for operators. Raises Setback EDX701 when away."""
+
+    def waiting(self, mailbox: str) -> int:
+        """Messages that lie in this mailbox, not taken by anybody. Raises Setback EDX701, EDX703, EDX706, EDX707."""
 
     def close(self) -> None:
         """Let go; unacknowledged messages come again to somebody. Idempotent."""
@@ -162,7 +170,7 @@ class Delivery:
     generation: int
     attempts: int
     urgent: bool
-    due_at: datetime  # next attempt, end of the lease, or overdue time, by state
+    due_at: datetime  # next attempt, end of the lease, overdue time, or when an inbox is looked at again, by state
     expires_at: datetime
     far_accepted: bool  # the next node has committed it: nothing is sent again, only asked
     code: str  # last problem
@@ -170,6 +178,7 @@ class Delivery:
     updated_at: datetime
     version: int
     lapses: int = 0  # leases in a row that ran out without an outcome: the worker ended while it had this in hand
+    ended_at: datetime | None = None  # when it happened, as its witness dated it; only of what has ended
 
     @property
     def name(self) -> str:
@@ -181,7 +190,7 @@ class Delivery:
 class Move:
     """A guarded change of one delivery: applied only if ``delivery.version`` is still the stored one.
 
-    ``after`` comes from ``lifecycle.advance``. Fields left ``None`` keep their value.
+    ``after`` comes from ``lifecycle.advance``. Fields left ``None`` keep their value, but ``ended_at`` is of the move.
     """
 
     delivery: Delivery
@@ -194,6 +203,7 @@ class Move:
     origin: str | None = None
     route: str | None = None
     expires_at: datetime | None = None
+    ended_at: datetime | None = None
     code: str = ""
     detail: str = ""
     actor: str = "node"
@@ -253,6 +263,20 @@ class Book(Protocol):
         whose lease has run out twice in a row or more only the deliveries of one envelope are taken at once: what
         ends its worker again and again must not bring others under the same suspicion.
         """
+
+    def offered(
+        self, now: datetime, until: datetime, limit: int, routes: Sequence[str]
+    ) -> Sequence[Delivery]:
+        """Take up to ``limit`` AVAILABLE deliveries of these routes that are due and not expired, under a lease.
+
+        They stay AVAILABLE: it is their inbox that is looked at. ``attempts`` is one higher than before.
+        """
+
+    def unanswered(self, route: str) -> int:
+        """How many deliveries of this route are AVAILABLE and have been looked at before: attempt 1 was the offer."""
+
+    def look_again(self, numbers: Iterable[int], at: datetime, problem: Finding | None) -> None:
+        """When the mailboxes of these are looked at again, if they are still AVAILABLE, and what was wrong now."""
 
     def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
         """Open deliveries past ``expires_at``; those the far side has accepted only when past it by the grace

@@ -184,6 +184,7 @@ def acceptance_receipts(
     links = [item for item in judged if item.submission.transfer and item.submission.peer in node.rules.peers]
     repeated = {item.digest for item in links if item.repeated or not item.fit or item.unreachable}
     standing = {(one.digest, one.recipient): one for one in book.deliveries(repeated)} if repeated else {}
+    rows = book.envelopes(repeated) if repeated else {}
     for item in links:
         transfer = item.submission.transfer
         assert transfer is not None  # noqa: S101  # filtered above
@@ -198,7 +199,7 @@ def acceptance_receipts(
             if finding and known and (known.origin != origin or known.generation < transfer.generation):
                 known = None  # another's, or ended and asked for anew: that is refused today
             if known is not None:
-                receipt = replace(state_receipt(known, now, hops), generation=transfer.generation)
+                receipt = replace(state_receipt(known, rows[item.digest]), generation=transfer.generation)
             elif finding is not None:
                 receipt = replace(receipt, outcome=Outcome.RETURNED, code=finding.code, detail=finding.detail)
             yield origin, receipt
@@ -241,11 +242,14 @@ def refusal_entry(item: Judged, now: datetime, *, kept: bool) -> Entry:
 def change(delivery: Delivery, event: Event, **fields: Any) -> Move:
     """The move that ``event`` makes of ``delivery``; ``fields`` are those of :class:`Move`.
 
-    Raises Defect where the table has no change: callers ask ``lifecycle.allowed`` when they cannot know.
+    Raises Defect where the table has no change: callers ask ``lifecycle.allowed`` when they cannot know. Also for an
+    end without its time, which all receipts about it will carry.
     """
     after = advance(delivery.state, event)
     if not isinstance(after, State):
         raise Defect(f"{event} changes nothing in {delivery.state}")
+    if (after in ENDS) != ("ended_at" in fields):
+        raise Defect(f"{event} in {delivery.state}: an end has a time, and nothing else has")
     return Move(delivery, event, after, **fields)
 
 
@@ -257,24 +261,28 @@ _OUTCOMES = {
 }
 
 
-def state_receipt(delivery: Delivery, now: datetime, hops: tuple[Hop, ...] = ()) -> Receipt:
-    """The receipt that a delivery's present state is worth: its end, or ``accepted`` while it is open."""
+def state_receipt(delivery: Delivery, row: EnvelopeRow) -> Receipt:
+    """The receipt that a delivery's present state is worth: its end, or ``accepted`` while it is open.
+
+    Its time is that of the fact, so that it says the same however often it is given.
+    """
+    ended = delivery.state in ENDS
     return Receipt(
         delivery.digest,
         delivery.recipient,
         delivery.generation,
         _OUTCOMES.get(delivery.state, Outcome.ACCEPTED),
-        now,
-        delivery.code if delivery.state in FAILED_ENDS else "",
-        delivery.detail if delivery.state in FAILED_ENDS else "",
-        hops,
+        (delivery.ended_at or delivery.updated_at) if ended else row.accepted_at,
+        delivery.code if ended else "",
+        delivery.detail if ended else "",
+        row.hops,
     )
 
 
 def final_receipts(
-    book: Book, moves: Sequence[Move], now: datetime, trails: Mapping[int, tuple[Hop, ...]] | None = None
+    book: Book, moves: Sequence[Move], trails: Mapping[int, tuple[Hop, ...]] | None = None
 ) -> Sequence[tuple[str, Receipt]]:
-    """Receipts towards the sender for the moves that ended a delivery (P1).
+    """Receipts towards the sender for the moves that ended a delivery, or corrected its end (P1).
 
     ``trails`` has the hops by delivery, where a receipt from further on brought them; else the trail ends here.
     """
@@ -284,16 +292,37 @@ def final_receipts(
     receipts = []
     for move in ended:
         one = move.delivery
+        assert move.ended_at is not None  # noqa: S101  # change() sees to it
         hops = trails[one.id] if one.id in trails else rows[one.digest].hops
         receipt = Receipt(
             one.digest,
             one.recipient,
             one.generation,
             _OUTCOMES[move.after],
-            now,
+            move.ended_at,
             move.code,
             move.detail,
             hops,
         )
         receipts.append((one.origin, receipt))
     return receipts
+
+
+def withdrawals(node: Node, book: Book, moves: Sequence[Move]) -> Sequence[tuple[str, Receipt]]:
+    """What offices attached to the hub must hear about mail that may lie in their mailboxes, or that they have taken
+    and not answered yet, and that is no longer theirs: it has expired or was cancelled."""
+    gone = [move for move in moves if move.event in (Event.EXPIRE, Event.CANCEL) and was_offered(move.delivery)]
+    pushed = {f"office:{peer.name}" for peer in node.rules.peers.values() if peer.pushed}
+    receipts = final_receipts(book, [move for move in gone if move.delivery.route in pushed])
+    routes = {(move.delivery.digest, move.delivery.recipient): move.delivery.route for move in gone}
+    return [(inbox_of(routes[one.envelope, one.recipient]), one) for _, one in receipts]
+
+
+def was_offered(delivery: Delivery) -> bool:
+    """Whether it lies in its recipient's inbox here, or has lain there."""
+    return delivery.route.startswith("office:") and (delivery.state is State.AVAILABLE or delivery.attempts > 0)
+
+
+def inbox_of(route: str) -> str:
+    """Where an office hears of mail *for* it; under its route it hears of mail *from* it."""
+    return f"inbox:{route.partition(':')[2]}"

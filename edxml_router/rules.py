@@ -5,6 +5,7 @@ A reload builds a new snapshot and swaps it whole, so that no envelope is judged
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -82,13 +83,13 @@ class Policy:
 class Timing:
     """Durations of the delivery; see docs/settings.md for what each one means to an operator."""
 
-    lifetime: timedelta = timedelta(days=5)
+    lifetime: timedelta = timedelta(days=30)
     lease: timedelta = timedelta(seconds=60)
     retry_first: timedelta = timedelta(seconds=5)
     retry_ceiling: timedelta = timedelta(hours=1)
     receipt_timeout: timedelta = timedelta(minutes=5)
     inquiry_interval: timedelta = timedelta(hours=6)
-    expiry_grace: timedelta = timedelta(days=1)
+    expiry_grace: timedelta = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,24 @@ class Link:
         return self.urgent_mailbox if urgent else self.mailbox
 
 
+class HubsRead:
+    """Whether what lay in these hubs at the start has been read.
+
+    A hub that nobody can reach, or that somebody keeps full, is waited for a day and no longer: then senders would
+    wait for ever. On no setting, for a short time would undo what it is for.
+    """
+
+    PATIENCE = timedelta(days=1)
+
+    def __init__(self, hubs: Sequence[Transport]) -> None:
+        self._hubs = hubs
+        self._began = time.monotonic()
+
+    def __call__(self) -> bool:
+        read = all(hub.emptied for hub in self._hubs)
+        return read or time.monotonic() - self._began > self.PATIENCE.total_seconds()
+
+
 @dataclass(slots=True)
 class Node:
     """A running node: its name, its adapters, and the rules in force. Made by ``wiring`` only."""
@@ -135,6 +154,7 @@ class Node:
     sign_receipts: Callable[[bytes], str] | None = None
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # told by this process, by peer
+    hubs_read: Callable[[], bool] = lambda: True  # whether what lay in the hubs at the start has been read
 
     def now(self) -> datetime:
         return self.clock.now()

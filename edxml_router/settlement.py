@@ -1,4 +1,4 @@
-"""What a receipt from a neighbour means for the delivery it is about."""
+"""What a receipt from a neighbour, or an office's confirmation, means for the delivery it is about."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from edxml_router.core import lifecycle
-from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.transfer import Outcome, Receipt
 from edxml_router.ports import Delivery, Move
 from edxml_router.records import change
@@ -22,7 +22,8 @@ EVENTS: Final[Mapping[Outcome, Event]] = {
     Outcome.UNKNOWN: Event.RETRY,
 }
 
-_RANK: Final[Mapping[Outcome, int]] = {Outcome.UNKNOWN: 0, Outcome.ACCEPTED: 1}  # an end ranks 2
+# What another end says may be mistaken, that the recipient has it is a fact.
+_RANK: Final[Mapping[Outcome, int]] = {Outcome.UNKNOWN: 0, Outcome.ACCEPTED: 1, Outcome.CONFIRMED: 3}  # other ends: 2
 
 
 def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]:
@@ -58,4 +59,22 @@ def settlement(
             return None
         wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, 1.0)
         return change(delivery, event, due_at=now + wait, far_accepted=False, actor=peer)
-    return change(delivery, event, code=receipt.code, detail=receipt.detail, actor=peer)
+    # Who dates a fact in our future has a clock ahead of ours, and the fact was not later than we heard of it.
+    ended_at = min(receipt.at, now)
+    if event is Event.CONFIRM:
+        return confirmation(delivery, ended_at, peer)
+    return change(delivery, event, code=receipt.code, detail=receipt.detail, ended_at=ended_at, actor=peer)
+
+
+def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | None:
+    """The recipient has it: the end of an open delivery, or the correction of an end that was told too early (EDX804).
+
+    None where that cannot be: it was never sent there in this generation, or the recipient itself has returned it,
+    and whoever says both is believed the first time.
+    """
+    if delivery.state not in FAILED_ENDS:
+        return change(delivery, Event.CONFIRM, ended_at=ended_at, actor=actor)
+    if not delivery.attempts or delivery.code == "EDX801":
+        return None
+    detail = f"it had been {delivery.state}"
+    return change(delivery, Event.CONFIRM, code="EDX804", detail=detail, ended_at=ended_at, actor=actor)

@@ -28,7 +28,7 @@ from edxml_router.core.verdict import Engine
 from edxml_router.credential_sources import Signing
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
-from edxml_router.rules import Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
+from edxml_router.rules import HubsRead, Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
 from edxml_router.store import catalogue, pkcs11_keys, sequencer, trust_files
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import connect
@@ -197,6 +197,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
             transports["parent"] = hubs.open_hub(settings, settings.parent.hub, consumes)
             stack.callback(transports["parent"].close)
         node.links, node.writers = hubs.links(settings, transports), hubs.writers(settings)
+        node.hubs_read = HubsRead(list(transports.values()))
         yield Opened(node, list(transports.values()), settings, False, trust_seen, credentials_seen, signing)
 
 

@@ -21,10 +21,12 @@ from edxml_router.core.authority import Act, Bindings, Row
 from edxml_router.core.lifecycle import State
 from edxml_router.core.transfer import (
     Hop,
+    Inquiry,
     Outcome,
     Receipt,
     Transfer,
     decode_receipts,
+    encode_inquiry,
     encode_receipts,
     encode_transfer,
 )
@@ -530,7 +532,7 @@ def test_receipts_need_the_neighbours_signature(nodes: Nodes) -> None:
 def test_expiry_tells_the_sender(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
-    nodes.clock.at += timedelta(days=5, seconds=1)
+    nodes.clock.at += nodes["quoc-gia"].node.rules.timing.lifetime + timedelta(seconds=1)
     assert pipeline.expire(nodes["quoc-gia"].node) == []  # the province has it, the province expires it
     [move] = pipeline.expire(nodes["tay-ninh"].node)
     assert (move.after, move.code) == (State.EXPIRED, "EDX802")
@@ -541,9 +543,129 @@ def test_expiry_tells_the_sender(nodes: Nodes) -> None:
 def test_expiry_after_the_grace_when_the_far_side_stays_silent(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
-    nodes.clock.at += timedelta(days=6, seconds=1)
+    timing = nodes["quoc-gia"].node.rules.timing
+    nodes.clock.at += timing.lifetime + timing.expiry_grace + timedelta(seconds=1)
     pipeline.expire(nodes["quoc-gia"].node)
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.EXPIRED}
+
+
+def test_nothing_expires_before_the_hubs_are_read(tmp_path: Path, nodes: Nodes) -> None:
+    """A node that was off for longer than the lifetime: the confirmation lies in its hub."""
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    [there] = nodes.deliveries("tay-ninh", answer.digest).values()
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name])
+    pipeline.report(nodes["tay-ninh"].node)
+    timing = nodes["quoc-gia"].node.rules.timing
+    nodes.clock.at += timing.lifetime + timing.expiry_grace + timedelta(seconds=1)
+    with open_worker(nodes["quoc-gia"].settings) as again:
+        again.node.clock = nodes.clock
+        assert pipeline.expire(again.node) == ()
+        [hub] = again.transports
+        intake.receive(again.node, hub, hub.take(100, 0.0))
+        hub.take(100, 0.0)
+        assert again.node.hubs_read()
+        assert pipeline.expire(again.node) == []
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CONFIRMED}
+
+
+def test_a_late_confirmation_corrects_what_the_sender_was_told(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    [there] = nodes.deliveries("tay-ninh", answer.digest).values()
+    at = nodes.clock.at
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name])
+    timing = nodes["quoc-gia"].node.rules.timing
+    nodes.clock.at += timing.lifetime + timing.expiry_grace + timedelta(seconds=1)
+    [ended] = pipeline.expire(nodes["quoc-gia"].node)
+    assert ended.after is State.EXPIRED
+    nodes.settle()
+    [here] = nodes.deliveries("quoc-gia", answer.digest).values()
+    assert (here.state, here.code, here.ended_at) == (State.CONFIRMED, "EDX804", to_the_millisecond(at))
+    notes = auditing.notices(nodes["quoc-gia"].node.ledger, "office:vanthu-quoc-gia")  # type: ignore[arg-type]
+    assert [(one.receipt.outcome, one.receipt.code) for one in notes] == [
+        (Outcome.EXPIRED, "EDX802"),
+        (Outcome.CONFIRMED, "EDX804"),
+    ]
+
+
+def test_of_an_expired_and_a_confirmed_in_one_batch_the_fact_counts(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    both = [
+        ("tay-ninh", Receipt(answer.digest, "H53", 0, outcome, nodes.clock.now()))
+        for outcome in (Outcome.EXPIRED, Outcome.CONFIRMED)
+    ]
+    [move] = pipeline.settle(nodes["quoc-gia"].node, both)
+    assert move.after is State.CONFIRMED
+
+
+@pytest.mark.parametrize(("peer", "generation"), [("an-giang", 0), ("tay-ninh", 1), ("tay-ninh", -1)])
+def test_only_who_holds_it_corrects_an_end(nodes: Nodes, peer: str, generation: int) -> None:
+    """Another neighbour, or another generation; and at last one that was never sent there."""
+    node, never = nodes["quoc-gia"].node, generation < 0
+    answer = nodes.send("quoc-gia", letter(nodes))
+    if not never:
+        nodes.settle()
+    nodes["quoc-gia"].transports[0].take(1, 0.0)
+    nodes.clock.at += node.rules.timing.lifetime + node.rules.timing.expiry_grace + timedelta(seconds=1)
+    pipeline.expire(node)
+    told = Receipt(answer.digest, "H53", max(generation, 0), Outcome.CONFIRMED, nodes.clock.now())
+    assert pipeline.settle(node, [(peer, told)]) == []
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.EXPIRED}
+
+
+def test_the_time_of_a_fact_is_the_same_over_every_repeat(nodes: Nodes) -> None:
+    data = letter(nodes)
+    answer = nodes.send("quoc-gia", data)
+    pipeline.forward(nodes["quoc-gia"].node)
+    there = nodes["tay-ninh"]
+    [transfer] = there.transports[-1].take(10, 0.0)
+    said = set()
+    accepted_at = nodes.clock.at
+    for _ in range(3):
+        intake.receive(there.node, there.transports[-1], [transfer])
+        said |= {(one.outcome, one.at, one.hops) for _, one in _unsent(there)}
+        nodes.clock.at += timedelta(hours=1)
+    assert {(outcome, at) for outcome, at, _ in said} == {(Outcome.ACCEPTED, accepted_at)}
+    assert len(said) == 1
+    pipeline.forward(there.node)
+    [waiting] = nodes.deliveries("tay-ninh", answer.digest).values()
+    confirmed_at = nodes.clock.at
+    inbox.confirm(there.node, "vanthu-tay-ninh", [waiting.name])
+    for _ in range(2):
+        nodes.clock.at += timedelta(hours=1)
+        intake.receive(there.node, there.transports[-1], [transfer])
+        question = encode_inquiry(Inquiry(answer.digest, ("H53",), 0))
+        asked = replace(transfer, message=Message("inquiry", "q", question))
+        intake.receive(there.node, there.transports[-1], [asked])
+    ends = [one for _, one in _unsent(there) if one.outcome is Outcome.CONFIRMED]
+    assert {one.at for one in ends} == {confirmed_at}
+    nodes.settle()
+    [here] = nodes.deliveries("quoc-gia", answer.digest).values()
+    assert here.ended_at == to_the_millisecond(confirmed_at)
+    notes = auditing.notices(nodes["quoc-gia"].node.ledger, "office:vanthu-quoc-gia")  # type: ignore[arg-type]
+    assert [one.receipt.at for one in notes] == [to_the_millisecond(confirmed_at)]
+
+
+def test_a_fact_is_not_later_than_it_was_heard_of(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    ahead = Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, nodes.clock.now() + timedelta(days=6))
+    pipeline.settle(nodes["quoc-gia"].node, [("tay-ninh", ahead)])
+    [here] = nodes.deliveries("quoc-gia", answer.digest).values()
+    assert here.ended_at == nodes.clock.now()
+
+
+def to_the_millisecond(at: datetime) -> datetime:
+    """As times travel on a link."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _unsent(opened: Opened) -> list[tuple[str, Receipt]]:
+    with opened.node.ledger.book() as book:
+        now = opened.node.now()
+        return [(origin, one) for _, origin, one in book.unsent_receipts(now, now, 100)]
 
 
 def test_a_missing_final_receipt_is_asked_for(nodes: Nodes) -> None:

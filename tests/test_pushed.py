@@ -8,12 +8,16 @@ from datetime import timedelta
 
 import pytest
 
-from edxml_router import inbox, intake, operate, pipeline
+from edxml_router import inbox, intake, operate, pipeline, pushing
 from edxml_router.core.lifecycle import State
-from edxml_router.ports import Arrival, Message, Parcel
+from edxml_router.core.transfer import Outcome, decode_receipts
+from edxml_router.ports import Arrival, Delivery, Message, Parcel
+from edxml_router.store import auditing, refused
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
-from tests.test_pipeline import Nodes, letter, nodes  # noqa: F401  # a fixture
+from tests.test_pipeline import Nodes, letter, nodes
+
+__all__ = ["nodes"]  # the fixture
 
 OFFICE = "vanthu-quoc-gia"
 
@@ -37,7 +41,7 @@ class Office:
 
 
 @pytest.fixture
-def office(nodes: Nodes) -> Iterator[Office]:  # noqa: F811
+def office(nodes: Nodes) -> Iterator[Office]:
     opened = nodes["quoc-gia"]
     [plain] = opened.settings.offices
     opened.reload(replace(opened.settings, offices=(replace(plain, attach="amqp"),)))
@@ -47,14 +51,42 @@ def office(nodes: Nodes) -> Iterator[Office]:  # noqa: F811
     hub.close()
 
 
-def upward(nodes: Nodes, number: int = 1) -> bytes:  # noqa: F811
+def arrived(nodes: Nodes, number: int = 1) -> str:
+    """Send such a letter as far as the office's node, where it is not pushed yet; its digest."""
+    answer = nodes.send("tay-ninh", upward(nodes, number))
+    pipeline.forward(nodes["tay-ninh"].node)
+    for _ in range(2):  # till nothing more comes
+        nodes.step("quoc-gia")
+    return answer.digest
+
+
+def standing(nodes: Nodes, name: str, digest: str) -> Delivery:
+    [one] = nodes.deliveries(name, digest).values()
+    return one
+
+
+def settle(nodes: Nodes) -> None:
+    """As workers do."""
+    for _ in range(4):
+        for name in ("quoc-gia", "tay-ninh"):
+            nodes.step(name)
+            pushing.push(nodes[name].node)
+
+
+def told(nodes: Nodes, digest: str) -> list[tuple[Outcome, str]]:
+    """What the sender's office was told."""
+    notes = auditing.notices(nodes["tay-ninh"].node.ledger, "office:vanthu-tay-ninh")  # type: ignore[arg-type]
+    return [(one.receipt.outcome, one.receipt.code) for one in notes if one.receipt.envelope == digest]
+
+
+def upward(nodes: Nodes, number: int = 1) -> bytes:
     """A letter of a province to the office."""
     return letter(nodes, ["G22"], sender="H53", number=number)
 
 
-def test_a_submission_that_the_node_takes_again_sends_nothing_twice(office: Office) -> None:
+def test_a_submission_that_the_node_takes_again_sends_nothing_twice(nodes: Nodes, office: Office) -> None:
     """The verdict could not be sent, so the hub brings the submission again, when its recipient has refused it."""
-    nodes, mailbox = office.nodes, office.nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE)
+    mailbox = nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE)
     mailbox.rename(mailbox.with_name("away"))
     office.say("submit", letter(nodes))
     handled = nodes.step("quoc-gia")
@@ -62,7 +94,7 @@ def test_a_submission_that_the_node_takes_again_sends_nothing_twice(office: Offi
     assert (first.accepted, len(handled.back)) == (True, 1)
     nodes.settle()
     [there] = nodes.deliveries("tay-ninh", first.digest).values()
-    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.id], "nhầm")
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], "nhầm")
     nodes.settle()
     mailbox.with_name("away").rename(mailbox)
     hub = nodes["quoc-gia"].transports[0]
@@ -72,3 +104,140 @@ def test_a_submission_that_the_node_takes_again_sends_nothing_twice(office: Offi
     nodes.settle()
     assert nodes.states("tay-ninh", first.digest) == {"H53": State.RETURNED}
     assert [one.message.kind for one in office.take()] == ["verdict", "notice"]
+
+
+def test_a_letter_is_offered_before_the_office_can_answer(nodes: Nodes, office: Office) -> None:
+    digest = arrived(nodes)
+    assert (standing(nodes, "quoc-gia", digest).state, office.take()) == (State.AVAILABLE, [])
+    pushing.push(nodes["quoc-gia"].node)
+    [mail] = office.take()
+    assert mail.message.id == standing(nodes, "quoc-gia", digest).name
+    assert "delivery.pushed" in nodes.events("quoc-gia", digest)
+
+
+@pytest.mark.parametrize("kind", ["confirm", "return"])
+def test_an_answer_is_taken_while_a_worker_has_the_letter_in_hand(nodes: Nodes, office: Office, kind: str) -> None:
+    digest, node = arrived(nodes), nodes["quoc-gia"].node
+    pushing.push(node)
+    [mail] = office.take()
+    operate.retry(node, [standing(nodes, "quoc-gia", digest).id], "lan", "gửi lại vào hộp thư")
+    with node.ledger.book() as book:
+        [taken] = book.claim(node.now(), node.now() + timedelta(seconds=60), 10)
+    assert taken.state is State.FORWARDING
+    office.say(kind, b"sai", mail.message.id)
+    settle(nodes)
+    assert standing(nodes, "tay-ninh", digest).state is (State.CONFIRMED if kind == "confirm" else State.RETURNED)
+    assert refused.list_items(node.ledger) == []  # type: ignore[arg-type]
+
+
+def test_an_answer_that_a_worker_comes_before_is_not_lost(
+    nodes: Nodes, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, node = arrived(nodes), nodes["quoc-gia"].node
+    pushing.push(node)
+    [mail] = office.take()
+    stale = standing(nodes, "quoc-gia", digest)
+    operate.retry(node, [stale.id], "lan", "gửi lại")
+    monkeypatch.setattr(inbox, "_own", lambda *_: {stale.name: stale})  # as it was read before
+    office.say("confirm", b"", mail.message.id)
+    assert len(nodes.step("quoc-gia").back) == 1
+    monkeypatch.undo()
+    hub = nodes["quoc-gia"].transports[0]
+    intake.receive(node, hub, hub.take(10, 5.0))
+    assert standing(nodes, "quoc-gia", digest).state is State.CONFIRMED
+
+
+def test_a_deleted_mailbox_loses_nothing(nodes: Nodes, office: Office) -> None:
+    digests, node = [arrived(nodes, number) for number in (1, 2, 3)], nodes["quoc-gia"].node
+    pushing.push(node)
+    office.hub.close()
+    mailbox = nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE)
+    mailbox.rename(mailbox.with_name("deleted"))
+    nodes.clock.at += node.rules.timing.receipt_timeout
+    pushing.push(node)
+    assert {standing(nodes, "quoc-gia", one).code for one in digests} == {"EDX703"}
+    nodes["quoc-gia"].declared = False
+    nodes["quoc-gia"].declare()
+    nodes.clock.at += node.rules.timing.retry_ceiling
+    pushing.push(node)
+    hub = LocalTransport(nodes.tree.hub("quoc-gia"), OFFICE, [topology.inbox(OFFICE)])
+    assert {one.message.headers["envelope"] for one in hub.take(100, 0.0)} == set(digests)
+    hub.close()
+
+
+def test_an_office_that_is_away_has_one_copy_of_each_waiting(nodes: Nodes, office: Office) -> None:
+    node = nodes["quoc-gia"].node
+    for number in (1, 2, 3):
+        arrived(nodes, number)
+    looked = 0
+    for _ in range(50):
+        looked += pushing.push(node)
+        nodes.clock.at += node.rules.timing.receipt_timeout
+    assert looked > 3
+    assert len(list((nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE) / "new").iterdir())) == 3
+    [first, *_] = office.hub.take(1, 0.0)  # taken and lost: the oldest is what is missing
+    office.hub.acknowledge([first])
+    nodes.clock.at += node.rules.timing.inquiry_interval
+    pushing.push(node)
+    assert {one.message.id for one in office.take() + office.take()} > {first.message.id}
+
+
+def test_an_office_that_was_away_finds_no_mail_that_has_expired(nodes: Nodes, office: Office) -> None:
+    digest, node = arrived(nodes), nodes["quoc-gia"].node
+    with node.ledger.book() as book:  # laid there with a life that is over when the office comes back
+        [one] = book.deliveries([digest])
+    nodes.clock.at = one.expires_at - timedelta(microseconds=1)
+    pushing.push(node)
+    nodes.clock.at = one.expires_at
+    pipeline.expire(node)
+    settle(nodes)
+    assert told(nodes, digest) == [(Outcome.EXPIRED, "EDX802")]
+    [gone] = office.take()
+    assert (gone.message.kind, gone.message.correlation) == ("withdrawn", one.name)
+    assert decode_receipts(gone.message.body)[0][0].outcome is Outcome.EXPIRED
+
+
+@pytest.mark.parametrize("end", [State.EXPIRED, State.CANCELLED])
+def test_a_late_confirmation_is_told_to_both_sides(nodes: Nodes, office: Office, end: State) -> None:
+    digest, node = arrived(nodes), nodes["quoc-gia"].node
+    pushing.push(node)
+    [mail] = office.take()
+    if end is State.EXPIRED:
+        nodes.clock.at += node.rules.timing.lifetime
+        pipeline.expire(node)
+    else:
+        operate.cancel(node, [standing(nodes, "quoc-gia", digest).id], "lan", "gửi nhầm")
+    settle(nodes)
+    assert [one.message.kind for one in office.take()] == ["withdrawn"]
+    office.say("confirm", b"", mail.message.id)
+    settle(nodes)
+    [answer] = office.take()
+    assert (answer.message.kind, answer.message.correlation) == ("answer", mail.message.id)
+    assert b'"EDX804"' in answer.message.body
+    assert b'"done": true' in answer.message.body
+    for name in ("quoc-gia", "tay-ninh"):
+        assert (standing(nodes, name, digest).state, standing(nodes, name, digest).code) == (State.CONFIRMED, "EDX804")
+    assert told(nodes, digest)[-1] == (Outcome.CONFIRMED, "EDX804")
+    office.say("confirm", b"", mail.message.id, number=2)  # it lost the answer
+    settle(nodes)
+    assert [one.message.kind for one in office.take()] == ["answer"]
+
+
+def test_an_answer_about_nothing_is_answered(nodes: Nodes, office: Office) -> None:
+    for number, name in enumerate((f"{'ab' * 32}.G22", "17")):
+        office.say("confirm", b"", name, number)
+    settle(nodes)
+    assert [b'"done": false' in one.message.body for one in office.take()] == [True, True]
+
+
+def test_who_has_returned_it_does_not_have_it(nodes: Nodes, office: Office) -> None:
+    digest, node = arrived(nodes), nodes["quoc-gia"].node
+    pushing.push(node)
+    [mail] = office.take()
+    office.say("return", "sai nơi nhận".encode(), mail.message.id)
+    settle(nodes)
+    office.say("confirm", b"", mail.message.id)
+    settle(nodes)
+    assert standing(nodes, "quoc-gia", digest).state is State.RETURNED
+    [answer] = office.take()
+    assert b'"EDX607"' in answer.message.body

@@ -83,7 +83,13 @@ def receive(channel: pika.adapters.blocking_connection.BlockingChannel, options:
             # refuse a document, send "return" instead, with the reason as the body.
             exchange, answer = f"edx.submit.{options.user}", properties(options, "confirm", name)
             channel.basic_publish(exchange, "submit", b"", answer, mandatory=True)
-        else:  # a late verdict, or a notice about something sent earlier
+        elif message.type == "withdrawn":  # expired or cancelled before you confirmed it: nobody counts on it any more
+            name = message.correlation_id
+            kept = Path(f"{name}.edxml")
+            if re.fullmatch(r"[0-9a-f]{64}\.[A-Za-z0-9._-]{1,64}", name) and kept.exists():
+                kept.rename(f"{name}.withdrawn")
+            print(f"withdrawn: {name}")
+        else:  # a late verdict, an answer to a confirmation, or a notice about something sent earlier
             print(f"{message.type}: {body.decode(errors='replace')}")
         channel.basic_ack(method.delivery_tag)
     return 0

@@ -257,6 +257,8 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     ("{} of level {}, which ended on {}", "{} cấp {}, cấp này kết thúc ngày {}"),
     ("the nearest known code above it is {}", "mã cấp trên gần nhất đã biết là {}"),
     # store and transport
+    ("it had been {}", "trước đó đã là {}"),
+    ("deliveries changed meanwhile", "các gói vừa thay đổi, hãy thử lại"),
     ("at most {} a minute", "tối đa {} mỗi phút"),
     ("{} bytes free, {} in reserve", "còn {} byte, mức dự trữ {}"),
     ("no free connection", "hết kết nối rỗi"),

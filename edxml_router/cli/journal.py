@@ -25,6 +25,7 @@ EVENTS: Final = (
     DELIVERY_QUEUED,
     *DELIVERY_EVENTS.values(),
     "delivery.fetched",
+    "delivery.pushed",
     "receipt.late",
     "input.aside",
     "input.defect",

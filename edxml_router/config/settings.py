@@ -187,7 +187,7 @@ class PolicySettings(Table):
 class DeliverySettings(Table):
     """Times and sizes of the delivery."""
 
-    lifetime: Annotated[Duration, About("A delivery not completed by then expires (EDX802).")] = timedelta(days=5)
+    lifetime: Annotated[Duration, About("A delivery not completed by then expires (EDX802).")] = timedelta(days=30)
     lease: Annotated[Duration, About("How long a worker holds a delivery before another may take it.")] = timedelta(
         seconds=60
     )
@@ -203,7 +203,7 @@ class DeliverySettings(Table):
     ] = timedelta(hours=6)
     expiry_grace: Annotated[
         Duration, About("How far past its lifetime a delivery that was accepted further on is waited for.")
-    ] = timedelta(days=1)
+    ] = timedelta(days=14)
     batch: Annotated[Count, Field(le=1000), About("Envelopes per transaction at most.")] = 100
     chunk_bytes: Annotated[
         Size, Field(ge=1024, le=15 * MIB), About("Larger bodies travel between nodes in pieces of this size.")

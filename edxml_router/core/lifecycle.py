@@ -16,7 +16,8 @@ from edxml_router.core.problems import Defect
 
 
 class State(StrEnum):
-    """Where a delivery stands. The last four are ends; :attr:`Event.RESEND` opens a failed end again."""
+    """Where a delivery stands. The last four are ends; :attr:`Event.RESEND` opens a failed end again, and
+    :attr:`Event.CONFIRM` corrects it."""
 
     QUEUED = "queued"  # accepted; waits for its next hop
     FORWARDING = "forwarding"  # a worker holds it under a lease
@@ -57,6 +58,8 @@ class Late:
 
 LATE: Final = Late()
 
+# Three of the ends say that the recipient will not have it. Time, an operator or a node on the way said so, and none of
+# them can know what lies confirmed in a mailbox further on: that the recipient has it is a fact, and corrects them.
 ENDS: Final = frozenset({State.CONFIRMED, State.RETURNED, State.EXPIRED, State.CANCELLED})
 FAILED_ENDS: Final = frozenset({State.RETURNED, State.EXPIRED, State.CANCELLED})
 
@@ -77,6 +80,12 @@ _LATE_NOTICES: Final[Mapping[Event, State | Late]] = {
     Event.HAND_OVER: LATE,
     Event.DEFER: LATE,
     Event.OFFER: LATE,
+}
+
+_FAILED: Final[Mapping[Event, State | Late]] = {
+    **_LATE_NOTICES,
+    Event.CONFIRM: State.CONFIRMED,
+    Event.RESEND: State.QUEUED,
 }
 
 TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
@@ -145,9 +154,9 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
         Event.RETRY: State.QUEUED,
     },
     State.CONFIRMED: _LATE_NOTICES,
-    State.RETURNED: {**_LATE_NOTICES, Event.RESEND: State.QUEUED},
-    State.EXPIRED: {**_LATE_NOTICES, Event.RESEND: State.QUEUED},
-    State.CANCELLED: {**_LATE_NOTICES, Event.RESEND: State.QUEUED},
+    State.RETURNED: _FAILED,
+    State.EXPIRED: _FAILED,
+    State.CANCELLED: _FAILED,
 }
 
 

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from edxml_router import intake, pipeline, reports, wiring
+from edxml_router import intake, pipeline, pushing, reports, wiring
 from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
 from edxml_router.observe import events
@@ -54,6 +54,7 @@ class Worker:
         self._poll_at = 0.0
         self._upkeep_at = 0.0
         self._declare_at = 0.0
+        self._read_at: float | None = None  # when the hubs had been read empty
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
         self._problems: dict[str, Finding | None] = {}  # by hub, as last told
         self._unusable: Sequence[Finding] = ()  # keys and certificates, as last told
@@ -93,7 +94,7 @@ class Worker:
                 self._poll_at = time.monotonic() + (0.0 if moved else POLL_INTERVAL)
             if time.monotonic() >= self._upkeep_at:
                 self._upkeep_at = time.monotonic() + UPKEEP_INTERVAL
-                events.moved(pipeline.expire(opened.node))
+                self._expire(opened)
                 self._declare(opened)
                 for hub, problem in opened.problems().items():
                     self._tell(hub, problem)
@@ -112,6 +113,14 @@ class Worker:
         if self._turns >= 0:
             with suppress(OSError):  # full is as good as told; a supervisor that is gone is noticed elsewhere
                 os.write(self._turns, b".")
+
+    def _expire(self, opened: wiring.Opened) -> None:
+        """From a lease after the hubs were read empty: by then the other workers are done with what they had taken."""
+        if self._read_at is None and opened.node.hubs_read():
+            self._read_at = time.monotonic()
+        lease = opened.node.rules.timing.lease.total_seconds()
+        if self._read_at is not None and time.monotonic() >= self._read_at + lease:
+            events.moved(pipeline.expire(opened.node))
 
     def _take(self, node: Node, transports: Sequence[Transport]) -> bool:
         came = False
@@ -198,10 +207,11 @@ class Worker:
 
 
 def work(node: Node, tell: Callable[[Sequence[Move]], None] = events.moved) -> bool:
-    """Forward and report once; whether there was anything to do."""
+    """Forward, push and report once; whether there was anything to do."""
     moves = pipeline.forward(node)
     tell(moves)
-    return bool(pipeline.report(node)) or bool(moves)
+    pushed = pushing.push(node)
+    return bool(pipeline.report(node)) or bool(moves) or bool(pushed)
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import SQLAlchemyError
 
 from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, Entry, leaf_hash
-from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.lifecycle import ENDS, Event, State
 from edxml_router.core.problems import Finding
 from edxml_router.core.transfer import Outcome, Receipt
 from edxml_router.ports import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
@@ -111,6 +111,7 @@ class SqlBook:
             self._now,
             1,  # version
             0,  # lapses
+            None,  # ended_at
         )
 
     def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
@@ -154,6 +155,22 @@ class SqlBook:
             for one in due
         ]
 
+    def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+        values = {"now": now, "limit": limit, "routes": list(routes)}
+        due = [Delivery(*row) for row in self._execute(sql.OFFERS, values)]
+        for chunk in _chunks(sorted(one.id for one in due)):
+            self._execute(sql.TAKE_OFFERS, {"keys": chunk, "until": until})
+        return [replace(one, attempts=one.attempts + 1, due_at=until) for one in due]
+
+    def unanswered(self, route: str) -> int:
+        number: int = self._execute(sql.UNANSWERED, {"route": route}).scalar_one()
+        return number
+
+    def look_again(self, numbers: Iterable[int], at: datetime, problem: Finding | None) -> None:
+        values = {"until": at, "code": problem.code if problem else "", "detail": problem.detail if problem else ""}
+        for chunk in _chunks(sorted(numbers)):
+            self._execute(sql.LOOK_AGAIN, {**values, "keys": chunk})
+
     def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
         values = {"now": now, "grace_until": grace_until, "limit": limit}
         return [Delivery(*row) for row in self._execute(sql.EXPIRED, values)]
@@ -190,6 +207,7 @@ class SqlBook:
             self._now,
             old.version + 1,
             0,  # lapses: this is an outcome
+            (move.ended_at or self._now) if move.after in ENDS else None,
             old.id,
         )
 

@@ -199,10 +199,11 @@ deliveries = Table(
     Column("updated_at", Instant, nullable=False),
     Column("version", Integer, nullable=False),
     Column("lapses", Integer, nullable=False, server_default="0"),
+    Column("ended_at", Instant),
     UniqueConstraint("digest", "recipient", name="deliveries_pair"),
     _partial("deliveries_due", "urgent", "due_at", where=CLAIMABLE),
     _partial("deliveries_expiry", "expires_at", where=OPEN),
-    _partial("deliveries_open", "route", "state", where=OPEN),
+    _partial("deliveries_open", "route", "state", "due_at", where=OPEN),
     Index("deliveries_recipient", "recipient", "state"),
 )
 

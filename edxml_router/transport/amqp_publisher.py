@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pika
@@ -21,6 +22,7 @@ from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import GOING, Connection, Loop, RabbitSettings
 
 _PERSISTENT = 2
+_LONGEST_LIFE = 2**32 - 1  # milliseconds
 
 
 class Call:
@@ -222,6 +224,14 @@ class Publisher:
         return Finding(code, self._settings.place, detail)
 
 
+def _expiration(message: Message) -> str | None:
+    """In milliseconds. The broker counts from its arrival, and takes no more than 32 bits, which is 49 days; what is to
+    live longer is withdrawn then and laid there again, as what a broker has lost."""
+    if message.lifetime is None:
+        return None
+    return str(min(max(0, message.lifetime // timedelta(milliseconds=1)), _LONGEST_LIFE))
+
+
 def _properties(message: Message, user: str) -> pika.BasicProperties:
     headers: dict[str, Any] = topology.plain_headers(message.headers)
     headers |= {"edx": topology.VERSION, "urgent": message.urgent}
@@ -232,6 +242,7 @@ def _properties(message: Message, user: str) -> pika.BasicProperties:
         correlation_id=message.correlation or None,
         user_id=user,  # the broker compares it with who logged in
         delivery_mode=_PERSISTENT,
+        expiration=_expiration(message),
         timestamp=int(time.time()),
         headers=headers,
     )

@@ -87,6 +87,10 @@ class LocalTransport:
         missing = Finding("EDX703", str(self._root / gone), "no such folder") if gone else None
         return missing or next(iter(self._missing.values()), None)
 
+    @property
+    def emptied(self) -> bool:
+        return all(intake.emptied for intake in self._intakes)
+
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         deadline = time.monotonic() + wait
         while True:
@@ -148,6 +152,13 @@ class LocalTransport:
         except OSError as error:
             raise _setback(error, self._root) from error
 
+    def waiting(self, mailbox: str) -> int:
+        try:
+            return len(_names(self._root / mailbox / "new"))
+        except OSError as error:
+            found = _finding(error, self._root, mailbox)
+            raise Setback(found.code, where=found.where, detail=found.detail) from error
+
     def close(self) -> None:
         self._closed = True
         for intake in self._intakes:
@@ -178,6 +189,7 @@ class _Intake:
         self._claims = folder / "claimed"  # and a name, once we live
         self._listed: deque[str] = deque()  # names of the last listing that were not tried yet
         self._rescued_at = -_RESCUE_SECONDS
+        self.emptied = False
 
     def take(self, into: list[Arrival], limit: int) -> None:
         """Claim and read up to ``limit``. Nothing when the mailbox is away, or not ours to read."""
@@ -185,7 +197,9 @@ class _Intake:
             self._live()
             self._rescue()
             if not self._listed:
-                self._listed.extend(_due(_names(self.folder / "new")))
+                names = _names(self.folder / "new")
+                self._listed.extend(_due(names))
+                self.emptied = self.emptied or not names
             held = sum(len(arrival.message.body) for arrival in into)
             while self._listed and len(into) < limit and held < _MOUTHFUL:
                 name = self._listed.popleft()
@@ -194,8 +208,11 @@ class _Intake:
                     (self.folder / "new" / name).rename(claimed)
                 except FileNotFoundError:  # another consumer was quicker
                     continue
-                into.append(self._read(claimed))
-                held += len(into[-1].message.body)
+                arrival = self._read(claimed)
+                if arrival is None:
+                    continue
+                into.append(arrival)
+                held += len(arrival.message.body)
 
     def release(self) -> None:
         """Give back what is claimed, and the lock."""
@@ -205,7 +222,8 @@ class _Intake:
             os.close(self._lock)
             self._lock = -1
 
-    def _read(self, claimed: Path) -> Arrival:
+    def _read(self, claimed: Path) -> Arrival | None:
+        """The message; None for one that was withdrawn meanwhile."""
         again = claimed.name.endswith((_AGAIN, _LATER))
         try:
             data = message_file.read(claimed)
@@ -218,6 +236,9 @@ class _Intake:
             note = {"error": error.strerror or os.strerror(errno.EIO)}
             message = Message(topology.DAMAGED, claimed.name, b"", headers=note)
             return Arrival(message, self.mailbox, "", claimed, again)
+        if message_file.is_over(data, time.time()):
+            claimed.unlink()
+            return None
         try:
             message, peer = message_file.decode(data)
         except (ValueError, TypeError, KeyError, RecursionError):

@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ def _open(path: Path) -> int:
 
 
 def encode(message: Message, user: str) -> bytes:
-    fields = {
+    fields: dict[str, Any] = {
         "edx": topology.VERSION,
         "kind": message.kind,
         "id": message.id,
@@ -89,7 +90,20 @@ def encode(message: Message, user: str) -> bytes:
         "size": len(message.body),
         "sha256": hashlib.sha256(message.body).hexdigest(),
     }
+    if message.lifetime is not None:
+        fields["until"] = time.time() + message.lifetime.total_seconds()
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" + message.body
+
+
+def is_over(data: bytes, now: float) -> bool:
+    """Whether what a message was to live, if that has an end, is over at ``now`` (seconds since 1970)."""
+    line = data.partition(b"\n")[0]
+    if b'"until"' not in line:
+        return False
+    try:
+        return float(json.loads(line)["until"]) <= now
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        return False  # damaged, or "until" stands in another field
 
 
 def decode(data: bytes) -> tuple[Message, str]:

@@ -48,6 +48,7 @@ _LONGEST_HOLD = 600.0  # seconds; a broker closes the channel over what is held 
 _AHEAD = 2500  # messages of all mailboxes together that are taken ahead …
 _LEAST_AHEAD = 50  # … but never fewer than this of each
 _SHORT_HEARTBEAT = 2  # seconds; somebody waits for the answer, and pika adds five to it, twice
+_ASK_SECONDS = 0.5  # between questions whether a mailbox has been read empty
 _REOPEN_SECONDS = 1.0  # before a mailbox that could not be consumed is tried again
 
 
@@ -94,6 +95,10 @@ class RabbitTransport:
         missing = list(self._missing.values())
         found = [self._consuming.problem, self._publisher.connection.problem, *intakes, *missing]
         return next((problem for problem in found if problem), None)
+
+    @property
+    def emptied(self) -> bool:
+        return all(intake.emptied for intake in self._intakes.values())
 
     @property
     def buffered(self) -> int:
@@ -148,6 +153,12 @@ class RabbitTransport:
     def depths(self) -> Mapping[str, int]:
         return depths(self._settings, self._intakes)
 
+    def waiting(self, mailbox: str) -> int:
+        found = depths(self._settings, [mailbox])
+        if mailbox not in found:
+            raise Setback("EDX703", where=self._settings.place, detail=mailbox)
+        return found[mailbox]
+
     def close(self) -> None:
         if self._closed:
             return
@@ -194,6 +205,7 @@ class _Intake:
         self._channel: Any = None
         self._arrived: deque[Arrival] = deque()
         self._unsettled: dict[int, None] = {}  # delivery tags in their order
+        self.emptied = False
 
     @property
     def buffered(self) -> int:
@@ -228,6 +240,19 @@ class _Intake:
 
     def _consuming(self, _frame: Any) -> None:
         self.problem = None
+        self._ask(self._channel)
+
+    def _ask(self, channel: Any) -> None:
+        """Ask how much waits, until that is nothing: what this worker was given ahead, and what others were, does not
+        wait any more, and what is given to a worker is dealt with before it looks at lifetimes."""
+        if self.emptied or channel is not self._channel or not channel.is_open:
+            return
+        channel.queue_declare(self.mailbox, passive=True, callback=lambda frame: self._told(channel, frame))
+
+    def _told(self, channel: Any, frame: Any) -> None:
+        self.emptied = frame.method.message_count == 0 and not self._arrived
+        if not self.emptied:
+            self._loop.later(_ASK_SECONDS, lambda: self._ask(channel))
 
     def _cancelled(self, _frame: Any) -> None:
         self.problem = Finding("EDX703", self.mailbox, "the queue was deleted")

@@ -5,7 +5,7 @@ A *hub* is one broker vhost (or one directory), owned by the node that runs it. 
     edx.up.CHILD, edx.up.CHILD.urgent        one child  -> the owner      (transfer, chunk, receipts, inquiry)
     edx.submit.OFFICE                        one office -> the owner      (submit, confirm, return)
     edx.down.CHILD, edx.down.CHILD.urgent    the owner  -> one child      (transfer, chunk, receipts, inquiry)
-    edx.inbox.OFFICE                         the owner  -> one office     (verdict, envelope, notice)
+    edx.inbox.OFFICE                         the owner  -> one office     (verdict, envelope, withdrawn, answer, notice)
 
 Urgent and ordinary mail have a queue each, because a quorum queue serves in order of arrival: a circular to
 ten thousand offices must not delay an urgent letter. For the same reason every child and office has an intake of its
@@ -31,7 +31,7 @@ VERSION: Final = "edx/1"  # the header ``edx`` of every message
 
 LINK_KINDS: Final = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection"})
 OFFICE_KINDS: Final = frozenset({"submit", "confirm", "return"})
-ANSWER_KINDS: Final = frozenset({"verdict", "envelope", "notice"})
+ANSWER_KINDS: Final = frozenset({"verdict", "envelope", "withdrawn", "answer", "notice"})
 KINDS: Final = LINK_KINDS | OFFICE_KINDS | ANSWER_KINDS
 DAMAGED: Final = "damaged"  # the kind of an arrival whose stored form could not be read; never sent
 

@@ -1,0 +1,45 @@
+"""What has a lifetime is nobody's once that is over; how much waits; whether a mailbox was read empty; on each hub."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from edxml_router.core.problems import Setback
+from edxml_router.ports import Message, Parcel
+from edxml_router.transport import topology
+from tests.contract.hubs import Hub, collect, parcel, until
+
+INBOX, UP = topology.inbox("vp"), topology.up("a")
+
+
+def test_what_is_over_is_withdrawn_and_the_rest_is_not(hub: Hub) -> None:
+    node = hub.open("node")
+    over = Message("envelope", "over", b"1", lifetime=timedelta(milliseconds=1))
+    good = Message("envelope", "good", b"2", lifetime=timedelta(days=1))
+    long = Message("envelope", "long", b"3", lifetime=timedelta(days=400))
+    assert list(node.publish([Parcel(INBOX, one) for one in (over, good, over, long)])) == [None] * 4
+    until(lambda: hub.open("node").waiting(INBOX) <= 4)
+    assert [one.message.id for one in collect(hub.open("vp", [INBOX]), 2)] == ["good", "long"]
+
+
+def test_how_much_waits_in_a_mailbox_of_somebody_else(hub: Hub) -> None:
+    node = hub.open("node")
+    assert node.waiting(INBOX) == 0
+    node.publish([parcel(INBOX, number) for number in (1, 2, 3)])
+    until(lambda: node.waiting(INBOX) == 3)
+    hub.remove(INBOX)
+    with pytest.raises(Setback) as caught:
+        node.waiting(INBOX)
+    assert caught.value.code == "EDX703"
+
+
+def test_a_mailbox_is_read_empty_once_all_of_it_was_taken(hub: Hub) -> None:
+    child = hub.open("child-a")
+    child.publish([replace(parcel(UP, number)) for number in (1, 2)])
+    node = hub.open("node", [UP])
+    assert not node.emptied
+    node.acknowledge(collect(node, 2))
+    until(lambda: list(node.take(1, 0.01)) == [] and node.emptied)
