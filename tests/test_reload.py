@@ -160,7 +160,7 @@ def test_a_hub_that_moved_is_taken_and_doctor_tells_what_is_not_in_force_yet(tmp
         config.write_text(text.replace(line, f'path = "{moved}"', 1))
         told = [one["problem"] for one in doctor(tree) if one["check"] == "serve" and one["problem"]]
         assert [(each["code"], each["where"]) for each in told] == [("EDX915", "hub.path")]
-        assert told[0]["detail"] == f"{hub} is in force, not {moved}: reload"
+        assert told[0]["detail"] == f"{hub} is in force, not {moved}; a reload takes it"
         os.kill(tree.group("quoc-gia"), signal.SIGHUP)
         wait((tmp_path / "moved" / topology.down("tay-ninh") / "new").is_dir)
         assert '"worker.lost"' not in tree.log("quoc-gia").read_text()

@@ -187,8 +187,11 @@ def _in_force(settings: Settings) -> Found:
     running = settings_file.read(settings.node.data)
     waiting = list(in_force.changes(running, in_force.texts(settings))) if running is not None else []
     for change in waiting[:20]:
-        detail = f"{change.before or 'nothing'} is in force, not {change.after or 'nothing'}: "
-        yield change.name, Finding("EDX915", change.name, detail + ("reload" if change.taken else "restart"))
+        old, new = change.before or "-", change.after or "-"
+        if change.taken:
+            yield change.name, Finding("EDX915", change.name, f"{old} is in force, not {new}; a reload takes it")
+        else:
+            yield change.name, Finding("EDX915", change.name, f"{old} is in force, not {new}; a restart takes it")
     if len(waiting) > 20:
         yield "…", Finding("EDX915", str(settings.path), f"{len(waiting)} settings in all")
 
