@@ -169,6 +169,8 @@ class PushedOffice:
                     self._mail[number] = Mail(number, message.headers["recipient"], message.body)
             elif message.kind == "verdict":
                 self._verdicts[message.correlation] = json.loads(message.body)
-            else:
+            elif message.kind == "withdrawn":
+                self._mail.pop(message.correlation, None)
+            elif message.kind == "notice":  # an answer tells of a confirmation that was late or of nothing
                 self.notices += decode_receipts(message.body)[0]
         self._transport.acknowledge(arrivals)

@@ -22,7 +22,7 @@ from edxml_router.cli.opening import exit_with, open_ledger, open_node
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.agency_code import AgencyCode
-from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.problems import Finding, Refusal, Setback, Weight
 from edxml_router.core.registry import Registry
 from edxml_router.core.transfer import letter_name
 from edxml_router.intake import verdict_fields
@@ -308,7 +308,8 @@ def confirm(session: Session, letters: Sequence[str], refuse: bool, reason: str,
     for letter, (_, name) in named.items():
         finding = answers[name]
         if as_json:
-            session.json({"letter": name, "done": finding is None, "problem": finding.code if finding else None})
+            taken = finding is None or finding.problem.weight is Weight.REMARK  # EDX804: late, and taken
+            session.json({"letter": name, "done": taken, "problem": finding.code if finding else None})
         elif finding is None:
             session.line(f"{letter}: {word}", "green")
         else:
