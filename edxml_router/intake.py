@@ -34,7 +34,7 @@ from edxml_router.core.transfer import (
 )
 from edxml_router.pipeline import Answer
 from edxml_router.ports import Arrival, Aside, Body, Message, Move, Parcel, Transport
-from edxml_router.records import Submission, state_receipt
+from edxml_router.records import Submission, answer_neighbours, set_aside, state_receipt
 from edxml_router.rules import Node
 from edxml_router.speakers import plain
 
@@ -142,8 +142,14 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     odd: list[tuple[Arrival, Finding]] = []
     ready: list[tuple[Arrival, Submission]] = []
     wholes: dict[tuple[str, str, int, int], bytes | Body | None] = {}  # put together once, however often it is named
+    most = node.rules.limits.max_bytes
+    over: list[tuple[Submission, Finding]] = []
     for arrival, (transfer, body) in _readable(node, batch, decode_transfer):
-        if transfer.chunks:
+        if transfer.chunks and transfer.size > most:
+            line = _manifest_only(arrival).message.body
+            found = Finding("EDX102", "size", f"{transfer.size} bytes, at most {most}")
+            over.append((Submission(line, arrival.peer, "link", transfer), found))
+        elif transfer.chunks:
             key = (arrival.peer, transfer.envelope, transfer.size, transfer.chunks)
             if key not in wholes:
                 wholes[key] = node.bodies.assembled(arrival.peer, transfer)
@@ -161,6 +167,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
             ready.append((arrival, Submission(body, arrival.peer, "link", transfer)))
     _set_aside(node, odd)
     try:
+        declined = pipeline.decline(node, over) if over else []
         answers = pipeline.accept(node, [submission for _, submission in ready]) if ready else []
     finally:
         for whole in wholes.values():
@@ -174,7 +181,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
         for arrival, submission in ready
         if submission.transfer and submission.transfer.chunks and submission.transfer.envelope not in unfinished
     ]
-    return Handled(answers, back=waiting + back, spent=spent)
+    return Handled([*declined, *answers], back=waiting + back, spent=spent)
 
 
 def _put_off(
@@ -296,7 +303,7 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
                 else:
                     unknown = Receipt(inquiry.envelope, recipient, inquiry.generation, Outcome.UNKNOWN, now)
                     answers.append((origin, unknown))
-        book.add_receipts(answers)
+        answer_neighbours(node, book, answers, now)
     return Handled()
 
 
@@ -375,23 +382,11 @@ def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
     if not items:
         return
     now = node.now()
+    kept = []
+    for one, found in items:
+        peer = plain(one.peer)
+        told = (found.code, found.where, found.detail)
+        entry = Entry(now, "input.aside", actor=peer, code=found.code, detail=found.detail)
+        kept.append((Aside(now, peer, one.mailbox, *told, one.message.body), entry))
     with node.ledger.book() as book:
-        kept = book.set_aside(
-            [
-                Aside(now, plain(one.peer), one.mailbox, found.code, found.where, found.detail, one.message.body)
-                for one, found in items
-            ],
-            node.rules.aside_quota,
-        )
-        book.note(
-            [
-                Entry(
-                    now,
-                    "input.aside",
-                    actor=plain(one.peer),
-                    code=found.code,
-                    detail=found.detail if was_kept else f"{found.detail} (EDX604: bytes not kept)",
-                )
-                for (one, found), was_kept in zip(items, kept, strict=True)
-            ]
-        )
+        set_aside(node, book, kept)

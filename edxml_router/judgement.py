@@ -15,7 +15,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Local
 from edxml_router.core.signature import Indication, Verdict
-from edxml_router.core.transfer import Transfer
+from edxml_router.core.transfer import HOPS_LIMIT, Transfer
 from edxml_router.records import Examined, Submission
 from edxml_router.rules import Peer, Role, Rules
 
@@ -137,6 +137,10 @@ def address_transfer(
             if following == f"link:{peer.name}":
                 # Each of the two believes it behind the other, because neither has it: no routes turn in a circle.
                 raise Refusal("EDX505", detail=f"{code} would go back to {peer.name}, who has sent it here")
+            if following.startswith("link:") and len(transfer.hops) >= HOPS_LIMIT:
+                # The next node could not read a longer list, and would be sent it again until the lifetime ends.
+                detail = f"{len(transfer.hops)} nodes have had it, as many as may"
+                raise Refusal("EDX414", where="hops", detail=detail)
             routes[code] = following
         except Refusal as refusal:
             unreachable[code] = refusal.finding

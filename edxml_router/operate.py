@@ -14,6 +14,7 @@ from typing import Any
 from edxml_router.core import lifecycle
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding
+from edxml_router.core.transfer import GENERATION_LIMIT
 from edxml_router.ports import Book, Delivery
 from edxml_router.records import change, final_receipts, withdrawals
 from edxml_router.rules import Node
@@ -96,6 +97,8 @@ def _possible(delivery: Delivery, event: Event) -> bool:
         )
     if event is Event.RETRY and delivery.far_accepted:
         return False
+    if event is Event.RESEND and delivery.generation >= GENERATION_LIMIT:
+        return False  # no node reads a higher one
     return lifecycle.allowed(delivery.state, event)
 
 
@@ -103,6 +106,8 @@ def _help(delivery: Delivery, event: Event) -> str:
     """What helps where the act is not possible, for the remedy of EDX607 that is the same for all."""
     if delivery.state is State.CONFIRMED:
         return "the recipient has it; only a recall by the sender takes it back"
+    if event is Event.RESEND and delivery.generation >= GENERATION_LIMIT:
+        return "it has been sent again as often as can be; its sender must hand it in anew"
     if delivery.state in lifecycle.FAILED_ENDS:
         return "it has ended; `edxml-router resend` opens it again"
     if event is Event.RESEND:

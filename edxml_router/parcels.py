@@ -12,6 +12,7 @@ from edxml_router.core.lifecycle import Event
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.skeleton import LARGE
 from edxml_router.core.transfer import (
+    HOPS_LIMIT,
     Chunk,
     Inquiry,
     Receipt,
@@ -21,6 +22,7 @@ from edxml_router.core.transfer import (
     encode_receipts,
     encode_transfer,
     letter_name,
+    piece_bytes,
 )
 from edxml_router.judgement import route
 from edxml_router.ports import Body, Delivery, EnvelopeRow, Message, Move, Parcel
@@ -59,6 +61,17 @@ def bind_routes(
         key = (following, delivery.digest, delivery.generation, delivery.far_accepted)
         groups[key].append(delivery if delivery.route == following else replace(delivery, route=following))
     return moves, groups
+
+
+def returns(
+    groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow]
+) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
+    """The moves of what no next node will ever take, and the groups without it. Acceptance refuses such transfers; this
+    is for those that were taken before it did."""
+    over = {key for key in groups if key[0].startswith("link:") and len(rows[key[1]].hops) > HOPS_LIMIT}
+    detail = f"more than {HOPS_LIMIT} nodes have had it"
+    moves = [change(one, Event.RETURN, code="EDX414", detail=detail) for key in over for one in groups[key]]
+    return moves, {key: group for key, group in groups.items() if key not in over}
 
 
 def portions(
@@ -124,6 +137,7 @@ def transfer_parcels(
     """
     first = group[0]
     mailbox = link.mailbox_for(urgent=row.urgent)
+    chunk_bytes = piece_bytes(len(body), chunk_bytes)
     count = -(-len(body) // chunk_bytes) if len(body) > chunk_bytes else 0
     transfer = Transfer(
         id=_name(row, group),

@@ -14,7 +14,7 @@ only Setback, when the store is away: nothing of it was committed then, and it i
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,10 +23,9 @@ from edxml_router.core import lifecycle
 from edxml_router.core.credentials import UNPROVEN
 from edxml_router.core.envelope import Envelope
 from edxml_router.core.faults import machine_fault
-from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
-from edxml_router.core.transfer import Hop, Receipt, encode_receipts
+from edxml_router.core.transfer import RECEIPTS_TOGETHER, Hop, Receipt, encode_receipts
 from edxml_router.core.verdict import Verdict
 from edxml_router.examination import digest_of, examine
 from edxml_router.judgement import address, address_transfer, admit, authorise, sender_of
@@ -38,6 +37,7 @@ from edxml_router.parcels import (
     inquiry_parcels,
     portions,
     publish,
+    returns,
     transfer_parcels,
     withdrawn_parcel,
 )
@@ -46,6 +46,7 @@ from edxml_router.records import (
     Judged,
     Submission,
     acceptance_receipts,
+    answer_neighbours,
     aside,
     change,
     envelope_row,
@@ -56,10 +57,11 @@ from edxml_router.records import (
     put_off,
     refusal_entry,
     reopenings,
+    set_aside,
     withdrawals,
 )
 from edxml_router.rules import Node, Rules
-from edxml_router.settlement import latest, settlement
+from edxml_router.settlement import late_entries, latest, settlement
 
 # --- accept ------------------------------------------------------------------------------------------
 
@@ -138,6 +140,20 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
     return item
 
 
+def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list[Answer]:
+    """Refuse transfers by their manifests alone, which are their data here: of what is too large for this node the
+    neighbour hears at once, instead of sending it again until its lifetime ends."""
+    now = node.now()
+    judged = [
+        Judged(one, one.transfer.envelope, trouble=Refusal(found.code, where=found.where, detail=found.detail))
+        for one, found in transfers
+        if one.transfer is not None
+    ]
+    with node.ledger.book() as book:
+        record(node, book, judged, now)
+    return [_answer(item) for item in judged]
+
+
 def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:
     """The one transaction of acceptance; decides what only the store can tell: new, repeated, or conflicting."""
     put_off(node, book, judged, now)
@@ -167,11 +183,10 @@ def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> N
             if item.repeated:
                 item.standing = {one.recipient: one.state for one in standing if one.digest == item.digest}
         book.move(list(reopenings(node, standing, repeated, now)))
-    book.add_receipts(acceptance_receipts(node, book, judged, now))
+    answer_neighbours(node, book, acceptance_receipts(node, book, judged, now), now)
     let_stand(book, judged)
     refused = [item for item in judged if item.trouble and not isinstance(item.trouble, Setback)]
-    kept = book.set_aside([aside(item, now) for item in refused], node.rules.aside_quota)
-    book.note([refusal_entry(item, now, kept=was_kept) for item, was_kept in zip(refused, kept, strict=True)])
+    set_aside(node, book, [(aside(item, now), refusal_entry(item, now)) for item in refused])
 
 
 def _conflict(row: EnvelopeRow) -> Refusal:
@@ -214,6 +229,8 @@ def forward(node: Node) -> Sequence[Move]:
     spent = [one for one in due if one.lapses >= LAPSES]
     moves, groups = bind_routes(node.rules, [one for one in due if one.lapses < LAPSES], now)
     moves += [change(one, Event.HOLD, code="EDX623", detail=f"{one.lapses} attempts") for one in spent]
+    over, groups = returns(groups, rows)
+    moves += over
     applied: list[Move] = []
     for portion in portions(groups, rows):
         moves += send(node, _sendings(node, portion, rows, moves, now), now)
@@ -293,7 +310,8 @@ def _deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -
 def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move]:
     """Apply what neighbours report, (peer, receipt) each, and pass ends on towards the sender; one commit.
 
-    A receipt of an earlier generation, a repeated or an unmatched one is journalled and changes nothing. A crash
+    A receipt of an earlier generation, a repeated or an unmatched one changes nothing and is journalled, those about
+    no delivery of ours as a number. A crash
     before the commit makes the hub bring the receipts again.
     """
     now = node.now()
@@ -303,20 +321,19 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
         }
         moves: list[Move] = []
         trails: dict[int, tuple[Hop, ...]] = {}
-        late: list[Entry] = []
+        late: list[tuple[str, Receipt]] = []
         for peer, receipt in latest(receipts):
             delivery = standing.get((receipt.envelope, receipt.recipient))
             move = settlement(delivery, peer, receipt, node.rules.timing, now)
             if move is None:
-                said = str(receipt.outcome)
-                late.append(Entry(now, "receipt.late", receipt.envelope, receipt.recipient, actor=peer, detail=said))
+                late.append((peer, receipt))
                 continue
             moves.append(move)
             trails[move.delivery.id] = receipt.hops
         applied = book.move(moves)
         if len(applied) < len(moves):  # somebody changed a delivery between our read and our write
             raise Setback("EDX602", detail="deliveries changed meanwhile")
-        book.note(late)
+        book.note_odd(late_entries(late, standing, now), node.rules.noted_hourly, node.rules.peers.keys())
         book.add_receipts(final_receipts(book, applied, trails))
     return applied
 
@@ -359,11 +376,13 @@ def report(node: Node) -> int:
     links = dict(node.links) | {inbox_of(route): link for route, link in node.links.items() if route[:7] == "office:"}
     with node.ledger.book() as book:
         waiting = book.unsent_receipts(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(links))
-    batches: dict[str, list[tuple[int, Receipt]]] = defaultdict(list)
+    batches: dict[tuple[str, int], list[tuple[int, Receipt]]] = defaultdict(list)
+    counts: Counter[str] = Counter()
     for number, origin, receipt in waiting:
-        batches[origin].append((number, receipt))
+        batches[origin, counts[origin] // RECEIPTS_TOGETHER].append((number, receipt))
+        counts[origin] += 1
     sent: list[int] = []
-    for origin, batch in batches.items():
+    for (origin, _), batch in batches.items():
         link = links[origin]
         if origin.startswith("inbox:"):
             parcels = [withdrawn_parcel(link, receipt, node.sign_receipts) for _, receipt in batch]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 from edxml_router.core.document_id import comparable
 from edxml_router.core.envelope import Envelope, Kind
-from edxml_router.core.journal import Entry
+from edxml_router.core.journal import ANSWER_WITHHELD, Entry
 from edxml_router.core.lifecycle import ENDS, FAILED_ENDS, Event, State, advance
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.core.signature import Verdict
@@ -205,6 +206,19 @@ def acceptance_receipts(
             yield origin, receipt
 
 
+def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[str, Receipt]], now: datetime) -> None:
+    """Answer neighbours, each as far as it may have answers waiting; it asks again, or sends again, for the others."""
+    of_origin: dict[str, list[Receipt]] = defaultdict(list)
+    for origin, receipt in receipts:
+        of_origin[origin].append(receipt)
+    entries = []
+    for origin, told in of_origin.items():
+        if left := book.add_answers((origin, receipt) for receipt in told):
+            peer = origin.partition(":")[2]
+            entries.append(Entry(now, ANSWER_WITHHELD, actor=peer, code="EDX413", detail=f"{left} of {len(told)}"))
+    book.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+
+
 def let_stand(book: Book, judged: Sequence[Judged]) -> None:
     """What an office was told to be accepted stays so: when it lost the answer and repeats the same bytes, it hears it
     again, though they would be refused today, perhaps because the agency is blocked since. Nothing is done for them.
@@ -231,12 +245,22 @@ def aside(item: Judged, now: datetime) -> Aside:
     return Aside(now, submission.peer, submission.channel, *fields, data, document_id)
 
 
-def refusal_entry(item: Judged, now: datetime, *, kept: bool) -> Entry:
+def refusal_entry(item: Judged, now: datetime) -> Entry:
     assert item.trouble is not None  # noqa: S101  # refused
     finding = item.trouble.finding
     event = "input.defect" if isinstance(item.trouble, Defect) else "envelope.refused"
-    detail = finding.detail if kept else f"{finding.detail} (EDX604: bytes not kept)".strip()
-    return Entry(now, event, item.digest, actor=item.submission.peer, code=finding.code, detail=detail)
+    return Entry(now, event, item.digest, actor=item.submission.peer, code=finding.code, detail=finding.detail)
+
+
+def set_aside(node: Node, book: Book, items: Sequence[tuple[Aside, Entry]]) -> None:
+    """Keep refused input for the operator, and journal it; each within what its peer may have us keep."""
+    rules = node.rules
+    kept = book.set_aside([one for one, _ in items], rules.aside_quota, rules.peers.keys())
+    entries = [
+        entry if was_kept else replace(entry, detail=f"{entry.detail} (EDX604: bytes not kept)".strip())
+        for (_, entry), was_kept in zip(items, kept, strict=True)
+    ]
+    book.note_odd(entries, rules.noted_hourly, rules.peers.keys())
 
 
 def change(delivery: Delivery, event: Event, **fields: Any) -> Move:

@@ -106,6 +106,7 @@ class Rules:
     policy: Policy = field(default_factory=Policy)
     engine: Engine = Engine.SIGNXML  # for what is not too large for it
     aside_quota: int = 1024**3  # bytes
+    noted_hourly: int = 1000  # journal entries about the refused and odd input of one peer
     batch: int = 100
     chunk_bytes: int = 4 * 1024 * 1024
 

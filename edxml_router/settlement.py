@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from edxml_router.core import lifecycle
+from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.transfer import Outcome, Receipt
 from edxml_router.ports import Delivery, Move
 from edxml_router.records import change
 from edxml_router.rules import Timing
+
+LATE: Final = "receipt.late"  # the event of a receipt that changes nothing
 
 EVENTS: Final[Mapping[Outcome, Event]] = {
     Outcome.ACCEPTED: Event.ACCEPT,
@@ -34,6 +38,28 @@ def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]
         if key not in best or _RANK.get(receipt.outcome, 2) > _RANK.get(best[key].outcome, 2):
             best[key] = receipt
     return [(key[0], receipt) for key, receipt in best.items()]
+
+
+def late_entries(
+    late: Sequence[tuple[str, Receipt]], standing: Mapping[tuple[str, str], Delivery], now: datetime
+) -> list[Entry]:
+    """What the journal says of receipts that change nothing: one entry for each that is about a delivery, and for all
+    that are about none one with their number, because of those a peer can make as many as it likes.
+    """
+    entries: list[Entry] = []
+    about_nothing: dict[tuple[str, Outcome], list[Receipt]] = defaultdict(list)
+    for peer, receipt in late:
+        delivery = standing.get((receipt.envelope, receipt.recipient))
+        if delivery is None:
+            about_nothing[peer, receipt.outcome].append(receipt)
+            continue
+        said = str(receipt.outcome)
+        entries.append(Entry(now, LATE, receipt.envelope, receipt.recipient, actor=peer, detail=said))
+    for (peer, outcome), receipts in about_nothing.items():
+        first = receipts[0]
+        said = f"{outcome}, about nothing that is here" + (f"; {len(receipts)} of them" if len(receipts) > 1 else "")
+        entries.append(Entry(now, LATE, first.envelope, first.recipient, actor=peer, detail=said))
+    return entries
 
 
 def settlement(

@@ -254,7 +254,8 @@ def build_rules(settings: Settings) -> Rules:
             policy=Policy(Markings(settings.policy.classified), settings.policy.max_age, settings.policy.max_ahead),
             timing=Timing(**{each.name: getattr(settings.delivery, each.name) for each in fields(Timing)}),
             aside_quota=settings.limits.aside_bytes,
-            batch=settings.delivery.batch,
+            noted_hourly=settings.limits.noted_hourly,
+            batch=max(2, settings.delivery.batch),  # one place for urgent mail, one for ordinary mail
             chunk_bytes=settings.delivery.chunk_bytes,
         )
     except Refusal as refusal:

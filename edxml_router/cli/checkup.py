@@ -23,7 +23,7 @@ from edxml_router.node.sole import holder, served_before
 from edxml_router.node.supervisor import STUCK
 from edxml_router.observe import sink
 from edxml_router.reports import OBJECTED
-from edxml_router.store import keys, list_files, migrate, pkcs11_keys, tables
+from edxml_router.store import keys, list_files, migrate, pkcs11_keys, refused, tables
 from edxml_router.store.engine import probe
 from edxml_router.transport import rabbitmq, topology
 
@@ -196,6 +196,19 @@ def _in_force(settings: Settings) -> Found:
         yield "…", Finding("EDX915", str(settings.path), f"{len(waiting)} settings in all")
 
 
+def _peers(settings: Settings) -> Found:
+    """Whether a neighbour or office sends so much odd input that it is counted only."""
+    if not served_before(settings.node.data):
+        return
+    with closing(wiring.open_ledger(settings)) as ledger:
+        found = refused.counting(ledger, datetime.now(UTC))
+    for peer, since, counted in found:
+        detail = f"{peer or 'strangers'}: {counted} more since {since:%Y-%m-%d %H:%M} UTC"
+        yield peer or "strangers", Finding("EDX413", peer, detail)
+    if not found:
+        yield f"{len(settings.offices) + len(settings.children)}", None
+
+
 def _own_hub(settings: Settings) -> Found:
     if settings.hub is None:
         return
@@ -257,6 +270,7 @@ CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "catalogue": _catalogue,
     "clock": _clock,
     "serve": _serve,
+    "peers": _peers,
     "hub": _own_hub,
     "parent": _parent_hub,
 }

@@ -14,8 +14,15 @@ from edxml_router.cli.opening import Moment, find, open_ledger
 from edxml_router.cli.session import Session, json_option, local, pass_session
 from edxml_router.cli.trace import line_fields, show_lines
 from edxml_router.core.authority import Act
-from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED
+from edxml_router.core.journal import (
+    ANSWER_WITHHELD,
+    DELIVERY_EVENTS,
+    DELIVERY_QUEUED,
+    ENVELOPE_ACCEPTED,
+    INPUT_COUNTED,
+)
 from edxml_router.core.problems import Finding, Refusal
+from edxml_router.settlement import LATE
 from edxml_router.store import auditing, queries, refused, verification
 from edxml_router.store.ledger import SqlLedger
 
@@ -26,8 +33,10 @@ EVENTS: Final = (
     *DELIVERY_EVENTS.values(),
     "delivery.fetched",
     "delivery.pushed",
-    "receipt.late",
+    LATE,
+    ANSWER_WITHHELD,
     "input.aside",
+    INPUT_COUNTED,
     "input.defect",
     refused.REMOVED,
     "trust.add",

@@ -312,6 +312,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor.catalogue": ("agency catalogue", "danh mục cơ quan"),
     "doctor.clock": ("clock", "đồng hồ"),
     "doctor.serve": ("serve", "tiến trình serve"),
+    "doctor.peers": ("odd input of peers", "dữ liệu bất thường từ các bên"),
     "doctor.hub": ("own hub", "trung chuyển của nút"),
     "doctor.parent": ("parent's hub", "trung chuyển của nút cấp trên"),
 }

@@ -149,7 +149,7 @@ class AgenciesSettings(Table):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSettings(Table):
-    """What is too much (EDX1xx, EDX2xx, EDX407, EDX604)."""
+    """What is too much (EDX1xx, EDX2xx, EDX407, EDX413, EDX604)."""
 
     max_bytes: Annotated[Size, About("Largest envelope.")] = 64 * MIB
     max_depth: Annotated[Count, About("Most levels of nested elements.")] = 24
@@ -161,7 +161,13 @@ class LimitsSettings(Table):
     max_attachment_bytes: Annotated[Size, About("Largest attachment, decoded.")] = 48 * MIB
     max_recipients: Annotated[Count, About("Most recipients of one envelope.")] = 10_000
     max_name: Annotated[Count, About("Longest file name of an attachment, in characters.")] = 255
-    aside_bytes: Annotated[Size, About("Space for refused input that is kept for the operator.")] = 1024 * MIB
+    aside_bytes: Annotated[
+        Size, About("Space for refused input that is kept for the operator; each peer has a share of it.")
+    ] = 1024 * MIB
+    noted_hourly: Annotated[
+        Count,
+        About("Journal entries an hour about refused and odd input of one peer; what is more is counted (EDX413)."),
+    ] = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ from edxml_router.core.lifecycle import Event
 # where they are noted.
 ENVELOPE_ACCEPTED: Final = "envelope.accepted"
 DELIVERY_QUEUED: Final = "delivery.queued"
+ANSWER_WITHHELD: Final = "answer.withheld"  # more answers wait for a neighbour than may: it will ask again
+INPUT_COUNTED: Final = "input.counted"  # in the place of entries beyond what one peer may have within an hour
 DELIVERY_EVENTS: Final[Mapping[Event, str]] = {
     Event.CLAIM: "delivery.claimed",
     Event.HAND_OVER: "delivery.forwarded",

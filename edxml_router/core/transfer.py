@@ -27,12 +27,13 @@ T = TypeVar("T")
 VERSION: Final = "edx/1"
 MANIFEST_LIMIT: Final = 4 * 1024 * 1024  # bytes; ten thousand recipients of 35 characters need 0.4 MiB
 LIST_LIMIT: Final = 10_000  # recipients, receipts or chunks of one message
-HOPS_LIMIT: Final = 16  # the tree has four levels: three nodes up and three down besides the highest
+HOPS_LIMIT: Final = 16  # nodes; the tree has four levels: three nodes up and three down besides the highest
 NAME_LIMIT: Final = 64  # characters of a node's name
 TEXT_LIMIT: Final = 1000  # characters of any other text
 RECEIPTS_LIMIT: Final = 16 * 1024 * 1024  # bytes of a message of receipts, which is nothing but a manifest
 CERTIFICATES_LIMIT: Final = 4  # of the signer and those above it, shown with receipts
 CERTIFICATE_LIMIT: Final = 16 * 1024  # characters of one, in base64
+RECEIPTS_TOGETHER: Final = 1000  # receipts of one message: be their texts as long as they may, it is not too large
 GENERATION_LIMIT: Final = 1_000_000  # more than any operator resends, less than what a column of 32 bits holds
 _NO_NAME: Final = "a letter is named by its SHA-256 and its recipient, as the inbox shows it"
 
@@ -270,7 +271,8 @@ def encode_receipts(
                     "at": instant(item.at),
                     "code": item.code,
                     "detail": _sendable(item.detail),
-                    "hops": _hops(item.hops),
+                    # As many as are read: one long trail must not make the others of its message unreadable.
+                    "hops": _hops(item.hops[:HOPS_LIMIT]),
                 }
                 for item in receipts
             ],
@@ -393,6 +395,11 @@ def _instant(value: Any) -> datetime:
 
 def _hops(hops: tuple[Hop, ...]) -> list[list[str]]:
     return [[hop.node, instant(hop.at)] for hop in hops]
+
+
+def piece_bytes(size: int, wanted: int) -> int:
+    """How long the pieces of a body of ``size`` bytes are: as wanted, or longer where there would be too many."""
+    return max(wanted, -(-size // LIST_LIMIT))
 
 
 def _read_hops(value: Any) -> tuple[Hop, ...]:

@@ -1,27 +1,29 @@
 """Input that was refused, kept for the operator within a quota.
 
 The same bytes again are counted, not stored twice. Beyond the quota an item's metadata is kept without its
-bytes, and beyond :data:`ROWS` items nothing: the journal has every refusal all the same, so nothing is
-unseen. On PostgreSQL, workers that refuse at the same moment may together exceed the quota by one batch each;
-a lock would make strangers' rubbish a reason for accepting to wait.
+bytes, and beyond :data:`ROWS` items nothing: the journal tells of refusals all the same, so nothing is
+unseen. Of both, bytes and items, each peer has a share (:mod:`edxml_router.core.shares`): one that floods the space
+leaves room for what the others bring. On PostgreSQL, workers that refuse at the same moment may together exceed the
+quota by one batch each; a lock would make strangers' rubbish a reason for accepting to wait.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from edxml_router.core import shares
 from edxml_router.ports import Aside
 from edxml_router.store.tables import aside
 
 ROWS: Final = 100_000  # some 50 MB of metadata
 
-_TOTAL: Final = select(func.coalesce(func.sum(aside.c.size), 0)).where(aside.c.data.is_not(None))
-_COUNT: Final = select(func.count()).select_from(aside)
+_SIZES: Final = select(aside.c.peer, func.sum(aside.c.size)).where(aside.c.data.is_not(None)).group_by(aside.c.peer)
+_COUNTS: Final = select(aside.c.peer, func.count()).group_by(aside.c.peer)
 _KNOWN: Final = select(aside.c.digest, aside.c.data.is_not(None)).where(
     aside.c.digest.in_(bindparam("keys", expanding=True))
 )
@@ -57,7 +59,41 @@ TAKE_BACK: Final = delete(aside).where(aside.c.id.in_(bindparam("keys", expandin
 _KEEP: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 
 
-def keep_aside(connection: Connection, items: Sequence[Aside], quota: int, rows: int = ROWS) -> list[bool]:
+class _Space:
+    """What is taken of a space, by whom; without ``peers`` there are no shares."""
+
+    def __init__(self, taken: Mapping[str, int], total: int, peers: Collection[str] | None) -> None:
+        self._total = total
+        self._peers = peers
+        self._used: dict[str, int] = {}
+        for name, amount in taken.items():
+            self._add(name, amount)
+
+    def take(self, name: str, amount: int) -> bool:
+        """Whether there is room for ``amount`` more of ``name``, which is taken then."""
+        most = self._total - sum(self._used.values()) + self._used.get(self._holder(name), 0)
+        if self._peers is not None:
+            most = min(most, shares.share(self._used, self._holder(name), self._total, len(self._peers)))
+        if self._used.get(self._holder(name), 0) + amount > most:
+            return False
+        self._add(name, amount)
+        return True
+
+    def _add(self, name: str, amount: int) -> None:
+        holder = self._holder(name)
+        self._used[holder] = self._used.get(holder, 0) + amount
+
+    def _holder(self, name: str) -> str:
+        return name if self._peers is None else shares.holder(name, self._peers)
+
+
+def keep_aside(
+    connection: Connection,
+    items: Sequence[Aside],
+    quota: int,
+    peers: Collection[str] | None = None,
+    rows: int = ROWS,
+) -> list[bool]:
     """Keep ``items``; whether the bytes of each are kept now (by this call or an earlier one)."""
     if not items:
         return []
@@ -66,21 +102,18 @@ def keep_aside(connection: Connection, items: Sequence[Aside], quota: int, rows:
     ]
     rows_known = connection.execute(_KNOWN, {"keys": sorted(set(digests))})
     known = {digest: bool(kept) for digest, kept in rows_known}
-    room = quota - connection.execute(_TOTAL).scalar_one()
-    places = rows - connection.execute(_COUNT).scalar_one()
+    room = _Space({peer: int(size) for peer, size in connection.execute(_SIZES)}, quota, peers)
+    places = _Space({peer: int(count) for peer, count in connection.execute(_COUNTS)}, rows, peers)
     changes: dict[str, dict[str, Any]] = {}
     for digest, item in zip(digests, items, strict=True):
         if digest in changes:
             changes[digest] |= {"count": changes[digest]["count"] + 1, "last_at": item.at}
             continue
-        if digest not in known:
-            if places <= 0:
-                continue
-            places -= 1
+        if digest not in known and not places.take(item.peer, 1):
+            continue
         data = item.data if isinstance(item.data, bytes) else None  # the database would hold it whole in memory
-        fits = data is not None and not known.get(digest, False) and len(data) <= room
+        fits = data is not None and not known.get(digest, False) and room.take(item.peer, len(data))
         if fits:
-            room -= len(item.data)
             known[digest] = True
         changes[digest] = {
             "at": item.at,

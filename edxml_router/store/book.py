@@ -12,7 +12,7 @@ the schema (a delivery of an unknown envelope) is a Defect.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
@@ -21,16 +21,20 @@ from typing import Any, Final
 from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import SQLAlchemyError
 
+from edxml_router.core import shares
 from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, Entry, leaf_hash
 from edxml_router.core.lifecycle import ENDS, Event, State
 from edxml_router.core.problems import Finding
 from edxml_router.core.transfer import Outcome, Receipt
 from edxml_router.ports import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
+from edxml_router.store import noting
 from edxml_router.store import statements as sql
 from edxml_router.store.aside import KEPT, KEPT_OF, TAKE_BACK, keep_aside
 from edxml_router.store.engine import problem
 
 CHUNK: Final = 500  # keys in one IN list
+ANSWERS: Final = 20_000  # receipts about nothing, or of refusals, that wait for one neighbour: two of its messages
+_ANSWERS: Final = (Outcome.UNKNOWN, Outcome.RETURNED)
 NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 _envelope_values: Final = attrgetter(*sql.ENVELOPE)
@@ -121,12 +125,12 @@ class SqlBook:
         return [Delivery(*row) for row in self._by_keys(sql.DELIVERIES_BY_ID, numbers)]
 
     def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
-        due: list[Delivery] = []
-        for urgent in (True, False):
-            if len(due) < limit:
-                values = {"urgent": urgent, "now": now, "limit": limit - len(due)}
-                due += [Delivery(*row) for row in self._execute(sql.DUE, values)]
-        due = _one_doubtful(due)
+        part = shares.for_ordinary(limit)
+        ordinary = self._due(now, part, urgent=False)
+        urgent = self._due(now, limit - len(ordinary), urgent=True)
+        if len(ordinary) == part and len(urgent) + part < limit:  # urgent ones leave more than the share
+            ordinary = self._due(now, limit - len(urgent), urgent=False)
+        due = _one_doubtful([*urgent, *ordinary])
         for chunk in _chunks(sorted(one.id for one in due)):
             self._execute(sql.CLAIM, {"keys": chunk, "until": until, "now": now})
         self._entries += [
@@ -170,6 +174,11 @@ class SqlBook:
         values = {"until": at, "code": problem.code if problem else "", "detail": problem.detail if problem else ""}
         for chunk in _chunks(sorted(numbers)):
             self._execute(sql.LOOK_AGAIN, {**values, "keys": chunk})
+
+    def _due(self, now: datetime, most: int, *, urgent: bool) -> list[Delivery]:
+        if most <= 0:
+            return []
+        return [Delivery(*row) for row in self._execute(sql.DUE, {"urgent": urgent, "now": now, "limit": most})]
 
     def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
         values = {"now": now, "grace_until": grace_until, "limit": limit}
@@ -230,6 +239,12 @@ class SqlBook:
     def note(self, entries: Iterable[Entry]) -> None:
         self._entries += entries
 
+    def note_odd(self, entries: Iterable[Entry], most: int, peers: Collection[str]) -> None:
+        try:
+            self._entries += noting.within(self.connection, entries, most, peers, self._now)
+        except SQLAlchemyError as error:
+            raise problem(error) from error
+
     def write_journal(self) -> None:
         """Write the entries gathered so far; the ledger calls this before the commit."""
         values = []
@@ -242,6 +257,7 @@ class SqlBook:
         self._write(sql.JOURNAL, values)
 
     def add_receipts(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
+        facts = {_fact(origin, receipt): (origin, receipt) for origin, receipt in receipts}
         values = [
             (
                 origin,
@@ -255,9 +271,24 @@ class SqlBook:
                 receipt.hops,
                 NEVER,  # leased
             )
-            for origin, receipt in receipts
+            for origin, receipt in facts.values()
         ]
         self._write(sql.ADD_RECEIPTS, values)
+
+    def add_answers(self, receipts: Iterable[tuple[str, Receipt]]) -> int:
+        answers = list(receipts)
+        room: dict[str, int] = {}
+        for origin in sorted({origin for origin, receipt in answers if receipt.outcome in _ANSWERS}):
+            values = {"origin": origin, "limit": ANSWERS}
+            room[origin] = ANSWERS - self._execute(sql.RECEIPTS_WAITING, values).scalar_one()
+        fitting = []
+        for origin, receipt in answers:
+            if receipt.outcome in _ANSWERS:
+                room[origin] -= 1
+            if receipt.outcome not in _ANSWERS or room[origin] >= 0:
+                fitting.append((origin, receipt))
+        self.add_receipts(fitting)
+        return len(answers) - len(fitting)
 
     def unsent_receipts(
         self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
@@ -273,11 +304,14 @@ class SqlBook:
 
     def receipts_sent(self, numbers: Iterable[int], now: datetime) -> None:
         for chunk in _chunks(sorted(numbers)):
+            self._execute(sql.RECEIPTS_SPENT, {"keys": chunk})
             self._execute(sql.RECEIPTS_SENT, {"keys": chunk, "now": now})
 
-    def set_aside(self, items: Sequence[Aside], quota: int) -> Sequence[bool]:
+    def set_aside(
+        self, items: Sequence[Aside], quota: int, peers: Collection[str] | None = None
+    ) -> Sequence[bool]:
         try:
-            return keep_aside(self.connection, items, quota)
+            return keep_aside(self.connection, items, quota, peers)
         except SQLAlchemyError as error:
             raise problem(error) from error
 
@@ -312,6 +346,10 @@ class SqlBook:
     def _by_keys(self, statement: Executable, keys: Iterable[str] | Iterable[int]) -> Iterator[Any]:
         for chunk in _chunks(sorted(set(keys))):
             yield from self._execute(statement, {"keys": chunk}).all()
+
+
+def _fact(origin: str, receipt: Receipt) -> tuple[str, str, str, int, Outcome]:
+    return origin, receipt.envelope, receipt.recipient, receipt.generation, receipt.outcome
 
 
 def receipt_of(row: Sequence[Any]) -> Receipt:

@@ -15,6 +15,7 @@ from sqlalchemy import Select, and_, delete, or_, select
 
 from edxml_router.core.document_id import comparable
 from edxml_router.core.journal import Entry
+from edxml_router.store import noting
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.queries import is_digest
@@ -72,6 +73,13 @@ def one_item(ledger: SqlLedger, number: int) -> tuple[Kept, bytes | None] | None
     if row is None:
         return None
     return Kept(*row[:-1]), None if row.data is None else bytes(row.data)
+
+
+def counting(ledger: SqlLedger, now: datetime) -> Sequence[tuple[str, datetime, int]]:
+    """The peers of which more odd input came within their hour than the journal names: since when, and how much was
+    only counted. Strangers have the empty name."""
+    with reading(ledger.engine) as connection:
+        return noting.counting(connection, now)
 
 
 def remove(ledger: SqlLedger, numbers: Iterable[int], actor: str) -> Sequence[int]:

@@ -16,8 +16,11 @@ from sqlalchemy import (
     CursorResult,
     Dialect,
     Table,
+    and_,
     bindparam,
     case,
+    delete,
+    exists,
     func,
     literal_column,
     or_,
@@ -28,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.lifecycle import State
+from edxml_router.core.transfer import Outcome
 from edxml_router.store.tables import (
     CLAIMABLE,
     OPEN,
@@ -251,7 +255,13 @@ MOVE: Final = Update(
 JOURNAL: Final = Insert(journal, ("at", "event", "envelope", "recipient", "code", "actor", "entry", "leaf"))
 
 RECEIPT: Final = ("envelope", "recipient", "generation", "outcome", "at", "code", "detail", "hops")
-ADD_RECEIPTS: Final = Insert(receipts, ("origin", *RECEIPT, "lease_until"))
+ADD_RECEIPTS: Final = Insert(
+    receipts,
+    ("origin", *RECEIPT, "lease_until"),
+    # Asked again, a fact is told again as it was: with its first time and its first trail.
+    "ON CONFLICT (envelope, recipient, origin, generation, outcome) DO UPDATE SET sent_at = NULL, "
+    "code = excluded.code, detail = excluded.detail",
+)
 UNSENT: Final = (
     select(receipts.c.id, receipts.c.origin, *(receipts.c[name] for name in RECEIPT))
     .where(receipts.c.sent_at.is_(None), receipts.c.lease_until <= _NOW)
@@ -261,6 +271,27 @@ UNSENT: Final = (
 )
 UNSENT_TO: Final = UNSENT.where(receipts.c.origin.in_(bindparam("routes", expanding=True)))
 LEASE_RECEIPTS: Final = update(receipts).where(receipts.c.id.in_(_KEYS)).values(lease_until=_UNTIL)
+# What is said of things that are not here: of an envelope that was refused or never came, or to whoever added a
+# recipient to the sender's list (EDX401). Nobody here will ask for it again, and whoever asked can ask for anything.
+_ABOUT_NOTHING: Final = or_(
+    receipts.c.outcome == Outcome.UNKNOWN.value,
+    and_(
+        receipts.c.outcome == Outcome.RETURNED.value,
+        ~exists().where(deliveries.c.digest == receipts.c.envelope, deliveries.c.recipient == receipts.c.recipient),
+        or_(receipts.c.code == "EDX401", ~exists().where(envelopes.c.digest == receipts.c.envelope)),
+    ),
+)
+RECEIPTS_SPENT: Final = delete(receipts).where(receipts.c.id.in_(_KEYS), _ABOUT_NOTHING)
+RECEIPTS_WAITING: Final = select(func.count()).select_from(
+    select(receipts.c.id)
+    .where(
+        receipts.c.sent_at.is_(None),
+        receipts.c.origin == bindparam("origin"),
+        receipts.c.outcome.in_((Outcome.UNKNOWN.value, Outcome.RETURNED.value)),
+    )
+    .limit(_LIMIT)
+    .subquery()
+)
 RECEIPTS_SENT: Final = (
     update(receipts).where(receipts.c.id.in_(_KEYS), receipts.c.sent_at.is_(None)).values(sent_at=_NOW)
 )

@@ -235,7 +235,8 @@ receipts = Table(
     Column("lease_until", Instant, nullable=False),
     Column("sent_at", Instant),
     _partial("receipts_unsent", "origin", "id", where="sent_at IS NULL"),
-    Index("receipts_envelope", "envelope"),
+    # A fact has one row, however often it is asked for; the index also finds the receipts of an envelope.
+    Index("receipts_fact", "envelope", "recipient", "origin", "generation", "outcome", unique=True),
 )
 
 aside = Table(
@@ -255,9 +256,21 @@ aside = Table(
     Column("data", LargeBinary),  # null when the quota was used up
     _text("document_id", server_default=""),  # as far as it could be read
     UniqueConstraint("digest", name="aside_digest"),
-    _partial("aside_kept", "size", where="data IS NOT NULL"),
+    _partial("aside_kept", "peer", "size", where="data IS NOT NULL"),
+    Index("aside_peer", "peer"),
     _partial("aside_document_id", "document_id", where="document_id <> ''"),
 )
 
+# How many entries about its refused and odd input each peer has had in the journal within the hour that began at
+# ``since``, and how many were only counted.
+noted = Table(
+    "noted",
+    metadata,
+    Column("peer", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("counted", BigInteger, nullable=False),
+)
+
 # What a batch writes, all in one transaction.
-WRITTEN: Final = tuple(each.name for each in (journal, envelopes, deliveries, bodies, receipts, aside))
+WRITTEN: Final = tuple(each.name for each in (journal, envelopes, deliveries, bodies, receipts, aside, noted))

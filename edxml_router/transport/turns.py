@@ -10,12 +10,11 @@ what the others leave. What is left over goes to who has more; a share is always
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
+from edxml_router.core import shares
 from edxml_router.ports import Arrival
 from edxml_router.transport import topology
-
-_SHARE: Final = 10  # one part in ten of a batch is for ordinary mail, however much is urgent
 
 
 class Intake(Protocol):
@@ -37,7 +36,7 @@ class Turns:
         """Up to ``limit`` messages."""
         urgent = [intake for intake in intakes if topology.is_urgent(intake.mailbox)]
         ordinary = [intake for intake in intakes if not topology.is_urgent(intake.mailbox)]
-        most = limit - limit // _SHARE if ordinary else limit
+        most = limit - shares.for_ordinary(limit) if ordinary else limit
         arrivals: list[Arrival] = []
         self._urgent.take(urgent, arrivals, most)
         cut = len(arrivals) >= most

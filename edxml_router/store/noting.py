@@ -1,0 +1,80 @@
+"""How much of what a peer provokes the journal names one by one: so much an hour, and the rest in one entry.
+
+The journal keeps what it has for ever. A peer that is refused a million times, or tells a million times what nobody
+asked, would else have a million entries. What is counted is seen three times: in the entry that says when counting
+began, in the one that says how many there were, and in ``doctor`` in between. On PostgreSQL, workers that note at the
+same moment may together write one batch each beyond the bound; a lock would have one wait for the other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from edxml_router.core import shares
+from edxml_router.core.journal import INPUT_COUNTED, Entry
+from edxml_router.store.tables import Instant, noted
+
+WINDOW: Final = timedelta(hours=1)
+
+_STANDING: Final = select(noted).where(noted.c.peer.in_(bindparam("keys", expanding=True)))
+_COUNTING: Final = (
+    select(noted.c.peer, noted.c.since, noted.c.counted)
+    .where(noted.c.counted > 0, noted.c.since > bindparam("after", type_=Instant))
+    .order_by(noted.c.peer)
+)
+
+
+def _upsert(insert: Any) -> Any:
+    statement = insert(noted)
+    columns = ("since", "entries", "counted")
+    return statement.on_conflict_do_update(
+        index_elements=[noted.c.peer], set_={name: statement.excluded[name] for name in columns}
+    )
+
+
+_KEEP: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+
+
+def within(
+    connection: Connection, entries: Iterable[Entry], most: int, peers: Collection[str], now: datetime
+) -> Sequence[Entry]:
+    """The entries to write: those for which there is room, and what is said of the others."""
+    of_peer: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        of_peer[shares.holder(entry.actor, peers)].append(entry)
+    if not of_peer:
+        return ()
+    standing = {row.peer: row for row in connection.execute(_STANDING, {"keys": sorted(of_peer)})}
+    written: list[Entry] = []
+    rows: list[dict[str, Any]] = []
+    for peer in sorted(of_peer):
+        came, row = of_peer[peer], standing.get(peer)
+        since, so_far, counted = (row.since, row.entries, row.counted) if row else (now, 0, 0)
+        if not since <= now < since + WINDOW:
+            if counted:
+                written.append(_told(peer, now, f"{counted} more since {since:%Y-%m-%d %H:%M} UTC"))
+            since, so_far, counted = now, 0, 0
+        room = max(0, most - so_far)
+        written += came[:room]
+        more = len(came) - len(came[:room])
+        if more and not counted:
+            written.append(_told(peer, now, f"more than {most} within an hour: counted from here on"))
+        rows.append({"peer": peer, "since": since, "entries": so_far + len(came) - more, "counted": counted + more})
+    connection.execute(_KEEP[connection.dialect.name], rows)
+    return written
+
+
+def counting(connection: Connection, now: datetime) -> Sequence[tuple[str, datetime, int]]:
+    """The peers of which more came within their hour than is named, since when, and how many were counted."""
+    found = connection.execute(_COUNTING, {"after": now - WINDOW})
+    return [(row.peer, row.since, row.counted) for row in found]
+
+
+def _told(peer: str, now: datetime, detail: str) -> Entry:
+    return Entry(now, INPUT_COUNTED, actor=peer, code="EDX413", detail=detail)
