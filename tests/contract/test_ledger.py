@@ -13,7 +13,8 @@ from edxml_router.core.lifecycle import ENDS, Event, State, advance
 from edxml_router.core.problems import Defect
 from edxml_router.core.transfer import Hop, Outcome, Receipt
 from edxml_router.ports import Aside, Delivery, Move
-from edxml_router.store import auditing
+from edxml_router.store import auditing, refused
+from edxml_router.store import book as book_module
 from edxml_router.store.aside import keep_aside
 from edxml_router.store.engine import writing
 from edxml_router.store.ledger import SqlLedger
@@ -489,3 +490,114 @@ def test_refused_input_has_a_limited_number_of_rows(ledger: SqlLedger, database:
         assert keep_aside(connection, items, 100, rows=3) == [True, True, True, False, False]
         assert keep_aside(connection, [items[4], items[0]], 100, rows=3) == [False, True]
     assert database.count("aside") == 3
+
+
+def test_one_peer_does_not_fill_the_space_for_refused_input(ledger: SqlLedger, database: Database) -> None:
+    """Nor do names that nobody knows, however many one invents."""
+    peers = {"xa", "huyen"}
+    with ledger.book() as book:
+        flood = [aside(b"%04d" % number, peer="xa") for number in range(300)]
+        assert sum(book.set_aside(flood, 600, peers)) == 62  # pieces of 150: its certain 25, and half of 75
+        strangers = [aside(b"s%03d" % number, peer=f"ten-{number}") for number in range(300)]
+        assert sum(book.set_aside(strangers, 600, peers)) == 44
+        assert all(book.set_aside([aside(b"h%03d" % number, peer="huyen") for number in range(25)], 600, peers))
+    with writing(ledger.engine) as connection:
+        more = [aside(b"m%03d" % number, peer="huyen") for number in range(3)]
+        assert keep_aside(connection, more, 10**6, peers, rows=630) == [True] * 3
+        assert not any(keep_aside(connection, [aside(b"!", peer="xa")], 10**6, peers, rows=630))
+
+
+def test_the_journal_names_so_many_of_a_peers_oddities_an_hour_and_counts_the_rest(
+    ledger: SqlLedger, database: Database
+) -> None:
+    def odd(actor: str, count: int, seconds: int) -> None:
+        ledger.clock.at = NOW + seconds * SECOND  # type: ignore[attr-defined]
+        with ledger.book() as book:
+            book.note_odd([Entry(NOW, "input.aside", actor=actor, code="EDX704")] * count, 10, {"xa", "huyen"})
+
+    def told(actor: str) -> tuple[int, list[str]]:
+        lines = [line.entry for line in auditing.lines(ledger, actor=actor, limit=1000)]
+        counted = [line.detail for line in lines if line.event == "input.counted" and line.code == "EDX413"]
+        return len(lines) - len(counted), counted
+
+    for second in range(100):
+        odd("xa", 7, second)
+    assert told("xa") == (10, ["more than 10 within an hour: counted from here on"])
+    assert [(peer, more) for peer, _, more in refused.counting(ledger, ledger.clock.now())] == [("xa", 690)]
+    odd("huyen", 3, 100)
+    assert told("huyen") == (3, [])
+    for number in range(30):
+        odd(f"la-{number}", 1, 101)  # names cost nothing: all strangers have one allowance
+    counted = [line.entry.actor for line in auditing.lines(ledger, event="input.counted")]
+    assert (sum(told(f"la-{number}")[0] for number in range(30)), counted) == (10, ["xa", ""])
+    odd("xa", 1, 3601)
+    assert told("xa") == (11, [told("xa")[1][0], f"690 more since {NOW:%Y-%m-%d %H:%M} UTC"])
+    assert "xa" not in {peer for peer, _, _ in refused.counting(ledger, ledger.clock.now())}
+
+
+# --- receipts that others ask for ---
+
+
+def test_a_fact_has_one_receipt_however_often_it_is_asked_for(ledger: SqlLedger, database: Database) -> None:
+    add(ledger, delivery(1))
+    first = replace(receipt(1), outcome=Outcome.CONFIRMED)
+    for second in range(3):
+        with ledger.book() as book:
+            again = replace(first, at=NOW + second * SECOND)
+            assert book.add_answers([("link:xa", again), ("link:xa", again)]) == 0
+        with ledger.book() as book:
+            [(number, _, told)] = book.unsent_receipts(NOW + second * LEASE, NOW + second * LEASE, 10)
+            assert told == first  # with the time of the fact
+            book.receipts_sent([number], NOW)
+    assert database.count("receipts") == 1
+
+
+def test_receipts_about_nothing_go_once_they_are_sent(ledger: SqlLedger, database: Database) -> None:
+    add(ledger, delivery(1))
+    nothing = receipt(2, Outcome.UNKNOWN)
+    told = [
+        receipt(1),
+        nothing,
+        replace(nothing, outcome=Outcome.RETURNED),  # a transfer that was refused
+        replace(receipt(1, Outcome.RETURNED), recipient="H99", code="EDX401"),  # whom a neighbour added
+        replace(receipt(1, Outcome.RETURNED), recipient="H53.09", code="EDX501"),  # whom the sender named
+    ]
+    with ledger.book() as book:
+        book.add_answers([("link:xa", one) for one in told])
+    with ledger.book() as book:
+        waiting = book.unsent_receipts(NOW, NOW + LEASE, 10)
+        assert len(waiting) == 5
+        book.receipts_sent([number for number, _, _ in waiting], NOW)
+    assert database.rows("SELECT recipient, outcome FROM receipts ORDER BY id") == [
+        ("H53.01", "confirmed"),
+        ("H53.09", "returned"),
+    ]
+
+
+def test_so_many_answers_about_nothing_wait_for_one_neighbour(
+    ledger: SqlLedger, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book_module, "ANSWERS", 10)
+    with ledger.book() as book:
+        asked = [("link:xa", receipt(number, Outcome.UNKNOWN)) for number in range(1, 9)]
+        assert book.add_answers(asked) == 0
+    with ledger.book() as book:
+        more = [("link:xa", receipt(number, Outcome.UNKNOWN)) for number in range(9, 14)]
+        assert book.add_answers([*more, ("link:xa", receipt(20)), ("link:huyen", receipt(1, Outcome.UNKNOWN))]) == 3
+    assert database.count("receipts") == 12
+    with ledger.book() as book:  # what nobody can ask for is never left out
+        book.add_receipts([("link:xa", receipt(number, Outcome.RETURNED)) for number in range(30, 50)])
+    assert database.count("receipts") == 32
+
+
+def test_ordinary_mail_has_a_share_of_what_is_claimed(ledger: SqlLedger) -> None:
+    recipients = [f"H53.{number}" for number in range(60)]
+    with ledger.book() as book:
+        book.add_envelopes([envelope(1)])
+        book.add_deliveries([delivery(1, one, urgent=number >= 5) for number, one in enumerate(recipients)])
+    with ledger.book() as book:
+        first = [one.urgent for one in book.claim(NOW, NOW + LEASE, 20)]
+        assert first == [True] * 18 + [False] * 2
+        assert [one.urgent for one in book.claim(NOW, NOW + LEASE, 2)] == [True, False]
+        rest = [one.urgent for one in book.claim(NOW, NOW + LEASE, 100)]
+        assert (rest.count(True), rest.count(False)) == (36, 2)
