@@ -13,6 +13,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.skeleton import LARGE
 from edxml_router.core.transfer import (
     HOPS_LIMIT,
+    LIST_LIMIT,
     Chunk,
     Inquiry,
     Receipt,
@@ -22,7 +23,6 @@ from edxml_router.core.transfer import (
     encode_receipts,
     encode_transfer,
     letter_name,
-    piece_bytes,
 )
 from edxml_router.judgement import route
 from edxml_router.ports import Body, Delivery, EnvelopeRow, Message, Move, Parcel
@@ -137,7 +137,7 @@ def transfer_parcels(
     """
     first = group[0]
     mailbox = link.mailbox_for(urgent=row.urgent)
-    chunk_bytes = piece_bytes(len(body), chunk_bytes)
+    chunk_bytes = max(chunk_bytes, -(-len(body) // LIST_LIMIT))  # longer ones where there would be too many
     count = -(-len(body) // chunk_bytes) if len(body) > chunk_bytes else 0
     transfer = Transfer(
         id=_name(row, group),

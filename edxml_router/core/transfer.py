@@ -397,10 +397,5 @@ def _hops(hops: tuple[Hop, ...]) -> list[list[str]]:
     return [[hop.node, instant(hop.at)] for hop in hops]
 
 
-def piece_bytes(size: int, wanted: int) -> int:
-    """How long the pieces of a body of ``size`` bytes are: as wanted, or longer where there would be too many."""
-    return max(wanted, -(-size // LIST_LIMIT))
-
-
 def _read_hops(value: Any) -> tuple[Hop, ...]:
     return tuple(Hop(_text(node, NAME_LIMIT), _instant(at)) for node, at in _list(value, HOPS_LIMIT))
