@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding
+from edxml_router.core.provoked import Provoked
 from edxml_router.core.transfer import Chunk, Hop, Receipt, Transfer, letter_name
 
 # --- Transport: mailboxes of one hub (a broker, or a directory) ---------------------------------------
@@ -79,8 +80,7 @@ class Transport(Protocol):
         """Take from these mailboxes as well, from now on. One that does not exist yet is taken from once it does."""
 
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
-        """Up to ``limit`` messages, urgent mailboxes first, with a share for the others; at most ``wait`` seconds for
-        the first of them.
+        """Up to ``limit`` messages, most of them from urgent mailboxes; at most ``wait`` seconds for the first.
 
         Mailboxes are taken from in turn: one that has much waiting takes no place that another could fill.
 
@@ -224,7 +224,7 @@ class Aside:
     document_id: str = ""  # in its comparable form, as far as it could be read
 
 
-class Book(Protocol):
+class Book(Provoked, Protocol):
     """The ledger inside one transaction. All methods work on sets, because batches are the unit of work.
 
     Every method that changes state writes the journal entries itself, in this same transaction (P4): one entry
@@ -258,9 +258,8 @@ class Book(Protocol):
     def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
         """Take up to ``limit`` deliveries that are due at ``now`` and not expired, under a lease to ``until``.
 
-        Due are QUEUED, DEFERRED, FORWARDING whose lease ended, and FORWARDED that are overdue, by due time; urgent
-        ones first, but for the share of the places that ordinary ones have (:mod:`edxml_router.core.shares`). Each
-        comes back in state FORWARDING; ``attempts`` is one higher than before.
+        Due are QUEUED, DEFERRED, FORWARDING whose lease ended, and FORWARDED that are overdue, by due time, urgent ones
+        first but for a share of the places. Each comes back in state FORWARDING; ``attempts`` is one higher.
         No two callers get the same one while the lease lasts (SKIP LOCKED, or the write lock of SQLite). Of those
         whose lease has run out twice in a row or more only the deliveries of one envelope are taken at once: what
         ends its worker again and again must not bring others under the same suspicion.
@@ -290,22 +289,9 @@ class Book(Protocol):
     def note(self, entries: Iterable[Entry]) -> None:
         """Journal facts that change no delivery (what operators and commands do)."""
 
-    def note_odd(self, entries: Iterable[Entry], most: int, peers: Collection[str]) -> None:
-        """Journal what peers provoke without an effect (refusals, late notices): of each of ``peers``, and of all
-        others together, ``most`` entries an hour one by one, and the rest as a number in one."""
-
     def add_receipts(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
-        """Outgoing receipts, each with the origin ("link:NAME" or "office:NAME") that it goes to.
-
-        The same fact again is the row that was there, to be sent again, with the time of the fact.
-        """
-
-    def add_answers(self, receipts: Iterable[tuple[str, Receipt]]) -> int:
-        """The same for what an origin can have us say as often as it likes, and will ask for again: what is said of
-        transfers and to inquiries. So many refusals and "unknown" may wait for one origin; how many were left out.
-
-        What is about nothing that is here goes once it is sent.
-        """
+        """Outgoing receipts, each with the origin ("link:NAME" or "office:NAME") that it goes to. The same fact again
+        is the row that was there, to be sent again, with the time of the fact."""
 
     def unsent_receipts(
         self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
@@ -315,14 +301,9 @@ class Book(Protocol):
     def receipts_sent(self, numbers: Iterable[int], now: datetime) -> None:
         """These were handed over."""
 
-    def set_aside(
-        self, items: Sequence[Aside], quota: int, peers: Collection[str] | None = None
-    ) -> Sequence[bool]:
-        """Keep refused input while the total stays under ``quota`` bytes; whether each one's bytes were kept.
-
-        Each of ``peers`` has a share of the space, and all others one together. Beyond it only the metadata is kept.
-        The same bytes again are counted, not stored twice.
-        """
+    def set_aside(self, items: Sequence[Aside], quota: int, peers: Collection[str] | None = None) -> Sequence[bool]:
+        """Keep refused input while the total stays under ``quota`` bytes; whether each one's bytes were kept. Each of
+        ``peers`` has a share, all others one together; beyond it only metadata is kept. Repeats are counted."""
 
     def kept(self, codes: Sequence[str], after: int, limit: int) -> Sequence[tuple[int, str, bytes]]:
         """What was set aside with one of these problem codes and is here in full, by number: (number, peer, bytes)."""

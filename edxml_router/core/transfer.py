@@ -271,8 +271,7 @@ def encode_receipts(
                     "at": instant(item.at),
                     "code": item.code,
                     "detail": _sendable(item.detail),
-                    # As many as are read: one long trail must not make the others of its message unreadable.
-                    "hops": _hops(item.hops[:HOPS_LIMIT]),
+                    "hops": _hops(item.hops[:HOPS_LIMIT]),  # or one trail makes all of its message unreadable
                 }
                 for item in receipts
             ],
