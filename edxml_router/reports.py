@@ -33,7 +33,10 @@ def doubt(node: Node, peer: str, report: Report) -> Finding | None:
     """Why these receipts do not count as those of ``peer``; None when they do."""
     credentials, now = node.rules.peers[peer].credentials, node.now()
     trust = node.rules.trust.blocking(node.rules.bindings.blocked_keys(now))
-    return objection(credentials, report, trust, now) if credentials else None
+    if credentials:
+        return objection(credentials, report, trust, now)
+    # Nothing says whose they are. That counts only where the operator has written that it shall.
+    return None if node.rules.peers[peer].unsigned_receipts else Finding("EDX411", peer)
 
 
 def object_to(node: Node, peer: str, finding: Finding | None) -> bool:

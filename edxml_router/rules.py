@@ -62,6 +62,7 @@ class Peer:
     codes: frozenset[str] = frozenset()
     unsigned: UnsignedException | None = None
     credentials: Credentials = field(default_factory=Credentials)  # of a neighbour: they check its receipts
+    unsigned_receipts: bool = False  # of a neighbour without credentials: its receipts count all the same
     quota: Quota = Quota()
     pushed: bool = False  # an office that is attached over AMQP and gets its mail pushed
 

@@ -314,6 +314,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             codes=codes(child.codes),
             unsigned=exception(child.unsigned),
             credentials=credential_sources.credentials(child),
+            unsigned_receipts=child.unsigned_receipts,
             quota=quota(child.quota),
         )
         for child in settings.children
@@ -326,6 +327,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             codes=frozenset[str]().union(*(peer.codes for peer in peers)),
             unsigned=exception(settings.parent.unsigned),
             credentials=credential_sources.credentials(settings.parent),
+            unsigned_receipts=settings.parent.unsigned_receipts,
         )
         peers.append(parent)
     return {peer.name: peer for peer in peers}

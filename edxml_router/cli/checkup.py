@@ -121,14 +121,19 @@ def _certificate(settings: Settings) -> Found:
 
 def _neighbours(settings: Settings) -> Found:
     """Whether receipts count at both ends of each link: else what is delivered looks open, and ends as expired."""
-    names = [each.name for each in credential_sources.neighbours(settings)]
+    sections = credential_sources.neighbours(settings)
+    names = [each.name for each in sections]
+    unproven = {each.name: each for each in sections if not each.certificate and each.authority is None}
+    for name, each in unproven.items():
+        detail = f"receipts of {name} count without proof"
+        yield name, Finding("EDX907", name, detail) if each.unsigned_receipts else Finding("EDX411", name)
     if not names or any(finding for _, finding in _database(settings)):
         return  # what is wrong with the database has been said
     with closing(wiring.open_ledger(settings, PATIENCE)) as ledger, ledger.book() as book:
         doubts = [*book.kept_of((OBJECTED,)).items(), *book.kept_of(UNPROVEN).items()]
-    wrong = {name for name, _ in doubts if name in names}
+    wrong = {*unproven, *(name for name, _ in doubts if name in names)}
     for name, finding in doubts:
-        if name in names:
+        if name in names and finding.code != "EDX411":  # which was said above, whether receipts came or not
             yield name, Finding(finding.code, name, finding.detail)
     if not wrong:
         yield ", ".join(names), None

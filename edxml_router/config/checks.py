@@ -46,6 +46,7 @@ def check(sections: Sections, today: date) -> Iterator[Mistake]:
     yield from _names(sections)
     yield from _agencies(sections)
     yield from _hubs(sections)
+    yield from _receipts(sections)
     yield from _exceptions(sections, today)
     yield from _times(sections)
     yield from _lists(sections)
@@ -186,6 +187,20 @@ def _users(sections: Sections) -> Iterator[Mistake]:
         if hub.kind == "rabbitmq" and hub.user not in (None, sections.node.name):
             detail = f"{dotted(place)}.user is {hub.user}: neighbours take messages of user {sections.node.name} only"
             yield Mistake(REMARK, (*place, "user"), detail, (("node", "name"),))
+
+
+def _receipts(sections: Sections) -> Iterator[Mistake]:
+    """By what the receipts of each neighbour are proven."""
+    neighbours: list[tuple[Place, ChildSettings | ParentSettings]] = [
+        (("children", number), child) for number, child in enumerate(sections.children)
+    ]
+    if sections.parent:
+        neighbours.append((("parent",), sections.parent))
+    for place, one in neighbours:
+        if not one.certificate and one.authority is None:
+            what = "count without proof" if one.unsigned_receipts else "do not count (EDX411)"
+            detail = f"{dotted(place)} names neither certificate nor authority: receipts of {one.name} {what}"
+            yield Mistake(REMARK, place, detail, ((*place, "certificate"), (*place, "authority"), (*place, "name")))
 
 
 def _has_password(url: str) -> bool:

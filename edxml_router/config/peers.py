@@ -94,6 +94,14 @@ class ParentSettings(Table):
         str | None,
         About("Common name in such a certificate, where it is not the parent's node name.", '"national.example.vn"'),
     ] = None
+    unsigned_receipts: Annotated[
+        bool,
+        Field(strict=True),
+        About(
+            "Let the parent's receipts count although nothing says whose they are (neither certificate nor authority): "
+            "whoever writes into the link's mailbox then ends deliveries. For a trial only."
+        ),
+    ] = False
     hub: Annotated[HubSettings, About("The parent's hub, which this node dials.", '{ kind = "local", path = "hub" }')]
     unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
 
@@ -125,6 +133,14 @@ class ChildSettings(Table):
         str | None,
         About("Common name in such a certificate, where it is not the child's node name.", '"h53-31.example.vn"'),
     ] = None
+    unsigned_receipts: Annotated[
+        bool,
+        Field(strict=True),
+        About(
+            "Let the child's receipts count although nothing says whose they are (neither certificate nor authority): "
+            "whoever writes into the link's mailbox then ends deliveries. For a trial only."
+        ),
+    ] = False
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
     unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
 

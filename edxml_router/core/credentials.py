@@ -29,7 +29,7 @@ from edxml_router.core.signing import verify_bytes
 from edxml_router.core.transfer import Report
 from edxml_router.core.trust import TrustStore
 
-UNPROVEN: Final = ("EDX315", "EDX324")  # receipts with one of these are kept, and judged again when certificates change
+UNPROVEN: Final = ("EDX315", "EDX324", "EDX411")  # kept, and judged again when certificates change
 
 
 @dataclass(frozen=True, slots=True)

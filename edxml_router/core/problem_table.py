@@ -205,6 +205,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX414", "cannot-go-on", _O, _NO, 422, 1,
      "The envelope could never be sent on from here", "It is returned at once instead of being tried until it expires; the detail says what the next node, or the recipient's office, does not take.",
      "Gói tin không bao giờ có thể chuyển tiếp từ nút này", "Gói tin được trả lại ngay thay vì thử cho đến khi hết hạn; phần chi tiết nêu điều mà nút kế tiếp hoặc phần mềm của nơi nhận không chấp nhận."),
+    ("EDX411", "receipts-unproven", _O, _NO, 403, 1,
+     "Receipts of this neighbour do not count: the configuration names neither its certificate nor an authority for it", "Name `certificate` (or `authority`) in the neighbour's section; receipts that came meanwhile were kept and count then. `unsigned_receipts = true` lets them count unproven, for a trial.",
+     "Biên nhận của nút lân cận này không được tính: cấu hình chưa nêu chứng thư của nút hoặc tổ chức cấp", "Khai báo `certificate` (hoặc `authority`) trong mục của nút lân cận; biên nhận đã đến được giữ lại và sẽ được tính. `unsigned_receipts = true` cho phép tính dù không có gì chứng minh, chỉ để chạy thử."),
     # 5 addressing ----------------------------------------------------------------------------------------
     ("EDX501", "code-unknown", _S, _NO, 422, 1,
      "No agency has this code", "Look the agency up with `edxml-router agency list`; the operator can import a newer catalogue.",
