@@ -157,7 +157,7 @@ def test_what_is_given_and_what_is_default(tmp_path: Path) -> None:
 def test_a_broker_user_that_neighbours_would_not_take_for_this_node(tmp_path: Path) -> None:
     (tmp_path / "secret").touch(mode=0o600)
     hub = 'kind = "rabbitmq", host = "localhost", password_file = "secret"'
-    text = f'[node]\nname = "h53"\n[parent]\nname = "vn"\nhub = {{ {hub}, user = "router" }}\n'
+    text = f'[node]\nname = "h53"\n[parent]\nname = "vn"\ncertificate = "secret"\nhub = {{ {hub}, user = "router" }}\n'
     [remark] = settings(tmp_path, text).remarks
     assert (remark.code, "parent.hub.user is router" in remark.detail) == ("EDX907", True)
     assert settings(tmp_path, text.replace("router", "h53")).remarks == ()
@@ -167,9 +167,12 @@ def test_doubtful_settings_are_remarks_not_mistakes(tmp_path: Path) -> None:
     text = TREE.replace("000.00.40.H53", "H53.50").replace('"codes" = ["H53.40"]', 'prefixes = ["H53.31.05"]')
     loaded = settings(tmp_path, text, today=date(2027, 1, 1))
     said = [(finding.code, finding.where.rpartition(", ")[2], finding.detail) for finding in loaded.remarks]
-    assert said == [
+    neither = "names neither certificate nor authority: receipts of"
+    assert sorted(said) == [
         ("EDX907", "line 1", "without trust.anchors no signature can be accepted (EDX316)"),
+        ("EDX907", "line 13", f"children[1] {neither} a do not count (EDX411)"),
         ("EDX907", "line 19", "children[1]: the exception for unsigned envelopes ended on 2026-12-31"),
+        ("EDX907", "line 21", f"children[2] {neither} b do not count (EDX411)"),
         ("EDX907", "line 23",
          "prefixes H53.31 and H53.31.05 (children[1].prefixes[1]) overlap: the longer one wins"),
     ]  # fmt: skip
@@ -177,7 +180,8 @@ def test_doubtful_settings_are_remarks_not_mistakes(tmp_path: Path) -> None:
 
 def test_an_exception_holds_on_its_last_day(tmp_path: Path) -> None:
     text = TREE.replace("000.00.40.H53", "H53.50") + "[trust]\nanchors = 'node.toml'\n"
-    assert settings(tmp_path, text, today=date(2026, 12, 31)).remarks == ()
+    said = [finding.detail for finding in settings(tmp_path, text, today=date(2026, 12, 31)).remarks]
+    assert [detail for detail in said if "exception" in detail] == []
 
 
 # --- mistakes, all at once ------------------------------------------------------------------------------
@@ -200,6 +204,7 @@ tls_key = "secret"
 server_name = "mq.example.vn"
 [parent]
 name = "national"
+certificate = "plain"
 [parent.hub]
 kind = "local"
 path = "hub"
@@ -207,8 +212,10 @@ path = "hub"
 name = "a"
 prefixes = ["H53.31"]
 codes = ["H53.40"]
+certificate = "plain"
 [[children]]
 name = "b"
+certificate = "plain"
 codes = ["H53.41"]
 [[offices]]
 name = "vp"

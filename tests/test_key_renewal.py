@@ -157,6 +157,39 @@ def doctor(opened: Opened) -> str:
     return finding.code if finding else ""
 
 
+def test_receipts_that_nothing_proves_are_kept_and_count_once_a_certificate_is_named(tree: Tree) -> None:
+    known_at_the_parent(tree, "")
+    with ExitStack() as stack:
+        pair = Pair(tree, stack)
+        assert [doctor(pair.parent), doctor(pair.child)] == ["EDX411", ""]  # before the first receipt
+        pair.letter(1)
+        pair.turn()
+        pair.confirm()
+        pair.turn()
+        assert pair.states() == {State.FORWARDED: 1}
+        assert pair.kept(pair.parent)["tay-ninh"].code == "EDX411"
+        assert ("quoc-gia", "EDX411") in pair.alarms
+        assert [doctor(pair.parent), doctor(pair.child)] == ["EDX411", "EDX325"]
+    change(tree, "quoc-gia", 'name = "tay-ninh"\n', 'name = "tay-ninh"\ncertificate = "../pki/tay-ninh.cert.pem"\n')
+    with ExitStack() as stack:
+        pair = Pair(tree, stack)
+        assert {move.after for move in reports.count_kept(pair.parent.node)} == {State.CONFIRMED}
+        pair.turn()
+        assert (pair.states(), pair.kept(pair.parent), pair.kept(pair.child)) == ({State.CONFIRMED: 1}, {}, {})
+        assert [doctor(pair.parent), doctor(pair.child)] == ["", ""]
+
+
+def test_receipts_that_nothing_proves_count_where_the_configuration_says_so(tree: Tree, stack: ExitStack) -> None:
+    known_at_the_parent(tree, "unsigned_receipts = true")
+    pair = Pair(tree, stack)
+    pair.letter(1)
+    pair.turn()
+    pair.confirm()
+    pair.turn()
+    assert (pair.states(), pair.kept(pair.parent)) == ({State.CONFIRMED: 1}, {})
+    assert doctor(pair.parent) == "EDX907"  # and it is called what it is
+
+
 def test_a_neighbour_is_told_once_not_for_every_message(tree: Tree, stack: ExitStack) -> None:
     known_at_the_parent(tree)
     pair = Pair(tree, stack)

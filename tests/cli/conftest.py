@@ -120,7 +120,7 @@ def node(tmp_path: Path, pki: Path) -> OneNode:
     text = config.read_text(encoding="utf-8").replace('#anchors = "anchors.pem"', f'anchors = "{pki / "anchors.pem"}"')
     config.write_text(
         text
-        + """
+        + f"""
 [hub]
 kind = "local"
 path = "hub"
@@ -128,6 +128,7 @@ path = "hub"
 [[children]]
 name = "h53-01"
 prefixes = ["H53.01"]
+certificate = "{pki / "H53.01.cert.pem"}"
 
 [[offices]]
 name = "vp"

@@ -110,7 +110,7 @@ def test_no_configuration() -> None:
         "EDX902 A file cannot be read: no configuration; name it with --config FILE",
         "  where   node.toml, /etc/edxml-router/node.toml",
         "  remedy  the operator: Check the path and the permissions of the account that runs the router; "
-        "a file of certificates is PEM, a revocation list PEM or DER.",
+        "a file of certificates or revocation lists is PEM, DER or PKCS#7.",
     ]
 
 
@@ -264,7 +264,7 @@ def test_config_check_names_every_file_that_cannot_be_used(node: OneNode) -> Non
         (node.folder / f"{name}.pem").write_text(name, encoding="utf-8")
     text = node.config.read_text(encoding="utf-8")
     text = re.sub(r"(?m)^anchors = .*", 'anchors = "anchors.pem"\ncrls = ["lists.pem"]', text)
-    text = text.replace('prefixes = ["H53.01"]', 'prefixes = ["H53.01"]\ncertificate = "child.pem"')
+    text = re.sub(r'(prefixes = \["H53.01"\]\ncertificate = ).*', r'\1"child.pem"', text)
     text = text.replace('#key = "node.key.pem"', 'key = "key.pem"\ncertificate = "child.pem"', 1)
     node.config.write_text(text, encoding="utf-8")
     result = node.call("config", "check", "--json")
@@ -293,7 +293,7 @@ def test_config_show_tells_what_is_given_and_names_secrets_by_file_only(node: On
     [row] = rows(node.call("config", "show", "--json"))
     settings = {one["name"]: (one["value"], one["default"]) for one in row["settings"]}
     assert settings["store.password_file"] == (str(secret), False)
-    assert settings["delivery.lifetime"] == ("5d", True)
+    assert settings["delivery.lifetime"] == ("30d", True)
     assert settings["offices.1.agencies"] == (["000.00.00.G22"], False)
     [row] = rows(node.call("config", "show", "--given", "--json"))
     assert "delivery.lifetime" not in {one["name"] for one in row["settings"]}

@@ -540,6 +540,7 @@ def test_every_illness_is_named(node: OneNode, pki: Path) -> None:
         "database": "EDX602",
         "trust": "EDX316",
         "certificate": "EDX903",
+        "neighbours": "EDX411",
         "catalogue": "EDX907",
         "serve": "EDX612",
         "hub": "EDX612",
