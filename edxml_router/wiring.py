@@ -9,17 +9,17 @@ is away. A hub that is away is no failure: its transport mends itself, and :meth
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from edxml_router import credential_sources, hubs, trust_sources
 from edxml_router.config import ConfigErrors, QuotaSettings, Settings, in_force
 from edxml_router.config import UnsignedException as UnsignedSettings
 from edxml_router.core.classification import Markings
+from edxml_router.core.journal import Entry
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Routes
@@ -29,27 +29,18 @@ from edxml_router.credential_sources import Signing
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
 from edxml_router.rules import HubsRead, Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
-from edxml_router.store import catalogue, pkcs11_keys, sequencer, trust_files
+from edxml_router.store import catalogue, pauses, pkcs11_keys, sequencer, steady_clock, trust_files
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import connect
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.patience import PATIENCE
+from edxml_router.store.steady_clock import Change, SteadyClock
 from edxml_router.store.trust_files import Fingerprint
 from edxml_router.transport import topology
 from edxml_router.trust_sources import canonical, secret
 
 WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
 SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
-
-
-class SystemClock:
-    """The machine's clock and its chance."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def chance(self) -> float:
-        return random.random()  # noqa: S311  # jitter, not a secret
 
 
 @dataclass(slots=True)
@@ -63,6 +54,18 @@ class Opened:
     trust_seen: Fingerprint = ()
     credentials_seen: Fingerprint = ()
     signing: Signing | None = None
+    pauses_seen: bool = False
+
+    def watch_clock(self) -> Change | None:
+        """Keep the mark of the node's clock; when the machine's becomes doubtful, or is believed again, that goes into
+        the journal. Raises Setback."""
+        if not self.pauses_seen:  # a clock that was ahead may have written them before
+            shorten_pauses(self.node)
+            self.pauses_seen = True
+        change = clock_of(self.node).watch()
+        if change is not None:
+            note_clock(self.node, change, "node")
+        return change
 
     def renew_trust(self) -> Sequence[Finding] | None:
         """Apply what has changed in the files of [trust] since the last look: a blocked key must not wait for a
@@ -201,13 +204,53 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
         yield Opened(node, list(transports.values()), settings, False, trust_seen, credentials_seen, signing)
 
 
+def compare_clock(ledger: SqlLedger) -> SteadyClock:
+    """The clock of a ledger, told what it is to be compared with. Raises Setback."""
+    clock = ledger.clock
+    assert isinstance(clock, SteadyClock)  # noqa: S101  # this module made it
+    clock.start(pauses.newest_entry(ledger))
+    return clock
+
+
+def clock_of(node: Node) -> SteadyClock:
+    """The clock that the node goes by, for who keeps its mark."""
+    clock = _ledger_of(node).clock
+    assert isinstance(clock, SteadyClock)  # noqa: S101  # this module made it
+    return clock
+
+
+def note_clock(node: Node, change: Change, actor: str) -> None:
+    """Journal it; where the node's time has gone back, nothing waits for longer than the longest pause."""
+    finding, now = change.finding, node.now()
+    if finding is not None:
+        entry = Entry(now, "clock.doubtful", actor=actor, code=finding.code, detail=finding.detail)
+    else:
+        entry = Entry(now, "clock.believed", actor=actor, detail=f"{change.step.total_seconds():+.0f} s")
+    with node.ledger.book() as book:
+        book.note([entry])
+    if change.step < timedelta():
+        shorten_pauses(node)
+
+
+def shorten_pauses(node: Node) -> None:
+    """Make due what is further ahead than any pause of the settings. Raises Setback."""
+    timing = node.rules.timing
+    longest = max(timing.lease, timing.retry_ceiling, timing.receipt_timeout, timing.inquiry_interval)
+    pauses.shorten(_ledger_of(node), longest + steady_clock.TOLERANCE)
+
+
+def _ledger_of(node: Node) -> SqlLedger:
+    assert isinstance(node.ledger, SqlLedger)  # noqa: S101  # this module made it
+    return node.ledger
+
+
 def number_journal(node: Node) -> None:
     """Let the journal's new entries take their places in the log. Raises Setback EDX601, EDX602, EDX605."""
-    assert isinstance(node.ledger, SqlLedger)  # noqa: S101  # this module made it
-    sequencer.number(node.ledger)
+    sequencer.number(_ledger_of(node))
 
 
 def _node(settings: Settings, ledger: SqlLedger) -> Node:
+    compare_clock(ledger)
     bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
     return Node(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
 
@@ -233,7 +276,8 @@ def open_ledger(settings: Settings, patience: int = PATIENCE) -> SqlLedger:
         return secret(settings.store.password_file, "store.password_file")
 
     password()  # what is wrong with the file is said before anything is connected
-    return SqlLedger(connect(settings.database_url, password, patience), SystemClock())
+    clock = SteadyClock(settings.node.data / steady_clock.FILE)
+    return SqlLedger(connect(settings.database_url, password, patience), clock)
 
 
 # --- rules ------------------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ def _catalogue(settings: Settings) -> Found:
                 yield text, Finding(code, place, f"{office.name}: {refusal.finding.detail}")
 
 
-def _clock(_settings: Settings) -> Found:
+def _clock(settings: Settings) -> Found:
     now = datetime.now(UTC)
     local = now.astimezone()
     detail = f"{local:%Y-%m-%d %H:%M:%S %Z}"
@@ -168,7 +168,14 @@ def _clock(_settings: Settings) -> Found:
         wrong = f"the clock says {now:%Y}: certificates and lifetimes will be misjudged"
         yield detail, Finding("EDX907", "clock", wrong)
         return
-    yield detail, None
+    yield detail, _jumped(settings)
+
+
+def _jumped(settings: Settings) -> Finding | None:
+    if any(finding for _, finding in _database(settings)):
+        return None  # what is wrong with the database has been said
+    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
+        return wiring.compare_clock(ledger).doubt()
 
 
 def _serve(settings: Settings) -> Found:

@@ -132,6 +132,8 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     ("node.key does not belong to node.certificate", "node.key không khớp với node.certificate"),
     ("the clock says {}: certificates and lifetimes will be misjudged",
      "đồng hồ chỉ năm {}: chứng thư và thời hạn sẽ bị đánh giá sai"),
+    ("{} ahead of the time that the node goes by", "nhanh hơn giờ nút đang dùng {}"),
+    ("{} behind the time that the node goes by", "chậm hơn giờ nút đang dùng {}"),
     ("{}: {} is not in the catalogue; nobody can send to it",
      "{}: {} không có trong danh mục; không ai gửi tới được"),
     ("{} d", "{} ngày"),

@@ -39,6 +39,8 @@ EVENTS: Final = (
     INPUT_COUNTED,
     "input.defect",
     refused.REMOVED,
+    "clock.doubtful",
+    "clock.believed",
     "trust.add",
     *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),
 )

@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "doctor": "doctor:doctor",
     "serve": "node:serve",
     "link": "link:link",
+    "clock": "clock:clock",
     "send": "office:send",
     "inbox": "office:inbox_",
     "fetch": "office:fetch",

@@ -289,6 +289,8 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "verdict.alias": ("kept as it stands", "giữ nguyên mã"),
     "verdict.duplicate": ("duplicate", "trùng"),
     "verdict.malformed": ("malformed", "sai dạng"),
+    # clock
+    "clock.accepted": ("The node goes by the machine's clock: {time}", "Nút dùng giờ của máy: {time}"),
     # doctor
     "doctor.good": ("Everything is in order.", "Mọi thứ đều ổn."),
     "doctor.remarks": (

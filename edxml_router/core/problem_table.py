@@ -326,6 +326,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX804", "confirmed-late", _S, _NOTE, 200, 0,
      "The recipient's system has it, although another end had been told before", "Do not send it again: the recipient has it. If it was sent again meanwhile, or had been cancelled, agree with the recipient on which one counts.",
      "Hệ thống bên nhận đã có gói tin, dù trước đó đã báo kết quả khác", "Không gửi lại: bên nhận đã có gói tin. Nếu trong lúc đó đã gửi lại, hoặc gói đã bị hủy, hãy thống nhất với bên nhận bản nào có hiệu lực."),
+    ("EDX805", "clock-doubtful", _O, _LATER, 503, 75,
+     "This machine's clock has jumped, and the node goes on without it", "Set the clock right (NTP): the node believes it at once when it is back. If it is right as it is, say so: `edxml-router clock accept`. Until then nothing expires or waits by that clock; after a day it is believed as it stands.",
+     "Đồng hồ của máy này nhảy đột ngột, nút tạm không dựa vào đồng hồ đó", "Chỉnh lại đồng hồ (NTP): khi đúng lại, nút tin dùng ngay. Nếu đồng hồ hiện đang đúng, hãy xác nhận: `edxml-router clock accept`. Trước đó không gói tin nào hết hạn hay phải chờ theo đồng hồ này; sau một ngày nút tin dùng giờ hiện có."),
     # 9 configuration -------------------------------------------------------------------------------------
     ("EDX901", "config-invalid", _O, _NO, 500, 78,
      "The configuration is wrong", "Correct the lines named; `edxml-router config check` lists all mistakes at once.",

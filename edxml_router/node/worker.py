@@ -94,6 +94,9 @@ class Worker:
                 self._poll_at = time.monotonic() + (0.0 if moved else POLL_INTERVAL)
             if time.monotonic() >= self._upkeep_at:
                 self._upkeep_at = time.monotonic() + UPKEEP_INTERVAL
+                change = opened.watch_clock()
+                if change is not None:
+                    events.clock(change.finding, change.step.total_seconds())
                 self._expire(opened)
                 self._declare(opened)
                 for hub, problem in opened.problems().items():

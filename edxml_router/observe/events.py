@@ -106,6 +106,15 @@ def worker_stuck(process: int, seconds: float, *, ended: bool) -> None:
     _log.error("worker.stuck", process=process, seconds=round(seconds), ended=ended, code="EDX698")
 
 
+def clock(finding: Finding | None, step: float) -> None:
+    """The machine's clock has jumped, and the node goes on without it; or it is believed again, which has moved the
+    node's time by ``step`` seconds."""
+    if finding is not None:
+        _log.error("clock.doubtful", **_finding(finding))
+    else:
+        _log.info("clock.believed", step=round(step))
+
+
 def reloaded() -> None:
     """New rules are in force."""
     _log.info("node.reloaded")

@@ -1,0 +1,40 @@
+"""What a clock that was ahead has left behind: times to wait for that nobody would live to see.
+
+Next attempts and leases are written as times. When the node's time goes back, perhaps by a year, each of them is that
+much further away; but none was ever meant to be longer than the longest pause of the settings. What is further ahead
+than that is due now. Doing something too soon is harmless here: a transfer or receipt that comes twice is recognised.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import bindparam, select, text, update
+
+from edxml_router.store.engine import reading, writing
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.tables import OPEN, Instant, deliveries, journal, receipts
+
+_NOW: Final = bindparam("now", type_=Instant)
+_LATEST: Final = bindparam("latest", type_=Instant)
+_DUE_NOW: Final = update(deliveries).where(text(OPEN), deliveries.c.due_at > _LATEST).values(due_at=_NOW)
+_FREE_NOW: Final = (
+    update(receipts).where(receipts.c.sent_at.is_(None), receipts.c.lease_until > _LATEST).values(lease_until=_NOW)
+)
+_NEWEST: Final = select(journal.c.at).order_by(journal.c.id.desc()).limit(1)
+
+
+def shorten(ledger: SqlLedger, longest: timedelta) -> int:
+    """Make due what is further ahead than ``longest``; how many deliveries and receipts were. Raises Setback."""
+    now = ledger.clock.now()
+    values = {"now": now, "latest": now + longest}
+    with writing(ledger.engine) as connection:
+        return sum(connection.execute(each, values).rowcount for each in (_DUE_NOW, _FREE_NOW))
+
+
+def newest_entry(ledger: SqlLedger) -> datetime | None:
+    """The time of the journal's last entry, which is not the latest time in it: an operator may have said since that
+    the clock was ahead. Raises Setback EDX601, EDX602."""
+    with reading(ledger.engine) as connection:
+        return connection.execute(_NEWEST).scalar_one_or_none()
