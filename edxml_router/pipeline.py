@@ -89,8 +89,8 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
     crash after and before the peer hears of it makes the peer repeat, and the repeat gets the same answer. One bad
     submission never fails its batch-mates.
     """
-    now = node.now()
-    judged = [judge(node.rules, node.name, submission, now) for submission in submissions]
+    now, rules = node.now(), node.rules
+    judged = node.judging(lambda each: judge(rules, node.name, each, now), submissions, rules.judging_time)
     try:
         node.bodies.stage({item.digest: item.submission.data for item in judged if item.fit})
         with node.ledger.book() as book:
@@ -117,7 +117,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
     ``examine`` parses safely, validates, verifies the signature, and reads only what was signed; then come the
     questions that need the rules: who sends, is it a thing to take, may this peer and this signer, and where to.
     """
-    item = Judged(submission, digest_of(submission.data))
+    item = Judged(submission, submission.digest or digest_of(submission.data))
     try:
         peer = rules.peers.get(submission.peer)
         if peer is None:

@@ -31,6 +31,7 @@ class Submission:
     peer: str
     channel: str  # "cli", "amqp", "link"
     transfer: Transfer | None = None
+    digest: str = ""  # of the data, where it is known already
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from edxml_router.core.authority import Bindings
 from edxml_router.core.classification import Markings
@@ -110,6 +111,7 @@ class Rules:
     noted_hourly: int = 1000  # journal entries about the refused and odd input of one peer
     batch: int = 100
     chunk_bytes: int = 4 * 1024 * 1024
+    judging_time: timedelta = timedelta(seconds=1)  # of a processor, for one envelope; more for what is larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,16 @@ class HubsRead:
         return read or time.monotonic() - self._began > self.PATIENCE.total_seconds()
 
 
+# How a batch is judged: the question about one submission, the submissions, and the time that one may take. An answer
+# for each. Real nodes guard it (edxml_router.judging).
+Judging = Callable[[Callable[[Any], Any], Sequence[Any], timedelta], list[Any]]
+
+
+def judge_here(judge: Callable[[Any], Any], submissions: Sequence[Any], _: timedelta) -> list[Any]:
+    """One after another, in this process, without a guard."""
+    return [judge(submission) for submission in submissions]
+
+
 @dataclass(slots=True)
 class Node:
     """A running node: its name, its adapters, and the rules in force. Made by ``wiring`` only."""
@@ -155,6 +167,7 @@ class Node:
     writers: Mapping[str, str] = field(default_factory=dict)  # by mailbox taken from: the one peer that writes there
     sign_receipts: Callable[[bytes], str] | None = None
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
+    judging: Judging = judge_here
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # told by this process, by peer
     hubs_read: Callable[[], bool] = lambda: True  # whether what lay in the hubs at the start has been read
 

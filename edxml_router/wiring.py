@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from pathlib import Path
 
-from edxml_router import credential_sources, hubs, trust_sources
+from edxml_router import credential_sources, hubs, judging, trust_sources
 from edxml_router.config import ConfigErrors, QuotaSettings, Settings, in_force
 from edxml_router.config import UnsignedException as UnsignedSettings
 from edxml_router.core.classification import Markings
@@ -179,7 +179,9 @@ def check(settings: Settings) -> tuple[Rules, Signing | None]:
 def open_node(settings: Settings) -> Iterator[Node]:
     """The node without its transports and its key: what a command needs to submit, look, and act."""
     with closing(open_ledger(settings)) as ledger:
-        yield _node(settings, ledger)
+        node = _node(settings, ledger)
+        node.judging = judging.judge_apart
+        yield node
 
 
 @contextmanager
@@ -189,6 +191,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
         trust_seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
         credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
         node = _node(settings, stack.enter_context(closing(open_ledger(settings, WORKER_PATIENCE))))
+        node.judging = stack.enter_context(closing(judging.Noted(settings.node.data / "judging")))
         signing = _signing(settings)
         _sign_by(node, signing)
         transports: dict[str, Transport] = {}
@@ -301,6 +304,7 @@ def build_rules(settings: Settings) -> Rules:
             noted_hourly=settings.limits.noted_hourly,
             batch=max(2, settings.delivery.batch),  # one place for urgent mail, one for ordinary mail
             chunk_bytes=settings.delivery.chunk_bytes,
+            judging_time=settings.limits.judging_time,
         )
     except Refusal as refusal:
         raise ConfigErrors([refusal.finding]) from refusal

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import click
 
+from edxml_router import judging
 from edxml_router.cli import files
 from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import Size
@@ -165,7 +166,7 @@ class _Desk:
         try:
             with TemporaryDirectory(prefix="edxml-router-") as room:
                 data = files.read(file, self.limits.max_bytes, partial(_set_down, Path(room)))
-                examined = examine(data, self.limits, self.trust, self.now)
+                examined = _examined(data, self.limits, self.trust, self.now)
         except Trouble as trouble:
             # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
             wanted = data if isinstance(data, bytes) and trouble.code == "EDX201" else b""
@@ -221,6 +222,25 @@ def _unaddressed(agencies: Registry, envelope: Envelope, now: datetime) -> Itera
             ask(agencies, envelope, now)
         except Refusal as refusal:
             yield Finding(refusal.code, refusal.finding.where or what, refusal.finding.detail)
+
+
+def _examined(data: bytes | Body, limits: Limits, trust: TrustStore, now: datetime) -> Examined:
+    """In a process of its own: whatever a file does to that, the others are checked."""
+
+    def work() -> Examined | Exception:
+        try:
+            return examine(data, limits, trust, now)
+        except Exception as error:  # noqa: BLE001  # raised again where it is dealt with
+            return error
+
+    seconds = judging.seconds_for(len(data), judging.MOST_TIME)
+    try:
+        found = judging.apart(work, seconds)
+    except judging.Ended as ended:
+        raise ended.trouble(seconds) from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _set_down(room: Path, pieces: Iterable[bytes]) -> Body:

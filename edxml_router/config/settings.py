@@ -161,6 +161,13 @@ class LimitsSettings(Table):
     max_attachment_bytes: Annotated[Size, About("Largest attachment, decoded.")] = 48 * MIB
     max_recipients: Annotated[Count, About("Most recipients of one envelope.")] = 10_000
     max_name: Annotated[Count, About("Longest file name of an attachment, in characters.")] = 255
+    judging_time: Annotated[
+        Duration,
+        About(
+            "Most processor time to judge one envelope, and a second more for each 16 MiB of it; what takes longer is "
+            "kept aside (EDX113). Raise it on a slow machine."
+        ),
+    ] = timedelta(seconds=1)
     aside_bytes: Annotated[
         Size, About("Space for refused input that is kept for the operator; each peer has a share of it.")
     ] = 1024 * MIB

@@ -154,6 +154,10 @@ class Trouble(Exception):  # noqa: N818  # one of the project's words, as are it
     def code(self) -> str:
         return self.finding.code
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The finding is all there is to it, and the three kinds are made from different arguments.
+        return _again, (type(self), self.finding)
+
 
 class Refusal(Trouble):
     """No, for good."""
@@ -168,3 +172,11 @@ class Defect(Trouble):
 
     def __init__(self, detail: str, *, where: str = "") -> None:
         super().__init__("EDX699", where=where, detail=detail)
+
+
+def _again(kind: type[Trouble], finding: Finding) -> Trouble:
+    """A trouble that came from another process."""
+    trouble = kind.__new__(kind)
+    Exception.__init__(trouble, str(finding))
+    trouble.finding = finding
+    return trouble
