@@ -37,11 +37,22 @@ def write(path: Path, message: Message, user: str) -> None:
     if len(data) > LARGEST:
         raise OSError(errno.EFBIG, _TOO_LARGE)
     with path.open("xb", buffering=0) as stream:
-        # Who may enter the folder may read the message, and nobody else, whatever the umask says: the account, and a
-        # group where the operator gave the hub's folder to one.
-        os.fchmod(stream.fileno(), 0o600 | path.parent.stat().st_mode & 0o060)
+        _share(stream.fileno(), path.parent.stat())
         _write_all(stream.fileno(), data)
         os.fsync(stream.fileno())
+
+
+def _share(descriptor: int, folder: os.stat_result) -> None:
+    """Who may enter the folder may read the message, and nobody else, whatever the umask says: the account, and a
+    group where the operator gave the hub's folder to one. Raises PermissionError when the folder's owner could not."""
+    try:
+        os.fchown(descriptor, -1, folder.st_gid)
+    except PermissionError:
+        if folder.st_uid != os.geteuid():
+            raise
+        os.fchmod(descriptor, 0o600)
+    else:
+        os.fchmod(descriptor, 0o600 | folder.st_mode & 0o060)
 
 
 def is_odd(name: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -18,7 +20,7 @@ import pytest
 
 from edxml_router.core.problems import Setback
 from edxml_router.ports import Parcel
-from edxml_router.transport import local, message_file, topology
+from edxml_router.transport import local, local_intake, message_file, topology
 from edxml_router.transport.local import LocalTransport
 from tests.contract.hubs import LocalHub, collect, parcel, until
 from tests.contract.test_transport import DOWN, codes, ids
@@ -200,7 +202,7 @@ def test_more_bytes_than_a_message_may_have_are_not_published(
 def test_no_more_bytes_are_taken_at_once_than_there_is_room_for(
     directory: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "_MOUTHFUL", 2500)
+    monkeypatch.setattr(local_intake, "_MOUTHFUL", 2500)
     directory.open("node").publish([parcel(DOWN, number, b"x" * 1000) for number in range(5)])
     child = directory.open("child-a", [DOWN])
     assert [len(child.take(5, 1.0)) for _ in range(2)] == [3, 2]
@@ -232,8 +234,92 @@ def test_a_directory_that_does_not_let_us_is_told_from_one_that_is_missing(tmp_p
         tmp_path.chmod(0o500)
     with pytest.raises(Setback) as caught:
         local.declare(forbidden / "hub", [], [])
-    assert caught.value.code in ("EDX701", "EDX706")
+    assert caught.value.code in ("EDX701", "EDX710")
     assert codes(LocalTransport(tmp_path / "missing", "node").publish([parcel(DOWN)])) == ["EDX701"]
+
+
+def test_the_umask_keeps_no_neighbour_out(tmp_path: Path) -> None:
+    """Nodes of two accounts share a hub by a group, whatever the umask of the service."""
+    before = os.umask(0o077)
+    try:
+        local.declare(tmp_path / "hub", ["a"], ["vp"])
+        assert codes(LocalTransport(tmp_path / "hub", "node").publish([parcel(DOWN)])) == [""]
+    finally:
+        os.umask(before)
+    folders = [path for path in (tmp_path / "hub").rglob("*") if path.is_dir()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in [tmp_path / "hub", *folders]} == {0o2770}
+    [file] = (tmp_path / "hub" / DOWN / "new").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o660
+
+
+def test_the_mailboxes_are_for_the_group_that_the_hub_is_given_to(tmp_path: Path) -> None:
+    """Never for all, and what the operator gave a mailbox afterwards stands."""
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub").chmod(0o775)
+    local.declare(tmp_path / "hub", ["a"], [])
+    mailbox = tmp_path / "hub" / DOWN
+    assert {stat.S_IMODE(path.stat().st_mode) for path in [mailbox, *mailbox.iterdir()]} == {0o2770}
+    mailbox.chmod(0o700)
+    local.declare(tmp_path / "hub", ["a"], [])
+    assert stat.S_IMODE(mailbox.stat().st_mode) == 0o700
+
+
+def test_a_message_that_its_reader_may_not_open_waits(directory: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written by another account of no common group: nothing is wrong with it, so it is not set aside as damaged."""
+    child = directory.open("child-a", [DOWN])
+    directory.open("node").publish([parcel(DOWN)])
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    with monkeypatch.context() as forbidden:
+        forbidden.setattr(message_file, "read", refuse)
+        assert child.take(1, 0.0) == []
+    assert child.take(1, 0.0) == []
+    assert child.problem is not None
+    assert child.problem.code == "EDX710"  # for as long as it is hidden
+    [name] = names(directory.root / DOWN / "new")
+    (directory.root / DOWN / "new" / name).rename(directory.root / DOWN / "new" / name.removesuffix(".later"))
+    [arrival] = collect(child, 1)
+    assert arrival.message.kind != topology.DAMAGED
+
+
+def test_a_publisher_who_cannot_share_with_the_hub_is_told(
+    directory: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its reader could not open is not put there."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    assert codes(directory.open("node").publish([parcel(DOWN)])) == [""]  # our own folder: for us alone
+    monkeypatch.setattr(os, "geteuid", lambda: (directory.root / DOWN).stat().st_uid + 1)
+    publisher = directory.open("node")
+    assert codes(publisher.publish([parcel(DOWN)])) == ["EDX710"]
+    assert publisher.problem is not None
+    assert publisher.problem.code == "EDX710"
+    assert names(directory.root / DOWN / "tmp") == []
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_mailbox_that_cannot_be_taken_from_is_named(
+    directory: LocalHub, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account of the tests may be root, whom no mode keeps out: the kernel's answer is given in its place."""
+    child = directory.open("child-a", [DOWN])
+    assert child.problem is None
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as forbidden:
+        forbidden.setattr(Path, "mkdir", refuse)
+        assert child.take(1, 0.0) == []
+        assert child.problem is not None
+        assert (child.problem.code, child.problem.detail) == ("EDX710", os.strerror(number))
+    child.take(1, 0.0)
+    assert child.problem is None
 
 
 def test_a_clock_set_back_hides_nothing(directory: LocalHub) -> None:
