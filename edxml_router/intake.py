@@ -1,12 +1,11 @@
 """What comes out of a hub's mailboxes, by kind: the only place where a message's kind decides what happens.
 
-Offices submit, confirm and return; neighbours transfer, send chunks and receipts, and inquire. Whatever else comes,
-or from whomever else (:mod:`~edxml_router.speakers` says who speaks), is kept aside for the operator. A message is
-acknowledged only after its effect is committed, and given back when that was not possible now; so a crash anywhere
-here makes the hub bring it again.
+Offices submit, confirm and return; neighbours transfer, send chunks and receipts, and inquire. Whatever else comes, or
+from whomever else (see :mod:`~edxml_router.speakers`), is kept aside for the operator. A message is acknowledged after
+its effect is committed, and given back when that was not possible now: after a crash the hub brings it again.
 
-Neighbours may be hostile. What they send costs no more than its own bytes, is never given back for their sake (what
-is given back comes again before everybody else's mail), and tells them nothing about others' mail.
+Neighbours may be hostile. What they send costs no more than its own bytes, is never given back for their sake (it would
+come again before everybody else's mail), and tells them nothing about others' mail.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from edxml_router import inbox, pipeline, reports, speakers
+from edxml_router import inbox, pipeline, recovery, reports, speakers
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.journal import Entry
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Weight
@@ -307,6 +306,11 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
     return Handled()
 
 
+def _recoveries(node: Node, batch: Sequence[Arrival]) -> Handled:
+    _set_aside(node, [(one, odd) for one in batch if (odd := recovery.heard(node, one))])
+    return Handled()
+
+
 def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
     """Offices' answers about their mail. Where one has no effect, or another than the office thinks, it is told so."""
     found = [(arrival, finding) for arrival in batch if (finding := _confirmed(node, arrival)) is not None]
@@ -357,15 +361,13 @@ _HANDLERS: dict[str, Handler] = {
     "receipts": _receipts,
     "objection": _objections,
     "inquiry": _inquiries,
-    "confirm": _confirmations,
-    "return": _confirmations,
+    **dict.fromkeys(("confirm", "return"), _confirmations),
+    **dict.fromkeys(recovery.KINDS, _recoveries),
     speakers.ASIDE: _strangers,
 }
 
 
-def _readable(
-    node: Node, batch: Sequence[Arrival], decode: Callable[[bytes], T]
-) -> Iterable[tuple[Arrival, T]]:
+def _readable(node: Node, batch: Sequence[Arrival], decode: Callable[[bytes], T]) -> Iterable[tuple[Arrival, T]]:
     """The arrivals that can be decoded; the others are kept aside, in one transaction, once these are dealt with."""
     odd: list[tuple[Arrival, Finding]] = []
     for arrival in batch:

@@ -1,8 +1,7 @@
 """The few contracts between the pipeline and the outside, in prose.
 
-An adapter keeps these promises or raises; a driver's own exception never crosses a port: it becomes a
-:class:`~edxml_router.core.problems.Setback` (passing) or a Defect. One contract suite runs on every adapter.
-All times are aware datetimes in UTC.
+An adapter keeps these promises or raises; a driver's own exception never crosses a port: it becomes a Setback (passing)
+or a Defect. One contract suite runs on every adapter. All times are aware datetimes in UTC.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from edxml_router.core.journal import Entry
 from edxml_router.core.lifecycle import Event, State
 from edxml_router.core.problems import Finding
 from edxml_router.core.provoked import Provoked
+from edxml_router.core.resync import Recoveries
 from edxml_router.core.transfer import Chunk, Hop, Receipt, Transfer, letter_name
 
 # --- Transport: mailboxes of one hub (a broker, or a directory) ---------------------------------------
@@ -224,7 +224,7 @@ class Aside:
     document_id: str = ""  # in its comparable form, as far as it could be read
 
 
-class Book(Provoked, Protocol):
+class Book(Provoked, Recoveries, Protocol):
     """The ledger inside one transaction. All methods work on sets, because batches are the unit of work.
 
     Every method that changes state writes the journal entries itself, in this same transaction (P4): one entry

@@ -21,8 +21,8 @@ from edxml_router.rules import Node, Peer, Role
 
 ASIDE: Final = "aside"
 
-_FROM_OFFICES = frozenset({"submit", "confirm", "return"})
-_FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection"})
+_FROM_OFFICES = frozenset({"submit", "confirm", "return", "resent"})
+_FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced"})
 _LONGEST = 255  # characters of a name that are kept
 
 

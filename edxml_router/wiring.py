@@ -26,12 +26,14 @@ from edxml_router.core.routing import Routes
 from edxml_router.core.safe_xml import Limits
 from edxml_router.core.verdict import Engine
 from edxml_router.credential_sources import Signing
+from edxml_router.ownership import recognise
 from edxml_router.ports import Transport
 from edxml_router.resources import folder
 from edxml_router.rules import HubsRead, Node, Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
 from edxml_router.store import catalogue, pauses, pkcs11_keys, sequencer, steady_clock, trust_files
 from edxml_router.store.bodies import BodyStore
-from edxml_router.store.engine import connect
+from edxml_router.store.engine import WORKER, connect
+from edxml_router.store.identity import Restored
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.patience import PATIENCE
 from edxml_router.store.steady_clock import Change, SteadyClock
@@ -131,6 +133,10 @@ class Opened:
         transports = zip(hubs.names(self.settings), self.transports, strict=True)
         return {name: transport.problem for name, transport in transports}
 
+    def look_at_journal(self) -> Restored | None:
+        """Whether the database is still the one that was left, a moment ago or by the run before; else a new epoch."""
+        return recognise(self.settings, _sql(self.node))
+
     def number_journal(self) -> None:
         """Let the journal's new entries take their places in the log."""
         number_journal(self.node)
@@ -190,7 +196,8 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
     with ExitStack() as stack:
         trust_seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
         credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
-        node = _node(settings, stack.enter_context(closing(open_ledger(settings, WORKER_PATIENCE))))
+        ledger = open_ledger(settings, WORKER_PATIENCE, WORKER)
+        node = _node(settings, stack.enter_context(closing(ledger)))
         node.judging = stack.enter_context(closing(judging.Noted(settings.node.data / "judging")))
         signing = _signing(settings)
         _sign_by(node, signing)
@@ -253,6 +260,7 @@ def number_journal(node: Node) -> None:
 
 
 def _node(settings: Settings, ledger: SqlLedger) -> Node:
+    recognise(settings, ledger)
     compare_clock(ledger)
     bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
     return Node(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
@@ -269,10 +277,10 @@ def _sign_by(node: Node, signing: Signing | None) -> None:
     node.sign_receipts, node.certificates = (signing.sign, signing.certificates) if signing else (None, ())
 
 
-def open_ledger(settings: Settings, patience: int = PATIENCE) -> SqlLedger:
+def open_ledger(settings: Settings, patience: int = PATIENCE, label: str = "edxml-router") -> SqlLedger:
     """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do).
 
-    ``patience``: seconds that its server has for a statement.
+    ``patience``: seconds that its server has for a statement; ``label``: what PostgreSQL shows of the connection.
     """
 
     def password() -> str | None:
@@ -280,7 +288,7 @@ def open_ledger(settings: Settings, patience: int = PATIENCE) -> SqlLedger:
 
     password()  # what is wrong with the file is said before anything is connected
     clock = SteadyClock(settings.node.data / steady_clock.FILE)
-    return SqlLedger(connect(settings.database_url, password, patience), clock)
+    return SqlLedger(connect(settings.database_url, password, patience, label), clock)
 
 
 # --- rules ------------------------------------------------------------------------------------------

@@ -123,6 +123,7 @@ class PushedOffice:
         self._taken: set[str] = set()
         self._verdicts: dict[str, Mapping[str, Any]] = {}
         self.notices: list[Receipt] = []
+        self.called: list[str] = []  # epochs of restored back-ups, for which everything since is to be sent again
 
     def send(self, data: bytes) -> Mapping[str, Any]:
         request = next(self._ids)
@@ -145,6 +146,10 @@ class PushedOffice:
     def refuse(self, number: str, reason: str) -> None:
         self._mail.pop(number, None)
         self._submit(Message("return", next(self._ids), reason.encode(), correlation=number))
+
+    def say_resent(self, epoch: str) -> None:
+        """Everything since the back-up has been sent again."""
+        self._submit(Message("resent", next(self._ids), b"", correlation=epoch))
 
     def close(self) -> None:
         self._transport.close()
@@ -173,4 +178,6 @@ class PushedOffice:
                 self._mail.pop(message.correlation, None)
             elif message.kind == "notice":  # an answer tells of a confirmation that was late or of nothing
                 self.notices += decode_receipts(message.body)[0]
+                if again := json.loads(message.body.partition(b"\n")[0]).get("send_again"):
+                    self.called.append(again["epoch"])
         self._transport.acknowledge(arrivals)

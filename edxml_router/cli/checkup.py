@@ -23,7 +23,7 @@ from edxml_router.node.sole import holder, served_before
 from edxml_router.node.supervisor import STUCK
 from edxml_router.observe import sink
 from edxml_router.reports import OBJECTED
-from edxml_router.store import keys, list_files, migrate, pkcs11_keys, refused, tables
+from edxml_router.store import identity, integrity, keys, list_files, migrate, pkcs11_keys, recovery, refused, tables
 from edxml_router.store.engine import probe
 from edxml_router.transport import rabbitmq, topology
 
@@ -57,17 +57,41 @@ def _disk(settings: Settings) -> Found:
 def _database(settings: Settings) -> Found:
     file = settings.database_url.partition("sqlite:///")[2]
     if file and not Path(file).exists():  # connecting would make it
-        yield file, Finding("EDX602", "store.url", "there is no database yet; run `edxml-router init`")
+        yield file, Finding("EDX617", file, "no such file")
         return
     with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
         schema, newest = migrate.current(ledger.engine), migrate.newest()
         if schema == newest:
             probe(ledger.engine, tables.WRITTEN)  # a lock that somebody forgot is not seen by reading
+        # A large PostgreSQL is not read through in the time that its server has for an answer: `journal verify` does.
+        if schema and (damage := integrity.damage(ledger.engine, quick=not file)):
+            yield ledger.engine.dialect.name, Finding("EDX610", "store.url", damage)
+            return
+        whose = identity.owner(ledger) if schema == newest else ""
     if schema != newest:
         detail = f"schema {schema or 'missing'}, needed {newest}; run `edxml-router init`"
         yield ledger.engine.dialect.name, Finding("EDX602", "store.url", detail)
         return
+    if whose not in ("", settings.node.name, *settings.node.formerly):
+        detail = f"it is the database of {whose}, not of {settings.node.name}"
+        yield ledger.engine.dialect.name, Finding("EDX619", "store.url", detail)
+        return
     yield f"{ledger.engine.dialect.name}, schema {schema}", None
+
+
+def _recovery(settings: Settings) -> Found:
+    """Who has not repeated yet what a restored back-up has forgotten. Nothing to say where none was restored."""
+    file = settings.database_url.partition("sqlite:///")[2]
+    if file and not Path(file).exists():
+        return
+    with closing(wiring.open_ledger(settings)) as ledger:
+        if migrate.current(ledger.engine) != migrate.newest():
+            return
+        for one in recovery.pending(ledger.engine):
+            kind, _, name = one.party.partition(":")
+            asked = "has not answered" if kind == "link" else "has not sent again"
+            detail = f"{asked} what was handed in since {one.since.astimezone():%Y-%m-%d %H:%M:%S}"
+            yield name, Finding("EDX618", one.party, detail)
 
 
 def _trust(settings: Settings) -> Found:
@@ -274,6 +298,7 @@ CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "data": _data,
     "disk": _disk,
     "database": _database,
+    "recovery": _recovery,
     "trust": _trust,
     "lists": _lists,
     "responders": _responders,

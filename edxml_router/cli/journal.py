@@ -21,9 +21,9 @@ from edxml_router.core.journal import (
     ENVELOPE_ACCEPTED,
     INPUT_COUNTED,
 )
-from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.settlement import LATE
-from edxml_router.store import auditing, queries, refused, verification
+from edxml_router.store import auditing, integrity, queries, refused, verification
 from edxml_router.store.ledger import SqlLedger
 
 EVENTS: Final = (
@@ -42,6 +42,11 @@ EVENTS: Final = (
     "clock.doubtful",
     "clock.believed",
     "trust.add",
+    "journal.restored",
+    "link.resync",
+    "recovery.done",
+    "node.renamed",
+    "peer.renamed",
     *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),
 )
 _PAGE: Final = 1000
@@ -156,6 +161,8 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) ->
     """
     with open_ledger(session.settings()) as ledger, session.progress(session.say("journal.working"), None) as advance:
         done = 0
+        if broken := integrity.damage(ledger.engine):
+            raise Setback("EDX610", where="store.url", detail=broken)
 
         def progress(now: int, _of: int) -> None:
             nonlocal done

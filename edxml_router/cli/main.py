@@ -26,6 +26,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "init": "node:init",
     "config": "config:config",
     "doctor": "doctor:doctor",
+    "backup": "recovery:backup",
+    "recovery": "recovery:recovery",
     "serve": "node:serve",
     "link": "link:link",
     "clock": "clock:clock",

@@ -16,10 +16,12 @@ from edxml_router.config import Settings, load
 from edxml_router.config.text import example
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.node.sole import sole
+from edxml_router.node.starting import require_alone, require_file, require_journal
 from edxml_router.node.supervisor import serve as run
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
-from edxml_router.store import migrate
+from edxml_router.ownership import recognise
+from edxml_router.store import integrity, migrate
 from edxml_router.store.keys import write_new
 
 FILE = "node.toml"
@@ -49,6 +51,8 @@ def init(session: Session, folder: Path, name: str, title: str) -> None:
     settings = load(file)
     _make_folder(settings)
     _make_database(settings)
+    with closing(wiring.open_ledger(settings)) as ledger:
+        recognise(settings, ledger)
     session.line(session.say("init.done", file=file))
     session.line(session.say("init.next", file=file))
 
@@ -58,13 +62,20 @@ def init(session: Session, folder: Path, name: str, title: str) -> None:
 def serve(session: Session) -> None:
     """Run the node: its worker processes, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration.
 
-    Brings the database up to date before it starts. The log is on standard error. While one runs on the same data
-    folder, another refuses to start (EDX609).
+    Brings the database up to date before it starts, but makes none: where there is none the volume may not be mounted
+    (EDX617). The log is on standard error. While one runs on the same data folder, another refuses to start (EDX609);
+    so does one whose mail another takes already (EDX620), or whose database is another node's (EDX619).
     """
     settings = session.settings()
+    require_file(settings)
     _make_folder(settings)
     with sole(settings.node.data):
         _wait_for_database(settings)
+        with closing(wiring.open_ledger(settings)) as ledger:
+            if damage := integrity.damage(ledger.engine, quick=True):
+                raise Setback("EDX610", where="store.url", detail=damage)
+            recognise(settings, ledger)
+        require_alone(settings)
         status = run(settings)
     click.get_current_context().exit(status)
 
@@ -86,6 +97,7 @@ def _wait_for_database(settings: Settings) -> None:
     pause = FIRST_PAUSE
     while True:
         try:
+            require_journal(settings)
             _make_database(settings)
         except Setback as setback:
             if setback.code not in PASSING:

@@ -34,6 +34,7 @@ from edxml_router.store import auditing, queries
 from edxml_router.store.auditing import Note
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.queries import Waiting
+from edxml_router.store.recovery import pending
 
 _BATCH_BYTES: Final = 64 * 1024 * 1024  # of envelopes in memory at once
 _PAGE: Final = 500
@@ -133,6 +134,7 @@ def inbox_(session: Session, agency: str | None, office: str | None, notices: bo
         _require_office(settings, office)
     offices = [one for one in settings.offices if office in (None, one.name)]
     with open_ledger(settings) as ledger:
+        _call(session, ledger, [one.name for one in offices], as_json=as_json and notices)
         if notices:
             _notices(session, ledger, [one.name for one in offices], clear, as_json)
             return
@@ -142,6 +144,20 @@ def inbox_(session: Session, agency: str | None, office: str | None, notices: bo
         routes = {f"office:{one.name}" for one in offices}
         rows = [row for row in _waiting(ledger, codes) if row.delivery.route in routes]
         _show_inbox(session, rows, as_json)
+
+
+def _call(session: Session, ledger: SqlLedger, offices: Sequence[str], *, as_json: bool) -> None:
+    """Tell offices that a back-up was restored and since when to send again; programs read it as a notice."""
+    for one in pending(ledger.engine):
+        kind, _, name = one.party.partition(":")
+        if kind != "office" or name not in offices:
+            continue
+        if as_json:
+            again = {"since": one.since, "epoch": one.epoch}
+            session.json({"notice": None, "office": name, "outcome": "send_again", "send_again": again})
+        else:
+            detail = f"has not sent again what was handed in since {one.since.astimezone():%Y-%m-%d %H:%M:%S}"
+            session.problem(Finding("EDX618", name, detail))
 
 
 def _agency(registry: Registry, text: str) -> str:

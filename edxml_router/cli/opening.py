@@ -16,6 +16,7 @@ from edxml_router.cli.session import Session
 from edxml_router.config import Settings
 from edxml_router.config.values import read_duration, read_size
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
+from edxml_router.node.starting import require_file
 from edxml_router.rules import Node
 from edxml_router.store import migrate, queries
 from edxml_router.store.ledger import SqlLedger
@@ -23,7 +24,8 @@ from edxml_router.store.ledger import SqlLedger
 
 @contextmanager
 def open_ledger(settings: Settings) -> Iterator[SqlLedger]:
-    """The database. Raises Setback EDX602, also when its schema is not of this version."""
+    """The database. Raises Setback EDX602, also when its schema is not of this version; Refusal EDX617."""
+    require_file(settings)
     with closing(wiring.open_ledger(settings)) as ledger:
         try:
             yield ledger
@@ -38,6 +40,7 @@ def open_node(settings: Settings) -> Iterator[Node]:
 
     In the end what was journalled takes its place in the log: where nothing runs, nobody else would do it.
     """
+    require_file(settings)
     try:
         with wiring.open_node(settings) as node:
             try:

@@ -71,6 +71,21 @@ def _names(sections: Sections) -> Iterator[Mistake]:
             detail = f"{dotted(place)}: {name} is already taken by {dotted(first[name])}"
             yield Mistake(WRONG, place, detail, (first[name],))
         first.setdefault(name, place)
+    for place, name in _former(sections):  # or the mail of one would follow another
+        if name in first:
+            detail = f"{dotted(place)}: {name} is already taken by {dotted(first[name])}"
+            yield Mistake(WRONG, place, detail, (first[name],))
+        first.setdefault(name, place)
+
+
+def _former(sections: Sections) -> Iterator[tuple[Place, str]]:
+    """Names that this node and its peers had before."""
+    named: list[tuple[Place, tuple[str, ...]]] = [(("node",), sections.node.formerly)]
+    if sections.parent:
+        named.append((("parent",), sections.parent.formerly))
+    named += [(("children", number), one.formerly) for number, one in enumerate(sections.children)]
+    named += [(("offices", number), one.formerly) for number, one in enumerate(sections.offices)]
+    yield from (((*place, "formerly", index), name) for place, names in named for index, name in enumerate(names))
 
 
 def _agencies(sections: Sections) -> Iterator[Mistake]:

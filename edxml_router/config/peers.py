@@ -74,6 +74,10 @@ class ParentSettings(Table):
     """The node above this one."""
 
     name: Annotated[Name, About("The parent's node name.", '"national"')]
+    formerly: Annotated[
+        tuple[Name, ...],
+        About("Names that it had before: what is open under them goes on under the new one.", '["quoc-gia-cu"]'),
+    ] = ()
     certificate: Annotated[
         Files,
         About(
@@ -111,6 +115,10 @@ class ChildSettings(Table):
     """A node below this one; its broker user on this node's hub has the same name."""
 
     name: Annotated[Name, About("The child's node name.", '"h53-31"')]
+    formerly: Annotated[
+        tuple[Name, ...],
+        About("Names that it had before: what is open under them goes on under the new one.", '["h53-30"]'),
+    ] = ()
     prefixes: Annotated[tuple[Code, ...], About("Agencies at or below these codes live there.", '["H53.31"]')] = ()
     codes: Annotated[tuple[Code, ...], About("Single agencies that live there.", '["000.22.31.H53"]')] = ()
     certificate: Annotated[
@@ -150,6 +158,10 @@ class OfficeSettings(Table):
     """An e-office system that connects to this node."""
 
     name: Annotated[Name, About("Name of the system, and of its broker user.", '"so-yte"')]
+    formerly: Annotated[
+        tuple[Name, ...],
+        About("Names that it had before: what is open under them goes on under the new one.", '["so-yte-cu"]'),
+    ] = ()
     agencies: Annotated[
         tuple[Code, ...], Field(min_length=1), About("The agencies it sends and receives for.", '["H53.31"]')
     ]

@@ -37,6 +37,9 @@ class NodeSettings(Table):
     """This node."""
 
     name: Annotated[Name, About("Name of this node among its neighbours: a-z, 0-9, hyphen, underscore.", '"h53"')]
+    formerly: Annotated[
+        tuple[Name, ...], About("Names that this node had before: its database goes on under the new one.", '["xa-cu"]')
+    ] = ()
     title: Annotated[str, About("The name for people; `config show` shows it.")] = ""
     data: Annotated[
         File,

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from edxml_router import intake, pipeline, pushing, reports, wiring
+from edxml_router import intake, pipeline, pushing, recovery, reports, wiring
 from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
 from edxml_router.observe import events
@@ -102,6 +102,9 @@ class Worker:
                 for hub, problem in opened.problems().items():
                     self._tell(hub, problem)
                 opened.number_journal()
+                if restored := opened.look_at_journal():
+                    events.restored(restored.epoch, restored.since, restored.reason)
+                recovery.ask(opened.node)
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
                 opened.sweep()

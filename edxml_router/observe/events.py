@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -55,6 +56,11 @@ def _accepted(answer: Answer) -> dict[str, Any]:
     if answer.remarks:
         fields["remarks"] = sorted({remark.code for remark in answer.remarks})
     return fields
+
+
+def restored(epoch: str, since: datetime, reason: str) -> None:
+    """The journal is older than what this node remembers: a back-up was restored."""
+    _log.error("journal.restored", code="EDX618", epoch=epoch, since=since, reason=reason)
 
 
 def moved(moves: Iterable[Move]) -> None:

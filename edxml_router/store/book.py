@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
@@ -25,12 +25,13 @@ from edxml_router.core import shares
 from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, Entry, leaf_hash
 from edxml_router.core.lifecycle import ENDS, Event, State
 from edxml_router.core.problems import Finding
+from edxml_router.core.resync import Recovery
 from edxml_router.core.transfer import Outcome, Receipt
 from edxml_router.ports import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
-from edxml_router.store import noting
+from edxml_router.store import noting, recovery
 from edxml_router.store import statements as sql
 from edxml_router.store.aside import KEPT, KEPT_OF, TAKE_BACK, keep_aside
-from edxml_router.store.engine import problem
+from edxml_router.store.engine import problem, troubles
 
 CHUNK: Final = 500  # keys in one IN list
 ANSWERS: Final = 20_000  # receipts about nothing, or of refusals, that wait for one neighbour: two of its messages
@@ -306,6 +307,28 @@ class SqlBook:
         for chunk in _chunks(sorted(numbers)):
             self._execute(sql.RECEIPTS_SPENT, {"keys": chunk})
             self._execute(sql.RECEIPTS_SENT, {"keys": chunk, "now": now})
+
+    # --- after a restored back-up ---
+
+    def recoveries(self, now: datetime, until: datetime, parties: Sequence[str]) -> Sequence[Recovery]:
+        with troubles():
+            return recovery.claim(self.connection, now, until, parties)
+
+    def ask_again(self, parties: Sequence[str], at: datetime) -> None:
+        with troubles():
+            recovery.put_off(self.connection, parties, at)
+
+    def recovered(self, party: str, epoch: str, now: datetime) -> bool:
+        with troubles():
+            return recovery.finish(self.connection, party, epoch, now)
+
+    def asked(self, peer: str, epoch: str, now: datetime, pause: timedelta) -> bool | None:
+        with troubles():
+            return recovery.asked(self.connection, peer, epoch, now, pause)
+
+    def hurry(self, route: str, now: datetime) -> int:
+        with troubles():
+            return recovery.hurry(self.connection, route, now)
 
     def set_aside(
         self, items: Sequence[Aside], quota: int, peers: Collection[str] | None = None

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -32,6 +32,7 @@ from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.store.patience import PATIENCE, options, patient
 from edxml_router.store.postgres_reasons import POOLER, reason
 
+WORKER: Final = "edxml-router worker"  # what PostgreSQL shows of a worker's connections
 BUSY_MILLISECONDS: Final = 10_000  # how long a writer waits for another one
 WAL_BYTES: Final = 64 * 1024 * 1024  # the log file is cut back to this after a checkpoint
 
@@ -61,6 +62,8 @@ _SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTAD
 # Classes and codes of SQLSTATE: 08 connection, 40 rolled back (deadlock, serialization), 53 out of resources,
 # 55 lock not available, 57 shut down, 58 the server's disk, 28 and 3D cannot log in, 25006 a standby.
 _DIRECT: Final = "edxml_router.direct"  # a setting of ours, given at the start of a connection: is it still there?
+# XX001 and XX002 are data and indexes that are damaged.
+_STATES_DAMAGED: Final = ("XX001", "XX002")
 _STATES_FULL: Final = ("53100", "58030")
 _LATE: Final = {
     "55P03": "SQLSTATE 55P03: another session holds a lock",
@@ -69,9 +72,15 @@ _LATE: Final = {
 _STATES_AWAY: Final = ("08", "40", "53", "55", "57", "58", "28", "3D", "25006")
 
 
-def connect(url: str | URL, password: Callable[[], str | None] = lambda: None, patience: int = PATIENCE) -> Engine:
+def connect(
+    url: str | URL,
+    password: Callable[[], str | None] = lambda: None,
+    patience: int = PATIENCE,
+    label: str = "edxml-router",
+) -> Engine:
     """The engine for a URL, with a password that is not written in it: ``password`` is asked before each connection,
-    so that one that was changed holds from the next connection on. ``patience``: seconds for one statement.
+    so that one that was changed holds from the next connection on. ``patience``: seconds for one statement;
+    ``label``: what PostgreSQL shows of the connection.
 
     Nothing is opened yet; raises Refusal EDX901 when the URL is not one of ours.
     """
@@ -92,7 +101,9 @@ def connect(url: str | URL, password: Callable[[], str | None] = lambda: None, p
         waits = options(patience)
         waits["options"] += f" -c synchronous_commit=on -c {_DIRECT}=on"
         engine = sqlalchemy.create_engine(
-            target.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=waits
+            target.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={**waits, "application_name": label},
         )
         event.listen(engine, "do_connect", _logging_in(password))
         event.listen(engine, "do_connect", patient(patience))  # it connects, so that those after it are not asked
@@ -115,6 +126,17 @@ def _logging_in(password: Callable[[], str | None]) -> Callable[..., None]:
             named["password"] = given
 
     return log_in
+
+
+def served_elsewhere(engine: Engine) -> bool:
+    """Whether workers use this database now. A file of SQLite has those of one machine only, and a lock says that."""
+    if engine.dialect.name == "sqlite":
+        return False
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = :label"
+    )
+    with reading(engine) as connection:
+        return bool(connection.execute(query, {"label": WORKER}).scalar_one())
 
 
 @contextmanager
@@ -169,10 +191,9 @@ def problem(error: SQLAlchemyError) -> Trouble:
         lost = isinstance(error, sqlalchemy.exc.OperationalError) or error.connection_invalidated
         name = type(cause).__name__
         return Setback("EDX602", detail="no connection") if lost else Defect(name, where="store")
-    if state.startswith(_STATES_FULL):
-        return Setback("EDX601", detail=f"SQLSTATE {state}")
-    if state.startswith(_STATES_AWAY):
-        return Setback("EDX602", detail=f"SQLSTATE {state}")
+    for code, states in (("EDX610", _STATES_DAMAGED), ("EDX601", _STATES_FULL), ("EDX602", _STATES_AWAY)):
+        if state.startswith(states):
+            return Setback(code, where="store.url" if code == "EDX610" else "", detail=f"SQLSTATE {state}")
     return Defect(f"SQLSTATE {state}", where="store")
 
 

@@ -274,3 +274,53 @@ noted = Table(
 
 # What a batch writes, all in one transaction.
 WRITTEN: Final = tuple(each.name for each in (journal, envelopes, deliveries, bodies, receipts, aside, noted))
+
+# --- whose database this is, and what follows from a restored back-up (store.identity, store.recovery) ---
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1, the only row
+    _text("node"),
+    _text("epoch"),  # random; another one since the journal was found shorter than it had been
+    Column("copied_at", Instant),  # set in a back-up and nowhere else
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("epoch", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("since", Instant, nullable=False),  # the newest entry that was left when it began
+    _text("reason"),
+)
+
+# Who is asked to repeat, or told to send again, what was handed in since the back-up: one row for each neighbour
+# and office, whatever happens how often.
+recoveries = Table(
+    "recoveries",
+    metadata,
+    Column("party", Text, primary_key=True),  # "link:NAME" or "office:NAME"
+    _text("epoch"),
+    Column("since", Instant, nullable=False),
+    Column("ask_at", Instant, nullable=False),
+    Column("done_at", Instant),
+)
+
+# The last such question of each neighbour.
+resyncs = Table(
+    "resyncs",
+    metadata,
+    Column("peer", Text, primary_key=True),
+    _text("epoch"),
+    Column("at", Instant, nullable=False),
+)
+
+# Renames of neighbours and offices that the deliveries have followed already.
+renames = Table(
+    "renames",
+    metadata,
+    Column("party", Text, primary_key=True),  # the former one
+    _text("now"),
+    Column("at", Instant, nullable=False),
+)

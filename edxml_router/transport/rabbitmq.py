@@ -313,21 +313,27 @@ class _Intake:
 
 
 def depths(settings: RabbitSettings, mailboxes: Iterable[str]) -> Mapping[str, int]:
-    """Messages waiting in those of the mailboxes that exist, without taking any.
+    """Messages waiting in those of the mailboxes that exist; none is taken. Raises Setback EDX701, EDX706, EDX707."""
+    return {name: found.message_count for name, found in _looked_at(settings, mailboxes).items()}
 
-    Raises Setback EDX701, EDX706, EDX707.
-    """
-    counts: dict[str, int] = {}
+
+def consumers(settings: RabbitSettings, mailboxes: Iterable[str]) -> int:
+    """How many take from the mailbox that most take from. Raises Setback EDX701, EDX706, EDX707."""
+    return max((found.consumer_count for found in _looked_at(settings, mailboxes).values()), default=0)
+
+
+def _looked_at(settings: RabbitSettings, mailboxes: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     with _blocking(settings) as connection:
         channel = connection.channel()
         for mailbox in mailboxes:
             try:
-                counts[mailbox] = channel.queue_declare(mailbox, passive=True).method.message_count
+                found[mailbox] = channel.queue_declare(mailbox, passive=True).method
             except pika.exceptions.ChannelClosedByBroker as error:
                 if error.reply_code != 404:
                     raise
                 channel = connection.channel()  # asking for a queue that is missing closes it
-    return counts
+    return found
 
 
 def declare(

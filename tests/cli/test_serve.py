@@ -17,12 +17,12 @@ import pytest
 
 from edxml_router.config import load
 from edxml_router.core.problems import Refusal
-from edxml_router.node import supervisor, watch
+from edxml_router.node import starting, supervisor, watch
 from edxml_router.node.sole import FILE, sole
 from edxml_router.ports import Message, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
-from tests.cli.conftest import COMMAND, OneNode, rows
+from tests.cli.conftest import COMMAND, OneNode, call, rows
 
 PATIENCE = 60.0  # seconds until a test gives up
 
@@ -199,3 +199,31 @@ def test_a_worker_that_makes_no_turns_is_named_then_ended(small: OneNode) -> Non
     assert worker.wait(PATIENCE) == -signal.SIGKILL
     worker.communicate()
     watched.close()
+
+
+def test_a_volume_that_is_not_mounted_is_no_new_node(small: OneNode) -> None:
+    """Made anew, the journal would be empty, and what was accepted meanwhile hidden once the volume is back."""
+    data = small.folder / "data"
+    for away in (data, data / "journal.db"):
+        aside = away.rename(small.folder / "away")
+        for command in ("serve", "send", "inbox", "doctor"):
+            arguments = [small.letter("H53-1", ["G22"]), "--as", "vp"] if command == "send" else []
+            result = small.call(command, *arguments)
+            assert (result.exit_code, "EDX617" in result.output) == (78, True), result.output
+        assert not away.exists()
+        aside.rename(away)
+    assert small.call("doctor").exit_code != 78
+
+
+def test_a_copy_of_the_node_does_not_take_half_of_its_mail(small: OneNode, tmp_path: Path) -> None:
+    """Another machine with the same configuration, and a journal of its own."""
+    log, twin = small.folder / "log", tmp_path / "twin"
+    with serving(small, log):
+        twin.mkdir()
+        text = small.config.read_text(encoding="utf-8").replace('path = "hub"', f'path = "{small.folder / "hub"}"')
+        (twin / "node.toml").write_text(text, encoding="utf-8")
+        assert call("init", twin, "--name", "h53").exit_code == 0
+        with pytest.raises(Refusal) as caught:
+            starting.require_alone(load(twin / "node.toml"), 0.0)
+        assert caught.value.code == "EDX620"
+    starting.require_alone(load(twin / "node.toml"))  # the first one has ended, and it may

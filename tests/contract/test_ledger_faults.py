@@ -391,32 +391,6 @@ def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
             assert connection.execute(sqlalchemy.text("SELECT count(*) FROM envelopes")).scalar() == 0
 
 
-def test_a_backup_is_a_whole_ledger(sqlite_database: Database, tmp_path: Path) -> None:
-    ledger = sqlite_database.ledger()
-    add(ledger, delivery(1))
-    target = tmp_path / "copy.db"
-    target.write_text("an older copy")
-    ledger.backup(target)
-    add(ledger, delivery(2))
-    copy = Database(f"sqlite:///{target}", SetClock())
-    with copy.ledger().book() as book:
-        assert [one.digest for one in book.deliveries([digest_of(body(1)), digest_of(body(2))])] == [digest_of(body(1))]
-    copy.finish()
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
-
-
-def test_a_backup_that_cannot_be_written_is_a_setback(sqlite_database: Database, tmp_path: Path) -> None:
-    with pytest.raises(Setback) as caught:
-        sqlite_database.ledger().backup(tmp_path / "nowhere" / "copy.db")
-    assert caught.value.code == "EDX601"
-
-
-def test_postgresql_is_backed_up_with_its_own_tools(postgresql_database: Database, tmp_path: Path) -> None:
-    with pytest.raises(Refusal) as caught:
-        postgresql_database.ledger().backup(tmp_path / "copy.db")
-    assert caught.value.code == "EDX608"
-
-
 def test_a_new_database_can_be_made_from_its_url(tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path}/new.db")
     upgrade(engine)

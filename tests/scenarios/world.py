@@ -36,9 +36,9 @@ PLANS = (
 class World:
     """A running tree."""
 
-    def __init__(self, folder: Path, broker: Broker | None) -> None:
+    def __init__(self, folder: Path, broker: Broker | None, plans: Sequence[Plan] = PLANS) -> None:
         self._stack = ExitStack()
-        self.tree = self._stack.enter_context(Tree(folder, PLANS, broker))
+        self.tree = self._stack.enter_context(Tree(folder, plans, broker))
         self.tree.start()
         self.post = Post(self.tree.pki)
         self.offices: dict[str, Office] = {}
@@ -53,6 +53,14 @@ class World:
 
     def close(self) -> None:
         self._stack.close()
+
+    def look_again(self, node: str) -> None:
+        """The database of a node is another file now."""
+        self.witnesses[node].close()
+        self.witnesses[node] = Witness(self.tree.settings(node))
+        if isinstance(self.offices[node], PullOffice):
+            self.offices[node].close()
+            self.offices[node] = attach(self.tree, node)
 
     def office(self, code: str) -> Office:
         return self.offices[self.tree.home(code)]

@@ -1,0 +1,135 @@
+"""``edxml-router backup`` and ``recovery``: copy a node, and make up for what a restored one has forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from edxml_router import recovery as recoveries
+from edxml_router.cli.commands import Command, Group
+from edxml_router.cli.naming import unknown
+from edxml_router.cli.opening import Moment, open_ledger, open_node, operator
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.core.problems import Finding
+from edxml_router.core.resync import Recovery
+from edxml_router.ownership import claim
+from edxml_router.store import identity
+from edxml_router.store.backup import backup as keep
+from edxml_router.store.recovery import pending
+
+_SHOWN: Final = 10  # bodies or damages that are named
+
+
+@click.command(cls=Command)
+@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@json_option
+@pass_session
+def backup(session: Session, folder: Path, as_json: bool) -> None:
+    """Copy the journal and the large bodies to FOLDER, which must not exist, while the node works.
+
+    The copy is verified; until it is, the folder is called FOLDER.part. node.toml, keys and certificates are not in it.
+    For PostgreSQL this says what to use instead (EDX608). Exit status 70 when something of what was copied is damaged.
+    """
+    settings = session.settings()
+    with open_ledger(settings) as ledger, session.progress(session.say("backup.working"), None) as advance:
+        done = 0
+
+        def progress(now: int, _of: int) -> None:
+            nonlocal done
+            advance(now - done)
+            done = now
+
+        kept = keep(ledger, settings.node.data / "bodies", folder.absolute(), datetime.now(UTC), progress)
+    if as_json:
+        session.json(
+            {
+                "folder": kept.folder,
+                "sound": kept.sound,
+                "entries": kept.entries,
+                "root": kept.root,
+                "bodies": kept.bodies,
+                "size": kept.size,
+                "missing": list(kept.missing),
+                "damages": list(kept.damages),
+            }
+        )
+    else:
+        text = session.say("backup.done", folder=kept.folder, entries=kept.entries, bodies=kept.bodies, size=kept.size)
+        session.line(text, "green" if kept.sound else "yellow")
+    findings = [Finding("EDX603", digest) for digest in kept.missing[:_SHOWN]]
+    findings += [Finding("EDX605", "journal", damage) for damage in kept.damages[:_SHOWN]]
+    session.problems(findings)
+    if findings:
+        click.get_current_context().exit(max(one.problem.exit_status for one in findings))
+
+
+@click.group(cls=Group)
+def recovery() -> None:
+    """After a restored back-up: who still has to repeat what the node has forgotten."""
+
+
+@recovery.command()
+@json_option
+@pass_session
+def show(session: Session, as_json: bool) -> None:
+    """List who has not repeated yet what was handed in since the back-up.
+
+    Neighbours are asked by the node and answer by themselves. An office has to send again.
+    """
+    with open_ledger(session.settings()) as ledger:
+        _show(session, pending(ledger.engine), as_json)
+
+
+def _show(session: Session, rows: Sequence[Recovery], as_json: bool) -> None:
+    if as_json:
+        for one in rows:
+            session.json({"party": one.party, "since": one.since, "epoch": one.epoch})
+    elif not rows:
+        session.line(session.say("recovery.none"))
+    else:
+        session.table(("name", "since", "waits"), [(one.party, one.since, _waits(session, one)) for one in rows])
+
+
+def _waits(session: Session, one: Recovery) -> str:
+    return session.say("recovery.link" if one.party.startswith("link:") else "recovery.office")
+
+
+@recovery.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@pass_session
+def done(session: Session, names: Sequence[str]) -> None:
+    """Say that these offices have sent again, or that a neighbour cannot be asked.
+
+    NAME is an office's or a neighbour's, as `recovery show` lists them. It is journalled with your name.
+    """
+    settings = session.settings()
+    with open_ledger(settings) as ledger:
+        parties = {one.party.partition(":")[2]: one.party for one in pending(ledger.engine)}
+    for name in names:
+        if name.partition(":")[2] not in parties and name not in parties:
+            raise unknown(name, sorted(parties))
+    with open_node(settings) as node:
+        for name in names:
+            party = parties[name if name in parties else name.partition(":")[2]]
+            recoveries.finish(node, party, "", f"operator:{operator()}")
+            session.line(session.say("recovery.done", name=name))
+
+
+@recovery.command()
+@click.option("--since", required=True, type=Moment(), help="Everything after this is missing: a time, or an age (2h).")
+@click.option("--reason", required=True, help="Why, for the journal.")
+@pass_session
+def begin(session: Session, since: datetime, reason: str) -> None:
+    """Say that a back-up was restored which the node cannot recognise.
+
+    That is one where the data folder is older as well, such as a snapshot of the whole volume.
+    """
+    settings = session.settings()
+    with open_ledger(settings) as ledger:
+        said = f"operator:{operator()}: {reason[:200]}"
+        identity.declare_restored(ledger, claim(settings), since, said)
+        _show(session, pending(ledger.engine), as_json=False)

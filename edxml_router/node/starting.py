@@ -1,0 +1,81 @@
+"""What must be so before a node is served: its journal is there, and nobody else takes its mail.
+
+    require_journal(settings)     # before anything is made
+    require_alone(settings)       # before the first worker
+
+Raises Refusal EDX617, EDX620.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from edxml_router import hubs, wiring
+from edxml_router.config import Settings
+from edxml_router.core.problems import Refusal, Setback
+from edxml_router.store import identity, migrate
+from edxml_router.store.engine import served_elsewhere
+from edxml_router.transport import attendance, rabbitmq, topology
+
+PATIENCE: Final = 10.0  # seconds for others to let go of our mailboxes
+LOOK: Final = 0.2  # seconds between looks
+
+
+def require_file(settings: Settings) -> None:
+    """Refuse (EDX617) where a file of SQLite is not there: looking for it would make it, and it would be empty."""
+    file = settings.database_url.partition("sqlite:///")[2]
+    if file and not Path(file).exists():
+        detail = "no such file" if Path(file).parent.is_dir() else "the folder is not there"
+        raise Refusal("EDX617", where=file, detail=detail)
+
+
+def require_journal(settings: Settings) -> None:
+    """Refuse (EDX617) to make a new journal where one was, or may be: a volume that is not mounted looks like that."""
+    data, file = settings.node.data, settings.database_url.partition("sqlite:///")[2]
+    if file:
+        require_file(settings)
+        with closing(wiring.open_ledger(settings)) as ledger:
+            if not migrate.current(ledger.engine):
+                raise Refusal("EDX617", where=file, detail="an empty database")
+        return
+    with closing(wiring.open_ledger(settings)) as ledger:
+        schema = migrate.current(ledger.engine)
+        if not schema and identity.marked(data):
+            raise Refusal("EDX617", where="store.url", detail="an empty database, and the data folder had one before")
+        if schema == migrate.newest() and identity.owner(ledger) and not identity.marked(data):
+            detail = "the database has been used, and this data folder was never its"
+            raise Refusal("EDX617", where=str(data), detail=detail)
+
+
+def require_alone(settings: Settings, patience: float = PATIENCE) -> None:
+    """Refuse (EDX620) where somebody else takes this node's mail: two would split it, each with a journal of its own.
+
+    Machines that share the database are one node. A hub that is away is not asked: the node must start without it.
+    """
+    until = time.monotonic() + patience  # the workers of a supervisor that was killed end by themselves
+    while taken := [place for place, count in consumers(settings).items() if count]:
+        with closing(wiring.open_ledger(settings)) as ledger:
+            if served_elsewhere(ledger.engine):
+                return
+        if time.monotonic() >= until:
+            raise Refusal("EDX620", where=taken[0], detail="mail is taken from it already, and not by this database")
+        time.sleep(LOOK)
+
+
+def consumers(settings: Settings) -> dict[str, int]:
+    """How many take from the node's own mailboxes, by hub; none where a hub is away."""
+    found: dict[str, int] = {}
+    asked = [(settings.hub, hubs.intakes(settings))] if settings.hub else []
+    asked += [(settings.parent.hub, topology.child_mailboxes(settings.node.name))] if settings.parent else []
+    for hub, mailboxes in asked:
+        with suppress(Setback):
+            if hub.kind == "local":
+                assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+                found[str(hub.path)] = attendance.consumers(hub.path, mailboxes)
+            else:
+                place = f"{hub.host}/{hub.vhost}"
+                found[place] = rabbitmq.consumers(hubs.rabbit_settings(settings, hub), mailboxes)
+    return found

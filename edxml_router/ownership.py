@@ -1,0 +1,29 @@
+"""Whose the database is: the node that the settings name, with the names that it and its peers had before."""
+
+from __future__ import annotations
+
+from edxml_router.config import Settings
+from edxml_router.store import identity, renames
+from edxml_router.store.ledger import SqlLedger
+
+
+def recognise(settings: Settings, ledger: SqlLedger) -> identity.Restored | None:
+    """See that the database is this node's and the one it left. Raises Refusal EDX619, EDX908."""
+    restored = identity.recognise(ledger, settings.node.data, claim(settings))
+    renames.follow(ledger, _renamed(settings))
+    return restored
+
+
+def claim(settings: Settings) -> identity.Claim:
+    """Who opens the database, and whom it would ask after a restore."""
+    neighbours = [child.name for child in settings.children] + ([settings.parent.name] if settings.parent else [])
+    parties = [f"link:{name}" for name in neighbours] + [f"office:{office.name}" for office in settings.offices]
+    return identity.Claim(settings.node.name, settings.node.formerly, parties)
+
+
+def _renamed(settings: Settings) -> dict[str, str]:
+    """The former parties of each neighbour and office, with what they are called now."""
+    renamed = {f"link:{old}": f"link:{child.name}" for child in settings.children for old in child.formerly}
+    if settings.parent is not None:
+        renamed |= {f"link:{old}": f"link:{settings.parent.name}" for old in settings.parent.formerly}
+    return renamed | {f"office:{old}": f"office:{one.name}" for one in settings.offices for old in one.formerly}

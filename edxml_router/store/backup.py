@@ -1,0 +1,163 @@
+"""Copies a node's SQLite database and large bodies while the node works, and verifies the copy.
+
+    kept = backup(ledger, data / "bodies", Path("/backup/2026-11-27"), now, progress)
+
+The database goes first, in one statement (``VACUUM INTO``): one moment of it, which writers neither wait for nor hold
+up. SQLite's own online copy begins again with every write of another process, so on a busy node it never ends. The
+bodies that *this copy* names come after: a body is written before the row that names it and never changes, so all of
+them are there; the other way round, what was accepted in between would be without its body. Bodies are copied and not
+linked, because a link lies on the same sectors.
+
+The copy says that it is one (``identity.copied_at``), so that a node which is started from it knows what it has
+forgotten (:mod:`edxml_router.store.identity`). Until everything is verified and durable the folder has another name.
+Raises Refusal EDX608 on PostgreSQL, EDX908 when the folder cannot be made; Setback EDX601, EDX610; what is wrong with
+the copied journal, or a body that is missing, is told in :class:`Kept`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import func, select
+
+from edxml_router.core.problems import Refusal, Setback
+from edxml_router.store import durable, integrity, verification
+from edxml_router.store.engine import connect, reading
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.tables import bodies, microseconds
+
+DATABASE: Final = "journal.db"
+BODIES: Final = "bodies"
+_BLOCK: Final = 1024 * 1024
+_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a back-up holds. ``missing`` are bodies that were gone or damaged already, ``damages`` of the journal."""
+
+    folder: Path
+    entries: int
+    root: str
+    bodies: int
+    size: int  # bytes of the whole
+    missing: tuple[str, ...]
+    damages: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        return not self.missing and not self.damages
+
+
+Progress = Callable[[int, int], None]  # bodies done, of how many
+
+
+def backup(ledger: SqlLedger, source: Path, folder: Path, now: datetime, progress: Progress | None = None) -> Kept:
+    """Make ``folder``, which must not exist; ``source`` is the folder of the bodies."""
+    if ledger.engine.dialect.name != "sqlite":
+        raise Refusal("EDX608", where="store.url", detail=ledger.engine.dialect.name)
+    if folder.exists():
+        raise Refusal("EDX908", where=str(folder), detail="it is there already")
+    unfinished = folder.with_name(folder.name + durable.TEMPORARY)
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a back-up that was interrupted
+        durable.make_folder(unfinished)
+    except OSError as error:
+        raise Refusal("EDX908", where=str(folder), detail=error.strerror or "") from error
+    try:
+        _copy_database(ledger, unfinished / DATABASE, now)
+        kept = _copy_bodies(source, unfinished, folder, progress)
+        durable.synchronise(unfinished)
+        unfinished.rename(folder)  # the moment at which there is a back-up; before it only something unfinished
+        durable.synchronise(folder.parent)
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise Setback("EDX601", where=str(folder), detail=error.strerror or type(error).__name__) from error
+    return kept
+
+
+def _copy_database(ledger: SqlLedger, target: Path, now: datetime) -> None:
+    try:
+        with ledger.engine.connect() as connection:
+            source = connection.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)  # noqa: S101  # by the dialect
+            source.execute("VACUUM INTO ?", (str(target),))  # outside a transaction: nothing was begun
+        with closing(sqlite3.connect(target)) as copy:
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+            copy.execute("UPDATE identity SET copied_at = ?", (microseconds(now),))
+            copy.commit()
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        code = "EDX610" if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) else "EDX601"
+        raise Setback(code, where=str(target.parent), detail=name) from error
+    target.chmod(0o600)
+    durable.synchronise(target)
+
+
+def _copy_bodies(source: Path, unfinished: Path, folder: Path, progress: Progress | None) -> Kept:
+    """The bodies that the copied database names, and what a look at the whole copy says."""
+    engine = connect(f"sqlite:///{unfinished / DATABASE}")
+    try:
+        if damage := integrity.damage(engine):
+            raise Setback("EDX610", where=str(unfinished / DATABASE), detail=damage)
+        found = verification.verify(engine)
+        with reading(engine) as connection:
+            filed = select(func.count()).select_from(bodies).where(bodies.c.data.is_(None))
+            count = connection.execute(filed).scalar_one()
+            digests = _filed(connection)
+            size, done, missing = 0, 0, []
+            for digest in digests:
+                path = Path(digest[:2]) / digest[2:]
+                copied = _copy_body(source / path, unfinished / BODIES / path, digest)
+                missing += [] if copied is not None else [digest]
+                size, done = size + (copied or 0), done + 1
+                if progress:
+                    progress(done, count)
+    finally:
+        engine.dispose()
+    (unfinished / f"{DATABASE}-wal").unlink(missing_ok=True)
+    (unfinished / f"{DATABASE}-shm").unlink(missing_ok=True)
+    size += (unfinished / DATABASE).stat().st_size
+    damages = tuple(f"{one.where}: {one.detail}" for one in found.damages)
+    return Kept(folder, found.size + found.unnumbered, found.root, done, size, tuple(missing), damages)
+
+
+def _filed(connection: object) -> Iterator[str]:
+    after = ""
+    while True:
+        query = select(bodies.c.digest).where(bodies.c.data.is_(None), bodies.c.digest > after)
+        page = connection.execute(query.order_by(bodies.c.digest).limit(_PAGE)).scalars().all()  # type: ignore[attr-defined]
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = page[-1]
+
+
+def _copy_body(source: Path, target: Path, digest: str) -> int | None:
+    """Copy one body durably, hashing what is written; None where it is not the body that its name says."""
+    durable.make_folder(target.parent)
+    seen = hashlib.sha256()
+    try:
+        with source.open("rb") as given, target.open("xb") as copy:
+            while block := given.read(_BLOCK):
+                seen.update(block)
+                copy.write(block)
+            copy.flush()
+            os.fsync(copy.fileno())
+            size = copy.tell()
+    except FileNotFoundError:
+        return None
+    if seen.hexdigest() != digest:
+        target.unlink()
+        return None
+    durable.synchronise(target.parent)
+    return size

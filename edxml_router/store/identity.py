@@ -1,0 +1,204 @@
+"""Whose database this is, and whether it is the one that this node left.
+
+    recognised = recognise(ledger, data_folder, claim)     # at every opening, and now and then while the node runs
+
+A database restored from a back-up has forgotten what came after it, and nothing in it can say so. So each node keeps
+a mark outside: the number and leaf hash of the newest journal entry that it saw, in ``journal.mark`` of its data
+folder. A journal in which that entry is missing, or is another one, is not the journal that was left. Copies that
+``edxml-router backup`` makes say by themselves what they are, so those are recognised on a new machine too. Then a new
+*epoch* begins, in the database and in the mark, it is journalled, and :mod:`edxml_router.store.recovery` notes who is
+to be asked for what is missing.
+
+The mark lags behind by the pause between two looks; a restore goes unnoticed only when nothing older than that is
+missing. Several machines on one PostgreSQL have a mark each: the first one that notices begins the epoch, the others
+find it in the list of epochs. Raises Refusal EDX619 when the database is another node's.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, select, text, update
+
+from edxml_router.core.journal import Entry
+from edxml_router.core.problems import Refusal
+from edxml_router.store import durable, recovery
+from edxml_router.store.book import SqlBook
+from edxml_router.store.engine import reading
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.tables import OPEN, deliveries, epochs, identity, journal
+
+FILE: Final = "journal.mark"
+_LOCK: Final = 0x6564786D_0003  # an advisory lock of PostgreSQL: "edxm", 3
+_NEWEST: Final = select(journal.c.id, journal.c.leaf, journal.c.at).order_by(journal.c.id.desc()).limit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who opens the database: the node's name, those it had before, and whom it would ask after a restore."""
+
+    node: str
+    formerly: Sequence[str] = ()
+    parties: Sequence[str] = ()  # "link:NAME", "office:NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A new epoch: everything after ``since`` is missing."""
+
+    epoch: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    epoch: str
+    entry: int
+    leaf: str
+
+
+def recognise(ledger: SqlLedger, data: Path, claim: Claim) -> Restored | None:
+    """Look whether the database is this node's and the one it left, and renew the mark; the epoch that began now."""
+    mark = _read(data)
+    with reading(ledger.engine) as connection:
+        standing = _standing(connection, data, mark, claim)
+        newest = connection.execute(_NEWEST).one_or_none()
+    if standing.settled:
+        _keep(data, mark, _Mark(standing.epoch, *_entry(newest)))
+        return None
+    with ledger.book() as book:
+        if ledger.engine.dialect.name == "postgresql":
+            book.connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        restored = _settle(book, data, claim, ledger.clock.now())
+    # A crash here, after the commit, leaves the old mark, and its epoch stands in the list: nothing begins twice.
+    with reading(ledger.engine) as connection:
+        standing = _standing(connection, data, _read(data), claim)
+        newest = connection.execute(_NEWEST).one_or_none()
+    _keep(data, mark, _Mark(standing.epoch, *_entry(newest)))
+    return restored
+
+
+def declare_restored(ledger: SqlLedger, claim: Claim, since: datetime, reason: str) -> Restored:
+    """Begin an epoch because an operator says that everything since then is missing."""
+    with ledger.book() as book:
+        return _begin(book, claim, ledger.clock.now(), since, reason)
+
+
+def owner(ledger: SqlLedger) -> str:
+    """The node whose database this is; empty when it is nobody's yet."""
+    with reading(ledger.engine) as connection:
+        return connection.execute(select(identity.c.node)).scalar_one_or_none() or ""
+
+
+def marked(data: Path) -> bool:
+    """Whether this data folder has ever belonged to a database."""
+    return (data / FILE).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    settled: bool
+    epoch: str = ""
+    lost: str = ""  # why the journal is not the one that was left; empty when it is
+
+
+def _standing(connection: Connection, data: Path, mark: _Mark | None, claim: Claim) -> _Standing:
+    row = connection.execute(select(identity)).one_or_none()
+    if row is None:
+        return _Standing(settled=False)
+    lost = ""
+    if row.copied_at is not None:
+        lost = f"a back-up of {row.copied_at:%Y-%m-%d %H:%M:%S} UTC was restored"
+    elif mark is None:
+        # Machines that share a database come and go; but a file of SQLite lies where its mark was made before it.
+        if connection.dialect.name == "sqlite" and data.is_dir():
+            lost = f"{FILE} is missing beside it"
+    elif not _fits(connection, mark, row.epoch):
+        lost = f"entry {mark.entry} of the journal is missing"
+    return _Standing(not lost and row.node == claim.node, row.epoch, lost)
+
+
+def _fits(connection: Connection, mark: _Mark, epoch: str) -> bool:
+    if mark.epoch != epoch:  # another machine of this node has noticed already, or this is older than our epoch
+        return connection.execute(select(epochs.c.at).where(epochs.c.epoch == mark.epoch)).one_or_none() is not None
+    if not mark.entry:
+        return True
+    leaf = connection.execute(select(journal.c.leaf).where(journal.c.id == mark.entry)).scalar_one_or_none()
+    return leaf is not None and bytes(leaf).hex() == mark.leaf
+
+
+def _settle(book: SqlBook, data: Path, claim: Claim, now: datetime) -> Restored | None:
+    connection = book.connection
+    row = connection.execute(select(identity)).one_or_none()
+    if row is None:
+        epoch = secrets.token_hex(8)
+        _first_mark(data, epoch)  # before the commit: a database with an epoch and no mark is a restored one
+        connection.execute(insert(identity), {"id": 1, "node": claim.node, "epoch": epoch, "copied_at": None})
+        connection.execute(insert(epochs), {"epoch": epoch, "at": now, "since": now, "reason": "made"})
+        return None
+    if row.node != claim.node:
+        if row.node not in claim.formerly:
+            raise Refusal("EDX619", where="store.url", detail=f"it is the database of {row.node}, not of {claim.node}")
+        connection.execute(update(identity).values(node=claim.node))
+        book.note([Entry(now, "node.renamed", actor="node", detail=f"{row.node} is {claim.node}")])
+    lost = _standing(connection, data, _read(data), claim).lost  # asked again under the lock
+    if not lost:
+        return None
+    since = connection.execute(select(func.max(journal.c.at))).scalar_one_or_none() or now
+    return _begin(book, claim, now, min(since, now), lost)
+
+
+def _begin(book: SqlBook, claim: Claim, now: datetime, since: datetime, reason: str) -> Restored:
+    epoch = secrets.token_hex(8)
+    connection = book.connection
+    connection.execute(update(identity).values(epoch=epoch, copied_at=None))
+    connection.execute(insert(epochs), {"epoch": epoch, "at": now, "since": since, "reason": reason})
+    recovery.open_all(connection, claim.parties, epoch, since, now)
+    # What had left here may have ended long ago: ask about all of it now, and end none of it before the answers.
+    connection.execute(update(deliveries).where(text("state = 'forwarded'")).values(due_at=now))
+    grace = now + recovery.GRACE
+    connection.execute(
+        update(deliveries).where(text(OPEN), deliveries.c.expires_at < grace).values(expires_at=grace)
+    )
+    detail = f"epoch {epoch}, since {since:%Y-%m-%d %H:%M:%S} UTC: {reason}"
+    book.note([Entry(now, "journal.restored", actor="node", code="EDX618", detail=detail)])
+    return Restored(epoch, since, reason)
+
+
+def _entry(newest: Any) -> tuple[int, str]:
+    return (newest.id, bytes(newest.leaf).hex()) if newest is not None else (0, "")
+
+
+def _read(data: Path) -> _Mark | None:
+    """The mark; None where there is none yet, or none that can be read: then the database is taken as it is."""
+    try:
+        fields = json.loads((data / FILE).read_bytes())
+        return _Mark(str(fields["epoch"]), int(fields["entry"]), str(fields["leaf"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _first_mark(data: Path, epoch: str) -> None:
+    try:
+        durable.write([(data / FILE, _bytes(_Mark(epoch, 0, "")))])
+    except OSError as error:
+        raise Refusal("EDX908", where=str(data / FILE), detail=error.strerror or "") from error
+
+
+def _bytes(mark: _Mark) -> bytes:
+    return json.dumps({"epoch": mark.epoch, "entry": mark.entry, "leaf": mark.leaf}).encode() + b"\n"
+
+
+def _keep(data: Path, old: _Mark | None, new: _Mark) -> None:
+    if new == old:
+        return
+    with suppress(OSError):  # an older mark still fits; on a full disk mail is forwarded all the same
+        durable.write([(data / FILE, _bytes(new))])

@@ -1,0 +1,82 @@
+"""What is asked for again after a restored back-up: whom, since when, and whether it is done.
+
+Statements on the tables ``recoveries`` (whom we ask), ``resyncs`` (who has asked us) and ``renames``, run inside a
+transaction of the ledger. A row for each neighbour and office, so that it takes the same room however often a back-up
+is restored. Reading: :func:`pending`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, Engine, insert, select, text, update
+
+from edxml_router.core.resync import Recovery
+from edxml_router.store.engine import reading
+from edxml_router.store.tables import OPEN, deliveries, recoveries, resyncs
+
+GRACE: Final = timedelta(days=1)  # before which nothing that was open expires: the answers come first
+_FIRST: Final = text("INSERT INTO resyncs (peer, epoch, at) VALUES (:peer, '', 0) ON CONFLICT DO NOTHING")
+_FIELDS: Final = (recoveries.c.party, recoveries.c.epoch, recoveries.c.since, recoveries.c.done_at)
+
+
+def open_all(connection: Connection, parties: Sequence[str], epoch: str, since: datetime, now: datetime) -> None:
+    """Everybody is to be asked for what came after ``since``; where an earlier recovery is not done, after its time."""
+    known = {row.party: row for row in connection.execute(select(recoveries))}
+    for party in parties:
+        row = known.get(party)
+        start = since if row is None or row.done_at is not None else min(since, row.since)
+        values = {"epoch": epoch, "since": start, "ask_at": now, "done_at": None}
+        if row is None:
+            connection.execute(insert(recoveries), {"party": party, **values})
+        else:
+            connection.execute(update(recoveries).where(recoveries.c.party == party), values)
+
+
+def claim(connection: Connection, now: datetime, until: datetime, parties: Sequence[str]) -> Sequence[Recovery]:
+    """Those of ``parties`` that are to be asked now; not again before ``until``."""
+    query = select(*_FIELDS).where(
+        recoveries.c.party.in_(list(parties)), recoveries.c.done_at.is_(None), recoveries.c.ask_at <= now
+    )
+    due = [Recovery(*row) for row in connection.execute(query.with_for_update(skip_locked=True))]
+    put_off(connection, [one.party for one in due], until)
+    return due
+
+
+def put_off(connection: Connection, parties: Sequence[str], until: datetime) -> None:
+    connection.execute(update(recoveries).where(recoveries.c.party.in_(list(parties))).values(ask_at=until))
+
+
+def finish(connection: Connection, party: str, epoch: str, now: datetime) -> bool:
+    """This party has done its part for ``epoch`` (any, if empty); whether that was open."""
+    rows = update(recoveries).where(recoveries.c.party == party, recoveries.c.done_at.is_(None))
+    if epoch:
+        rows = rows.where(recoveries.c.epoch == epoch)
+    return connection.execute(rows.values(done_at=now)).rowcount > 0
+
+
+def asked(connection: Connection, peer: str, epoch: str, now: datetime, pause: timedelta) -> bool | None:
+    """A neighbour asks: True for the first time in this epoch, False again, None when it is too soon for another."""
+    connection.execute(_FIRST, {"peer": peer})
+    row = connection.execute(select(resyncs).where(resyncs.c.peer == peer).with_for_update()).one()
+    if row.epoch == epoch:
+        return False
+    if row.epoch and now - row.at < pause:
+        return None
+    connection.execute(update(resyncs).where(resyncs.c.peer == peer).values(epoch=epoch, at=now))
+    return True
+
+
+def hurry(connection: Connection, route: str, now: datetime) -> int:
+    """What went to this route and has not ended is due now; how much it is. No change of state, so no version."""
+    rows = update(deliveries).where(deliveries.c.route == route, text("state = 'forwarded'"), text(OPEN))
+    return connection.execute(rows.values(due_at=now)).rowcount
+
+
+def pending(engine: Engine) -> Sequence[Recovery]:
+    """Who has not done its part yet."""
+    with reading(engine) as connection:
+        query = select(*_FIELDS).where(recoveries.c.done_at.is_(None)).order_by(recoveries.c.party)
+        return [Recovery(*row) for row in connection.execute(query)]

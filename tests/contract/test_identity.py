@@ -1,0 +1,157 @@
+"""Whose database it is, whether it is the one that was left, and whether it is whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from edxml_router.core.problems import Refusal
+from edxml_router.store import identity, integrity, verification
+from edxml_router.store.backup import backup
+from edxml_router.store.engine import connect
+from edxml_router.store.identity import Claim, recognise
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.recovery import pending
+from tests.contract.databases import NOW, Database, body, delivery, digest_of, envelope
+
+CLAIM = Claim("tinh", (), ("link:tw", "office:vanthu"))
+
+
+def add(ledger: SqlLedger, number: int) -> None:
+    with ledger.book() as book:
+        book.add_envelopes([envelope(number)])
+        book.add_bodies({digest_of(body(number)): body(number)})
+        book.add_deliveries([delivery(number)])
+
+
+def test_a_database_of_another_node_is_refused(database: Database, tmp_path: Path) -> None:
+    ledger = database.ledger()
+    assert recognise(ledger, tmp_path, CLAIM) is None
+    with pytest.raises(Refusal) as caught:
+        recognise(ledger, tmp_path, Claim("xa"))
+    assert (caught.value.code, caught.value.finding.detail) == ("EDX619", "it is the database of tinh, not of xa")
+    assert recognise(ledger, tmp_path, Claim("tinh-moi", ("tinh",))) is None  # a rename is an act, and journalled
+    assert identity.owner(ledger) == "tinh-moi"
+    assert database.count("journal", "event = 'node.renamed'") == 1
+    with pytest.raises(Refusal):
+        recognise(ledger, tmp_path, CLAIM)
+
+
+def test_a_journal_that_lost_its_newest_entry_begins_an_epoch(database: Database, tmp_path: Path) -> None:
+    ledger = database.ledger()
+    add(ledger, 1)
+    recognise(ledger, tmp_path, CLAIM)
+    other = tmp_path / "other"  # a second machine on the same database
+    other.mkdir()
+    shutil.copy(tmp_path / identity.FILE, other)
+    add(ledger, 2)
+    assert recognise(ledger, tmp_path, CLAIM) is None
+    assert recognise(ledger, other, CLAIM) is None
+    mark = json.loads((tmp_path / identity.FILE).read_text())
+    mark["entry"], mark["leaf"] = mark["entry"] + 7, "ab" * 32  # what was there when the back-up was made is not enough
+    for folder in (tmp_path, other):
+        (folder / identity.FILE).write_text(json.dumps(mark))
+    restored = recognise(ledger, tmp_path, CLAIM)
+    assert restored is not None
+    assert restored.epoch != mark["epoch"]
+    assert [one.party for one in pending(ledger.engine)] == ["link:tw", "office:vanthu"]
+    assert recognise(ledger, tmp_path, CLAIM) is None
+    assert recognise(ledger, other, CLAIM) is None  # noticed once, whoever looks
+    assert len(database.rows("SELECT * FROM epochs")) == 2
+
+
+def test_another_entry_under_the_number_of_the_newest_is_noticed(database: Database, tmp_path: Path) -> None:
+    """The restored journal has grown past the mark before anybody looked."""
+    ledger = database.ledger()
+    add(ledger, 1)
+    recognise(ledger, tmp_path, CLAIM)
+    mark = json.loads((tmp_path / identity.FILE).read_text())
+    (tmp_path / identity.FILE).write_text(json.dumps({**mark, "leaf": "cd" * 32}))
+    add(ledger, 2)
+    assert recognise(ledger, tmp_path, CLAIM) is not None
+
+
+def test_a_file_without_its_mark_was_restored(sqlite_database: Database, tmp_path: Path) -> None:
+    ledger = sqlite_database.ledger()
+    recognise(ledger, tmp_path, CLAIM)
+    (tmp_path / identity.FILE).unlink()
+    assert recognise(ledger, tmp_path, CLAIM) is not None
+
+
+def test_nothing_open_expires_before_the_answers_come(database: Database, tmp_path: Path) -> None:
+    ledger = database.ledger()
+    add(ledger, 1)
+    recognise(ledger, tmp_path, CLAIM)
+    database.clock.at = NOW + timedelta(days=30)
+    (tmp_path / identity.FILE).write_text(json.dumps({"epoch": "gone", "entry": 1, "leaf": ""}))
+    assert recognise(ledger, tmp_path, CLAIM) is not None
+    with ledger.book() as book:
+        assert book.expired(database.clock.at, database.clock.at, 10) == []
+
+
+# --- back-ups ---
+
+
+def test_a_back_up_is_whole_and_knows_what_it_is(sqlite_database: Database, tmp_path: Path) -> None:
+    ledger, bodies = sqlite_database.ledger(), tmp_path / "bodies"
+    recognise(ledger, tmp_path, CLAIM)
+    add(ledger, 1)
+    large = "9f" * 32
+    with ledger.book() as book:
+        book.connection.execute(text("INSERT INTO bodies (digest, size) VALUES (:digest, 70000)"), {"digest": large})
+    kept = backup(ledger, bodies, tmp_path / "copy", NOW)
+    assert (kept.sound, kept.missing, kept.damages) == (False, (large,), ())
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == ["bodies", "journal.db"]
+    add(ledger, 2)
+    copy = SqlLedger(connect(f"sqlite:///{tmp_path}/copy/journal.db"), sqlite_database.clock)
+    with copy.book() as book:
+        assert [one.digest for one in book.deliveries([digest_of(body(1)), digest_of(body(2))])] == [digest_of(body(1))]
+    restored = recognise(copy, tmp_path / "copy", CLAIM)  # on a machine that has no mark of it
+    assert restored is not None
+    assert "a back-up of 2026-11-22" in restored.reason
+    copy.close()
+    with pytest.raises(Refusal) as caught:
+        backup(ledger, bodies, tmp_path / "copy", NOW)
+    assert caught.value.code == "EDX908"
+
+
+def test_a_back_up_ends_while_others_write(sqlite_database: Database, tmp_path: Path) -> None:
+    """SQLite's own online copy begins again with every write of another connection."""
+    ledger = sqlite_database.ledger()
+    add(ledger, 1)
+    with sqlite_database.ledger().book() as busy:
+        busy.add_envelopes([envelope(2)])
+        assert backup(ledger, tmp_path / "bodies", tmp_path / "copy", NOW).sound
+
+
+def test_postgresql_is_backed_up_with_its_own_tools(postgresql_database: Database, tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as caught:
+        backup(postgresql_database.ledger(), tmp_path, tmp_path / "copy", NOW)
+    assert caught.value.code == "EDX608"
+
+
+# --- damaged pages ---
+
+
+def test_damaged_pages_are_found(sqlite_database: Database, tmp_path: Path) -> None:
+    ledger = sqlite_database.ledger()
+    for number in range(1, 60):
+        add(ledger, number)
+    assert integrity.damage(ledger.engine) == ""
+    ledger.close()
+    path = Path(sqlite_database.url.partition("sqlite:///")[2])
+    with closing(connect(sqlite_database.url).raw_connection()) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
+        page = raw.execute("PRAGMA page_size").fetchone()[0]  # type: ignore[attr-defined]
+        root = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'deliveries'").fetchone()[0]  # type: ignore[attr-defined]
+    data = bytearray(path.read_bytes())
+    data[(root - 1) * page : root * page] = bytes(page)
+    path.write_bytes(bytes(data))
+    assert integrity.damage(sqlite_database.ledger().engine) != ""
+    assert verification.verify(sqlite_database.ledger().engine).sound  # the journal itself is whole, and all it sees

@@ -1,0 +1,43 @@
+"""What neighbours and offices are asked, and do, after a back-up was restored."""
+
+from __future__ import annotations
+
+import pytest
+
+from edxml_router import intake, recovery
+from edxml_router.core.problems import Refusal
+from edxml_router.core.resync import Resync, decode_resync, encode_resync
+from edxml_router.ports import Arrival, Message
+from edxml_router.transport import topology
+from tests.test_pipeline import Nodes, letter, nodes
+
+__all__ = ["nodes"]
+
+
+def test_a_neighbour_asks_again_about_all_that_is_open(nodes: Nodes) -> None:
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    node, hub = nodes["quoc-gia"].node, nodes["quoc-gia"].transports[0]
+    before = nodes.deliveries("quoc-gia", answer.digest)["H53"].due_at
+    question = Message("resync", "r", encode_resync(Resync("0f" * 8, nodes.clock.now())))
+    mailbox = topology.up("tay-ninh")
+    intake.receive(node, hub, [Arrival(question, mailbox, "tay-ninh", "", False)])
+    assert nodes.deliveries("quoc-gia", answer.digest)["H53"].due_at == nodes.clock.now() < before
+    [told] = [one for one in nodes["tay-ninh"].transports[-1].take(10, 1.0) if one.message.kind == "resynced"]
+    assert decode_resync(told.message.body).epoch == "0f" * 8
+    intake.receive(nodes["tay-ninh"].node, nodes["tay-ninh"].transports[-1], [told])  # nobody asked
+
+
+def test_a_neighbour_that_asks_all_the_time_costs_nothing(nodes: Nodes) -> None:
+    with nodes["quoc-gia"].node.ledger.book() as book:
+        asked = [book.asked("tay-ninh", epoch, nodes.clock.now(), recovery.PAUSE) for epoch in ("a", "a", "b", "b")]
+        assert asked == [True, False, None, None]
+        later = nodes.clock.now() + recovery.PAUSE
+        assert book.asked("tay-ninh", "b", later, recovery.PAUSE) is True
+
+
+def test_what_is_no_question_is_set_aside(nodes: Nodes) -> None:
+    for kind, data in (("resync", b"{}"), ("resynced", b'{"v":"edx/1","epoch":1,"since":"x"}\n')):
+        with pytest.raises(Refusal) as caught:
+            decode_resync(data)
+        assert caught.value.code == "EDX704", kind
