@@ -15,6 +15,7 @@ from edxml_router.core.transfer import (
     HOPS_LIMIT,
     LIST_LIMIT,
     Chunk,
+    Hop,
     Inquiry,
     Receipt,
     Transfer,
@@ -129,7 +130,7 @@ def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
 
 
 def transfer_parcels(
-    link: Link, row: EnvelopeRow, group: Sequence[Delivery], body: bytes | Body, chunk_bytes: int
+    link: Link, row: EnvelopeRow, group: Sequence[Delivery], body: bytes | Body, chunk_bytes: int, here: str
 ) -> Iterator[Parcel]:
     """The messages of one transfer: its chunks, if the body is large, and the manifest last; each made when asked for.
 
@@ -145,7 +146,8 @@ def transfer_parcels(
         size=row.size,
         recipients=tuple(delivery.recipient for delivery in group),
         generation=first.generation,
-        hops=row.hops,
+        # A node that has another name since it took this vouches for it under the new one, which the far side knows.
+        hops=row.hops if row.hops[-1:] and row.hops[-1].node == here else (*row.hops, Hop(here, row.accepted_at)),
         expires_at=max(delivery.expires_at for delivery in group),
         urgent=row.urgent,
         chunks=count,

@@ -254,16 +254,16 @@ def _sendings(
     sendings: list[Sending] = []
     for (route, digest, _, asked_only), group in groups.items():
         row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
-        if asked_only and link:
+        if link is None and route.startswith("link:"):  # first: nothing is wrong with the body
+            moves += [_deferral(node, one, Finding("EDX509", detail=route), now) for one in group]
+        elif asked_only and link:
             sendings.append(Sending(link, inquiry_parcels(link, row, group), group))
         elif body is None:
             moves += [change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group]
         elif route.startswith("office:"):
             moves += deliver(group, now)
-        elif link is None:
-            moves += [_deferral(node, one, Finding("EDX703", detail=route), now) for one in group]
-        else:
-            parcels = transfer_parcels(link, row, group, body, node.rules.chunk_bytes)
+        elif link is not None:
+            parcels = transfer_parcels(link, row, group, body, node.rules.chunk_bytes, node.name)
             sendings.append(Sending(link, parcels, group))
     return sendings
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from edxml_router import intake, recovery
+from edxml_router import intake, pipeline, recovery
+from edxml_router.core.lifecycle import State
 from edxml_router.core.problems import Refusal
 from edxml_router.core.resync import Resync, decode_resync, encode_resync
+from edxml_router.core.transfer import decode_transfer
 from edxml_router.ports import Arrival, Message
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
@@ -41,3 +45,32 @@ def test_what_is_no_question_is_set_aside(nodes: Nodes) -> None:
         with pytest.raises(Refusal) as caught:
             decode_resync(data)
         assert caught.value.code == "EDX704", kind
+
+
+def test_mail_of_a_neighbour_that_was_taken_out_waits_for_the_true_reason(nodes: Nodes) -> None:
+    """It was held as damaged, though its body is whole, and asked for a restore."""
+    answer = nodes.send("quoc-gia", letter(nodes))
+    nodes.settle()
+    node = nodes["quoc-gia"].node
+    links = node.links
+    node.links = {route: link for route, link in links.items() if route != "link:tay-ninh"}
+    nodes.clock.at += node.rules.timing.inquiry_interval + timedelta(seconds=1)
+    pipeline.forward(node)
+    waiting = nodes.deliveries("quoc-gia", answer.digest)["H53"]
+    assert (waiting.state, waiting.code, waiting.far_accepted) == (State.DEFERRED, "EDX509", True)
+    node.links = links  # put back, it is asked about as before
+    nodes.clock.at += node.rules.timing.retry_ceiling
+    pipeline.forward(node)
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.FORWARDED}
+
+
+def test_a_node_vouches_under_the_name_it_has_now(nodes: Nodes) -> None:
+    """The far side refuses a transfer whose last hop is not the neighbour that brings it."""
+    answer = nodes.send("quoc-gia", letter(nodes))
+    node = nodes["quoc-gia"].node
+    node.name = "tw-moi"
+    pipeline.forward(node)
+    came = nodes["tay-ninh"].transports[-1].take(10, 1.0)
+    [transfer] = [one.message for one in came if one.message.kind == "transfer"]
+    hops = decode_transfer(transfer.body)[0].hops
+    assert ([hop.node for hop in hops], answer.accepted) == (["quoc-gia", "tw-moi"], True)

@@ -233,6 +233,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX507", "no-recipient", _S, _NO, 422, 1,
      "The envelope names no recipient", "Give at least one To with an OrganId; a status needs ResponseFor/OrganId.",
      "Gói tin không có nơi nhận", "Ghi ít nhất một To có OrganId; gói trạng thái cần ResponseFor/OrganId."),
+    ("EDX509", "neighbour-gone", _O, _LATER, 503, 75,
+     "The neighbour that this letter went to, or goes to, is not in the configuration", "The letter waits, and nothing is wrong with it. If that node has another name now, write the old one into `formerly` of its section and restart; if it was taken out too early, put it back until its mail has ended.",
+     "Nút lân cận mà văn thư này đã hoặc sẽ đến không có trong cấu hình", "Văn thư đang chờ và không bị hỏng. Nếu nút đó đã đổi tên, ghi tên cũ vào `formerly` ở mục của nút đó rồi khởi động lại; nếu bị gỡ quá sớm, hãy thêm lại cho đến khi thư của nó kết thúc."),
     # 6 store and capacity --------------------------------------------------------------------------------
     ("EDX601", "disk-full", _O, _LATER, 503, 75,
      "There is too little free disk space to accept anything", "Free space or enlarge the disk; nothing accepted is lost and accepting resumes by itself.",
