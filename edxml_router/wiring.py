@@ -135,7 +135,7 @@ class Opened:
 
     def look_at_journal(self) -> Restored | None:
         """Whether the database is still the one that was left, a moment ago or by the run before; else a new epoch."""
-        return recognise(self.settings, _sql(self.node))
+        return recognise(self.settings, _ledger_of(self.node))
 
     def number_journal(self) -> None:
         """Let the journal's new entries take their places in the log."""
