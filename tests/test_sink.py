@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -56,14 +57,23 @@ def test_a_full_disk_loses_lines_and_counts_them(tmp_path: Path) -> None:
 
 def test_a_reader_that_reads_nothing_holds_up_nobody(tmp_path: Path) -> None:
     reader, writer = os.pipe()
+    os.write(writer, b"x" * fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ))  # full: the first line waits already
     log = Sink(writer)
     log.note_in(tmp_path)
     for _ in range(sink.WAITING + 2000):
         log.write("x" * 100 + "\n")
     assert (tmp_path / sink.FILE).read_text() == "nobody reads the log"
     with os.fdopen(reader, "rb") as pipe:
-        until(lambda: b"log.lost" in pipe.read1(1 << 20))
-        os.close(writer)
+        os.set_blocking(reader, False)
+        read: list[bytes] = []
+
+        def drained() -> bool:
+            read.append(pipe.read1(1 << 20) or b"")
+            return not log._lines.unfinished_tasks
+
+        until(drained)
+        os.close(writer)  # not before: its number is given to another file, and the thread would write there
+        assert b"log.lost" in b"".join([*read, pipe.read()])
 
 
 def test_what_repeats_is_counted() -> None:
