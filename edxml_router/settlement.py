@@ -89,7 +89,11 @@ def settlement(
     ended_at = min(receipt.at, now)
     if event is Event.CONFIRM:
         return confirmation(delivery, ended_at, peer)
-    return change(delivery, event, code=receipt.code, detail=receipt.detail, ended_at=ended_at, actor=peer)
+    # That the far side has it stays true of its cancellation, also where its answer came without "accepted" before:
+    # so it is told from what an operator of this node cancelled, and that node may lift its own word.
+    far = True if event is Event.CANCEL else None
+    told = {"code": receipt.code, "detail": receipt.detail, "ended_at": ended_at}
+    return change(delivery, event, **told, far_accepted=far, actor=peer)
 
 
 def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | None:

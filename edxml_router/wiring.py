@@ -124,9 +124,9 @@ class Opened:
         return lost
 
     def _gone(self) -> tuple[str, ...]:
-        """The problems of the own hub that making its mailboxes mends; a folder is made with them, a broker is not."""
-        assert self.settings.hub is not None  # noqa: S101  # the caller asked
-        return ("EDX703", "EDX701") if self.settings.hub.kind == "local" else ("EDX703",)
+        """The problems of the own hub that making its mailboxes mends. A hub that is gone as a whole is not made anew:
+        its folder may be a volume that is not mounted, and what neighbours laid beneath it would be hidden later."""
+        return ("EDX703",)
 
     def problems(self) -> Mapping[str, Finding | None]:
         """What is wrong with each hub now: the own one is "hub", the other "parent"."""

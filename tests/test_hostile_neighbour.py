@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ from edxml_router import inbox, intake, operate, pipeline
 from edxml_router.core.authority import Act, Bindings, Row
 from edxml_router.core.certificate import names
 from edxml_router.core.lifecycle import State
+from edxml_router.core.problems import Finding
 from edxml_router.core.transfer import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
 from edxml_router.ports import Arrival, Message, Parcel
 from edxml_router.records import Submission
@@ -104,6 +105,29 @@ def test_what_an_operator_cancelled_no_neighbour_opens_again(nodes: Nodes) -> No
     assert {one.generation for one in told if one.outcome is Outcome.CANCELLED} == {0, 1, 2, 1000}
     assert operate.resend(node, [one.id], "lan", "gửi lại theo đề nghị") == [None]
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.QUEUED}
+
+
+def test_who_cancelled_it_may_lift_that_though_it_was_sent_again_meanwhile(nodes: Nodes) -> None:
+    """A node between must not take the answer "cancelled" to a new attempt for a cancellation of its own."""
+    answer = nodes.send("an-giang", letter(nodes, ["H53"], sender="H01"))
+    nodes.settle()
+
+    def act(name: str, does: Callable[..., Sequence[Finding | None]]) -> None:
+        [one] = nodes.deliveries(name, answer.digest).values()
+        assert does(nodes[name].node, [one.id], "lan", "thử") == [None]
+        nodes.settle()
+
+    act("tay-ninh", operate.cancel)
+    act("an-giang", operate.resend)
+    assert {nodes.states(name, answer.digest)["H53"] for name in nodes.opened} == {State.CANCELLED}
+    act("tay-ninh", operate.resend)
+    act("an-giang", operate.resend)
+    [one] = nodes.deliveries("tay-ninh", answer.digest).values()
+    assert inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [one.name]) == [None]
+    for _ in range(4):  # the generations differ, so the ends are asked for
+        nodes.settle()
+        nodes.clock.at += nodes["quoc-gia"].node.rules.timing.inquiry_interval
+    assert {nodes.states(name, answer.digest)["H53"] for name in nodes.opened} == {State.CONFIRMED}
 
 
 def test_receipts_of_a_blocked_key_do_not_count(nodes: Nodes) -> None:

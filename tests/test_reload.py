@@ -135,7 +135,7 @@ def test_a_running_node_takes_what_it_can_and_says_what_waits(tmp_path: Path) ->
         wait(lambda: '"setting.waits"' in log.read_text())
         lines = [json.loads(line) for line in log.read_text().splitlines() if '"setting.' in line]
         said = {line["setting"]: (line["event"], line["before"], line["after"]) for line in lines}
-        assert said["delivery.lifetime"] == ("setting.taken", "5d", "3d")
+        assert said["delivery.lifetime"] == ("setting.taken", "30d", "3d")
         assert said["node.workers"] == ("setting.taken", "1", "2")
         assert said["node.data"][0] == "setting.waits"
         wait(lambda: log.read_text().count('"worker.started"') >= 2)

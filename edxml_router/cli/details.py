@@ -285,6 +285,7 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     ("a reload takes it", "nạp lại thì có hiệu lực"),
     ("a restart takes it", "khởi động lại thì có hiệu lực"),
     ("{} settings in all", "tổng cộng {} mục cài đặt"),
+    ("{}: {} more since {} UTC", "{}: thêm {} mục từ {} UTC"),
     ("no connection", "không có kết nối"),
     ("the password is not the user's; correct store.password_file",
      "sai mật khẩu của tài khoản, hãy sửa store.password_file"),

@@ -29,9 +29,10 @@ _SHOWN: Final = 10  # bodies or damages that are named
 @json_option
 @pass_session
 def backup(session: Session, folder: Path, as_json: bool) -> None:
-    """Copy the journal and the large bodies to FOLDER, which must not exist, while the node works.
+    """Copy the journal and the large bodies to a new FOLDER.
 
-    The copy is verified; until it is, the folder is called FOLDER.part. node.toml, keys and certificates are not in it.
+    The node may work meanwhile. The copy is verified; until it is, the folder is called FOLDER.part. node.toml, keys
+    and certificates are not in it.
     For PostgreSQL this says what to use instead (EDX608). Exit status 70 when something of what was copied is damaged.
     """
     settings = session.settings()
@@ -69,7 +70,7 @@ def backup(session: Session, folder: Path, as_json: bool) -> None:
 
 @click.group(cls=Group)
 def recovery() -> None:
-    """After a restored back-up: who still has to repeat what the node has forgotten."""
+    """Make up for what a restored node has forgotten."""
 
 
 @recovery.command()
@@ -102,7 +103,7 @@ def _waits(session: Session, one: Recovery) -> str:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @pass_session
 def done(session: Session, names: Sequence[str]) -> None:
-    """Say that these offices have sent again, or that a neighbour cannot be asked.
+    """Say who has sent again, or cannot be asked.
 
     NAME is an office's or a neighbour's, as `recovery show` lists them. It is journalled with your name.
     """

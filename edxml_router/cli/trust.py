@@ -100,9 +100,9 @@ def status(session: Session, as_json: bool) -> None:
 @json_option
 @pass_session
 def add(session: Session, file: Path, reason: str, yes: bool, as_json: bool) -> None:
-    """Trust the authorities in FILE (PEM, DER or PKCS#7), after showing them.
+    """Trust the authorities in FILE, after showing them.
 
-    Roots go to the file that trust.anchors names, others to that of trust.intermediates.
+    FILE is PEM, DER or PKCS#7. Roots go to the file that trust.anchors names, others to that of trust.intermediates.
 
     Compare the fingerprint of a root with what the authority publishes: whoever holds its key speaks for everybody.
     """

@@ -329,8 +329,8 @@ def test_a_journal_that_is_no_database_has_a_remedy_of_its_own(node: OneNode) ->
 def test_a_database_that_was_never_made(node: OneNode) -> None:
     (node.folder / "data" / "journal.db").unlink()
     result = node.call("queue", "list")
-    assert result.exit_code == 75
-    assert "EDX602" in result.stderr
-    assert "run `edxml-router init`" in result.stderr
+    assert result.exit_code == 78
+    assert "EDX617" in result.stderr
+    assert "`edxml-router init`" in result.stderr
     result = node.call("send", node.letter("H53-1", ["G22"]), "--as", "vp")
-    assert result.exit_code == 75
+    assert result.exit_code == 78

@@ -74,7 +74,7 @@ def test_which_exit_status_wins(node: OneNode) -> None:
     assert node.call("send", "missing", "bad.edxml", good, "--as", "vp").exit_code == 1
     assert call("check", "missing", "bad.edxml", good).exit_code == 1
     result = call("check", "missing", good)
-    assert (result.exit_code, result.stdout.splitlines()[-1]) == (66, "1 accepted, 0 refused, 1 not read")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (66, "1 accepted, 0 not judged, 0 refused, 1 not read")
     text = node.config.read_text(encoding="utf-8")
     node.config.write_text(text.replace('#reserve_bytes = "256 MiB"', 'reserve_bytes = "900000 GiB"'), encoding="utf-8")
     assert node.call("send", "missing", "bad.edxml", good, "--as", "vp").exit_code == 75

@@ -24,6 +24,7 @@ from edxml_router.core.lifecycle import Event
 from edxml_router.core.transfer import Hop
 from edxml_router.node import worker
 from edxml_router.node.worker import Worker
+from edxml_router.observe import logs
 from edxml_router.records import change
 from edxml_router.store.queries import is_digest
 from tests import fixtures
@@ -621,7 +622,7 @@ def test_serve_with_a_wrong_configuration_ends_with_78(node: OneNode) -> None:
 
 
 def test_a_worker_that_meets_a_mistake_of_ours_tells_where_and_ends_with_70(
-    node: OneNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    node: OneNode, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def broken(_worker: Worker) -> int:
         raise RuntimeError("số căn cước 0123")
@@ -634,7 +635,8 @@ def test_a_worker_that_meets_a_mistake_of_ours_tells_where_and_ends_with_70(
     finally:
         structlog.reset_defaults()
         structlog.contextvars.clear_contextvars()
-    said = capsys.readouterr().err
+    logs._sink().finish()  # the log has a thread of its own
+    said = capfd.readouterr().err
     assert '"event": "node.defect"' in said
     assert "RuntimeError" in said
     assert "0123" not in said

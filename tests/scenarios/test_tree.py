@@ -56,6 +56,7 @@ def test_the_same_bytes_are_answered_alike_and_delivered_once(world: World) -> N
     data = world.letter("H53", "G22")
     first, second = world.office("H53").send(data), world.office("H53").send(data)
     assert (first["repeated"], second["repeated"]) == (False, True)
+    assert second.pop("states").keys() == {"G22"}  # how it stands by then
     assert {**second, "repeated": False} == first
     world.confirm("G22", data)
     world.await_state("tinh", data, State.CONFIRMED)
@@ -91,15 +92,22 @@ def test_a_letter_that_nobody_fetches_expires_and_the_sender_is_told(world: Worl
 @on_one
 def test_an_operator_cancels_and_sends_again(world: World) -> None:
     data = world.send("G22", "H53.31")
-    number = world.receive("H53.31", data)
+    name = world.receive("H53.31", data)
+    number = str(world.delivery("huyen", data).id)
     [cancelled] = world.tree.ask("huyen", "queue", "cancel", number, "--reason", "thử nghiệm")
     assert cancelled["done"]
     assert world.await_state("tw", data, State.CANCELLED).code == "EDX803"
-    [resent] = world.tree.ask("tw", "resend", digest_of(data), "--reason", "thử nghiệm")
+    resend = ("resend", digest_of(data), "--reason", "thử nghiệm")
+    [resent] = world.tree.ask("tw", *resend)
     assert resent["done"]
-    assert world.receive("H53.31", data) == number
-    world.office("H53.31").confirm(number)
-    assert world.await_state("tw", data, State.CONFIRMED).generation == 1
+    until(lambda: world.delivery("tw", data).generation == 1, "sent again")
+    assert world.await_state("tw", data, State.CANCELLED).generation == 1  # whoever cancelled it has not lifted that
+    for node in ("huyen", "tw"):
+        [resent] = world.tree.ask(node, *resend)
+        assert resent["done"]
+    assert world.receive("H53.31", data) == name
+    world.office("H53.31").confirm(name)
+    assert world.await_state("tw", data, State.CONFIRMED).generation == 2
     done = world.tree.run("tw", "resend", digest_of(data), "--json")
     assert done.returncode == 1
     assert "EDX607" in done.stderr

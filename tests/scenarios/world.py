@@ -138,6 +138,7 @@ class World:
         hub = self.tree.hub(name)
         away = hub.rename(hub.with_name("away"))
         yield
+        assert not hub.exists()  # its owner does not make another in its place
         away.rename(hub)
 
     def hurried(self, node: str, change: Callable[[Settings], Settings]) -> PullOffice:
