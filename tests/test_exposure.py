@@ -74,6 +74,7 @@ def remarks(tmp_path: Path, text: str) -> list[tuple[str, str]]:
 
 
 HUB = '[hub]\nkind = "rabbitmq"\nhost = "{}"\npassword_file = "secret"\n{}'
+PARENT = '[parent]\nname = "g"\ncertificate = "secret"\n'
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ HUB = '[hub]\nkind = "rabbitmq"\nhost = "{}"\npassword_file = "secret"\n{}'
         (HUB.format("127.0.0.5", ""), []),
         (HUB.format("::1", ""), []),
         (HUB.format("127.0.0.1.example.vn", ""), ["EDX711"]),
-        ('[parent]\nname = "g"\n' + HUB.format("10.0.0.1", "").replace("[hub]", "[parent.hub]"), ["EDX711"]),
+        (PARENT + HUB.format("10.0.0.1", "").replace("[hub]", "[parent.hub]"), ["EDX711"]),
         ('[store]\nurl = "postgresql+psycopg://r@db.example.vn/r"\n', ["EDX711"]),
         ('[store]\nurl = "postgresql+psycopg://r@db.example.vn/r?sslmode=prefer"\n', ["EDX711"]),
         ('[store]\nurl = "postgresql+psycopg://r@db.example.vn/r?sslmode=verify-full"\n', []),
