@@ -175,8 +175,8 @@ def router(field: Field) -> list[str | Path]:
         f'key = "{field.keys}/{NODE}.key.pem"\ncertificate = "{field.keys}/{NODE}.cert.pem"\n'
         f'[hub]\nkind = "rabbitmq"\nhost = "{field.broker.host}"\nport = {field.broker.port}\n'
         f'vhost = "{field.vhost}"\nuser = "{field.broker.user}"\npassword_file = "hub.password"\n'
-        f'[[children]]\nname = "{FROM}"\nprefixes = ["H53"]\n'
-        f'[[children]]\nname = "{TO}"\nprefixes = ["H41"]\n'
+        f'[[children]]\nname = "{FROM}"\nprefixes = ["H53"]\nunsigned_receipts = true\n'
+        f'[[children]]\nname = "{TO}"\nprefixes = ["H41"]\nunsigned_receipts = true\n'
         f'[trust]\nanchors = "{field.keys}/anchors.pem"\n'
         f'crls = ["{field.keys}/issuing.crl.pem", "{field.keys}/root.crl.pem"]\n'
         f'[signature]\nengine = "{field.engine}"\n[log]\nformat = "json"\n',

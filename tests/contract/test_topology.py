@@ -15,7 +15,7 @@ NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 
 
 def test_the_kinds_are_those_of_links_and_offices() -> None:
-    assert {"transfer", "chunk", "receipts", "inquiry"} == topology.LINK_KINDS
+    assert {"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced"} == topology.LINK_KINDS
     assert topology.DAMAGED not in topology.KINDS
 
 
