@@ -6,26 +6,57 @@ Each function answers from the snapshot it is given and raises Refusal (families
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
 from functools import partial
 
 from edxml_router.core import authority, signature
+from edxml_router.core.certificate import Signer
 from edxml_router.core.envelope import Business, Envelope, Kind
+from edxml_router.core.letter_day import addressed_on, written_on
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.registry import Registry
 from edxml_router.core.routing import Local
 from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.transfer import HOPS_LIMIT, Transfer
-from edxml_router.records import Examined, Submission
+from edxml_router.records import LIFETIMES, Examined, Submission
 from edxml_router.rules import Peer, Role, Rules
 
 VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run on Vietnam time
 
 
-def sender_of(registry: Registry, envelope: Envelope, now: datetime) -> str:
-    """The sender's canonical code. A closed agency may still answer for older documents."""
+def sender_of(registry: Registry, envelope: Envelope, now: datetime, under_way: timedelta = timedelta()) -> str:
+    """The sender's canonical code. A closed agency may still answer for older documents.
+
+    ``under_way`` is how long ago another node may have accepted it. What was accepted before its sender was closed, or
+    before its code went to another agency, is that sender's still. How long it has been under way is the neighbours'
+    word: so that node may have taken it on any day since the letter's own, but on none before our own bound.
+    """
+    written, day = envelope.sender.organ_id, written_on(envelope)
+    today = now.astimezone(VIETNAM).date()
     historic = envelope.kind is Kind.STATUS
-    return registry.resolve(envelope.sender.organ_id, now.astimezone(VIETNAM).date(), historic=historic).code
+    if not under_way:
+        code = registry.resolve(written, today, historic=historic).code
+        _require_same_hands(registry, written, code, day)
+        return code
+    meant = registry.meaning(written, day)
+    agency = registry.get(meant) if meant else None
+    if agency is None:
+        registry.resolve(written, today, historic=True)  # says what is wrong, unless only the day is missing
+        raise _changed_hands(registry, written, day)
+    first = max(day or date.min, today - under_way)
+    if not historic and first < today:
+        with suppress(Refusal):
+            registry.require_open(agency, first)
+            return agency.code
+    if not historic:
+        registry.require_open(agency, today)
+    return agency.code
+
+
+def under_way(rules: Rules, transfer: Transfer | None) -> timedelta:
+    """How long ago another node may have accepted what a neighbour brings: as long as we would keep it ourselves."""
+    return LIFETIMES * rules.timing.lifetime if transfer else timedelta()
 
 
 def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: datetime) -> str:
@@ -36,8 +67,7 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
     authority.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
     authority.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
     if verdict.indication is Indication.PASSED and verdict.signer is not None:
-        today = now.astimezone(VIETNAM).date()
-        meaning = partial(meaning_of, rules.registry, on=today)
+        meaning = codes_of(rules.registry, verdict.signer, now)
         authority.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=meaning)
         return "; ".join((verdict.reason, *verdict.marks))  # "ok; crl-stale"
     exception = peer.unsigned
@@ -90,13 +120,14 @@ def recipients_of(
 ) -> dict[str, str]:
     """What ``reach`` says of each recipient of a fresh submission, by canonical code; where the code or ``reach`` is
     refused, the refusal names the recipient by its number."""
-    today = now.astimezone(VIETNAM).date()
+    today, day = now.astimezone(VIETNAM).date(), addressed_on(envelope)
     # Statuses and recalls are about older documents, so they still find an agency whose code was closed since.
     historic = envelope.kind is Kind.STATUS or envelope.business is Business.RECALL
     reached: dict[str, str] = {}
     for number, written in enumerate(envelope.recipients, start=1):
         try:
             code = registry.resolve(written, today, historic=historic).code
+            _require_same_hands(registry, written, code, day)
             if code in reached:
                 raise Refusal("EDX207", detail=f"{written} is {code}")
             reached[code] = reach(code)
@@ -122,17 +153,18 @@ def address_transfer(
     if not transfer.hops or transfer.hops[-1].node != peer.name:
         # Each node vouches for the one before it; what is said of nodes further back is the neighbours' word.
         raise Refusal("EDX704", where="hops", detail=f"the last one is not {peer.name}, who brought it")
-    accepted_on = transfer.hops[0].at.date()
-    named: set[str | None] = set()
-    for written in examined.envelope.recipients:
-        # As it was written, as it is known today, and as it was bound when the first node accepted it.
-        named |= {written, rules.registry.canonical_or_none(written), meaning_of(rules.registry, written, accepted_on)}
+    day = addressed_on(examined.envelope)
+    recipients = examined.envelope.recipients
+    named = {rules.registry.meaning(written, day) for written in recipients}
+    ever: dict[str, str] | None = None  # whom a code of these has ever stood for; made for one list that needs it
     routes: dict[str, str] = {}
     unreachable: dict[str, Finding] = {}
     for code in transfer.recipients:
         try:
             if code not in named:
-                raise Refusal("EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope")
+                if ever is None:
+                    ever = {one: text for text in recipients for one in rules.registry.meanings(text)}
+                raise _not_named(rules.registry, code, ever.get(code), day)
             following = route(rules, code)
             if following == f"link:{peer.name}":
                 # Each of the two believes it behind the other, because neither has it: no routes turn in a circle.
@@ -147,12 +179,31 @@ def address_transfer(
     return routes, unreachable
 
 
-def meaning_of(registry: Registry, text: str, on: date) -> str | None:
-    """The canonical code that ``text`` stood for on a day: an alias that changes hands later does not speak yet."""
-    try:
-        return registry.resolve(text, on, historic=True).code
-    except Refusal:
-        return registry.canonical_or_none(text)  # not in the catalogue: by rule
+def _not_named(registry: Registry, code: str, written: str | None, day: date | None) -> Refusal:
+    """Why a recipient beside an envelope is none of those that were signed; ``written``: what once stood for it."""
+    if written is not None:
+        return _changed_hands(registry, written, day, code)
+    return Refusal("EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope")
+
+
+def _require_same_hands(registry: Registry, written: str, code: str, day: date | None) -> None:
+    """Refusal EDX412 unless ``written`` stood for ``code`` on the letter's day too: whoever wrote it may have meant
+    either agency, and every node on the way must know which."""
+    if registry.meaning(written, day) != code:
+        raise _changed_hands(registry, written, day, f"{code}, as it is today")
+
+
+def _changed_hands(registry: Registry, written: str, day: date | None, other: str = "") -> Refusal:
+    of_day = f"on the letter's day, {day}, it was {registry.meaning(written, day)}" if day else "no date can be read"
+    told = f"{written} has stood for several agencies; {of_day}" + (f", not {other}" if other else "")
+    return Refusal("EDX412", detail=told)
+
+
+def codes_of(registry: Registry, signer: Signer, now: datetime) -> Callable[[str], str | None]:
+    """What the codes in a signer's certificate stand for: what they did when it was issued. Else the key of who had a
+    code before would sign for who has it now."""
+    issued = (signer.not_before or now).astimezone(VIETNAM).date()
+    return partial(registry.meaning, on=issued)
 
 
 def route(rules: Rules, code: str) -> str:

@@ -28,7 +28,7 @@ from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Troubl
 from edxml_router.core.transfer import RECEIPTS_TOGETHER, Hop, Receipt, encode_receipts
 from edxml_router.core.verdict import Verdict
 from edxml_router.examination import digest_of, examine
-from edxml_router.judgement import address, address_transfer, admit, authorise, sender_of
+from edxml_router.judgement import address, address_transfer, admit, authorise, sender_of, under_way
 from edxml_router.parcels import (
     LAPSES,
     GroupKey,
@@ -126,7 +126,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         item.examined = examine(submission.data, rules.limits, trust, now, rules.engine, digest=item.digest)
         envelope = item.examined.envelope
         admit(rules, submission, envelope, now)  # first: of a state secret nothing is kept, not even for a wrong code
-        item.sender = sender_of(rules.registry, envelope, now)
+        item.sender = sender_of(rules.registry, envelope, now, under_way(rules, submission.transfer))
         item.reason = authorise(rules, peer, item.examined.verdict, item.sender, now)
         if submission.transfer is None:
             item.routes = address(rules, envelope, now)

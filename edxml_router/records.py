@@ -19,7 +19,7 @@ from edxml_router.ports import Aside, Body, Book, Delivery, EnvelopeRow, Move, N
 from edxml_router.rules import Node, Role
 
 _QUOTA_TIME = timedelta(minutes=1)
-_LIFETIMES = 2  # of ours, at most, that a neighbour may have us keep an envelope
+LIFETIMES = 2  # of ours, at most, that a neighbour may have us keep an envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def origin_of(node: Node, submission: Submission) -> str:
 def expiry(node: Node, transfer: Transfer | None, now: datetime) -> datetime:
     """When a delivery ends unless it is completed. A neighbour's time stands, but it does not bind us for years."""
     lifetime = node.rules.timing.lifetime
-    return min(transfer.expires_at, now + _LIFETIMES * lifetime) if transfer else now + lifetime
+    return min(transfer.expires_at, now + LIFETIMES * lifetime) if transfer else now + lifetime
 
 
 def put_off(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:

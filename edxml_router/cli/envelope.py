@@ -25,6 +25,7 @@ from edxml_router.core.agency_code import AgencyCode, Form
 from edxml_router.core.authority import Bindings, speaks_for
 from edxml_router.core.certificate import read_all
 from edxml_router.core.envelope import Envelope
+from edxml_router.core.letter_day import written_on
 from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
 from edxml_router.core.registry import Registry
 from edxml_router.core.revocation_list import RevocationList
@@ -33,7 +34,7 @@ from edxml_router.core.signature import Indication, Verdict
 from edxml_router.core.signature_form import Coverage
 from edxml_router.core.trust import TrustStore
 from edxml_router.examination import examine
-from edxml_router.judgement import VIETNAM, meaning_of, recipients_of, sender_of
+from edxml_router.judgement import codes_of, recipients_of, sender_of
 from edxml_router.ports import Body
 from edxml_router.records import Examined
 from edxml_router.resources import folder
@@ -191,9 +192,9 @@ class _Desk:
         verdict, signer = examined.verdict, examined.verdict.signer
         if signer is None or not (verdict.indication is Indication.PASSED or _reason(verdict) == CHAIN_UNKNOWN):
             return "", None
-        meaning = partial(meaning_of, self.agencies, on=self.now.astimezone(VIETNAM).date())
+        meaning = codes_of(self.agencies, signer, self.now)
         written = examined.envelope.sender.organ_id
-        sender = meaning(written) or written
+        sender = self.agencies.meaning(written, written_on(examined.envelope)) or written
         codes = {meaning(code) for code in signer.agencies}
         opaque = [one for one in (written, *signer.agencies) if _is_opaque(self.agencies, one)]
         if self.table is None and sender not in codes and (opaque or not any(codes)):

@@ -77,6 +77,7 @@ class Signer:
     agencies: tuple[str, ...]
     not_after: datetime
     fingerprint: str = ""  # SHA-256 of the whole certificate, hex: what most programs show; counts in blocks only
+    not_before: datetime | None = None  # its codes mean what they meant to whoever issued it
 
 
 def read(der: bytes) -> x509.Certificate:
@@ -144,6 +145,7 @@ def signer(certificate: x509.Certificate) -> Signer:
             agencies=tuple(code.value for code in codes if isinstance(code.value, str)),
             not_after=certificate.not_valid_after_utc,
             fingerprint=names(certificate)[1],
+            not_before=certificate.not_valid_before_utc,
         )
     except DAMAGED as error:
         raise Refusal("EDX310", detail="the certificate's subject or key cannot be read") from error

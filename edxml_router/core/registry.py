@@ -11,7 +11,8 @@ names successors), EDX503 (malformed), EDX504 (an old code with a hole that no a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from contextlib import suppress
+from datetime import date, timedelta
 
 from edxml_router.core.agency import Agency, Alias, Level, Succession, fold, superior_code
 from edxml_router.core.agency_code import BLANKS, AgencyCode, Form
@@ -129,6 +130,39 @@ class Registry:
             return None
         return canonical
 
+    def meaning(self, text: str, on: date | None) -> str | None:
+        """The canonical code that ``text`` stands for in what was written on the day ``on``, open or not.
+
+        A code that nobody had on that day is whose it became first; one that no catalogue knows is read by rule. None
+        where it is no code at all, or where the day is not known and it has stood for several agencies.
+        """
+        if on is None:
+            meant = self.meanings(text)
+            return meant.pop() if len(meant) == 1 else None
+        canonical: str | None = None
+        coming: list[Alias] = []
+        try:
+            for canonical in _spellings(text.strip(BLANKS)):
+                known = self._aliases.get(canonical, ())
+                alias = _valid(known, on) or _ended(known, on)
+                if alias or canonical in self._agencies:
+                    return alias.canonical if alias else canonical
+                coming += known
+        except Refusal:
+            canonical = None
+        return min(coming, key=lambda a: a.valid_from or date.min).canonical if coming else canonical
+
+    def meanings(self, text: str) -> set[str]:
+        """Every canonical code that ``text`` has ever stood for, or will as far as the catalogue knows."""
+        days = {date.min}  # on which a meaning may begin
+        with suppress(Refusal):
+            for name in _spellings(text.strip(BLANKS)):
+                for alias in self._aliases.get(name, ()):
+                    days.add(alias.valid_from or date.min)
+                    if alias.valid_to and alias.valid_to < date.max:
+                        days.add(alias.valid_to + timedelta(days=1))
+        return {meant for day in days if (meant := self.meaning(text, day))}
+
     def resolve(self, text: str, on: date, *, historic: bool = False) -> Agency:
         """The agency that a code, as it was written, means on the day ``on``.
 
@@ -139,7 +173,7 @@ class Registry:
         if agency.valid_from and on < agency.valid_from:
             raise Refusal("EDX501", detail=f"{agency.code} is valid from {agency.valid_from}")
         if not historic:
-            self._require_open(agency, on)
+            self.require_open(agency, on)
         return agency
 
     def level_for(self, code: AgencyCode, name: str) -> str:
@@ -166,8 +200,7 @@ class Registry:
 
     def _look_up(self, name: str, on: date, historic: bool) -> Agency | None:
         known = self._aliases.get(name, ())
-        alias = next((a for a in known if a.valid_on(on)), None)
-        ended = next((a for a in known if a.valid_to and a.valid_to < on), None)
+        alias, ended = _valid(known, on), _ended(known, on)
         if alias is None and ended:
             # Not back to the mechanical rule: that would give a code that was in use a new meaning.
             if not historic:
@@ -180,8 +213,8 @@ class Registry:
             raise Refusal("EDX501", detail=f"{name} is an alias of {alias.canonical}, which nobody has")
         return self._agencies[alias.canonical]
 
-    def _require_open(self, agency: Agency, on: date) -> None:
-        """An agency is open on a day if it, its level and all its superiors are."""
+    def require_open(self, agency: Agency, on: date) -> None:
+        """Refusal EDX502 unless the agency is open on that day: it, its level and all its superiors."""
         for each in (agency, *self.superiors(agency.code)):
             prefix = "" if each is agency else f"{agency.code} is under "
             level = self.levels.get(each.level)
@@ -208,6 +241,14 @@ class Registry:
                 return f"{code}; hint: {self._closed(superior)}"
             return f"{code}; the nearest known code above it is {superior.code}"
         return code
+
+
+def _valid(known: Iterable[Alias], on: date) -> Alias | None:
+    return next((alias for alias in known if alias.valid_on(on)), None)
+
+
+def _ended(known: Iterable[Alias], on: date) -> Alias | None:
+    return next((alias for alias in known if alias.valid_to and alias.valid_to < on), None)
 
 
 def _spellings(written: str) -> Iterator[str]:
