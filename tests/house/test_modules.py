@@ -37,7 +37,7 @@ def test_the_median_module_is_short() -> None:
         _lines(module)
         for module in PACKAGE
         if "migrations" not in module.parts
-        and module.name != "problem_table.py"  # data
+        and not module.name.startswith("problem_table")  # data
         and _lines(module) > 5  # not the __init__.py that hold a line of documentation
     ]
     assert median(counted) <= MEDIAN
