@@ -52,8 +52,7 @@ def test_what_a_node_writes_is_for_its_account(tmp_path: Path, size: int) -> Non
                 assert not stat.S_IMODE(path.stat().st_mode) & 0o007, path
                 assert not stat.S_IMODE(path.stat().st_mode) & 0o077 or folders[1] in path.parents, path
             for made in [path for folder in folders for path in folder.rglob("*") if path.is_dir()]:
-                if made.parent.name != "claimed":  # inside a folder that is closed
-                    assert not stat.S_IMODE(made.stat().st_mode) & 0o007, made
+                assert not stat.S_IMODE(made.stat().st_mode) & 0o007, made
 
 
 @pytest.mark.usefixtures("open_to_all")
@@ -105,4 +104,7 @@ def test_a_data_folder_that_others_can_look_into_is_warned_of(tmp_path: Path) ->
     (tmp_path / "data").chmod(0o750)
     [(code, detail)] = remarks(tmp_path, "")
     assert code == "EDX907"
-    assert "mode 0750" in detail
+    assert "mode 0750, other accounts can look into it" in detail
+    (tmp_path / "data").chmod(0o730)
+    [(_, detail)] = remarks(tmp_path, "")
+    assert "mode 0730, other accounts can change what is in it" in detail

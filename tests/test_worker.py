@@ -45,3 +45,29 @@ def test_trouble_with_a_hub_is_told_when_it_begins_and_when_it_ends(
             tree.hub("quoc-gia").rename(tmp_path / "gone")
             turns(opened)
     assert told[2:] == [("parent", "EDX701")]
+
+
+def test_a_link_in_a_hub_is_told_once_and_the_node_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+
+    def tell(hub: str, finding: Finding | None) -> None:
+        told.append((hub, finding.code if finding else ""))
+
+    monkeypatch.setattr(events, "transport_problem", tell)
+    with Tree(tmp_path / "tree", PLANS) as tree:
+        hubs.declare(tree.settings("quoc-gia"))
+        new = tree.hub("quoc-gia") / "edx.up.tay-ninh" / "new"
+        new.rmdir()
+        new.symlink_to(tree.folder)
+        worker = Worker(tree.config("quoc-gia"), os.getppid())
+        with wiring.open_worker(tree.settings("quoc-gia")) as opened:
+            for _ in range(4):
+                worker._upkeep_at = 0.0
+                worker._turn(opened)
+            assert sorted(told) == [("hub", "EDX714"), ("hub, declaring", "EDX714")]
+            new.unlink()
+            for _ in range(2):
+                worker._upkeep_at = 0.0
+                worker._turn(opened)
+            assert new.is_dir()
+    assert sorted(told[2:]) == [("hub", ""), ("hub, declaring", "")]

@@ -25,7 +25,7 @@ from edxml_router.observe import sink
 from edxml_router.reports import OBJECTED
 from edxml_router.store import identity, integrity, keys, list_files, migrate, pkcs11_keys, recovery, refused, tables
 from edxml_router.store.engine import probe
-from edxml_router.transport import rabbitmq, topology
+from edxml_router.transport import local_folders, rabbitmq, topology
 
 PATIENCE: Final = 5  # seconds that the database has for an answer
 EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
@@ -267,6 +267,11 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
     mailboxes = topology.intakes(*hubs.attached(settings)) if owner else own
     place = str(hub.path) if hub.kind == "local" else f"{hub.host}:{hub.port or ''}"
     if hub.kind == "local":
+        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+        every = topology.mailboxes(*hubs.attached(settings)) if owner else mailboxes
+        for mailbox, found in local_folders.diverted(hub.path, every).items():
+            yield mailbox, found
+            mailboxes = tuple(name for name in mailboxes if name != mailbox)
         with closing(hubs.open_hub(settings, hub, mailboxes)) as transport:
             depths = transport.depths()
     else:  # a transport would begin to consume

@@ -35,6 +35,8 @@ def open_folder(folder: Path) -> str | None:
         mode = stat.S_IMODE(folder.stat().st_mode)
     except OSError:
         return None
+    if mode & 0o022:
+        return f"{folder}: mode {mode:04o}, other accounts can change what is in it; 0700 is meant"
     return f"{folder}: mode {mode:04o}, other accounts can look into it; 0700 is meant" if mode & 0o077 else None
 
 

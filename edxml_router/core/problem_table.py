@@ -252,6 +252,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX711", "in-the-clear", _O, _NOTE, 200, 0,
      "A connection to another machine is not encrypted", "Passwords and documents can be read on the way. For a broker set tls_ca (docs/operations.md, certificates); for PostgreSQL add ?sslmode=verify-full to store.url. Where the line itself is encrypted (IPsec, WireGuard), nothing has to change.",
      "Kết nối tới máy khác không được mã hóa", "Mật khẩu và văn bản có thể bị đọc trên đường truyền. Với máy chủ trung chuyển, đặt tls_ca (docs/operations.md, mục chứng thư); với PostgreSQL, thêm ?sslmode=verify-full vào store.url. Nếu đường truyền đã được mã hóa (IPsec, WireGuard) thì không cần thay đổi."),
+    ("EDX714", "hub-diverted", _O, _LATER, 503, 75,
+     "In the place of a folder of the hub is a link, or no folder", "Whoever else may write into the hub has put it there, by mistake or to have the node empty what it leads to. Nothing was followed, and other mailboxes go on. Remove what is named; the node that owns the hub makes the folder again within seconds. Ask who did it.",
+     "Ở vị trí một thư mục của trạm trung chuyển có liên kết hoặc thứ không phải thư mục", "Bên khác có quyền ghi vào trạm đã đặt vào đó, do nhầm lẫn hoặc để nút xóa những gì liên kết trỏ tới. Nút không đi theo liên kết; các hộp thư khác vẫn chạy. Hãy gỡ bỏ mục được nêu, nút sở hữu trạm sẽ tạo lại thư mục trong vài giây; hỏi xem ai đã làm."),
     # 8 recipient -----------------------------------------------------------------------------------------
     ("EDX801", "returned-by-recipient", _S, _NO, 422, 1,
      "The recipient's system refused the envelope", "Read the reason given by the recipient, correct, and send again.",

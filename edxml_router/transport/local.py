@@ -16,10 +16,12 @@ Who may write here is decided by the permissions of the directory, and ``Arrival
 gives itself, which counts in that writer's own mailbox only. Across boundaries of trust use a broker. The directory
 must be on a local disk (flock and rename over network file systems promise less).
 
-``publish`` answers EDX701 (no such root), EDX702 (disk full), EDX703 (no such mailbox) or EDX710 (not
-permitted, or read-only); ``depths`` and :func:`declare` raise Setback EDX701, EDX702 or EDX710. A file that does not
-read as a message arrives with the kind ``damaged`` and all its bytes. What is no file (whoever may write here may
-also leave a FIFO, a link or a device) is never waited for or followed: it arrives as ``damaged`` and empty.
+``publish`` answers EDX701 (no such root), EDX702 (disk full), EDX703 (no such mailbox), EDX710 (not permitted, or
+read-only) or EDX714 (a link in the place of a folder); ``depths`` and :func:`declare` raise Setback EDX701, EDX702,
+EDX710, and ``declare`` EDX714 too, when it has made all others. A file that does not read as a message arrives with
+the kind ``damaged`` and all its bytes. What is no file (whoever may write here may also leave a FIFO, a link or a
+device) is never waited for or followed: it arrives as ``damaged`` and empty. Nor is a link in the place of a folder,
+see :mod:`~edxml_router.transport.local_folders`: that mailbox stands still, and the others go on.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -39,12 +41,23 @@ from typing import Final
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports import Arrival, Parcel
 from edxml_router.transport import message_file, topology
-from edxml_router.transport.local_folders import finding, names, remove, setback, sync_directory
-from edxml_router.transport.local_intake import Intake, hidden
+from edxml_router.transport.local_folders import (
+    PARTS,
+    Diverted,
+    Mailbox,
+    enter,
+    finding,
+    look,
+    names,
+    remove,
+    setback,
+    share,
+)
+from edxml_router.transport.local_intake import Claim, Intake, hidden
 from edxml_router.transport.turns import Turns
 
 RESERVE: Final = 64 * 1024 * 1024  # bytes left free on the disk, so that the databases beside can still work
-_PARTS: Final = ("tmp", "new", "claimed", "damaged")
+_ONE_MAILBOX: Final = ("EDX703", "EDX714")  # what is wrong with a mailbox, and says nothing of others
 _POLL_SECONDS: Final = 0.02
 _ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a writer that died
 
@@ -64,22 +77,26 @@ class LocalTransport:
         self._turns = Turns()
         self._closed = False
         self._unsent: Finding | None = None  # what the last publishing met
-        self._missing: dict[str, Finding] = {}  # by mailbox: there was none when something was published to it last
+        self._amiss: dict[str, Finding] = {}  # by mailbox: it was not there, or diverted, at its last publishing
         self.consume(consumes)
 
     def consume(self, mailboxes: Sequence[str]) -> None:
         known = {intake.mailbox for intake in self._intakes}
         fresh = [mailbox for mailbox in topology.urgent_first(mailboxes) if mailbox not in known]
-        self._intakes += [Intake(self._root / mailbox, mailbox) for mailbox in fresh]
+        self._intakes += [Intake(self._root, mailbox) for mailbox in fresh]
 
     @property
     def problem(self) -> Finding | None:
         if not self._root.is_dir():
             return Finding("EDX701", str(self._root), "no such folder")
-        gone = next((intake.mailbox for intake in self._intakes if not (intake.folder / "new").is_dir()), None)
-        missing = Finding("EDX703", str(self._root / gone), "no such folder") if gone else None
-        unread = next((intake.problem for intake in self._intakes if intake.problem), None)
-        return missing or unread or next(iter(self._missing.values()), None) or self._unsent
+        mended = [name for name, one in self._amiss.items() if one.code == "EDX714" and look(self._root, name) is None]
+        for name in mended:  # perhaps nothing will be published to it for long
+            del self._amiss[name]
+        found = [found for intake in self._intakes if (found := look(self._root, intake.mailbox))]
+        found += [intake.problem for intake in self._intakes if intake.problem] + [*self._amiss.values()]
+        # What its owner can mend comes first: a link in one mailbox must not hide that another is missing.
+        found.sort(key=lambda each: each.code != "EDX703")
+        return next(iter(found), self._unsent)
 
     @property
     def emptied(self) -> bool:
@@ -96,59 +113,89 @@ class LocalTransport:
             time.sleep(min(left, _POLL_SECONDS))
 
     def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
-        for arrival in arrivals:
+        for box, claim in self._claimed(arrivals):
             with suppress(OSError):  # not found: from before a loss, and somebody else has it now
-                Path(arrival.token).unlink()
+                os.unlink(claim.name, dir_fd=box.folder("claimed", claim.claims))
 
     def give_back(self, arrivals: Iterable[Arrival], delay: float = 1.0) -> None:
-        for arrival in arrivals:
-            claimed = Path(arrival.token)
+        for box, claim in self._claimed(arrivals):
             with suppress(OSError):
-                claimed.rename(claimed.parent.parent.parent / "new" / hidden(claimed.name, delay))
+                claims, new = box.folder("claimed", claim.claims), box.folder("new")
+                os.rename(claim.name, hidden(claim.name, delay), src_dir_fd=claims, dst_dir_fd=new)
+
+    def _claimed(self, arrivals: Iterable[Arrival]) -> Iterator[tuple[Mailbox, Claim]]:
+        """Each that was taken, with its mailbox open. Where that is gone, so is what was taken from it."""
+        claims: dict[str, list[Claim]] = {}
+        for arrival in arrivals:
+            claim: Claim = arrival.token
+            claims.setdefault(claim.mailbox, []).append(claim)
+        for mailbox, taken in claims.items():
+            with suppress(OSError), Mailbox(self._root, mailbox) as box:
+                yield from ((box, claim) for claim in taken)
 
     def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
         answers: list[Finding | None] = [None] * len(parcels)
-        written: dict[str, list[tuple[int, Path]]] = {}
+        addressed: dict[str, list[int]] = {}
         for index, parcel in enumerate(parcels):
+            addressed.setdefault(parcel.mailbox, []).append(index)
+        for mailbox, indexes in addressed.items():
+            try:
+                with Mailbox(self._root, mailbox) as box:
+                    found = self._lay(box, mailbox, [parcels[index] for index in indexes])
+            except OSError as error:  # some may have arrived; the same ids come again, and are recognised
+                found = [finding(error, self._root, mailbox)] * len(indexes)
+            for index, answer in zip(indexes, found, strict=True):
+                answers[index] = answer
+        for parcel, answer in zip(parcels, answers, strict=True):
+            if answer is not None and answer.code in _ONE_MAILBOX:
+                self._amiss[parcel.mailbox] = answer
+            elif answer is None:
+                self._amiss.pop(parcel.mailbox, None)
+        if parcels:
+            self._unsent = next((answer for answer in answers if answer and answer.code not in _ONE_MAILBOX), None)
+        return answers
+
+    def _lay(self, box: Mailbox, mailbox: str, parcels: Sequence[Parcel]) -> list[Finding | None]:
+        """Put these into one mailbox. Raises OSError when that cannot be synced, or a folder of it not be used."""
+        tmp, new = box.folder("tmp"), box.folder("new")
+        answers: list[Finding | None] = []
+        written: list[str] = []
+        for parcel in parcels:
             try:
                 self._check_room(len(parcel.message.body))
-                written.setdefault(parcel.mailbox, []).append((index, self._write(parcel)))
+                written.append(self._write(tmp, parcel))
             except OSError as error:
-                answers[index] = finding(error, self._root, parcel.mailbox)
-        for mailbox, files in written.items():
-            new = self._root / mailbox / "new"
-            try:
-                for _, file in files:
-                    file.rename(new / file.name)
-                sync_directory(new)  # once for all: a rename is on disk when its directory is
-            except OSError as error:  # some may have arrived; the same ids come again, and are recognised
-                for index, file in files:
-                    answers[index] = finding(error, self._root, mailbox)
-                    remove(file)
-        for parcel, answer in zip(parcels, answers, strict=True):
-            if answer is not None and answer.code == "EDX703":
-                self._missing[parcel.mailbox] = answer
-            elif answer is None:
-                self._missing.pop(parcel.mailbox, None)
-        if parcels:
-            self._unsent = next((answer for answer in answers if answer and answer.code != "EDX703"), None)
+                answers.append(finding(error, self._root, mailbox))
+            else:
+                answers.append(None)
+        try:
+            for name in written:
+                os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=new)
+            os.fsync(new)  # once for all: a rename is on disk when its directory is
+        except OSError:
+            for name in written:
+                remove(tmp, name)
+            raise
         return answers
 
     def declared(self) -> None:
-        self._missing.clear()
+        self._amiss.clear()
 
     def depths(self) -> Mapping[str, int]:
+        found = {}
         try:
             self._root.stat()
-            return {
-                intake.mailbox: len(names(intake.folder / "new")) for intake in self._intakes if intake.folder.is_dir()
-            }
+            for intake in self._intakes:
+                with suppress(FileNotFoundError, Diverted), Mailbox(self._root, intake.mailbox) as box:
+                    found[intake.mailbox] = len(names(box.folder("new")))
         except OSError as error:
             raise setback(error, self._root) from error
+        return found
 
     def waiting(self, mailbox: str) -> int:
         try:
-            return len(names(self._root / mailbox / "new"))
+            with Mailbox(self._root, mailbox) as box:
+                return len(names(box.folder("new")))
         except OSError as error:
             found = finding(error, self._root, mailbox)
             raise Setback(found.code, where=found.where, detail=found.detail) from error
@@ -158,15 +205,15 @@ class LocalTransport:
         for intake in self._intakes:
             intake.release()
 
-    def _write(self, parcel: Parcel) -> Path:
-        """The message as a synced file in ``tmp``, or nothing at all."""
-        file = self._root / parcel.mailbox / "tmp" / f"{time.time_ns():020d}.{next(self._fresh)}"
+    def _write(self, tmp: int, parcel: Parcel) -> str:
+        """The message as a synced file in ``tmp``, or nothing at all; its name."""
+        name = f"{time.time_ns():020d}.{next(self._fresh)}"
         try:
-            message_file.write(file, parcel.message, self._user)
+            message_file.write(tmp, name, parcel.message, self._user)
         except OSError:
-            remove(file)
+            remove(tmp, name)
             raise
-        return file
+        return name
 
     def _check_room(self, size: int) -> None:
         if shutil.disk_usage(self._root).free < self._reserve + size:
@@ -175,42 +222,74 @@ class LocalTransport:
 
 def declare(root: Path, children: Iterable[str], offices: Iterable[str]) -> None:
     """Make the mailboxes of a hub, and sweep what dead writers left behind; by its owner, at each start."""
+    amiss: Diverted | None = None
     try:
         if not root.exists():
             root.mkdir(parents=True)
             root.chmod(0o2770)  # letters are in there: for the owner and the group of its neighbours
-        given = root.stat()
-        for mailbox in topology.mailboxes(children, offices):
-            for part in _PARTS:
-                for folder in (root / mailbox, root / mailbox / part):
-                    if not folder.exists():
-                        folder.mkdir()
-                        _share(folder, given)
-            sync_directory(root / mailbox)
-            _sweep(root / mailbox / "tmp")
-        sync_directory(root)
+        hub = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for mailbox in topology.mailboxes(children, offices):
+                try:
+                    _make(root, hub, mailbox)
+                except Diverted as error:
+                    amiss = amiss or error
+            os.fsync(hub)
+        finally:
+            os.close(hub)
     except OSError as error:
         raise setback(error, root) from error
+    if amiss is not None:
+        raise setback(amiss, root) from amiss
 
 
-def _share(folder: Path, given: os.stat_result) -> None:
-    """A new folder for the account and for the group that the hub's folder is given to, whatever the umask; never
-    for all. What is made in it stays with that group. Folders that are there keep what the operator gave them."""
+def _make(root: Path, hub: int, mailbox: str) -> None:
+    given = os.fstat(hub)
+    folder = _folder(hub, mailbox, given, root / mailbox)
     try:
-        os.chown(folder, -1, given.st_gid)
-    except PermissionError:  # not a group of this account
-        folder.chmod(0o700)
-    else:
-        folder.chmod(0o700 | given.st_mode & 0o070 | (stat.S_ISGID if given.st_mode & 0o070 else 0))
+        for part in PARTS:
+            made = _folder(folder, part, given, root / mailbox / part)
+            try:
+                if part == "tmp":
+                    _sweep(made)
+            finally:
+                os.close(made)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
-def _sweep(tmp: Path) -> None:
+def _folder(above: int, name: str, given: os.stat_result, place: Path) -> int:
+    """The descriptor of a folder, made if it is not there. One that is there keeps what the operator gave it."""
+    try:
+        return enter(above, name, str(place))
+    except FileNotFoundError:
+        os.mkdir(name, 0o700, dir_fd=above)
+    made = enter(above, name, str(place))
+    share(made, given)
+    return made
+
+
+def _sweep(tmp: int) -> None:
     before = time.time() - _ABANDONED_SECONDS
-    for file in tmp.iterdir():
+    for name in names(tmp):
         with suppress(OSError):
-            if file.lstat().st_mtime >= before:
+            status = os.stat(name, dir_fd=tmp, follow_symlinks=False)
+            if status.st_mtime >= before:
                 continue
-            if file.is_dir() and not file.is_symlink():
-                shutil.rmtree(file, ignore_errors=True)
+            if stat.S_ISDIR(status.st_mode):
+                _sweep_claims(tmp, name)
             else:
-                file.unlink()
+                os.unlink(name, dir_fd=tmp)
+
+
+def _sweep_claims(tmp: int, name: str) -> None:
+    """Claims that were never moved to their place. Deeper folders are nobody's of ours, and stay: there is no end to
+    how deep they might be."""
+    folder = enter(tmp, name)
+    try:
+        for inner in names(folder):
+            remove(folder, inner)
+    finally:
+        os.close(folder)
+    os.rmdir(name, dir_fd=tmp)

@@ -1,34 +1,151 @@
-"""What both ends of a hub do with the folders of its mailboxes: list, sync, remove, and say what went wrong."""
+"""What both ends of a hub do with the folders of its mailboxes: enter, list, sync, share, and say what went wrong.
+
+    with Mailbox(root, "edx.up.xa") as box:
+        names(box.folder("new"))
+
+Whoever else may write into a hub may put a link in the place of any folder there, and the node would empty what it
+leads to: its own bodies, for one. So below the root, which is the operator's, no folder is named by a path: each is
+entered from the one above it, as a folder and never through a link, and what is done in it is done by its descriptor.
+Descriptors live for one step: one that was kept would still reach a hub that was taken away or replaced.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Final
 
 from edxml_router.core.problems import Finding, Setback
 
+PARTS: Final = ("tmp", "new", "claimed", "damaged")
+MOST_NAMES: Final = 100_000  # of one listing; whoever may write into a folder may fill it without end
 
-def names(folder: Path) -> list[str]:
-    """Of everything in it, in no order. Raises OSError."""
+_LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# To go on from, which needs no leave to list; Linux alone has it.
+_PASS: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_MACHINE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+class Diverted(OSError):  # noqa: N818  # what somebody did, not a mistake
+    """Where a folder of the hub should be is a link, or no folder at all."""
+
+
+class Mailbox:
+    """The folders of one mailbox, open for as long as one step takes. Whatever opens one raises OSError, Diverted."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self._root, self._name = root, name
+        self._opened: dict[tuple[str, ...], int] = {}
+
+    def __enter__(self) -> Mailbox:
+        hub = os.open(self._root, _PASS)
+        try:
+            self._opened[()] = enter(hub, self._name, str(self._root / self._name), _PASS)
+        finally:
+            os.close(hub)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        for descriptor in self._opened.values():
+            os.close(descriptor)
+        self._opened.clear()
+
+    def folder(self, *parts: str) -> int:
+        """A folder of it, by descriptor; of the mailbox itself without ``parts``."""
+        if parts not in self._opened:
+            place = str(self._root.joinpath(self._name, *parts))
+            self._opened[parts] = enter(self.folder(*parts[:-1]), parts[-1], place)
+        return self._opened[parts]
+
+    def look(self) -> None:
+        """Raises what keeps a part of it from being used, but for its permissions."""
+        for part in PARTS:
+            os.close(enter(self.folder(), part, str(self._root / self._name / part), _PASS))
+
+
+def enter(folder: int, name: str, place: str = "", flags: int = _LIST) -> int:
+    """The descriptor of a folder in ``folder``; ``place`` is its path, to be told."""
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise Diverted(error.errno, "a link, or no folder", place or name) from error
+        raise
+
+
+def look(root: Path, mailbox: str) -> Finding | None:
+    """What is wrong with the folders of a mailbox."""
+    try:
+        with Mailbox(root, mailbox) as box:
+            box.look()
+    except OSError as error:
+        return finding(error, root, mailbox)
+    return None
+
+
+def diverted(root: Path, mailboxes: Iterable[str]) -> dict[str, Finding]:
+    """Of these mailboxes, each that has a link in the place of a folder."""
+    found = {mailbox: look(root, mailbox) for mailbox in mailboxes}
+    return {mailbox: one for mailbox, one in found.items() if one and one.code == "EDX714"}
+
+
+def names(folder: int) -> list[str]:
+    """Of what is in it, in no order, and not of more than MOST_NAMES. Raises OSError."""
+    found = []
     with os.scandir(folder) as entries:
-        return [entry.name for entry in entries]
+        for entry in entries:
+            found.append(entry.name)
+            if len(found) == MOST_NAMES:
+                break
+    return found
 
 
-def remove(file: Path) -> None:
+def remove(folder: int, name: str) -> None:
     """If it is there and can be removed."""
     with suppress(OSError):
-        file.unlink(missing_ok=True)
+        os.unlink(name, dir_fd=folder)
+
+
+def share(descriptor: int, given: os.stat_result) -> None:
+    """A new folder for the account and for the group that ``given``, a folder of the hub, is for, whatever the umask;
+    never for all. What is made in it stays with that group."""
+    try:
+        os.fchown(descriptor, -1, given.st_gid)
+    except PermissionError:  # not a group of this account
+        os.fchmod(descriptor, 0o700)
+    else:
+        os.fchmod(descriptor, 0o700 | given.st_mode & 0o070 | (stat.S_ISGID if given.st_mode & 0o070 else 0))
+
+
+def lock_file(claims: int) -> int:
+    """The descriptor of the lock in a consumer's claims. Raises OSError, FileNotFoundError.
+
+    What has a second name is not opened: it may be a file of ours, whose own locks would go when it is closed.
+    """
+    status = os.stat(".lock", dir_fd=claims, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise OSError(errno.EINVAL, "not a lock")
+    return os.open(".lock", os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=claims)
 
 
 def finding(error: OSError, root: Path, mailbox: str = "") -> Finding:
     """What an error of the file system means to who publishes."""
+    if isinstance(error, Diverted):
+        return Finding("EDX714", str(error.filename), str(error.strerror))
     detail = os.strerror(error.errno or errno.EIO)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         code = "EDX710"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         code = "EDX702"
+    elif error.errno in _MACHINE:
+        code = "EDX622"
     else:
         code = "EDX703" if error.errno == errno.ENOENT and root.is_dir() else "EDX701"
     return Finding(code, str(root / mailbox), detail)
@@ -38,12 +155,3 @@ def setback(error: OSError, root: Path) -> Setback:
     """The same, of the hub as a whole."""
     found = finding(error, root)
     return Setback("EDX701" if found.code == "EDX703" else found.code, where=found.where, detail=found.detail)
-
-
-def sync_directory(folder: Path) -> None:
-    """A name is on disk when its directory is. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,11 +1,11 @@
 """A message as a file: one line of JSON, a line feed, and the body.
 
-    write(path, message, user)            # new, whole and synced
-    message, user = decode(read(path))
+    write(folder, name, message, user)    # new, whole and synced; the folder is named by its descriptor
+    message, user = decode(read(folder, name))
 
 Who reads may be shown anything in the place of such a file, by whoever else may write into the folder: a FIFO that
-nobody writes to, a link to a file of ours, a device that never ends, a name that cannot be made longer. None of
-them is waited for, followed or read.
+nobody writes to, a link to a file of ours, soft or hard, a device that never ends, a name that cannot be made longer.
+None of them is waited for, followed or read.
 
 ``write`` and ``read`` raise OSError; ``decode`` raises ValueError, KeyError, TypeError or RecursionError for what is
 not whole.
@@ -19,7 +19,6 @@ import json
 import os
 import stat
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from edxml_router.ports import Message
@@ -29,20 +28,25 @@ LARGEST: Final = 128 * 1024 * 1024  # bytes of a file, as of a broker's message;
 _LONGEST_NAME: Final = 200  # bytes; ours have 50
 _NO_FILE: Final = "not a file"
 _TOO_LARGE: Final = "larger than a message may be"
+_TWO_NAMES: Final = "a file with a second name"
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
-def write(path: Path, message: Message, user: str) -> None:
+def write(folder: int, name: str, message: Message, user: str) -> None:
     """Make the file, durably but for its name; what is left of it when that fails is the caller's to remove."""
     data = encode(message, user)
     if len(data) > LARGEST:
         raise OSError(errno.EFBIG, _TOO_LARGE)
-    with path.open("xb", buffering=0) as stream:
-        _share(stream.fileno(), path.parent.stat())
-        _write_all(stream.fileno(), data)
-        os.fsync(stream.fileno())
+    descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)
+    try:
+        share(descriptor, os.fstat(folder))
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _share(descriptor: int, folder: os.stat_result) -> None:
+def share(descriptor: int, folder: os.stat_result) -> None:
     """Who may enter the folder may read the message, and nobody else, whatever the umask says: the account, and a
     group where the operator gave the hub's folder to one. Raises PermissionError when the folder's owner could not."""
     try:
@@ -56,33 +60,43 @@ def _share(descriptor: int, folder: os.stat_result) -> None:
 
 
 def is_odd(name: str) -> bool:
-    """Whether a name is too long to be one of ours, or to be given another end."""
-    return len(os.fsencode(name)) > _LONGEST_NAME
+    """Whether a name is too long to be one of ours, or to be given another end; or hidden, as our lock is."""
+    return len(os.fsencode(name)) > _LONGEST_NAME or name.startswith(".")
 
 
-def read(path: Path) -> bytes:
-    """The bytes of a plain file that is no larger than a message.
+def read(folder: int, name: str) -> bytes:
+    """The bytes of a plain file that is no larger than a message and has this name alone.
 
-    What it is, is asked of what was opened, because the name may stand for something else a moment later.
+    What it is, is asked before it is opened: with the closing of a file, every lock that this process has on it goes,
+    and a second name may be that of our database. It is asked again of what was opened, because the name may stand for
+    something else a moment later.
     """
-    if is_odd(path.name):
+    if is_odd(name):
         raise OSError(errno.ENAMETOOLONG, "not a name of ours")
-    descriptor = _open(path)
+    _check(os.stat(name, dir_fd=folder, follow_symlinks=False))
+    descriptor = _open(folder, name)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, _NO_FILE)
-        if status.st_size > LARGEST:
-            raise OSError(errno.EFBIG, _TOO_LARGE)
+        size = _check(os.fstat(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            return stream.read(status.st_size)
+            return stream.read(size)
     finally:
         os.close(descriptor)
 
 
-def _open(path: Path) -> int:
+def _check(status: os.stat_result) -> int:
+    """Its size, if this can be a message."""
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, _NO_FILE)
+    if status.st_nlink > 1:
+        raise OSError(errno.EMLINK, _TWO_NAMES)
+    if status.st_size > LARGEST:
+        raise OSError(errno.EFBIG, _TOO_LARGE)
+    return status.st_size
+
+
+def _open(folder: int, name: str) -> int:
     try:
-        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, or a socket
             raise OSError(error.errno, _NO_FILE) from error

@@ -550,6 +550,21 @@ def test_every_illness_is_named(node: OneNode, pki: Path) -> None:
     assert not (node.folder / "data" / "journal.db").exists()  # looking changes nothing
 
 
+def test_a_link_in_the_place_of_a_folder_of_the_hub_is_named(node: OneNode) -> None:
+    """In a mailbox that the node takes from, and in one that it only writes to."""
+    node.work()
+    for mailbox in ("edx.up.h53-01", "edx.down.h53-01"):
+        folder = node.folder / "hub" / mailbox / "new"
+        folder.rmdir()
+        folder.symlink_to(node.folder / "data")
+    result = node.call("doctor", "--json")
+    assert result.exit_code == 75
+    told = [row for row in rows(result) if row["check"] == "hub"]
+    assert [row["problem"]["code"] for row in told if row["problem"]] == ["EDX714", "EDX714"]
+    assert [row["detail"] for row in told][:2] == ["edx.up.h53-01", "edx.down.h53-01"]
+    assert "có liên kết hoặc thứ không phải thư mục" in node.call("doctor", "--lang", "vi").stdout
+
+
 @pytest.mark.parametrize(
     ("language", "words"),
     [

@@ -269,8 +269,8 @@ def test_a_message_that_its_reader_may_not_open_waits(directory: LocalHub, monke
     child = directory.open("child-a", [DOWN])
     directory.open("node").publish([parcel(DOWN)])
 
-    def refuse(path: Path) -> bytes:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    def refuse(_folder: int, name: str) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
 
     with monkeypatch.context() as forbidden:
         forbidden.setattr(message_file, "read", refuse)
@@ -314,7 +314,7 @@ def test_a_mailbox_that_cannot_be_taken_from_is_named(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as forbidden:
-        forbidden.setattr(Path, "mkdir", refuse)
+        forbidden.setattr(os, "mkdir", refuse)
         assert child.take(1, 0.0) == []
         assert child.problem is not None
         assert (child.problem.code, child.problem.detail) == ("EDX710", os.strerror(number))
