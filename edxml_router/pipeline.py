@@ -19,17 +19,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from edxml_router.core import lifecycle
-from edxml_router.core.credentials import UNPROVEN
-from edxml_router.core.envelope import Envelope
+from edxml_router.core.delivery import lifecycle
+from edxml_router.core.delivery.credentials import UNPROVEN
+from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.moves import change, inbox_of
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
+from edxml_router.core.delivery.wire import RECEIPTS_TOGETHER, Hop, Receipt, encode_receipts
 from edxml_router.core.faults import machine_fault
-from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
-from edxml_router.core.transfer import RECEIPTS_TOGETHER, Hop, Receipt, encode_receipts
-from edxml_router.core.verdict import Verdict
-from edxml_router.examination import digest_of, examine
-from edxml_router.judgement import address, address_transfer, admit, authorise, sender_of, under_way
-from edxml_router.parcels import (
+from edxml_router.core.signature.verdict import Verdict
+from edxml_router.ports.ledger import Book
+from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages.acceptance import (
+    acceptance_receipts,
+    envelope_row,
+    let_stand,
+    new_deliveries,
+    put_off,
+    reopenings,
+)
+from edxml_router.stages.admission import address, address_transfer, admit, authorise, sender_of, under_way
+from edxml_router.stages.dispatch import (
     LAPSES,
     GroupKey,
     Sending,
@@ -41,27 +52,13 @@ from edxml_router.parcels import (
     transfer_parcels,
     withdrawn_parcel,
 )
-from edxml_router.ports import Book, Delivery, EnvelopeRow, Message, Move, Parcel
-from edxml_router.records import (
-    Judged,
-    Submission,
-    acceptance_receipts,
-    answer_neighbours,
-    aside,
-    change,
-    envelope_row,
-    final_receipts,
-    inbox_of,
-    let_stand,
-    new_deliveries,
-    put_off,
-    refusal_entry,
-    reopenings,
-    set_aside,
-    withdrawals,
-)
-from edxml_router.rules import Node, Rules
-from edxml_router.settlement import late_entries, latest, settlement
+from edxml_router.stages.examination import digest_of, examine
+from edxml_router.stages.node import Node
+from edxml_router.stages.quarantine import aside, refusal_entry, set_aside
+from edxml_router.stages.receipts import answer_neighbours, final_receipts, withdrawals
+from edxml_router.stages.rules import Rules
+from edxml_router.stages.settlement import late_entries, latest, settlement
+from edxml_router.stages.submission import Judged, Submission
 
 # --- accept ------------------------------------------------------------------------------------------
 
@@ -271,7 +268,7 @@ def _sendings(
 def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:
     """An envelope for recipients served here goes into their inbox, which is the delivery itself, once AVAILABLE.
 
-    Into the mailbox of an office attached to the hub it is laid after that commit (:mod:`edxml_router.pushing`), so
+    Into the mailbox of an office attached to the hub it is laid after that commit (:mod:`edxml_router.stages.pushing`), so
     that an answer that comes at once finds it offered.
     """
     return [change(one, Event.OFFER, due_at=now, attempts=1, route=one.route) for one in group]

@@ -32,19 +32,20 @@ import pika
 from rich.console import Console
 from rich.progress import Progress, track
 from rich.table import Table
-from servers import Broker, ServerError
-from servers import rabbitmq as private_rabbitmq
 
-from edxml_router import wiring
 from edxml_router.config import load
-from edxml_router.core.signing import sign
-from edxml_router.core.transfer import Hop, Transfer, encode_transfer
-from edxml_router.ports import Message, Parcel
+from edxml_router.core.delivery.wire import Hop, Transfer, encode_transfer
+from edxml_router.core.signature.signing import sign
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials.keys import load_certificates, load_key
+from edxml_router.demo.servers import Broker, ServerError
+from edxml_router.demo.servers import rabbitmq as private_rabbitmq
+from edxml_router.ports.transport import Message, Parcel
 from edxml_router.resources import schema_file
-from edxml_router.store import migrate, pki_files
-from edxml_router.store.keys import load_certificates, load_key
+from edxml_router.store import migrate
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings, parameters
+from edxml_router.wiring import node as wiring
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))

@@ -22,16 +22,18 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from edxml_router.core import safe_xml, signature, skeleton, stream
-from edxml_router.core.safe_xml import Limits
-from edxml_router.core.signing import sign
-from edxml_router.core.trust import TrustStore
-from edxml_router.core.verdict import Engine, Indication
-from edxml_router.examination import examine
+from edxml_router.core.message import safe_xml, skeleton
+from edxml_router.core.message.safe_xml import Limits
+from edxml_router.core.signature import by_signxml as signature
+from edxml_router.core.signature import by_stream as stream
+from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.verdict import Engine, Indication
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.credentials.keys import load_certificates, load_key
+from edxml_router.stages.examination import examine
 from edxml_router.store import migrate
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import connect
-from edxml_router.store.keys import load_certificates, load_key
 from tests.fixtures import File, document
 
 LIMITS = Limits(max_bytes=512 * 1024 * 1024, max_attachment_bytes=512 * 1024 * 1024)

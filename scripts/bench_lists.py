@@ -17,9 +17,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edxml_router.core import der, pki
-from edxml_router.core.revocation_list import RevocationList
-from edxml_router.store.pki_files import new_key
+from edxml_router.core import issuing as pki
+from edxml_router.core.trust import der
+from edxml_router.core.trust.revocation_list import RevocationList
+from edxml_router.credentials.trial_authority import new_key
 
 REASON = bytes.fromhex("300c300a0603551d1504030a0101")
 ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")

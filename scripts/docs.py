@@ -22,8 +22,8 @@ from edxml_router.cli.main import cli
 from edxml_router.config import text
 from edxml_router.config.settings import Sections
 from edxml_router.config.values import Table
-from edxml_router.core import journal, lifecycle
-from edxml_router.core.lifecycle import LATE, Event, State
+from edxml_router.core.delivery import journal, lifecycle
+from edxml_router.core.delivery.lifecycle import LATE, Event, State
 from edxml_router.core.problems import FAMILIES, PROBLEMS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -68,7 +68,7 @@ def states() -> Iterator[str]:
     yield "# States of a delivery"
     yield ""
     yield "A delivery is one envelope to one recipient. An envelope has no state of its own; it is computed"
-    yield "from its deliveries. Nothing but the table in `edxml_router/core/lifecycle.py` changes a state."
+    yield "from its deliveries. Nothing but the table in `edxml_router/core/delivery/lifecycle.py` changes a state."
     yield ""
     yield from diagram()
     yield ""

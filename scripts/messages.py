@@ -8,10 +8,10 @@ from typing import Any
 
 import xmlschema
 
-from edxml_router.core.attachments import FIRST_BYTES
-from edxml_router.core.envelope import Business, Priority, StatusCode
-from edxml_router.core.remarks import DOCUMENT_LENGTHS, OTHER_LENGTHS, PARTY_LENGTHS
-from edxml_router.core.safe_xml import NS, Limits
+from edxml_router.core.message.attachments import FIRST_BYTES
+from edxml_router.core.message.envelope import Business, Priority, StatusCode
+from edxml_router.core.message.remarks import DOCUMENT_LENGTHS, OTHER_LENGTHS, PARTY_LENGTHS
+from edxml_router.core.message.safe_xml import NS, Limits
 from edxml_router.resources import schema_file
 
 _LENGTHS = {path: most for table in (PARTY_LENGTHS, DOCUMENT_LENGTHS, OTHER_LENGTHS) for path, _, most in table}

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edxml_router.core import pki
-from edxml_router.core.certificate import write_pem
-from edxml_router.core.signing import PrivateKey
-from edxml_router.core.trust import TrustStore
+from edxml_router.core import issuing as pki
+from edxml_router.core.signature.signing import PrivateKey
+from edxml_router.core.trust.certificate import write_pem
+from edxml_router.core.trust.chain import TrustStore
 
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 KEY_TYPES = ("rsa-2048", "rsa-3072", "p-256", "p-384", "p-521")

@@ -21,9 +21,8 @@ settings.load_profile("edxml-router")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from servers import Broker, Tls, postgresql, rabbitmq  # noqa: E402 - found through the line above
-
-from edxml_router.store import pki_files  # noqa: E402 - as above
+from edxml_router.credentials import trial_authority as pki_files  # noqa: E402 - as above
+from edxml_router.demo.servers import Broker, Tls, postgresql, rabbitmq  # noqa: E402 - found through the line above
 
 
 @pytest.fixture(scope="session")

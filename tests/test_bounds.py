@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from edxml_router import pipeline
-from edxml_router.core.lifecycle import State
-from edxml_router.core.transfer import (
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.wire import (
     HOPS_LIMIT,
     Hop,
     Inquiry,
@@ -17,8 +17,8 @@ from edxml_router.core.transfer import (
     encode_receipts,
     encode_transfer,
 )
-from edxml_router.ports import Message, Parcel
-from edxml_router.records import Submission
+from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages.submission import Submission
 from edxml_router.store import auditing
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, _transfer, letter, nodes

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from tree import Plan, Tree
 
-from edxml_router import endings
-from edxml_router.core import pki
-from edxml_router.endings import Standing, Watch, threshold
-from edxml_router.store.keys import load_certificates, load_key
+from edxml_router.core import issuing as pki
+from edxml_router.credentials import endings
+from edxml_router.credentials.endings import Standing, Watch, threshold
+from edxml_router.credentials.keys import load_certificates, load_key
+from edxml_router.demo.tree import Plan, Tree
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22", "G09")),

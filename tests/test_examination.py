@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core import stream
+from edxml_router.core.message.safe_xml import Limits
+from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Refusal
-from edxml_router.core.safe_xml import Limits
-from edxml_router.core.skeleton import LARGE
-from edxml_router.core.verdict import Engine, Indication
-from edxml_router.examination import MOST_BYTES, MOST_TAGS, digest_of, examine
-from edxml_router.records import Examined
+from edxml_router.core.signature import by_stream as stream
+from edxml_router.core.signature.verdict import Engine, Indication
+from edxml_router.stages.examination import MOST_BYTES, MOST_TAGS, digest_of, examine
+from edxml_router.stages.submission import Examined
 from edxml_router.store import spool
 from tests import certificates
 from tests.attacks.signature import craft

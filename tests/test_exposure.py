@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from letters import File, Post
-from tree import Plan, Tree
 
 from edxml_router import pipeline
 from edxml_router.config import load
-from edxml_router.records import Submission
-from edxml_router.wiring import open_worker
+from edxml_router.demo.letters import File, Post
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.stages.submission import Submission
+from edxml_router.wiring.node import open_worker
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22",)),

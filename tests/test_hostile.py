@@ -10,15 +10,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from letters import File
 
-from edxml_router import inbox, intake, pipeline
-from edxml_router.core.agency import Alias
-from edxml_router.core.classification import Markings
-from edxml_router.core.lifecycle import State
-from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.registry import Registry
-from edxml_router.core.transfer import (
+from edxml_router import pipeline
+from edxml_router.core.agencies.agency import Alias
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.wire import (
     TEXT_LIMIT,
     Hop,
     Inquiry,
@@ -31,11 +28,16 @@ from edxml_router.core.transfer import (
     encode_receipts,
     encode_transfer,
 )
+from edxml_router.core.message.classification import Markings
+from edxml_router.core.problems import Refusal, Setback
+from edxml_router.demo.letters import File
+from edxml_router.intake import batch as intake
 from edxml_router.observe import events
-from edxml_router.parcels import chunks
-from edxml_router.ports import Arrival, Message, Parcel
-from edxml_router.records import Submission
-from edxml_router.rules import Node
+from edxml_router.ports.transport import Arrival, Message, Parcel
+from edxml_router.services import office as inbox
+from edxml_router.stages.dispatch import chunks
+from edxml_router.stages.node import Node
+from edxml_router.stages.submission import Submission
 from edxml_router.store import auditing, refused
 from edxml_router.store.bodies import BodyStore
 from edxml_router.transport import topology

@@ -10,15 +10,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edxml_router import inbox, intake, operate, pipeline
-from edxml_router.core.authority import Act, Bindings, Row
-from edxml_router.core.certificate import names
-from edxml_router.core.lifecycle import State
+from edxml_router import pipeline
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.wire import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
 from edxml_router.core.problems import Finding
-from edxml_router.core.transfer import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
-from edxml_router.ports import Arrival, Message, Parcel
-from edxml_router.records import Submission
-from edxml_router.rules import Quota
+from edxml_router.core.trust.bindings import Act, Bindings, Row
+from edxml_router.core.trust.certificate import names
+from edxml_router.intake import batch as intake
+from edxml_router.ports.transport import Arrival, Message, Parcel
+from edxml_router.services import office as inbox
+from edxml_router.services import operator as operate
+from edxml_router.stages.rules import Quota
+from edxml_router.stages.submission import Submission
 from edxml_router.store import auditing, refused
 from edxml_router.store.refused import Kept
 from edxml_router.transport import topology

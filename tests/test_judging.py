@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router import judging
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.judging import MOST_DEATHS, Noted, judge_apart
-from edxml_router.records import Judged, Submission
+from edxml_router.stages.submission import Judged, Submission
+from edxml_router.wiring import judging
+from edxml_router.wiring.judging import MOST_DEATHS, Noted, judge_apart
 
 LITTLE = timedelta(milliseconds=100)
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def worker(folder: Path, *data: bytes, peer: str = "tay-ninh") -> tuple[int, lis
         "import sys, json\n"
         "from pathlib import Path\n"
         "from tests.test_judging import LITTLE, codes, given, judge\n"
-        "from edxml_router.judging import Noted\n"
+        "from edxml_router.wiring.judging import Noted\n"
         "noted = Noted(Path(sys.argv[1]))\n"
         "data = [each.encode() for each in sys.argv[3:]]\n"
         "print(json.dumps(codes(noted(judge, given(*data, peer=sys.argv[2]), LITTLE))))\n"
@@ -101,7 +101,7 @@ def test_a_worker_that_dies_between_two_envelopes_blames_nobody(tmp_path: Path) 
         "import os, sys\n"
         "from pathlib import Path\n"
         "from tests.test_judging import LITTLE, given, judge\n"
-        "from edxml_router.judging import Noted\n"
+        "from edxml_router.wiring.judging import Noted\n"
         "Noted(Path(sys.argv[1]))(judge, given(b'one'), LITTLE)\n"
         "os.kill(os.getpid(), 9)\n"
     )

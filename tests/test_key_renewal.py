@@ -12,24 +12,27 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from letters import Post
-from tree import Plan, Tree
 
-from edxml_router import inbox, intake, pipeline, reports
+from edxml_router import pipeline
 from edxml_router.cli.checkup import CHECKS
-from edxml_router.core.certificate import write_pem
-from edxml_router.core.credentials import UNPROVEN, Credentials, objection, read
-from edxml_router.core.journal import DELIVERY_EVENTS
-from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.delivery.credentials import UNPROVEN, Credentials, objection, read
+from edxml_router.core.delivery.journal import DELIVERY_EVENTS
+from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.values import Delivery, Move
+from edxml_router.core.delivery.wire import Outcome, Receipt, Report, decode_receipts, encode_receipts, letter_name
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.core.signing import PrivateKey, sign_bytes
-from edxml_router.core.transfer import Outcome, Receipt, Report, decode_receipts, encode_receipts, letter_name
-from edxml_router.core.trust import TrustStore
-from edxml_router.ports import Delivery, Move
-from edxml_router.records import Submission
-from edxml_router.store import pki_files
-from edxml_router.store.keys import load_certificates
-from edxml_router.wiring import Opened, open_worker
+from edxml_router.core.signature.signing import PrivateKey, sign_bytes
+from edxml_router.core.trust.certificate import write_pem
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials.keys import load_certificates
+from edxml_router.demo.letters import Post
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.intake import batch as intake
+from edxml_router.intake import reports
+from edxml_router.services import office as inbox
+from edxml_router.stages.submission import Submission
+from edxml_router.wiring.node import Opened, open_worker
 from tests.certificates import NOW, key, leaf, root
 from tests.certificates import issuing as issuing_authority
 from tests.test_trust_reload import Moved, change, wait

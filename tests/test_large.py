@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from letters import File, Post
-from tree import Plan, Tree
 
+from edxml_router.demo.letters import File, Post
+from edxml_router.demo.tree import Plan, Tree
 from tests import fixtures
 
 pytestmark = pytest.mark.slow

@@ -12,14 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from letters import File, Post, tampered
-from tree import Plan, Tree
 
-from edxml_router import inbox, intake, operate, parcels, pipeline
-from edxml_router.core import signature
-from edxml_router.core.authority import Act, Bindings, Row
-from edxml_router.core.lifecycle import State
-from edxml_router.core.transfer import (
+from edxml_router import pipeline
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.wire import (
     Hop,
     Inquiry,
     Outcome,
@@ -30,15 +27,23 @@ from edxml_router.core.transfer import (
     encode_receipts,
     encode_transfer,
 )
-from edxml_router.core.verdict import Engine
-from edxml_router.parcels import chunks
+from edxml_router.core.signature import by_signxml as signature
+from edxml_router.core.signature.verdict import Engine
+from edxml_router.core.trust.bindings import Act, Bindings, Row
+from edxml_router.demo.letters import File, Post, tampered
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.intake import batch as intake
 from edxml_router.pipeline import Answer
-from edxml_router.ports import Delivery, Message, Parcel
-from edxml_router.records import Submission
-from edxml_router.rules import Policy, Quota
+from edxml_router.ports.transport import Message, Parcel
+from edxml_router.services import office as inbox
+from edxml_router.services import operator as operate
+from edxml_router.stages import dispatch as parcels
+from edxml_router.stages.dispatch import chunks
+from edxml_router.stages.rules import Policy, Quota
+from edxml_router.stages.submission import Submission
 from edxml_router.store import auditing, queries, refused
 from edxml_router.transport import topology
-from edxml_router.wiring import Opened, build_rules, open_worker
+from edxml_router.wiring.node import Opened, build_rules, open_worker
 from tests.contract.hubs import until
 
 PLANS = (

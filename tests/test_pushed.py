@@ -8,10 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from edxml_router import inbox, intake, operate, pipeline, pushing
-from edxml_router.core.lifecycle import State
-from edxml_router.core.transfer import Outcome, decode_receipts
-from edxml_router.ports import Arrival, Delivery, Message, Parcel
+from edxml_router import pipeline
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.wire import Outcome, decode_receipts
+from edxml_router.intake import batch as intake
+from edxml_router.ports.transport import Arrival, Message, Parcel
+from edxml_router.services import office as inbox
+from edxml_router.services import operator as operate
+from edxml_router.stages import pushing
 from edxml_router.store import auditing, refused
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport

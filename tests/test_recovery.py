@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from edxml_router import intake, pipeline, recovery
-from edxml_router.core.lifecycle import State
+from edxml_router import pipeline
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.resync import Resync, decode_resync, encode_resync
+from edxml_router.core.delivery.wire import decode_transfer
 from edxml_router.core.problems import Refusal
-from edxml_router.core.resync import Resync, decode_resync, encode_resync
-from edxml_router.core.transfer import decode_transfer
-from edxml_router.ports import Arrival, Message
+from edxml_router.intake import batch as intake
+from edxml_router.ports.transport import Arrival, Message
+from edxml_router.stages import recovery
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
 

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from letters import Post
-from servers import Broker
 from sqlalchemy.engine import make_url
-from tree import Plan, Tree
 
 from edxml_router import pipeline
 from edxml_router.config import in_force, load
-from edxml_router.core.lifecycle import State
+from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Setback
-from edxml_router.records import Submission
+from edxml_router.demo.letters import Post
+from edxml_router.demo.servers import Broker
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.stages.submission import Submission
 from edxml_router.store.engine import connect, reading
 from edxml_router.transport import topology
-from edxml_router.wiring import Opened, open_worker
+from edxml_router.wiring.node import Opened, open_worker
 from tests.test_trust_reload import change, wait
 
 PLANS = (

@@ -18,21 +18,24 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.ocsp import OCSPResponseBuilder, OCSPResponseStatus
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from letters import Post
-from tree import Plan, Tree
 
-from edxml_router import intake, pipeline, responders
+from edxml_router import pipeline
 from edxml_router.config import Settings
-from edxml_router.core import ocsp, pki
-from edxml_router.core.lifecycle import State
+from edxml_router.core import issuing as pki
+from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.node import asking
-from edxml_router.node.asking import Asking
-from edxml_router.records import Submission
-from edxml_router.store import kept_answers, keys, pki_files
-from edxml_router.store.keys import load_certificates, load_key
-from edxml_router.transport.lists import ask
-from edxml_router.wiring import Opened, open_worker
+from edxml_router.core.trust import ocsp
+from edxml_router.credentials import keys
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials.keys import load_certificates, load_key
+from edxml_router.credentials.revocation import asking, kept_answers, responders
+from edxml_router.credentials.revocation.asking import Asking
+from edxml_router.credentials.revocation.fetching import ask
+from edxml_router.demo.letters import Post
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.intake import batch as intake
+from edxml_router.stages.submission import Submission
+from edxml_router.wiring.node import Opened, open_worker
 from tests.responder import Responder, send
 
 PLANS = (

@@ -15,14 +15,10 @@ from datetime import date, timedelta
 
 import pika
 import pytest
-from letters import Post
-from servers import Broker
-from tree import Plan, Tree
 
-from edxml_router import intake, pipeline
-from edxml_router.core.lifecycle import State
-from edxml_router.core.signing import sign_bytes
-from edxml_router.core.transfer import (
+from edxml_router import pipeline
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.wire import (
     Hop,
     Inquiry,
     Outcome,
@@ -32,16 +28,21 @@ from edxml_router.core.transfer import (
     encode_receipts,
     encode_transfer,
 )
-from edxml_router.parcels import chunks
-from edxml_router.ports import Message, Parcel
-from edxml_router.records import Submission
-from edxml_router.rules import UnsignedException
+from edxml_router.core.signature.signing import sign_bytes
+from edxml_router.credentials.keys import load_key
+from edxml_router.demo.letters import Post
+from edxml_router.demo.servers import Broker
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.intake import batch as intake
+from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages.dispatch import chunks
+from edxml_router.stages.rules import UnsignedException
+from edxml_router.stages.submission import Submission
 from edxml_router.store import refused
-from edxml_router.store.keys import load_key
 from edxml_router.store.refused import Kept
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
-from edxml_router.wiring import Opened, open_worker
+from edxml_router.wiring.node import Opened, open_worker
 from tests.contract.hubs import until
 
 CAPITAL, PROVINCE, DISTRICT = "quoc-gia", "tay-ninh", "ben-cau"

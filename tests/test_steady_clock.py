@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from letters import Post
-from tree import Plan, Tree
 
 from edxml_router import pipeline
-from edxml_router.core.lifecycle import State
-from edxml_router.records import Submission
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.demo.letters import Post
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.stages.submission import Submission
 from edxml_router.store import auditing, steady_clock
 from edxml_router.store.steady_clock import FILE, PATIENCE, Change, Machine, SteadyClock
-from edxml_router.wiring import Opened, clock_of, note_clock, open_worker
+from edxml_router.wiring.node import Opened, clock_of, note_clock, open_worker
 
 TODAY = datetime(2026, 11, 27, 8, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

@@ -16,21 +16,26 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from letters import Post
-from tree import Plan, Tree
 
-from edxml_router import endings, intake, pipeline, trust_sources
+from edxml_router import pipeline
 from edxml_router.config import load
-from edxml_router.core import pki
-from edxml_router.core.lifecycle import State
+from edxml_router.core import issuing as pki
+from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Finding, Setback
-from edxml_router.core.trust import TrustStore
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.credentials import endings
+from edxml_router.credentials import sources as trust_sources
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials.keys import load_certificates, load_key
+from edxml_router.credentials.revocation import kept_lists, list_files
+from edxml_router.credentials.revocation.fetching import fetch
+from edxml_router.demo.letters import Post
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.intake import batch as intake
 from edxml_router.pipeline import Answer
-from edxml_router.records import Submission
-from edxml_router.store import kept_lists, list_files, pki_files, refused
-from edxml_router.store.keys import load_certificates, load_key
-from edxml_router.transport.lists import fetch
-from edxml_router.wiring import Opened, open_worker
+from edxml_router.stages.submission import Submission
+from edxml_router.store import refused
+from edxml_router.wiring.node import Opened, open_worker
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22", "G09")),

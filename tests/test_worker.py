@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from tree import Plan, Tree
 
-from edxml_router import hubs, wiring
 from edxml_router.core.problems import Finding
+from edxml_router.demo.tree import Plan, Tree
 from edxml_router.node.worker import Worker
 from edxml_router.observe import events
+from edxml_router.wiring import hubs
+from edxml_router.wiring import node as wiring
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22",)),

@@ -17,13 +17,13 @@ import click
 from edxml_router.cli.commands import Group
 from edxml_router.cli.naming import naming
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.core.agency import Agency
-from edxml_router.core.agency_code import AgencyCode, is_under
-from edxml_router.core.agency_import import ImportReport, Verdict
+from edxml_router.core.agencies.agency import Agency
+from edxml_router.core.agencies.code import AgencyCode, is_under
+from edxml_router.core.agencies.importing import ImportReport, Verdict
+from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import EXIT_REFUSED, Finding, Refusal
-from edxml_router.core.registry import Registry
-from edxml_router.judgement import VIETNAM
 from edxml_router.resources import folder
+from edxml_router.stages.admission import VIETNAM
 from edxml_router.store import catalogue
 
 data_option = click.option(
@@ -268,7 +268,7 @@ def _own(session: Session, data: Path | None) -> Path | None:
 
 def _wiring(name: str) -> Callable[..., Any]:
     # Late: wiring brings every driver along, and a look-up in the packaged catalogue needs none of them.
-    from edxml_router import wiring  # noqa: PLC0415 - see above
+    from edxml_router.wiring import node as wiring  # noqa: PLC0415 - see above
 
     function: Callable[..., Any] = getattr(wiring, name)
     return function

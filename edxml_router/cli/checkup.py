@@ -13,19 +13,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from edxml_router import credential_sources, endings, hubs, responders, wiring
 from edxml_router.config import HubSettings, Settings, in_force
-from edxml_router.core.credentials import UNPROVEN
+from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.judgement import VIETNAM
+from edxml_router.credentials import endings, keys
+from edxml_router.credentials import identities as credential_sources
+from edxml_router.credentials import token_keys as pkcs11_keys
+from edxml_router.credentials.revocation import list_files, responders
+from edxml_router.intake.reports import OBJECTED
 from edxml_router.node import settings_file
 from edxml_router.node.sole import holder, served_before
 from edxml_router.node.supervisor import STUCK
 from edxml_router.observe import sink
-from edxml_router.reports import OBJECTED
-from edxml_router.store import identity, integrity, keys, list_files, migrate, pkcs11_keys, recovery, refused, tables
+from edxml_router.stages.admission import VIETNAM
+from edxml_router.store import identity, integrity, migrate, recovery, refused, tables
 from edxml_router.store.engine import probe
 from edxml_router.transport import local_folders, rabbitmq, topology
+from edxml_router.wiring import hubs
+from edxml_router.wiring import node as wiring
 
 PATIENCE: Final = 5  # seconds that the database has for an answer
 EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set

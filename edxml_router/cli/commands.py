@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from edxml_router.cli.session import Session
-from edxml_router.cli.texts import LANGUAGES
 from edxml_router.config import ConfigErrors
 from edxml_router.core.problems import EXIT_CONFIG, Finding, Trouble
+from edxml_router.language.texts import LANGUAGES
 
 DEBUG = "EDXML_ROUTER_DEBUG"  # set it to let a traceback through, for whoever mends the router
 

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import click
 
-from edxml_router import endings, hubs, wiring
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import ConfigErrors, Settings, load
 from edxml_router.config.text import duration
 from edxml_router.core.problems import EXIT_CONFIG, Finding, Refusal
-from edxml_router.credential_sources import neighbours, signing
-from edxml_router.store import keys
-from edxml_router.trust_sources import trust_store
+from edxml_router.credentials import endings, keys
+from edxml_router.credentials.identities import neighbours, signing
+from edxml_router.credentials.sources import trust_store
+from edxml_router.wiring import hubs
+from edxml_router.wiring import node as wiring
 
 
 @click.group(cls=Group)

@@ -15,30 +15,34 @@ from typing import Any, Final
 
 import click
 
-from edxml_router import judging
 from edxml_router.cli import files
 from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import Size
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.core import schema, signing
-from edxml_router.core.agency_code import AgencyCode, Form
-from edxml_router.core.authority import Bindings, speaks_for
-from edxml_router.core.certificate import read_all
-from edxml_router.core.envelope import Envelope
-from edxml_router.core.letter_day import written_on
+from edxml_router.core.agencies.code import AgencyCode, Form
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.delivery.values import Body
+from edxml_router.core.message import schema
+from edxml_router.core.message.envelope import Envelope
+from edxml_router.core.message.letter_day import written_on
+from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
-from edxml_router.core.registry import Registry
-from edxml_router.core.revocation_list import RevocationList
-from edxml_router.core.safe_xml import Limits
-from edxml_router.core.signature import Indication, Verdict
-from edxml_router.core.signature_form import Coverage
-from edxml_router.core.trust import TrustStore
-from edxml_router.examination import examine
-from edxml_router.judgement import codes_of, recipients_of, sender_of
-from edxml_router.ports import Body
-from edxml_router.records import Examined
+from edxml_router.core.signature import signing
+from edxml_router.core.signature.by_signxml import Indication, Verdict
+from edxml_router.core.signature.form import Coverage
+from edxml_router.core.trust.bindings import Bindings, speaks_for
+from edxml_router.core.trust.certificate import read_all
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.trust.revocation_list import RevocationList
+from edxml_router.credentials import keys
+from edxml_router.credentials import token_keys as pkcs11_keys
+from edxml_router.credentials.revocation import list_files
 from edxml_router.resources import folder
-from edxml_router.store import catalogue, keys, list_files, pkcs11_keys, spool
+from edxml_router.stages.admission import codes_of, recipients_of, sender_of
+from edxml_router.stages.examination import examine
+from edxml_router.stages.submission import Examined
+from edxml_router.store import catalogue, spool
+from edxml_router.wiring import judging
 
 SPEAKS, CONTRADICTS, UNJUDGED = "speaks-for-sender", "contradicts-sender", "not-judged"
 LEGACY: Final = "unverifiable-legacy"
@@ -129,7 +133,7 @@ def check(
 
 def _wiring(name: str) -> Any:
     """What needs the database's libraries: imported only where a node is named."""
-    return getattr(import_module("edxml_router.wiring"), name)
+    return getattr(import_module("edxml_router.wiring.node"), name)
 
 
 def _certificates(path: Path | None) -> bytes:

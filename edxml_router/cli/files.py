@@ -22,9 +22,9 @@ from typing import BinaryIO, Final
 
 import click
 
+from edxml_router.core.delivery.values import Body
+from edxml_router.core.message.skeleton import LARGE, PIECE
 from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_TEMPORARY, Refusal
-from edxml_router.core.skeleton import LARGE, PIECE
-from edxml_router.ports import Body
 
 STDIO: Final = "-"  # standard input, or standard output
 UNREADABLE: Final = "EDX111"

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 import click
 
-from edxml_router import wiring
 from edxml_router.cli.naming import problem, unknown
 from edxml_router.cli.opening import Age, find
 from edxml_router.config import Settings
-from edxml_router.core.lifecycle import State
-from edxml_router.ports import Delivery
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import Delivery
 from edxml_router.store import queries
 from edxml_router.store.ledger import SqlLedger
+from edxml_router.wiring import node as wiring
 
 STATES: Final = [str(state) for state in State]
 _PAGE: Final = 1000

@@ -13,8 +13,7 @@ from edxml_router.cli.naming import problem, unknown
 from edxml_router.cli.opening import Moment, find, open_ledger
 from edxml_router.cli.session import Session, json_option, local, pass_session
 from edxml_router.cli.trace import line_fields, show_lines
-from edxml_router.core.authority import Act
-from edxml_router.core.journal import (
+from edxml_router.core.delivery.journal import (
     ANSWER_WITHHELD,
     DELIVERY_EVENTS,
     DELIVERY_QUEUED,
@@ -22,7 +21,8 @@ from edxml_router.core.journal import (
     INPUT_COUNTED,
 )
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.settlement import LATE
+from edxml_router.core.trust.bindings import Act
+from edxml_router.stages.settlement import LATE
 from edxml_router.store import auditing, integrity, queries, refused, verification
 from edxml_router.store.ledger import SqlLedger
 

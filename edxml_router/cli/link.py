@@ -24,8 +24,8 @@ from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import HubSettings, Settings
 from edxml_router.config.values import Name
 from edxml_router.core.problems import Refusal
-from edxml_router.store import pki_files
-from edxml_router.store.keys import write_new
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials.keys import write_new
 from edxml_router.transport import topology
 from edxml_router.transport.definitions import definitions
 from edxml_router.transport.topology import Role

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Final
 
-from edxml_router.core.agency_code import AgencyCode
+from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.problems import PROBLEMS, Problem, Refusal
 
 _SHOWN: Final = 100  # characters of what was typed

@@ -14,27 +14,29 @@ from typing import Any, Final
 
 import click
 
-from edxml_router import inbox, pipeline, wiring
+from edxml_router import pipeline
 from edxml_router.cli import files
 from edxml_router.cli.commands import Command
 from edxml_router.cli.naming import naming
 from edxml_router.cli.opening import exit_with, open_ledger, open_node
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import Settings
-from edxml_router.core.agency_code import AgencyCode
+from edxml_router.core.agencies.code import AgencyCode
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.delivery.values import Body
+from edxml_router.core.delivery.wire import letter_name
 from edxml_router.core.problems import Finding, Refusal, Setback, Weight
-from edxml_router.core.registry import Registry
-from edxml_router.core.transfer import letter_name
-from edxml_router.intake import verdict_fields
+from edxml_router.intake.batch import verdict_fields
 from edxml_router.pipeline import Answer
-from edxml_router.ports import Body
-from edxml_router.records import Submission
-from edxml_router.rules import Node
+from edxml_router.services import office as inbox
+from edxml_router.stages.node import Node
+from edxml_router.stages.submission import Submission
 from edxml_router.store import auditing, queries
 from edxml_router.store.auditing import Note
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.queries import Waiting
 from edxml_router.store.recovery import pending
+from edxml_router.wiring import node as wiring
 
 _BATCH_BYTES: Final = 64 * 1024 * 1024  # of envelopes in memory at once
 _PAGE: Final = 500

@@ -11,15 +11,15 @@ from typing import Any
 
 import click
 
-from edxml_router import wiring
 from edxml_router.cli.session import Session
 from edxml_router.config import Settings
 from edxml_router.config.values import read_duration, read_size
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.node.starting import require_file
-from edxml_router.rules import Node
+from edxml_router.stages.node import Node
 from edxml_router.store import migrate, queries
 from edxml_router.store.ledger import SqlLedger
+from edxml_router.wiring import node as wiring
 
 
 @contextmanager

@@ -11,8 +11,8 @@ import click
 from edxml_router.cli.commands import Group
 from edxml_router.cli.naming import agency_code
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.store import pki_files
-from edxml_router.store.pki_files import Files, KeyType
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials.trial_authority import Files, KeyType
 
 _folder = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 _key_type = click.option(

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import click
 
-from edxml_router import operate
 from edxml_router.cli import files
 from edxml_router.cli.commands import Command, Group
 from edxml_router.cli.filters import STATES, Filters, filter_options, select
@@ -23,10 +22,11 @@ from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.trace import line_fields, show_lines
 from edxml_router.cli.waiting import reason, waits_for
 from edxml_router.config import Settings
-from edxml_router.core.lifecycle import Event, State, sources
+from edxml_router.core.delivery.lifecycle import Event, State, sources
+from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.problems import PROBLEMS, Finding, Refusal
-from edxml_router.ports import Delivery
-from edxml_router.rules import Node
+from edxml_router.services import operator as operate
+from edxml_router.stages.node import Node
 from edxml_router.store import auditing, queries, refused
 from edxml_router.store.ledger import SqlLedger
 

@@ -9,17 +9,17 @@ from typing import Final
 
 import click
 
-from edxml_router import recovery as recoveries
 from edxml_router.cli.commands import Command, Group
 from edxml_router.cli.naming import unknown
 from edxml_router.cli.opening import Moment, open_ledger, open_node, operator
 from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.core.delivery.resync import Recovery
 from edxml_router.core.problems import Finding
-from edxml_router.core.resync import Recovery
-from edxml_router.ownership import claim
+from edxml_router.stages import recovery as recoveries
 from edxml_router.store import identity
 from edxml_router.store.backup import backup as keep
 from edxml_router.store.recovery import pending
+from edxml_router.wiring.ownership import claim
 
 _SHOWN: Final = 10  # bodies or damages that are named
 

@@ -22,10 +22,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from edxml_router.cli.details import vietnamese
-from edxml_router.cli.texts import language_of, say
 from edxml_router.config import Settings, load
 from edxml_router.core.problems import Finding, Refusal, Weight
+from edxml_router.language.details import vietnamese
+from edxml_router.language.texts import language_of, say
 from edxml_router.observe.escape import json_line, printable
 
 DEFAULT_FILES: Final = (Path("node.toml"), Path("/etc/edxml-router/node.toml"))

@@ -8,20 +8,20 @@ from typing import Any, Final
 
 import click
 
-from edxml_router import wiring
 from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import find, open_ledger
 from edxml_router.cli.session import Session, json_option, local, pass_session
 from edxml_router.cli.waiting import reason, waits_for
-from edxml_router.core.lifecycle import outcome
+from edxml_router.core.delivery.lifecycle import outcome
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding, Refusal
-from edxml_router.core.transfer import Hop
-from edxml_router.ports import Delivery, EnvelopeRow
 from edxml_router.store import auditing, queries, refused
 from edxml_router.store.auditing import Line, Trace
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.queries import Found
 from edxml_router.store.refused import Kept
+from edxml_router.wiring import node as wiring
 
 _LIMIT: Final = 100_000  # recipients and journal entries of one envelope
 _SHOWN: Final = 50  # recipients in a table without --all

@@ -16,21 +16,21 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from edxml_router import endings
 from edxml_router.cli import trust_names, trust_status
 from edxml_router.cli.commands import Group
 from edxml_router.cli.opening import open_ledger, open_node, operator
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import Settings
-from edxml_router.core.authority import Act, Row, moment
-from edxml_router.core.certificate import is_authority
-from edxml_router.core.journal import Entry
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.problems import EXIT_REFUSED, Refusal
-from edxml_router.core.registry import Registry
-from edxml_router.endings import Standing
-from edxml_router.store import trust_files
-from edxml_router.store.keys import load_certificates
-from edxml_router.wiring import load_registry
+from edxml_router.core.trust.bindings import Act, Row, moment
+from edxml_router.core.trust.certificate import is_authority
+from edxml_router.credentials import endings
+from edxml_router.credentials import files as trust_files
+from edxml_router.credentials.endings import Standing
+from edxml_router.credentials.keys import load_certificates
+from edxml_router.wiring.node import load_registry
 
 _FIRST, _LAST = Row(Act.BLOCK, "").since, Row(Act.BLOCK, "").until
 

@@ -22,14 +22,14 @@ from edxml_router.cli import trust_status
 from edxml_router.cli.naming import naming
 from edxml_router.cli.opening import open_node
 from edxml_router.config import Settings
-from edxml_router.core.agency_code import AgencyCode, Form
-from edxml_router.core.authority import SPKI
-from edxml_router.core.certificate import spki_sha256
+from edxml_router.core.agencies.code import AgencyCode, Form
+from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.core.registry import Registry
-from edxml_router.store import trust_files
-from edxml_router.store.keys import load_certificates
-from edxml_router.trust_sources import canonical
+from edxml_router.core.trust.bindings import SPKI
+from edxml_router.core.trust.certificate import spki_sha256
+from edxml_router.credentials import files as trust_files
+from edxml_router.credentials.keys import load_certificates
+from edxml_router.credentials.sources import canonical
 
 Known = Callable[[], Iterable[str]]
 _BEGINNING: Final = re.compile(r"[0-9a-f]{8,63}")  # fewer digits would soon fit several, and look like codes

@@ -1,4 +1,4 @@
-"""What trust hangs on, for ``trust status``: all of :mod:`~edxml_router.endings`, and the certificates of the keys that
+"""What trust hangs on, for ``trust status``: all of :mod:`~edxml_router.credentials.endings`, and the certificates of the keys that
 signed lately.
 """
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from edxml_router import endings
 from edxml_router.config import Settings
-from edxml_router.endings import Standing
-from edxml_router.rules import Node
+from edxml_router.credentials import endings
+from edxml_router.credentials.endings import Standing
+from edxml_router.stages.node import Node
 from edxml_router.store import signers
 from edxml_router.store.ledger import SqlLedger
 

@@ -8,8 +8,8 @@ next attempt), or None at an end. ``reason(session, delivery)`` says the same to
 from __future__ import annotations
 
 from edxml_router.cli.session import Session, local
-from edxml_router.core.lifecycle import ENDS, State
-from edxml_router.ports import Delivery
+from edxml_router.core.delivery.lifecycle import ENDS, State
+from edxml_router.core.delivery.values import Delivery
 
 
 def waits_for(delivery: Delivery) -> str | None:

@@ -20,7 +20,7 @@ from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings
 from edxml_router.config.positions import Path as Place
 from edxml_router.config.positions import dotted
 from edxml_router.config.settings import Sections
-from edxml_router.core.agency_code import AgencyCode, is_under
+from edxml_router.core.agencies.code import AgencyCode, is_under
 from edxml_router.core.problems import Refusal
 
 WRONG = "EDX901"

@@ -28,7 +28,7 @@ from edxml_router.config.values import (
     Table,
     read_duration,
 )
-from edxml_router.core.classification import DEGREES
+from edxml_router.core.message.classification import DEGREES
 from edxml_router.core.problems import Finding
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from edxml_router.config import Settings
 from edxml_router.config.in_force import texts
 from edxml_router.core.problems import Refusal
-from edxml_router.store.keys import write_over
+from edxml_router.credentials.keys import write_over
 
 FILE: Final = "settings-in-force.json"
 

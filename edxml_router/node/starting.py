@@ -13,12 +13,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from edxml_router import hubs, wiring
 from edxml_router.config import Settings
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.store import identity, migrate
 from edxml_router.store.engine import served_elsewhere
 from edxml_router.transport import attendance, rabbitmq, topology
+from edxml_router.wiring import hubs
+from edxml_router.wiring import node as wiring
 
 PATIENCE: Final = 10.0  # seconds for others to let go of our mailboxes
 LOOK: Final = 0.2  # seconds between looks

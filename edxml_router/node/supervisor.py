@@ -3,7 +3,7 @@
 A worker that ends unasked is started again, after a pause that doubles up to a minute while it keeps failing.
 SIGTERM and SIGINT drain: every worker finishes its batch; who has not ended within DRAIN seconds is killed, which
 loses nothing. SIGHUP makes the workers reload. Revocation lists are fetched and responders asked here
-(:mod:`edxml_router.node.renewal`), for all workers. Workers notice by themselves when the supervisor was killed.
+(:mod:`edxml_router.credentials.revocation.renewal`), for all workers. Workers notice by themselves when the supervisor was killed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from edxml_router import wiring
 from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import EXIT_CONFIG, Trouble
+from edxml_router.credentials.revocation.renewal import Renewal
 from edxml_router.node import settings_file
-from edxml_router.node.renewal import Renewal
 from edxml_router.node.watch import TOLD, Watch
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
+from edxml_router.wiring import node as wiring
 
 DRAIN = 30.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between restarts of a failing worker

@@ -20,13 +20,18 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from edxml_router import intake, pipeline, pushing, recovery, reports, wiring
+from edxml_router import pipeline
 from edxml_router.config import ConfigErrors, Settings, in_force, load
+from edxml_router.core.delivery.values import Move
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
+from edxml_router.intake import batch as intake
+from edxml_router.intake import reports
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
-from edxml_router.ports import Move, Transport
-from edxml_router.rules import Node
+from edxml_router.ports.transport import Transport
+from edxml_router.stages import pushing, recovery
+from edxml_router.stages.node import Node
+from edxml_router.wiring import node as wiring
 
 IDLE_WAIT = 0.02  # seconds per hub to wait for a first message; bounds the latency that an idle node adds
 BUSY_WAIT = 0.005  # seconds to let a micro-batch fill

@@ -2,7 +2,7 @@
 
 The same bytes again are counted, not stored twice. Beyond the quota an item's metadata is kept without its
 bytes, and beyond :data:`ROWS` items nothing: the journal tells of refusals all the same, so nothing is
-unseen. Of both, bytes and items, each peer has a share (:mod:`edxml_router.core.shares`): one that floods the space
+unseen. Of both, bytes and items, each peer has a share (:mod:`edxml_router.core.delivery.shares`): one that floods the space
 leaves room for what the others bring. On PostgreSQL, workers that refuse at the same moment may together exceed the
 quota by one batch each; a lock would make strangers' rubbish a reason for accepting to wait.
 """
@@ -16,8 +16,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from edxml_router.core import shares
-from edxml_router.ports import Aside
+from edxml_router.core.delivery import shares
+from edxml_router.core.delivery.values import Aside
 from edxml_router.store.tables import aside
 
 ROWS: Final = 100_000  # some 50 MB of metadata

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from edxml_router.core.journal import Entry
-from edxml_router.core.transfer import Receipt
-from edxml_router.ports import Delivery, EnvelopeRow
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.delivery.wire import Receipt
 from edxml_router.store.book import receipt_of
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger

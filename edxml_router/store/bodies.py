@@ -28,10 +28,10 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, bindparam, select
 
+from edxml_router.core.delivery.values import Body
+from edxml_router.core.delivery.wire import Chunk, Transfer
+from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Defect, Setback
-from edxml_router.core.skeleton import LARGE
-from edxml_router.core.transfer import Chunk, Transfer
-from edxml_router.ports import Body
 from edxml_router.store import durable, spool
 from edxml_router.store.engine import reading
 from edxml_router.store.spool import FileBody, setback

@@ -21,13 +21,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import SQLAlchemyError
 
-from edxml_router.core import shares
-from edxml_router.core.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, Entry, leaf_hash
-from edxml_router.core.lifecycle import ENDS, Event, State
+from edxml_router.core.delivery import shares
+from edxml_router.core.delivery.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, Entry, leaf_hash
+from edxml_router.core.delivery.lifecycle import ENDS, Event, State
+from edxml_router.core.delivery.resync import Recovery
+from edxml_router.core.delivery.values import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
+from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.core.problems import Finding
-from edxml_router.core.resync import Recovery
-from edxml_router.core.transfer import Outcome, Receipt
-from edxml_router.ports import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.store import noting, recovery
 from edxml_router.store import statements as sql
 from edxml_router.store.aside import KEPT, KEPT_OF, TAKE_BACK, keep_aside

@@ -28,11 +28,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edxml_router.core.agency import Agency, Alias
-from edxml_router.core.agency_import import ImportReport, import_rows
-from edxml_router.core.agency_rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS, Table, Value
+from edxml_router.core.agencies.agency import Agency, Alias
+from edxml_router.core.agencies.importing import ImportReport, import_rows
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.agencies.rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS, Table, Value
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.core.registry import Registry
 
 MANIFEST = "manifest.json"
 
@@ -61,7 +61,7 @@ def load(*folders: Path) -> Registry:
 
 
 def import_file(path: Path, known: Registry, *, source: str = "", replace_known: bool = False) -> ImportReport:
-    """Judge the rows of somebody else's list (:mod:`edxml_router.core.agency_import`); writes nothing."""
+    """Judge the rows of somebody else's list (:mod:`edxml_router.core.agencies.importing`); writes nothing."""
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:

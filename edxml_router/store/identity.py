@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
-from edxml_router.core.journal import Entry
+from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.problems import Refusal
 from edxml_router.store import durable, recovery
 from edxml_router.store.book import SqlBook

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
-from edxml_router.ports import Clock
+from edxml_router.ports.clock import Clock
 from edxml_router.store.book import SqlBook
 from edxml_router.store.engine import writing
 from edxml_router.store.tables import INLINE_LIMIT

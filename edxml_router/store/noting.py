@@ -16,8 +16,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from edxml_router.core import shares
-from edxml_router.core.journal import INPUT_COUNTED, Entry
+from edxml_router.core.delivery import shares
+from edxml_router.core.delivery.journal import INPUT_COUNTED, Entry
 from edxml_router.store.tables import Instant, noted
 
 WINDOW: Final = timedelta(hours=1)

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Text, and_, case, exists, func, or_, select, text, type_coerce
 
-from edxml_router.core.document_id import comparable
-from edxml_router.core.lifecycle import State, outcome
-from edxml_router.ports import Delivery, EnvelopeRow
+from edxml_router.core.delivery.lifecycle import State, outcome
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.message.document_id import comparable
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import CHANGES, OPEN, deliveries, envelopes

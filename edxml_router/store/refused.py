@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from sqlalchemy import Select, and_, delete, or_, select
 
-from edxml_router.core.document_id import comparable
-from edxml_router.core.journal import Entry
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.message.document_id import comparable
 from edxml_router.store import noting
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger

@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import func, insert, select, text
 
-from edxml_router.core.journal import Tree
+from edxml_router.core.delivery.journal import Tree
 from edxml_router.core.problems import Setback
 from edxml_router.store.engine import writing
 from edxml_router.store.ledger import SqlLedger

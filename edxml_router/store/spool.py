@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edxml_router.core.message.skeleton import PIECE
 from edxml_router.core.problems import Setback
-from edxml_router.core.skeleton import PIECE
 from edxml_router.store import durable
 
 

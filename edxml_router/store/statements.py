@@ -30,8 +30,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from edxml_router.core.lifecycle import State
-from edxml_router.core.transfer import Outcome
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.wire import Outcome
 from edxml_router.store.tables import (
     CLAIMABLE,
     OPEN,

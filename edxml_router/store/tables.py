@@ -28,8 +28,8 @@ from sqlalchemy import (
     text,
 )
 
-from edxml_router.core.lifecycle import State
-from edxml_router.core.transfer import Hop
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.wire import Hop
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, Select, func, select
 
-from edxml_router.core.journal import Entry, Tree, leaf_hash
+from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
 from edxml_router.store.engine import reading
 from edxml_router.store.tables import checkpoints, journal
 

@@ -17,7 +17,7 @@ from typing import Any
 import pika
 
 from edxml_router.core.problems import Finding
-from edxml_router.ports import Message, Parcel
+from edxml_router.ports.transport import Message, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import GOING, Connection, Loop, RabbitSettings
 

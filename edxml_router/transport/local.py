@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.core.problems import Finding, Setback
-from edxml_router.ports import Arrival, Parcel
+from edxml_router.ports.transport import Arrival, Parcel
 from edxml_router.transport import message_file, topology
 from edxml_router.transport.local_folders import (
     PARTS,
@@ -63,7 +63,7 @@ _ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a write
 
 
 class LocalTransport:
-    """Mailboxes below ``root`` as seen by ``user``; see :class:`edxml_router.ports.Transport`.
+    """Mailboxes below ``root`` as seen by ``user``; see :class:`edxml_router.ports.transport.Transport`.
 
     Make it after forking: a child would share the locks of its parent.
     """

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edxml_router.core.problems import Finding
-from edxml_router.ports import Arrival, Message
+from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import message_file, topology
 from edxml_router.transport.local_folders import Mailbox, enter, finding, lock_file, names, remove, share
 

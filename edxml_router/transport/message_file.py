@@ -21,7 +21,7 @@ import stat
 import time
 from typing import Any, Final
 
-from edxml_router.ports import Message
+from edxml_router.ports.transport import Message
 from edxml_router.transport import topology
 
 LARGEST: Final = 128 * 1024 * 1024  # bytes of a file, as of a broker's message; a larger one is not written, nor read

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pika
 
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
-from edxml_router.ports import Arrival, Message, Parcel
+from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import (
     CLOSING_SECONDS,
@@ -61,7 +61,7 @@ class Token(NamedTuple):
 
 
 class RabbitTransport:
-    """Mailboxes of one hub as seen by ``settings.user``; see :class:`edxml_router.ports.Transport`."""
+    """Mailboxes of one hub as seen by ``settings.user``; see :class:`edxml_router.ports.transport.Transport`."""
 
     def __init__(self, settings: RabbitSettings, consumes: Sequence[str] = ()) -> None:
         self._settings = settings

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edxml_router.core.containers import write_pem
 from edxml_router.core.problems import Refusal
-from edxml_router.core.revocation_list import read_lists
+from edxml_router.core.trust.containers import write_pem
+from edxml_router.core.trust.revocation_list import read_lists
 
 
 @dataclass(frozen=True, slots=True)

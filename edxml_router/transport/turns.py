@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from edxml_router.core import shares
-from edxml_router.ports import Arrival
+from edxml_router.core.delivery import shares
+from edxml_router.ports.transport import Arrival
 from edxml_router.transport import topology
 
 

@@ -13,16 +13,17 @@ from datetime import datetime
 from pathlib import Path
 
 from edxml_router import pipeline
-from edxml_router.core.agency import Agency
-from edxml_router.core.authority import Bindings
+from edxml_router.core.agencies.agency import Agency
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.agencies.routing import Routes
+from edxml_router.core.delivery.wire import Transfer
+from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
 from edxml_router.core.problems import Refusal
-from edxml_router.core.registry import Registry
-from edxml_router.core.routing import Routes
-from edxml_router.core.safe_xml import DEFAULT_LIMITS
-from edxml_router.core.transfer import Transfer
-from edxml_router.core.verdict import Engine
-from edxml_router.records import Judged, Submission
-from edxml_router.rules import Node, Peer, Role, Rules
+from edxml_router.core.signature.verdict import Engine
+from edxml_router.core.trust.bindings import Bindings
+from edxml_router.stages.node import Node
+from edxml_router.stages.rules import Peer, Role, Rules
+from edxml_router.stages.submission import Judged, Submission
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import connect
 from edxml_router.store.ledger import SqlLedger

@@ -18,10 +18,10 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from edxml_router.core.envelope import Envelope
-from edxml_router.core.safe_xml import DEFAULT_LIMITS
-from edxml_router.core.verdict import Engine, Indication
-from edxml_router.records import Examined
+from edxml_router.core.message.envelope import Envelope
+from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
+from edxml_router.core.signature.verdict import Engine, Indication
+from edxml_router.stages.submission import Examined
 from tests.attacks import gate
 from tests.attacks.corpus import ATTACKS
 from tests.attacks.signature import craft

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from edxml_router import pipeline, wiring
+from edxml_router import pipeline
 from edxml_router.cli.main import cli
 from edxml_router.config import load
-from edxml_router.core import signing
-from edxml_router.core.signature_form import Coverage
-from edxml_router.store import keys, pki_files
+from edxml_router.core.signature import signing
+from edxml_router.core.signature.form import Coverage
+from edxml_router.credentials import keys
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.wiring import node as wiring
 from tests import fixtures
 
 AGENCIES = ("H53", "H53.01", "G22")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edxml_router.core import signing
-from edxml_router.core.signature_form import Coverage
-from edxml_router.store import keys, pki_files
+from edxml_router.core.signature import signing
+from edxml_router.core.signature.form import Coverage
+from edxml_router.credentials import keys
+from edxml_router.credentials import trial_authority as pki_files
 from tests import fixtures
 from tests.cli.conftest import OneNode, call, rows, run, signed
 

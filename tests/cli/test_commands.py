@@ -12,14 +12,14 @@ from pathlib import Path
 import click
 import pytest
 
-from edxml_router.cli import texts
 from edxml_router.cli.commands import DEBUG
 from edxml_router.cli.main import COMMANDS, cli
 from edxml_router.cli.session import Session
-from edxml_router.core.envelope import Business, Kind
-from edxml_router.core.lifecycle import State
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.message.envelope import Business, Kind
 from edxml_router.core.problems import PROBLEMS, Actor, Weight
-from edxml_router.core.signature import Indication
+from edxml_router.core.signature.by_signxml import Indication
+from edxml_router.language import texts
 from tests.cli.conftest import COMMAND, OneNode, call, rows
 
 # --- languages ----------------------------------------------------------------------------------------

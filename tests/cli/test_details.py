@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.cli.details import PLACES, ROWS, vietnamese
+from edxml_router.language.details import PLACES, ROWS, vietnamese
 from tests.cli.conftest import OneNode, call
 
 PACKAGE = Path(__file__).resolve().parents[2] / "edxml_router"

@@ -16,17 +16,18 @@ from pathlib import Path
 import pytest
 import structlog
 
-from edxml_router import operate, wiring
 from edxml_router.cli.opening import operator
 from edxml_router.cli.trace import trail
 from edxml_router.config import load
-from edxml_router.core.lifecycle import Event
-from edxml_router.core.transfer import Hop
+from edxml_router.core.delivery.lifecycle import Event
+from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.wire import Hop
 from edxml_router.node import worker
 from edxml_router.node.worker import Worker
 from edxml_router.observe import logs
-from edxml_router.records import change
+from edxml_router.services import operator as operate
 from edxml_router.store.queries import is_digest
+from edxml_router.wiring import node as wiring
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, rows, signed
 

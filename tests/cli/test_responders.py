@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from edxml_router.config import load
-from edxml_router.node.asking import Asking
-from edxml_router.store import kept_answers
-from edxml_router.store.keys import load_certificates
+from edxml_router.credentials.keys import load_certificates
+from edxml_router.credentials.revocation import kept_answers
+from edxml_router.credentials.revocation.asking import Asking
 from tests.cli.conftest import OneNode, rows
 from tests.responder import Responder, send
 

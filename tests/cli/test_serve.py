@@ -19,7 +19,7 @@ from edxml_router.config import load
 from edxml_router.core.problems import Refusal
 from edxml_router.node import starting, supervisor, watch
 from edxml_router.node.sole import FILE, sole
-from edxml_router.ports import Message, Parcel
+from edxml_router.ports.transport import Message, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
 from tests.cli.conftest import COMMAND, OneNode, call, rows

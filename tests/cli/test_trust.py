@@ -10,15 +10,17 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edxml_router import pipeline, wiring
+from edxml_router import pipeline
 from edxml_router.cli.opening import operator
 from edxml_router.config import load
-from edxml_router.core.authority import Act, Row
-from edxml_router.core.certificate import spki_sha256
+from edxml_router.core.trust.bindings import Act, Row
+from edxml_router.core.trust.certificate import spki_sha256
+from edxml_router.credentials import files as trust_files
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials.keys import load_certificates
 from edxml_router.node.worker import Worker
-from edxml_router.records import Submission
-from edxml_router.store import pki_files, trust_files
-from edxml_router.store.keys import load_certificates
+from edxml_router.stages.submission import Submission
+from edxml_router.wiring import node as wiring
 from tests.cli.conftest import OneNode, call, rows, signed
 from tests.fixtures import document
 

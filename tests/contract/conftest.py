@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import Broker
 
+from edxml_router.demo.servers import Broker
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import Database, postgresql_databases, sqlite_databases
 from tests.contract.hubs import Hub, LocalHub, RabbitHub

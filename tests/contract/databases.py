@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
-from edxml_router.core.document_id import comparable
-from edxml_router.core.transfer import Hop
-from edxml_router.ports import Delivery, EnvelopeRow, NewDelivery
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, NewDelivery
+from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.message.document_id import comparable
 from edxml_router.store.engine import connect
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.migrate import upgrade

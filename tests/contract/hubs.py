@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pika
-from servers import Broker
 
-from edxml_router.ports import Arrival, Message, Parcel, Transport
+from edxml_router.demo.servers import Broker
+from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.transport import local, rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.local import LocalTransport

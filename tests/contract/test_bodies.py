@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from edxml_router.core import skeleton
+from edxml_router.core.delivery.values import Aside
+from edxml_router.core.delivery.wire import Chunk, Transfer
+from edxml_router.core.message import skeleton
 from edxml_router.core.problems import Defect, Setback
-from edxml_router.core.transfer import Chunk, Transfer
-from edxml_router.ports import Aside
 from edxml_router.store import bodies as store_bodies
 from edxml_router.store.bodies import BodyStore, Swept
 from tests.contract.databases import Database, digest_of

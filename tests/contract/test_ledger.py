@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from edxml_router.core.journal import DELIVERY_EVENTS, Entry
-from edxml_router.core.lifecycle import ENDS, Event, State, advance
+from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
+from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
+from edxml_router.core.delivery.values import Aside, Delivery, Move
+from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
 from edxml_router.core.problems import Defect
-from edxml_router.core.transfer import Hop, Outcome, Receipt
-from edxml_router.ports import Aside, Delivery, Move
 from edxml_router.store import auditing, refused
 from edxml_router.store import book as book_module
 from edxml_router.store.aside import keep_aside

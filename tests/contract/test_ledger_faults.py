@@ -18,9 +18,9 @@ import sqlalchemy
 from sqlalchemy import event as events
 from sqlalchemy.engine import make_url
 
-from edxml_router.core.lifecycle import Event, State
+from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.values import Aside, Delivery, Move
 from edxml_router.core.problems import Defect, Refusal, Setback
-from edxml_router.ports import Aside, Delivery, Move
 from edxml_router.store import migrate, patience, tables
 from edxml_router.store.engine import connect, probe, reading, writing
 from edxml_router.store.ledger import SqlLedger

@@ -14,18 +14,22 @@ from pathlib import Path
 
 import pika
 import pytest
-from letters import Post
-from servers import Broker
 
-from edxml_router import hubs, intake, pipeline, wiring
+from edxml_router import pipeline
 from edxml_router.config import load
-from edxml_router.core.lifecycle import State
+from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Setback
-from edxml_router.records import Submission
-from edxml_router.store import migrate, pki_files
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.demo.letters import Post
+from edxml_router.demo.servers import Broker
+from edxml_router.intake import batch as intake
+from edxml_router.stages.submission import Submission
+from edxml_router.store import migrate
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.definitions import user
-from edxml_router.wiring import Opened
+from edxml_router.wiring import hubs
+from edxml_router.wiring import node as wiring
+from edxml_router.wiring.node import Opened
 from tests.cli.conftest import call, rows
 
 PARENT = """

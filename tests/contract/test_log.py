@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from edxml_router.core.journal import Entry, Tree, leaf_hash
+from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
 from edxml_router.core.problems import Setback
 from edxml_router.store import auditing
 from edxml_router.store.ledger import SqlLedger

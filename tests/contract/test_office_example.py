@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edxml_router.ports import Message, Parcel
+from edxml_router.ports.transport import Message, Parcel
 from edxml_router.transport import topology
 from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, until
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from edxml_router.core.lifecycle import Event, State, advance
-from edxml_router.core.transfer import Outcome, Receipt
-from edxml_router.ports import Aside, EnvelopeRow, Move
+from edxml_router.core.delivery.lifecycle import Event, State, advance
+from edxml_router.core.delivery.values import Aside, EnvelopeRow, Move
+from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.store import auditing, queries, refused
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.sequencer import number

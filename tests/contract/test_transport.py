@@ -1,4 +1,4 @@
-"""The contract of :class:`edxml_router.ports.Transport`, on a directory and on RabbitMQ."""
+"""The contract of :class:`edxml_router.ports.transport.Transport`, on a directory and on RabbitMQ."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from edxml_router.core.problems import Finding, Setback
-from edxml_router.ports import Arrival, Message, Parcel, Transport
+from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.transport import topology
 from tests.contract.hubs import CHILDREN, OFFICES, Hub, collect, parcel, until
 

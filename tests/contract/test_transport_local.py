@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from edxml_router.core.problems import Setback
-from edxml_router.ports import Parcel
+from edxml_router.ports.transport import Parcel
 from edxml_router.transport import local, local_intake, message_file, topology
 from edxml_router.transport.local import LocalTransport
 from tests.contract.hubs import LocalHub, collect, parcel, until

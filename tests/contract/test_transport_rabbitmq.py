@@ -11,7 +11,7 @@ import pytest
 from pika.exceptions import ChannelClosedByBroker
 
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.ports import Message, Parcel
+from edxml_router.ports.transport import Message, Parcel
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.rabbitmq import RabbitTransport
 from tests.contract.hubs import RabbitHub, collect, parcel, until

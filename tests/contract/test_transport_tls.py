@@ -15,22 +15,22 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-import servers
 from cryptography.hazmat.primitives.serialization import Encoding
-from servers import Broker
 
-from edxml_router import hubs
 from edxml_router.cli.checkup import CHECKS
 from edxml_router.config import Settings, load
-from edxml_router.core import pki
+from edxml_router.core import issuing as pki
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.revocation_list import read_lists
-from edxml_router.store import pki_files
-from edxml_router.store.keys import load_certificates, load_key
-from edxml_router.store.pki_files import Files
+from edxml_router.core.trust.revocation_list import read_lists
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials.keys import load_certificates, load_key
+from edxml_router.credentials.trial_authority import Files
+from edxml_router.demo import servers
+from edxml_router.demo.servers import Broker
 from edxml_router.transport import rabbitmq
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.tls import Tls
+from edxml_router.wiring import hubs
 from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, parcel, until
 from tests.contract.test_transport import CHILD_A, DOWN, UP, codes, ids
 

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.ports import Arrival, Message
+from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import topology
 from edxml_router.transport.turns import Turns
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from edxml_router.core.problems import Setback
-from edxml_router.ports import Message, Parcel
+from edxml_router.ports.transport import Message, Parcel
 from edxml_router.transport import topology
 from tests.contract.hubs import Hub, collect, parcel, until
 

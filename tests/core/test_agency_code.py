@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edxml_router.core.agency_code import AgencyCode, Form, is_canonical, is_under
+from edxml_router.core.agencies.code import AgencyCode, Form, is_canonical, is_under
 from edxml_router.core.problems import Refusal
 
 

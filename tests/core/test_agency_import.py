@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.agency import Agency, Alias, Level, State
-from edxml_router.core.agency_import import ImportReport, Verdict, import_rows
+from edxml_router.core.agencies.agency import Agency, Alias, Level, State
+from edxml_router.core.agencies.importing import ImportReport, Verdict, import_rows
+from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import Refusal
-from edxml_router.core.registry import Registry
 
 LEVELS = (
     Level("province", "Tỉnh", "Province", letters="H"),

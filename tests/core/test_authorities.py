@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import dsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
-from edxml_router.core import authorities, pki
-from edxml_router.core.certificate import write_pem
-from edxml_router.core.trust import TrustStore
+from edxml_router.core import issuing as pki
+from edxml_router.core.trust import authorities
+from edxml_router.core.trust.certificate import write_pem
+from edxml_router.core.trust.chain import TrustStore
 from tests.certificates import NOW, key, odd_leaf
 
 DAY = timedelta(days=1)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edxml_router.core.authority import Act, Bindings, Row, may_bring, speaks_for, write_row
-from edxml_router.core.certificate import Signer, signer
 from edxml_router.core.problems import Refusal
+from edxml_router.core.trust.bindings import Act, Bindings, Row, may_bring, speaks_for, write_row
+from edxml_router.core.trust.certificate import Signer, signer
 from tests import certificates
 from tests.certificates import NOW
 

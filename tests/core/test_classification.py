@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from edxml_router.core.classification import DEGREES, Markings
-from edxml_router.core.envelope import Attachment, Document, Envelope, OtherInfo, Party
+from edxml_router.core.message.classification import DEGREES, Markings
+from edxml_router.core.message.envelope import Attachment, Document, Envelope, OtherInfo, Party
 
 MARKINGS = Markings()
 

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core import der
-from edxml_router.core.certificate import read_all, write_pem
-from edxml_router.core.containers import Contents, unpack
-from edxml_router.core.containers import write_pem as block
 from edxml_router.core.problems import Refusal
-from edxml_router.core.revocation_list import read_lists
+from edxml_router.core.trust import der
+from edxml_router.core.trust.certificate import read_all, write_pem
+from edxml_router.core.trust.containers import Contents, unpack
+from edxml_router.core.trust.containers import write_pem as block
+from edxml_router.core.trust.revocation_list import read_lists
 from tests.certificates import chain, crl, key, root
 
 CHAIN = chain()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.document_id import comparable, invisible
+from edxml_router.core.message.document_id import comparable, invisible
 
 PLAIN = "H53.01,2026/03/02,12/QĐ-UBND"
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.journal import Entry, Tree, leaf_hash
+from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
 
 
 def definition(leaves: list[bytes]) -> bytes:

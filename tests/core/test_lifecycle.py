@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.lifecycle import (
+from edxml_router.core.delivery.lifecycle import (
     ENDS,
     FAILED_ENDS,
     LATE,

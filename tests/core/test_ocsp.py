@@ -14,14 +14,14 @@ from cryptography.x509 import ocsp
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponderEncoding, OCSPResponseStatus
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from edxml_router.core import pki
-from edxml_router.core.answers import CLOCKS, Known, ListsAndAnswers, Responder, check_renewal, judge
-from edxml_router.core.certificate import names, write_pem
-from edxml_router.core.ocsp import MAX_BYTES, Answer, question, read_answer, status
+from edxml_router.core import issuing as pki
 from edxml_router.core.problems import Setback
-from edxml_router.core.revocation import Freshness, RevocationLists, Standing
-from edxml_router.core.revocation_list import read_lists
-from edxml_router.core.trust import TrustStore
+from edxml_router.core.trust.certificate import names, write_pem
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.trust.ocsp import MAX_BYTES, Answer, question, read_answer, status
+from edxml_router.core.trust.revocation import Freshness, RevocationLists, Standing
+from edxml_router.core.trust.revocation_list import read_lists
+from edxml_router.core.trust.standing import CLOCKS, Known, ListsAndAnswers, Responder, check_renewal, judge
 from tests.certificates import NOW, chain, crl, issuing, key, leaf, odd_leaf, root
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)

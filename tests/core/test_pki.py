@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
-from edxml_router.core import certificate, pki
-from edxml_router.core.certificate import AGENCY_ATTRIBUTE, write_pem
+from edxml_router.core import issuing as pki
 from edxml_router.core.problems import Refusal
-from edxml_router.core.trust import TrustStore
+from edxml_router.core.trust import certificate
+from edxml_router.core.trust.certificate import AGENCY_ATTRIBUTE, write_pem
+from edxml_router.core.trust.chain import TrustStore
 from tests import certificates
 from tests.certificates import NOW, issuing, key, leaf, root
 

@@ -15,9 +15,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edxml_router.core.certificate import write_pem
-from edxml_router.core.revocation import Freshness
-from edxml_router.core.trust import TrustStore
+from edxml_router.core.trust.certificate import write_pem
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.trust.revocation import Freshness
 from tests.certificates import NOW
 
 DATA = files("cryptography_vectors").joinpath("x509", "PKITS_data")

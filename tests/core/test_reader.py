@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from edxml_router.core.attachments import attachment_content, plain_id
-from edxml_router.core.envelope import (
+from edxml_router.core.message.attachments import attachment_content, plain_id
+from edxml_router.core.message.envelope import (
     Attachment,
     Business,
     BusinessInfo,
@@ -25,11 +25,11 @@ from edxml_router.core.envelope import (
     Staff,
     Trace,
 )
+from edxml_router.core.message.reader import Reading, read
+from edxml_router.core.message.remarks import MOST
+from edxml_router.core.message.safe_xml import NS, Limits, parse
+from edxml_router.core.message.schema import explain, validate
 from edxml_router.core.problems import Refusal
-from edxml_router.core.reader import Reading, read
-from edxml_router.core.remarks import MOST
-from edxml_router.core.safe_xml import NS, Limits, parse
-from edxml_router.core.schema import explain, validate
 from tests.fixtures import PDF, File, block, bussiness, document, party, recall, response_for, status, tag, trace
 
 ZIP = b"PK\x03\x04" + b"\0" * 26

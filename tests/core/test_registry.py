@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.agency import Agency, Alias, Level, State, Succession, fold
-from edxml_router.core.agency_code import AgencyCode
+from edxml_router.core.agencies.agency import Agency, Alias, Level, State, Succession, fold
+from edxml_router.core.agencies.code import AgencyCode
+from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import Refusal
-from edxml_router.core.registry import Registry
 
 BEFORE, LAST, AFTER = date(2025, 1, 10), date(2025, 6, 30), date(2025, 7, 1)
 

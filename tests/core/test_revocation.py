@@ -9,13 +9,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edxml_router.core import pki
-from edxml_router.core.certificate import write_pem as certificates_pem
-from edxml_router.core.containers import write_pem
+from edxml_router.core import issuing as pki
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.revocation import Freshness, RevocationLists, Standing, check_renewal
-from edxml_router.core.revocation_list import read_lists
-from edxml_router.core.trust import TrustStore
+from edxml_router.core.trust.certificate import write_pem as certificates_pem
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.trust.containers import write_pem
+from edxml_router.core.trust.revocation import Freshness, RevocationLists, Standing, check_renewal
+from edxml_router.core.trust.revocation_list import read_lists
 from tests import certificates
 from tests.certificates import NOW, crl, issuing, leaf, odd_leaf, root
 

@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core import der, pki
-from edxml_router.core.certificate import DAMAGED
+from edxml_router.core import issuing as pki
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.revocation import RevocationLists, check_renewal
-from edxml_router.core.revocation_list import RevocationList, read_lists
-from edxml_router.core.revoked_entries import RUN_BYTES, Entries
+from edxml_router.core.trust import der
+from edxml_router.core.trust.certificate import DAMAGED
+from edxml_router.core.trust.revocation import RevocationLists, check_renewal
+from edxml_router.core.trust.revocation_list import RevocationList, read_lists
+from edxml_router.core.trust.revoked_entries import RUN_BYTES, Entries
 from tests.certificates import NOW, crl, issuing, key, leaf, root
 
 DAY = timedelta(days=1)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.agency_code import is_under
+from edxml_router.core.agencies.code import is_under
+from edxml_router.core.agencies.routing import Local, Routes, Via
 from edxml_router.core.problems import Refusal
-from edxml_router.core.routing import Local, Routes, Via
 
 PROVINCE = Routes.build(
     served={"H53": "vpub", "000.00.09.H53": "sonv", "001.00.10.H53": "oldhole"},

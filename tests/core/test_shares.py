@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core import shares
+from edxml_router.core.delivery import shares
 
 TOTAL = 10_000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from edxml_router.core import signature_form as form
 from edxml_router.core.problems import Refusal
-from edxml_router.core.signature_form import Coverage
+from edxml_router.core.signature import form
+from edxml_router.core.signature.form import Coverage
 from tests.attacks.signature import craft
 from tests.attacks.signature.craft import PARTS, Recipe
 from tests.fixtures import NS, document

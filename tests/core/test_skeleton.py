@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core import safe_xml, skeleton
-from edxml_router.core.content import Content
+from edxml_router.core.message import safe_xml, skeleton
+from edxml_router.core.message.content import Content
+from edxml_router.core.message.safe_xml import Limits
+from edxml_router.core.message.skeleton import LEAST_RUN, Held, Skeleton, scan
 from edxml_router.core.problems import Refusal
-from edxml_router.core.safe_xml import Limits
-from edxml_router.core.skeleton import LEAST_RUN, Held, Skeleton, scan
 from tests.fixtures import File, document
 
 TOKEN = "0123456789abcdef" * 2

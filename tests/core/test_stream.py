@@ -10,12 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
-from edxml_router.core.safe_xml import Limits, parse
-from edxml_router.core.signature_form import SIGNATURE, Coverage
-from edxml_router.core.signing import sign
-from edxml_router.core.skeleton import LEAST_RUN, Held, Skeleton, Source, scan
-from edxml_router.core.stream import verify
-from edxml_router.core.verdict import Verdict
+from edxml_router.core.message.safe_xml import Limits, parse
+from edxml_router.core.message.skeleton import LEAST_RUN, Held, Skeleton, Source, scan
+from edxml_router.core.signature.by_stream import verify
+from edxml_router.core.signature.form import SIGNATURE, Coverage
+from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.verdict import Verdict
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.attacks.signature.craft import MORE, PARTS, WHOLE, Recipe

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.problems import PROBLEMS, Refusal
-from edxml_router.core.transfer import (
+from edxml_router.core.delivery.wire import (
     GENERATION_LIMIT,
     HOPS_LIMIT,
     LIST_LIMIT,
@@ -32,6 +31,7 @@ from edxml_router.core.transfer import (
     encode_receipts,
     encode_transfer,
 )
+from edxml_router.core.problems import PROBLEMS, Refusal
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0"), max_size=40)
 numbers = st.integers(0, 2**53 - 1)

@@ -13,12 +13,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edxml_router.core import certificate, pki, trust
-from edxml_router.core.certificate import PublicKey, names, write_pem
+from edxml_router.core import issuing as pki
 from edxml_router.core.problems import Refusal
-from edxml_router.core.revocation import Freshness
-from edxml_router.core.signing import PrivateKey
-from edxml_router.core.trust import TrustStore
+from edxml_router.core.signature.signing import PrivateKey
+from edxml_router.core.trust import certificate
+from edxml_router.core.trust import chain as trust
+from edxml_router.core.trust.certificate import PublicKey, names, write_pem
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.trust.revocation import Freshness
 from tests import certificates
 from tests.certificates import NOW, crl, issuing, key, leaf, odd_leaf, root
 

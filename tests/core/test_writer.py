@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.attachments import attachment_content
-from edxml_router.core.envelope import (
+from edxml_router.core.message.attachments import attachment_content
+from edxml_router.core.message.envelope import (
     Attachment,
     Business,
     BusinessInfo,
@@ -26,11 +26,11 @@ from edxml_router.core.envelope import (
     Status,
     Trace,
 )
+from edxml_router.core.message.reader import read
+from edxml_router.core.message.safe_xml import parse
+from edxml_router.core.message.schema import Profile, validate
+from edxml_router.core.message.writer import write
 from edxml_router.core.problems import Refusal
-from edxml_router.core.reader import read
-from edxml_router.core.safe_xml import parse
-from edxml_router.core.schema import Profile, validate
-from edxml_router.core.writer import write
 from tests.fixtures import NS, File, document, recall, status
 
 # All characters of XML 1.0, Vietnamese ones often; white space and markup characters too.

@@ -14,18 +14,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from letters import File, Post
-from oracle import Witness, stray_files
-from tree import Plan, Tree
-
-from edxml_router import inbox, intake, pipeline, wiring
+from edxml_router import pipeline
 from edxml_router.config import load
-from edxml_router.core.lifecycle import ENDS, State
+from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.problems import Setback
+from edxml_router.demo.letters import File, Post
+from edxml_router.demo.oracle import Witness, stray_files
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.intake import batch as intake
 from edxml_router.node.worker import work
-from edxml_router.records import Submission
-from edxml_router.rules import Node
+from edxml_router.services import office as inbox
+from edxml_router.stages.node import Node
+from edxml_router.stages.submission import Submission
 from edxml_router.store import queries, sequencer
+from edxml_router.wiring import node as wiring
 
 PLANS = (
     Plan("tw", "Trung ương", ("G22",), delivery={"chunk_bytes": "16 KiB"}),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from edxml_router.core.certificate import write_pem
+from edxml_router.core.trust.certificate import write_pem
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.attacks.signature.craft import WHOLE

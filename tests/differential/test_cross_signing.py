@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
 from edxml_router.core.problems import Refusal
-from edxml_router.core.safe_xml import DEFAULT_LIMITS
-from edxml_router.core.signing import sign
-from edxml_router.core.verdict import Coverage, Engine
-from edxml_router.examination import examine
+from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.verdict import Coverage, Engine
+from edxml_router.stages.examination import examine
 from tests import certificates
 from tests.attacks.signature.craft import PARTS, WHOLE
 from tests.certificates import KEY_TYPES, NOW

@@ -16,14 +16,16 @@ from typing import Any
 import xmlsec
 from lxml import etree
 
-from edxml_router.core import reader, signature, stream
-from edxml_router.core import signature_form as form
-from edxml_router.core.certificate import write_pem
+from edxml_router.core.message import reader
+from edxml_router.core.message.safe_xml import Limits, parse
+from edxml_router.core.message.skeleton import LEAST_RUN, Held, scan
 from edxml_router.core.problems import Refusal
-from edxml_router.core.safe_xml import Limits, parse
-from edxml_router.core.signature_form import Coverage
-from edxml_router.core.skeleton import LEAST_RUN, Held, scan
-from edxml_router.core.verdict import Indication, Verdict
+from edxml_router.core.signature import by_signxml as signature
+from edxml_router.core.signature import by_stream as stream
+from edxml_router.core.signature import form
+from edxml_router.core.signature.form import Coverage
+from edxml_router.core.signature.verdict import Indication, Verdict
+from edxml_router.core.trust.certificate import write_pem
 from tests import certificates
 from tests.certificates import NOW
 from tests.fixtures import NS

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from servers import Broker
 
+from edxml_router.demo.servers import Broker
 from edxml_router.transport import topology
 from edxml_router.transport.topology import Role
 

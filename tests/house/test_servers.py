@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pika
 import pytest
-import servers
 import sqlalchemy
-from servers import Broker, ServerError, rabbitmq
+
+from edxml_router.demo import servers
+from edxml_router.demo.servers import Broker, ServerError, rabbitmq
 
 
 def _connect(broker: Broker) -> pika.BlockingConnection:

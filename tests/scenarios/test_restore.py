@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from offices import PushedOffice
 
-from edxml_router.core.lifecycle import State
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.demo.offices import PushedOffice
 from tests.scenarios.world import PLANS, World, until
 
 # Only what the restore itself starts can bring things about: nobody asks or repeats by the clock.

@@ -20,14 +20,11 @@ from typing import Any
 
 import pika
 import pytest
-from letters import File, Post
-from servers import Broker
-from tree import Plan, Tree
 
-from edxml_router import pipeline, wiring
-from edxml_router.core.lifecycle import State
-from edxml_router.core.signing import sign_bytes
-from edxml_router.core.transfer import (
+from edxml_router import pipeline
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.wire import (
     Chunk,
     Hop,
     Inquiry,
@@ -40,13 +37,17 @@ from edxml_router.core.transfer import (
     encode_receipts,
     encode_transfer,
 )
-from edxml_router.ports import Delivery
-from edxml_router.records import Submission
+from edxml_router.core.signature.signing import sign_bytes
+from edxml_router.credentials.keys import load_key
+from edxml_router.demo.letters import File, Post
+from edxml_router.demo.servers import Broker
+from edxml_router.demo.tree import Plan, Tree
+from edxml_router.stages.submission import Submission
 from edxml_router.store import auditing, refused
-from edxml_router.store.keys import load_key
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.refused import Kept
 from edxml_router.transport import topology
+from edxml_router.wiring import node as wiring
 from tests.contract.hubs import until
 
 ROGUE, HONEST, PARENT = "an-giang", "tay-ninh", "quoc-gia"

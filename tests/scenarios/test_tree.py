@@ -11,16 +11,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from letters import File
-from offices import PushedOffice
 
-from edxml_router import hubs
-from edxml_router.core.lifecycle import State
-from edxml_router.core.transfer import Transfer, encode_transfer
-from edxml_router.ports import Message, Parcel
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.wire import Transfer, encode_transfer
+from edxml_router.demo.letters import File
+from edxml_router.demo.offices import PushedOffice
+from edxml_router.ports.transport import Message, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
 from edxml_router.transport.rabbitmq import RabbitTransport
+from edxml_router.wiring import hubs
 from tests.scenarios.world import World, code_of, digest_of, until
 
 KILLS = 10 if os.environ.get("EDXML_ROUTER_EXHAUSTIVE") else 1  # of every node

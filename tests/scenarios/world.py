@@ -14,15 +14,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from letters import Post
-from offices import Office, PullOffice, attach
-from oracle import Witness, await_none, stray_files
-from servers import Broker
-from tree import Plan, Tree
-
 from edxml_router.config import Settings
-from edxml_router.core.lifecycle import State
-from edxml_router.ports import Delivery
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import Delivery
+from edxml_router.demo.letters import Post
+from edxml_router.demo.offices import Office, PullOffice, attach
+from edxml_router.demo.oracle import Witness, await_none, stray_files
+from edxml_router.demo.servers import Broker
+from edxml_router.demo.tree import Plan, Tree
 
 SECONDS = 120.0  # for anything to come about; on an idle machine it is a fraction of one
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.agency import Agency, Alias, State
-from edxml_router.core.agency_code import AgencyCode
-from edxml_router.core.agency_import import Verdict
-from edxml_router.core.agency_rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS
+from edxml_router.core.agencies.agency import Agency, Alias, State
+from edxml_router.core.agencies.code import AgencyCode
+from edxml_router.core.agencies.importing import Verdict
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.agencies.rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.registry import Registry
 from edxml_router.resources import folder
 from edxml_router.store import catalogue
 

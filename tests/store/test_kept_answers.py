@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edxml_router.store import kept_answers
-from edxml_router.store.kept_answers import Row
+from edxml_router.credentials.revocation import kept_answers
+from edxml_router.credentials.revocation.kept_answers import Row
 from tests.certificates import NOW, leaf
 
 

@@ -16,15 +16,15 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from edxml_router.core.certificate import signer
+from edxml_router.core.message.safe_xml import parse
 from edxml_router.core.problems import Refusal
-from edxml_router.core.safe_xml import parse
-from edxml_router.core.signature import verify
-from edxml_router.core.signing import sign
-from edxml_router.core.trust import TrustStore
-from edxml_router.store import pki_files
-from edxml_router.store.keys import load_certificates, load_key, write_key, write_new
-from edxml_router.store.pki_files import KeyType
+from edxml_router.core.signature.by_signxml import verify
+from edxml_router.core.signature.signing import sign
+from edxml_router.core.trust.certificate import signer
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials.keys import load_certificates, load_key, write_key, write_new
+from edxml_router.credentials.trial_authority import KeyType
 from tests import certificates
 from tests.certificates import NOW
 from tests.fixtures import document

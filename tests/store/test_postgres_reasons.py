@@ -15,12 +15,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from servers import HOST, free_port
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 
-from edxml_router.cli.details import vietnamese
 from edxml_router.core.problems import Setback
+from edxml_router.demo.servers import HOST, free_port
+from edxml_router.language.details import vietnamese
 from edxml_router.store.engine import connect, reading, writing
 from edxml_router.store.postgres_reasons import POOLER
 

@@ -1,6 +1,6 @@
 """A signer without scruples: valid signatures in any form, also those that must be refused.
 
-It shares nothing with ``edxml_router.core.signing``: an attacker does not use our signer.
+It shares nothing with ``edxml_router.core.signature.signing``: an attacker does not use our signer.
 """
 
 from __future__ import annotations

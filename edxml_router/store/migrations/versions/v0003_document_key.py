@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from edxml_router.core.document_id import comparable
+from edxml_router.core.message.document_id import comparable
 
 revision = "0003"
 down_revision = "0002"

@@ -1,0 +1,1 @@
+"""Agency codes, the registry of agencies, and the way to each."""

@@ -1,0 +1,125 @@
+"""Where the next hop to an agency is: an office served here, a child, a peer, or the parent.
+
+``Routes.build(...)`` from the configuration, then ``next_hop(code)``: an agency served here wins, then the
+longest prefix that some link claims, dot by dot, and everything else goes to the parent. A node without a
+parent refuses what nobody serves. Opaque codes (``vxp.saas.03``) have no levels: a link names each whole.
+
+Fails with :class:`Refusal`: EDX505 (no route), EDX901 (one code claimed twice), EDX503 (no agency code).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from edxml_router.core.agencies.code import AgencyCode
+from edxml_router.core.problems import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The agency is served here, by this office."""
+
+    office: str
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """The agency lives behind this link."""
+
+    link: str
+
+
+_WORDS = {
+    "en": {
+        "served": "{code} is served here by office {name}",
+        "not_served": "{code} is served by no office of this node",
+        "claimed": "prefix {prefix} belongs to link {name}",
+        "unclaimed": "no link claims {prefix}",
+        "parent": "everything else goes to the parent, link {name}",
+        "root": "this node has no parent, so there is no route",
+    },
+    "vi": {
+        "served": "{code} do phần mềm {name} tại nút này phục vụ",
+        "not_served": "không phần mềm nào tại nút này phục vụ {code}",
+        "claimed": "tiền tố {prefix} thuộc liên kết {name}",
+        "unclaimed": "không liên kết nào nhận tiền tố {prefix}",
+        "parent": "mọi mã khác chuyển lên nút cấp trên, liên kết {name}",
+        "root": "nút này không có nút cấp trên nên không có đường đi",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The routes of a node, an immutable snapshot."""
+
+    served: Mapping[str, str]  # canonical code → office
+    claims: Mapping[str, str]  # prefix or code → link
+    parent: str | None = None
+
+    @classmethod
+    def build(
+        cls,
+        served: Mapping[str, str],
+        children: Mapping[str, Iterable[str]] | None = None,
+        peers: Mapping[str, Iterable[str]] | None = None,
+        parent: str | None = None,
+    ) -> Routes:
+        """Routes from ``served`` (code → office) and the prefixes and codes that each child and peer claims.
+
+        Codes may be written in any form. Raises Refusal EDX901 when two offices or two links claim the same.
+        """
+        here: dict[str, str] = {}
+        claims: dict[str, str] = {}
+        for text, office in served.items():
+            _claim(here, text, office, "offices")
+        for section, links in (("children", children or {}), ("peers", peers or {})):
+            for link, entries in links.items():
+                for text in entries:
+                    _claim(claims, text, link, section)
+        return cls(here, claims, parent)
+
+    def next_hop(self, code: str) -> Local | Via:
+        """Where an envelope to this agency goes next. Raises Refusal EDX505 when nobody serves it."""
+        if code in self.served:
+            return Local(self.served[code])
+        for prefix in _prefixes(code):
+            if prefix in self.claims:
+                return Via(self.claims[prefix])
+        if self.parent is None:
+            raise Refusal("EDX505", detail=code)
+        return Via(self.parent)
+
+    def under(self, link: str) -> tuple[str, ...]:
+        """The prefixes and codes that a link claims, sorted; none for the parent, which has the rest."""
+        return tuple(sorted(prefix for prefix, owner in self.claims.items() if owner == link))
+
+    def explain(self, code: str, language: str = "en") -> tuple[str, ...]:
+        """How :meth:`next_hop` decides, one line per step, for ``route explain``."""
+        words = _WORDS[language]
+        if code in self.served:
+            return (words["served"].format(code=code, name=self.served[code]),)
+        lines = [words["not_served"].format(code=code)]
+        for prefix in _prefixes(code):
+            if prefix in self.claims:
+                return (*lines, words["claimed"].format(prefix=prefix, name=self.claims[prefix]))
+            lines.append(words["unclaimed"].format(prefix=prefix))
+        last = words["root"] if self.parent is None else words["parent"].format(name=self.parent)
+        return (*lines, last)
+
+
+def _prefixes(code: str) -> Iterator[str]:
+    """The code and what is above it, longest first. An old code with a hole counts as what it lies under."""
+    yield code
+    groups = AgencyCode.parse(code).groups
+    for end in range(len(groups), 0, -1):
+        if (prefix := ".".join(groups[:end])) != code:
+            yield prefix
+
+
+def _claim(claims: dict[str, str], text: str, owner: str, section: str) -> None:
+    canonical = AgencyCode.parse(text).known_as()
+    if claims.setdefault(canonical, owner) != owner:
+        detail = f"{canonical} belongs to {claims[canonical]} already"
+        raise Refusal("EDX901", where=f"{section}.{owner}", detail=detail)

@@ -1,0 +1,145 @@
+"""Journal entries as canonical bytes, and the Merkle tree over them (RFC 6962, section 2.1).
+
+An entry's bytes are JSON with sorted keys and no spaces, so that every program computes the same leaf hash.
+Numbering is the sequencer's business: the tree is over entries in commit order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+from edxml_router.core.delivery.lifecycle import Event
+
+# What the ledger writes by itself, one entry for each change of state. Other facts ("input.refused", …) are named
+# where they are noted.
+ENVELOPE_ACCEPTED: Final = "envelope.accepted"
+DELIVERY_QUEUED: Final = "delivery.queued"
+ANSWER_WITHHELD: Final = "answer.withheld"  # more answers wait for a neighbour than may: it will ask again
+INPUT_COUNTED: Final = "input.counted"  # in the place of entries beyond what one peer may have within an hour
+DELIVERY_EVENTS: Final[Mapping[Event, str]] = {
+    Event.CLAIM: "delivery.claimed",
+    Event.HAND_OVER: "delivery.forwarded",
+    Event.ACCEPT: "delivery.accepted",  # by the next node
+    Event.DEFER: "delivery.deferred",
+    Event.OFFER: "delivery.offered",
+    Event.HOLD: "delivery.held",
+    Event.RELEASE: "delivery.released",
+    Event.RETRY: "delivery.retried",
+    Event.CONFIRM: "delivery.confirmed",
+    Event.RETURN: "delivery.returned",
+    Event.EXPIRE: "delivery.expired",
+    Event.CANCEL: "delivery.cancelled",
+    Event.RESEND: "delivery.resent",
+}
+
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # keys come sorted
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact: what happened, to what, when, through whom.
+
+    ``envelope`` is the SHA-256 of the document in hex. ``before`` and ``after`` are delivery states, empty
+    where nothing changed. ``actor`` is a peer, ``operator:NAME`` or ``node``. ``detail`` holds ids and numbers only.
+    """
+
+    at: datetime
+    event: str  # "envelope.accepted", "delivery.forwarded", "input.refused", …
+    envelope: str = ""
+    recipient: str = ""
+    before: str = ""
+    after: str = ""
+    actor: str = ""
+    code: str = ""
+    detail: str = ""
+
+    def canonical(self) -> bytes:
+        """The bytes that are hashed and kept; empty fields are left out."""
+        fields = {
+            "actor": self.actor,
+            "after": self.after,
+            "at": instant(self.at),
+            "before": self.before,
+            "code": self.code,
+            "detail": self.detail,
+            "envelope": self.envelope,
+            "event": self.event,
+            "recipient": self.recipient,
+        }
+        return _ENCODE({key: value for key, value in fields.items() if value}).encode()
+
+    @classmethod
+    def read(cls, canonical: bytes) -> Entry:
+        """The entry that has these bytes. Raises ValueError when no entry has them."""
+        try:
+            fields = json.loads(canonical)
+            entry = cls(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+            same = entry.canonical() == canonical
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError("not an entry") from error
+        if not same:
+            raise ValueError("not in canonical form")
+        return entry
+
+
+@lru_cache(maxsize=64)  # a batch has one moment, and some hundred entries
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds: ``2026-11-22T01:02:03.456Z``."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def leaf_hash(canonical: bytes) -> bytes:
+    """RFC 6962: SHA-256 of 0x00 and the entry."""
+    return hashlib.sha256(b"\x00" + canonical).digest()
+
+
+class Tree:
+    """An append-only Merkle tree hash, fed leaf by leaf; holds one hash per level."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._peaks: list[tuple[int, bytes]] = []  # (height, hash) of complete subtrees, largest first
+
+    @classmethod
+    def resume(cls, size: int, peaks: bytes) -> Tree:
+        """The tree that had ``size`` leaves and these :meth:`peaks`; ValueError when the two do not fit."""
+        heights = [height for height in reversed(range(size.bit_length())) if size >> height & 1]
+        if len(peaks) != 32 * len(heights):
+            raise ValueError(f"{len(peaks)} bytes of peaks for {size} leaves")
+        tree = cls()
+        tree.size = size
+        tree._peaks = [(height, peaks[32 * n : 32 * n + 32]) for n, height in enumerate(heights)]
+        return tree
+
+    def peaks(self) -> bytes:
+        """All that is needed to go on later: the hashes of the complete subtrees, largest first."""
+        return b"".join(peak for _, peak in self._peaks)
+
+    def add(self, leaf: bytes) -> None:
+        """Append a leaf hash."""
+        height = 0
+        while self._peaks and self._peaks[-1][0] == height:
+            left = self._peaks.pop()[1]
+            leaf = hashlib.sha256(b"\x01" + left + leaf).digest()
+            height += 1
+        self._peaks.append((height, leaf))
+        self.size += 1
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        for leaf in leaves:
+            self.add(leaf)
+
+    def root(self) -> bytes:
+        """The tree hash; of the empty tree SHA-256 of nothing."""
+        if not self._peaks:
+            return hashlib.sha256(b"").digest()
+        right = self._peaks[-1][1]
+        for _, left in reversed(self._peaks[:-1]):
+            right = hashlib.sha256(b"\x01" + left + right).digest()
+        return right

@@ -1,0 +1,146 @@
+"""What the ledger keeps, as values: envelopes, deliveries, and the moves that change them. All times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.wire import Hop, letter_name
+
+# --- Ledger: the journal, envelopes and deliveries in SQL --------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeRow:
+    """What the ledger keeps of an accepted envelope: ids and verdicts, no content."""
+
+    digest: str  # SHA-256 of the bytes, hex; the envelope's identity on every node
+    identity: str  # sender, business kind and DocumentId as one key: unique among accepted envelopes
+    kind: str  # "document" | "status"
+    business: int
+    sender: str  # canonical agency code
+    document_id: str  # as written
+    refers_to: tuple[str, ...]  # ids of other documents, in their comparable form
+    status_code: str
+    size: int
+    attachments: int
+    urgent: bool
+    accepted_at: datetime
+    expires_at: datetime
+    peer: str  # who brought it
+    channel: str  # "cli", "amqp", "link", …
+    indication: str  # of the signature
+    reason: str
+    signer: str  # SHA-256 of the signer's public key, hex; empty when unsigned
+    remarks: tuple[str, ...] = ()  # problem codes
+    hops: tuple[Hop, ...] = ()  # up to and including this node
+    document_key: str = ""  # ``document_id`` in its comparable form (core.document_id): by it documents are found
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery to be made: always starts QUEUED. ``origin`` is the link or office that receipts go back to."""
+
+    digest: str
+    recipient: str  # canonical agency code
+    route: str  # "link:NAME" or "office:NAME"
+    origin: str  # "link:NAME" or "office:NAME"
+    generation: int
+    urgent: bool
+    due_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as it stands. ``version`` counts its changes and guards updates."""
+
+    id: int
+    digest: str
+    recipient: str
+    state: State
+    route: str
+    origin: str
+    generation: int
+    attempts: int
+    urgent: bool
+    due_at: datetime  # next attempt, end of the lease, overdue time, or when an inbox is looked at again, by state
+    expires_at: datetime
+    far_accepted: bool  # the next node has committed it: nothing is sent again, only asked
+    code: str  # last problem
+    detail: str
+    updated_at: datetime
+    version: int
+    lapses: int = 0  # leases in a row that ran out without an outcome: the worker ended while it had this in hand
+    ended_at: datetime | None = None  # when it happened, as its witness dated it; only of what has ended
+
+    @property
+    def name(self) -> str:
+        """What its office knows it by; ``id`` is a number of this database, for the node and its operators only."""
+        return letter_name(self.digest, self.recipient)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A guarded change of one delivery: applied only if ``delivery.version`` is still the stored one.
+
+    ``after`` comes from ``lifecycle.advance``. Fields left ``None`` keep their value, but ``ended_at`` is of the move.
+    """
+
+    delivery: Delivery
+    event: Event
+    after: State
+    due_at: datetime | None = None
+    attempts: int | None = None
+    far_accepted: bool | None = None
+    generation: int | None = None
+    origin: str | None = None
+    route: str | None = None
+    expires_at: datetime | None = None
+    ended_at: datetime | None = None
+    code: str = ""
+    detail: str = ""
+    actor: str = "node"
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Input that was refused or could not be read, kept for the operator; of a :class:`Body` only its metadata."""
+
+    at: datetime
+    peer: str
+    channel: str
+    code: str
+    where: str
+    detail: str
+    data: bytes | Body
+    document_id: str = ""  # in its comparable form, as far as it could be read
+
+
+# --- Bodies: the bytes of accepted envelopes ---------------------------------------------------------
+
+
+class Body(Protocol):
+    """A document too large to be held in memory, set down on disk; nobody else can change it.
+
+    A :class:`~edxml_router.core.message.skeleton.Source`. Reading raises Setback EDX601 when the disk fails.
+    """
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes, hex."""
+
+    @property
+    def size(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from ``start`` to before ``stop``, in order, in pieces that are never empty."""
+
+    def discard(self) -> None:
+        """It is no longer needed here; what was staged stays. Idempotent."""

@@ -1,0 +1,1 @@
+"""Signatures: their form, their verdict, the two engines, and signing."""

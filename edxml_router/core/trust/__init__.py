@@ -1,0 +1,1 @@
+"""Certificates, chains, what is known of revocation, and who may speak for whom."""

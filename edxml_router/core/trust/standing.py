@@ -1,0 +1,174 @@
+"""Is a certificate revoked? Lists, and beside them what responders have answered (OCSP).
+
+    known = Known(responders, answers, wanted)
+    ListsAndAnswers(lists, known).standing(certificate, issuer, at, freshness)
+
+Only the responders that the operator named are heard, each about the certificates of one authority. Of one answer, and
+of lists and answers together:
+
+* revoked: EDX313, however old the answer is and whatever a list says; and the other way round;
+* good and current, past its ``nextUpdate`` (marked ``ocsp-stale``), or older: as with lists. What leaves less doubt
+  counts, the list or the answer;
+* an answer without ``nextUpdate`` is past it at once.
+
+A delegated responder whose own certificate stands on a list of the issuer is not heard, nor any that is blocked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from edxml_router.core.problems import Finding, Setback
+from edxml_router.core.trust.certificate import names, spki_sha256
+from edxml_router.core.trust.ocsp import Answer, read_answer, useless
+from edxml_router.core.trust.revocation import ALWAYS, Freshness, RevocationSource, Standing, unknown
+
+CLOCKS: Final = timedelta(minutes=5)  # a responder answers for the present moment, and its clock may be ahead of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Responder:
+    """Who may answer for the certificates of ``issuer``: itself, whom it delegated this to, and ``named``, which is the
+    operator's word."""
+
+    issuer: x509.Certificate
+    named: x509.Certificate | None = None
+
+
+def authority(issuer: x509.Certificate) -> tuple[bytes, str]:
+    """An authority is its name and its key, whatever certificate it shows."""
+    return issuer.subject.public_bytes(), spki_sha256(issuer)
+
+
+def _nobody(_certificate: x509.Certificate) -> None:
+    """Nobody wants to know what could be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What responders have said: answers (DER) by the SHA-256 of the certificate they are about, not looked at yet.
+
+    ``wanted`` is called with a certificate that one of ``responders`` could be asked about, and of which nothing is
+    on hand. It must not take long: the envelope is being judged.
+    """
+
+    responders: Sequence[Responder] = ()
+    answers: Mapping[bytes, bytes] = field(default_factory=dict)
+    wanted: Callable[[x509.Certificate], None] = _nobody
+
+    def digest(self) -> bytes:
+        """Differs when anything that counts does."""
+        content = hashlib.sha256()
+        for responder in self.responders:
+            for each in (responder.issuer, responder.named):
+                content.update(each.fingerprint(hashes.SHA256()) if each is not None else bytes(32))
+        for name, answer in sorted(self.answers.items()):
+            content.update(name + hashlib.sha256(answer).digest())
+        return content.digest()
+
+
+class ListsAndAnswers:
+    """Lists first, and what responders have said (a :class:`RevocationSource`)."""
+
+    def __init__(self, lists: RevocationSource, known: Known) -> None:
+        self._lists = lists
+        self._known = known
+        self._responders = {authority(each.issuer): each for each in known.responders}
+
+    def standing(
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        at: datetime,
+        freshness: Freshness,
+        blocked: Collection[str] = (),
+    ) -> Standing:
+        listed = self._lists.standing(certificate, issuer, at, freshness)
+        responder = self._responders.get(authority(issuer))
+        if responder is None or _is_revoked(listed):
+            return listed
+        said = self._said(certificate, issuer, responder, at, freshness, blocked)
+        if _is_revoked(said):
+            return said
+        since, until = max(listed.since, said.since), min(listed.until, said.until)
+        if listed.finding is None or said.finding is None:
+            return replace(min(listed, said, key=_doubt), since=since, until=until)
+        detail = f"{listed.finding.detail}; {said.finding.detail}"
+        return Standing(Finding("EDX314", detail=detail), since=since, until=until)
+
+    def _said(
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        responder: Responder,
+        at: datetime,
+        freshness: Freshness,
+        blocked: Collection[str],
+    ) -> Standing:
+        data = self._known.answers.get(certificate.fingerprint(hashes.SHA256()))
+        if data is None:
+            self._known.wanted(certificate)
+            return unknown(freshness, "no answer of the responder yet")
+        try:
+            answer = read_answer(data, certificate, issuer, responder.named)
+        except Setback as setback:  # perhaps another authority's certificate was named as the responder's since
+            return unknown(freshness, f"the responder's answer: {setback.finding.detail}")
+        if blocked and answer.signer is not None and not set(names(answer.signer)).isdisjoint(blocked):
+            return unknown(freshness, "the responder's key or certificate is blocked")
+        if answer.signer is not None and answer.signer != responder.named:
+            signer = self._lists.standing(answer.signer, issuer, at, freshness)
+            if _is_revoked(signer):
+                return unknown(freshness, "the responder's own certificate is revoked", signer.since, signer.until)
+        return judge(answer, certificate, at, freshness)
+
+
+def judge(answer: Answer, certificate: x509.Certificate, at: datetime, freshness: Freshness) -> Standing:
+    """What ``answer`` about ``certificate`` means at the moment ``at``."""
+    begin, until, ends = answer.this_update - CLOCKS, ALWAYS, ALWAYS
+    if at < begin:
+        return unknown(freshness, "the responder's answer is from the future", until=begin)
+    if answer.revoked is not None:
+        if answer.revoked <= at:
+            detail = f"serial {certificate.serial_number:x} since {answer.revoked:%Y-%m-%d}, says the responder"
+            return Standing(Finding("EDX313", detail=detail), since=begin)
+        until = answer.revoked
+    if answer.signer is not None:
+        ends = answer.signer.not_valid_after_utc
+    fresh, over = min(answer.fresh_until, ends), min(answer.fresh_until + freshness.grace, ends)
+    if at < fresh:
+        return Standing(since=begin, until=min(until, fresh))
+    if at < over:
+        return Standing(marks=("ocsp-stale",), since=max(begin, fresh), until=min(until, over))
+    detail = f"the responder's answer should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}"
+    return unknown(freshness, detail, max(begin, over), until)
+
+
+def check_renewal(new: Answer, kept: Answer | None, at: datetime, grace: timedelta) -> None:
+    """May ``new``, which has just come, take the place of ``kept``? Setback EDX319 if not: an old answer that somebody
+    plays back never replaces a newer one."""
+    if new.this_update > at + CLOCKS:
+        raise useless(f"from the future: {new.this_update:%Y-%m-%dT%H:%M:%SZ}")
+    if new.signer is not None and not new.signer.not_valid_before_utc <= at <= new.signer.not_valid_after_utc:
+        raise useless("signed with a certificate that is not valid now")
+    if new.revoked is None and at >= new.fresh_until + grace:
+        raise useless(f"should have been renewed by {new.fresh_until:%Y-%m-%dT%H:%M:%SZ}")
+    if kept is not None and new.this_update < kept.this_update:
+        raise useless(f"older than the one on hand: {new.this_update:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _is_revoked(standing: Standing) -> bool:
+    return standing.finding is not None and standing.finding.code == "EDX313"
+
+
+def _doubt(standing: Standing) -> int:
+    """0: nothing to say; 1: past its date; 2: nothing is known."""
+    if standing.finding is not None or "revocation-unchecked" in standing.marks:
+        return 2
+    return 1 if standing.marks else 0

@@ -1,0 +1,1 @@
+"""Revocation lists and the answers of responders: fetched, asked, kept."""

@@ -1,0 +1,109 @@
+"""Revocation lists and responders' answers from the addresses that the configuration names: one GET or POST, bounded in
+size and time.
+
+    data = fetch("http://ca.example.vn/issuing.crl")
+    data = ask("http://ocsp.ca.example.vn", request)        # RFC 6960, appendix A.1
+
+Never called with an address out of a message or a certificate: a stranger would choose whom we call. A redirection
+is not followed either, for the same reason; the operator writes the new address. What comes back is bytes from
+nobody in particular: :mod:`edxml_router.core.trust.revocation` says whether they are a list, and whose,
+:mod:`edxml_router.core.trust.ocsp` whether they are an answer.
+
+Fails with :class:`Setback` EDX318 (a list), EDX319 (an answer).
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from email.message import Message
+from typing import IO, Final
+
+from edxml_router import __version__
+from edxml_router.core.problems import Setback
+from edxml_router.core.trust import ocsp
+from edxml_router.core.trust.revocation_list import MAX_BYTES
+
+SCHEMES: Final = ("http", "https", "file")
+TIMEOUT: Final = 30.0  # seconds, for connecting, for every piece, and for the whole but for what PACE allows
+PACE: Final = 256 * 1024  # bytes; each that come give a large list one second more
+ANSWER_TIMEOUT: Final = 10.0  # seconds; there may be thousands of questions
+_PIECE: Final = 64 * 1024
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """A redirection becomes an error."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,  # noqa: ARG002  # urllib's signature
+        fp: IO[bytes],  # noqa: ARG002
+        code: int,  # noqa: ARG002
+        msg: str,  # noqa: ARG002
+        headers: Message,  # noqa: ARG002
+        newurl: str,  # noqa: ARG002
+    ) -> None:
+        return None
+
+
+def fetch(url: str, max_bytes: int = MAX_BYTES, timeout: float = TIMEOUT) -> bytes:
+    """What stands at ``url`` (http, https or file). ``timeout`` is in seconds."""
+    return _get("EDX318", url, None, SCHEMES, max_bytes, timeout)
+
+
+def ask(url: str, question: bytes, timeout: float = ANSWER_TIMEOUT) -> bytes:
+    """What the responder at ``url`` (http or https) says to ``question`` (DER)."""
+    return _get("EDX319", url, question, SCHEMES[:2], ocsp.MAX_BYTES, timeout)
+
+
+def _get(code: str, url: str, posted: bytes | None, schemes: Sequence[str], max_bytes: int, timeout: float) -> bytes:
+    def setback(detail: str) -> Setback:
+        return Setback(code, where=url, detail=detail)
+
+    until = time.monotonic() + timeout
+    try:
+        opener = urllib.request.OpenerDirector()
+        for handler in (
+            urllib.request.ProxyHandler(),  # as the environment says: many nodes reach the world by a proxy only
+            urllib.request.HTTPHandler(),
+            urllib.request.HTTPSHandler(),
+            urllib.request.FileHandler(),
+            urllib.request.UnknownHandler(),
+            urllib.request.HTTPDefaultErrorHandler(),
+            urllib.request.HTTPErrorProcessor(),
+            _Stay(),
+        ):
+            opener.add_handler(handler)
+        headers = {"User-Agent": f"edxml-router/{__version__}"}
+        if posted is not None:
+            headers["Content-Type"] = "application/ocsp-request"
+        request = urllib.request.Request(url, posted, headers)  # noqa: S310
+        if request.type not in schemes:
+            raise setback(f"scheme {request.type}")
+        with opener.open(request, timeout=timeout) as answer:
+            data = bytearray()
+            while piece := answer.read1(min(_PIECE, max_bytes + 1 - len(data))):
+                data += piece
+                if len(data) > max_bytes:
+                    raise setback(f"more than {max_bytes} bytes")
+                # The socket's own limit is for each piece: one could drip for ever.
+                if time.monotonic() > until + len(data) / PACE:
+                    raise setback(f"not complete after {timeout:g} s")
+            return bytes(data)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise setback(f"HTTP status {error.code}") from error
+    except urllib.error.URLError as error:
+        raise setback(_said(error.reason)) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise setback(_said(error)) from error
+
+
+def _said(reason: object) -> str:
+    """Why, in few words; the texts of libraries may be long."""
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror
+    return str(reason)[:200] or type(reason).__name__

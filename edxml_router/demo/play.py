@@ -1,0 +1,365 @@
+"""The demo: seven nodes on this machine, whose e-offices send each other signed envelopes. See scripts/demo --help.
+
+Everything is made anew in ``.demo/``: certificates, configurations, databases, logs. With ``--once`` it ends after
+the story, with 0 only if every expectation held; otherwise the tree keeps running for you to play with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import io
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.demo.offices import PushedOffice
+from edxml_router.demo.oracle import await_none, stray_files
+from edxml_router.demo.picture import Picture
+from edxml_router.demo.servers import Broker, ServerError, rabbitmq
+from edxml_router.demo.story import BAD, LETTERS, PLANS, RECALL, Letter, Story
+from edxml_router.demo.tree import Tree, TreeError
+from edxml_router.language.texts import LANGUAGES, language_of
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".demo"
+STORY_SECONDS = 120.0  # a story of 50 envelopes takes 10; past this something hangs
+WIDTH = 118  # columns of what goes into a pipe
+PICTURE_WIDTH = 116
+PICTURED = (101, 15, 24)  # the letters whose traces are in the picture: down to four, across, and one sent back
+REST_SECONDS = 30.0  # for the last receipts: a lost one is asked for after five
+LOAD_SECONDS = 0.5  # more for each envelope of --load
+
+TEXTS = {
+    "making": ("Certificates, configurations and databases in {folder} …",
+               "Tạo chứng thư số, cấu hình và cơ sở dữ liệu trong {folder} …"),
+    "broker": ("A private RabbitMQ for this demo …", "Khởi động RabbitMQ riêng cho bản trình diễn …"),
+    "starting": ("Starting {count} nodes …", "Khởi động {count} nút …"),
+    "killed": ("kill -9 {name}, and started again", "kill -9 {name}, rồi khởi động lại"),
+    "by_hand": ("The same by hand", "Làm bằng tay với dòng lệnh"),
+    "held": ("Every expectation held: {sent} envelopes, {deliveries} deliveries, {refused} refused, {seconds:.1f} s.",
+             "Mọi kỳ vọng đều đạt: {sent} gói, {deliveries} lượt chuyển, {refused} bị từ chối, {seconds:.1f} giây."),
+    "failed": ("{count} expectations did not hold:", "{count} kỳ vọng không đạt:"),
+    "logs": ("The nodes' logs: {folder}/*/serve.log", "Nhật ký chạy của các nút: {folder}/*/serve.log"),
+    "next": ("The tree keeps running. In another terminal, for instance:",
+             "Cây nút vẫn đang chạy. Ở một cửa sổ khác, ví dụ:"),
+    "shape": ("what waits where, and for how long", "những gì đang chờ, ở đâu, bao lâu"),
+    "trace": ("the way of the first letter, and its recall", "đường đi của văn bản đầu tiên và việc thu hồi nó"),
+    "aside": ("what a node refused, and from whom", "những gì một nút đã từ chối, của ai"),
+    "journal": ("all that happened at a node", "mọi việc đã xảy ra tại một nút"),
+    "doctor": ("is anything wrong with a node?", "nút có vấn đề gì không?"),
+    "try_kill": ("Kill a node in the middle of a letter's way, and start it again:",
+                 "Giết một nút ở giữa đường đi của văn bản rồi khởi động lại:"),
+    "kill": ("ben-cau is gone at once, with its worker", "ben-cau dừng ngay lập tức, cùng tiến trình con"),
+    "send": ("a letter whose way leads through ben-cau: accepted all the same",
+             "một văn bản phải đi qua ben-cau: vẫn được tiếp nhận"),
+    "list": ("it waits: not confirmed by ben-cau, and sent again until it is",
+             "văn bản chờ: ben-cau chưa xác nhận thì còn gửi lại"),
+    "serve": ("ben-cau runs again, in this terminal until Ctrl-C there; type the next line in a third one",
+              "ben-cau chạy lại, trong cửa sổ này cho đến khi nhấn Ctrl-C; gõ dòng kế tiếp ở cửa sổ thứ ba"),
+    "inbox": ("seconds later the letter is here, once", "vài giây sau văn bản đã đến, đúng một lần"),
+    "end": ("Ctrl-C in this terminal ends the tree.", "Nhấn Ctrl-C ở cửa sổ này để kết thúc cây nút."),
+    "busy": ("A demo is running in {folder} already.", "Một bản trình diễn khác đang chạy trong {folder}."),
+}  # fmt: skip
+
+
+class Demo:
+    """One run."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.console = Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = WIDTH
+        self.failures: list[str] = []
+        self.busiest: tuple[int, RenderableType] = (-1, "")  # deliveries under way, and the board at that moment
+
+    def say(self, key: str, style: str = "", **values: object) -> None:
+        self.console.print(Text(TEXTS[key][self.arguments.lang == "vi"].format(**values), style=style))
+
+    def run(self) -> int:
+        began = time.monotonic()
+        with ExitStack() as stack:
+            if not _take_folder(stack):
+                self.say("busy", "red", folder=_short(FOLDER))
+                return 1
+            broker = None
+            if self.arguments.broker:
+                self.say("broker")
+                broker = stack.enter_context(rabbitmq(FOLDER / "rabbitmq"))
+            self.say("making", folder=_short(FOLDER))
+            tree = stack.enter_context(Tree(FOLDER / "nodes", PLANS, broker))
+            self.say("starting", count=len(PLANS))
+            tree.start()
+            story = Story(tree)
+            stack.callback(story.close)
+            picture = Picture(story, self.arguments.lang, began)
+            self.play(story, picture)
+            self.failures += story.check()
+            self.by_hand(tree, story)
+            self.console.print(picture.traces())
+            self.console.print(picture.refusals())
+            self.inspect(tree, story)
+            self.verdict(story, time.monotonic() - began)
+            if self.arguments.picture:
+                self.keep_picture(picture, time.monotonic() - began)
+            if not self.arguments.once:
+                self.wait(tree, story)
+        return 1 if self.failures else 0
+
+    # --- the story, with a live view ---
+
+    def play(self, story: Story, picture: Picture) -> None:
+        deadline = time.monotonic() + STORY_SECONDS + LOAD_SECONDS * self.arguments.load
+        with self.live(picture) as look:
+            for letter in LETTERS:
+                story.send(letter)
+                look()
+            for bad in BAD:
+                story.send_bad(bad)
+                look()
+            story.load(self.arguments.load)
+            if self.arguments.kill:
+                self.kill(story, look)
+            settled = story.until_settled(deadline, look)
+            story.send(RECALL)
+            settled &= story.until_settled(deadline, look)
+        if not settled:
+            self.failures.append("not everything was settled in time")
+        self.console.print(picture.board())
+
+    def kill(self, story: Story, look: Callable[[], None]) -> None:
+        """Every node once, in the middle of the traffic."""
+        names = list(story.tree.plans)
+        random.shuffle(names)
+        for name in names:
+            story.tree.kill(name)
+            story.tree.launch(name)  # it needs a while, in which the others and its own office go on
+            self.say("killed", "magenta", name=name)
+            story.step()
+            look()
+
+    @contextmanager
+    def live(self, picture: Picture) -> Iterator[Callable[[], None]]:
+        """What to call now and then: redraws the board on a terminal, and prints a line each second elsewhere."""
+        if self.arguments.picture:
+            yield _now_and_then(0.2, lambda: self.keep_busiest(picture))
+        elif self.console.is_terminal:
+            with Live(console=self.console, transient=True, auto_refresh=False) as live:
+                yield _now_and_then(0.2, lambda: live.update(picture.board(), refresh=True))
+        else:
+            yield _now_and_then(1.0, lambda: self.console.print(picture.progress()))
+
+    def keep_busiest(self, picture: Picture) -> None:
+        under_way = picture.under_way()
+        if under_way > self.busiest[0]:
+            self.busiest = under_way, picture.board()
+
+    def keep_picture(self, picture: Picture, seconds: float) -> None:
+        """The picture of the README: the busiest moment, three traces, the refusals, and the end."""
+        shot = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
+        shot.print(Text("$ ./scripts/demo --once", style="bold"))
+        shot.print(self.busiest[1])
+        shot.print(picture.traces(PICTURED))
+        shot.print(Text(""))
+        shot.print(picture.refusals())
+        self.console, shown = shot, self.console
+        self.verdict(picture.story, seconds)
+        self.console = shown
+        # Without the recorder's web fonts: a page that shows the picture should ask nobody for anything.
+        plain = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+        shot.save_svg(self.arguments.picture, title="edxml-router", code_format=plain)
+
+    # --- by hand ---
+
+    def by_hand(self, tree: Tree, story: Story) -> None:
+        """One letter through the real command line, from sending to the trace."""
+        self.say("by_hand", "bold underline")
+        sender, recipient = tree.home("H53.31.22"), tree.home("H53.31.21")
+        letter = Letter("H53.31.22", ("H53.31.21",), 8, "V/v gửi bằng dòng lệnh")
+        source, fetched = FOLDER / "letter.edxml", FOLDER / "fetched.edxml"
+        source.write_bytes(story.post.document(letter.sender, letter.to, letter.number, letter.subject))
+        bad = FOLDER / "unsigned.edxml"
+        bad.write_bytes(story.post.unsigned(letter.sender, letter.to, 9, "V/v chưa ký"))
+        office = ["--as", tree.plans[sender].office]
+        self.type(tree, sender, ["send", _short(source), *office])
+        self.type(tree, sender, ["send", _short(bad), *office], status=1)
+        digest = _sha256(source)
+        self.await_state(story, recipient, digest, State.AVAILABLE)
+        name = story.witnesses[recipient].deliveries([digest])[0].name[:16]  # a beginning will do
+        self.type(tree, recipient, ["inbox"])
+        self.type(tree, recipient, ["fetch", name, "-o", _short(fetched)])
+        if not fetched.exists() or _sha256(fetched) != digest:
+            self.failures.append("by hand: the bytes fetched are not the bytes sent")
+        self.type(tree, recipient, ["confirm", name])
+        self.await_state(story, sender, digest, State.CONFIRMED)
+        self.type(tree, sender, ["trace", story.post.document_id(letter.sender, letter.number)])
+        self.type(tree, sender, ["queue", "list"])
+        self.type(tree, sender, ["journal", "verify"])
+
+    def type(self, tree: Tree, node: str, arguments: list[str], status: int = 0) -> None:
+        """Run a command as a person would, and show both the command and what it says."""
+        done = tree.run(node, "--lang", self.arguments.lang, *arguments)
+        self.console.print(Text(f"$ {self.command(tree, node, arguments)}", style="bold cyan"), soft_wrap=True)
+        self.console.print(Text((done.stdout + done.stderr).rstrip()), soft_wrap=True)
+        if done.returncode != status:
+            self.failures.append(f"by hand: {arguments[0]} ended with status {done.returncode}, not {status}")
+
+    def command(self, tree: Tree, node: str, arguments: list[str]) -> str:
+        return shlex.join([*map(_short, tree.command(node)), *arguments])
+
+    def await_state(self, story: Story, node: str, digest: str, state: State) -> None:
+        deadline = time.monotonic() + STORY_SECONDS
+        while [one.state for one in story.witnesses[node].deliveries([digest])] != [state]:
+            if time.monotonic() > deadline:
+                raise TreeError(f"by hand: the letter is not {state} at {node} after {STORY_SECONDS:.0f} s")
+            time.sleep(0.05)
+
+    # --- what must be true at the end ---
+
+    def inspect(self, tree: Tree, story: Story) -> None:
+        """Every journal, every database and every hub."""
+        self.failures += await_none(lambda: left_over(tree, story), REST_SECONDS)
+        if not self.arguments.kill:
+            self.failures += [f"{name}: {line}" for name in tree.plans for line in _mistakes(tree.log(name))]
+
+    def verdict(self, story: Story, seconds: float) -> None:
+        if self.failures:
+            self.say("failed", "bold red", count=len(self.failures))
+            for failure in self.failures:
+                self.console.print(Text(f"  ✗ {failure}", style="red"))
+            self.say("logs", folder=_short(story.tree.folder))
+            return
+        deliveries = sum(len(sent.expected) for sent in story.sent.values())
+        self.say("held", "bold green", sent=len(story.sent), deliveries=deliveries,
+                 refused=len(story.refused), seconds=seconds)  # fmt: skip
+
+    def wait(self, tree: Tree, story: Story) -> None:
+        """Say what to type, and let the tree run until Ctrl-C."""
+        first = next(iter(story.sent.values())).document_id
+        another = FOLDER / "another.edxml"
+        another.write_bytes(story.post.document("H53.31.22", ("H53.31.21",), 10, "V/v gửi khi một nút đã dừng"))
+        self.say("next", "bold")
+        self.suggest("shape", self.command(tree, "quoc-gia", ["queue", "shape"]))
+        self.suggest("trace", self.command(tree, "quoc-gia", ["trace", first]))
+        self.suggest("aside", self.command(tree, "quoc-gia", ["queue", "list", "--aside"]))
+        self.suggest("journal", self.command(tree, "tay-ninh", ["journal", "query"]))
+        self.suggest("doctor", self.command(tree, "ben-cau", ["doctor"]))
+        self.say("try_kill", "bold")
+        self.suggest("kill", f"kill -9 -- -{tree.group('ben-cau')}")
+        office = tree.plans["long-chu"].office
+        self.suggest("send", self.command(tree, "long-chu", ["send", _short(another), "--as", office]))
+        self.suggest("list", self.command(tree, "long-chu", ["queue", "list"]))
+        self.suggest("serve", self.command(tree, "ben-cau", ["serve"]))
+        self.suggest("inbox", self.command(tree, "an-thanh", ["inbox"]))
+        self.say("end", "bold")
+        pushed = [office for office in story.offices.values() if isinstance(office, PushedOffice)]
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:  # those who fetch are yours to play; the others go on confirming
+                for office in pushed:
+                    for mail in office.receive():
+                        office.confirm(mail.number)
+                time.sleep(0.5)
+
+    def suggest(self, key: str, command: str) -> None:
+        """A command to type, below what it shows."""
+        self.console.print(Text(f"  # {TEXTS[key][self.arguments.lang == 'vi']}", style="dim"), soft_wrap=True)
+        self.console.print(Text(f"  {command}"), soft_wrap=True)
+
+
+def left_over(tree: Tree, story: Story) -> list[str]:
+    """What keeps the tree from being at rest: in the databases, and in the mailboxes of the hubs."""
+    found = [line for witness in story.witnesses.values() for line in witness.at_rest()]
+    for name in tree.plans if not found else ():
+        found += left_in_queues(tree, name, tree.broker) if tree.broker else stray_files(tree.hub(name))
+    return found
+
+
+def left_in_queues(tree: Tree, name: str, broker: Broker) -> list[str]:
+    """Messages left in the mailboxes of a hub that is a virtual host, whether waiting or taken and not settled."""
+    rows = broker.ctl("list_queues", "-p", tree.vhost(name), "name", "messages", "--no-table-headers").splitlines()
+    counts = (row.split() for row in rows)
+    return [f"left behind: {count} in {name}/{mailbox}" for mailbox, count in counts if count != "0"]
+
+
+def _mistakes(log: Path) -> list[str]:
+    """Lines of a node's log that tell of a mistake of the router; a hub that was not up yet is none."""
+    lines = log.read_text("utf-8", "replace").splitlines()
+    return [line for line in lines if any(sign in line for sign in ("EDX699", "worker.lost", "Traceback"))]
+
+
+def _take_folder(stack: ExitStack) -> bool:
+    """Empty ``.demo/`` for this run, unless another demo works in it; it stays ours until the stack ends."""
+    FOLDER.mkdir(exist_ok=True)
+    handle = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY)
+    stack.callback(os.close, handle)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    for entry in FOLDER.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    return True
+
+
+def _now_and_then(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """``act``, but at most once in so many seconds."""
+    last = [0.0]
+
+    def maybe() -> None:
+        if time.monotonic() - last[0] >= seconds:
+            act()
+            last[0] = time.monotonic()
+
+    return maybe
+
+
+def _short(path: str | Path) -> str:
+    """A path as seen from where the demo is started."""
+    text = str(path)
+    return os.path.relpath(text, ROOT) if text.startswith(str(ROOT)) else text
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.splitlines()[0])
+    parser.add_argument("--once", action="store_true", help="end after the story; 0 only if all went as expected")
+    parser.add_argument("--broker", action="store_true", help="over a private RabbitMQ; two offices attach over AMQP")
+    parser.add_argument("--lang", choices=LANGUAGES, default=language_of(os.environ), help="by default the locale's")
+    parser.add_argument("--load", type=int, default=0, metavar="N", help="N more envelopes")
+    parser.add_argument("--kill", action="store_true", help="kill -9 every node once while envelopes travel")
+    parser.add_argument("--picture", metavar="FILE", help="keep what was shown as an SVG")
+    arguments = parser.parse_args()
+    os.chdir(ROOT)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the nodes are stopped then too
+    demo = Demo(arguments)
+    try:
+        return demo.run()
+    except (ServerError, TreeError) as error:
+        demo.console.print(Text(str(error), style="red"))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

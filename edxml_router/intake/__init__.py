@@ -1,0 +1,1 @@
+"""What comes out of the mailboxes of a hub, by kind, and whose word it is."""

@@ -1,0 +1,400 @@
+"""What comes out of a hub's mailboxes, by kind: the only place where a message's kind decides what happens.
+
+Offices submit, confirm and return; neighbours transfer, send chunks and receipts, and inquire. Whatever else comes, or
+from whomever else (see :mod:`~edxml_router.speakers`), is kept aside for the operator. A message is acknowledged after
+its effect is committed, and given back when that was not possible now: after a crash the hub brings it again.
+
+Neighbours may be hostile. What they send costs no more than its own bytes, is never given back for their sake (it would
+come again before everybody else's mail), and tells them nothing about others' mail.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from edxml_router import pipeline
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.values import Aside, Body, Move
+from edxml_router.core.delivery.wire import (
+    Outcome,
+    Receipt,
+    decode_chunk,
+    decode_inquiry,
+    decode_objection,
+    decode_receipts,
+    decode_transfer,
+    read_letter_name,
+)
+from edxml_router.core.faults import machine_fault
+from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Weight
+from edxml_router.intake import reports, speakers
+from edxml_router.intake.speakers import plain
+from edxml_router.pipeline import Answer
+from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
+from edxml_router.services import office as inbox
+from edxml_router.stages import recovery
+from edxml_router.stages.node import Node
+from edxml_router.stages.quarantine import set_aside
+from edxml_router.stages.receipts import answer_neighbours, state_receipt
+from edxml_router.stages.submission import Submission
+
+T = TypeVar("T")
+
+_ID_LIMIT = 255  # characters: a short string of AMQP, as the id was that this one is made of
+_HELD = 50  # messages of one neighbour over its quota, in one batch, that are given back more than once
+_BEGUN = 4  # bodies of the largest size that a neighbour may have begun to send in chunks
+
+
+@dataclass(slots=True)
+class Handled:
+    """What became of a batch: the answers of acceptance, the deliveries that receipts moved, and what to give back.
+
+    ``spent`` are envelopes whose chunks are of no more use once the transfer is acknowledged; not before, because a
+    transfer that came again without them would wait in vain.
+    """
+
+    answers: list[Answer] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    back: list[Arrival] = field(default_factory=list)
+    spent: list[tuple[str, str]] = field(default_factory=list)  # (peer, digest)
+    setbacks: list[Finding] = field(default_factory=list)  # why messages that have no answer of their own come again
+    alarms: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, what is wrong now with receipts)
+
+    def add(self, other: Handled) -> None:
+        self.answers += other.answers
+        self.moves += other.moves
+        self.back += other.back
+        self.spent += other.spent
+        self.setbacks += other.setbacks
+        self.alarms += other.alarms
+
+
+def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Handled:
+    """Deal with one hub's arrivals; each is acknowledged or given back."""
+    by_kind: dict[str, list[Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        by_kind[speakers.kind(node, arrival)].append(arrival)
+    total = Handled()
+    # Chunks first: a transfer in the same batch may need them.
+    for kind, handle in _HANDLERS.items():
+        batch = by_kind.pop(kind, [])
+        if not batch:
+            continue
+        handled = _handle(node, handle, batch)
+        returned = {id(arrival) for arrival in handled.back}
+        transport.acknowledge([arrival for arrival in batch if id(arrival) not in returned])
+        transport.give_back(handled.back)
+        with suppress(Setback):  # the sweep removes them later
+            for peer, digest in handled.spent:
+                node.bodies.drop_chunks(peer, digest)
+        total.add(handled)
+    return total
+
+
+def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
+    """Deal with messages of one kind. One that provokes a mistake of ours is kept aside; it must not come again and
+    again to end every worker that takes it."""
+    try:
+        return handle(node, batch)
+    except Setback as setback:
+        return Handled(back=batch, setbacks=[setback.finding])
+    except Exception as error:  # noqa: BLE001  # whatever it is: the worker and the other messages go on
+        if fault := machine_fault(error, handle.__name__.strip("_")):
+            return Handled(back=batch, setbacks=[fault.finding])
+        total = Handled()
+        if len(batch) == 1:
+            defect = Defect(f"{type(error).__name__} in {handle.__name__.strip('_')}")
+            try:
+                _set_aside(node, [(batch[0], defect.finding)])
+            except Setback as setback:  # or neither this nor what came with it would ever be acknowledged or given back
+                return Handled(back=batch, setbacks=[setback.finding])
+        else:
+            for arrival in batch:
+                total.add(_handle(node, handle, [arrival]))
+        return total
+
+
+Handler = Callable[[Node, Sequence[Arrival]], Handled]
+
+
+def _chunks(node: Node, batch: Sequence[Arrival]) -> Handled:
+    most = node.rules.limits.max_bytes
+    odd: list[tuple[Arrival, Finding]] = []
+    for arrival, (chunk, piece) in _readable(node, batch, decode_chunk):
+        if chunk.size > most or chunk.count > chunk.size:
+            odd.append((_manifest_only(arrival), Finding("EDX102", "size", str(chunk.size))))
+        elif not node.bodies.keep_chunk(arrival.peer, chunk, piece, _BEGUN * most):
+            # Its transfer stays without a receipt, so the neighbour sends both again.
+            detail = f"bodies begun and not completed: {_BEGUN * most} bytes"
+            odd.append((_manifest_only(arrival), Finding("EDX406", arrival.peer, detail)))
+    _set_aside(node, odd)
+    return Handled()
+
+
+def _manifest_only(arrival: Arrival) -> Arrival:
+    """With nothing but the manifest line: megabytes of what was not taken must not fill the space for what is odd."""
+    line = arrival.message.body.partition(b"\n")[0]
+    return replace(arrival, message=replace(arrival.message, body=line))
+
+
+def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
+    waiting: list[Arrival] = []
+    odd: list[tuple[Arrival, Finding]] = []
+    ready: list[tuple[Arrival, Submission]] = []
+    wholes: dict[tuple[str, str, int, int], bytes | Body | None] = {}  # put together once, however often it is named
+    most = node.rules.limits.max_bytes
+    over: list[tuple[Submission, Finding]] = []
+    for arrival, (transfer, body) in _readable(node, batch, decode_transfer):
+        if transfer.chunks and transfer.size > most:
+            line = _manifest_only(arrival).message.body
+            found = Finding("EDX102", "size", f"{transfer.size} bytes, at most {most}")
+            over.append((Submission(line, arrival.peer, "link", transfer), found))
+        elif transfer.chunks:
+            key = (arrival.peer, transfer.envelope, transfer.size, transfer.chunks)
+            if key not in wholes:
+                wholes[key] = node.bodies.assembled(arrival.peer, transfer)
+            whole = wholes[key]
+            if whole is None:  # accepted before perhaps, and its chunks are spent
+                whole = _accepted_before(node, arrival.peer, transfer.envelope)
+            if whole is None:
+                if arrival.redelivered:  # given back once; without a receipt the neighbour sends it and all chunks anew
+                    odd.append((arrival, Finding("EDX708", "chunks", f"{transfer.id}: {transfer.chunks} pieces")))
+                else:
+                    waiting.append(arrival)  # its chunks are on their way, perhaps through another worker
+                continue
+            ready.append((arrival, Submission(whole, arrival.peer, "link", transfer)))
+        else:
+            ready.append((arrival, Submission(body, arrival.peer, "link", transfer)))
+    _set_aside(node, odd)
+    try:
+        declined = pipeline.decline(node, over) if over else []
+        answers = pipeline.accept(node, [submission for _, submission in ready]) if ready else []
+    finally:
+        for whole in wholes.values():
+            if whole is not None and not isinstance(whole, bytes):
+                whole.discard()
+    back, let_go = _put_off(ready, answers)
+    _set_aside(node, let_go)
+    unfinished = {answer.digest for answer in answers if answer.passing}
+    spent = [
+        (arrival.peer, submission.transfer.envelope)
+        for arrival, submission in ready
+        if submission.transfer and submission.transfer.chunks and submission.transfer.envelope not in unfinished
+    ]
+    return Handled([*declined, *answers], back=waiting + back, spent=spent)
+
+
+def _put_off(
+    ready: Sequence[tuple[Arrival, Submission]], answers: Sequence[Answer]
+) -> tuple[list[Arrival], list[tuple[Arrival, Finding]]]:
+    """What is given back to come again soon, and what is let go: a neighbour that is far over its quota (EDX406) would
+    fill the room of everybody else with what it may not bring yet. Without a receipt it sends that again."""
+    back: list[Arrival] = []
+    let_go: list[tuple[Arrival, Finding]] = []
+    held: Counter[str] = Counter()
+    for (arrival, _), answer in zip(ready, answers, strict=True):
+        if not answer.passing:
+            continue
+        if answer.finding is not None and answer.finding.code == "EDX406":
+            held[arrival.peer] += 1
+            if arrival.redelivered and held[arrival.peer] > _HELD:
+                let_go.append((_manifest_only(arrival), answer.finding))
+                continue
+        back.append(arrival)
+    return back, let_go
+
+
+def _accepted_before(node: Node, peer: str, digest: str) -> bytes | None:
+    """The body of a transfer that a neighbour repeats without its chunks. Of what others brought it learns nothing."""
+    with node.ledger.book() as book:
+        row = book.envelopes([digest]).get(digest)
+    return node.bodies.read([digest]).get(digest) if row is not None and row.peer == peer else None
+
+
+def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
+    """An office's envelopes; each is answered, correlated to the request, before it is acknowledged."""
+    answers = pipeline.accept(node, [Submission(one.message.body, one.peer, "amqp") for one in batch])
+    back: list[Arrival] = []
+    replies: dict[str, list[tuple[Arrival, Message]]] = defaultdict(list)
+    for arrival, answer in zip(batch, answers, strict=True):
+        message = Message(
+            "verdict",
+            f"verdict.{arrival.message.id or answer.digest}"[:_ID_LIMIT],
+            json.dumps(verdict_fields(answer), ensure_ascii=False).encode(),
+            correlation=arrival.message.id,
+        )
+        replies[arrival.peer].append((arrival, message))
+    for peer, pairs in replies.items():
+        link = node.links.get(f"office:{peer}")
+        if link is None:
+            continue  # an office that pulls has no mailbox; it asks for the trace
+        parcels = [Parcel(link.mailbox, message) for _, message in pairs]
+        for (arrival, _), finding in zip(pairs, link.transport.publish(parcels), strict=True):
+            if finding is not None:
+                back.append(arrival)  # unanswered: it comes again, is recognised, and gets the same answer
+    passing = [one for one, answer in zip(batch, answers, strict=True) if answer.passing and one not in back]
+    return Handled(answers, back=back + passing)
+
+
+def verdict_fields(answer: Answer) -> dict[str, object]:
+    """The verdict as JSON for the office: the problem with its remedy in both languages where there is one."""
+    fields: dict[str, object] = {
+        "accepted": answer.accepted,
+        "repeated": answer.repeated,
+        "try_again": answer.passing,
+        "envelope": answer.digest,
+        "document_id": answer.envelope.document_id if answer.envelope else None,
+        "recipients": list(answer.recipients),
+        "signature": str(answer.verdict.indication) if answer.verdict else None,
+        "remarks": [remark.as_json() for remark in answer.remarks],
+    }
+    if answer.repeated:
+        fields["states"] = {recipient: str(state) for recipient, state in answer.standing.items()}
+    if answer.finding:
+        fields["problem"] = answer.finding.as_json()
+        fields["problem_vi"] = answer.finding.as_json("vi")
+    return fields
+
+
+def _receipts(node: Node, batch: Sequence[Arrival]) -> Handled:
+    """Outcomes that neighbours report. What cannot be proven is kept whole: it may count later."""
+    counted: list[tuple[str, Receipt]] = []
+    alarms: list[tuple[str, Finding | None]] = []
+    for arrival, report in _readable(node, batch, decode_receipts):
+        finding = reports.doubt(node, arrival.peer, report)
+        if finding is not None:
+            _set_aside(node, [(arrival, finding)])
+        else:
+            counted += [(arrival.peer, item) for item in report.receipts]
+        if reports.object_to(node, arrival.peer, finding):
+            alarms.append((arrival.peer, finding))
+    return Handled(moves=list(pipeline.settle(node, counted)) if counted else [], alarms=alarms)
+
+
+def _objections(node: Node, batch: Sequence[Arrival]) -> Handled:
+    """What neighbours say of our receipts; the last word of each counts."""
+    said = {arrival.peer: (arrival, objection) for arrival, objection in _readable(node, batch, decode_objection)}
+    alarms: list[tuple[str, Finding | None]] = []
+    for peer, (arrival, objection) in said.items():
+        kept = reports.objected(node, peer, objection)
+        if kept is not None:
+            finding, data = kept
+            _set_aside(node, [(replace(arrival, message=replace(arrival.message, body=data)), finding)])
+        alarms.append((peer, kept[0] if kept else None))
+    return Handled(alarms=alarms)
+
+
+def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
+    asked = list(_readable(node, batch, lambda data: (decode_inquiry(data), b"")))
+    now = node.now()
+    with node.ledger.book() as book:
+        standing = {
+            (one.digest, one.recipient): one
+            for one in book.deliveries({inquiry.envelope for _, (inquiry, _) in asked})
+        }
+        rows = book.envelopes({inquiry.envelope for _, (inquiry, _) in asked})
+        answers = []
+        for arrival, (inquiry, _) in asked:
+            origin = f"link:{arrival.peer}"
+            for recipient in inquiry.recipients:
+                one = standing.get((inquiry.envelope, recipient))
+                if one is not None and one.origin == origin and one.generation >= inquiry.generation:
+                    answers.append((origin, state_receipt(one, rows[one.digest])))
+                else:
+                    unknown = Receipt(inquiry.envelope, recipient, inquiry.generation, Outcome.UNKNOWN, now)
+                    answers.append((origin, unknown))
+        answer_neighbours(node, book, answers, now)
+    return Handled()
+
+
+def _recoveries(node: Node, batch: Sequence[Arrival]) -> Handled:
+    _set_aside(node, [(one, odd) for one in batch if (odd := recovery.heard(node, one))])
+    return Handled()
+
+
+def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
+    """Offices' answers about their mail. Where one has no effect, or another than the office thinks, it is told so."""
+    found = [(arrival, finding) for arrival in batch if (finding := _confirmed(node, arrival)) is not None]
+    untold = _tell(node, found)
+    _set_aside(node, [(one, finding) for one, finding in found if finding.code != "EDX804" and one not in untold])
+    return Handled(back=untold)
+
+
+def _confirmed(node: Node, arrival: Arrival) -> Finding | None:
+    message, name = arrival.message, arrival.message.correlation
+    try:
+        read_letter_name(name)
+    except Refusal:
+        return Finding("EDX704", "correlation_id", "not the id of an inbox message")
+    if message.kind == "confirm":
+        [finding] = inbox.confirm(node, arrival.peer, [name])
+    else:
+        reason = message.body.decode("utf-8", "replace")
+        [finding] = inbox.refuse(node, arrival.peer, [name], reason)
+    return finding
+
+
+def _tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
+    """Answer these offices; the arrivals whose answer could not be laid into a mailbox, which come again for it."""
+    untold: list[Arrival] = []
+    for arrival, finding in found:
+        link = node.links.get(f"office:{arrival.peer}")
+        if link is None:
+            continue  # it has no mailbox
+        done = finding.problem.weight is Weight.REMARK
+        fields = {"done": done, "problem": finding.as_json(), "problem_vi": finding.as_json("vi")}
+        about, body = arrival.message.correlation, json.dumps(fields, ensure_ascii=False).encode()
+        message = Message("answer", f"answer.{arrival.message.id or about}"[:_ID_LIMIT], body, correlation=about)
+        if any(link.transport.publish([Parcel(link.mailbox, message)])):
+            untold.append(arrival)
+    return untold
+
+
+def _strangers(node: Node, batch: Sequence[Arrival]) -> Handled:
+    _set_aside(node, [speakers.strange(node, arrival) for arrival in batch])
+    return Handled()
+
+
+_HANDLERS: dict[str, Handler] = {
+    "chunk": _chunks,
+    "transfer": _transfers,
+    "submit": _submissions,
+    "receipts": _receipts,
+    "objection": _objections,
+    "inquiry": _inquiries,
+    **dict.fromkeys(("confirm", "return"), _confirmations),
+    **dict.fromkeys(recovery.KINDS, _recoveries),
+    speakers.ASIDE: _strangers,
+}
+
+
+def _readable(node: Node, batch: Sequence[Arrival], decode: Callable[[bytes], T]) -> Iterable[tuple[Arrival, T]]:
+    """The arrivals that can be decoded; the others are kept aside, in one transaction, once these are dealt with."""
+    odd: list[tuple[Arrival, Finding]] = []
+    for arrival in batch:
+        try:
+            decoded = decode(arrival.message.body)
+        except Refusal as refusal:
+            odd.append((arrival, refusal.finding))
+            continue
+        yield arrival, decoded
+    _set_aside(node, odd)
+
+
+def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
+    if not items:
+        return
+    now = node.now()
+    kept = []
+    for one, found in items:
+        peer = plain(one.peer)
+        told = (found.code, found.where, found.detail)
+        entry = Entry(now, "input.aside", actor=peer, code=found.code, detail=found.detail)
+        kept.append((Aside(now, peer, one.mailbox, *told, one.message.body), entry))
+    with node.ledger.book() as book:
+        set_aside(node, book, kept)

@@ -1,0 +1,109 @@
+"""What neighbours report, and whether it counts: receipts must be the neighbour's own.
+
+    finding = doubt(node, peer, report)          # None: they count
+    told = object_to(node, peer, finding)        # the neighbour learns that its receipts do not count here, and why
+    moves = count_kept(node)                     # once certificates have changed: what was kept is judged again
+
+Receipts that cannot be proven are set aside whole (EDX315, EDX324). Mostly a certificate was renewed at one end only,
+so nothing is dropped: they count as soon as the certificate is named, and the neighbour is told, because it cannot see
+from there that what it delivered looks open here. An objection from a neighbour is kept the same way (EDX325), one
+for each, until the neighbour lifts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from edxml_router import pipeline
+from edxml_router.core.delivery.credentials import UNPROVEN, objection
+from edxml_router.core.delivery.values import Move
+from edxml_router.core.delivery.wire import Objection, Receipt, Report, decode_receipts, encode_objection
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages.node import Node
+
+OBJECTED: Final = "EDX325"
+TELL_AGAIN: Final = timedelta(hours=1)  # a neighbour is told as long as its receipts keep coming, but not for each
+_PAGE: Final = 4  # messages that were kept, judged in one transaction: one may have 16 MiB
+_OBJECTIONS: Final = 2000  # short ones, one for each neighbour
+
+
+def doubt(node: Node, peer: str, report: Report) -> Finding | None:
+    """Why these receipts do not count as those of ``peer``; None when they do."""
+    credentials, now = node.rules.peers[peer].credentials, node.now()
+    trust = node.rules.trust.blocking(node.rules.bindings.blocked_keys(now))
+    if credentials:
+        return objection(credentials, report, trust, now)
+    # Nothing says whose they are. That counts only where the operator has written that it shall.
+    return None if node.rules.peers[peer].unsigned_receipts else Finding("EDX411", peer)
+
+
+def object_to(node: Node, peer: str, finding: Finding | None) -> bool:
+    """Tell a neighbour that its receipts do not count here, or, with None, that they do again. False when it knows.
+
+    Each worker remembers whom it has told; forgetting it in a restart costs one more message.
+    """
+    now = node.now()
+    last = node.objections.get(peer)
+    if finding is None:
+        if last is None:
+            return False
+        del node.objections[peer]
+    elif last is not None and last[0] == finding and last[1] <= now < last[1] + TELL_AGAIN:
+        return False
+    else:
+        node.objections[peer] = (finding, now)
+    said = Objection(finding.code, finding.detail) if finding else Objection("", "")
+    link = node.links.get(f"link:{peer}")
+    if link is not None:  # if it cannot be sent now, it is said again after a while
+        name = f"{node.name}.objection.{now:%Y%m%dT%H%M%S%f}"
+        link.transport.publish([Parcel(link.mailbox, Message("objection", name, encode_objection(said)))])
+    return True
+
+
+def objected(node: Node, peer: str, said: Objection) -> tuple[Finding, bytes] | None:
+    """Take a neighbour's word about our receipts: what is to be kept for the operator, or None when it lifts the
+    objection. The last word of a neighbour takes the place of the one before it."""
+    with node.ledger.book() as book:
+        standing = book.kept((OBJECTED,), 0, _OBJECTIONS)
+        book.take_back([number for number, by, _ in standing if by == peer])
+    # Written anew: what stands beside it in the message is not worth keeping.
+    kept = encode_objection(said) + peer.encode()
+    return (Finding(OBJECTED, peer, f"{said.code}: {said.detail}"), kept) if said.code else None
+
+
+def count_kept(node: Node) -> Sequence[Move]:
+    """Judge again the receipts that could not be proven, and count those that now can; by each worker whenever its
+    certificates have changed, and once at its start. What moved.
+
+    Counted first, removed after: a crash in between counts them twice, which changes nothing.
+    """
+    moves: list[Move] = []
+    after = 0
+    while True:
+        with node.ledger.book() as book:
+            page = book.kept(UNPROVEN, after, _PAGE)
+        if not page:
+            return moves
+        after = page[-1][0]
+        proven: list[tuple[int, str, Sequence[Receipt]]] = []
+        for number, peer, data in page:
+            report = _report(data)
+            if report is not None and peer in node.rules.peers and doubt(node, peer, report) is None:
+                proven.append((number, peer, report.receipts))
+        if proven:
+            moves += pipeline.settle(node, [(peer, one) for _, peer, receipts in proven for one in receipts])
+            with node.ledger.book() as book:
+                book.take_back([number for number, _, _ in proven])
+            for peer in {peer for _, peer, _ in proven}:
+                node.objections.setdefault(peer, (Finding(UNPROVEN[0]), node.now()))  # told by a worker before us
+                object_to(node, peer, None)
+
+
+def _report(data: bytes) -> Report | None:
+    try:
+        return decode_receipts(data)
+    except Refusal:
+        return None

@@ -1,0 +1,60 @@
+"""Who speaks in a message from a hub: the one place that says whose word an arrival is.
+
+    speaker(node, arrival)        # the peer, or None: then nothing may be done for it
+    kind(node, arrival)           # its kind, if that peer may send it; else ASIDE
+    strange(node, arrival)        # the finding for what is kept aside, and whose share it takes
+
+The mailbox says whose word a message can be. Each has one writer, and which hub it is on was our own choice: on the own
+hub it is the child or the office that the mailbox is named after, on the parent's it is the parent. The name that the
+hub gives the sender must be that writer's; it is not enough by itself. Who owns a hub makes users of any name there: a
+parent could speak as our own offices and children, confirm for them and send in their name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from edxml_router.core.problems import Finding
+from edxml_router.ports.transport import Arrival
+from edxml_router.stages.node import Node
+from edxml_router.stages.rules import Peer, Role
+
+ASIDE: Final = "aside"
+
+_FROM_OFFICES = frozenset({"submit", "confirm", "return", "resent"})
+_FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced"})
+_LONGEST = 255  # characters of a name that are kept
+
+
+def speaker(node: Node, arrival: Arrival) -> Peer | None:
+    """The writer of the mailbox, if the hub names the same sender."""
+    writer = node.writers.get(arrival.mailbox)
+    return node.rules.peers.get(writer) if writer is not None and arrival.peer == writer else None
+
+
+def kind(node: Node, arrival: Arrival) -> str:
+    """What is to be done with a message."""
+    peer = speaker(node, arrival)
+    if peer is None:
+        return ASIDE
+    fitting = _FROM_OFFICES if peer.role is Role.OFFICE else _FROM_NEIGHBOURS
+    return arrival.message.kind if arrival.message.kind in fitting else ASIDE
+
+
+def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:
+    """What is wrong with an arrival that is for nobody, and the arrival as its mailbox's writer sent it: whatever name
+    was given, the writer answers for it."""
+    written = replace(arrival, peer=node.writers.get(arrival.mailbox, arrival.peer))
+    message = arrival.message
+    if arrival.peer not in node.rules.peers:
+        unnamed = " ".join(("no user id:", message.kind[:40], message.id, message.headers.get("error", "")))
+        return written, Finding("EDX403", arrival.mailbox, plain(arrival.peer or unnamed.rstrip()))
+    if speaker(node, arrival) is None:
+        return written, Finding("EDX410", arrival.mailbox, f"in the name of {arrival.peer}")
+    return written, Finding("EDX704", arrival.mailbox, f"kind {message.kind[:40]!r}")
+
+
+def plain(name: str) -> str:
+    """The name that a stranger gives itself, so that it can be stored: a folder's mailbox has no broker to check it."""
+    return ascii(name[:_LONGEST])[1:-1]

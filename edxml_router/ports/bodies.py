@@ -1,0 +1,56 @@
+"""The bytes of accepted envelopes.
+
+An adapter keeps these promises or raises; a driver's own exception never crosses a port: it becomes a Setback (passing)
+or a Defect. One contract suite runs on every adapter. All times are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from edxml_router.core.delivery.values import Body
+from edxml_router.core.delivery.wire import Chunk, Transfer
+
+
+class Bodies(Protocol):
+    """The documents by digest. Small ones live in the database, large ones in files."""
+
+    def receive(self, pieces: Iterable[bytes]) -> Body:
+        """Set down a document that arrives in pieces; not durable yet, and nobody refers to it.
+
+        The caller discards it in the end. Raises Setback EDX601, and what ``pieces`` raises.
+        """
+
+    def stage(self, bodies: Mapping[str, bytes | Body]) -> None:
+        """Write the large ones among these durably, before the transaction that refers to them.
+
+        A crash leaves an unreferenced file, which the sweep removes. Raises Setback EDX601 when the disk is
+        full or below the reserve.
+        """
+
+    def read(self, digests: Iterable[str]) -> Mapping[str, bytes]:
+        """The bytes, each checked against its digest; one that is damaged or missing is left out."""
+
+    def open(self, digests: Iterable[str]) -> Mapping[str, bytes | Body]:
+        """As :meth:`read`, but what is larger than ``skeleton.LARGE`` stays on disk: a :class:`Body`, checked as well.
+
+        To discard such a body removes nothing.
+        """
+
+    def keep_chunk(self, peer: str, chunk: Chunk, piece: bytes, quota: int) -> bool:
+        """Keep a piece of a body that ``peer`` sends in chunks (durable, idempotent), or answer False.
+
+        That is when the bodies that this peer has begun would take more than ``quota`` bytes if all were sent.
+        """
+
+    def assembled(self, peer: str, transfer: Transfer) -> bytes | Body | None:
+        """The whole body once all chunks are here and the digest is right; None while some are missing.
+
+        A :class:`Body` when it is larger than ``skeleton.LARGE``; the caller discards it in the end.
+
+        Chunks that add up to another digest are dropped, and None is the answer: they will be sent again.
+        """
+
+    def drop_chunks(self, peer: str, envelope: str) -> None:
+        """The pieces are no longer needed."""

@@ -1,0 +1,16 @@
+"""Time and chance, the two things that ``core`` may not fetch itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time and chance, the two things that core may not fetch itself."""
+
+    def now(self) -> datetime:
+        """The present, aware, in UTC."""
+
+    def chance(self) -> float:
+        """A random number in [0, 1)."""

@@ -1,0 +1,108 @@
+"""The mailboxes of one hub: a broker, or a directory.
+
+An adapter keeps these promises or raises; a driver's own exception never crosses a port: it becomes a Setback (passing)
+or a Defect. One contract suite runs on every adapter. All times are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+
+from edxml_router.core.problems import Finding
+
+# --- Transport: mailboxes of one hub (a broker, or a directory) ---------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a transport carries. ``kind`` is one of ``topology.KINDS``; ``id`` stays the same over repeats."""
+
+    kind: str
+    id: str
+    body: bytes
+    urgent: bool = False
+    correlation: str = ""  # id of the message this one answers
+    headers: Mapping[str, str] = field(default_factory=dict)  # for people and tracing; never for decisions
+    lifetime: timedelta | None = None  # what is not taken by then is withdrawn: nobody gets it any more
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message and the mailbox it goes to (a name from ``topology``)."""
+
+    mailbox: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that was taken and must be acknowledged or given back through its transport.
+
+    ``peer`` is who sent it *as the hub says* (the broker's ``user_id``), never what the message says; empty when the
+    hub could not tell, and then nothing is accepted. ``mailbox`` is where we took it from, and so which hub it is on:
+    only both together say who speaks (:mod:`edxml_router.intake.speakers`).
+    """
+
+    message: Message
+    mailbox: str
+    peer: str
+    token: Any
+    redelivered: bool = False
+
+
+class Transport(Protocol):
+    """The mailboxes of one hub, as seen by one user of it.
+
+    ``problem`` is what is wrong with the hub now, for operators; it never raises, and never stops a call. A mailbox
+    that is not there, to take from or to publish to, is EDX703.
+
+    Calls may come from one thread at a time (the worker's main thread). A lost connection is mended inside;
+    what was taken and not acknowledged before the loss comes again, and a token from before it is ignored.
+    """
+
+    @property
+    def problem(self) -> Finding | None: ...
+
+    @property
+    def emptied(self) -> bool:
+        """Whether each mailbox consumed has been found empty once: what lay there at the start has been taken."""
+
+    def consume(self, mailboxes: Sequence[str]) -> None:
+        """Take from these mailboxes as well, from now on. One that does not exist yet is taken from once it does."""
+
+    def take(self, limit: int, wait: float) -> Sequence[Arrival]:
+        """Up to ``limit`` messages, most of them from urgent mailboxes; at most ``wait`` seconds for the first.
+
+        Mailboxes are taken from in turn: one that has much waiting takes no place that another could fill.
+
+        Empty when nothing came or when the hub is away (the pipeline has other work to do then).
+        """
+
+    def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
+        """These are done with: the hub may forget them. Call only after the commit."""
+
+    def give_back(self, arrivals: Iterable[Arrival], delay: float = 1.0) -> None:
+        """Not now: they come again, not before ``delay`` seconds where the hub can do so."""
+
+    def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
+        """Hand over all parcels, windowed; one answer each, in order.
+
+        ``None``: the hub has taken responsibility (written and synced, or confirmed by a quorum). Otherwise
+        why not: EDX701 away, EDX702 not taken, EDX703 no such mailbox, EDX705 no confirm in time, EDX706 not
+        permitted, EDX707 no trust. After EDX705 the message may have arrived all the same.
+        """
+
+    def declared(self) -> None:
+        """The mailboxes of the hub have just been made: none that was missing in an earlier ``publish`` is missing."""
+
+    def depths(self) -> Mapping[str, int]:
+        """Messages waiting per mailbox of this user, for operators. Raises Setback EDX701 when away."""
+
+    def waiting(self, mailbox: str) -> int:
+        """Messages that lie in this mailbox, not taken by anybody. Raises Setback EDX701, EDX703, EDX706, EDX707."""
+
+    def close(self) -> None:
+        """Let go; unacknowledged messages come again to somebody. Idempotent."""

@@ -1,0 +1,139 @@
+"""What an operator does to deliveries: hold, release, retry, cancel, resend.
+
+Each act names its operator and reason and is journalled with its effect in one transaction. One answer per
+delivery: None when done, EDX606 when it is not here, EDX607 when its state does not allow it. :func:`try_out` gives
+the same answers and does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from edxml_router.core.delivery import lifecycle
+from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.wire import GENERATION_LIMIT
+from edxml_router.core.problems import Finding
+from edxml_router.ports.ledger import Book
+from edxml_router.stages.node import Node
+from edxml_router.stages.receipts import final_receipts, withdrawals
+
+
+def hold(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Stop deliveries until they are released."""
+    return _act(node, numbers, Event.HOLD, operator, reason)
+
+
+def release(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Let held deliveries go on at once."""
+    return _act(node, numbers, Event.RELEASE, operator, reason)
+
+
+def retry(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Make the next attempt now, whatever the schedule says. What the next node has committed is not sent again."""
+    return _act(node, numbers, Event.RETRY, operator, reason)
+
+
+def cancel(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Withdraw deliveries that are still here; the sender gets a notice. What has left needs a recall instead."""
+    return _act(node, numbers, Event.CANCEL, operator, reason)
+
+
+def resend(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
+    """Open returned, expired or cancelled deliveries again, with a new lifetime and under a new generation."""
+    return _act(node, numbers, Event.RESEND, operator, reason)
+
+
+def try_out(book: Book, event: Event, numbers: Sequence[int]) -> list[Finding | None]:
+    """What the act of ``event`` would answer now: None where it could be done."""
+    _, answers = _answers(book, event, numbers)
+    return [answers[number] for number in numbers]
+
+
+def _act(
+    node: Node, numbers: Sequence[int], event: Event, operator: str, reason: str
+) -> list[Finding | None]:
+    now = node.now()
+    with node.ledger.book() as book:
+        possible, answers = _answers(book, event, numbers)
+        actor, detail = f"operator:{operator}", reason[:500]
+        moves = [
+            change(delivery, event, actor=actor, detail=detail, **_fields(node, delivery, event, now))
+            for delivery in possible
+        ]
+        applied = book.move(moves)
+        book.add_receipts([*final_receipts(book, applied), *withdrawals(node, book, applied)])
+    done = {move.delivery.id for move in applied}
+    for delivery in possible:
+        if delivery.id not in done:
+            answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", "changed meanwhile")
+    return [answers[number] for number in numbers]
+
+
+def _answers(
+    book: Book, event: Event, numbers: Sequence[int]
+) -> tuple[list[Delivery], dict[int, Finding | None]]:
+    """The deliveries that the act is possible for, and the answer for each number as they stand."""
+    possible: list[Delivery] = []
+    answers: dict[int, Finding | None] = {
+        number: Finding("EDX606", f"delivery {number}") for number in numbers
+    }
+    for delivery in book.deliveries_by_id(list(answers)):
+        if _possible(delivery, event):
+            possible.append(delivery)
+            answers[delivery.id] = None
+        else:
+            detail = f"{delivery.state}; {_help(delivery, event)}"
+            answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", detail)
+    return possible, answers
+
+
+def _possible(delivery: Delivery, event: Event) -> bool:
+    gone = delivery.state is State.FORWARDED or delivery.far_accepted
+    if gone and event in (Event.CANCEL, Event.HOLD) and delivery.state not in lifecycle.ENDS:
+        return (
+            False  # the next node has it, or may have it: stopping it here would promise what cannot be kept
+        )
+    if event is Event.RETRY and delivery.far_accepted:
+        return False
+    if event is Event.RESEND and delivery.generation >= GENERATION_LIMIT:
+        return False  # no node reads a higher one
+    return lifecycle.allowed(delivery.state, event)
+
+
+def _help(delivery: Delivery, event: Event) -> str:
+    """What helps where the act is not possible, for the remedy of EDX607 that is the same for all."""
+    if delivery.state is State.CONFIRMED:
+        return "the recipient has it; only a recall by the sender takes it back"
+    if event is Event.RESEND and delivery.generation >= GENERATION_LIMIT:
+        return "it has been sent again as often as can be; its sender must hand it in anew"
+    if delivery.state in lifecycle.FAILED_ENDS:
+        return "it has ended; `edxml-router resend` opens it again"
+    if event is Event.RESEND:
+        return "it is still on its way and needs no new opening"
+    if event is Event.RELEASE:
+        return "it is not held"
+    if delivery.state is State.HELD:
+        return "`edxml-router queue release` lets it go on"
+    if delivery.state is State.AVAILABLE:
+        return "it lies ready for its recipient; `edxml-router queue cancel` takes it away"
+    what = "the next node has accepted it" if delivery.far_accepted else "the next node may have it already"
+    return f"{what}; ask the sender for a recall, or the operator of {delivery.route}"
+
+
+def _fields(node: Node, delivery: Delivery, event: Event, now: datetime) -> dict[str, Any]:
+    if event is Event.CANCEL:
+        return {"code": "EDX803", "ended_at": now}
+    if event is Event.RESEND:
+        expires_at = now + node.rules.timing.lifetime
+        return {
+            "due_at": now,
+            "attempts": 0,
+            "generation": delivery.generation + 1,
+            "far_accepted": False,
+            "expires_at": expires_at,
+        }
+    return {"due_at": now} if event in (Event.RELEASE, Event.RETRY) else {}

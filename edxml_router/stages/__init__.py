@@ -1,0 +1,1 @@
+"""The chapters of the story that :mod:`edxml_router.pipeline` tells."""

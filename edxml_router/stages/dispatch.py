@@ -1,0 +1,210 @@
+"""Deliveries turned into messages: who shares a body, in which mailbox, in how many pieces; and handed over in turn."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from edxml_router.core.delivery.lifecycle import Event
+from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.values import Body, Delivery, EnvelopeRow, Move
+from edxml_router.core.delivery.wire import (
+    HOPS_LIMIT,
+    LIST_LIMIT,
+    Chunk,
+    Hop,
+    Inquiry,
+    Receipt,
+    Transfer,
+    encode_chunk,
+    encode_inquiry,
+    encode_receipts,
+    encode_transfer,
+    letter_name,
+)
+from edxml_router.core.message.skeleton import LARGE
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages.admission import route
+from edxml_router.stages.node import Link
+from edxml_router.stages.rules import Rules
+
+PORTION = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages made of them as much again
+LAPSES = 5  # after so many workers that ended with a delivery in hand, it waits for an operator
+
+GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the far side has it already
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Messages that stand or fall together, and the deliveries they carry."""
+
+    link: Link
+    parcels: Iterable[Parcel]  # gone through once
+    group: Sequence[Delivery]
+
+
+def bind_routes(
+    rules: Rules, due: Sequence[Delivery], now: datetime
+) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
+    """Where each delivery goes *today*, grouped so that each group is one copy of one body over one link."""
+    moves: list[Move] = []
+    groups: dict[GroupKey, list[Delivery]] = defaultdict(list)
+    for delivery in due:
+        try:
+            # What the far side has committed stays with that link, whatever the routes say now.
+            following = delivery.route if delivery.far_accepted else route(rules, delivery.recipient)
+        except Refusal as refusal:
+            found = refusal.finding
+            moves.append(change(delivery, Event.RETURN, code=found.code, detail=found.detail, ended_at=now))
+            continue
+        key = (following, delivery.digest, delivery.generation, delivery.far_accepted)
+        groups[key].append(delivery if delivery.route == following else replace(delivery, route=following))
+    return moves, groups
+
+
+def returns(
+    groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow]
+) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
+    """The moves of what no next node will ever take, and the groups without it. Acceptance refuses such transfers; this
+    is for those that were taken before it did."""
+    over = {key for key in groups if key[0].startswith("link:") and len(rows[key[1]].hops) > HOPS_LIMIT}
+    detail = f"more than {HOPS_LIMIT} nodes have had it"
+    moves = [change(one, Event.RETURN, code="EDX414", detail=detail) for key in over for one in groups[key]]
+    return moves, {key: group for key, group in groups.items() if key not in over}
+
+
+def portions(
+    groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow]
+) -> Iterator[dict[GroupKey, list[Delivery]]]:
+    """The groups in portions whose bodies together hold PORTION bytes at most, or that are one group; at least one.
+
+    What a worker had in hand when it ended comes last and by itself, large bodies before it: should it end this one
+    too, everything else has been sent and recorded.
+    """
+
+    def doubtful(key: GroupKey) -> int:
+        return max(delivery.lapses for delivery in groups[key])
+
+    portion: dict[GroupKey, list[Delivery]] = {}
+    held = 0
+    for key in sorted(groups, key=lambda key: (doubtful(key), not key[3] and rows[key[1]].size > LARGE)):
+        group = groups[key]
+        more = 0 if key[3] else rows[key[1]].size
+        if portion and (held + more > PORTION or doubtful(key)):
+            yield portion
+            portion, held = {}, 0
+        portion[key] = group
+        held += more
+    yield portion
+
+
+def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
+    """Hand over the messages of one hub, PORTION bytes at a time; which of ``window`` failed, and why.
+
+    Messages are made as they are sent, so that of a letter of any size only some pieces are in memory.
+    """
+    failed: dict[int, Finding] = {}
+    taken: list[tuple[int, Parcel]] = []
+
+    def hand_over(link: Link) -> None:
+        for (number, _), finding in zip(taken, link.transport.publish([one for _, one in taken]), strict=True):
+            if finding is not None:
+                failed.setdefault(number, finding)
+        taken.clear()
+
+    held = 0
+    for number, sending in enumerate(window):
+        for parcel in sending.parcels:
+            taken.append((number, parcel))
+            held += len(parcel.message.body)
+            if held >= PORTION:
+                hand_over(sending.link)
+                held = 0
+            if number in failed:
+                break  # what is left of it would be of no use there
+    if taken:
+        hand_over(window[-1].link)
+    return failed
+
+
+def transfer_parcels(
+    link: Link, row: EnvelopeRow, group: Sequence[Delivery], body: bytes | Body, chunk_bytes: int, here: str
+) -> Iterator[Parcel]:
+    """The messages of one transfer: its chunks, if the body is large, and the manifest last; each made when asked for.
+
+    Raises Setback EDX601, EDX622 when the body cannot be read any more.
+    """
+    first = group[0]
+    mailbox = link.mailbox_for(urgent=row.urgent)
+    chunk_bytes = max(chunk_bytes, -(-len(body) // LIST_LIMIT))  # longer ones where there would be too many
+    count = -(-len(body) // chunk_bytes) if len(body) > chunk_bytes else 0
+    transfer = Transfer(
+        id=_name(row, group),
+        envelope=row.digest,
+        size=row.size,
+        recipients=tuple(delivery.recipient for delivery in group),
+        generation=first.generation,
+        # A node that has another name since it took this vouches for it under the new one, which the far side knows.
+        hops=row.hops if row.hops[-1:] and row.hops[-1].node == here else (*row.hops, Hop(here, row.accepted_at)),
+        expires_at=max(delivery.expires_at for delivery in group),
+        urgent=row.urgent,
+        chunks=count,
+    )
+    if count:
+        for number, piece in enumerate(chunks(body, row.digest, chunk_bytes)):
+            yield Parcel(mailbox, Message("chunk", f"{transfer.id}.{number}", piece, row.urgent))
+    manifest = encode_transfer(transfer, b"" if count else whole(body))
+    headers = {"envelope": row.digest, "sender": row.sender}
+    yield Parcel(mailbox, Message("transfer", transfer.id, manifest, row.urgent, headers=headers))
+
+
+def inquiry_parcels(link: Link, row: EnvelopeRow, group: Sequence[Delivery]) -> list[Parcel]:
+    """The question what became of deliveries that the far side has committed."""
+    inquiry = Inquiry(row.digest, tuple(delivery.recipient for delivery in group), group[0].generation)
+    message = Message("inquiry", _name(row, group), encode_inquiry(inquiry), headers={"envelope": row.digest})
+    return [Parcel(link.mailbox, message)]
+
+
+def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes, now: datetime) -> Parcel:
+    """An envelope pushed to an office; the message's id is the letter's name, over all repeats.
+
+    It is withdrawn when the delivery's lifetime is over: an office that was away must not find live mail of which the
+    sender was told that it has expired.
+    """
+    headers = {"envelope": row.digest, "sender": row.sender, "recipient": delivery.recipient}
+    left = delivery.expires_at - now
+    message = Message("envelope", delivery.name, body, row.urgent, headers=headers, lifetime=left)
+    return Parcel(link.mailbox_for(urgent=row.urgent), message)
+
+
+def withdrawn_parcel(link: Link, receipt: Receipt, sign: Callable[[bytes], str] | None) -> Parcel:
+    """To an office: the letter that it was given, or would have been, is no longer for it."""
+    name = letter_name(receipt.envelope, receipt.recipient)
+    body = encode_receipts((receipt,), sign)
+    message = Message("withdrawn", f"withdrawn.{name}.{receipt.generation}", body, correlation=name)
+    return Parcel(link.mailbox, message)
+
+
+def whole(body: bytes | Body) -> bytes:
+    """All of it in memory, for what is sent in one message."""
+    return body if isinstance(body, bytes) else b"".join(body.pieces())
+
+
+def chunks(body: bytes | Body, digest: str, size: int) -> Iterator[bytes]:
+    """The pieces of a body, each as a message."""
+    count = -(-len(body) // size)
+    for number in range(count):
+        first, last = number * size, min((number + 1) * size, len(body))
+        piece = body[first:last] if isinstance(body, bytes) else b"".join(body.pieces(first, last))
+        chunk = Chunk(digest, number, count, len(body), hashlib.sha256(piece).hexdigest())
+        yield encode_chunk(chunk, piece)
+
+
+def _name(row: EnvelopeRow, group: Sequence[Delivery]) -> str:
+    """The transfer's id: the same for every repeat of one group, whatever the database forgets."""
+    recipients = "\n".join(sorted(delivery.recipient for delivery in group))
+    return f"{row.digest[:32]}.{group[0].generation}.{hashlib.sha256(recipients.encode()).hexdigest()[:16]}"

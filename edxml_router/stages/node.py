@@ -1,0 +1,77 @@
+"""A running node: the rules in force and the adapters it works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from edxml_router.core.problems import Finding
+from edxml_router.ports.bodies import Bodies
+from edxml_router.ports.clock import Clock
+from edxml_router.ports.ledger import Ledger
+from edxml_router.ports.transport import Transport
+from edxml_router.stages.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How to reach a neighbour or a pushed office: a mailbox of a hub, and its sibling for urgent messages."""
+
+    transport: Transport
+    mailbox: str
+    urgent_mailbox: str
+
+    def mailbox_for(self, *, urgent: bool) -> str:
+        return self.urgent_mailbox if urgent else self.mailbox
+
+
+class HubsRead:
+    """Whether what lay in these hubs at the start has been read.
+
+    A hub that nobody can reach, or that somebody keeps full, is waited for a day and no longer: then senders would
+    wait for ever. On no setting, for a short time would undo what it is for.
+    """
+
+    PATIENCE = timedelta(days=1)
+
+    def __init__(self, hubs: Sequence[Transport]) -> None:
+        self._hubs = hubs
+        self._began = time.monotonic()
+
+    def __call__(self) -> bool:
+        read = all(hub.emptied for hub in self._hubs)
+        return read or time.monotonic() - self._began > self.PATIENCE.total_seconds()
+
+
+# How a batch is judged: the question about one submission, the submissions, and the time that one may take. An answer
+# for each. Real nodes guard it (edxml_router.wiring.judging).
+Judging = Callable[[Callable[[Any], Any], Sequence[Any], timedelta], list[Any]]
+
+
+def judge_here(judge: Callable[[Any], Any], submissions: Sequence[Any], _: timedelta) -> list[Any]:
+    """One after another, in this process, without a guard."""
+    return [judge(submission) for submission in submissions]
+
+
+@dataclass(slots=True)
+class Node:
+    """A running node: its name, its adapters, and the rules in force. Made by ``wiring`` only."""
+
+    name: str
+    ledger: Ledger
+    bodies: Bodies
+    clock: Clock
+    rules: Rules
+    links: Mapping[str, Link]  # by route: "link:NAME", "office:NAME"
+    writers: Mapping[str, str] = field(default_factory=dict)  # by mailbox taken from: the one peer that writes there
+    sign_receipts: Callable[[bytes], str] | None = None
+    certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
+    judging: Judging = judge_here
+    objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # told by this process, by peer
+    hubs_read: Callable[[], bool] = lambda: True  # whether what lay in the hubs at the start has been read
+
+    def now(self) -> datetime:
+        return self.clock.now()

@@ -1,0 +1,44 @@
+"""Refused input, kept for the operator and journalled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.values import Aside
+from edxml_router.core.message.document_id import comparable
+from edxml_router.core.problems import Defect
+from edxml_router.ports.ledger import Book
+from edxml_router.stages.node import Node
+from edxml_router.stages.submission import Judged
+
+
+def aside(item: Judged, now: datetime) -> Aside:
+    assert item.trouble is not None  # noqa: S101  # refused
+    finding, submission = item.trouble.finding, item.submission
+    # Of a state secret nothing may stay here but the digest, which the journal has, and the notice.
+    secret = finding.code == "EDX405"
+    data = b"" if secret else submission.data
+    document_id = "" if secret or item.examined is None else comparable(item.examined.envelope.document_id)
+    fields = (finding.code, finding.where, finding.detail)
+    return Aside(now, submission.peer, submission.channel, *fields, data, document_id)
+
+
+def refusal_entry(item: Judged, now: datetime) -> Entry:
+    assert item.trouble is not None  # noqa: S101  # refused
+    finding = item.trouble.finding
+    event = "input.defect" if isinstance(item.trouble, Defect) else "envelope.refused"
+    return Entry(now, event, item.digest, actor=item.submission.peer, code=finding.code, detail=finding.detail)
+
+
+def set_aside(node: Node, book: Book, items: Sequence[tuple[Aside, Entry]]) -> None:
+    """Keep refused input for the operator, and journal it; each within what its peer may have us keep."""
+    rules = node.rules
+    kept = book.set_aside([one for one, _ in items], rules.aside_quota, rules.peers.keys())
+    entries = [
+        entry if was_kept else replace(entry, detail=f"{entry.detail} (EDX604: bytes not kept)".strip())
+        for (_, entry), was_kept in zip(items, kept, strict=True)
+    ]
+    book.note_odd(entries, rules.noted_hourly, rules.peers.keys())

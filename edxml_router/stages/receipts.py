@@ -1,0 +1,93 @@
+"""Receipts: what neighbours are told about a delivery, once it is taken and once it has ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from edxml_router.core.delivery.journal import ANSWER_WITHHELD, Entry
+from edxml_router.core.delivery.lifecycle import ENDS, Event, State
+from edxml_router.core.delivery.moves import inbox_of, was_offered
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
+from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
+from edxml_router.ports.ledger import Book
+from edxml_router.stages.node import Node
+
+
+def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[str, Receipt]], now: datetime) -> None:
+    """Answer neighbours, each as far as it may have answers waiting; it asks again, or sends again, for the others."""
+    of_origin: dict[str, list[Receipt]] = defaultdict(list)
+    for origin, receipt in receipts:
+        of_origin[origin].append(receipt)
+    entries = []
+    for origin, told in of_origin.items():
+        if left := book.add_answers((origin, receipt) for receipt in told):
+            peer = origin.partition(":")[2]
+            entries.append(Entry(now, ANSWER_WITHHELD, actor=peer, code="EDX413", detail=f"{left} of {len(told)}"))
+    book.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+
+
+_OUTCOMES = {
+    State.CONFIRMED: Outcome.CONFIRMED,
+    State.RETURNED: Outcome.RETURNED,
+    State.EXPIRED: Outcome.EXPIRED,
+    State.CANCELLED: Outcome.CANCELLED,
+}
+
+
+def state_receipt(delivery: Delivery, row: EnvelopeRow) -> Receipt:
+    """The receipt that a delivery's present state is worth: its end, or ``accepted`` while it is open.
+
+    Its time is that of the fact, so that it says the same however often it is given.
+    """
+    ended = delivery.state in ENDS
+    return Receipt(
+        delivery.digest,
+        delivery.recipient,
+        delivery.generation,
+        _OUTCOMES.get(delivery.state, Outcome.ACCEPTED),
+        (delivery.ended_at or delivery.updated_at) if ended else row.accepted_at,
+        delivery.code if ended else "",
+        delivery.detail if ended else "",
+        row.hops,
+    )
+
+
+def final_receipts(
+    book: Book, moves: Sequence[Move], trails: Mapping[int, tuple[Hop, ...]] | None = None
+) -> Sequence[tuple[str, Receipt]]:
+    """Receipts towards the sender for the moves that ended a delivery, or corrected its end (P1).
+
+    ``trails`` has the hops by delivery, where a receipt from further on brought them; else the trail ends here.
+    """
+    ended = [move for move in moves if move.after in ENDS]
+    trails = trails or {}
+    rows = book.envelopes({move.delivery.digest for move in ended if move.delivery.id not in trails}) if ended else {}
+    receipts = []
+    for move in ended:
+        one = move.delivery
+        assert move.ended_at is not None  # noqa: S101  # change() sees to it
+        hops = trails[one.id] if one.id in trails else rows[one.digest].hops
+        receipt = Receipt(
+            one.digest,
+            one.recipient,
+            one.generation,
+            _OUTCOMES[move.after],
+            move.ended_at,
+            move.code,
+            move.detail,
+            hops,
+        )
+        receipts.append((one.origin, receipt))
+    return receipts
+
+
+def withdrawals(node: Node, book: Book, moves: Sequence[Move]) -> Sequence[tuple[str, Receipt]]:
+    """What offices attached to the hub must hear about mail that may lie in their mailboxes, or that they have taken
+    and not answered yet, and that is no longer theirs: it has expired or was cancelled."""
+    gone = [move for move in moves if move.event in (Event.EXPIRE, Event.CANCEL) and was_offered(move.delivery)]
+    pushed = {f"office:{peer.name}" for peer in node.rules.peers.values() if peer.pushed}
+    receipts = final_receipts(book, [move for move in gone if move.delivery.route in pushed])
+    routes = {(move.delivery.digest, move.delivery.recipient): move.delivery.route for move in gone}
+    return [(inbox_of(routes[one.envelope, one.recipient]), one) for _, one in receipts]

@@ -1,0 +1,110 @@
+"""What a receipt from a neighbour, or an office's confirmation, means for the delivery it is about."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from edxml_router.core.delivery import lifecycle
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
+from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.values import Delivery, Move
+from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.stages.rules import Timing
+
+LATE: Final = "receipt.late"  # the event of a receipt that changes nothing
+
+EVENTS: Final[Mapping[Outcome, Event]] = {
+    Outcome.ACCEPTED: Event.ACCEPT,
+    Outcome.CONFIRMED: Event.CONFIRM,
+    Outcome.RETURNED: Event.RETURN,
+    Outcome.EXPIRED: Event.EXPIRE,
+    Outcome.CANCELLED: Event.CANCEL,
+    Outcome.UNKNOWN: Event.RETRY,
+}
+
+# What another end says may be mistaken, that the recipient has it is a fact.
+_RANK: Final[Mapping[Outcome, int]] = {Outcome.UNKNOWN: 0, Outcome.ACCEPTED: 1, Outcome.CONFIRMED: 3}  # other ends: 2
+
+
+def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]:
+    """One receipt per delivery and peer, the one that says most: a version guards only one change in a batch."""
+    best: dict[tuple[str, str, str, int], Receipt] = {}
+    for peer, receipt in receipts:
+        key = (peer, receipt.envelope, receipt.recipient, receipt.generation)
+        if key not in best or _RANK.get(receipt.outcome, 2) > _RANK.get(best[key].outcome, 2):
+            best[key] = receipt
+    return [(key[0], receipt) for key, receipt in best.items()]
+
+
+def late_entries(
+    late: Sequence[tuple[str, Receipt]], standing: Mapping[tuple[str, str], Delivery], now: datetime
+) -> list[Entry]:
+    """What the journal says of receipts that change nothing: one entry for each that is about a delivery, and for all
+    that are about none one with their number, because of those a peer can make as many as it likes.
+    """
+    entries: list[Entry] = []
+    about_nothing: dict[tuple[str, Outcome], list[Receipt]] = defaultdict(list)
+    for peer, receipt in late:
+        delivery = standing.get((receipt.envelope, receipt.recipient))
+        if delivery is None:
+            about_nothing[peer, receipt.outcome].append(receipt)
+            continue
+        said = str(receipt.outcome)
+        entries.append(Entry(now, LATE, receipt.envelope, receipt.recipient, actor=peer, detail=said))
+    for (peer, outcome), receipts in about_nothing.items():
+        first = receipts[0]
+        said = f"{outcome}, about nothing that is here" + (f"; {len(receipts)} of them" if len(receipts) > 1 else "")
+        entries.append(Entry(now, LATE, first.envelope, first.recipient, actor=peer, detail=said))
+    return entries
+
+
+def settlement(
+    delivery: Delivery | None, peer: str, receipt: Receipt, timing: Timing, now: datetime
+) -> Move | None:
+    """The move that a receipt makes, or None when it is late, repeated, unmatched, or not this peer's to give.
+
+    Only the neighbour that a delivery was sent to may settle it: a child cannot confirm for its sibling.
+    """
+    if delivery is None or delivery.route != f"link:{peer}" or receipt.generation != delivery.generation:
+        return None
+    event = EVENTS[receipt.outcome]
+    if not lifecycle.allowed(delivery.state, event):
+        return None
+    if event is Event.ACCEPT:
+        if delivery.far_accepted and delivery.state is State.FORWARDED:
+            return None
+        return change(delivery, event, due_at=now + timing.inquiry_interval, far_accepted=True, actor=peer)
+    if event is Event.RETRY:
+        # Only an answer to an inquiry can mean this, and it waits like a failed attempt: else a neighbour could make
+        # us send large bodies as fast as it says that it does not know them.
+        if not delivery.far_accepted:
+            return None
+        wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, 1.0)
+        return change(delivery, event, due_at=now + wait, far_accepted=False, actor=peer)
+    # Who dates a fact in our future has a clock ahead of ours, and the fact was not later than we heard of it.
+    ended_at = min(receipt.at, now)
+    if event is Event.CONFIRM:
+        return confirmation(delivery, ended_at, peer)
+    # That the far side has it stays true of its cancellation, also where its answer came without "accepted" before:
+    # so it is told from what an operator of this node cancelled, and that node may lift its own word.
+    far = True if event is Event.CANCEL else None
+    told = {"code": receipt.code, "detail": receipt.detail, "ended_at": ended_at}
+    return change(delivery, event, **told, far_accepted=far, actor=peer)
+
+
+def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | None:
+    """The recipient has it: the end of an open delivery, or the correction of an end that was told too early (EDX804).
+
+    None where that cannot be: it was never sent there in this generation, or the recipient itself has returned it,
+    and whoever says both is believed the first time.
+    """
+    if delivery.state not in FAILED_ENDS:
+        return change(delivery, Event.CONFIRM, ended_at=ended_at, actor=actor)
+    if not delivery.attempts or delivery.code == "EDX801":
+        return None
+    detail = f"it had been {delivery.state}"
+    return change(delivery, Event.CONFIRM, code="EDX804", detail=detail, ended_at=ended_at, actor=actor)

@@ -1,0 +1,63 @@
+"""What somebody brought, on its way through acceptance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import Body
+from edxml_router.core.delivery.wire import Transfer
+from edxml_router.core.message.envelope import Envelope
+from edxml_router.core.problems import Finding, Trouble
+from edxml_router.core.signature.by_signxml import Verdict
+from edxml_router.stages.node import Node
+from edxml_router.stages.rules import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What somebody brought: bytes, or a body on disk if it is large. ``transfer`` is there when a neighbour brought
+    it over a link."""
+
+    data: bytes | Body
+    peer: str
+    channel: str  # "cli", "amqp", "link"
+    transfer: Transfer | None = None
+    digest: str = ""  # of the data, where it is known already
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An envelope that is safe, valid and read; whether its signature suffices is for ``judge`` to say."""
+
+    digest: str
+    envelope: Envelope
+    verdict: Verdict
+    remarks: tuple[Finding, ...]
+
+
+@dataclass(slots=True)
+class Judged:
+    """A submission on its way through ``accept``."""
+
+    submission: Submission
+    digest: str
+    examined: Examined | None = None
+    sender: str = ""
+    reason: str = ""  # of the signature's verdict, with the exception that stood in for one
+    routes: Mapping[str, str] = field(default_factory=dict)  # recipient → route
+    unreachable: Mapping[str, Finding] = field(default_factory=dict)  # recipient → why (transfers only)
+    trouble: Trouble | None = None
+    repeated: bool = False
+    standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: recipient → state
+
+    @property
+    def fit(self) -> bool:
+        return self.trouble is None
+
+
+def origin_of(node: Node, submission: Submission) -> str:
+    """Where receipts about this submission go."""
+    office = node.rules.peers[submission.peer].role is Role.OFFICE
+    return f"{'office' if office else 'link'}:{submission.peer}"

@@ -1,0 +1,122 @@
+"""The hubs that the settings name, as transports: the node's own, and its parent's.
+
+    with closing(open_hub(settings, settings.hub, intakes(settings))) as transport: …
+    declare(settings)                                   # the mailboxes of the own hub
+    node.links, node.writers = links(settings, transports), writers(settings)
+
+Raises Refusal EDX901 and EDX902 for the files of a broker's section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from cryptography.x509.oid import NameOID
+
+from edxml_router.config import HubSettings, Settings
+from edxml_router.core.problems import Refusal
+from edxml_router.core.trust import certificate as certificates
+from edxml_router.credentials.sources import read, secret
+from edxml_router.ports.transport import Transport
+from edxml_router.stages.node import Link
+from edxml_router.transport import local, rabbitmq, topology
+from edxml_router.transport.amqp_connection import RabbitSettings
+from edxml_router.transport.tls import Tls
+
+
+def open_hub(settings: Settings, hub: HubSettings, consumes: Sequence[str]) -> Transport:
+    """The mailboxes of a hub, as this node's user of it."""
+    if hub.kind == "local":
+        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+        return local.LocalTransport(hub.path, settings.node.name, consumes)
+    return rabbitmq.RabbitTransport(rabbit_settings(settings, hub), consumes)
+
+
+def declare(settings: Settings) -> None:
+    """Make the mailboxes of the node's own hub. Raises Setback EDX701, EDX706, EDX707; Refusal EDX901."""
+    hub = settings.hub
+    assert hub is not None  # noqa: S101  # the caller asked
+    children, offices = attached(settings)
+    if hub.kind == "local":
+        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+        local.declare(hub.path, children, offices)
+    else:
+        rabbitmq.declare(rabbit_settings(settings, hub), children, offices)
+
+
+def attached(settings: Settings) -> tuple[list[str], list[str]]:
+    """The children and the offices that have mailboxes on the node's own hub."""
+    offices = [office.name for office in settings.offices if office.attach == "amqp"]
+    return [child.name for child in settings.children], offices
+
+
+def intakes(settings: Settings) -> Sequence[str]:
+    return topology.intakes(*attached(settings))
+
+
+def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
+    """How to reach a broker. Raises Refusal EDX901, EDX902 for its files."""
+    assert hub.host is not None  # noqa: S101  # checked when the settings were loaded
+
+    def password() -> str:
+        return secret(hub.password_file, "hub.password_file") or ""
+
+    password()  # what is wrong with the file is said before anything is connected
+    reached = RabbitSettings(
+        host=hub.host,
+        user=hub.user or settings.node.name,
+        password=password,
+        port=hub.port or (5671 if hub.tls_ca else 5672),
+        vhost=hub.vhost,
+        server_name=hub.server_name or "",
+        external=hub.login == "certificate",
+        label=f"edxml-router {settings.node.name}",
+    )
+    if reached.external:
+        _check_user(hub, reached.user)
+    if hub.tls_ca is None:
+        return reached
+    tls = Tls(hub.tls_ca, hub.tls_certificate, hub.tls_key, hub.tls_crls)
+    tls.context()  # what is wrong with the files is said before anything is connected
+    return replace(reached, tls=tls.context)
+
+
+def _check_user(hub: HubSettings, user: str) -> None:
+    """The broker takes the certificate's common name for the user, and checks every message's ``user_id`` by it."""
+    assert hub.tls_certificate is not None  # noqa: S101  # checked when the settings were loaded
+    [leaf, *_] = certificates.read_all(read(hub.tls_certificate, "hub.tls_certificate"), str(hub.tls_certificate))
+    names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if names != [user]:
+        raise Refusal("EDX901", where="hub.tls_certificate", detail=f"its common name is {names}, the user is {user}")
+
+
+def names(settings: Settings) -> list[str]:
+    return [name for name, hub in (("hub", settings.hub), ("parent", settings.parent)) if hub is not None]
+
+
+def links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, Link]:
+    found: dict[str, Link] = {}
+    if settings.hub is not None:
+        hub = transports["hub"]
+        for child in settings.children:
+            found[f"link:{child.name}"] = Link(hub, topology.down(child.name), topology.down(child.name, urgent=True))
+        for office in settings.offices:
+            if office.attach == "amqp":
+                found[f"office:{office.name}"] = Link(hub, topology.inbox(office.name), topology.inbox(office.name))
+    if settings.parent is not None:
+        found[f"link:{settings.parent.name}"] = Link(
+            transports["parent"], topology.up(settings.node.name), topology.up(settings.node.name, urgent=True)
+        )
+    return found
+
+
+def writers(settings: Settings) -> dict[str, str]:
+    """Who writes to each mailbox that the node takes from: on its own hub the child or office that it is named after,
+    on the parent's hub the parent. The mailbox tells the hub, because none is called alike on both."""
+    found = {topology.submit(office.name): office.name for office in settings.offices}
+    for child in settings.children:
+        found |= dict.fromkeys((topology.up(child.name), topology.up(child.name, urgent=True)), child.name)
+    if settings.parent is not None:
+        found |= dict.fromkeys(topology.child_mailboxes(settings.node.name), settings.parent.name)
+    return found

@@ -1,0 +1,206 @@
+"""What happens to an envelope that takes too long to judge, or ends the process that judges it.
+
+    node.judging = Noted(folder)     # a worker: here, under a timer of the kernel, with a note of what is judged
+    node.judging = judge_apart       # a command: each in a process of its own, which may end without the command
+    apart(work, seconds)             # the result of one piece of work in such a process; raises Ended
+
+A bound that was forgotten, or a mistake in a library, shows itself in C code, which no exception interrupts. So a timer
+of processor time (ITIMER_PROF) ends the process. For a worker that costs two system calls an envelope. Before it
+judges, it writes the digest to a file that it holds locked; when it has died, whoever takes the next batch finds the
+file unlocked. That envelope, and for an hour all mail of who brought it, is then judged in a process of its own: so one
+envelope ends one worker at most, and its batch-mates are judged as always. Whoever overruns there is refused (EDX113)
+and kept aside like other input. What ends otherwise may be this machine's fault: it is put off, four times.
+
+The files are not synced: they tell of dead processes, not of lost power. They are this machine's: another that takes
+from the same hub loses one worker of its own before it knows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pickle
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from edxml_router.core.problems import Refusal, Setback, Trouble
+from edxml_router.stages.examination import digest_of
+from edxml_router.stages.submission import Judged, Submission
+
+T = TypeVar("T")
+Judge = Callable[[Submission], Judged]
+
+MOST_TIME: Final = timedelta(seconds=1)  # of a processor, where no settings say otherwise
+MOST_DEATHS: Final = 5
+BYTES_PER_SECOND: Final = 16 * 1024 * 1024  # more time for what is larger: it is hashed, decoded and copied
+_SUSPECTED: Final = 3600.0  # seconds
+_NOTE, _DIED = ".note", ".died"
+
+
+class Ended(Exception):  # noqa: N818  # an event, not a mistake
+    """A process apart ended without a result, by this signal (0: without one)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.overrun = number == signal.SIGPROF
+        self.how = signal.Signals(number).name if number else "without a result"
+
+    def trouble(self, seconds: float, deaths: int = 1) -> Trouble:
+        """What it means for the envelope, of which so many processes ended. Only the time is surely its own doing."""
+        if self.overrun:
+            return Refusal("EDX113", detail=f"more than {seconds:.1f} s of processor time")
+        if deaths >= MOST_DEATHS:
+            return Refusal("EDX113", detail=f"the process ended {deaths} times: {self.how}")
+        return Setback("EDX113", detail=f"the process ended: {self.how}")
+
+
+def seconds_for(size: int, most: timedelta) -> float:
+    """The processor time that an envelope of so many bytes may take to judge."""
+    return most.total_seconds() + size / BYTES_PER_SECOND
+
+
+def apart(work: Callable[[], T], seconds: float) -> T:
+    """What ``work`` returns, from a process that may take so much processor time. It must return and not raise.
+
+    Only the calling thread is in the new process: what others hold locked stays so there, and is not to be used.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = os.EX_SOFTWARE
+        try:
+            os.close(reading)
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            with os.fdopen(writing, "wb") as pipe:
+                pickle.dump(work(), pipe)
+            status = os.EX_OK
+        finally:
+            os._exit(status)  # no handler, buffer or connection of the other process is this one's to close
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        data = pipe.read()
+    _, ended = os.waitpid(child, 0)
+    if ended != os.EX_OK:
+        raise Ended(os.WTERMSIG(ended) if os.WIFSIGNALED(ended) else 0)
+    result: T = pickle.loads(data)  # noqa: S301  # our own process wrote it
+    return result
+
+
+def judge_apart(judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Judged]:
+    """Each in a process of its own: a command must outlast what it was given."""
+    return [_one_apart(judge, submission, most) for submission in submissions]
+
+
+def _one_apart(judge: Judge, submission: Submission, most: timedelta, deaths: int = 0) -> Judged:
+    def work() -> Judged:
+        item = judge(submission)
+        item.submission = replace(submission, data=b"")  # the other process has it
+        return item
+
+    seconds = seconds_for(len(submission.data), most)
+    try:
+        judged = apart(work, seconds)
+    except Ended as ended:
+        digest = submission.digest or digest_of(submission.data)
+        judged = Judged(submission, digest, trouble=ended.trouble(seconds, deaths + 1))
+    judged.submission = submission
+    return judged
+
+
+class Noted:
+    """Judges in this process, and leaves a note for the case that it does not live to say what came of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = folder / f"{secrets.token_hex(8)}{_NOTE}"
+        self._note = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._note, fcntl.LOCK_EX)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+
+    def __call__(self, judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Judged]:
+        suspects = self._suspects()
+        peers = {peer for deaths in suspects.values() for peer in deaths}
+        judged = []
+        for given in submissions:
+            submission = replace(given, digest=digest_of(given.data))
+            if submission.digest in suspects or submission.peer in peers:
+                judged.append(self._suspect(judge, submission, most, suspects))
+                continue
+            with self._noted(submission), _timer(seconds_for(len(submission.data), most)):
+                judged.append(judge(submission))
+        return judged
+
+    def close(self) -> None:
+        """Nothing is judged any more."""
+        self._path.unlink(missing_ok=True)
+        os.close(self._note)
+
+    @contextmanager
+    def _noted(self, submission: Submission) -> Iterator[None]:
+        os.pwrite(self._note, json.dumps([submission.digest, submission.peer]).encode(), 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(self._note, 0)
+
+    def _suspect(
+        self, judge: Judge, submission: Submission, most: timedelta, suspects: dict[str, list[str]]
+    ) -> Judged:
+        deaths = suspects.get(submission.digest, [])
+        judged = _one_apart(judge, submission, most, len(deaths))
+        if judged.trouble is not None and judged.trouble.code == "EDX113":
+            self._count(submission.digest, submission.peer)  # a refusal too: it may come again
+        return judged
+
+    def _suspects(self) -> dict[str, list[str]]:
+        """The peers that brought what a process died of, once for each death, by the envelope's digest."""
+        found: dict[str, list[str]] = {}
+        with os.scandir(self._folder) as entries:
+            names = [entry.name for entry in entries]
+        for name in names:
+            if name.endswith(_NOTE) and name != self._path.name:
+                with suppress(OSError):  # BlockingIOError: its owner lives
+                    self._bury(self._folder / name)
+        for path in self._folder.glob(f"*{_DIED}"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _SUSPECTED:
+                    path.unlink()
+                else:
+                    found[path.stem] = path.read_text("utf-8").splitlines()
+        return found
+
+    def _bury(self, path: Path) -> None:
+        """Take over the note of a process that is gone."""
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left = os.pread(handle, 10_000, 0)
+            if left and path.exists():  # else another was quicker, or it died between two envelopes
+                with suppress(ValueError):
+                    self._count(*json.loads(left))
+            path.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
+
+    def _count(self, digest: str, peer: str) -> None:
+        with (self._folder / f"{digest}{_DIED}").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(peer)[1:-1] + "\n")
+
+
+@contextmanager
+def _timer(seconds: float) -> Iterator[Any]:
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)

@@ -1,0 +1,394 @@
+"""The composition root: the only place that chooses adapters and puts a node together from its settings.
+
+    with open_node(settings) as node: …             # store and rules, for a command
+    with open_worker(settings) as opened: …         # and the transports, for a worker process
+
+Raises ConfigErrors for files that the settings name and that cannot be used, and Setback EDX602 when the database
+is away. A hub that is away is no failure: its transport mends itself, and :meth:`Opened.declare` is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from pathlib import Path
+
+from edxml_router.config import ConfigErrors, QuotaSettings, Settings, in_force
+from edxml_router.config import UnsignedException as UnsignedSettings
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.agencies.routing import Routes
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.message.classification import Markings
+from edxml_router.core.message.safe_xml import Limits
+from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.signature.verdict import Engine
+from edxml_router.credentials import files as trust_files
+from edxml_router.credentials import identities as credential_sources
+from edxml_router.credentials import sources as trust_sources
+from edxml_router.credentials import token_keys as pkcs11_keys
+from edxml_router.credentials.files import Fingerprint
+from edxml_router.credentials.identities import Signing
+from edxml_router.credentials.sources import canonical, secret
+from edxml_router.ports.transport import Transport
+from edxml_router.resources import folder
+from edxml_router.stages.node import HubsRead, Node
+from edxml_router.stages.rules import Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
+from edxml_router.store import catalogue, pauses, sequencer, steady_clock
+from edxml_router.store.bodies import BodyStore
+from edxml_router.store.engine import WORKER, connect
+from edxml_router.store.identity import Restored
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.patience import PATIENCE
+from edxml_router.store.steady_clock import Change, SteadyClock
+from edxml_router.transport import topology
+from edxml_router.wiring import hubs, judging
+from edxml_router.wiring.ownership import recognise
+
+WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
+SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
+
+
+@dataclass(slots=True)
+class Opened:
+    """A node with its transports, as a worker runs it."""
+
+    node: Node
+    transports: Sequence[Transport]
+    settings: Settings
+    declared: bool = False
+    trust_seen: Fingerprint = ()
+    credentials_seen: Fingerprint = ()
+    signing: Signing | None = None
+    pauses_seen: bool = False
+
+    def watch_clock(self) -> Change | None:
+        """Keep the mark of the node's clock; when the machine's becomes doubtful, or is believed again, that goes into
+        the journal. Raises Setback."""
+        if not self.pauses_seen:  # a clock that was ahead may have written them before
+            shorten_pauses(self.node)
+            self.pauses_seen = True
+        change = clock_of(self.node).watch()
+        if change is not None:
+            note_clock(self.node, change, "node")
+        return change
+
+    def renew_trust(self) -> Sequence[Finding] | None:
+        """Apply what has changed in the files of [trust] since the last look: a blocked key must not wait for a
+        person. None when nothing has; else what is wrong with them, or nothing. The rest of the configuration is not
+        looked at; it may be half written.
+        """
+        seen = trust_files.fingerprint(trust_sources.paths(self.settings))
+        if seen == self.trust_seen:
+            return None
+        self.trust_seen = seen
+        self.node.rules, findings = trust_sources.renewed(self.node.rules, self.settings)
+        return findings
+
+    def renew_credentials(self) -> Sequence[Finding] | None:
+        """Take the node's own key and certificate, and those of its neighbours, as their files are now. None when no
+        file has changed; else what is wrong with them, or nothing. What cannot be used leaves what was in force: a
+        key is often written a moment before its certificate.
+        """
+        seen = trust_files.fingerprint(credential_sources.paths(self.settings))
+        if seen == self.credentials_seen:
+            return None
+        peers, findings = credential_sources.renewed(self.node.rules.peers, self.settings)
+        self.node.rules = replace(self.node.rules, peers=peers)
+        try:
+            self._sign_by(credential_sources.signing(self.settings))
+        except Setback as setback:  # a token that is away: nothing was seen, so it is tried again
+            return [*findings, setback.finding]
+        except Refusal as refusal:
+            findings.append(refusal.finding)
+        self.credentials_seen = seen
+        return findings
+
+    def _sign_by(self, signing: Signing | None) -> None:
+        before, self.signing = self.signing, signing
+        _sign_by(self.node, signing)
+        if before is not None and isinstance(before.key, pkcs11_keys.Key):
+            before.key.close()
+
+    def declare(self) -> Finding | None:
+        """Make the mailboxes of the own hub once it can be reached, and again when they have gone: a queue was
+        deleted, a broker or a folder lost what it had or was replaced by an empty one. The answer is what had gone,
+        if it was made again. What was in them is sent again by those who sent it. Raises Setback EDX701, EDX706,
+        EDX707."""
+        if self.settings.hub is None:
+            return None
+        own = self.transports[0]
+        problem = own.problem if self.declared else None
+        lost = problem if problem is not None and problem.code in self._gone() else None
+        if self.declared and lost is None:
+            return None
+        hubs.declare(self.settings)
+        own.declared()
+        self.declared = True
+        return lost
+
+    def _gone(self) -> tuple[str, ...]:
+        """The problems of the own hub that making its mailboxes mends. A hub that is gone as a whole is not made anew:
+        its folder may be a volume that is not mounted, and what neighbours laid beneath it would be hidden later."""
+        return ("EDX703",)
+
+    def problems(self) -> Mapping[str, Finding | None]:
+        """What is wrong with each hub now: the own one is "hub", the other "parent"."""
+        transports = zip(hubs.names(self.settings), self.transports, strict=True)
+        return {name: transport.problem for name, transport in transports}
+
+    def look_at_journal(self) -> Restored | None:
+        """Whether the database is still the one that was left, a moment ago or by the run before; else a new epoch."""
+        return recognise(self.settings, _ledger_of(self.node))
+
+    def number_journal(self) -> None:
+        """Let the journal's new entries take their places in the log."""
+        number_journal(self.node)
+
+    def sweep(self) -> None:
+        """Remove files that nothing refers to."""
+        bodies = self.node.bodies
+        assert isinstance(bodies, BodyStore)  # noqa: S101  # this module made it
+        bodies.sweep(older_than=SWEEP_AGE, now=self.node.now())
+
+    def reload(self, settings: Settings) -> bool:
+        """Swap the rules. A neighbour or office that is new gets its mailboxes and link. False: the settings are good,
+        but what they change (a hub, the store) is only taken by a new worker, and nothing was. Raises ConfigErrors and
+        changes nothing when a file cannot be used."""
+        seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
+        credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
+        rules, signing = check(settings)
+        if in_force.of_worker(settings) != in_force.of_worker(self.settings):
+            return False
+        self.settings, self.declared, self.trust_seen = settings, False, seen
+        self.credentials_seen = credentials_seen
+        self.node.rules = rules
+        self._sign_by(signing)
+        transports = dict(zip(hubs.names(settings), self.transports, strict=True))
+        self.node.links, self.node.writers = hubs.links(settings, transports), hubs.writers(settings)
+        if settings.hub is not None:
+            transports["hub"].consume(hubs.intakes(settings))
+        return True
+
+
+def check(settings: Settings) -> tuple[Rules, Signing | None]:
+    """What a worker makes of the settings and the files they name. Raises ConfigErrors with what is wrong; Setback
+    EDX909 for a token."""
+    rules, signing = build_rules(settings), _signing(settings)
+    try:
+        for hub in (settings.hub, settings.parent and settings.parent.hub):
+            if hub and hub.kind == "rabbitmq":
+                hubs.rabbit_settings(settings, hub)
+        secret(settings.store.password_file, "store.password_file")
+    except Refusal as refusal:
+        raise ConfigErrors([refusal.finding]) from refusal
+    return rules, signing
+
+
+@contextmanager
+def open_node(settings: Settings) -> Iterator[Node]:
+    """The node without its transports and its key: what a command needs to submit, look, and act."""
+    with closing(open_ledger(settings)) as ledger:
+        node = _node(settings, ledger)
+        node.judging = judging.judge_apart
+        yield node
+
+
+@contextmanager
+def open_worker(settings: Settings) -> Iterator[Opened]:
+    """The node with the transports of its own hub and its parent's."""
+    with ExitStack() as stack:
+        trust_seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
+        credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
+        ledger = open_ledger(settings, WORKER_PATIENCE, WORKER)
+        node = _node(settings, stack.enter_context(closing(ledger)))
+        node.judging = stack.enter_context(closing(judging.Noted(settings.node.data / "judging")))
+        signing = _signing(settings)
+        _sign_by(node, signing)
+        transports: dict[str, Transport] = {}
+        if settings.hub is not None:
+            transports["hub"] = hubs.open_hub(settings, settings.hub, hubs.intakes(settings))
+            stack.callback(transports["hub"].close)
+        if settings.parent is not None:
+            consumes = topology.child_mailboxes(settings.node.name)
+            transports["parent"] = hubs.open_hub(settings, settings.parent.hub, consumes)
+            stack.callback(transports["parent"].close)
+        node.links, node.writers = hubs.links(settings, transports), hubs.writers(settings)
+        node.hubs_read = HubsRead(list(transports.values()))
+        yield Opened(node, list(transports.values()), settings, False, trust_seen, credentials_seen, signing)
+
+
+def compare_clock(ledger: SqlLedger) -> SteadyClock:
+    """The clock of a ledger, told what it is to be compared with. Raises Setback."""
+    clock = ledger.clock
+    assert isinstance(clock, SteadyClock)  # noqa: S101  # this module made it
+    clock.start(pauses.newest_entry(ledger))
+    return clock
+
+
+def clock_of(node: Node) -> SteadyClock:
+    """The clock that the node goes by, for who keeps its mark."""
+    clock = _ledger_of(node).clock
+    assert isinstance(clock, SteadyClock)  # noqa: S101  # this module made it
+    return clock
+
+
+def note_clock(node: Node, change: Change, actor: str) -> None:
+    """Journal it; where the node's time has gone back, nothing waits for longer than the longest pause."""
+    finding, now = change.finding, node.now()
+    if finding is not None:
+        entry = Entry(now, "clock.doubtful", actor=actor, code=finding.code, detail=finding.detail)
+    else:
+        entry = Entry(now, "clock.believed", actor=actor, detail=f"{change.step.total_seconds():+.0f} s")
+    with node.ledger.book() as book:
+        book.note([entry])
+    if change.step < timedelta():
+        shorten_pauses(node)
+
+
+def shorten_pauses(node: Node) -> None:
+    """Make due what is further ahead than any pause of the settings. Raises Setback."""
+    timing = node.rules.timing
+    longest = max(timing.lease, timing.retry_ceiling, timing.receipt_timeout, timing.inquiry_interval)
+    pauses.shorten(_ledger_of(node), longest + steady_clock.TOLERANCE)
+
+
+def _ledger_of(node: Node) -> SqlLedger:
+    assert isinstance(node.ledger, SqlLedger)  # noqa: S101  # this module made it
+    return node.ledger
+
+
+def number_journal(node: Node) -> None:
+    """Let the journal's new entries take their places in the log. Raises Setback EDX601, EDX602, EDX605."""
+    sequencer.number(_ledger_of(node))
+
+
+def _node(settings: Settings, ledger: SqlLedger) -> Node:
+    recognise(settings, ledger)
+    compare_clock(ledger)
+    bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
+    return Node(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
+
+
+def _signing(settings: Settings) -> Signing | None:
+    try:
+        return credential_sources.signing(settings)
+    except Refusal as refusal:
+        raise ConfigErrors([refusal.finding]) from refusal
+
+
+def _sign_by(node: Node, signing: Signing | None) -> None:
+    node.sign_receipts, node.certificates = (signing.sign, signing.certificates) if signing else (None, ())
+
+
+def open_ledger(settings: Settings, patience: int = PATIENCE, label: str = "edxml-router") -> SqlLedger:
+    """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do).
+
+    ``patience``: seconds that its server has for a statement; ``label``: what PostgreSQL shows of the connection.
+    """
+
+    def password() -> str | None:
+        return secret(settings.store.password_file, "store.password_file")
+
+    password()  # what is wrong with the file is said before anything is connected
+    clock = SteadyClock(settings.node.data / steady_clock.FILE)
+    return SqlLedger(connect(settings.database_url, password, patience, label), clock)
+
+
+# --- rules ------------------------------------------------------------------------------------------
+
+
+def build_rules(settings: Settings) -> Rules:
+    """The snapshot that the settings and the files they name make. Raises ConfigErrors with what is wrong."""
+    try:
+        registry = load_registry(settings)
+        return Rules(
+            limits=Limits(**{each.name: getattr(settings.limits, each.name) for each in fields(Limits)}),
+            registry=registry,
+            routes=_routes(settings, registry),
+            trust=trust_sources.trust_store(settings),
+            bindings=trust_sources.bindings(settings, registry, needed=settings.trust.bindings is not None),
+            peers=_peers(settings, registry),
+            engine=Engine(settings.signature.engine),
+            policy=Policy(Markings(settings.policy.classified), settings.policy.max_age, settings.policy.max_ahead),
+            timing=Timing(**{each.name: getattr(settings.delivery, each.name) for each in fields(Timing)}),
+            aside_quota=settings.limits.aside_bytes,
+            noted_hourly=settings.limits.noted_hourly,
+            batch=max(2, settings.delivery.batch),  # one place for urgent mail, one for ordinary mail
+            chunk_bytes=settings.delivery.chunk_bytes,
+            judging_time=settings.limits.judging_time,
+        )
+    except Refusal as refusal:
+        raise ConfigErrors([refusal.finding]) from refusal
+
+
+def load_registry(settings: Settings) -> Registry:
+    """The agencies: the packaged catalogue or the one named, then further ones, then the node's own imports."""
+    first = settings.agencies.catalogue or folder("agency_codes")
+    own = own_catalogue(settings)
+    return catalogue.load(first, *settings.agencies.extra, *([own] if own.is_dir() else []))
+
+
+def own_catalogue(settings: Settings) -> Path:
+    """The folder that ``agency import`` writes to."""
+    return settings.node.data / "agency_codes"
+
+
+def _routes(settings: Settings, registry: Registry) -> Routes:
+    return Routes.build(
+        served={canonical(registry, code): office.name for office in settings.offices for code in office.agencies},
+        children={
+            child.name: [canonical(registry, code) for code in (*child.prefixes, *child.codes)]
+            for child in settings.children
+        },
+        parent=settings.parent.name if settings.parent else None,
+    )
+
+
+def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
+    def codes(texts: Sequence[str]) -> frozenset[str]:
+        return frozenset(canonical(registry, text) for text in texts)
+
+    def exception(given: UnsignedSettings | None) -> UnsignedException | None:
+        return UnsignedException(given.until, given.reason, codes(given.senders)) if given else None
+
+    def quota(given: QuotaSettings) -> Quota:
+        return Quota(given.messages, given.bytes, given.recipients)
+
+    peers = [
+        Peer(
+            office.name,
+            Role.OFFICE,
+            codes=codes(office.agencies),
+            unsigned=exception(office.unsigned),
+            quota=quota(office.quota),
+            pushed=office.attach == "amqp",
+        )
+        for office in settings.offices
+    ]
+    peers += [
+        Peer(
+            child.name,
+            Role.CHILD,
+            prefixes=codes(child.prefixes),
+            codes=codes(child.codes),
+            unsigned=exception(child.unsigned),
+            credentials=credential_sources.credentials(child),
+            unsigned_receipts=child.unsigned_receipts,
+            quota=quota(child.quota),
+        )
+        for child in settings.children
+    ]
+    if settings.parent is not None:
+        parent = Peer(
+            settings.parent.name,
+            Role.PARENT,
+            prefixes=frozenset[str]().union(*(peer.prefixes for peer in peers)),
+            codes=frozenset[str]().union(*(peer.codes for peer in peers)),
+            unsigned=exception(settings.parent.unsigned),
+            credentials=credential_sources.credentials(settings.parent),
+            unsigned_receipts=settings.parent.unsigned_receipts,
+        )
+        peers.append(parent)
+    return {peer.name: peer for peer in peers}
