@@ -16,19 +16,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.credentials import UNPROVEN
-from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change, inbox_of
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import RECEIPTS_TOGETHER, Hop, Receipt, encode_receipts
 from edxml_router.core.faults import machine_fault
-from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
-from edxml_router.core.signature.verdict import Verdict
 from edxml_router.ports.ledger import Book
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.acceptance import (
@@ -58,25 +55,9 @@ from edxml_router.stages.quarantine import aside, refusal_entry, set_aside
 from edxml_router.stages.receipts import answer_neighbours, final_receipts, withdrawals
 from edxml_router.stages.rules import Rules
 from edxml_router.stages.settlement import late_entries, latest, settlement
-from edxml_router.stages.submission import Judged, Submission
+from edxml_router.stages.submission import Answer, Judged, Submission
 
 # --- accept ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the peer is told. ``passing`` means: not now, and nothing was kept; bring it again."""
-
-    digest: str
-    accepted: bool = False
-    repeated: bool = False
-    passing: bool = False
-    finding: Finding | None = None
-    envelope: Envelope | None = None
-    verdict: Verdict | None = None
-    remarks: tuple[Finding, ...] = ()
-    recipients: tuple[str, ...] = ()
-    standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: how each recipient's delivery stands
 
 
 def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
@@ -268,7 +249,8 @@ def _sendings(
 def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:
     """An envelope for recipients served here goes into their inbox, which is the delivery itself, once AVAILABLE.
 
-    Into the mailbox of an office attached to the hub it is laid after that commit (:mod:`edxml_router.stages.pushing`), so
+    Into the mailbox of an office attached to the hub it is laid after that commit
+    (:mod:`edxml_router.stages.pushing`), so
     that an answer that comes at once finds it offered.
     """
     return [change(one, Event.OFFER, due_at=now, attempts=1, route=one.route) for one in group]

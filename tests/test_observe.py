@@ -23,7 +23,7 @@ from edxml_router.core.signature.by_signxml import Indication, Verdict
 from edxml_router.observe import events
 from edxml_router.observe.escape import json_line, printable
 from edxml_router.observe.logs import configure
-from edxml_router.pipeline import Answer
+from edxml_router.stages.submission import Answer
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
 ENVELOPE = Envelope(Party("H53"), (Party("G22"),), Document("H53,2026/03/02,1/UBND-VP", subject="V/v chuyện riêng"))

@@ -33,14 +33,13 @@ from edxml_router.core.trust.bindings import Act, Bindings, Row
 from edxml_router.demo.letters import File, Post, tampered
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
-from edxml_router.pipeline import Answer
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
 from edxml_router.stages import dispatch as parcels
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.rules import Policy, Quota
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.submission import Answer, Submission
 from edxml_router.store import auditing, queries, refused
 from edxml_router.transport import topology
 from edxml_router.wiring.node import Opened, build_rules, open_worker

@@ -32,8 +32,7 @@ from edxml_router.credentials.revocation.fetching import fetch
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
-from edxml_router.pipeline import Answer
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.submission import Answer, Submission
 from edxml_router.store import refused
 from edxml_router.wiring.node import Opened, open_worker
 

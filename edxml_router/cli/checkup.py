@@ -16,9 +16,8 @@ from typing import Final
 from edxml_router.config import HubSettings, Settings, in_force
 from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.credentials import endings, keys
+from edxml_router.credentials import endings, keys, token_keys
 from edxml_router.credentials import identities as credential_sources
-from edxml_router.credentials import token_keys as pkcs11_keys
 from edxml_router.credentials.revocation import list_files, responders
 from edxml_router.intake.reports import OBJECTED
 from edxml_router.node import settings_file
@@ -135,7 +134,7 @@ def _certificate(settings: Settings) -> Found:
         detail = "without node.key the receipts of this node are not signed"
         yield "node.key", Finding("EDX907", "node.key", detail)
     else:
-        key = pkcs11_keys.open_key(settings.node.key, settings.path.parent)
+        key = token_keys.open_key(settings.node.key, settings.path.parent)
         chain = keys.load_certificates(settings.node.certificate)
         if chain[0].public_key() != key.public_key():
             detail = "node.key does not belong to node.certificate"

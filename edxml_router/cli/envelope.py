@@ -34,8 +34,7 @@ from edxml_router.core.trust.bindings import Bindings, speaks_for
 from edxml_router.core.trust.certificate import read_all
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation_list import RevocationList
-from edxml_router.credentials import keys
-from edxml_router.credentials import token_keys as pkcs11_keys
+from edxml_router.credentials import keys, token_keys
 from edxml_router.credentials.revocation import list_files
 from edxml_router.resources import folder
 from edxml_router.stages.admission import codes_of, recipients_of, sender_of
@@ -382,7 +381,7 @@ def sign(session: Session, file: str, key: str, cert: Path, parts: bool, max_byt
             raise Refusal("EDX908", where=str(output), detail=f"the same file as {given}, which would be lost")
     data = files.read_whole(file, limits.max_bytes)
     coverage = Coverage.PARTS if parts else Coverage.WHOLE
-    opened, chain = pkcs11_keys.open_key(key), keys.load_certificates(cert)
+    opened, chain = token_keys.open_key(key), keys.load_certificates(cert)
     try:
         signed = signing.sign(data, opened, chain, coverage, limits)
     except Refusal as refusal:

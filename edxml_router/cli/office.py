@@ -27,10 +27,9 @@ from edxml_router.core.delivery.values import Body
 from edxml_router.core.delivery.wire import letter_name
 from edxml_router.core.problems import Finding, Refusal, Setback, Weight
 from edxml_router.intake.batch import verdict_fields
-from edxml_router.pipeline import Answer
 from edxml_router.services import office as inbox
 from edxml_router.stages.node import Node
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.submission import Answer, Submission
 from edxml_router.store import auditing, queries
 from edxml_router.store.auditing import Note
 from edxml_router.store.ledger import SqlLedger

@@ -1,4 +1,5 @@
-"""What trust hangs on, for ``trust status``: all of :mod:`~edxml_router.credentials.endings`, and the certificates of the keys that
+"""What trust hangs on, for ``trust status``: all of :mod:`~edxml_router.credentials.endings`, and the certificates
+of the keys that
 signed lately.
 """
 

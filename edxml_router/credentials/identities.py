@@ -25,7 +25,7 @@ from edxml_router.core.delivery.credentials import Credentials, certificate_name
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import SigningKey, sign_bytes
 from edxml_router.core.trust.certificate import read_all
-from edxml_router.credentials import token_keys as pkcs11_keys
+from edxml_router.credentials import token_keys
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.sources import read
 from edxml_router.stages.rules import Peer
@@ -46,7 +46,7 @@ def signing(settings: Settings) -> Signing | None:
     """The node's own key, which must be that of its certificate: else neighbours would refuse all that it signs."""
     if settings.node.key is None or settings.node.certificate is None:
         return None
-    key = pkcs11_keys.open_key(settings.node.key, settings.path.parent)
+    key = token_keys.open_key(settings.node.key, settings.path.parent)
     chain = load_certificates(settings.node.certificate)
     if chain[0].public_key() != key.public_key():
         where = str(settings.node.key).partition("?")[0]

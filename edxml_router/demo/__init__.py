@@ -1,1 +1,1 @@
-"""``edxml-router demo``: trees of nodes with offices that write to each other, on this machine."""
+"""Trees of nodes with offices that write to each other, on this machine."""

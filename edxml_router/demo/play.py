@@ -37,7 +37,7 @@ from edxml_router.demo.story import BAD, LETTERS, PLANS, RECALL, Letter, Story
 from edxml_router.demo.tree import Tree, TreeError
 from edxml_router.language.texts import LANGUAGES, language_of
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".demo"
 STORY_SECONDS = 120.0  # a story of 50 envelopes takes 10; past this something hangs
 WIDTH = 118  # columns of what goes into a pipe
@@ -269,12 +269,12 @@ class Demo:
         self.suggest("serve", self.command(tree, "ben-cau", ["serve"]))
         self.suggest("inbox", self.command(tree, "an-thanh", ["inbox"]))
         self.say("end", "bold")
-        pushed = [office for office in story.offices.values() if isinstance(office, PushedOffice)]
+        pushed = [each for each in story.offices.values() if isinstance(each, PushedOffice)]
         with contextlib.suppress(KeyboardInterrupt):
             while True:  # those who fetch are yours to play; the others go on confirming
-                for office in pushed:
-                    for mail in office.receive():
-                        office.confirm(mail.number)
+                for each in pushed:
+                    for mail in each.receive():
+                        each.confirm(mail.number)
                 time.sleep(0.5)
 
     def suggest(self, key: str, command: str) -> None:

@@ -34,14 +34,13 @@ from edxml_router.core.faults import machine_fault
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Weight
 from edxml_router.intake import reports, speakers
 from edxml_router.intake.speakers import plain
-from edxml_router.pipeline import Answer
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.services import office as inbox
 from edxml_router.stages import recovery
 from edxml_router.stages.node import Node
 from edxml_router.stages.quarantine import set_aside
 from edxml_router.stages.receipts import answer_neighbours, state_receipt
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.submission import Answer, Submission
 
 T = TypeVar("T")
 

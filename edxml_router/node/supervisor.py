@@ -3,7 +3,8 @@
 A worker that ends unasked is started again, after a pause that doubles up to a minute while it keeps failing.
 SIGTERM and SIGINT drain: every worker finishes its batch; who has not ended within DRAIN seconds is killed, which
 loses nothing. SIGHUP makes the workers reload. Revocation lists are fetched and responders asked here
-(:mod:`edxml_router.credentials.revocation.renewal`), for all workers. Workers notice by themselves when the supervisor was killed.
+(:mod:`edxml_router.credentials.revocation.renewal`), for all workers. Workers notice by themselves when the
+supervisor was killed.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import structlog
 from edxml_router import __version__
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.problems import Actor, Finding, Weight
-from edxml_router.pipeline import Answer
+from edxml_router.stages.submission import Answer
 
 _log = structlog.get_logger()
 

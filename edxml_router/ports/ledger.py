@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import Protocol
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.resync import Recoveries
 from edxml_router.core.delivery.values import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Receipt
 from edxml_router.core.problems import Finding
-from edxml_router.ports.provoked import Provoked
+from edxml_router.ports.provoked import Provoked, Recoveries
 
 
 class Book(Provoked, Recoveries, Protocol):

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.resync import Recovery
 from edxml_router.core.delivery.wire import Receipt
 
 
@@ -25,3 +27,23 @@ class Provoked(Protocol):
 
         What is about nothing that is here goes once it is sent.
         """
+
+
+class Recoveries(Protocol):
+    """The part of a ledger's book that remembers who has still to repeat, and who has asked us to."""
+
+    def recoveries(self, now: datetime, until: datetime, parties: Sequence[str]) -> Sequence[Recovery]:
+        """Claim those of ``parties`` that have not done their part; they are not claimed again before ``until``."""
+
+    def ask_again(self, parties: Sequence[str], at: datetime) -> None:
+        """These could not be asked."""
+
+    def recovered(self, party: str, epoch: str, now: datetime) -> bool:
+        """This party has done its part for ``epoch``; whether that was open."""
+
+    def asked(self, peer: str, epoch: str, now: datetime, pause: timedelta) -> bool | None:
+        """A neighbour asks us to repeat: True for the first time in its epoch, False again, None when another epoch
+        began less than ``pause`` ago."""
+
+    def hurry(self, route: str, now: datetime) -> int:
+        """Everything that went to ``route`` and has not ended is due at ``now``; how many deliveries that is."""

@@ -1,7 +1,8 @@
 """What a recipient's system does with its inbox: fetch an envelope, then confirm it or refuse it.
 
 Fetching changes no state, so it may be repeated; only confirming ends a delivery. An office sees nothing but the
-deliveries routed to it, and knows each by the letter's name (:func:`edxml_router.core.delivery.wire.letter_name`), which
+deliveries routed to it, and knows each by the letter's name (:func:`edxml_router.core.delivery.wire.letter_name`),
+which
 outlives the database. Raises Setback EDX602 when a worker comes in between, Refusal EDX606 for what is not there,
 EDX603 for a damaged body.
 """

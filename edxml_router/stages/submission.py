@@ -61,3 +61,19 @@ def origin_of(node: Node, submission: Submission) -> str:
     """Where receipts about this submission go."""
     office = node.rules.peers[submission.peer].role is Role.OFFICE
     return f"{'office' if office else 'link'}:{submission.peer}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the peer is told. ``passing`` means: not now, and nothing was kept; bring it again."""
+
+    digest: str
+    accepted: bool = False
+    repeated: bool = False
+    passing: bool = False
+    finding: Finding | None = None
+    envelope: Envelope | None = None
+    verdict: Verdict | None = None
+    remarks: tuple[Finding, ...] = ()
+    recipients: tuple[str, ...] = ()
+    standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: how each recipient's delivery stands

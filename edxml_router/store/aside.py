@@ -2,7 +2,8 @@
 
 The same bytes again are counted, not stored twice. Beyond the quota an item's metadata is kept without its
 bytes, and beyond :data:`ROWS` items nothing: the journal tells of refusals all the same, so nothing is
-unseen. Of both, bytes and items, each peer has a share (:mod:`edxml_router.core.delivery.shares`): one that floods the space
+unseen. Of both, bytes and items, each peer has a share (:mod:`edxml_router.core.delivery.shares`): one that floods
+the space
 leaves room for what the others bring. On PostgreSQL, workers that refuse at the same moment may together exceed the
 quota by one batch each; a lock would make strangers' rubbish a reason for accepting to wait.
 """

@@ -27,7 +27,7 @@ from edxml_router.core.signature.verdict import Engine
 from edxml_router.credentials import files as trust_files
 from edxml_router.credentials import identities as credential_sources
 from edxml_router.credentials import sources as trust_sources
-from edxml_router.credentials import token_keys as pkcs11_keys
+from edxml_router.credentials import token_keys
 from edxml_router.credentials.files import Fingerprint
 from edxml_router.credentials.identities import Signing
 from edxml_router.credentials.sources import canonical, secret
@@ -108,7 +108,7 @@ class Opened:
     def _sign_by(self, signing: Signing | None) -> None:
         before, self.signing = self.signing, signing
         _sign_by(self.node, signing)
-        if before is not None and isinstance(before.key, pkcs11_keys.Key):
+        if before is not None and isinstance(before.key, token_keys.Key):
             before.key.close()
 
     def declare(self) -> Finding | None:

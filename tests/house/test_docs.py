@@ -55,12 +55,15 @@ def test_the_picture_of_the_house_shows_the_layers_that_are_enforced() -> None:
     """docs/architecture.md draws the layers of pyproject.toml, top to bottom, and they are all there is."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     drawn = next(block for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL) if "edxml_router/\n" in block)
-    rows = [set(re.findall(r"\w+/|\w+\.py", line)) for line in drawn.splitlines()[1:]]
-    package = ROOT / "edxml_router"
-    modules = {path.stem: path.name for path in package.glob("*.py") if path.name != "__init__.py"}
-    names = modules | {path.parent.name: f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    layers = next(each["layers"] for each in contracts["contracts"] if each["type"] == "layers")
-    enforced = [{names[part.strip().rpartition(".")[2]] for part in layer.split("|")} for layer in layers]
-    assert rows == enforced
-    assert set().union(*rows) == set(names.values())
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    for container, indent in (("edxml_router", 2), ("edxml_router.core", 4)):
+        lines = [line for line in drawn.splitlines()[1:] if re.match(rf" {{{indent}}}\S", line)]
+        rows = [set(re.findall(r"\w+/|\w+\.py", line)) for line in lines]
+        folder = ROOT.joinpath(*container.split("."))
+        modules = {path.stem: path.name for path in folder.glob("*.py") if path.name != "__init__.py"}
+        names = modules | {path.parent.name: f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+        layers = next(each["layers"] for each in contracts if each.get("containers") == [container])
+        enforced = [{names[part.strip()] for part in layer.split("|")} for layer in layers]
+        assert rows == enforced
+        assert set().union(*rows) == set(names.values())

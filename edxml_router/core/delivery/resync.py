@@ -1,15 +1,14 @@
 """The question of a node whose database was restored, to its neighbours and offices: what came since then, again.
 
-Manifests like those of :mod:`edxml_router.core.delivery.wire`, with nothing behind the line. Unreadable ones raise Refusal
+Manifests like those of :mod:`edxml_router.core.delivery.wire`, with nothing behind the line. Unreadable ones raise
+Refusal
 EDX704.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import datetime
 
 from edxml_router.core.delivery.journal import instant
 from edxml_router.core.delivery.wire import NAME_LIMIT, VERSION, _instant, _line, _reading, _split, _text
@@ -49,23 +48,3 @@ def encode_call(resync: Resync) -> bytes:
     """The same for an office: a notice without receipts that says since when everything is to be sent again."""
     asked = {"epoch": resync.epoch, "since": instant(resync.since)}
     return _line({"v": VERSION, "receipts": [], "send_again": asked})
-
-
-class Recoveries(Protocol):
-    """The part of a ledger's book that remembers who has still to repeat, and who has asked us to."""
-
-    def recoveries(self, now: datetime, until: datetime, parties: Sequence[str]) -> Sequence[Recovery]:
-        """Claim those of ``parties`` that have not done their part; they are not claimed again before ``until``."""
-
-    def ask_again(self, parties: Sequence[str], at: datetime) -> None:
-        """These could not be asked."""
-
-    def recovered(self, party: str, epoch: str, now: datetime) -> bool:
-        """This party has done its part for ``epoch``; whether that was open."""
-
-    def asked(self, peer: str, epoch: str, now: datetime, pause: timedelta) -> bool | None:
-        """A neighbour asks us to repeat: True for the first time in its epoch, False again, None when another epoch
-        began less than ``pause`` ago."""
-
-    def hurry(self, route: str, now: datetime) -> int:
-        """Everything that went to ``route`` and has not ended is due at ``now``; how many deliveries that is."""

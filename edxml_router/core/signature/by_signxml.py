@@ -4,7 +4,8 @@
     verdict.indication      # passed, failed, indeterminate, absent (words of ETSI EN 319 102-1)
     verdict.signed_root     # the tree of exactly what was signed; the reader takes values from nothing else
 
-signxml is asked last (:mod:`~edxml_router.core.signature.verdict` tells the order), with *bytes*, the pinned certificate, the
+signxml is asked last (:mod:`~edxml_router.core.signature.verdict` tells the order), with *bytes*, the pinned
+certificate, the
 exact place, the number of references and closed sets of algorithms: by default it trusts every authority of the
 public web. The other engine is :mod:`~edxml_router.core.signature.by_stream`.
 

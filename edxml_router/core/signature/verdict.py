@@ -35,7 +35,8 @@ Assemble = Callable[[Coverage, tuple[str, ...], list[Element]], Element]
 
 
 class Engine(StrEnum):
-    """Who checks the digests: signxml (the reference), our own of :mod:`~edxml_router.core.signature.by_stream`, or both, and then
+    """Who checks the digests: signxml (the reference), our own of :mod:`~edxml_router.core.signature.by_stream`, or
+    both, and then
     they must agree."""
 
     SIGNXML = "signxml"

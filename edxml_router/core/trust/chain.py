@@ -7,7 +7,8 @@ of a chain.
 
 A reload makes a new store; ``epoch`` names the content of a store and goes into the journal. Chains are built
 by ``cryptography``'s verifier (path, signatures, names, path lengths, validity of authorities); the leaf
-policy (:mod:`~edxml_router.core.trust.certificate`) and revocation (:mod:`~edxml_router.core.trust.revocation`) are ours.
+policy (:mod:`~edxml_router.core.trust.certificate`) and revocation (:mod:`~edxml_router.core.trust.revocation`) are
+ours.
 
 A chain that held is remembered with the span of time for which every part of the answer stays the same, so
 that the hot path pays one public-key operation, not three. It is an optimisation that cannot change an

@@ -3,7 +3,8 @@
     known = known_answers(settings)             # for the trust store; it notes what could be asked about
     on_hand(settings), probe(settings, now)     # for people
 
-They are asked in the background by :mod:`edxml_router.credentials.revocation.asking`. Only the addresses in the settings are called.
+They are asked in the background by :mod:`edxml_router.credentials.revocation.asking`. Only the addresses in the
+settings are called.
 
 Fails with :class:`Refusal` EDX901 (two responders for one authority), EDX902 (a file that cannot be read).
 """
