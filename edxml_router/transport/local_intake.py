@@ -75,13 +75,20 @@ class Intake:
                 self.problem = None
 
     def _claim(self, box: Mailbox, into: list[Arrival], limit: int) -> None:
-        self._live(box)
-        self._rescue(box)
-        new, claims = box.folder("new"), box.folder("claimed", self._claims)
+        new = box.folder("new")
         if not self._listed:
             waiting = names(new)
             self._listed.extend(self._due(waiting))
             self.emptied = self.emptied or not waiting
+        now = time.monotonic()
+        rescuing = now - self._rescued_at >= _RESCUE_SECONDS
+        if not self._listed and not rescuing and self._lock >= 0:  # most looks: nothing is there, which costs the least
+            return
+        self._live(box)
+        if rescuing:
+            self._rescued_at = now
+            self._rescue(box)
+        claims = box.folder("claimed", self._claims)
         held = sum(len(arrival.message.body) for arrival in into)
         while self._listed and len(into) < limit and held < _MOUTHFUL:
             name = self._listed.popleft()
@@ -172,7 +179,6 @@ class Intake:
         if self._lock >= 0 and self._is_ours(box):
             return
         self._let_go()
-        self._listed.clear()
         self._claims = secrets.token_hex(8)
         aside, given = f"{self._claims}.claims", os.fstat(box.folder())
         os.mkdir(aside, 0o700, dir_fd=box.folder("tmp"))
@@ -199,10 +205,6 @@ class Intake:
 
     def _rescue(self, box: Mailbox) -> None:
         """Move the claims of dead consumers back."""
-        now = time.monotonic()
-        if now - self._rescued_at < _RESCUE_SECONDS:
-            return
-        self._rescued_at = now
         for claims in names(box.folder("claimed")):
             if claims != self._claims:
                 with suppress(OSError):  # BlockingIOError: it lives. What a link leads to is not ours to empty.
