@@ -1,7 +1,8 @@
 """The details of findings in Vietnamese, for people; programs get them as they were written, in English.
 
 ``vietnamese("more than 5 bytes")`` is ``"hơn 5 byte"``. Each row has an English detail as the code writes it, with
-``{}`` for what is put in, and its translation. What no row knows stays English. A detail made of several is taken
+``{}`` for what is put in, and its translation; those about envelopes and what came over links are in
+:mod:`~edxml_router.cli.details_mail`. What no row knows stays English. A detail made of several is taken
 apart at ``"; "``, then at the first ``": "``. The tests hold the English column equal to the code.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
+from edxml_router.cli.details_mail import MAIL
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.language.texts import say
 
@@ -210,70 +212,6 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     ("{}: {}: not a folder", "{}: {}: không phải thư mục"),
     ("{}: {}: not a file that can be read", "{}: {}: không phải tệp đọc được"),
     ("{}: {}: mode {}, not 0600", "{}: {}: quyền {}, không phải 0600"),
-    # what is wrong with an envelope
-    ("more than {} levels", "hơn {} cấp"),
-    ("more than {} elements", "hơn {} phần tử"),
-    ("more than {} attributes", "hơn {} thuộc tính"),
-    ("more than {} attributes on one element", "hơn {} thuộc tính trên một phần tử"),
-    ("longer than {} characters", "dài hơn {} ký tự"),
-    ("longer than {} bytes", "dài hơn {} byte"),
-    ("the root element is not edXML", "phần tử gốc không phải edXML"),
-    ("the root element is {}", "phần tử gốc là {}"),
-    ("the first bytes are not UTF-8", "các byte đầu không phải UTF-8"),
-    ("another encoding is declared", "khai báo bảng mã khác"),
-    ("a status message has exactly one ResponseFor", "gói trạng thái có đúng một ResponseFor"),
-    ("{} recipients, at most {}", "{} nơi nhận, tối đa {}"),
-    ("{} × {}, must be one", "có {} × {}, chỉ được một"),
-    ("{} occurs twice", "{} lặp lại"),
-    ("{} is missing or empty", "thiếu {} hoặc để trống"),
-    ("{} is missing", "thiếu {}"),
-    ("{} is empty, null or unusable", "{} để trống, là null hoặc không dùng được"),
-    ("{} is empty", "{} để trống"),
-    ("{} is no part of a {} message", "{} không phải thành phần của gói {}"),
-    ("BussinessDocType is not 0 to 3", "BussinessDocType không thuộc 0 đến 3"),
-    ("no {} has this ContentId", "không có {} nào mang ContentId này"),
-    ("{} attachments, at most {}", "{} tệp đính kèm, tối đa {}"),
-    ("declared {}, the bytes are {}", "khai báo {}, nội dung là {}"),
-    ("{} characters, at most {}", "{} ký tự, tối đa {}"),
-    ("no known status", "không phải trạng thái đã biết"),
-    ("another form", "dạng khác"),
-    ("not one of {}", "không thuộc {}"),
-    ("no such day or time", "không có ngày hoặc giờ này"),
-    ("not a number", "không phải số"),
-    ("{} days old", "cũ {} ngày"),
-    ("in the future", "ở tương lai"),
-    # signatures and certificates
-    ("the message is signed already", "gói tin đã được ký"),
-    ("the key does not belong to the first certificate", "khóa không thuộc chứng thư thứ nhất"),
-    ("the certificate speaks for {}, the sender is {}", "chứng thư đại diện cho {}, bên gửi là {}"),
-    ("valid until {}", "có hiệu lực đến {}"),
-    ("valid from {}", "có hiệu lực từ {}"),
-    ("serial {} since {}", "số hiệu {} từ {}"),
-    ("not a private key in PEM", "không phải khóa bí mật dạng PEM"),
-    ("the key has a pass phrase", "khóa có mật khẩu"),
-    ("mode {}, others can use it", "quyền {}, người khác dùng được"),
-    ("owned by another account", "thuộc tài khoản khác"),
-    ("RSA key of {} bits", "khóa RSA {} bit"),
-    ("elliptic curve {}", "đường cong elliptic {}"),
-    # codes and routes
-    ("the code is empty", "mã để trống"),
-    ("{} characters; a code has at most {}", "{} ký tự; mã có tối đa {}"),
-    ("a code has letters A-Z, digits and dots only", "mã chỉ gồm chữ A-Z, chữ số và dấu chấm"),
-    ("an empty group between dots", "có nhóm trống giữa các dấu chấm"),
-    ("a number that is neither an agency code nor of 10 or 13 digits",
-     "dãy số không phải mã cơ quan, cũng không có 10 hoặc 13 chữ số"),
-    ("{}: a level is empty although a lower one is used", "{}: một cấp để trống trong khi cấp dưới có giá trị"),
-    ("{} is valid from {}", "{} có hiệu lực từ {}"),
-    ("{} closed", "{} đã đóng"),
-    ("{} closed{}", "{} đã đóng{}"),
-    (" after {}", " sau ngày {}"),
-    ("{}, which issues its own codes anew", "{}, cơ quan này cấp lại mã mới"),
-    ("successor of {} is {}", "cơ quan kế thừa của {} là {}"),
-    ("successor {}", "cơ quan kế thừa {}"),
-    ("no successor is named", "không nêu cơ quan kế thừa"),
-    ("{} is under {}", "{} thuộc {}"),
-    ("{} of level {}, which ended on {}", "{} cấp {}, cấp này kết thúc ngày {}"),
-    ("the nearest known code above it is {}", "mã cấp trên gần nhất đã biết là {}"),
     # store and transport
     ("it had been {}", "trước đó đã là {}"),
     ("deliveries changed meanwhile", "các gói vừa thay đổi, hãy thử lại"),
@@ -389,4 +327,4 @@ def _parts(fragments: Sequence[str], text: str) -> list[str] | None:
 @cache
 def _rows() -> Sequence[tuple[Sequence[str], str]]:
     states = tuple((str(state), say("vi", f"state.{state}")) for state in State)
-    return [(english.split("{}"), translated) for english, translated in (*states, *ROWS, *PLACES, *_THEIRS)]
+    return [(english.split("{}"), translated) for english, translated in (*states, *ROWS, *MAIL, *PLACES, *_THEIRS)]
