@@ -1,4 +1,5 @@
-"""Details about envelopes, signatures, certificates, codes and messages of links: see :mod:`edxml_router.language.details`.
+"""Details about envelopes, signatures, certificates, codes and messages of links: see
+:mod:`edxml_router.language.details`.
 
 The first row that fits is taken, so what begins or ends with ``{}`` stands behind what says more.
 """
