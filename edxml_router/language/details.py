@@ -2,7 +2,7 @@
 
 ``vietnamese("more than 5 bytes")`` is ``"hơn 5 byte"``. Each row has an English detail as the code writes it, with
 ``{}`` for what is put in, and its translation; those about envelopes and what came over links are in
-:mod:`~edxml_router.cli.details_mail`. What no row knows stays English. A detail made of several is taken
+:mod:`~edxml_router.language.details_mail`. What no row knows stays English. A detail made of several is taken
 apart at ``"; "``, then at the first ``": "``. The tests hold the English column equal to the code.
 """
 
@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-from edxml_router.cli.details_mail import MAIL
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.language.details_mail import MAIL
 from edxml_router.language.texts import say
 
 ROWS: Final[Sequence[tuple[str, str]]] = (

@@ -225,6 +225,7 @@ MAIL: Final[Sequence[tuple[str, str]]] = (
     ("writing: {}", "khi ghi: {}"),
     ("attempt {}", "lần thử {}"),
     ("{} attempts", "{} lần thử"),
+    ("{} of another namespace", "{} thuộc không gian tên khác"),
     ("{} is not supported", "không hỗ trợ {}"),
     ("{} since {}", "{} từ {}"),
     ("more than {}", "hơn {}"),
