@@ -35,6 +35,7 @@ from rich.table import Table
 
 from edxml_router.config import load
 from edxml_router.core.delivery.wire import Hop, Transfer, encode_transfer
+from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import sign
 from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.credentials.keys import load_certificates, load_key
@@ -358,5 +359,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (BenchError, ServerError) as error:
+    except (BenchError, ServerError, Refusal) as error:
         sys.exit(f"bench: {error}")

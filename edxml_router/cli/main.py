@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "sign": "envelope:sign",
     "explain": "explain:explain",
     "pki": "pki:pki",
+    "demo": "demo:demo",
     "init": "node:init",
     "config": "config:config",
     "doctor": "doctor:doctor",

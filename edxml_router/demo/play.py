@@ -1,14 +1,18 @@
-"""The demo: seven nodes on this machine, whose e-offices send each other signed envelopes. See scripts/demo --help.
+"""The demonstration: seven nodes on this machine, whose e-offices send each other signed envelopes.
 
-Everything is made anew in ``.demo/``: certificates, configurations, databases, logs. With ``--once`` it ends after
-the story, with 0 only if every expectation held; otherwise the tree keeps running for you to play with.
+    status = run(Options(Path("edxml-router-demo"), once=True))
+
+Everything is made anew in the folder: certificates, configurations, databases, logs. With ``once`` it ends after the
+story, with 0 only if every expectation held; otherwise the tree keeps running for you to play with. A failure to
+start a node or a server is told on standard output, with status 1.
+
+Raises :class:`Refusal` EDX908 for a folder that holds something else or in which another demonstration runs, and
+EDX904 when a server that was asked for is not installed.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import fcntl
 import hashlib
 import io
 import os
@@ -21,24 +25,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.demo.folder import taken
 from edxml_router.demo.offices import PushedOffice
 from edxml_router.demo.oracle import await_none, stray_files
 from edxml_router.demo.picture import Picture
 from edxml_router.demo.servers import Broker, ServerError, rabbitmq
 from edxml_router.demo.story import BAD, LETTERS, PLANS, RECALL, Letter, Story
 from edxml_router.demo.tree import Tree, TreeError
-from edxml_router.language.texts import LANGUAGES, language_of
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / ".demo"
 STORY_SECONDS = 120.0  # a story of 50 envelopes takes 10; past this something hangs
 WIDTH = 118  # columns of what goes into a pipe
 PICTURE_WIDTH = 116
@@ -75,15 +77,29 @@ TEXTS = {
               "ben-cau chạy lại, trong cửa sổ này cho đến khi nhấn Ctrl-C; gõ dòng kế tiếp ở cửa sổ thứ ba"),
     "inbox": ("seconds later the letter is here, once", "vài giây sau văn bản đã đến, đúng một lần"),
     "end": ("Ctrl-C in this terminal ends the tree.", "Nhấn Ctrl-C ở cửa sổ này để kết thúc cây nút."),
-    "busy": ("A demo is running in {folder} already.", "Một bản trình diễn khác đang chạy trong {folder}."),
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of a run. ``load`` is a number of further envelopes; with ``kill`` every node is killed once in the
+    middle of the traffic; ``picture`` is the file to keep what was shown in, as an SVG."""
+
+    folder: Path
+    language: str = "en"
+    once: bool = False
+    broker: bool = False
+    load: int = 0
+    kill: bool = False
+    picture: Path | None = None
 
 
 class Demo:
     """One run."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self.arguments = arguments
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.folder = options.folder.absolute()
         self.console = Console(highlight=False)
         if not self.console.is_terminal:
             self.console.width = WIDTH
@@ -91,25 +107,23 @@ class Demo:
         self.busiest: tuple[int, RenderableType] = (-1, "")  # deliveries under way, and the board at that moment
 
     def say(self, key: str, style: str = "", **values: object) -> None:
-        self.console.print(Text(TEXTS[key][self.arguments.lang == "vi"].format(**values), style=style))
+        self.console.print(Text(TEXTS[key][self.options.language == "vi"].format(**values), style=style))
 
     def run(self) -> int:
         began = time.monotonic()
         with ExitStack() as stack:
-            if not _take_folder(stack):
-                self.say("busy", "red", folder=_short(FOLDER))
-                return 1
+            stack.enter_context(taken(self.folder))
             broker = None
-            if self.arguments.broker:
+            if self.options.broker:
                 self.say("broker")
-                broker = stack.enter_context(rabbitmq(FOLDER / "rabbitmq"))
-            self.say("making", folder=_short(FOLDER))
-            tree = stack.enter_context(Tree(FOLDER / "nodes", PLANS, broker))
+                broker = stack.enter_context(rabbitmq(self.folder / "rabbitmq"))
+            self.say("making", folder=_short(self.folder))
+            tree = stack.enter_context(Tree(self.folder / "nodes", PLANS, broker))
             self.say("starting", count=len(PLANS))
             tree.start()
             story = Story(tree)
             stack.callback(story.close)
-            picture = Picture(story, self.arguments.lang, began)
+            picture = Picture(story, self.options.language, began)
             self.play(story, picture)
             self.failures += story.check()
             self.by_hand(tree, story)
@@ -117,16 +131,16 @@ class Demo:
             self.console.print(picture.refusals())
             self.inspect(tree, story)
             self.verdict(story, time.monotonic() - began)
-            if self.arguments.picture:
-                self.keep_picture(picture, time.monotonic() - began)
-            if not self.arguments.once:
+            if self.options.picture:
+                self.keep_picture(picture, time.monotonic() - began, self.options.picture)
+            if not self.options.once:
                 self.wait(tree, story)
         return 1 if self.failures else 0
 
     # --- the story, with a live view ---
 
     def play(self, story: Story, picture: Picture) -> None:
-        deadline = time.monotonic() + STORY_SECONDS + LOAD_SECONDS * self.arguments.load
+        deadline = time.monotonic() + STORY_SECONDS + LOAD_SECONDS * self.options.load
         with self.live(picture) as look:
             for letter in LETTERS:
                 story.send(letter)
@@ -134,8 +148,8 @@ class Demo:
             for bad in BAD:
                 story.send_bad(bad)
                 look()
-            story.load(self.arguments.load)
-            if self.arguments.kill:
+            story.load(self.options.load)
+            if self.options.kill:
                 self.kill(story, look)
             settled = story.until_settled(deadline, look)
             story.send(RECALL)
@@ -158,7 +172,7 @@ class Demo:
     @contextmanager
     def live(self, picture: Picture) -> Iterator[Callable[[], None]]:
         """What to call now and then: redraws the board on a terminal, and prints a line each second elsewhere."""
-        if self.arguments.picture:
+        if self.options.picture:
             yield _now_and_then(0.2, lambda: self.keep_busiest(picture))
         elif self.console.is_terminal:
             with Live(console=self.console, transient=True, auto_refresh=False) as live:
@@ -171,10 +185,10 @@ class Demo:
         if under_way > self.busiest[0]:
             self.busiest = under_way, picture.board()
 
-    def keep_picture(self, picture: Picture, seconds: float) -> None:
+    def keep_picture(self, picture: Picture, seconds: float, file: Path) -> None:
         """The picture of the README: the busiest moment, three traces, the refusals, and the end."""
         shot = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
-        shot.print(Text("$ ./scripts/demo --once", style="bold"))
+        shot.print(Text("$ edxml-router demo --once", style="bold"))
         shot.print(self.busiest[1])
         shot.print(picture.traces(PICTURED))
         shot.print(Text(""))
@@ -183,8 +197,8 @@ class Demo:
         self.verdict(picture.story, seconds)
         self.console = shown
         # Without the recorder's web fonts: a page that shows the picture should ask nobody for anything.
-        plain = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-        shot.save_svg(self.arguments.picture, title="edxml-router", code_format=plain)
+        svg = re.sub(r"@font-face \{.*?\}", "", shot.export_svg(title="edxml-router"), flags=re.DOTALL)
+        file.write_text(svg, encoding="utf-8")
 
     # --- by hand ---
 
@@ -193,9 +207,9 @@ class Demo:
         self.say("by_hand", "bold underline")
         sender, recipient = tree.home("H53.31.22"), tree.home("H53.31.21")
         letter = Letter("H53.31.22", ("H53.31.21",), 8, "V/v gửi bằng dòng lệnh")
-        source, fetched = FOLDER / "letter.edxml", FOLDER / "fetched.edxml"
+        source, fetched = self.folder / "letter.edxml", self.folder / "fetched.edxml"
         source.write_bytes(story.post.document(letter.sender, letter.to, letter.number, letter.subject))
-        bad = FOLDER / "unsigned.edxml"
+        bad = self.folder / "unsigned.edxml"
         bad.write_bytes(story.post.unsigned(letter.sender, letter.to, 9, "V/v chưa ký"))
         office = ["--as", tree.plans[sender].office]
         self.type(tree, sender, ["send", _short(source), *office])
@@ -215,14 +229,15 @@ class Demo:
 
     def type(self, tree: Tree, node: str, arguments: list[str], status: int = 0) -> None:
         """Run a command as a person would, and show both the command and what it says."""
-        done = tree.run(node, "--lang", self.arguments.lang, *arguments)
+        done = tree.run(node, "--lang", self.options.language, *arguments)
         self.console.print(Text(f"$ {self.command(tree, node, arguments)}", style="bold cyan"), soft_wrap=True)
         self.console.print(Text((done.stdout + done.stderr).rstrip()), soft_wrap=True)
         if done.returncode != status:
             self.failures.append(f"by hand: {arguments[0]} ended with status {done.returncode}, not {status}")
 
     def command(self, tree: Tree, node: str, arguments: list[str]) -> str:
-        return shlex.join([*map(_short, tree.command(node)), *arguments])
+        program, *rest = tree.command(node)
+        return shlex.join([_typed(program), *map(_short, rest), *arguments])
 
     def await_state(self, story: Story, node: str, digest: str, state: State) -> None:
         deadline = time.monotonic() + STORY_SECONDS
@@ -236,7 +251,7 @@ class Demo:
     def inspect(self, tree: Tree, story: Story) -> None:
         """Every journal, every database and every hub."""
         self.failures += await_none(lambda: left_over(tree, story), REST_SECONDS)
-        if not self.arguments.kill:
+        if not self.options.kill:
             self.failures += [f"{name}: {line}" for name in tree.plans for line in _mistakes(tree.log(name))]
 
     def verdict(self, story: Story, seconds: float) -> None:
@@ -253,7 +268,7 @@ class Demo:
     def wait(self, tree: Tree, story: Story) -> None:
         """Say what to type, and let the tree run until Ctrl-C."""
         first = next(iter(story.sent.values())).document_id
-        another = FOLDER / "another.edxml"
+        another = self.folder / "another.edxml"
         another.write_bytes(story.post.document("H53.31.22", ("H53.31.21",), 10, "V/v gửi khi một nút đã dừng"))
         self.say("next", "bold")
         self.suggest("shape", self.command(tree, "quoc-gia", ["queue", "shape"]))
@@ -279,7 +294,7 @@ class Demo:
 
     def suggest(self, key: str, command: str) -> None:
         """A command to type, below what it shows."""
-        self.console.print(Text(f"  # {TEXTS[key][self.arguments.lang == 'vi']}", style="dim"), soft_wrap=True)
+        self.console.print(Text(f"  # {TEXTS[key][self.options.language == 'vi']}", style="dim"), soft_wrap=True)
         self.console.print(Text(f"  {command}"), soft_wrap=True)
 
 
@@ -304,20 +319,6 @@ def _mistakes(log: Path) -> list[str]:
     return [line for line in lines if any(sign in line for sign in ("EDX699", "worker.lost", "Traceback"))]
 
 
-def _take_folder(stack: ExitStack) -> bool:
-    """Empty ``.demo/`` for this run, unless another demo works in it; it stays ours until the stack ends."""
-    FOLDER.mkdir(exist_ok=True)
-    handle = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY)
-    stack.callback(os.close, handle)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    for entry in FOLDER.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    return True
-
-
 def _now_and_then(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
     """``act``, but at most once in so many seconds."""
     last = [0.0]
@@ -330,28 +331,28 @@ def _now_and_then(seconds: float, act: Callable[[], None]) -> Callable[[], None]
     return maybe
 
 
+def _typed(program: str) -> str:
+    """What a person types for it: the name alone where the shell would find the same file."""
+    name = Path(program).name
+    found = shutil.which(name)
+    return name if found and Path(found).samefile(program) else _short(program)
+
+
 def _short(path: str | Path) -> str:
-    """A path as seen from where the demo is started."""
+    """A path as seen from where the demonstration is started."""
     text = str(path)
-    return os.path.relpath(text, ROOT) if text.startswith(str(ROOT)) else text
+    here = f"{Path.cwd()}{os.sep}"
+    return text.removeprefix(here)
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.splitlines()[0])
-    parser.add_argument("--once", action="store_true", help="end after the story; 0 only if all went as expected")
-    parser.add_argument("--broker", action="store_true", help="over a private RabbitMQ; two offices attach over AMQP")
-    parser.add_argument("--lang", choices=LANGUAGES, default=language_of(os.environ), help="by default the locale's")
-    parser.add_argument("--load", type=int, default=0, metavar="N", help="N more envelopes")
-    parser.add_argument("--kill", action="store_true", help="kill -9 every node once while envelopes travel")
-    parser.add_argument("--picture", metavar="FILE", help="keep what was shown as an SVG")
-    arguments = parser.parse_args()
-    os.chdir(ROOT)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the nodes are stopped then too
-    demo = Demo(arguments)
+def run(options: Options) -> int:
+    """Run the demonstration; the exit status. Ends in good order at SIGTERM and Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the nodes are stopped then too
+    demo = Demo(options)
     try:
         return demo.run()
     except (ServerError, TreeError) as error:
@@ -359,7 +360,5 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    finally:
+        signal.signal(signal.SIGTERM, before)

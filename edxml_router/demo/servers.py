@@ -7,7 +7,8 @@
 Each instance listens on free ports of 127.0.0.1 only, keeps everything in ``folder`` and is ended when the
 block ends, or by the kernel when the process that started it dies. Servers of the machine are left alone.
 
-Raises :class:`ServerError` with the reason (not installed, port never answered, with the end of the log).
+Raises :class:`Refusal` EDX904 for what is not installed, and :class:`ServerError` with the reason for everything else
+(the port never answered, with the end of the log).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from edxml_router.core.problems import Refusal
+
 HOST = "127.0.0.1"
 START_SECONDS = 120.0  # a loaded machine needs 20 s for RabbitMQ; past this something is wrong
 CTL_SECONDS = 120.0
@@ -35,7 +38,7 @@ AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
 
 
 class ServerError(RuntimeError):
-    """A server could not be found, started or asked."""
+    """A server could not be started or asked."""
 
 
 def free_port() -> int:
@@ -178,7 +181,7 @@ def _rabbitmq_sbin() -> Path:
     for place in places:
         if (place / "rabbitmq-server").exists() and (place / "rabbitmqctl").exists():
             return place
-    raise ServerError("RabbitMQ is not installed: apt-get install rabbitmq-server")
+    raise Refusal("EDX904", where="RabbitMQ", detail="apt-get install rabbitmq-server")
 
 
 def _rabbitmq_environment(broker: Broker, epmd_port: int) -> dict[str, str]:
@@ -249,7 +252,7 @@ def _epmd(folder: Path, port: int) -> subprocess.Popen[bytes]:
     """Erlang's port mapper. Left to Erlang it would become a daemon that nobody ends."""
     program = shutil.which("epmd")
     if program is None:
-        raise ServerError("Erlang's epmd is not installed: apt-get install erlang-base")
+        raise Refusal("EDX904", where="Erlang's epmd", detail="apt-get install erlang-base")
     output = folder / "epmd.log"
     with output.open("ab") as log:
         epmd = _spawn([program, "-port", str(port), "-address", HOST], log=log)
@@ -307,7 +310,7 @@ def _postgresql_programs() -> Path:
     for place in places:
         if (place / "postgres").exists() and (place / "initdb").exists():
             return place
-    raise ServerError("PostgreSQL is not installed: apt-get install postgresql")
+    raise Refusal("EDX904", where="PostgreSQL", detail="apt-get install postgresql")
 
 
 def _unprivileged(folder: Path) -> tuple[str, ...]:
@@ -342,6 +345,8 @@ def _spawn(
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start ``command`` in a session of its own (Ctrl-C is for us); the kernel kills it when we die."""
+    if shutil.which("setpriv") is None:
+        raise Refusal("EDX904", where="setpriv", detail="apt-get install util-linux")
     return subprocess.Popen(
         ["setpriv", *user, "--pdeathsig", "KILL", "--", *command],
         env=env,

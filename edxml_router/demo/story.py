@@ -298,4 +298,3 @@ class Story:
 def _canonical(code: str) -> str:
     """The one letter of the story that is addressed in the old form."""
     return "H53.31.22" if code == "000.22.31.H53" else code
-

@@ -39,7 +39,7 @@ from edxml_router.wiring import node as wiring
 
 START_SECONDS = 60.0  # seven nodes that start at once on two slow cores need 15
 STOP_SECONDS = 40.0
-COMMAND = Path(sys.executable).with_name("edxml-router")
+PROGRAM = "edxml-router"
 # The kernel ends a node when the demo or the tests die; without util-linux it is left to whoever sees it.
 _ENDED_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
 
@@ -66,6 +66,15 @@ DELIVERY: Mapping[str, str] = {
     "receipt_timeout": "4s",
     "inquiry_interval": "5s",
 }
+
+
+def program() -> list[str]:
+    """How this very installation is called: by the console script that runs now, by the one beside the interpreter, or
+    by the interpreter. A script found on the PATH may be of another version."""
+    for script in (Path(sys.argv[0]), Path(sys.executable).with_name(PROGRAM)):
+        if script.name == PROGRAM and script.is_file():
+            return [str(script.absolute())]
+    return [sys.executable, "-P", "-m", "edxml_router.cli.main"]  # -P: not what lies in the current folder
 
 
 class TreeError(RuntimeError):
@@ -198,7 +207,7 @@ class Tree:
 
     def command(self, name: str, *arguments: str) -> list[str]:
         """How a person would type it."""
-        return [str(COMMAND), "--config", str(self.config(name)), *arguments]
+        return [*program(), "--config", str(self.config(name)), *arguments]
 
     def run(self, name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """``edxml-router --config … ARGUMENTS``; a failure is for the caller to see."""
@@ -317,4 +326,3 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-

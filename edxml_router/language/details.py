@@ -29,6 +29,7 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     ("{} is already taken", "{} đã được dùng"),
     ("a name has a-z, 0-9, hyphen and underscore", "tên chỉ gồm a-z, 0-9, gạch nối và gạch dưới"),
     ("the folder is not empty", "thư mục không trống"),
+    ("a demonstration runs in it", "một bản trình diễn đang chạy ở đó"),
     ("the file is there already", "tệp đã có sẵn"),
     ("a letter is named by its SHA-256 and its recipient, as the inbox shows it",
      "văn thư được gọi bằng SHA-256 và nơi nhận, như hộp nhận hiển thị"),

@@ -10,6 +10,7 @@ import pika
 import pytest
 import sqlalchemy
 
+from edxml_router.core.problems import Refusal
 from edxml_router.demo import servers
 from edxml_router.demo.servers import Broker, ServerError, rabbitmq
 
@@ -49,5 +50,5 @@ def test_the_broker_keeps_what_it_confirmed_over_a_kill(tmp_path: Path) -> None:
 def test_a_missing_server_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "RABBITMQ_PLACES", ())
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ServerError, match="apt-get install rabbitmq-server"), rabbitmq(tmp_path / "rabbitmq"):
+    with pytest.raises(Refusal, match="apt-get install rabbitmq-server"), rabbitmq(tmp_path / "rabbitmq"):
         pass

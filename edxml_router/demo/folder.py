@@ -1,0 +1,43 @@
+"""The folder that a demonstration works in: new, empty, or left by an earlier one, and nobody else's meanwhile.
+
+    with taken(folder):      # empty now, but for the mark and the lock
+
+Raises :class:`Refusal` EDX908 for a folder that holds anything else, which is not touched, and while another
+demonstration works in it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from edxml_router.core.problems import Refusal
+
+DEFAULT: Final = Path("edxml-router-demo")
+MARK: Final = ".edxml-router-demo"  # who finds it in a folder knows that everything there may go
+
+
+@contextmanager
+def taken(folder: Path) -> Iterator[None]:
+    """Make ``folder`` if need be, empty it, and keep other demonstrations out until the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / MARK).is_file() and any(folder.iterdir()):
+        raise Refusal("EDX908", where=str(folder), detail="the folder is not empty")
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refusal("EDX908", where=str(folder), detail="a demonstration runs in it") from None
+        (folder / MARK).touch()
+        for entry in folder.iterdir():
+            if entry.name != MARK:
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        yield
+    finally:
+        os.close(handle)
