@@ -27,13 +27,15 @@ from edxml_router.core.delivery.wire import (
     encode_receipts,
     encode_transfer,
 )
+from edxml_router.core.problems import Finding
 from edxml_router.core.signature import by_signxml as signature
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Act, Bindings, Row
 from edxml_router.demo.letters import File, Post, tampered
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
-from edxml_router.ports.transport import Message, Parcel
+from edxml_router.intake import settling
+from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
 from edxml_router.stages import dispatch as parcels
@@ -42,6 +44,7 @@ from edxml_router.stages.rules import Policy, Quota
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.store import auditing, queries, refused
 from edxml_router.transport import topology
+from edxml_router.transport.local_intake import Claim
 from edxml_router.wiring.node import Opened, build_rules, open_worker
 from tests.contract.hubs import until
 
@@ -234,6 +237,42 @@ def test_a_fault_of_this_machine_while_receipts_are_read_gives_them_back(
     assert [(finding.code, finding.detail) for finding in handled.setbacks] == [("EDX622", "EMFILE")]
     until(lambda: nodes.step("quoc-gia").moves)
     assert nodes.deliveries("quoc-gia", answer.digest)["H53"].far_accepted
+
+
+def test_a_fault_of_this_machine_that_lasts_is_met_in_growing_pauses(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each message, up to a minute; and what was dealt with is forgotten."""
+    hub = nodes["tay-ninh"].transports[-1]
+    give_back, pauses = hub.give_back, list[float]()
+
+    def at_once(arrivals: Sequence[Arrival], delay: float = 1.0) -> None:
+        pauses.extend([delay] * len(arrivals))
+        give_back(arrivals, 0.0)
+
+    monkeypatch.setattr(hub, "give_back", at_once)
+    nodes.send("quoc-gia", letter(nodes))
+    nodes.step("quoc-gia")
+    nodes.send("quoc-gia", letter(nodes, number=2))  # and forwarded later
+    with monkeypatch.context() as broken:
+        broken.setattr(signature, "files", lambda _name: nodes.tree.folder / "not-there")
+        signature._schemas.cache_clear()
+        until(lambda: nodes.step("tay-ninh") and len(pauses) >= 8)
+        assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+        nodes.step("quoc-gia")
+        until(lambda: nodes.step("tay-ninh") and 1.0 in pauses[8:])
+    assert len(nodes["tay-ninh"].node.faults) == 2
+    until(lambda: nodes.step("tay-ninh").answers)
+    until(lambda: nodes.step("tay-ninh") and not nodes["tay-ninh"].node.faults)
+
+
+def test_only_so_many_faults_are_remembered(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "REMEMBERED", 2)
+    node, hub = nodes["tay-ninh"].node, nodes["tay-ninh"].transports[-1]
+    token = Claim("edx.up.x", "", "")
+    batch = [Arrival(Message("transfer", f"m{number}", b""), "edx.up.x", "x", token) for number in range(5)]
+    settling.settle(node, hub, batch, batch, [Finding("EDX622")], [])
+    assert list(node.faults) == [("edx.up.x", "m3"), ("edx.up.x", "m4")]
 
 
 def test_what_ends_its_worker_again_and_again_is_set_aside_and_other_mail_goes_on(

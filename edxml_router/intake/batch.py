@@ -33,6 +33,7 @@ from edxml_router.core.delivery.wire import (
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Weight
 from edxml_router.intake import reports, speakers
+from edxml_router.intake.settling import settle
 from edxml_router.intake.speakers import plain
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.services import office as inbox
@@ -85,9 +86,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ha
         if not batch:
             continue
         handled = _handle(node, handle, batch)
-        returned = {id(arrival) for arrival in handled.back}
-        transport.acknowledge([arrival for arrival in batch if id(arrival) not in returned])
-        transport.give_back(handled.back)
+        settle(node, transport, batch, handled.back, handled.setbacks, handled.answers)
         with suppress(Setback):  # the sweep removes them later
             for peer, digest in handled.spent:
                 node.bodies.drop_chunks(peer, digest)

@@ -71,6 +71,7 @@ class Node:
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
     judging: Judging = judge_here
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # told by this process, by peer
+    faults: dict[tuple[str, str], int] = field(default_factory=dict)  # how often this machine failed a message, by name
     hubs_read: Callable[[], bool] = lambda: True  # whether what lay in the hubs at the start has been read
 
     def now(self) -> datetime:

@@ -1,0 +1,59 @@
+"""Acknowledging what was dealt with, and giving back what was not: the end of each batch of one kind.
+
+What met a fault of this machine (EDX622) comes again after a second, and after twice as long each further time, up to a
+minute: a disk that is read-only for a night must not have every message read, judged and logged each second of it.
+Counted by message and in this process alone; a message that another worker takes begins anew there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edxml_router.core.problems import Finding
+from edxml_router.ports.transport import Arrival, Transport
+from edxml_router.stages.node import Node
+from edxml_router.stages.submission import Answer
+
+FAULT: Final = "EDX622"
+FIRST: Final = 1.0  # seconds until what was not dealt with comes again
+LONGEST: Final = 60.0
+REMEMBERED: Final = 10_000  # messages; the oldest is forgotten, and begins anew
+
+
+def settle(
+    node: Node,
+    transport: Transport,
+    batch: Sequence[Arrival],
+    back: Sequence[Arrival],
+    setbacks: Sequence[Finding],
+    answers: Sequence[Answer],
+) -> None:
+    """Acknowledge the batch but for ``back``, which comes again. A fault of the machine, be it met by one of them, is
+    one of the whole batch."""
+    returned = {id(arrival) for arrival in back}
+    done = [arrival for arrival in batch if id(arrival) not in returned]
+    transport.acknowledge(done)
+    for arrival in done:
+        node.faults.pop(_name(arrival), None)
+    if FAULT not in (finding.code for finding in (*setbacks, *(one.finding for one in answers)) if finding):
+        transport.give_back(back, FIRST)
+        return
+    pauses: dict[float, list[Arrival]] = {}
+    for arrival in back:
+        pauses.setdefault(_pause(node, arrival), []).append(arrival)
+    for pause, arrivals in pauses.items():
+        transport.give_back(arrivals, pause)
+
+
+def _pause(node: Node, arrival: Arrival) -> float:
+    name = _name(arrival)
+    times = node.faults.pop(name, 0)  # the newest stands last
+    while len(node.faults) >= REMEMBERED:
+        del node.faults[next(iter(node.faults))]
+    node.faults[name] = times + 1
+    return min(FIRST * 2.0 ** min(times, 30), LONGEST)
+
+
+def _name(arrival: Arrival) -> tuple[str, str]:
+    return arrival.mailbox, arrival.message.id
