@@ -16,7 +16,7 @@ from typing import Final
 from edxml_router.config import HubSettings, Settings, in_force
 from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.credentials import endings, keys, token_keys
+from edxml_router.credentials import blocks, endings, keys, token_keys
 from edxml_router.credentials import identities as credential_sources
 from edxml_router.credentials.revocation import list_files, responders
 from edxml_router.intake.reports import OBJECTED
@@ -104,7 +104,8 @@ def _trust(settings: Settings) -> Found:
         yield "trust.anchors", Finding("EDX316", str(settings.path))
         return
     yield f"{len(trust.anchors)} anchors, {len(trust.intermediates)} intermediates, epoch {trust.epoch}", None
-    for one in endings.authorities(settings, datetime.now(UTC)):
+    now = datetime.now(UTC)
+    for one in blocks.marked(settings, endings.authorities(settings, now), now):
         if one.finding:
             yield one.name, one.finding
 
@@ -142,7 +143,8 @@ def _certificate(settings: Settings) -> Found:
             return
         yield chain[0].subject.rfc4514_string(), None
     now = datetime.now(UTC)
-    for one in (*endings.own(settings, now), *endings.neighbours(settings, now)):
+    held = (*endings.own(settings, now), *endings.neighbours(settings, now))
+    for one in blocks.marked(settings, held, now):
         if one.finding:
             yield one.name, one.finding
 

@@ -74,7 +74,8 @@ def status(session: Session, as_json: bool) -> None:
     Authorities, own and neighbours' certificates, signers of the last 90 days, revocation lists, answers of responders
     (OCSP).
 
-    Warns 60, 30, 7 days and 1 day before something ends. Exit status 1 when something needs attention.
+    Warns 60, 30, 7 days and 1 day before something ends, and marks what is blocked. Exit status 1 when something needs
+    attention, which a block does not by itself.
     """
     settings, now = session.settings(), datetime.now(UTC)
     with open_node(settings) as node:
@@ -89,7 +90,7 @@ def status(session: Session, as_json: bool) -> None:
             for one in sorted(found, key=lambda one: one.finding is not None)
         ]
         session.table(("kind", "name", "until", "#days", "problem"), shown)
-    if any(one.finding for one in found):
+    if any(one.finding and not one.blocked for one in found):
         click.get_current_context().exit(EXIT_REFUSED)
 
 
@@ -338,6 +339,8 @@ def _days(one: Standing, now: datetime) -> int | None:
 def _said(session: Session, one: Standing) -> str:
     if one.finding is None:
         return ""
+    if one.blocked:
+        return session.say("trust.blocked")
     if one.finding.code in ("EDX914", "EDX917"):
         said = session.say("trust.soon", days=one.threshold) if one.threshold else session.say(_ended(one))
         return f"{one.finding.code} {said}"
@@ -359,6 +362,7 @@ def _standing(session: Session, one: Standing, now: datetime) -> dict[str, Any]:
         "threshold": one.threshold,
         "key": one.key or None,
         "fingerprint": one.fingerprint or None,
+        "blocked": one.blocked,
         "problem": finding.code if finding else None,
         "detail": finding.detail if finding else None,
         "title": finding.title(session.language) if finding else None,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.credentials import endings
+from edxml_router.credentials import blocks, endings
 from edxml_router.credentials.endings import Standing
 from edxml_router.stages.node import Node
 from edxml_router.store import signers
@@ -20,7 +20,12 @@ LATELY: Final = timedelta(days=90)  # who has not signed for so long is not aske
 
 
 def certificates(settings: Settings, node: Node, now: datetime) -> Iterator[Standing]:
-    """All certificates, one by one. Raises Refusal EDX902 for a file, Setback for the database."""
+    """All certificates, those that are blocked marked. Raises Refusal EDX901, EDX902 for a file, Setback for the
+    database."""
+    yield from blocks.marked(settings, _certificates(settings, node, now), now)
+
+
+def _certificates(settings: Settings, node: Node, now: datetime) -> Iterator[Standing]:
     yield from endings.authorities(settings, now)
     yield from endings.own(settings, now)
     yield from endings.neighbours(settings, now)

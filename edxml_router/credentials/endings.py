@@ -68,6 +68,7 @@ class Standing:
     threshold: int | None = None
     key: str = ""
     fingerprint: str = ""
+    blocked: bool = False  # by the operator, as edxml_router.credentials.blocks finds
 
 
 def everything(settings: Settings, now: datetime) -> Iterator[Standing]:

@@ -77,6 +77,9 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     # what trust hangs on
     ("ends {} (in {} d)", "hết hạn {} (còn {} ngày)"),
     ("ended {} ({} d ago)", "đã hết hạn {} ({} ngày trước)"),
+    ("blocked since {}", "bị chặn từ {}"),
+    ("blocked", "bị chặn"),
+    ("its authority is blocked: {}", "tổ chức cấp của nó bị chặn: {}"),
     ("its authority has a new one", "lấy bản mới của tổ chức cấp"),
     ("`edxml-router trust add` takes it", "nạp bằng `edxml-router trust add`"),
     ("the operator of this node has it renewed", "người vận hành nút này phải gia hạn"),

@@ -134,6 +134,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "trust.vouching": ("neighbour's authority", "tổ chức cấp của nút lân cận"),
     "trust.broker": ("broker's authority", "tổ chức cấp của máy trung chuyển"),
     "trust.ended": ("has ended", "đã hết hạn"),
+    "trust.blocked": ("blocked", "đã bị chặn"),
     "trust.stale": ("past its date, still in use", "quá ngày, vẫn đang dùng"),
     "trust.ask": ("Trust these from now on?", "Tin cậy các chứng thư này từ nay?"),
     "trust.there": ("{name} is there already", "{name} đã có sẵn"),

@@ -405,3 +405,44 @@ def test_bad_anchors_do_not_hold_up_a_block(node: OneNode, table: Path, pki: Pat
         assert findings and [finding.code for finding in findings] == ["EDX902"]
         assert outcome(opened, node, 1) == "accepted"  # by the old anchors
         assert [row.subject for row in opened.node.rules.bindings.rows] == ["G22"]
+
+
+@pytest.mark.parametrize("named", ["key", "fingerprint"])
+def test_a_blocked_authority_is_marked_wherever_it_is_shown(node: OneNode, table: Path, named: str) -> None:
+    """And those that it alone has signed, for nothing below a blocked authority counts."""
+    text = node.config.read_text(encoding="utf-8")
+    text = text.replace("[trust]\n", f'[trust]\nintermediates = "{node.pki / "issuing.cert.pem"}"\n', 1)
+    node.config.write_text(text, encoding="utf-8")
+    node.send("H53-1", ["G22"])
+
+    def shown() -> dict[str, tuple[bool, str | None]]:
+        result = node.call("trust", "status", "--json")
+        assert result.exit_code == 0  # what the operator has blocked needs no attention
+        return {row["kind"]: (row["blocked"], row["detail"]) for row in rows(result)}
+
+    assert {kind for kind, (blocked, _) in shown().items() if blocked} == set()
+    [root] = load_certificates(node.pki / "anchors.pem")
+    fingerprint = root.fingerprint(SHA256()).hex()
+    done(node, "block", spki_sha256(root) if named == "key" else fingerprint, *WHY)
+    today, subject = f"{datetime.now(UTC):%Y-%m-%d}", root.subject.rfc4514_string()
+    found = shown()
+    assert found["anchor"] == (True, f"{subject}: blocked since {today}")
+    assert found["intermediate"][0]
+    assert str(found["intermediate"][1]).endswith(f": its authority is blocked: {subject}")
+    assert "blocked" in node.call("trust", "status").stdout
+    assert "đã bị chặn" in node.call("trust", "status", "--lang", "vi").stdout
+    told = [row for row in node.rows("doctor") if row["check"] == "trust" and row["problem"]]
+    assert [(row["result"], row["problem"]["code"]) for row in told] == [("warning", "EDX907")] * 2
+    assert f"bị chặn từ {today}" in node.call("doctor", "--lang", "vi").stdout
+    done(node, "unblock", spki_sha256(root) if named == "key" else fingerprint, *WHY)
+    assert {kind for kind, (blocked, _) in shown().items() if blocked} == set()
+
+
+def test_a_blocked_signer_and_neighbour_are_marked(node: OneNode, table: Path) -> None:
+    node.send("H53-1", ["G22"])
+    for agency in ("H53", "H53.01"):
+        done(node, "block", node.pki / f"{agency}.cert.pem", *WHY)
+    blocked = {row["kind"] for row in node.rows("trust", "status") if row["blocked"]}
+    assert blocked == {"signer", "neighbour"}
+    told = [row["problem"]["detail"] for row in node.rows("doctor") if row["check"] == "certificate" and row["problem"]]
+    assert any("h53-01 " in detail and ": blocked since " in detail for detail in told)

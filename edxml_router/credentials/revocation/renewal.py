@@ -18,7 +18,7 @@ from types import TracebackType
 
 from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import Refusal
-from edxml_router.credentials import endings
+from edxml_router.credentials import blocks, endings
 from edxml_router.credentials import sources as trust_sources
 from edxml_router.credentials.revocation import list_files
 from edxml_router.credentials.revocation.asking import Asking
@@ -106,7 +106,8 @@ class _Watching:
         self._watch = endings.Watch()
 
     def __call__(self, settings: Settings, wake: threading.Event, _woken: bool) -> None:
-        for finding in self._watch.news(endings.everything(settings, datetime.now(UTC))):
+        now = datetime.now(UTC)
+        for finding in self._watch.news(blocks.marked(settings, endings.everything(settings, now), now)):
             events.attention(finding)
         list_files.keep_only(())  # they are the workers' business; here they would only take room
         wake.wait(WATCH)
