@@ -28,6 +28,7 @@ from edxml_router.core.faults import machine_fault
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
 from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages import room
 from edxml_router.stages.acceptance import (
     acceptance_receipts,
     envelope_row,
@@ -42,7 +43,6 @@ from edxml_router.stages.dispatch import (
     GroupKey,
     Sending,
     bind_routes,
-    inquiry_parcels,
     portions,
     publish,
     returns,
@@ -54,7 +54,7 @@ from edxml_router.stages.node import Node
 from edxml_router.stages.quarantine import aside, refusal_entry, set_aside
 from edxml_router.stages.receipts import answer_neighbours, final_receipts, withdrawals
 from edxml_router.stages.rules import Rules
-from edxml_router.stages.settlement import late_entries, latest, settlement
+from edxml_router.stages.settlement import expiry, late_entries, latest, settlement
 from edxml_router.stages.submission import Answer, Judged, Submission
 
 # --- accept ------------------------------------------------------------------------------------------
@@ -209,6 +209,8 @@ def forward(node: Node) -> Sequence[Move]:
     moves += [change(one, Event.HOLD, code="EDX623", detail=f"{one.lapses} attempts") for one in spent]
     over, groups = returns(groups, rows)
     moves += over
+    full, groups = room.fitting(node, groups, rows, now)
+    moves += full
     applied: list[Move] = []
     for portion in portions(groups, rows):
         moves += send(node, _sendings(node, portion, rows, moves, now), now)
@@ -228,20 +230,20 @@ def _sendings(
     now: datetime,
 ) -> list[Sending]:
     """What there is to send for these groups; what cannot be sent at all is added to ``moves``."""
-    bodies = node.bodies.open({digest for _, digest, _, asked_only in groups if not asked_only})
+    bodies = node.bodies.open({digest for _, digest, _, there in groups if not there})
     sendings: list[Sending] = []
-    for (route, digest, _, asked_only), group in groups.items():
+    for (route, digest, _, there), group in groups.items():
         row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
         if link is None and route.startswith("link:"):  # first: nothing is wrong with the body
             moves += [_deferral(node, one, Finding("EDX509", detail=route), now) for one in group]
-        elif asked_only and link:
-            sendings.append(Sending(link, inquiry_parcels(link, row, group), group))
+        elif there:  # it is asked about instead (edxml_router.stages.inquiring), whoever wanted it sent
+            moves += [change(one, Event.HAND_OVER, due_at=now, route=route) for one in group]
         elif body is None:
             moves += [change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group]
         elif route.startswith("office:"):
             moves += deliver(group, now)
         elif link is not None:
-            parcels = transfer_parcels(link, row, group, body, node.rules.chunk_bytes, node.name)
+            parcels = transfer_parcels(link, row, group, body, node.rules.chunk_bytes, node.name, now)
             sendings.append(Sending(link, parcels, group))
     return sendings
 
@@ -272,9 +274,8 @@ def send(node: Node, sendings: Sequence[Sending], now: datetime) -> list[Move]:
 
 
 def _handed_over(node: Node, delivery: Delivery, now: datetime) -> Move:
-    timing = node.rules.timing
-    overdue = now + (timing.inquiry_interval if delivery.far_accepted else timing.receipt_timeout)
-    return change(delivery, Event.HAND_OVER, due_at=overdue, route=delivery.route)
+    overdue = now + node.rules.timing.receipt_timeout
+    return change(delivery, Event.HAND_OVER, due_at=overdue, route=delivery.route, handed_at=now)
 
 
 def _deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
@@ -314,6 +315,7 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
             raise Setback("EDX602", detail="deliveries changed meanwhile")
         book.note_odd(late_entries(late, standing, now), node.rules.noted_hourly, node.rules.peers.keys())
         book.add_receipts(final_receipts(book, applied, trails))
+        room.made(node, book, applied, now)
     return applied
 
 
@@ -330,20 +332,9 @@ def expire(node: Node) -> Sequence[Move]:
     with node.ledger.book() as book:
         over = book.expired(now, now - node.rules.timing.expiry_grace, node.rules.batch)
         unproven = book.kept_of(UNPROVEN) if over else {}
-        applied = book.move([_expiry(delivery, unproven, now) for delivery in over])
+        applied = book.move([expiry(delivery, unproven, now) for delivery in over])
         book.add_receipts([*final_receipts(book, applied), *withdrawals(node, book, applied)])
     return applied
-
-
-def _expiry(delivery: Delivery, unproven: Mapping[str, Finding], now: datetime) -> Move:
-    """The end of a delivery, with its cause. Where the neighbour's receipts are here and cannot be proven, it may well
-    have arrived: that is not the recipient's fault, and the sender should not believe it."""
-    neighbour = delivery.route.removeprefix("link:")
-    doubt = unproven.get(neighbour)
-    if doubt is None:
-        return change(delivery, Event.EXPIRE, code="EDX802", ended_at=now)
-    detail = f"perhaps delivered: receipts of {neighbour} are kept and do not count ({doubt.code}); {doubt.detail}"
-    return change(delivery, Event.EXPIRE, code="EDX324", detail=detail, ended_at=now)
 
 
 def report(node: Node) -> int:

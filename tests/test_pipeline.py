@@ -39,6 +39,7 @@ from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
 from edxml_router.stages import dispatch as parcels
+from edxml_router.stages import inquiring
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.rules import Policy, Quota
 from edxml_router.stages.submission import Answer, Submission
@@ -86,7 +87,7 @@ class Nodes:
         return answer
 
     def step(self, name: str) -> intake.Handled:
-        """One round of a worker: take, deal with, forward, report."""
+        """One round of a worker: take, deal with, forward, inquire, report."""
         opened = self[name]
         total = intake.Handled()
         for transport in opened.transports:
@@ -97,6 +98,7 @@ class Nodes:
             total.back += handled.back
             total.setbacks += handled.setbacks
         total.moves += pipeline.forward(opened.node)
+        inquiring.inquire(opened.node)
         pipeline.report(opened.node)
         return total
 
@@ -738,13 +740,16 @@ def test_what_the_far_side_never_knew_is_sent_again(nodes: Nodes) -> None:
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
 
 
-def test_a_lost_transfer_is_sent_again_after_the_receipts_time(nodes: Nodes) -> None:
+def test_a_lost_transfer_is_sent_again_once_the_far_side_says_that_it_is_lost(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     pipeline.forward(nodes["quoc-gia"].node)
     lost = nodes["tay-ninh"].transports[-1]
     lost.acknowledge(lost.take(100, 0.0))
     nodes.settle()
     assert nodes.states("tay-ninh", answer.digest) == {}
+    nodes.clock.at += timedelta(seconds=5)
+    nodes.settle()
+    assert nodes.states("quoc-gia", answer.digest) == {"H53": State.QUEUED}  # asked, and answered that it is unknown
     nodes.clock.at += timedelta(seconds=5)
     nodes.settle()
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}

@@ -13,7 +13,7 @@ from edxml_router.core.delivery.wire import decode_transfer
 from edxml_router.core.problems import Refusal
 from edxml_router.intake import batch as intake
 from edxml_router.ports.transport import Arrival, Message
-from edxml_router.stages import recovery
+from edxml_router.stages import inquiring, recovery
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
 
@@ -57,6 +57,7 @@ def test_mail_of_a_neighbour_that_was_taken_out_waits_for_the_true_reason(nodes:
     links = node.links
     node.links = {route: link for route, link in links.items() if route != "link:tay-ninh"}
     nodes.clock.at += node.rules.timing.inquiry_interval + timedelta(seconds=1)
+    inquiring.inquire(node)
     pipeline.forward(node)
     waiting = nodes.deliveries("quoc-gia", answer.digest)["H53"]
     assert (waiting.state, waiting.code, waiting.far_accepted) == (State.DEFERRED, "EDX509", True)

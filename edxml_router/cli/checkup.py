@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from edxml_router.cli import mailboxes
 from edxml_router.config import HubSettings, Settings, in_force
 from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.problems import Finding, Refusal
@@ -270,20 +271,20 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
     """Whether the hub answers and has the mailboxes that this node takes from."""
 
     own = topology.child_mailboxes(settings.node.name)
-    mailboxes = topology.intakes(*hubs.attached(settings)) if owner else own
+    intakes = topology.intakes(*hubs.attached(settings)) if owner else own
     place = str(hub.path) if hub.kind == "local" else f"{hub.host}:{hub.port or ''}"
     if hub.kind == "local":
         assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
-        every = topology.mailboxes(*hubs.attached(settings)) if owner else mailboxes
+        every = topology.mailboxes(*hubs.attached(settings)) if owner else intakes
         for mailbox, found in local_folders.diverted(hub.path, every).items():
             yield mailbox, found
-            mailboxes = tuple(name for name in mailboxes if name != mailbox)
-        with closing(hubs.open_hub(settings, hub, mailboxes)) as transport:
+            intakes = tuple(name for name in intakes if name != mailbox)
+        with closing(hubs.open_hub(settings, hub, intakes)) as transport:
             depths = transport.depths()
     else:  # a transport would begin to consume
         yield from _broker_lists(hub)
-        depths = rabbitmq.depths(hubs.rabbit_settings(settings, hub), mailboxes)
-    missing = [mailbox for mailbox in mailboxes if mailbox not in depths]
+        depths = rabbitmq.depths(hubs.rabbit_settings(settings, hub), intakes)
+    missing = [mailbox for mailbox in intakes if mailbox not in depths]
     if missing:
         new = owner and not served_before(settings.node.data)
         yield place, Finding("EDX612" if new else "EDX703", place, ", ".join(missing))
@@ -292,7 +293,7 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
         yield place, Finding("EDX611", place, f"{sum(depths.values())} messages wait here and nobody takes them")
         return
     waiting = [f"{name} {depth}" for name, depth in depths.items() if depth]
-    yield f"{place} ({len(mailboxes)} mailboxes; waiting: {', '.join(waiting) or 'nothing'})", None
+    yield f"{place} ({len(intakes)} mailboxes; waiting: {', '.join(waiting) or 'nothing'})", None
 
 
 def _broker_lists(hub: HubSettings) -> Found:
@@ -321,4 +322,5 @@ CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "peers": _peers,
     "hub": _own_hub,
     "parent": _parent_hub,
+    "mailboxes": mailboxes.check,
 }

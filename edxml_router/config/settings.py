@@ -212,10 +212,10 @@ class DeliverySettings(Table):
     )
     retry_ceiling: Annotated[Duration, About("Longest wait between attempts.")] = timedelta(hours=1)
     receipt_timeout: Annotated[
-        Duration, About("What was forwarded is sent again if the next node has not accepted it by then.")
+        Duration, About("The next node is asked about what it has not accepted by then; the pauses grow.")
     ] = timedelta(minutes=5)
     inquiry_interval: Annotated[
-        Duration, About("How often the next node is asked about a delivery it accepted and has not ended.")
+        Duration, About("Longest pause between such questions, and the pause for what it accepted and has not ended.")
     ] = timedelta(hours=6)
     expiry_grace: Annotated[
         Duration, About("How far past its lifetime a delivery that was accepted further on is waited for.")
@@ -224,6 +224,13 @@ class DeliverySettings(Table):
     chunk_bytes: Annotated[
         Size, Field(ge=1024, le=15 * MIB), About("Larger bodies travel between nodes in pieces of this size.")
     ] = 4 * MIB
+    mailbox_bytes: Annotated[
+        Size,
+        About(
+            "Most mail that waits in one mailbox of a neighbour or office on a hub. What is more waits at this node "
+            "(EDX614), so that one that is away does not fill the hub for the others."
+        ),
+    ] = 256 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

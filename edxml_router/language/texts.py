@@ -328,6 +328,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor.peers": ("odd input of peers", "dữ liệu bất thường từ các bên"),
     "doctor.hub": ("own hub", "trung chuyển của nút"),
     "doctor.parent": ("parent's hub", "trung chuyển của nút cấp trên"),
+    "doctor.mailboxes": ("mailboxes of others", "hộp thư của các bên khác"),
 }
 
 

@@ -17,7 +17,7 @@ from edxml_router.config import Settings
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.store import identity, migrate
 from edxml_router.store.engine import served_elsewhere
-from edxml_router.transport import attendance, rabbitmq, topology
+from edxml_router.transport import topology
 from edxml_router.wiring import hubs
 from edxml_router.wiring import node as wiring
 
@@ -73,10 +73,7 @@ def consumers(settings: Settings) -> dict[str, int]:
     asked += [(settings.parent.hub, topology.child_mailboxes(settings.node.name))] if settings.parent else []
     for hub, mailboxes in asked:
         with suppress(Setback):
-            if hub.kind == "local":
-                assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
-                found[str(hub.path)] = attendance.consumers(hub.path, mailboxes)
-            else:
-                place = f"{hub.host}/{hub.vhost}"
-                found[place] = rabbitmq.consumers(hubs.rabbit_settings(settings, hub), mailboxes)
+            place = str(hub.path) if hub.kind == "local" else f"{hub.host}/{hub.vhost}"
+            seen = hubs.waiting(settings, hub, mailboxes)
+            found[place] = max((each.takers for each in seen.values()), default=0)
     return found

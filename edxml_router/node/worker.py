@@ -29,7 +29,7 @@ from edxml_router.intake import reports
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.ports.transport import Transport
-from edxml_router.stages import pushing, recovery
+from edxml_router.stages import inquiring, pushing, recovery
 from edxml_router.stages.node import Node
 from edxml_router.wiring import node as wiring
 
@@ -95,7 +95,7 @@ class Worker:
                 self._recount = False
             moved = self._take(opened.node, opened.transports)
             if moved or time.monotonic() >= self._poll_at:
-                moved |= work(opened.node)
+                moved |= work(opened.node, alarm=self._tell)
                 self._poll_at = time.monotonic() + (0.0 if moved else POLL_INTERVAL)
             if time.monotonic() >= self._upkeep_at:
                 self._upkeep_at = time.monotonic() + UPKEEP_INTERVAL
@@ -217,12 +217,16 @@ class Worker:
         self._reloading = True
 
 
-def work(node: Node, tell: Callable[[Sequence[Move]], None] = events.moved) -> bool:
-    """Forward, push and report once; whether there was anything to do."""
+def work(
+    node: Node,
+    tell: Callable[[Sequence[Move]], None] = events.moved,
+    alarm: inquiring.Alarm = inquiring.nobody,
+) -> bool:
+    """Forward, inquire, push and report once; whether there was anything to do."""
     moves = pipeline.forward(node)
     tell(moves)
-    pushed = pushing.push(node)
-    return bool(pipeline.report(node)) or bool(moves) or bool(pushed)
+    looked_at = inquiring.inquire(node, alarm) + pushing.push(node)
+    return bool(pipeline.report(node)) or bool(moves) or bool(looked_at)
 
 
 def main() -> int:

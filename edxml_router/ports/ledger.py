@@ -15,10 +15,11 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Receipt
 from edxml_router.core.problems import Finding
+from edxml_router.ports.looks import Looks
 from edxml_router.ports.provoked import Provoked, Recoveries
 
 
-class Book(Provoked, Recoveries, Protocol):
+class Book(Provoked, Recoveries, Looks, Protocol):
     """The ledger inside one transaction. All methods work on sets, because batches are the unit of work.
 
     Every method that changes state writes the journal entries itself, in this same transaction (P4): one entry
@@ -52,26 +53,12 @@ class Book(Provoked, Recoveries, Protocol):
     def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
         """Take up to ``limit`` deliveries that are due at ``now`` and not expired, under a lease to ``until``.
 
-        Due are QUEUED, DEFERRED, FORWARDING whose lease ended, and FORWARDED that are overdue, by due time, urgent ones
-        first but for a share of the places. Each comes back in state FORWARDING; ``attempts`` is one higher.
+        Due are QUEUED, DEFERRED, and FORWARDING whose lease ended, by due time, urgent ones first but for a share of
+        the places. Each comes back in state FORWARDING; ``attempts`` is one higher.
         No two callers get the same one while the lease lasts (SKIP LOCKED, or the write lock of SQLite). Of those
         whose lease has run out twice in a row or more only the deliveries of one envelope are taken at once: what
         ends its worker again and again must not bring others under the same suspicion.
         """
-
-    def offered(
-        self, now: datetime, until: datetime, limit: int, routes: Sequence[str]
-    ) -> Sequence[Delivery]:
-        """Take up to ``limit`` AVAILABLE deliveries of these routes that are due and not expired, under a lease.
-
-        They stay AVAILABLE: it is their inbox that is looked at. ``attempts`` is one higher than before.
-        """
-
-    def unanswered(self, route: str) -> int:
-        """How many deliveries of this route are AVAILABLE and have been looked at before: attempt 1 was the offer."""
-
-    def look_again(self, numbers: Iterable[int], at: datetime, problem: Finding | None) -> None:
-        """When the mailboxes of these are looked at again, if they are still AVAILABLE, and what was wrong now."""
 
     def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
         """Open deliveries past ``expires_at``; those the far side has accepted only when past it by the grace

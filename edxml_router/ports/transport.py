@@ -6,10 +6,10 @@ or a Defect. One contract suite runs on every adapter. All times are aware datet
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from edxml_router.core.problems import Finding
 
@@ -51,6 +51,13 @@ class Arrival:
     peer: str
     token: Any
     redelivered: bool = False
+
+
+class Waiting(NamedTuple):
+    """What lies in a mailbox and was not given to anybody, and how many take from it."""
+
+    messages: int
+    takers: int
 
 
 class Transport(Protocol):
@@ -101,8 +108,8 @@ class Transport(Protocol):
     def depths(self) -> Mapping[str, int]:
         """Messages waiting per mailbox of this user, for operators. Raises Setback EDX701 when away."""
 
-    def waiting(self, mailbox: str) -> int:
-        """Messages that lie in this mailbox, not taken by anybody. Raises Setback EDX701, EDX703, EDX706, EDX707."""
+    def waiting(self, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
+        """How things stand in each of these mailboxes that is there. Raises Setback EDX701, EDX706, EDX707."""
 
     def close(self) -> None:
         """Let go; unacknowledged messages come again to somebody. Idempotent."""

@@ -21,6 +21,7 @@ from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import read_letter_name
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.ports.ledger import Book
+from edxml_router.stages import room
 from edxml_router.stages.node import Node
 from edxml_router.stages.receipts import final_receipts
 from edxml_router.stages.settlement import confirmation
@@ -78,6 +79,7 @@ def _end(
         if len(applied) < len(moves):  # a worker changed one between our read and our write: the answer comes again
             raise Setback("EDX602", detail="deliveries changed meanwhile")
         book.add_receipts(final_receipts(book, applied))
+        room.made(node, book, applied, now)
     return [answers[name] for name in names]
 
 

@@ -35,7 +35,7 @@ from edxml_router.stages.rules import Rules
 PORTION = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages made of them as much again
 LAPSES = 5  # after so many workers that ended with a delivery in hand, it waits for an operator
 
-GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the far side has it already
+GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the body is there, or on its way, already
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def bind_routes(
             found = refusal.finding
             moves.append(change(delivery, Event.RETURN, code=found.code, detail=found.detail, ended_at=now))
             continue
-        key = (following, delivery.digest, delivery.generation, delivery.far_accepted)
+        there = delivery.far_accepted or (delivery.handed_at is not None and delivery.route == following)
+        key = (following, delivery.digest, delivery.generation, there)
         groups[key].append(delivery if delivery.route == following else replace(delivery, route=following))
     return moves, groups
 
@@ -132,11 +133,18 @@ def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
 
 
 def transfer_parcels(
-    link: Link, row: EnvelopeRow, group: Sequence[Delivery], body: bytes | Body, chunk_bytes: int, here: str
+    link: Link,
+    row: EnvelopeRow,
+    group: Sequence[Delivery],
+    body: bytes | Body,
+    chunk_bytes: int,
+    here: str,
+    now: datetime,
 ) -> Iterator[Parcel]:
     """The messages of one transfer: its chunks, if the body is large, and the manifest last; each made when asked for.
 
-    Raises Setback EDX601, EDX622 when the body cannot be read any more.
+    They are withdrawn when the lifetime of the last delivery is over: what has expired must not fill the mailbox of a
+    node that is away. Raises Setback EDX601, EDX622 when the body cannot be read any more.
     """
     first = group[0]
     mailbox = link.mailbox_for(urgent=row.urgent)
@@ -154,19 +162,22 @@ def transfer_parcels(
         urgent=row.urgent,
         chunks=count,
     )
+    left = transfer.expires_at - now
     if count:
         for number, piece in enumerate(chunks(body, row.digest, chunk_bytes)):
-            yield Parcel(mailbox, Message("chunk", f"{transfer.id}.{number}", piece, row.urgent))
+            yield Parcel(mailbox, Message("chunk", f"{transfer.id}.{number}", piece, row.urgent, lifetime=left))
     manifest = encode_transfer(transfer, b"" if count else whole(body))
     headers = {"envelope": row.digest, "sender": row.sender}
-    yield Parcel(mailbox, Message("transfer", transfer.id, manifest, row.urgent, headers=headers))
+    yield Parcel(mailbox, Message("transfer", transfer.id, manifest, row.urgent, headers=headers, lifetime=left))
 
 
-def inquiry_parcels(link: Link, row: EnvelopeRow, group: Sequence[Delivery]) -> list[Parcel]:
-    """The question what became of deliveries that the far side has committed."""
+def inquiry_parcel(link: Link, row: EnvelopeRow, group: Sequence[Delivery]) -> Parcel:
+    """The question what became of deliveries that were handed over. It goes the way of their body, behind it: else it
+    could be answered before the body is taken, and a second copy would be sent for nothing."""
     inquiry = Inquiry(row.digest, tuple(delivery.recipient for delivery in group), group[0].generation)
-    message = Message("inquiry", _name(row, group), encode_inquiry(inquiry), headers={"envelope": row.digest})
-    return [Parcel(link.mailbox, message)]
+    headers = {"envelope": row.digest}
+    message = Message("inquiry", _name(row, group), encode_inquiry(inquiry), row.urgent, headers=headers)
+    return Parcel(link.mailbox_for(urgent=row.urgent), message)
 
 
 def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes, now: datetime) -> Parcel:

@@ -73,6 +73,9 @@ class Node:
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # told by this process, by peer
     faults: dict[tuple[str, str], int] = field(default_factory=dict)  # how often this machine failed a message, by name
     hubs_read: Callable[[], bool] = lambda: True  # whether what lay in the hubs at the start has been read
+    filled: dict[tuple[str, bool], int] = field(default_factory=dict)  # bytes by route and urgency: stages.room
+    filled_at: datetime | None = None  # when the store said so
+    searched: tuple[datetime, Sequence[str]] | None = None  # when, and over which links, strays were looked for
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -4,27 +4,29 @@ An offer is committed before it is laid there (:func:`edxml_router.pipeline.deli
 is about something that is AVAILABLE. It is laid there again, under the same name, when no answer comes: a mailbox that
 was deleted, or whose broker lost its data, loses nothing. The pauses double; and while as many messages lie in the
 mailbox as are without an answer, the office is merely away, and the copies there suffice. Of fewer, the oldest are
-missing: they were at its head.
+missing: they were at its head. What finds no room there waits here (:mod:`edxml_router.stages.room`).
 
 A crash after the first commit leaves leases that run out; a crash after publishing lays it there again.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying
 from edxml_router.core.problems import Finding, Setback
+from edxml_router.stages import room
 from edxml_router.stages.dispatch import GroupKey, inbox_parcel, portions
 from edxml_router.stages.node import Link, Node
 
-_FIRST = 2  # attempts of a delivery that is laid into the mailbox for the first time; one was the offer
+_FIRST = 2  # attempts of a delivery that is looked at for the first time; one was the offer
 
 
 def push(node: Node) -> int:
@@ -36,43 +38,65 @@ def push(node: Node) -> int:
     with node.ledger.book() as book:
         due = book.offered(now, now + node.rules.timing.lease, node.rules.batch, list(links))
         rows = book.envelopes({one.digest for one in due})
-        laid = Counter({route: book.unanswered(route) for route in {one.route for one in due}})
+        lying = book.lying({one.route for one in due})
+    if not due:
+        return 0
+    problems: dict[int, Finding | None] = {}
+    absent: list[Delivery] = []
+    of_route: dict[str, list[Delivery]] = defaultdict(list)
+    for one in due:
+        of_route[one.route].append(one)
+    for route, group in of_route.items():
+        lies = [each for (where, _), each in lying.items() if where == route]
+        fit, odd = _absent(node, links[route], group, lies, rows)
+        absent += fit
+        problems |= odd
     groups: dict[GroupKey, list[Delivery]] = defaultdict(list)
-    absent, problems = _absent(links, due, laid)
     for one in absent:
         groups[one.route, one.digest, one.generation, False].append(one)
+    laid: set[int] = set()
     for portion in portions(groups, rows) if groups else ():
-        problems |= _lay(node, links, [one for group in portion.values() for one in group], rows, now)
-    pauses: dict[tuple[datetime, Finding | None], list[Delivery]] = defaultdict(list)
+        answers = _lay(node, links, [one for group in portion.values() for one in group], rows, now)
+        problems |= answers
+        laid |= {number for number, finding in answers.items() if finding is None}
+    pauses: dict[tuple[datetime, Finding | None, bool], list[int]] = defaultdict(list)
     for one in due:
         problem = problems.get(one.id)
-        pauses[now + _pause(node, one, failed=problem is not None), problem].append(one)
-    if due:
-        with node.ledger.book() as book:
-            for (at, problem), group in pauses.items():
-                book.look_again([one.id for one in group], at, problem)
+        pauses[now + _pause(node, one, problem), problem, one.id in laid].append(one.id)
+    with node.ledger.book() as book:
+        for (at, problem, new), numbers in pauses.items():
+            book.look_again(numbers, at, problem, now if new else None)
     return len(due)
 
 
 def _absent(
-    links: Mapping[str, Link], due: Sequence[Delivery], laid: Counter[str]
+    node: Node, link: Link, due: Sequence[Delivery], lies: Sequence[Lying], rows: Mapping[str, EnvelopeRow]
 ) -> tuple[list[Delivery], dict[int, Finding | None]]:
-    """What is not in its mailbox, as far as can be told; and what is wrong where nothing can."""
-    absent = [one for one in due if one.attempts <= _FIRST]
-    problems: dict[int, Finding | None] = {}
-    laid.subtract(one.route for one in absent)
-    repeats: dict[str, list[Delivery]] = defaultdict(list)
-    for one in due:
-        if one.attempts > _FIRST:
-            repeats[one.route].append(one)
-    for route, waiting in repeats.items():
+    """What of one office's is not in its mailbox, as far as can be told, and has room there; and what is wrong with
+    the rest."""
+    filled, share = sum(each.size for each in lies), node.rules.mailbox_bytes
+    fresh = sorted((one for one in due if one.handed_at is None), key=attrgetter("id"))
+    repeats = sorted((one for one in due if one.handed_at is not None), key=attrgetter("id"))
+    if repeats or (filled and filled + sum(rows[one.digest].size for one in fresh) > share):
         try:
-            there = links[route].transport.waiting(links[route].mailbox)
+            found = link.transport.waiting([link.mailbox])
         except Setback as setback:
-            problems |= {one.id: setback.finding for one in waiting}
-            continue
-        absent += sorted(waiting, key=lambda one: one.id)[: max(0, laid[route] - there)]
-    return absent, problems
+            return [], dict.fromkeys((one.id for one in due), setback.finding)
+        if link.mailbox not in found:
+            return [], dict.fromkeys((one.id for one in due), Finding("EDX703", link.mailbox))
+        there = found[link.mailbox].messages
+        repeats = repeats[: max(0, sum(each.messages for each in lies) - there)]
+        filled = filled if there else 0  # all of it was taken, if not answered
+    problems: dict[int, Finding | None] = {}
+    fit: list[Delivery] = []
+    for one in fresh:
+        size = rows[one.digest].size
+        if room.has_room(filled, size, share):
+            filled += size
+            fit.append(one)
+        else:
+            problems[one.id] = room.full(node, filled)
+    return [*repeats, *fit], problems
 
 
 def _lay(
@@ -95,8 +119,8 @@ def _lay(
     return answers
 
 
-def _pause(node: Node, delivery: Delivery, *, failed: bool) -> timedelta:
+def _pause(node: Node, delivery: Delivery, problem: Finding | None) -> timedelta:
     timing, times = node.rules.timing, delivery.attempts - _FIRST + 1
-    if failed:
+    if problem is not None and problem.code != room.WANTED:  # which ends by itself, and is told then
         return lifecycle.back_off(times, timing.retry_first, timing.retry_ceiling, node.clock.chance())
     return lifecycle.back_off(times, 2 * timing.receipt_timeout, timing.inquiry_interval, 0.0)

@@ -107,4 +107,5 @@ class Rules:
     noted_hourly: int = 1000  # journal entries about the refused and odd input of one peer
     batch: int = 100
     chunk_bytes: int = 4 * 1024 * 1024
+    mailbox_bytes: int = 256 * 1024 * 1024  # of mail that waits in one mailbox of a neighbour or office
     judging_time: timedelta = timedelta(seconds=1)  # of a processor, for one envelope; more for what is larger

@@ -13,6 +13,7 @@ from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.problems import Finding
 from edxml_router.stages.rules import Timing
 
 LATE: Final = "receipt.late"  # the event of a receipt that changes nothing
@@ -79,9 +80,10 @@ def settlement(
             return None
         return change(delivery, event, due_at=now + timing.inquiry_interval, far_accepted=True, actor=peer)
     if event is Event.RETRY:
-        # Only an answer to an inquiry can mean this, and it waits like a failed attempt: else a neighbour could make
-        # us send large bodies as fast as it says that it does not know them.
-        if not delivery.far_accepted:
+        # Only an answer to an inquiry can mean this, asked since the body was handed over last: an older answer is
+        # about an older copy. And it waits like a failed attempt: else a neighbour could make us send large bodies as
+        # fast as it says that it does not know them.
+        if not (delivery.far_accepted or delivery.asked_at):
             return None
         wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, 1.0)
         return change(delivery, event, due_at=now + wait, far_accepted=False, actor=peer)
@@ -108,3 +110,15 @@ def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | N
         return None
     detail = f"it had been {delivery.state}"
     return change(delivery, Event.CONFIRM, code="EDX804", detail=detail, ended_at=ended_at, actor=actor)
+
+
+def expiry(delivery: Delivery, unproven: Mapping[str, Finding], now: datetime) -> Move:
+    """The end of a delivery whose time is over, with its cause. Where the neighbour's receipts are here and cannot be
+    proven (``unproven``, by neighbour), it may well have arrived: that is not the recipient's fault, and the sender
+    should not believe it."""
+    neighbour = delivery.route.removeprefix("link:")
+    doubt = unproven.get(neighbour)
+    if doubt is None:
+        return change(delivery, Event.EXPIRE, code="EDX802", ended_at=now)
+    detail = f"perhaps delivered: receipts of {neighbour} are kept and do not count ({doubt.code}); {doubt.detail}"
+    return change(delivery, Event.EXPIRE, code="EDX324", detail=detail, ended_at=now)

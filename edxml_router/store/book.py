@@ -32,6 +32,7 @@ from edxml_router.store import noting, recovery
 from edxml_router.store import statements as sql
 from edxml_router.store.aside import KEPT, KEPT_OF, TAKE_BACK, keep_aside
 from edxml_router.store.engine import problem, troubles
+from edxml_router.store.looks import SqlLooks
 
 CHUNK: Final = 500  # keys in one IN list
 ANSWERS: Final = 20_000  # receipts about nothing, or of refusals, that wait for one neighbour: two of its messages
@@ -41,7 +42,7 @@ NEVER: Final = datetime.fromtimestamp(0, UTC)
 _envelope_values: Final = attrgetter(*sql.ENVELOPE)
 
 
-class SqlBook:
+class SqlBook(SqlLooks):
     """Made by :meth:`SqlLedger.book`, valid inside its block. ``now`` dates deliveries made and moved."""
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
@@ -117,6 +118,8 @@ class SqlBook:
             1,  # version
             0,  # lapses
             None,  # ended_at
+            None,  # handed_at
+            None,  # asked_at
         )
 
     def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
@@ -160,22 +163,6 @@ class SqlBook:
             for one in due
         ]
 
-    def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
-        values = {"now": now, "limit": limit, "routes": list(routes)}
-        due = [Delivery(*row) for row in self._execute(sql.OFFERS, values)]
-        for chunk in _chunks(sorted(one.id for one in due)):
-            self._execute(sql.TAKE_OFFERS, {"keys": chunk, "until": until})
-        return [replace(one, attempts=one.attempts + 1, due_at=until) for one in due]
-
-    def unanswered(self, route: str) -> int:
-        number: int = self._execute(sql.UNANSWERED, {"route": route}).scalar_one()
-        return number
-
-    def look_again(self, numbers: Iterable[int], at: datetime, problem: Finding | None) -> None:
-        values = {"until": at, "code": problem.code if problem else "", "detail": problem.detail if problem else ""}
-        for chunk in _chunks(sorted(numbers)):
-            self._execute(sql.LOOK_AGAIN, {**values, "keys": chunk})
-
     def _due(self, now: datetime, most: int, *, urgent: bool) -> list[Delivery]:
         if most <= 0:
             return []
@@ -203,6 +190,7 @@ class SqlBook:
 
     def _changed(self, move: Move) -> tuple[Any, ...]:
         old = move.delivery  # equals the stored row in every column, since the version is the same
+        body_goes = move.far_accepted is False or move.event is Event.OFFER or move.handed_at is not None
         return (
             move.after,
             _other(move.route, old.route),
@@ -218,6 +206,8 @@ class SqlBook:
             old.version + 1,
             0,  # lapses: this is an outcome
             (move.ended_at or self._now) if move.after in ENDS else None,
+            move.handed_at if body_goes else old.handed_at,
+            None if body_goes or move.event is Event.HAND_OVER else old.asked_at,
             old.id,
         )
 

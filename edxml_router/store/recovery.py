@@ -70,9 +70,10 @@ def asked(connection: Connection, peer: str, epoch: str, now: datetime, pause: t
 
 
 def hurry(connection: Connection, route: str, now: datetime) -> int:
-    """What went to this route and has not ended is due now; how much it is. No change of state, so no version."""
+    """What went to this route and has not ended is due now, however lately it was asked about; how much it is. No
+    change of state, so no version."""
     rows = update(deliveries).where(deliveries.c.route == route, text("state = 'forwarded'"), text(OPEN))
-    return connection.execute(rows.values(due_at=now)).rowcount
+    return connection.execute(rows.values(due_at=now, asked_at=None)).rowcount
 
 
 def pending(engine: Engine) -> Sequence[Recovery]:

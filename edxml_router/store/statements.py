@@ -185,34 +185,6 @@ CLAIM: Final = (
         lapses=case((deliveries.c.state == State.FORWARDING, deliveries.c.lapses + literal_column("1")), else_=0),
     )
 )
-_OFFERED: Final = text(f"{OPEN} AND state = 'available'")  # the first for the index, which SQLite finds by its words
-OFFERS: Final = (
-    select(deliveries)
-    .where(
-        _OFFERED,
-        deliveries.c.route.in_(bindparam("routes", expanding=True)),
-        deliveries.c.due_at <= _NOW,
-        deliveries.c.expires_at > _NOW,
-    )
-    .order_by(deliveries.c.due_at, deliveries.c.id)
-    .limit(_LIMIT)
-    .with_for_update(skip_locked=True)
-)
-TAKE_OFFERS: Final = (
-    update(deliveries)
-    .where(deliveries.c.id.in_(_KEYS))
-    .values(due_at=_UNTIL, attempts=deliveries.c.attempts + literal_column("1"))
-)
-UNANSWERED: Final = (
-    select(func.count())
-    .select_from(deliveries)
-    .where(_OFFERED, deliveries.c.route == bindparam("route"), deliveries.c.attempts > literal_column("1"))
-)
-LOOK_AGAIN: Final = (
-    update(deliveries)
-    .where(_OFFERED, deliveries.c.id.in_(_KEYS))
-    .values(due_at=_UNTIL, code=bindparam("code"), detail=bindparam("detail"))
-)
 EXPIRED: Final = (
     select(deliveries)
     .where(
@@ -247,6 +219,8 @@ MOVE: Final = Update(
         "version",
         "lapses",
         "ended_at",
+        "handed_at",
+        "asked_at",
     ),
 )
 

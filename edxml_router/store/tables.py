@@ -102,7 +102,7 @@ Number = BigInteger().with_variant(Integer, "sqlite")
 
 # States in partial indexes stand as literals: with bound parameters SQLite would not see that the index
 # applies.
-CLAIMABLE: Final = "state IN ('queued', 'forwarding', 'forwarded', 'deferred')"
+CLAIMABLE: Final = "state IN ('queued', 'forwarding', 'deferred')"
 CHANGES: Final = "business <> 0"  # recalls, updates, replacements
 OPEN: Final = "state NOT IN ('confirmed', 'returned', 'expired', 'cancelled')"
 
@@ -200,10 +200,13 @@ deliveries = Table(
     Column("version", Integer, nullable=False),
     Column("lapses", Integer, nullable=False, server_default="0"),
     Column("ended_at", Instant),
+    Column("handed_at", Instant),
+    Column("asked_at", Instant),
     UniqueConstraint("digest", "recipient", name="deliveries_pair"),
     _partial("deliveries_due", "urgent", "due_at", where=CLAIMABLE),
     _partial("deliveries_expiry", "expires_at", where=OPEN),
-    _partial("deliveries_open", "route", "state", "due_at", where=OPEN),
+    # What no next node has accepted is little while all goes well, and is counted often: hence far_accepted.
+    _partial("deliveries_open", "route", "state", "far_accepted", "due_at", where=OPEN),
     Index("deliveries_recipient", "recipient", "state"),
 )
 

@@ -1,6 +1,7 @@
-"""Who takes from the mailboxes of a hub that is a folder: another node under our name would take half of our mail.
+"""What lies in the mailboxes of a hub that is a folder, and who takes from them: another node under our name would take
+half of our mail, and where nobody does, more of it is of no use.
 
-The same question to a broker is :func:`edxml_router.transport.rabbitmq.consumers`.
+The same question to a broker is :func:`edxml_router.transport.rabbitmq.waiting`.
 """
 
 from __future__ import annotations
@@ -8,25 +9,28 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from edxml_router.core.problems import Setback
-from edxml_router.transport.local_folders import Diverted, Mailbox, enter, lock_file, names
+from edxml_router.ports.transport import Waiting
+from edxml_router.transport.local_folders import Diverted, Mailbox, enter, lock_file, names, setback
 
 
-def consumers(root: Path, mailboxes: Iterable[str]) -> int:
-    """How many take from the mailbox that most take from: claims whose lock somebody holds. Raises Setback EDX701."""
-    most = 0
-    for mailbox in mailboxes:
-        try:
-            with Mailbox(root, mailbox) as box:
+def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, Waiting]:
+    """What lies in each of the mailboxes that is there, and how many take from it: claims whose lock somebody holds.
+    Raises Setback EDX701, EDX710."""
+    found: dict[str, Waiting] = {}
+    try:
+        root.stat()
+        for mailbox in mailboxes:
+            # One that is not made yet, or that leads elsewhere, which is named by whoever takes from it.
+            with suppress(FileNotFoundError, Diverted), Mailbox(root, mailbox) as box:
                 claimed = box.folder("claimed")
-                most = max(most, sum(_held(claimed, one) for one in names(claimed)))
-        except (FileNotFoundError, Diverted):  # not made yet; or it is named by whoever takes from it
-            continue
-        except OSError as error:
-            raise Setback("EDX701", where=str(root), detail=error.strerror or "") from error
-    return most
+                takers = sum(_held(claimed, one) for one in names(claimed))
+                found[mailbox] = Waiting(len(names(box.folder("new"))), takers)
+    except OSError as error:
+        raise setback(error, root) from error
+    return found
 
 
 def _held(claimed: int, claims: str) -> bool:

@@ -33,14 +33,14 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from edxml_router.core.problems import Finding, Setback
-from edxml_router.ports.transport import Arrival, Parcel
-from edxml_router.transport import message_file, topology
+from edxml_router.core.problems import Finding
+from edxml_router.ports.transport import Arrival, Parcel, Waiting
+from edxml_router.transport import attendance, message_file, topology
 from edxml_router.transport.local_folders import (
     PARTS,
     Diverted,
@@ -192,13 +192,8 @@ class LocalTransport:
             raise setback(error, self._root) from error
         return found
 
-    def waiting(self, mailbox: str) -> int:
-        try:
-            with Mailbox(self._root, mailbox) as box:
-                return len(names(box.folder("new")))
-        except OSError as error:
-            found = finding(error, self._root, mailbox)
-            raise Setback(found.code, where=found.where, detail=found.detail) from error
+    def waiting(self, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
+        return attendance.waiting(self._root, mailboxes)
 
     def close(self) -> None:
         self._closed = True

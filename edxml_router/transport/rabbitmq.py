@@ -18,7 +18,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pika
 
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
-from edxml_router.ports.transport import Arrival, Message, Parcel
+from edxml_router.ports.transport import Arrival, Message, Parcel, Waiting
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import (
     CLOSING_SECONDS,
@@ -153,11 +153,8 @@ class RabbitTransport:
     def depths(self) -> Mapping[str, int]:
         return depths(self._settings, self._intakes)
 
-    def waiting(self, mailbox: str) -> int:
-        found = depths(self._settings, [mailbox])
-        if mailbox not in found:
-            raise Setback("EDX703", where=self._settings.place, detail=mailbox)
-        return found[mailbox]
+    def waiting(self, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
+        return waiting(self._settings, mailboxes)
 
     def close(self) -> None:
         if self._closed:
@@ -317,9 +314,10 @@ def depths(settings: RabbitSettings, mailboxes: Iterable[str]) -> Mapping[str, i
     return {name: found.message_count for name, found in _looked_at(settings, mailboxes).items()}
 
 
-def consumers(settings: RabbitSettings, mailboxes: Iterable[str]) -> int:
-    """How many take from the mailbox that most take from. Raises Setback EDX701, EDX706, EDX707."""
-    return max((found.consumer_count for found in _looked_at(settings, mailboxes).values()), default=0)
+def waiting(settings: RabbitSettings, mailboxes: Iterable[str]) -> dict[str, Waiting]:
+    """How things stand in those of the mailboxes that exist. Raises Setback EDX701, EDX706, EDX707."""
+    found = _looked_at(settings, mailboxes)
+    return {name: Waiting(each.message_count, each.consumer_count) for name, each in found.items()}
 
 
 def _looked_at(settings: RabbitSettings, mailboxes: Iterable[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Raises Refusal EDX901 and EDX902 for the files of a broker's section.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from cryptography.x509.oid import NameOID
@@ -18,9 +18,9 @@ from edxml_router.config import HubSettings, Settings
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.credentials.sources import read, secret
-from edxml_router.ports.transport import Transport
+from edxml_router.ports.transport import Transport, Waiting
 from edxml_router.stages.node import Link
-from edxml_router.transport import local, rabbitmq, topology
+from edxml_router.transport import attendance, local, rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.tls import Tls
 
@@ -95,20 +95,32 @@ def names(settings: Settings) -> list[str]:
     return [name for name, hub in (("hub", settings.hub), ("parent", settings.parent)) if hub is not None]
 
 
-def links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, Link]:
-    found: dict[str, Link] = {}
+def outgoing(settings: Settings) -> Mapping[str, tuple[str, str, str]]:
+    """Where mail for neighbours and attached offices is laid, by route: the hub's name, the mailbox, the urgent one."""
+    found: dict[str, tuple[str, str, str]] = {}
     if settings.hub is not None:
-        hub = transports["hub"]
         for child in settings.children:
-            found[f"link:{child.name}"] = Link(hub, topology.down(child.name), topology.down(child.name, urgent=True))
+            found[f"link:{child.name}"] = ("hub", topology.down(child.name), topology.down(child.name, urgent=True))
         for office in settings.offices:
             if office.attach == "amqp":
-                found[f"office:{office.name}"] = Link(hub, topology.inbox(office.name), topology.inbox(office.name))
+                found[f"office:{office.name}"] = ("hub", topology.inbox(office.name), topology.inbox(office.name))
     if settings.parent is not None:
-        found[f"link:{settings.parent.name}"] = Link(
-            transports["parent"], topology.up(settings.node.name), topology.up(settings.node.name, urgent=True)
-        )
+        own = topology.up(settings.node.name), topology.up(settings.node.name, urgent=True)
+        found[f"link:{settings.parent.name}"] = ("parent", *own)
     return found
+
+
+def links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, Link]:
+    return {route: Link(transports[hub], *mailboxes) for route, (hub, *mailboxes) in outgoing(settings).items()}
+
+
+def waiting(settings: Settings, hub: HubSettings, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
+    """What lies in these mailboxes, without taking from the hub. Raises Setback EDX701, EDX706, EDX707, EDX710; Refusal
+    EDX901, EDX902."""
+    if hub.kind == "local":
+        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+        return attendance.waiting(hub.path, mailboxes)
+    return rabbitmq.waiting(rabbit_settings(settings, hub), mailboxes)
 
 
 def writers(settings: Settings) -> dict[str, str]:

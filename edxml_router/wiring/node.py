@@ -33,6 +33,7 @@ from edxml_router.credentials.identities import Signing
 from edxml_router.credentials.sources import canonical, secret
 from edxml_router.ports.transport import Transport
 from edxml_router.resources import folder
+from edxml_router.stages import inquiring
 from edxml_router.stages.node import HubsRead, Node
 from edxml_router.stages.rules import Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
 from edxml_router.store import catalogue, pauses, sequencer, steady_clock
@@ -114,8 +115,8 @@ class Opened:
     def declare(self) -> Finding | None:
         """Make the mailboxes of the own hub once it can be reached, and again when they have gone: a queue was
         deleted, a broker or a folder lost what it had or was replaced by an empty one. The answer is what had gone,
-        if it was made again. What was in them is sent again by those who sent it. Raises Setback EDX701, EDX706,
-        EDX707."""
+        if it was made again. What was in them is sent again by those who sent it, once they have asked. Raises
+        Setback EDX701, EDX706, EDX707."""
         if self.settings.hub is None:
             return None
         own = self.transports[0]
@@ -126,6 +127,8 @@ class Opened:
         hubs.declare(self.settings)
         own.declared()
         self.declared = True
+        if lost is not None:
+            inquiring.hurry(self.node, [route for route, link in self.node.links.items() if link.transport is own])
         return lost
 
     def _gone(self) -> tuple[str, ...]:
@@ -317,6 +320,7 @@ def build_rules(settings: Settings) -> Rules:
             noted_hourly=settings.limits.noted_hourly,
             batch=max(2, settings.delivery.batch),  # one place for urgent mail, one for ordinary mail
             chunk_bytes=settings.delivery.chunk_bytes,
+            mailbox_bytes=settings.delivery.mailbox_bytes,
             judging_time=settings.limits.judging_time,
         )
     except Refusal as refusal:

@@ -41,7 +41,7 @@ class Event(StrEnum):
     OFFER = "offer"  # put into the recipient's inbox
     HOLD = "hold"
     RELEASE = "release"
-    RETRY = "retry"  # an operator wants the next attempt now
+    RETRY = "retry"  # an operator wants the next attempt now; or the next node does not know it
     CONFIRM = "confirm"
     RETURN = "return"
     EXPIRE = "expire"
@@ -112,9 +112,8 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
         Event.RETRY: State.QUEUED,
         Event.CANCEL: State.CANCELLED,
     },
-    State.FORWARDED: {
+    State.FORWARDED: {  # only asked about: its body waits in the next node's mailbox, or is there
         **_NOTICES,
-        Event.CLAIM: State.FORWARDING,
         Event.ACCEPT: State.FORWARDED,
         Event.HAND_OVER: LATE,
         Event.DEFER: LATE,

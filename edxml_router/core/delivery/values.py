@@ -70,13 +70,15 @@ class Delivery:
     urgent: bool
     due_at: datetime  # next attempt, end of the lease, overdue time, or when an inbox is looked at again, by state
     expires_at: datetime
-    far_accepted: bool  # the next node has committed it: nothing is sent again, only asked
+    far_accepted: bool  # the next node has committed it, and answers for it
     code: str  # last problem
     detail: str
     updated_at: datetime
     version: int
     lapses: int = 0  # leases in a row that ran out without an outcome: the worker ended while it had this in hand
     ended_at: datetime | None = None  # when it happened, as its witness dated it; only of what has ended
+    handed_at: datetime | None = None  # when its hub confirmed the body, whose one copy waits there or was taken
+    asked_at: datetime | None = None  # the last inquiry since
 
     @property
     def name(self) -> str:
@@ -89,6 +91,7 @@ class Move:
     """A guarded change of one delivery: applied only if ``delivery.version`` is still the stored one.
 
     ``after`` comes from ``lifecycle.advance``. Fields left ``None`` keep their value, but ``ended_at`` is of the move.
+    A ``far_accepted`` of False, or an offer, says that the body is to be sent: ``handed_at`` is forgotten.
     """
 
     delivery: Delivery
@@ -102,6 +105,7 @@ class Move:
     route: str | None = None
     expires_at: datetime | None = None
     ended_at: datetime | None = None
+    handed_at: datetime | None = None
     code: str = ""
     detail: str = ""
     actor: str = "node"
@@ -144,3 +148,12 @@ class Body(Protocol):
 
     def discard(self) -> None:
         """It is no longer needed here; what was staged stays. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """What was laid into a mailbox and not answered: messages, bytes, and since when the oldest lies there."""
+
+    messages: int
+    size: int
+    since: datetime

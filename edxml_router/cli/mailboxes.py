@@ -1,0 +1,92 @@
+"""What ``edxml-router doctor`` says of the mailboxes that others are to empty: the neighbours' and the offices'.
+
+One where messages wait and nobody takes them is named, with how much lies there, since when, and what waits here
+because there is no more room (EDX709): its owner must act, and until then its mail keeps. Where somebody takes them but
+the share is full all the same, that is said too (EDX614). An office may look into its mailbox when it likes, so of
+offices only the second is said.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from edxml_router.config import Settings
+from edxml_router.core.delivery.values import Lying
+from edxml_router.core.problems import Finding, Setback
+from edxml_router.node.sole import served_before
+from edxml_router.ports.transport import Waiting
+from edxml_router.store import looks, migrate
+from edxml_router.wiring import hubs
+from edxml_router.wiring import node as wiring
+
+PATIENCE = 5  # seconds that the database has for an answer
+MIB = 1024 * 1024
+
+
+class Mail(NamedTuple):
+    """Of one neighbour or office: what was laid into its mailboxes, and what waits here for room there."""
+
+    lying: Sequence[Lying]
+    kept_here: int
+
+
+def check(settings: Settings) -> Iterator[tuple[str, Finding | None]]:
+    """A detail and a finding for each mailbox with something to say; one detail for all where there is nothing."""
+    ways = hubs.outgoing(settings)
+    if not ways or not served_before(settings.node.data):
+        return
+    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
+        if migrate.current(ledger.engine) != migrate.newest():
+            return  # which is said of the database
+        with ledger.book() as book:
+            lying = book.lying(list(ways))
+        kept = looks.wanting(ledger.engine)
+    said = False
+    for route, seen in _seen(settings, ways).items():
+        mail = Mail([each for (where, _), each in lying.items() if where == route], kept.get(route, 0))
+        finding = _finding(settings, route, seen, mail)
+        if finding is not None:
+            said = True
+            yield route.partition(":")[2], finding
+    if not said:
+        yield f"{len(ways)}", None
+
+
+def _seen(settings: Settings, ways: Mapping[str, tuple[str, str, str]]) -> Mapping[str, Sequence[Waiting]]:
+    """The mailboxes of each route; none of a hub that cannot be asked, of which its own check tells."""
+    named = {"hub": settings.hub, "parent": settings.parent.hub if settings.parent else None}
+    found: dict[str, Sequence[Waiting]] = {}
+    routes: dict[str, list[str]] = defaultdict(list)
+    for route, (name, _, _) in ways.items():
+        routes[name].append(route)
+    for name, here in routes.items():
+        hub = named[name]
+        assert hub is not None  # noqa: S101  # it is the hub of these routes
+        try:
+            seen = hubs.waiting(settings, hub, {mailbox for route in here for mailbox in ways[route][1:]})
+        except Setback:
+            seen = {}
+        found |= {route: [seen[each] for each in dict.fromkeys(ways[route][1:]) if each in seen] for route in here}
+    return found
+
+
+def _finding(settings: Settings, route: str, seen: Sequence[Waiting], mail: Mail) -> Finding | None:
+    name = route.partition(":")[2]
+    messages = sum(each.messages for each in seen)
+    absent = route.startswith("link:") and any(each.messages and not each.takers for each in seen)
+    since = min((each.since for each in mail.lying), default=None)
+    size = sum(each.size for each in mail.lying) / MIB
+    if absent and (since is None or datetime.now(UTC) - since >= settings.delivery.receipt_timeout):
+        when = f"{since.astimezone():%Y-%m-%d %H:%M}" if since else "-"
+        detail = f"{messages} messages wait for {name}, {size:.1f} MiB, the oldest letter since {when}"
+        if mail.kept_here:
+            detail = f"{detail}; {mail.kept_here} letters wait here for room there"
+        return Finding("EDX709", name, detail)
+    if mail.kept_here:
+        detail = f"{name} has {size:.1f} MiB to take; {mail.kept_here} letters wait here for room there"
+        return Finding("EDX614", name, detail)
+    return None

@@ -1,0 +1,42 @@
+"""What has left and is not answered: the part of the ledger that looks at mailboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from edxml_router.core.delivery.values import Delivery, Lying
+from edxml_router.core.problems import Finding
+
+
+class Looks(Protocol):
+    """The part of a book about what has left and is not answered: its mailboxes are looked at, its state stays.
+
+    A look is no change of a delivery, so none of these counts as one or makes an entry.
+    """
+
+    def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+        """Take up to ``limit`` FORWARDED deliveries of these routes that are due and not expired, under a lease."""
+
+    def strays(self, now: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+        """Up to ``limit`` of those that went none of these routes. It looks through all that is open."""
+
+    def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+        """As :meth:`overdue`, of AVAILABLE deliveries. ``attempts`` is one higher than before."""
+
+    def asked_about(self, numbers: Collection[int], at: datetime | None) -> None:
+        """When the next node was asked about these last; None where it could not be."""
+
+    def look_again(
+        self, numbers: Collection[int], at: datetime, problem: Finding | None, handed_at: datetime | None = None
+    ) -> None:
+        """When these are looked at again, if they are still there to be, and what was wrong now; ``handed_at`` where
+        they have just been laid into their mailbox."""
+
+    def lying(self, routes: Collection[str]) -> Mapping[tuple[str, bool], Lying]:
+        """What lies in the mailboxes of these routes, or was taken and not answered yet, by route and urgency. Letters
+        over a link count once for all their recipients."""
+
+    def make_room(self, routes: Collection[str], now: datetime, limit: int) -> None:
+        """Up to ``limit`` deliveries of each of these routes that wait for room (EDX614) are due at ``now``."""

@@ -1,0 +1,177 @@
+"""What has left and is not answered: which mailboxes are to be looked at, and how much lies in them.
+
+:class:`SqlLooks` is that part of a ``Book`` in SQL. A look is no change of a delivery: its version stays, and the
+journal says nothing. Of what changes meanwhile the statements leave alone what they would no longer be true of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Boolean, Connection, Engine, Select, bindparam, func, literal_column, select, text, update
+
+from edxml_router.core.delivery.values import Delivery, Lying
+from edxml_router.core.problems import Finding
+from edxml_router.store.engine import reading, troubles
+from edxml_router.store.tables import OPEN, Instant, deliveries, envelopes
+
+ROOM_WANTED: Final = "EDX614"  # what waits for room in its neighbour's mailbox
+
+_KEYS: Final[Any] = bindparam("keys", expanding=True)
+_ROUTES: Final[Any] = bindparam("routes", expanding=True)
+_NOW: Final = bindparam("now", type_=Instant)
+_UNTIL: Final = bindparam("until", type_=Instant)
+_LIMIT: Final[Any] = bindparam("limit")
+_HANDED: Final = bindparam("handed_at", type_=Instant)
+
+# The first words are for the index, which SQLite finds by them.
+_FORWARDED: Final = text(f"{OPEN} AND state = 'forwarded'")
+_OFFERED: Final = text(f"{OPEN} AND state = 'available'")
+_FAR_ACCEPTED: Final = deliveries.c.far_accepted == bindparam("far_accepted", type_=Boolean)
+
+
+def _due(*which: Any) -> Select[Any]:
+    return (
+        select(deliveries)
+        .where(*which, deliveries.c.due_at <= _NOW, deliveries.c.expires_at > _NOW)
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(_LIMIT)
+        .with_for_update(skip_locked=True)
+    )
+
+
+_OVERDUE: Final = _due(_FORWARDED, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTED)
+_OFFERS: Final = _due(_OFFERED, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTED)
+_STRAYS: Final = _due(_FORWARDED, deliveries.c.route.not_in(_ROUTES))
+_LEASE: Final = update(deliveries).where(deliveries.c.id.in_(_KEYS)).values(due_at=_UNTIL)
+_LEASE_OFFERS: Final = _LEASE.values(attempts=deliveries.c.attempts + literal_column("1"))
+_LOOKED_AT: Final = text("state IN ('forwarded', 'available')")
+_ASKED: Final = update(deliveries).where(_LOOKED_AT, deliveries.c.id.in_(_KEYS)).values(asked_at=_NOW)
+_LOOK_AGAIN: Final = (
+    update(deliveries)
+    .where(_LOOKED_AT, deliveries.c.id.in_(_KEYS))
+    .values(due_at=_UNTIL, code=bindparam("code"), detail=bindparam("detail"))
+)
+_LAID: Final = _LOOK_AGAIN.values(handed_at=_HANDED)
+
+
+def _letters(*which: Any) -> Select[Any]:
+    """One row for each message: route, urgency, size, and since when."""
+    return (
+        select(
+            deliveries.c.route,
+            deliveries.c.urgent,
+            func.max(envelopes.c.size).label("size"),
+            func.min(deliveries.c.handed_at).label("since"),
+        )
+        .select_from(deliveries.join(envelopes, deliveries.c.digest == envelopes.c.digest))
+        .where(*which, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTED, deliveries.c.handed_at.is_not(None))
+    )
+
+
+def _sums(letters: Select[Any]) -> Select[Any]:
+    each = letters.subquery()
+    return select(each.c.route, each.c.urgent, func.count(), func.sum(each.c.size), func.min(each.c.since)).group_by(
+        each.c.route, each.c.urgent
+    )
+
+
+_LYING: Final = _sums(
+    _letters(_FORWARDED).group_by(deliveries.c.route, deliveries.c.urgent, deliveries.c.digest)
+)
+_LYING_OFFERS: Final = _sums(
+    _letters(_OFFERED).group_by(deliveries.c.route, deliveries.c.urgent, deliveries.c.id)
+)
+_WANTING: Final = (
+    select(deliveries.c.id)
+    .where(
+        text(f"{OPEN} AND state IN ('deferred', 'available')"),
+        deliveries.c.route == bindparam("route"),
+        _FAR_ACCEPTED,
+        deliveries.c.code == ROOM_WANTED,
+        deliveries.c.due_at > _NOW,
+    )
+    .order_by(deliveries.c.due_at)
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)
+)
+
+
+_KEPT_HERE: Final = (
+    select(deliveries.c.route, func.count())
+    .where(text(f"{OPEN} AND state IN ('deferred', 'available')"), deliveries.c.code == ROOM_WANTED)
+    .group_by(deliveries.c.route)
+)
+
+
+def wanting(engine: Engine) -> Mapping[str, int]:
+    """How many deliveries wait here for room in a mailbox, by route."""
+    with reading(engine) as connection:
+        return {row[0]: row[1] for row in connection.execute(_KEPT_HERE)}
+
+
+class SqlLooks:
+    """See :class:`edxml_router.ports.looks.Looks`."""
+
+    connection: Connection
+
+    def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+        due: list[Delivery] = []
+        for far_accepted in (False, True):  # first what may be lost; an accepted letter is safe somewhere
+            if len(due) < limit:
+                values = {"now": now, "limit": limit - len(due), "routes": list(routes), "far_accepted": far_accepted}
+                due += self._take(_OVERDUE, values, until)
+        return due
+
+    def strays(self, now: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+        with troubles():
+            rows = self.connection.execute(_STRAYS, {"now": now, "limit": limit, "routes": list(routes)})
+            return [Delivery(*row) for row in rows]
+
+    def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+        values = {"now": now, "limit": limit, "routes": list(routes), "far_accepted": False}
+        return [replace(one, attempts=one.attempts + 1) for one in self._take(_OFFERS, values, until, _LEASE_OFFERS)]
+
+    def _take(
+        self, which: Select[Any], values: Mapping[str, Any], until: datetime, lease: Any = _LEASE
+    ) -> Sequence[Delivery]:
+        with troubles():
+            due = [Delivery(*row) for row in self.connection.execute(which, values)]
+            if due:
+                self.connection.execute(lease, {"keys": sorted(one.id for one in due), "until": until})
+        return [replace(one, due_at=until) for one in due]
+
+    def asked_about(self, numbers: Collection[int], at: datetime | None) -> None:
+        with troubles():
+            self.connection.execute(_ASKED, {"keys": sorted(numbers), "now": at})
+
+    def look_again(
+        self, numbers: Collection[int], at: datetime, problem: Finding | None, handed_at: datetime | None = None
+    ) -> None:
+        told = {"code": problem.code if problem else "", "detail": problem.detail if problem else ""}
+        values = {"keys": sorted(numbers), "until": at, **told}
+        with troubles():
+            if handed_at is None:
+                self.connection.execute(_LOOK_AGAIN, values)
+            else:
+                self.connection.execute(_LAID, {**values, "handed_at": handed_at})
+
+    def lying(self, routes: Collection[str]) -> Mapping[tuple[str, bool], Lying]:
+        found: dict[tuple[str, bool], Lying] = {}
+        with troubles():
+            for kind, letters in (("link:", _LYING), ("office:", _LYING_OFFERS)):
+                if here := [route for route in routes if route.startswith(kind)]:
+                    rows = self.connection.execute(letters, {"routes": here, "far_accepted": False})
+                    found |= {(row[0], row[1]): Lying(row[2], int(row[3]), row[4]) for row in rows}
+        return found
+
+    def make_room(self, routes: Collection[str], now: datetime, limit: int) -> None:
+        with troubles():
+            for route in sorted(routes):
+                values = {"route": route, "now": now, "limit": limit, "far_accepted": False}
+                keys = list(self.connection.execute(_WANTING, values).scalars())
+                if keys:
+                    self.connection.execute(_LEASE, {"keys": keys, "until": now})
