@@ -187,6 +187,26 @@ def test_an_office_that_is_away_has_one_copy_of_each_waiting(nodes: Nodes, offic
     assert {one.message.id for one in office.take() + office.take()} > {first.message.id}
 
 
+def test_a_full_mailbox_of_an_office_keeps_the_rest_of_its_mail_here(nodes: Nodes, office: Office) -> None:
+    digests, node = [arrived(nodes, number) for number in (1, 2, 3)], nodes["quoc-gia"].node
+    with node.ledger.book() as book:
+        size = book.envelopes(digests[:1])[digests[0]].size
+    node.rules = replace(node.rules, mailbox_bytes=2 * size + size // 2)
+    for _ in range(20):
+        nodes.clock.at += node.rules.timing.receipt_timeout
+        pushing.push(node)
+    mailbox = nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE) / "new"
+    assert len(list(mailbox.iterdir())) == 2
+    assert [standing(nodes, "quoc-gia", one).code for one in digests] == ["", "", "EDX614"]
+    [mail, *_] = office.take()
+    assert standing(nodes, "quoc-gia", digests[2]).due_at > nodes.clock.at
+    office.say("confirm", b"", mail.message.id)
+    nodes.step("quoc-gia")
+    pushing.push(node)  # no clock was moved for it
+    assert standing(nodes, "quoc-gia", digests[2]).code == ""
+    assert digests[2] in {one.message.headers.get("envelope") for one in office.take()}
+
+
 def test_an_office_that_was_away_finds_no_mail_that_has_expired(nodes: Nodes, office: Office) -> None:
     digest, node = arrived(nodes), nodes["quoc-gia"].node
     with node.ledger.book() as book:  # laid there with a life that is over when the office comes back

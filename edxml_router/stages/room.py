@@ -39,26 +39,26 @@ def fitting(
     wanted: dict[GroupKey, Place] = {
         key: (key[0], rows[key[1]].urgent) for key in groups if not key[3] and key[0] in node.links and _is_link(key)
     }
-    filled = _filled(node, set(wanted.values()), now)
+    filled, share = _filled(node, set(wanted.values()), now), node.rules.mailbox_bytes
+    before = dict(filled)  # what lies there already; the rest of ``filled`` goes there with this batch
     moves: list[Move] = []
     fit: dict[GroupKey, list[Delivery]] = {}
     looked: set[Place] = set()
     for key, group in groups.items():
-        place = wanted.get(key)
+        place, size = wanted.get(key), rows[key[1]].size
         if place is None:
             fit[key] = group
             continue
-        size = rows[key[1]].size
-        if not has_room(filled.get(place, 0), size, node.rules.mailbox_bytes) and place not in looked:
+        lies = filled.get(place, 0)
+        if not has_room(lies, size, share) and place not in looked:
             looked.add(place)
-            if is_empty(node.links[place[0]], urgent=place[1]):
-                filled[place] = 0
-        if has_room(filled.get(place, 0), size, node.rules.mailbox_bytes):
-            filled[place] = filled.get(place, 0) + size
+            if before.get(place) and is_empty(node.links[place[0]], urgent=place[1]):
+                lies -= before[place]
+        if has_room(lies, size, share):
+            filled[place] = lies + size
             fit[key] = group
         else:
-            finding = full(node, filled[place])
-            moves += [_deferral(node, one, finding, now) for one in group]
+            moves += [_deferral(node, one, full(node, lies), now) for one in group]
     return moves, fit
 
 

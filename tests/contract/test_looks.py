@@ -1,0 +1,126 @@
+"""What has left and is not answered, on both databases: who is looked at when, what lies where, and who wants room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from edxml_router.core.delivery.lifecycle import Event, advance
+from edxml_router.core.delivery.values import Delivery, Lying, Move
+from edxml_router.core.problems import Finding
+from edxml_router.store import looks
+from edxml_router.store.ledger import SqlLedger
+from tests.contract.databases import LEASE, NOW, Database, add, body, delivery
+
+MINUTE = timedelta(minutes=1)
+ROUTES = ["link:tay-ninh", "link:an-giang"]
+
+
+def moved(ledger: SqlLedger, deliveries: Sequence[Delivery], event: Event, **changes: Any) -> list[Delivery]:
+    with ledger.book() as book:
+        book.move([Move(one, event, advance(one.state, event), **changes) for one in deliveries])  # type: ignore[arg-type]
+        after = {one.id: one for one in book.deliveries_by_id([one.id for one in deliveries])}
+    return [after[one.id] for one in deliveries]
+
+
+def handed_over(ledger: SqlLedger, *rows: Any, **changes: Any) -> list[Delivery]:
+    made = add(ledger, *rows)
+    with ledger.book() as book:
+        claimed = {one.id: one for one in book.claim(NOW, NOW + LEASE, 100)}
+    fields = {"due_at": NOW + MINUTE, "handed_at": NOW, **changes}
+    return moved(ledger, [claimed[one.id] for one in made], Event.HAND_OVER, **fields)
+
+
+def overdue(ledger: SqlLedger, after: timedelta, limit: int = 10, routes: Sequence[str] = ROUTES) -> list[Delivery]:
+    with ledger.book() as book:
+        return list(book.overdue(NOW + after, NOW + after + LEASE, limit, routes))
+
+
+def test_what_is_overdue_is_leased_and_not_changed(ledger: SqlLedger, database: Database) -> None:
+    [made] = handed_over(ledger, delivery())
+    before = database.count("journal")
+    assert overdue(ledger, MINUTE - timedelta(microseconds=1)) == []
+    [one] = overdue(ledger, MINUTE)
+    assert (one.id, one.version, one.state, one.handed_at, one.asked_at) == (
+        made.id, made.version, made.state, NOW, None,
+    )  # fmt: skip
+    assert overdue(ledger, MINUTE) == []
+    assert overdue(ledger, MINUTE + LEASE) == [one.__class__(**{**_fields(one), "due_at": NOW + MINUTE + 2 * LEASE})]
+    with ledger.book() as book:
+        assert list(book.claim(NOW + timedelta(days=1), NOW + timedelta(days=2), 10)) == []
+    assert database.count("journal") == before
+
+
+def _fields(one: Delivery) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__slots__}
+
+
+def test_what_nobody_has_accepted_comes_first_and_other_routes_are_strays(ledger: SqlLedger) -> None:
+    first, second, third = handed_over(
+        ledger, delivery(1), delivery(2), delivery(3, route="link:gone"), due_at=NOW + MINUTE
+    )
+    moved(ledger, [first], Event.ACCEPT, far_accepted=True, due_at=NOW)
+    assert [one.id for one in overdue(ledger, MINUTE, 1)] == [second.id]
+    assert [one.id for one in overdue(ledger, MINUTE)] == [first.id]
+    with ledger.book() as book:
+        assert [one.id for one in book.strays(NOW + MINUTE, 10, ROUTES)] == [third.id]
+        assert list(book.strays(NOW, 10, ROUTES)) == []
+        assert len(book.strays(NOW + MINUTE, 10, [])) == 1  # the others are leased
+
+
+def test_a_look_is_kept_and_ends_with_the_state_that_it_was_about(ledger: SqlLedger) -> None:
+    [made] = handed_over(ledger, delivery())
+    with ledger.book() as book:
+        book.asked_about([made.id], NOW)
+        book.look_again([made.id], NOW + 2 * MINUTE, Finding("EDX709", detail="x takes nothing"))
+        [one] = book.deliveries_by_id([made.id])
+    assert (one.asked_at, one.due_at, one.code, one.detail) == (NOW, NOW + 2 * MINUTE, "EDX709", "x takes nothing")
+    assert one.version == made.version
+    [again] = moved(ledger, [one], Event.RETRY, far_accepted=False, due_at=NOW)  # it was unknown there
+    assert (again.handed_at, again.asked_at) == (None, None)
+    with ledger.book() as book:
+        book.look_again([made.id], NOW + 9 * MINUTE, None, NOW)
+        book.asked_about([made.id], NOW)
+        assert book.deliveries_by_id([made.id]) == [again]
+
+
+def test_a_letter_lies_once_for_all_its_recipients_until_it_is_accepted(ledger: SqlLedger) -> None:
+    size = len(body(1))
+    made = handed_over(
+        ledger,
+        delivery(1, "H53.01"),
+        delivery(1, "H53.02"),
+        delivery(2),
+        delivery(3, urgent=True),
+        delivery(4, route="link:an-giang"),
+        delivery(5, route="office:vp"),
+    )
+    with ledger.book() as book:
+        found = book.lying([*ROUTES, "office:vp"])
+    assert found == {
+        ("link:tay-ninh", False): Lying(2, 2 * size, NOW),
+        ("link:tay-ninh", True): Lying(1, size, NOW),
+        ("link:an-giang", False): Lying(1, size, NOW),
+    }
+    accepted = [one for one in made if one.route == "link:tay-ninh"]
+    moved(ledger, accepted, Event.ACCEPT, far_accepted=True)
+    with ledger.book() as book:
+        assert set(book.lying(ROUTES)) == {("link:an-giang", False)}
+        assert book.lying([]) == {}
+
+
+def test_what_wants_room_is_due_when_there_is_some(ledger: SqlLedger) -> None:
+    add(ledger, delivery(1), delivery(2), delivery(3), delivery(4, route="link:an-giang"))
+    with ledger.book() as book:
+        claimed = list(book.claim(NOW, NOW + LEASE, 10))
+    by_digest = sorted(claimed, key=lambda one: one.id)
+    moved(ledger, by_digest[:2] + by_digest[3:], Event.DEFER, due_at=NOW + MINUTE, code="EDX614")
+    moved(ledger, [by_digest[2]], Event.DEFER, due_at=NOW + MINUTE, code="EDX701")
+    assert looks.wanting(ledger.engine) == {"link:tay-ninh": 2, "link:an-giang": 1}
+    with ledger.book() as book:
+        book.make_room(["link:tay-ninh"], NOW, 1)
+        assert len(book.claim(NOW, NOW + LEASE, 10)) == 1
+        book.make_room(["link:tay-ninh", "link:gone"], NOW, 10)
+        assert [one.route for one in book.claim(NOW, NOW + LEASE, 10)] == ["link:tay-ninh"]
+        assert list(book.claim(NOW, NOW + LEASE, 10)) == []
