@@ -12,7 +12,7 @@ from edxml_router.core.delivery.resync import Resync, decode_resync, encode_resy
 from edxml_router.core.delivery.wire import decode_transfer
 from edxml_router.core.problems import Refusal
 from edxml_router.intake import batch as intake
-from edxml_router.ports.transport import Arrival, Message
+from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages import inquiring, recovery
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
@@ -26,8 +26,8 @@ def test_a_neighbour_asks_again_about_all_that_is_open(nodes: Nodes) -> None:
     node, hub = nodes["quoc-gia"].node, nodes["quoc-gia"].transports[0]
     before = nodes.deliveries("quoc-gia", answer.digest)["H53"].due_at
     question = Message("resync", "r", encode_resync(Resync("0f" * 8, nodes.clock.now())))
-    mailbox = topology.up("tay-ninh")
-    intake.receive(node, hub, [Arrival(question, mailbox, "tay-ninh", "", False)])
+    nodes["tay-ninh"].transports[-1].publish([Parcel(topology.up("tay-ninh"), question)])
+    intake.receive(node, hub, hub.take(10, 1.0))
     assert nodes.deliveries("quoc-gia", answer.digest)["H53"].due_at == nodes.clock.now() < before
     [told] = [one for one in nodes["tay-ninh"].transports[-1].take(10, 1.0) if one.message.kind == "resynced"]
     assert decode_resync(told.message.body).epoch == "0f" * 8
