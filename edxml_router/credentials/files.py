@@ -12,10 +12,8 @@ Remarks and the order of lines stay as they are. Two changes at once wait for ea
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +24,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.trust.bindings import COLUMNS, Act, Bindings, Row, read_row, write_row
 from edxml_router.core.trust.certificate import read_all, write_pem
 from edxml_router.credentials.keys import write_over
+from edxml_router.disk import locks
 
 Fingerprint = tuple[tuple[int, int, int, int] | None, ...]
 
@@ -152,12 +151,9 @@ def _write(path: Path, lines: Sequence[str], *, checked: bool = True) -> None:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """The folder is locked, not the file: the file is replaced."""
-    try:
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.folder_locked(path.parent))
+        except OSError as error:
+            raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
         yield
-    finally:
-        os.close(descriptor)

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import PrivateKey
 from edxml_router.core.trust import certificate
-from edxml_router.store import durable
+from edxml_router.disk import durable
 
 
 def load_key(path: Path) -> PrivateKey:
@@ -83,11 +83,7 @@ def write_key(path: Path, key: PrivateKey) -> None:
 def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
     """A new file, on disk when this returns; EDX908 if it is there already or cannot be written."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        durable.create(path, data, mode)
     except FileExistsError as error:
         raise Refusal("EDX908", where=str(path), detail="the file is there already") from error
     except OSError as error:

@@ -8,15 +8,14 @@ demonstration works in it.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from edxml_router.core.problems import Refusal
+from edxml_router.disk import locks
 
 DEFAULT: Final = Path("edxml-router-demo")
 MARK: Final = ".edxml-router-demo"  # who finds it in a folder knows that everything there may go
@@ -28,10 +27,9 @@ def taken(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / MARK).is_file() and any(folder.iterdir()):
         raise Refusal("EDX908", where=str(folder), detail="the folder is not empty")
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locks.folder_locked(folder, wait=False))
         except BlockingIOError:
             raise Refusal("EDX908", where=str(folder), detail="a demonstration runs in it") from None
         (folder / MARK).touch()
@@ -39,5 +37,3 @@ def taken(folder: Path) -> Iterator[None]:
             if entry.name != MARK:
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         yield
-    finally:
-        os.close(handle)

@@ -11,7 +11,6 @@ or EDX908 where the file cannot be made or locked.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.core.problems import Refusal
+from edxml_router.disk import locks
 
 FILE: Final = "serve.lock"
 PATIENCE: Final = 5.0  # seconds for a holder that is ending: a restart should not have to be asked for twice
@@ -32,7 +32,7 @@ def sole(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
     """Hold the lock of a data folder, which must exist, while the block runs."""
     path = folder / FILE
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = locks.open_lock(path)
     except OSError as error:
         raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
     try:
@@ -42,7 +42,7 @@ def sole(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
         os.pwrite(handle, said.encode(), 0)
         yield
     finally:
-        os.close(handle)  # the file stays: removed, it could be locked twice under the same name
+        os.close(handle)
 
 
 def holder(folder: Path) -> str | None:
@@ -58,11 +58,7 @@ def holder(folder: Path) -> str | None:
     except OSError as error:
         raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return os.pread(handle, 200, 0).decode("utf-8", "replace")
-    else:
-        return None
+        return _said(handle) if locks.is_held(handle) else None
     finally:
         os.close(handle)
 
@@ -75,13 +71,16 @@ def served_before(folder: Path) -> bool:
 def _take(handle: int, path: Path, until: float) -> None:
     while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.take(handle)
         except BlockingIOError as error:
             if time.monotonic() >= until:
-                holder = os.pread(handle, 200, 0).decode("utf-8", "replace")
-                raise Refusal("EDX609", where=str(path.parent), detail=holder) from error
+                raise Refusal("EDX609", where=str(path.parent), detail=_said(handle)) from error
             time.sleep(LOOK)
         except OSError as error:
             raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
         else:
             return
+
+
+def _said(handle: int) -> str:
+    return os.pread(handle, 200, 0).decode("utf-8", "replace")

@@ -17,9 +17,9 @@ class Bodies(Protocol):
     """The documents by digest. Small ones live in the database, large ones in files."""
 
     def receive(self, pieces: Iterable[bytes]) -> Body:
-        """Set down a document that arrives in pieces; not durable yet, and nobody refers to it.
+        """Set down a document that arrives in pieces; nobody refers to it yet, and it may be gone after a crash.
 
-        The caller discards it in the end. Raises Setback EDX601, and what ``pieces`` raises.
+        The caller discards it in the end. Raises Setback EDX601 or EDX622, and what ``pieces`` raises.
         """
 
     def stage(self, bodies: Mapping[str, bytes | Body]) -> None:

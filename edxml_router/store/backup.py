@@ -17,7 +17,6 @@ the copied journal, or a body that is missing, is told in :class:`Kept`.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -30,7 +29,8 @@ from typing import Final
 from sqlalchemy import func, select
 
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.store import durable, integrity, verification
+from edxml_router.disk import durable
+from edxml_router.store import integrity, verification
 from edxml_router.store.engine import connect, reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import bodies, microseconds
@@ -147,12 +147,10 @@ def _copy_body(source: Path, target: Path, digest: str) -> int | None:
     durable.make_folder(target.parent)
     seen = hashlib.sha256()
     try:
-        with source.open("rb") as given, target.open("xb") as copy:
+        with source.open("rb") as given, durable.new_file(target) as copy:
             while block := given.read(_BLOCK):
                 seen.update(block)
                 copy.write(block)
-            copy.flush()
-            os.fsync(copy.fileno())
             size = copy.tell()
     except FileNotFoundError:
         return None

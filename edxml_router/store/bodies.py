@@ -7,14 +7,13 @@
 
 A file ``ab/cdef…`` never changes; what no row refers to (a crash between the two steps) goes with the sweep.
 Pieces of bodies that arrive in chunks wait in ``chunks/PEER/DIGEST.SIZE.COUNT/``: nobody adds to what another peer
-has begun, and what each has begun can be summed up from the names. Raises Setback EDX601 when the disk is full,
-fails, or holds less than the reserve; EDX602 when the database is away.
+has begun, and what each has begun can be summed up from the names. Raises Setback EDX601 when the disk is full
+or holds less than the reserve, EDX622 when it fails; EDX602 when the database is away.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -32,7 +31,8 @@ from edxml_router.core.delivery.values import Body
 from edxml_router.core.delivery.wire import Chunk, Transfer
 from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Defect, Setback
-from edxml_router.store import durable, spool
+from edxml_router.disk import durable, locks
+from edxml_router.store import spool
 from edxml_router.store.engine import reading
 from edxml_router.store.spool import FileBody, setback
 from edxml_router.store.tables import INLINE_LIMIT, bodies
@@ -96,7 +96,7 @@ class BodyStore:
                 return
             # Written even where the file is there already: it may be damaged or from a crash, and a fresh
             # modification time keeps the sweep away until the row is committed.
-            with self._lock(fcntl.LOCK_SH):
+            with self._lock(shared=True):
                 durable.write((self._path(digest), data) for digest, data in large.items())
                 for digest, body in received.items():
                     os.utime(body.path)
@@ -131,7 +131,7 @@ class BodyStore:
                 return False
             # Room for the whole body, so that one that cannot fit is put off at its first piece.
             self._reserve_room(chunk.size)
-            with self._lock(fcntl.LOCK_SH):
+            with self._lock(shared=True):
                 durable.write([(folder / str(chunk.number), piece)])
         return True
 
@@ -199,7 +199,7 @@ class BodyStore:
     def _remove_old(self, paths: Iterable[Path], before: float) -> int:
         removed = 0
         for path in paths:
-            with self._lock(fcntl.LOCK_EX):  # or a stage could refresh the file between look and removal
+            with self._lock():  # or a stage could refresh the file between look and removal
                 try:
                     if path.stat().st_mtime < before:
                         path.unlink()
@@ -209,7 +209,7 @@ class BodyStore:
         return removed
 
     def _remove_old_chunks(self, folder: Path, before: float) -> int:
-        with self._lock(fcntl.LOCK_EX):
+        with self._lock():
             newest = max((path.stat().st_mtime for path in (folder, *_entries(folder))), default=0.0)
             if newest < before:
                 _remove(folder)
@@ -242,14 +242,10 @@ class BodyStore:
             raise Setback("EDX601", where="bodies", detail=f"{free} bytes free, {self._reserve} in reserve")
 
     @contextmanager
-    def _lock(self, kind: int) -> Iterator[None]:
+    def _lock(self, *, shared: bool = False) -> Iterator[None]:
         durable.make_folder(self._folder)
-        handle = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, kind)
+        with locks.locked(self._folder / ".lock", shared=shared):
             yield
-        finally:
-            os.close(handle)
 
     def _path(self, digest: str) -> Path:
         _check(digest)

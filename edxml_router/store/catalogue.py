@@ -17,12 +17,10 @@ from __future__ import annotations
 
 import csv
 import errno
-import fcntl
 import gc
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +31,7 @@ from edxml_router.core.agencies.importing import ImportReport, import_rows
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS, Table, Value
 from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.disk import durable, locks
 
 MANIFEST = "manifest.json"
 
@@ -86,11 +85,10 @@ def write(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder) as descriptor:
+        with locks.folder_locked(folder):
             changed = [*_merge(AGENCIES, folder, agencies), *_merge(ALIASES, folder, aliases)]
             if changed:
                 _replace(folder / MANIFEST, _manifest(folder, changed, source, day))
-                os.fsync(descriptor)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Setback("EDX601", where=str(folder)) from error
@@ -203,22 +201,6 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[int]:
-    """One writer at a time; the lock is the folder itself and ends with the process."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
 def _replace(path: Path, data: bytes) -> None:
-    """The whole new file or the whole old one. The caller syncs the folder."""
-    fresh = path.with_name(f".{path.name}.new")  # alone under the lock; a crash's leftover is overwritten
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    """The whole new file or the whole old one, for everybody to read."""
+    durable.write([(path, data)], mode=0o644)

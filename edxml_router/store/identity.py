@@ -29,7 +29,8 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.problems import Refusal
-from edxml_router.store import durable, recovery
+from edxml_router.disk import durable
+from edxml_router.store import recovery
 from edxml_router.store.book import SqlBook
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edxml_router.core.message.skeleton import PIECE
 from edxml_router.core.problems import Setback
-from edxml_router.store import durable
+from edxml_router.disk import durable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +45,17 @@ class FileBody:
 
 
 def receive(folder: Path, pieces: Iterable[bytes]) -> FileBody:
-    """Set the pieces down in a file of their own in ``folder``."""
+    """Set the pieces down in a file of their own in ``folder``. Its content is on disk when this returns, so that to
+    accept it only gives it a name; a document that is refused costs the sync for nothing."""
     durable.make_folder(folder)
-    path = folder / f"{uuid.uuid4().hex}{durable.TEMPORARY}"
+    path = durable.temporary(folder)
     digest = hashlib.sha256()
     size = 0
-    try:
-        with path.open("xb", buffering=0) as file:
-            os.fchmod(file.fileno(), 0o600)
-            for piece in pieces:
-                digest.update(piece)
-                size += len(piece)
-                _write(file.fileno(), piece)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    with durable.new_file(path) as file:
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+            file.write(piece)
     return FileBody(path, size, digest.hexdigest())
 
 
@@ -79,9 +73,3 @@ def setback(error: OSError) -> Setback:
     """What a failing disk is to the pipeline: full, or something that no room helps (read-only, broken, forbidden)."""
     code = "EDX601" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "EDX622"
     return Setback(code, where="bodies", detail=errno.errorcode.get(error.errno or 0, type(error).__name__))
-
-
-def _write(handle: int, piece: bytes) -> None:
-    view = memoryview(piece)
-    while view:  # the system may take less than it was given, e.g. when the disk fills
-        view = view[os.write(handle, view) :]

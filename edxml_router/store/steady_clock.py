@@ -19,9 +19,7 @@ doubtful, and one after it never, for a node may have been off for weeks.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -32,7 +30,7 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.core.problems import Finding
-from edxml_router.store import durable
+from edxml_router.disk import durable, locks
 
 FILE: Final = "clock.json"
 TOLERANCE: Final = timedelta(minutes=5)
@@ -194,9 +192,5 @@ class SteadyClock:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Two processes may find the same at once, or one just as an operator says otherwise."""
-        handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locks.locked(self._path.with_suffix(".lock")):
             yield
-        finally:
-            os.close(handle)

@@ -6,12 +6,12 @@ The same question to a broker is :func:`edxml_router.transport.rabbitmq.waiting`
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from edxml_router.disk import locks
 from edxml_router.ports.transport import Waiting
 from edxml_router.transport.local_folders import Diverted, Mailbox, enter, lock_file, names, setback
 
@@ -45,10 +45,6 @@ def _held(claimed: int, claims: str) -> bool:
     finally:
         os.close(folder)
     try:
-        # Shared: the holder, who asked for all, keeps us out; two who look at once do not see each other.
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return locks.is_held(lock)
     finally:
         os.close(lock)
-    return False

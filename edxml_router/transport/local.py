@@ -39,6 +39,7 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.core.problems import Finding
+from edxml_router.disk import durable
 from edxml_router.ports.transport import Arrival, Parcel, Waiting
 from edxml_router.transport import attendance, message_file, topology
 from edxml_router.transport.local_folders import (
@@ -171,7 +172,7 @@ class LocalTransport:
         try:
             for name in written:
                 os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=new)
-            os.fsync(new)  # once for all: a rename is on disk when its directory is
+            durable.synchronise(new)  # once for all: a rename is on disk when its directory is
         except OSError:
             for name in written:
                 remove(tmp, name)
@@ -203,11 +204,7 @@ class LocalTransport:
     def _write(self, tmp: int, parcel: Parcel) -> str:
         """The message as a synced file in ``tmp``, or nothing at all; its name."""
         name = f"{time.time_ns():020d}.{next(self._fresh)}"
-        try:
-            message_file.write(tmp, name, parcel.message, self._user)
-        except OSError:
-            remove(tmp, name)
-            raise
+        message_file.write(tmp, name, parcel.message, self._user)
         return name
 
     def _check_room(self, size: int) -> None:
@@ -229,7 +226,7 @@ def declare(root: Path, children: Iterable[str], offices: Iterable[str]) -> None
                     _make(root, hub, mailbox)
                 except Diverted as error:
                     amiss = amiss or error
-            os.fsync(hub)
+            durable.synchronise(hub)
         finally:
             os.close(hub)
     except OSError as error:
@@ -249,7 +246,7 @@ def _make(root: Path, hub: int, mailbox: str) -> None:
                     _sweep(made)
             finally:
                 os.close(made)
-        os.fsync(folder)
+        durable.synchronise(folder)
     finally:
         os.close(folder)
 

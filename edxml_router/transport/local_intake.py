@@ -10,7 +10,6 @@ owner is gone, and moves them back. A process id in the name would not do: ids a
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import stat
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edxml_router.core.problems import Finding
+from edxml_router.disk import durable, locks
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import message_file, topology
 from edxml_router.transport.local_folders import Mailbox, enter, finding, lock_file, names, remove, share
@@ -188,7 +188,7 @@ class Intake:
         try:
             with suppress(PermissionError):  # not a group of this account: then for this account alone
                 message_file.share(lock, given)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.take(lock)
             os.rename(aside, self._claims, src_dir_fd=box.folder("tmp"), dst_dir_fd=box.folder("claimed"))
         except OSError:
             os.close(lock)
@@ -221,7 +221,7 @@ def _rescue_one(box: Mailbox, claims: str) -> None:
     finally:
         os.close(folder)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.take(lock)
         _return_claims(box, claims)
     finally:
         os.close(lock)
@@ -253,7 +253,7 @@ def _return_claims(box: Mailbox, claims: str) -> None:
                 with suppress(OSError):
                     back = name if message_file.is_odd(name) else f"{_bare(name)}{_AGAIN}"
                     os.rename(name, back, src_dir_fd=folder, dst_dir_fd=new)
-        os.fsync(new)
+        durable.synchronise(new)
         if set(names(folder)) <= {".lock"}:
             remove(folder, ".lock")
             os.rmdir(claims, dir_fd=box.folder("claimed"))

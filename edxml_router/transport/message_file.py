@@ -21,6 +21,7 @@ import stat
 import time
 from typing import Any, Final
 
+from edxml_router.disk import durable
 from edxml_router.ports.transport import Message
 from edxml_router.transport import topology
 
@@ -29,21 +30,16 @@ _LONGEST_NAME: Final = 200  # bytes; ours have 50
 _NO_FILE: Final = "not a file"
 _TOO_LARGE: Final = "larger than a message may be"
 _TWO_NAMES: Final = "a file with a second name"
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def write(folder: int, name: str, message: Message, user: str) -> None:
-    """Make the file, durably but for its name; what is left of it when that fails is the caller's to remove."""
+    """Make the file, durably but for its name; nothing is left of it when that fails."""
     data = encode(message, user)
     if len(data) > LARGEST:
         raise OSError(errno.EFBIG, _TOO_LARGE)
-    descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)
-    try:
-        share(descriptor, os.fstat(folder))
-        _write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with durable.new_file(name, within=folder) as file:
+        share(file.fileno(), os.fstat(folder))
+        file.write(data)
 
 
 def share(descriptor: int, folder: os.stat_result) -> None:
@@ -143,10 +139,3 @@ def decode(data: bytes) -> tuple[Message, str]:
     if not all(isinstance(value, str) for value in text.values()):
         raise TypeError("not text")
     return Message(text["kind"], text["id"], body, urgent, text["correlation"], headers), text["user"]
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    """``write`` takes at most 2 GiB, and less when the disk is nearly full: then the next one says why."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

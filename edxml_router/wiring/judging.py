@@ -17,7 +17,6 @@ from the same hub loses one worker of its own before it knows.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pickle
@@ -32,6 +31,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edxml_router.core.problems import Refusal, Setback, Trouble
+from edxml_router.disk import locks
 from edxml_router.stages.examination import digest_of
 from edxml_router.stages.submission import Judged, Submission
 
@@ -123,8 +123,8 @@ class Noted:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / f"{secrets.token_hex(8)}{_NOTE}"
-        self._note = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._note, fcntl.LOCK_EX)
+        self._note = locks.open_lock(self._path)
+        locks.take(self._note)
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
 
     def __call__(self, judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Judged]:
@@ -183,7 +183,7 @@ class Noted:
         """Take over the note of a process that is gone."""
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.take(handle)
             left = os.pread(handle, 10_000, 0)
             if left and path.exists():  # else another was quicker, or it died between two envelopes
                 with suppress(ValueError):

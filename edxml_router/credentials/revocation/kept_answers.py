@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edxml_router.store import durable
+from edxml_router.disk import durable
 
 MOST_NOTES: Final = 1000  # there may be more certificates below an anchor than anybody means to use
 _NOTE: Final = ".cert"
@@ -86,7 +85,7 @@ def note(folder: Path, certificate: x509.Certificate) -> None:
         there = sorted(path.parent.glob(f"*{_NOTE}"), key=lambda each: each.stat().st_mtime_ns)
         for old in there[: max(0, len(there) + 1 - MOST_NOTES)]:
             old.unlink(missing_ok=True)
-        under_way = path.with_name(f"{uuid.uuid4().hex}{durable.TEMPORARY}")
+        under_way = durable.temporary(path.parent)
         under_way.write_bytes(certificate.public_bytes(Encoding.DER))
         under_way.replace(path)
 

@@ -20,7 +20,7 @@ from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust.revocation import check_renewal
 from edxml_router.core.trust.revocation_list import RevocationList
 from edxml_router.credentials.revocation import list_files
-from edxml_router.store import durable
+from edxml_router.disk import durable
 
 
 def place(folder: Path, url: str) -> Path:
