@@ -20,6 +20,7 @@ from datetime import datetime
 
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.credentials import UNPROVEN
+from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change, inbox_of
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
@@ -121,14 +122,13 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
 def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list[Answer]:
     """Refuse transfers by their manifests alone, which are their data here: of what is too large for this node the
     neighbour hears at once, instead of sending it again until its lifetime ends."""
-    now = node.now()
     judged = [
         Judged(one, one.transfer.envelope, trouble=Refusal(found.code, where=found.where, detail=found.detail))
         for one, found in transfers
         if one.transfer is not None
     ]
     with node.ledger.book() as book:
-        record(node, book, judged, now)
+        record(node, book, judged, node.now())
     return [_answer(item) for item in judged]
 
 
@@ -275,7 +275,8 @@ def send(node: Node, sendings: Sequence[Sending], now: datetime) -> list[Move]:
 
 def _handed_over(node: Node, delivery: Delivery, now: datetime) -> Move:
     overdue = now + node.rules.timing.receipt_timeout
-    return change(delivery, Event.HAND_OVER, due_at=overdue, route=delivery.route, handed_at=now)
+    kept = HANDED_BACK if delivery.code == HANDED_BACK else ""  # its new node may not know of the move yet
+    return change(delivery, Event.HAND_OVER, due_at=overdue, route=delivery.route, handed_at=now, code=kept)
 
 
 def _deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
@@ -291,20 +292,18 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
     """Apply what neighbours report, (peer, receipt) each, and pass ends on towards the sender; one commit.
 
     A receipt of an earlier generation, a repeated or an unmatched one changes nothing and is journalled, those about
-    no delivery of ours as a number. A crash
-    before the commit makes the hub bring the receipts again.
+    no delivery of ours as a number. A crash before the commit makes the hub bring the receipts again.
     """
     now = node.now()
     with node.ledger.book() as book:
         standing = {
             (one.digest, one.recipient): one for one in book.deliveries({item.envelope for _, item in receipts})
         }
-        moves: list[Move] = []
+        moves, late = list[Move](), list[tuple[str, Receipt]]()
         trails: dict[int, tuple[Hop, ...]] = {}
-        late: list[tuple[str, Receipt]] = []
         for peer, receipt in latest(receipts):
             delivery = standing.get((receipt.envelope, receipt.recipient))
-            move = settlement(delivery, peer, receipt, node.rules.timing, now)
+            move = settlement(delivery, peer, receipt, node.rules, now, book.found_before)
             if move is None:
                 late.append((peer, receipt))
                 continue

@@ -29,7 +29,7 @@ from edxml_router.intake import reports
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.ports.transport import Transport
-from edxml_router.stages import inquiring, pushing, recovery
+from edxml_router.stages import following, inquiring, pushing, recovery
 from edxml_router.stages.node import Node
 from edxml_router.wiring import node as wiring
 
@@ -39,6 +39,7 @@ POLL_INTERVAL = 0.1  # seconds between looks into the ledger, when nothing comes
 TRUST_INTERVAL = 0.5  # seconds between looks at the files of [trust]
 UPKEEP_INTERVAL = 0.5  # seconds between looks at the clock: expiry, numbering of the journal
 DECLARE_INTERVAL = 5.0  # seconds after mailboxes were made again until they may be missing again
+FOLLOW_INTERVAL = 60.0  # seconds between looks for mail of agencies that are elsewhere now
 SWEEP_INTERVAL = 3600.0  # seconds between sweeps of files that nothing refers to
 REST = 1.0  # seconds to wait after a setback of the store
 
@@ -59,6 +60,7 @@ class Worker:
         self._poll_at = 0.0
         self._upkeep_at = 0.0
         self._declare_at = 0.0
+        self._follow_at = 0.0
         self._read_at: float | None = None  # when the hubs had been read empty
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
         self._problems: dict[str, Finding | None] = {}  # by hub, as last told
@@ -110,6 +112,7 @@ class Worker:
                 if restored := opened.look_at_journal():
                     events.restored(restored.epoch, restored.since, restored.reason)
                 recovery.ask(opened.node)
+                self._follow(opened.node)
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
                 opened.sweep()
@@ -132,6 +135,11 @@ class Worker:
         lease = opened.node.rules.timing.lease.total_seconds()
         if self._read_at is not None and time.monotonic() >= self._read_at + lease:
             events.moved(pipeline.expire(opened.node))
+
+    def _follow(self, node: Node) -> None:
+        if time.monotonic() >= self._follow_at:
+            self._follow_at = time.monotonic() + FOLLOW_INTERVAL
+            events.moved(following.follow(node))
 
     def _take(self, node: Node, transports: Sequence[Transport]) -> bool:
         came = False
@@ -202,7 +210,7 @@ class Worker:
         except Setback as setback:  # a token
             events.reload_refused([setback.finding])
         else:
-            self._recount = True
+            self._recount, self._follow_at = True, 0.0
             events.reloaded()
 
     def _rest(self, seconds: float) -> None:

@@ -16,10 +16,11 @@ from edxml_router.core.delivery.values import Aside, Body, Delivery, EnvelopeRow
 from edxml_router.core.delivery.wire import Receipt
 from edxml_router.core.problems import Finding
 from edxml_router.ports.looks import Looks
+from edxml_router.ports.moved import Moved
 from edxml_router.ports.provoked import Provoked, Recoveries
 
 
-class Book(Provoked, Recoveries, Looks, Protocol):
+class Book(Provoked, Recoveries, Looks, Moved, Protocol):
     """The ledger inside one transaction. All methods work on sets, because batches are the unit of work.
 
     Every method that changes state writes the journal entries itself, in this same transaction (P4): one entry

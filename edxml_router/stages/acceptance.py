@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt, Transfer
 from edxml_router.core.message.document_id import comparable
 from edxml_router.core.message.envelope import Kind
-from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.node import Node
 from edxml_router.stages.receipts import state_receipt
@@ -108,9 +109,11 @@ def reopenings(node: Node, standing: Iterable[Delivery], items: Mapping[str, Jud
     for delivery in standing:
         item = items[delivery.digest]
         transfer = item.submission.transfer
-        if transfer is None or transfer.generation <= delivery.generation:
+        if transfer is None or delivery.recipient not in item.routes or delivery.state not in FAILED_ENDS:
             continue
-        if delivery.recipient not in item.routes or delivery.state not in FAILED_ENDS:
+        # Handed back it has not ended; its agency is here, or behind us, again.
+        wished = delivery.generation + (delivery.code != HANDED_BACK)
+        if transfer.generation < wished:
             continue
         # What the next node had accepted cannot be cancelled here: such an end is that node's word, and it keeps it.
         if delivery.state is State.CANCELLED and not delivery.far_accepted:
@@ -148,6 +151,8 @@ def acceptance_receipts(
         origin = origin_of(node, item.submission)
         for recipient in transfer.recipients:
             finding = item.trouble.finding if item.trouble else item.unreachable.get(recipient)
+            if finding and finding.code == "EDX505" and finding.where and book.found_before(recipient):
+                finding = Finding(HANDED_BACK, detail=f"{recipient} is not served here any more")
             known = standing.get((item.digest, recipient))
             receipt = Receipt(transfer.envelope, recipient, transfer.generation, Outcome.ACCEPTED, now, hops=hops)
             if finding and known and (known.origin != origin or known.generation < transfer.generation):

@@ -45,7 +45,7 @@ def sender_of(registry: Registry, envelope: Envelope, now: datetime, under_way: 
     agency = registry.get(meant) if meant else None
     if agency is None:
         registry.resolve(written, today, historic=True)  # says what is wrong, unless only the day is missing
-        raise _changed_hands(registry, written, day)
+        raise _undated(written)
     first = max(day or date.min, today - under_way)
     if not historic and first < today:
         with suppress(Refusal):
@@ -170,7 +170,8 @@ def address_transfer(
             following = route(rules, code)
             if following == f"link:{peer.name}":
                 # Each of the two believes it behind the other, because neither has it: no routes turn in a circle.
-                raise Refusal("EDX505", detail=f"{code} would go back to {peer.name}, who has sent it here")
+                detail = f"{code} would go back to {peer.name}, who has sent it here"
+                raise Refusal("EDX505", where="recipients", detail=detail)
             if following.startswith("link:") and len(transfer.hops) >= HOPS_LIMIT:
                 # The next node could not read a longer list, and would be sent it again until the lifetime ends.
                 detail = f"{len(transfer.hops)} nodes have had it, as many as may"
@@ -183,22 +184,28 @@ def address_transfer(
 
 def _not_named(registry: Registry, code: str, written: str | None, day: date | None) -> Refusal:
     """Why a recipient beside an envelope is none of those that were signed; ``written``: what once stood for it."""
-    if written is not None:
-        return _changed_hands(registry, written, day, code)
-    return Refusal("EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope")
+    if written is None:
+        return Refusal("EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope")
+    if day is None:
+        return _undated(written)
+    meant = registry.meaning(written, day)
+    return Refusal("EDX412", detail=f"{written} was {meant} on the letter's day, {day}, and not {code}")
 
 
 def _require_same_hands(registry: Registry, written: str, code: str, day: date | None) -> None:
     """Refusal EDX412 unless ``written`` stood for ``code`` on the letter's day too: whoever wrote it may have meant
     either agency, and every node on the way must know which."""
-    if registry.meaning(written, day) != code:
-        raise _changed_hands(registry, written, day, f"{code}, as it is today")
+    meant = registry.meaning(written, day)
+    if meant == code:
+        return
+    if day is None:
+        raise _undated(written)
+    raise Refusal("EDX412", detail=f"{written} was {meant} on the letter's day, {day}, and is {code} today")
 
 
-def _changed_hands(registry: Registry, written: str, day: date | None, other: str = "") -> Refusal:
-    of_day = f"on the letter's day, {day}, it was {registry.meaning(written, day)}" if day else "no date can be read"
-    told = f"{written} has stood for several agencies; {of_day}" + (f", not {other}" if other else "")
-    return Refusal("EDX412", detail=told)
+def _undated(written: str) -> Refusal:
+    detail = f"{written} has stood for several agencies, and no date of the letter can be read"
+    return Refusal("EDX412", detail=detail)
 
 
 def codes_of(registry: Registry, signer: Signer, now: datetime) -> Callable[[str], str | None]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Body, Delivery, EnvelopeRow, Move
@@ -60,6 +61,11 @@ def bind_routes(
         except Refusal as refusal:
             found = refusal.finding
             moves.append(change(delivery, Event.RETURN, code=found.code, detail=found.detail, ended_at=now))
+            continue
+        if following == delivery.origin and following.startswith("link:") and not delivery.far_accepted:
+            # Its agency has moved away from here. Who brought it has the envelope still, and would refuse it as a loop.
+            detail = f"{delivery.recipient} is not served here any more"
+            moves.append(change(delivery, Event.RETURN, code=HANDED_BACK, detail=detail, ended_at=now))
             continue
         there = delivery.far_accepted or (delivery.handed_at is not None and delivery.route == following)
         key = (following, delivery.digest, delivery.generation, there)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from edxml_router.core.delivery import lifecycle
+from edxml_router.core.delivery.handing_back import HANDED_BACK, NOT_THERE
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import Outcome, Receipt
-from edxml_router.core.problems import Finding
-from edxml_router.stages.rules import Timing
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.stages.admission import route
+from edxml_router.stages.rules import Peer, Role, Rules
 
 LATE: Final = "receipt.late"  # the event of a receipt that changes nothing
 
@@ -64,7 +66,12 @@ def late_entries(
 
 
 def settlement(
-    delivery: Delivery | None, peer: str, receipt: Receipt, timing: Timing, now: datetime
+    delivery: Delivery | None,
+    peer: str,
+    receipt: Receipt,
+    rules: Rules,
+    now: datetime,
+    found_before: Callable[[str], bool],
 ) -> Move | None:
     """The move that a receipt makes, or None when it is late, repeated, unmatched, or not this peer's to give.
 
@@ -72,7 +79,7 @@ def settlement(
     """
     if delivery is None or delivery.route != f"link:{peer}" or receipt.generation != delivery.generation:
         return None
-    event = EVENTS[receipt.outcome]
+    event, timing = EVENTS[receipt.outcome], rules.timing
     if not lifecycle.allowed(delivery.state, event):
         return None
     if event is Event.ACCEPT:
@@ -87,6 +94,14 @@ def settlement(
             return None
         wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, 1.0)
         return change(delivery, event, due_at=now + wait, far_accepted=False, actor=peer)
+    if event is Event.RETURN and receipt.code in NOT_THERE:
+        elsewhere = _elsewhere(rules, delivery)
+        if elsewhere or _moving(delivery, receipt, rules.peers.get(peer), found_before):
+            if not lifecycle.allowed(delivery.state, Event.RETRY):
+                return None  # an operator holds it; it goes on from here when it is released
+            wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.inquiry_interval, 1.0)
+            told = {"code": HANDED_BACK, "detail": receipt.detail, "far_accepted": False, "actor": peer}
+            return change(delivery, Event.RETRY, due_at=now if elsewhere else now + wait, **told)
     # Who dates a fact in our future has a clock ahead of ours, and the fact was not later than we heard of it.
     ended_at = min(receipt.at, now)
     if event is Event.CONFIRM:
@@ -96,6 +111,25 @@ def settlement(
     far = True if event is Event.CANCEL else None
     told = {"code": receipt.code, "detail": receipt.detail, "ended_at": ended_at}
     return change(delivery, event, **told, far_accepted=far, actor=peer)
+
+
+def _elsewhere(rules: Rules, delivery: Delivery) -> bool:
+    """Whether the routes of today lead to the recipient by another way than the delivery went."""
+    try:
+        return route(rules, delivery.recipient) != delivery.route
+    except Refusal:
+        return False
+
+
+def _moving(delivery: Delivery, receipt: Receipt, peer: Peer | None, found_before: Callable[[str], bool]) -> bool:
+    """Whether the recipient is on its way to another node, and this neighbour, the one that it leaves or the one that
+    it comes to, knows more or less than our routes. Then the letter waits, and is sent there again now and then.
+
+    A parent that has no route for it knows best, and a child that never had its mail is a mistake in our routes.
+    """
+    if HANDED_BACK in (receipt.code, delivery.code):
+        return True
+    return peer is not None and peer.role is Role.CHILD and found_before(delivery.recipient)
 
 
 def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | None:
@@ -119,6 +153,7 @@ def expiry(delivery: Delivery, unproven: Mapping[str, Finding], now: datetime) -
     neighbour = delivery.route.removeprefix("link:")
     doubt = unproven.get(neighbour)
     if doubt is None:
-        return change(delivery, Event.EXPIRE, code="EDX802", ended_at=now)
+        code, detail = (HANDED_BACK, delivery.detail) if delivery.code == HANDED_BACK else ("EDX802", "")
+        return change(delivery, Event.EXPIRE, code=code, detail=detail, ended_at=now)
     detail = f"perhaps delivered: receipts of {neighbour} are kept and do not count ({doubt.code}); {doubt.detail}"
     return change(delivery, Event.EXPIRE, code="EDX324", detail=detail, ended_at=now)

@@ -33,6 +33,7 @@ from edxml_router.store import statements as sql
 from edxml_router.store.aside import KEPT, KEPT_OF, TAKE_BACK, keep_aside
 from edxml_router.store.engine import problem, troubles
 from edxml_router.store.looks import SqlLooks
+from edxml_router.store.moved import MovedMail
 
 CHUNK: Final = 500  # keys in one IN list
 ANSWERS: Final = 20_000  # receipts about nothing, or of refusals, that wait for one neighbour: two of its messages
@@ -42,7 +43,7 @@ NEVER: Final = datetime.fromtimestamp(0, UTC)
 _envelope_values: Final = attrgetter(*sql.ENVELOPE)
 
 
-class SqlBook(SqlLooks):
+class SqlBook(SqlLooks, MovedMail):
     """Made by :meth:`SqlLedger.book`, valid inside its block. ``now`` dates deliveries made and moved."""
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:

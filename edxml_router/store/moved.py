@@ -1,0 +1,51 @@
+"""The mail of agencies that have moved (:class:`edxml_router.ports.moved.Moved`), found in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, literal, or_, select, text
+
+from edxml_router.core.delivery.handing_back import HANDED_BACK
+from edxml_router.store.engine import troubles
+from edxml_router.store.tables import OPEN, deliveries
+
+# The first words for the index. Handed back, a delivery is queued with that code, and with none once it is sent again.
+_PLACED: Final = text(f"{OPEN} AND (state = 'available' OR (state = 'queued' AND code = '{HANDED_BACK}'))")
+_PLACES: Final = select(deliveries.c.recipient, deliveries.c.route).where(_PLACED).distinct()
+_AT: Final = (
+    select(deliveries.c.id)
+    .where(
+        _PLACED, deliveries.c.recipient == bindparam("recipient"), deliveries.c.route == bindparam("route")
+    )
+    .order_by(deliveries.c.id)
+    .limit(bindparam("most"))
+)
+_FOUND: Final = (
+    select(literal(1))
+    .where(
+        deliveries.c.recipient == bindparam("recipient"),
+        or_(deliveries.c.route.like("office:%"), deliveries.c.far_accepted, deliveries.c.code == HANDED_BACK),
+    )
+    .limit(1)
+)
+
+
+class MovedMail:
+    """What :class:`~edxml_router.store.book.SqlBook` does of it, inside its transaction."""
+
+    connection: Connection
+
+    def places(self) -> Sequence[tuple[str, str]]:
+        with troubles():
+            return [(row[0], row[1]) for row in self.connection.execute(_PLACES)]
+
+    def placed(self, recipient: str, route: str, limit: int) -> Sequence[int]:
+        with troubles():
+            values = {"recipient": recipient, "route": route, "most": limit}
+            return list(self.connection.execute(_AT, values).scalars())
+
+    def found_before(self, recipient: str) -> bool:
+        with troubles():
+            return self.connection.execute(_FOUND, {"recipient": recipient}).first() is not None
