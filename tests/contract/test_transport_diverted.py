@@ -62,12 +62,12 @@ def everything(hub: LocalHub, child: LocalTransport) -> None:
         child.give_back(child.take(5, 0.0), 0.0)
     child.acknowledge(child.take(5, 0.0))
     child.depths()
-    for act in (lambda: owner.waiting(DOWN), lambda: local.declare(hub.root, CHILDREN, OFFICES)):
+    for act in (lambda: owner.waiting([DOWN]), lambda: local.declare(hub.root, CHILDREN, OFFICES)):
         try:
             act()
         except Setback as setback:
             assert setback.code == "EDX714"
-    attendance.consumers(hub.root, [DOWN])
+    attendance.waiting(hub.root, [DOWN])
     late = hub.open("child-a", [DOWN])
     late.take(5, 0.0)
     late.close()
@@ -160,7 +160,7 @@ def test_a_lock_that_is_none_is_neither_waited_for_nor_opened(
     make(claims / ".lock")
     directory.open("node").publish([parcel(DOWN, 1)])
     assert ids(collect(directory.open("child-a", [DOWN]), 1)) == ["m1"]
-    assert attendance.consumers(directory.root, [DOWN]) == 1
+    assert attendance.waiting(directory.root, [DOWN])[DOWN].takers == 1
 
 
 def test_a_file_of_ours_with_a_second_name_in_the_hub_stays_as_it_is(directory: LocalHub, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_our_locks_on_a_file_outlast_its_second_name(directory: LocalHub, tmp_pa
         (directory.root / DOWN / "claimed" / "dead").mkdir()
         os.link(database, directory.root / DOWN / name)
         directory.open("child-a", [DOWN]).take(5, 0.0)
-        attendance.consumers(directory.root, [DOWN])
+        attendance.waiting(directory.root, [DOWN])
         seen = subprocess.run([sys.executable, "-c", LOCKED, str(database)], capture_output=True, text=True, check=True)
     assert seen.stdout == "held\n"
 
@@ -213,7 +213,7 @@ def test_a_message_called_like_our_lock_does_not_take_its_place(directory: Local
     [arrival] = child.take(5, 0.0)
     assert (arrival.message.kind, arrival.message.id) == (topology.DAMAGED, ".lock")
     child.acknowledge([arrival])
-    assert attendance.consumers(directory.root, [DOWN]) == 1
+    assert attendance.waiting(directory.root, [DOWN])[DOWN].takers == 1
     assert child.take(5, 0.0) == []
     assert len(list((directory.root / DOWN / "claimed").iterdir())) == 1  # it did not have to begin again
 
@@ -225,7 +225,7 @@ def test_claims_that_somebody_has_exchanged_are_noticed(directory: LocalHub) -> 
     (path / ".lock").touch()
     directory.open("node").publish([parcel(DOWN, 1)])
     assert ids(collect(child, 1)) == ["m1"]
-    assert attendance.consumers(directory.root, [DOWN]) == 1
+    assert attendance.waiting(directory.root, [DOWN])[DOWN].takers == 1
 
 
 def test_a_folder_of_another_account_holds_up_nothing(directory: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
