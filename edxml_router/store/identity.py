@@ -30,7 +30,7 @@ from sqlalchemy import Connection, func, insert, select, text, update
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.problems import Refusal
 from edxml_router.disk import durable
-from edxml_router.store import recovery
+from edxml_router.store import numbers, recovery
 from edxml_router.store.book import SqlBook
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
@@ -163,6 +163,7 @@ def _begin(book: SqlBook, claim: Claim, now: datetime, since: datetime, reason: 
     connection.execute(update(identity).values(epoch=epoch, copied_at=None))
     connection.execute(insert(epochs), {"epoch": epoch, "at": now, "since": since, "reason": reason})
     recovery.open_all(connection, claim.parties, epoch, since, now)
+    numbers.leave_behind(connection, now)
     # What had left here may have ended long ago: ask about all of it now, and end none of it before the answers.
     connection.execute(update(deliveries).where(text("state = 'forwarded'")).values(due_at=now))
     grace = now + recovery.GRACE

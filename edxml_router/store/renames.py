@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, bindparam, exists, select
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import deliveries, envelopes, receipts, recoveries, renames
 
+# A fact has one receipt: of one that is there under both names, that under the new one stays.
+_SAME: Final = receipts.alias("same")
+_TOLD_TWICE: Final = receipts.delete().where(
+    receipts.c.origin == bindparam("old"),
+    exists().where(
+        _SAME.c.origin == bindparam("new"),
+        *(_SAME.c[name] == receipts.c[name] for name in ("envelope", "recipient", "generation", "outcome")),
+    ),
+)
 _COLUMNS: Final = (deliveries.c.route, deliveries.c.origin, receipts.c.origin)
 
 
@@ -24,16 +33,30 @@ def follow(ledger: SqlLedger, renamed: Mapping[str, str]) -> None:
     if not renamed:
         return
     with reading(ledger.engine) as connection:
-        known = dict(connection.execute(select(renames.c.party, renames.c.now)).tuples())
+        known = {row.party: row.now for row in connection.execute(select(renames.c.party, renames.c.now))}
     fresh = {old: new for old, new in renamed.items() if known.get(old) != new}
     for old, new in fresh.items():
         with ledger.book() as book:
             connection, now = book.connection, ledger.clock.now()
             connection.execute(renames.delete().where(renames.c.party == old))
             connection.execute(renames.insert(), {"party": old, "now": new, "at": now})
+            connection.execute(_TOLD_TWICE, {"old": old, "new": new})
             for column in _COLUMNS:
                 connection.execute(column.table.update().where(column == old).values({column: new}))
             former, name = old.partition(":")[2], new.partition(":")[2]
             connection.execute(envelopes.update().where(envelopes.c.peer == former).values(peer=name))
-            connection.execute(recoveries.delete().where(recoveries.c.party == old))
+            _carry_over(connection, old, new)
             book.note([Entry(now, "peer.renamed", actor="node", detail=f"{old} is {new}")])
+
+
+def _carry_over(connection: Connection, old: str, new: str) -> None:
+    """What is still to be asked after a restored back-up is asked under the new name; else nobody would ever."""
+    asked = connection.execute(select(recoveries).where(recoveries.c.party.in_([old, new]))).all()
+    if any(row.party == new for row in asked):
+        open_since = [row.since for row in asked if row.done_at is None]
+        if open_since:
+            values = {"since": min(open_since), "done_at": None}
+            connection.execute(recoveries.update().where(recoveries.c.party == new).values(values))
+        connection.execute(recoveries.delete().where(recoveries.c.party == old))
+    else:
+        connection.execute(recoveries.update().where(recoveries.c.party == old).values(party=new))

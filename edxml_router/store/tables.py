@@ -275,6 +275,14 @@ noted = Table(
     Column("counted", BigInteger, nullable=False),
 )
 
+# The highest number of deliveries and of what is set aside that must not be given again (store.numbers).
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("name", Text, primary_key=True),  # of the table
+    Column("last", BigInteger, nullable=False),
+)
+
 # What a batch writes, all in one transaction.
 WRITTEN: Final = tuple(each.name for each in (journal, envelopes, deliveries, bodies, receipts, aside, noted))
 

@@ -128,8 +128,9 @@ class LocalTransport:
         """Each that was taken, with its mailbox open. Where that is gone, so is what was taken from it."""
         claims: dict[str, list[Claim]] = {}
         for arrival in arrivals:
-            claim: Claim = arrival.token
-            claims.setdefault(claim.mailbox, []).append(claim)
+            claim = arrival.token
+            if isinstance(claim, Claim):  # what did not come out of a mailbox has nothing to be forgotten there
+                claims.setdefault(claim.mailbox, []).append(claim)
         for mailbox, taken in claims.items():
             with suppress(OSError), Mailbox(self._root, mailbox) as box:
                 yield from ((box, claim) for claim in taken)

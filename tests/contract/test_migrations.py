@@ -94,6 +94,13 @@ def test_deliveries_have_six_indexes_at_most(database: Database) -> None:
         assert database.count("pg_indexes", "tablename = 'deliveries'") <= 6
 
 
+@pytest.mark.parametrize("table", ["deliveries", "aside"])
+def test_a_table_that_a_migration_made_anew_has_its_triggers(sqlite_database: Database, table: str) -> None:
+    """On SQLite they go with the table that had them; and with them that a number is given once."""
+    found = {row[0] for row in sqlite_database.rows(f"SELECT name FROM sqlite_master WHERE tbl_name = '{table}'")}  # noqa: S608
+    assert {f"{table}_numbered", f"{table}_gone"} <= found
+
+
 def test_upgrading_is_told_and_repeatable(empty: str) -> None:
     engine = connect(empty)
     assert current(engine) == ""

@@ -1,0 +1,100 @@
+"""A neighbour or an office under another name: what goes on under it, what stays, and that it is done once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.store.identity import Claim, declare_restored, recognise
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.recovery import finish, pending
+from edxml_router.store.renames import follow
+from tests.contract.databases import NOW, Database, add, body, delivery, digest_of, envelope
+
+RENAMED = {"link:tay-ninh": "link:tay-ninh-moi", "office:van-phong-xa": "office:van-phong"}
+
+
+def receipt(number: int, outcome: Outcome = Outcome.UNKNOWN) -> Receipt:
+    return Receipt(digest_of(body(number)), "H53.01", 1, outcome, NOW)
+
+
+@pytest.fixture
+def ledger(database: Database) -> SqlLedger:
+    """Two letters of one office to one neighbour, one of others, and what is to be told to the neighbour."""
+    ledger = database.ledger()
+    add(ledger, delivery(1), delivery(2))
+    add(ledger, delivery(3, route="link:an-giang", origin="office:khac"), peer="khac")
+    with ledger.book() as book:
+        book.add_receipts([("link:tay-ninh", receipt(4)), ("link:an-giang", receipt(5))])
+    return ledger
+
+
+def standing(database: Database) -> list[tuple[str, str, str]]:
+    query = "SELECT d.route, d.origin, e.peer FROM deliveries d JOIN envelopes e ON e.digest = d.digest ORDER BY d.id"
+    return [tuple(row) for row in database.rows(query)]
+
+
+def origins(database: Database) -> list[str]:
+    return sorted(row[0] for row in database.rows("SELECT origin FROM receipts"))
+
+
+def test_open_mail_and_receipts_go_on_under_the_new_name(database: Database, ledger: SqlLedger) -> None:
+    follow(ledger, RENAMED)
+    renamed = ("link:tay-ninh-moi", "office:van-phong", "van-phong")
+    assert standing(database) == [renamed, renamed, ("link:an-giang", "office:khac", "khac")]
+    assert origins(database) == ["link:an-giang", "link:tay-ninh-moi"]
+    noted = database.rows("SELECT entry FROM journal WHERE event = 'peer.renamed' ORDER BY id")
+    assert [b"link:tay-ninh is link:tay-ninh-moi" in bytes(row[0]) for row in noted] == [True, False]
+
+
+def test_a_rename_is_followed_once(database: Database, ledger: SqlLedger) -> None:
+    """And what comes later under the old name, from whoever bears it then, stays under it."""
+    follow(ledger, RENAMED)
+    add(ledger, delivery(6, route="link:tay-ninh", origin="office:van-phong-xa"), peer="van-phong-xa")
+    follow(ledger, RENAMED)
+    assert standing(database)[-1] == ("link:tay-ninh", "office:van-phong-xa", "van-phong-xa")
+    assert database.count("journal", "event = 'peer.renamed'") == 2
+    follow(ledger, {})
+
+
+def test_a_rename_that_is_taken_back_or_goes_further(database: Database, ledger: SqlLedger) -> None:
+    follow(ledger, {"link:tay-ninh": "link:b"})
+    follow(ledger, {"link:b": "link:tay-ninh"})
+    assert standing(database)[0][0] == "link:tay-ninh"
+    follow(ledger, {"link:tay-ninh": "link:c", "link:b": "link:c"})  # another end than before
+    assert standing(database)[0][0] == "link:c"
+
+
+def test_a_fact_that_was_told_under_both_names_stays_one(database: Database, ledger: SqlLedger) -> None:
+    """As when the neighbour has asked under its new name before this node was told of it."""
+    with ledger.book() as book:
+        book.add_receipts([("link:tay-ninh-moi", receipt(4)), ("link:tay-ninh", receipt(4, Outcome.EXPIRED))])
+    follow(ledger, RENAMED)
+    assert origins(database) == ["link:an-giang", "link:tay-ninh-moi", "link:tay-ninh-moi"]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_who_was_to_be_asked_is_asked_under_the_new_name(database: Database, tmp_path: Path, known: bool) -> None:
+    """After a restored back-up; also where the new name had been asked, and had answered, before."""
+    ledger, later = database.ledger(), NOW + timedelta(hours=1)
+    recognise(ledger, tmp_path, Claim("tinh"))
+    if known:
+        declare_restored(ledger, Claim("tinh", (), ("link:tay-ninh-moi",)), later, "before")
+        with ledger.book() as book:
+            assert finish(book.connection, "link:tay-ninh-moi", "", NOW)
+    declare_restored(ledger, Claim("tinh", (), ("link:tay-ninh", "office:x")), NOW, "a back-up")
+    follow(ledger, RENAMED)
+    assert [(one.party, one.since) for one in pending(ledger.engine)] == [("link:tay-ninh-moi", NOW), ("office:x", NOW)]
+
+
+def test_what_fails_half_way_is_not_remembered_as_done(database: Database, ledger: SqlLedger) -> None:
+    """Each rename is one transaction with its entry: a crash leaves it whole, or to be done again."""
+    follow(ledger, {"link:tay-ninh": "link:b"})
+    database.run("DELETE FROM renames")  # as if it had never been committed
+    follow(ledger, {"link:tay-ninh": "link:b"})
+    assert standing(database)[0][0] == "link:b"
+    assert database.count("renames") == 1
+    assert envelope().peer == "van-phong-xa"
