@@ -86,7 +86,7 @@ class RabbitSettings:
     longest_pause: float = 30.0  # … up to this
     window: int = 500  # unconfirmed messages under way
     window_bytes: int = 64 * 1024 * 1024  # and their bytes, because each is copied once more by the driver
-    prefetch: int = 250  # most unacknowledged messages of one mailbox; times 4 MiB is the memory it may take
+    prefetch: int = 250  # most unacknowledged messages of one mailbox; their bytes have a bound of their own
     label: str = "edxml-router"  # the connection's name in the broker's listings
 
     @property

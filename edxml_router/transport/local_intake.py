@@ -24,13 +24,13 @@ from edxml_router.disk import durable, locks
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import message_file, topology
 from edxml_router.transport.local_folders import Mailbox, enter, finding, lock_file, names, remove, share
+from edxml_router.transport.turns import is_mouthful
 
 _LONGEST_DELAY: Final = 24 * 3600 * 10**9  # nanoseconds
 _RESCUE_SECONDS: Final = 1.0  # how often the claims of dead consumers are looked for
 _AGAIN: Final = ".again"  # end of the name of a message that was taken before
 _PASSING: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)  # not the fault of the file
 _LATER: Final = ".later"  # … and that is hidden until the time its name begins with
-_MOUTHFUL: Final = 32 * 1024 * 1024  # bytes after which no more is taken at once
 _DENIED: Final = (errno.EACCES, errno.EPERM)  # a fault of the modes, not of the file
 _DENIED_SECONDS: Final = 5.0  # until a file that could not be read is tried again
 _KEPT_NAME: Final = 200  # bytes of a name in ``damaged`` that is there already, before what tells them apart
@@ -89,8 +89,7 @@ class Intake:
             self._rescued_at = now
             self._rescue(box)
         claims = box.folder("claimed", self._claims)
-        held = sum(len(arrival.message.body) for arrival in into)
-        while self._listed and len(into) < limit and held < _MOUTHFUL:
+        while self._listed and len(into) < limit and not is_mouthful(into):
             name = self._listed.popleft()
             try:
                 if name.startswith("."):  # one of them would take the place of our lock
@@ -106,7 +105,6 @@ class Intake:
             if arrival is None:
                 continue
             into.append(arrival)
-            held += len(arrival.message.body)
 
     def release(self) -> None:
         """Give back what is claimed, and the lock."""

@@ -14,20 +14,18 @@ EDX706 (not permitted) or EDX707 (no trust); after 701, 702 and 705 the message 
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pika
 
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
-from edxml_router.ports.transport import Arrival, Message, Parcel, Waiting
+from edxml_router.ports.transport import Arrival, Parcel, Waiting
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import (
     CLOSING_SECONDS,
@@ -37,27 +35,16 @@ from edxml_router.transport.amqp_connection import (
     finding,
     parameters,
 )
+from edxml_router.transport.amqp_intake import AHEAD_BYTES, Intake, Room, Token
 from edxml_router.transport.amqp_publisher import Call, Publisher
 from edxml_router.transport.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_SESSIONS = itertools.count()  # of the whole process: a token of another transport is as stale as an old one
-_LONGEST_HOLD = 600.0  # seconds; a broker closes the channel over what is held for half an hour
 _AHEAD = 2500  # messages of all mailboxes together that are taken ahead …
 _LEAST_AHEAD = 50  # … but never fewer than this of each
 _SHORT_HEARTBEAT = 2  # seconds; somebody waits for the answer, and pika adds five to it, twice
-_ASK_SECONDS = 0.5  # between questions whether a mailbox has been read empty
-_REOPEN_SECONDS = 1.0  # before a mailbox that could not be consumed is tried again
-
-
-class Token(NamedTuple):
-    """What an acknowledgement needs; ``session`` tells one opening of a channel from the next."""
-
-    mailbox: str
-    session: int
-    tag: int
 
 
 class RabbitTransport:
@@ -67,7 +54,8 @@ class RabbitTransport:
         self._settings = settings
         self._loop = Loop(f"amqp {settings.place}")
         self._bell = threading.Event()  # rung when something has arrived
-        self._intakes: dict[str, _Intake] = {}  # replaced, never changed: the I/O thread goes through it
+        self._room = Room(AHEAD_BYTES)
+        self._intakes: dict[str, Intake] = {}  # replaced, never changed: the I/O thread goes through it
         self._turns = Turns()
         self._connection: pika.SelectConnection | None = None  # that consumes; of the I/O thread
         self._consuming = Connection(self._loop, settings, self._consume, self._suspend)
@@ -80,7 +68,7 @@ class RabbitTransport:
         wanted = {*self._intakes, *mailboxes}
         prefetch = min(self._settings.prefetch, max(_LEAST_AHEAD, _AHEAD // max(1, len(wanted))))
         fresh = {
-            mailbox: _Intake(mailbox, prefetch, self._loop, self._bell)
+            mailbox: Intake(mailbox, prefetch, self._loop, self._bell, self._room)
             for mailbox in topology.urgent_first(mailboxes)
             if mailbox not in self._intakes
         }
@@ -110,11 +98,17 @@ class RabbitTransport:
         while True:
             self._bell.clear()  # before looking: what comes after the look rings again
             arrivals = self._turns.take([*self._intakes.values()], limit)
+            if any(intake.paused for intake in self._intakes.values()):
+                self._loop.post(self._resume)
             left = deadline - time.monotonic()
             if arrivals or left <= 0 or self._closed:
                 return arrivals
             self._loop.check()
             self._bell.wait(min(left, 1.0))
+
+    def _resume(self) -> None:
+        for intake in self._intakes.values():
+            intake.resume()
 
     def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
         self._settle(arrivals, lambda intake, session, tags: intake.acknowledge(session, tags))
@@ -123,7 +117,7 @@ class RabbitTransport:
         # Held unacknowledged meanwhile, so that the broker gives it to somebody else if we die.
         self._settle(arrivals, lambda intake, session, tags: intake.give_back(session, tags, delay))
 
-    def _settle(self, arrivals: Iterable[Arrival], act: Callable[[_Intake, int, list[int]], None]) -> None:
+    def _settle(self, arrivals: Iterable[Arrival], act: Callable[[Intake, int, list[int]], None]) -> None:
         groups: dict[tuple[str, int], list[int]] = {}
         for arrival in arrivals:
             token: Token = arrival.token
@@ -167,7 +161,7 @@ class RabbitTransport:
         self._loop.later(CLOSING_SECONDS, self._loop.stop)  # at the latest
         self._consuming.close(lambda: self._publisher.connection.close(self._loop.stop))
 
-    def _begin(self, fresh: Iterable[_Intake]) -> None:
+    def _begin(self, fresh: Iterable[Intake]) -> None:
         if self._consuming.state == "new":
             self._consuming.open()
         elif self._connection is not None:
@@ -183,130 +177,6 @@ class RabbitTransport:
         self._connection = None
         for intake in self._intakes.values():
             intake.reset()
-
-
-class _Intake:
-    """A mailbox consumed through a channel of its own, so that a missing queue does not close the others.
-
-    ``take`` is called on the main thread, all else on the I/O thread; a deque is safe between them.
-    """
-
-    def __init__(self, mailbox: str, prefetch: int, loop: Loop, bell: threading.Event) -> None:
-        self.mailbox = mailbox
-        self._prefetch = prefetch
-        self._loop = loop
-        self._bell = bell
-        self._session = next(_SESSIONS)
-        self.problem: Finding | None = None
-        self._connection: pika.SelectConnection | None = None
-        self._channel: Any = None
-        self._arrived: deque[Arrival] = deque()
-        self._unsettled: dict[int, None] = {}  # delivery tags in their order
-        self.emptied = False
-
-    @property
-    def buffered(self) -> int:
-        return len(self._arrived)
-
-    def take(self, into: list[Arrival], limit: int) -> None:
-        try:
-            while len(into) < limit:
-                into.append(self._arrived.popleft())
-        except IndexError:
-            return
-
-    def open(self, connection: pika.SelectConnection) -> None:
-        if self._connection is connection:
-            return
-        self._connection = connection
-        connection.channel(on_open_callback=self._opened)
-
-    def reset(self) -> None:
-        """What arrived and was not settled comes again on the next channel; tokens of this one are stale."""
-        self._session = next(_SESSIONS)
-        self._channel = self._connection = None
-        self._arrived.clear()
-        self._unsettled.clear()
-
-    def _opened(self, channel: Any) -> None:
-        self._channel = channel
-        channel.add_on_close_callback(self._closed)
-        channel.add_on_cancel_callback(self._cancelled)
-        channel.basic_qos(prefetch_count=self._prefetch)
-        channel.basic_consume(self.mailbox, self._on_message, callback=self._consuming)
-
-    def _consuming(self, _frame: Any) -> None:
-        self.problem = None
-        self._ask(self._channel)
-
-    def _ask(self, channel: Any) -> None:
-        """Ask how much waits, until that is nothing: what this worker was given ahead, and what others were, does not
-        wait any more, and what is given to a worker is dealt with before it looks at lifetimes."""
-        if self.emptied or channel is not self._channel or not channel.is_open:
-            return
-        channel.queue_declare(self.mailbox, passive=True, callback=lambda frame: self._told(channel, frame))
-
-    def _told(self, channel: Any, frame: Any) -> None:
-        self.emptied = frame.method.message_count == 0 and not self._arrived
-        if not self.emptied:
-            self._loop.later(_ASK_SECONDS, lambda: self._ask(channel))
-
-    def _cancelled(self, _frame: Any) -> None:
-        self.problem = Finding("EDX703", self.mailbox, "the queue was deleted")
-        if self._channel is not None and self._channel.is_open:
-            self._channel.close()
-
-    def _closed(self, channel: Any, reason: Exception) -> None:
-        if channel is not self._channel:
-            return
-        if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
-            code = {403: "EDX706", 404: "EDX703"}.get(reason.reply_code, "EDX701")
-            self.problem = Finding(code, self.mailbox, reason.reply_text)
-        connection = self._connection
-        self.reset()
-        if connection is not None and connection.is_open:
-            self._loop.later(_REOPEN_SECONDS, lambda: self._reopen(connection))
-
-    def _reopen(self, connection: pika.SelectConnection) -> None:
-        if connection.is_open and self._connection is None:
-            self.open(connection)
-
-    def _on_message(self, _channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
-        tag = method.delivery_tag
-        self._unsettled[tag] = None
-        token = Token(self.mailbox, self._session, tag)
-        peer = _text(properties.user_id)
-        self._arrived.append(
-            Arrival(_message(properties, body), self.mailbox, peer, token, bool(method.redelivered))
-        )
-        if not self._bell.is_set():
-            self._bell.set()
-
-    def acknowledge(self, session: int, tags: Iterable[int]) -> None:
-        if session != self._session:
-            return
-        done = self._unsettled.keys() & set(tags)
-        last = 0
-        for tag in self._unsettled:
-            if tag not in done:
-                break
-            last = tag
-        if last:  # everything up to here in one frame
-            self._channel.basic_ack(last, multiple=True)
-        for tag in sorted(done):
-            if tag > last:
-                self._channel.basic_ack(tag)
-            del self._unsettled[tag]
-
-    def give_back(self, session: int, tags: Iterable[int], delay: float) -> None:
-        self._loop.later(min(delay, _LONGEST_HOLD), lambda: self._return(session, tags))
-
-    def _return(self, session: int, tags: Iterable[int]) -> None:
-        if session != self._session:
-            return
-        for tag in sorted(self._unsettled.keys() & set(tags)):
-            del self._unsettled[tag]
-            self._channel.basic_nack(tag, requeue=True)
 
 
 def depths(settings: RabbitSettings, mailboxes: Iterable[str]) -> Mapping[str, int]:
@@ -377,22 +247,3 @@ def _blocking(settings: RabbitSettings) -> Iterator[Any]:
         # no class of pika's at all.
         found = finding(error, settings)
         raise Setback(found.code, where=found.where, detail=found.detail) from error
-
-
-def _message(properties: pika.BasicProperties, body: bytes) -> Message:
-    headers = properties.headers or {}
-    return Message(
-        _text(properties.type),
-        _text(properties.message_id),
-        body,
-        headers.get("urgent") is True,
-        _text(properties.correlation_id),
-        topology.plain_headers(
-            {key: value for key, value in headers.items() if isinstance(key, str) and isinstance(value, str)}
-        ),
-    )
-
-
-def _text(value: Any) -> str:
-    """Properties are what the sender made them: bytes where the text was not UTF-8, or missing."""
-    return value if isinstance(value, str) else ""

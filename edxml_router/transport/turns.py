@@ -4,17 +4,25 @@
     arrivals = turns.take(intakes, limit)
 
 Every neighbour has an intake of its own, so the one that has thousands of messages waiting gets no more of a batch than
-what the others leave. What is left over goes to who has more; a share is always kept for what is not urgent.
+what the others leave. What is left over goes to who has more; a share is always kept for what is not urgent. A batch
+is in memory as a whole, so it ends as well when it holds MOUTHFUL bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from edxml_router.core.delivery import shares
 from edxml_router.ports.transport import Arrival
 from edxml_router.transport import topology
+
+MOUTHFUL: Final = 32 * 1024 * 1024  # bytes after which no more is taken at once
+
+
+def is_mouthful(arrivals: Sequence[Arrival]) -> bool:
+    """Whether these are enough for once, by their bytes."""
+    return sum(len(arrival.message.body) for arrival in arrivals) >= MOUTHFUL
 
 
 class Intake(Protocol):
@@ -23,7 +31,7 @@ class Intake(Protocol):
     mailbox: str
 
     def take(self, into: list[Arrival], limit: int) -> None:
-        """Add what is there to ``into``, until that holds ``limit``."""
+        """Add what is there to ``into``, until that holds ``limit``, or is a mouthful."""
 
 
 class Turns:
