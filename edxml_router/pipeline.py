@@ -18,13 +18,12 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change, inbox_of
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
-from edxml_router.core.delivery.wire import RECEIPTS_TOGETHER, Hop, Receipt, encode_receipts
+from edxml_router.core.delivery.wire import Hop, Receipt, encode_receipts
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
@@ -44,8 +43,10 @@ from edxml_router.stages.dispatch import (
     GroupKey,
     Sending,
     bind_routes,
+    deferral,
     portions,
     publish,
+    receipts_together,
     returns,
     transfer_parcels,
     withdrawn_parcel,
@@ -108,7 +109,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         item.sender = sender_of(rules.registry, envelope, now, under_way(rules, submission.transfer))
         item.reason = authorise(rules, peer, item.examined.verdict, item.sender, now)
         if submission.transfer is None:
-            item.routes = address(rules, envelope, now)
+            item.routes = address(rules, item.examined, now)
         else:
             item.routes, item.unreachable = address_transfer(rules, here, peer, submission.transfer, item.examined)
     except Trouble as trouble:
@@ -235,7 +236,7 @@ def _sendings(
     for (route, digest, _, there), group in groups.items():
         row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
         if link is None and route.startswith("link:"):  # first: nothing is wrong with the body
-            moves += [_deferral(node, one, Finding("EDX509", detail=route), now) for one in group]
+            moves += [deferral(node, one, Finding("EDX509", detail=route), now) for one in group]
         elif there:  # it is asked about instead (edxml_router.stages.inquiring), whoever wanted it sent
             moves += [change(one, Event.HAND_OVER, due_at=now, route=route) for one in group]
         elif body is None:
@@ -269,7 +270,7 @@ def send(node: Node, sendings: Sequence[Sending], now: datetime) -> list[Move]:
         for number, sending in enumerate(window):
             why = failed.get(number)
             for one in sending.group:
-                moves.append(_deferral(node, one, why, now) if why else _handed_over(node, one, now))
+                moves.append(deferral(node, one, why, now) if why else _handed_over(node, one, now))
     return moves
 
 
@@ -277,12 +278,6 @@ def _handed_over(node: Node, delivery: Delivery, now: datetime) -> Move:
     overdue = now + node.rules.timing.receipt_timeout
     kept = HANDED_BACK if delivery.code == HANDED_BACK else ""  # its new node may not know of the move yet
     return change(delivery, Event.HAND_OVER, due_at=overdue, route=delivery.route, handed_at=now, code=kept)
-
-
-def _deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
-    timing = node.rules.timing
-    wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance())
-    return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
 
 
 # --- settle ------------------------------------------------------------------------------------------
@@ -348,7 +343,7 @@ def report(node: Node) -> int:
     batches: dict[tuple[str, int], list[tuple[int, Receipt]]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for number, origin, receipt in waiting:
-        batches[origin, counts[origin] // RECEIPTS_TOGETHER].append((number, receipt))
+        batches[origin, counts[origin] // receipts_together(links[origin])].append((number, receipt))
         counts[origin] += 1
     sent: list[int] = []
     for (origin, _), batch in batches.items():

@@ -29,7 +29,7 @@ from edxml_router.stages.admission import VIETNAM
 from edxml_router.store import identity, integrity, migrate, recovery, refused, tables
 from edxml_router.store.engine import probe
 from edxml_router.transport import local_folders, rabbitmq, topology
-from edxml_router.wiring import hubs
+from edxml_router.wiring import broker_limit, hubs
 from edxml_router.wiring import node as wiring
 
 PATIENCE: Final = 5  # seconds that the database has for an answer
@@ -292,6 +292,8 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
     if owner and any(depths.values()) and holder(settings.node.data) is None:
         yield place, Finding("EDX611", place, f"{sum(depths.values())} messages wait here and nobody takes them")
         return
+    if owner and hub.kind == "rabbitmq":
+        yield broker_limit.look(settings, hub, datetime.now(UTC))
     waiting = [f"{name} {depth}" for name, depth in depths.items() if depth]
     yield f"{place} ({len(intakes)} mailboxes; waiting: {', '.join(waiting) or 'nothing'})", None
 

@@ -1,7 +1,7 @@
 """``edxml-router doctor``: everything a node depends on, each with what is wrong and what helps.
 
 Every check stands alone: one that fails does not hide the next. A check answers with a remark or a finding, or
-nothing when all is well; its detail is shown either way. Nothing is changed, and no message is sent.
+nothing when all is well; its detail is shown either way. Nothing is changed, and nobody gets a message.
 """
 
 from __future__ import annotations

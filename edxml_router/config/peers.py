@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from edxml_router.config.values import About, Code, File, Files, Name, Table, read_size
+from edxml_router.config.values import MIB, About, Code, File, Files, Name, Size, Table, read_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,15 @@ class HubSettings(Table):
     ] = "password"
     server_name: Annotated[
         str | None, About("Name in the broker's certificate, where it is not the host.", '"mq.example.vn"')
+    ] = None
+    max_message_bytes: Annotated[
+        Size | None,
+        Field(ge=8 * MIB, le=512 * MIB),
+        About(
+            "Largest message that the hub carries; without it 16 MiB for a broker (its max_message_size), 127 MiB for "
+            'a folder. Larger letters go to nodes in pieces; offices with attach = "amqp" do not get them (EDX414).',
+            '"64 MiB"',
+        ),
     ] = None
 
 

@@ -34,6 +34,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between restarts of a failing 
 HEALTHY = 30.0  # seconds after which a worker's earlier failures are forgotten
 STUCK = "workers.stuck"  # in node.data: those that make no turns
 LOOK = 0.2  # seconds between looks at the workers
+# For workers: bodies of megabytes are given back to the system when they are done with. By itself glibc learns from the
+# first one to keep such, in pieces all over its arenas (docs/decisions.md).
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
 
 
 class Supervisor:
@@ -189,7 +192,8 @@ def start_worker(path: Path, pins: Mapping[str, str], turns: int) -> subprocess.
     """A worker for the settings in ``path`` that tells of its turns on the descriptor ``turns``."""
     # S603: the command is this interpreter and our own module; the only argument of others is the operator's own file.
     arguments = [str(path), str(os.getpid()), json.dumps(pins), str(turns)]
-    return subprocess.Popen([sys.executable, "-m", "edxml_router.node.worker", *arguments], pass_fds=[turns])  # noqa: S603
+    command = [sys.executable, "-m", "edxml_router.node.worker", *arguments]
+    return subprocess.Popen(command, pass_fds=[turns], env=MEMORY | os.environ)  # noqa: S603
 
 
 def serve(settings: Settings) -> int:

@@ -74,6 +74,10 @@ class Transport(Protocol):
     def problem(self) -> Finding | None: ...
 
     @property
+    def largest_message(self) -> int:
+        """Bytes of a body that the hub takes, as far as is known; a larger one is answered EDX713."""
+
+    @property
     def emptied(self) -> bool:
         """Whether each mailbox consumed has been found empty once: what lay there at the start has been taken."""
 
@@ -81,7 +85,8 @@ class Transport(Protocol):
         """Take from these mailboxes as well, from now on. One that does not exist yet is taken from once it does."""
 
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
-        """Up to ``limit`` messages, most of them from urgent mailboxes; at most ``wait`` seconds for the first.
+        """Up to ``limit`` messages, most of them from urgent mailboxes; at most ``wait`` seconds for the first. Fewer
+        where they are large: all of them are in memory.
 
         Mailboxes are taken from in turn: one that has much waiting takes no place that another could fill.
 
@@ -99,7 +104,7 @@ class Transport(Protocol):
 
         ``None``: the hub has taken responsibility (written and synced, or confirmed by a quorum). Otherwise
         why not: EDX701 away, EDX702 not taken, EDX703 no such mailbox, EDX705 no confirm in time, EDX706 not
-        permitted, EDX707 no trust. After EDX705 the message may have arrived all the same.
+        permitted, EDX707 no trust, EDX713 too large for good. After EDX705 it may have arrived all the same.
         """
 
     def declared(self) -> None:

@@ -112,9 +112,9 @@ def _time_stamp(envelope: Envelope) -> datetime | None:
         return None
 
 
-def address(rules: Rules, envelope: Envelope, now: datetime) -> dict[str, str]:
+def address(rules: Rules, examined: Examined, now: datetime) -> dict[str, str]:
     """The route of each recipient of a fresh submission. All or nothing: a sender corrects a list once."""
-    return recipients_of(rules.registry, envelope, now, partial(route, rules))
+    return recipients_of(rules.registry, examined.envelope, now, partial(route_for, rules, examined.size))
 
 
 def recipients_of(
@@ -167,7 +167,7 @@ def address_transfer(
                 if ever is None:
                     ever = {one: text for text in recipients for one in rules.registry.meanings(text)}
                 raise _not_named(rules.registry, code, ever.get(code), day)
-            following = route(rules, code)
+            following = route_for(rules, examined.size, code)
             if following == f"link:{peer.name}":
                 # Each of the two believes it behind the other, because neither has it: no routes turn in a circle.
                 detail = f"{code} would go back to {peer.name}, who has sent it here"
@@ -213,6 +213,17 @@ def codes_of(registry: Registry, signer: Signer, now: datetime) -> Callable[[str
     code before would sign for who has it now."""
     issued = (signer.not_before or now).astimezone(VIETNAM).date()
     return partial(registry.meaning, on=issued)
+
+
+def route_for(rules: Rules, size: int, code: str) -> str:
+    """The route of a recipient for an envelope of ``size`` bytes. Raises Refusal EDX505, and EDX414 where it could
+    never be handed over: an office that is attached to a hub gets it in one message."""
+    following = route(rules, code)
+    most = rules.largest.get(following, size)
+    if size > most:
+        office = following.partition(":")[2]
+        raise Refusal("EDX414", where=code, detail=f"{office} gets at most {most} bytes in one message, not {size}")
+    return following
 
 
 def route(rules: Rules, code: str) -> str:

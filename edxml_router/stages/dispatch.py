@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
+from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
@@ -15,6 +17,7 @@ from edxml_router.core.delivery.values import Body, Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import (
     HOPS_LIMIT,
     LIST_LIMIT,
+    RECEIPTS_TOGETHER,
     Chunk,
     Hop,
     Inquiry,
@@ -30,10 +33,13 @@ from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.admission import route
-from edxml_router.stages.node import Link
+from edxml_router.stages.node import Link, Node
 from edxml_router.stages.rules import Rules
 
 PORTION = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages made of them as much again
+_CHUNK_LINE = 1024  # bytes that the manifest of a chunk takes at most
+_RECEIPT = 8 * 1024  # bytes of one, with a detail and hops as long as they may be
+NEVER: Final = frozenset({"EDX713"})  # what a hub answers that it will answer to each repeat
 LAPSES = 5  # after so many workers that ended with a delivery in hand, it waits for an operator
 
 GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the body is there, or on its way, already
@@ -118,10 +124,13 @@ def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
     taken: list[tuple[int, Parcel]] = []
 
     def hand_over(link: Link) -> None:
+        before = link.transport.largest_message
         for (number, _), finding in zip(taken, link.transport.publish([one for _, one in taken]), strict=True):
             if finding is not None:
                 failed.setdefault(number, finding)
         taken.clear()
+        if link.transport.largest_message < before:  # the hub has just said so: smaller pieces will do
+            failed.update({number: replace(one, code="EDX702") for number, one in failed.items() if one.code in NEVER})
 
     held = 0
     for number, sending in enumerate(window):
@@ -136,6 +145,20 @@ def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
     if taken:
         hand_over(window[-1].link)
     return failed
+
+
+def deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
+    """The move of a delivery that could not be sent: it is due again later, or returned where that could not help."""
+    if finding.code in NEVER:
+        return change(delivery, Event.RETURN, code=finding.code, detail=finding.detail)
+    timing = node.rules.timing
+    wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance())
+    return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
+
+
+def receipts_together(link: Link) -> int:
+    """How many receipts may be in one message, so that the hub takes it whatever they say."""
+    return max(1, min(RECEIPTS_TOGETHER, link.transport.largest_message // _RECEIPT))
 
 
 def transfer_parcels(
@@ -155,7 +178,6 @@ def transfer_parcels(
     first = group[0]
     mailbox = link.mailbox_for(urgent=row.urgent)
     chunk_bytes = max(chunk_bytes, -(-len(body) // LIST_LIMIT))  # longer ones where there would be too many
-    count = -(-len(body) // chunk_bytes) if len(body) > chunk_bytes else 0
     transfer = Transfer(
         id=_name(row, group),
         envelope=row.digest,
@@ -166,13 +188,14 @@ def transfer_parcels(
         hops=row.hops if row.hops[-1:] and row.hops[-1].node == here else (*row.hops, Hop(here, row.accepted_at)),
         expires_at=max(delivery.expires_at for delivery in group),
         urgent=row.urgent,
-        chunks=count,
     )
-    left = transfer.expires_at - now
-    if count:
+    left, most = transfer.expires_at - now, link.transport.largest_message
+    chunk_bytes = max(1, min(chunk_bytes, most - _CHUNK_LINE))
+    if len(body) > chunk_bytes or len(encode_transfer(transfer)) + len(body) > most:
+        transfer = replace(transfer, chunks=-(-len(body) // chunk_bytes))
         for number, piece in enumerate(chunks(body, row.digest, chunk_bytes)):
             yield Parcel(mailbox, Message("chunk", f"{transfer.id}.{number}", piece, row.urgent, lifetime=left))
-    manifest = encode_transfer(transfer, b"" if count else whole(body))
+    manifest = encode_transfer(transfer, b"" if transfer.chunks else whole(body))
     headers = {"envelope": row.digest, "sender": row.sender}
     yield Parcel(mailbox, Message("transfer", transfer.id, manifest, row.urgent, headers=headers, lifetime=left))
 

@@ -69,7 +69,7 @@ def _by_signxml(data: bytes, limits: Limits, trust: TrustStore, at: datetime, di
     root = safe_xml.parse(data, limits)
     reader.refuse_crowd(root, limits)
     schema.validate(root, data=data)
-    return _read(digest, root, signature.verify(data, root, trust, at), limits)
+    return _read(digest, len(data), root, signature.verify(data, root, trust, at), limits)
 
 
 def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
@@ -80,15 +80,20 @@ def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: dateti
     reader.refuse_crowd(root, limits)
     schema.validate(root, data=bones.text)
     contents = bones.contents_in(root)
-    return _read(digest, root, stream.verify(bones, root, trust, at), limits, contents)
+    return _read(digest, len(data), root, stream.verify(bones, root, trust, at), limits, contents)
 
 
 def _read(
-    digest: str, root: Any, verdict: Verdict, limits: Limits, measured: Mapping[str, Content | None] = UNMEASURED
+    digest: str,
+    size: int,
+    root: Any,
+    verdict: Verdict,
+    limits: Limits,
+    measured: Mapping[str, Content | None] = UNMEASURED,
 ) -> Examined:
     reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits, measured)
     # Without the tree: it is ten times the message, and a batch that keeps a hundred of them leaves the caches.
-    return Examined(digest, reading.envelope, replace(verdict, signed_root=None), reading.remarks)
+    return Examined(digest, reading.envelope, replace(verdict, signed_root=None), reading.remarks, size)
 
 
 def _by_both(data: bytes, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:

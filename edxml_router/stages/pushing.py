@@ -23,8 +23,9 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.stages import room
-from edxml_router.stages.dispatch import GroupKey, inbox_parcel, portions
+from edxml_router.stages.dispatch import NEVER, GroupKey, inbox_parcel, portions
 from edxml_router.stages.node import Link, Node
+from edxml_router.stages.receipts import final_receipts
 
 _FIRST = 2  # attempts of a delivery that is looked at for the first time; one was the offer
 
@@ -111,11 +112,14 @@ def _lay(
         one.id: finding for one, finding in zip(whole, transport.publish(parcels), strict=True)
     }
     taken = [one for one in whole if answers[one.id] is None]
+    never = [(one, found) for one in whole if (found := answers[one.id]) is not None and found.code in NEVER]
     damaged = [one for one in absent if one.digest not in bodies]
     with node.ledger.book() as book:
         book.note([Entry(now, "delivery.pushed", one.digest, one.recipient, actor="node") for one in taken])
         # Where the body is damaged the delivery goes back to where forward finds that, and holds it.
         book.move([change(one, Event.RETRY, due_at=now) for one in damaged])
+        returned = [change(one, Event.RETURN, code=found.code, detail=found.detail) for one, found in never]
+        book.add_receipts(final_receipts(book, book.move(returned)))
     return answers
 
 

@@ -108,4 +108,5 @@ class Rules:
     batch: int = 100
     chunk_bytes: int = 4 * 1024 * 1024
     mailbox_bytes: int = 256 * 1024 * 1024  # of mail that waits in one mailbox of a neighbour or office
+    largest: Mapping[str, int] = field(default_factory=dict)  # bytes of an envelope, by route, where there is a bound
     judging_time: timedelta = timedelta(seconds=1)  # of a processor, for one envelope; more for what is larger

@@ -35,6 +35,7 @@ class Examined:
     envelope: Envelope
     verdict: Verdict
     remarks: tuple[Finding, ...]
+    size: int  # bytes
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from pika.adapters.select_connection import IOLoop
 
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 
+LARGEST_MESSAGE: Final = 16 * 1024 * 1024  # bytes that RabbitMQ 4 takes unless it is told otherwise; 3 took 128 MiB
 CLOSING_SECONDS = 2.0  # how long a polite good-bye may take
 # pika's own names for silence, which say nothing to an operator; the first is none of its AMQPError.
 _SILENCES: Final[Mapping[str, str]] = {
@@ -86,6 +87,7 @@ class RabbitSettings:
     longest_pause: float = 30.0  # … up to this
     window: int = 500  # unconfirmed messages under way
     window_bytes: int = 64 * 1024 * 1024  # and their bytes, because each is copied once more by the driver
+    largest_message: int = LARGEST_MESSAGE  # bytes of a body that the broker takes
     prefetch: int = 250  # most unacknowledged messages of one mailbox; their bytes have a bound of their own
     label: str = "edxml-router"  # the connection's name in the broker's listings
 

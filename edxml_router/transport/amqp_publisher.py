@@ -2,17 +2,18 @@
 
 Hand a :class:`Call` to ``Publisher.send`` on the I/O thread, then wait for ``call.done`` on your own. The
 answers are None (confirmed), EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no
-confirm), EDX706 (not permitted), EDX707 (no trust) or EDX699 (cannot be expressed in AMQP).
+confirm), EDX706 (not permitted), EDX707 (no trust), EDX713 (too large) or EDX699 (cannot be expressed in AMQP).
 """
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import pika
 
@@ -23,6 +24,8 @@ from edxml_router.transport.amqp_connection import GOING, Connection, Loop, Rabb
 
 _PERSISTENT = 2
 _LONGEST_LIFE = 2**32 - 1  # milliseconds
+# What RabbitMQ says of a body that is too large for it; nothing else tells what it takes.
+_TOO_LARGE: Final = re.compile(r"message size \d+ .*max size (\d+)")
 
 
 class Call:
@@ -63,6 +66,7 @@ class Publisher:
 
     def __init__(self, loop: Loop, settings: RabbitSettings) -> None:
         self.connection = Connection(loop, settings, self._connected, self._lost)
+        self.largest = settings.largest_message  # bytes of a body; less once the broker has said so
         self._loop = loop
         self._settings = settings
         self._channel: Any = None  # None until it is open and confirming
@@ -112,6 +116,9 @@ class Publisher:
                 break
             job = self._waiting.popleft()
             message = job.parcel.message
+            if len(message.body) > self.largest:  # the broker would close the channel, under all others of the window
+                job.answer(self._too_large(job))
+                continue
             exchange, key = topology.address(job.parcel.mailbox)
             try:
                 self._channel.basic_publish(
@@ -162,7 +169,13 @@ class Publisher:
         if not isinstance(reason, pika.exceptions.ChannelClosedByBroker):
             return  # the connection went, and tells so itself
         jobs = self._forget()
-        if len(jobs) == 1:
+        told = largest_told(reason.reply_text)
+        if told is not None:
+            self.largest = min(self.largest, told)
+        if len(jobs) == 1 and told is not None:
+            self._careful = max(0, self._careful - 1)
+            jobs[0].answer(self._too_large(jobs[0]))
+        elif len(jobs) == 1:
             code = {403: "EDX706", 404: "EDX703"}.get(reason.reply_code, "EDX702")
             self._careful = max(0, self._careful - 1)
             jobs[0].answer(self._finding(code, f"{jobs[0].parcel.mailbox}: {reason.reply_code}"))
@@ -220,8 +233,18 @@ class Publisher:
         self._bytes = 0
         return jobs
 
+    def _too_large(self, job: _Job) -> Finding:
+        size = len(job.parcel.message.body)
+        return self._finding("EDX713", f"{job.parcel.mailbox}: {size} bytes, at most {self.largest}")
+
     def _finding(self, code: str, detail: str = "") -> Finding:
         return Finding(code, self._settings.place, detail)
+
+
+def largest_told(text: str) -> int | None:
+    """The bytes that a broker takes at most, if this is its refusal of a larger body."""
+    found = _TOO_LARGE.search(text)
+    return int(found[1]) if found else None
 
 
 def _expiration(message: Message) -> str | None:

@@ -59,6 +59,7 @@ from edxml_router.transport.turns import Turns
 
 RESERVE: Final = 64 * 1024 * 1024  # bytes left free on the disk, so that the databases beside can still work
 _ONE_MAILBOX: Final = ("EDX703", "EDX714")  # what is wrong with a mailbox, and says nothing of others
+_NOT_THE_HUB: Final = (*_ONE_MAILBOX, "EDX713")  # nor of the hub
 _POLL_SECONDS: Final = 0.02
 _ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a writer that died
 
@@ -69,7 +70,15 @@ class LocalTransport:
     Make it after forking: a child would share the locks of its parent.
     """
 
-    def __init__(self, root: Path, user: str, consumes: Sequence[str] = (), reserve: int = RESERVE) -> None:
+    def __init__(
+        self,
+        root: Path,
+        user: str,
+        consumes: Sequence[str] = (),
+        reserve: int = RESERVE,
+        largest: int = message_file.LARGEST_BODY,
+    ) -> None:
+        self.largest_message = largest
         self._root = root
         self._user = user
         self._reserve = reserve
@@ -154,7 +163,7 @@ class LocalTransport:
             elif answer is None:
                 self._amiss.pop(parcel.mailbox, None)
         if parcels:
-            self._unsent = next((answer for answer in answers if answer and answer.code not in _ONE_MAILBOX), None)
+            self._unsent = next((answer for answer in answers if answer and answer.code not in _NOT_THE_HUB), None)
         return answers
 
     def _lay(self, box: Mailbox, mailbox: str, parcels: Sequence[Parcel]) -> list[Finding | None]:
@@ -163,8 +172,13 @@ class LocalTransport:
         answers: list[Finding | None] = []
         written: list[str] = []
         for parcel in parcels:
+            size = len(parcel.message.body)
+            if size > self.largest_message:
+                detail = f"{mailbox}: {size} bytes, at most {self.largest_message}"
+                answers.append(Finding("EDX713", str(self._root), detail))
+                continue
             try:
-                self._check_room(len(parcel.message.body))
+                self._check_room(size)
                 written.append(self._write(tmp, parcel))
             except OSError as error:
                 answers.append(finding(error, self._root, mailbox))

@@ -26,6 +26,7 @@ from edxml_router.ports.transport import Message
 from edxml_router.transport import topology
 
 LARGEST: Final = 128 * 1024 * 1024  # bytes of a file, as of a broker's message; a larger one is not written, nor read
+LARGEST_BODY: Final = LARGEST - 1024 * 1024  # which leaves room for the line before it
 _LONGEST_NAME: Final = 200  # bytes; ours have 50
 _NO_FILE: Final = "not a file"
 _TOO_LARGE: Final = "larger than a message may be"

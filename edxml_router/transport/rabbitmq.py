@@ -8,7 +8,8 @@ stops reading from connections that publish; on a shared one the acknowledgement
 be stuck as well.
 
 ``publish`` answers EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no confirm),
-EDX706 (not permitted) or EDX707 (no trust); after 701, 702 and 705 the message may have arrived all the same.
+EDX706 (not permitted), EDX707 (no trust) or EDX713 (too large); after 701, 702 and 705 the message may have arrived
+all the same.
 ``depths`` and :func:`declare` raise Setback EDX701, EDX706 or EDX707. A Defect means that the I/O thread died.
 """
 
@@ -36,7 +37,7 @@ from edxml_router.transport.amqp_connection import (
     parameters,
 )
 from edxml_router.transport.amqp_intake import AHEAD_BYTES, Intake, Room, Token
-from edxml_router.transport.amqp_publisher import Call, Publisher
+from edxml_router.transport.amqp_publisher import Call, Publisher, largest_told
 from edxml_router.transport.turns import Turns
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _AHEAD = 2500  # messages of all mailboxes together that are taken ahead …
 _LEAST_AHEAD = 50  # … but never fewer than this of each
+_NOBODY = "edx.nobody"  # a key that no queue is bound to
 _SHORT_HEARTBEAT = 2  # seconds; somebody waits for the answer, and pika adds five to it, twice
 
 
@@ -83,6 +85,10 @@ class RabbitTransport:
         missing = list(self._missing.values())
         found = [self._consuming.problem, self._publisher.connection.problem, *intakes, *missing]
         return next((problem for problem in found if problem), None)
+
+    @property
+    def largest_message(self) -> int:
+        return self._publisher.largest
 
     @property
     def emptied(self) -> bool:
@@ -202,6 +208,25 @@ def _looked_at(settings: RabbitSettings, mailboxes: Iterable[str]) -> dict[str, 
                     raise
                 channel = connection.channel()  # asking for a queue that is missing closes it
     return found
+
+
+def takes(settings: RabbitSettings, size: int) -> int | None:
+    """None if the broker takes a message of ``size`` bytes; else how many it takes at most.
+
+    The answer cannot be had without sending as much: no method of AMQP tells it. The message has a key that no queue is
+    bound to, so the broker drops it. Raises Setback EDX701, EDX706, EDX707.
+    """
+    with _blocking(settings) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        try:
+            channel.basic_publish(topology.DOWN, _NOBODY, bytes(size))
+        except pika.exceptions.ChannelClosedByBroker as error:
+            told = largest_told(error.reply_text)
+            if told is None:
+                raise
+            return told
+    return None
 
 
 def declare(

@@ -20,8 +20,8 @@ from edxml_router.core.trust import certificate as certificates
 from edxml_router.credentials.sources import read, secret
 from edxml_router.ports.transport import Transport, Waiting
 from edxml_router.stages.node import Link
-from edxml_router.transport import attendance, local, rabbitmq, topology
-from edxml_router.transport.amqp_connection import RabbitSettings
+from edxml_router.transport import attendance, local, message_file, rabbitmq, topology
+from edxml_router.transport.amqp_connection import LARGEST_MESSAGE, RabbitSettings
 from edxml_router.transport.tls import Tls
 
 
@@ -29,7 +29,7 @@ def open_hub(settings: Settings, hub: HubSettings, consumes: Sequence[str]) -> T
     """The mailboxes of a hub, as this node's user of it."""
     if hub.kind == "local":
         assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
-        return local.LocalTransport(hub.path, settings.node.name, consumes)
+        return local.LocalTransport(hub.path, settings.node.name, consumes, largest=largest_message(hub))
     return rabbitmq.RabbitTransport(rabbit_settings(settings, hub), consumes)
 
 
@@ -49,6 +49,20 @@ def attached(settings: Settings) -> tuple[list[str], list[str]]:
     """The children and the offices that have mailboxes on the node's own hub."""
     offices = [office.name for office in settings.offices if office.attach == "amqp"]
     return [child.name for child in settings.children], offices
+
+
+def largest_message(hub: HubSettings) -> int:
+    """Bytes of a message's body that a hub carries, by the settings."""
+    if hub.kind == "local":
+        return min(hub.max_message_bytes or message_file.LARGEST_BODY, message_file.LARGEST_BODY)
+    return hub.max_message_bytes or LARGEST_MESSAGE
+
+
+def largest(settings: Settings) -> dict[str, int]:
+    """The bytes of an envelope that can go where it travels whole: to offices attached to the hub, by route."""
+    if settings.hub is None:
+        return {}
+    return {f"office:{name}": largest_message(settings.hub) for name in attached(settings)[1]}
 
 
 def intakes(settings: Settings) -> Sequence[str]:
@@ -71,6 +85,7 @@ def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
         vhost=hub.vhost,
         server_name=hub.server_name or "",
         external=hub.login == "certificate",
+        largest_message=largest_message(hub),
         label=f"edxml-router {settings.node.name}",
     )
     if reached.external:

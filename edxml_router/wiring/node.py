@@ -321,6 +321,7 @@ def build_rules(settings: Settings) -> Rules:
             batch=max(2, settings.delivery.batch),  # one place for urgent mail, one for ordinary mail
             chunk_bytes=settings.delivery.chunk_bytes,
             mailbox_bytes=settings.delivery.mailbox_bytes,
+            largest=hubs.largest(settings),
             judging_time=settings.limits.judging_time,
         )
     except Refusal as refusal:

@@ -1,0 +1,45 @@
+"""Whether the node's own broker takes the messages that the node counts with, and no larger ones.
+
+    detail, finding = look(settings, hub, now)
+
+No method of AMQP tells the limit, so a message just above it is sent, to nobody. That is as much as one large chunk
+more, and only the owner of a hub asks. A good answer stands for a day, in a file of the data folder; a bad one is asked
+again each time, so that who has mended it sees so. Raises Setback EDX701, EDX706, EDX707 and Refusal EDX901, EDX902.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+from edxml_router.config import HubSettings, Settings
+from edxml_router.core.problems import Finding
+from edxml_router.transport import rabbitmq
+from edxml_router.wiring import hubs
+
+FILE: Final = "broker.limit"  # in node.data
+STANDS: Final = timedelta(days=1)
+
+
+def look(settings: Settings, hub: HubSettings, now: datetime) -> tuple[str, Finding | None]:
+    """What the broker takes, and what is wrong with that."""
+    wanted, reached = hubs.largest_message(hub), hubs.rabbit_settings(settings, hub)
+    file = settings.node.data / FILE
+    good = {"hub": reached.place, "bytes": wanted}
+    detail = f"messages of up to {wanted} bytes"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        age = now - datetime.fromisoformat(kept.pop("at"))
+        if kept == good and timedelta() <= age < STANDS:
+            return detail, None
+    told = rabbitmq.takes(reached, wanted + 1)
+    if told is None:
+        return detail, Finding("EDX913", reached.place, f"max_message_size = {wanted}")
+    if told < wanted:
+        short = f"it takes at most {told} bytes, hub.max_message_bytes is {wanted}"
+        return detail, Finding("EDX713", reached.place, short)
+    with suppress(OSError):  # then it is asked again
+        file.write_text(json.dumps(good | {"at": now.isoformat()}), encoding="utf-8")
+    return detail, None
