@@ -160,7 +160,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
             if whole is None:  # accepted before perhaps, and its chunks are spent
                 whole = _accepted_before(node, arrival.peer, transfer.envelope)
             if whole is None:
-                if arrival.redelivered:  # given back once; without a receipt the neighbour sends it and all chunks anew
+                if node.has_waited(f"{arrival.peer} {transfer.id}", again=arrival.redelivered):  # it is sent anew
                     odd.append((arrival, Finding("EDX708", "chunks", f"{transfer.id}: {transfer.chunks} pieces")))
                 else:
                     waiting.append(arrival)  # its chunks are on their way, perhaps through another worker

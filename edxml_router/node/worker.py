@@ -31,7 +31,7 @@ from edxml_router.observe.logs import configure
 from edxml_router.ports.transport import Transport
 from edxml_router.stages import following, inquiring, pushing, recovery
 from edxml_router.stages.node import Node
-from edxml_router.transport.turns import is_mouthful
+from edxml_router.transport.turns import MOUTHFUL, weight
 from edxml_router.wiring import node as wiring
 
 IDLE_WAIT = 0.02  # seconds per hub to wait for a first message; bounds the latency that an idle node adds
@@ -146,7 +146,7 @@ class Worker:
         came = False
         for transport in transports:
             arrivals = list(transport.take(node.rules.batch, IDLE_WAIT))
-            if arrivals and len(arrivals) < node.rules.batch and not is_mouthful(arrivals):
+            if arrivals and len(arrivals) < node.rules.batch and weight(arrivals) < MOUTHFUL:
                 arrivals += transport.take(node.rules.batch - len(arrivals), BUSY_WAIT)
             if arrivals:
                 came = True

@@ -56,6 +56,10 @@ def judge_here(judge: Callable[[Any], Any], submissions: Sequence[Any], _: timed
     return [judge(submission) for submission in submissions]
 
 
+_WAITING = 1000  # names of what was given back to wait
+_FORGOTTEN = timedelta(minutes=10)  # after which another worker has seen to it
+
+
 @dataclass(slots=True)
 class Node:
     """A running node: its name, its adapters, and the rules in force. Made by ``wiring`` only."""
@@ -76,6 +80,23 @@ class Node:
     filled: dict[tuple[str, bool], int] = field(default_factory=dict)  # bytes by route and urgency: stages.room
     filled_at: datetime | None = None  # when the store said so
     searched: tuple[datetime, Sequence[str]] | None = None  # when, and over which links, strays were looked for
+    waited: dict[str, datetime] = field(default_factory=dict)  # what was given back to wait, by this process
+
+    def has_waited(self, name: str, *, again: bool) -> bool:
+        """Whether what is called so was given back to wait before; if not, it is from now on.
+
+        ``again`` is what the hub says, and does not suffice: a hub gives again as well what was sent ahead and never
+        taken. But it decides where nothing more can be remembered.
+        """
+        if self.waited.pop(name, None) is not None:
+            return True
+        now = self.now()
+        if len(self.waited) >= _WAITING:
+            self.waited = {each: at for each, at in self.waited.items() if at > now - _FORGOTTEN}
+        if len(self.waited) >= _WAITING:
+            return again
+        self.waited[name] = now
+        return False
 
     def now(self) -> datetime:
         return self.clock.now()

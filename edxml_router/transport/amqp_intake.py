@@ -23,7 +23,7 @@ from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import Loop
-from edxml_router.transport.turns import is_mouthful
+from edxml_router.transport.turns import weight
 
 AHEAD_BYTES: Final = 64 * 1024 * 1024  # of one hub that are here and not taken yet
 _AT_ONCE: Final = AHEAD_BYTES // 4  # bytes that a mailbox is given ahead, as far as the size of what comes is known
@@ -65,6 +65,10 @@ class Room:
                 return False
             self._held[mailbox] += size
             return True
+
+    def held_by(self, mailbox: str) -> int:
+        with self._lock:
+            return self._held[mailbox]
 
     def leave(self, mailbox: str, size: int) -> None:
         with self._lock:
@@ -110,12 +114,19 @@ class Intake:
     def buffered(self) -> int:
         return len(self._arrived)
 
-    def take(self, into: list[Arrival], limit: int) -> None:
-        """Add what is here to ``into``, until that holds ``limit``, or so many bytes that it is enough."""
-        while self._arrived and len(into) < limit and not is_mouthful(into):
-            arrival = self._next()
-            if arrival is not None:
-                into.append(arrival)
+    @property
+    def held(self) -> int:
+        """The bytes of these."""
+        return self._room.held_by(self.mailbox)
+
+    def take(self, into: list[Arrival], limit: int, most: int) -> None:
+        """Add what is here to ``into``, until that holds ``limit`` messages, or ``most`` bytes with the last one."""
+        if not self._arrived:
+            return
+        held = weight(into)
+        while len(into) < limit and held < most and (arrival := self._next()) is not None:
+            into.append(arrival)
+            held += len(arrival.message.body)
 
     def _next(self) -> Arrival | None:
         """The oldest that is here; from both threads, so that each leaves the room once."""

@@ -24,7 +24,7 @@ from edxml_router.disk import durable, locks
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import message_file, topology
 from edxml_router.transport.local_folders import Mailbox, enter, finding, lock_file, names, remove, share
-from edxml_router.transport.turns import is_mouthful
+from edxml_router.transport.turns import weight
 
 _LONGEST_DELAY: Final = 24 * 3600 * 10**9  # nanoseconds
 _RESCUE_SECONDS: Final = 1.0  # how often the claims of dead consumers are looked for
@@ -60,11 +60,12 @@ class Intake:
         self.emptied = False
         self.problem: Finding | None = None  # why nothing can be taken, though the mailbox is there
 
-    def take(self, into: list[Arrival], limit: int) -> None:
-        """Claim and read up to ``limit``. Nothing when the mailbox is away, or not ours: ``problem`` says so."""
+    def take(self, into: list[Arrival], limit: int, most: int) -> None:
+        """Claim and read up to ``limit``, or to ``most`` bytes with the last one. Nothing when the mailbox is away, or
+        not ours: ``problem`` says so."""
         try:
             with Mailbox(self._root, self.mailbox) as box:
-                self._claim(box, into, limit)
+                self._claim(box, into, limit, most)
         except OSError as error:
             if isinstance(error, FileNotFoundError):  # when it is back, our claims are rescued like anybody's
                 self._let_go()
@@ -74,7 +75,7 @@ class Intake:
             if time.monotonic() >= self._denied_until:
                 self.problem = None
 
-    def _claim(self, box: Mailbox, into: list[Arrival], limit: int) -> None:
+    def _claim(self, box: Mailbox, into: list[Arrival], limit: int, most: int) -> None:
         new = box.folder("new")
         if not self._listed:
             waiting = names(new)
@@ -89,7 +90,8 @@ class Intake:
             self._rescued_at = now
             self._rescue(box)
         claims = box.folder("claimed", self._claims)
-        while self._listed and len(into) < limit and not is_mouthful(into):
+        held = weight(into)
+        while self._listed and len(into) < limit and held < most:
             name = self._listed.popleft()
             try:
                 if name.startswith("."):  # one of them would take the place of our lock
@@ -105,6 +107,7 @@ class Intake:
             if arrival is None:
                 continue
             into.append(arrival)
+            held += len(arrival.message.body)
 
     def release(self) -> None:
         """Give back what is claimed, and the lock."""

@@ -99,6 +99,11 @@ class RabbitTransport:
         """Messages that are here and were not taken yet."""
         return sum(intake.buffered for intake in self._intakes.values())
 
+    @property
+    def held(self) -> int:
+        """Their bytes."""
+        return sum(intake.held for intake in self._intakes.values())
+
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         deadline = time.monotonic() + wait
         while True:

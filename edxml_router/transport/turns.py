@@ -20,9 +20,9 @@ from edxml_router.transport import topology
 MOUTHFUL: Final = 32 * 1024 * 1024  # bytes after which no more is taken at once
 
 
-def is_mouthful(arrivals: Sequence[Arrival]) -> bool:
-    """Whether these are enough for once, by their bytes."""
-    return sum(len(arrival.message.body) for arrival in arrivals) >= MOUTHFUL
+def weight(arrivals: Sequence[Arrival]) -> int:
+    """Their bytes."""
+    return sum(len(arrival.message.body) for arrival in arrivals)
 
 
 class Intake(Protocol):
@@ -30,8 +30,8 @@ class Intake(Protocol):
 
     mailbox: str
 
-    def take(self, into: list[Arrival], limit: int) -> None:
-        """Add what is there to ``into``, until that holds ``limit``, or is a mouthful."""
+    def take(self, into: list[Arrival], limit: int, most: int) -> None:
+        """Add what is there to ``into``, until that holds ``limit`` messages, or ``most`` bytes with the last one."""
 
 
 class Turns:
@@ -41,16 +41,17 @@ class Turns:
         self._urgent, self._ordinary = _Round(), _Round()
 
     def take(self, intakes: Sequence[Intake], limit: int) -> list[Arrival]:
-        """Up to ``limit`` messages."""
+        """Up to ``limit`` messages, of MOUTHFUL bytes and at most two messages more."""
         urgent = [intake for intake in intakes if topology.is_urgent(intake.mailbox)]
         ordinary = [intake for intake in intakes if not topology.is_urgent(intake.mailbox)]
-        most = limit - shares.for_ordinary(limit) if ordinary else limit
+        places = limit - shares.for_ordinary(limit) if ordinary else limit
+        room = MOUTHFUL - shares.for_ordinary(MOUTHFUL) if ordinary else MOUTHFUL
         arrivals: list[Arrival] = []
-        self._urgent.take(urgent, arrivals, most)
-        cut = len(arrivals) >= most
-        self._ordinary.take(ordinary, arrivals, limit)
+        self._urgent.take(urgent, arrivals, places, room)
+        cut = len(arrivals) >= places or weight(arrivals) >= room
+        self._ordinary.take(ordinary, arrivals, limit, max(MOUTHFUL, weight(arrivals) + 1))  # one of them at least
         if cut:
-            self._urgent.take(urgent, arrivals, limit)
+            self._urgent.take(urgent, arrivals, limit, MOUTHFUL)
         return arrivals
 
 
@@ -58,20 +59,20 @@ class _Round:
     def __init__(self) -> None:
         self._next = 0
 
-    def take(self, intakes: Sequence[Intake], into: list[Arrival], limit: int) -> None:
+    def take(self, intakes: Sequence[Intake], into: list[Arrival], limit: int, most: int) -> None:
         first = self._next % len(intakes) if intakes else 0
         waiting = [*intakes[first:], *intakes[:first]]
-        asked = 0
-        while waiting and len(into) < limit:
-            part = max(1, (limit - len(into)) // len(waiting))
+        asked, held = 0, weight(into)
+        while waiting and len(into) < limit and held < most:
+            places, room = max(1, (limit - len(into)) // len(waiting)), max(1, (most - held) // len(waiting))
             more = []
             for intake in waiting:
-                goal = min(limit, len(into) + part)
-                intake.take(into, goal)
-                asked += 1
-                if len(into) == goal:  # it gave all that it was asked for, and may have more
+                goal, full, before = min(limit, len(into) + places), min(most, held + room), len(into)
+                intake.take(into, goal, full)
+                asked, held = asked + 1, held + weight(into[before:])
+                if len(into) == goal or held >= full:  # it gave all that it was asked for, and may have more
                     more.append(intake)
-                if len(into) == limit:
+                if len(into) == limit or held >= most:
                     break
             waiting = more
         self._next = first + min(asked, len(intakes))

@@ -20,7 +20,7 @@ import pika
 
 from edxml_router.demo.servers import Broker
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
-from edxml_router.transport import local, rabbitmq, topology
+from edxml_router.transport import local, message_file, rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.local import LocalTransport
 from edxml_router.transport.rabbitmq import RabbitTransport
@@ -63,8 +63,9 @@ class LocalHub:
         self._opened: list[LocalTransport] = []
         local.declare(self.root, CHILDREN, OFFICES)
 
-    def open(self, user: str, consumes: Sequence[str] = ()) -> LocalTransport:
-        self._opened.append(LocalTransport(self.root, user, consumes))
+    def open(self, user: str, consumes: Sequence[str] = (), **changes: Any) -> LocalTransport:
+        largest = changes.get("largest_message", message_file.LARGEST_BODY)
+        self._opened.append(LocalTransport(self.root, user, consumes, largest=largest))
         return self._opened[-1]
 
     def received(self, transport: LocalTransport, count: int) -> None:

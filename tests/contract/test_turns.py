@@ -9,21 +9,26 @@ from hypothesis import strategies as st
 
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import topology
-from edxml_router.transport.turns import Turns
+from edxml_router.transport.turns import MOUTHFUL, Turns, weight
 
 
 class Shelf:
     """A mailbox with ``count`` messages."""
 
-    def __init__(self, mailbox: str, count: int) -> None:
+    def __init__(self, mailbox: str, count: int, body: bytes = b"") -> None:
         self.mailbox = mailbox
         self.waiting = [
-            Arrival(Message("transfer", f"{mailbox} {number}", b""), mailbox, "", number) for number in range(count)
+            Arrival(Message("transfer", f"{mailbox} {number}", body), mailbox, "", number) for number in range(count)
         ]
 
-    def take(self, into: list[Arrival], limit: int) -> None:
-        room = limit - len(into)
-        into += self.waiting[:room]
+    def take(self, into: list[Arrival], limit: int, most: int) -> None:
+        held, room = weight(into), limit - len(into)
+        for taken, one in enumerate(self.waiting[:room]):
+            if held >= most:
+                room = taken
+                break
+            into.append(one)
+            held += len(one.message.body)
         del self.waiting[:room]
 
 
@@ -75,3 +80,24 @@ def test_more_mailboxes_than_places_have_their_turns() -> None:
     taken = Counter(one.mailbox for _ in range(10) for one in turns.take(shelves, 100))
     assert sum(taken.values()) == 1000
     assert set(taken.values()) == {3, 4}
+
+
+def test_who_sends_large_messages_takes_no_more_of_the_bytes_than_of_the_places() -> None:
+    body = bytes(MOUTHFUL // 3)
+    flood, child = Shelf(topology.up("flood"), 50, body), Shelf(topology.up("a"), 1)
+    urgent = Shelf(topology.up("flood", urgent=True), 50, body)
+    turns = Turns()
+    batches = [turns.take([urgent, flood, child], 100) for _ in range(2)]
+    assert child.mailbox in {one.mailbox for batch in batches for one in batch}
+    for batch in batches:
+        assert urgent.mailbox in {one.mailbox for one in batch}
+        assert weight(batch) <= MOUTHFUL + 2 * len(body)
+    assert child.mailbox in {one.mailbox for one in Turns().take([flood, Shelf(child.mailbox, 1)], 100)}
+
+
+def test_every_mailbox_with_large_messages_has_its_turn() -> None:
+    shelves = [Shelf(topology.up(f"c{number}", number % 2 == 0), 8, bytes(MOUTHFUL)) for number in range(10)]
+    turns = Turns()
+    for _ in range(5):
+        assert 0 < weight(turns.take(shelves, 100)) <= 3 * MOUTHFUL
+    assert {len(one.waiting) for one in shelves} == {7}
