@@ -208,7 +208,7 @@ def forward(node: Node) -> Sequence[Move]:
     spent = [one for one in due if one.lapses >= LAPSES]
     moves, groups = bind_routes(node.rules, [one for one in due if one.lapses < LAPSES], now)
     moves += [change(one, Event.HOLD, code="EDX623", detail=f"{one.lapses} attempts") for one in spent]
-    over, groups = returns(groups, rows)
+    over, groups = returns(groups, rows, now)
     moves += over
     full, groups = room.fitting(node, groups, rows, now)
     moves += full

@@ -80,13 +80,14 @@ def bind_routes(
 
 
 def returns(
-    groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow]
+    groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow], now: datetime
 ) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
     """The moves of what no next node will ever take, and the groups without it. Acceptance refuses such transfers; this
     is for those that were taken before it did."""
     over = {key for key in groups if key[0].startswith("link:") and len(rows[key[1]].hops) > HOPS_LIMIT}
     detail = f"more than {HOPS_LIMIT} nodes have had it"
-    moves = [change(one, Event.RETURN, code="EDX414", detail=detail) for key in over for one in groups[key]]
+    told = {"code": "EDX414", "detail": detail, "ended_at": now}
+    moves = [change(one, Event.RETURN, **told) for key in over for one in groups[key]]
     return moves, {key: group for key, group in groups.items() if key not in over}
 
 
@@ -150,7 +151,7 @@ def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
 def deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
     """The move of a delivery that could not be sent: it is due again later, or returned where that could not help."""
     if finding.code in NEVER:
-        return change(delivery, Event.RETURN, code=finding.code, detail=finding.detail)
+        return change(delivery, Event.RETURN, code=finding.code, detail=finding.detail, ended_at=now)
     timing = node.rules.timing
     wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance())
     return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)

@@ -23,7 +23,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.stages import room
-from edxml_router.stages.dispatch import NEVER, GroupKey, inbox_parcel, portions
+from edxml_router.stages.dispatch import NEVER, GroupKey, deferral, inbox_parcel, portions
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.receipts import final_receipts
 
@@ -118,8 +118,7 @@ def _lay(
         book.note([Entry(now, "delivery.pushed", one.digest, one.recipient, actor="node") for one in taken])
         # Where the body is damaged the delivery goes back to where forward finds that, and holds it.
         book.move([change(one, Event.RETRY, due_at=now) for one in damaged])
-        returned = [change(one, Event.RETURN, code=found.code, detail=found.detail) for one, found in never]
-        book.add_receipts(final_receipts(book, book.move(returned)))
+        book.add_receipts(final_receipts(book, book.move([deferral(node, one, found, now) for one, found in never])))
     return answers
 
 

@@ -148,5 +148,3 @@ def limit_of(broker: Broker, most: int) -> Iterator[None]:
         yield
     finally:
         broker.ctl("eval", before)
-
-
