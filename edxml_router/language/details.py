@@ -164,6 +164,10 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     ("not running", "không chạy"),
     ("the node's own hub, which `edxml-router serve` makes",
      "trung chuyển của chính nút này, do `edxml-router serve` tạo ra"),
+    ("set max_message_size to {}", "đặt max_message_size bằng {}"),
+    ("it takes at most {} bytes, hub.max_message_bytes is {}",
+     "chỉ nhận tối đa {} byte, trong khi hub.max_message_bytes là {}"),
+    ("messages of up to {} bytes", "thông điệp tối đa {} byte"),
     ("{} messages wait here and nobody takes them", "{} thông điệp đang chờ ở đây mà không ai lấy"),
     ("{}: expired", "{}: đã hết hạn"),
     # configuration

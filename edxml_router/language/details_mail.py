@@ -174,6 +174,8 @@ MAIL: Final[Sequence[tuple[str, str]]] = (
     ("not the id of an inbox message", "không phải mã của thư trong hộp nhận"),
     ("{} is not a recipient of the envelope", "{} không phải nơi nhận của gói tin"),
     ("more than {} nodes have had it", "đã qua hơn {} nút"),
+    ("{} gets at most {} bytes in one message, not {}",
+     "{} chỉ nhận tối đa {} byte trong một thông điệp, gói tin này có {}"),
     ("{} nodes have had it, as many as may", "đã qua {} nút, bằng mức tối đa"),
     ("the last one is not {}, who brought it", "nút cuối không phải {}, nơi đã chuyển gói tới"),
     ("{} already took it", "{} đã lấy trước đó"),

@@ -29,14 +29,14 @@ def look(settings: Settings, hub: HubSettings, now: datetime) -> tuple[str, Find
     file = settings.node.data / FILE
     good = {"hub": reached.place, "bytes": wanted}
     detail = f"messages of up to {wanted} bytes"
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or not what we wrote
         kept = json.loads(file.read_text(encoding="utf-8"))
         age = now - datetime.fromisoformat(kept.pop("at"))
         if kept == good and timedelta() <= age < STANDS:
             return detail, None
     told = rabbitmq.takes(reached, wanted + 1)
     if told is None:
-        return detail, Finding("EDX913", reached.place, f"max_message_size = {wanted}")
+        return detail, Finding("EDX913", reached.place, f"set max_message_size to {wanted}")
     if told < wanted:
         short = f"it takes at most {told} bytes, hub.max_message_bytes is {wanted}"
         return detail, Finding("EDX713", reached.place, short)

@@ -7,9 +7,9 @@ import shutil
 import stat
 import tomllib
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pika
@@ -20,14 +20,15 @@ from edxml_router.config import load
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Setback
 from edxml_router.credentials import trial_authority as pki_files
-from edxml_router.demo.letters import Post
+from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
 from edxml_router.intake import batch as intake
 from edxml_router.stages.submission import Submission
 from edxml_router.store import migrate
 from edxml_router.transport import rabbitmq, topology
+from edxml_router.transport.amqp_connection import LARGEST_MESSAGE
 from edxml_router.transport.definitions import user
-from edxml_router.wiring import hubs
+from edxml_router.wiring import broker_limit, hubs
 from edxml_router.wiring import node as wiring
 from edxml_router.wiring.node import Opened
 from tests.cli.conftest import call, rows
@@ -306,3 +307,78 @@ def test_the_definitions_say_what_the_topology_says(ground: Ground) -> None:
     [permission] = made["permissions"]
     assert permission == {"vhost": ground.vhost, **topology.permissions("h56", "child", "h56")._asdict()}
     assert made["users"][0]["tags"] == ""
+
+
+@contextmanager
+def taking(broker: Broker, most: int) -> Iterator[None]:
+    """The broker takes messages of so many bytes on channels that are opened from now on."""
+    broker.ctl("eval", f"application:set_env(rabbit, max_message_size, {most}).")
+    try:
+        yield
+    finally:
+        broker.ctl("eval", f"application:set_env(rabbit, max_message_size, {LARGEST_MESSAGE}).")
+
+
+def test_a_link_learns_what_its_broker_takes(ground: Ground, opening: ExitStack) -> None:
+    """A broker that takes less than the settings say: the first piece tells, and smaller ones go."""
+    folder = ground.link("tay-ninh-nho", "--agency", "H53", "--pki", ground.pki)
+    ground.take_in(folder)
+    config = ground.child("tay-ninh-nho", folder)
+    parent = opened(opening, ground.config)
+    parent.declare()
+    child = opened(opening, config)
+    rules = parent.node.rules
+    parent.node.rules = replace(rules, timing=replace(rules.timing, retry_first=timedelta(milliseconds=1)))
+    letter = Post(ground.pki).document("G22", ["H53"], 5, "V/v thử nghiệm", files=[File("a.pdf", 300_000)])
+    with taking(ground.broker, 60_000):
+        down = send(parent, "vpcp", letter)
+        turn(parent)
+        with parent.node.ledger.book() as book:
+            [one] = book.deliveries([down])
+        assert (one.state, one.code) == (State.DEFERRED, "EDX702")
+        for _ in range(20):
+            turn(parent)
+            turn(child)
+            if states(child, down):
+                break
+    assert states(child, down) == {"H53": State.AVAILABLE}
+
+
+def test_doctor_compares_the_broker_with_the_settings(ground: Ground) -> None:
+    """Asked with one message more than it may take; a good answer stands, a bad one is asked for again."""
+    now = datetime.now(UTC)
+
+    def found(size: str) -> tuple[str, str]:
+        lines = ground.config.read_text().splitlines()
+        given = [f'max_message_bytes = "{size}"'] if size else []
+        ground.config.write_text("\n".join([one for one in lines if "max_message_bytes" not in one]))
+        ground.config.write_text(ground.config.read_text().replace("[hub]", "\n".join(["[hub]", *given])))
+        settings = load(ground.config)
+        assert settings.hub is not None
+        _, finding = broker_limit.look(settings, settings.hub, now)
+        return (finding.code, finding.detail) if finding else ("", "")
+
+    opened_once = load(ground.config)
+    rabbitmq.declare(hubs.rabbit_settings(opened_once, opened_once.hub), [], [])  # type: ignore[arg-type]
+    opened_once.node.data.mkdir()
+    assert found("8 MiB") == ("EDX913", f"set max_message_size to {8 * 1024 * 1024}")
+    code, detail = found("32 MiB")
+    assert (code, f"at most {LARGEST_MESSAGE} bytes" in detail) == ("EDX713", True)
+    assert found("") == ("", "")
+    with taking(ground.broker, 2 * LARGEST_MESSAGE):
+        assert found("") == ("", "")  # today it is not asked again
+        now += timedelta(days=1)
+        assert found("")[0] == "EDX913"
+        assert found("")[0] == "EDX913"
+    assert found("") == ("", "")
+
+
+@pytest.mark.parametrize("written", ["", "[]", "{", '{"at": 1}', '{"at": "2026-01-01"}'])
+def test_a_damaged_answer_is_asked_for_again(ground: Ground, written: str) -> None:
+    settings = load(ground.config)
+    assert settings.hub is not None
+    rabbitmq.declare(hubs.rabbit_settings(settings, settings.hub), [], [])
+    settings.node.data.mkdir()
+    (settings.node.data / broker_limit.FILE).write_text(written)
+    assert broker_limit.look(settings, settings.hub, datetime.now(UTC))[1] is None
+    assert "bytes" in (settings.node.data / broker_limit.FILE).read_text()
