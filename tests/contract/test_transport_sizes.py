@@ -71,13 +71,13 @@ def test_junk_of_one_child_takes_a_bounded_part_of_memory(rabbit: RabbitHub, sma
         assert sorted(ids(came)) == sorted(sent)
     else:
         assert ids(came) == sent
-    until(lambda: owner.waiting(UP) == 0)
+    until(lambda: owner.waiting([UP])[UP].messages == 0)
 
 
 def _at_rest(owner: RabbitTransport, left: int) -> int:
     """The bytes that are here once the broker has everything else back; 0 until then."""
     buffered = owner.buffered
-    if not buffered or owner.waiting(UP) + buffered != left:
+    if not buffered or owner.waiting([UP])[UP].messages + buffered != left:
         return 0
     return owner.held
 
@@ -135,8 +135,8 @@ def test_what_a_broker_takes_is_asked_with_a_message_that_nobody_gets(rabbit: Ra
     settings = rabbit.settings("node")
     assert rabbitmq.takes(settings, LARGEST_MESSAGE) is None
     assert rabbitmq.takes(settings, LARGEST_MESSAGE + 1) == LARGEST_MESSAGE
-    waiting = rabbit.open("node").waiting
-    assert not any(waiting(mailbox) for mailbox in topology.mailboxes(["a", "b"], ["vp"]))
+    found = rabbit.open("node").waiting(topology.mailboxes(["a", "b"], ["vp"]))
+    assert not any(each.messages for each in found.values())
 
 
 @contextmanager
