@@ -15,7 +15,8 @@ from sqlalchemy.engine import make_url
 
 from edxml_router import pipeline
 from edxml_router.config import in_force, load
-from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.moves import change as change_of
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker
@@ -177,3 +178,25 @@ def test_changes_are_told_by_the_names_of_children(tmp_path: Path) -> None:
         found = {each.name for each in in_force.changes(before, in_force.texts(tree.settings("quoc-gia")))}
     assert {"children.an-giang.name", "children.an-giang.prefixes"} <= found
     assert not [name for name in found if "tay-ninh" in name]
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_neighbour_that_has_another_name_is_followed_at_a_reload(tree: Tree, accepted: bool) -> None:
+    """No restart of the node above it: what went to the old name is asked about, or sent, under the new one."""
+    with open_worker(tree.settings("quoc-gia")) as parent:
+        parent.declare()
+        digest = sent(parent, tree, 1)
+        if accepted:
+            with parent.node.ledger.book() as book:
+                [one] = book.deliveries([digest])
+                book.move([change_of(one, Event.ACCEPT, due_at=parent.node.now(), far_accepted=True)])
+        text = tree.config("quoc-gia").read_text(encoding="utf-8")
+        named = text.replace('name = "tay-ninh"', 'name = "tay-ninh-moi"\nformerly = ["tay-ninh"]', 1)
+        assert named != text
+        tree.config("quoc-gia").write_text(named, encoding="utf-8")
+        assert parent.reload(load(tree.config("quoc-gia")))
+        parent.look_at_journal()
+        with parent.node.ledger.book() as book:
+            [one] = book.deliveries([digest])
+        assert one.route == "link:tay-ninh-moi"
+        assert one.route in parent.node.links

@@ -21,7 +21,7 @@ from edxml_router.credentials import blocks, endings, keys, token_keys
 from edxml_router.credentials import identities as credential_sources
 from edxml_router.credentials.revocation import list_files, responders
 from edxml_router.intake.reports import OBJECTED
-from edxml_router.node import settings_file
+from edxml_router.node import lookout, settings_file
 from edxml_router.node.sole import holder, served_before
 from edxml_router.node.supervisor import STUCK
 from edxml_router.observe import sink
@@ -215,6 +215,8 @@ def _serve(settings: Settings) -> Found:
     if holding := holder(folder):
         yield holding, None
         yield from _in_force(settings)
+        if crowd := lookout.twin(settings):
+            yield crowd.where, crowd
         for name, code in ((sink.FILE, "EDX622"), (STUCK, "EDX698")):
             note = folder / name
             if note.exists():

@@ -239,6 +239,7 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
      "{} là {} vào ngày của văn thư, {}, còn hôm nay là {}"),
     ("{} has stood for several agencies, and no date of the letter can be read",
      "{} từng chỉ nhiều cơ quan và không đọc được ngày của văn thư"),
+    ("{} take from it, and this node has {} workers", "{} nơi nhận từ đó, trong khi nút này có {} tiến trình"),
     ("{} is not served here any more", "{} không còn do nút này phục vụ"),
     ("no longer at {}", "không còn ở {}"),
     ("{} is in force, not {}", "đang áp dụng {}, chưa phải {}"),

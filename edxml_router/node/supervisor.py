@@ -24,6 +24,7 @@ from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import EXIT_CONFIG, Trouble
 from edxml_router.credentials.revocation.renewal import Renewal
 from edxml_router.node import settings_file
+from edxml_router.node.lookout import Lookout
 from edxml_router.node.watch import TOLD, Watch
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -57,6 +58,7 @@ class Supervisor:
         self._begun = time.monotonic()
         self._pins = in_force.pins(settings)
         self._renewal = Renewal(settings)
+        self._lookout = Lookout(settings)
 
     def run(self) -> int:
         node, log = self._settings.node, self._settings.log
@@ -68,7 +70,7 @@ class Supervisor:
         events.node_started(self._count)
         settings_file.write(self._settings.node.data, self._settings)
         status = 0
-        with self._renewal:
+        with self._renewal, self._lookout:
             while not self._ending and not status:
                 status = self._look()
                 if self._reloading:  # not in the signal's handler, which may have interrupted a holder of the lock
@@ -166,7 +168,7 @@ class Supervisor:
         taken = in_force.changes(in_force.texts(self._settings), in_force.texts(settings))
         for change in (*taken, *in_force.changes(self._pins, in_force.pins(found))):
             events.setting_changed(change.name, change.before, change.after, taken=change.taken)
-        self._settings = settings
+        self._settings = self._lookout.settings = settings
         self._renumber(settings.node.workers or os.cpu_count() or 1)
         settings_file.write(settings.node.data, settings)
         for worker in self._workers.values():

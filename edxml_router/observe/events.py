@@ -131,6 +131,14 @@ def trust_renewed(process: int, epoch: str) -> None:
     _log.info("trust.renewed", process=process, epoch=epoch)
 
 
+def twin(finding: Finding | None) -> None:
+    """Somebody else takes this node's mail, or does not any more."""
+    if finding is None:
+        _log.info("node.twin-gone")
+    else:
+        _log.error("node.twin", **_finding(finding))
+
+
 def attention(finding: Finding) -> None:
     """Something that trust hangs on ends, has ended, or cannot be used; said once for each threshold."""
     log = _log.warning if finding.problem.weight is Weight.REMARK else _log.error

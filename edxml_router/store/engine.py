@@ -130,13 +130,18 @@ def _logging_in(password: Callable[[], str | None]) -> Callable[..., None]:
 
 def served_elsewhere(engine: Engine) -> bool:
     """Whether workers use this database now. A file of SQLite has those of one machine only, and a lock says that."""
+    return working(engine) > 0
+
+
+def working(engine: Engine) -> int:
+    """The connections of workers to this database, of all machines; 0 for a file of SQLite. Raises Setback EDX602."""
     if engine.dialect.name == "sqlite":
-        return False
+        return 0
     query = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = :label"
     )
     with reading(engine) as connection:
-        return bool(connection.execute(query, {"label": WORKER}).scalar_one())
+        return int(connection.execute(query, {"label": WORKER}).scalar_one())
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from edxml_router.core.problems import Refusal
-from edxml_router.store import identity, integrity, verification
+from edxml_router.store import identity, integrity, renames, verification
 from edxml_router.store.backup import backup
 from edxml_router.store.engine import connect
 from edxml_router.store.identity import Claim, recognise
@@ -155,3 +155,15 @@ def test_damaged_pages_are_found(sqlite_database: Database, tmp_path: Path) -> N
     path.write_bytes(bytes(data))
     assert integrity.damage(sqlite_database.ledger().engine) != ""
     assert verification.verify(sqlite_database.ledger().engine).sound  # the journal itself is whole, and all it sees
+
+
+def test_a_neighbour_that_has_another_name_is_followed_once(database: Database) -> None:
+    ledger = database.ledger()
+    add(ledger, 1)
+    named = {"link:tay-ninh": "link:tay-ninh-moi", "office:van-phong-xa": "office:vp"}
+    for _ in range(2):
+        renames.follow(ledger, named)
+        assert [tuple(row) for row in database.rows("SELECT route, origin FROM deliveries")] == [
+            ("link:tay-ninh-moi", "office:vp")
+        ]
+        assert database.count("journal", "event = 'peer.renamed'") == 2

@@ -10,6 +10,7 @@ import pytest
 
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
+from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Aside, Delivery, Move
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
 from edxml_router.core.problems import Defect
@@ -602,3 +603,20 @@ def test_ordinary_mail_has_a_share_of_what_is_claimed(ledger: SqlLedger) -> None
         assert [one.urgent for one in book.claim(NOW, NOW + LEASE, 2)] == [True, False]
         rest = [one.urgent for one in book.claim(NOW, NOW + LEASE, 100)]
         assert (rest.count(True), rest.count(False)) == (36, 2)
+
+
+def test_mail_that_makes_no_attempt_is_found_where_it_lies(ledger: SqlLedger, database: Database) -> None:
+    """What lies in an inbox, and what was handed back; by it an agency that has moved is known to have been there."""
+    offered, handed_back, *_ = add(
+        ledger, delivery(1, "H53.01", route="office:vp"), delivery(2, "H53.02"), delivery(3, "H53.03")
+    )
+    claim(ledger)
+    with ledger.book() as book:
+        [first, second] = book.deliveries_by_id([offered.id, handed_back.id])
+        moves = [change(first, Event.OFFER, due_at=NOW), change(second, Event.RETRY, due_at=NOW, code="EDX508")]
+        assert len(book.move(moves)) == 2
+    with ledger.book() as book:
+        assert sorted(book.places()) == [("H53.01", "office:vp"), ("H53.02", "link:tay-ninh")]
+        assert book.placed("H53.01", "office:vp", 10) == [offered.id]
+        assert book.placed("H53.01", "link:tay-ninh", 10) == []
+        assert [book.found_before(f"H53.0{number}") for number in (1, 2, 3, 4)] == [True, True, False, False]

@@ -1,0 +1,76 @@
+"""Looks, while the node runs, whether somebody else takes its mail: a twin that started while a hub was away, or a copy
+of the machine that was let loose beside it.
+
+    with Lookout(settings): …        # in the supervisor
+
+A twin is named (EDX620), in the log and by ``doctor``, and nothing more is done: from here nobody can know which of the
+two is the node and which is the copy, and if each of them stopped, no mail would be taken at all.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import closing
+from types import TracebackType
+from typing import Final
+
+from edxml_router.config import Settings
+from edxml_router.core.problems import Finding, Trouble
+from edxml_router.node import starting
+from edxml_router.observe import events
+from edxml_router.store.engine import working
+from edxml_router.wiring import node as wiring
+
+PAUSE: Final = 60.0  # seconds between looks; a twin is named when two in a row have seen it
+
+
+def twin(settings: Settings) -> Finding | None:
+    """EDX620 when more take from the node's mailboxes than it has workers, on all machines of its database."""
+    taken = starting.consumers(settings)
+    place = max(taken, key=lambda each: taken[each], default="")
+    own = settings.node.workers or os.cpu_count() or 1
+    if taken.get(place, 0) <= own:
+        return None
+    with closing(wiring.open_ledger(settings)) as ledger:
+        own = max(own, working(ledger.engine))
+    if taken[place] <= own:
+        return None
+    return Finding("EDX620", place, f"{taken[place]} take from it, and this node has {own} workers")
+
+
+class Lookout:
+    """A thread, because a hub that takes connections and says nothing must not hold up the supervisor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings  # the supervisor's, as it takes them
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lookout", daemon=True)
+        self._suspected = False
+        self._named = False
+
+    def __enter__(self) -> Lookout:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._ending.set()
+
+    def look(self) -> None:
+        """One look; a line in the log when a twin was there the last time as well, and when it has gone."""
+        found = twin(self.settings)
+        if (found is not None and self._suspected) != self._named:
+            self._named = not self._named
+            events.twin(found)
+        self._suspected = found is not None  # once may be a worker that is ending, or one that has just begun
+
+    def _run(self) -> None:
+        while not self._ending.wait(PAUSE):
+            try:
+                self.look()
+            except Trouble:  # the database is away, which the workers say
+                continue
+            except Exception as error:  # noqa: BLE001  # the thread must live
+                events.defect("lookout", error)
