@@ -108,7 +108,7 @@ def test_from_one_node_to_the_next(tree: Tree, large: Path, small: Path) -> None
         assert time.monotonic() < deadline, tree.tail("tay-ninh")
         time.sleep(0.2)
         if any(path.stat().st_size == size for path in bodies.glob("??/*")):  # each command costs a second
-            found = [one for one in tree.ask("tay-ninh", "inbox") if one["document_id"] == ID]
+            found = [one for one in tree.ask("tay-ninh", "inbox") if one["envelope"]["document_id"] == ID]
     fetched = tree.folder / "fetched.edxml"
     run(tree.command("tay-ninh", "fetch", found[0]["letter"], "-o", str(fetched)))
     assert _digest(fetched) == _digest(large)
@@ -126,7 +126,7 @@ def test_checking_takes_no_more_memory(tree: Tree, large: Path, small: Path) -> 
     expected = hashlib.sha256()
     for _ in range(BLOCKS):
         expected.update(BLOCK)
-    assert (attachment["size"], attachment["sha256"]) == (len(BLOCK) * BLOCKS, expected.hexdigest())
+    assert (attachment["size"], attachment["digest"]) == (len(BLOCK) * BLOCKS, expected.hexdigest())
 
 
 def test_the_limit_of_the_settings_holds(tree: Tree, large: Path) -> None:

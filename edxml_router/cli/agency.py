@@ -19,10 +19,17 @@ from edxml_router.cli.naming import naming
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.agencies.code import AgencyCode, is_under
-from edxml_router.core.agencies.importing import ImportReport, Verdict
+from edxml_router.core.agencies.importing import Verdict
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import EXIT_REFUSED, Finding, Refusal
 from edxml_router.resources import folder
+from edxml_router.shapes.agency import (
+    agency_detail_shape,
+    agency_shape,
+    import_shape,
+    imported_row_shape,
+    resolution_shape,
+)
 from edxml_router.stages.admission import VIETNAM
 from edxml_router.store import catalogue
 
@@ -60,11 +67,11 @@ def resolve(
         except Refusal as refusal:
             refused.append((text, refusal.finding))
             if as_json:
-                session.json({"text": text, "code": None, "problem": refusal.finding.as_json(session.language)})
+                session.json(resolution_shape(text, refusal.finding))
             continue
         found.append((text, one))
         if as_json:
-            session.json({"text": text, **_fields(one), "problem": None})
+            session.json(resolution_shape(text, one))
     if not as_json:
         if found:
             rows = [(text, one.code, one.name, _level(session, registry, one)) for text, one in found]
@@ -96,8 +103,8 @@ def show(session: Session, code: str, data: Path | None, as_json: bool) -> None:
     children = [child.code for child in registry.children(one.code)]
     old = AgencyCode.parse(one.code).legacy13()
     if as_json:
-        more = {"legacy13": old, "aliases": aliases, "children": children, "registry": registry.version}
-        session.json({**_fields(one), **more, "problem": problem.as_json(session.language) if problem else None})
+        names = {"aliases": aliases, "children": children}
+        session.json(agency_detail_shape(one, problem, legacy13=old, registry=registry.version, **names))
         return
     _show_lines(
         session,
@@ -154,7 +161,7 @@ def list_(
     )
     if as_json:
         for one in rows:
-            session.json(_fields(one))
+            session.json(agency_shape(one))
         return
     shown = list(islice(rows, limit))
     if shown:
@@ -199,7 +206,9 @@ def import_(
             day = _today().isoformat()
             catalogue.write(own, report.agencies, report.aliases, source=source or file.name, day=day)
     if as_json:
-        _report_json(session, report, own, dry_run)
+        for row in report.rows:
+            session.json(imported_row_shape(row))
+        session.json(import_shape(report, str(own), written=not dry_run))
         return
     rows = [
         (row.line, row.code_text, row.canonical, row.name, session.say(f"verdict.{row.verdict}"), row.detail)
@@ -212,30 +221,6 @@ def import_(
     session.line(session.say("agency.rows", rows=len(report.rows), counts=counts))
     key = "agency.would" if dry_run else "agency.written"
     session.line(session.say(key, agencies=len(report.agencies), aliases=len(report.aliases), folder=own), "green")
-
-
-def _report_json(session: Session, report: ImportReport, own: Path, dry_run: bool) -> None:
-    for row in report.rows:
-        session.json(
-            {
-                "line": row.line,
-                "text": row.code_text,
-                "name": row.name,
-                "verdict": row.verdict,
-                "code": row.canonical or None,
-                "detail": row.detail,
-            }
-        )
-    session.json(
-        {
-            "rows": len(report.rows),
-            "counts": report.counts,
-            "agencies": len(report.agencies),
-            "aliases": len(report.aliases),
-            "folder": str(own),
-            "written": not dry_run,
-        }
-    )
 
 
 def _configured(session: Session) -> bool:
@@ -272,22 +257,6 @@ def _wiring(name: str) -> Callable[..., Any]:
 
     function: Callable[..., Any] = getattr(wiring, name)
     return function
-
-
-def _fields(one: Agency) -> dict[str, Any]:
-    return {
-        "code": one.code,
-        "name": one.name,
-        "level": one.level,
-        "parent": one.parent,
-        "state": one.state,
-        "valid_from": one.valid_from,
-        "valid_to": one.valid_to,
-        "successors": list(one.successors),
-        "verified": one.verified,
-        "dates_verified": one.dates_verified,
-        "source": one.source,
-    }
 
 
 def _show_lines(session: Session, lines: Mapping[str, str | None]) -> None:

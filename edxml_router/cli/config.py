@@ -19,6 +19,7 @@ from edxml_router.core.problems import EXIT_CONFIG, Finding, Refusal
 from edxml_router.credentials import endings, keys
 from edxml_router.credentials.identities import neighbours, signing
 from edxml_router.credentials.sources import trust_store
+from edxml_router.shapes.node import SettingShape, SettingsShape, configuration_shape
 from edxml_router.wiring import hubs
 from edxml_router.wiring import node as wiring
 
@@ -43,12 +44,11 @@ def check(session: Session, file: Path | None, as_json: bool) -> None:
         mistakes, remarks = tuple(dict.fromkeys(_faults(settings))), settings.remarks
     except ConfigErrors as errors:
         mistakes, remarks = errors.findings, errors.remarks
-    findings, wrong = (*mistakes, *remarks), len(mistakes)
+    wrong = len(mistakes)
     if as_json:
-        shown = [finding.as_json(session.language) for finding in findings]
-        session.json({"file": str(path), "correct": not wrong, "findings": shown})
+        session.json(configuration_shape(str(path), mistakes, remarks))
     else:
-        session.problems(findings, out=True)
+        session.problems((*mistakes, *remarks), out=True)
         summary = (
             session.say("config.wrong", count=wrong, file=path) if wrong else session.say("config.good", file=path)
         )
@@ -105,12 +105,11 @@ def show(session: Session, given: bool, as_json: bool) -> None:
     settings = session.settings()
     rows = [row for row in settings.as_table() if row[2] or not given]
     if as_json:
-        session.json(
-            {
-                "file": str(settings.path),
-                "settings": [{"name": n, "value": _plain(value), "default": not set_} for n, value, set_ in rows],
-            }
-        )
+        shown: list[SettingShape] = [
+            {"name": name, "value": _plain(value), "default": not written} for name, value, written in rows
+        ]
+        told: SettingsShape = {"file": str(settings.path), "settings": shown}
+        session.json(told)
         return
     source = {True: session.say("config.given"), False: session.say("config.default")}
     session.table(("setting", "value", "source"), [(n, _shown(value), source[set_]) for n, value, set_ in rows])

@@ -18,7 +18,8 @@ import click
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import ConfigErrors, load
-from edxml_router.core.problems import Finding, Trouble, Weight
+from edxml_router.core.problems import Finding, Trouble
+from edxml_router.shapes.node import health_shape, result_of
 
 DISTRIBUTION: Final = "edxml-router"
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -34,9 +35,7 @@ class Outcome:
 
     @property
     def result(self) -> str:
-        if self.finding is None:
-            return "ok"
-        return "warning" if self.finding.problem.weight is Weight.REMARK else "failed"
+        return result_of(self.finding)
 
 
 @click.command(cls=Command)
@@ -115,8 +114,7 @@ def _packages() -> Iterator[tuple[str, Finding | None]]:
 def _show(session: Session, outcome: Outcome, as_json: bool) -> None:
     finding = outcome.finding
     if as_json:
-        problem = finding.as_json(session.language) if finding else None
-        session.json({"check": outcome.check, "result": outcome.result, "detail": outcome.detail, "problem": problem})
+        session.json(health_shape(outcome.check, outcome.detail, finding))
         return
     style = {"ok": "green", "warning": "yellow", "failed": "bold red"}[outcome.result]
     name, result = session.say(f"doctor.{outcome.check}"), session.say(f"doctor.{outcome.result}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +36,9 @@ from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation_list import RevocationList
 from edxml_router.credentials import keys, token_keys
 from edxml_router.credentials.revocation import list_files
+from edxml_router.language.texts import LANGUAGES, say
 from edxml_router.resources import folder
+from edxml_router.shapes.verdict import CheckShape, Outcome, check_shape
 from edxml_router.stages.admission import codes_of, recipients_of, sender_of
 from edxml_router.stages.examination import examine
 from edxml_router.stages.submission import Examined
@@ -64,9 +66,9 @@ class Checked:
     authority: str = ""  # whether the signer speaks for the sender; "" where there is no signer who could
 
     @property
-    def outcome(self) -> str:
+    def outcome(self) -> Outcome:
         if self.finding is None:
-            return "unjudged" if self.authority == UNJUDGED else "accepted"
+            return "not-judged" if self.authority == UNJUDGED else "accepted"
         return "unread" if self.finding.code == files.UNREADABLE else "refused"
 
 
@@ -115,18 +117,19 @@ def check(
     if table is not None:
         trust = trust.blocking(table.blocked_keys(now))
     desk = _Desk(limits, trust, now, agencies, table, required=require_signature, anchored=anchors is not None)
-    counts = {"accepted": 0, "unjudged": 0, "refused": 0, "unread": 0}
+    counts: dict[Outcome, int] = {"accepted": 0, "not-judged": 0, "refused": 0, "unread": 0}
     with session.progress(session.say("check.working"), len(names)) as advance:
         for file in names:
             checked = desk.check(file)
             counts[checked.outcome] += 1
             if as_json:
-                session.json(_fields(session, checked))
+                session.json(_shape(checked))
             else:
                 _show(session, checked)
             advance(1)
     if len(names) > 1 and not as_json:
-        session.line(session.say("check.summary", **counts))
+        told = {key.replace("-", "_"): count for key, count in counts.items()}
+        session.line(session.say("check.summary", **told))
     files.exit_after(refused=counts["refused"], unread=counts["unread"])
 
 
@@ -267,42 +270,19 @@ def _objection(verdict: Verdict, *, required: bool, anchored: bool) -> Finding |
     return None
 
 
-def _fields(session: Session, checked: Checked) -> dict[str, Any]:
-    finding, examined = checked.finding, checked.examined
-    envelope = examined.envelope if examined else None
-    verdict = examined.verdict if examined else None
-    return {
-        "file": checked.file,
-        "accepted": checked.outcome == "accepted",
-        "outcome": "not-judged" if checked.outcome == "unjudged" else checked.outcome,
-        "problem": finding.code if finding else None,
-        "title": finding.title(session.language) if finding else None,
-        "where": finding.where if finding else None,
-        "detail": finding.detail if finding else None,
-        "who": str(finding.problem.actor) if finding else None,
-        "remedy": _remedy(session, checked) or finding.remedy(session.language) if finding else None,
-        "digest": examined.digest if examined else None,
-        "kind": str(envelope.kind) if envelope else None,
-        "business": int(envelope.business) if envelope else None,
-        "sender": envelope.sender.organ_id if envelope else None,
-        "recipients": list(envelope.recipients) if envelope else None,
-        "document_id": envelope.document_id if envelope else None,
-        "refers_to": list(envelope.refers_to) if envelope else None,
-        "status_code": envelope.status_code if envelope else None,
-        "signature": _signature(verdict) | {"authority": checked.authority or None} if verdict else None,
-        "attachments": [
-            {"name": one.name, "content_type": one.content_type, "size": one.size, "sha256": one.sha256}
-            for one in (envelope.attachments if envelope else ())
-        ],
-        "remarks": [
-            {"code": one.code, "where": one.where, "detail": one.detail, "title": one.title(session.language)}
-            for one in ((*examined.remarks, *checked.open) if examined else ())
-        ],
-        "expected": [
-            {"where": one.path, "line": one.line, "expected": one.expected, "found": one.found}
-            for one in checked.reasons
-        ],
-    }
+def _shape(checked: Checked) -> CheckShape:
+    examined = checked.examined
+    return check_shape(
+        checked.file,
+        checked.outcome,
+        checked.finding,
+        examined,
+        authority=checked.authority,
+        reason=_reason(examined.verdict) if examined else "",
+        remedy=_remedy(checked) or None,
+        remarks=(*examined.remarks, *checked.open) if examined else (),
+        expected=checked.reasons,
+    )
 
 
 def _reason(verdict: Verdict) -> str:
@@ -310,25 +290,13 @@ def _reason(verdict: Verdict) -> str:
     return CHAIN_UNKNOWN if verdict.reason == "no-anchors" else verdict.reason
 
 
-def _signature(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "indication": str(verdict.indication),
-        "reason": _reason(verdict),
-        "problem": verdict.finding.code if verdict.finding else None,
-        "signer": verdict.signer.subject if verdict.signer else None,
-        "agencies": list(verdict.signer.agencies) if verdict.signer else [],
-        "coverage": str(verdict.coverage) if verdict.coverage else None,
-        "algorithm": verdict.algorithm or None,
-    }
-
-
 def _show(session: Session, checked: Checked) -> None:
     finding, examined = checked.finding, checked.examined
     said = session.say(f"check.{checked.outcome}")
-    style = {"accepted": "bold green", "unjudged": "bold yellow"}.get(checked.outcome, "bold red")
+    style = {"accepted": "bold green", "not-judged": "bold yellow"}.get(checked.outcome, "bold red")
     session.line(f"{checked.file}: {said}", style)
     if finding:
-        session.problem(finding, about=checked.file, out=True, remedy=_remedy(session, checked))
+        session.problem(finding, about=checked.file, out=True, remedy=_remedy(checked).get(session.language))
     for one in checked.reasons[:_EXPLANATIONS]:
         session.line(f"    {one.path}: {one.expected} ← {one.found}")
     if examined is None:
@@ -340,11 +308,12 @@ def _show(session: Session, checked: Checked) -> None:
         session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)}{detail}{where}")
 
 
-def _remedy(session: Session, checked: Checked) -> str | None:
-    """Where the table's advice is to call this command, another one; else None."""
+def _remedy(checked: Checked) -> Mapping[str, str]:
+    """Where the table's advice is to call this command, another one, by language; else nothing."""
     if checked.finding is None or checked.finding.code != "EDX201":
-        return None
-    return session.say("check.expected" if checked.reasons else "check.correct")
+        return {}
+    key = "check.expected" if checked.reasons else "check.correct"
+    return {language: say(language, key) for language in LANGUAGES}
 
 
 def _summary(session: Session, examined: Examined) -> Iterable[str]:

@@ -7,7 +7,8 @@ import click
 from edxml_router.cli import naming
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.core.problems import FAMILIES, PROBLEMS, Finding, Problem
+from edxml_router.core.problems import FAMILIES, PROBLEMS
+from edxml_router.shapes.problem import explanation_shape
 
 
 @click.command(cls=Command)
@@ -24,7 +25,7 @@ def explain(session: Session, code: str | None, as_json: bool) -> None:
         return
     problem = naming.problem(code)
     if as_json:
-        session.json(_fields(session, problem))
+        session.json(explanation_shape(problem))
         return
     session.line(f"{problem.code} {problem.title[session.language]}", "bold")
     session.line(problem.remedy[session.language])
@@ -43,16 +44,7 @@ def explain(session: Session, code: str | None, as_json: bool) -> None:
 def _list(session: Session, as_json: bool) -> None:
     if as_json:
         for problem in PROBLEMS.values():
-            session.json(_fields(session, problem))
+            session.json(explanation_shape(problem))
         return
     rows = [(problem.code, problem.title[session.language]) for problem in PROBLEMS.values()]
     session.table(("code", "problem"), rows)
-
-
-def _fields(session: Session, problem: Problem) -> dict[str, object]:
-    return {
-        **Finding(problem.code).as_json(session.language),
-        "slug": problem.slug,
-        "weight": str(problem.weight),
-        "exit_status": problem.exit_status,
-    }

@@ -12,7 +12,7 @@ from edxml_router.cli.commands import Group
 from edxml_router.cli.naming import problem, unknown
 from edxml_router.cli.opening import Moment, find, open_ledger
 from edxml_router.cli.session import Session, json_option, local, pass_session
-from edxml_router.cli.trace import line_fields, show_lines
+from edxml_router.cli.trace import show_lines
 from edxml_router.core.delivery.journal import (
     ANSWER_WITHHELD,
     DELIVERY_EVENTS,
@@ -20,8 +20,11 @@ from edxml_router.core.delivery.journal import (
     ENVELOPE_ACCEPTED,
     INPUT_COUNTED,
 )
+from edxml_router.core.delivery.views import Line
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust.bindings import Act
+from edxml_router.shapes.history import entry_shape
+from edxml_router.shapes.node import VerificationShape, instant_or_none
 from edxml_router.stages.settlement import LATE
 from edxml_router.store import auditing, integrity, queries, refused, verification
 from edxml_router.store.ledger import SqlLedger
@@ -128,10 +131,10 @@ def _envelopes(ledger: SqlLedger, document: str) -> list[str]:
     return list(dict.fromkeys(digests))
 
 
-def _show(session: Session, lines: Sequence[auditing.Line], as_json: bool) -> None:
+def _show(session: Session, lines: Sequence[Line], as_json: bool) -> None:
     if as_json:
         for line in lines:
-            session.json(line_fields(line))
+            session.json(entry_shape(line))
     else:
         show_lines(session, lines)
 
@@ -171,18 +174,7 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) ->
 
         result = verification.verify(ledger.engine, dict(roots), progress)
     if as_json:
-        session.json(
-            {
-                "sound": result.sound,
-                "size": result.size,
-                "root": result.root,
-                "unnumbered": result.unnumbered,
-                "unnumbered_since": result.unnumbered_since,
-                "checkpoints": result.checkpoints,
-                "damages": [{"where": one.where, "detail": one.detail} for one in result.damages],
-                "damage_count": result.damage_count,
-            }
-        )
+        session.json(_verified(result))
     elif result.sound:
         session.line(session.say("journal.good", size=result.size, root=f"{result.size}:{result.root}"), "green")
         if result.unnumbered_since:
@@ -195,3 +187,16 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) ->
         finding = Finding("EDX605", result.damages[0].where, f"{result.damage_count}: {result.damages[0].detail}")
         session.problem(finding)
         click.get_current_context().exit(finding.problem.exit_status)
+
+
+def _verified(result: verification.Verification) -> VerificationShape:
+    return {
+        "sound": result.sound,
+        "size": result.size,
+        "root": result.root,
+        "unnumbered": result.unnumbered,
+        "unnumbered_since": instant_or_none(result.unnumbered_since),
+        "checkpoints": result.checkpoints,
+        "damages": [{"where": one.where, "detail": one.detail} for one in result.damages],
+        "damage_count": result.damage_count,
+    }

@@ -26,6 +26,7 @@ from edxml_router.config.values import Name
 from edxml_router.core.problems import Refusal
 from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.credentials.keys import write_new
+from edxml_router.shapes.node import LinkShape
 from edxml_router.transport import topology
 from edxml_router.transport.definitions import definitions
 from edxml_router.transport.topology import Role
@@ -121,7 +122,8 @@ def link(
     _write(plan, pki, section=not known)
     files = sorted(str(path) for each in (plan.here, plan.there) for path in each.iterdir())
     if as_json:
-        session.json({"name": name, "role": str(plan.role), "files": files})
+        made: LinkShape = {"name": name, "role": str(plan.role), "files": files}
+        session.json(made)
         return
     for file in files:
         session.line(file)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -23,17 +24,19 @@ from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.delivery.resync import Resync
 from edxml_router.core.delivery.values import Body
+from edxml_router.core.delivery.views import Note, Waiting
 from edxml_router.core.delivery.wire import letter_name
 from edxml_router.core.problems import Finding, Refusal, Setback, Weight
-from edxml_router.intake.batch import verdict_fields
 from edxml_router.services import office as inbox
+from edxml_router.shapes.delivery import confirmation_shape, letter_shape
+from edxml_router.shapes.notice import call_shape, notice_shape
+from edxml_router.shapes.verdict import sent_shape
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.store import auditing, queries
-from edxml_router.store.auditing import Note
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.queries import Waiting
 from edxml_router.store.recovery import pending
 from edxml_router.wiring import node as wiring
 
@@ -101,7 +104,7 @@ def _outcome(answer: Answer) -> str:
 
 def _show_answer(session: Session, file: str, answer: Answer, as_json: bool) -> None:
     if as_json:
-        session.json({"file": file, **verdict_fields(answer)})
+        session.json(sent_shape(file, answer))
         return
     word = "repeated" if answer.accepted and answer.repeated else _outcome(answer)
     document = f" {answer.envelope.document_id}" if answer.envelope else ""
@@ -154,8 +157,7 @@ def _call(session: Session, ledger: SqlLedger, offices: Sequence[str], *, as_jso
         if kind != "office" or name not in offices:
             continue
         if as_json:
-            again = {"since": one.since, "epoch": one.epoch}
-            session.json({"notice": None, "office": name, "outcome": "send_again", "send_again": again})
+            session.json(call_shape(name, Resync(one.epoch, one.since)))
         else:
             detail = f"has not sent again what was handed in since {one.since.astimezone():%Y-%m-%d %H:%M:%S}"
             session.problem(Finding("EDX618", name, detail))
@@ -176,7 +178,7 @@ def _waiting(ledger: SqlLedger, codes: Sequence[str]) -> Iterator[Waiting]:
 def _show_inbox(session: Session, rows: Sequence[Waiting], as_json: bool) -> None:
     if as_json:
         for row in rows:
-            session.json(_waiting_fields(row))
+            session.json(letter_shape(row))
         return
     if not rows:
         session.line(session.say("inbox.empty"))
@@ -198,29 +200,6 @@ def _show_inbox(session: Session, rows: Sequence[Waiting], as_json: bool) -> Non
     )
 
 
-def _waiting_fields(row: Waiting) -> dict[str, Any]:
-    delivery, envelope = row.delivery, row.envelope
-    return {
-        "letter": delivery.name,
-        "delivery": delivery.id,
-        "office": delivery.route.partition(":")[2],
-        "recipient": delivery.recipient,
-        "sender": envelope.sender,
-        "document_id": envelope.document_id,
-        "kind": envelope.kind,
-        "business": envelope.business,
-        "status_code": envelope.status_code or None,
-        "refers_to": list(envelope.refers_to),
-        "urgent": delivery.urgent,
-        "envelope": envelope.digest,
-        "size": envelope.size,
-        "attachments": envelope.attachments,
-        "signature": envelope.indication,
-        "accepted_at": envelope.accepted_at,
-        "expires_at": delivery.expires_at,
-    }
-
-
 def _notices(session: Session, ledger: SqlLedger, offices: Sequence[str], clear: bool, as_json: bool) -> None:
     rows: list[Note] = []
     for office in offices:
@@ -230,8 +209,9 @@ def _notices(session: Session, ledger: SqlLedger, offices: Sequence[str], clear:
             after = page[-1].number
     documents = queries.document_ids(ledger, (row.receipt.envelope for row in rows))
     if as_json:
-        for row in rows:
-            session.json({**_notice_fields(row), "document_id": documents.get(row.receipt.envelope)})
+        for (origin, _), told in groupby(rows, lambda row: (row.origin, row.receipt.envelope)):
+            office = origin.partition(":")[2]
+            session.json(notice_shape(office, [row.receipt for row in told], documents))
     elif not rows:
         session.line(session.say("notices.empty"))
     else:
@@ -253,21 +233,6 @@ def _notices(session: Session, ledger: SqlLedger, offices: Sequence[str], clear:
     if clear and rows:
         with ledger.book() as book:
             book.receipts_sent([row.number for row in rows], ledger.clock.now())
-
-
-def _notice_fields(row: Note) -> dict[str, Any]:
-    receipt = row.receipt
-    return {
-        "notice": row.number,
-        "office": row.origin.partition(":")[2],
-        "at": receipt.at,
-        "envelope": receipt.envelope,
-        "recipient": receipt.recipient,
-        "outcome": str(receipt.outcome),
-        "problem": receipt.code or None,
-        "detail": receipt.detail,
-        "hops": [{"node": hop.node, "at": hop.at} for hop in receipt.hops],
-    }
 
 
 @click.command(cls=Command)
@@ -326,7 +291,7 @@ def confirm(session: Session, letters: Sequence[str], refuse: bool, reason: str,
         finding = answers[name]
         if as_json:
             taken = finding is None or finding.problem.weight is Weight.REMARK  # EDX804: late, and taken
-            session.json({"letter": name, "done": taken, "problem": finding.code if finding else None})
+            session.json(confirmation_shape(name, finding, done=taken))
         elif finding is None:
             session.line(f"{letter}: {word}", "green")
         else:

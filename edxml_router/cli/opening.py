@@ -14,6 +14,7 @@ import click
 from edxml_router.cli.session import Session
 from edxml_router.config import Settings
 from edxml_router.config.values import read_duration, read_size
+from edxml_router.core.delivery.views import Found
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.node.starting import require_file
 from edxml_router.stages.node import Node
@@ -73,9 +74,9 @@ def operator() -> str:
         return str(os.geteuid())
 
 
-def find(ledger: SqlLedger, document: str, limit: int = 50) -> Sequence[queries.Found]:
+def find(ledger: SqlLedger, document: str, limit: int = 50) -> Sequence[Found]:
     """Envelopes by the beginning of their digest, or by DocumentId. Raises Refusal EDX606 when there is none."""
-    found: Sequence[queries.Found] = ()
+    found: Sequence[Found] = ()
     if queries.is_digest(document):
         found = queries.find_envelopes(ledger, digest=document.lower(), limit=limit)
     if not found:

@@ -11,8 +11,10 @@ import click
 from edxml_router.cli.commands import Group
 from edxml_router.cli.naming import agency_code
 from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.core.delivery.journal import instant
 from edxml_router.credentials import trial_authority as pki_files
-from edxml_router.credentials.trial_authority import Files, KeyType
+from edxml_router.credentials.trial_authority import Files, Issued, KeyType
+from edxml_router.shapes.trust import IssuedRowShape, IssuedShape, TrialAuthorityShape
 
 _folder = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 _key_type = click.option(
@@ -42,7 +44,8 @@ def init(session: Session, folder: Path, days: int, as_json: bool) -> None:
     """Make a root, an issuing authority and anchors.pem in DIR."""
     anchors = pki_files.init(folder, datetime.now(UTC), days)
     if as_json:
-        session.json({"anchors": str(anchors), "crl": str(folder / pki_files.LIST)})
+        made: TrialAuthorityShape = {"anchors": str(anchors), "crl": str(folder / pki_files.LIST)}
+        session.json(made)
         return
     session.line(session.say("pki.made", folder=folder, anchors=anchors))
     session.line(session.say("pki.throwaway"))
@@ -92,8 +95,7 @@ def list_(session: Session, folder: Path, as_json: bool) -> None:
     rows = pki_files.issued(folder)
     if as_json:
         for row in rows:
-            fields = {"serial": row.serial, "name": row.name, "issued": row.issued, "until": row.until}
-            session.json({**fields, "revoked": row.revoked or None})
+            session.json(_row(row))
         return
     shown = [(row.serial, row.name, row.issued[:10], row.until[:10], row.revoked[:10]) for row in rows]
     session.table(("serial", "name", "issued", "until", "revoked"), shown)
@@ -125,7 +127,15 @@ def crl(session: Session, folder: Path, days: int) -> None:
 
 def _show(session: Session, name: str, files: Files, as_json: bool) -> None:
     if as_json:
-        paths = {"key": str(files.key), "certificate": str(files.certificate), "anchors": str(files.anchors)}
-        session.json({"name": name, **paths})
+        key, certificate, anchors = map(str, (files.key, files.certificate, files.anchors))
+        told: IssuedShape = {"name": name, "key_file": key, "certificate": certificate, "anchors": anchors}
+        session.json(told)
         return
     session.line(session.say("pki.issued", agency=name, key=files.key, certificate=files.certificate))
+
+
+def _row(row: Issued) -> IssuedRowShape:
+    issued, until, revoked = (
+        instant(datetime.fromisoformat(at)) if at else "" for at in (row.issued, row.until, row.revoked)
+    )
+    return {"serial": row.serial, "name": row.name, "issued": issued, "until": until, "revoked": revoked or None}

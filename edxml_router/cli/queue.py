@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -19,13 +19,16 @@ from edxml_router.cli.commands import Command, Group
 from edxml_router.cli.filters import STATES, Filters, filter_options, select
 from edxml_router.cli.opening import exit_with, open_ledger, open_node, operator, perform
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.cli.trace import line_fields, show_lines
-from edxml_router.cli.waiting import reason, waits_for
+from edxml_router.cli.trace import show_lines
+from edxml_router.cli.waiting import reason
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import Event, State, sources
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.views import Kept
 from edxml_router.core.problems import PROBLEMS, Finding, Refusal
 from edxml_router.services import operator as operate
+from edxml_router.shapes.delivery import act_shapes, delivery_shape, pile_shape
+from edxml_router.shapes.history import delivery_history_shape, quarantined_shape
 from edxml_router.stages.node import Node
 from edxml_router.store import auditing, queries, refused
 from edxml_router.store.ledger import SqlLedger
@@ -73,7 +76,7 @@ def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: 
         documents = queries.document_ids(ledger, (delivery.digest for delivery in found))
     if as_json:
         for delivery in found:
-            session.json({**_fields(delivery), "document_id": documents[delivery.digest]})
+            session.json(delivery_shape(delivery, documents[delivery.digest]))
     elif not found:
         session.line(session.say("queue.empty"))
     else:
@@ -93,7 +96,7 @@ def shape(session: Session, as_json: bool) -> None:
     heads = [*(f"<{age}m" for age in queries.AGES), f"≥{queries.AGES[-1]}m"]
     if as_json:
         for one in shapes:
-            session.json({"route": one.route, "total": one.total, "ages": dict(zip(heads, one.ages, strict=True))})
+            session.json(pile_shape(one, heads))
     elif not shapes:
         session.line(session.say("queue.empty"))
     else:
@@ -119,8 +122,7 @@ def show(session: Session, number: int, aside: bool, output: Path | None, as_jso
     if story is None:
         raise Refusal("EDX606", where=f"delivery {number}")
     if as_json:
-        events = [line_fields(line) for line in story.lines]
-        session.json({**_fields(story.delivery), "document_id": story.envelope.document_id, "events": events})
+        session.json(delivery_history_shape(story))
         return
     rows = [(key, value) for key, value in asdict(story.delivery).items() if key != "version"]
     session.table(("field", "value"), [("document_id", story.envelope.document_id), *rows])
@@ -192,10 +194,8 @@ def _act(
             answers = perform(session, numbers, lambda batch: _ACTS[event](node, batch, name, reason))
     failed = {number: finding for number, finding in answers.items() if finding is not None}
     if as_json:
-        for number, finding in answers.items():
-            fields = {"possible": finding is None, "done": finding is None and not dry_run}
-            problem = {"problem": finding.code if finding else None, "detail": finding.detail if finding else ""}
-            session.json({"delivery": number, "act": str(event), **fields, **problem})
+        for told in act_shapes(event, answers, dry_run=dry_run):
+            session.json(told)
     else:
         _tell_failed(session, failed)
         key = "queue.would" if dry_run else "queue.done"
@@ -278,14 +278,14 @@ def discard(session: Session, numbers: Sequence[int]) -> None:
         raise Refusal("EDX606", where=", ".join(map(str, failed))[:200])
 
 
-def _aside(ledger: SqlLedger, filters: Filters, limit: int) -> Sequence[refused.Kept]:
+def _aside(ledger: SqlLedger, filters: Filters, limit: int) -> Sequence[Kept]:
     return refused.list_items(ledger, document=filters.document, code=filters.code, limit=limit)
 
 
-def _show_aside(session: Session, items: Sequence[refused.Kept], as_json: bool) -> None:
+def _show_aside(session: Session, items: Sequence[Kept], as_json: bool) -> None:
     if as_json:
         for item in items:
-            session.json(asdict(item))
+            session.json(quarantined_shape(item))
     elif not items:
         session.line(session.say("queue.empty"))
     else:
@@ -317,19 +317,13 @@ def _show_item(session: Session, ledger: SqlLedger, number: int, output: Path | 
         session.note(session.say("fetch.done", name=number, size=len(data), file=output))
         return
     if as_json:
-        session.json(asdict(item))
+        session.json(quarantined_shape(item))
         return
     session.table(("field", "value"), list(asdict(item).items()))
     session.problem(Finding(item.code, item.where, item.detail), out=True)
 
 
 # --- shared -------------------------------------------------------------------------------------------
-
-
-def _fields(delivery: Delivery) -> dict[str, Any]:
-    fields = {key: value for key, value in asdict(delivery).items() if key not in ("id", "digest", "code", "version")}
-    problem = {"problem": delivery.code or None, "waits_for": waits_for(delivery)}
-    return {"delivery": delivery.id, "envelope": delivery.digest, **fields, **problem}
 
 
 def _problem(session: Session, delivery: Delivery) -> str:

@@ -15,8 +15,10 @@ from edxml_router.cli.opening import Moment, open_ledger, open_node, operator
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.delivery.resync import Recovery
 from edxml_router.core.problems import Finding
+from edxml_router.shapes.node import BackupShape, recovery_shape
 from edxml_router.stages import recovery as recoveries
 from edxml_router.store import identity
+from edxml_router.store.backup import Kept
 from edxml_router.store.backup import backup as keep
 from edxml_router.store.recovery import pending
 from edxml_router.wiring.ownership import claim
@@ -46,26 +48,28 @@ def backup(session: Session, folder: Path, as_json: bool) -> None:
 
         kept = keep(ledger, settings.node.data / "bodies", folder.absolute(), datetime.now(UTC), progress)
     if as_json:
-        session.json(
-            {
-                "folder": kept.folder,
-                "sound": kept.sound,
-                "entries": kept.entries,
-                "root": kept.root,
-                "bodies": kept.bodies,
-                "size": kept.size,
-                "missing": list(kept.missing),
-                "damages": list(kept.damages),
-            }
-        )
+        session.json(_kept(kept))
     else:
         text = session.say("backup.done", folder=kept.folder, entries=kept.entries, bodies=kept.bodies, size=kept.size)
         session.line(text, "green" if kept.sound else "yellow")
     findings = [Finding("EDX603", digest) for digest in kept.missing[:_SHOWN]]
-    findings += [Finding("EDX605", "journal", damage) for damage in kept.damages[:_SHOWN]]
+    findings += [Finding("EDX605", one.where, one.detail) for one in kept.damages[:_SHOWN]]
     session.problems(findings)
     if findings:
         click.get_current_context().exit(max(one.problem.exit_status for one in findings))
+
+
+def _kept(kept: Kept) -> BackupShape:
+    return {
+        "folder": str(kept.folder),
+        "sound": kept.sound,
+        "entry_count": kept.entries,
+        "root": kept.root,
+        "body_count": kept.bodies,
+        "size": kept.size,
+        "missing": list(kept.missing),
+        "damages": [{"where": one.where, "detail": one.detail} for one in kept.damages],
+    }
 
 
 @click.group(cls=Group)
@@ -88,7 +92,7 @@ def show(session: Session, as_json: bool) -> None:
 def _show(session: Session, rows: Sequence[Recovery], as_json: bool) -> None:
     if as_json:
         for one in rows:
-            session.json({"party": one.party, "since": one.since, "epoch": one.epoch})
+            session.json(recovery_shape(one))
     elif not rows:
         session.line(session.say("recovery.none"))
     else:

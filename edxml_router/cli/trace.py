@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.opening import find, open_ledger
 from edxml_router.cli.session import Session, json_option, local, pass_session
-from edxml_router.cli.waiting import reason, waits_for
+from edxml_router.cli.waiting import reason
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.delivery.views import Found, Kept, Line, Trace
 from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding, Refusal
+from edxml_router.shapes.history import history_shape, refused_history_shape
 from edxml_router.store import auditing, queries, refused
-from edxml_router.store.auditing import Line, Trace
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.queries import Found
-from edxml_router.store.refused import Kept
 from edxml_router.wiring import node as wiring
 
 _LIMIT: Final = 100_000  # recipients and journal entries of one envelope
@@ -58,7 +56,7 @@ def trace(
                 continue
             changes = queries.changes(ledger, told.envelope)
             if as_json:
-                session.json(_fields(told, changes))
+                session.json(history_shape(told, _paths(told), changes, refusals))
             else:
                 _show(session, told, changes, None if everything else _SHOWN)
                 if events:
@@ -74,10 +72,7 @@ def _tell_refused(session: Session, ledger: SqlLedger, document: str, items: Seq
     if not items and not lines:
         return False
     if as_json:
-        for item in items:
-            session.json({"refused": True, **asdict(item)})
-        for line in lines:
-            session.json({"refused": True, **line_fields(line)})
+        session.json(refused_history_shape(items, lines))
         return True
     session.line(session.say("trace.refused", document=document), "bold red")
     for item in items:
@@ -96,46 +91,6 @@ def _paths(told: Trace) -> Mapping[str, Sequence[Hop]]:
         if len(note.receipt.hops) >= len(paths.get(note.receipt.recipient, ())):
             paths[note.receipt.recipient] = note.receipt.hops
     return paths
-
-
-def _fields(told: Trace, changes: Sequence[Found]) -> dict[str, Any]:
-    envelope, paths = told.envelope, _paths(told)
-    return {
-        **{key: value for key, value in asdict(envelope).items() if key not in ("indication", "reason", "signer")},
-        "hops": _hops(envelope.hops),
-        "signature": {"indication": envelope.indication, "reason": envelope.reason, "signer": envelope.signer or None},
-        "outcome": outcome(delivery.state for delivery in told.deliveries),
-        "changes": [
-            {
-                "business": one.envelope.business,
-                "document_id": one.envelope.document_id,
-                "digest": one.envelope.digest,
-                "accepted_at": one.envelope.accepted_at,
-                "outcome": one.outcome,
-            }
-            for one in changes
-        ],
-        "deliveries": [
-            {
-                "delivery": one.id,
-                "recipient": one.recipient,
-                "state": str(one.state),
-                "route": one.route,
-                "attempts": one.attempts,
-                "problem": one.code or None,
-                "detail": one.detail,
-                "waits_for": waits_for(one),
-                "updated_at": one.updated_at,
-                "hops": _hops(paths.get(one.recipient, envelope.hops)),
-            }
-            for one in told.deliveries
-        ],
-        "events": [line_fields(line) for line in told.lines],
-    }
-
-
-def _hops(hops: Sequence[Hop]) -> list[dict[str, Any]]:
-    return [{"node": hop.node, "at": hop.at} for hop in hops]
 
 
 def _show(session: Session, told: Trace, changes: Sequence[Found], most: int | None) -> None:
@@ -200,11 +155,6 @@ def _problem(session: Session, delivery: Delivery) -> str:
     title = PROBLEMS[delivery.code].title[session.language] if delivery.code in PROBLEMS else ""
     detail = session.detail(delivery.detail, delivery.code)
     return f"{delivery.code} {title}" + (f": {detail}" if detail else "")
-
-
-def line_fields(line: Line) -> dict[str, Any]:
-    """A journal entry as JSON fields."""
-    return {"number": line.number, "position": line.position, **asdict(line.entry)}
 
 
 def show_lines(session: Session, lines: Sequence[Line]) -> None:

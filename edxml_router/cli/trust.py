@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 from cryptography import x509
@@ -30,6 +29,13 @@ from edxml_router.credentials import endings
 from edxml_router.credentials import files as trust_files
 from edxml_router.credentials.endings import Standing
 from edxml_router.credentials.keys import load_certificates
+from edxml_router.shapes.trust import (
+    AuthorityShape,
+    ExpiryShape,
+    binding_change_shape,
+    binding_shape,
+    expiry_shape,
+)
 from edxml_router.wiring.node import load_registry
 
 _FIRST, _LAST = Row(Act.BLOCK, "").since, Row(Act.BLOCK, "").until
@@ -57,7 +63,7 @@ def list_(session: Session, as_json: bool) -> None:
     rows = trust_files.read(session.settings().bindings).rows
     if as_json:
         for row in rows:
-            session.json({**_fields(row), "in_force": row.in_force(now)})
+            session.json(binding_shape(row, now))
         return
     shown = [
         (str(row.act), row.subject, row.agency, *_dates(row), session.say(_state(row, now)), row.reason) for row in rows
@@ -83,7 +89,7 @@ def status(session: Session, as_json: bool) -> None:
     found += endings.answers(settings, now)
     if as_json:
         for one in found:
-            session.json(_standing(session, one, now))
+            session.json(_expiry(one, now))
     else:
         shown = [
             (session.say(f"trust.{one.kind}"), one.name, one.until, _days(one, now), _said(session, one))
@@ -118,8 +124,9 @@ def add(session: Session, file: Path, reason: str, yes: bool, as_json: bool) -> 
     for path, one in new:
         added = trust_files.add_certificate(path, one)
         if as_json:
-            fields = {"subject": one.subject.rfc4514_string(), "fingerprint": fingerprints[one], "file": str(path)}
-            session.json({**fields, "added": added})
+            name, fingerprint = one.subject.rfc4514_string(), fingerprints[one]
+            told: AuthorityShape = {"subject": name, "fingerprint": fingerprint, "file": str(path), "written": added}
+            session.json(told)
         elif not added:
             session.line(session.say("trust.there", name=one.subject.rfc4514_string()))
         if added:
@@ -246,8 +253,7 @@ def _add(session: Session, settings: Settings, registry: Registry, row: Row, as_
     codes = dict.fromkeys((row.subject, row.agency))
     remarks = [finding for each in codes if (finding := trust_names.remark(registry, each))]
     if as_json:
-        shown = [remark.as_json(session.language) for remark in remarks]
-        session.json({**_fields(there), "written": there is row, "remarks": shown})
+        session.json(binding_change_shape(there, datetime.now(UTC), written=there is row, remarks=remarks))
     else:
         session.line(_told(session, there, "trust.written" if there is row else "trust.covered"))
         for remark in remarks:
@@ -271,7 +277,7 @@ def _end(session: Session, settings: Settings, act: Act, subject: str, agency: s
     row = Row(act, subject, agency, until=datetime.now(UTC).replace(microsecond=0), reason=reason)
     trust_files.end(settings.bindings, act, subject, agency, row.until)
     if as_json:
-        session.json(_fields(row))
+        session.json(binding_change_shape(row, row.until, written=True))
     else:
         session.line(_told(session, row, "trust.written"))
     _note(settings, f"un{act}", _what(row))
@@ -321,17 +327,6 @@ def _dates(row: Row) -> tuple[str, str]:
     return since, until
 
 
-def _fields(row: Row) -> dict[str, str | None]:
-    return {
-        "act": str(row.act),
-        "subject": row.subject,
-        "agency": row.agency or None,
-        "since": None if row.since == _FIRST else row.since.isoformat(),
-        "until": None if row.until == _LAST else row.until.isoformat(),
-        "reason": row.reason,
-    }
-
-
 def _days(one: Standing, now: datetime) -> int | None:
     return (one.until - now).days if one.until else None
 
@@ -352,18 +347,15 @@ def _ended(one: Standing) -> str:
     return "trust.stale" if one.kind in ("list", "answer") else "trust.ended"
 
 
-def _standing(session: Session, one: Standing, now: datetime) -> dict[str, Any]:
-    finding = one.finding
-    return {
-        "kind": one.kind,
-        "name": one.name,
-        "until": one.until,
-        "days": _days(one, now),
-        "threshold": one.threshold,
-        "key": one.key or None,
-        "fingerprint": one.fingerprint or None,
-        "blocked": one.blocked,
-        "problem": finding.code if finding else None,
-        "detail": finding.detail if finding else None,
-        "title": finding.title(session.language) if finding else None,
-    }
+def _expiry(one: Standing, now: datetime) -> ExpiryShape:
+    return expiry_shape(
+        one.kind,
+        one.name,
+        one.until,
+        one.finding,
+        now,
+        threshold=one.threshold,
+        key=one.key,
+        fingerprint=one.fingerprint,
+        blocked=one.blocked,
+    )

@@ -120,20 +120,6 @@ class Finding:
     def remedy(self, language: str = "en") -> str:
         return self.problem.remedy[language]
 
-    def as_json(self, language: str = "en") -> dict[str, Any]:
-        """The fields of ``application/problem+json`` (RFC 9457), with ours beside them."""
-        problem = self.problem
-        return {
-            "type": f"urn:edxml-router:problem:{problem.slug}",
-            "code": self.code,
-            "title": self.title(language),
-            "status": problem.http_status,
-            "detail": self.detail,
-            "where": self.where,
-            "who": str(problem.actor),
-            "remedy": self.remedy(language),
-        }
-
     def __str__(self) -> str:
         parts = [f"{self.code} {self.title()}"]
         if self.detail:

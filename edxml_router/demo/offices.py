@@ -22,9 +22,9 @@ from edxml_router import pipeline
 from edxml_router.config import Settings
 from edxml_router.core.delivery.wire import Receipt, decode_receipts
 from edxml_router.demo.tree import Tree
-from edxml_router.intake.batch import verdict_fields
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.services import office as inbox
+from edxml_router.shapes.verdict import submission_shape
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
 from edxml_router.store import queries
@@ -83,7 +83,7 @@ class PullOffice:
 
     def send(self, data: bytes) -> Mapping[str, Any]:
         [answer] = pipeline.accept(self._node, [Submission(data, self.name, "cli")])
-        return verdict_fields(answer)
+        return submission_shape(answer)
 
     def receive(self) -> list[Mail]:
         waiting = [item.delivery for item in queries.inbox(self._ledger, self._agencies)]

@@ -129,7 +129,7 @@ class Picture:
         title = Text(f"{mark}{sent.document_id}  ", style="bold")
         title.append(sent.title, style="italic")
         cover = self.say("parts" if sent.parts else "whole")
-        verdict = str(sent.verdict["signature"])
+        verdict = str(sent.verdict["signature"]["indication"])
         words = self.say(verdict) if verdict in TEXTS else verdict
         title.append(f"\n{self.say('signature', verdict=words, cover=cover, signer=sent.sender)}", style="dim")
         table = Table(box=None, padding=(0, 2), show_header=False)

@@ -196,8 +196,8 @@ class Story:
         self.sent[digest] = sent
         if not verdict["accepted"]:
             self.failures.append(f"{title}: not accepted: {(verdict.get('problem') or {}).get('code')}")
-        elif verdict["signature"] != "passed":
-            self.failures.append(f"{title}: signature {verdict['signature']}")
+        elif verdict["signature"]["indication"] != "passed":
+            self.failures.append(f"{title}: signature {verdict['signature']['indication']}")
         return sent
 
     # --- the offices at work ---

@@ -10,7 +10,6 @@ come again before everybody else's mail), and tells them nothing about others' m
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -37,6 +36,9 @@ from edxml_router.intake.settling import settle
 from edxml_router.intake.speakers import plain
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.services import office as inbox
+from edxml_router.shapes.delivery import confirmation_shape
+from edxml_router.shapes.form import encode
+from edxml_router.shapes.verdict import submission_shape
 from edxml_router.stages import recovery
 from edxml_router.stages.node import Node
 from edxml_router.stages.quarantine import set_aside
@@ -223,7 +225,7 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
         message = Message(
             "verdict",
             f"verdict.{arrival.message.id or answer.digest}"[:_ID_LIMIT],
-            json.dumps(verdict_fields(answer), ensure_ascii=False).encode(),
+            encode(submission_shape(answer)),
             correlation=arrival.message.id,
         )
         replies[arrival.peer].append((arrival, message))
@@ -237,26 +239,6 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
                 back.append(arrival)  # unanswered: it comes again, is recognised, and gets the same answer
     passing = [one for one, answer in zip(batch, answers, strict=True) if answer.passing and one not in back]
     return Handled(answers, back=back + passing)
-
-
-def verdict_fields(answer: Answer) -> dict[str, object]:
-    """The verdict as JSON for the office: the problem with its remedy in both languages where there is one."""
-    fields: dict[str, object] = {
-        "accepted": answer.accepted,
-        "repeated": answer.repeated,
-        "try_again": answer.passing,
-        "envelope": answer.digest,
-        "document_id": answer.envelope.document_id if answer.envelope else None,
-        "recipients": list(answer.recipients),
-        "signature": str(answer.verdict.indication) if answer.verdict else None,
-        "remarks": [remark.as_json() for remark in answer.remarks],
-    }
-    if answer.repeated:
-        fields["states"] = {recipient: str(state) for recipient, state in answer.standing.items()}
-    if answer.finding:
-        fields["problem"] = answer.finding.as_json()
-        fields["problem_vi"] = answer.finding.as_json("vi")
-    return fields
 
 
 def _receipts(node: Node, batch: Sequence[Arrival]) -> Handled:
@@ -345,8 +327,8 @@ def _tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]
         if link is None:
             continue  # it has no mailbox
         done = finding.problem.weight is Weight.REMARK
-        fields = {"done": done, "problem": finding.as_json(), "problem_vi": finding.as_json("vi")}
-        about, body = arrival.message.correlation, json.dumps(fields, ensure_ascii=False).encode()
+        about = arrival.message.correlation
+        body = encode(confirmation_shape(about, finding, done=done))
         message = Message("answer", f"answer.{arrival.message.id or about}"[:_ID_LIMIT], body, correlation=about)
         if any(link.transport.publish([Parcel(link.mailbox, message)])):
             untold.append(arrival)

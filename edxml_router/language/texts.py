@@ -65,15 +65,15 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "col.value": ("value", "giá trị"),
     # check
     "check.accepted": ("accepted", "chấp nhận"),
-    "check.unjudged": (
+    "check.not-judged": (
         "not judged: only a node's table of bindings knows whether this certificate speaks for the sender",
         "chưa kết luận: chỉ bảng gán khóa của nút mới biết chứng thư này có đại diện bên gửi hay không",
     ),
     "check.refused": ("refused", "từ chối"),
     "check.working": ("checking", "đang kiểm tra"),
     "check.summary": (
-        "{accepted} accepted, {unjudged} not judged, {refused} refused, {unread} not read",
-        "{accepted} được chấp nhận, {unjudged} chưa kết luận, {refused} bị từ chối, {unread} không đọc được",
+        "{accepted} accepted, {not_judged} not judged, {refused} refused, {unread} not read",
+        "{accepted} được chấp nhận, {not_judged} chưa kết luận, {refused} bị từ chối, {unread} không đọc được",
     ),
     "check.unread": ("not read", "không đọc được"),
     "check.expected": (

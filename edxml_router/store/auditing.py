@@ -6,7 +6,6 @@ Lists come in pages by number: give the last line's number as ``after``. Raises 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,59 +13,12 @@ from sqlalchemy import Connection, Select, select
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
-from edxml_router.core.delivery.wire import Receipt
+from edxml_router.core.delivery.views import Checkpoint, Line, Note, Story, Trace
 from edxml_router.store.book import receipt_of
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.statements import RECEIPT
 from edxml_router.store.tables import checkpoints, deliveries, envelopes, journal, receipts
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A journal entry with its number, and its place in the log once it has one."""
-
-    number: int
-    position: int | None
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A receipt that this node made: for whom, and when it was handed over."""
-
-    number: int
-    origin: str
-    receipt: Receipt
-    sent_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """All about one envelope, or about its way to one recipient, each part in order and cut at the limit."""
-
-    envelope: EnvelopeRow
-    deliveries: Sequence[Delivery]
-    lines: Sequence[Line]
-    receipts: Sequence[Note]  # with the nodes further on, where the far side told
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """A delivery, its envelope, and its journal entries from first to last."""
-
-    delivery: Delivery
-    envelope: EnvelopeRow
-    lines: Sequence[Line]
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """The log's size and root (hex) at a time: what to keep elsewhere."""
-
-    size: int
-    root: str
-    at: datetime
 
 
 def lines(

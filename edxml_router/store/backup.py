@@ -51,7 +51,7 @@ class Kept:
     bodies: int
     size: int  # bytes of the whole
     missing: tuple[str, ...]
-    damages: tuple[str, ...]
+    damages: tuple[verification.Damage, ...]
 
     @property
     def sound(self) -> bool:
@@ -127,8 +127,7 @@ def _copy_bodies(source: Path, unfinished: Path, folder: Path, progress: Progres
     (unfinished / f"{DATABASE}-wal").unlink(missing_ok=True)
     (unfinished / f"{DATABASE}-shm").unlink(missing_ok=True)
     size += (unfinished / DATABASE).stat().st_size
-    damages = tuple(f"{one.where}: {one.detail}" for one in found.damages)
-    return Kept(folder, found.size + found.unnumbered, found.root, done, size, tuple(missing), damages)
+    return Kept(folder, found.size + found.unnumbered, found.root, done, size, tuple(missing), found.damages)
 
 
 def _filed(connection: object) -> Iterator[str]:

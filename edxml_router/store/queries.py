@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Text, and_, case, exists, func, or_, select, text, type_coerce
 
-from edxml_router.core.delivery.lifecycle import State, outcome
+from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.delivery.views import Found, Shape, Waiting
 from edxml_router.core.message.document_id import comparable
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
@@ -26,43 +26,6 @@ from edxml_router.store.tables import CHANGES, OPEN, deliveries, envelopes
 _AT_ONCE: Final = 1000  # keys in one query
 _DIGEST: Final = re.compile(r"[0-9a-f]{8,64}")
 AGES: Final = (1, 5, 10, 20, 40, 80, 160, 320, 640, 1280)  # minutes; the upper ends of all buckets but the last
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An envelope and how many of its deliveries are in which state."""
-
-    envelope: EnvelopeRow
-    states: Mapping[State, int]
-
-    @property
-    def outcome(self) -> str:
-        return outcome(self.states)
-
-    @property
-    def key(self) -> tuple[datetime, str]:
-        """For the next page."""
-        return self.envelope.accepted_at, self.envelope.digest
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Open deliveries of one route by the age of their envelopes; ``ages`` has one number more than AGES."""
-
-    route: str
-    ages: tuple[int, ...]
-
-    @property
-    def total(self) -> int:
-        return sum(self.ages)
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A delivery in an inbox, with its envelope."""
-
-    delivery: Delivery
-    envelope: EnvelopeRow
 
 
 def is_digest(text: str) -> bool:

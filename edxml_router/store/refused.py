@@ -7,13 +7,13 @@ Pages go by number, the oldest first. Raises Setback EDX601, EDX602. How it come
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, and_, delete, or_, select
 
 from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.views import Kept
 from edxml_router.core.message.document_id import comparable
 from edxml_router.store import noting
 from edxml_router.store.engine import reading
@@ -22,27 +22,6 @@ from edxml_router.store.queries import is_digest
 from edxml_router.store.tables import aside
 
 REMOVED: Final = "aside.removed"
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An item set aside, without its bytes."""
-
-    number: int
-    at: datetime
-    peer: str
-    channel: str
-    code: str
-    where: str
-    detail: str
-    digest: str  # of the bytes, hex
-    size: int
-    count: int  # how often these bytes came
-    last_at: datetime
-    document_id: str  # empty where it could not be read
-    kept: bool  # whether the bytes are here
-
-
 _COLUMNS: Final = [column for column in aside.columns if column is not aside.c.data]
 _LIST: Final[Select[Any]] = select(*_COLUMNS, aside.c.data.is_not(None))
 

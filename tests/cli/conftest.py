@@ -55,7 +55,9 @@ def signed(pki: Path, data: bytes, agency: str = "H53", coverage: Coverage = Cov
 
 def call(*arguments: str | Path, given: bytes = b"") -> Result:
     """The command line in this process."""
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments], input=given)
+    typed = [str(argument) for argument in arguments]
+    result = CliRunner().invoke(cli, typed, input=given)
+    return result
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
@@ -103,7 +105,7 @@ class OneNode:
         """Send a letter; its digest."""
         [answer] = self.rows("send", self.letter(document_id, to, sender), "--as", office)
         assert answer["accepted"]
-        return str(answer["envelope"])
+        return str(answer["digest"])
 
     def work(self) -> None:
         """What a worker does: one round."""

@@ -33,7 +33,7 @@ def lines(result: Result) -> list[dict[str, Any]]:
 def test_resolve_in_any_form() -> None:
     result = run("resolve", "000.00.00.G12", "00.09.H53", "--json")
     assert result.exit_code == 0
-    assert [(row["text"], row["code"], row["problem"]) for row in lines(result)] == [
+    assert [(row["text"], row["agency"]["code"], row["problem"]) for row in lines(result)] == [
         ("000.00.00.G12", "G12", None),
         ("00.09.H53", "H53.09", None),
     ]
@@ -102,7 +102,7 @@ def test_import_then_resolve(tmp_path: Path) -> None:
     result = run("import", "list.csv", "--data", own, "--json")
     assert result.exit_code == 0
     *rows, summary = lines(result)
-    assert [(row["line"], row["verdict"], row["code"]) for row in rows] == [
+    assert [(row["line"], row["outcome"], row["code"]) for row in rows] == [
         (2, "mapped", "H53.10"),
         (3, "alias", "001.00.20.H53"),
         (4, "malformed", None),

@@ -225,7 +225,7 @@ def test_explain_knows_every_problem(language: str) -> None:
 def test_config_check(node: OneNode) -> None:
     assert node.call("config", "check").stdout.endswith("node.toml is correct\n")
     [row] = rows(node.call("config", "check", "--json"))
-    assert (row["correct"], row["findings"]) == (True, [])
+    assert (row["correct"], row["problems"]) == (True, [])
 
 
 def test_config_check_lists_all_mistakes_with_their_lines() -> None:
@@ -237,7 +237,7 @@ def test_config_check_lists_all_mistakes_with_their_lines() -> None:
         "  where   node.toml, line 4",
     ]
     [row] = rows(call("config", "check", "node.toml", "--json"))
-    assert [finding["code"] for finding in row["findings"]] == ["EDX901", "EDX901"]
+    assert [finding["code"] for finding in row["problems"]] == ["EDX901", "EDX901"]
     assert call("config", "check", "nothing.toml").exit_code == 78
 
 
@@ -269,14 +269,14 @@ def test_config_check_names_every_file_that_cannot_be_used(node: OneNode) -> Non
     node.config.write_text(text, encoding="utf-8")
     result = node.call("config", "check", "--json")
     assert result.exit_code == 78
-    found = [(one["code"], one["where"].rpartition("/")[2]) for one in rows(result)[0]["findings"]]
+    found = [(one["code"], one["where"].rpartition("/")[2]) for one in rows(result)[0]["problems"]]
     assert sorted(found) == [
         ("EDX902", "child.pem"), ("EDX902", "trust.anchors"), ("EDX902", "trust.crls"), ("EDX903", "key.pem")
     ]  # fmt: skip
     doubtful = text.replace('prefixes = ["H53.01"]', 'prefixes = ["H53.01", "H53.01.02"]\nquota = 5')
     node.config.write_text(doubtful, encoding="utf-8")
     [row] = rows(node.call("config", "check", "--json"))
-    assert [one["code"] for one in row["findings"]] == ["EDX901", "EDX907"]
+    assert [one["code"] for one in row["problems"]] == ["EDX901", "EDX907"]
     assert "has mistakes: 1" in node.call("config", "check").stdout
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, call, rows, signed
+from tests.shapes import code_of
 
 MIB = 1024 * 1024
 NONE = {
@@ -56,7 +57,7 @@ def test_the_same_words_everywhere(node: OneNode, pki: Path, name: str, reason: 
 def test_send_goes_on_with_the_others(node: OneNode) -> None:
     first, last = node.letter("H53-1", ["G22"]), node.letter("H53-2", ["G22"])
     result = node.call("send", first, "missing", "pipe", last, "--as", "vp", "--json")
-    said = [(row["file"], row["accepted"], row.get("problem", {}).get("code")) for row in rows(result)]
+    said = [(row["file"], row["accepted"], code_of(row)) for row in rows(result)]
     assert said == [
         (str(first), True, None),
         ("missing", False, "EDX111"),

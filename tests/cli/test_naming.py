@@ -12,6 +12,7 @@ from edxml_router.cli import journal, naming
 from edxml_router.core.problems import Refusal
 from edxml_router.store import refused
 from tests.cli.conftest import OneNode, call
+from tests.shapes import code_of
 
 PACKAGE = Path(edxml_router.__file__).parent
 
@@ -50,7 +51,7 @@ def test_every_event_that_is_noted_can_be_asked_for() -> None:
 def test_a_code_of_the_journal_may_be_a_number_but_must_exist(node: OneNode) -> None:
     node.call("send", node.letter("H53-1", ["H99.99"]), "--as", "vp")
     node.work()
-    assert [row["code"] for row in node.rows("journal", "query", "--code", "501")] == ["EDX501"]
+    assert [code_of(row) for row in node.rows("journal", "query", "--code", "501")] == ["EDX501"]
     result = node.call("journal", "query", "--code", "999")
     assert (result.exit_code, result.stderr[:6]) == (66, "EDX606")
 

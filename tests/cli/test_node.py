@@ -30,6 +30,7 @@ from edxml_router.store.queries import is_digest
 from edxml_router.wiring import node as wiring
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, rows, signed
+from tests.shapes import code_of
 
 # --- offices ------------------------------------------------------------------------------------------
 
@@ -43,11 +44,12 @@ def test_a_letter_from_one_office_to_another(node: OneNode) -> None:
     assert node.rows("inbox") == []
     node.work()
     [waiting] = node.rows("inbox", "--office", "vpcp")
-    assert (waiting["recipient"], waiting["sender"], waiting["document_id"]) == ("G22", "H53", "H53-1")
+    envelope = waiting["envelope"]
+    assert (waiting["recipient"], envelope["sender"], envelope["document_id"]) == ("G22", "H53", "H53-1")
     assert node.rows("inbox", "--agency", "000.00.00.G22") == [waiting] == node.rows("inbox")
     assert node.rows("inbox", "--office", "vp") == []
     name = waiting["letter"]
-    assert name == f"{answer['envelope']}.G22"
+    assert name == f"{answer['digest']}.G22"
     assert node.call("fetch", name, "-o", "got.edxml").exit_code == 0
     assert Path("got.edxml").read_bytes() == letter.read_bytes()
     assert node.call("fetch", name[:12], "-o", "-").stdout_bytes == letter.read_bytes()
@@ -55,7 +57,8 @@ def test_a_letter_from_one_office_to_another(node: OneNode) -> None:
     assert node.call("confirm", name[:16], "--lang", "vi").stdout == f"{name[:16]}: đã xác nhận\n"
     assert node.rows("inbox") == []
     [notice] = node.rows("inbox", "--notices")
-    assert (notice["office"], notice["recipient"], notice["outcome"]) == ("vp", "G22", "confirmed")
+    [receipt] = notice["receipts"]
+    assert (notice["office"], receipt["recipient"], receipt["outcome"]) == ("vp", "G22", "confirmed")
     assert "confirmed" in node.call("inbox", "--notices", "--clear").stdout
     assert node.call("inbox", "--notices").stdout == "There are no notices.\n"
 
@@ -70,7 +73,8 @@ def test_an_envelope_is_returned_with_a_reason(node: OneNode) -> None:
     result = node.call("confirm", name)
     assert (result.exit_code, "EDX607" in result.stdout) == (1, True)
     [notice] = node.rows("inbox", "--notices")
-    assert (notice["outcome"], notice["problem"], notice["detail"]) == ("returned", "EDX801", "sai nơi nhận")
+    [receipt] = notice["receipts"]
+    assert (receipt["outcome"], code_of(receipt), receipt["detail"]) == ("returned", "EDX801", "sai nơi nhận")
 
 
 def test_one_bad_letter_does_not_stop_the_others(node: OneNode, pki: Path) -> None:
@@ -80,7 +84,7 @@ def test_one_bad_letter_does_not_stop_the_others(node: OneNode, pki: Path) -> No
     plain.write_bytes(fixtures.document(sender="H53", to=["G22"], document_id="H53-3"))
     result = node.call("send", bad, plain, node.letter("H53-1", ["G22"]), "--as", "vp", "--json")
     assert result.exit_code == 1
-    said = [(row["accepted"], row.get("problem", {}).get("code")) for row in rows(result)]
+    said = [(row["accepted"], code_of(row)) for row in rows(result)]
     assert said == [(False, "EDX501"), (False, "EDX301"), (True, None)]
     shown = node.call("send", plain, "--as", "vp")
     assert shown.stdout.splitlines()[1] == "EDX301 The envelope is not signed"
@@ -143,7 +147,7 @@ def test_listing_and_filters(waiting: OneNode) -> None:
         ("G22", "queued", "office:vpcp"),
         ("H53.01", "queued", "link:h53-01"),
     ]
-    digest = everything[0]["envelope"]
+    digest = everything[0]["digest"]
 
     def count(*options: str) -> int:
         return len(waiting.rows("queue", "list", *options))
@@ -169,7 +173,7 @@ def test_shape_and_show(waiting: OneNode) -> None:
     assert sum(shapes["link:h53-01"]["ages"].values()) == 2
     assert "<1280m" in waiting.call("queue", "shape").stdout
     [row] = waiting.rows("queue", "show", "1")
-    assert (row["document_id"], row["events"][-1]["event"]) == ("H53-1", "delivery.queued")
+    assert (row["document_id"], row["entries"][-1]["event"]) == ("H53-1", "delivery.queued")
     assert "link:h53-01" in waiting.call("queue", "show", "1").stdout
     assert waiting.call("queue", "show", "99").exit_code == 66
 
@@ -178,9 +182,9 @@ def test_what_was_handed_over_says_who_has_to_move(waiting: OneNode) -> None:
     """Handed to the link, accepted by the next node, ready for an office: the state alone does not tell them apart."""
 
     def waits() -> dict[int, str | None]:
-        listed = {row["delivery"]: row["waits_for"] for row in waiting.rows("queue", "list")}
+        listed = {row["number"]: row["waits_for"] for row in waiting.rows("queue", "list")}
         [row] = waiting.rows("trace", "H53-2")
-        traced = {one["delivery"]: one["waits_for"] for one in row["deliveries"]}
+        traced = {one["number"]: one["waits_for"] for one in row["deliveries"]}
         assert traced.items() <= listed.items()
         assert all(waiting.rows("queue", "show", str(number))[0]["waits_for"] == one for number, one in listed.items())
         return listed
@@ -245,18 +249,18 @@ def test_hold_release_cancel_resend(waiting: OneNode) -> None:
     done = waiting.rows("queue", "hold", "--link", "h53-01", "--reason", "chờ kiểm tra")
     assert [(row["delivery"], row["done"]) for row in done] == [(1, True), (3, True)]
     waiting.work()
-    assert [row["delivery"] for row in waiting.rows("queue", "list", "--state", "held")] == [1, 3]
+    assert [row["number"] for row in waiting.rows("queue", "list", "--state", "held")] == [1, 3]
     assert waiting.call("queue", "release", "1").stdout == "release: 1 done, 0 not possible\n"
     result = waiting.call("queue", "release", "1", "88", "--json")
     assert result.exit_code == 66
-    assert [row["problem"] for row in rows(result)] == ["EDX607", "EDX606"]
+    assert [code_of(row) for row in rows(result)] == ["EDX607", "EDX606"]
     assert waiting.call("queue", "retry", "1").exit_code == 0
     assert waiting.call("queue", "cancel", "1", "--reason", "gửi nhầm", "--lang", "vi").stdout == (
         "hủy: 1 xong, 0 không thể\n"
     )
     [story] = waiting.rows("queue", "show", "1")
-    assert (story["state"], story["problem"], story["detail"]) == ("cancelled", "EDX803", "gửi nhầm")
-    assert f"operator:{operator()}" in {event["actor"] for event in story["events"]}
+    assert (story["state"], code_of(story), story["detail"]) == ("cancelled", "EDX803", "gửi nhầm")
+    assert f"operator:{operator()}" in {entry["actor"] for entry in story["entries"]}
     assert waiting.rows("resend", "H53-1", "--dry-run")[0]["delivery"] == 1
     assert waiting.rows("resend", "H53-1", "--reason", "nhầm lẫn")[0]["done"]
     assert waiting.call("resend", "H53-1").exit_code == 1  # nothing of it has failed any more
@@ -274,7 +278,7 @@ def test_a_dry_run_answers_as_the_act_would(waiting: OneNode, act: str) -> None:
     waiting.work()
     waiting.call("queue", "cancel", "5", "--reason", "x")
     waiting.send("H53-5", ["G22"])
-    states = {row["delivery"]: row["state"] for row in waiting.rows("queue", "list", "--document", "H53-3")}
+    states = {row["number"]: row["state"] for row in waiting.rows("queue", "list", "--document", "H53-3")}
     assert states == {4: "available"}
     command = ["resend"] if act == "resend" else ["queue", act]
     asked = [*command, "1", "2", "3", "4", "5", "6", "88", "--reason", "x"]
@@ -310,7 +314,7 @@ def test_refused_input_is_kept_for_the_operator(node: OneNode) -> None:
     bad.write_bytes(b"<!DOCTYPE x><x/>")
     node.call("send", bad, "--as", "vp")
     [item] = node.rows("queue", "list", "--aside")
-    assert (item["code"], item["peer"], item["size"], item["kept"]) == ("EDX104", "vp", 16, True)
+    assert (code_of(item), item["peer"], item["size"], item["kept"]) == ("EDX104", "vp", 16, True)
     assert node.rows("queue", "list", "--aside", "--code", "EDX101") == []
     assert "EDX104" in node.call("queue", "list", "--aside").stdout
     number = str(item["number"])
@@ -332,13 +336,13 @@ def test_trace(node: OneNode) -> None:
     node.work()
     for text in ("H53-1", digest, digest[:8].upper()):
         [row] = node.rows("trace", text)
-        assert (row["digest"], row["document_id"], row["outcome"]) == (digest, "H53-1", "open")
-    assert row["signature"]["indication"] == "passed"
-    assert [hop["node"] for hop in row["hops"]] == ["h53"]
+        assert (row["envelope"]["digest"], row["envelope"]["document_id"], row["outcome"]) == (digest, "H53-1", "open")
+    assert row["envelope"]["signature"]["indication"] == "passed"
+    assert [hop["node"] for hop in row["envelope"]["hops"]] == ["h53"]
     states = {one["recipient"]: one["state"] for one in row["deliveries"]}
     assert states["G22"] == "available"
     assert states["H53.01"] in ("forwarded", "deferred")
-    assert row["events"][0]["event"] == "envelope.accepted"
+    assert row["entries"][0]["event"] == "envelope.accepted"
     [row] = node.rows("trace", "H53-1", "--recipient", "000.00.00.G22")
     assert [one["recipient"] for one in row["deliveries"]] == ["G22"]
     shown = node.call("trace", "H53-1", "--events", "--lang", "vi").stdout
@@ -353,8 +357,8 @@ def test_statuses_are_traced_with_their_document(node: OneNode, pki: Path) -> No
     response = fixtures.response_for(organ_id="H53", document_id="H53-1")
     status.write_bytes(signed(pki, fixtures.status(sender="G22", response=response), "G22"))
     assert node.rows("send", status, "--as", "vpcp")[0]["accepted"]
-    assert [row["kind"] for row in node.rows("trace", "H53-1")] == ["document", "status"]
-    assert [row["status_code"] for row in node.rows("trace", "H53-1")] == ["", "01"]
+    assert [row["envelope"]["kind"] for row in node.rows("trace", "H53-1")] == ["document", "status"]
+    assert [row["envelope"]["status_code"] for row in node.rows("trace", "H53-1")] == [None, "01"]
 
 
 def test_a_refused_document_is_traced_to_what_was_kept_of_it(node: OneNode, pki: Path) -> None:
@@ -367,7 +371,9 @@ def test_a_refused_document_is_traced_to_what_was_kept_of_it(node: OneNode, pki:
         result = node.call("trace", text, "--json")
         [row] = rows(result)
         assert result.exit_code == 1
-        assert (row["refused"], row["code"], row["digest"], row["count"]) == (True, "EDX301", digest, 2)
+        assert (row["envelope"], row["outcome"]) == (None, "refused")
+        [kept] = row["quarantined"]
+        assert (code_of(kept), kept["digest"], kept["count"]) == ("EDX301", digest, 2)
     shown = node.call("trace", "H53-1")
     assert (shown.exit_code, shown.stderr) == (1, "")
     said = shown.stdout.splitlines()
@@ -403,9 +409,9 @@ def test_of_a_state_secret_not_even_the_id_is_kept(node: OneNode, pki: Path) -> 
     secret.write_bytes(signed(pki, data))
     [row] = rows(node.call("send", secret, "--as", "vp", "--json"))
     assert row["problem"]["code"] == "EDX405"
-    assert node.rows("queue", "list", "--aside")[0]["document_id"] == ""
+    assert node.rows("queue", "list", "--aside")[0]["document_id"] is None
     assert node.call("trace", "H53-1").exit_code == 66
-    assert node.call("trace", row["envelope"]).exit_code == 1
+    assert node.call("trace", row["digest"]).exit_code == 1
 
 
 def test_a_recalled_document_shows_its_recall(node: OneNode, pki: Path) -> None:
@@ -415,8 +421,9 @@ def test_a_recalled_document_shows_its_recall(node: OneNode, pki: Path) -> None:
     [answer] = node.rows("send", recall, "--as", "vp")
     [row] = node.rows("trace", "H53-1")
     [change] = row["changes"]
-    assert (change["business"], change["document_id"], change["outcome"]) == (1, "H53-2", "open")
-    assert change["digest"] == answer["envelope"]
+    recalling = change["envelope"]
+    assert (recalling["business"], recalling["document_id"], change["outcome"]) == (1, "H53-2", "open")
+    assert recalling["digest"] == answer["digest"]
     assert node.rows("trace", "H53-2")[0]["changes"] == []
     assert re.search(r"^  recalled by +H53-2, .*, under way$", node.call("trace", "H53-1").stdout, re.MULTILINE)
     assert re.search(r"^  recalls +H53-1$", node.call("trace", "H53-2").stdout, re.MULTILINE)
@@ -427,7 +434,7 @@ def test_asking_the_journal(node: OneNode) -> None:
     digest = node.send("H53-1", ["H53.01", "G22"])
     node.work()
     accepted = node.rows("journal", "query", "--event", "envelope.accepted")
-    assert [(row["envelope"], row["actor"]) for row in accepted] == [(digest, "vp")]
+    assert [(row["digest"], row["actor"]) for row in accepted] == [(digest, "vp")]
     assert len(node.rows("journal", "query", "--document", "H53-1", "--recipient", "G22")) == 3
     assert len(node.rows("journal", "query", "--document", digest, "--event", "delivery.")) == 6
     assert len(node.rows("journal", "query", "--limit", "1")) == 1

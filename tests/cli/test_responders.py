@@ -15,6 +15,7 @@ from edxml_router.credentials.revocation import kept_answers
 from edxml_router.credentials.revocation.asking import Asking
 from tests.cli.conftest import OneNode, rows
 from tests.responder import Responder, send
+from tests.shapes import code_of
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def status(node: OneNode) -> dict[str, tuple[bool, str | None, str | None]]:
     told = rows(node.call("trust", "status", "--json"))
     return {
         row["name"].partition("CN=")[2].split(",")[0] + row["name"].partition(")")[2]: (
-            row["until"] is not None, row["problem"], row["detail"]
+            row["until"] is not None, code_of(row), row["problem"] and row["problem"]["detail"]
         )
         for row in told
         if row["kind"] == "answer"

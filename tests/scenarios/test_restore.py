@@ -85,5 +85,5 @@ def told(world: World) -> str:
     if isinstance(office, PushedOffice):
         until(lambda: office.receive() is not None and office.called, "a call to send again")
         return office.called[0]
-    [row] = [row for row in world.tree.ask("tinh", "inbox", "--notices") if row["outcome"] == "send_again"]
+    [row] = [row for row in world.tree.ask("tinh", "inbox", "--notices") if row["send_again"]]
     return str(row["send_again"]["epoch"])

@@ -85,7 +85,12 @@ def test_a_letter_that_nobody_fetches_expires_and_the_sender_is_told(world: Worl
     expired = world.await_state("tw", data, State.EXPIRED)
     assert expired.code == "EDX802"
     notices = world.tree.ask("tw", "inbox", "--notices", "--office", "vanthu-tw")
-    told = [(one["recipient"], one["outcome"], one["problem"]) for one in notices if one["envelope"] == digest_of(data)]
+    told = [
+        (one["recipient"], one["outcome"], code_of(one))
+        for notice in notices
+        if notice["digest"] == digest_of(data)
+        for one in notice["receipts"]
+    ]
     assert told == [("H53.31", "expired", "EDX802")]
 
 
@@ -121,7 +126,7 @@ def test_an_operator_holds_releases_and_retries_what_a_dead_hub_keeps(world: Wor
             assert world.await_state("huyen", data, State.DEFERRED).code == "EDX701"
         [answer] = world.tree.ask("huyen", "queue", "hold", "--document", digest_of(held), "--reason", "kiểm tra")
         assert answer["done"]
-        shown = {one["delivery"]: one["state"] for one in world.tree.ask("huyen", "queue", "list")}
+        shown = {one["number"]: one["state"] for one in world.tree.ask("huyen", "queue", "list")}
         assert shown[world.delivery("huyen", held).id] == State.HELD
     world.tree.run("huyen", "queue", "retry", "--link", "tinh")
     for data in [*on_the_way[:10], waits]:
@@ -168,7 +173,8 @@ def test_an_office_on_the_broker_gets_verdicts_mail_and_notices(world: World) ->
     assert refused["problem_vi"]["remedy"].startswith("Ký gói tin")
     data = world.letter("H53", "G22")
     verdict = office.send(data)
-    assert (verdict["accepted"], verdict["signature"], verdict["envelope"]) == (True, "passed", digest_of(data))
+    assert (verdict["accepted"], verdict["digest"]) == (True, digest_of(data))
+    assert verdict["signature"]["indication"] == "passed"
     world.confirm("G22", data)
 
     def told() -> bool:

@@ -1,0 +1,117 @@
+"""What the ledger tells those who ask, as values: envelopes with their outcome, deliveries with their story, journal
+entries with their number, and what was refused and kept. All times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.lifecycle import State, outcome
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.delivery.wire import Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A journal entry with its number, and its place in the log once it has one."""
+
+    number: int
+    position: int | None
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A receipt that this node made: for whom, and when it was handed over."""
+
+    number: int
+    origin: str
+    receipt: Receipt
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All about one envelope, or about its way to one recipient, each part in order and cut at the limit."""
+
+    envelope: EnvelopeRow
+    deliveries: Sequence[Delivery]
+    lines: Sequence[Line]
+    receipts: Sequence[Note]  # with the nodes further on, where the far side told
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A delivery, its envelope, and its journal entries from first to last."""
+
+    delivery: Delivery
+    envelope: EnvelopeRow
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The log's size and root (hex) at a time: what to keep elsewhere."""
+
+    size: int
+    root: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An envelope and how many of its deliveries are in which state."""
+
+    envelope: EnvelopeRow
+    states: Mapping[State, int]
+
+    @property
+    def outcome(self) -> str:
+        return outcome(self.states)
+
+    @property
+    def key(self) -> tuple[datetime, str]:
+        """For the next page."""
+        return self.envelope.accepted_at, self.envelope.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Open deliveries of one route by the age of their envelopes, one number for each span of ages."""
+
+    route: str
+    ages: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.ages)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A delivery in an inbox, with its envelope."""
+
+    delivery: Delivery
+    envelope: EnvelopeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An item set aside, without its bytes."""
+
+    number: int
+    at: datetime
+    peer: str
+    channel: str
+    code: str
+    where: str
+    detail: str
+    digest: str  # of the bytes, hex
+    size: int
+    count: int  # how often these bytes came
+    last_at: datetime
+    document_id: str  # empty where it could not be read
+    kept: bool  # whether the bytes are here

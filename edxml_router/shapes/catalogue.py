@@ -1,0 +1,69 @@
+"""Where each shape is met: what a command prints with ``--json``, and what a message to an office holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from edxml_router.shapes import agency, delivery, history, node, notice, problem, trust, verdict
+
+Shapes = tuple[type, ...]
+
+# One object on a line, many lines; where a command has two shapes, each line is of the one or the other.
+COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
+    {
+        "agency import": (agency.ImportedRowShape, agency.ImportShape),
+        "agency list": (agency.AgencyShape,),
+        "agency resolve": (agency.ResolutionShape,),
+        "agency show": (agency.AgencyDetailShape,),
+        "backup": (node.BackupShape,),
+        "check": (verdict.CheckShape,),
+        "config check": (node.ConfigurationShape,),
+        "config show": (node.SettingsShape,),
+        "confirm": (delivery.ConfirmationShape,),
+        "doctor": (node.HealthShape,),
+        "explain": (problem.ExplanationShape,),
+        "inbox": (delivery.LetterShape,),
+        "inbox --notices": (notice.NoticeShape,),
+        "journal query": (history.EntryShape,),
+        "journal verify": (node.VerificationShape,),
+        "link": (node.LinkShape,),
+        "pki init": (trust.TrialAuthorityShape,),
+        "pki issue": (trust.IssuedShape,),
+        "pki list": (trust.IssuedRowShape,),
+        "queue cancel": (delivery.ActShape,),
+        "queue hold": (delivery.ActShape,),
+        "queue list": (delivery.DeliveryShape,),
+        "queue list --aside": (history.QuarantinedShape,),
+        "queue release": (delivery.ActShape,),
+        "queue retry": (delivery.ActShape,),
+        "queue shape": (delivery.PileShape,),
+        "queue show": (history.DeliveryHistoryShape,),
+        "queue show --aside": (history.QuarantinedShape,),
+        "recovery show": (node.RecoveryShape,),
+        "resend": (delivery.ActShape,),
+        "send": (verdict.SentShape,),
+        "trace": (history.HistoryShape,),
+        "trust add": (trust.AuthorityShape,),
+        "trust bind": (trust.BindingChangeShape,),
+        "trust block": (trust.BindingChangeShape,),
+        "trust delegate": (trust.BindingChangeShape,),
+        "trust list": (trust.BindingShape,),
+        "trust revoke": (trust.BindingChangeShape,),
+        "trust status": (trust.ExpiryShape,),
+        "trust unbind": (trust.BindingChangeShape,),
+        "trust unblock": (trust.BindingChangeShape,),
+        "trust undelegate": (trust.BindingChangeShape,),
+    }
+)
+
+# The whole body of a message, by its kind.
+MESSAGES: Final[Mapping[str, type]] = MappingProxyType(
+    {
+        "verdict": verdict.SubmissionShape,
+        "answer": delivery.ConfirmationShape,
+        "notice": notice.NoticeShape,
+        "withdrawn": notice.NoticeShape,
+    }
+)

@@ -1,0 +1,139 @@
+"""What happened: journal entries, everything about one envelope, and what was refused and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypedDict
+
+from edxml_router.core.delivery.journal import instant
+from edxml_router.core.delivery.lifecycle import outcome
+from edxml_router.core.delivery.views import Found, Kept, Line, Story, Trace
+from edxml_router.core.delivery.wire import Hop
+from edxml_router.shapes.delivery import DeliveryShape, TracedDeliveryShape, delivery_shape, traced_delivery_shape
+from edxml_router.shapes.envelope import EnvelopeShape, envelope_shape
+from edxml_router.shapes.form import Digest, Instant
+from edxml_router.shapes.problem import ProblemShape, kept_problem
+
+
+class EntryShape(TypedDict):
+    """An entry of the journal, with its number here and its position in the log."""
+
+    number: int
+    position: int | None
+    at: Instant
+    event: str
+    digest: str | None
+    recipient: str | None
+    before: str | None
+    after: str | None
+    actor: str
+    problem: ProblemShape | None
+    detail: str
+
+
+class ChangeShape(TypedDict):
+    """An envelope that recalls, updates or replaces a document."""
+
+    envelope: EnvelopeShape
+    outcome: str
+
+
+class QuarantinedShape(TypedDict):
+    """Input that was refused or could not be read, kept for the operator."""
+
+    number: int
+    digest: Digest
+    document_id: str | None
+    peer: str
+    channel: str
+    problem: ProblemShape | None
+    size: int
+    count: int
+    kept: bool
+    at: Instant
+    last_at: Instant
+
+
+class HistoryShape(TypedDict):
+    """All that this node knows of an envelope; ``envelope`` is null when it was only ever refused."""
+
+    envelope: EnvelopeShape | None
+    outcome: str
+    deliveries: list[TracedDeliveryShape]
+    changes: list[ChangeShape]
+    entries: list[EntryShape]
+    quarantined: list[QuarantinedShape]
+
+
+class DeliveryHistoryShape(DeliveryShape):
+    """A delivery with its journal entries."""
+
+    entries: list[EntryShape]
+
+
+def entry_shape(line: Line) -> EntryShape:
+    entry = line.entry
+    return {
+        "number": line.number,
+        "position": line.position,
+        "at": instant(entry.at),
+        "event": entry.event,
+        "digest": entry.envelope or None,
+        "recipient": entry.recipient or None,
+        "before": entry.before or None,
+        "after": entry.after or None,
+        "actor": entry.actor,
+        "problem": kept_problem(entry.code, "", entry.detail),
+        "detail": entry.detail,
+    }
+
+
+def quarantined_shape(item: Kept) -> QuarantinedShape:
+    return {
+        "number": item.number,
+        "digest": item.digest,
+        "document_id": item.document_id or None,
+        "peer": item.peer,
+        "channel": item.channel,
+        "problem": kept_problem(item.code, item.where, item.detail),
+        "size": item.size,
+        "count": item.count,
+        "kept": item.kept,
+        "at": instant(item.at),
+        "last_at": instant(item.last_at),
+    }
+
+
+def history_shape(
+    told: Trace, paths: Mapping[str, Sequence[Hop]], changes: Iterable[Found], refusals: Iterable[Kept]
+) -> HistoryShape:
+    """``paths`` has the nodes passed by recipient; without them the envelope has come as far as here."""
+    envelope = told.envelope
+    return {
+        "envelope": envelope_shape(envelope),
+        "outcome": outcome(one.state for one in told.deliveries),
+        "deliveries": [
+            traced_delivery_shape(one, envelope.document_id, paths.get(one.recipient, envelope.hops))
+            for one in told.deliveries
+        ],
+        "changes": [{"envelope": envelope_shape(one.envelope), "outcome": one.outcome} for one in changes],
+        "entries": [entry_shape(line) for line in told.lines],
+        "quarantined": [quarantined_shape(item) for item in refusals],
+    }
+
+
+def refused_history_shape(items: Iterable[Kept], lines: Iterable[Line]) -> HistoryShape:
+    """Of what was never accepted here."""
+    return {
+        "envelope": None,
+        "outcome": "refused",
+        "deliveries": [],
+        "changes": [],
+        "entries": [entry_shape(line) for line in lines],
+        "quarantined": [quarantined_shape(item) for item in items],
+    }
+
+
+def delivery_history_shape(story: Story) -> DeliveryHistoryShape:
+    standing = delivery_shape(story.delivery, story.envelope.document_id)
+    return {**standing, "entries": [entry_shape(line) for line in story.lines]}

@@ -1,0 +1,119 @@
+"""A node's health: checks, configuration, back-ups, the journal's proof, and who has to repeat what after a restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal, TypedDict
+
+from edxml_router.core.delivery.journal import instant
+from edxml_router.core.delivery.resync import Recovery
+from edxml_router.core.problems import Finding, Weight
+from edxml_router.shapes.form import Digest, Instant
+from edxml_router.shapes.problem import ProblemShape, problem_or_none, problem_shape
+
+Result = Literal["ok", "warning", "failed"]
+
+
+class HealthShape(TypedDict):
+    """What one check of ``doctor`` found."""
+
+    check: str
+    result: Result
+    detail: str
+    problem: ProblemShape | None
+
+
+class ConfigurationShape(TypedDict):
+    """Whether a configuration is right, with all that is wrong or remarkable in it."""
+
+    file: str
+    correct: bool
+    problems: list[ProblemShape]
+
+
+class SettingShape(TypedDict):
+    """One setting in effect; ``default`` says that the file does not set it."""
+
+    name: str
+    value: object
+    default: bool
+
+
+class SettingsShape(TypedDict):
+    """The settings in effect."""
+
+    file: str
+    settings: list[SettingShape]
+
+
+class DamageShape(TypedDict):
+    """One thing that is wrong in a journal."""
+
+    where: str
+    detail: str
+
+
+class VerificationShape(TypedDict):
+    """What the verification of a journal found."""
+
+    sound: bool
+    size: int
+    root: Digest
+    unnumbered: int
+    unnumbered_since: Instant | None
+    checkpoints: int
+    damages: list[DamageShape]
+    damage_count: int
+
+
+class BackupShape(TypedDict):
+    """What a back-up holds."""
+
+    folder: str
+    sound: bool
+    entry_count: int
+    root: Digest
+    body_count: int
+    size: int
+    missing: list[Digest]
+    damages: list[DamageShape]
+
+
+class RecoveryShape(TypedDict):
+    """Who has not repeated yet what was handed in since a back-up."""
+
+    party: str
+    since: Instant
+    epoch: str
+
+
+class LinkShape(TypedDict):
+    """The files that connect a child node or an office."""
+
+    name: str
+    role: str
+    files: list[str]
+
+
+def result_of(finding: Finding | None) -> Result:
+    if finding is None:
+        return "ok"
+    return "warning" if finding.problem.weight is Weight.REMARK else "failed"
+
+
+def health_shape(check: str, detail: str, finding: Finding | None) -> HealthShape:
+    return {"check": check, "result": result_of(finding), "detail": detail, "problem": problem_or_none(finding)}
+
+
+def configuration_shape(file: str, mistakes: Iterable[Finding], remarks: Iterable[Finding]) -> ConfigurationShape:
+    wrong = [problem_shape(one) for one in mistakes]
+    return {"file": file, "correct": not wrong, "problems": wrong + [problem_shape(one) for one in remarks]}
+
+
+def recovery_shape(one: Recovery) -> RecoveryShape:
+    return {"party": one.party, "since": instant(one.since), "epoch": one.epoch}
+
+
+def instant_or_none(at: datetime | None) -> str | None:
+    return instant(at) if at else None
