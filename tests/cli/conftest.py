@@ -56,8 +56,7 @@ def signed(pki: Path, data: bytes, agency: str = "H53", coverage: Coverage = Cov
 def call(*arguments: str | Path, given: bytes = b"") -> Result:
     """The command line in this process."""
     typed = [str(argument) for argument in arguments]
-    result = CliRunner().invoke(cli, typed, input=given)
-    return result
+    return CliRunner().invoke(cli, typed, input=given)
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
