@@ -7,12 +7,14 @@ The same question to a broker is :func:`edxml_router.transport.rabbitmq.waiting`
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from edxml_router.disk import locks
 from edxml_router.ports.transport import Waiting
+from edxml_router.transport import message_file
 from edxml_router.transport.local_folders import Diverted, Mailbox, enter, lock_file, names, setback
 
 
@@ -31,6 +33,21 @@ def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, Waiting]:
     except OSError as error:
         raise setback(error, root) from error
     return found
+
+
+def withdraw(root: Path, mailboxes: Iterable[str]) -> int:
+    """Remove what is over from mailboxes whose owners do not come to take it; how many messages that was. Who comes
+    does the same as it takes."""
+    removed, now = 0, time.time()
+    for mailbox in mailboxes:
+        with suppress(OSError), Mailbox(root, mailbox) as box:
+            new = box.folder("new")
+            for name in names(new):
+                with suppress(OSError):  # somebody takes it, or it is no file; that is for whoever takes it to say
+                    if message_file.over(new, name, now):
+                        os.unlink(name, dir_fd=new)
+                        removed += 1
+    return removed
 
 
 def _held(claimed: int, claims: str) -> bool:

@@ -27,6 +27,7 @@ from edxml_router.transport import topology
 
 LARGEST: Final = 128 * 1024 * 1024  # bytes of a file, as of a broker's message; a larger one is not written, nor read
 LARGEST_BODY: Final = LARGEST - 1024 * 1024  # which leaves room for the line before it
+_FIRST_LINE: Final = 64 * 1024  # bytes; headers repeat a few ids, and no more
 _LONGEST_NAME: Final = 200  # bytes; ours have 50
 _NO_FILE: Final = "not a file"
 _TOO_LARGE: Final = "larger than a message may be"
@@ -76,6 +77,18 @@ def read(folder: int, name: str) -> bytes:
         size = _check(os.fstat(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
             return stream.read(size)
+    finally:
+        os.close(descriptor)
+
+
+def over(folder: int, name: str, now: float) -> bool:
+    """Whether such a file is over (:func:`is_over`); its body is not read. Raises OSError."""
+    if is_odd(name):
+        return False
+    _check(os.stat(name, dir_fd=folder, follow_symlinks=False))
+    descriptor = _open(folder, name)
+    try:
+        return is_over(os.read(descriptor, _FIRST_LINE), now)
     finally:
         os.close(descriptor)
 

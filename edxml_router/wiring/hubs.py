@@ -129,6 +129,13 @@ def links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, 
     return {route: Link(transports[hub], *mailboxes) for route, (hub, *mailboxes) in outgoing(settings).items()}
 
 
+def withdraw(settings: Settings) -> None:
+    """Remove what is over from the mailboxes of the own hub, as a broker does by itself."""
+    if settings.hub is not None and settings.hub.path is not None:
+        ways = outgoing(settings).values()
+        attendance.withdraw(settings.hub.path, {box for hub, *boxes in ways if hub == "hub" for box in boxes})
+
+
 def waiting(settings: Settings, hub: HubSettings, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
     """What lies in these mailboxes, without taking from the hub. Raises Setback EDX701, EDX706, EDX707, EDX710; Refusal
     EDX901, EDX902."""

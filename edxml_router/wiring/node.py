@@ -150,7 +150,8 @@ class Opened:
         number_journal(self.node)
 
     def sweep(self) -> None:
-        """Remove files that nothing refers to."""
+        """Remove files that nothing refers to, and mail that is over."""
+        hubs.withdraw(self.settings)
         bodies = self.node.bodies
         assert isinstance(bodies, BodyStore)  # noqa: S101  # this module made it
         bodies.sweep(older_than=SWEEP_AGE, now=self.node.now())

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from edxml_router.ports.transport import Message, Parcel, Waiting
-from edxml_router.transport import topology
-from tests.contract.hubs import Hub, collect, parcel, until
+from edxml_router.transport import attendance, topology
+from tests.contract.hubs import Hub, LocalHub, collect, parcel, until
 
 INBOX, UP = topology.inbox("vp"), topology.up("a")
 
@@ -20,6 +20,17 @@ def test_what_is_over_is_withdrawn_and_the_rest_is_not(hub: Hub) -> None:
     assert list(node.publish([Parcel(INBOX, one) for one in (over, good, over, long)])) == [None] * 4
     until(lambda: hub.open("node").waiting([INBOX])[INBOX].messages <= 4)
     assert [one.message.id for one in collect(hub.open("vp", [INBOX]), 2)] == ["good", "long"]
+
+
+def test_what_is_over_does_not_stay_in_a_folder_whose_owner_does_not_come(directory: LocalHub) -> None:
+    node = directory.open("node")
+    over = Message("envelope", "over", b"1", lifetime=timedelta(0))
+    good = Message("envelope", "good", b"2", lifetime=timedelta(days=1))
+    node.publish([Parcel(INBOX, one) for one in (over, good, over, Message("envelope", "for ever", b"3"))])
+    (directory.root / INBOX / "new" / "link").symlink_to("nowhere")
+    (directory.root / INBOX / "new" / "odd").write_bytes(b'{"until":0')
+    assert attendance.withdraw(directory.root, [INBOX, "edx.inbox.nobody"]) == 2
+    assert node.waiting([INBOX])[INBOX].messages == 4
 
 
 def test_how_much_waits_in_a_mailbox_of_somebody_else(hub: Hub) -> None:
