@@ -9,6 +9,7 @@ import pytest
 
 from edxml_router.core.problems import Finding
 from edxml_router.demo.tree import Plan, Tree
+from edxml_router.node import supervisor
 from edxml_router.node.worker import Worker
 from edxml_router.observe import events
 from edxml_router.wiring import hubs
@@ -72,3 +73,23 @@ def test_a_link_in_a_hub_is_told_once_and_the_node_goes_on(tmp_path: Path, monke
                 worker._turn(opened)
             assert new.is_dir()
     assert sorted(told[2:]) == [("hub", ""), ("hub, declaring", "")]
+
+
+@pytest.mark.parametrize("operators", ["", "4096"])
+def test_workers_give_large_blocks_back_to_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operators: str
+) -> None:
+    """By what their environment tells glibc, unless the operator tells it something else."""
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    if operators:
+        monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", operators)
+    reading, writing = os.pipe()
+    worker = supervisor.start_worker(tmp_path / "none.toml", {}, writing)
+    try:
+        told = Path(f"/proc/{worker.pid}/environ").read_bytes().split(b"\0")
+    finally:
+        worker.kill()
+        worker.wait()
+        os.close(reading)
+        os.close(writing)
+    assert f"MALLOC_MMAP_THRESHOLD_={operators or 1024 * 1024}".encode() in told

@@ -122,12 +122,29 @@ def link(
     _write(plan, pki, section=not known)
     files = sorted(str(path) for each in (plan.here, plan.there) for path in each.iterdir())
     if as_json:
-        made: LinkShape = {"name": name, "role": str(plan.role), "files": files}
+        missing = [key.removeprefix("link.") for key in _missing(plan, pki)]
+        made: LinkShape = {"name": name, "role": str(plan.role), "files": files, "missing": missing}
         session.json(made)
         return
     for file in files:
         session.line(file)
     session.line(session.say("link.next", here=plan.here, there=plan.there, file=settings.path))
+    for key in _missing(plan, pki):
+        session.line(session.say(key, name=name, there=plan.there))
+
+
+def _missing(plan: Plan, pki: Path | None) -> Iterable[str]:
+    """What this link still lacks to work, as the texts that say so. A child that is known has its section already."""
+    settings, certified = plan.settings, pki is not None
+    if plan.role is Role.CHILD:
+        known = next((each for each in settings.children if each.name == plan.name), None)
+        named = known is not None and (known.certificate or known.authority or known.unsigned_receipts)
+        if not certified and not named:
+            yield "link.child_unproven"
+        if settings.node.certificate is None:
+            yield "link.own_unproven"
+    if plan.hub.tls_ca is not None and not certified:
+        yield "link.no_tls_key"
 
 
 def _known(settings: Settings, name: str, office: bool) -> bool:
@@ -183,6 +200,9 @@ def _section(plan: Plan, *, certified: bool) -> Iterable[str]:
     if certified:
         certificate = (plan.here / f"{plan.name}.cert.pem").absolute()
         yield _set("certificate", os.path.relpath(certificate, plan.settings.path.absolute().parent))
+    else:
+        yield "# Its receipts do not count (EDX411) until its certificate stands here, or an authority for it:"
+        yield f'# certificate = "{plan.name}.cert.pem"'
 
 
 def _connection(plan: Plan) -> Iterable[str]:

@@ -118,6 +118,24 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Tiếp theo: thêm {here}/node.toml.part (nếu có) vào {file}, nạp {here}/definitions.json (nếu có) bằng "
         "`rabbitmqctl import_definitions`, cho nút đọc lại cấu hình (SIGHUP) và bàn giao {there} một cách an toàn.",
     ),
+    "link.child_unproven": (
+        "Still to be done: receipts of {name} do not count here (EDX411) until its section names its certificate, or "
+        "an authority for it. Ask for the certificate that goes with its node.key, or make the link with --pki.",
+        "Còn phải làm: biên nhận của {name} chưa được tính ở đây (EDX411) cho đến khi mục của nút đó nêu chứng thư "
+        "hoặc tổ chức cấp. Hãy yêu cầu chứng thư ứng với node.key của nút đó, hoặc tạo liên kết với --pki.",
+    ),
+    "link.own_unproven": (
+        "Still to be done: this node has no node.certificate, so {name} cannot count its receipts (EDX411). Set "
+        "node.key and node.certificate, and hand the certificate over as well, for `certificate` in [parent].",
+        "Còn phải làm: nút này chưa có node.certificate nên {name} không thể tính biên nhận của nút này (EDX411). Hãy "
+        "đặt node.key và node.certificate, rồi bàn giao cả chứng thư để khai báo `certificate` trong [parent].",
+    ),
+    "link.no_tls_key": (
+        "Still to be done: {there}/node.toml.part names {name}.cert.pem and {name}.key.pem for TLS, and they are not "
+        "there; {name} puts its own beside it, from an authority that the broker trusts.",
+        "Còn phải làm: {there}/node.toml.part nêu {name}.cert.pem và {name}.key.pem cho TLS nhưng hai tệp này chưa có; "
+        "{name} tự đặt tệp của mình vào đó, do tổ chức mà máy chủ trung chuyển tin cậy cấp.",
+    ),
     "file.exists": (
         "{file} exists already and is left as it is",
         "{file} đã tồn tại và được giữ nguyên",

@@ -94,6 +94,7 @@ class LinkShape(TypedDict):
     name: str
     role: str
     files: list[str]
+    missing: list[str]  # what it still lacks to work: child_unproven, own_unproven, no_tls_key
 
 
 def result_of(finding: Finding | None) -> Result:

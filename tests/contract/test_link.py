@@ -382,3 +382,17 @@ def test_a_damaged_answer_is_asked_for_again(ground: Ground, written: str) -> No
     (settings.node.data / broker_limit.FILE).write_text(written)
     assert broker_limit.look(settings, settings.hub, datetime.now(UTC))[1] is None
     assert "bytes" in (settings.node.data / broker_limit.FILE).read_text()
+
+
+def test_what_a_link_without_certificates_lacks_is_said(tmp_path: Path, ground: Ground) -> None:
+    config = tmp_path / "bare.toml"
+    config.write_text('[node]\nname = "a"\n[hub]\nkind = "local"\npath = "hub"\n')
+    said = call("--config", config, "link", "b", "--agency", "H53", "--to", tmp_path / "b").stdout
+    assert said.count("EDX411") == 2  # neither side can prove its receipts
+    assert 'certificate = "b.cert.pem"' in (tmp_path / "b" / "here" / "node.toml.part").read_text()
+    without = call("--config", ground.config, "link", "h57", "--agency", "H57", "--to", tmp_path / "c", "--json")
+    assert rows(without)[0]["missing"] == ["child_unproven", "no_tls_key"]
+    whole = ["link", "h58", "--agency", "H58", "--to", tmp_path / "d", "--pki", ground.pki, "--json"]
+    assert rows(call("--config", ground.config, *whole))[0]["missing"] == []
+    office = call("--config", config, "link", "vp", "--office", "--agency", "H01", "--to", tmp_path / "e", "--json")
+    assert rows(office)[0]["missing"] == []  # an office gives no receipts
