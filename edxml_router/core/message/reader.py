@@ -297,18 +297,18 @@ def _id(element: Element) -> str:
         raise Refusal("EDX202", where=place(element), detail="DocumentId is empty")
     if len(value) > _MOST_ID:
         raise Refusal("EDX201", where=place(element), detail=f"longer than {_MOST_ID} characters")
-    return _seen(value, place(element))
+    return _seen(value, element)
 
 
 def _reference(text: str | None, element: Element) -> str | None:
     """The id of another document: held to the same, or it would never be found."""
-    return None if text is None else _seen(text.strip(elements.WHITE_SPACE), f"{place(element)}/DocumentId")
+    return None if text is None else _seen(text.strip(elements.WHITE_SPACE), element, "/DocumentId")
 
 
-def _seen(document_id: str, where: str) -> str:
+def _seen(document_id: str, element: Element, below: str = "") -> str:
     character = invisible(document_id)
-    if character:
-        raise Refusal("EDX215", where=where, detail=character)
+    if character:  # only now: to say which of thousands an element is means to count them
+        raise Refusal("EDX215", where=f"{place(element)}{below}", detail=character)
     return document_id
 
 
