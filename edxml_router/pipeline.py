@@ -19,7 +19,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from edxml_router.core.delivery.credentials import UNPROVEN
-from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change, inbox_of
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
@@ -28,7 +27,7 @@ from edxml_router.core.faults import machine_fault
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages import room
+from edxml_router.stages import room, sending
 from edxml_router.stages.acceptance import (
     acceptance_receipts,
     envelope_row,
@@ -41,11 +40,9 @@ from edxml_router.stages.admission import address, address_transfer, admit, auth
 from edxml_router.stages.dispatch import (
     LAPSES,
     GroupKey,
-    Sending,
     bind_routes,
     deferral,
     portions,
-    publish,
     receipts_together,
     returns,
     transfer_parcels,
@@ -58,6 +55,7 @@ from edxml_router.stages.receipts import answer_neighbours, final_receipts, with
 from edxml_router.stages.rules import Rules
 from edxml_router.stages.settlement import expiry, late_entries, latest, settlement
 from edxml_router.stages.submission import Answer, Judged, Submission
+from edxml_router.stages.windows import Sending
 
 # --- accept ------------------------------------------------------------------------------------------
 
@@ -197,14 +195,20 @@ def forward(node: Node) -> Sequence[Move]:
     One commit takes the deliveries, one records what became of them, with the sending between; large bodies go in
     portions, so that memory stays flat. A crash after the first leaves leases that run out; a crash after sending
     repeats the transfer under the same id, and the next node recognises it. What was in hand at five crashes in a row
-    is held (EDX623).
+    is held (EDX623). What a hub has not answered in time is recorded in a later turn, and nothing is taken for a hub
+    that does not answer (:mod:`edxml_router.dispatch`).
     """
     now = node.now()
+    applied = list(sending.answered(node, now))
+    away = sending.silent(node)
     with node.ledger.book() as book:
-        due = book.claim(now, now + node.rules.timing.lease, node.rules.batch)
+        sending.rebind(node, book)
+        sending.welcome(node, book, away, now)
+        due = book.claim(now, now + node.rules.timing.lease, node.rules.batch, away)
         rows = book.envelopes({delivery.digest for delivery in due})
+    node.outgoing.silent, node.outgoing.bound = away, node.rules.routes
     if not due:
-        return ()
+        return tuple(applied)
     spent = [one for one in due if one.lapses >= LAPSES]
     moves, groups = bind_routes(node.rules, [one for one in due if one.lapses < LAPSES], now)
     moves += [change(one, Event.HOLD, code="EDX623", detail=f"{one.lapses} attempts") for one in spent]
@@ -212,9 +216,8 @@ def forward(node: Node) -> Sequence[Move]:
     moves += over
     full, groups = room.fitting(node, groups, rows, now)
     moves += full
-    applied: list[Move] = []
     for portion in portions(groups, rows):
-        moves += send(node, _sendings(node, portion, rows, moves, now), now)
+        moves += sending.send(node, _sendings(node, portion, rows, moves, now), now)
         with node.ledger.book() as book:
             done = book.move(moves)
             book.add_receipts(final_receipts(book, done))
@@ -229,10 +232,10 @@ def _sendings(
     rows: Mapping[str, EnvelopeRow],
     moves: list[Move],
     now: datetime,
-) -> list[Sending]:
+) -> list[Sending[Delivery]]:
     """What there is to send for these groups; what cannot be sent at all is added to ``moves``."""
     bodies = node.bodies.open({digest for _, digest, _, there in groups if not there})
-    sendings: list[Sending] = []
+    sendings: list[Sending[Delivery]] = []
     for (route, digest, _, there), group in groups.items():
         row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
         if link is None and route.startswith("link:"):  # first: nothing is wrong with the body
@@ -245,7 +248,7 @@ def _sendings(
             moves += deliver(group, now)
         elif link is not None:
             parcels = transfer_parcels(link, row, group, body, node.rules.chunk_bytes, node.name, now)
-            sendings.append(Sending(link, parcels, group))
+            sendings.append(Sending(link.transport, parcels, group))
     return sendings
 
 
@@ -257,27 +260,6 @@ def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:
     that an answer that comes at once finds it offered.
     """
     return [change(one, Event.OFFER, due_at=now, attempts=1, route=one.route) for one in group]
-
-
-def send(node: Node, sendings: Sequence[Sending], now: datetime) -> list[Move]:
-    """Publish everything for each hub, and say what became of each delivery."""
-    windows: dict[int, list[Sending]] = defaultdict(list)
-    for sending in sendings:
-        windows[id(sending.link.transport)].append(sending)
-    moves = []
-    for window in windows.values():
-        failed = publish(window)
-        for number, sending in enumerate(window):
-            why = failed.get(number)
-            for one in sending.group:
-                moves.append(deferral(node, one, why, now) if why else _handed_over(node, one, now))
-    return moves
-
-
-def _handed_over(node: Node, delivery: Delivery, now: datetime) -> Move:
-    overdue = now + node.rules.timing.receipt_timeout
-    kept = HANDED_BACK if delivery.code == HANDED_BACK else ""  # its new node may not know of the move yet
-    return change(delivery, Event.HAND_OVER, due_at=overdue, route=delivery.route, handed_at=now, code=kept)
 
 
 # --- settle ------------------------------------------------------------------------------------------
@@ -332,12 +314,16 @@ def expire(node: Node) -> Sequence[Move]:
 
 
 def report(node: Node) -> int:
-    """Send receipts, batched per link, and to attached offices notices and withdrawals; how many were handed over.
+    """Send receipts, batched per link, and to attached offices notices and withdrawals; how many hubs have taken.
 
-    A crash after sending, before the record, sends them again: applying a receipt twice changes nothing.
+    A hub that does not answer is left out until it does. A crash after sending, before the record, sends them again:
+    applying a receipt twice changes nothing.
     """
     now = node.now()
+    count = sending.told(node, now)
     links = dict(node.links) | {inbox_of(route): link for route, link in node.links.items() if route[:7] == "office:"}
+    busy = node.outgoing.receipts
+    links = {to: one for to, one in links.items() if one.transport.answering and id(one.transport) not in busy}
     with node.ledger.book() as book:
         waiting = book.unsent_receipts(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(links))
     batches: dict[tuple[str, int], list[tuple[int, Receipt]]] = defaultdict(list)
@@ -345,7 +331,7 @@ def report(node: Node) -> int:
     for number, origin, receipt in waiting:
         batches[origin, counts[origin] // receipts_together(links[origin])].append((number, receipt))
         counts[origin] += 1
-    sent: list[int] = []
+    sendings: list[Sending[int]] = []
     for (origin, _), batch in batches.items():
         link = links[origin]
         if origin.startswith("inbox:"):
@@ -356,9 +342,6 @@ def report(node: Node) -> int:
             body = encode_receipts(tuple(receipt for _, receipt in batch), node.sign_receipts, shown)
             # Not named by the rows' numbers: they come again after a restore.
             parcels = [Parcel(link.mailbox, Message(kind, f"{node.name}.{digest_of(body)[:32]}", body))]
-        if not any(link.transport.publish(parcels)):
-            sent += [number for number, _ in batch]
-    if sent:
-        with node.ledger.book() as book:
-            book.receipts_sent(sent, node.now())
-    return len(sent)
+        sendings.append(Sending(link.transport, parcels, [number for number, _ in batch]))
+    sending.tell(node, sendings)
+    return count + sending.told(node, node.now())

@@ -15,7 +15,8 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages.submission import Submission
 from edxml_router.store import auditing, steady_clock
 from edxml_router.store.steady_clock import FILE, PATIENCE, Change, Machine, SteadyClock
-from edxml_router.wiring.node import Opened, clock_of, note_clock, open_worker
+from edxml_router.wiring.clocks import clock_of, note_clock
+from edxml_router.wiring.node import Opened, open_worker
 
 TODAY = datetime(2026, 11, 27, 8, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

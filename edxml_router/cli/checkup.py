@@ -29,7 +29,7 @@ from edxml_router.stages.admission import VIETNAM
 from edxml_router.store import identity, integrity, migrate, recovery, refused, tables
 from edxml_router.store.engine import probe
 from edxml_router.transport import local_folders, rabbitmq, topology
-from edxml_router.wiring import broker_limit, hubs
+from edxml_router.wiring import broker_limit, clocks, hubs
 from edxml_router.wiring import node as wiring
 
 PATIENCE: Final = 5  # seconds that the database has for an answer
@@ -206,7 +206,7 @@ def _jumped(settings: Settings) -> Finding | None:
     if any(finding for _, finding in _database(settings)):
         return None  # what is wrong with the database has been said
     with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
-        return wiring.compare_clock(ledger).doubt()
+        return clocks.compare_clock(ledger).doubt()
 
 
 def _serve(settings: Settings) -> Found:

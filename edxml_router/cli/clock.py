@@ -9,7 +9,7 @@ from edxml_router.cli.opening import open_node, operator
 from edxml_router.cli.session import Session, pass_session
 from edxml_router.core.problems import Setback
 from edxml_router.store.steady_clock import Change
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import clocks
 
 
 @click.group(cls=Group)
@@ -26,8 +26,8 @@ def accept(session: Session) -> None:
     """
     with open_node(session.settings()) as node:
         try:
-            step = wiring.clock_of(node).accept()
+            step = clocks.clock_of(node).accept()
         except OSError as error:
             raise Setback("EDX622", where="clock.json", detail=error.strerror or "") from error
-        wiring.note_clock(node, Change(None, step), f"operator:{operator()}")
+        clocks.note_clock(node, Change(None, step), f"operator:{operator()}")
     session.line(session.say("clock.accepted", time=f"{node.now().astimezone():%Y-%m-%d %H:%M:%S %Z}"))

@@ -6,7 +6,7 @@
 
 A worker writes a byte into a pipe at each turn: no disk that may be full has a part in it. Who makes no turn may be
 busy with one large envelope, and then uses the processor; who waits for what never comes does not. So the one is given
-half an hour, and the other two minutes, longer than every wait of ours that has an end: a silent hub (30 s), a
+half an hour, and the other two minutes, longer than every wait of ours that has an end: a silent hub (2 s), a
 database (25 s a statement). Ending it loses nothing: what it had in hand comes again.
 """
 

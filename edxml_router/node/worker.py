@@ -26,10 +26,11 @@ from edxml_router.core.delivery.values import Move
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
 from edxml_router.intake import batch as intake
 from edxml_router.intake import reports
+from edxml_router.node.errand import Errand
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.ports.transport import Transport
-from edxml_router.stages import following, inquiring, pushing, recovery
+from edxml_router.stages import following, inquiring, pushing, recovery, sending
 from edxml_router.stages.node import Node
 from edxml_router.transport.turns import MOUTHFUL, weight
 from edxml_router.wiring import node as wiring
@@ -62,6 +63,7 @@ class Worker:
         self._upkeep_at = 0.0
         self._declare_at = 0.0
         self._follow_at = 0.0
+        self._declaring: Errand[Finding | None] | None = None
         self._read_at: float | None = None  # when the hubs had been read empty
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
         self._problems: dict[str, Finding | None] = {}  # by hub, as last told
@@ -81,6 +83,8 @@ class Worker:
                     self._load_rules(opened)
                 self._turn(opened)
                 self._tell_turn()
+            with suppress(Setback):  # then leases run out
+                sending.let_go(opened.node)
             events.worker_ended(os.getpid())
         return 0
 
@@ -159,12 +163,17 @@ class Worker:
         return came
 
     def _declare(self, opened: wiring.Opened) -> None:
-        """Make the own hub's mailboxes. A hub that is away holds up nothing else."""
-        problem = None
+        """Make the own hub's mailboxes. A hub that is away or silent holds up nothing else."""
+        if self._declaring is None and opened.undeclared and time.monotonic() >= self._declare_at:
+            self._declaring = Errand(opened.make_mailboxes)
+        if self._declaring is None or not self._declaring.over:
+            return
+        problem, declaring, self._declaring = None, self._declaring, None
         try:
-            lost = opened.declare() if time.monotonic() >= self._declare_at else None
+            lost = declaring.result()
             if lost is not None:
                 self._declare_at = time.monotonic() + DECLARE_INTERVAL
+                opened.ask_about_lost()
                 events.hub_declared(lost)
         except (Setback, Refusal) as trouble:
             problem = trouble.finding

@@ -6,7 +6,7 @@ or a Defect. One contract suite runs on every adapter. All times are aware datet
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -51,8 +51,11 @@ class Book(Provoked, Recoveries, Looks, Moved, Protocol):
     def deliveries_by_id(self, numbers: Iterable[int]) -> Sequence[Delivery]:
         """The deliveries with these numbers, in no order."""
 
-    def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
-        """Take up to ``limit`` deliveries that are due at ``now`` and not expired, under a lease to ``until``.
+    def claim(
+        self, now: datetime, until: datetime, limit: int, without: Collection[str] = ()
+    ) -> Sequence[Delivery]:
+        """Take up to ``limit`` deliveries that are due at ``now`` and not expired, under a lease to ``until``; none
+        whose route is in ``without``.
 
         Due are QUEUED, DEFERRED, and FORWARDING whose lease ended, by due time, urgent ones first but for a share of
         the places. Each comes back in state FORWARDING; ``attempts`` is one higher.
@@ -60,6 +63,17 @@ class Book(Provoked, Recoveries, Looks, Moved, Protocol):
         whose lease has run out twice in a row or more only the deliveries of one envelope are taken at once: what
         ends its worker again and again must not bring others under the same suspicion.
         """
+
+    def keep(self, deliveries: Sequence[Delivery], until: datetime) -> None:
+        """The leases of these go on to ``until``, of as many as nobody else has changed or taken."""
+
+    def due_again(self, routes: Collection[str], codes: Collection[str], now: datetime) -> int:
+        """What was put off on these routes with one of these problems, to be sent or looked at, is due at ``now``, and
+        receipts to them that were not sent; how many deliveries. No change of state."""
+
+    def rebind(self, routes: Collection[str], route: Callable[[str], str | None]) -> int:
+        """Ask again where the QUEUED and DEFERRED on these routes go, by their recipients (None: as it is); how many
+        go elsewhere now. No change of state: it is bound once more at the attempt."""
 
     def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
         """Open deliveries past ``expires_at``; those the far side has accepted only when past it by the grace

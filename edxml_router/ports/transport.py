@@ -60,8 +60,18 @@ class Waiting(NamedTuple):
     takers: int
 
 
+class Handover(Protocol):
+    """Parcels on their way to a hub, which answers when it likes."""
+
+    def wait(self, seconds: float) -> Sequence[Finding | None] | None:
+        """One answer for each parcel, as those of ``Transport.publish``; None while the hub owes some. It answers in
+        the end: what it never says becomes EDX701 or EDX705."""
+
+
 class Transport(Protocol):
     """The mailboxes of one hub, as seen by one user of it.
+
+    No call waits for a hub that is silent for longer than it says: others' mail would wait too.
 
     ``problem`` is what is wrong with the hub now, for operators; it never raises, and never stops a call. A mailbox
     that is not there, to take from or to publish to, is EDX703.
@@ -99,8 +109,18 @@ class Transport(Protocol):
     def give_back(self, arrivals: Iterable[Arrival], delay: float = 1.0) -> None:
         """Not now: they come again, not before ``delay`` seconds where the hub can do so."""
 
+    @property
+    def answering(self) -> bool:
+        """Whether the hub answers, as far as is known. Not while it cannot be reached, is in alarm, or has owed an
+        answer for so long that somebody gave up waiting; what is published meanwhile is answered at once, and not
+        sent. It becomes true again by itself."""
+
+    def hand_over(self, parcels: Sequence[Parcel]) -> Handover:
+        """Begin to publish, without waiting for the hub. The answers are looked for later
+        (:mod:`edxml_router.stages.windows`): for what is much, or large."""
+
     def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
-        """Hand over all parcels, windowed; one answer each, in order.
+        """Hand over all parcels, windowed; one answer each, in order, within some seconds. For what is small.
 
         ``None``: the hub has taken responsibility (written and synced, or confirmed by a quorum). Otherwise
         why not: EDX701 away, EDX702 not taken, EDX703 no such mailbox, EDX705 no confirm in time, EDX706 not

@@ -1,11 +1,11 @@
-"""Deliveries turned into messages: who shares a body, in which mailbox, in how many pieces; and handed over in turn."""
+"""Deliveries turned into messages: who shares a body, in which mailbox, in how many pieces."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -35,23 +35,14 @@ from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.admission import route
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.rules import Rules
+from edxml_router.stages.windows import PORTION
 
-PORTION = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages made of them as much again
 _CHUNK_LINE = 1024  # bytes that the manifest of a chunk takes at most
 _RECEIPT = 8 * 1024  # bytes of one, with a detail and hops as long as they may be
 NEVER: Final = frozenset({"EDX713"})  # what a hub answers that it will answer to each repeat
 LAPSES = 5  # after so many workers that ended with a delivery in hand, it waits for an operator
 
 GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the body is there, or on its way, already
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """Messages that stand or fall together, and the deliveries they carry."""
-
-    link: Link
-    parcels: Iterable[Parcel]  # gone through once
-    group: Sequence[Delivery]
 
 
 def bind_routes(
@@ -116,45 +107,14 @@ def portions(
     yield portion
 
 
-def publish(window: Sequence[Sending]) -> Mapping[int, Finding]:
-    """Hand over the messages of one hub, PORTION bytes at a time; which of ``window`` failed, and why.
-
-    Messages are made as they are sent, so that of a letter of any size only some pieces are in memory.
-    """
-    failed: dict[int, Finding] = {}
-    taken: list[tuple[int, Parcel]] = []
-
-    def hand_over(link: Link) -> None:
-        before = link.transport.largest_message
-        for (number, _), finding in zip(taken, link.transport.publish([one for _, one in taken]), strict=True):
-            if finding is not None:
-                failed.setdefault(number, finding)
-        taken.clear()
-        if link.transport.largest_message < before:  # the hub has just said so: smaller pieces will do
-            failed.update({number: replace(one, code="EDX702") for number, one in failed.items() if one.code in NEVER})
-
-    held = 0
-    for number, sending in enumerate(window):
-        for parcel in sending.parcels:
-            taken.append((number, parcel))
-            held += len(parcel.message.body)
-            if held >= PORTION:
-                hand_over(sending.link)
-                held = 0
-            if number in failed:
-                break  # what is left of it would be of no use there
-    if taken:
-        hand_over(window[-1].link)
-    return failed
-
-
 def deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
     """The move of a delivery that could not be sent: it is due again later, or returned where that could not help."""
     if finding.code in NEVER:
         return change(delivery, Event.RETURN, code=finding.code, detail=finding.detail, ended_at=now)
     timing = node.rules.timing
     wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance())
-    return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
+    told = {"code": finding.code, "detail": finding.detail, "route": delivery.route}
+    return change(delivery, Event.DEFER, due_at=now + wait, **told)
 
 
 def receipts_together(link: Link) -> int:

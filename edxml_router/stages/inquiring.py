@@ -21,6 +21,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.ports.transport import Parcel, Transport, Waiting
+from edxml_router.stages import sending
 from edxml_router.stages.admission import route
 from edxml_router.stages.dispatch import inquiry_parcel
 from edxml_router.stages.node import Link, Node
@@ -43,7 +44,8 @@ def inquire(node: Node, alarm: Alarm = nobody) -> int:
     now, links = node.now(), [each for each in node.links if each.startswith("link:")]
     search = node.searched is None or node.searched[1] != links or not now - node.searched[0] < _SEARCH
     with node.ledger.book() as book:
-        due = book.overdue(now, now + node.rules.timing.lease, node.rules.batch, links)
+        answering = [each for each in links if each not in sending.silent(node)]
+        due = book.overdue(now, now + node.rules.timing.lease, node.rules.batch, answering)
         astray = [one for one in due if not _stays(node, one)]
         lost = book.strays(now, node.rules.batch, links) if search else ()
         # What goes another way now, or none, is sent anew, or told to its sender: both are for forward to do.

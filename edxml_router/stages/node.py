@@ -14,6 +14,7 @@ from edxml_router.ports.clock import Clock
 from edxml_router.ports.ledger import Ledger
 from edxml_router.ports.transport import Transport
 from edxml_router.stages.rules import Rules
+from edxml_router.stages.windows import Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Node:
     judging: Judging = judge_here
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # told by this process, by peer
     faults: dict[tuple[str, str], int] = field(default_factory=dict)  # how often this machine failed a message, by name
+    outgoing: Outgoing = field(default_factory=Outgoing)  # what hubs have yet to answer about
     hubs_read: Callable[[], bool] = lambda: True  # whether what lay in the hubs at the start has been read
     filled: dict[tuple[str, bool], int] = field(default_factory=dict)  # bytes by route and urgency: stages.room
     filled_at: datetime | None = None  # when the store said so

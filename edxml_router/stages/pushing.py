@@ -22,7 +22,7 @@ from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying
 from edxml_router.core.problems import Finding, Setback
-from edxml_router.stages import room
+from edxml_router.stages import room, sending
 from edxml_router.stages.dispatch import NEVER, GroupKey, deferral, inbox_parcel, portions
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.receipts import final_receipts
@@ -33,7 +33,8 @@ _FIRST = 2  # attempts of a delivery that is looked at for the first time; one w
 def push(node: Node) -> int:
     """Lay what is due into the mailboxes; how many deliveries were looked at."""
     now = node.now()
-    links = {route: link for route, link in node.links.items() if route.startswith("office:")}
+    away = sending.silent(node)
+    links = {route: link for route, link in node.links.items() if route.startswith("office:") and route not in away}
     if not links:
         return 0
     with node.ledger.book() as book:

@@ -32,6 +32,7 @@ from edxml_router.store import noting, recovery
 from edxml_router.store import statements as sql
 from edxml_router.store.aside import KEPT, KEPT_OF, TAKE_BACK, keep_aside
 from edxml_router.store.engine import problem, troubles
+from edxml_router.store.leases import Leases
 from edxml_router.store.looks import SqlLooks
 from edxml_router.store.moved import MovedMail
 
@@ -43,7 +44,7 @@ NEVER: Final = datetime.fromtimestamp(0, UTC)
 _envelope_values: Final = attrgetter(*sql.ENVELOPE)
 
 
-class SqlBook(SqlLooks, MovedMail):
+class SqlBook(SqlLooks, MovedMail, Leases):
     """Made by :meth:`SqlLedger.book`, valid inside its block. ``now`` dates deliveries made and moved."""
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
@@ -129,12 +130,12 @@ class SqlBook(SqlLooks, MovedMail):
     def deliveries_by_id(self, numbers: Iterable[int]) -> Sequence[Delivery]:
         return [Delivery(*row) for row in self._by_keys(sql.DELIVERIES_BY_ID, numbers)]
 
-    def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
+    def claim(self, now: datetime, until: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Delivery]:
         part = shares.for_ordinary(limit)
-        ordinary = self._due(now, part, urgent=False)
-        urgent = self._due(now, limit - len(ordinary), urgent=True)
+        ordinary = self._due(now, part, without, urgent=False)
+        urgent = self._due(now, limit - len(ordinary), without, urgent=True)
         if len(ordinary) == part and len(urgent) + part < limit:  # urgent ones leave more than the share
-            ordinary = self._due(now, limit - len(urgent), urgent=False)
+            ordinary = self._due(now, limit - len(urgent), without, urgent=False)
         due = _one_doubtful([*urgent, *ordinary])
         for chunk in _chunks(sorted(one.id for one in due)):
             self._execute(sql.CLAIM, {"keys": chunk, "until": until, "now": now})
@@ -164,10 +165,13 @@ class SqlBook(SqlLooks, MovedMail):
             for one in due
         ]
 
-    def _due(self, now: datetime, most: int, *, urgent: bool) -> list[Delivery]:
+    def _due(self, now: datetime, most: int, without: Collection[str], *, urgent: bool) -> list[Delivery]:
         if most <= 0:
             return []
-        return [Delivery(*row) for row in self._execute(sql.DUE, {"urgent": urgent, "now": now, "limit": most})]
+        values: dict[str, Any] = {"urgent": urgent, "now": now, "limit": most}
+        if not without:
+            return [Delivery(*row) for row in self._execute(sql.DUE, values)]
+        return [Delivery(*row) for row in self._execute(sql.DUE_WITHOUT, {**values, "without": sorted(without)})]
 
     def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
         values = {"now": now, "grace_until": grace_until, "limit": limit}

@@ -172,6 +172,7 @@ DUE: Final = (
     .limit(_LIMIT)
     .with_for_update(skip_locked=True)
 )
+DUE_WITHOUT: Final = DUE.where(deliveries.c.route.not_in(bindparam("without", expanding=True)))
 CLAIM: Final = (
     update(deliveries)
     .where(deliveries.c.id.in_(_KEYS))

@@ -82,7 +82,8 @@ class RabbitSettings:
     heartbeat: int = 30  # a silent broker is noticed within this and 5 s more, twice
     connect_timeout: float = 5.0  # for one attempt: name look-up, TCP, TLS and log-in
     blocked_timeout: float = 10.0  # how long a broker in memory or disk alarm is waited for
-    confirm_timeout: float = 30.0  # how long a confirm is waited for
+    confirm_timeout: float = 30.0  # after so long without a confirm the connection is given up …
+    patience: float = 2.0  # … and whoever needs an answer at once is told after this that there is none
     first_pause: float = 0.25  # before the first new attempt; doubles each time …
     longest_pause: float = 30.0  # … up to this
     window: int = 500  # unconfirmed messages under way

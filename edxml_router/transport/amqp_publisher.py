@@ -1,8 +1,10 @@
 """Publishing over AMQP with confirms: a window of unconfirmed messages, one honest answer for each parcel.
 
-Hand a :class:`Call` to ``Publisher.send`` on the I/O thread, then wait for ``call.done`` on your own. The
-answers are None (confirmed), EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no
-confirm), EDX706 (not permitted), EDX707 (no trust), EDX713 (too large) or EDX699 (cannot be expressed in AMQP).
+Hand a :class:`Call` to ``Publisher.send`` on the I/O thread, then wait for it on your own, and give it up when that is
+enough: what is under way stays so, and while its confirms are owed nothing else is sent. The answers are None
+(confirmed), EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no
+confirm), EDX706 (not permitted), EDX707 (no trust), EDX713 (too large) or EDX699
+(cannot be expressed in AMQP).
 """
 
 from __future__ import annotations
@@ -11,49 +13,91 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import pika
 
 from edxml_router.core.problems import Finding
-from edxml_router.ports.transport import Message, Parcel
+from edxml_router.ports.transport import Message, Parcel, Waiting
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import GOING, Connection, Loop, RabbitSettings
 
 _PERSISTENT = 2
 _LONGEST_LIFE = 2**32 - 1  # milliseconds
+_ALARM = "the broker is in alarm"
 # What RabbitMQ says of a body that is too large for it; nothing else tells what it takes.
 _TOO_LARGE: Final = re.compile(r"message size \d+ .*max size (\d+)")
 
 
-class Call:
-    """One call of ``publish``: its parcels and the answers so far."""
+Told = Callable[[Sequence[Parcel], Sequence[Finding | None]], None]
 
-    def __init__(self, parcels: Sequence[Parcel]) -> None:
+
+class Call:
+    """Parcels that were handed over together, and the answers so far; see :class:`edxml_router.ports.Handover`."""
+
+    def __init__(self, parcels: Sequence[Parcel], loop: Loop, told: Told) -> None:
         self.parcels = parcels
+        self._loop = loop
+        self._told = told  # called with the answers by whoever waits for them
         self.answers: list[Finding | None] = [None] * len(parcels)
         self.left = len(parcels)
+        self.jobs = [_Job(self, index) for index in range(len(parcels))]
         self.done = threading.Event()
+        if not parcels:
+            self.done.set()
+
+    def wait(self, seconds: float) -> Sequence[Finding | None] | None:
+        self._loop.check()
+        if not self.done.wait(seconds):
+            return None
+        self._told(self.parcels, self.answers)
+        return self.answers
+
+    def refuse(self, problem: Finding) -> None:
+        """This problem is the answer to what has none yet."""
+        for job in self.jobs:
+            job.answer(problem)
 
 
 class _Job:
     """One parcel of a call, on its way."""
 
-    __slots__ = ("call", "index", "parcel", "returned")
+    __slots__ = ("answered", "call", "index", "parcel", "returned")
 
     def __init__(self, call: Call, index: int) -> None:
         self.call = call
         self.index = index
         self.parcel = call.parcels[index]
         self.returned = False
+        self.answered = False
 
     def answer(self, answer: Finding | None) -> None:
+        """Only the first answer counts: a confirm may come after its call was given up."""
+        if self.answered:
+            return
+        self.answered = True
         self.call.answers[self.index] = answer
         self.call.left -= 1
         if not self.call.left:
             self.call.done.set()
+
+
+class Question:
+    """How things stand in some mailboxes, on its way. Those that are missing are left out."""
+
+    def __init__(self, mailboxes: Collection[str]) -> None:
+        self.left = sorted(mailboxes)
+        self.found: dict[str, Waiting] = {}
+        self.problem: Finding | None = None
+        self.done = threading.Event()
+
+    def fail(self, problem: Finding) -> None:
+        """The end, unless it had one."""
+        if not self.done.is_set():
+            self.problem = problem
+            self.done.set()
 
 
 class Publisher:
@@ -69,6 +113,8 @@ class Publisher:
         self.largest = settings.largest_message  # bytes of a body; less once the broker has said so
         self._loop = loop
         self._settings = settings
+        self._questions: list[Question] = []  # until there is a connection
+        self._native: pika.SelectConnection | None = None
         self._channel: Any = None  # None until it is open and confirming
         self._waiting: deque[_Job] = deque()
         self._unconfirmed: dict[int, _Job] = {}  # by delivery tag, in order of sending
@@ -78,24 +124,96 @@ class Publisher:
         self._blocked = False
         self._refusing = False  # blocked for longer than we wait
         self._block_timer: Any = None
+        self._owing = False  # somebody gave up waiting, and the broker has said nothing since
         self._progress_at = 0.0  # the last time that a confirm came, or that there was nothing to wait for
         self._watching = False
 
     def send(self, call: Call) -> None:
         if self.connection.state == "new":
             self.connection.open()
-        if not self._unconfirmed and not self._waiting:
-            self._progress_at = time.monotonic()
-        self._waiting.extend(_Job(call, index) for index in range(len(call.parcels)))
         if self.connection.state in ("away", "closed"):
-            self._fail(self.connection.problem or self._finding("EDX701"))
+            call.refuse(self.connection.problem or self._finding("EDX701"))
         elif self._refusing:
-            self._fail(self._finding("EDX702", "the broker is in alarm"))
+            call.refuse(self._finding("EDX702", _ALARM))
+        elif self._owing:
+            call.refuse(self._owed())
         else:
+            if not self._unconfirmed and not self._waiting:
+                self._progress_at = time.monotonic()
+            self._waiting.extend(call.jobs)
             self._pump()
             self._keep_watch()
 
+    def give_up(self, call: Call) -> None:
+        """Nobody waits for this any longer: what was not sent is not sent any more, and what was is answered "not
+        confirmed", whatever comes of it."""
+        if call.done.is_set():
+            return
+        self._owing = True
+        self._waiting = deque(job for job in self._waiting if job.call is not call)
+        call.refuse(self._owed())
+
+    @property
+    def answering(self) -> bool:
+        """See :class:`edxml_router.ports.Transport`; from any thread."""
+        return self.connection.state not in ("away", "closed") and not self._blocked and not self._owing
+
+    def _owed(self) -> Finding:
+        return self._finding("EDX702", _ALARM) if self._blocked else self._finding("EDX705", "silent")
+
+    def ask(self, question: Question) -> None:
+        """Look into mailboxes, on a channel that a missing one closes."""
+        if self.connection.state == "new":
+            self.connection.open()
+        if self.connection.state == "opening":
+            self._questions.append(question)
+        elif self._native is None or not self._native.is_open:
+            question.fail(self.connection.problem or self._finding("EDX701"))
+        elif self._owing:
+            question.fail(self._owed())
+        else:
+            self._ask(self._native, question)
+
+    def give_up_asking(self, question: Question) -> None:
+        """Nobody waits for this any longer; an answer, or a channel that opens, says that the broker speaks again."""
+        if not question.done.is_set():
+            self._owing = True
+            question.fail(self._owed())
+
+    def _ask(self, native: pika.SelectConnection, question: Question) -> None:
+        def opened(channel: Any) -> None:
+            self._owing = False
+            channel.add_on_close_callback(closed)
+            go_on(channel)
+
+        def go_on(channel: Any) -> None:
+            if not question.left:
+                question.done.set()
+            if question.done.is_set():
+                channel.close()
+                return
+            mailbox = question.left.pop()
+            channel.queue_declare(mailbox, passive=True, callback=lambda frame: told(channel, mailbox, frame))
+
+        def told(channel: Any, mailbox: str, frame: Any) -> None:
+            self._owing = False
+            question.found[mailbox] = Waiting(frame.method.message_count, frame.method.consumer_count)
+            go_on(channel)
+
+        def closed(_channel: Any, reason: Any) -> None:
+            code = getattr(reason, "reply_code", 0)
+            if code == 404 and native.is_open and not question.done.is_set():
+                native.channel(on_open_callback=opened)  # asking for one that is missing closes it
+            else:
+                question.fail(self._finding({403: "EDX706"}.get(code, "EDX701"), self._settings.vhost))
+
+        native.channel(on_open_callback=opened)
+
     def _connected(self, connection: pika.SelectConnection) -> None:
+        self._native = connection
+        for question in self._questions:
+            self._ask(connection, question)
+        self._questions.clear()
         connection.add_on_connection_blocked_callback(lambda *_: self._on_blocked())
         connection.add_on_connection_unblocked_callback(lambda *_: self._on_unblocked())
         connection.channel(on_open_callback=self._opened)
@@ -107,6 +225,7 @@ class Publisher:
 
     def _ready(self, channel: Any) -> None:
         self._channel, self._tag = channel, 0
+        self._owing = False
         self._pump()
 
     def _pump(self) -> None:
@@ -136,6 +255,7 @@ class Publisher:
 
     def _on_confirm(self, frame: Any) -> None:
         self._progress_at = time.monotonic()
+        self._owing = False
         method = frame.method
         refused = isinstance(method, pika.spec.Basic.Nack)
         tags = [method.delivery_tag]
@@ -205,20 +325,24 @@ class Publisher:
 
     def _refuse(self) -> None:
         self._refusing = True
-        self._fail(self._finding("EDX702", "the broker is in alarm"))
+        self._fail(self._finding("EDX702", _ALARM))
 
     def _on_unblocked(self) -> None:
         self._loop.forget(self._block_timer)
-        self._blocked = self._refusing = False
+        self._blocked = self._refusing = self._owing = False
         self._progress_at = time.monotonic()
         self._pump()
 
     def _lost(self, problem: Finding) -> None:
         self._loop.forget(self._block_timer)
-        self._channel = self._block_timer = None
+        self._channel = self._block_timer = self._native = None
+        self._owing = True  # until a channel is open again: a broker may take connections and say no more
         self._blocked = self._refusing = False
         self._careful = 0
         self._fail(problem)
+        for question in self._questions:
+            question.fail(problem)
+        self._questions.clear()
 
     def _fail(self, problem: Finding) -> None:
         jobs = [*self._forget(), *self._waiting]

@@ -64,6 +64,16 @@ _POLL_SECONDS: Final = 0.02
 _ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a writer that died
 
 
+class Answered:
+    """Parcels that a folder has taken, or not: it does so at once."""
+
+    def __init__(self, answers: Sequence[Finding | None]) -> None:
+        self._answers = answers
+
+    def wait(self, _seconds: float) -> Sequence[Finding | None]:
+        return self._answers
+
+
 class LocalTransport:
     """Mailboxes below ``root`` as seen by ``user``; see :class:`edxml_router.ports.transport.Transport`.
 
@@ -143,6 +153,13 @@ class LocalTransport:
         for mailbox, taken in claims.items():
             with suppress(OSError), Mailbox(self._root, mailbox) as box:
                 yield from ((box, claim) for claim in taken)
+
+    @property
+    def answering(self) -> bool:
+        return self._root.is_dir()
+
+    def hand_over(self, parcels: Sequence[Parcel]) -> Answered:
+        return Answered(self.publish(parcels))
 
     def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
         answers: list[Finding | None] = [None] * len(parcels)

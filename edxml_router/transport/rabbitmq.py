@@ -37,7 +37,7 @@ from edxml_router.transport.amqp_connection import (
     parameters,
 )
 from edxml_router.transport.amqp_intake import AHEAD_BYTES, Intake, Room, Token
-from edxml_router.transport.amqp_publisher import Call, Publisher, largest_told
+from edxml_router.transport.amqp_publisher import Call, Publisher, Question, largest_told
 from edxml_router.transport.turns import Turns
 
 if TYPE_CHECKING:
@@ -138,19 +138,33 @@ class RabbitTransport:
         for (mailbox, session), tags in groups.items():
             self._loop.post(partial(act, self._intakes[mailbox], session, tags))
 
-    def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
+    @property
+    def answering(self) -> bool:
+        return self._publisher.answering
+
+    def hand_over(self, parcels: Sequence[Parcel]) -> Call:
+        call = Call(parcels, self._loop, self._note_missing)
         if self._closed:
-            return [Finding("EDX701", self._settings.place, "closed") for _ in parcels]
-        call = Call(parcels)
-        if parcels:
+            call.refuse(Finding("EDX701", self._settings.place, "closed"))
+        else:
             self._loop.post(lambda: self._publisher.send(call))
-            self._loop.wait(call.done)
-        for parcel, answer in zip(parcels, call.answers, strict=True):
+        return call
+
+    def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
+        call, left = self.hand_over(parcels), -1
+        while (answers := call.wait(self._settings.patience)) is None:
+            if call.left == left:  # none has been answered for so long
+                self._loop.post(lambda: self._publisher.give_up(call))
+                self._loop.wait(call.done)
+            left = call.left
+        return answers
+
+    def _note_missing(self, parcels: Sequence[Parcel], answers: Sequence[Finding | None]) -> None:
+        for parcel, answer in zip(parcels, answers, strict=True):
             if answer is not None and answer.code == "EDX703":
                 self._missing[parcel.mailbox] = answer
             elif answer is None:
                 self._missing.pop(parcel.mailbox, None)
-        return call.answers
 
     def declared(self) -> None:
         self._missing.clear()
@@ -159,7 +173,20 @@ class RabbitTransport:
         return depths(self._settings, self._intakes)
 
     def waiting(self, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
-        return waiting(self._settings, mailboxes)
+        question, left = Question(mailboxes), -1
+        if self._closed:
+            question.fail(Finding("EDX701", self._settings.place, "closed"))
+        else:
+            self._loop.post(lambda: self._publisher.ask(question))
+        while not question.done.wait(self._settings.patience):
+            self._loop.check()
+            if len(question.left) == left:  # nothing has been said for so long
+                self._loop.post(lambda: self._publisher.give_up_asking(question))
+                self._loop.wait(question.done)
+            left = len(question.left)
+        if question.problem is not None:
+            raise Setback(question.problem.code, where=question.problem.where, detail=question.problem.detail)
+        return question.found
 
     def close(self) -> None:
         if self._closed:

@@ -19,7 +19,6 @@ from edxml_router.config import ConfigErrors, QuotaSettings, Settings, in_force
 from edxml_router.config import UnsignedException as UnsignedSettings
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
-from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Finding, Refusal, Setback
@@ -36,7 +35,7 @@ from edxml_router.resources import folder
 from edxml_router.stages import inquiring
 from edxml_router.stages.node import HubsRead, Node
 from edxml_router.stages.rules import Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
-from edxml_router.store import catalogue, pauses, sequencer, steady_clock
+from edxml_router.store import catalogue, sequencer, steady_clock
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import WORKER, connect
 from edxml_router.store.identity import Restored
@@ -45,6 +44,7 @@ from edxml_router.store.patience import PATIENCE
 from edxml_router.store.steady_clock import Change, SteadyClock
 from edxml_router.transport import topology
 from edxml_router.wiring import hubs, judging
+from edxml_router.wiring.clocks import clock_of, compare_clock, ledger_of, note_clock, shorten_pauses
 from edxml_router.wiring.ownership import recognise
 
 WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
@@ -117,19 +117,34 @@ class Opened:
         deleted, a broker or a folder lost what it had or was replaced by an empty one. The answer is what had gone,
         if it was made again. What was in them is sent again by those who sent it, once they have asked. Raises
         Setback EDX701, EDX706, EDX707."""
-        if self.settings.hub is None:
-            return None
-        own = self.transports[0]
-        problem = own.problem if self.declared else None
-        lost = problem if problem is not None and problem.code in self._gone() else None
-        if self.declared and lost is None:
-            return None
-        hubs.declare(self.settings)
-        own.declared()
-        self.declared = True
+        lost = self.make_mailboxes()
         if lost is not None:
-            inquiring.hurry(self.node, [route for route, link in self.node.links.items() if link.transport is own])
+            self.ask_about_lost()
         return lost
+
+    def make_mailboxes(self) -> Finding | None:
+        """The part of :meth:`declare` that waits for the hub; it may run beside the turns. Raises as that does."""
+        settings, lost = self.settings, self._lost()
+        if settings.hub is None or (self.declared and lost is None):
+            return None
+        hubs.declare(settings)
+        self.transports[0].declared()
+        self.declared = self.settings is settings  # else they were reloaded meanwhile
+        return lost
+
+    def ask_about_lost(self) -> None:
+        """The mailboxes of the own hub were empty: ask about what lay in them."""
+        own = self.transports[0]
+        inquiring.hurry(self.node, [route for route, link in self.node.links.items() if link.transport is own])
+
+    @property
+    def undeclared(self) -> bool:
+        """Whether :meth:`declare` has anything to do."""
+        return self.settings.hub is not None and (not self.declared or self._lost() is not None)
+
+    def _lost(self) -> Finding | None:
+        problem = self.transports[0].problem if self.declared else None
+        return problem if problem is not None and problem.code in self._gone() else None
 
     def _gone(self) -> tuple[str, ...]:
         """The problems of the own hub that making its mailboxes mends. A hub that is gone as a whole is not made anew:
@@ -143,7 +158,7 @@ class Opened:
 
     def look_at_journal(self) -> Restored | None:
         """Whether the database is still the one that was left, a moment ago or by the run before; else a new epoch."""
-        return recognise(self.settings, _ledger_of(self.node))
+        return recognise(self.settings, ledger_of(self.node))
 
     def number_journal(self) -> None:
         """Let the journal's new entries take their places in the log."""
@@ -223,49 +238,9 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
         yield Opened(node, list(transports.values()), settings, False, trust_seen, credentials_seen, signing)
 
 
-def compare_clock(ledger: SqlLedger) -> SteadyClock:
-    """The clock of a ledger, told what it is to be compared with. Raises Setback."""
-    clock = ledger.clock
-    assert isinstance(clock, SteadyClock)  # noqa: S101  # this module made it
-    clock.start(pauses.newest_entry(ledger))
-    return clock
-
-
-def clock_of(node: Node) -> SteadyClock:
-    """The clock that the node goes by, for who keeps its mark."""
-    clock = _ledger_of(node).clock
-    assert isinstance(clock, SteadyClock)  # noqa: S101  # this module made it
-    return clock
-
-
-def note_clock(node: Node, change: Change, actor: str) -> None:
-    """Journal it; where the node's time has gone back, nothing waits for longer than the longest pause."""
-    finding, now = change.finding, node.now()
-    if finding is not None:
-        entry = Entry(now, "clock.doubtful", actor=actor, code=finding.code, detail=finding.detail)
-    else:
-        entry = Entry(now, "clock.believed", actor=actor, detail=f"{change.step.total_seconds():+.0f} s")
-    with node.ledger.book() as book:
-        book.note([entry])
-    if change.step < timedelta():
-        shorten_pauses(node)
-
-
-def shorten_pauses(node: Node) -> None:
-    """Make due what is further ahead than any pause of the settings. Raises Setback."""
-    timing = node.rules.timing
-    longest = max(timing.lease, timing.retry_ceiling, timing.receipt_timeout, timing.inquiry_interval)
-    pauses.shorten(_ledger_of(node), longest + steady_clock.TOLERANCE)
-
-
-def _ledger_of(node: Node) -> SqlLedger:
-    assert isinstance(node.ledger, SqlLedger)  # noqa: S101  # this module made it
-    return node.ledger
-
-
 def number_journal(node: Node) -> None:
     """Let the journal's new entries take their places in the log. Raises Setback EDX601, EDX602, EDX605."""
-    sequencer.number(_ledger_of(node))
+    sequencer.number(ledger_of(node))
 
 
 def _node(settings: Settings, ledger: SqlLedger) -> Node:

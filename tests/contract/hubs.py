@@ -123,7 +123,14 @@ class RabbitHub:
 
     def settings(self, user: str, **changes: Any) -> RabbitSettings:
         settings = RabbitSettings(
-            self.broker.host, user, PASSWORD, self.broker.port, VHOST, first_pause=0.05, longest_pause=0.2
+            self.broker.host,
+            user,
+            PASSWORD,
+            self.broker.port,
+            VHOST,
+            first_pause=0.05,
+            longest_pause=0.2,
+            patience=20.0,
         )
         return replace(settings, **changes)
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,8 @@ from edxml_router.core.problems import Setback
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.rabbitmq import RabbitTransport
-from tests.contract.hubs import parcel, until
+from tests.contract.hubs import RabbitHub, collect, parcel, until
+from tests.contract.lines import Line, line
 from tests.contract.test_transport import DOWN, codes
 
 Serve = Callable[[Sequence[bytes]], RabbitSettings]
@@ -108,3 +110,62 @@ def test_silence_to_tls_is_silence(serve: Serve) -> None:
     with pytest.raises(Setback) as caught:
         rabbitmq.depths(settings, [DOWN])
     assert caught.value.finding.code == "EDX701"
+
+
+ENDLESS = 100_000.0
+
+
+@pytest.fixture
+def mute(rabbit: RabbitHub) -> Iterator[Line]:
+    """A line to the hub of the contract."""
+    with line(rabbit.broker.host, rabbit.broker.port) as made:
+        yield made
+
+
+def over(rabbit: RabbitHub, mute: Line, **changes: Any) -> RabbitTransport:
+    waits = {"confirm_timeout": ENDLESS, "connect_timeout": ENDLESS, "heartbeat": 0, "patience": 0.3}
+    return rabbit.open("node", port=mute.port, **{**waits, **changes})
+
+
+def test_the_first_connection_may_never_come_about(rabbit: RabbitHub, mute: Line) -> None:
+    mute.lose()
+    transport = over(rabbit, mute)
+    assert transport.answering  # nothing is known yet
+    under_way = transport.hand_over([parcel(DOWN, 1)])
+    assert under_way.wait(0.0) is None
+    assert codes(transport.publish([parcel(DOWN, 2)])) == ["EDX705"]
+    assert not transport.answering
+    assert codes(transport.publish([parcel(DOWN, 3)] * 50)) == ["EDX705"] * 50  # at once
+    with pytest.raises(Setback) as caught:
+        transport.waiting([DOWN])
+    assert caught.value.finding.code in ("EDX701", "EDX705")
+    mute.open()
+    until(lambda: transport.answering)
+    assert codes(until(lambda: under_way.wait(0.0))) == ["EDX701"]  # it was lost with the connection
+    assert codes(transport.publish([parcel(DOWN, 4)])) == [""]
+    assert transport.waiting([DOWN])[DOWN].messages == 1
+
+
+def test_what_is_under_way_on_a_silent_line_is_answered_when_it_speaks_again(rabbit: RabbitHub, mute: Line) -> None:
+    transport = over(rabbit, mute)
+    assert codes(transport.publish([parcel(DOWN, 1)])) == [""]
+    mute.hold()
+    under_way = transport.hand_over([parcel(DOWN, 2), parcel("edx.down.nobody", 3)])
+    assert codes(transport.publish([parcel(DOWN, 4)])) == ["EDX705"]
+    assert under_way.wait(0.0) is None
+    assert codes(transport.hand_over([parcel(DOWN, 5)]).wait(ENDLESS) or []) == ["EDX705"]
+    mute.open()
+    assert codes(under_way.wait(ENDLESS) or []) == ["", "EDX703"]
+    until(lambda: transport.answering)
+    assert codes(transport.publish([parcel(DOWN, 6)])) == [""]
+    arrivals = collect(rabbit.open("child-a", [DOWN]), 4)
+    # The fourth had been sent before it was given up; the fifth never was.
+    assert [one.message.id for one in arrivals] == ["m1", "m2", "m4", "m6"]
+
+
+def test_a_mailbox_that_is_missing_is_told_without_harm_to_the_rest(rabbit: RabbitHub, mute: Line) -> None:
+    transport = over(rabbit, mute, patience=ENDLESS)
+    both = [DOWN, topology.down("a", urgent=True)]
+    assert transport.waiting(["edx.down.nobody", *both, "edx.down.else"]).keys() == set(both)
+    assert codes(transport.publish([parcel(DOWN, 1)])) == [""]
+    assert transport.waiting([DOWN])[DOWN].messages == 1

@@ -1,0 +1,84 @@
+"""What changes about deliveries without a change of state: leases that go on, and what to do now that a hub is back.
+
+The part of a :class:`~edxml_router.store.book.SqlBook` that speaks of routes. Nothing here counts as a version: whoever
+moves a delivery meanwhile writes these columns anyhow. Raises Setback like every call of a book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import Delivery
+from edxml_router.store.engine import troubles
+from edxml_router.store.tables import OPEN, Instant, deliveries, receipts
+
+_AT: Final = bindparam("time", type_=Instant)
+_ROUTES: Final[Any] = bindparam("routes", expanding=True)
+_KEEP: Final = (
+    update(deliveries)
+    .where(
+        deliveries.c.id == bindparam("number"),
+        deliveries.c.version == bindparam("old"),
+        deliveries.c.state == State.FORWARDING,
+    )
+    .values(due_at=_AT)
+)
+_ON_ROUTES: Final = (text(OPEN), deliveries.c.route.in_(_ROUTES))
+_DUE_AGAIN: Final = (
+    update(deliveries)
+    .where(
+        *_ON_ROUTES,
+        deliveries.c.state.in_((State.DEFERRED, State.FORWARDED, State.AVAILABLE)),  # and its next look
+        deliveries.c.code.in_(bindparam("codes", expanding=True)),
+        deliveries.c.due_at > _AT,
+    )
+    .values(due_at=_AT)
+)
+_UNSENT_AGAIN: Final = (
+    update(receipts)
+    .where(receipts.c.sent_at.is_(None), receipts.c.origin.in_(_ROUTES), receipts.c.lease_until > _AT)
+    .values(lease_until=_AT)
+)
+_BOUND: Final = select(deliveries.c.id, deliveries.c.recipient, deliveries.c.route).where(
+    *_ON_ROUTES, deliveries.c.state.in_((State.QUEUED, State.DEFERRED)), ~deliveries.c.far_accepted
+)
+_REBIND: Final = (
+    update(deliveries).where(deliveries.c.id == bindparam("number")).values(route=bindparam("following"))
+)
+
+
+class Leases:
+    """See :class:`edxml_router.ports.Book`."""
+
+    connection: Connection
+
+    def keep(self, deliveries: Sequence[Delivery], until: datetime) -> None:
+        rows = [
+            {"number": one.id, "old": one.version, "time": until} for one in sorted(deliveries, key=lambda one: one.id)
+        ]
+        if rows:
+            with troubles():
+                self.connection.execute(_KEEP, rows)
+
+    def due_again(self, routes: Collection[str], codes: Collection[str], now: datetime) -> int:
+        values = {"routes": sorted(routes), "codes": sorted(codes), "time": now}
+        with troubles():
+            self.connection.execute(_UNSENT_AGAIN, values)
+            return self.connection.execute(_DUE_AGAIN, values).rowcount
+
+    def rebind(self, routes: Collection[str], route: Callable[[str], str | None]) -> int:
+        with troubles():
+            bound = self.connection.execute(_BOUND, {"routes": sorted(routes)}).all()
+            changed = []
+            for number, recipient, old in bound:
+                following = route(recipient)
+                if following is not None and following != old:
+                    changed.append({"number": number, "following": following})
+            if changed:
+                self.connection.execute(_REBIND, changed)
+        return len(changed)
