@@ -33,6 +33,10 @@ from edxml_router.transport.topology import Role
 
 PASSWORD_BYTES = 32
 PRIVATE = 0o600
+_UNPROVEN = (
+    "# Its receipts do not count (EDX411) until its certificate stands here, or an authority for it:",
+    '# certificate = "{name}.cert.pem"',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +205,7 @@ def _section(plan: Plan, *, certified: bool) -> Iterable[str]:
         certificate = (plan.here / f"{plan.name}.cert.pem").absolute()
         yield _set("certificate", os.path.relpath(certificate, plan.settings.path.absolute().parent))
     else:
-        yield "# Its receipts do not count (EDX411) until its certificate stands here, or an authority for it:"
-        yield f'# certificate = "{plan.name}.cert.pem"'
+        yield from (line.format(name=plan.name) for line in _UNPROVEN)
 
 
 def _connection(plan: Plan) -> Iterable[str]:
