@@ -192,6 +192,7 @@ MAIL: Final[Sequence[tuple[str, str]]] = (
     ("not a name of ours", "tên không do hệ thống này đặt"),
     ("not a file", "không phải tệp"),
     ("a name has 1 to 64 letters, digits, '-' or '_'", "tên có 1 đến 64 chữ cái, chữ số, '-' hoặc '_'"),
+    ("an earlier letter is still on its way there", "một văn thư trước đó vẫn đang trên đường tới nơi này"),
     ("the queue was deleted", "hàng đợi đã bị xóa"),
     ("the broker's certificate: {}", "chứng thư của máy chủ trung chuyển: {}"),
     ("the broker asks for a client certificate, or refuses ours: it hung up after the handshake",

@@ -97,6 +97,7 @@ def test_every_detail_has_a_row() -> None:
     # A demonstration tells no operator anything.
     rooms = [path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "demo"]
     found = {*details(*rooms), *details("pipeline.py", "resources.py")} - UNTRANSLATED
+    found = {text for text in found if not text.startswith("# ")}  # a remark in a file of settings
     assert len(found) > 250
     shown = {text: text.replace("{}", "x.y") for text in found}
     assert sorted(text for text, one in shown.items() if vietnamese(one) == one and " " in one) == []
