@@ -53,7 +53,7 @@ from edxml_router.stages.node import Node
 from edxml_router.stages.quarantine import aside, refusal_entry, set_aside
 from edxml_router.stages.receipts import answer_neighbours, final_receipts, withdrawals
 from edxml_router.stages.rules import Rules
-from edxml_router.stages.settlement import expiry, late_entries, latest, settlement
+from edxml_router.stages.settlement import expiry, late_entries, latest, sends_again, settlement
 from edxml_router.stages.submission import Answer, Judged, Submission
 from edxml_router.stages.windows import Sending
 
@@ -276,11 +276,14 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
         standing = {
             (one.digest, one.recipient): one for one in book.deliveries({item.envelope for _, item in receipts})
         }
+        again = {one.envelope for _, one in receipts if sends_again(one)}
+        copies = book.copies(again & {digest for digest, _ in standing}) if again else {}
         moves, late = list[Move](), list[tuple[str, Receipt]]()
         trails: dict[int, tuple[Hop, ...]] = {}
         for peer, receipt in latest(receipts):
             delivery = standing.get((receipt.envelope, receipt.recipient))
-            move = settlement(delivery, peer, receipt, node.rules, now, book.found_before)
+            count = copies.get((receipt.envelope, receipt.recipient), 0)
+            move = settlement(delivery, peer, receipt, node.rules, now, book.found_before, count)
             if move is None:
                 late.append((peer, receipt))
                 continue

@@ -8,7 +8,9 @@ demonstration works in it.
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,7 +26,11 @@ MARK: Final = ".edxml-router-demo"  # who finds it in a folder knows that everyt
 @contextmanager
 def taken(folder: Path) -> Iterator[None]:
     """Make ``folder`` if need be, empty it, and keep other demonstrations out until the block ends."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    # In a folder like /tmp anybody may have made it before, with the mark in it, to have our keys made there.
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise Refusal("EDX908", where=str(folder), detail="the folder is another account's, or a link")
     if not (folder / MARK).is_file() and any(folder.iterdir()):
         raise Refusal("EDX908", where=str(folder), detail="the folder is not empty")
     with ExitStack() as stack:
@@ -32,6 +38,7 @@ def taken(folder: Path) -> Iterator[None]:
             stack.enter_context(locks.folder_locked(folder, wait=False))
         except BlockingIOError:
             raise Refusal("EDX908", where=str(folder), detail="a demonstration runs in it") from None
+        folder.chmod(0o700)  # keys and passwords of the demonstration are the account's own, whatever the umask
         (folder / MARK).touch()
         for entry in folder.iterdir():
             if entry.name != MARK:

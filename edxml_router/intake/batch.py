@@ -42,7 +42,7 @@ from edxml_router.shapes.verdict import submission_shape
 from edxml_router.stages import recovery
 from edxml_router.stages.node import Node
 from edxml_router.stages.quarantine import set_aside
-from edxml_router.stages.receipts import answer_neighbours, state_receipt
+from edxml_router.stages.receipts import answer_questions, state_receipt
 from edxml_router.stages.submission import Answer, Submission
 
 T = TypeVar("T")
@@ -288,7 +288,7 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
                 else:
                     unknown = Receipt(inquiry.envelope, recipient, inquiry.generation, Outcome.UNKNOWN, now)
                     answers.append((origin, unknown))
-        answer_neighbours(node, book, answers, now)
+        answer_questions(node, book, answers, now)
     return Handled()
 
 

@@ -30,6 +30,7 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     ("a name has a-z, 0-9, hyphen and underscore", "tên chỉ gồm a-z, 0-9, gạch nối và gạch dưới"),
     ("the folder is not empty", "thư mục không trống"),
     ("a demonstration runs in it", "một bản trình diễn đang chạy ở đó"),
+    ("the folder is another account's, or a link", "thư mục là của tài khoản khác, hoặc là một liên kết"),
     ("the file is there already", "tệp đã có sẵn"),
     ("a letter is named by its SHA-256 and its recipient, as the inbox shows it",
      "văn thư được gọi bằng SHA-256 và nơi nhận, như hộp nhận hiển thị"),

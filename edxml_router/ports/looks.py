@@ -38,5 +38,8 @@ class Looks(Protocol):
         """What lies in the mailboxes of these routes, or was taken and not answered yet, by route and urgency. Letters
         over a link count once for all their recipients."""
 
+    def copies(self, digests: Collection[str]) -> Mapping[tuple[str, str], int]:
+        """How often each delivery of these envelopes was handed over, by digest and recipient, as the journal says."""
+
     def make_room(self, routes: Collection[str], now: datetime, limit: int) -> None:
         """Up to ``limit`` deliveries of each of these routes that wait for room (EDX614) are due at ``now``."""

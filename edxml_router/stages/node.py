@@ -82,6 +82,7 @@ class Node:
     filled: dict[tuple[str, bool], int] = field(default_factory=dict)  # bytes by route and urgency: stages.room
     filled_at: datetime | None = None  # when the store said so
     searched: tuple[datetime, Sequence[str]] | None = None  # when, and over which links, strays were looked for
+    answered: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # questions of each neighbour in its hour
     waited: dict[str, datetime] = field(default_factory=dict)  # what was given back to wait, by this process
 
     def has_waited(self, name: str, *, again: bool) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from edxml_router.core.delivery.journal import ANSWER_WITHHELD, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
@@ -13,6 +14,30 @@ from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.node import Node
+
+ANSWERED: Final = 20_000  # questions of one neighbour within an hour, at each worker; a receipt for each is an answer
+_HOUR: Final = timedelta(hours=1)
+
+
+def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[str, Receipt]], now: datetime) -> None:
+    """Answer what neighbours have asked, each so often within an hour; for the rest it asks again.
+
+    An answer is thirty times as long as its question, and lies in the neighbour's mailbox until it is taken. Nobody
+    says that it was, so who asks and takes nothing would fill our hub with it.
+    """
+    fitting, left = list[tuple[str, Receipt]](), Counter[str]()
+    for origin, receipt in receipts:
+        since, count = node.answered.get(origin, (now, 0))
+        if not since <= now < since + _HOUR:
+            since, count = now, 0
+        if count < ANSWERED:
+            node.answered[origin] = (since, count + 1)
+            fitting.append((origin, receipt))
+        else:
+            left[origin] += 1
+    entries = [_withheld(origin, f"{number} questions", now) for origin, number in left.items()]
+    book.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+    answer_neighbours(node, book, fitting, now)
 
 
 def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[str, Receipt]], now: datetime) -> None:
@@ -23,9 +48,12 @@ def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[str, Rece
     entries = []
     for origin, told in of_origin.items():
         if left := book.add_answers((origin, receipt) for receipt in told):
-            peer = origin.partition(":")[2]
-            entries.append(Entry(now, ANSWER_WITHHELD, actor=peer, code="EDX413", detail=f"{left} of {len(told)}"))
+            entries.append(_withheld(origin, f"{left} of {len(told)}", now))
     book.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+
+
+def _withheld(origin: str, detail: str, now: datetime) -> Entry:
+    return Entry(now, ANSWER_WITHHELD, actor=origin.partition(":")[2], code="EDX413", detail=detail)
 
 
 _OUTCOMES = {

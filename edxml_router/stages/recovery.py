@@ -20,7 +20,7 @@ from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.stages.node import Node
 
 KINDS: Final = ("resync", "resynced", "resent")
-PAUSE: Final = timedelta(minutes=1)  # between two restores that a neighbour may report: each makes us ask about all
+PAUSE: Final = timedelta(hours=1)  # between two restores that a neighbour may report: each makes us ask about all
 
 
 def ask(node: Node) -> int:

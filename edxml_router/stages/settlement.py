@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from edxml_router.core.delivery import lifecycle
@@ -29,8 +29,16 @@ EVENTS: Final[Mapping[Outcome, Event]] = {
     Outcome.UNKNOWN: Event.RETRY,
 }
 
+_WAITS: Final = frozenset({State.QUEUED, State.DEFERRED})
+_MANY: Final = 12  # copies of one body to one neighbour, after which the pauses grow beyond their ceiling
+
 # What another end says may be mistaken, that the recipient has it is a fact.
 _RANK: Final[Mapping[Outcome, int]] = {Outcome.UNKNOWN: 0, Outcome.ACCEPTED: 1, Outcome.CONFIRMED: 3}  # other ends: 2
+
+
+def sends_again(receipt: Receipt) -> bool:
+    """Whether a receipt may have us send its body once more."""
+    return receipt.outcome is Outcome.UNKNOWN or receipt.code in NOT_THERE
 
 
 def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]:
@@ -72,10 +80,12 @@ def settlement(
     rules: Rules,
     now: datetime,
     found_before: Callable[[str], bool],
+    copies: int = 0,
 ) -> Move | None:
     """The move that a receipt makes, or None when it is late, repeated, unmatched, or not this peer's to give.
 
-    Only the neighbour that a delivery was sent to may settle it: a child cannot confirm for its sibling.
+    Only the neighbour that a delivery was sent to may settle it: a child cannot confirm for its sibling. ``copies`` is
+    how often the body was handed over, which two of its answers have us do again.
     """
     if delivery is None or delivery.route != f"link:{peer}" or receipt.generation != delivery.generation:
         return None
@@ -89,17 +99,18 @@ def settlement(
     if event is Event.RETRY:
         # Only an answer to an inquiry can mean this, asked since the body was handed over last: an older answer is
         # about an older copy. And it waits like a failed attempt: else a neighbour could make us send large bodies as
-        # fast as it says that it does not know them.
-        if not (delivery.far_accepted or delivery.asked_at):
+        # fast as it says that it does not know them. That it has accepted what was not handed over since is no reason
+        # either: it could say both in turn for ever, and each is an entry of the journal.
+        if not (delivery.asked_at or (delivery.far_accepted and delivery.handed_at)):
             return None
-        wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, 1.0)
+        wait = _pause(delivery, timing.retry_first, timing.retry_ceiling, copies)
         return change(delivery, event, due_at=now + wait, far_accepted=False, actor=peer)
     if event is Event.RETURN and receipt.code in NOT_THERE:
         elsewhere = _elsewhere(rules, delivery)
         if elsewhere or _moving(delivery, receipt, rules.peers.get(peer), found_before):
-            if not lifecycle.allowed(delivery.state, Event.RETRY):
-                return None  # an operator holds it; it goes on from here when it is released
-            wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.inquiry_interval, 1.0)
+            if not lifecycle.allowed(delivery.state, Event.RETRY) or delivery.state in _WAITS:
+                return None  # an operator holds it, or it waits for its next attempt: it goes on from here anyway
+            wait = _pause(delivery, timing.retry_first, timing.inquiry_interval, copies)
             told = {"code": HANDED_BACK, "detail": receipt.detail, "far_accepted": False, "actor": peer}
             return change(delivery, Event.RETRY, due_at=now if elsewhere else now + wait, **told)
     # Who dates a fact in our future has a clock ahead of ours, and the fact was not later than we heard of it.
@@ -111,6 +122,14 @@ def settlement(
     far = True if event is Event.CANCEL else None
     told = {"code": receipt.code, "detail": receipt.detail, "ended_at": ended_at}
     return change(delivery, event, **told, far_accepted=far, actor=peer)
+
+
+def _pause(delivery: Delivery, first: timedelta, ceiling: timedelta, copies: int) -> timedelta:
+    """How long a body that a neighbour does not know, or gives back, waits before it is sent there again. Mailboxes are
+    lost twice or thrice; who goes on saying so leaves the copies where they are, so that the pauses grow without end.
+    """
+    longest = ceiling * 2 ** max(0, min(copies, _MANY + 20) - _MANY)
+    return lifecycle.back_off(delivery.attempts, first, longest, 1.0)
 
 
 def _elsewhere(rules: Rules, delivery: Delivery) -> bool:

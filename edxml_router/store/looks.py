@@ -13,11 +13,14 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Connection, Engine, Select, bindparam, func, literal_column, select, text, update
 
+from edxml_router.core.delivery.journal import DELIVERY_EVENTS
+from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.values import Delivery, Lying
 from edxml_router.core.problems import Finding
 from edxml_router.store.engine import reading, troubles
-from edxml_router.store.tables import OPEN, Instant, deliveries, envelopes
+from edxml_router.store.tables import OPEN, Instant, deliveries, envelopes, journal
 
+_TOGETHER: Final = 500  # keys in one IN list
 ROOM_WANTED: Final = "EDX614"  # what waits for room in its neighbour's mailbox
 
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
@@ -99,7 +102,15 @@ _WANTING: Final = (
     .with_for_update(skip_locked=True)
 )
 
-
+_COPIES: Final = (
+    select(journal.c.envelope, journal.c.recipient, func.count())
+    .where(
+        text("envelope <> ''"),  # for the index
+        journal.c.envelope.in_(_KEYS),
+        journal.c.event == DELIVERY_EVENTS[Event.HAND_OVER],
+    )
+    .group_by(journal.c.envelope, journal.c.recipient)
+)
 _KEPT_HERE: Final = (
     select(deliveries.c.route, func.count())
     .where(text(f"{OPEN} AND state IN ('deferred', 'available')"), deliveries.c.code == ROOM_WANTED)
@@ -167,6 +178,15 @@ class SqlLooks:
                     rows = self.connection.execute(letters, {"routes": here, "far_accepted": False})
                     found |= {(row[0], row[1]): Lying(row[2], int(row[3]), row[4]) for row in rows}
         return found
+
+    def copies(self, digests: Collection[str]) -> Mapping[tuple[str, str], int]:
+        with troubles():
+            found: dict[tuple[str, str], int] = {}
+            keys = sorted(digests)
+            for start in range(0, len(keys), _TOGETHER):
+                rows = self.connection.execute(_COPIES, {"keys": keys[start : start + _TOGETHER]})
+                found |= {(row[0], row[1]): row[2] for row in rows}
+            return found
 
     def make_room(self, routes: Collection[str], now: datetime, limit: int) -> None:
         with troubles():

@@ -66,6 +66,22 @@ def test_two_demonstrations_do_not_share_a_folder(tmp_path: Path) -> None:
         assert (tmp_path / "running").exists()
 
 
+def test_a_folder_that_is_not_ours_alone_gets_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where anybody may make folders, somebody may have made it before, with the mark in it."""
+    mine = tmp_path / "mine"
+    mine.mkdir(mode=0o755)
+    (mine / MARK).touch()
+    with taken(mine):
+        assert mine.stat().st_mode & 0o777 == 0o700
+    (tmp_path / "link").symlink_to(mine)
+    with pytest.raises(Refusal, match="EDX908"), taken(tmp_path / "link"):
+        raise AssertionError
+    monkeypatch.setattr("edxml_router.demo.folder.os.geteuid", lambda: mine.stat().st_uid + 1)
+    with pytest.raises(Refusal, match="EDX908"), taken(mine):
+        raise AssertionError
+    assert (mine / MARK).exists()
+
+
 def test_a_broker_that_is_not_installed_is_named_with_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
