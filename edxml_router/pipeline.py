@@ -14,7 +14,7 @@ only Setback, when the store is away: nothing of it was committed then, and it i
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -22,11 +22,11 @@ from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change, inbox_of
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
-from edxml_router.core.delivery.wire import Hop, Receipt, encode_receipts
+from edxml_router.core.delivery.wire import Hop, Receipt
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
-from edxml_router.ports.transport import Message, Parcel
+from edxml_router.ports.transport import Parcel
 from edxml_router.stages import room, sending
 from edxml_router.stages.acceptance import (
     acceptance_receipts,
@@ -43,13 +43,12 @@ from edxml_router.stages.dispatch import (
     bind_routes,
     deferral,
     portions,
-    receipts_together,
     returns,
     transfer_parcels,
-    withdrawn_parcel,
 )
 from edxml_router.stages.examination import digest_of, examine
 from edxml_router.stages.node import Node
+from edxml_router.stages.notices import report_messages
 from edxml_router.stages.quarantine import aside, refusal_entry, set_aside
 from edxml_router.stages.receipts import answer_neighbours, final_receipts, withdrawals
 from edxml_router.stages.rules import Rules
@@ -329,22 +328,15 @@ def report(node: Node) -> int:
     links = {to: one for to, one in links.items() if one.transport.answering and id(one.transport) not in busy}
     with node.ledger.book() as book:
         waiting = book.unsent_receipts(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(links))
-    batches: dict[tuple[str, int], list[tuple[int, Receipt]]] = defaultdict(list)
-    counts: Counter[str] = Counter()
+        offices = {receipt.envelope for _, origin, receipt in waiting if not origin.startswith("link:")}
+        documents = {digest: row.document_id for digest, row in book.envelopes(offices).items()} if offices else {}
+    told: dict[str, list[tuple[int, Receipt]]] = defaultdict(list)
     for number, origin, receipt in waiting:
-        batches[origin, counts[origin] // receipts_together(links[origin])].append((number, receipt))
-        counts[origin] += 1
+        told[origin].append((number, receipt))
     sendings: list[Sending[int]] = []
-    for (origin, _), batch in batches.items():
+    for origin, receipts in told.items():
         link = links[origin]
-        if origin.startswith("inbox:"):
-            parcels = [withdrawn_parcel(link, receipt, node.sign_receipts) for _, receipt in batch]
-        else:
-            kind = "receipts" if origin.startswith("link:") else "notice"
-            shown = node.certificates if kind == "receipts" else ()
-            body = encode_receipts(tuple(receipt for _, receipt in batch), node.sign_receipts, shown)
-            # Not named by the rows' numbers: they come again after a restore.
-            parcels = [Parcel(link.mailbox, Message(kind, f"{node.name}.{digest_of(body)[:32]}", body))]
-        sendings.append(Sending(link.transport, parcels, [number for number, _ in batch]))
+        for message, numbers in report_messages(node, link, origin, receipts, documents):
+            sendings.append(Sending(link.transport, [Parcel(link.mailbox, message)], numbers))
     sending.tell(node, sendings)
     return count + sending.told(node, node.now())

@@ -2,7 +2,8 @@
 
 problems.md from the problem table, states.md from the table of a delivery's life, settings.md from what each
 setting says of itself, cli.md from the commands, modules.md from the modules' docstrings, messages.md from the
-schemas, attacks.md from the corpus of the tests. A failed check ends with 1 and the names of the stale pages.
+schemas, attacks.md from the corpus of the tests, shapes.md from the shapes. A failed check ends with 1 and the names
+of the stale pages.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, get_args, get_type_hints
 
 import click
 from attacks import attacks
+from json_shapes import schema_document, shapes
 from messages import messages
 
 from edxml_router.cli.main import cli
@@ -28,6 +30,7 @@ from edxml_router.core.problems import FAMILIES, PROBLEMS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 EXAMPLE = "../config/node.example.toml"
+SCHEMAS = "shapes.schema.json"
 GENERATED = "<!-- Written by scripts/docs from the code; change it there. -->"
 
 # --- problems -----------------------------------------------------------------------------------------
@@ -222,6 +225,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "modules.md": modules,
     "messages.md": messages,
     "attacks.md": attacks,
+    "shapes.md": shapes,
 }
 
 
@@ -229,6 +233,8 @@ def render(name: str) -> str:
     """The whole text of one page."""
     if name == EXAMPLE:
         return text.example()
+    if name == SCHEMAS:
+        return schema_document()
     return "\n".join((GENERATED, *PAGES[name]())) + "\n"
 
 
@@ -236,7 +242,7 @@ def stale() -> list[str]:
     """The pages whose file is missing or says something else."""
     return [
         name
-        for name in (*PAGES, EXAMPLE)
+        for name in (*PAGES, EXAMPLE, SCHEMAS)
         if not (DOCS / name).is_file() or (DOCS / name).read_text(encoding="utf-8") != render(name)
     ]
 

@@ -38,7 +38,6 @@ from edxml_router.intake import settling
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
-from edxml_router.shapes.verdict import submission_shape
 from edxml_router.stages import dispatch as parcels
 from edxml_router.stages import inquiring, windows
 from edxml_router.stages.dispatch import chunks
@@ -541,7 +540,7 @@ def test_a_repeat_of_what_was_returned_is_answered_and_sends_nothing(nodes: Node
     nodes.settle()
     again = nodes.send("quoc-gia", data)
     assert (again.accepted, again.repeated, again.standing) == (True, True, {"H53": State.RETURNED})
-    assert submission_shape(again)["states"] == {"H53": "returned"}
+    assert again.shape()["states"] == {"H53": "returned"}
     nodes.settle()
     for name in ("quoc-gia", "tay-ninh"):
         assert nodes.states(name, answer.digest) == {"H53": State.RETURNED}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,16 +12,23 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.resync import Resync
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.wire import Outcome, decode_receipts
+from edxml_router.core.delivery.wire import Outcome
+from edxml_router.core.problems import Refusal
+from edxml_router.core.signature.signing import verify_bytes
+from edxml_router.credentials.keys import load_certificates
 from edxml_router.intake import batch as intake
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
+from edxml_router.shapes.catalogue import MESSAGES
 from edxml_router.stages import pushing
+from edxml_router.stages.notices import call_message
 from edxml_router.store import auditing, refused
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
+from tests.shapes import code_of, hold_message
 from tests.test_pipeline import Nodes, letter, nodes
 
 __all__ = ["nodes"]  # the fixture
@@ -38,6 +47,9 @@ class Office:
         """What is in its mailbox; acknowledged."""
         arrivals = list(self.hub.take(100, 0.0))
         self.hub.acknowledge(arrivals)
+        for one in arrivals:
+            if one.message.kind in MESSAGES:
+                hold_message(one.message.kind, one.message.body)
         return arrivals
 
     def say(self, kind: str, body: bytes = b"", correlation: str = "", number: int = 1) -> None:
@@ -219,7 +231,9 @@ def test_an_office_that_was_away_finds_no_mail_that_has_expired(nodes: Nodes, of
     assert told(nodes, digest) == [(Outcome.EXPIRED, "EDX802")]
     [gone] = office.take()
     assert (gone.message.kind, gone.message.correlation) == ("withdrawn", one.name)
-    assert decode_receipts(gone.message.body)[0][0].outcome is Outcome.EXPIRED
+    notice = json.loads(gone.message.body)
+    [receipt] = notice["receipts"]
+    assert (notice["digest"], receipt["recipient"], receipt["outcome"]) == (digest, "G22", "expired")
 
 
 @pytest.mark.parametrize("end", [State.EXPIRED, State.CANCELLED])
@@ -239,7 +253,7 @@ def test_a_late_confirmation_is_told_to_both_sides(nodes: Nodes, office: Office,
     [answer] = office.take()
     assert (answer.message.kind, answer.message.correlation) == ("answer", mail.message.id)
     assert b'"EDX804"' in answer.message.body
-    assert b'"done": true' in answer.message.body
+    assert json.loads(answer.message.body)["done"]
     for name in ("quoc-gia", "tay-ninh"):
         assert (standing(nodes, name, digest).state, standing(nodes, name, digest).code) == (State.CONFIRMED, "EDX804")
     assert told(nodes, digest)[-1] == (Outcome.CONFIRMED, "EDX804")
@@ -252,7 +266,7 @@ def test_an_answer_about_nothing_is_answered(nodes: Nodes, office: Office) -> No
     for number, name in enumerate((f"{'ab' * 32}.G22", "17")):
         office.say("confirm", b"", name, number)
     settle(nodes)
-    assert [b'"done": false' in one.message.body for one in office.take()] == [True, True]
+    assert [json.loads(one.message.body)["done"] for one in office.take()] == [False, False]
 
 
 def test_who_has_returned_it_does_not_have_it(nodes: Nodes, office: Office) -> None:
@@ -266,3 +280,46 @@ def test_who_has_returned_it_does_not_have_it(nodes: Nodes, office: Office) -> N
     assert standing(nodes, "quoc-gia", digest).state is State.RETURNED
     [answer] = office.take()
     assert b'"EDX607"' in answer.message.body
+
+
+def test_a_notice_tells_what_became_of_the_letter_that_a_verdict_has_named(nodes: Nodes, office: Office) -> None:
+    """One object, which any program can parse; whose word it is stands in a header."""
+    office.say("submit", letter(nodes, ["H53", "H01"]))
+    nodes.settle()
+    [arrival] = office.take()
+    verdict = json.loads(arrival.message.body)
+    assert (arrival.message.kind, arrival.message.correlation) == ("verdict", "submit-1")
+    [there] = nodes.deliveries("tay-ninh", verdict["digest"]).values()
+    inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], "nhầm nơi nhận")
+    nodes.settle()
+    [arrival] = office.take()
+    notice = json.loads(arrival.message.body)
+    assert (arrival.message.kind, arrival.message.correlation) == ("notice", verdict["digest"])
+    assert (notice["digest"], notice["document_id"]) == (verdict["digest"], verdict["document_id"])
+    [receipt] = notice["receipts"]
+    assert (receipt["outcome"], code_of(receipt), receipt["detail"]) == ("returned", "EDX801", "nhầm nơi nhận")
+    assert receipt["problem"]["remedy_vi"]
+    path = nodes["quoc-gia"].settings.node.certificate
+    assert path is not None
+    signature = base64.b64decode(arrival.message.headers["signature"])
+    verify_bytes(load_certificates(path)[0], arrival.message.body, signature)
+    with pytest.raises(Refusal):
+        verify_bytes(load_certificates(path)[0], arrival.message.body + b" ", signature)
+
+
+def test_a_circular_is_told_of_in_one_notice_and_each_letter_in_its_own(nodes: Nodes, office: Office) -> None:
+    for number in (1, 2):
+        office.say("submit", letter(nodes, ["H53"], number=number), number=number)
+    nodes.settle()
+    digests = [json.loads(one.message.body)["digest"] for one in office.take()]
+    names = [one.name for digest in digests for one in nodes.deliveries("tay-ninh", digest).values()]
+    inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", names)
+    nodes.settle()
+    assert sorted(one.message.correlation for one in office.take()) == sorted(digests)
+
+
+def test_a_call_to_send_again_is_a_notice_that_names_the_epoch(nodes: Nodes) -> None:
+    message = call_message(nodes["quoc-gia"].node, "vpcp", Resync("e1", nodes.clock.at))
+    told = hold_message(message.kind, message.body)
+    assert (message.correlation, told["send_again"]["epoch"], told["receipts"]) == ("e1", "e1", [])
+    assert message.headers["signature"]

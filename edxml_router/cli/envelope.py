@@ -38,7 +38,7 @@ from edxml_router.credentials import keys, token_keys
 from edxml_router.credentials.revocation import list_files
 from edxml_router.language.texts import LANGUAGES, say
 from edxml_router.resources import folder
-from edxml_router.shapes.verdict import CheckShape, Outcome, check_shape
+from edxml_router.shapes.verdict import CheckOutcome, CheckShape, check_shape
 from edxml_router.stages.admission import codes_of, recipients_of, sender_of
 from edxml_router.stages.examination import examine
 from edxml_router.stages.submission import Examined
@@ -66,7 +66,7 @@ class Checked:
     authority: str = ""  # whether the signer speaks for the sender; "" where there is no signer who could
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CheckOutcome:
         if self.finding is None:
             return "not-judged" if self.authority == UNJUDGED else "accepted"
         return "unread" if self.finding.code == files.UNREADABLE else "refused"
@@ -117,7 +117,7 @@ def check(
     if table is not None:
         trust = trust.blocking(table.blocked_keys(now))
     desk = _Desk(limits, trust, now, agencies, table, required=require_signature, anchored=anchors is not None)
-    counts: dict[Outcome, int] = {"accepted": 0, "not-judged": 0, "refused": 0, "unread": 0}
+    counts: dict[CheckOutcome, int] = {"accepted": 0, "not-judged": 0, "refused": 0, "unread": 0}
     with session.progress(session.say("check.working"), len(names)) as advance:
         for file in names:
             checked = desk.check(file)
@@ -276,7 +276,9 @@ def _shape(checked: Checked) -> CheckShape:
         checked.file,
         checked.outcome,
         checked.finding,
-        examined,
+        examined.digest if examined else "",
+        examined.envelope if examined else None,
+        examined.verdict if examined else None,
         authority=checked.authority,
         reason=_reason(examined.verdict) if examined else "",
         remedy=_remedy(checked) or None,

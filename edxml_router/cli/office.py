@@ -32,7 +32,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback, Weight
 from edxml_router.services import office as inbox
 from edxml_router.shapes.delivery import confirmation_shape, letter_shape
 from edxml_router.shapes.notice import call_shape, notice_shape
-from edxml_router.shapes.verdict import sent_shape
+from edxml_router.shapes.verdict import SentShape
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.store import auditing, queries
@@ -104,7 +104,8 @@ def _outcome(answer: Answer) -> str:
 
 def _show_answer(session: Session, file: str, answer: Answer, as_json: bool) -> None:
     if as_json:
-        session.json(sent_shape(file, answer))
+        told: SentShape = {"file": file, **answer.shape()}
+        session.json(told)
         return
     word = "repeated" if answer.accepted and answer.repeated else _outcome(answer)
     document = f" {answer.envelope.document_id}" if answer.envelope else ""

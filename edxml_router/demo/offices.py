@@ -20,11 +20,9 @@ from typing import Any, Protocol
 
 from edxml_router import pipeline
 from edxml_router.config import Settings
-from edxml_router.core.delivery.wire import Receipt, decode_receipts
 from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.services import office as inbox
-from edxml_router.shapes.verdict import submission_shape
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
 from edxml_router.store import queries
@@ -83,7 +81,7 @@ class PullOffice:
 
     def send(self, data: bytes) -> Mapping[str, Any]:
         [answer] = pipeline.accept(self._node, [Submission(data, self.name, "cli")])
-        return submission_shape(answer)
+        return answer.shape()
 
     def receive(self) -> list[Mail]:
         waiting = [item.delivery for item in queries.inbox(self._ledger, self._agencies)]
@@ -123,7 +121,7 @@ class PushedOffice:
         self._mail: dict[str, Mail] = {}
         self._taken: set[str] = set()
         self._verdicts: dict[str, Mapping[str, Any]] = {}
-        self.notices: list[Receipt] = []
+        self.notices: list[Mapping[str, Any]] = []
         self.called: list[str] = []  # epochs of restored back-ups, for which everything since is to be sent again
 
     def send(self, data: bytes) -> Mapping[str, Any]:
@@ -178,7 +176,8 @@ class PushedOffice:
             elif message.kind == "withdrawn":
                 self._mail.pop(message.correlation, None)
             elif message.kind == "notice":  # an answer tells of a confirmation that was late or of nothing
-                self.notices += decode_receipts(message.body)[0]
-                if again := json.loads(message.body.partition(b"\n")[0]).get("send_again"):
+                notice = json.loads(message.body)
+                self.notices.append(notice)
+                if again := notice["send_again"]:
                     self.called.append(again["epoch"])
         self._transport.acknowledge(arrivals)

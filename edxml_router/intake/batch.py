@@ -38,7 +38,6 @@ from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.services import office as inbox
 from edxml_router.shapes.delivery import confirmation_shape
 from edxml_router.shapes.form import encode
-from edxml_router.shapes.verdict import submission_shape
 from edxml_router.stages import recovery
 from edxml_router.stages.node import Node
 from edxml_router.stages.quarantine import set_aside
@@ -225,7 +224,7 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
         message = Message(
             "verdict",
             f"verdict.{arrival.message.id or answer.digest}"[:_ID_LIMIT],
-            encode(submission_shape(answer)),
+            encode(answer.shape()),
             correlation=arrival.message.id,
         )
         replies[arrival.peer].append((arrival, message))

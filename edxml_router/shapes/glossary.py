@@ -15,7 +15,6 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "act": "What was done.",
         "actor": "Who must act for it to go away.",
         "after": "The delivery's state after it.",
-        "agency": "An agency's code.",
         "ages": "How many, by age of the envelope in minutes.",
         "algorithm": "The signature's algorithm.",
         "aliases": "Other codes under which the agency is known.",
@@ -165,6 +164,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Binding.since": "From this moment on; null for ever before.",
         "Binding.subject": "A key's SHA-256, hex, or an agency's code.",
         "Binding.until": "Until this moment; null for ever after.",
+        "Change.outcome": "Of all its deliveries: `open`, `confirmed`, `failed`, `mixed`, `empty`.",
         "Check.outcome": "`accepted`; `not-judged` (nothing is wrong, and only a node's table knows whether the signer"
         " speaks for the sender); `refused`; `unread`.",
         "Check.recipients": "The agencies that it is for, as written.",
@@ -172,6 +172,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Damage.where": "The entry, the place in the log, or the checkpoint.",
         "Entry.actor": "By whom: a peer, `operator:NAME` or `node`.",
         "Entry.digest": "SHA-256 of the envelope that it is about; null where it is about none.",
+        "Expected.expected": "What should be there.",
         "Expiry.kind": "What holds: `anchor`, `intermediate`, `own`, `neighbour`, `vouching`, `broker`, `signer`, `list`,"
         " `fetched`, `answer`.",
         "History.outcome": "Of all deliveries: `open`, `confirmed`, `failed`, `mixed`, `empty`; `refused` where it was"

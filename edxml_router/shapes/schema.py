@@ -1,7 +1,6 @@
-"""The JSON Schema of a shape (draft 2020-12), made from its type and the glossary.
+"""The JSON Schemas of shapes (draft 2020-12), made from their types and the glossary.
 
-    schema(ProblemShape)        # a document of its own; shapes inside it stand under $defs
-    shapes_within(CheckShape)   # the shapes that it is made of, itself first
+    schemas([ProblemShape])["$defs"]["Problem"]
 
 A schema is exact: every field is there, and no other. What a text looks like is said by
 :class:`~edxml_router.shapes.form.Written`.
@@ -10,7 +9,7 @@ A schema is exact: every field is there, and no other. What a text looks like is
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -31,13 +30,14 @@ def fields_of(shape: type) -> dict[str, Any]:
     return get_type_hints(shape, include_extras=True)
 
 
-def schema(shape: type) -> dict[str, Any]:
-    inner = [one for one in shapes_within(shape) if one is not shape]
-    defs = {name_of(one): _object(one) for one in sorted(inner, key=name_of)}
-    return {"$schema": DRAFT, **_object(shape), **({"$defs": defs} if defs else {})}
+def schemas(shapes: Iterable[type]) -> dict[str, Any]:
+    """One document with the schemas of these shapes and of all inside them, by name, under ``$defs``."""
+    every = {each for shape in shapes for each in shapes_within(shape)}
+    return {"$schema": DRAFT, "$defs": {name_of(one): _object(one) for one in sorted(every, key=name_of)}}
 
 
 def shapes_within(shape: type) -> list[type]:
+    """The shapes that it is made of, itself first."""
     found: dict[type, None] = {}
 
     def visit(hint: Any) -> None:

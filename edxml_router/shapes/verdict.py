@@ -9,12 +9,12 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.message.envelope import Envelope, Kind
 from edxml_router.core.message.schema import Explanation
 from edxml_router.core.problems import Finding
+from edxml_router.core.signature.verdict import Verdict
 from edxml_router.shapes.envelope import SignatureShape, signature_shape
 from edxml_router.shapes.form import Digest
 from edxml_router.shapes.problem import ProblemShape, problem_or_none, problem_shape
-from edxml_router.stages.submission import Answer, Examined
 
-Outcome = Literal["accepted", "not-judged", "refused", "unread"]
+CheckOutcome = Literal["accepted", "not-judged", "refused", "unread"]
 
 
 class VerdictShape(TypedDict):
@@ -65,7 +65,7 @@ class CheckShape(VerdictShape):
     """The verdict of ``check`` on a file, with what its message says."""
 
     file: str
-    outcome: Outcome
+    outcome: CheckOutcome
     authority: str | None
     kind: Kind | None
     business: int | None
@@ -76,30 +76,40 @@ class CheckShape(VerdictShape):
     expected: list[ExpectedShape]
 
 
-def submission_shape(answer: Answer) -> SubmissionShape:
+def submission_shape(
+    digest: str,
+    finding: Finding | None,
+    envelope: Envelope | None,
+    verdict: Verdict | None,
+    *,
+    accepted: bool,
+    repeated: bool,
+    try_again: bool,
+    recipients: Iterable[str],
+    states: Mapping[str, State],
+    remarks: Iterable[Finding],
+) -> SubmissionShape:
     return {
-        "accepted": answer.accepted,
-        "repeated": answer.repeated,
-        "try_again": answer.passing,
-        "problem": problem_or_none(answer.finding),
-        "digest": answer.digest or None,
-        "document_id": answer.envelope.document_id if answer.envelope else None,
-        "recipients": list(answer.recipients),
-        "states": dict(answer.standing),
-        "signature": signature_shape(answer.verdict) if answer.verdict else None,
-        "remarks": [problem_shape(remark) for remark in answer.remarks],
+        "accepted": accepted,
+        "repeated": repeated,
+        "try_again": try_again,
+        "problem": problem_or_none(finding),
+        "digest": digest or None,
+        "document_id": envelope.document_id if envelope else None,
+        "recipients": list(recipients),
+        "states": dict(states),
+        "signature": signature_shape(verdict) if verdict else None,
+        "remarks": [problem_shape(remark) for remark in remarks],
     }
-
-
-def sent_shape(file: str, answer: Answer) -> SentShape:
-    return {"file": file, **submission_shape(answer)}
 
 
 def check_shape(
     file: str,
-    outcome: Outcome,
+    outcome: CheckOutcome,
     finding: Finding | None,
-    examined: Examined | None,
+    digest: str,
+    envelope: Envelope | None,
+    verdict: Verdict | None,
     *,
     authority: str,
     reason: str,
@@ -108,13 +118,12 @@ def check_shape(
     expected: Iterable[Explanation],
 ) -> CheckShape:
     """``reason`` is that of the signature's verdict; ``remedy`` may stand for that of the problem table."""
-    envelope = examined.envelope if examined else None
     return {
         "file": file,
         "accepted": outcome == "accepted",
         "outcome": outcome,
         "problem": problem_shape(finding, remedy) if finding else None,
-        "digest": examined.digest if examined else None,
+        "digest": digest or None,
         "document_id": envelope.document_id if envelope else None,
         "kind": envelope.kind if envelope else None,
         "business": int(envelope.business) if envelope else None,
@@ -122,7 +131,7 @@ def check_shape(
         "sender": envelope.sender.organ_id if envelope else None,
         "recipients": list(envelope.recipients) if envelope else [],
         "refers_to": list(envelope.refers_to) if envelope else [],
-        "signature": signature_shape(examined.verdict, reason) if examined else None,
+        "signature": signature_shape(verdict, reason) if verdict else None,
         "authority": authority or None,
         "attachments": _attachments(envelope) if envelope else [],
         "remarks": [problem_shape(one) for one in remarks],

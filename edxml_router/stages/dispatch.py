@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -21,13 +21,10 @@ from edxml_router.core.delivery.wire import (
     Chunk,
     Hop,
     Inquiry,
-    Receipt,
     Transfer,
     encode_chunk,
     encode_inquiry,
-    encode_receipts,
     encode_transfer,
-    letter_name,
 )
 from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Finding, Refusal
@@ -180,14 +177,6 @@ def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes, 
     left = delivery.expires_at - now
     message = Message("envelope", delivery.name, body, row.urgent, headers=headers, lifetime=left)
     return Parcel(link.mailbox_for(urgent=row.urgent), message)
-
-
-def withdrawn_parcel(link: Link, receipt: Receipt, sign: Callable[[bytes], str] | None) -> Parcel:
-    """To an office: the letter that it was given, or would have been, is no longer for it."""
-    name = letter_name(receipt.envelope, receipt.recipient)
-    body = encode_receipts((receipt,), sign)
-    message = Message("withdrawn", f"withdrawn.{name}.{receipt.generation}", body, correlation=name)
-    return Parcel(link.mailbox, message)
 
 
 def whole(body: bytes | Body) -> bytes:

@@ -14,10 +14,11 @@ from datetime import timedelta
 from typing import Final
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.resync import Recovery, Resync, decode_resync, encode_call, encode_resync
+from edxml_router.core.delivery.resync import Recovery, Resync, decode_resync, encode_resync
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.stages.node import Node
+from edxml_router.stages.notices import call_message
 
 KINDS: Final = ("resync", "resynced", "resent")
 PAUSE: Final = timedelta(hours=1)  # between two restores that a neighbour may report: each makes us ask about all
@@ -48,7 +49,7 @@ def _send(node: Node, one: Recovery) -> bool:
     if one.party.startswith("link:"):
         message = Message("resync", name, encode_resync(resync))
     else:
-        message = Message("notice", name, encode_call(resync))
+        message = call_message(node, one.party.partition(":")[2], resync)
     return _all_taken(link.transport.publish([Parcel(link.mailbox, message)]))
 
 

@@ -11,6 +11,7 @@ from edxml_router.core.delivery.wire import Transfer
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.problems import Finding, Trouble
 from edxml_router.core.signature.by_signxml import Verdict
+from edxml_router.shapes.verdict import SubmissionShape, submission_shape
 from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Role
 
@@ -78,3 +79,18 @@ class Answer:
     remarks: tuple[Finding, ...] = ()
     recipients: tuple[str, ...] = ()
     standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: how each recipient's delivery stands
+
+    def shape(self) -> SubmissionShape:
+        """The same as JSON."""
+        return submission_shape(
+            self.digest,
+            self.finding,
+            self.envelope,
+            self.verdict,
+            accepted=self.accepted,
+            repeated=self.repeated,
+            try_again=self.passing,
+            recipients=self.recipients,
+            states=self.standing,
+            remarks=self.remarks,
+        )

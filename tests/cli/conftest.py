@@ -24,6 +24,7 @@ from edxml_router.credentials import keys
 from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.wiring import node as wiring
 from tests import fixtures
+from tests.shapes import hold_command
 
 AGENCIES = ("H53", "H53.01", "G22")
 COMMAND = Path(sys.executable).with_name("edxml-router")
@@ -54,9 +55,12 @@ def signed(pki: Path, data: bytes, agency: str = "H53", coverage: Coverage = Cov
 
 
 def call(*arguments: str | Path, given: bytes = b"") -> Result:
-    """The command line in this process."""
+    """The command line in this process. What it prints as JSON is of the shape that is written down."""
     typed = [str(argument) for argument in arguments]
-    return CliRunner().invoke(cli, typed, input=given)
+    result = CliRunner().invoke(cli, typed, input=given)
+    if "--json" in typed and result.exit_code != 2:
+        hold_command(typed, result.stdout)
+    return result
 
 
 def rows(result: Result) -> list[dict[str, Any]]:

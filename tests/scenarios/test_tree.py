@@ -170,7 +170,7 @@ def test_an_office_on_the_broker_gets_verdicts_mail_and_notices(world: World) ->
     assert isinstance(office, PushedOffice)
     refused = office.send(world.letter("H53", "G22", signer=None))
     assert (refused["accepted"], code_of(refused)) == (False, "EDX301")
-    assert refused["problem_vi"]["remedy"].startswith("Ký gói tin")
+    assert refused["problem"]["remedy_vi"].startswith("Ký gói tin")
     data = world.letter("H53", "G22")
     verdict = office.send(data)
     assert (verdict["accepted"], verdict["digest"]) == (True, digest_of(data))
@@ -179,7 +179,8 @@ def test_an_office_on_the_broker_gets_verdicts_mail_and_notices(world: World) ->
 
     def told() -> bool:
         office.receive()
-        return (digest_of(data), "confirmed") in [(one.envelope, str(one.outcome)) for one in office.notices]
+        told = [(one["digest"], each["outcome"]) for one in office.notices for each in one["receipts"]]
+        return (digest_of(data), "confirmed") in told
 
     until(told, "the notice of the confirmation")
 

@@ -42,9 +42,3 @@ def decode_resync(data: bytes) -> Resync:
     """The question of a neighbour, or the answer to ours, which repeats it."""
     fields, _ = _split(data)
     return _reading(lambda: Resync(_text(fields["epoch"], NAME_LIMIT), _instant(fields["since"])))
-
-
-def encode_call(resync: Resync) -> bytes:
-    """The same for an office: a notice without receipts that says since when everything is to be sent again."""
-    asked = {"epoch": resync.epoch, "since": instant(resync.since)}
-    return _line({"v": VERSION, "receipts": [], "send_again": asked})
