@@ -28,7 +28,7 @@ def main() -> int:
     def search(scale: Scale) -> None:
         @seed(random.getrandbits(64))
         @settings(
-            max_examples=200,
+            max_examples=60,  # then from somewhere else: the best that it knows is not the worst there is
             deadline=None,
             database=None,
             derandomize=False,

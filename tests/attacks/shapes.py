@@ -19,6 +19,7 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -179,8 +180,12 @@ class Scale:
     def weigh(self, shape: Shape) -> Cost:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(asdict(shape)) + "\n")
-        return Cost(*json.loads(self._process.stdout.readline()))
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(asdict(shape)) + "\n")
+        told = self._process.stdout.readline()
+        if not told:
+            raise RuntimeError(f"the process that weighs ended with {self._process.wait()} at {shape}")
+        return Cost(*json.loads(told))
 
 
 def _counts(most: int) -> st.SearchStrategy[int]:
@@ -229,8 +234,6 @@ def _spent() -> float:
 
 
 def _judge(data: bytes, engine: str) -> Cost:
-    """In the child."""
-    resource.setrlimit(resource.RLIMIT_CPU, (GIVEN_UP, GIVEN_UP + 1))
     Path("/proc/self/clear_refs").write_text("5", "ascii")  # the mark of the peak is put back
     before, began = _memory("VmRSS"), _spent()
     code = gate.outcome(gate.judge(data, _rules(engine)))
@@ -248,6 +251,7 @@ def _weigh(shape: Shape) -> Cost:
     if child == 0:
         status = os.EX_SOFTWARE
         try:
+            resource.setrlimit(resource.RLIMIT_CPU, (GIVEN_UP, GIVEN_UP + 1))  # here only: it could not be undone
             os.write(writing, json.dumps(_judge(data, shape.engine)).encode())
             status = os.EX_OK
         finally:
