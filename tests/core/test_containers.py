@@ -101,6 +101,22 @@ def test_bytes_of_anybody_cost_their_size(piece: bytes) -> None:
         read_lists([piece * (4 * 1024 * 1024 // len(piece))])
 
 
+def test_a_file_of_countless_values_is_not_taken_apart() -> None:
+    """A list of an address without TLS may be anybody's, up to the largest size; as objects it would take gigabytes."""
+    empty, signed_data = der.value(der.SEQUENCE, b""), bytes.fromhex("06092a864886f70d010702")
+    many = empty * (der.MOST + 1)
+    inner = der.value(der.CONTEXT, der.value(der.SEQUENCE, der.value(der.CONTEXT + 1, many)))
+    for data in (
+        der.value(der.SEQUENCE, signed_data + inner),
+        der.value(der.SEQUENCE, signed_data + many),
+        block(b"X509 CRL", empty) * (der.MOST + 1),
+    ):
+        with pytest.raises(ValueError, match=f"more than {der.MOST}"):
+            unpack(data)
+    with pytest.raises(Refusal, match="EDX902"):
+        read_lists([der.value(der.SEQUENCE, many)])
+
+
 @given(st.binary(max_size=200))
 def test_der_takes_nothing_apart_that_is_not_der(data: bytes) -> None:
     try:

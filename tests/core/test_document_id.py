@@ -20,6 +20,10 @@ PLAIN = "H53.01,2026/03/02,12/QĐ-UBND"
         unicodedata.normalize("NFD", PLAIN),
         PLAIN.replace("Đ", "\u00d0"),
         PLAIN.replace("Đ", "\u0189"),
+        PLAIN.replace("Đ", "D\u0335"),
+        PLAIN.replace("Đ", "D\u0336"),
+        PLAIN.replace("/", "\u2044"),
+        PLAIN.replace("/", "\u2215"),
         PLAIN.replace("-", "\u2011"),
         PLAIN.replace("-", "\u2010"),
         PLAIN.replace("12", "\uff11\uff12").replace("/", "\uff0f"),
@@ -56,6 +60,7 @@ def test_canonically_equal_texts_have_one_form(text: str) -> None:
     [
         ("\u200b", "U+200B"), ("\xad", "U+00AD"), ("\U000e0041", "U+E0041"), ("\u202e", "U+202E"), ("\ufe0f", "U+FE0F"),
         ("\t", "U+0009"), ("\x85", "U+0085"), ("\u2028", "U+2028"), ("\u034f", "U+034F"), ("\u2800", "U+2800"),
+        ("\U00013430", "U+13430"), ("\U00016fe4", "U+16FE4"),
     ],
 )  # fmt: skip
 def test_what_nobody_sees_is_named(character: str, name: str) -> None:

@@ -64,6 +64,8 @@ NUMBER = extension("0603551d14", b"\x02\x01\x07")
 ODD = {
     "a number twice": (made(extensions=(NUMBER, NUMBER)), "twice"),
     "a number that is none": (made(extensions=(extension("0603551d14", b"\x04\x01\x07"),)), ""),
+    "a number that nobody could write down": (
+        made(extensions=(extension("0603551d14", der.value(der.INTEGER, b"\x01" * 2000)),)), "20 bytes"),
     "a name of an unknown form": (
         made(extensions=(extension("0603551d23", bytes.fromhex("3009a107a305a003130161")),)), ""),
     "a critical extension": (made(extensions=(extension("06032a0304", b"\x05\x00", critical=True),)), "critical"),
@@ -84,10 +86,17 @@ def test_an_odd_list_harms_only_itself(name: str) -> None:
     [one] = read_lists([data], "trust.crls")
     assert one.trouble
     assert words in one.trouble
+    assert one.name  # with which people are told of it
     assert RevocationLists([one]).lists == ()  # and nothing is raised
     with pytest.raises(Setback) as caught:
         check_renewal(data, crl(), [root().certificate, issuing().certificate], NOW, "http://ca.example.vn/x.crl")
     assert caught.value.code == "EDX318"
+
+
+def test_what_a_list_has_beside_its_entries_is_small() -> None:
+    """It is read before anybody knows whose it is, by a library that takes seconds for megabytes."""
+    with pytest.raises(Refusal, match="EDX902"):
+        read_lists([made(extensions=(extension("06032a0304", bytes(300_000)),))])
 
 
 def test_reasons_that_nobody_knows_do_not_hide_a_revocation() -> None:

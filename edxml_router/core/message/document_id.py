@@ -20,13 +20,13 @@ import re
 import unicodedata
 from typing import Final
 
-# Code points that show nothing (Unicode: Default_Ignorable_Code_Point, and four blank letters and signs beside it),
+# Code points that show nothing (Unicode: Default_Ignorable_Code_Point, and some blank letters and signs beside it),
 # by ranges. Office software leaves soft hyphens, joiners and direction marks inside copied text.
 IGNORABLE: Final = (
     (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
     (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F),
-    (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D159, 0x1D159), (0x1D173, 0x1D17A),
-    (0xE0000, 0xE0FFF),
+    (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x13430, 0x1343F),
+    (0x16FE4, 0x16FE4), (0x1BCA0, 0x1BCA3), (0x1D159, 0x1D159), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
 )  # fmt: skip
 _HIDDEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ufff9-\ufffb"
@@ -35,14 +35,18 @@ _HIDDEN: Final = re.compile(
 )
 _FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # RFC 8264, section 5.2.1
 # In Vietnamese print these are one letter and one sign: Đ is often typed as the Icelandic Ð or the African Ɖ, and word
-# processors put the hyphens that do (U+2010) or do not (U+2011) break in place of the keyboard's.
+# processors put the hyphens that do (U+2010) or do not (U+2011) break in place of the keyboard's, and the strokes of
+# fractions and division in place of its slash.
 _SAME: Final[dict[int, int | str]] = {
     **_FULL_WIDTH,
     0xD0: "Đ",
     0x189: "Đ",
     0x2010: "-",
     0x2011: "-",
+    0x2044: "/",
+    0x2215: "/",
 }
+_STRUCK: Final = re.compile("([Dd])[\u0335\u0336]")  # a stroke through a letter, which Unicode does not take for Đ
 
 
 def comparable(text: str) -> str:
@@ -50,6 +54,7 @@ def comparable(text: str) -> str:
     if text.isascii() and "  " not in text and text.isprintable():
         return text.strip(" ")
     form = unicodedata.normalize("NFC", text.translate(_SAME))
+    form = _STRUCK.sub(lambda found: "Đ" if found[1] == "D" else "đ", form)
     spaced = "".join(" " if unicodedata.category(each) == "Zs" else each for each in form)
     return re.sub(" {2,}", " ", spaced).strip(" ")
 

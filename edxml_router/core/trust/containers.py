@@ -44,7 +44,9 @@ def unpack(data: bytes) -> Contents:
         return _der(data)
     certificates: list[bytes] = []
     lists: list[bytes] = []
-    for label, content in _blocks(data):
+    for number, (label, content) in enumerate(_blocks(data)):
+        if number >= der.MOST:
+            raise ValueError(f"more than {der.MOST} PEM blocks")
         if label in _CERTIFICATES:
             # A TRUSTED CERTIFICATE (OpenSSL's own) has its purposes behind the certificate; they are not ours.
             _, _, end = der.header(content, 0)

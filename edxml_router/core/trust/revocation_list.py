@@ -37,6 +37,8 @@ from edxml_router.core.trust.revoked_entries import Entries
 MAX_BYTES: Final = 128 * 1024 * 1024  # the largest public lists have some 10 MB; one of an authority's whole life 100
 STRONG: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _SIGNERS: Final = 64  # authorities of one name whose keys were tried; more were made to cost something
+_HEAD: Final = 256 * 1024  # bytes of a list beside its entries; usual ones have some hundred
+_NUMBER: Final = 8 * 20  # bits of a CRL number (RFC 5280, 5.2.3)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -55,6 +57,8 @@ class RevocationList:
             raise ValueError("not a revocation list")
         self._signed = (signed[1], signed[3])
         self._entries_at, plain = _without_entries(data, signed[2], signed[3])
+        if len(plain) > _HEAD:  # nobody knows yet whose bytes these are, and the library takes its time for them
+            raise ValueError(f"{len(plain)} bytes beside its entries")
         self._signers: dict[bytes, bool] = {}
         try:
             # That the algorithm within what is signed is the one outside (RFC 5280, 5.1.1.2) is seen to here.
@@ -83,7 +87,10 @@ class RevocationList:
     def _read_extension(self, extension: x509.Extension[x509.ExtensionType]) -> None:
         value = extension.value
         if isinstance(value, x509.CRLNumber):
-            self.number = value.crl_number
+            if value.crl_number.bit_length() > _NUMBER:  # Python would not even write it
+                self._said = "its number is longer than 20 bytes"
+            else:
+                self.number = value.crl_number
         if isinstance(value, x509.IssuingDistributionPoint):
             self.point = value
             if value.indirect_crl or value.only_contains_attribute_certs or value.only_some_reasons:
