@@ -28,6 +28,7 @@ from edxml_router.transport.turns import weight
 
 _LONGEST_DELAY: Final = 24 * 3600 * 10**9  # nanoseconds
 _RESCUE_SECONDS: Final = 1.0  # how often the claims of dead consumers are looked for
+_REST: Final = 9  # times as long as a look took that found nothing
 _AGAIN: Final = ".again"  # end of the name of a message that was taken before
 _PASSING: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)  # not the fault of the file
 _LATER: Final = ".later"  # … and that is hidden until the time its name begins with
@@ -54,7 +55,7 @@ class Intake:
         self._lock = -1
         self._claims = ""  # the name of our folder in ``claimed``, once we live
         self._listed: deque[str] = deque()  # names of the last listing that were not tried yet
-        self._rescued_at = -_RESCUE_SECONDS
+        self._list_at = self._rescue_at = 0.0  # monotonic: when it is of use to look again
         self._denied_until = 0.0  # monotonic; before it, the problem of what waits hidden stands
         self._unmoved: dict[str, float] = {}  # folders of another account, by name, and when (monotonic) to try again
         self.emptied = False
@@ -76,19 +77,21 @@ class Intake:
                 self.problem = None
 
     def _claim(self, box: Mailbox, into: list[Arrival], limit: int, most: int) -> None:
-        new = box.folder("new")
-        if not self._listed:
+        new, now = box.folder("new"), time.monotonic()
+        if not self._listed and now >= self._list_at:
             waiting = names(new)
             self._listed.extend(self._due(waiting))
             self.emptied = self.emptied or not waiting
+            # Whoever may write here may lay in names without end, hidden until tomorrow.
+            self._list_at = 0.0 if self._listed else _paused(now)
         now = time.monotonic()
-        rescuing = now - self._rescued_at >= _RESCUE_SECONDS
+        rescuing = now >= self._rescue_at
         if not self._listed and not rescuing and self._lock >= 0:  # most looks: nothing is there, which costs the least
             return
         self._live(box)
         if rescuing:
-            self._rescued_at = now
             self._rescue(box)
+            self._rescue_at = max(now + _RESCUE_SECONDS, _paused(now))
         claims = box.folder("claimed", self._claims)
         held = weight(into)
         while self._listed and len(into) < limit and held < most:
@@ -226,6 +229,12 @@ def _rescue_one(box: Mailbox, claims: str) -> None:
         _return_claims(box, claims)
     finally:
         os.close(lock)
+
+
+def _paused(began: float) -> float:
+    """When to do again what began then (monotonic) and found nothing: it takes a tenth of our time at most."""
+    now = time.monotonic()
+    return now + _REST * (now - began)
 
 
 def hidden(name: str, delay: float) -> str:

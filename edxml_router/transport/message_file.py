@@ -132,7 +132,7 @@ def encode(message: Message, user: str) -> bytes:
 
 def is_over(data: bytes, now: float) -> bool:
     """Whether what a message was to live, if that has an end, is over at ``now`` (seconds since 1970)."""
-    line = data.partition(b"\n")[0]
+    line = data[: max(0, data.find(b"\n", 0, _FIRST_LINE))]
     if b'"until"' not in line:
         return False
     try:
@@ -143,8 +143,11 @@ def is_over(data: bytes, now: float) -> bool:
 
 def decode(data: bytes) -> tuple[Message, str]:
     """The message and who wrote it."""
-    line, _, body = data.partition(b"\n")
-    fields: dict[str, Any] = json.loads(line)
+    end = data.find(b"\n", 0, _FIRST_LINE)  # a longer line would become objects of twenty times its size
+    if end < 0:
+        raise ValueError("no first line, or a longer one than ours")
+    fields: dict[str, Any] = json.loads(data[:end])
+    body = data[end + 1 :]
     if len(body) != fields["size"] or hashlib.sha256(body).hexdigest() != fields["sha256"]:
         raise ValueError("not whole")
     headers = {str(key): str(value) for key, value in dict(fields["headers"]).items()}

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,47 @@ def test_what_a_killed_process_had_taken_comes_again(directory: LocalHub) -> Non
     assert all(arrival.redelivered for arrival in again)
     survivor.acknowledge(again)
     assert len(names(directory.root / DOWN / "claimed")) == 1
+
+
+def test_a_first_line_without_end_is_not_read_as_json(directory: LocalHub) -> None:
+    """It would become objects of twenty times its size, in the memory of whoever takes it."""
+    line = b'{"until":1,"x":[' + b"[]," * 40_000 + b"[]]}"
+    new = directory.root / DOWN / "new"
+    (new / "00000000000000000001.x").write_bytes(line + b"\n")
+    (new / "00000000000000000002.x").write_bytes(line)
+    came = collect(directory.open("child-a", [DOWN]), 2)
+    assert [(arrival.message.kind, arrival.peer) for arrival in came] == [(topology.DAMAGED, "")] * 2
+    assert not message_file.is_over(line, 2.0)
+    with pytest.raises(ValueError, match="line"):
+        message_file.decode(line + b"\n")
+
+
+def test_looking_where_countless_names_are_hidden_takes_a_part_of_our_time(
+    directory: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write into a mailbox may lay in a hundred thousand that are hidden until tomorrow."""
+    at, looks = 1000.0, list[float]()
+
+    def countless(_folder: int) -> list[str]:
+        nonlocal at
+        looks.append(at)
+        at += 1.0
+        return [local_intake.hidden("00000000000000000001.x", 3600.0)]
+
+    class Clock:
+        time, time_ns = staticmethod(time.time), staticmethod(time.time_ns)
+
+        @staticmethod
+        def monotonic() -> float:
+            return at
+
+    consumer = directory.open("child-a", [DOWN])
+    monkeypatch.setattr(local_intake, "names", countless)
+    monkeypatch.setattr(local_intake, "time", Clock)
+    while at < 1100.0:
+        at += 0.02
+        assert consumer.take(1, 0.0) == []
+    assert len(looks) == 20  # for mail and for dead consumers, a tenth of the time each
 
 
 def test_a_rescue_that_was_interrupted_is_finished(directory: LocalHub) -> None:
