@@ -19,7 +19,6 @@ from edxml_router.core.delivery.wire import (
 )
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.submission import Submission
-from edxml_router.store import auditing
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, _transfer, letter, nodes
 
@@ -40,7 +39,7 @@ def test_receipts_and_inquiries_about_nothing_leave_next_to_nothing(nodes: Nodes
     inquiry = Message("inquiry", "i", encode_inquiry(Inquiry(digests[0], names, 0)))
     child.transports[0].publish([Parcel(topology.up("an-giang"), one) for one in (receipts, inquiry)])
     nodes.step("quoc-gia")
-    [late] = [line.entry for line in auditing.lines(node.ledger, event="receipt.late")]  # type: ignore[arg-type]
+    [late] = [line.entry for line in node.ledger.views.lines(event="receipt.late")]
     assert (late.actor, "8000 of them" in late.detail) == ("an-giang", True)
     for _ in range(10):
         pipeline.report(node)

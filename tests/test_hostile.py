@@ -38,7 +38,6 @@ from edxml_router.services import office as inbox
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
-from edxml_router.store import auditing, refused
 from edxml_router.store.bodies import BodyStore
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
@@ -113,7 +112,7 @@ def test_a_small_message_cannot_ask_for_large_answers(nodes: Nodes) -> None:
     for transport in nodes["quoc-gia"].transports:
         intake.receive(nodes["quoc-gia"].node, transport, transport.take(100, 0.0))
     assert store() - before < 1_000_000
-    assert {one.code for one in refused.list_items(nodes["quoc-gia"].node.ledger)} == {"EDX704"}  # type: ignore[arg-type]
+    assert {one.code for one in nodes["quoc-gia"].node.ledger.views.list_quarantined()} == {"EDX704"}
     with pytest.raises(Refusal, match="EDX704"):
         decode_inquiry(inquiry)
 
@@ -149,7 +148,7 @@ def test_a_name_that_cannot_be_stored_ends_no_worker(nodes: Nodes, user: str) ->
     }  # fmt: skip
     (root / topology.up("an-giang") / "new" / "1.x").write_bytes(json.dumps(fields).encode() + b"\n")  # type: ignore[operator]
     nodes.step("quoc-gia")
-    [kept] = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
+    [kept] = nodes["quoc-gia"].node.ledger.views.list_quarantined()
     assert kept.code == "EDX403"
     assert len(kept.peer) <= 255 * 6
     assert kept.peer.isprintable()
@@ -161,7 +160,7 @@ def test_a_fifo_in_a_mailbox_holds_nobody_up_and_is_named(nodes: Nodes) -> None:
     answer = nodes.send("tay-ninh", letter(nodes, ["H01"], sender="H53"))
     nodes.settle()
     assert set(nodes.states("quoc-gia", answer.digest)) == {"H01"}
-    [kept] = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
+    [kept] = nodes["quoc-gia"].node.ledger.views.list_quarantined()
     assert (kept.code, kept.where) == ("EDX403", topology.up("an-giang"))
     assert kept.detail == "no user id: damaged 0.fifo not a file"
 
@@ -239,7 +238,7 @@ def test_an_office_learns_nothing_of_deliveries_that_are_not_its_own(nodes: Node
         message = Message(kind, "x", b"", correlation=correlation)
         intake.receive(node, hub, [Arrival(message, topology.submit("vanthu-quoc-gia"), "vanthu-quoc-gia", "", False)])
     assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.FORWARDED}
-    assert auditing.notices(node.ledger, "office:vanthu-quoc-gia") == []  # type: ignore[arg-type]
+    assert node.ledger.views.notices("office:vanthu-quoc-gia") == []
 
 
 def _change_hands(nodes: Nodes, code: str, before: str, after: str) -> None:

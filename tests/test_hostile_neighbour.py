@@ -12,6 +12,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.views import Kept
 from edxml_router.core.delivery.wire import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, Bindings, Row
@@ -22,8 +23,6 @@ from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
 from edxml_router.stages.rules import Quota
 from edxml_router.stages.submission import Submission
-from edxml_router.store import auditing, refused
-from edxml_router.store.refused import Kept
 from edxml_router.transport import topology
 from tests.contract.hubs import until
 from tests.test_pipeline import Nodes, _transfer, letter, nodes
@@ -32,7 +31,7 @@ __all__ = ["nodes"]  # the fixture
 
 
 def kept(nodes: Nodes) -> Sequence[Kept]:
-    return refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
+    return nodes["quoc-gia"].node.ledger.views.list_quarantined()
 
 
 def test_a_neighbours_time_does_not_bind_us_for_years(nodes: Nodes) -> None:
@@ -166,7 +165,7 @@ def test_beyond_the_space_for_odd_input_the_journal_still_says_what_came(nodes: 
     nodes.step("quoc-gia")
     assert [(one.code, one.kept, one.size) for one in kept(nodes)] == [("EDX704", False, 21)]
     ledger = nodes["quoc-gia"].node.ledger
-    lines = auditing.lines(ledger)  # type: ignore[arg-type]
+    lines = ledger.views.lines()
     [entry] = [line.entry for line in lines if line.entry.event == "input.aside"]
     assert (entry.code, "EDX604" in entry.detail) == ("EDX704", True)
 

@@ -20,7 +20,6 @@ from edxml_router.core.delivery.wire import Receipt
 from edxml_router.services import office as inbox
 from edxml_router.stages import following
 from edxml_router.stages.rules import Timing
-from edxml_router.store import auditing
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
 
@@ -53,7 +52,7 @@ def delivery(nodes: Nodes, name: str, digest: str) -> Delivery:
 
 
 def told(nodes: Nodes, name: str = "quoc-gia") -> list[tuple[str, str]]:
-    notes = auditing.notices(nodes[name].node.ledger, f"office:vanthu-{name}")  # type: ignore[arg-type]
+    notes = nodes[name].node.ledger.views.notices(f"office:vanthu-{name}")
     return [(str(note.receipt.outcome), note.receipt.code) for note in notes]
 
 

@@ -12,7 +12,6 @@ from edxml_router.core.delivery.wire import Inquiry, Outcome, Receipt, encode_in
 from edxml_router.intake import batch as intake
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages import receipts
-from edxml_router.store import auditing
 from edxml_router.transport import topology
 from tests.test_moved_agency import lead
 from tests.test_pipeline import Nodes, letter, nodes
@@ -22,7 +21,7 @@ __all__ = ["nodes"]  # the fixture
 
 def entries(nodes: Nodes, event: str = "") -> int:
     wanted = {"event": event} if event else {}
-    return len(list(auditing.lines(nodes["quoc-gia"].node.ledger, **wanted)))  # type: ignore[arg-type]
+    return len(list(nodes["quoc-gia"].node.ledger.views.lines(**wanted)))  # type: ignore[arg-type]
 
 
 def say(nodes: Nodes, digest: str, outcome: Outcome, code: str = "") -> None:

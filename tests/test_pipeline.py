@@ -43,7 +43,6 @@ from edxml_router.stages import inquiring, windows
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.rules import Policy, Quota
 from edxml_router.stages.submission import Answer, Submission
-from edxml_router.store import auditing, queries, refused
 from edxml_router.transport import topology
 from edxml_router.transport.local_intake import Claim
 from edxml_router.wiring.node import Opened, build_rules, open_worker
@@ -115,7 +114,7 @@ class Nodes:
         return {recipient: one.state for recipient, one in self.deliveries(name, digest).items()}
 
     def events(self, name: str, digest: str) -> list[str]:
-        found = auditing.trace(self[name].node.ledger, digest)  # type: ignore[arg-type]
+        found = self[name].node.ledger.views.trace(digest)
         assert found is not None
         return [line.entry.event for line in found.lines]
 
@@ -151,7 +150,7 @@ def test_down_to_two_provinces_and_back(nodes: Nodes) -> None:
         assert inbox.confirm(nodes[name].node, f"vanthu-{name}", [delivery.name, delivery.name]) == [None, None]
     nodes.settle()
     assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.CONFIRMED}
-    notes = auditing.notices(nodes["quoc-gia"].node.ledger, "office:vanthu-quoc-gia")  # type: ignore[arg-type]
+    notes = nodes["quoc-gia"].node.ledger.views.notices("office:vanthu-quoc-gia")
     trails = {note.receipt.recipient: [hop.node for hop in note.receipt.hops] for note in notes}
     assert trails == {"H53": ["quoc-gia", "tay-ninh"], "H01": ["quoc-gia", "an-giang"]}
 
@@ -218,7 +217,7 @@ def test_a_fault_of_this_machine_is_nobodys_refusal(nodes: Nodes, monkeypatch: p
         assert len(handled.back) == 1
         nodes.step("quoc-gia")
         assert nodes.states("quoc-gia", answer.digest) == {"H53": State.FORWARDED}
-        assert refused.list_items(nodes["tay-ninh"].node.ledger) == []  # type: ignore[arg-type]
+        assert nodes["tay-ninh"].node.ledger.views.list_quarantined() == []
     until(lambda: nodes.step("tay-ninh").answers)
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
 
@@ -370,7 +369,7 @@ def test_the_same_id_with_other_content_is_a_conflict(nodes: Nodes) -> None:
     assert batch[1].finding and batch[1].finding.code == "EDX404"
     late = nodes.send("quoc-gia", other)
     assert late.finding and late.finding.code == "EDX404"
-    [kept] = refused.list_items(node.ledger)  # type: ignore[arg-type]
+    [kept] = node.ledger.views.list_quarantined()
     assert kept.code == "EDX404"
 
 
@@ -570,7 +569,7 @@ def test_receipts_need_the_neighbours_signature(nodes: Nodes) -> None:
         hub.publish([Parcel(topology.up("tay-ninh"), Message("receipts", "r", body))])
     nodes.step("quoc-gia")
     assert nodes.states("quoc-gia", answer.digest)["H53"] is State.FORWARDED
-    kept = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
+    kept = nodes["quoc-gia"].node.ledger.views.list_quarantined()
     assert {one.code for one in kept} == {"EDX315"}
 
 
@@ -627,7 +626,7 @@ def test_a_late_confirmation_corrects_what_the_sender_was_told(nodes: Nodes) -> 
     nodes.settle()
     [here] = nodes.deliveries("quoc-gia", answer.digest).values()
     assert (here.state, here.code, here.ended_at) == (State.CONFIRMED, "EDX804", to_the_millisecond(at))
-    notes = auditing.notices(nodes["quoc-gia"].node.ledger, "office:vanthu-quoc-gia")  # type: ignore[arg-type]
+    notes = nodes["quoc-gia"].node.ledger.views.notices("office:vanthu-quoc-gia")
     assert [(one.receipt.outcome, one.receipt.code) for one in notes] == [
         (Outcome.EXPIRED, "EDX802"),
         (Outcome.CONFIRMED, "EDX804"),
@@ -689,7 +688,7 @@ def test_the_time_of_a_fact_is_the_same_over_every_repeat(nodes: Nodes) -> None:
     nodes.settle()
     [here] = nodes.deliveries("quoc-gia", answer.digest).values()
     assert here.ended_at == to_the_millisecond(confirmed_at)
-    notes = auditing.notices(nodes["quoc-gia"].node.ledger, "office:vanthu-quoc-gia")  # type: ignore[arg-type]
+    notes = nodes["quoc-gia"].node.ledger.views.notices("office:vanthu-quoc-gia")
     assert [one.receipt.at for one in notes] == [to_the_millisecond(confirmed_at)]
 
 
@@ -798,7 +797,7 @@ def test_cancel_tells_the_sender_and_a_machines_repeat_does_not_undo_it(nodes: N
     answer = nodes.send("quoc-gia", data)
     [one] = nodes.deliveries("quoc-gia", answer.digest).values()
     assert operate.cancel(node, [one.id], "lan", "gửi nhầm") == [None]
-    [note] = auditing.notices(node.ledger, "office:vanthu-quoc-gia")  # type: ignore[arg-type]
+    [note] = node.ledger.views.notices("office:vanthu-quoc-gia")
     assert (note.receipt.outcome, note.receipt.code) == (Outcome.CANCELLED, "EDX803")
     assert nodes.send("quoc-gia", data).repeated
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CANCELLED}
@@ -833,7 +832,7 @@ def test_strange_messages_are_kept_aside_and_the_queue_moves_on(
     assert list(hub.publish([Parcel(topology.up("tay-ninh"), Message(kind, "x", body))])) == [None]
     good = nodes.send("tay-ninh", letter(nodes, ["G22"], sender="H53"))
     nodes.settle()
-    [kept] = refused.list_items(nodes["quoc-gia"].node.ledger)  # type: ignore[arg-type]
+    [kept] = nodes["quoc-gia"].node.ledger.views.list_quarantined()
     assert kept.code == code
     assert nodes.states("quoc-gia", good.digest) == {"G22": State.AVAILABLE}
 
@@ -843,7 +842,7 @@ def test_a_state_secret_leaves_nothing_but_its_digest(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", data)
     assert answer.finding and (answer.finding.code, answer.finding.where) == ("EDX405", "Subject")
     ledger = nodes["quoc-gia"].node.ledger
-    [kept] = refused.list_items(ledger)  # type: ignore[arg-type]
+    [kept] = ledger.views.list_quarantined()
     assert (kept.code, kept.size) == ("EDX405", 0)
     assert nodes["quoc-gia"].node.bodies.read([answer.digest]) == {}
     folder = nodes["quoc-gia"].settings.node.data
@@ -855,9 +854,9 @@ def test_beyond_the_space_for_refused_input_only_the_refusal_is_kept(nodes: Node
     node.rules = replace(node.rules, aside_quota=10)
     answer = nodes.send("quoc-gia", b"<not-edxml>" + b" " * 100)
     assert answer.finding and answer.finding.code == "EDX101"
-    [kept] = refused.list_items(node.ledger)  # type: ignore[arg-type]
+    [kept] = node.ledger.views.list_quarantined()
     assert not kept.kept
-    [line] = auditing.lines(node.ledger, envelope=answer.digest)  # type: ignore[arg-type]
+    [line] = node.ledger.views.lines(envelope=answer.digest)
     assert "EDX604" in line.entry.detail
 
 
@@ -868,10 +867,10 @@ def test_of_a_refused_document_on_disk_only_the_metadata_is_kept(nodes: Nodes) -
     [answer] = pipeline.accept(node, [Submission(body, "vanthu-quoc-gia", "cli")])
     body.discard()
     assert answer.finding and answer.finding.code == "EDX302"
-    [kept] = refused.list_items(node.ledger)  # type: ignore[arg-type]
+    [kept] = node.ledger.views.list_quarantined()
     assert (kept.code, kept.size) == ("EDX302", body.size)
-    assert refused.one_item(node.ledger, kept.number) == (kept, None)  # type: ignore[arg-type]
-    details = [line.entry.detail for line in auditing.lines(node.ledger)]  # type: ignore[arg-type]
+    assert node.ledger.views.one_quarantined(kept.number) == (kept, None)
+    details = [line.entry.detail for line in node.ledger.views.lines()]
     assert any("EDX604: bytes not kept" in detail for detail in details)
 
 
@@ -910,7 +909,7 @@ def test_beyond_its_quota_a_peer_waits_and_loses_nothing(nodes: Nodes, quota: Qu
     assert [answer.accepted for answer in answers] == [True, True, False]
     assert answers[2].passing
     assert answers[2].finding and answers[2].finding.code == "EDX406"
-    assert refused.list_items(node.ledger) == []  # type: ignore[arg-type]  # put off is not refused
+    assert node.ledger.views.list_quarantined() == []  # put off is not refused
     assert pipeline.accept(node, batch[2:])[0].passing
     nodes.clock.at += timedelta(seconds=61)
     assert pipeline.accept(node, batch[2:])[0].accepted
@@ -945,9 +944,9 @@ def test_one_id_in_two_encodings_is_one_document(nodes: Nodes) -> None:
         answer = nodes.send("quoc-gia", spelt(other))
         assert answer.finding and answer.finding.code == "EDX404"
     for spelling in (composed, apart):
-        [found] = queries.find_envelopes(node.ledger, document_id=spelling)  # type: ignore[arg-type]
+        [found] = node.ledger.views.find_envelopes(document_id=spelling)
         assert (found.envelope.digest, found.envelope.document_id) == (first.digest, composed)
-        assert len(refused.list_items(node.ledger, document=spelling)) == 2  # type: ignore[arg-type]
+        assert len(node.ledger.views.list_quarantined(document=spelling)) == 2
 
 
 def test_a_recall_finds_its_document_in_either_encoding(nodes: Nodes) -> None:
@@ -959,8 +958,8 @@ def test_a_recall_finds_its_document_in_either_encoding(nodes: Nodes) -> None:
     recall = post.unsigned("G22", ["H53"], 2, "V/v thu hồi", recalls=apart)
     first, second = (nodes.send("quoc-gia", post.signed(data, "G22")) for data in (plain, recall))
     assert first.accepted and second.accepted
-    [found] = queries.find_envelopes(node.ledger, document_id=composed)  # type: ignore[arg-type]
-    [change] = queries.changes(node.ledger, found.envelope)  # type: ignore[arg-type]
+    [found] = node.ledger.views.find_envelopes(document_id=composed)
+    [change] = node.ledger.views.changes(found.envelope)
     assert change.envelope.digest == second.digest
 
 

@@ -25,7 +25,6 @@ from edxml_router.services import operator as operate
 from edxml_router.shapes.catalogue import MESSAGES
 from edxml_router.stages import pushing
 from edxml_router.stages.notices import call_message
-from edxml_router.store import auditing, refused
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
 from tests.shapes import code_of, hold_message
@@ -92,7 +91,7 @@ def settle(nodes: Nodes) -> None:
 
 def told(nodes: Nodes, digest: str) -> list[tuple[Outcome, str]]:
     """What the sender's office was told."""
-    notes = auditing.notices(nodes["tay-ninh"].node.ledger, "office:vanthu-tay-ninh")  # type: ignore[arg-type]
+    notes = nodes["tay-ninh"].node.ledger.views.notices("office:vanthu-tay-ninh")
     return [(one.receipt.outcome, one.receipt.code) for one in notes if one.receipt.envelope == digest]
 
 
@@ -144,7 +143,7 @@ def test_an_answer_is_taken_while_a_worker_has_the_letter_in_hand(nodes: Nodes, 
     office.say(kind, b"sai", mail.message.id)
     settle(nodes)
     assert standing(nodes, "tay-ninh", digest).state is (State.CONFIRMED if kind == "confirm" else State.RETURNED)
-    assert refused.list_items(node.ledger) == []  # type: ignore[arg-type]
+    assert node.ledger.views.list_quarantined() == []
 
 
 def test_an_answer_that_a_worker_comes_before_is_not_lost(

@@ -18,6 +18,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.views import Kept
 from edxml_router.core.delivery.wire import (
     Hop,
     Inquiry,
@@ -38,8 +39,6 @@ from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.rules import UnsignedException
 from edxml_router.stages.submission import Submission
-from edxml_router.store import refused
-from edxml_router.store.refused import Kept
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
 from edxml_router.wiring.node import Opened, open_worker
@@ -97,7 +96,7 @@ class Scene:
         return total
 
     def kept(self) -> list[Kept]:
-        return sorted(refused.list_items(self.province.node.ledger), key=lambda one: one.number)  # type: ignore[arg-type]
+        return sorted(self.province.node.ledger.views.list_quarantined(), key=lambda one: one.number)
 
     def codes(self, before: int) -> set[tuple[str, str, str]]:
         """Code, peer and mailbox of what was kept aside since there were ``before``."""

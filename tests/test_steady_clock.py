@@ -14,7 +14,7 @@ from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages import inquiring
 from edxml_router.stages.submission import Submission
-from edxml_router.store import auditing, steady_clock
+from edxml_router.store import steady_clock
 from edxml_router.store.steady_clock import FILE, PATIENCE, Change, Machine, SteadyClock
 from edxml_router.wiring.clocks import clock_of, note_clock
 from edxml_router.wiring.node import Opened, open_worker
@@ -170,7 +170,7 @@ def test_nothing_ends_and_nothing_waits_by_a_clock_that_has_jumped(
     opened.watch_clock()
     machine.wait(here.rules.timing.receipt_timeout)
     assert inquiring.inquire(here) == 1
-    entries = auditing.lines(here.ledger, event="clock.")  # type: ignore[arg-type]
+    entries = here.ledger.views.lines(event="clock.")
     assert [line.entry.event for line in entries] == ["clock.doubtful", "clock.believed"]
 
 

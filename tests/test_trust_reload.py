@@ -33,7 +33,6 @@ from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.stages.submission import Answer, Submission
-from edxml_router.store import refused
 from edxml_router.wiring.node import Opened, open_worker
 
 PLANS = (
@@ -124,7 +123,7 @@ def test_lists_that_are_fresh_stale_and_old(tree: Tree) -> None:
         clock.at += DAY
         old = send(tree, node, 3)
         assert (code(old), old.passing) == ("EDX314", True)  # it waits: nothing is kept, nothing is refused
-        assert refused.list_items(node.node.ledger) == []  # type: ignore[arg-type]
+        assert node.node.ledger.views.list_quarantined() == []
         assert node.renew_trust() is None
         pki_files.publish(tree.pki, clock.at)
         assert node.renew_trust() == []

@@ -26,7 +26,7 @@ from edxml_router.node.sole import holder, served_before
 from edxml_router.node.supervisor import STUCK
 from edxml_router.observe import sink
 from edxml_router.stages.admission import VIETNAM
-from edxml_router.store import identity, integrity, migrate, recovery, refused, tables
+from edxml_router.store import identity, integrity, migrate, recovery, tables
 from edxml_router.store.engine import probe
 from edxml_router.transport import local_folders, rabbitmq, topology
 from edxml_router.wiring import broker_limit, clocks, hubs
@@ -246,7 +246,7 @@ def _peers(settings: Settings) -> Found:
     if not served_before(settings.node.data):
         return
     with closing(wiring.open_ledger(settings)) as ledger:
-        found = refused.counting(ledger, datetime.now(UTC))
+        found = ledger.views.counted_input(datetime.now(UTC))
     for peer, since, counted in found:
         detail = f"{peer or 'strangers'}: {counted} more since {since:%Y-%m-%d %H:%M} UTC"
         yield peer or "strangers", Finding("EDX413", peer, detail)

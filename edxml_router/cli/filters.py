@@ -10,11 +10,11 @@ from typing import Any, Final
 import click
 
 from edxml_router.cli.naming import problem, unknown
-from edxml_router.cli.opening import Age, find
+from edxml_router.cli.opening import Age
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store import queries
+from edxml_router.services import auditor
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring import node as wiring
 
@@ -71,12 +71,11 @@ def select(ledger: SqlLedger, settings: Settings, filters: Filters, states: Sequ
     recipient = filters.recipient
     if recipient:
         recipient = wiring.load_registry(settings).canonical_or_none(recipient) or recipient
-    digests = [found.envelope.digest for found in find(ledger, filters.document)] if filters.document else [""]
+    wanted = auditor.find(ledger.views, filters.document) if filters.document else ()
+    digests = [found.envelope.digest for found in wanted] if filters.document else [""]
     for digest in digests:
         after = 0
-        while page := queries.list_deliveries(
-            ledger,
-            digest=digest,
+        while page := ledger.views.list_deliveries(digest=digest,
             recipient=recipient,
             route=route,
             code=filters.code,
@@ -98,6 +97,6 @@ def _route(ledger: SqlLedger, settings: Settings, typed: str) -> str:
         if route in routes:
             return route
     for route in meant:
-        if queries.list_deliveries(ledger, route=route, states=list(State), limit=1):
+        if ledger.views.list_deliveries(route=route, states=list(State), limit=1):
             return route
     raise unknown(typed, sorted(route.partition(":")[2] for route in routes))

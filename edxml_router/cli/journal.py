@@ -4,55 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from edxml_router.cli.commands import Group
 from edxml_router.cli.naming import problem, unknown
-from edxml_router.cli.opening import Moment, find, open_ledger
+from edxml_router.cli.opening import Moment, database_option, open_asked
 from edxml_router.cli.session import Session, json_option, local, pass_session
 from edxml_router.cli.trace import show_lines
-from edxml_router.core.delivery.journal import (
-    ANSWER_WITHHELD,
-    DELIVERY_EVENTS,
-    DELIVERY_QUEUED,
-    ENVELOPE_ACCEPTED,
-    INPUT_COUNTED,
-)
 from edxml_router.core.delivery.views import Line
-from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.core.trust.bindings import Act
+from edxml_router.core.problems import Finding
+from edxml_router.services import auditor
 from edxml_router.shapes.history import entry_shape
-from edxml_router.shapes.node import VerificationShape, instant_or_none
-from edxml_router.stages.settlement import LATE
-from edxml_router.store import auditing, integrity, queries, refused, verification
-from edxml_router.store.ledger import SqlLedger
-
-EVENTS: Final = (
-    ENVELOPE_ACCEPTED,
-    "envelope.refused",
-    DELIVERY_QUEUED,
-    *DELIVERY_EVENTS.values(),
-    "delivery.fetched",
-    "delivery.pushed",
-    LATE,
-    ANSWER_WITHHELD,
-    "input.aside",
-    INPUT_COUNTED,
-    "input.defect",
-    refused.REMOVED,
-    "clock.doubtful",
-    "clock.believed",
-    "trust.add",
-    "journal.restored",
-    "link.resync",
-    "recovery.done",
-    "node.renamed",
-    "peer.renamed",
-    *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),
-)
-_PAGE: Final = 1000
+from edxml_router.shapes.node import verification_shape
+from edxml_router.wiring.reading import Place
 
 
 @click.group(cls=Group)
@@ -69,6 +35,7 @@ def journal() -> None:
 @click.option("--code", default="", metavar="EDXnnn", help="With this problem code, or its number.")
 @click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many entries.")
+@database_option
 @json_option
 @pass_session
 def query(
@@ -81,54 +48,25 @@ def query(
     code: str,
     actor: str,
     limit: int,
+    database: Place | None,
     as_json: bool,
 ) -> None:
     """List journal entries, the oldest first."""
     if since is not None and until is not None and since >= until:
         raise click.UsageError("--until is not after --since")
-    if event and not any(each == event or (event.endswith(".") and each.startswith(event)) for each in EVENTS):
-        raise unknown(event, EVENTS)
+    if event and not auditor.is_event(event):
+        raise unknown(event, auditor.EVENTS)
     code = problem(code).code if code else ""
-    with open_ledger(session.settings()) as ledger:
-        envelopes = [""] if document is None else _envelopes(ledger, document)
-        left = limit
-        for envelope in envelopes:
-            after = 0
-            while left > 0:
-                lines = auditing.lines(
-                    ledger,
-                    since=since,
-                    until=until,
-                    event=event,
-                    envelope=envelope,
-                    recipient=recipient,
-                    code=code,
-                    actor=actor,
-                    after=after,
-                    limit=min(left, _PAGE),
-                )
-                if not lines:
-                    break
-                _show(session, lines, as_json)
-                left -= len(lines)
-                after = lines[-1].number
-    if left == limit and not as_json:
+    question = auditor.Question(since, until, event, document, recipient, code, actor, limit)
+    shown = 0
+    with open_asked(session, database) as asked:
+        for page in auditor.query(asked.views, question):
+            _show(session, page, as_json)
+            shown += len(page)
+    if not shown and not as_json:
         session.line(session.say("queue.empty"))
-    if not left:
+    if shown == limit:
         session.note(session.say("journal.cut", limit=limit))
-
-
-def _envelopes(ledger: SqlLedger, document: str) -> list[str]:
-    """Digests, or the beginning of one that is in the journal only. Raises Refusal EDX606."""
-    digests = [item.digest for item in refused.list_items(ledger, document=document)]
-    try:
-        digests += [found.envelope.digest for found in reversed(find(ledger, document))]
-    except Refusal:
-        if queries.is_digest(document):
-            return [document.lower()]
-        if not digests:
-            raise
-    return list(dict.fromkeys(digests))
 
 
 def _show(session: Session, lines: Sequence[Line], as_json: bool) -> None:
@@ -153,28 +91,31 @@ class Root(click.ParamType[tuple[int, str]]):
 
 @journal.command()
 @click.option("--root", "roots", type=Root(), multiple=True, help="A root kept elsewhere; may be repeated.")
+@database_option
 @json_option
 @pass_session
-def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) -> None:
+def verify(session: Session, roots: Sequence[tuple[int, str]], database: Place | None, as_json: bool) -> None:
     """Verify every entry and every checkpoint of the journal.
 
     Keep the root that this prints somewhere else and give it back later with --root: then a journal that was
     rewritten or cut off is found as well. Entries that have no place in the log yet are counted: no root protects
     them, until `serve` or the next act numbers them. Exit status 70 when anything is wrong.
     """
-    with open_ledger(session.settings()) as ledger, session.progress(session.say("journal.working"), None) as advance:
+    with (
+        open_asked(session, database) as asked,
+        session.progress(session.say("journal.working"), None) as advance,
+    ):
         done = 0
-        if broken := integrity.damage(ledger.engine):
-            raise Setback("EDX610", where="store.url", detail=broken)
 
         def progress(now: int, _of: int) -> None:
             nonlocal done
             advance(now - done)
             done = now
 
-        result = verification.verify(ledger.engine, dict(roots), progress)
+        result = auditor.verify(asked.views, dict(roots), progress)
+        filed_bodies = asked.views.filed_bodies()
     if as_json:
-        session.json(_verified(result))
+        session.json(verification_shape(result, filed_bodies))
     elif result.sound:
         session.line(session.say("journal.good", size=result.size, root=f"{result.size}:{result.root}"), "green")
         if result.unnumbered_since:
@@ -183,20 +124,9 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], as_json: bool) ->
     else:
         for damage in result.damages:
             session.line(f"{damage.where}: {damage.detail}", "red")
+    if database is not None:
+        session.note(session.say("database.only", count=filed_bodies))
     if not result.sound:
         finding = Finding("EDX605", result.damages[0].where, f"{result.damage_count}: {result.damages[0].detail}")
         session.problem(finding)
         click.get_current_context().exit(finding.problem.exit_status)
-
-
-def _verified(result: verification.Verification) -> VerificationShape:
-    return {
-        "sound": result.sound,
-        "size": result.size,
-        "root": result.root,
-        "unnumbered": result.unnumbered,
-        "unnumbered_since": instant_or_none(result.unnumbered_since),
-        "checkpoints": result.checkpoints,
-        "damages": [{"where": one.where, "detail": one.detail} for one in result.damages],
-        "damage_count": result.damage_count,
-    }

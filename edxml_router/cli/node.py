@@ -16,13 +16,14 @@ from edxml_router.config.text import example
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.credentials.keys import write_new
 from edxml_router.node.sole import sole
-from edxml_router.node.starting import require_alone, require_file, require_journal
+from edxml_router.node.starting import require_alone, require_journal
 from edxml_router.node.supervisor import serve as run
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.store import integrity, migrate
 from edxml_router.wiring import node as wiring
 from edxml_router.wiring.ownership import recognise
+from edxml_router.wiring.reading import require_file
 
 FILE = "node.toml"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between looks whether the database is there

@@ -35,7 +35,6 @@ from edxml_router.shapes.notice import call_shape, notice_shape
 from edxml_router.shapes.verdict import SentShape
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Answer, Submission
-from edxml_router.store import auditing, queries
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.recovery import pending
 from edxml_router.wiring import node as wiring
@@ -171,7 +170,7 @@ def _agency(registry: Registry, text: str) -> str:
 
 def _waiting(ledger: SqlLedger, codes: Sequence[str]) -> Iterator[Waiting]:
     after = 0
-    while page := queries.inbox(ledger, codes, after, _PAGE):
+    while page := ledger.views.inbox(codes, after, _PAGE):
         yield from page
         after = page[-1].delivery.id
 
@@ -205,10 +204,10 @@ def _notices(session: Session, ledger: SqlLedger, offices: Sequence[str], clear:
     rows: list[Note] = []
     for office in offices:
         after = 0
-        while page := auditing.notices(ledger, f"office:{office}", after, _PAGE):
+        while page := ledger.views.notices(f"office:{office}", after, _PAGE):
             rows += page
             after = page[-1].number
-    documents = queries.document_ids(ledger, (row.receipt.envelope for row in rows))
+    documents = ledger.views.document_ids(row.receipt.envelope for row in rows)
     if as_json:
         for (origin, _), told in groupby(rows, lambda row: (row.origin, row.receipt.envelope)):
             office = origin.partition(":")[2]
@@ -306,7 +305,7 @@ def _letter(ledger: SqlLedger, text: str) -> tuple[str, str]:
     beginning, _, recipient = text.partition(".")
     if not re.fullmatch(rf"[0-9a-f]{{{_BEGINNING},64}}", beginning):
         raise Refusal("EDX606", where=text[:150], detail=_NO_NAME)
-    found = queries.mail(ledger, beginning, recipient)
+    found = ledger.views.offered_mail(beginning, recipient)
     if not found:
         raise Refusal("EDX606", where=text[:150])
     if len(found) > 1:

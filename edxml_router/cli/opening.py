@@ -14,13 +14,13 @@ import click
 from edxml_router.cli.session import Session
 from edxml_router.config import Settings
 from edxml_router.config.values import read_duration, read_size
-from edxml_router.core.delivery.views import Found
-from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
-from edxml_router.node.starting import require_file
+from edxml_router.core.problems import Defect, Finding, Setback, Trouble
 from edxml_router.stages.node import Node
-from edxml_router.store import migrate, queries
+from edxml_router.store import migrate
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring import node as wiring
+from edxml_router.wiring import reading
+from edxml_router.wiring.reading import Asked, Place, require_file
 
 
 @contextmanager
@@ -74,16 +74,37 @@ def operator() -> str:
         return str(os.geteuid())
 
 
-def find(ledger: SqlLedger, document: str, limit: int = 50) -> Sequence[Found]:
-    """Envelopes by the beginning of their digest, or by DocumentId. Raises Refusal EDX606 when there is none."""
-    found: Sequence[Found] = ()
-    if queries.is_digest(document):
-        found = queries.find_envelopes(ledger, digest=document.lower(), limit=limit)
-    if not found:
-        found = queries.find_envelopes(ledger, document_id=document, limit=limit)
-    if not found:
-        raise Refusal("EDX606", where=document[:100])
-    return found
+class Database(click.ParamType[Place]):
+    """A database that is only read: a path, ``sqlite:///PATH`` or ``postgresql://USER@HOST/NAME``."""
+
+    name = "database"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        if isinstance(value, Place):
+            return value
+        try:
+            return reading.read_place(value)
+        except ValueError as error:  # what was typed is not repeated: there may be a password in it
+            session = (ctx or click.get_current_context()).ensure_object(Session)
+            self.fail(session.detail(str(error)), param, ctx)
+
+
+database_option = click.option(
+    "--database",
+    type=Database(),
+    metavar="PATH|URL",
+    help="Ask this database, such as a copy, and read no configuration; nothing is written to it or beside it.",
+)
+
+
+@contextmanager
+def open_asked(session: Session, database: Place | None) -> Iterator[Asked]:
+    """The database to be asked: the one given, or the node's."""
+    how = reading.open_own(session.config_file()) if database is None else reading.open_other(database)
+    with how as asked:
+        if asked.schema:
+            session.note(session.say(f"database.{asked.schema}"), "yellow")
+        yield asked
 
 
 class Moment(click.ParamType[datetime]):

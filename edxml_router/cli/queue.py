@@ -24,13 +24,13 @@ from edxml_router.cli.waiting import reason
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import Event, State, sources
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.views import Kept
+from edxml_router.core.delivery.views import AGES, Kept
 from edxml_router.core.problems import PROBLEMS, Finding, Refusal
 from edxml_router.services import operator as operate
 from edxml_router.shapes.delivery import act_shapes, delivery_shape, pile_shape
 from edxml_router.shapes.history import delivery_history_shape, quarantined_shape
 from edxml_router.stages.node import Node
-from edxml_router.store import auditing, queries, refused
+from edxml_router.store import refused
 from edxml_router.store.ledger import SqlLedger
 
 Operation = Callable[[Node, Sequence[int], str, str], list[Finding | None]]
@@ -73,7 +73,7 @@ def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: 
             found.append(delivery)
             if len(found) == limit:
                 break
-        documents = queries.document_ids(ledger, (delivery.digest for delivery in found))
+        documents = ledger.views.document_ids(delivery.digest for delivery in found)
     if as_json:
         for delivery in found:
             session.json(delivery_shape(delivery, documents[delivery.digest]))
@@ -92,8 +92,8 @@ def shape(session: Session, as_json: bool) -> None:
     The age is that of the envelope; m are minutes.
     """
     with open_ledger(session.settings()) as ledger:
-        shapes = queries.shape(ledger, datetime.now(UTC))
-    heads = [*(f"<{age}m" for age in queries.AGES), f"≥{queries.AGES[-1]}m"]
+        shapes = ledger.views.shape(datetime.now(UTC))
+    heads = [*(f"<{age}m" for age in AGES), f"≥{AGES[-1]}m"]
     if as_json:
         for one in shapes:
             session.json(pile_shape(one, heads))
@@ -118,7 +118,7 @@ def show(session: Session, number: int, aside: bool, output: Path | None, as_jso
         if aside:
             _show_item(session, ledger, number, output, as_json)
             return
-        story = auditing.story(ledger, number)
+        story = ledger.views.story(number)
     if story is None:
         raise Refusal("EDX606", where=f"delivery {number}")
     if as_json:
@@ -270,8 +270,8 @@ def discard(session: Session, numbers: Sequence[int]) -> None:
 
     The journal keeps the fact.
     """
-    with open_ledger(session.settings()) as ledger:
-        removed = refused.remove(ledger, numbers, f"operator:{operator()}")
+    with open_ledger(session.settings()) as ledger, ledger.book() as book:
+        removed = refused.remove(book, numbers, f"operator:{operator()}", ledger.clock.now())
     failed = sorted(set(numbers) - set(removed))
     session.line(session.say("queue.done", act=session.say("act.discard"), done=len(removed), failed=len(failed)))
     if failed:
@@ -279,7 +279,7 @@ def discard(session: Session, numbers: Sequence[int]) -> None:
 
 
 def _aside(ledger: SqlLedger, filters: Filters, limit: int) -> Sequence[Kept]:
-    return refused.list_items(ledger, document=filters.document, code=filters.code, limit=limit)
+    return ledger.views.list_quarantined(document=filters.document, code=filters.code, limit=limit)
 
 
 def _show_aside(session: Session, items: Sequence[Kept], as_json: bool) -> None:
@@ -306,7 +306,7 @@ def _show_aside(session: Session, items: Sequence[Kept], as_json: bool) -> None:
 
 
 def _show_item(session: Session, ledger: SqlLedger, number: int, output: Path | None, as_json: bool) -> None:
-    found = refused.one_item(ledger, number)
+    found = ledger.views.one_quarantined(number)
     if found is None:
         raise Refusal("EDX606", where=f"aside {number}")
     item, data = found

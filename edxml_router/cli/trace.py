@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import click
 
 from edxml_router.cli.commands import Command
-from edxml_router.cli.opening import find, open_ledger
+from edxml_router.cli.opening import database_option, open_asked
 from edxml_router.cli.session import Session, json_option, local, pass_session
 from edxml_router.cli.waiting import reason
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
-from edxml_router.core.delivery.views import Found, Kept, Line, Trace
+from edxml_router.core.delivery.views import Line
 from edxml_router.core.delivery.wire import Hop
-from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding, Refusal
+from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding
+from edxml_router.services import auditor
+from edxml_router.services.auditor import Past, Told
 from edxml_router.shapes.history import history_shape, refused_history_shape
-from edxml_router.store import auditing, queries, refused
-from edxml_router.store.ledger import SqlLedger
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring.reading import Place
 
-_LIMIT: Final = 100_000  # recipients and journal entries of one envelope
 _SHOWN: Final = 50  # recipients in a table without --all
 
 
@@ -30,71 +29,55 @@ _SHOWN: Final = 50  # recipients in a table without --all
 @click.option("--recipient", metavar="CODE", help="Only the way to this agency.")
 @click.option("--events", is_flag=True, help="Show every journal entry as well.")
 @click.option("--all", "everything", is_flag=True, help="Show all recipients of a long list.")
+@database_option
 @json_option
 @pass_session
 def trace(
-    session: Session, document: str, recipient: str | None, events: bool, everything: bool, as_json: bool
+    session: Session,
+    document: str,
+    recipient: str | None,
+    events: bool,
+    everything: bool,
+    database: Place | None,
+    as_json: bool,
 ) -> None:
     """Trace a DOCUMENT: hops, signature, outcome per recipient.
 
     DOCUMENT is a DocumentId, or the beginning (8 characters or more) of an envelope's SHA-256. Statuses about a
     document have its DocumentId and are shown with it, the oldest first. Exit status 1 if it was only ever refused.
     """
-    settings = session.settings()
-    with open_ledger(settings) as ledger:
-        refusals = refused.list_items(ledger, document=document)
-        try:
-            envelopes = find(ledger, document)
-        except Refusal:
-            if not _tell_refused(session, ledger, document, refusals, as_json=as_json):
-                raise
-            click.get_current_context().exit(EXIT_REFUSED)
-        code = (wiring.load_registry(settings).canonical_or_none(recipient) or recipient) if recipient else ""
-        for found in reversed(envelopes):
-            told = auditing.trace(ledger, found.envelope.digest, code, _LIMIT)
-            if told is None:
-                continue
-            changes = queries.changes(ledger, told.envelope)
-            if as_json:
-                session.json(history_shape(told, _paths(told), changes, refusals))
-            else:
-                _show(session, told, changes, None if everything else _SHOWN)
-                if events:
-                    show_lines(session, told.lines)
-    if refusals:
-        numbers = ", ".join(f"{item.number} ({item.code})" for item in refusals)
+    with open_asked(session, database) as asked:
+        past = auditor.history(asked.views, document, asked.canonical(recipient) if recipient else "")
+    if not past.told:
+        _show_refused(session, document, past, as_json=as_json)
+        click.get_current_context().exit(EXIT_REFUSED)
+    for told in past.told:
+        if as_json:
+            session.json(history_shape(told.trace, told.paths, told.changes, past.refused))
+            continue
+        _show(session, told, None if everything else _SHOWN)
+        if events:
+            show_lines(session, told.trace.lines)
+    if past.refused:
+        numbers = ", ".join(f"{item.number} ({item.code})" for item in past.refused)
         session.note(session.say("trace.also_refused", numbers=numbers), "yellow")
 
 
-def _tell_refused(session: Session, ledger: SqlLedger, document: str, items: Sequence[Kept], *, as_json: bool) -> bool:
-    """Say what is known of a document that was refused; whether anything is."""
-    lines = auditing.lines(ledger, envelope=document.lower()) if queries.is_digest(document) and not items else ()
-    if not items and not lines:
-        return False
+def _show_refused(session: Session, document: str, past: Past, *, as_json: bool) -> None:
     if as_json:
-        session.json(refused_history_shape(items, lines))
-        return True
+        session.json(refused_history_shape(past.refused, past.lines))
+        return
     session.line(session.say("trace.refused", document=document), "bold red")
-    for item in items:
+    for item in past.refused:
         session.problem(Finding(item.code, item.where, item.detail), out=True)
         times = {"at": local(item.last_at), "peer": item.peer, "channel": item.channel, "count": item.count}
         session.line("  " + session.say("trace.aside", number=item.number, digest=item.digest, **times))
-    if lines:
-        show_lines(session, lines)
-    return True
+    if past.lines:
+        show_lines(session, past.lines)
 
 
-def _paths(told: Trace) -> Mapping[str, Sequence[Hop]]:
-    """Recipient → the nodes passed, as far as the latest receipt tells; else up to this node."""
-    paths: dict[str, Sequence[Hop]] = {}
-    for note in told.receipts:
-        if len(note.receipt.hops) >= len(paths.get(note.receipt.recipient, ())):
-            paths[note.receipt.recipient] = note.receipt.hops
-    return paths
-
-
-def _show(session: Session, told: Trace, changes: Sequence[Found], most: int | None) -> None:
-    envelope, paths = told.envelope, _paths(told)
+def _show(session: Session, told: Told, most: int | None) -> None:
+    envelope, deliveries, paths = told.trace.envelope, told.trace.deliveries, told.paths
     kind = session.say(f"kind.{envelope.kind}")
     what = envelope.status_code or session.say(f"business.{envelope.business}")
     session.line(f"{envelope.document_id}  ({kind}, {what})", "bold")
@@ -104,17 +87,17 @@ def _show(session: Session, told: Trace, changes: Sequence[Found], most: int | N
         ("trace.accepted", f"{local(envelope.accepted_at)}, {envelope.peer} ({envelope.channel})"),
         ("trace.signature", _signature(session, envelope)),
         ("trace.hops", trail(envelope.hops)),
-        ("trace.outcome", session.say(f"outcome.{outcome(one.state for one in told.deliveries)}")),
+        ("trace.outcome", session.say(f"outcome.{outcome(one.state for one in deliveries)}")),
     ]
     if envelope.business and envelope.refers_to:
         rows.append((f"trace.changes.{envelope.business}", ", ".join(envelope.refers_to)))
-    for one in changes:
+    for one in told.changes:
         said = f"{one.envelope.document_id}, {local(one.envelope.accepted_at)}, {session.say(f'outcome.{one.outcome}')}"
         rows.append((f"trace.changed.{one.envelope.business}", said))
     width = max(len(session.say(key)) for key, _ in rows)
     for key, value in rows:
         session.line(f"  {session.say(key):<{width}}  {value}")
-    shown = told.deliveries[:most]
+    shown = deliveries[:most]
     session.table(
         ("#id", "recipient", "state", "at", "route", "problem"),
         [
@@ -129,8 +112,8 @@ def _show(session: Session, told: Trace, changes: Sequence[Found], most: int | N
             for one in shown
         ],
     )
-    if len(told.deliveries) > len(shown):
-        session.line(session.say("trace.more", count=len(told.deliveries) - len(shown)))
+    if len(deliveries) > len(shown):
+        session.line(session.say("trace.more", count=len(deliveries) - len(shown)))
 
 
 def _signature(session: Session, envelope: EnvelopeRow) -> str:

@@ -25,7 +25,6 @@ from edxml_router.ports.transport import Message, Parcel
 from edxml_router.services import office as inbox
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
-from edxml_router.store import queries
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.rabbitmq import RabbitTransport
@@ -84,7 +83,7 @@ class PullOffice:
         return answer.shape()
 
     def receive(self) -> list[Mail]:
-        waiting = [item.delivery for item in queries.inbox(self._ledger, self._agencies)]
+        waiting = [item.delivery for item in self._ledger.views.inbox(self._agencies)]
         return [Mail(one.name, one.recipient, inbox.fetch(self._node, self.name, one.name)) for one in waiting]
 
     def confirm(self, number: str) -> None:

@@ -17,11 +17,9 @@ from sqlalchemy import func, select
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store import queries
 from edxml_router.store.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import aside, deliveries, envelopes, journal, receipts
-from edxml_router.store.verification import verify
 from edxml_router.wiring import node as wiring
 
 
@@ -37,7 +35,7 @@ class Witness:
 
     def counts(self) -> Mapping[State, int]:
         """Deliveries by state."""
-        return queries.counts(self.ledger)
+        return self.ledger.views.counts()
 
     def accepted(self) -> int:
         with reading(self.ledger.engine) as connection:
@@ -103,7 +101,7 @@ class Witness:
 
     def damages(self) -> list[str]:
         """What ``journal verify`` finds."""
-        return [f"{self.name}: {damage.where}: {damage.detail}" for damage in verify(self.ledger.engine).damages]
+        return [f"{self.name}: {damage.where}: {damage.detail}" for damage in self.ledger.views.verify().damages]
 
 
 def stray_files(hub: Path) -> list[str]:

@@ -271,6 +271,20 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Only the first {limit} are shown; use --limit, --since",
         "Chỉ hiện {limit} mục đầu; dùng --limit, --since",
     ),
+    "database.older": (
+        "This database is of an older version of the program: what that did not keep cannot be asked",
+        "Cơ sở dữ liệu này thuộc phiên bản cũ hơn của chương trình: không hỏi được những gì phiên bản đó không lưu",
+    ),
+    "database.newer": (
+        "This database is of a newer version of the program: what is new in it is not looked at, and may be taken for"
+        " damage; ask it with that version",
+        "Cơ sở dữ liệu này thuộc phiên bản mới hơn của chương trình: phần mới không được xem và có thể bị coi là hư"
+        " hỏng; hãy dùng đúng phiên bản đó",
+    ),
+    "database.only": (
+        "The database alone was looked at: {count} large bodies lie in files outside it",
+        "Chỉ xem cơ sở dữ liệu: {count} thân gói lớn nằm trong các tệp bên ngoài, chưa được xem",
+    ),
     "journal.working": ("verifying", "đang kiểm tra"),
     "journal.good": ("The journal verifies: {size} entries, root {root}", "Nhật ký hợp lệ: {size} mục, gốc {root}"),
     "journal.waiting": (

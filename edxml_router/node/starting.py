@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Final
 
 from edxml_router.config import Settings
@@ -20,17 +19,10 @@ from edxml_router.store.engine import served_elsewhere
 from edxml_router.transport import topology
 from edxml_router.wiring import hubs
 from edxml_router.wiring import node as wiring
+from edxml_router.wiring.reading import require_file
 
 PATIENCE: Final = 10.0  # seconds for others to let go of our mailboxes
 LOOK: Final = 0.2  # seconds between looks
-
-
-def require_file(settings: Settings) -> None:
-    """Refuse (EDX617) where a file of SQLite is not there: looking for it would make it, and it would be empty."""
-    file = settings.database_url.partition("sqlite:///")[2]
-    if file and not Path(file).exists():
-        detail = "no such file" if Path(file).parent.is_dir() else "the folder is not there"
-        raise Refusal("EDX617", where=file, detail=detail)
 
 
 def require_journal(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from edxml_router.core.problems import Finding
 from edxml_router.ports.looks import Looks
 from edxml_router.ports.moved import Moved
 from edxml_router.ports.provoked import Provoked, Recoveries
+from edxml_router.ports.views import Views
 
 
 class Book(Provoked, Recoveries, Looks, Moved, Protocol):
@@ -113,6 +114,10 @@ class Book(Provoked, Recoveries, Looks, Moved, Protocol):
 
 class Ledger(Protocol):
     """The node's database. Raises Setback EDX601 (disk full) or EDX602 (away) from any call."""
+
+    @property
+    def views(self) -> Views:
+        """What is asked of it without a transaction of one's own."""
 
     def book(self) -> AbstractContextManager[Book]:
         """A transaction: committed and durable when the block ends, undone when it raises."""

@@ -67,6 +67,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "family_vi": "The same in Vietnamese.",
         "far_accepted": "Whether the next node has committed it.",
         "file": "The file, as it was named.",
+        "filed_bodies": "How many large bodies lie in files outside the database; they were not looked at.",
         "files": "The files that were written.",
         "fingerprint": "SHA-256 of the whole certificate, hex.",
         "folder": "The folder that was written.",

@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 
 from edxml_router.core.delivery.journal import instant
 from edxml_router.core.delivery.resync import Recovery
+from edxml_router.core.delivery.views import Verification
 from edxml_router.core.problems import Finding, Weight
 from edxml_router.shapes.form import Digest, Instant
 from edxml_router.shapes.problem import ProblemShape, problem_or_none, problem_shape
@@ -65,6 +66,7 @@ class VerificationShape(TypedDict):
     checkpoints: int
     damages: list[DamageShape]
     damage_count: int
+    filed_bodies: int
 
 
 class BackupShape(TypedDict):
@@ -110,6 +112,20 @@ def health_shape(check: str, detail: str, finding: Finding | None) -> HealthShap
 def configuration_shape(file: str, mistakes: Iterable[Finding], remarks: Iterable[Finding]) -> ConfigurationShape:
     wrong = [problem_shape(one) for one in mistakes]
     return {"file": file, "correct": not wrong, "problems": wrong + [problem_shape(one) for one in remarks]}
+
+
+def verification_shape(result: Verification, filed_bodies: int) -> VerificationShape:
+    return {
+        "sound": result.sound,
+        "size": result.size,
+        "root": result.root,
+        "unnumbered": result.unnumbered,
+        "unnumbered_since": instant_or_none(result.unnumbered_since),
+        "checkpoints": result.checkpoints,
+        "damages": [{"where": one.where, "detail": one.detail} for one in result.damages],
+        "damage_count": result.damage_count,
+        "filed_bodies": filed_bodies,
+    }
 
 
 def recovery_shape(one: Recovery) -> RecoveryShape:

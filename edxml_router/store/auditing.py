@@ -1,6 +1,5 @@
-"""What auditors ask: the journal by time and subject, and everything about one envelope or delivery.
-
-Lists come in pages by number: give the last line's number as ``after``. Raises Setback EDX601, EDX602.
+"""The journal, and the story of an envelope or a delivery: :class:`SqlHistory` keeps the promises of
+:class:`edxml_router.ports.views.History` in SQL.
 """
 
 from __future__ import annotations
@@ -9,95 +8,90 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Engine, Select, select
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import Checkpoint, Line, Note, Story, Trace
 from edxml_router.store.book import receipt_of
 from edxml_router.store.engine import reading
-from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.statements import RECEIPT
 from edxml_router.store.tables import checkpoints, deliveries, envelopes, journal, receipts
 
 
-def lines(
-    ledger: SqlLedger,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    event: str = "",
-    envelope: str = "",
-    recipient: str = "",
-    code: str = "",
-    actor: str = "",
-    after: int = 0,
-    limit: int = 100,
-) -> Sequence[Line]:
-    """Journal entries by number; ``until`` is not included, ``event`` may end in a dot: "delivery.", ``envelope`` may
-    be the beginning of a digest."""
-    query = _lines(envelope, recipient, after, limit)
-    if since is not None:
-        query = query.where(journal.c.at >= since)
-    if until is not None:
-        query = query.where(journal.c.at < until)
-    if event:
-        group = event.endswith(".")
-        query = query.where(journal.c.event.startswith(event, autoescape=True) if group else journal.c.event == event)
-    if code:
-        query = query.where(journal.c.code == code)
-    if actor:
-        query = query.where(journal.c.actor == actor)
-    with reading(ledger.engine) as connection:
-        return _read_lines(connection, query)
+class SqlHistory:
+    """See :class:`edxml_router.ports.views.History`."""
 
+    engine: Engine
 
-def trace(ledger: SqlLedger, digest: str, recipient: str = "", limit: int = 1000) -> Trace | None:
-    """Everything about the envelope of this digest; None when it was never accepted here."""
-    about = select(deliveries).where(deliveries.c.digest == digest)
-    told = select(receipts).where(receipts.c.envelope == digest)
-    if recipient:
-        about = about.where(deliveries.c.recipient == recipient)
-        told = told.where(receipts.c.recipient == recipient)
-    with reading(ledger.engine) as connection:
-        row = connection.execute(select(envelopes).where(envelopes.c.digest == digest)).one_or_none()
-        if row is None:
-            return None
-        entries = _read_lines(connection, _lines(digest, recipient, 0, limit))
-        standing = [Delivery(*one) for one in connection.execute(about.order_by(deliveries.c.id).limit(limit))]
-        notes = _read_notes(connection, told.order_by(receipts.c.id).limit(limit))
-    if recipient:  # the acceptance is part of every recipient's story
-        accepted = [line for line in lines(ledger, envelope=digest, limit=1) if not line.entry.recipient]
-        entries = [*accepted, *entries]
-    return Trace(EnvelopeRow(*row), standing, entries, notes)
+    def lines(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        event: str = "",
+        envelope: str = "",
+        recipient: str = "",
+        code: str = "",
+        actor: str = "",
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[Line]:
+        query = _lines(envelope, recipient, after, limit)
+        if since is not None:
+            query = query.where(journal.c.at >= since)
+        if until is not None:
+            query = query.where(journal.c.at < until)
+        if event:
+            group = event.endswith(".")
+            within = journal.c.event.startswith(event, autoescape=True) if group else journal.c.event == event
+            query = query.where(within)
+        if code:
+            query = query.where(journal.c.code == code)
+        if actor:
+            query = query.where(journal.c.actor == actor)
+        with reading(self.engine) as connection:
+            return _read_lines(connection, query)
 
+    def trace(self, digest: str, recipient: str = "", limit: int = 1000) -> Trace | None:
+        about = select(deliveries).where(deliveries.c.digest == digest)
+        told = select(receipts).where(receipts.c.envelope == digest)
+        if recipient:
+            about = about.where(deliveries.c.recipient == recipient)
+            told = told.where(receipts.c.recipient == recipient)
+        with reading(self.engine) as connection:
+            row = connection.execute(select(envelopes).where(envelopes.c.digest == digest)).one_or_none()
+            if row is None:
+                return None
+            entries = _read_lines(connection, _lines(digest, recipient, 0, limit))
+            standing = [Delivery(*one) for one in connection.execute(about.order_by(deliveries.c.id).limit(limit))]
+            notes = _read_notes(connection, told.order_by(receipts.c.id).limit(limit))
+        if recipient:  # the acceptance is part of every recipient's story
+            accepted = [line for line in self.lines(envelope=digest, limit=1) if not line.entry.recipient]
+            entries = [*accepted, *entries]
+        return Trace(EnvelopeRow(*row), standing, entries, notes)
 
-def story(ledger: SqlLedger, number: int, limit: int = 1000) -> Story | None:
-    """The delivery of this number with all that happened to it; None when there is none."""
-    query = select(deliveries, envelopes).join(envelopes, envelopes.c.digest == deliveries.c.digest)
-    width = len(deliveries.columns)
-    with reading(ledger.engine) as connection:
-        row = connection.execute(query.where(deliveries.c.id == number)).one_or_none()
-        if row is None:
-            return None
-        delivery = Delivery(*row[:width])
-        entries = _read_lines(connection, _lines(delivery.digest, delivery.recipient, 0, limit))
-    return Story(delivery, EnvelopeRow(*row[width:]), entries)
+    def story(self, number: int, limit: int = 1000) -> Story | None:
+        query = select(deliveries, envelopes).join(envelopes, envelopes.c.digest == deliveries.c.digest)
+        width = len(deliveries.columns)
+        with reading(self.engine) as connection:
+            row = connection.execute(query.where(deliveries.c.id == number)).one_or_none()
+            if row is None:
+                return None
+            delivery = Delivery(*row[:width])
+            entries = _read_lines(connection, _lines(delivery.digest, delivery.recipient, 0, limit))
+        return Story(delivery, EnvelopeRow(*row[width:]), entries)
 
+    def notices(self, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
+        query = select(receipts).where(receipts.c.origin == origin, receipts.c.sent_at.is_(None), receipts.c.id > after)
+        with reading(self.engine) as connection:
+            return _read_notes(connection, query.order_by(receipts.c.id).limit(limit))
 
-def notices(ledger: SqlLedger, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
-    """Receipts for an office ("office:NAME") that were not handed over yet."""
-    query = select(receipts).where(receipts.c.origin == origin, receipts.c.sent_at.is_(None), receipts.c.id > after)
-    with reading(ledger.engine) as connection:
-        return _read_notes(connection, query.order_by(receipts.c.id).limit(limit))
-
-
-def checkpoint(ledger: SqlLedger) -> Checkpoint | None:
-    """The newest checkpoint; None while nothing is numbered."""
-    query = select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.at)
-    with reading(ledger.engine) as connection:
-        row = connection.execute(query.order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
-    return Checkpoint(row.size, bytes(row.root).hex(), row.at) if row else None
+    def checkpoint(self) -> Checkpoint | None:
+        query = select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.at)
+        with reading(self.engine) as connection:
+            row = connection.execute(query.order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
+        return Checkpoint(row.size, bytes(row.root).hex(), row.at) if row else None
 
 
 def _lines(envelope: str, recipient: str, after: int, limit: int) -> Select[Any]:

@@ -28,6 +28,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from edxml_router.core.delivery.views import Damage
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.disk import durable
 from edxml_router.store import integrity, verification
@@ -51,7 +52,7 @@ class Kept:
     bodies: int
     size: int  # bytes of the whole
     missing: tuple[str, ...]
-    damages: tuple[verification.Damage, ...]
+    damages: tuple[Damage, ...]
 
     @property
     def sound(self) -> bool:

@@ -77,10 +77,13 @@ def connect(
     password: Callable[[], str | None] = lambda: None,
     patience: int = PATIENCE,
     label: str = "edxml-router",
+    *,
+    read_only: bool = False,
 ) -> Engine:
     """The engine for a URL, with a password that is not written in it: ``password`` is asked before each connection,
     so that one that was changed holds from the next connection on. ``patience``: seconds for one statement;
-    ``label``: what PostgreSQL shows of the connection.
+    ``label``: what PostgreSQL shows of the connection; ``read_only``: PostgreSQL lets none of its transactions write
+    (for a file of SQLite see :mod:`edxml_router.store.read_only`).
 
     Nothing is opened yet; raises Refusal EDX901 when the URL is not one of ours.
     """
@@ -100,6 +103,8 @@ def connect(
         # for us.
         waits = options(patience)
         waits["options"] += f" -c synchronous_commit=on -c {_DIRECT}=on"
+        if read_only:
+            waits["options"] += " -c default_transaction_read_only=on"
         engine = sqlalchemy.create_engine(
             target.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,

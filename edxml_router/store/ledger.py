@@ -23,6 +23,7 @@ from edxml_router.ports.clock import Clock
 from edxml_router.store.book import SqlBook
 from edxml_router.store.engine import writing
 from edxml_router.store.tables import INLINE_LIMIT
+from edxml_router.store.views import SqlViews
 
 
 class SqlLedger:
@@ -34,6 +35,7 @@ class SqlLedger:
     def __init__(self, engine: Engine, clock: Clock, inline_limit: int = INLINE_LIMIT) -> None:
         self.engine = engine
         self.clock = clock
+        self.views = SqlViews(engine)
         self._inline_limit = inline_limit
 
     @contextmanager

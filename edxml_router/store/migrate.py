@@ -55,6 +55,11 @@ def newest() -> str:
     return ScriptDirectory.from_config(_settings()).get_current_head() or ""
 
 
+def is_known(revision: str) -> bool:
+    """Whether this version of the program has that revision among its steps; if not, a newer one made it."""
+    return revision in {step.revision for step in ScriptDirectory.from_config(_settings()).walk_revisions()}
+
+
 def _revision(connection: Connection) -> str:
     return MigrationContext.configure(connection).get_current_revision() or ""
 

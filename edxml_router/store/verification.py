@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Engine, Select, func, select
 
 from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
+from edxml_router.core.delivery.views import Damage, Verification
 from edxml_router.store.engine import reading
 from edxml_router.store.tables import checkpoints, journal
 
@@ -28,31 +28,6 @@ _SCOPE: Final = select(
     select(func.coalesce(func.max(checkpoints.c.size), 0)).scalar_subquery(),
     select(func.max(journal.c.position)).where(journal.c.position.is_not(None)).scalar_subquery(),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One thing that is wrong, and where: ``entry 17``, ``place 1203``, ``checkpoint 5000``."""
-
-    where: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What a verification found. ``root`` is that of the tree over ``size`` numbered entries."""
-
-    size: int
-    root: str  # hex
-    unnumbered: int  # entries too young to have a place; each is checked for itself, no root protects them
-    unnumbered_since: datetime | None  # the oldest of them
-    checkpoints: int
-    damages: tuple[Damage, ...]
-    damage_count: int
-
-    @property
-    def sound(self) -> bool:
-        return self.damage_count == 0
 
 
 @dataclass(slots=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import edxml_router
-from edxml_router.cli import journal, naming
+from edxml_router.cli import naming
+from edxml_router.core.delivery.journal import ASIDE_REMOVED
 from edxml_router.core.problems import Refusal
-from edxml_router.store import refused
+from edxml_router.services import auditor
 from tests.cli.conftest import OneNode, call
 from tests.shapes import code_of
 
@@ -37,7 +38,7 @@ def test_an_event_that_does_not_exist_is_refused_with_those_that_do(node: OneNod
 
 
 def test_every_event_that_is_noted_can_be_asked_for() -> None:
-    noted = {refused.REMOVED}
+    noted = {ASIDE_REMOVED}
     for path in PACKAGE.rglob("*.py"):
         for each in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(each, ast.Call) and ast.unparse(each.func) == "Entry":
@@ -45,7 +46,7 @@ def test_every_event_that_is_noted_can_be_asked_for() -> None:
             elif isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "event":
                 noted |= {one.value for one in ast.walk(each.value) if isinstance(one, ast.Constant)}
     assert {"input.aside", "input.defect", "envelope.refused", "delivery.fetched"} < noted
-    assert noted - {""} <= set(journal.EVENTS)
+    assert noted - {""} <= set(auditor.EVENTS)
 
 
 def test_a_code_of_the_journal_may_be_a_number_but_must_exist(node: OneNode) -> None:

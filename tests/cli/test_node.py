@@ -22,11 +22,11 @@ from edxml_router.config import load
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.message.document_id import is_digest
 from edxml_router.node import worker
 from edxml_router.node.worker import Worker
 from edxml_router.observe import logs
 from edxml_router.services import operator as operate
-from edxml_router.store.queries import is_digest
 from edxml_router.wiring import node as wiring
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, rows, signed

@@ -14,7 +14,6 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Aside, Delivery, Move
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
 from edxml_router.core.problems import Defect
-from edxml_router.store import auditing, refused
 from edxml_router.store import book as book_module
 from edxml_router.store.aside import keep_aside
 from edxml_router.store.engine import writing
@@ -63,8 +62,8 @@ def test_a_book_that_raises_leaves_nothing(ledger: SqlLedger, database: Database
 def test_others_see_nothing_before_the_end(ledger: SqlLedger, database: Database) -> None:
     with ledger.book() as book:
         book.add_envelopes([envelope()])
-        assert auditing.trace(database.ledger(), envelope().digest) is None
-    assert auditing.trace(database.ledger(), envelope().digest) is not None
+        assert database.ledger().views.trace(envelope().digest) is None
+    assert database.ledger().views.trace(envelope().digest) is not None
 
 
 # --- envelopes and bodies ---
@@ -357,7 +356,7 @@ def test_every_change_of_state_has_one_entry(ledger: SqlLedger, database: Databa
     apply(ledger, move(held, Event.RELEASE), move(held, Event.CANCEL))
     apply(ledger, move(held, Event.CANCEL))
     entries: dict[tuple[str, str], int] = {}
-    for line in auditing.lines(ledger, event="delivery.", limit=1000):
+    for line in ledger.views.lines(event="delivery.", limit=1000):
         key = (line.entry.envelope, line.entry.recipient)
         entries[key] = entries.get(key, 0) + 1
     assert entries == {(one.digest, one.recipient): one.version for one in standing(ledger, 1, 2)}
@@ -372,7 +371,7 @@ def test_entries_tell_what_happened(ledger: SqlLedger, database: Database) -> No
     apply(ledger, move(taken, Event.RETURN, code="EDX801", detail="sai thẩm quyền", actor="tay-ninh"))
     digest = digest_of(body())
     written = NOW.replace(microsecond=456_000)  # entries are exact to the millisecond
-    assert [line.entry for line in auditing.lines(ledger)] == [
+    assert [line.entry for line in ledger.views.lines()] == [
         Entry(
             written,
             "envelope.accepted",
@@ -416,7 +415,7 @@ def test_notes_are_journalled_as_they_are(ledger: SqlLedger) -> None:
         book.note([entry, entry])
         book.note([])
     written = replace(entry, at=NOW.replace(microsecond=456_000))
-    assert [line.entry for line in auditing.lines(ledger)] == [written, written]
+    assert [line.entry for line in ledger.views.lines()] == [written, written]
 
 
 # --- receipts ---
@@ -518,23 +517,23 @@ def test_the_journal_names_so_many_of_a_peers_oddities_an_hour_and_counts_the_re
             book.note_odd([Entry(NOW, "input.aside", actor=actor, code="EDX704")] * count, 10, {"xa", "huyen"})
 
     def told(actor: str) -> tuple[int, list[str]]:
-        lines = [line.entry for line in auditing.lines(ledger, actor=actor, limit=1000)]
+        lines = [line.entry for line in ledger.views.lines(actor=actor, limit=1000)]
         counted = [line.detail for line in lines if line.event == "input.counted" and line.code == "EDX413"]
         return len(lines) - len(counted), counted
 
     for second in range(100):
         odd("xa", 7, second)
     assert told("xa") == (10, ["more than 10 within an hour: counted from here on"])
-    assert [(peer, more) for peer, _, more in refused.counting(ledger, ledger.clock.now())] == [("xa", 690)]
+    assert [(peer, more) for peer, _, more in ledger.views.counted_input(ledger.clock.now())] == [("xa", 690)]
     odd("huyen", 3, 100)
     assert told("huyen") == (3, [])
     for number in range(30):
         odd(f"la-{number}", 1, 101)  # names cost nothing: all strangers have one allowance
-    counted = [line.entry.actor for line in auditing.lines(ledger, event="input.counted")]
+    counted = [line.entry.actor for line in ledger.views.lines(event="input.counted")]
     assert (sum(told(f"la-{number}")[0] for number in range(30)), counted) == (10, ["xa", ""])
     odd("xa", 1, 3601)
     assert told("xa") == (11, [told("xa")[1][0], f"690 more since {NOW:%Y-%m-%d %H:%M} UTC"])
-    assert "xa" not in {peer for peer, _, _ in refused.counting(ledger, ledger.clock.now())}
+    assert "xa" not in {peer for peer, _, _ in ledger.views.counted_input(ledger.clock.now())}
 
 
 # --- receipts that others ask for ---

@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy
 
 from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
+from edxml_router.core.delivery.views import Checkpoint, Damage, Verification
 from edxml_router.core.problems import Setback
-from edxml_router.store import auditing
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.sequencer import number
-from edxml_router.store.verification import DAMAGES, Damage, Verification, verify
+from edxml_router.store.verification import DAMAGES
 from tests.contract.databases import NOW, Database, add, delivery
 
 
@@ -42,7 +42,7 @@ def tamper(database: Database, *statements: str, **values: Any) -> None:
 
 
 def damages(ledger: SqlLedger, known: dict[int, str] | None = None) -> list[Damage]:
-    found = verify(ledger.engine, known)
+    found = ledger.views.verify(known)
     assert found.sound == (not found.damages)
     return list(found.damages)
 
@@ -54,26 +54,26 @@ def test_entries_get_places_in_the_order_of_their_commits(ledger: SqlLedger) -> 
     assert number(ledger) == 0
     note(ledger, "a", "b")
     note(ledger, "c")
-    assert [line.position for line in auditing.lines(ledger)] == [None] * 3
+    assert [line.position for line in ledger.views.lines()] == [None] * 3
     assert (number(ledger, 2), number(ledger, 2), number(ledger, 2)) == (2, 1, 0)
-    assert [(line.position, line.entry.detail) for line in auditing.lines(ledger)] == [(0, "a"), (1, "b"), (2, "c")]
+    assert [(line.position, line.entry.detail) for line in ledger.views.lines()] == [(0, "a"), (1, "b"), (2, "c")]
 
 
 def test_checkpoints_are_the_roots_of_the_tree(ledger: SqlLedger, database: Database) -> None:
     write(ledger, 10, 4)
     tree, roots = Tree(), {}
-    for line in auditing.lines(ledger):
+    for line in ledger.views.lines():
         tree.add(leaf_hash(line.entry.canonical()))
         roots[tree.size] = tree.root()
     stored = {size: bytes(root) for size, root in database.rows("SELECT size, root FROM checkpoints")}
     assert stored == {size: roots[size] for size in (4, 8, 10)}
-    newest = auditing.checkpoint(ledger)
-    assert newest == auditing.Checkpoint(10, roots[10].hex(), NOW)
+    newest = ledger.views.checkpoint()
+    assert newest == Checkpoint(10, roots[10].hex(), NOW)
 
 
 def test_there_is_no_checkpoint_of_nothing(ledger: SqlLedger) -> None:
-    assert auditing.checkpoint(ledger) is None
-    assert verify(ledger.engine) == Verification(0, hashlib.sha256(b"").hexdigest(), 0, None, 0, (), 0)
+    assert ledger.views.checkpoint() is None
+    assert ledger.views.verify() == Verification(0, hashlib.sha256(b"").hexdigest(), 0, None, 0, (), 0)
 
 
 def test_many_sequencers_leave_no_gap(database: Database) -> None:
@@ -104,7 +104,7 @@ def test_a_lower_number_that_is_committed_later_comes_later(postgresql_database:
         note(ledger, "fast")
         assert number(ledger) == 1
     assert number(ledger) == 1
-    lines = auditing.lines(ledger)
+    lines = ledger.views.lines()
     assert [(line.position, line.entry.detail) for line in lines] == [(1, "slow"), (0, "fast")]
     assert damages(ledger) == []
 
@@ -161,10 +161,10 @@ def test_a_sound_journal(ledger: SqlLedger) -> None:
     write(ledger)
     note(ledger, "young")
     seen: list[tuple[int, int]] = []
-    newest = auditing.checkpoint(ledger)
+    newest = ledger.views.checkpoint()
     assert newest is not None
-    found = verify(ledger.engine, {newest.size: newest.root}, lambda done, of: seen.append((done, of)))
-    [young] = [line.entry.at for line in auditing.lines(ledger) if line.position is None]
+    found = ledger.views.verify({newest.size: newest.root}, lambda done, of: seen.append((done, of)))
+    [young] = [line.entry.at for line in ledger.views.lines() if line.position is None]
     assert found == Verification(20, newest.root, 1, young, 5, (), 0)
     assert seen == [(21, 21)]
 
@@ -230,7 +230,7 @@ def test_a_swapped_order_is_found(ledger: SqlLedger, database: Database) -> None
 
 def test_a_log_that_was_cut_off_is_found_with_a_root_from_outside(ledger: SqlLedger, database: Database) -> None:
     write(ledger)
-    newest = auditing.checkpoint(ledger)
+    newest = ledger.views.checkpoint()
     assert newest is not None
     tamper(database, "DELETE FROM journal WHERE position >= 8", "DELETE FROM checkpoints WHERE size > 8")
     assert damages(ledger) == []  # nothing inside can tell
@@ -248,7 +248,7 @@ def test_a_log_that_was_rewritten_is_found_with_a_root_from_outside(ledger: SqlL
 def test_of_many_damages_the_first_are_told_and_all_are_counted(ledger: SqlLedger, database: Database) -> None:
     write(ledger, DAMAGES + 50, 1000)
     tamper(database, "UPDATE journal SET actor = 'somebody'")
-    found = verify(ledger.engine)
+    found = ledger.views.verify()
     assert len(found.damages) == DAMAGES
     assert found.damage_count == DAMAGES + 50
     assert not found.sound

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edxml_router.core.delivery.values import Aside
-from edxml_router.store import identity, refused
+from edxml_router.store import identity
 from edxml_router.store.engine import connect
 from edxml_router.store.identity import Claim, declare_restored, recognise
 from edxml_router.store.ledger import SqlLedger
@@ -23,7 +23,7 @@ def keep(ledger: SqlLedger, number: int) -> int:
     """Set something aside; its number."""
     with ledger.book() as book:
         book.set_aside([Aside(NOW, "xa", "edx.up.xa", "EDX704", "", "", b"odd %d" % number)], 10**6)
-    return max(item.number for item in refused.list_items(ledger, limit=100))
+    return max(item.number for item in ledger.views.list_quarantined(limit=100))
 
 
 def test_numbers_go_on_above_all_that_were_given_before_a_restore(database: Database, tmp_path: Path) -> None:

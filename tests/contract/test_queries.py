@@ -9,8 +9,9 @@ import pytest
 
 from edxml_router.core.delivery.lifecycle import Event, State, advance
 from edxml_router.core.delivery.values import Aside, EnvelopeRow, Move
+from edxml_router.core.delivery.views import Kept, Note, Shape
 from edxml_router.core.delivery.wire import Outcome, Receipt
-from edxml_router.store import auditing, queries, refused
+from edxml_router.store import refused
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.sequencer import number
 from tests.contract.databases import LEASE, NOW, Database, body, delivery, digest_of, envelope
@@ -39,7 +40,7 @@ def advance_to(ledger: SqlLedger, index: int, recipient: str, *happening: Event,
 def found(ledger: SqlLedger, **wanted: object) -> list[int]:
     """The numbers of the envelopes found."""
     return [int(one.envelope.document_id.split(",")[-1].split("/")[0])
-            for one in queries.find_envelopes(ledger, **wanted)]  # type: ignore[arg-type]  # fmt: skip
+            for one in ledger.views.find_envelopes(**wanted)]  # type: ignore[arg-type]  # fmt: skip
 
 
 # --- envelopes ---
@@ -66,21 +67,21 @@ def test_envelopes_are_found_by_what_is_known_of_them(ledger: SqlLedger) -> None
 def test_an_envelope_is_found_with_its_outcome(ledger: SqlLedger) -> None:
     accept(ledger, 1)
     advance_to(ledger, 1, "H53.02", Event.CONFIRM)
-    [one] = queries.find_envelopes(ledger)
+    [one] = ledger.views.find_envelopes()
     assert one.envelope == envelope(1, accepted_at=NOW + MINUTE)
     assert one.states == {State.QUEUED: 1, State.CONFIRMED: 1}
     assert one.outcome == "open"
     advance_to(ledger, 1, "H53.01", Event.CANCEL)
-    assert queries.find_envelopes(ledger)[0].outcome == "mixed"
+    assert ledger.views.find_envelopes()[0].outcome == "mixed"
 
 
 def test_pages_of_envelopes_follow_without_gap_or_repeat(ledger: SqlLedger) -> None:
     with ledger.book() as book:  # all at the same instant
         book.add_envelopes([envelope(index) for index in range(1, 8)])
-    page = queries.find_envelopes(ledger, limit=3)
+    page = ledger.views.find_envelopes(limit=3)
     seen = list(page)
     while page:
-        page = queries.find_envelopes(ledger, limit=3, before=seen[-1].key)
+        page = ledger.views.find_envelopes(limit=3, before=seen[-1].key)
         seen += page
     assert len(seen) == 7
     assert {one.envelope.digest for one in seen} == {envelope(index).digest for index in range(1, 8)}
@@ -93,7 +94,7 @@ def test_deliveries_are_listed_by_state_route_and_age(ledger: SqlLedger) -> None
     accept(ledger, 3)
     advance_to(ledger, 1, "H53.01", Event.HOLD)
     advance_to(ledger, 2, "H53.02", Event.CONFIRM)
-    everything = queries.list_deliveries(ledger)
+    everything = ledger.views.list_deliveries()
     assert [(one.recipient, one.state) for one in everything] == [
         ("H53.01", State.HELD),
         ("H53.02", State.QUEUED),
@@ -101,30 +102,30 @@ def test_deliveries_are_listed_by_state_route_and_age(ledger: SqlLedger) -> None
         ("H53.01", State.QUEUED),
         ("H53.02", State.QUEUED),
     ]
-    assert queries.list_deliveries(ledger, states=[State.HELD]) == everything[:1]
-    assert queries.list_deliveries(ledger, route="office:so-noi-vu") == [everything[1], everything[4]]
-    assert queries.list_deliveries(ledger, recipient="H53.01", accepted_before=NOW + 2 * MINUTE) == everything[:1]
-    assert [one.state for one in queries.list_deliveries(ledger, digest=envelope(2).digest)] == ["queued", "confirmed"]
-    assert [one.state for one in queries.list_deliveries(ledger, states=[State.CONFIRMED])] == ["confirmed"]
-    first = queries.list_deliveries(ledger, limit=3)
-    assert [*first, *queries.list_deliveries(ledger, after=first[-1].id, limit=3)] == everything
-    assert queries.one_delivery(ledger, everything[2].id) == everything[2]
-    assert queries.one_delivery(ledger, 10**6) is None
+    assert ledger.views.list_deliveries(states=[State.HELD]) == everything[:1]
+    assert ledger.views.list_deliveries(route="office:so-noi-vu") == [everything[1], everything[4]]
+    assert ledger.views.list_deliveries(recipient="H53.01", accepted_before=NOW + 2 * MINUTE) == everything[:1]
+    assert [one.state for one in ledger.views.list_deliveries(digest=envelope(2).digest)] == ["queued", "confirmed"]
+    assert [one.state for one in ledger.views.list_deliveries(states=[State.CONFIRMED])] == ["confirmed"]
+    first = ledger.views.list_deliveries(limit=3)
+    assert [*first, *ledger.views.list_deliveries(after=first[-1].id, limit=3)] == everything
+    assert ledger.views.one_delivery(everything[2].id) == everything[2]
+    assert ledger.views.one_delivery(10**6) is None
 
 
 def test_counts_and_shape(ledger: SqlLedger) -> None:
-    assert queries.shape(ledger, NOW) == []
+    assert ledger.views.shape(NOW) == []
     accept(ledger, 5)
     advance_to(ledger, 1, "H53.01", Event.CONFIRM)
-    counts = queries.counts(ledger)
+    counts = ledger.views.counts()
     assert (counts[State.QUEUED], counts[State.CONFIRMED], counts[State.HELD]) == (9, 1, 0)
     assert sum(counts.values()) == 10
     # Accepted 1 … 5 minutes after NOW: now 9 … 5 minutes old, of which 5 is in the second bucket, not the third.
-    [offices, links] = queries.shape(ledger, NOW + 10 * MINUTE)
-    assert offices == queries.Shape("office:so-noi-vu", (0, 0, 5, *(0,) * 8))
-    assert links == queries.Shape("link:tay-ninh", (0, 0, 4, *(0,) * 8))
-    assert queries.shape(ledger, NOW + 3 * MINUTE)[0].ages == (3, 2, *(0,) * 9)
-    old = queries.shape(ledger, NOW + timedelta(days=2))[0]
+    [offices, links] = ledger.views.shape(NOW + 10 * MINUTE)
+    assert offices == Shape("office:so-noi-vu", (0, 0, 5, *(0,) * 8))
+    assert links == Shape("link:tay-ninh", (0, 0, 4, *(0,) * 8))
+    assert ledger.views.shape(NOW + 3 * MINUTE)[0].ages == (3, 2, *(0,) * 9)
+    old = ledger.views.shape(NOW + timedelta(days=2))[0]
     assert (old.ages[-1], old.total) == (5, 5)
 
 
@@ -134,16 +135,16 @@ def test_an_inbox_holds_what_lies_ready_for_its_agencies(ledger: SqlLedger) -> N
         advance_to(ledger, index, "H53.02", Event.CLAIM, Event.OFFER)
     advance_to(ledger, 2, "H53.01", Event.CLAIM, Event.OFFER)
     advance_to(ledger, 4, "H53.02", Event.CONFIRM)
-    ready = queries.inbox(ledger, ["H53.02", "H53.07"])
+    ready = ledger.views.inbox(["H53.02", "H53.07"])
     assert [one.envelope for one in ready] == [
         envelope(1, accepted_at=NOW + MINUTE),
         envelope(3, accepted_at=NOW + 3 * MINUTE),
     ]
     assert [one.delivery.state for one in ready] == [State.AVAILABLE] * 2
-    assert queries.inbox(ledger, ["H53.02"], after=ready[0].delivery.id) == ready[1:]
-    assert queries.inbox(ledger, ["H53.02"], limit=1) == ready[:1]
-    assert len(queries.inbox(ledger, ["H53.01", "H53.02"])) == 3
-    assert queries.inbox(ledger, []) == []
+    assert ledger.views.inbox(["H53.02"], after=ready[0].delivery.id) == ready[1:]
+    assert ledger.views.inbox(["H53.02"], limit=1) == ready[:1]
+    assert len(ledger.views.inbox(["H53.01", "H53.02"])) == 3
+    assert ledger.views.inbox([]) == []
 
 
 # --- journal ---
@@ -155,7 +156,7 @@ def test_the_journal_is_read_by_subject_and_time(ledger: SqlLedger, database: Da
     advance_to(ledger, 1, "H53.01", Event.RETURN, code="EDX505")
 
     def told(**wanted: object) -> list[str]:
-        return [line.entry.event for line in auditing.lines(ledger, **wanted)]  # type: ignore[arg-type]
+        return [line.entry.event for line in ledger.views.lines(**wanted)]  # type: ignore[arg-type]
 
     assert told() == ["envelope.accepted", "delivery.queued", "delivery.queued"] * 2 + ["delivery.returned"]
     assert told(event="delivery.returned") == ["delivery.returned"]
@@ -167,9 +168,9 @@ def test_the_journal_is_read_by_subject_and_time(ledger: SqlLedger, database: Da
     exact = NOW.replace(microsecond=456_000)  # entries are exact to the millisecond
     assert told(since=exact + 10 * MINUTE) == ["delivery.returned"]
     assert told(since=exact + MINUTE, until=exact + 2 * MINUTE) == ["envelope.accepted"]
-    page = auditing.lines(ledger, limit=4)
+    page = ledger.views.lines(limit=4)
     assert len(page) == 4
-    assert len(auditing.lines(ledger, after=page[-1].number)) == 3
+    assert len(ledger.views.lines(after=page[-1].number)) == 3
 
 
 def test_a_trace_tells_everything_about_an_envelope(ledger: SqlLedger) -> None:
@@ -184,7 +185,7 @@ def test_a_trace_tells_everything_about_an_envelope(ledger: SqlLedger) -> None:
         book.add_receipts([("link:x", receipts[0]), ("office:y", receipts[1])])
         book.receipts_sent([1], NOW + MINUTE)
     number(ledger)
-    whole = auditing.trace(ledger, digest)
+    whole = ledger.views.trace(digest)
     assert whole is not None
     assert whole.envelope.digest == digest
     assert [one.recipient for one in whole.deliveries] == ["H53.01", "H53.02"]
@@ -197,27 +198,27 @@ def test_a_trace_tells_everything_about_an_envelope(ledger: SqlLedger) -> None:
     ]
     assert [line.position for line in whole.lines] == [0, 1, 2, 6, 7]
     assert whole.receipts == [
-        auditing.Note(1, "link:x", receipts[0], NOW + MINUTE),
-        auditing.Note(2, "office:y", receipts[1], None),
+        Note(1, "link:x", receipts[0], NOW + MINUTE),
+        Note(2, "office:y", receipts[1], None),
     ]
-    one = auditing.trace(ledger, digest, "H53.02")
+    one = ledger.views.trace(digest, "H53.02")
     assert one is not None
     assert [line.entry.event for line in one.lines] == ["envelope.accepted", "delivery.queued"]
     assert [each.recipient for each in one.deliveries] == ["H53.02"]
     assert [each.receipt.recipient for each in one.receipts] == ["H53.02"]
-    assert len(auditing.trace(ledger, digest, limit=2).lines) == 2  # type: ignore[union-attr]
-    assert auditing.trace(ledger, "00" * 32) is None
+    assert len(ledger.views.trace(digest, limit=2).lines) == 2  # type: ignore[union-attr]
+    assert ledger.views.trace("00" * 32) is None
 
 
 def test_the_story_of_a_delivery(ledger: SqlLedger) -> None:
     accept(ledger, 1)
     advance_to(ledger, 1, "H53.02", Event.CLAIM, Event.OFFER)
-    [_, theirs] = queries.list_deliveries(ledger)
-    story = auditing.story(ledger, theirs.id)
+    [_, theirs] = ledger.views.list_deliveries()
+    story = ledger.views.story(theirs.id)
     assert story is not None
     assert (story.delivery, story.envelope.digest) == (theirs, envelope(1).digest)
     assert [line.entry.event for line in story.lines] == ["delivery.queued", "delivery.claimed", "delivery.offered"]
-    assert auditing.story(ledger, 10**6) is None
+    assert ledger.views.story(10**6) is None
 
 
 def test_notices_wait_for_an_office(ledger: SqlLedger) -> None:
@@ -225,12 +226,12 @@ def test_notices_wait_for_an_office(ledger: SqlLedger) -> None:
     with ledger.book() as book:
         book.add_receipts([("office:xa", told), ("link:x", told), ("office:xa", replace(told, recipient="H53.02"))])
         book.unsent_receipts(NOW, NOW + LEASE, 1)  # a lease does not hide them
-    notes = auditing.notices(ledger, "office:xa")
+    notes = ledger.views.notices("office:xa")
     assert [note.receipt.recipient for note in notes] == ["H53.01", "H53.02"]
-    assert auditing.notices(ledger, "office:xa", after=notes[0].number) == notes[1:]
+    assert ledger.views.notices("office:xa", after=notes[0].number) == notes[1:]
     with ledger.book() as book:
         book.receipts_sent([notes[0].number], NOW)
-    assert auditing.notices(ledger, "office:xa") == notes[1:]
+    assert ledger.views.notices("office:xa") == notes[1:]
 
 
 # --- refused input ---
@@ -241,21 +242,22 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
         book.set_aside([Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
         book.set_aside([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", b"beyond the quota")], 2)
         book.set_aside([Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
-    first, second = refused.list_items(ledger)
-    assert first == refused.Kept(
+    first, second = ledger.views.list_quarantined()
+    assert first == Kept(
         first.number, NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", digest_of(b"<<"), 2, 2, NOW + MINUTE, "",
         kept=True,
     )  # fmt: skip
     assert (second.kept, second.size, second.count) == (False, 16, 1)
-    assert refused.list_items(ledger, code="EDX403") == [second]
-    assert refused.list_items(ledger, peer="ke-la") == [first]
-    assert refused.list_items(ledger, after=first.number) == [second]
-    assert refused.one_item(ledger, first.number) == (first, b"<<")
-    assert refused.one_item(ledger, second.number) == (second, None)
-    assert refused.remove(ledger, [first.number, first.number, 10**6], "operator:lan") == [first.number]
-    assert refused.list_items(ledger) == [second]
-    assert refused.one_item(ledger, first.number) is None
-    [line] = auditing.lines(ledger, event="aside.removed")
+    assert ledger.views.list_quarantined(code="EDX403") == [second]
+    assert ledger.views.list_quarantined(peer="ke-la") == [first]
+    assert ledger.views.list_quarantined(after=first.number) == [second]
+    assert ledger.views.one_quarantined(first.number) == (first, b"<<")
+    assert ledger.views.one_quarantined(second.number) == (second, None)
+    with ledger.book() as book:
+        assert refused.remove(book, [first.number, first.number, 10**6], "operator:lan", NOW) == [first.number]
+    assert ledger.views.list_quarantined() == [second]
+    assert ledger.views.one_quarantined(first.number) is None
+    [line] = ledger.views.lines(event="aside.removed")
     assert (line.entry.actor, line.entry.code) == ("operator:lan", "EDX101")
 
 
@@ -264,7 +266,7 @@ def test_refused_input_is_found_by_its_document(ledger: SqlLedger) -> None:
     with ledger.book() as book:
         book.set_aside([Aside(NOW, "xa", "cli", "EDX301", "", "", b"a", "cafe0123"), unread], 100)
         book.set_aside([replace(unread, document_id="H53-2"), replace(unread, code="EDX101")], 100)
-    first, second = sorted(refused.list_items(ledger), key=lambda item: item.size)
+    first, second = sorted(ledger.views.list_quarantined(), key=lambda item: item.size)
     assert (first.document_id, second.document_id, second.count) == ("cafe0123", "H53-2", 3)
     for text, items in (
         ("cafe0123", [first]),  # a DocumentId that looks like the beginning of a digest
@@ -274,7 +276,7 @@ def test_refused_input_is_found_by_its_document(ledger: SqlLedger) -> None:
         (digest_of(b"much")[:8].upper(), [second]),
         ("H53-3", []),
     ):
-        assert refused.list_items(ledger, document=text) == items
+        assert ledger.views.list_quarantined(document=text) == items
 
 
 def test_a_document_is_told_what_changed_it(ledger: SqlLedger) -> None:
@@ -292,10 +294,10 @@ def test_a_document_is_told_what_changed_it(ledger: SqlLedger) -> None:
             acting(6, refers_to=(awkward.lower(),)), acting(7, refers_to=(awkward + "x",)),
         ])  # fmt: skip
         book.add_deliveries([delivery(2)])
-    assert [(one.envelope.business, one.outcome) for one in queries.changes(ledger, original)] == [
+    assert [(one.envelope.business, one.outcome) for one in ledger.views.changes(original)] == [
         (1, "open"), (3, "empty")
     ]  # fmt: skip
-    assert queries.changes(ledger, envelope(2)) == []
+    assert ledger.views.changes(envelope(2)) == []
 
 
 # --- speed does not depend on the size of the ledger ---
@@ -304,7 +306,7 @@ def test_a_document_is_told_what_changed_it(ledger: SqlLedger) -> None:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        ("SELECT * FROM deliveries WHERE state IN ('queued', 'forwarding', 'forwarded', 'deferred') AND urgent = true "
+        ("SELECT * FROM deliveries WHERE state IN ('queued', 'forwarding', 'deferred') AND urgent = true "
          "AND due_at <= 5 AND expires_at > 5 ORDER BY due_at LIMIT 100", "deliveries_due"),
         ("SELECT * FROM deliveries WHERE state NOT IN ('confirmed', 'returned', 'expired', 'cancelled') "
          "AND expires_at <= 5 ORDER BY expires_at LIMIT 100", "deliveries_expiry"),

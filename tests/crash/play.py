@@ -26,7 +26,7 @@ from edxml_router.node.worker import work
 from edxml_router.services import office as inbox
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
-from edxml_router.store import queries, sequencer
+from edxml_router.store import sequencer
 from edxml_router.wiring import node as wiring
 
 PLANS = (
@@ -153,7 +153,7 @@ class Play:
 
     def _office(self, node: Node) -> bool:
         [office] = [peer for peer in node.rules.peers.values() if peer.name.startswith("vanthu-")]
-        waiting = queries.inbox(self._ledgers[node.name], office.codes)
+        waiting = self._ledgers[node.name].views.inbox(office.codes)
         for item in waiting:
             name = item.delivery.name
             inbox.fetch(node, office.name, name)
@@ -164,7 +164,7 @@ class Play:
         return bool(waiting)
 
     def _at_rest(self) -> bool:
-        counts = [count for ledger in self._ledgers.values() for count in queries.counts(ledger).items()]
+        counts = [count for ledger in self._ledgers.values() for count in ledger.views.counts().items()]
         return all(state in ENDS for state, count in counts if count) and not any(map(stray_files, self._hubs))
 
 

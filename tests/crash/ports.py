@@ -86,6 +86,7 @@ class _Ledger:
 
     def __init__(self, meddler: Meddler, name: str, ledger: Any) -> None:
         self._meddler, self._name, self._ledger = meddler, name, ledger
+        self.views = ledger.views
 
     @contextmanager
     def book(self) -> Iterator[Any]:

@@ -24,6 +24,7 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.views import Kept
 from edxml_router.core.delivery.wire import (
     Chunk,
     Hop,
@@ -43,9 +44,7 @@ from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages.submission import Submission
-from edxml_router.store import auditing, refused
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.refused import Kept
 from edxml_router.transport import topology
 from edxml_router.wiring import node as wiring
 from tests.contract.hubs import until
@@ -122,7 +121,7 @@ class Siege:
     # --- what became of it ---
 
     def aside(self, node: str = PARENT) -> list[Kept]:
-        return list(refused.list_items(self.ledgers[node], limit=10_000))
+        return list(self.ledgers[node].views.list_quarantined(limit=10_000))
 
     def codes_since(self, before: list[Kept]) -> list[str]:
         self.done()
@@ -134,7 +133,7 @@ class Siege:
             return {one.recipient: one for one in book.deliveries([digest])}
 
     def journal(self, digest: str, node: str = PARENT) -> list[tuple[str, str, str]]:
-        found = auditing.lines(self.ledgers[node], envelope=digest)
+        found = self.ledgers[node].views.lines(envelope=digest)
         return [(line.entry.event, line.entry.actor, line.entry.code) for line in found]
 
     def letter(self, sender: str, to: Sequence[str], **more: Any) -> bytes:

@@ -21,6 +21,7 @@ from edxml_router.core.delivery.lifecycle import Event
 ENVELOPE_ACCEPTED: Final = "envelope.accepted"
 DELIVERY_QUEUED: Final = "delivery.queued"
 ANSWER_WITHHELD: Final = "answer.withheld"  # more answers wait for a neighbour than may: it will ask again
+ASIDE_REMOVED: Final = "aside.removed"  # by an operator, who has understood it
 INPUT_COUNTED: Final = "input.counted"  # in the place of entries beyond what one peer may have within an hour
 DELIVERY_EVENTS: Final[Mapping[Event, str]] = {
     Event.CLAIM: "delivery.claimed",

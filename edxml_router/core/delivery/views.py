@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State, outcome
@@ -78,9 +79,12 @@ class Found:
         return self.envelope.accepted_at, self.envelope.digest
 
 
+AGES: Final = (1, 5, 10, 20, 40, 80, 160, 320, 640, 1280)  # minutes; the upper ends of all spans but the last
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Open deliveries of one route by the age of their envelopes, one number for each span of ages."""
+    """Open deliveries of one route by the age of their envelopes, one number for each span of :data:`AGES`."""
 
     route: str
     ages: tuple[int, ...]
@@ -115,3 +119,28 @@ class Kept:
     last_at: datetime
     document_id: str  # empty where it could not be read
     kept: bool  # whether the bytes are here
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that is wrong, and where: ``entry 17``, ``place 1203``, ``checkpoint 5000``."""
+
+    where: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a verification found. ``root`` is that of the tree over ``size`` numbered entries."""
+
+    size: int
+    root: str  # hex
+    unnumbered: int  # entries too young to have a place; each is checked for itself, no root protects them
+    unnumbered_since: datetime | None  # the oldest of them
+    checkpoints: int
+    damages: tuple[Damage, ...]
+    damage_count: int
+
+    @property
+    def sound(self) -> bool:
+        return self.damage_count == 0

@@ -33,6 +33,7 @@ _HIDDEN: Final = re.compile(
     + "".join(f"{chr(first)}-{chr(last)}" for first, last in IGNORABLE)
     + "]"
 )
+_DIGEST: Final = re.compile(r"[0-9a-f]{8,64}")
 _FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # RFC 8264, section 5.2.1
 # In Vietnamese print these are one letter and one sign: Đ is often typed as the Icelandic Ð or the African Ɖ, and word
 # processors put the hyphens that do (U+2010) or do not (U+2011) break in place of the keyboard's, and the strokes of
@@ -65,3 +66,8 @@ def invisible(text: str) -> str:
         return ""
     found = _HIDDEN.search(text)
     return f"U+{ord(found[0]):04X}" if found else ""
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is a digest or its beginning (eight characters or more) rather than a DocumentId."""
+    return _DIGEST.fullmatch(text.lower()) is not None

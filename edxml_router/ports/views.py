@@ -1,0 +1,158 @@
+"""What operators, offices and auditors ask a node's database; nothing here changes anything.
+
+Every list comes in pages by key, never by offset: give the last row's key to get the next page. Codes of agencies are
+canonical, times are aware datetimes in UTC. An adapter keeps these promises or raises Setback EDX601, EDX602, EDX610,
+EDX622, EDX624; a driver's own exception never crosses a port. Any :class:`~edxml_router.ports.ledger.Ledger` has its
+:class:`Views`; a copy of a database has them without a ledger, since nobody may write to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.delivery.views import (
+    Checkpoint,
+    Found,
+    Kept,
+    Line,
+    Note,
+    Shape,
+    Story,
+    Trace,
+    Verification,
+    Waiting,
+)
+
+
+class Mail(Protocol):
+    """Envelopes and deliveries as they stand."""
+
+    def find_envelopes(
+        self,
+        *,
+        digest: str = "",
+        document_id: str = "",
+        sender: str = "",
+        recipient: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        state: State | None = None,
+        code: str = "",
+        before: tuple[datetime, str] | None = None,
+        limit: int = 50,
+    ) -> Sequence[Found]:
+        """Accepted envelopes, newest first. ``digest`` may be a prefix; ``until`` is not included.
+
+        ``document_id`` may be in any spelling that looks the same.
+        ``recipient``, ``state`` and ``code`` (of the last problem) are those of one and the same delivery.
+        ``before`` is the key of the last one of the page before.
+        """
+
+    def changes(self, envelope: EnvelopeRow) -> Sequence[Found]:
+        """The recalls, updates and replacements of a document by its sender that came here, the oldest first."""
+
+    def document_ids(self, digests: Iterable[str]) -> Mapping[str, str]:
+        """The DocumentId of each envelope that was accepted here."""
+
+    def list_deliveries(
+        self,
+        *,
+        digest: str = "",
+        recipient: str = "",
+        route: str = "",
+        code: str = "",
+        states: Iterable[State] = (),
+        accepted_before: datetime | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[Delivery]:
+        """Deliveries by number, the oldest first; without ``states`` all open ones, unless ``digest`` is given."""
+
+    def one_delivery(self, number: int) -> Delivery | None:
+        """The delivery of this number."""
+
+    def offered_mail(self, beginning: str, recipient: str = "", limit: int = 10) -> Sequence[Delivery]:
+        """What was offered to offices here and whose digest begins so, if it is for ``recipient``."""
+
+    def counts(self) -> Mapping[State, int]:
+        """Deliveries per state, zeros included."""
+
+    def shape(self, now: datetime) -> Sequence[Shape]:
+        """Where open deliveries pile up and how old they are; the longest queue first."""
+
+    def inbox(self, agencies: Iterable[str], after: int = 0, limit: int = 100) -> Sequence[Waiting]:
+        """What lies ready for these agencies, by number, the oldest first."""
+
+
+class History(Protocol):
+    """The journal by time and subject, and everything about one envelope or delivery."""
+
+    def lines(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        event: str = "",
+        envelope: str = "",
+        recipient: str = "",
+        code: str = "",
+        actor: str = "",
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[Line]:
+        """Journal entries by number; ``until`` is not included, ``event`` may end in a dot: "delivery.", ``envelope``
+        may be the beginning of a digest."""
+
+    def trace(self, digest: str, recipient: str = "", limit: int = 1000) -> Trace | None:
+        """Everything about the envelope of this digest; None when it was never accepted here. The acceptance is part
+        of every recipient's story."""
+
+    def story(self, number: int, limit: int = 1000) -> Story | None:
+        """The delivery of this number with all that happened to it; None when there is none."""
+
+    def notices(self, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
+        """Receipts for an office ("office:NAME") that were not handed over yet."""
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint; None while nothing is numbered."""
+
+
+class Quarantine(Protocol):
+    """Input that was refused or could not be read, and was kept."""
+
+    def list_quarantined(
+        self, *, document: str = "", code: str = "", peer: str = "", after: int = 0, limit: int = 100
+    ) -> Sequence[Kept]:
+        """Items by number, the oldest first; ``document`` is a DocumentId, or the beginning of a digest."""
+
+    def one_quarantined(self, number: int) -> tuple[Kept, bytes | None] | None:
+        """The item of this number and its bytes, where they were kept; None when there is no such item."""
+
+    def counted_input(self, now: datetime) -> Sequence[tuple[str, datetime, int]]:
+        """The peers of which more odd input came within their hour than the journal names: since when, and how much
+        was only counted. Strangers have the empty name."""
+
+
+class Proof(Protocol):
+    """Whether what the database holds is what was written."""
+
+    def verify(
+        self, known: Mapping[int, str] | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Verification:
+        """Verify every entry and checkpoint of the journal. ``known`` are roots (hex) by size that were kept elsewhere;
+        ``progress`` gets (done, of). Runs beside a working node."""
+
+    def damage(self, *, quick: bool = False) -> str:
+        """What is damaged in the database's own pages, in its words; empty when nothing is. ``quick`` does not compare
+        indexes."""
+
+    def filed_bodies(self) -> int:
+        """How many bodies the database only names, because they lie in files beside it."""
+
+
+class Views(Mail, History, Quarantine, Proof, Protocol):
+    """All that is asked of a node's database."""

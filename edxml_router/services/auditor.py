@@ -1,0 +1,179 @@
+"""What an auditor asks: the journal by any of its fields, its proof, and the history of one document.
+
+    for page in query(views, Question(event="delivery.", limit=500)): …
+    found = verify(views, {104832: "9f86d0…"})
+    told = history(views, "H53.31.22,2026/11/22,7/UBND-VP")
+
+Nothing here changes anything, so it works on a node's database and on a copy of one alike. Raises Refusal EDX606 for
+what is not there; Setback EDX610 for a damaged database, and what the views raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from edxml_router.core.delivery.journal import (
+    ANSWER_WITHHELD,
+    ASIDE_REMOVED,
+    DELIVERY_EVENTS,
+    DELIVERY_QUEUED,
+    ENVELOPE_ACCEPTED,
+    INPUT_COUNTED,
+)
+from edxml_router.core.delivery.views import Found, Kept, Line, Trace, Verification
+from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.message.document_id import is_digest
+from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.trust.bindings import Act
+from edxml_router.ports.views import Views
+from edxml_router.stages.settlement import LATE
+
+EVENTS: Final = (
+    ENVELOPE_ACCEPTED,
+    "envelope.refused",
+    DELIVERY_QUEUED,
+    *DELIVERY_EVENTS.values(),
+    "delivery.fetched",
+    "delivery.pushed",
+    LATE,
+    ANSWER_WITHHELD,
+    "input.aside",
+    INPUT_COUNTED,
+    "input.defect",
+    ASIDE_REMOVED,
+    "clock.doubtful",
+    "clock.believed",
+    "trust.add",
+    "journal.restored",
+    "link.resync",
+    "recovery.done",
+    "node.renamed",
+    "peer.renamed",
+    *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),
+)
+PAGE: Final = 1000  # entries in one read
+LONGEST: Final = 100_000  # recipients, and journal entries, of one envelope in its history
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which entries of the journal; all that is given must hold. ``document``: a DocumentId, or a digest's beginning;
+    ``event``: one of :data:`EVENTS`, or "delivery." for all that begin so; ``limit``: at most so many entries."""
+
+    since: datetime | None = None
+    until: datetime | None = None  # not included
+    event: str = ""
+    document: str | None = None
+    recipient: str = ""
+    code: str = ""
+    actor: str = ""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The story of one accepted envelope: ``paths`` has the nodes passed for each recipient, as far as the latest
+    receipt tells; ``changes`` are the envelopes that recall, update or replace it."""
+
+    trace: Trace
+    paths: Mapping[str, Sequence[Hop]]
+    changes: Sequence[Found]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All that is known of a document: what was accepted under its name, the oldest first, and what was refused.
+
+    ``lines`` are what the journal says where nothing was accepted and nothing kept.
+    """
+
+    told: Sequence[Told]
+    refused: Sequence[Kept]
+    lines: Sequence[Line] = ()
+
+
+def is_event(name: str) -> bool:
+    """Whether there is such an event, or any that begin so."""
+    return any(each == name or (name.endswith(".") and each.startswith(name)) for each in EVENTS)
+
+
+def query(views: Views, question: Question) -> Iterator[Sequence[Line]]:
+    """The entries that answer, by number and document, in pages."""
+    left = question.limit
+    for envelope in [""] if question.document is None else _digests(views, question.document):
+        after = 0
+        while left > 0:
+            lines = views.lines(
+                since=question.since,
+                until=question.until,
+                event=question.event,
+                envelope=envelope,
+                recipient=question.recipient,
+                code=question.code,
+                actor=question.actor,
+                after=after,
+                limit=min(left, PAGE),
+            )
+            if not lines:
+                break
+            yield lines
+            left -= len(lines)
+            after = lines[-1].number
+
+
+def verify(views: Views, known: Mapping[int, str], progress: Callable[[int, int], None] | None = None) -> Verification:
+    """Verify the database's pages, then every entry and checkpoint; ``known`` are roots kept elsewhere, by size."""
+    if broken := views.damage():  # what the pages hold means nothing then
+        raise Setback("EDX610", where="store.url", detail=broken)
+    return views.verify(known, progress)
+
+
+def find(views: Views, document: str, limit: int = 50) -> Sequence[Found]:
+    """Envelopes by the beginning of their digest, or by DocumentId, newest first. Raises Refusal EDX606 when there is
+    none."""
+    found: Sequence[Found] = ()
+    if is_digest(document):
+        found = views.find_envelopes(digest=document.lower(), limit=limit)
+    if not found:
+        found = views.find_envelopes(document_id=document, limit=limit)
+    if not found:
+        raise Refusal("EDX606", where=document[:100])
+    return found
+
+
+def history(views: Views, document: str, recipient: str = "") -> Past:
+    """What became of a document, on the way to one ``recipient`` (canonical code) or to all."""
+    refused = views.list_quarantined(document=document)
+    try:
+        envelopes = find(views, document)
+    except Refusal:
+        lines = views.lines(envelope=document.lower()) if is_digest(document) and not refused else ()
+        if not refused and not lines:
+            raise
+        return Past((), refused, lines)
+    traces = (views.trace(found.envelope.digest, recipient, LONGEST) for found in reversed(envelopes))
+    return Past([Told(one, _paths(one), views.changes(one.envelope)) for one in traces if one is not None], refused)
+
+
+def _digests(views: Views, document: str) -> list[str]:
+    """Digests, or the beginning of one that is in the journal only. Raises Refusal EDX606."""
+    digests = [item.digest for item in views.list_quarantined(document=document)]
+    try:
+        digests += [found.envelope.digest for found in reversed(find(views, document))]
+    except Refusal:
+        if is_digest(document):
+            return [document.lower()]
+        if not digests:
+            raise
+    return list(dict.fromkeys(digests))
+
+
+def _paths(told: Trace) -> Mapping[str, Sequence[Hop]]:
+    paths: dict[str, Sequence[Hop]] = {}
+    for note in told.receipts:
+        if len(note.receipt.hops) >= len(paths.get(note.receipt.recipient, ())):
+            paths[note.receipt.recipient] = note.receipt.hops
+    return paths

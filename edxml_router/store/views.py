@@ -1,0 +1,44 @@
+"""All that is asked of a node's database: :class:`SqlViews` keeps the promises of
+:class:`edxml_router.ports.views.Views` on SQLite and PostgreSQL.
+
+    ledger.views.counts()                                # of a node
+    with closing(read_only.open_views(place)) as views: …    # of a copy
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Engine, func, select
+
+from edxml_router.core.delivery.views import Verification
+from edxml_router.store import integrity, verification
+from edxml_router.store.auditing import SqlHistory
+from edxml_router.store.engine import reading
+from edxml_router.store.queries import SqlMail
+from edxml_router.store.refused import SqlQuarantine
+from edxml_router.store.tables import bodies
+
+
+class SqlViews(SqlMail, SqlHistory, SqlQuarantine):
+    """See :class:`edxml_router.ports.views.Views`. Safe to share between threads; never carried over a fork."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def verify(
+        self, known: Mapping[int, str] | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Verification:
+        return verification.verify(self.engine, known, progress)
+
+    def damage(self, *, quick: bool = False) -> str:
+        return integrity.damage(self.engine, quick=quick)
+
+    def filed_bodies(self) -> int:
+        query = select(func.count()).select_from(bodies).where(bodies.c.data.is_(None))
+        with reading(self.engine) as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def close(self) -> None:
+        """Let go of all connections. Idempotent."""
+        self.engine.dispose()

@@ -1,0 +1,98 @@
+"""A database opened to be asked: a node's own, by its configuration, or any other by its address.
+
+    with open_own(config) as asked: …                    # of the configuration, only where the database is
+    with open_other(read_place("copy.db")) as asked: …   # without any
+
+Raises ConfigErrors, Refusal EDX617, and what :mod:`edxml_router.store.read_only` raises. What goes wrong with the
+database names it: a path, or a URL without its password; and its schema, where that is the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edxml_router.config import Settings, load_for_reading
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
+from edxml_router.ports.views import Views
+from edxml_router.resources import folder
+from edxml_router.store import catalogue, migrate
+from edxml_router.store.read_only import Place, compare_schema, open_views, read_place
+from edxml_router.store.views import SqlViews
+from edxml_router.wiring import node as wiring
+
+__all__ = ["Asked", "Place", "open_other", "open_own", "read_place", "require_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A database that can be asked. ``schema`` is "older" or "newer" where it is not this program's."""
+
+    views: Views
+    config: Path | None = None
+    schema: str = ""
+
+    def canonical(self, code: str) -> str:
+        """The canonical code of an agency, by the node's catalogue or the packaged one; else as it is."""
+        return self._registry().canonical_or_none(code) or code
+
+    def _registry(self) -> Registry:
+        if self.config is None:
+            return catalogue.load(folder("agency_codes"))
+        return wiring.load_registry(load_for_reading(self.config, agencies=True))
+
+
+def require_file(settings: Settings) -> None:
+    """Refuse (EDX617) where a file of SQLite is not there: looking for it would make it, and it would be empty."""
+    file = settings.database_url.partition("sqlite:///")[2]
+    if file and not Path(file).exists():
+        detail = "no such file" if Path(file).parent.is_dir() else "the folder is not there"
+        raise Refusal("EDX617", where=file, detail=detail)
+
+
+@contextmanager
+def open_own(config: Path) -> Iterator[Asked]:
+    """The node's database; what else its configuration says is not looked at."""
+    settings = load_for_reading(config)
+    require_file(settings)
+    ledger = wiring.open_ledger(settings)
+    with _explained(ledger.views, ""):
+        yield Asked(ledger.views, config)
+
+
+@contextmanager
+def open_other(place: Place) -> Iterator[Asked]:
+    """A copy, or any database that may be read: nothing is written to it or beside it."""
+    views = open_views(place)
+    with _explained(views, place.shown):
+        yield Asked(views, schema=compare_schema(views.engine))
+
+
+@contextmanager
+def _explained(views: SqlViews, shown: str) -> Iterator[None]:
+    try:
+        yield
+    except Trouble as trouble:
+        cause = _schema(views, copied=bool(shown)) if isinstance(trouble, Defect) else None
+        told = cause or trouble
+        if shown and told.finding.where in ("", "store.url"):
+            told.finding = replace(told.finding, where=shown)
+        if cause:
+            raise cause from trouble
+        raise
+    finally:
+        views.close()
+
+
+def _schema(views: SqlViews, *, copied: bool) -> Setback | None:
+    """The schema as the cause of a failure; asked only after one, since the answer takes longer than most commands."""
+    found, ours = migrate.current(views.engine), migrate.newest()
+    if found == ours:
+        return None
+    found = found or "missing"
+    if copied:  # which nobody is to upgrade
+        return Setback("EDX602", where="store.url", detail=f"schema {found}, needed {ours}")
+    return Setback("EDX602", where="store.url", detail=f"schema {found}, needed {ours}; run `edxml-router init`")
