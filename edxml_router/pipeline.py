@@ -17,17 +17,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change, inbox_of
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
-from edxml_router.core.delivery.wire import Hop, Receipt
+from edxml_router.core.delivery.wire import LIST_LIMIT, Hop, Receipt
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
 from edxml_router.ports.transport import Parcel
-from edxml_router.stages import room, sending
+from edxml_router.stages import order, room, sending
 from edxml_router.stages.acceptance import (
     acceptance_receipts,
     envelope_row,
@@ -44,6 +45,7 @@ from edxml_router.stages.dispatch import (
     deferral,
     portions,
     returns,
+    shares_of,
     transfer_parcels,
 )
 from edxml_router.stages.examination import digest_of, examine
@@ -55,6 +57,8 @@ from edxml_router.stages.rules import Rules
 from edxml_router.stages.settlement import expiry, late_entries, latest, sends_again, settlement
 from edxml_router.stages.submission import Answer, Judged, Submission
 from edxml_router.stages.windows import Sending
+
+_PAIR = attrgetter("digest", "recipient")
 
 # --- accept ------------------------------------------------------------------------------------------
 
@@ -133,6 +137,7 @@ def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list
 def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:
     """The one transaction of acceptance; decides what only the store can tell: new, repeated, or conflicting."""
     put_off(node, book, judged, now)
+    order.wait(node, book, judged)
     rows: dict[str, EnvelopeRow] = {}
     holders: dict[str, str] = {}  # identity → digest, in the order of arrival: the first of a batch stands
     for item in judged:
@@ -142,6 +147,7 @@ def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> N
                 rows[item.digest] = row
             else:
                 item.trouble = _conflict(row)
+    rows = order.chained(book, rows)
     inserted = book.add_envelopes(list(rows.values()))
     known = book.envelopes(rows.keys() - inserted)
     for item in judged:
@@ -151,7 +157,16 @@ def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> N
                 item.trouble = _conflict(rows[item.digest])
     fit = [item for item in judged if item.fit]
     book.add_bodies({item.digest: item.submission.data for item in fit if not item.repeated})
-    book.add_deliveries([row for item in fit for row in new_deliveries(node, item, now)])
+    # In the order of arrival, which their numbers keep; more recipients of what is known sorted, for the ledger's sake.
+    repeats = [item for item in fit if item.repeated]
+    fresh = [item for item in fit if not item.repeated]
+    chains = {digest: known.get(digest, row).chains or row.chains for digest, row in rows.items()}
+    book.add_deliveries(
+        [
+            *sorted((row for item in repeats for row in new_deliveries(node, item, now, chains)), key=_PAIR),
+            *(row for item in fresh for row in new_deliveries(node, item, now, chains)),
+        ]
+    )
     repeated = {item.digest: item for item in fit if item.repeated}
     if repeated:
         standing = book.deliveries(repeated)
@@ -203,7 +218,7 @@ def forward(node: Node) -> Sequence[Move]:
     with node.ledger.book() as book:
         sending.rebind(node, book)
         sending.welcome(node, book, away, now)
-        due = book.claim(now, now + node.rules.timing.lease, node.rules.batch, away)
+        due = book.claim(now, now + node.rules.timing.lease, node.rules.batch, away, LIST_LIMIT)
         rows = book.envelopes({delivery.digest for delivery in due})
     node.outgoing.silent, node.outgoing.bound = away, node.rules.routes
     if not due:
@@ -246,8 +261,9 @@ def _sendings(
         elif route.startswith("office:"):
             moves += deliver(group, now)
         elif link is not None:
-            parcels = transfer_parcels(link, row, group, body, node.rules.chunk_bytes, node.name, now)
-            sendings.append(Sending(link.transport, parcels, group))
+            for part in shares_of(link, group):
+                parcels = transfer_parcels(link, row, part, body, node.rules.chunk_bytes, node.name, now)
+                sendings.append(Sending(link.transport, parcels, part))
     return sendings
 
 

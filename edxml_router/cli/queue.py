@@ -74,13 +74,14 @@ def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: 
             if len(found) == limit:
                 break
         documents = ledger.views.document_ids(delivery.digest for delivery in found)
+        earlier = ledger.views.waits_for([delivery.id for delivery in found], datetime.now(UTC))
     if as_json:
         for delivery in found:
             session.json(delivery_shape(delivery, documents[delivery.digest]))
     elif not found:
         session.line(session.say("queue.empty"))
     else:
-        _show(session, found, documents)
+        _show(session, found, documents, earlier)
 
 
 @queue.command()
@@ -119,14 +120,15 @@ def show(session: Session, number: int, aside: bool, output: Path | None, as_jso
             _show_item(session, ledger, number, output, as_json)
             return
         story = ledger.views.story(number)
+        earlier = ledger.views.waits_for([number], datetime.now(UTC))
     if story is None:
         raise Refusal("EDX606", where=f"delivery {number}")
     if as_json:
         session.json(delivery_history_shape(story))
         return
-    rows = [(key, value) for key, value in asdict(story.delivery).items() if key != "version"]
+    rows = [(key, value) for key, value in asdict(story.delivery).items() if key not in ("version", "chain")]
     session.table(("field", "value"), [("document_id", story.envelope.document_id), *rows])
-    if why := reason(session, story.delivery):
+    if why := reason(session, story.delivery, earlier.get(number)):
         session.line(f"{session.say('col.waits')}: {why}")
     if story.delivery.code in PROBLEMS:
         session.problem(Finding(story.delivery.code, f"delivery {number}", story.delivery.detail), out=True)
@@ -326,14 +328,16 @@ def _show_item(session: Session, ledger: SqlLedger, number: int, output: Path | 
 # --- shared -------------------------------------------------------------------------------------------
 
 
-def _problem(session: Session, delivery: Delivery) -> str:
+def _problem(session: Session, delivery: Delivery, earlier: int | None) -> str:
     """The last problem, or else what the delivery waits for."""
     if delivery.code:
         return f"{delivery.code} {session.detail(delivery.detail, delivery.code)}".strip()
-    return reason(session, delivery) or delivery.detail
+    return reason(session, delivery, earlier) or delivery.detail
 
 
-def _show(session: Session, found: Sequence[Delivery], documents: Mapping[str, str]) -> None:
+def _show(
+    session: Session, found: Sequence[Delivery], documents: Mapping[str, str], earlier: Mapping[int, int]
+) -> None:
     session.table(
         ("#id", "document", "state", "recipient", "route", "#attempts", "due", "problem", "envelope"),
         [
@@ -345,7 +349,7 @@ def _show(session: Session, found: Sequence[Delivery], documents: Mapping[str, s
                 one.route,
                 one.attempts,
                 one.due_at,
-                _problem(session, one),
+                _problem(session, one, earlier.get(one.id)),
                 one.digest[:16],
             )
             for one in found

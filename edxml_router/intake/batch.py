@@ -40,6 +40,7 @@ from edxml_router.shapes.delivery import confirmation_shape
 from edxml_router.shapes.form import encode
 from edxml_router.stages import recovery
 from edxml_router.stages.node import Node
+from edxml_router.stages.order import WAITS
 from edxml_router.stages.quarantine import set_aside
 from edxml_router.stages.receipts import answer_questions, state_receipt
 from edxml_router.stages.submission import Answer, Submission
@@ -221,6 +222,8 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
     back: list[Arrival] = []
     replies: dict[str, list[tuple[Arrival, Message]]] = defaultdict(list)
     for arrival, answer in zip(batch, answers, strict=True):
+        if answer.finding is not None and answer.finding.code == WAITS:
+            continue  # nothing is wrong: it comes again by itself, and is answered then
         message = Message(
             "verdict",
             f"verdict.{arrival.message.id or answer.digest}"[:_ID_LIMIT],

@@ -222,6 +222,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{route} accepted it (as of {at}); the recipient has not confirmed yet",
         "{route} đã tiếp nhận (tính đến {at}); nơi nhận chưa xác nhận",
     ),
+    "waits.earlier": (
+        "delivery {number}, which is of the same document and goes first",
+        "bản chuyển {number} thuộc cùng văn bản, phải đi trước",
+    ),
     "waits.office": (
         "ready since {at}; {route} has to fetch and confirm it",
         "sẵn sàng từ {at}; {route} cần lấy và xác nhận",

@@ -15,13 +15,14 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Receipt
 from edxml_router.core.problems import Finding
+from edxml_router.ports.chains import Chains
 from edxml_router.ports.looks import Looks
 from edxml_router.ports.moved import Moved
 from edxml_router.ports.provoked import Provoked, Recoveries
 from edxml_router.ports.views import Views
 
 
-class Book(Provoked, Recoveries, Looks, Moved, Protocol):
+class Book(Provoked, Recoveries, Looks, Moved, Chains, Protocol):
     """The ledger inside one transaction. All methods work on sets, because batches are the unit of work.
 
     Every method that changes state writes the journal entries itself, in this same transaction (P4): one entry
@@ -44,7 +45,10 @@ class Book(Provoked, Recoveries, Looks, Moved, Protocol):
         """Keep the bytes of envelopes by digest (small ones inside this transaction, see :class:`Bodies`)."""
 
     def add_deliveries(self, rows: Sequence[NewDelivery]) -> set[tuple[str, str]]:
-        """Insert those that are new; the (digest, recipient) pairs that were inserted."""
+        """Insert those that are new; the (digest, recipient) pairs that were inserted.
+
+        They are numbered in this order, which is that of their arrival: what is of one chain leaves in it. Those of
+        envelopes that were known before come sorted, or two writers could wait for each other."""
 
     def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
         """All deliveries of these envelopes."""
@@ -53,10 +57,12 @@ class Book(Provoked, Recoveries, Looks, Moved, Protocol):
         """The deliveries with these numbers, in no order."""
 
     def claim(
-        self, now: datetime, until: datetime, limit: int, without: Collection[str] = ()
+        self, now: datetime, until: datetime, limit: int, without: Collection[str] = (), company: int = 0
     ) -> Sequence[Delivery]:
         """Take up to ``limit`` deliveries that are due at ``now`` and not expired, under a lease to ``until``; none
-        whose route is in ``without``.
+        whose route is in ``without``, and none before an earlier one of its chains to the same recipient is with the
+        next node. What else is due of the same envelopes on the same links comes with them, ``company`` deliveries at
+        most and no more than one transfer holds: the body travels once.
 
         Due are QUEUED, DEFERRED, and FORWARDING whose lease ended, by due time, urgent ones first but for a share of
         the places. Each comes back in state FORWARDING; ``attempts`` is one higher.

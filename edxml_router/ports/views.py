@@ -58,6 +58,9 @@ class Mail(Protocol):
     def document_ids(self, digests: Iterable[str]) -> Mapping[str, str]:
         """The DocumentId of each envelope that was accepted here."""
 
+    def waits_for(self, numbers: Iterable[int], now: datetime) -> Mapping[int, int]:
+        """By delivery, the earlier one of its documents, to the same recipient, that it waits for at ``now``."""
+
     def list_deliveries(
         self,
         *,

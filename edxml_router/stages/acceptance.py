@@ -81,7 +81,10 @@ def envelope_row(node: Node, item: Judged, now: datetime) -> EnvelopeRow:
     )
 
 
-def new_deliveries(node: Node, item: Judged, now: datetime) -> Iterable[NewDelivery]:
+def new_deliveries(
+    node: Node, item: Judged, now: datetime, chains: Mapping[str, tuple[int, ...]]
+) -> Iterable[NewDelivery]:
+    """One for each recipient; ``chains`` by envelope."""
     assert item.examined is not None  # noqa: S101  # fit implies examined
     transfer = item.submission.transfer
     for recipient, route in item.routes.items():
@@ -94,6 +97,7 @@ def new_deliveries(node: Node, item: Judged, now: datetime) -> Iterable[NewDeliv
             urgent=item.examined.envelope.priority > 0,
             due_at=now,
             expires_at=expiry(node, transfer, now),
+            chains=chains[item.digest],
         )
 
 

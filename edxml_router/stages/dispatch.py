@@ -17,6 +17,7 @@ from edxml_router.core.delivery.values import Body, Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import (
     HOPS_LIMIT,
     LIST_LIMIT,
+    MANIFEST_LIMIT,
     RECEIPTS_TOGETHER,
     Chunk,
     Hop,
@@ -117,6 +118,22 @@ def deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) ->
 def receipts_together(link: Link) -> int:
     """How many receipts may be in one message, so that the hub takes it whatever they say."""
     return max(1, min(RECEIPTS_TOGETHER, link.transport.largest_message // _RECEIPT))
+
+
+def shares_of(link: Link, group: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
+    """A group in as few parts as can be, so that the recipients of each fit into half of a message that the hub takes
+    and a node reads. The other half is for the rest of the manifest; a body that finds no room there goes in chunks."""
+    room = min(MANIFEST_LIMIT, link.transport.largest_message) // 2
+    part: list[Delivery] = []
+    held = 0
+    for one in group:
+        more = len(one.recipient.encode()) + 3  # quotation marks and a comma
+        if part and (held + more > room or len(part) == LIST_LIMIT):
+            yield part
+            part, held = [], 0
+        part.append(one)
+        held += more
+    yield part
 
 
 def transfer_parcels(

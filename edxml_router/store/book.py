@@ -13,7 +13,6 @@ the schema (a delivery of an unknown envelope) is a Defect.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter, itemgetter
 from typing import Any, Final
@@ -21,7 +20,6 @@ from typing import Any, Final
 from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import SQLAlchemyError
 
-from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, Entry, leaf_hash
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
 from edxml_router.core.delivery.resync import Recovery
@@ -31,6 +29,8 @@ from edxml_router.core.problems import Finding
 from edxml_router.store import noting, recovery
 from edxml_router.store import statements as sql
 from edxml_router.store.aside import KEPT, KEPT_OF, TAKE_BACK, keep_aside
+from edxml_router.store.chains import SqlChains
+from edxml_router.store.claiming import Claims
 from edxml_router.store.engine import problem, troubles
 from edxml_router.store.leases import Leases
 from edxml_router.store.looks import SqlLooks
@@ -44,7 +44,7 @@ NEVER: Final = datetime.fromtimestamp(0, UTC)
 _envelope_values: Final = attrgetter(*sql.ENVELOPE)
 
 
-class SqlBook(SqlLooks, MovedMail, Leases):
+class SqlBook(Claims, SqlChains, SqlLooks, MovedMail, Leases):
     """Made by :meth:`SqlLedger.book`, valid inside its block. ``now`` dates deliveries made and moved."""
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
@@ -91,10 +91,15 @@ class SqlBook(SqlLooks, MovedMail, Leases):
     def add_deliveries(self, rows: Sequence[NewDelivery]) -> set[tuple[str, str]]:
         if not rows:
             return set()
-        wanted = {(row.digest, row.recipient): row for row in reversed(rows)}
-        values = [self._first_state(row) for _, row in sorted(wanted.items(), key=itemgetter(0))]
+        wanted: dict[tuple[str, str], NewDelivery] = {}
+        for row in rows:
+            wanted.setdefault((row.digest, row.recipient), row)
+        # Their numbers are their order. Two that insert the same in another order would wait for each other; but whose
+        # envelopes are new has locked these, and those of known envelopes come sorted.
+        values = [self._first_state(row) for row in wanted.values()]
         inserted = {(row[0], row[1]) for row in self._write(sql.ADD_DELIVERIES, values)}
-        for pair, row in reversed(wanted.items()):
+        self.cross([row for pair, row in wanted.items() if pair in inserted])
+        for pair, row in wanted.items():
             if pair in inserted:
                 self._entries.append(
                     Entry(self._now, DELIVERY_QUEUED, *pair, "", State.QUEUED, row.origin, detail=row.route)
@@ -122,6 +127,7 @@ class SqlBook(SqlLooks, MovedMail, Leases):
             None,  # ended_at
             None,  # handed_at
             None,  # asked_at
+            row.chains[0] if row.chains else 0,
         )
 
     def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
@@ -129,49 +135,6 @@ class SqlBook(SqlLooks, MovedMail, Leases):
 
     def deliveries_by_id(self, numbers: Iterable[int]) -> Sequence[Delivery]:
         return [Delivery(*row) for row in self._by_keys(sql.DELIVERIES_BY_ID, numbers)]
-
-    def claim(self, now: datetime, until: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Delivery]:
-        part = shares.for_ordinary(limit)
-        ordinary = self._due(now, part, without, urgent=False)
-        urgent = self._due(now, limit - len(ordinary), without, urgent=True)
-        if len(ordinary) == part and len(urgent) + part < limit:  # urgent ones leave more than the share
-            ordinary = self._due(now, limit - len(urgent), without, urgent=False)
-        due = _one_doubtful([*urgent, *ordinary])
-        for chunk in _chunks(sorted(one.id for one in due)):
-            self._execute(sql.CLAIM, {"keys": chunk, "until": until, "now": now})
-        self._entries += [
-            Entry(
-                now,
-                DELIVERY_EVENTS[Event.CLAIM],
-                one.digest,
-                one.recipient,
-                one.state,
-                State.FORWARDING,
-                "node",
-                detail=f"attempt {one.attempts + 1}",
-            )
-            for one in due
-        ]
-        return [
-            replace(
-                one,
-                state=State.FORWARDING,
-                attempts=one.attempts + 1,
-                due_at=until,
-                updated_at=now,
-                version=one.version + 1,
-                lapses=one.lapses + 1 if one.state is State.FORWARDING else 0,
-            )
-            for one in due
-        ]
-
-    def _due(self, now: datetime, most: int, without: Collection[str], *, urgent: bool) -> list[Delivery]:
-        if most <= 0:
-            return []
-        values: dict[str, Any] = {"urgent": urgent, "now": now, "limit": most}
-        if not without:
-            return [Delivery(*row) for row in self._execute(sql.DUE, values)]
-        return [Delivery(*row) for row in self._execute(sql.DUE_WITHOUT, {**values, "without": sorted(without)})]
 
     def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
         values = {"now": now, "grace_until": grace_until, "limit": limit}
@@ -378,12 +341,6 @@ def receipt_of(row: Sequence[Any]) -> Receipt:
 
 def _other(new: Any, old: Any) -> Any:
     return old if new is None else new
-
-
-def _one_doubtful(due: list[Delivery]) -> list[Delivery]:
-    """Without those whose worker ended more than once, but for the deliveries of one envelope."""
-    doubtful = [one for one in due if one.lapses and one.state is State.FORWARDING]
-    return [one for one in due if one not in doubtful or one.digest == doubtful[0].digest]
 
 
 def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -17,6 +17,7 @@ from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.values import Delivery, Lying
 from edxml_router.core.problems import Finding
+from edxml_router.store.chains import MAY_BE_LAID
 from edxml_router.store.engine import reading, troubles
 from edxml_router.store.tables import OPEN, Instant, deliveries, envelopes, journal
 
@@ -47,7 +48,7 @@ def _due(*which: Any) -> Select[Any]:
 
 
 _OVERDUE: Final = _due(_FORWARDED, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTED)
-_OFFERS: Final = _due(_OFFERED, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTED)
+_OFFERS: Final = _due(_OFFERED, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTED, MAY_BE_LAID)
 _STRAYS: Final = _due(_FORWARDED, deliveries.c.route.not_in(_ROUTES))
 _LEASE: Final = update(deliveries).where(deliveries.c.id.in_(_KEYS)).values(due_at=_UNTIL)
 _LEASE_OFFERS: Final = _LEASE.values(attempts=deliveries.c.attempts + literal_column("1"))

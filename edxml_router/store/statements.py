@@ -18,11 +18,9 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    case,
     delete,
     exists,
     func,
-    literal_column,
     or_,
     select,
     text,
@@ -30,10 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.wire import Outcome
 from edxml_router.store.tables import (
-    CLAIMABLE,
     OPEN,
     Instant,
     bodies,
@@ -158,34 +154,6 @@ BROUGHT_RECIPIENTS: Final = (
 DELIVERIES: Final = select(deliveries).where(deliveries.c.digest.in_(_KEYS)).order_by(deliveries.c.id)
 DELIVERIES_BY_ID: Final = select(deliveries).where(deliveries.c.id.in_(_KEYS)).order_by(deliveries.c.id)
 
-# Asked once for the urgent and once for the others: each is a range of the index. In one query, urgent ones
-# that are not due yet would all be walked over before the first ordinary one.
-DUE: Final = (
-    select(deliveries)
-    .where(
-        text(CLAIMABLE),
-        deliveries.c.urgent == bindparam("urgent"),
-        deliveries.c.due_at <= _NOW,
-        deliveries.c.expires_at > _NOW,
-    )
-    .order_by(deliveries.c.due_at)
-    .limit(_LIMIT)
-    .with_for_update(skip_locked=True)
-)
-DUE_WITHOUT: Final = DUE.where(deliveries.c.route.not_in(bindparam("without", expanding=True)))
-CLAIM: Final = (
-    update(deliveries)
-    .where(deliveries.c.id.in_(_KEYS))
-    .values(
-        state=State.FORWARDING,
-        attempts=deliveries.c.attempts + literal_column("1"),
-        due_at=_UNTIL,
-        updated_at=_NOW,
-        version=deliveries.c.version + literal_column("1"),
-        # Still FORWARDING when it is claimed: the lease ran out, and whoever had it never said what became of it.
-        lapses=case((deliveries.c.state == State.FORWARDING, deliveries.c.lapses + literal_column("1")), else_=0),
-    )
-)
 EXPIRED: Final = (
     select(deliveries)
     .where(

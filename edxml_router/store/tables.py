@@ -71,8 +71,8 @@ class Named(TypeDecorator[State]):
         return None if value is None else State(value)
 
 
-class Texts(TypeDecorator[tuple[str, ...]]):
-    """A tuple of strings, as JSON."""
+class Texts(TypeDecorator[tuple[Any, ...]]):
+    """A tuple of strings or numbers, as JSON."""
 
     impl = Text
     cache_ok = True
@@ -80,7 +80,7 @@ class Texts(TypeDecorator[tuple[str, ...]]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002  # fixed
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else "[]"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002  # fixed
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Any, ...]:  # noqa: ARG002  # fixed
         return () if value == "[]" else tuple(json.loads(value))
 
 
@@ -171,6 +171,7 @@ envelopes = Table(
     Column("remarks", Texts, nullable=False),
     Column("hops", Hops, nullable=False),
     _text("document_key", server_default=""),
+    Column("chains", Texts, nullable=False, server_default="[]"),  # numbers
     UniqueConstraint("identity", name="envelopes_identity"),
     Index("envelopes_document_key", "document_key"),
     Index("envelopes_accepted_at", "accepted_at", "digest"),
@@ -202,12 +203,24 @@ deliveries = Table(
     Column("ended_at", Instant),
     Column("handed_at", Instant),
     Column("asked_at", Instant),
+    Column("chain", BigInteger, nullable=False, server_default="0"),  # 0: of none
     UniqueConstraint("digest", "recipient", name="deliveries_pair"),
     _partial("deliveries_due", "urgent", "due_at", where=CLAIMABLE),
     _partial("deliveries_expiry", "expires_at", where=OPEN),
     # What no next node has accepted is little while all goes well, and is counted often: hence far_accepted.
     _partial("deliveries_open", "route", "state", "far_accepted", "due_at", where=OPEN),
-    Index("deliveries_recipient", "recipient", "state"),
+    # Whether something earlier of its document is on the way to the recipient is asked for each that is claimed.
+    Index("deliveries_recipient", "recipient", "state", "chain", "far_accepted"),
+)
+
+# Of a delivery that is of several documents, the chains beside the one in its row.
+crossings = Table(
+    "crossings",
+    metadata,
+    Column("chain", BigInteger, primary_key=True, autoincrement=False),
+    Column("recipient", Text, primary_key=True),
+    Column("delivery", BigInteger, primary_key=True, autoincrement=False),
+    Index("crossings_delivery", "delivery"),
 )
 
 # Kept here up to a size; above it ``data`` is null and the bytes are in a file (store.bodies), because databases
@@ -284,7 +297,8 @@ numbers = Table(
 )
 
 # What a batch writes, all in one transaction.
-WRITTEN: Final = tuple(each.name for each in (journal, envelopes, deliveries, bodies, receipts, aside, noted))
+_WRITTEN: Final = (journal, envelopes, deliveries, crossings, bodies, receipts, aside, noted)
+WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 # --- whose database this is, and what follows from a restored back-up (store.identity, store.recovery) ---
 

@@ -14,13 +14,14 @@ from sqlalchemy import Engine, func, select
 from edxml_router.core.delivery.views import Verification
 from edxml_router.store import integrity, verification
 from edxml_router.store.auditing import SqlHistory
+from edxml_router.store.chains import SqlOrder
 from edxml_router.store.engine import reading
 from edxml_router.store.queries import SqlMail
 from edxml_router.store.refused import SqlQuarantine
 from edxml_router.store.tables import bodies
 
 
-class SqlViews(SqlMail, SqlHistory, SqlQuarantine):
+class SqlViews(SqlMail, SqlOrder, SqlHistory, SqlQuarantine):
     """See :class:`edxml_router.ports.views.Views`. Safe to share between threads; never carried over a fork."""
 
     def __init__(self, engine: Engine) -> None:

@@ -39,6 +39,7 @@ class EnvelopeRow:
     remarks: tuple[str, ...] = ()  # problem codes
     hops: tuple[Hop, ...] = ()  # up to and including this node
     document_key: str = ""  # ``document_id`` in its comparable form (core.document_id): by it documents are found
+    chains: tuple[int, ...] = ()  # what it keeps its order with (core.delivery.chains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class NewDelivery:
     urgent: bool
     due_at: datetime
     expires_at: datetime
+    chains: tuple[int, ...] = ()  # of its envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Delivery:
     ended_at: datetime | None = None  # when it happened, as its witness dated it; only of what has ended
     handed_at: datetime | None = None  # when its hub confirmed the body, whose one copy waits there or was taken
     asked_at: datetime | None = None  # the last inquiry since
+    chain: int = 0  # the first of its envelope's; 0: of none
 
     @property
     def name(self) -> str:

@@ -1,0 +1,174 @@
+"""The order of what is of one document (:mod:`edxml_router.core.delivery.chains`), in SQL.
+
+A delivery is blocked while an earlier one of its chains, to the same recipient, is not with the next node yet. Numbers
+are given in the order of arrival, so "earlier" is a smaller number, and nothing can wait in a circle. Nothing is woken
+when the earlier one moves on: what is due is asked for again at each turn, and then nothing stands before it.
+
+The first chain of a delivery stands in its row. Those of the few that change several documents have rows of their own
+(``crossings``), which cost nobody else anything but two looks into an empty index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    bindparam,
+    false,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+)
+
+from edxml_router.core.delivery.values import NewDelivery
+from edxml_router.store.engine import reading, troubles
+from edxml_router.store.tables import CLAIMABLE, Instant, crossings, deliveries, envelopes
+
+PATIENCE: Final = timedelta(hours=1)  # for what a node that was left may still give back
+_AT_ONCE: Final = 500  # keys in one IN list
+_KEYS: Final[Any] = bindparam("keys", expanding=True)
+
+_EARLIER: Final = deliveries.alias("earlier")
+_OWN: Final = crossings.alias("own")
+_THEIRS: Final = crossings.alias("theirs")
+
+# Not with the next node: whatever its state says, ``far_accepted`` tells of a commit there. As literals, for the index
+# on recipient, state and chain.
+_SENT_FROM_HERE: Final = ("queued", "forwarding", "deferred", "held", "forwarded")
+_PENDING: Final = and_(
+    _EARLIER.c.state.in_([literal_column(f"'{each}'") for each in _SENT_FROM_HERE]),
+    _EARLIER.c.far_accepted == false(),
+)
+# With another node than the one that this goes to now: its agency has moved, and the letter follows it soon. Not waited
+# for without end, because a node that is gone may never give it back.
+_ELSEWHERE: Final = and_(
+    _EARLIER.c.state.in_([literal_column("'forwarded'"), literal_column("'available'")]),
+    _EARLIER.c.route != deliveries.c.route,
+    deliveries.c.updated_at > bindparam("waited", type_=Instant),
+)
+# Offered and not laid into the mailbox of its office, or on its way there.
+_UNLAID: Final = or_(
+    _PENDING,
+    and_(
+        _EARLIER.c.state == literal_column("'available'"),
+        _EARLIER.c.handed_at.is_(None),
+        _EARLIER.c.route == deliveries.c.route,
+    ),
+)
+
+
+def _blockers(standing: ColumnElement[bool]) -> tuple[Select[Any], ...]:
+    """The earlier ones of the chains of a row of ``deliveries`` that stand so: by the rows alone, or by crossings."""
+    before = and_(_EARLIER.c.id < deliveries.c.id, _EARLIER.c.recipient == deliveries.c.recipient, standing)
+    row = select(_EARLIER.c.id).correlate(deliveries).limit(1)
+    theirs = and_(_THEIRS.c.recipient == deliveries.c.recipient, _THEIRS.c.delivery == _EARLIER.c.id)
+    own = _OWN.c.delivery == deliveries.c.id
+    return (
+        row.where(_EARLIER.c.chain == deliveries.c.chain, before),
+        row.where(_THEIRS.c.chain == deliveries.c.chain, theirs, before),
+        row.where(own, _EARLIER.c.chain == _OWN.c.chain, before),
+        row.where(own, _THEIRS.c.chain == _OWN.c.chain, theirs, before),
+    )
+
+
+def _free(*standings: ColumnElement[bool]) -> ColumnElement[bool]:
+    """That there is no such one. Scalar subqueries, which are looked at for each row: PostgreSQL would make a join of
+    NOT EXISTS, and that may begin with all that is pending."""
+    ways = [each.scalar_subquery().is_(None) for one in standings for each in _blockers(one)]
+    return or_(deliveries.c.chain == literal_column("0"), and_(*ways))
+
+
+# What the next node has is only asked about, in whatever order.
+MAY_GO: Final = or_(deliveries.c.far_accepted, _free(_PENDING, _ELSEWHERE))
+# Laid there before, it is laid there again whatever came since.
+MAY_BE_LAID: Final = or_(deliveries.c.handed_at.is_not(None), _free(_UNLAID))
+
+_WAITS_FOR: Final = (
+    select(deliveries.c.id, *(each.scalar_subquery() for each in _blockers(or_(_PENDING, _ELSEWHERE))))
+    .where(text(CLAIMABLE), deliveries.c.id.in_(_KEYS), ~deliveries.c.far_accepted)
+    .where(deliveries.c.chain != literal_column("0"))
+)
+_CHAINS: Final = (
+    select(envelopes.c.sender, envelopes.c.document_key, envelopes.c.chains)
+    .where(
+        envelopes.c.document_key.in_(_KEYS),
+        envelopes.c.sender.in_(bindparam("senders", expanding=True)),
+        envelopes.c.kind == "document",
+    )
+    .order_by(envelopes.c.accepted_at, envelopes.c.digest)
+)
+_KNOWN: Final = (
+    select(envelopes.c.document_key)
+    .where(envelopes.c.document_key.in_(_KEYS), envelopes.c.kind == "document")
+    .distinct()
+)
+_NUMBERS: Final = (
+    select(deliveries.c.id, deliveries.c.digest, deliveries.c.recipient).where(deliveries.c.digest.in_(_KEYS))
+)
+
+
+class SqlOrder:
+    """See :class:`edxml_router.ports.views.Mail`."""
+
+    engine: Engine
+
+    def waits_for(self, numbers: Iterable[int], now: datetime) -> Mapping[int, int]:
+        found: dict[int, int] = {}
+        with reading(self.engine) as connection:
+            for chunk in _chunks(sorted(set(numbers))):
+                for number, *earlier in connection.execute(_WAITS_FOR, {"keys": chunk, "waited": now - PATIENCE}):
+                    if standing := [each for each in earlier if each is not None]:
+                        found[number] = min(standing)
+        return found
+
+
+class SqlChains:
+    """See :class:`edxml_router.ports.chains.Chains`."""
+
+    connection: Connection
+
+    def chains(self, documents: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[int, ...]]:
+        wanted = set(documents)
+        senders = sorted({sender for sender, _ in wanted})
+        found: dict[tuple[str, str], dict[int, None]] = {}
+        with troubles():
+            for chunk in _chunks(sorted({key for _, key in wanted if key})):
+                for sender, key, numbers in self.connection.execute(_CHAINS, {"keys": chunk, "senders": senders}):
+                    if (sender, key) in wanted:
+                        found.setdefault((sender, key), {}).update(dict.fromkeys(numbers))
+        return {document: tuple(numbers) for document, numbers in found.items()}
+
+    def known_documents(self, keys: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        with troubles():
+            for chunk in _chunks(sorted(set(keys))):
+                found |= set(self.connection.execute(_KNOWN, {"keys": chunk}).scalars())
+        return found
+
+    def cross(self, rows: Sequence[NewDelivery]) -> None:
+        """Note the further chains of deliveries that have just been inserted and have several."""
+        several = {(row.digest, row.recipient): row.chains[1:] for row in rows if len(row.chains) > 1}
+        if not several:
+            return
+        with troubles():
+            for chunk in _chunks(sorted({digest for digest, _ in several})):
+                crossed = [
+                    {"chain": each, "recipient": row.recipient, "delivery": row.id}
+                    for row in self.connection.execute(_NUMBERS, {"keys": chunk}).all()
+                    for each in several.get((row.digest, row.recipient), ())
+                ]
+                self.connection.execute(insert(crossings), crossed)
+
+
+def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]

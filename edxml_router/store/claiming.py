@@ -1,0 +1,143 @@
+"""Which deliveries a worker takes: what is due, in order, and with each one all that shares its body and its way.
+
+The part of a :class:`~edxml_router.store.book.SqlBook` behind ``claim``. What something earlier of its document stands
+before is passed over (:mod:`edxml_router.store.chains`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, case, literal_column, select, text, update
+
+from edxml_router.core.delivery import shares
+from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
+from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.wire import LIST_LIMIT
+from edxml_router.store.chains import MAY_GO, PATIENCE
+from edxml_router.store.engine import troubles
+from edxml_router.store.tables import CLAIMABLE, Instant, deliveries
+
+_AT_ONCE: Final = 500  # keys in one IN list
+
+_KEYS: Final[Any] = bindparam("keys", expanding=True)
+_NOW: Final = bindparam("now", type_=Instant)
+_UNTIL: Final = bindparam("until", type_=Instant)
+
+_READY: Final = (
+    select(deliveries)
+    .where(text(CLAIMABLE), deliveries.c.due_at <= _NOW, deliveries.c.expires_at > _NOW, MAY_GO)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+# Asked once for the urgent and once for the others: each is a range of the index. In one query, urgent ones
+# that are not due yet would all be walked over before the first ordinary one.
+_DUE: Final = _READY.where(deliveries.c.urgent == bindparam("urgent")).order_by(deliveries.c.due_at, deliveries.c.id)
+_DUE_WITHOUT: Final = _DUE.where(deliveries.c.route.not_in(bindparam("without", expanding=True)))
+_COMPANIONS: Final = _READY.where(
+    deliveries.c.digest == bindparam("digest"),
+    deliveries.c.route == bindparam("route"),
+    deliveries.c.id.not_in(bindparam("taken", expanding=True)),
+).order_by(deliveries.c.id)
+_CLAIM: Final = (
+    update(deliveries)
+    .where(deliveries.c.id.in_(_KEYS))
+    .values(
+        state=State.FORWARDING,
+        attempts=deliveries.c.attempts + literal_column("1"),
+        due_at=_UNTIL,
+        updated_at=_NOW,
+        version=deliveries.c.version + literal_column("1"),
+        # Still FORWARDING when it is claimed: the lease ran out, and whoever had it never said what became of it.
+        lapses=case((deliveries.c.state == State.FORWARDING, deliveries.c.lapses + literal_column("1")), else_=0),
+    )
+)
+
+
+class Claims:
+    """See :class:`edxml_router.ports.ledger.Book`."""
+
+    connection: Connection
+    _entries: list[Entry]
+
+    def claim(
+        self, now: datetime, until: datetime, limit: int, without: Collection[str] = (), company: int = 0
+    ) -> Sequence[Delivery]:
+        with troubles():
+            due = self._due(now, limit, without)
+            due = _one_doubtful([*due, *self._companions(now, due, company)])
+            for chunk in _chunks(sorted(one.id for one in due)):
+                self.connection.execute(_CLAIM, {"keys": chunk, "until": until, "now": now})
+        self._entries += [
+            Entry(
+                now,
+                DELIVERY_EVENTS[Event.CLAIM],
+                one.digest,
+                one.recipient,
+                one.state,
+                State.FORWARDING,
+                "node",
+                detail=f"attempt {one.attempts + 1}",
+            )
+            for one in due
+        ]
+        return [
+            replace(
+                one,
+                state=State.FORWARDING,
+                attempts=one.attempts + 1,
+                due_at=until,
+                updated_at=now,
+                version=one.version + 1,
+                lapses=one.lapses + 1 if one.state is State.FORWARDING else 0,
+            )
+            for one in due
+        ]
+
+    def _due(self, now: datetime, limit: int, without: Collection[str]) -> list[Delivery]:
+        part = shares.for_ordinary(limit)
+        ordinary = self._first(now, part, without, urgent=False)
+        urgent = self._first(now, limit - len(ordinary), without, urgent=True)
+        if len(ordinary) == part and len(urgent) + part < limit:  # urgent ones leave more than the share
+            ordinary = self._first(now, limit - len(urgent), without, urgent=False)
+        return [*urgent, *ordinary]
+
+    def _first(self, now: datetime, most: int, without: Collection[str], *, urgent: bool) -> list[Delivery]:
+        if most <= 0:
+            return []
+        values: dict[str, Any] = {"urgent": urgent, "now": now, "waited": now - PATIENCE, "limit": most}
+        if not without:
+            return [Delivery(*row) for row in self.connection.execute(_DUE, values)]
+        return [Delivery(*row) for row in self.connection.execute(_DUE_WITHOUT, {**values, "without": sorted(without)})]
+
+    def _companions(self, now: datetime, due: Sequence[Delivery], company: int) -> list[Delivery]:
+        """What else is due of these envelopes on these links. A circular was cut by the size of a batch before, and had
+        its body sent once for each part. Into inboxes here no body is sent, and few of these have company."""
+        taken: dict[tuple[str, str], list[int]] = {}
+        for one in due:
+            if one.route.startswith("link:"):
+                taken.setdefault((one.digest, one.route), []).append(one.id)
+        found: list[Delivery] = []
+        for (digest, route), numbers in taken.items():
+            most = min(LIST_LIMIT - len(numbers), company - len(found))
+            if most <= 0:
+                continue
+            values = {"digest": digest, "route": route, "taken": numbers, "limit": most}
+            rows = self.connection.execute(_COMPANIONS, {**values, "now": now, "waited": now - PATIENCE})
+            found += [Delivery(*row) for row in rows]
+        return found
+
+
+def _one_doubtful(due: list[Delivery]) -> list[Delivery]:
+    """Without those whose worker ended more than once, but for the deliveries of one envelope."""
+    doubtful = [one for one in due if one.lapses and one.state is State.FORWARDING]
+    return [one for one in due if one not in doubtful or one.digest == doubtful[0].digest]
+
+
+def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]
