@@ -14,18 +14,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 import pika
 
 from edxml_router.core.problems import Finding
-from edxml_router.ports.transport import Message, Parcel, Waiting
+from edxml_router.ports.transport import Parcel, Waiting
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import GOING, Connection, Loop, RabbitSettings
+from edxml_router.transport.amqp_properties import properties
 
-_PERSISTENT = 2
-_LONGEST_LIFE = 2**32 - 1  # milliseconds
+_STUCK: Final = 10  # times the wait for a confirm, until a mailbox that gave none is tried again
 _ALARM = "the broker is in alarm"
 # What RabbitMQ says of a body that is too large for it; nothing else tells what it takes.
 _TOO_LARGE: Final = re.compile(r"message size \d+ .*max size (\d+)")
@@ -64,12 +63,13 @@ class Call:
 class _Job:
     """One parcel of a call, on its way."""
 
-    __slots__ = ("answered", "call", "index", "parcel", "returned")
+    __slots__ = ("answered", "call", "index", "parcel", "returned", "sent_at")
 
     def __init__(self, call: Call, index: int) -> None:
         self.call = call
         self.index = index
         self.parcel = call.parcels[index]
+        self.sent_at = 0.0
         self.returned = False
         self.answered = False
 
@@ -119,6 +119,7 @@ class Publisher:
         self._waiting: deque[_Job] = deque()
         self._unconfirmed: dict[int, _Job] = {}  # by delivery tag, in order of sending
         self._bytes = 0  # of the unconfirmed
+        self._stuck: dict[int, tuple[str, float]] = {}  # mailboxes that do not confirm while others do, and since when
         self._tag = 0
         self._careful = 0
         self._blocked = False
@@ -225,6 +226,7 @@ class Publisher:
 
     def _ready(self, channel: Any) -> None:
         self._channel, self._tag = channel, 0
+        self._stuck.clear()
         self._owing = False
         self._pump()
 
@@ -235,13 +237,16 @@ class Publisher:
                 break
             job = self._waiting.popleft()
             message = job.parcel.message
+            if self._is_stuck(job.parcel.mailbox):
+                job.answer(self._finding("EDX705", job.parcel.mailbox))
+                continue
             if len(message.body) > self.largest:  # the broker would close the channel, under all others of the window
                 job.answer(self._too_large(job))
                 continue
             exchange, key = topology.address(job.parcel.mailbox)
             try:
                 self._channel.basic_publish(
-                    exchange, key, message.body, _properties(message, self._settings.user), mandatory=True
+                    exchange, key, message.body, properties(message, self._settings.user), mandatory=True
                 )
             except GOING:  # what closes it answers for all, or opens another
                 self._waiting.appendleft(job)
@@ -251,6 +256,7 @@ class Publisher:
                 continue
             self._tag += 1
             self._unconfirmed[self._tag] = job
+            job.sent_at = time.monotonic()
             self._bytes += len(message.body)
 
     def _on_confirm(self, frame: Any) -> None:
@@ -260,8 +266,9 @@ class Publisher:
         refused = isinstance(method, pika.spec.Basic.Nack)
         tags = [method.delivery_tag]
         if method.multiple:
-            tags = [tag for tag in self._unconfirmed if tag <= method.delivery_tag]
+            tags = [tag for tag in (*self._unconfirmed, *self._stuck) if tag <= method.delivery_tag]
         for tag in tags:
+            self._stuck.pop(tag, None)
             job = self._unconfirmed.pop(tag, None)
             if job is None:
                 continue
@@ -273,11 +280,11 @@ class Publisher:
                 job.answer(self._finding("EDX702", job.parcel.mailbox) if refused else None)
         self._pump()
 
-    def _on_return(self, _channel: Any, method: Any, properties: pika.BasicProperties, _body: bytes) -> None:
+    def _on_return(self, _channel: Any, method: Any, told: pika.BasicProperties, _body: bytes) -> None:
         """No queue is bound there. The confirm follows; a return carries no tag, hence the search."""
         for job in self._unconfirmed.values():
             where = topology.address(job.parcel.mailbox)
-            same = job.parcel.message.id == properties.message_id
+            same = job.parcel.message.id == told.message_id
             if same and not job.returned and where == (method.exchange, method.routing_key):
                 job.returned = True
                 return
@@ -317,7 +324,26 @@ class Publisher:
             for job in self._forget():
                 job.answer(self._finding("EDX705"))
             self.connection.abandon(self._finding("EDX701", "silent"))
+        self._give_up_stuck()
         self._keep_watch()
+
+    def _give_up_stuck(self) -> None:
+        """One queue may be stuck for itself, as one that has lost its majority: its messages are answered alone, and no
+        more are sent there until it confirms. Else whoever waits for all of a batch would wait for it for ever."""
+        before = time.monotonic() - self._settings.confirm_timeout
+        for tag, job in list(self._unconfirmed.items()):
+            if job.sent_at <= before and job.sent_at < self._progress_at:
+                del self._unconfirmed[tag]
+                self._bytes -= len(job.parcel.message.body)
+                self._stuck[tag] = (job.parcel.mailbox, time.monotonic())
+                job.answer(self._finding("EDX705", job.parcel.mailbox))
+        self._pump()
+
+    def _is_stuck(self, mailbox: str) -> bool:
+        """For a while, unless the confirm comes after all: then it is tried again."""
+        since = time.monotonic() - _STUCK * self._settings.confirm_timeout
+        self._stuck = {tag: one for tag, one in self._stuck.items() if one[1] > since}
+        return any(one[0] == mailbox for one in self._stuck.values())
 
     def _on_blocked(self) -> None:
         self._blocked = True
@@ -369,27 +395,3 @@ def largest_told(text: str) -> int | None:
     """The bytes that a broker takes at most, if this is its refusal of a larger body."""
     found = _TOO_LARGE.search(text)
     return int(found[1]) if found else None
-
-
-def _expiration(message: Message) -> str | None:
-    """In milliseconds. The broker counts from its arrival, and takes no more than 32 bits, which is 49 days; what is to
-    live longer is withdrawn then and laid there again, as what a broker has lost."""
-    if message.lifetime is None:
-        return None
-    return str(min(max(0, message.lifetime // timedelta(milliseconds=1)), _LONGEST_LIFE))
-
-
-def _properties(message: Message, user: str) -> pika.BasicProperties:
-    headers: dict[str, Any] = topology.plain_headers(message.headers)
-    headers |= {"edx": topology.VERSION, "urgent": message.urgent}
-    return pika.BasicProperties(
-        content_type="application/octet-stream",
-        type=message.kind,
-        message_id=message.id,
-        correlation_id=message.correlation or None,
-        user_id=user,  # the broker compares it with who logged in
-        delivery_mode=_PERSISTENT,
-        expiration=_expiration(message),
-        timestamp=int(time.time()),
-        headers=headers,
-    )

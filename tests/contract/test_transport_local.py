@@ -21,7 +21,7 @@ import pytest
 
 from edxml_router.core.problems import Setback
 from edxml_router.ports.transport import Parcel
-from edxml_router.transport import local, local_intake, message_file, topology
+from edxml_router.transport import local, local_intake, message_file, topology, turns
 from edxml_router.transport.local import LocalTransport
 from tests.contract.hubs import LocalHub, collect, parcel, until
 from tests.contract.test_transport import DOWN, codes, ids
@@ -244,7 +244,7 @@ def test_more_bytes_than_a_message_may_have_are_not_published(
 def test_no_more_bytes_are_taken_at_once_than_there_is_room_for(
     directory: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_intake, "_MOUTHFUL", 2500)
+    monkeypatch.setattr(turns, "MOUTHFUL", 2500)
     directory.open("node").publish([parcel(DOWN, number, b"x" * 1000) for number in range(5)])
     child = directory.open("child-a", [DOWN])
     assert [len(child.take(5, 1.0)) for _ in range(2)] == [3, 2]

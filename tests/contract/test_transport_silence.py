@@ -17,7 +17,7 @@ from edxml_router.core.problems import Setback
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.rabbitmq import RabbitTransport
-from tests.contract.hubs import RabbitHub, collect, parcel, until
+from tests.contract.hubs import VHOST, RabbitHub, collect, parcel, until
 from tests.contract.lines import Line, line
 from tests.contract.test_transport import DOWN, codes
 
@@ -169,3 +169,28 @@ def test_a_mailbox_that_is_missing_is_told_without_harm_to_the_rest(rabbit: Rabb
     assert transport.waiting(["edx.down.nobody", *both, "edx.down.else"]).keys() == set(both)
     assert codes(transport.publish([parcel(DOWN, 1)])) == [""]
     assert transport.waiting([DOWN])[DOWN].messages == 1
+
+
+def test_a_queue_that_is_stuck_holds_up_no_other(rabbit: RabbitHub) -> None:
+    """As a quorum queue does that has lost its majority: it takes messages, and never confirms them."""
+    other = topology.down("b")
+    node = rabbit.open("node", confirm_timeout=1.0)
+    assert codes(node.publish([parcel(DOWN, 1), parcel(other, 2)])) == ["", ""]
+    queue = f'rabbit_misc:r(<<"{VHOST}">>, queue, <<"{DOWN}">>)'
+    leader = f"{{ok, Q}} = rabbit_amqqueue:lookup({queue}), {{Name, _}} = amqqueue:get_pid(Q)"
+    rabbit.broker.ctl("eval", f"{leader}, sys:suspend(whereis(Name)).")
+    try:
+        stuck = node.hand_over([parcel(DOWN, 3)])
+        numbers = iter(range(4, 1_000_000))
+
+        def given_up() -> bool:
+            assert codes(node.publish([parcel(other, next(numbers))])) == [""]
+            return stuck.wait(0.0) is not None
+
+        until(given_up)
+        assert codes(stuck.wait(0.0) or []) == ["EDX705"]
+        assert codes(node.publish([parcel(DOWN, 0), parcel(other, 0)])) == ["EDX705", ""]
+        assert node.answering
+    finally:
+        rabbit.broker.ctl("eval", f"{leader}, sys:resume(whereis(Name)).")
+    until(lambda: codes(node.publish([parcel(DOWN, 0)])) == [""])
