@@ -20,8 +20,7 @@ __all__ = ["nodes"]  # the fixture
 
 
 def entries(nodes: Nodes, event: str = "") -> int:
-    wanted = {"event": event} if event else {}
-    return len(list(nodes["quoc-gia"].node.ledger.views.lines(**wanted)))  # type: ignore[arg-type]
+    return len(nodes["quoc-gia"].node.ledger.views.lines(event=event))
 
 
 def say(nodes: Nodes, digest: str, outcome: Outcome, code: str = "") -> None:

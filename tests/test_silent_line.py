@@ -23,14 +23,13 @@ from edxml_router.node.worker import Worker, work
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.services import office as inbox
 from edxml_router.stages import pushing, recovery, sending
-from edxml_router.stages.node import Node
 from edxml_router.store import recovery as store_recovery
 from edxml_router.store.engine import writing
-from edxml_router.store.ledger import SqlLedger
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.wiring import hubs
 from edxml_router.wiring import node as wiring
+from edxml_router.wiring.stored import StoredNode
 from tests.contract.hubs import until
 from tests.contract.lines import Line, line
 from tests.test_pipeline import Ahead, Nodes
@@ -53,7 +52,7 @@ class Province(Nodes):
     number: int = 0
 
     @property
-    def node(self) -> Node:
+    def node(self) -> StoredNode:
         return self[HERE].node
 
     def write(self, *recipients: str, sender: str = "H53", files: tuple[File, ...] = ()) -> str:
@@ -261,7 +260,6 @@ def test_a_question_to_a_silent_parent_is_given_up_and_asked_again(province: Pro
     connected(province)
     province.line.hold()
     now, ledger = province.node.now(), province.node.ledger
-    assert isinstance(ledger, SqlLedger)
     with writing(ledger.engine) as connection:
         store_recovery.open_all(connection, [f"link:{PARENT}", f"link:{NEAR}"], "epoch", now, now)
     assert recovery.ask(province.node) == 1  # the other one

@@ -16,7 +16,7 @@ from edxml_router.stages import inquiring
 from edxml_router.stages.submission import Submission
 from edxml_router.store import steady_clock
 from edxml_router.store.steady_clock import FILE, PATIENCE, Change, Machine, SteadyClock
-from edxml_router.wiring.clocks import clock_of, note_clock
+from edxml_router.wiring.clocks import note_clock
 from edxml_router.wiring.node import Opened, open_worker
 
 TODAY = datetime(2026, 11, 27, 8, tzinfo=UTC)
@@ -179,12 +179,12 @@ def test_what_a_clock_that_was_ahead_has_left_is_due_when_it_is_put_right(
 ) -> None:
     data, here = node[1], node[0].node
     machine.jump(2 * DAY)
-    clock_of(here).accept()  # somebody believed it
+    here.clock.accept()  # somebody believed it
     [answer] = pipeline.accept(here, [Submission(data, "vanthu-quoc-gia", "cli")])
     pipeline.forward(here)
     machine.jump(-2 * DAY)
     assert inquiring.inquire(here) == 0
-    note_clock(here, Change(None, clock_of(here).accept()), "operator:lan")
+    note_clock(here, Change(None, here.clock.accept()), "operator:lan")
     assert inquiring.inquire(here) == 1
     with here.ledger.book() as book:
         [delivery] = book.deliveries([answer.digest])

@@ -26,7 +26,7 @@ def accept(session: Session) -> None:
     """
     with open_node(session.settings()) as node:
         try:
-            step = clocks.clock_of(node).accept()
+            step = node.clock.accept()
         except OSError as error:
             raise Setback("EDX622", where="clock.json", detail=error.strerror or "") from error
         clocks.note_clock(node, Change(None, step), f"operator:{operator()}")

@@ -15,12 +15,12 @@ from edxml_router.cli.session import Session
 from edxml_router.config import Settings
 from edxml_router.config.values import read_duration, read_size
 from edxml_router.core.problems import Defect, Finding, Setback, Trouble
-from edxml_router.stages.node import Node
 from edxml_router.store import migrate
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring import node as wiring
 from edxml_router.wiring import reading
 from edxml_router.wiring.reading import Asked, Place, require_file
+from edxml_router.wiring.stored import StoredNode
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def open_ledger(settings: Settings) -> Iterator[SqlLedger]:
 
 
 @contextmanager
-def open_node(settings: Settings) -> Iterator[Node]:
+def open_node(settings: Settings) -> Iterator[StoredNode]:
     """The node without its transports. Raises ConfigErrors and Setback EDX602.
 
     In the end what was journalled takes its place in the log: where nothing runs, nobody else would do it.

@@ -39,13 +39,13 @@ from edxml_router.store import catalogue, sequencer, steady_clock
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import WORKER, connect
 from edxml_router.store.identity import Restored
-from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.patience import PATIENCE
 from edxml_router.store.steady_clock import Change, SteadyClock
 from edxml_router.transport import topology
 from edxml_router.wiring import hubs, judging
-from edxml_router.wiring.clocks import clock_of, compare_clock, ledger_of, note_clock, shorten_pauses
+from edxml_router.wiring.clocks import compare_clock, note_clock, shorten_pauses
 from edxml_router.wiring.ownership import recognise
+from edxml_router.wiring.stored import OwnLedger, StoredNode
 
 WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
 SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
@@ -55,7 +55,7 @@ SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this lo
 class Opened:
     """A node with its transports, as a worker runs it."""
 
-    node: Node
+    node: StoredNode
     transports: Sequence[Transport]
     settings: Settings
     declared: bool = False
@@ -70,7 +70,7 @@ class Opened:
         if not self.pauses_seen:  # a clock that was ahead may have written them before
             shorten_pauses(self.node)
             self.pauses_seen = True
-        change = clock_of(self.node).watch()
+        change = self.node.clock.watch()
         if change is not None:
             note_clock(self.node, change, "node")
         return change
@@ -158,7 +158,7 @@ class Opened:
 
     def look_at_journal(self) -> Restored | None:
         """Whether the database is still the one that was left, a moment ago or by the run before; else a new epoch."""
-        return recognise(self.settings, ledger_of(self.node))
+        return recognise(self.settings, self.node.ledger)
 
     def number_journal(self) -> None:
         """Let the journal's new entries take their places in the log."""
@@ -167,9 +167,7 @@ class Opened:
     def sweep(self) -> None:
         """Remove files that nothing refers to, and mail that is over."""
         hubs.withdraw(self.settings)
-        bodies = self.node.bodies
-        assert isinstance(bodies, BodyStore)  # noqa: S101  # this module made it
-        bodies.sweep(older_than=SWEEP_AGE, now=self.node.now())
+        self.node.bodies.sweep(older_than=SWEEP_AGE, now=self.node.now())
 
     def reload(self, settings: Settings) -> bool:
         """Swap the rules. A neighbour or office that is new gets its mailboxes and link. False: the settings are good,
@@ -206,7 +204,7 @@ def check(settings: Settings) -> tuple[Rules, Signing | None]:
 
 
 @contextmanager
-def open_node(settings: Settings) -> Iterator[Node]:
+def open_node(settings: Settings) -> Iterator[StoredNode]:
     """The node without its transports and its key: what a command needs to submit, look, and act."""
     with closing(open_ledger(settings)) as ledger:
         node = _node(settings, ledger)
@@ -238,16 +236,16 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
         yield Opened(node, list(transports.values()), settings, False, trust_seen, credentials_seen, signing)
 
 
-def number_journal(node: Node) -> None:
+def number_journal(node: StoredNode) -> None:
     """Let the journal's new entries take their places in the log. Raises Setback EDX601, EDX602, EDX605."""
-    sequencer.number(ledger_of(node))
+    sequencer.number(node.ledger)
 
 
-def _node(settings: Settings, ledger: SqlLedger) -> Node:
+def _node(settings: Settings, ledger: OwnLedger) -> StoredNode:
     recognise(settings, ledger)
     compare_clock(ledger)
     bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
-    return Node(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
+    return StoredNode(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
 
 
 def _signing(settings: Settings) -> Signing | None:
@@ -261,7 +259,7 @@ def _sign_by(node: Node, signing: Signing | None) -> None:
     node.sign_receipts, node.certificates = (signing.sign, signing.certificates) if signing else (None, ())
 
 
-def open_ledger(settings: Settings, patience: int = PATIENCE, label: str = "edxml-router") -> SqlLedger:
+def open_ledger(settings: Settings, patience: int = PATIENCE, label: str = "edxml-router") -> OwnLedger:
     """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do).
 
     ``patience``: seconds that its server has for a statement; ``label``: what PostgreSQL shows of the connection.
@@ -272,7 +270,7 @@ def open_ledger(settings: Settings, patience: int = PATIENCE, label: str = "edxm
 
     password()  # what is wrong with the file is said before anything is connected
     clock = SteadyClock(settings.node.data / steady_clock.FILE)
-    return SqlLedger(connect(settings.database_url, password, patience, label), clock)
+    return OwnLedger(connect(settings.database_url, password, patience, label), clock)
 
 
 # --- rules ------------------------------------------------------------------------------------------
