@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from edxml_router.config import Settings
 from edxml_router.core.problems import Finding
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.node import supervisor
@@ -74,6 +76,34 @@ def test_a_link_in_a_hub_is_told_once_and_the_node_goes_on(tmp_path: Path, monke
                 worker._turn(opened)
             assert new.is_dir()
     assert sorted(told[2:]) == [("hub", ""), ("hub, declaring", "")]
+
+
+def test_mailboxes_that_are_being_made_for_the_first_time_are_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes: who starts a node for the first time reads no error of what is only not there yet."""
+    told: list[tuple[str, str]] = []
+    may, make = threading.Event(), hubs.declare
+
+    def slow(settings: Settings) -> None:
+        may.wait()
+        make(settings)
+
+    monkeypatch.setattr(events, "transport_problem", lambda hub, found: told.append((hub, found.code if found else "")))
+    monkeypatch.setattr(hubs, "declare", slow)
+    with Tree(tmp_path / "tree", PLANS) as tree, wiring.open_worker(tree.settings("quoc-gia")) as opened:
+        worker = Worker(tree.config("quoc-gia"), os.getppid())
+        worker._turn(opened)
+        assert not opened.declared
+        assert told == []
+        may.set()
+        while not opened.declared:
+            worker._upkeep_at = 0.0
+            worker._turn(opened)
+        for _ in range(2):
+            worker._upkeep_at = 0.0
+            worker._turn(opened)
+    assert told == []
 
 
 @pytest.mark.parametrize("operators", ["", "4096"])

@@ -150,16 +150,22 @@ def _certificate(settings: Settings) -> Found:
             yield one.name, one.finding
 
 
+def _unproven(settings: Settings) -> Found:
+    """The neighbours whose receipts nothing proves."""
+    for each in credential_sources.neighbours(settings):
+        if not each.certificate and each.authority is None:
+            detail = f"receipts of {each.name} count without proof"
+            counts = Finding("EDX907", each.name, detail)
+            yield each.name, counts if each.unsigned_receipts else Finding("EDX411", each.name)
+
+
 def _neighbours(settings: Settings) -> Found:
     """Whether receipts count at both ends of each link: else what is delivered looks open, and ends as expired."""
-    sections = credential_sources.neighbours(settings)
-    names = [each.name for each in sections]
-    unproven = {each.name: each for each in sections if not each.certificate and each.authority is None}
-    for name, each in unproven.items():
-        detail = f"receipts of {name} count without proof"
-        yield name, Finding("EDX907", name, detail) if each.unsigned_receipts else Finding("EDX411", name)
-    if not names or any(finding for _, finding in _database(settings)):
-        return  # what is wrong with the database has been said
+    names = [each.name for each in credential_sources.neighbours(settings)]
+    unproven = dict(_unproven(settings))
+    yield from unproven.items()
+    if not names:
+        return
     with closing(wiring.open_ledger(settings, PATIENCE)) as ledger, ledger.book() as book:
         doubts = [*book.kept_of((OBJECTED,)).items(), *book.kept_of(UNPROVEN).items()]
     wrong = {*unproven, *(name for name, _ in doubts if name in names)}
@@ -191,7 +197,8 @@ def _catalogue(settings: Settings) -> Found:
                 yield text, Finding(code, place, f"{office.name}: {refusal.finding.detail}")
 
 
-def _clock(settings: Settings) -> Found:
+def _set(_settings: Settings) -> Found:
+    """Whether the clock was ever set."""
     now = datetime.now(UTC)
     local = now.astimezone()
     detail = f"{local:%Y-%m-%d %H:%M:%S %Z}"
@@ -199,12 +206,15 @@ def _clock(settings: Settings) -> Found:
         wrong = f"the clock says {now:%Y}: certificates and lifetimes will be misjudged"
         yield detail, Finding("EDX907", "clock", wrong)
         return
-    yield detail, _jumped(settings)
+    yield detail, None
+
+
+def _clock(settings: Settings) -> Found:
+    [(detail, finding)] = _set(settings)
+    yield detail, finding or _jumped(settings)
 
 
 def _jumped(settings: Settings) -> Finding | None:
-    if any(finding for _, finding in _database(settings)):
-        return None  # what is wrong with the database has been said
     with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
         return clocks.compare_clock(ledger).doubt()
 
@@ -251,7 +261,7 @@ def _peers(settings: Settings) -> Found:
         detail = f"{peer or 'strangers'}: {counted} more since {since:%Y-%m-%d %H:%M} UTC"
         yield peer or "strangers", Finding("EDX413", peer, detail)
     if not found:
-        yield f"{len(settings.offices) + len(settings.children)}", None
+        yield "no more of it than is noted piece by piece", None
 
 
 def _own_hub(settings: Settings) -> Found:
@@ -277,7 +287,9 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Found:
     place = str(hub.path) if hub.kind == "local" else f"{hub.host}:{hub.port or ''}"
     if hub.kind == "local":
         assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
-        every = topology.mailboxes(*hubs.attached(settings)) if owner else intakes
+        name = settings.node.name
+        to_parent = (topology.up(name), topology.up(name, urgent=True))
+        every = topology.mailboxes(*hubs.attached(settings)) if owner else (*intakes, *to_parent)
         for mailbox, found in local_folders.diverted(hub.path, every).items():
             yield mailbox, found
             intakes = tuple(name for name in intakes if name != mailbox)
@@ -327,4 +339,19 @@ CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "hub": _own_hub,
     "parent": _parent_hub,
     "mailboxes": mailboxes.check,
+}
+
+
+def _nothing(_settings: Settings) -> Found:
+    yield from ()
+
+
+# What is checked in their place once the database is known not to answer: its trouble is said once, and each of these
+# would wait for it in vain.
+WITHOUT_DATABASE: Final[Mapping[str, Callable[[Settings], Found]]] = {
+    "recovery": _nothing,
+    "neighbours": _unproven,
+    "clock": _set,
+    "peers": _nothing,
+    "mailboxes": _nothing,
 }

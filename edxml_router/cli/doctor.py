@@ -7,7 +7,7 @@ nothing when all is well; its detail is shown either way. Nothing is changed, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -17,11 +17,12 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.config import ConfigErrors, load
+from edxml_router.config import ConfigErrors, Settings, load
 from edxml_router.core.problems import Finding, Trouble
 from edxml_router.shapes.node import health_shape, result_of
 
 DISTRIBUTION: Final = "edxml-router"
+Check = Callable[[Settings], Iterator[tuple[str, Finding | None]]]
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -85,16 +86,24 @@ def _examine(session: Session) -> Iterator[Outcome]:
     for remark in settings.remarks:
         yield Outcome("config", remark.where, remark)
     # Imported only now: a library that is missing has been named above, and is no reason to say nothing else.
-    checks = import_module("edxml_router.cli.checkup").CHECKS
-    for name, check in checks.items():
-        try:
-            for detail, finding in check(settings):
-                yield Outcome(name, detail, finding)
-        except ConfigErrors as errors:
-            for finding in errors.findings:
-                yield Outcome(name, finding.where, finding)
-        except Trouble as trouble:
-            yield Outcome(name, trouble.finding.where, trouble.finding)
+    checkup = import_module("edxml_router.cli.checkup")
+    instead: Mapping[str, Check] = {}
+    for name, check in checkup.CHECKS.items():
+        for outcome in _outcomes(name, instead.get(name, check), settings):
+            yield outcome
+            if name == "database" and outcome.finding:
+                instead = checkup.WITHOUT_DATABASE
+
+
+def _outcomes(name: str, check: Check, settings: Settings) -> Iterator[Outcome]:
+    try:
+        for detail, finding in check(settings):
+            yield Outcome(name, detail, finding)
+    except ConfigErrors as errors:
+        for finding in errors.findings:
+            yield Outcome(name, finding.where, finding)
+    except Trouble as trouble:
+        yield Outcome(name, trouble.finding.where, trouble.finding)
 
 
 def _packages() -> Iterator[tuple[str, Finding | None]]:

@@ -45,21 +45,22 @@ def check(settings: Settings) -> Iterator[tuple[str, Finding | None]]:
         with ledger.book() as book:
             lying = book.lying(list(ways))
         kept = looks.wanting(ledger.engine)
-    said = False
-    for route, seen in _seen(settings, ways).items():
+    said, found = False, _seen(settings, ways)
+    for route, seen in found.items():
         mail = Mail([each for (where, _), each in lying.items() if where == route], kept.get(route, 0))
-        finding = _finding(settings, route, seen, mail)
+        finding = _finding(settings, route, seen or (), mail)
         if finding is not None:
             said = True
             yield route.partition(":")[2], finding
-    if not said:
-        yield f"{len(ways)}", None
+    known = ", ".join(route.partition(":")[2] for route, seen in found.items() if seen is not None)
+    if known and not said:
+        yield f"{known}: nobody is absent, no mail waits for room", None
 
 
-def _seen(settings: Settings, ways: Mapping[str, tuple[str, str, str]]) -> Mapping[str, Sequence[Waiting]]:
-    """The mailboxes of each route; none of a hub that cannot be asked, of which its own check tells."""
+def _seen(settings: Settings, ways: Mapping[str, tuple[str, str, str]]) -> Mapping[str, Sequence[Waiting] | None]:
+    """The mailboxes of each route; None of a hub that cannot be asked, of which its own check tells."""
     named = {"hub": settings.hub, "parent": settings.parent.hub if settings.parent else None}
-    found: dict[str, Sequence[Waiting]] = {}
+    found: dict[str, Sequence[Waiting] | None] = {}
     routes: dict[str, list[str]] = defaultdict(list)
     for route, (name, _, _) in ways.items():
         routes[name].append(route)
@@ -69,7 +70,8 @@ def _seen(settings: Settings, ways: Mapping[str, tuple[str, str, str]]) -> Mappi
         try:
             seen = hubs.waiting(settings, hub, {mailbox for route in here for mailbox in ways[route][1:]})
         except Setback:
-            seen = {}
+            found |= dict.fromkeys(here)
+            continue
         found |= {route: [seen[each] for each in dict.fromkeys(ways[route][1:]) if each in seen] for route in here}
     return found
 

@@ -357,7 +357,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor.lists": ("revocation lists", "danh sách thu hồi"),
     "doctor.responders": ("responders (OCSP)", "máy chủ OCSP"),
     "doctor.neighbours": ("receipts of neighbours", "biên nhận của nút lân cận"),
-    "doctor.certificate": ("own certificate", "chứng thư của nút"),
+    "doctor.certificate": ("certificates of nodes", "chứng thư của các nút"),
     "doctor.catalogue": ("agency catalogue", "danh mục cơ quan"),
     "doctor.clock": ("clock", "đồng hồ"),
     "doctor.serve": ("serve", "tiến trình serve"),

@@ -112,7 +112,9 @@ class Worker:
                 self._expire(opened)
                 self._declare(opened)
                 for hub, problem in opened.problems().items():
-                    self._tell(hub, problem)
+                    # Mailboxes that are being made for the first time are no trouble, however slow the disk.
+                    if hub != "hub" or opened.declared or self._declaring is None:
+                        self._tell(hub, problem)
                 opened.number_journal()
                 if restored := opened.look_at_journal():
                     events.restored(restored.epoch, restored.since, restored.reason)

@@ -213,6 +213,8 @@ class LocalTransport:
 
     def declared(self) -> None:
         self._amiss.clear()
+        for intake in self._intakes:  # what a look met before is not so any more
+            intake.problem = None
 
     def depths(self) -> Mapping[str, int]:
         found = {}

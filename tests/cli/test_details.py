@@ -107,6 +107,16 @@ def test_every_detail_has_a_row() -> None:
     ("english", "expected"),
     [
         ("more than 5 bytes", "hơn 5 byte"),
+        (
+            "has not sent again what was handed in since 2026-11-27 15:08:58",
+            "chưa gửi lại những gì đã nộp từ 2026-11-27 15:08:58",
+        ),
+        (
+            "EDX324: signed with xa (serial 3c), 2026-11-27; named here: xa (serial 7c); "
+            "this side's turn to add the new one",
+            "EDX324: được ký bằng xa (serial 3c), 2026-11-27; ở đây khai báo: xa (serial 7c); "
+            "bên này cần thêm chứng thư mới",
+        ),
         ("node.workers: should be a valid integer", "node.workers: phải là số nguyên"),
         ("node.titel is not a setting; did you mean title?",
          "node.titel không phải là thiết lập; ý bạn là title?"),

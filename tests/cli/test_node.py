@@ -7,9 +7,11 @@ import logging
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from edxml_router.observe import logs
 from edxml_router.services import operator as operate
 from edxml_router.wiring import node as wiring
 from tests import fixtures
-from tests.cli.conftest import COMMAND, OneNode, rows, signed
+from tests.cli.conftest import COMMAND, OneNode, call, rows, signed
 from tests.shapes import code_of
 
 # --- offices ------------------------------------------------------------------------------------------
@@ -587,6 +589,51 @@ def test_a_node_before_its_first_start_is_new_and_not_ill(node: OneNode, languag
     assert shown.exit_code == 0
     assert all(one in shown.stdout for one in words)
     assert not (node.folder / "hub").exists()  # looking makes nothing
+
+
+def test_doctor_says_nothing_good_of_mailboxes_that_it_cannot_see(node: OneNode) -> None:
+    node.work()
+    (node.folder / "data" / "serve.lock").touch()  # it was started once
+
+    def told(check: str) -> list[tuple[str, str]]:
+        answers = rows(node.call("doctor", "--json"))
+        return [(row["result"], row["detail"]) for row in answers if row["check"] == check]
+
+    assert told("mailboxes") == [("ok", "h53-01: nobody is absent, no mail waits for room")]
+    shown = node.call("--lang", "vi", "doctor").stdout
+    assert "h53-01: không bên nào vắng mặt, không thư nào phải chờ chỗ trống" in shown
+    (node.folder / "hub").rename(node.folder / "away")
+    assert [result for result, _ in told("hub")] == ["failed"]
+    assert told("mailboxes") == []
+
+
+def test_a_link_in_the_place_of_the_mailbox_to_the_parent_is_named_by_the_child(node: OneNode) -> None:
+    """It is the parent's operator who must act, but the child's whose mail waits, and who asks why."""
+    node.work()
+    hub = node.folder / "hub"
+    assert call("init", node.folder / "child", "--name", "h53-01").exit_code == 0
+    child = OneNode(node.folder / "child", node.pki)
+    with child.config.open("a", encoding="utf-8") as file:
+        file.write(f'[parent]\nname = "h53"\n[parent.hub]\nkind = "local"\npath = "{hub}"\n')
+    (hub / "edx.up.h53-01" / "tmp").rmdir()
+    (hub / "edx.up.h53-01" / "tmp").symlink_to(node.folder / "data")
+    told = [row for row in rows(child.call("doctor", "--json")) if row["check"] == "parent"]
+    assert [row["problem"] and row["problem"]["code"] for row in told] == ["EDX714", None]
+    assert told[0]["detail"] == "edx.up.h53-01"
+
+
+def test_a_database_that_does_not_answer_is_said_once(node: OneNode) -> None:
+    """What depends on it is not asked: it would say the same after waiting as long."""
+    node.work()
+    (node.folder / "data" / "serve.lock").touch()
+    with closing(sqlite3.connect(node.folder / "data" / "journal.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        told = rows(node.call("doctor", "--json"))
+        assert [row["check"] for row in told if row["problem"] and row["problem"]["code"] == "EDX624"] == ["database"]
+        assert {"clock", "hub", "catalogue"} <= {row["check"] for row in told if row["problem"] is None}
+        assert not {"peers", "mailboxes", "recovery", "neighbours"} & {row["check"] for row in told}
+        other.execute("ROLLBACK")
+    assert {"peers", "mailboxes", "neighbours"} <= {row["check"] for row in rows(node.call("doctor", "--json"))}
 
 
 def test_an_office_whose_agency_was_closed_is_named_with_its_successor(node: OneNode) -> None:
