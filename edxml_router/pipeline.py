@@ -21,14 +21,15 @@ from operator import attrgetter
 
 from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.delivery.lifecycle import Event
+from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.moves import change, inbox_of
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
-from edxml_router.core.delivery.wire import LIST_LIMIT, Hop, Receipt
+from edxml_router.core.delivery.wire import Hop, Receipt
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
 from edxml_router.ports.transport import Parcel
-from edxml_router.stages import order, room, sending
+from edxml_router.stages import clocks, order, room, sending
 from edxml_router.stages.acceptance import (
     acceptance_receipts,
     envelope_row,
@@ -71,7 +72,7 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
     submission never fails its batch-mates.
     """
     now, rules = node.now(), node.rules
-    judged = node.judging(lambda each: judge(rules, node.name, each, now), submissions, rules.judging_time)
+    judged = node.judging(clocks.careful(node, judge, now), submissions, rules.judging_time)
     try:
         node.bodies.stage({item.digest: item.submission.data for item in judged if item.fit})
         with node.ledger.book() as book:

@@ -15,8 +15,8 @@ from edxml_router import pipeline
 from edxml_router.core.agencies.agency import Alias
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.manifest import TEXT_LIMIT
 from edxml_router.core.delivery.wire import (
-    TEXT_LIMIT,
     Hop,
     Inquiry,
     Outcome,

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from edxml_router import pipeline
+from edxml_router.core.delivery import pace
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.resync import Resync
 from edxml_router.core.delivery.values import Delivery
@@ -19,6 +21,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import verify_bytes
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.intake import batch as intake
+from edxml_router.observe import events
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
@@ -322,3 +325,57 @@ def test_a_call_to_send_again_is_a_notice_that_names_the_epoch(nodes: Nodes) -> 
     told = hold_message(message.kind, message.body)
     assert (message.correlation, told["send_again"]["epoch"], told["receipts"]) == ("e1", "e1", [])
     assert message.headers["signature"]
+
+
+MALFORMED = {
+    "unknown kind": ("sumbit", "", "EDX704"),
+    "no kind": ("", "", "EDX704"),
+    "a kind of nodes": ("transfer", "", "EDX704"),
+    "no correlation": ("confirm", "", "EDX704"),
+    "a correlation that is no letter": ("return", "thư số 5", "EDX704"),
+    "a letter of nobody": ("confirm", f"{'ab' * 32}.G22", "EDX606"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_message_is_answered_kept_and_logged(nodes: Nodes, office: Office, case: str) -> None:
+    kind, correlation, code = MALFORMED[case]
+    office.say(kind, b"<edXML/>", correlation)
+    [(arrival, finding)] = nodes.step("quoc-gia").odd
+    assert (arrival.peer, finding.code) == (OFFICE, code)
+    [answer] = office.take()
+    told = json.loads(answer.message.body)
+    assert (answer.message.kind, told["done"], told["problem"]["code"]) == ("answer", False, code)
+    assert answer.message.correlation == (correlation if kind in ("confirm", "return") else f"{kind}-1")
+    [kept] = nodes["quoc-gia"].node.ledger.views.list_quarantined()
+    assert (kept.peer, kept.code) == (OFFICE, code)
+    with capture_logs() as lines:
+        events.set_aside([(arrival, finding)])
+    [line] = lines
+    assert (line["event"], line["peer"], line["code"], line["mailbox"]) == (
+        "input.aside", OFFICE, code, topology.submit(OFFICE),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"\xff\xfe"], ids=["no body", "JSON", "no text"])
+def test_a_submission_that_is_no_document_gets_its_verdict(nodes: Nodes, office: Office, body: bytes) -> None:
+    """With an id as long as AMQP has them, in letters that take three bytes each."""
+    hub, name = office.hub, "ệ" * 85
+    assert list(hub.publish([Parcel(topology.submit(OFFICE), Message("submit", name, body))])) == [None]
+    assert nodes.step("quoc-gia").back == []
+    [verdict] = office.take()
+    assert (verdict.message.kind, verdict.message.correlation) == ("verdict", name)
+    assert len(verdict.message.id.encode()) <= 255
+    assert json.loads(verdict.message.body)["problem"]["code"] in ("EDX101", "EDX103")
+
+
+def test_an_office_that_sends_rubbish_is_answered_so_often_in_a_minute(nodes: Nodes, office: Office) -> None:
+    for minute in range(2):
+        for number in range(pace.MOST + 30):
+            office.say("rubbish", b"%d" % number, number=1000 * minute + number)
+        odd = nodes.step("quoc-gia").odd
+        assert len(odd) == pace.MOST + 30
+        assert len(office.take()) == pace.MOST
+        nodes.clock.at += pace.WINDOW
+    assert nodes.send("tay-ninh", upward(nodes)).accepted
+    assert len(nodes["quoc-gia"].node.ledger.views.list_quarantined()) == pace.MOST + 30

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pika
 import pytest
+from pika.adapters.blocking_connection import BlockingChannel
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
@@ -67,18 +69,31 @@ class Scene:
             made = LocalTransport(self.tree.hub(hub), user).publish([Parcel(mailbox, one) for one in messages])
             assert set(made) == {None}
             return
-        broker, vhost = self.tree.broker, self.tree.vhost(hub)
-        broker.ctl("set_permissions", "-p", vhost, user, "^$", r"^edx\.", "^$")
-        credentials = pika.PlainCredentials(user, self.tree.password(user))
-        with pika.BlockingConnection(pika.ConnectionParameters(broker.host, broker.port, vhost, credentials)) as made:
-            channel = made.channel()
-            channel.confirm_delivery()
+        with self.channel(hub, user) as channel:
             exchange, key = topology.address(mailbox)
             for one in messages:
                 properties = pika.BasicProperties(
                     user_id=user, type=one.kind, message_id=one.id, correlation_id=one.correlation, delivery_mode=2
                 )
                 channel.basic_publish(exchange, key, one.body, properties, mandatory=True)
+
+    @contextmanager
+    def channel(self, hub: str, user: str) -> Iterator[BlockingChannel]:
+        """As a user of a broker that may read and write everything there."""
+        broker, vhost = self.tree.broker, self.tree.vhost(hub)
+        assert broker is not None
+        broker.ctl("set_permissions", "-p", vhost, user, "^$", r"^edx\.", r"^edx\.")
+        credentials = pika.PlainCredentials(user, self.tree.password(user))
+        with pika.BlockingConnection(pika.ConnectionParameters(broker.host, broker.port, vhost, credentials)) as made:
+            channel = made.channel()
+            channel.confirm_delivery()
+            yield channel
+
+    def inbox(self, count: int) -> list[tuple[str, bytes]]:
+        """What the province has laid into its office's mailbox: correlation and body."""
+        with self.channel(PROVINCE, OFFICE) as channel:
+            found = [channel.basic_get(topology.inbox(OFFICE), auto_ack=True) for _ in range(count)]
+        return [(properties.correlation_id, body) for _, properties, body in found]
 
     def take(self, count: int) -> intake.Handled:
         """The province deals with what lies there, until that were ``count`` messages."""
@@ -193,3 +208,21 @@ def test_on_our_own_hub_a_mailbox_speaks_for_whom_it_is_named_after(scene: Scene
     assert scene.take(2).answers == []
     assert scene.codes(before) == {("EDX410", DISTRICT, topology.up(DISTRICT))}
     assert scene.states(hashlib.sha256(data).hexdigest()) == {}
+
+
+@pytest.mark.parametrize("scene", ["rabbitmq"], indirect=True)
+def test_an_office_hears_of_what_cannot_be_dealt_with(scene: Scene) -> None:
+    """Also when the broker knows no more of it than through which exchange it came."""
+    before = len(scene.kept())
+    scene.write(PROVINCE, topology.submit(OFFICE), OFFICE, Message("", "a-1", b"abc"), Message("sumbit", "a-2", b""))
+    properties = pika.BasicProperties(
+        content_type="image/png", type="submit", message_id="a-3", headers={"x": [1, {"y": None}]}, delivery_mode=2
+    )
+    with scene.channel(PROVINCE, OFFICE) as channel:
+        channel.basic_publish(*topology.address(topology.submit(OFFICE)), b"no user id", properties, mandatory=True)
+    codes = {"EDX704", "EDX403"}
+    assert {finding.code for _, finding in scene.take(3).odd} == codes
+    assert {(one.code, one.peer) for one in scene.kept()[before:]} == {(code, OFFICE) for code in codes}
+    answers = scene.inbox(3)
+    assert [correlation for correlation, _ in answers] == ["a-1", "a-2", "a-3"]
+    assert {json.loads(body)["problem"]["code"] for _, body in answers} == codes

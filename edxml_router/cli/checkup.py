@@ -26,8 +26,9 @@ from edxml_router.node.sole import holder, served_before
 from edxml_router.node.supervisor import STUCK
 from edxml_router.observe import sink
 from edxml_router.stages.admission import VIETNAM
-from edxml_router.store import identity, integrity, migrate, recovery, tables
+from edxml_router.store import identity, integrity, migrate, neighbour_clocks, recovery, tables
 from edxml_router.store.engine import probe
+from edxml_router.store.neighbour_clocks import KeptSkews
 from edxml_router.transport import local_folders, rabbitmq, topology
 from edxml_router.wiring import broker_limit, clocks, hubs
 from edxml_router.wiring import node as wiring
@@ -212,6 +213,10 @@ def _set(_settings: Settings) -> Found:
 def _clock(settings: Settings) -> Found:
     [(detail, finding)] = _set(settings)
     yield detail, finding or _jumped(settings)
+    known = KeptSkews(settings.node.data / neighbour_clocks.FILE).all()
+    for each in credential_sources.neighbours(settings):
+        if skew := known.get(each.name):
+            yield f"{each.name}, as of {skew.at.astimezone():%Y-%m-%d %H:%M:%S %Z}", skew.finding(each.name)
 
 
 def _jumped(settings: Settings) -> Finding | None:

@@ -286,6 +286,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX805", "clock-doubtful", _O, _LATER, 503, 75,
      "This machine's clock has jumped, and the node goes on without it", "Set the clock right (NTP): the node believes it at once when it is back. If it is right as it is, say so: `edxml-router clock accept`. Until then nothing expires or waits by that clock; after a day it is believed as it stands.",
      "Đồng hồ của máy này nhảy đột ngột, nút tạm không dựa vào đồng hồ đó", "Chỉnh lại đồng hồ (NTP): khi đúng lại, nút tin dùng ngay. Nếu đồng hồ hiện đang đúng, hãy xác nhận: `edxml-router clock accept`. Trước đó không gói tin nào hết hạn hay phải chờ theo đồng hồ này; sau một ngày nút tin dùng giờ hiện có."),
+    ("EDX806", "clock-differs", _O, _LATER, 503, 75,
+     "The clocks of this node and of a neighbour do not agree", "One of the two is wrong: compare both with the time, here and there (`edxml-router doctor` shows the clock), and set it right by NTP; where the node then doubts the step, `edxml-router clock accept`. Meanwhile lifetimes run on, and what only one of the clocks refuses waits.",
+     "Đồng hồ của nút này và của nút lân cận không khớp nhau", "Một trong hai đồng hồ sai: đối chiếu cả hai với giờ chuẩn (`edxml-router doctor` hiển thị giờ) và chỉnh lại bằng NTP; nếu sau đó nút nghi ngờ bước nhảy thì dùng `edxml-router clock accept`. Trong lúc đó thời hạn vẫn tính bình thường, và gói nào chỉ bị một trong hai đồng hồ từ chối thì phải chờ."),
     # 9 configuration -------------------------------------------------------------------------------------
     ("EDX901", "config-invalid", _O, _NO, 500, 78,
      "The configuration is wrong", "Correct the lines named; `edxml-router config check` lists all mistakes at once.",

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from edxml_router import pipeline
+from edxml_router.core.delivery import skew
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Aside, Body, Move
 from edxml_router.core.delivery.wire import (
@@ -30,15 +31,13 @@ from edxml_router.core.delivery.wire import (
     read_letter_name,
 )
 from edxml_router.core.faults import machine_fault
-from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Weight
-from edxml_router.intake import reports, speakers
+from edxml_router.core.problems import Defect, Finding, Refusal, Setback
+from edxml_router.intake import answering, reports, speakers
 from edxml_router.intake.settling import settle
 from edxml_router.intake.speakers import plain
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.services import office as inbox
-from edxml_router.shapes.delivery import confirmation_shape
-from edxml_router.shapes.form import encode
-from edxml_router.stages import recovery
+from edxml_router.stages import clocks, recovery
 from edxml_router.stages.node import Node
 from edxml_router.stages.order import WAITS
 from edxml_router.stages.quarantine import set_aside
@@ -47,7 +46,6 @@ from edxml_router.stages.submission import Answer, Submission
 
 T = TypeVar("T")
 
-_ID_LIMIT = 255  # characters: a short string of AMQP, as the id was that this one is made of
 _HELD = 50  # messages of one neighbour over its quota, in one batch, that are given back more than once
 _BEGUN = 4  # bodies of the largest size that a neighbour may have begun to send in chunks
 
@@ -66,6 +64,8 @@ class Handled:
     spent: list[tuple[str, str]] = field(default_factory=list)  # (peer, digest)
     setbacks: list[Finding] = field(default_factory=list)  # why messages that have no answer of their own come again
     alarms: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, what is wrong now with receipts)
+    clocks: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, how its clock differs from ours)
+    odd: list[tuple[Arrival, Finding]] = field(default_factory=list)  # what was set aside, and why
 
     def add(self, other: Handled) -> None:
         self.answers += other.answers
@@ -74,6 +74,8 @@ class Handled:
         self.spent += other.spent
         self.setbacks += other.setbacks
         self.alarms += other.alarms
+        self.clocks += other.clocks
+        self.odd += other.odd
 
 
 def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Handled:
@@ -100,7 +102,9 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
     """Deal with messages of one kind. One that provokes a mistake of ours is kept aside; it must not come again and
     again to end every worker that takes it."""
     try:
-        return handle(node, batch)
+        handled = handle(node, batch)
+        _set_aside(node, handled.odd)
+        return handled
     except Setback as setback:
         return Handled(back=batch, setbacks=[setback.finding])
     except Exception as error:  # noqa: BLE001  # whatever it is: the worker and the other messages go on
@@ -108,9 +112,9 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
             return Handled(back=batch, setbacks=[fault.finding])
         total = Handled()
         if len(batch) == 1:
-            defect = Defect(f"{type(error).__name__} in {handle.__name__.strip('_')}")
+            total.odd.append((batch[0], Defect(f"{type(error).__name__} in {handle.__name__.strip('_')}").finding))
             try:
-                _set_aside(node, [(batch[0], defect.finding)])
+                _set_aside(node, total.odd)
             except Setback as setback:  # or neither this nor what came with it would ever be acknowledged or given back
                 return Handled(back=batch, setbacks=[setback.finding])
         else:
@@ -125,15 +129,14 @@ Handler = Callable[[Node, Sequence[Arrival]], Handled]
 def _chunks(node: Node, batch: Sequence[Arrival]) -> Handled:
     most = node.rules.limits.max_bytes
     odd: list[tuple[Arrival, Finding]] = []
-    for arrival, (chunk, piece) in _readable(node, batch, decode_chunk):
+    for arrival, (chunk, piece) in _readable(batch, decode_chunk, odd):
         if chunk.size > most or chunk.count > chunk.size:
             odd.append((_manifest_only(arrival), Finding("EDX102", "size", str(chunk.size))))
         elif not node.bodies.keep_chunk(arrival.peer, chunk, piece, _BEGUN * most):
             # Its transfer stays without a receipt, so the neighbour sends both again.
             detail = f"bodies begun and not completed: {_BEGUN * most} bytes"
             odd.append((_manifest_only(arrival), Finding("EDX406", arrival.peer, detail)))
-    _set_aside(node, odd)
-    return Handled()
+    return Handled(odd=odd)
 
 
 def _manifest_only(arrival: Arrival) -> Arrival:
@@ -149,7 +152,9 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     wholes: dict[tuple[str, str, int, int], bytes | Body | None] = {}  # put together once, however often it is named
     most = node.rules.limits.max_bytes
     over: list[tuple[Submission, Finding]] = []
-    for arrival, (transfer, body) in _readable(node, batch, decode_transfer):
+    decoded = list(_readable(batch, decode_transfer, odd))
+    differing = [alarm for one, (transfer, _) in decoded for alarm in clocks.transferred(node, one.peer, transfer)]
+    for arrival, (transfer, body) in decoded:
         if transfer.chunks and transfer.size > most:
             line = _manifest_only(arrival).message.body
             found = Finding("EDX102", "size", f"{transfer.size} bytes, at most {most}")
@@ -170,7 +175,6 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
             ready.append((arrival, Submission(whole, arrival.peer, "link", transfer)))
         else:
             ready.append((arrival, Submission(body, arrival.peer, "link", transfer)))
-    _set_aside(node, odd)
     try:
         declined = pipeline.decline(node, over) if over else []
         answers = pipeline.accept(node, [submission for _, submission in ready]) if ready else []
@@ -178,28 +182,32 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
         for whole in wholes.values():
             if whole is not None and not isinstance(whole, bytes):
                 whole.discard()
-    back, let_go = _put_off(ready, answers)
-    _set_aside(node, let_go)
+    back, let_go = _put_off(node, ready, answers)
     unfinished = {answer.digest for answer in answers if answer.passing}
     spent = [
         (arrival.peer, submission.transfer.envelope)
         for arrival, submission in ready
         if submission.transfer and submission.transfer.chunks and submission.transfer.envelope not in unfinished
     ]
-    return Handled([*declined, *answers], back=waiting + back, spent=spent)
+    return Handled([*declined, *answers], back=waiting + back, spent=spent, clocks=differing, odd=odd + let_go)
 
 
 def _put_off(
-    ready: Sequence[tuple[Arrival, Submission]], answers: Sequence[Answer]
+    node: Node, ready: Sequence[tuple[Arrival, Submission]], answers: Sequence[Answer]
 ) -> tuple[list[Arrival], list[tuple[Arrival, Finding]]]:
     """What is given back to come again soon, and what is let go: a neighbour that is far over its quota (EDX406) would
-    fill the room of everybody else with what it may not bring yet. Without a receipt it sends that again."""
+    fill the room of everybody else with what it may not bring yet. Without a receipt it sends that again. So it does,
+    under a new date, with what only one of two clocks takes."""
     back: list[Arrival] = []
     let_go: list[tuple[Arrival, Finding]] = []
     held: Counter[str] = Counter()
     for (arrival, _), answer in zip(ready, answers, strict=True):
         if not answer.passing:
             continue
+        if answer.finding is not None and clocks.puts_off(answer.finding.code):
+            clocks.ask(node, arrival.peer)
+            if answer.finding.code == skew.CODE:
+                continue
         if answer.finding is not None and answer.finding.code == "EDX406":
             held[arrival.peer] += 1
             if arrival.redelivered and held[arrival.peer] > _HELD:
@@ -224,12 +232,7 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
     for arrival, answer in zip(batch, answers, strict=True):
         if answer.finding is not None and answer.finding.code == WAITS:
             continue  # nothing is wrong: it comes again by itself, and is answered then
-        message = Message(
-            "verdict",
-            f"verdict.{arrival.message.id or answer.digest}"[:_ID_LIMIT],
-            encode(answer.shape()),
-            correlation=arrival.message.id,
-        )
+        message = answering.verdict(arrival.message, answer)
         replies[arrival.peer].append((arrival, message))
     for peer, pairs in replies.items():
         link = node.links.get(f"office:{peer}")
@@ -246,33 +249,46 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
 def _receipts(node: Node, batch: Sequence[Arrival]) -> Handled:
     """Outcomes that neighbours report. What cannot be proven is kept whole: it may count later."""
     counted: list[tuple[str, Receipt]] = []
-    alarms: list[tuple[str, Finding | None]] = []
-    for arrival, report in _readable(node, batch, decode_receipts):
+    handled = Handled()
+    for arrival, report in _readable(batch, decode_receipts, handled.odd):
         finding = reports.doubt(node, arrival.peer, report)
         if finding is not None:
-            _set_aside(node, [(arrival, finding)])
+            handled.odd.append((arrival, finding))
         else:
-            counted += [(arrival.peer, item) for item in report.receipts]
+            counted += [(arrival.peer, reports.placed(item, node.name)) for item in report.receipts]
+            handled.clocks += reports.dated(node, arrival.peer, report)
         if reports.object_to(node, arrival.peer, finding):
-            alarms.append((arrival.peer, finding))
-    return Handled(moves=list(pipeline.settle(node, counted)) if counted else [], alarms=alarms)
+            handled.alarms.append((arrival.peer, finding))
+    handled.moves += pipeline.settle(node, counted) if counted else ()
+    return handled
+
+
+def _clocks(node: Node, batch: Sequence[Arrival]) -> Handled:
+    """What neighbours see of our clock; the last word of each counts."""
+    handled = Handled()
+    said = {arrival.peer: word for arrival, word in _readable(batch, skew.decode_clock, handled.odd)}
+    for peer, word in said.items():
+        handled.clocks += clocks.said(node, peer, word)
+    return handled
 
 
 def _objections(node: Node, batch: Sequence[Arrival]) -> Handled:
     """What neighbours say of our receipts; the last word of each counts."""
-    said = {arrival.peer: (arrival, objection) for arrival, objection in _readable(node, batch, decode_objection)}
-    alarms: list[tuple[str, Finding | None]] = []
+    handled = Handled()
+    read = _readable(batch, decode_objection, handled.odd)
+    said = {arrival.peer: (arrival, objection) for arrival, objection in read}
     for peer, (arrival, objection) in said.items():
         kept = reports.objected(node, peer, objection)
         if kept is not None:
             finding, data = kept
-            _set_aside(node, [(replace(arrival, message=replace(arrival.message, body=data)), finding)])
-        alarms.append((peer, kept[0] if kept else None))
-    return Handled(alarms=alarms)
+            handled.odd.append((replace(arrival, message=replace(arrival.message, body=data)), finding))
+        handled.alarms.append((peer, kept[0] if kept else None))
+    return handled
 
 
 def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
-    asked = list(_readable(node, batch, lambda data: (decode_inquiry(data), b"")))
+    handled = Handled()
+    asked = list(_readable(batch, lambda data: (decode_inquiry(data), b""), handled.odd))
     now = node.now()
     with node.ledger.book() as book:
         standing = {
@@ -291,20 +307,19 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
                     unknown = Receipt(inquiry.envelope, recipient, inquiry.generation, Outcome.UNKNOWN, now)
                     answers.append((origin, unknown))
         answer_questions(node, book, answers, now)
-    return Handled()
+    return handled
 
 
 def _recoveries(node: Node, batch: Sequence[Arrival]) -> Handled:
-    _set_aside(node, [(one, odd) for one in batch if (odd := recovery.heard(node, one))])
-    return Handled()
+    return Handled(odd=[(one, odd) for one in batch if (odd := recovery.heard(node, one))])
 
 
 def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
     """Offices' answers about their mail. Where one has no effect, or another than the office thinks, it is told so."""
     found = [(arrival, finding) for arrival in batch if (finding := _confirmed(node, arrival)) is not None]
-    untold = _tell(node, found)
-    _set_aside(node, [(one, finding) for one, finding in found if finding.code != "EDX804" and one not in untold])
-    return Handled(back=untold)
+    untold = answering.tell(node, found)
+    odd = [(one, finding) for one, finding in found if finding.code != "EDX804" and one not in untold]
+    return Handled(back=untold, odd=odd)
 
 
 def _confirmed(node: Node, arrival: Arrival) -> Finding | None:
@@ -321,25 +336,13 @@ def _confirmed(node: Node, arrival: Arrival) -> Finding | None:
     return finding
 
 
-def _tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
-    """Answer these offices; the arrivals whose answer could not be laid into a mailbox, which come again for it."""
-    untold: list[Arrival] = []
-    for arrival, finding in found:
-        link = node.links.get(f"office:{arrival.peer}")
-        if link is None:
-            continue  # it has no mailbox
-        done = finding.problem.weight is Weight.REMARK
-        about = arrival.message.correlation
-        body = encode(confirmation_shape(about, finding, done=done))
-        message = Message("answer", f"answer.{arrival.message.id or about}"[:_ID_LIMIT], body, correlation=about)
-        if any(link.transport.publish([Parcel(link.mailbox, message)])):
-            untold.append(arrival)
-    return untold
-
-
 def _strangers(node: Node, batch: Sequence[Arrival]) -> Handled:
-    _set_aside(node, [speakers.strange(node, arrival) for arrival in batch])
-    return Handled()
+    """Messages of no kind that their writer may send. An office hears of it, so many in a minute: nobody else would
+    tell whoever writes its software, and neighbours have operators for that."""
+    odd = [speakers.strange(node, arrival) for arrival in batch]
+    now = node.now()
+    answering.tell(node, [(one, finding) for one, finding in odd if node.telling.allows(one.peer, now)])
+    return Handled(odd=odd)
 
 
 _HANDLERS: dict[str, Handler] = {
@@ -349,15 +352,17 @@ _HANDLERS: dict[str, Handler] = {
     "receipts": _receipts,
     "objection": _objections,
     "inquiry": _inquiries,
-    **dict.fromkeys(("confirm", "return"), _confirmations),
+    "clock": _clocks,
+    **dict.fromkeys(answering.ANSWERS, _confirmations),
     **dict.fromkeys(recovery.KINDS, _recoveries),
     speakers.ASIDE: _strangers,
 }
 
 
-def _readable(node: Node, batch: Sequence[Arrival], decode: Callable[[bytes], T]) -> Iterable[tuple[Arrival, T]]:
-    """The arrivals that can be decoded; the others are kept aside, in one transaction, once these are dealt with."""
-    odd: list[tuple[Arrival, Finding]] = []
+def _readable(
+    batch: Sequence[Arrival], decode: Callable[[bytes], T], odd: list[tuple[Arrival, Finding]]
+) -> Iterable[tuple[Arrival, T]]:
+    """The arrivals that can be decoded; the others are added to ``odd``, to be kept aside once these are dealt with."""
     for arrival in batch:
         try:
             decoded = decode(arrival.message.body)
@@ -365,7 +370,6 @@ def _readable(node: Node, batch: Sequence[Arrival], decode: Callable[[bytes], T]
             odd.append((arrival, refusal.finding))
             continue
         yield arrival, decoded
-    _set_aside(node, odd)
 
 
 def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:

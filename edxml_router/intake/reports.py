@@ -13,15 +13,17 @@ for each, until the neighbour lifts it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.credentials import UNPROVEN, objection
 from edxml_router.core.delivery.values import Move
-from edxml_router.core.delivery.wire import Objection, Receipt, Report, decode_receipts, encode_objection
+from edxml_router.core.delivery.wire import Objection, Outcome, Receipt, Report, decode_receipts, encode_objection
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages import clocks
 from edxml_router.stages.node import Node
 
 OBJECTED: Final = "EDX325"
@@ -38,6 +40,23 @@ def doubt(node: Node, peer: str, report: Report) -> Finding | None:
         return objection(credentials, report, trust, now)
     # Nothing says whose they are. That counts only where the operator has written that it shall.
     return None if node.rules.peers[peer].unsigned_receipts else Finding("EDX411", peer)
+
+
+def dated(node: Node, peer: str, report: Report) -> clocks.Alarms:
+    """What the times in its receipts show of a neighbour's clock. That it has taken something it dates itself; an end
+    may have been dated further on."""
+    own = [one.at for one in report.receipts if one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)]
+    latest = max((one.at for one in report.receipts), default=None)
+    if latest is None:
+        return ()
+    return clocks.dated(node, peer, latest, by_itself=latest in own)
+
+
+def placed(receipt: Receipt, here: str) -> Receipt:
+    """A receipt whose fact is not before this node had the envelope, as its trail tells: who dates it earlier has a
+    clock that is behind, and the sender would read that it was confirmed before it was sent."""
+    ours = next((hop.at for hop in receipt.hops if hop.node == here), receipt.at)
+    return replace(receipt, at=max(receipt.at, ours))
 
 
 def object_to(node: Node, peer: str, finding: Finding | None) -> bool:
@@ -94,7 +113,8 @@ def count_kept(node: Node) -> Sequence[Move]:
             if report is not None and peer in node.rules.peers and doubt(node, peer, report) is None:
                 proven.append((number, peer, report.receipts))
         if proven:
-            moves += pipeline.settle(node, [(peer, one) for _, peer, receipts in proven for one in receipts])
+            told = [(peer, placed(one, node.name)) for _, peer, receipts in proven for one in receipts]
+            moves += pipeline.settle(node, told)
             with node.ledger.book() as book:
                 book.take_back([number for number, _, _ in proven])
             for peer in {peer for _, peer, _ in proven}:

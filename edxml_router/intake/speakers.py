@@ -23,7 +23,7 @@ from edxml_router.stages.rules import Peer, Role
 ASIDE: Final = "aside"
 
 _FROM_OFFICES = frozenset({"submit", "confirm", "return", "resent"})
-_FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced"})
+_FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock"})
 _LONGEST = 255  # characters of a name that are kept
 
 
@@ -38,8 +38,11 @@ def kind(node: Node, arrival: Arrival) -> str:
     peer = speaker(node, arrival)
     if peer is None:
         return ASIDE
-    fitting = _FROM_OFFICES if peer.role is Role.OFFICE else _FROM_NEIGHBOURS
-    return arrival.message.kind if arrival.message.kind in fitting else ASIDE
+    return arrival.message.kind if arrival.message.kind in _fitting(peer) else ASIDE
+
+
+def _fitting(peer: Peer) -> frozenset[str]:
+    return _FROM_OFFICES if peer.role is Role.OFFICE else _FROM_NEIGHBOURS
 
 
 def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:
@@ -52,7 +55,8 @@ def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:
         return written, Finding("EDX403", arrival.mailbox, plain(arrival.peer or unnamed.rstrip()))
     if speaker(node, arrival) is None:
         return written, Finding("EDX410", arrival.mailbox, f"in the name of {arrival.peer}")
-    return written, Finding("EDX704", arrival.mailbox, f"kind {message.kind[:40]!r}")
+    may = ", ".join(sorted(_fitting(node.rules.peers[arrival.peer])))
+    return written, Finding("EDX704", arrival.mailbox, f"kind {message.kind[:40]!r}, not one of {may}")
 
 
 def plain(name: str) -> str:

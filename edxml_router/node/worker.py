@@ -30,7 +30,7 @@ from edxml_router.node.errand import Errand
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.ports.transport import Transport
-from edxml_router.stages import following, inquiring, pushing, recovery, sending
+from edxml_router.stages import clocks, following, inquiring, pushing, recovery, sending
 from edxml_router.stages.node import Node
 from edxml_router.transport.turns import MOUTHFUL, weight
 from edxml_router.wiring import node as wiring
@@ -120,6 +120,7 @@ class Worker:
                     events.restored(restored.epoch, restored.since, restored.reason)
                 recovery.ask(opened.node)
                 self._follow(opened.node)
+                clocks.keep_asking(opened.node)
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
                 opened.sweep()
@@ -162,6 +163,8 @@ class Worker:
                 for finding in handled.setbacks:
                     events.setback(finding)
                 events.receipts_doubted(handled.alarms)
+                events.clocks_differ(handled.clocks)
+                events.set_aside(handled.odd)
         return came
 
     def _declare(self, opened: wiring.Opened) -> None:

@@ -17,6 +17,7 @@ import structlog
 from edxml_router import __version__
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.problems import Actor, Finding, Weight
+from edxml_router.ports.transport import Arrival
 from edxml_router.stages.submission import Answer
 
 _log = structlog.get_logger()
@@ -157,6 +158,26 @@ def receipts_doubted(alarms: Iterable[tuple[str, Finding | None]]) -> None:
             _log.info("receipts.trusted", peer=peer)
         else:
             _log.error("receipts.doubted", peer=peer, **_finding(finding))
+
+
+def clocks_differ(alarms: Iterable[tuple[str, Finding | None]]) -> None:
+    """A neighbour's clock and ours do not agree (``clock.differs``, EDX806), or agree again (``clock.agrees``)."""
+    for peer, finding in alarms:
+        if finding is None:
+            _log.info("clock.agrees", peer=peer)
+        else:
+            _log.error("clock.differs", peer=peer, **_finding(finding))
+
+
+def set_aside(odd: Iterable[tuple[Arrival, Finding]]) -> None:
+    """Messages that were kept for the operator instead of being dealt with. Of much of the same the log's own bound
+    leaves some lines and a number."""
+    for arrival, finding in odd:
+        message = arrival.message
+        _log.warning(
+            "input.aside", peer=arrival.peer, mailbox=arrival.mailbox, kind=message.kind, id=message.id,
+            size=len(message.body), **_finding(finding),
+        )  # fmt: skip
 
 
 def setting_changed(name: str, before: str, after: str, *, taken: bool) -> None:

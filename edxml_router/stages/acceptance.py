@@ -24,9 +24,12 @@ LIFETIMES = 2  # of ours, at most, that a neighbour may have us keep an envelope
 
 
 def expiry(node: Node, transfer: Transfer | None, now: datetime) -> datetime:
-    """When a delivery ends unless it is completed. A neighbour's time stands, but it does not bind us for years."""
+    """When a delivery ends unless it is completed. What a neighbour says was left stands, but it does not bind us for
+    years. It counts from now on by our clock: the time on the way is not known from two clocks, one of which may be
+    wrong by days, and what lay in a mailbox for too long the hub has withdrawn.
+    """
     lifetime = node.rules.timing.lifetime
-    return min(transfer.expires_at, now + LIFETIMES * lifetime) if transfer else now + lifetime
+    return now + (min(transfer.left, LIFETIMES * lifetime) if transfer else lifetime)
 
 
 def put_off(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:
@@ -52,6 +55,8 @@ def envelope_row(node: Node, item: Judged, now: datetime) -> EnvelopeRow:
     examined, transfer = item.examined, item.submission.transfer
     assert examined is not None  # noqa: S101  # fit implies examined
     envelope, verdict = examined.envelope, examined.verdict
+    skew = node.skews.of(item.submission.peer)  # then the times of its hops do not fit together
+    differing = [skew.finding(item.submission.peer)] if skew else []
     status = envelope.kind is Kind.STATUS
     # A status carries no id of its own: it is the same only when its bytes are.
     key = comparable(envelope.document_id)
@@ -75,7 +80,7 @@ def envelope_row(node: Node, item: Judged, now: datetime) -> EnvelopeRow:
         indication=str(verdict.indication),
         reason=item.reason,
         signer=verdict.signer.spki_sha256 if verdict.signer else "",
-        remarks=tuple(sorted({remark.code for remark in examined.remarks})),
+        remarks=tuple(sorted({remark.code for remark in (*examined.remarks, *differing)})),
         hops=(*(transfer.hops if transfer else ()), Hop(node.name, now)),
         document_key=key,
     )

@@ -12,12 +12,11 @@ from typing import Final
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
+from edxml_router.core.delivery.manifest import LIST_LIMIT, MANIFEST_LIMIT
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Body, Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import (
     HOPS_LIMIT,
-    LIST_LIMIT,
-    MANIFEST_LIMIT,
     RECEIPTS_TOGETHER,
     Chunk,
     Hop,
@@ -147,8 +146,9 @@ def transfer_parcels(
 ) -> Iterator[Parcel]:
     """The messages of one transfer: its chunks, if the body is large, and the manifest last; each made when asked for.
 
-    They are withdrawn when the lifetime of the last delivery is over: what has expired must not fill the mailbox of a
-    node that is away. Raises Setback EDX601, EDX622 when the body cannot be read any more.
+    The hub withdraws them when the lifetime of the last delivery is over, whatever clocks say: what has expired must
+    not fill the mailbox of a node that is away. Raises Setback EDX601, EDX622 when the body cannot be read
+    any more.
     """
     first = group[0]
     mailbox = link.mailbox_for(urgent=row.urgent)
@@ -163,6 +163,7 @@ def transfer_parcels(
         hops=row.hops if row.hops[-1:] and row.hops[-1].node == here else (*row.hops, Hop(here, row.accepted_at)),
         expires_at=max(delivery.expires_at for delivery in group),
         urgent=row.urgent,
+        sent_at=now,
     )
     left, most = transfer.expires_at - now, link.transport.largest_message
     chunk_bytes = max(1, min(chunk_bytes, most - _CHUNK_LINE))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from edxml_router.core.delivery.pace import Pace
+from edxml_router.core.delivery.skew import Skews
 from edxml_router.core.problems import Finding
 from edxml_router.ports.bodies import Bodies
 from edxml_router.ports.clock import Clock
@@ -76,6 +78,8 @@ class Node:
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
     judging: Judging = judge_here
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # told by this process, by peer
+    telling: Pace = field(default_factory=Pace)  # how often each office is told of what it does wrong
+    skews: Skews = field(default_factory=Skews)  # of neighbours' clocks
     faults: dict[tuple[str, str], int] = field(default_factory=dict)  # how often this machine failed a message, by name
     outgoing: Outgoing = field(default_factory=Outgoing)  # what hubs have yet to answer about
     hubs_read: Callable[[], bool] = lambda: True  # whether what lay in the hubs at the start has been read

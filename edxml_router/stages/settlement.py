@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,8 +13,9 @@ from edxml_router.core.delivery.handing_back import HANDED_BACK, NOT_THERE
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.skew import TOLERANCE
 from edxml_router.core.delivery.values import Delivery, Move
-from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.delivery.wire import GENERATION_LIMIT, Outcome, Receipt
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.stages.admission import route
 from edxml_router.stages.rules import Peer, Role, Rules
@@ -38,15 +40,20 @@ _RANK: Final[Mapping[Outcome, int]] = {Outcome.UNKNOWN: 0, Outcome.ACCEPTED: 1, 
 
 def sends_again(receipt: Receipt) -> bool:
     """Whether a receipt may have us send its body once more."""
-    return receipt.outcome is Outcome.UNKNOWN or receipt.code in NOT_THERE
+    return receipt.outcome in (Outcome.UNKNOWN, Outcome.EXPIRED) or receipt.code in NOT_THERE
 
 
 def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]:
-    """One receipt per delivery and peer, the one that says most: a version guards only one change in a batch."""
-    best: dict[tuple[str, str, str, int], Receipt] = {}
+    """One receipt per delivery and peer, the one that says most, of the last generation: a version guards only one
+    change in a batch."""
+    best: dict[tuple[str, str, str], Receipt] = {}
+
+    def weight(receipt: Receipt) -> tuple[int, int]:
+        return receipt.generation, _RANK.get(receipt.outcome, 2)
+
     for peer, receipt in receipts:
-        key = (peer, receipt.envelope, receipt.recipient, receipt.generation)
-        if key not in best or _RANK.get(receipt.outcome, 2) > _RANK.get(best[key].outcome, 2):
+        key = (peer, receipt.envelope, receipt.recipient)
+        if key not in best or weight(receipt) > weight(best[key]):
             best[key] = receipt
     return [(key[0], receipt) for key, receipt in best.items()]
 
@@ -84,11 +91,26 @@ def settlement(
 ) -> Move | None:
     """The move that a receipt makes, or None when it is late, repeated, unmatched, or not this peer's to give.
 
-    Only the neighbour that a delivery was sent to may settle it: a child cannot confirm for its sibling. ``copies`` is
-    how often the body was handed over, which two of its answers have us do again.
+    Only the neighbour that a delivery was sent to may settle it: a child cannot confirm for its sibling. One of a later
+    generation is of a resend over there: it tells of the same delivery, whose next resend here is then later still.
+    ``copies`` is how often the body was handed over, which three of its answers have us do again.
     """
-    if delivery is None or delivery.route != f"link:{peer}" or receipt.generation != delivery.generation:
+    if delivery is None or delivery.route != f"link:{peer}" or receipt.generation < delivery.generation:
         return None
+    move = _effect(delivery, peer, receipt, rules, now, found_before, copies)
+    later = move is not None and receipt.generation > (move.generation or delivery.generation)
+    return replace(move, generation=receipt.generation) if move is not None and later else move
+
+
+def _effect(
+    delivery: Delivery,
+    peer: str,
+    receipt: Receipt,
+    rules: Rules,
+    now: datetime,
+    found_before: Callable[[str], bool],
+    copies: int,
+) -> Move | None:
     event, timing = EVENTS[receipt.outcome], rules.timing
     if not lifecycle.allowed(delivery.state, event):
         return None
@@ -113,6 +135,9 @@ def settlement(
             wait = _pause(delivery, timing.retry_first, timing.inquiry_interval, copies)
             told = {"code": HANDED_BACK, "detail": receipt.detail, "far_accepted": False, "actor": peer}
             return change(delivery, Event.RETRY, due_at=now if elsewhere else now + wait, **told)
+    if event is Event.EXPIRE and now + TOLERANCE < delivery.expires_at:
+        wait = _pause(delivery, timing.retry_first, timing.retry_ceiling, copies)
+        return _too_early(delivery, peer, receipt, now, wait)
     # Who dates a fact in our future has a clock ahead of ours, and the fact was not later than we heard of it.
     ended_at = min(receipt.at, now)
     if event is Event.CONFIRM:
@@ -149,6 +174,19 @@ def _moving(delivery: Delivery, receipt: Receipt, peer: Peer | None, found_befor
     if HANDED_BACK in (receipt.code, delivery.code):
         return True
     return peer is not None and peer.role is Role.CHILD and found_before(delivery.recipient)
+
+
+def _too_early(delivery: Delivery, peer: str, receipt: Receipt, now: datetime, wait: timedelta) -> Move | None:
+    """A neighbour's lifetime is over before ours: its clock may be wrong, and nothing ends by that. It is asked again,
+    as if an operator had, after a growing wait, until the lifetime is over here.
+    """
+    if not lifecycle.allowed(delivery.state, Event.RETRY) or delivery.state in _WAITS:
+        return None
+    if receipt.generation >= GENERATION_LIMIT:
+        return None
+    anew = {"due_at": now + wait, "far_accepted": False, "generation": receipt.generation + 1}
+    detail = f"expired at {peer}, where it had until {delivery.expires_at:%Y-%m-%d %H:%M} UTC; sent again"
+    return change(delivery, Event.RETRY, **anew, code="EDX802", detail=detail, actor=peer)
 
 
 def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | None:

@@ -1,11 +1,12 @@
 """Input that was refused, kept for the operator within a quota.
 
-The same bytes again are counted, not stored twice. Beyond the quota an item's metadata is kept without its
-bytes, and beyond :data:`ROWS` items nothing: the journal tells of refusals all the same, so nothing is
-unseen. Of both, bytes and items, each peer has a share (:mod:`edxml_router.core.delivery.shares`): one that floods
-the space
-leaves room for what the others bring. On PostgreSQL, workers that refuse at the same moment may together exceed the
-quota by one batch each; a lock would make strangers' rubbish a reason for accepting to wait.
+One item is what one peer sent and what was wrong with it: the same again is counted. The same bytes from another peer,
+or with another fault, are an item of their own, so that one does not hide the other; the bytes are stored once, with
+one of them, and go to another when that one is removed. Beyond the quota an item's metadata is kept without its bytes,
+and beyond :data:`ROWS` items nothing: the journal tells of refusals all the same, so nothing is unseen. Of both, bytes
+and items, each peer has a share (:mod:`edxml_router.core.delivery.shares`): one that floods the space leaves room for
+what the others bring. On PostgreSQL, workers that refuse at the same moment may together exceed the quota by one batch
+each; a lock would make strangers' rubbish a reason for accepting to wait.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.delivery import shares
@@ -25,15 +26,20 @@ ROWS: Final = 100_000  # some 50 MB of metadata
 
 _SIZES: Final = select(aside.c.peer, func.sum(aside.c.size)).where(aside.c.data.is_not(None)).group_by(aside.c.peer)
 _COUNTS: Final = select(aside.c.peer, func.count()).group_by(aside.c.peer)
-_KNOWN: Final = select(aside.c.digest, aside.c.data.is_not(None)).where(
+_KNOWN: Final = select(aside.c.digest, aside.c.peer, aside.c.code, aside.c.data.is_not(None)).where(
     aside.c.digest.in_(bindparam("keys", expanding=True))
 )
+
+_holder = aside.alias("holder")
+_HELD: Final = (_holder.c.digest == aside.c.digest, _holder.c.data.is_not(None))
+KEPT_HERE: Final = exists().where(*_HELD)  # whether an item's bytes are here, with whichever item
+BYTES: Final = select(_holder.c.data).where(*_HELD).limit(1).scalar_subquery()
 
 
 def _upsert(insert: Any) -> Any:
     statement = insert(aside)
     return statement.on_conflict_do_update(
-        index_elements=[aside.c.digest],
+        index_elements=[aside.c.digest, aside.c.peer, aside.c.code],
         set_={
             "count": aside.c.count + statement.excluded.count,
             "last_at": statement.excluded.last_at,
@@ -46,15 +52,27 @@ def _upsert(insert: Any) -> Any:
 
 _BY_CODE: Final = aside.c.code.in_(bindparam("codes", expanding=True))
 KEPT: Final = (
-    select(aside.c.id, aside.c.peer, aside.c.data)
-    .where(_BY_CODE, aside.c.data.is_not(None), aside.c.id > bindparam("after"))
+    select(aside.c.id, aside.c.peer, BYTES)
+    .where(_BY_CODE, KEPT_HERE, aside.c.id > bindparam("after"))
     .order_by(aside.c.id)
     .limit(bindparam("limit"))
 )
 KEPT_OF: Final = (
     select(aside.c.peer, aside.c.code, aside.c.place, aside.c.detail).where(_BY_CODE).order_by(aside.c.id)
 )
-TAKE_BACK: Final = delete(aside).where(aside.c.id.in_(bindparam("keys", expanding=True)))
+_KEYS: Final[BindParameter[int]] = bindparam("keys", expanding=True)
+_gone, _heir = aside.alias("gone"), aside.alias("heir")
+_LEAVING: Final = select(_gone.c.digest).where(_gone.c.id.in_(_KEYS), _gone.c.data.is_not(None))
+_HEIRS: Final = (
+    select(func.min(_heir.c.id))
+    .where(_heir.c.id.not_in(_KEYS), _heir.c.digest.in_(_LEAVING))
+    .group_by(_heir.c.digest)
+    .scalar_subquery()
+)
+_BEQUEATH: Final = (
+    update(aside).where(aside.c.id.in_(_HEIRS)).values(data=func.coalesce(aside.c.data, BYTES))
+)
+_REMOVE: Final = delete(aside).where(aside.c.id.in_(_KEYS)).returning(aside.c.id, aside.c.digest, aside.c.code)
 
 # The same SQL on both databases, but two classes in SQLAlchemy.
 _KEEP: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
@@ -101,22 +119,27 @@ def keep_aside(
     digests = [
         hashlib.sha256(item.data).hexdigest() if isinstance(item.data, bytes) else item.data.digest for item in items
     ]
-    rows_known = connection.execute(_KNOWN, {"keys": sorted(set(digests))})
-    known = {digest: bool(kept) for digest, kept in rows_known}
+    known: set[tuple[str, str, str]] = set()
+    kept: set[str] = set()  # digests of bytes that are here
+    for digest, peer, code, holds in connection.execute(_KNOWN, {"keys": sorted(set(digests))}):
+        known.add((digest, peer, code))
+        if holds:
+            kept.add(digest)
     room = _Space({peer: int(size) for peer, size in connection.execute(_SIZES)}, quota, peers)
     places = _Space({peer: int(count) for peer, count in connection.execute(_COUNTS)}, rows, peers)
-    changes: dict[str, dict[str, Any]] = {}
+    changes: dict[tuple[str, str, str], dict[str, Any]] = {}
     for digest, item in zip(digests, items, strict=True):
-        if digest in changes:
-            changes[digest] |= {"count": changes[digest]["count"] + 1, "last_at": item.at}
+        fault = (digest, item.peer, item.code)
+        if fault in changes:
+            changes[fault] |= {"count": changes[fault]["count"] + 1, "last_at": item.at}
             continue
-        if digest not in known and not places.take(item.peer, 1):
+        if fault not in known and not places.take(item.peer, 1):
             continue
         data = item.data if isinstance(item.data, bytes) else None  # the database would hold it whole in memory
-        fits = data is not None and not known.get(digest, False) and room.take(item.peer, len(data))
+        fits = data is not None and digest not in kept and room.take(item.peer, len(data))
         if fits:
-            known[digest] = True
-        changes[digest] = {
+            kept.add(digest)
+        changes[fault] = {
             "at": item.at,
             "peer": item.peer,
             "channel": item.channel,
@@ -131,6 +154,13 @@ def keep_aside(
             "document_id": item.document_id,
         }
     if changes:
-        ordered = [changes[digest] for digest in sorted(changes)]
+        ordered = [changes[fault] for fault in sorted(changes)]
         connection.execute(_KEEP[connection.dialect.name], ordered)
-    return [known.get(digest, False) for digest in digests]
+    return [digest in kept for digest in digests]
+
+
+def remove(connection: Connection, numbers: Sequence[int]) -> list[tuple[int, str, str]]:
+    """Remove items: (number, digest, code) of those that there were. Bytes that other items share stay with one."""
+    keys = {"keys": sorted(set(numbers))}
+    connection.execute(_BEQUEATH, keys)
+    return [(row.id, row.digest, row.code) for row in connection.execute(_REMOVE, keys)]

@@ -28,7 +28,7 @@ from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.core.problems import Finding
 from edxml_router.store import noting, recovery
 from edxml_router.store import statements as sql
-from edxml_router.store.aside import KEPT, KEPT_OF, TAKE_BACK, keep_aside
+from edxml_router.store.aside import KEPT, KEPT_OF, keep_aside, remove
 from edxml_router.store.chains import SqlChains
 from edxml_router.store.claiming import Claims
 from edxml_router.store.engine import problem, troubles
@@ -304,8 +304,9 @@ class SqlBook(Claims, SqlChains, SqlLooks, MovedMail, Leases):
         return {row[0]: Finding(*row[1:]) for row in self._execute(KEPT_OF, {"codes": list(codes)})}
 
     def take_back(self, numbers: Iterable[int]) -> None:
-        for chunk in _chunks(sorted(numbers)):
-            self._execute(TAKE_BACK, {"keys": chunk})
+        with troubles():
+            for chunk in _chunks(sorted(numbers)):
+                remove(self.connection, chunk)
 
     # --- running statements ---
 

@@ -29,11 +29,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from edxml_router.core.delivery.skew import TOLERANCE
 from edxml_router.core.problems import Finding
 from edxml_router.disk import durable, locks
 
 FILE: Final = "clock.json"
-TOLERANCE: Final = timedelta(minutes=5)
 PATIENCE: Final = timedelta(days=1)
 _FOLLOW: Final = timedelta(seconds=1)  # smaller steps are not worth writing the mark
 _SINCE_START: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

@@ -271,7 +271,7 @@ aside = Table(
     Column("last_at", Instant, nullable=False),
     Column("data", LargeBinary),  # null when the quota was used up
     _text("document_id", server_default=""),  # as far as it could be read
-    UniqueConstraint("digest", name="aside_digest"),
+    UniqueConstraint("digest", "peer", "code", name="aside_fault"),
     _partial("aside_kept", "peer", "size", where="data IS NOT NULL"),
     Index("aside_peer", "peer"),
     _partial("aside_document_id", "document_id", where="document_id <> ''"),

@@ -153,7 +153,7 @@ class Intake:
                 self._denied_until = time.monotonic() + 2 * _DENIED_SECONDS
                 raise
             return self._set_aside(box, claims, name, error.strerror or os.strerror(errno.EIO))
-        if message_file.is_over(data, time.time()):
+        if message_file.is_over(data, self._age(claims, name)):
             os.unlink(name, dir_fd=claims)
             return None
         try:
@@ -172,6 +172,11 @@ class Intake:
         message = Message(topology.DAMAGED, name, b"", headers={"error": why})
         again = name.endswith((_AGAIN, _LATER))
         return Arrival(message, self.mailbox, "", Claim(self.mailbox, self._claims, ""), again)
+
+    def _age(self, claims: int, name: str) -> float:
+        """Seconds since the message was written, by the clock of the file system that wrote the time of both."""
+        os.utime(self._lock)
+        return os.fstat(self._lock).st_mtime - os.stat(name, dir_fd=claims, follow_symlinks=False).st_mtime
 
     def _live(self, box: Mailbox) -> None:
         """See that our claims folder is there and locked.

@@ -18,7 +18,6 @@ import hashlib
 import json
 import os
 import stat
-import time
 from typing import Any, Final
 
 from edxml_router.disk import durable
@@ -126,19 +125,20 @@ def encode(message: Message, user: str) -> bytes:
         "sha256": hashlib.sha256(message.body).hexdigest(),
     }
     if message.lifetime is not None:
-        fields["until"] = time.time() + message.lifetime.total_seconds()
+        fields["lives"] = message.lifetime.total_seconds()  # from when the file was written
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" + message.body
 
 
-def is_over(data: bytes, now: float) -> bool:
-    """Whether what a message was to live, if that has an end, is over at ``now`` (seconds since 1970)."""
+def is_over(data: bytes, age: float) -> bool:
+    """Whether what a message was to live, if that has an end, is over for a file that is so many seconds old. By what
+    the file system says of both: the clock of who wrote it may be wrong, and so may the reader's."""
     line = data[: max(0, data.find(b"\n", 0, _FIRST_LINE))]
-    if b'"until"' not in line:
+    if b'"lives"' not in line:
         return False
     try:
-        return float(json.loads(line)["until"]) <= now
+        return float(json.loads(line)["lives"]) <= age
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
-        return False  # damaged, or "until" stands in another field
+        return False  # damaged, or "lives" stands in another field
 
 
 def decode(data: bytes) -> tuple[Message, str]:

@@ -29,7 +29,7 @@ from edxml_router.core.problems import Refusal
 
 VERSION: Final = "edx/1"  # the header ``edx`` of every message
 
-LINK_KINDS: Final = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced"})
+LINK_KINDS: Final = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock"})
 OFFICE_KINDS: Final = frozenset({"submit", "confirm", "return", "resent"})
 ANSWER_KINDS: Final = frozenset({"verdict", "envelope", "withdrawn", "answer", "notice"})
 KINDS: Final = LINK_KINDS | OFFICE_KINDS | ANSWER_KINDS

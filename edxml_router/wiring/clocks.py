@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.store import pauses, steady_clock
+from edxml_router.core.delivery.skew import TOLERANCE
+from edxml_router.store import pauses
 from edxml_router.store.steady_clock import Change, SteadyClock
 from edxml_router.wiring.stored import OwnLedger, StoredNode
 
@@ -37,4 +38,4 @@ def shorten_pauses(node: StoredNode) -> None:
     """Make due what is further ahead than any pause of the settings. Raises Setback."""
     timing = node.rules.timing
     longest = max(timing.lease, timing.retry_ceiling, timing.receipt_timeout, timing.inquiry_interval)
-    pauses.shorten(node.ledger, longest + steady_clock.TOLERANCE)
+    pauses.shorten(node.ledger, longest + TOLERANCE)

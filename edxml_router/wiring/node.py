@@ -35,10 +35,11 @@ from edxml_router.resources import folder
 from edxml_router.stages import inquiring
 from edxml_router.stages.node import HubsRead, Node
 from edxml_router.stages.rules import Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
-from edxml_router.store import catalogue, sequencer, steady_clock
+from edxml_router.store import catalogue, neighbour_clocks, sequencer, steady_clock
 from edxml_router.store.bodies import BodyStore
 from edxml_router.store.engine import WORKER, connect
 from edxml_router.store.identity import Restored
+from edxml_router.store.neighbour_clocks import KeptSkews
 from edxml_router.store.patience import PATIENCE
 from edxml_router.store.steady_clock import Change, SteadyClock
 from edxml_router.transport import topology
@@ -245,7 +246,8 @@ def _node(settings: Settings, ledger: OwnLedger) -> StoredNode:
     recognise(settings, ledger)
     compare_clock(ledger)
     bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
-    return StoredNode(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {})
+    skews = KeptSkews(settings.node.data / neighbour_clocks.FILE)
+    return StoredNode(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {}, skews=skews)
 
 
 def _signing(settings: Settings) -> Signing | None:

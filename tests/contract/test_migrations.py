@@ -159,7 +159,9 @@ def test_what_is_in_a_database_of_the_first_version_stays(empty: str) -> None:
         connection.execute(text(insert))
     assert upgrade(engine) == newest() != "0001"
     with engine.begin() as connection:
-        assert connection.execute(text("SELECT peer, document_id FROM aside")).one() == ("xa", "")
+        assert connection.execute(text("SELECT id, peer, document_id FROM aside")).one() == (1, "xa", "")
+        connection.execute(text(insert.replace("EDX101", "EDX102")))
+        assert connection.execute(text("SELECT max(id) FROM aside")).scalar_one() == 2
     engine.dispose()
 
 

@@ -263,19 +263,48 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
     assert (line.entry.actor, line.entry.code) == ("operator:lan", "EDX101")
 
 
+def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger, database: Database) -> None:
+    one = Aside(NOW, "xa", "amqp", "EDX301", "Signature", "", b"the same")
+    others = [replace(one, code="EDX309"), replace(one, peer="ke-la"), one]
+    with ledger.book() as book:
+        assert book.set_aside([one], 10) == [True]
+        assert book.set_aside(others, 10) == [True, True, True]  # stored once, so it fits
+    items = ledger.views.list_quarantined()
+    assert sorted((item.peer, item.code, item.count, item.kept) for item in items) == [
+        ("ke-la", "EDX301", 1, True),
+        ("xa", "EDX301", 2, True),
+        ("xa", "EDX309", 1, True),
+    ]
+    assert database.count("aside", "data IS NOT NULL") == 1
+    with ledger.book() as book:
+        assert {number: bytes(data) for number, _, data in book.kept(["EDX309"], 0, 10)} == {
+            item.number: b"the same" for item in items if item.code == "EDX309"
+        }
+        book.take_back([items[0].number])
+    left = [item for item in items if item != items[0]]
+    assert ledger.views.list_quarantined() == left
+    assert {ledger.views.one_quarantined(item.number) for item in left} == {(item, b"the same") for item in left}
+    with ledger.book() as book:
+        assert refused.remove(book, [left[0].number], "operator:lan", NOW) == [left[0].number]
+    assert ledger.views.one_quarantined(left[1].number) == (left[1], b"the same")
+    with ledger.book() as book:
+        assert refused.remove(book, [left[1].number], "operator:lan", NOW) == [left[1].number]
+    assert database.count("aside") == 0
+
+
 def test_refused_input_is_found_by_its_document(ledger: SqlLedger) -> None:
     unread = Aside(NOW, "xa", "cli", "EDX102", "", "", b"much")
     with ledger.book() as book:
         book.set_aside([Aside(NOW, "xa", "cli", "EDX301", "", "", b"a", "cafe0123"), unread], 100)
         book.set_aside([replace(unread, document_id="H53-2"), replace(unread, code="EDX101")], 100)
-    first, second = sorted(ledger.views.list_quarantined(), key=lambda item: item.size)
-    assert (first.document_id, second.document_id, second.count) == ("cafe0123", "H53-2", 3)
+    first, second, third = sorted(ledger.views.list_quarantined(), key=lambda item: (item.size, item.number))
+    assert (first.document_id, second.document_id, second.count) == ("cafe0123", "H53-2", 2)
     for text, items in (
         ("cafe0123", [first]),  # a DocumentId that looks like the beginning of a digest
         ("CAFE0123", []),
-        ("H53-2", [second]),
+        ("H53-2", [second, third]),  # the same bytes, with a fault that left them unread
         (digest_of(b"a"), [first]),
-        (digest_of(b"much")[:8].upper(), [second]),
+        (digest_of(b"much")[:8].upper(), [second, third]),
         ("H53-3", []),
     ):
         assert ledger.views.list_quarantined(document=text) == items

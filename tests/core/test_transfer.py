@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.wire import (
     GENERATION_LIMIT,
     HOPS_LIMIT,
-    LIST_LIMIT,
     NAME_LIMIT,
     Chunk,
     Hop,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edxml_router.core.delivery.journal import instant
-from edxml_router.core.delivery.wire import NAME_LIMIT, VERSION, _instant, _line, _reading, _split, _text
+from edxml_router.core.delivery.manifest import VERSION, line, moment, reading, split, text
+from edxml_router.core.delivery.wire import NAME_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,10 @@ class Resync:
 
 
 def encode_resync(resync: Resync) -> bytes:
-    return _line({"v": VERSION, "epoch": resync.epoch, "since": instant(resync.since)})
+    return line({"v": VERSION, "epoch": resync.epoch, "since": instant(resync.since)})
 
 
 def decode_resync(data: bytes) -> Resync:
     """The question of a neighbour, or the answer to ours, which repeats it."""
-    fields, _ = _split(data)
-    return _reading(lambda: Resync(_text(fields["epoch"], NAME_LIMIT), _instant(fields["since"])))
+    fields, _ = split(data)
+    return reading(lambda: Resync(text(fields["epoch"], NAME_LIMIT), moment(fields["since"])))

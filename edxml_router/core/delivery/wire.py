@@ -3,33 +3,25 @@
 A message's body is one line of JSON (the manifest), a line feed, and then the envelope's bytes, untouched.
 The manifest is in the body and not in AMQP headers because a header frame holds 128 KiB at most, and a circular
 to ten thousand communes does not fit. See docs/protocol.md. Unreadable messages raise Refusal EDX704.
-
-A neighbour may be hostile, or broken: what is decoded here fits everywhere behind. Numbers fit the columns of a
-database, instants are in UTC, texts can be stored, lists are no longer than what a node of this version sends.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
+from edxml_router.core.delivery import manifest
 from edxml_router.core.delivery.journal import instant
+from edxml_router.core.delivery.manifest import LIST_LIMIT, TEXT_LIMIT, VERSION
 from edxml_router.core.problems import PROBLEMS, Refusal
 
-T = TypeVar("T")
-
-VERSION: Final = "edx/1"
-MANIFEST_LIMIT: Final = 4 * 1024 * 1024  # bytes; ten thousand recipients of 35 characters need 0.4 MiB
-LIST_LIMIT: Final = 10_000  # recipients, receipts or chunks of one message
 HOPS_LIMIT: Final = 16  # nodes; the tree has four levels: three nodes up and three down besides the highest
 NAME_LIMIT: Final = 64  # characters of a node's name
-TEXT_LIMIT: Final = 1000  # characters of any other text
 RECEIPTS_LIMIT: Final = 16 * 1024 * 1024  # bytes of a message of receipts, which is nothing but a manifest
 CERTIFICATES_LIMIT: Final = 4  # of the signer and those above it, shown with receipts
 CERTIFICATE_LIMIT: Final = 16 * 1024  # characters of one, in base64
@@ -52,6 +44,8 @@ class Transfer:
 
     ``generation`` counts the operator's resends: the far side opens an ended delivery again only for a higher
     one, so that a late repeat of an old transfer never does. ``chunks`` is 0 when the body is in the message.
+
+    ``expires_at`` and ``sent_at`` are of the sender's clock, and only the time between them counts: how much was left.
     """
 
     id: str
@@ -63,6 +57,17 @@ class Transfer:
     expires_at: datetime
     urgent: bool = False
     chunks: int = 0
+    sent_at: datetime | None = None  # None from a node of an older version
+
+    @property
+    def dated_at(self) -> datetime:
+        """The latest that the sender's clock says of itself."""
+        return self.sent_at or self.hops[-1].at
+
+    @property
+    def left(self) -> timedelta:
+        """How much of its lifetime was left when it was sent; never below nothing."""
+        return max(self.expires_at - self.dated_at, timedelta())
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,7 @@ def read_letter_name(text: str) -> tuple[str, str]:
     try:
         if not dot or not recipient:
             raise ValueError
-        return _digest(envelope), _text(recipient, NAME_LIMIT)
+        return manifest.digest(envelope), manifest.text(recipient, NAME_LIMIT)
     except (TypeError, ValueError) as error:
         raise Refusal("EDX606", where=text[:150], detail=_NO_NAME) from error
 
@@ -151,7 +156,7 @@ class Objection:
 
 def encode_transfer(transfer: Transfer, body: bytes = b"") -> bytes:
     return (
-        _line(
+        manifest.line(
             {
                 "v": VERSION,
                 "transfer": transfer.id,
@@ -163,6 +168,7 @@ def encode_transfer(transfer: Transfer, body: bytes = b"") -> bytes:
                 "expires": instant(transfer.expires_at),
                 "urgent": transfer.urgent,
                 "chunks": transfer.chunks,
+                **({"sent": instant(transfer.sent_at)} if transfer.sent_at else {}),
             }
         )
         + body
@@ -171,25 +177,26 @@ def encode_transfer(transfer: Transfer, body: bytes = b"") -> bytes:
 
 def decode_transfer(data: bytes) -> tuple[Transfer, bytes]:
     """The manifest and the envelope's bytes (empty when they travel as chunks)."""
-    fields, body = _split(data)
-    return _reading(
+    fields, body = manifest.split(data)
+    return manifest.reading(
         lambda: Transfer(
-            _text(fields["transfer"]),
-            _digest(fields["envelope"]),
-            _number(fields["size"]),
-            _texts(fields["recipients"]),
-            _number(fields["generation"], GENERATION_LIMIT),
+            manifest.text(fields["transfer"]),
+            manifest.digest(fields["envelope"]),
+            manifest.number(fields["size"]),
+            manifest.texts(fields["recipients"]),
+            manifest.number(fields["generation"], GENERATION_LIMIT),
             _read_hops(fields["hops"]),
-            _instant(fields["expires"]),
+            manifest.moment(fields["expires"]),
             bool(fields["urgent"]),
-            _number(fields["chunks"], LIST_LIMIT),
+            manifest.number(fields["chunks"], LIST_LIMIT),
+            manifest.moment(fields["sent"]) if "sent" in fields else None,
         )
     ), body
 
 
 def encode_chunk(chunk: Chunk, piece: bytes) -> bytes:
     return (
-        _line(
+        manifest.line(
             {
                 "v": VERSION,
                 "envelope": chunk.envelope,
@@ -208,14 +215,14 @@ def decode_chunk(data: bytes) -> tuple[Chunk, bytes]:
 
     Pieces are of one length but for the last, so all of them together stay below twice the size of the body.
     """
-    fields, piece = _split(data)
-    chunk = _reading(
+    fields, piece = manifest.split(data)
+    chunk = manifest.reading(
         lambda: Chunk(
-            _digest(fields["envelope"]),
-            _number(fields["number"]),
-            _number(fields["count"], LIST_LIMIT),
-            _number(fields["size"]),
-            _digest(fields["digest"]),
+            manifest.digest(fields["envelope"]),
+            manifest.number(fields["number"]),
+            manifest.number(fields["count"], LIST_LIMIT),
+            manifest.number(fields["size"]),
+            manifest.digest(fields["digest"]),
         )
     )
     if not chunk.number < chunk.count:
@@ -229,7 +236,7 @@ def decode_chunk(data: bytes) -> tuple[Chunk, bytes]:
 
 
 def encode_inquiry(inquiry: Inquiry) -> bytes:
-    return _line(
+    return manifest.line(
         {
             "v": VERSION,
             "envelope": inquiry.envelope,
@@ -240,12 +247,12 @@ def encode_inquiry(inquiry: Inquiry) -> bytes:
 
 
 def decode_inquiry(data: bytes) -> Inquiry:
-    fields, _ = _split(data)
-    return _reading(
+    fields, _ = manifest.split(data)
+    return manifest.reading(
         lambda: Inquiry(
-            _digest(fields["envelope"]),
-            _texts(fields["recipients"]),
-            _number(fields["generation"], GENERATION_LIMIT),
+            manifest.digest(fields["envelope"]),
+            manifest.texts(fields["recipients"]),
+            manifest.number(fields["generation"], GENERATION_LIMIT),
         )
     )
 
@@ -259,7 +266,7 @@ def encode_receipts(
     beside the receipts: the signer's, then those above it.
     """
     shown = [base64.b64encode(each).decode() for each in certificates[:CERTIFICATES_LIMIT]]
-    line = _line(
+    line = manifest.line(
         {
             "v": VERSION,
             "receipts": [
@@ -287,63 +294,41 @@ def decode_receipts(data: bytes) -> Report:
 
     A problem's code that only a newer version knows stands in the detail: nobody here could explain it.
     """
-    fields, signature = _split(data, RECEIPTS_LIMIT)
-    receipts = _reading(
+    fields, signature = manifest.split(data, RECEIPTS_LIMIT)
+    receipts = manifest.reading(
         lambda: tuple(
             Receipt(
-                _digest(item["envelope"]),
-                _text(item["recipient"]),
-                _number(item["generation"], GENERATION_LIMIT),
+                manifest.digest(item["envelope"]),
+                manifest.text(item["recipient"]),
+                manifest.number(item["generation"], GENERATION_LIMIT),
                 Outcome(item["outcome"]),
-                _instant(item["at"]),
-                *_reason(_text(item.get("code", "")), _text(item.get("detail", ""))),
+                manifest.moment(item["at"]),
+                *_reason(manifest.text(item.get("code", "")), manifest.text(item.get("detail", ""))),
                 _read_hops(item.get("hops", [])),
             )
-            for item in _list(fields["receipts"])
+            for item in manifest.items(fields["receipts"])
         )
     )
-    shown = _reading(lambda: tuple(map(_certificate, _list(fields.get("certificates", []), CERTIFICATES_LIMIT))))
-    return Report(receipts, data[: data.find(b"\n")], _reading(lambda: signature.decode("ascii")), shown)
+    certificates = fields.get("certificates", [])
+    shown = manifest.reading(lambda: tuple(map(_certificate, manifest.items(certificates, CERTIFICATES_LIMIT))))
+    return Report(receipts, data[: data.find(b"\n")], manifest.reading(lambda: signature.decode("ascii")), shown)
 
 
 def encode_objection(objection: Objection) -> bytes:
-    return _line({"v": VERSION, "objection": objection.code, "detail": _sendable(objection.detail)})
+    return manifest.line({"v": VERSION, "objection": objection.code, "detail": _sendable(objection.detail)})
 
 
 def decode_objection(data: bytes) -> Objection:
-    fields, _ = _split(data)
-    return _reading(lambda: Objection(_text(fields["objection"], 20), _text(fields["detail"])))
+    fields, _ = manifest.split(data)
+    return manifest.reading(lambda: Objection(manifest.text(fields["objection"], 20), manifest.text(fields["detail"])))
 
 
 def _certificate(value: Any) -> bytes:
-    return base64.b64decode(_text(value, CERTIFICATE_LIMIT), validate=True)
-
-
-def _line(fields: dict[str, Any]) -> bytes:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _split(data: bytes, most: int = MANIFEST_LIMIT) -> tuple[dict[str, Any], bytes]:
-    end = data.find(b"\n", 0, most)
-    if end < 0:
-        raise Refusal("EDX704", detail="no manifest line")
-    fields = _reading(lambda: json.loads(data[:end]))
-    if not isinstance(fields, dict) or fields.get("v") != VERSION:
-        raise Refusal("EDX704", where="v", detail=f"not {VERSION}")
-    return fields, data[end + 1 :]
-
-
-def _reading(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise Refusal(
-            "EDX704", where=str(error)[:80] if isinstance(error, KeyError) else "manifest"
-        ) from error
+    return base64.b64decode(manifest.text(value, CERTIFICATE_LIMIT), validate=True)
 
 
 def _sendable(detail: str) -> str:
-    """What :func:`_text` takes: one odd detail must not make the others of its message unreadable."""
+    """What :func:`manifest.text` takes: one odd detail must not make the others of its message unreadable."""
     return detail.replace("\0", "\ufffd")[:TEXT_LIMIT]
 
 
@@ -351,50 +336,10 @@ def _reason(code: str, detail: str) -> tuple[str, str]:
     return (code, detail) if not code or code in PROBLEMS else ("", f"{code}: {detail}"[:TEXT_LIMIT])
 
 
-def _text(value: Any, most: int = TEXT_LIMIT) -> str:
-    if not isinstance(value, str) or len(value) > most or "\0" in value:
-        raise TypeError
-    value.encode()  # JSON can name half a character, which no database takes
-    return value
-
-
-def _list(value: Any, most: int = LIST_LIMIT) -> list[Any]:
-    if not isinstance(value, list) or len(value) > most:
-        raise TypeError
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    """Different texts: each will be answered on its own, and the answer is longer than the question."""
-    texts = tuple(_text(item) for item in _list(value))
-    if len(set(texts)) < len(texts):
-        raise ValueError
-    return texts
-
-
-def _number(value: Any, most: int = 2**53 - 1) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise TypeError
-    return value
-
-
-def _digest(value: Any) -> str:
-    text = _text(value)
-    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
-        raise TypeError
-    return text
-
-
-def _instant(value: Any) -> datetime:
-    at = datetime.fromisoformat(_text(value))
-    if at.tzinfo is None:
-        raise ValueError
-    return at.astimezone(UTC)
-
-
 def _hops(hops: tuple[Hop, ...]) -> list[list[str]]:
     return [[hop.node, instant(hop.at)] for hop in hops]
 
 
 def _read_hops(value: Any) -> tuple[Hop, ...]:
-    return tuple(Hop(_text(node, NAME_LIMIT), _instant(at)) for node, at in _list(value, HOPS_LIMIT))
+    hops = manifest.items(value, HOPS_LIMIT)
+    return tuple(Hop(manifest.text(node, NAME_LIMIT), manifest.moment(at)) for node, at in hops)

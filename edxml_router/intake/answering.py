@@ -1,0 +1,50 @@
+"""What an office that is attached to the hub is told of the messages it sent: the verdict, or what is wrong with them.
+
+    message = verdict(arrival.message, answer)     # on a submission
+    untold = tell(node, found)                     # on any other, with the finding
+
+Answers are correlated with what they answer, and have the same id however often they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edxml_router.core.problems import Finding, Weight
+from edxml_router.ports.transport import Arrival, Message, Parcel
+from edxml_router.shapes.delivery import confirmation_shape
+from edxml_router.shapes.form import encode
+from edxml_router.stages.node import Node
+from edxml_router.stages.submission import Answer
+
+ANSWERS: Final = ("confirm", "return")  # of an office: what they are about stands in their correlation
+_ID_LIMIT: Final = 255  # bytes: a short string of AMQP, as the id was that this one is made of
+
+
+def verdict(given: Message, answer: Answer) -> Message:
+    """The answer to a submission."""
+    body = encode(answer.shape())
+    return Message("verdict", _id("verdict", given.id or answer.digest), body, correlation=given.id)
+
+
+def tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
+    """Answer these offices; the arrivals whose answer could not be laid into a mailbox, which come again for it."""
+    untold: list[Arrival] = []
+    for arrival, finding in found:
+        link = node.links.get(f"office:{arrival.peer}")
+        if link is None:
+            continue  # it has no mailbox
+        done = finding.problem.weight is Weight.REMARK
+        given = arrival.message
+        about = given.correlation if given.kind in ANSWERS else given.id
+        body = encode(confirmation_shape(about, finding, done=done))
+        message = Message("answer", _id("answer", given.id or about), body, correlation=about)
+        if any(link.transport.publish([Parcel(link.mailbox, message)])):
+            untold.append(arrival)
+    return untold
+
+
+def _id(kind: str, about: str) -> str:
+    """The id of an answer: the same for every repeat, and never longer than AMQP takes."""
+    return f"{kind}.{about}".encode()[:_ID_LIMIT].decode(errors="ignore")

@@ -1,0 +1,131 @@
+"""Neighbours' clocks: whose differs from ours is named at both ends (EDX806), and nothing is refused by either.
+
+    alarms = dated(node, peer, at)       # what a neighbour has dated came now
+    alarms = said(node, peer, word)      # it tells what it sees of our clock
+    judge = careful(node, judge, now)    # a refusal that only one of two clocks makes is put off
+
+A lifetime never needs two clocks: see :func:`edxml_router.stages.acceptance.expiry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.skew import AGAIN, CODE, TOLERANCE, ClockWord, encode_clock
+from edxml_router.core.delivery.wire import Transfer
+from edxml_router.core.problems import Finding, Setback
+from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages.node import Node
+from edxml_router.stages.rules import Rules
+from edxml_router.stages.submission import Judged, Submission
+
+Alarms = Sequence[tuple[str, Finding | None]]
+Judge = Callable[[Rules, str, Submission, datetime], Judged]
+
+# What is refused on one day and taken on another: certificates, their authorities and lists, exceptions, bindings, the
+# catalogue, the sender's own time stamp. Not what is revoked or blocked: that stays so.
+_LISTS: Final = "EDX314"
+_BY_DATE: Final = frozenset(
+    ("EDX301", "EDX307", "EDX308", "EDX309", _LISTS, "EDX323", "EDX402", "EDX408", "EDX501", "EDX502")
+)
+
+
+def dated(node: Node, peer: str, at: datetime, *, by_itself: bool = True) -> Alarms:
+    """A neighbour has dated something that came now. It is told what that shows, and so is the operator: the alarm."""
+    now = node.now()
+    if not node.skews.dated(peer, at, now, by_itself=by_itself):
+        return ()
+    skew = node.skews.of(peer)
+    _tell(node, peer, skew.ahead if skew else timedelta(), now)
+    return _alarm(node, peer, now)
+
+
+def transferred(node: Node, peer: str, transfer: Transfer) -> Alarms:
+    """The same of a transfer. One without hops is refused elsewhere."""
+    return dated(node, peer, transfer.dated_at) if transfer.hops else ()
+
+
+def said(node: Node, peer: str, word: ClockWord) -> Alarms:
+    """A neighbour says by how much our clock is ahead of its, and what the time is there."""
+    now = node.now()
+    if word.ahead > TOLERANCE and abs(word.sent_at - now) <= TOLERANCE:
+        ask(node, peer)  # it speaks of how it was, and the same time here and there shows that it is over
+    elif node.skews.said(peer, word.ahead, now):
+        return _alarm(node, peer, now)
+    return dated(node, peer, word.sent_at)
+
+
+def ask(node: Node, peer: str) -> None:
+    """Show a neighbour our time, where its mail is put off by that: only it can see that our clock is ahead."""
+    now, skew = node.now(), node.skews.of(peer)
+    if node.skews.may_ask(peer, now):
+        _tell(node, peer, skew.ahead if skew else timedelta(), now)
+
+
+def keep_asking(node: Node) -> None:
+    """Show our time to those whose clock differs: on a quiet link nothing else would show that it is over."""
+    for peer in node.skews.all():
+        ask(node, peer)
+
+
+def _tell(node: Node, peer: str, ahead: timedelta, now: datetime) -> None:
+    link = node.links.get(f"link:{peer}")
+    if link is not None:  # where it cannot be sent now, it is said again after a while
+        name = f"{node.name}.clock.{now:%Y%m%dT%H%M%S%f}"
+        # Nobody reads of a time that is long gone: with a neighbour that is away these must not pile up.
+        message = Message("clock", name, encode_clock(ClockWord(ahead, now)), lifetime=AGAIN)
+        link.transport.publish([Parcel(link.mailbox, message)])
+
+
+def _alarm(node: Node, peer: str, now: datetime) -> Alarms:
+    skew = node.skews.of(peer)
+    finding = skew.finding(peer) if skew else None
+    entry = Entry(now, "clock.agrees", actor=peer)
+    if finding is not None:
+        entry = Entry(now, "clock.differs", actor=peer, code=finding.code, detail=finding.detail)
+    with node.ledger.book() as book:  # like all that a neighbour provokes: it may set its clock as often as it likes
+        book.note_odd([entry], node.rules.noted_hourly, node.rules.peers.keys())
+    return ((peer, finding),)
+
+
+def careful(node: Node, judge: Judge, now: datetime) -> Callable[[Submission], Judged]:
+    """``judge`` at this moment. What it refuses for the date, and would not by the clock of a neighbour, is put off: of
+    a transfer the one that sent it, else any whose clock is known to differ. It is never *taken* by another's clock."""
+    rules = node.rules
+
+    def by_each(submission: Submission) -> Judged:
+        item = judge(rules, node.name, submission, now)
+        if item.trouble is not None and item.trouble.code in _BY_DATE:
+            for peer, at in _other_times(node, item, now):
+                other = judge(rules, node.name, submission, at)
+                if other.trouble is None or other.trouble.code not in _BY_DATE:
+                    why = f"{item.trouble.code} by this node's clock, not by that of {peer}"
+                    item.trouble = Setback(CODE, where=peer, detail=f"{why}; {item.trouble.finding.detail}")
+                    break
+        return item
+
+    return by_each
+
+
+def _other_times(node: Node, item: Judged, now: datetime) -> Iterator[tuple[str, datetime]]:
+    transfer, peer = item.submission.transfer, item.submission.peer
+    if transfer is None:
+        for each, skew in node.skews.all().items():
+            yield each, now + skew.ahead
+    elif transfer.hops and abs(transfer.dated_at - now) > TOLERANCE and _doubtful(node, item):
+        # It may only have waited on the way. Then it is sent again, with a new date, and refused for its own fault.
+        yield peer, transfer.dated_at
+
+
+def _doubtful(node: Node, item: Judged) -> bool:
+    """Lists that are old make nothing end, and old lists are what a machine has that was off for a week."""
+    assert item.trouble is not None  # noqa: S101  # it was refused or put off
+    return item.trouble.code != _LISTS or node.skews.of(item.submission.peer) is not None
+
+
+def puts_off(answer_code: str) -> bool:
+    """Whether what was put off with this code may be so by a clock."""
+    return answer_code in (CODE, _LISTS)
