@@ -7,7 +7,6 @@ The same question to a broker is :func:`edxml_router.transport.rabbitmq.waiting`
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -38,10 +37,10 @@ def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, Waiting]:
 def withdraw(root: Path, mailboxes: Iterable[str]) -> int:
     """Remove what is over from mailboxes whose owners do not come to take it; how many messages that was. Who comes
     does the same as it takes."""
-    removed, now = 0, time.time()
+    removed = 0
     for mailbox in mailboxes:
         with suppress(OSError), Mailbox(root, mailbox) as box:
-            new = box.folder("new")
+            new, now = box.folder("new"), message_file.present(box.folder("tmp"))
             for name in names(new):
                 with suppress(OSError):  # somebody takes it, or it is no file; that is for whoever takes it to say
                     if message_file.over(new, name, now):

@@ -175,8 +175,7 @@ class Intake:
 
     def _age(self, claims: int, name: str) -> float:
         """Seconds since the message was written, by the clock of the file system that wrote the time of both."""
-        os.utime(self._lock)
-        return os.fstat(self._lock).st_mtime - os.stat(name, dir_fd=claims, follow_symlinks=False).st_mtime
+        return message_file.present(self._lock) - os.stat(name, dir_fd=claims, follow_symlinks=False).st_mtime
 
     def _live(self, box: Mailbox) -> None:
         """See that our claims folder is there and locked.

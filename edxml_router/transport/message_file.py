@@ -81,15 +81,23 @@ def read(folder: int, name: str) -> bytes:
 
 
 def over(folder: int, name: str, now: float) -> bool:
-    """Whether such a file is over (:func:`is_over`); its body is not read. Raises OSError."""
+    """Whether such a file is over (:func:`is_over`) at ``now``, as :func:`present` says; its body is not read. Raises
+    OSError."""
     if is_odd(name):
         return False
     _check(os.stat(name, dir_fd=folder, follow_symlinks=False))
     descriptor = _open(folder, name)
     try:
-        return is_over(os.read(descriptor, _FIRST_LINE), now)
+        return is_over(os.read(descriptor, _FIRST_LINE), now - os.fstat(descriptor).st_mtime)
     finally:
         os.close(descriptor)
+
+
+def present(descriptor: int) -> float:
+    """What the time is for the file system of a file or folder of ours, which is touched for that: seconds since 1970,
+    by the clock that dates the messages too. Raises OSError."""
+    os.utime(descriptor)
+    return os.fstat(descriptor).st_mtime
 
 
 def _check(status: os.stat_result) -> int:

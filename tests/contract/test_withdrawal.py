@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from edxml_router.ports.transport import Message, Parcel, Waiting
 from edxml_router.transport import attendance, topology
@@ -28,9 +31,25 @@ def test_what_is_over_does_not_stay_in_a_folder_whose_owner_does_not_come(direct
     good = Message("envelope", "good", b"2", lifetime=timedelta(days=1))
     node.publish([Parcel(INBOX, one) for one in (over, good, over, Message("envelope", "for ever", b"3"))])
     (directory.root / INBOX / "new" / "link").symlink_to("nowhere")
-    (directory.root / INBOX / "new" / "odd").write_bytes(b'{"until":0')
+    (directory.root / INBOX / "new" / "odd").write_bytes(b'{"lives":0')
     assert attendance.withdraw(directory.root, [INBOX, "edx.inbox.nobody"]) == 2
     assert node.waiting([INBOX])[INBOX].messages == 4
+
+
+@pytest.mark.parametrize("step", [400 * 86400.0, -400 * 86400.0], ids=["ahead", "behind"])
+def test_a_message_in_a_folder_lives_as_long_whatever_either_clock_says(
+    directory: LocalHub, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    node, office = directory.open("node"), directory.open("vp", [INBOX])
+    right = time.time
+    good = Message("envelope", "good", b"2", lifetime=timedelta(days=1))
+    node.publish([Parcel(INBOX, good)])
+    monkeypatch.setattr(time, "time", lambda: right() + step)
+    assert attendance.withdraw(directory.root, [INBOX]) == 0
+    assert [one.message.id for one in collect(office, 1)] == ["good"]
+    node.publish([Parcel(INBOX, replace(good, id="later"))])
+    monkeypatch.undo()
+    assert [one.message.id for one in collect(office, 1)] == ["later"]
 
 
 def test_how_much_waits_in_a_mailbox_of_somebody_else(hub: Hub) -> None:
