@@ -16,8 +16,8 @@ from sqlalchemy import Connection, bindparam, case, literal_column, select, text
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.wire import LIST_LIMIT
 from edxml_router.store.chains import MAY_GO, PATIENCE
 from edxml_router.store.engine import troubles
 from edxml_router.store.tables import CLAIMABLE, Instant, deliveries
