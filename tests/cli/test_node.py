@@ -138,7 +138,7 @@ def test_a_disk_that_is_full_is_not_the_end(node: OneNode) -> None:
 def waiting(node: OneNode) -> OneNode:
     """Two letters to the child that is never there, one of them to an office too."""
     node.send("H53-1", ["H53.01"])
-    node.send("H53-2", ["H53.01", "G22"])
+    node.send("H53-2", ["G22", "H53.01"])
     return node
 
 
