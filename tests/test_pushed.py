@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.resync import Resync
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Outcome
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import verify_bytes
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.intake import batch as intake
@@ -27,6 +27,7 @@ from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
 from edxml_router.shapes.catalogue import MESSAGES
 from edxml_router.stages import pushing
+from edxml_router.stages.dispatch import LAPSES
 from edxml_router.stages.notices import call_message
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
@@ -182,6 +183,43 @@ def test_a_deleted_mailbox_loses_nothing(nodes: Nodes, office: Office) -> None:
     hub = LocalTransport(nodes.tree.hub("quoc-gia"), OFFICE, [topology.inbox(OFFICE)])
     assert {one.message.headers["envelope"] for one in hub.take(100, 0.0)} == set(digests)
     hub.close()
+
+
+class Killed(BaseException):
+    """As the kernel ends a worker: nothing is caught, nothing recorded."""
+
+
+def test_what_ends_workers_while_it_is_laid_into_a_mailbox_rests(
+    nodes: Nodes, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadly, node = arrived(nodes), nodes["quoc-gia"].node
+    node.rules = replace(node.rules, timing=replace(node.rules.timing, inquiry_interval=timedelta(hours=6)))
+    name, publish = standing(nodes, "quoc-gia", deadly).name, LocalTransport.publish
+
+    def die(hub: LocalTransport, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
+        if any(name in parcel.message.id for parcel in parcels):
+            raise Killed
+        return publish(hub, parcels)
+
+    monkeypatch.setattr(LocalTransport, "publish", die)
+    ended, others = 0, []
+    for number in range(2, 2 + 2 * LAPSES):
+        others.append(arrived(nodes, number))
+        try:
+            pushing.push(node)
+        except Killed:
+            ended += 1
+        nodes.clock.at += node.rules.timing.lease + timedelta(seconds=1)
+    assert ended == LAPSES
+    resting = standing(nodes, "quoc-gia", deadly)
+    assert (resting.state, resting.code, resting.handed_at) == (State.AVAILABLE, "EDX623", None)
+    settle(nodes)
+    assert all(standing(nodes, "quoc-gia", each).handed_at for each in others)
+    monkeypatch.undo()
+    nodes.clock.at += node.rules.timing.inquiry_interval
+    settle(nodes)
+    assert name in [one.message.id for one in office.take()]
+    assert standing(nodes, "quoc-gia", deadly).code == ""
 
 
 def test_an_office_that_is_away_has_one_copy_of_each_waiting(nodes: Nodes, office: Office) -> None:

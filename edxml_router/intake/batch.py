@@ -47,6 +47,7 @@ from edxml_router.stages.submission import Answer, Submission
 T = TypeVar("T")
 
 _HELD = 50  # messages of one neighbour over its quota, in one batch, that are given back more than once
+_BEGINNING = 1000  # bytes
 _BEGUN = 4  # bodies of the largest size that a neighbour may have begun to send in chunks
 
 
@@ -96,6 +97,19 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ha
                 node.bodies.drop_chunks(peer, digest)
         total.add(handled)
     return total
+
+
+def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, whole: bool) -> Handled:
+    """Keep aside, unread, what has ended so many workers; unless ``whole``, only its beginning."""
+    body = arrival.message.body if whole else arrival.message.body[:_BEGINNING]
+    kept = replace(arrival, message=replace(arrival.message, body=body))
+    handled = Handled()
+    try:
+        _set_aside(node, [(kept, Finding("EDX623", arrival.message.kind, f"{deaths} attempts"))])
+    except Setback as setback:
+        handled = Handled(back=[arrival], setbacks=[setback.finding])
+    settle(node, transport, [arrival], handled.back, handled.setbacks, ())
+    return handled
 
 
 def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:

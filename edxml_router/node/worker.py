@@ -24,12 +24,10 @@ from edxml_router import pipeline
 from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
-from edxml_router.intake import batch as intake
 from edxml_router.intake import reports
 from edxml_router.node.errand import Errand
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
-from edxml_router.ports.transport import Transport
 from edxml_router.stages import clocks, following, inquiring, pushing, recovery, sending
 from edxml_router.stages.node import Node
 from edxml_router.transport.turns import MOUTHFUL, weight
@@ -100,7 +98,7 @@ class Worker:
             if self._recount:
                 events.moved(reports.count_kept(opened.node))
                 self._recount = False
-            moved = self._take(opened.node, opened.transports)
+            moved = self._take(opened)
             if moved or time.monotonic() >= self._poll_at:
                 moved |= work(opened.node, alarm=self._tell)
                 self._poll_at = time.monotonic() + (0.0 if moved else POLL_INTERVAL)
@@ -149,15 +147,15 @@ class Worker:
             self._follow_at = time.monotonic() + FOLLOW_INTERVAL
             events.moved(following.follow(node))
 
-    def _take(self, node: Node, transports: Sequence[Transport]) -> bool:
-        came = False
-        for transport in transports:
+    def _take(self, opened: wiring.Opened) -> bool:
+        came, node = False, opened.node
+        for transport in opened.transports:
             arrivals = list(transport.take(node.rules.batch, IDLE_WAIT))
             if arrivals and len(arrivals) < node.rules.batch and weight(arrivals) < MOUTHFUL:
                 arrivals += transport.take(node.rules.batch - len(arrivals), BUSY_WAIT)
             if arrivals:
                 came = True
-                handled = intake.receive(node, transport, arrivals)
+                handled = opened.in_hand.receive(node, transport, arrivals)
                 events.answered(handled.answers)
                 events.moved(handled.moves)
                 for finding in handled.setbacks:

@@ -6,7 +6,8 @@ was deleted, or whose broker lost its data, loses nothing. The pauses double; an
 mailbox as are without an answer, the office is merely away, and the copies there suffice. Of fewer, the oldest are
 missing: they were at its head. What finds no room there waits here (:mod:`edxml_router.stages.room`).
 
-A crash after the first commit leaves leases that run out; a crash after publishing lays it there again.
+A crash after the first commit leaves leases that run out; a crash after publishing lays it there again. What was in
+hand at five crashes in a row waits for the longest pause (EDX623), and after the first it is laid there by itself.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.stages import room, sending
-from edxml_router.stages.dispatch import NEVER, GroupKey, deferral, inbox_parcel, portions
+from edxml_router.stages.dispatch import LAPSES, NEVER, GroupKey, deferral, inbox_parcel, portions
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.receipts import final_receipts
 
+SPENT = "EDX623"
 _FIRST = 2  # attempts of a delivery that is looked at for the first time; one was the offer
 
 
@@ -43,10 +45,13 @@ def push(node: Node) -> int:
         lying = book.lying({one.route for one in due})
     if not due:
         return 0
-    problems: dict[int, Finding | None] = {}
+    spent = [one for one in due if one.lapses >= LAPSES]
+    problems: dict[int, Finding | None] = {one.id: Finding(SPENT, detail=f"{one.lapses} attempts") for one in spent}
     absent: list[Delivery] = []
     of_route: dict[str, list[Delivery]] = defaultdict(list)
     for one in due:
+        if one in spent:
+            continue
         of_route[one.route].append(one)
     for route, group in of_route.items():
         lies = [each for (where, _), each in lying.items() if where == route]
@@ -56,19 +61,27 @@ def push(node: Node) -> int:
     groups: dict[GroupKey, list[Delivery]] = defaultdict(list)
     for one in absent:
         groups[one.route, one.digest, one.generation, False].append(one)
-    laid: set[int] = set()
+    _record(node, [one for one in due if one not in absent], problems, now)
     for portion in portions(groups, rows) if groups else ():
-        answers = _lay(node, links, [one for group in portion.values() for one in group], rows, now)
-        problems |= answers
-        laid |= {number for number, finding in answers.items() if finding is None}
-    pauses: dict[tuple[datetime, Finding | None, bool], list[int]] = defaultdict(list)
-    for one in due:
-        problem = problems.get(one.id)
-        pauses[now + _pause(node, one, problem), problem, one.id in laid].append(one.id)
-    with node.ledger.book() as book:
-        for (at, problem, new), numbers in pauses.items():
-            book.look_again(numbers, at, problem, now if new else None)
+        part = [one for group in portion.values() for one in group]
+        # Recorded at once: should the next portion end this worker, it was not for these.
+        _record(node, part, _lay(node, links, part, rows, now), now, laid=True)
     return len(due)
+
+
+def _record(
+    node: Node, part: Sequence[Delivery], problems: Mapping[int, Finding | None], now: datetime, *, laid: bool = False
+) -> None:
+    """When these are looked at again. ``laid``: those without a problem lie in the mailbox since now."""
+    pauses: dict[tuple[datetime, Finding | None], list[int]] = defaultdict(list)
+    for one in part:
+        problem = problems.get(one.id)
+        pauses[now + _pause(node, one, problem), problem].append(one.id)
+    if not pauses:
+        return
+    with node.ledger.book() as book:
+        for (at, problem), numbers in pauses.items():
+            book.look_again(numbers, at, problem, now if laid and problem is None else None)
 
 
 def _absent(
@@ -125,6 +138,8 @@ def _lay(
 
 def _pause(node: Node, delivery: Delivery, problem: Finding | None) -> timedelta:
     timing, times = node.rules.timing, delivery.attempts - _FIRST + 1
+    if problem is not None and problem.code == SPENT:
+        return timing.inquiry_interval
     if problem is not None and problem.code != room.WANTED:  # which ends by itself, and is told then
         return lifecycle.back_off(times, timing.retry_first, timing.retry_ceiling, node.clock.chance())
     return lifecycle.back_off(times, 2 * timing.receipt_timeout, timing.inquiry_interval, 0.0)

@@ -51,13 +51,16 @@ _OVERDUE: Final = _due(_FORWARDED, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTE
 _OFFERS: Final = _due(_OFFERED, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTED, MAY_BE_LAID)
 _STRAYS: Final = _due(_FORWARDED, deliveries.c.route.not_in(_ROUTES))
 _LEASE: Final = update(deliveries).where(deliveries.c.id.in_(_KEYS)).values(due_at=_UNTIL)
-_LEASE_OFFERS: Final = _LEASE.values(attempts=deliveries.c.attempts + literal_column("1"))
+# What ends the worker that has it in hand is counted here, and forgotten with an outcome (_LOOK_AGAIN).
+_LEASE_OFFERS: Final = _LEASE.values(
+    attempts=deliveries.c.attempts + literal_column("1"), lapses=deliveries.c.lapses + literal_column("1")
+)
 _LOOKED_AT: Final = text("state IN ('forwarded', 'available')")
 _ASKED: Final = update(deliveries).where(_LOOKED_AT, deliveries.c.id.in_(_KEYS)).values(asked_at=_NOW)
 _LOOK_AGAIN: Final = (
     update(deliveries)
     .where(_LOOKED_AT, deliveries.c.id.in_(_KEYS))
-    .values(due_at=_UNTIL, code=bindparam("code"), detail=bindparam("detail"))
+    .values(due_at=_UNTIL, code=bindparam("code"), detail=bindparam("detail"), lapses=0)
 )
 _LAID: Final = _LOOK_AGAIN.values(handed_at=_HANDED)
 
@@ -152,6 +155,9 @@ class SqlLooks:
     ) -> Sequence[Delivery]:
         with troubles():
             due = [Delivery(*row) for row in self.connection.execute(which, values)]
+            if lease is _LEASE_OFFERS:  # of those that a worker ended with, one at a time: it may not be their fault
+                doubtful = [one for one in due if one.lapses]
+                due = [one for one in due if one not in doubtful[1:]]
             if due:
                 self.connection.execute(lease, {"keys": sorted(one.id for one in due), "until": until})
         return [replace(one, due_at=until) for one in due]

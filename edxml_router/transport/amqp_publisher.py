@@ -160,7 +160,11 @@ class Publisher:
         return self.connection.state not in ("away", "closed") and not self._blocked and not self._owing
 
     def _owed(self) -> Finding:
-        return self._finding("EDX702", _ALARM) if self._blocked else self._finding("EDX705", "silent")
+        if self._blocked:
+            return self._finding("EDX702", _ALARM)
+        if self.connection.state != "open" and self.connection.problem is not None:
+            return self.connection.problem  # the next attempt to connect changes nothing about it
+        return self._finding("EDX705", "silent")
 
     def ask(self, question: Question) -> None:
         """Look into mailboxes, on a channel that a missing one closes."""

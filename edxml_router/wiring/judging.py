@@ -11,8 +11,8 @@ file unlocked. That envelope, and for an hour all mail of who brought it, is the
 envelope ends one worker at most, and its batch-mates are judged as always. Whoever overruns there is refused (EDX113)
 and kept aside like other input. What ends otherwise may be this machine's fault: it is put off, four times.
 
-The files are not synced: they tell of dead processes, not of lost power. They are this machine's: another that takes
-from the same hub loses one worker of its own before it knows.
+The notes (:mod:`edxml_router.disk.notes`) are this machine's: another that takes from the same hub loses one worker of
+its own before it knows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +30,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edxml_router.core.problems import Refusal, Setback, Trouble
-from edxml_router.disk import locks
+from edxml_router.disk.notes import Notes
 from edxml_router.stages.examination import digest_of
 from edxml_router.stages.submission import Judged, Submission
 
@@ -42,7 +41,7 @@ MOST_TIME: Final = timedelta(seconds=1)  # of a processor, where no settings say
 MOST_DEATHS: Final = 5
 BYTES_PER_SECOND: Final = 16 * 1024 * 1024  # more time for what is larger: it is hashed, decoded and copied
 _SUSPECTED: Final = 3600.0  # seconds
-_NOTE, _DIED = ".note", ".died"
+_DIED = ".died"
 
 
 class Ended(Exception):  # noqa: N818  # an event, not a mistake
@@ -121,10 +120,7 @@ class Noted:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = folder / f"{secrets.token_hex(8)}{_NOTE}"
-        self._note = locks.open_lock(self._path)
-        locks.take(self._note)
+        self._notes = Notes(folder)
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
 
     def __call__(self, judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Judged]:
@@ -142,16 +138,15 @@ class Noted:
 
     def close(self) -> None:
         """Nothing is judged any more."""
-        self._path.unlink(missing_ok=True)
-        os.close(self._note)
+        self._notes.close()
 
     @contextmanager
     def _noted(self, submission: Submission) -> Iterator[None]:
-        os.pwrite(self._note, json.dumps([submission.digest, submission.peer]).encode(), 0)
+        self._notes.write(json.dumps([submission.digest, submission.peer]).encode())
         try:
             yield
         finally:
-            os.ftruncate(self._note, 0)
+            self._notes.clear()
 
     def _suspect(
         self, judge: Judge, submission: Submission, most: timedelta, suspects: dict[str, list[str]]
@@ -165,12 +160,9 @@ class Noted:
     def _suspects(self) -> dict[str, list[str]]:
         """The peers that brought what a process died of, once for each death, by the envelope's digest."""
         found: dict[str, list[str]] = {}
-        with os.scandir(self._folder) as entries:
-            names = [entry.name for entry in entries]
-        for name in names:
-            if name.endswith(_NOTE) and name != self._path.name:
-                with suppress(OSError):  # BlockingIOError: its owner lives
-                    self._bury(self._folder / name)
+        for left in self._notes.left():
+            with suppress(ValueError):
+                self._count(*json.loads(left))
         for path in self._folder.glob(f"*{_DIED}"):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _SUSPECTED:
@@ -178,19 +170,6 @@ class Noted:
                 else:
                     found[path.stem] = path.read_text("utf-8").splitlines()
         return found
-
-    def _bury(self, path: Path) -> None:
-        """Take over the note of a process that is gone."""
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            locks.take(handle)
-            left = os.pread(handle, 10_000, 0)
-            if left and path.exists():  # else another was quicker, or it died between two envelopes
-                with suppress(ValueError):
-                    self._count(*json.loads(left))
-            path.unlink(missing_ok=True)
-        finally:
-            os.close(handle)
 
     def _count(self, digest: str, peer: str) -> None:
         with (self._folder / f"{digest}{_DIED}").open("a", encoding="utf-8") as file:

@@ -45,6 +45,7 @@ from edxml_router.store.steady_clock import Change, SteadyClock
 from edxml_router.transport import topology
 from edxml_router.wiring import hubs, judging
 from edxml_router.wiring.clocks import compare_clock, note_clock, shorten_pauses
+from edxml_router.wiring.in_hand import InHand
 from edxml_router.wiring.ownership import recognise
 from edxml_router.wiring.stored import OwnLedger, StoredNode
 
@@ -59,6 +60,7 @@ class Opened:
     node: StoredNode
     transports: Sequence[Transport]
     settings: Settings
+    in_hand: InHand
     declared: bool = False
     trust_seen: Fingerprint = ()
     credentials_seen: Fingerprint = ()
@@ -222,6 +224,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
         ledger = open_ledger(settings, WORKER_PATIENCE, WORKER)
         node = _node(settings, stack.enter_context(closing(ledger)))
         node.judging = stack.enter_context(closing(judging.Noted(settings.node.data / "judging")))
+        in_hand = stack.enter_context(closing(InHand(settings.node.data / "in-hand")))
         signing = _signing(settings)
         _sign_by(node, signing)
         transports: dict[str, Transport] = {}
@@ -234,7 +237,8 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
             stack.callback(transports["parent"].close)
         node.links, node.writers = hubs.links(settings, transports), hubs.writers(settings)
         node.hubs_read = HubsRead(list(transports.values()))
-        yield Opened(node, list(transports.values()), settings, False, trust_seen, credentials_seen, signing)
+        hubs_open = list(transports.values())
+        yield Opened(node, hubs_open, settings, in_hand, False, trust_seen, credentials_seen, signing)
 
 
 def number_journal(node: StoredNode) -> None:
