@@ -162,9 +162,8 @@ class Publisher:
     def _owed(self) -> Finding:
         if self._blocked:
             return self._finding("EDX702", _ALARM)
-        if self.connection.state != "open" and self.connection.problem is not None:
-            return self.connection.problem  # the next attempt to connect changes nothing about it
-        return self._finding("EDX705", "silent")
+        away = self.connection.problem if self.connection.state != "open" else None  # the same while it tries again
+        return away or self._finding("EDX705", "silent")
 
     def ask(self, question: Question) -> None:
         """Look into mailboxes, on a channel that a missing one closes."""
