@@ -23,7 +23,7 @@ from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.dispatch import LAPSES
 from edxml_router.stages.submission import Judged, Submission
-from edxml_router.store import migrate, refused
+from edxml_router.store import migrate
 from edxml_router.store.book import SqlBook
 from edxml_router.wiring.node import Opened, open_ledger, open_worker
 from tests.contract.hubs import until
@@ -67,7 +67,7 @@ class Place:
 
     def kept(self) -> list[tuple[str, str, str]]:
         with closing(open_ledger(self.settings)) as ledger:
-            return [(one.code, one.where, one.detail) for one in refused.list_items(ledger)]
+            return [(one.code, one.where, one.detail) for one in ledger.views.list_quarantined()]
 
     def accepted(self, digest: str) -> bool:
         with closing(open_ledger(self.settings)) as ledger, ledger.book() as book:
