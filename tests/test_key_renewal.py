@@ -35,7 +35,8 @@ from edxml_router.stages.submission import Submission
 from edxml_router.wiring.node import Opened, open_worker
 from tests.certificates import NOW, key, leaf, root
 from tests.certificates import issuing as issuing_authority
-from tests.test_trust_reload import Moved, change, wait
+from tests.clocks import Moved
+from tests.test_trust_reload import change, wait
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22",)),
@@ -53,10 +54,9 @@ class Pair:
         self.alarms: list[tuple[str, str]] = []  # (who was told, code)
 
     def _open(self, name: str, stack: ExitStack) -> tuple[Opened, Moved]:
-        opened = stack.enter_context(open_worker(self.tree.settings(name)))
-        opened.declare()
         clock = Moved()
-        opened.node.clock = clock
+        opened = stack.enter_context(open_worker(self.tree.settings(name), clock))
+        opened.declare()
         return opened, clock
 
     def letter(self, number: int) -> None:

@@ -30,8 +30,8 @@ from edxml_router.stages import inquiring, pushing
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology
 from edxml_router.wiring.node import Opened, open_worker
+from tests.clocks import Moved
 from tests.contract.hubs import until
-from tests.test_pipeline import Ahead
 
 TIMES = {"receipt_timeout": "5m", "inquiry_interval": "6h", "retry_ceiling": "1h", "retry_first": "5s"}
 PLANS = (
@@ -50,13 +50,12 @@ class Province:
     tree: Tree
     post: Post
     node: Opened
-    clock: Ahead
+    clock: Moved
     stack: ExitStack
 
     def open(self, name: str = "tay-ninh") -> Opened:
         """The child's worker, which takes from its mailboxes from now on."""
-        child = self.stack.enter_context(open_worker(self.tree.settings(name)))
-        child.node.clock = self.clock
+        child = self.stack.enter_context(open_worker(self.tree.settings(name), self.clock))
         step(child)
         until(lambda: self.waiting(topology.down(name)).takers)  # one or two: a node may have two consumers on it
         return child
@@ -136,10 +135,9 @@ def remove(far: Province) -> None:
 def province(folder: Path, broker: Broker | None) -> Iterator[Province]:
     with ExitStack() as stack:
         tree = stack.enter_context(Tree(folder / "tree", PLANS, broker))
-        node = stack.enter_context(open_worker(tree.settings("quoc-gia")))
+        clock = Moved()
+        node = stack.enter_context(open_worker(tree.settings("quoc-gia"), clock))
         node.declare()
-        clock = Ahead(node.node.now())
-        node.node.clock = clock
         yield Province(tree, Post(tree.pki), node, clock, stack)
 
 

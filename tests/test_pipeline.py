@@ -46,6 +46,7 @@ from edxml_router.stages.submission import Answer, Submission
 from edxml_router.transport import topology
 from edxml_router.transport.local_intake import Claim
 from edxml_router.wiring.node import Opened, build_rules, open_worker
+from tests.clocks import Moved
 from tests.contract.hubs import until
 
 PLANS = (
@@ -55,19 +56,6 @@ PLANS = (
 )
 
 
-class Ahead:
-    """A clock that tests move; jitter is out."""
-
-    def __init__(self, now: datetime) -> None:
-        self.at = now
-
-    def now(self) -> datetime:
-        return self.at
-
-    def chance(self) -> float:
-        return 0.5
-
-
 @dataclass
 class Nodes:
     """The nodes by name, opened as a worker opens them, and a clock they share."""
@@ -75,7 +63,7 @@ class Nodes:
     opened: dict[str, Opened]
     tree: Tree
     post: Post
-    clock: Ahead
+    clock: Moved
 
     def __getitem__(self, name: str) -> Opened:
         return self.opened[name]
@@ -125,11 +113,10 @@ class Nodes:
 def nodes(tmp_path: Path) -> Iterator[Nodes]:
     with ExitStack() as stack:
         tree = stack.enter_context(Tree(tmp_path / "tree", PLANS))
-        opened = {plan.name: stack.enter_context(open_worker(tree.settings(plan.name))) for plan in PLANS}
-        clock = Ahead(opened["quoc-gia"].node.now())
+        clock = Moved()
+        opened = {plan.name: stack.enter_context(open_worker(tree.settings(plan.name), clock)) for plan in PLANS}
         for each in opened.values():
             each.declare()
-            each.node.clock = clock
         yield Nodes(opened, tree, Post(tree.pki), clock)
 
 
@@ -604,8 +591,7 @@ def test_nothing_expires_before_the_hubs_are_read(tmp_path: Path, nodes: Nodes) 
     pipeline.report(nodes["tay-ninh"].node)
     timing = nodes["quoc-gia"].node.rules.timing
     nodes.clock.at += timing.lifetime + timing.expiry_grace + timedelta(seconds=1)
-    with open_worker(nodes["quoc-gia"].settings) as again:
-        again.node.clock = nodes.clock
+    with open_worker(nodes["quoc-gia"].settings, nodes.clock) as again:
         assert pipeline.expire(again.node) == ()
         [hub] = again.transports
         intake.receive(again.node, hub, hub.take(100, 0.0))

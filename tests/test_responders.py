@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.stages.submission import Submission
 from edxml_router.wiring.node import Opened, open_worker
+from tests.clocks import Moved
 from tests.responder import Responder, send
 
 PLANS = (
@@ -72,25 +72,11 @@ def certificate(tree: Tree, name: str) -> x509.Certificate:
     return load_certificates(tree.pki / f"{name}.cert.pem")[0]
 
 
-@dataclass
-class Moved:
-    """A clock that a test moves."""
-
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def now(self) -> datetime:
-        return self.at
-
-    def chance(self) -> float:
-        return 0.5
-
-
 @contextmanager
 def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[Opened, Moved]]:
     clock = Moved()
-    with open_worker(tree.settings(name)) as node:
+    with open_worker(tree.settings(name), clock) as node:
         node.declare()
-        node.node.clock = clock
         yield node, clock
 
 
@@ -522,7 +508,7 @@ def test_a_running_node_asks_and_every_worker_obeys(tree: Tree, responder: Respo
     def told() -> list[dict[str, Any]]:
         return [json.loads(line) for line in tree.log("quoc-gia").read_text(encoding="utf-8").splitlines()]
 
-    with opened(tree, "tay-ninh") as (child, _):
+    with opened(tree, "tay-ninh") as (child, clock):
         post = Post(tree.pki)
 
         def outcomes(count: int = 6) -> set[tuple[State, str]]:
@@ -532,7 +518,7 @@ def test_a_running_node_asks_and_every_worker_obeys(tree: Tree, responder: Respo
             digests = [answer.digest for answer in answers]
 
             def ended() -> set[tuple[State, str]]:
-                child.node.clock = Moved()
+                clock.at = datetime.now(UTC)
                 pipeline.forward(child.node)
                 for transport in child.transports:
                     intake.receive(child.node, transport, list(transport.take(100, 0.0)))

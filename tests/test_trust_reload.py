@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,25 +33,13 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.wiring.node import Opened, open_worker
+from tests.clocks import Moved
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22", "G09")),
     Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
 )
 DAY = timedelta(days=1)
-
-
-@dataclass
-class Moved:
-    """A clock that a test moves."""
-
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def now(self) -> datetime:
-        return self.at
-
-    def chance(self) -> float:
-        return 0.5
 
 
 @pytest.fixture
@@ -71,9 +58,8 @@ def change(tree: Tree, name: str, before: str, after: str) -> None:
 @contextmanager
 def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[Opened, Moved]]:
     clock = Moved()
-    with open_worker(tree.settings(name)) as node:
+    with open_worker(tree.settings(name), clock) as node:
         node.declare()
-        node.node.clock = clock
         yield node, clock
 
 
@@ -447,7 +433,7 @@ def test_the_kill_switch_reaches_every_worker_of_a_running_node(fetching: Tree, 
     tree = fetching
     change(tree, "quoc-gia", "workers = 1", "workers = 2")
     sent = iter(range(1, 100))
-    with opened(tree, "tay-ninh") as (child, _):
+    with opened(tree, "tay-ninh") as (child, clock):
         post = Post(tree.pki)
 
         def outcomes(count: int = 6) -> set[tuple[State, str]]:
@@ -458,7 +444,7 @@ def test_the_kill_switch_reaches_every_worker_of_a_running_node(fetching: Tree, 
                 digests += [a.digest for a in pipeline.accept(child.node, [Submission(data, "vanthu-tay-ninh", "cli")])]
 
             def ended() -> set[tuple[State, str]]:
-                child.node.clock = Moved()
+                clock.at = datetime.now(UTC)
                 pipeline.forward(child.node)
                 for transport in child.transports:
                     intake.receive(child.node, transport, list(transport.take(100, 0.0)))

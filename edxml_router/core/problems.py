@@ -73,9 +73,7 @@ FAMILIES: Mapping[int, Mapping[str, str]] = MappingProxyType(
 
 # Exit statuses follow sysexits.h where a meaning exists there, so that scripts need no table of ours.
 EXIT_REFUSED = 1
-EXIT_USAGE = 2
 EXIT_NOT_FOUND = 66
-EXIT_UNAVAILABLE = 69
 EXIT_SOFTWARE = 70
 EXIT_TEMPORARY = 75
 EXIT_CONFIG = 78

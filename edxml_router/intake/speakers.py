@@ -21,9 +21,11 @@ from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Peer, Role
 
 ASIDE: Final = "aside"
+LINK_KINDS: Final = frozenset(  # from a neighbour
+    {"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock"}
+)
+OFFICE_KINDS: Final = frozenset({"submit", "confirm", "return", "resent"})  # from an office
 
-_FROM_OFFICES = frozenset({"submit", "confirm", "return", "resent"})
-_FROM_NEIGHBOURS = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock"})
 _LONGEST = 255  # characters of a name that are kept
 
 
@@ -42,7 +44,7 @@ def kind(node: Node, arrival: Arrival) -> str:
 
 
 def _fitting(peer: Peer) -> frozenset[str]:
-    return _FROM_OFFICES if peer.role is Role.OFFICE else _FROM_NEIGHBOURS
+    return OFFICE_KINDS if peer.role is Role.OFFICE else LINK_KINDS
 
 
 def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:

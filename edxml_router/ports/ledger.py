@@ -35,9 +35,6 @@ class Book(Provoked, Recoveries, Looks, Moved, Chains, Protocol):
     def envelopes(self, digests: Iterable[str]) -> Mapping[str, EnvelopeRow]:
         """Those of ``digests`` that are known."""
 
-    def identities(self, identities: Iterable[str]) -> Mapping[str, str]:
-        """Which accepted digest holds each of these identities."""
-
     def brought(self, peer: str, since: datetime) -> tuple[int, int, int]:
         """How many messages, bytes and recipients of ``peer`` were accepted since then."""
 

@@ -18,7 +18,8 @@ from edxml_router.core.problems import Finding
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a transport carries. ``kind`` is one of ``topology.KINDS``; ``id`` stays the same over repeats."""
+    """What a transport carries. ``kind`` is one that ``intake.speakers`` names, or an answer to an office; ``id``
+    stays the same over repeats."""
 
     kind: str
     id: str

@@ -70,9 +70,6 @@ class SqlBook(Claims, SqlChains, SqlLooks, MovedMail, Leases):
         rows = self._by_keys(sql.ENVELOPES, digests)
         return {row[0]: EnvelopeRow(*row) for row in rows}
 
-    def identities(self, identities: Iterable[str]) -> Mapping[str, str]:
-        return dict(self._by_keys(sql.IDENTITIES, identities))
-
     def brought(self, peer: str, since: datetime) -> tuple[int, int, int]:
         values = {"peer": peer, "since": since}
         messages, size = self._execute(sql.BROUGHT, values).one()

@@ -29,10 +29,6 @@ from edxml_router.core.problems import Refusal
 
 VERSION: Final = "edx/1"  # the header ``edx`` of every message
 
-LINK_KINDS: Final = frozenset({"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock"})
-OFFICE_KINDS: Final = frozenset({"submit", "confirm", "return", "resent"})
-ANSWER_KINDS: Final = frozenset({"verdict", "envelope", "withdrawn", "answer", "notice"})
-KINDS: Final = LINK_KINDS | OFFICE_KINDS | ANSWER_KINDS
 DAMAGED: Final = "damaged"  # the kind of an arrival whose stored form could not be read; never sent
 
 UP: Final = "edx.up"

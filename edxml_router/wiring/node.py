@@ -9,11 +9,12 @@ is away. A hub that is away is no failure: its transport mends itself, and :meth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from edxml_router.config import ConfigErrors, QuotaSettings, Settings, in_force
 from edxml_router.config import UnsignedException as UnsignedSettings
@@ -51,6 +52,9 @@ from edxml_router.wiring.stored import OwnLedger, StoredNode
 
 WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
 SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
+
+# What is put between the node and a port ("ledger", "bodies", "hub", "parent"): by tests that let a call go wrong.
+Wrap = Callable[[str, Any], Any]
 
 
 @dataclass(slots=True)
@@ -216,13 +220,16 @@ def open_node(settings: Settings) -> Iterator[StoredNode]:
 
 
 @contextmanager
-def open_worker(settings: Settings) -> Iterator[Opened]:
-    """The node with the transports of its own hub and its parent's."""
+def open_worker(
+    settings: Settings, clock: SteadyClock | None = None, wrap: Wrap = lambda _, port: port
+) -> Iterator[Opened]:
+    """The node with the transports of its own hub and its parent's. ``clock`` stands for the machine's; ``wrap`` is
+    given each port by its name, and the node has what it answers."""
     with ExitStack() as stack:
         trust_seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
         credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
-        ledger = open_ledger(settings, WORKER_PATIENCE, WORKER)
-        node = _node(settings, stack.enter_context(closing(ledger)))
+        ledger = open_ledger(settings, WORKER_PATIENCE, WORKER, clock)
+        node = _node(settings, stack.enter_context(closing(ledger)), wrap)
         node.judging = stack.enter_context(closing(judging.Noted(settings.node.data / "judging")))
         in_hand = stack.enter_context(closing(InHand(settings.node.data / "in-hand")))
         signing = _signing(settings)
@@ -235,6 +242,7 @@ def open_worker(settings: Settings) -> Iterator[Opened]:
             consumes = topology.child_mailboxes(settings.node.name)
             transports["parent"] = hubs.open_hub(settings, settings.parent.hub, consumes)
             stack.callback(transports["parent"].close)
+        transports = {name: wrap(name, transport) for name, transport in transports.items()}
         node.links, node.writers = hubs.links(settings, transports), hubs.writers(settings)
         node.hubs_read = HubsRead(list(transports.values()))
         hubs_open = list(transports.values())
@@ -246,12 +254,13 @@ def number_journal(node: StoredNode) -> None:
     sequencer.number(node.ledger)
 
 
-def _node(settings: Settings, ledger: OwnLedger) -> StoredNode:
+def _node(settings: Settings, ledger: OwnLedger, wrap: Wrap = lambda _, port: port) -> StoredNode:
     recognise(settings, ledger)
     compare_clock(ledger)
     bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
     skews = KeptSkews(settings.node.data / neighbour_clocks.FILE)
-    return StoredNode(settings.node.name, ledger, bodies, ledger.clock, build_rules(settings), {}, skews=skews)
+    name, rules = settings.node.name, build_rules(settings)
+    return StoredNode(name, wrap("ledger", ledger), wrap("bodies", bodies), ledger.clock, rules, {}, skews=skews)
 
 
 def _signing(settings: Settings) -> Signing | None:
@@ -265,18 +274,21 @@ def _sign_by(node: Node, signing: Signing | None) -> None:
     node.sign_receipts, node.certificates = (signing.sign, signing.certificates) if signing else (None, ())
 
 
-def open_ledger(settings: Settings, patience: int = PATIENCE, label: str = "edxml-router") -> OwnLedger:
+def open_ledger(
+    settings: Settings, patience: int = PATIENCE, label: str = "edxml-router", clock: SteadyClock | None = None
+) -> OwnLedger:
     """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do).
 
-    ``patience``: seconds that its server has for a statement; ``label``: what PostgreSQL shows of the connection.
+    ``patience``: seconds that its server has for a statement; ``label``: what PostgreSQL shows of the connection;
+    ``clock``: in the place of the machine's.
     """
 
     def password() -> str | None:
         return secret(settings.store.password_file, "store.password_file")
 
     password()  # what is wrong with the file is said before anything is connected
-    clock = SteadyClock(settings.node.data / steady_clock.FILE)
-    return OwnLedger(connect(settings.database_url, password, patience, label), clock)
+    by = clock or SteadyClock(settings.node.data / steady_clock.FILE)
+    return OwnLedger(connect(settings.database_url, password, patience, label), by)
 
 
 # --- rules ------------------------------------------------------------------------------------------

@@ -79,9 +79,7 @@ def test_an_envelope_comes_back_as_it_was(ledger: SqlLedger) -> None:
             envelope().digest: envelope(),
             plain.digest: plain,
         }
-        assert book.identities([plain.identity, "nobody's"]) == {plain.identity: plain.digest}
         assert book.envelopes([]) == {}
-        assert book.identities([]) == {}
 
 
 def test_an_envelope_is_inserted_once_by_digest_and_once_by_identity(ledger: SqlLedger, database: Database) -> None:

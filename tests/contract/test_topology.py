@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edxml_router.core.problems import Refusal
+from edxml_router.intake import speakers
 from edxml_router.transport import topology
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 
 
-def test_the_kinds_are_those_of_links_and_offices() -> None:
-    assert {"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced"} == topology.LINK_KINDS
-    assert topology.DAMAGED not in topology.KINDS
+def test_the_kind_of_what_could_not_be_read_is_nobodys_to_send() -> None:
+    assert topology.DAMAGED not in speakers.LINK_KINDS | speakers.OFFICE_KINDS
 
 
 @pytest.mark.parametrize("name", ["", "a.urgent", "a b", "a/b", "..", "x" * 65, "mã", "a\n"])

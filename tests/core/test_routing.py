@@ -12,8 +12,11 @@ from edxml_router.core.problems import Refusal
 
 PROVINCE = Routes.build(
     served={"H53": "vpub", "000.00.09.H53": "sonv", "001.00.10.H53": "oldhole"},
-    children={"district-31": ["H53.31"], "commune": ["H53.31.22", "H53.151", "vxp.saas.03"]},
-    peers={"neighbour": ["H17"]},
+    children={
+        "district-31": ["H53.31"],
+        "commune": ["H53.31.22", "H53.151", "vxp.saas.03"],
+        "neighbour": ["H17"],
+    },
     parent="national",
 )
 ROOT = Routes.build(served={"G22": "vpcp"}, children={"tayninh": ["H53", "K53"], "agency": ["0123456789"]})
@@ -71,15 +74,11 @@ def test_a_prefix_may_be_written_in_the_old_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("children", "peers"),
-    [
-        ({"a": ["H53"], "b": ["000.00.00.H53"]}, {}),
-        ({"a": ["H53.31"]}, {"c": ["H53.31"]}),
-    ],
+    "children", [{"a": ["H53"], "b": ["000.00.00.H53"]}, {"a": ["H53.31"], "c": ["H53.31"]}]
 )
-def test_one_prefix_belongs_to_one_link(children: dict[str, list[str]], peers: dict[str, list[str]]) -> None:
+def test_one_prefix_belongs_to_one_link(children: dict[str, list[str]]) -> None:
     with pytest.raises(Refusal) as caught:
-        Routes.build(served={}, children=children, peers=peers)
+        Routes.build(served={}, children=children)
     assert caught.value.code == "EDX901"
     assert "belongs to a" in caught.value.finding.detail
 

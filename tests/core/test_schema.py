@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from lxml import etree
 
-from edxml_router.core.message.safe_xml import NS, XLINK, parse
+from edxml_router.core.message.safe_xml import NS, parse
 from edxml_router.core.message.schema import Profile, explain, validate
 from edxml_router.core.problems import Refusal
 from tests.fixtures import DSIG, File, block, bussiness, document, party, recall, response_for, status, tag, trace
@@ -24,7 +24,7 @@ SIGNATURE = (
     "<KeyInfo><X509Data><X509SubjectName/><X509Certificate>AAAA</X509Certificate></X509Data></KeyInfo></Signature>"
 )
 LEGACY = SIGNATURE.replace(f' xmlns="{DSIG}"', "")
-XLINKS = f'xmlns:xlink="{XLINK}" xlink:href="cid:209" xlink:role="XLinkRole" xlink:type="simple"'
+XLINKS = 'xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="cid:209" xlink:role="XLinkRole" xlink:type="simple"'
 
 
 def refusal(data: bytes, profile: Profile = Profile.RECEIVE) -> Refusal:

@@ -8,7 +8,6 @@ The ports may be wrapped on the way (:mod:`tests.crash.ports`), which is how a t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +26,10 @@ from edxml_router.services import office as inbox
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
 from edxml_router.store import sequencer
+from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring import node as wiring
+from edxml_router.wiring.node import Wrap
+from tests.clocks import Given
 
 PLANS = (
     Plan("tw", "Trung ương", ("G22",), delivery={"chunk_bytes": "16 KiB"}),
@@ -39,21 +41,17 @@ REFUSES = "H53"  # the office that returns what is marked as urgent
 STEP = timedelta(minutes=10)  # past every lease and retry
 WAIT_SECONDS = 60.0  # a play takes a second; past this it will never end
 
-Wrap = Callable[[str, Any], Any]
 
-
-class Clock:
+class Clock(Given):
     """Moves on only when there is nothing to do, past every lease at once."""
 
     def __init__(self, now: datetime) -> None:
+        super().__init__()
         self._now = now
 
     def now(self) -> datetime:
         self._now += timedelta(milliseconds=1)  # so that no two moments are the same
         return self._now
-
-    def chance(self) -> float:
-        return 0.5
 
     def skip(self) -> None:
         self._now += STEP
@@ -91,20 +89,20 @@ class Play:
         self._opened: dict[str, wiring.Opened] = {}
         self._hubs = [folder / plan.name / "hub" for plan in PLANS]
         self._unanswered = sorted((folder / "letters").iterdir())
+        self._ledgers: dict[str, SqlLedger] = {}
         for plan in PLANS:
-            opened = self._stack.enter_context(wiring.open_worker(load(folder / plan.name / "node.toml")))
-            opened.declare()
-            opened.node.ledger.clock = self._clock
-            opened.node.clock = self._clock
-            self._opened[plan.name] = opened
-        self._ledgers = {name: opened.node.ledger for name, opened in self._opened.items()}
-        for name, opened in self._opened.items():
-            node = opened.node
-            wrapped = {id(hub): wrap(f"{name} hub", hub) for hub in opened.transports}
-            opened.transports = list(wrapped.values())
-            node.ledger, node.bodies = wrap(f"{name} ledger", node.ledger), wrap(f"{name} bodies", node.bodies)
-            for link in node.links.values():
-                object.__setattr__(link, "transport", wrapped[id(link.transport)])
+            self._opened[plan.name] = self._open(folder, plan.name, wrap)
+
+    def _open(self, folder: Path, name: str, wrap: Wrap) -> wiring.Opened:
+        def wrapped(port_name: str, port: Any) -> Any:
+            if port_name == "ledger":
+                self._ledgers[name] = port  # for questions that are no part of the play
+            return wrap(f"{name} {port_name}", port)
+
+        settings = load(folder / name / "node.toml")
+        opened = self._stack.enter_context(wiring.open_worker(settings, self._clock, wrapped))
+        opened.declare()
+        return opened
 
     def close(self) -> None:
         self._stack.close()

@@ -63,10 +63,9 @@ class Routes:
         cls,
         served: Mapping[str, str],
         children: Mapping[str, Iterable[str]] | None = None,
-        peers: Mapping[str, Iterable[str]] | None = None,
         parent: str | None = None,
     ) -> Routes:
-        """Routes from ``served`` (code → office) and the prefixes and codes that each child and peer claims.
+        """Routes from ``served`` (code → office) and the prefixes and codes that each child claims.
 
         Codes may be written in any form. Raises Refusal EDX901 when two offices or two links claim the same.
         """
@@ -74,10 +73,9 @@ class Routes:
         claims: dict[str, str] = {}
         for text, office in served.items():
             _claim(here, text, office, "offices")
-        for section, links in (("children", children or {}), ("peers", peers or {})):
-            for link, entries in links.items():
-                for text in entries:
-                    _claim(claims, text, link, section)
+        for link, entries in (children or {}).items():
+            for text in entries:
+                _claim(claims, text, link, "children")
         return cls(here, claims, parent)
 
     def next_hop(self, code: str) -> Local | Via:

@@ -25,7 +25,6 @@ from edxml_router.core.problems import Refusal
 
 NS = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
-XLINK = "http://www.w3.org/1999/xlink"
 
 Element = Any  # lxml has no types of its own
 

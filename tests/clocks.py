@@ -1,0 +1,34 @@
+"""Clocks that a test moves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from edxml_router.store.steady_clock import Change, SteadyClock
+
+
+class Given(SteadyClock):
+    """A clock that is compared with nothing and keeps no mark; jitter is out. Who derives from it says ``now``."""
+
+    def __init__(self) -> None:
+        """There is no file."""
+
+    def start(self, newest: datetime | None) -> None:
+        """Believed as it is."""
+
+    def watch(self) -> Change | None:
+        return None
+
+    def chance(self) -> float:
+        return 0.5
+
+
+class Moved(Given):
+    """Stands still until ``at`` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self.at
