@@ -19,8 +19,9 @@ from edxml_router.services import operator as operate
 from edxml_router.stages import clocks
 from edxml_router.store import auditing
 from edxml_router.store.neighbour_clocks import FILE, KeptSkews
+from tests.clocks import Moved
 from tests.contract.hubs import until
-from tests.test_pipeline import Ahead, Nodes, letter, nodes
+from tests.test_pipeline import Nodes, letter, nodes
 
 __all__ = ["nodes"]  # the fixture
 
@@ -31,8 +32,9 @@ NOW = datetime(2026, 11, 27, 8, tzinfo=UTC)
 WRONG = [-9000 * DAY, -400 * DAY, -7 * HOUR, 7 * HOUR, 40 * DAY, 9000 * DAY]
 
 
-def set_wrong(nodes: Nodes, step: timedelta) -> Ahead:
-    nodes[PROVINCE].node.clock = clock = Ahead(nodes.clock.at + step)
+def set_wrong(nodes: Nodes, step: timedelta) -> Moved:
+    nodes[PROVINCE].node.clock = clock = Moved()
+    clock.at = nodes.clock.at + step
     return clock
 
 
@@ -85,11 +87,11 @@ def test_the_lifetime_is_what_was_left_whosever_clock_is_wrong(nodes: Nodes, ahe
     set_wrong(nodes, timedelta())
     clocks_of = {name: nodes[name].node.clock for name in (NATION, PROVINCE)}
     wrong = clocks_of[ahead]
-    assert isinstance(wrong, Ahead)
+    assert isinstance(wrong, Moved)
     wrong.at += 20 * DAY
     answer = nodes.send(NATION, letter(nodes))
     for clock in clocks_of.values():
-        assert isinstance(clock, Ahead)
+        assert isinstance(clock, Moved)
         clock.at += 3 * DAY
     turns(nodes)
     [there] = nodes.deliveries(PROVINCE, answer.digest).values()
@@ -102,7 +104,7 @@ def test_a_letter_that_waited_is_no_wrong_clock(nodes: Nodes) -> None:
     nodes.send(NATION, letter(nodes))
     nodes.step(NATION)
     clock = nodes[PROVINCE].node.clock
-    assert isinstance(clock, Ahead)
+    assert isinstance(clock, Moved)
     for each in (clock, nodes.clock):
         each.at += 3 * DAY
     assert turns(nodes, (PROVINCE, NATION)) == []

@@ -30,9 +30,10 @@ from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.wiring import hubs
 from edxml_router.wiring import node as wiring
 from edxml_router.wiring.stored import StoredNode
+from tests.clocks import Moved
 from tests.contract.hubs import until
 from tests.contract.lines import Line, line
-from tests.test_pipeline import Ahead, Nodes
+from tests.test_pipeline import Nodes
 
 HERE, PARENT, NEAR, FAR = "tay-ninh", "quoc-gia", "an-thanh", "long-chu"
 PLANS = (
@@ -107,10 +108,9 @@ def opened(folder: Path, broker: Broker, section: str) -> Iterator[Province]:
         config = tree.config(HERE)
         before, head, after = config.read_text("utf-8").partition(section)
         config.write_text(before + head + after.replace(f"port = {broker.port}", f"port = {between.port}", 1))
-        nodes = {plan.name: stack.enter_context(wiring.open_worker(tree.settings(plan.name))) for plan in PLANS}
-        clock = Ahead(nodes[PARENT].node.now())
+        clock = Moved()
+        nodes = {plan.name: stack.enter_context(wiring.open_worker(tree.settings(plan.name), clock)) for plan in PLANS}
         for each in nodes.values():
-            each.node.clock = clock
             each.declare()
         yield Province(nodes, tree, Post(tree.pki), clock, between)
         between.close()

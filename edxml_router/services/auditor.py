@@ -46,6 +46,8 @@ EVENTS: Final = (
     ASIDE_REMOVED,
     "clock.doubtful",
     "clock.believed",
+    "clock.differs",
+    "clock.agrees",
     "trust.add",
     "journal.restored",
     "link.resync",
