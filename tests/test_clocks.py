@@ -17,7 +17,6 @@ from edxml_router.core.problems import Finding
 from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
 from edxml_router.stages import clocks
-from edxml_router.store import auditing
 from edxml_router.store.neighbour_clocks import FILE, KeptSkews
 from tests.clocks import Moved
 from tests.contract.hubs import until
@@ -156,7 +155,7 @@ def test_expired_by_a_neighbours_clock_is_sent_there_again(nodes: Nodes) -> None
     inbox.confirm(nodes[PROVINCE].node, f"vanthu-{PROVINCE}", [there.name])
     turns(nodes)
     assert nodes.states(NATION, answer.digest) == {"H53": State.CONFIRMED}
-    notes = auditing.notices(nodes[NATION].node.ledger, f"office:vanthu-{NATION}")  # type: ignore[arg-type]
+    notes = nodes[NATION].node.ledger.views.notices(f"office:vanthu-{NATION}")
     assert [one.receipt.outcome for one in notes] == [Outcome.CONFIRMED]
 
 

@@ -95,6 +95,8 @@ def test_looking_where_countless_names_are_hidden_takes_a_part_of_our_time(
         def monotonic() -> float:
             return at
 
+        thread_time = monotonic
+
     consumer = directory.open("child-a", [DOWN])
     monkeypatch.setattr(local_intake, "names", countless)
     monkeypatch.setattr(local_intake, "time", Clock)
