@@ -8,7 +8,7 @@
               settle: receipts from further on ─▶ our deliveries ─▶ report: receipts towards the sender
 
 Every stage works on a batch and commits once; what a crash leaves on either side of a commit is said there. The
-rules are a snapshot (:mod:`edxml_router.rules`), the outside is behind :mod:`edxml_router.ports`. A stage raises
+rules are a snapshot (:mod:`edxml_router.stages.rules`), the outside is behind :mod:`edxml_router.ports`. A stage raises
 only Setback, when the store is away: nothing of it was committed then, and it is simply called again.
 """
 
@@ -211,7 +211,7 @@ def forward(node: Node) -> Sequence[Move]:
     portions, so that memory stays flat. A crash after the first leaves leases that run out; a crash after sending
     repeats the transfer under the same id, and the next node recognises it. What was in hand at five crashes in a row
     is held (EDX623). What a hub has not answered in time is recorded in a later turn, and nothing is taken for a hub
-    that does not answer (:mod:`edxml_router.dispatch`).
+    that does not answer (:mod:`edxml_router.stages.sending`).
     """
     now = node.now()
     applied = list(sending.answered(node, now))

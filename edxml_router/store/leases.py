@@ -53,7 +53,7 @@ _REBIND: Final = (
 
 
 class Leases:
-    """See :class:`edxml_router.ports.Book`."""
+    """See :class:`edxml_router.ports.ledger.Book`."""
 
     connection: Connection
 

@@ -34,7 +34,7 @@ Told = Callable[[Sequence[Parcel], Sequence[Finding | None]], None]
 
 
 class Call:
-    """Parcels that were handed over together, and the answers so far; see :class:`edxml_router.ports.Handover`."""
+    """Parcels that were handed over together, and the answers so far; see :class:`edxml_router.ports.transport.Handover`."""
 
     def __init__(self, parcels: Sequence[Parcel], loop: Loop, told: Told) -> None:
         self.parcels = parcels
@@ -156,7 +156,7 @@ class Publisher:
 
     @property
     def answering(self) -> bool:
-        """See :class:`edxml_router.ports.Transport`; from any thread."""
+        """See :class:`edxml_router.ports.transport.Transport`; from any thread."""
         return self.connection.state not in ("away", "closed") and not self._blocked and not self._owing
 
     def _owed(self) -> Finding:
