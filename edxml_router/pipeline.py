@@ -77,6 +77,7 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
         node.bodies.stage({item.digest: item.submission.data for item in judged if item.fit})
         with node.ledger.book() as book:
             record(node, book, judged, now)
+        # Committed. A crash before this line leaves at most a file that nothing refers to; after it a repeat is known.
     except Setback as setback:
         # Nothing was committed, refusals included: all of them come again.
         return [Answer(item.digest, passing=True, finding=setback.finding) for item in judged]
@@ -221,6 +222,7 @@ def forward(node: Node) -> Sequence[Move]:
         sending.welcome(node, book, away, now)
         due = book.claim(now, now + node.rules.timing.lease, node.rules.batch, away, LIST_LIMIT)
         rows = book.envelopes({delivery.digest for delivery in due})
+    # Committed: these are ours until the leases end. A crash before leaves them due, one after to whoever comes then.
     node.outgoing.silent, node.outgoing.bound = away, node.rules.routes
     if not due:
         return tuple(applied)
@@ -236,6 +238,7 @@ def forward(node: Node) -> Sequence[Move]:
         with node.ledger.book() as book:
             done = book.move(moves)
             book.add_receipts(final_receipts(book, done))
+        # Committed. A crash before this line repeats what was sent, under the same names.
         applied += done
         moves = []
     return applied
@@ -272,8 +275,7 @@ def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:
     """An envelope for recipients served here goes into their inbox, which is the delivery itself, once AVAILABLE.
 
     Into the mailbox of an office attached to the hub it is laid after that commit
-    (:mod:`edxml_router.stages.pushing`), so
-    that an answer that comes at once finds it offered.
+    (:mod:`edxml_router.stages.pushing`), so that an answer that comes at once finds it offered.
     """
     return [change(one, Event.OFFER, due_at=now, attempts=1, route=one.route) for one in group]
 
@@ -311,6 +313,7 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
         book.note_odd(late_entries(late, standing, now), node.rules.noted_hourly, node.rules.peers.keys())
         book.add_receipts(final_receipts(book, applied, trails))
         room.made(node, book, applied, now)
+    # Committed: only now are the messages acknowledged. A crash before makes the hub bring them again.
     return applied
 
 
@@ -329,6 +332,7 @@ def expire(node: Node) -> Sequence[Move]:
         unproven = book.kept_of(UNPROVEN) if over else {}
         applied = book.move([expiry(delivery, unproven, now) for delivery in over])
         book.add_receipts([*final_receipts(book, applied), *withdrawals(node, book, applied)])
+    # Committed, the end with its notice. A crash before leaves both undone.
     return applied
 
 

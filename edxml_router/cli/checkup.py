@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Final
 from edxml_router.cli import mailboxes
 from edxml_router.config import HubSettings, Settings, in_force
 from edxml_router.core.delivery.credentials import UNPROVEN
+from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.credentials import blocks, endings, keys, token_keys
 from edxml_router.credentials import identities as credential_sources
@@ -26,6 +28,8 @@ from edxml_router.node.sole import holder, served_before
 from edxml_router.node.supervisor import STUCK
 from edxml_router.observe import sink
 from edxml_router.stages.admission import VIETNAM
+from edxml_router.stages.inquiring import ABSENT
+from edxml_router.stages.room import WANTED
 from edxml_router.store import identity, integrity, migrate, neighbour_clocks, recovery, tables
 from edxml_router.store.engine import probe
 from edxml_router.store.neighbour_clocks import KeptSkews
@@ -35,6 +39,9 @@ from edxml_router.wiring import node as wiring
 
 PATIENCE: Final = 5  # seconds that the database has for an answer
 EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
+
+NOT_SENT: Final = (State.QUEUED, State.DEFERRED, State.HELD)
+LETTERS: Final = 1000  # the oldest deliveries that are looked at
 
 Found = Iterator[tuple[str, Finding | None]]
 
@@ -269,6 +276,21 @@ def _peers(settings: Settings) -> Found:
         yield "no more of it than is noted piece by piece", None
 
 
+def _letters(settings: Settings) -> Found:
+    """What could not be sent for longer than an answer takes, by its problem and where it is to go. What waits for room
+    or behind an absent neighbour is told of with the mailboxes; what an operator holds has no problem."""
+    if not served_before(settings.node.data):
+        return
+    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
+        before = datetime.now(UTC) - settings.delivery.receipt_timeout
+        waiting = ledger.views.list_deliveries(states=NOT_SENT, accepted_before=before, limit=LETTERS)
+    troubled = Counter((one.route, one.code) for one in waiting if one.code not in ("", ABSENT, WANTED))
+    for (route, code), number in troubled.items():
+        yield route.partition(":")[2], Finding(code, route, f"{number} deliveries wait")
+    if not troubled:
+        yield "none waits with a problem", None
+
+
 def _own_hub(settings: Settings) -> Found:
     if settings.hub is None:
         return
@@ -341,6 +363,7 @@ CHECKS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "clock": _clock,
     "serve": _serve,
     "peers": _peers,
+    "letters": _letters,
     "hub": _own_hub,
     "parent": _parent_hub,
     "mailboxes": mailboxes.check,
@@ -358,5 +381,6 @@ WITHOUT_DATABASE: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "neighbours": _unproven,
     "clock": _set,
     "peers": _nothing,
+    "letters": _nothing,
     "mailboxes": _nothing,
 }

@@ -267,6 +267,8 @@ ROWS: Final[Sequence[tuple[str, str]]] = (
     ("a reload takes it", "nạp lại thì có hiệu lực"),
     ("a restart takes it", "khởi động lại thì có hiệu lực"),
     ("{} settings in all", "tổng cộng {} mục cài đặt"),
+    ("{} deliveries wait", "{} lượt chuyển đang chờ"),
+    ("none waits with a problem", "không có văn bản nào chờ vì sự cố"),
     ("{}: {} more since {} UTC", "{}: thêm {} mục từ {} UTC"),
     ("no connection", "không có kết nối"),
     ("the password is not the user's; correct store.password_file",

@@ -362,6 +362,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor.clock": ("clock", "đồng hồ"),
     "doctor.serve": ("serve", "tiến trình serve"),
     "doctor.peers": ("odd input of peers", "dữ liệu bất thường từ các bên"),
+    "doctor.letters": ("letters that could not be sent", "văn bản chưa gửi được"),
     "doctor.hub": ("own hub", "trung chuyển của nút"),
     "doctor.parent": ("parent's hub", "trung chuyển của nút cấp trên"),
     "doctor.mailboxes": ("mailboxes of others", "hộp thư của các bên khác"),

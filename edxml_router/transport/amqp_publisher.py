@@ -34,7 +34,7 @@ Told = Callable[[Sequence[Parcel], Sequence[Finding | None]], None]
 
 
 class Call:
-    """Parcels that were handed over together, and the answers so far; see :class:`edxml_router.ports.transport.Handover`."""
+    """Parcels handed over together, and the answers so far; see :class:`edxml_router.ports.transport.Handover`."""
 
     def __init__(self, parcels: Sequence[Parcel], loop: Loop, told: Told) -> None:
         self.parcels = parcels

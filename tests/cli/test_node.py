@@ -607,6 +607,29 @@ def test_doctor_says_nothing_good_of_mailboxes_that_it_cannot_see(node: OneNode)
     assert told("mailboxes") == []
 
 
+def test_doctor_is_not_in_order_while_letters_wait_with_a_problem(node: OneNode) -> None:
+    """Everything that the node depends on may be well, and a letter lie here for good all the same."""
+    node.work()
+    (node.folder / "data" / "serve.lock").touch()  # it was started once
+
+    def told() -> list[tuple[str, str | None]]:
+        found = [row for row in rows(node.call("doctor", "--json")) if row["check"] == "letters"]
+        return [(row["result"], row["problem"] and row["problem"]["code"]) for row in found]
+
+    for number in (1, 2):
+        node.send(f"H53-{number}", ["H53.01"])
+    with closing(sqlite3.connect(node.folder / "data" / "journal.db")) as database, database:
+        database.execute("UPDATE bodies SET data = x'00'")
+    node.work()
+    assert [row["state"] for row in node.rows("queue", "list")] == ["held", "held"]
+    assert told() == [("ok", None)]  # it was accepted just now, and may still find its way
+    with closing(sqlite3.connect(node.folder / "data" / "journal.db")) as database, database:
+        database.execute("UPDATE envelopes SET accepted_at = accepted_at - 3600000000")
+    assert told() == [("failed", "EDX603")]
+    assert "2 deliveries wait" in node.call("doctor").stdout
+    assert "2 lượt chuyển đang chờ" in node.call("--lang", "vi", "doctor").stdout
+
+
 def test_a_link_in_the_place_of_the_mailbox_to_the_parent_is_named_by_the_child(node: OneNode) -> None:
     """It is the parent's operator who must act, but the child's whose mail waits, and who asks why."""
     node.work()
