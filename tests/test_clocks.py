@@ -13,10 +13,12 @@ from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.skew import AGAIN, Skew, Skews
 from edxml_router.core.delivery.wire import Outcome, Receipt
-from edxml_router.core.problems import Finding
+from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
 from edxml_router.stages import clocks
+from edxml_router.stages.rules import Rules
+from edxml_router.stages.submission import Judged, Submission
 from edxml_router.store.neighbour_clocks import FILE, KeptSkews
 from tests.clocks import Moved
 from tests.contract.hubs import until
@@ -266,3 +268,18 @@ def test_without_a_folder_a_process_knows_what_it_knows(tmp_path: Path) -> None:
     skews = KeptSkews(tmp_path / "missing" / FILE)
     assert skews.dated("xa", NOW + DAY, NOW)
     assert skews.of("xa") == Skew(DAY, NOW)
+
+
+def test_a_letter_is_judged_again_by_a_few_clocks_only(nodes: Nodes) -> None:
+    """Every neighbour may say what it likes of our clock, and a letter that is refused costs its judging for each."""
+    node, times = nodes[NATION].node, list[datetime]()
+    for number in range(20):
+        node.skews.said(f"xa-{number}", DAY, node.now())
+
+    def judge(_rules: Rules, _here: str, submission: Submission, at: datetime) -> Judged:
+        times.append(at)
+        return Judged(submission, "0", trouble=Refusal("EDX309"))
+
+    item = clocks.careful(node, judge, node.now())(Submission(b"<", "vanthu", "cli"))
+    assert item.trouble is not None
+    assert (item.trouble.code, len(times)) == ("EDX309", 1 + clocks.MOST)
