@@ -43,7 +43,7 @@ from edxml_router.demo.servers import Broker, ServerError
 from edxml_router.demo.servers import rabbitmq as private_rabbitmq
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.resources import schema_file
-from edxml_router.store import migrate
+from edxml_router.store.database import migrate
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings, parameters
 from edxml_router.wiring import node as wiring

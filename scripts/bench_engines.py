@@ -31,9 +31,9 @@ from edxml_router.core.signature.verdict import Engine, Indication
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.stages.examination import examine
-from edxml_router.store import migrate
-from edxml_router.store.bodies import BodyStore
-from edxml_router.store.engine import connect
+from edxml_router.store.bodies.files import BodyStore
+from edxml_router.store.database import migrate
+from edxml_router.store.database.engine import connect
 from tests.fixtures import File, document
 
 LIMITS = Limits(max_bytes=512 * 1024 * 1024, max_attachment_bytes=512 * 1024 * 1024)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from edxml_router.store.steady_clock import Change, SteadyClock
+from edxml_router.store.clocks.steady_clock import Change, SteadyClock
 
 
 class Given(SteadyClock):

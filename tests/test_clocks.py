@@ -19,7 +19,7 @@ from edxml_router.services import operator as operate
 from edxml_router.stages import clocks
 from edxml_router.stages.rules import Rules
 from edxml_router.stages.submission import Judged, Submission
-from edxml_router.store.neighbour_clocks import FILE, KeptSkews
+from edxml_router.store.clocks.neighbour_clocks import FILE, KeptSkews
 from tests.clocks import Moved
 from tests.contract.hubs import until
 from tests.test_pipeline import Nodes, letter, nodes

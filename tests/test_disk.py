@@ -25,12 +25,13 @@ from edxml_router.disk import durable, locks
 from edxml_router.pipeline import accept
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.submission import Submission
-from edxml_router.store import catalogue, migrate
+from edxml_router.store import catalogue
 from edxml_router.store.backup import backup
-from edxml_router.store.bodies import BodyStore
-from edxml_router.store.engine import connect
+from edxml_router.store.bodies.files import BodyStore
+from edxml_router.store.clocks.steady_clock import SteadyClock
+from edxml_router.store.database import migrate
+from edxml_router.store.database.engine import connect
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.steady_clock import SteadyClock
 from edxml_router.transport.local import LocalTransport, declare
 from edxml_router.wiring import node as wiring
 from tests.contract.databases import digest_of

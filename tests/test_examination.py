@@ -13,7 +13,7 @@ from edxml_router.core.signature import by_stream as stream
 from edxml_router.core.signature.verdict import Engine, Indication
 from edxml_router.stages.examination import MOST_BYTES, MOST_TAGS, digest_of, examine
 from edxml_router.stages.submission import Examined
-from edxml_router.store import spool
+from edxml_router.store.bodies import spool
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.attacks.signature.craft import PARTS, Recipe

@@ -38,7 +38,7 @@ from edxml_router.services import office as inbox
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
-from edxml_router.store.bodies import BodyStore
+from edxml_router.store.bodies.files import BodyStore
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
 

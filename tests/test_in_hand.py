@@ -23,8 +23,8 @@ from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.dispatch import LAPSES
 from edxml_router.stages.submission import Judged, Submission
-from edxml_router.store import migrate
 from edxml_router.store.book import SqlBook
+from edxml_router.store.database import migrate
 from edxml_router.wiring.node import Opened, open_ledger, open_worker
 from tests.contract.hubs import until
 from tests.test_reload import PLANS

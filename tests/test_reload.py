@@ -22,7 +22,7 @@ from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages.submission import Submission
-from edxml_router.store.engine import connect, reading
+from edxml_router.store.database.engine import connect, reading
 from edxml_router.transport import topology
 from edxml_router.wiring.node import Opened, open_worker
 from tests.test_trust_reload import change, wait

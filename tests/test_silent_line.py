@@ -23,8 +23,8 @@ from edxml_router.node.worker import Worker, work
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.services import office as inbox
 from edxml_router.stages import pushing, recovery, sending
-from edxml_router.store import recovery as store_recovery
-from edxml_router.store.engine import writing
+from edxml_router.store.database.engine import writing
+from edxml_router.store.epochs import recovery as store_recovery
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.wiring import hubs

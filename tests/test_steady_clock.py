@@ -14,8 +14,8 @@ from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages import inquiring
 from edxml_router.stages.submission import Submission
-from edxml_router.store import steady_clock
-from edxml_router.store.steady_clock import FILE, PATIENCE, Change, Machine, SteadyClock
+from edxml_router.store.clocks import steady_clock
+from edxml_router.store.clocks.steady_clock import FILE, PATIENCE, Change, Machine, SteadyClock
 from edxml_router.wiring.clocks import note_clock
 from edxml_router.wiring.node import Opened, open_worker
 

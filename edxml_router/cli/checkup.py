@@ -30,9 +30,12 @@ from edxml_router.observe import sink
 from edxml_router.stages.admission import VIETNAM
 from edxml_router.stages.inquiring import ABSENT
 from edxml_router.stages.room import WANTED
-from edxml_router.store import identity, integrity, migrate, neighbour_clocks, recovery, tables
-from edxml_router.store.engine import probe
-from edxml_router.store.neighbour_clocks import KeptSkews
+from edxml_router.store import integrity, tables
+from edxml_router.store.clocks import neighbour_clocks
+from edxml_router.store.clocks.neighbour_clocks import KeptSkews
+from edxml_router.store.database import migrate
+from edxml_router.store.database.engine import probe
+from edxml_router.store.epochs import identity, recovery
 from edxml_router.transport import local_folders, rabbitmq, topology
 from edxml_router.wiring import broker_limit, clocks, hubs
 from edxml_router.wiring import node as wiring

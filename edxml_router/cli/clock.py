@@ -8,7 +8,7 @@ from edxml_router.cli.commands import Group
 from edxml_router.cli.opening import open_node, operator
 from edxml_router.cli.session import Session, pass_session
 from edxml_router.core.problems import Setback
-from edxml_router.store.steady_clock import Change
+from edxml_router.store.clocks.steady_clock import Change
 from edxml_router.wiring import clocks
 
 

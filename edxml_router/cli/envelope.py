@@ -42,7 +42,8 @@ from edxml_router.shapes.verdict import CheckOutcome, CheckShape, check_shape
 from edxml_router.stages.admission import codes_of, recipients_of, sender_of
 from edxml_router.stages.examination import examine
 from edxml_router.stages.submission import Examined
-from edxml_router.store import catalogue, spool
+from edxml_router.store import catalogue
+from edxml_router.store.bodies import spool
 from edxml_router.wiring import judging
 
 SPEAKS, CONTRADICTS, UNJUDGED = "speaks-for-sender", "contradicts-sender", "not-judged"

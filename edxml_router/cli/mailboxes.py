@@ -19,7 +19,8 @@ from edxml_router.core.delivery.values import Lying
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.node.sole import served_before
 from edxml_router.ports.transport import Waiting
-from edxml_router.store import looks, migrate
+from edxml_router.store.database import migrate
+from edxml_router.store.deliveries import looks
 from edxml_router.wiring import hubs
 from edxml_router.wiring import node as wiring
 

@@ -20,7 +20,8 @@ from edxml_router.node.starting import require_alone, require_journal
 from edxml_router.node.supervisor import serve as run
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
-from edxml_router.store import integrity, migrate
+from edxml_router.store import integrity
+from edxml_router.store.database import migrate
 from edxml_router.wiring import node as wiring
 from edxml_router.wiring.ownership import recognise
 from edxml_router.wiring.reading import require_file

@@ -35,8 +35,8 @@ from edxml_router.shapes.notice import call_shape, notice_shape
 from edxml_router.shapes.verdict import SentShape
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Answer, Submission
+from edxml_router.store.epochs.recovery import pending
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.recovery import pending
 from edxml_router.wiring import node as wiring
 
 _BATCH_BYTES: Final = 64 * 1024 * 1024  # of envelopes in memory at once

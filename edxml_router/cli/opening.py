@@ -15,7 +15,7 @@ from edxml_router.cli.session import Session
 from edxml_router.config import Settings
 from edxml_router.config.values import read_duration, read_size
 from edxml_router.core.problems import Defect, Finding, Setback, Trouble
-from edxml_router.store import migrate
+from edxml_router.store.database import migrate
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring import node as wiring
 from edxml_router.wiring import reading

@@ -30,8 +30,8 @@ from edxml_router.services import operator as operate
 from edxml_router.shapes.delivery import act_shapes, delivery_shape, pile_shape
 from edxml_router.shapes.history import delivery_history_shape, quarantined_shape
 from edxml_router.stages.node import Node
-from edxml_router.store import refused
 from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.quarantine import refused
 
 Operation = Callable[[Node, Sequence[int], str, str], list[Finding | None]]
 _ACTS: Final[Mapping[Event, Operation]] = {

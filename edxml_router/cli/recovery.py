@@ -17,10 +17,10 @@ from edxml_router.core.delivery.resync import Recovery
 from edxml_router.core.problems import Finding
 from edxml_router.shapes.node import BackupShape, recovery_shape
 from edxml_router.stages import recovery as recoveries
-from edxml_router.store import identity
 from edxml_router.store.backup import Kept
 from edxml_router.store.backup import backup as keep
-from edxml_router.store.recovery import pending
+from edxml_router.store.epochs import identity
+from edxml_router.store.epochs.recovery import pending
 from edxml_router.wiring.ownership import claim
 
 _SHOWN: Final = 10  # bodies or damages that are named

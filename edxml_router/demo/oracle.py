@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import aside, deliveries, envelopes, journal, receipts
 from edxml_router.wiring import node as wiring

@@ -18,7 +18,7 @@ from edxml_router.core.problems import PROBLEMS
 from edxml_router.demo.oracle import Witness
 from edxml_router.demo.story import RECALL, Sent, Story
 from edxml_router.store.book import receipt_of
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
 from edxml_router.store.tables import receipts
 
 TEXTS: Mapping[str, tuple[str, str]] = {

@@ -33,7 +33,7 @@ from typing import Any
 from edxml_router.config import Settings, load
 from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.demo.servers import Broker
-from edxml_router.store import migrate
+from edxml_router.store.database import migrate
 from edxml_router.transport import topology
 from edxml_router.wiring import node as wiring
 

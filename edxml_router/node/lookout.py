@@ -19,7 +19,7 @@ from edxml_router.config import Settings
 from edxml_router.core.problems import Finding, Trouble
 from edxml_router.node import starting
 from edxml_router.observe import events
-from edxml_router.store.engine import working
+from edxml_router.store.database.engine import working
 from edxml_router.wiring import node as wiring
 
 PAUSE: Final = 60.0  # seconds between looks; a twin is named when two in a row have seen it

@@ -14,8 +14,9 @@ from typing import Final
 
 from edxml_router.config import Settings
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.store import identity, migrate
-from edxml_router.store.engine import served_elsewhere
+from edxml_router.store.database import migrate
+from edxml_router.store.database.engine import served_elsewhere
+from edxml_router.store.epochs import identity
 from edxml_router.transport import topology
 from edxml_router.wiring import hubs
 from edxml_router.wiring import node as wiring

@@ -9,9 +9,9 @@ them are there; the other way round, what was accepted in between would be witho
 linked, because a link lies on the same sectors.
 
 The copy says that it is one (``identity.copied_at``), so that a node which is started from it knows what it has
-forgotten (:mod:`edxml_router.store.identity`). Until everything is verified and durable the folder has another name.
-Raises Refusal EDX608 on PostgreSQL, EDX908 when the folder cannot be made; Setback EDX601, EDX610; what is wrong with
-the copied journal, or a body that is missing, is told in :class:`Kept`.
+forgotten (:mod:`edxml_router.store.epochs.identity`). Until everything is verified and durable the folder has another
+name. Raises Refusal EDX608 on PostgreSQL, EDX908 when the folder cannot be made; Setback EDX601, EDX610; what is wrong
+with the copied journal, or a body that is missing, is told in :class:`Kept`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from sqlalchemy import func, select
 from edxml_router.core.delivery.views import Damage
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.disk import durable
-from edxml_router.store import integrity, verification
-from edxml_router.store.engine import connect, reading
+from edxml_router.store import integrity
+from edxml_router.store.database.engine import connect, reading
+from edxml_router.store.journal import verification
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import bodies, microseconds
 

@@ -26,15 +26,16 @@ from edxml_router.core.delivery.resync import Recovery
 from edxml_router.core.delivery.values import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.core.problems import Finding
-from edxml_router.store import noting, recovery
 from edxml_router.store import statements as sql
-from edxml_router.store.aside import KEPT, KEPT_OF, keep_aside, remove
-from edxml_router.store.chains import SqlChains
-from edxml_router.store.claiming import Claims
-from edxml_router.store.engine import problem, troubles
-from edxml_router.store.leases import Leases
-from edxml_router.store.looks import SqlLooks
-from edxml_router.store.moved import MovedMail
+from edxml_router.store.database.engine import problem, troubles
+from edxml_router.store.deliveries.chains import SqlChains
+from edxml_router.store.deliveries.claiming import Claims
+from edxml_router.store.deliveries.leases import Leases
+from edxml_router.store.deliveries.looks import SqlLooks
+from edxml_router.store.deliveries.moved import MovedMail
+from edxml_router.store.epochs import recovery
+from edxml_router.store.journal import noting
+from edxml_router.store.quarantine.items import KEPT, KEPT_OF, keep_aside, remove
 
 CHUNK: Final = 500  # keys in one IN list
 ANSWERS: Final = 20_000  # receipts about nothing, or of refusals, that wait for one neighbour: two of its messages

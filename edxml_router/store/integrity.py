@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, func, select, text
 
 from edxml_router.core.problems import Setback
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
 from edxml_router.store.tables import metadata
 
 _SHOWN: Final = 3  # complaints

@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from edxml_router.ports.clock import Clock
 from edxml_router.store.book import SqlBook
-from edxml_router.store.engine import writing
+from edxml_router.store.database.engine import writing
 from edxml_router.store.tables import INLINE_LIMIT
 from edxml_router.store.views import SqlViews
 

@@ -3,8 +3,8 @@
     with closing(open_views(read_place("backup/journal.db"))) as views: …     # or a URL
 
 It needs no configuration and no data folder, and does not ask whose database it is: the mark that a node keeps beside
-its journal (:mod:`edxml_router.store.identity`) is about serving mail from it, not about reading. Nothing is made,
-upgraded, or left beside it.
+its journal (:mod:`edxml_router.store.epochs.identity`) is about serving mail from it, not about reading. Nothing is
+made, upgraded, or left beside it.
 
 SQLite would leave files: a reader of a database in WAL mode makes ``-shm`` and ``-wal`` where they are missing, even
 with ``mode=ro``. So the way depends on what lies there:
@@ -37,8 +37,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.store import migrate
-from edxml_router.store.engine import connect, reading
+from edxml_router.store.database import migrate
+from edxml_router.store.database.engine import connect, reading
 from edxml_router.store.tables import journal
 from edxml_router.store.views import SqlViews
 

@@ -19,7 +19,7 @@ from edxml_router.core.message import safe_xml
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form as signature_form
 from edxml_router.core.trust import certificate
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import envelopes
 

@@ -1,6 +1,6 @@
 """The ledger's tables, as SQLAlchemy Core describes them, and how our values become columns.
 
-Queries are written against these; the schema itself is made by :mod:`edxml_router.store.migrate`, and a test
+Queries are written against these; the schema itself is made by :mod:`edxml_router.store.database.migrate`, and a test
 holds the two equal on both databases. Column types convert: an :class:`Instant` goes in and comes out as an
 aware datetime, so that ``Delivery(*row)`` is all that reading takes.
 """
@@ -223,7 +223,7 @@ crossings = Table(
     Index("crossings_delivery", "delivery"),
 )
 
-# Kept here up to a size; above it ``data`` is null and the bytes are in a file (store.bodies), because databases
+# Kept here up to a size; above it ``data`` is null and the bytes are in a file (store.bodies.files), because databases
 # hold large values badly: a megabyte per row brings SQLite from thousands of commits a second to some hundred.
 INLINE_LIMIT: Final = 64 * 1024  # bytes
 bodies = Table(
@@ -288,7 +288,7 @@ noted = Table(
     Column("counted", BigInteger, nullable=False),
 )
 
-# The highest number of deliveries and of what is set aside that must not be given again (store.numbers).
+# The highest number of deliveries and of what is set aside that must not be given again (store.epochs.numbers).
 numbers = Table(
     "numbers",
     metadata,
@@ -300,7 +300,7 @@ numbers = Table(
 _WRITTEN: Final = (journal, envelopes, deliveries, crossings, bodies, receipts, aside, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
-# --- whose database this is, and what follows from a restored back-up (store.identity, store.recovery) ---
+# --- whose database this is, and what follows from a restored back-up (store.epochs) ---
 
 identity = Table(
     "identity",

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import Engine, func, select
 
 from edxml_router.core.delivery.views import Verification
-from edxml_router.store import integrity, verification
-from edxml_router.store.auditing import SqlHistory
-from edxml_router.store.chains import SqlOrder
-from edxml_router.store.engine import reading
-from edxml_router.store.queries import SqlMail
-from edxml_router.store.refused import SqlQuarantine
+from edxml_router.store import integrity
+from edxml_router.store.database.engine import reading
+from edxml_router.store.deliveries.chains import SqlOrder
+from edxml_router.store.deliveries.queries import SqlMail
+from edxml_router.store.journal import verification
+from edxml_router.store.journal.history import SqlHistory
+from edxml_router.store.quarantine.refused import SqlQuarantine
 from edxml_router.store.tables import bodies
 
 

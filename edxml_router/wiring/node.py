@@ -36,13 +36,15 @@ from edxml_router.resources import folder
 from edxml_router.stages import inquiring
 from edxml_router.stages.node import HubsRead, Node
 from edxml_router.stages.rules import Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
-from edxml_router.store import catalogue, neighbour_clocks, sequencer, steady_clock
-from edxml_router.store.bodies import BodyStore
-from edxml_router.store.engine import WORKER, connect
-from edxml_router.store.identity import Restored
-from edxml_router.store.neighbour_clocks import KeptSkews
-from edxml_router.store.patience import PATIENCE
-from edxml_router.store.steady_clock import Change, SteadyClock
+from edxml_router.store import catalogue
+from edxml_router.store.bodies.files import BodyStore
+from edxml_router.store.clocks import neighbour_clocks, steady_clock
+from edxml_router.store.clocks.neighbour_clocks import KeptSkews
+from edxml_router.store.clocks.steady_clock import Change, SteadyClock
+from edxml_router.store.database.engine import WORKER, connect
+from edxml_router.store.database.patience import PATIENCE
+from edxml_router.store.epochs.identity import Restored
+from edxml_router.store.journal import sequencer
 from edxml_router.transport import topology
 from edxml_router.wiring import hubs, judging
 from edxml_router.wiring.clocks import compare_clock, note_clock, shorten_pauses

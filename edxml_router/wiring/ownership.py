@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edxml_router.config import Settings
-from edxml_router.store import identity, renames
+from edxml_router.store.epochs import identity, renames
 from edxml_router.store.ledger import SqlLedger
 
 

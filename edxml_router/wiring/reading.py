@@ -19,7 +19,8 @@ from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.ports.views import Views
 from edxml_router.resources import folder
-from edxml_router.store import catalogue, migrate
+from edxml_router.store import catalogue
+from edxml_router.store.database import migrate
 from edxml_router.store.read_only import Place, compare_schema, open_views, read_place
 from edxml_router.store.views import SqlViews
 from edxml_router.wiring import node as wiring

@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edxml_router.stages.node import Node
-from edxml_router.store.bodies import BodyStore
+from edxml_router.store.bodies.files import BodyStore
+from edxml_router.store.clocks.steady_clock import SteadyClock
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.steady_clock import SteadyClock
 
 
 class OwnLedger(SqlLedger):

@@ -24,10 +24,10 @@ from edxml_router.core.trust.bindings import Bindings
 from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Peer, Role, Rules
 from edxml_router.stages.submission import Judged, Submission
-from edxml_router.store.bodies import BodyStore
-from edxml_router.store.engine import connect
+from edxml_router.store.bodies.files import BodyStore
+from edxml_router.store.database.engine import connect
+from edxml_router.store.database.migrate import upgrade
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.migrate import upgrade
 from tests import certificates
 from tests.certificates import NOW
 

@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import asdict
 
-from edxml_router.store.steady_clock import FILE, Machine, Mark
+from edxml_router.store.clocks.steady_clock import FILE, Machine, Mark
 from tests.cli.conftest import OneNode, rows
 
 

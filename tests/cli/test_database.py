@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from edxml_router.core.delivery.journal import Entry, leaf_hash
-from edxml_router.store import migrate
-from edxml_router.store.engine import connect
+from edxml_router.store.database import migrate
+from edxml_router.store.database.engine import connect
 from tests.cli.conftest import OneNode, call, rows, run
 from tests.contract.databases import NOW
 

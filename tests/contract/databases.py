@@ -17,9 +17,9 @@ from sqlalchemy.engine import make_url
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, NewDelivery
 from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.message.document_id import comparable
-from edxml_router.store.engine import connect
+from edxml_router.store.database.engine import connect
+from edxml_router.store.database.migrate import upgrade
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.migrate import upgrade
 from edxml_router.store.tables import metadata
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456_789, tzinfo=UTC)

@@ -15,8 +15,8 @@ from edxml_router.core.delivery.values import Aside
 from edxml_router.core.delivery.wire import Chunk, Transfer
 from edxml_router.core.message import skeleton
 from edxml_router.core.problems import Defect, Setback
-from edxml_router.store import bodies as store_bodies
-from edxml_router.store.bodies import BodyStore, Swept
+from edxml_router.store.bodies import files as store_bodies
+from edxml_router.store.bodies.files import BodyStore, Swept
 from tests.contract.databases import Database, digest_of
 
 SMALL, LARGE = b"<edXML/>", b"<edXML>" + b"x" * 200_000 + b"</edXML>"

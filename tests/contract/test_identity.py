@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from edxml_router.core.problems import Refusal
-from edxml_router.store import identity, integrity, renames, verification
+from edxml_router.store import integrity
 from edxml_router.store.backup import backup
-from edxml_router.store.engine import connect
-from edxml_router.store.identity import Claim, recognise
+from edxml_router.store.database.engine import connect
+from edxml_router.store.epochs import identity, renames
+from edxml_router.store.epochs.identity import Claim, recognise
+from edxml_router.store.epochs.recovery import pending
+from edxml_router.store.journal import verification
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.recovery import pending
 from tests.contract.databases import NOW, Database, body, delivery, digest_of, envelope
 
 CLAIM = Claim("tinh", (), ("link:tw", "office:vanthu"))

@@ -15,9 +15,9 @@ from edxml_router.core.delivery.values import Aside, Delivery, Move
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
 from edxml_router.core.problems import Defect
 from edxml_router.store import book as book_module
-from edxml_router.store.aside import keep_aside
-from edxml_router.store.engine import writing
+from edxml_router.store.database.engine import writing
 from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.quarantine.items import keep_aside
 from tests.contract.databases import LEASE, LIFETIME, NOW, Database, add, body, delivery, digest_of, envelope
 
 SECOND = timedelta(seconds=1)

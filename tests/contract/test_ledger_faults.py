@@ -21,10 +21,11 @@ from sqlalchemy.engine import make_url
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Aside, Delivery, Move
 from edxml_router.core.problems import Defect, Refusal, Setback
-from edxml_router.store import migrate, patience, tables
-from edxml_router.store.engine import connect, probe, reading, writing
+from edxml_router.store import tables
+from edxml_router.store.database import migrate, patience
+from edxml_router.store.database.engine import connect, probe, reading, writing
+from edxml_router.store.database.migrate import upgrade
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.migrate import upgrade
 from tests.contract.databases import LEASE, NOW, Database, SetClock, add, body, delivery, digest_of, envelope
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -24,7 +24,7 @@ from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
 from edxml_router.intake import batch as intake
 from edxml_router.stages.submission import Submission
-from edxml_router.store import migrate
+from edxml_router.store.database import migrate
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import LARGEST_MESSAGE
 from edxml_router.transport.definitions import user

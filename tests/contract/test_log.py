@@ -13,9 +13,9 @@ import sqlalchemy
 from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
 from edxml_router.core.delivery.views import Checkpoint, Damage, Verification
 from edxml_router.core.problems import Setback
+from edxml_router.store.journal.sequencer import number
+from edxml_router.store.journal.verification import DAMAGES
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.sequencer import number
-from edxml_router.store.verification import DAMAGES
 from tests.contract.databases import NOW, Database, add, delivery
 
 

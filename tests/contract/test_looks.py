@@ -9,7 +9,7 @@ from typing import Any
 from edxml_router.core.delivery.lifecycle import Event, advance
 from edxml_router.core.delivery.values import Delivery, Lying, Move
 from edxml_router.core.problems import Finding
-from edxml_router.store import looks
+from edxml_router.store.deliveries import looks
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, Database, add, body, delivery
 

@@ -20,8 +20,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from edxml_router.core.problems import Refusal
-from edxml_router.store.engine import connect
-from edxml_router.store.migrate import current, newest, upgrade
+from edxml_router.store.database.engine import connect
+from edxml_router.store.database.migrate import current, newest, upgrade
 from edxml_router.store.tables import metadata
 from tests.contract.databases import Database
 
@@ -126,8 +126,8 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
 import alembic.op
-from edxml_router.store.engine import connect
-from edxml_router.store.migrate import upgrade
+from edxml_router.store.database.engine import connect
+from edxml_router.store.database.migrate import upgrade
 made = alembic.op.create_index
 def create_index(name, *args, **options):
     made(name, *args, **options)
@@ -186,7 +186,8 @@ def test_the_steps_are_inside_the_wheel(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "package.zip") as archive:
         archive.extractall(tmp_path / "site")
     program = (
-        "from edxml_router.store.engine import connect; from edxml_router.store.migrate import upgrade;"
+        "from edxml_router.store.database.engine import connect\n"
+        "from edxml_router.store.database.migrate import upgrade\n"
         "import edxml_router; print(edxml_router.__file__); print(upgrade(connect('sqlite:///installed.db')))"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from edxml_router.core.delivery.values import Aside
-from edxml_router.store import identity
-from edxml_router.store.engine import connect
-from edxml_router.store.identity import Claim, declare_restored, recognise
+from edxml_router.store.database.engine import connect
+from edxml_router.store.epochs import identity
+from edxml_router.store.epochs.identity import Claim, declare_restored, recognise
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database, add, delivery
 

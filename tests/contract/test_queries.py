@@ -12,9 +12,9 @@ from edxml_router.core.delivery.lifecycle import Event, State, advance
 from edxml_router.core.delivery.values import Aside, EnvelopeRow, Move
 from edxml_router.core.delivery.views import Kept, Note, Shape
 from edxml_router.core.delivery.wire import Outcome, Receipt
-from edxml_router.store import refused
+from edxml_router.store.journal.sequencer import number
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.sequencer import number
+from edxml_router.store.quarantine import refused
 from tests.contract.databases import LEASE, NOW, Database, body, delivery, digest_of, envelope
 
 MINUTE = timedelta(minutes=1)

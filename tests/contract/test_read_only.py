@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from edxml_router.core.problems import Setback
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
 from edxml_router.store.read_only import OpenedViews, open_views, read_place
 from tests.cli.conftest import call, rows
 from tests.contract.databases import Database, add, delivery, envelope

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from edxml_router.core.delivery.wire import Outcome, Receipt
-from edxml_router.store.identity import Claim, declare_restored, recognise
+from edxml_router.store.epochs.identity import Claim, declare_restored, recognise
+from edxml_router.store.epochs.recovery import finish, pending
+from edxml_router.store.epochs.renames import follow
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.recovery import finish, pending
-from edxml_router.store.renames import follow
 from tests.contract.databases import NOW, Database, add, body, delivery, digest_of, envelope
 
 RENAMED = {"link:tay-ninh": "link:tay-ninh-moi", "office:van-phong-xa": "office:van-phong"}

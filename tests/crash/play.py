@@ -25,7 +25,7 @@ from edxml_router.node.worker import work
 from edxml_router.services import office as inbox
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
-from edxml_router.store import sequencer
+from edxml_router.store.journal import sequencer
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring import node as wiring
 from edxml_router.wiring.node import Wrap

@@ -21,8 +21,8 @@ from sqlalchemy.engine import URL, make_url
 from edxml_router.core.problems import Setback
 from edxml_router.demo.servers import HOST, free_port
 from edxml_router.language.details import vietnamese
-from edxml_router.store.engine import connect, reading, writing
-from edxml_router.store.postgres_reasons import POOLER
+from edxml_router.store.database.engine import connect, reading, writing
+from edxml_router.store.database.postgres_reasons import POOLER
 
 
 def refused(url: URL | str) -> str:

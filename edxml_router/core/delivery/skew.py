@@ -44,7 +44,7 @@ class Skew:
 
 
 class Skews:
-    """What is known of neighbours' clocks, in memory; see ``store.neighbour_clocks`` for what outlives a process."""
+    """What is known of neighbours' clocks, in memory; what outlives a process is in ``store.clocks``."""
 
     def __init__(self) -> None:
         self._known: dict[str, Skew] = {}

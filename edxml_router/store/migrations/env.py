@@ -1,4 +1,4 @@
-"""Alembic's entry point; :mod:`edxml_router.store.migrate` calls it with an open transaction."""
+"""Alembic's entry point; :mod:`edxml_router.store.database.migrate` calls it with an open transaction."""
 
 from alembic import context
 

@@ -16,7 +16,7 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import AGES, Found, Shape, Waiting
 from edxml_router.core.message.document_id import comparable
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
 from edxml_router.store.tables import CHANGES, OPEN, deliveries, envelopes
 
 _AT_ONCE: Final = 1000  # keys in one query

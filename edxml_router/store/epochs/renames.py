@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, exists, select
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import deliveries, envelopes, receipts, recoveries, renames
 

@@ -20,10 +20,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 
 from edxml_router.core.problems import Refusal
-from edxml_router.store.engine import reading, writing
-from edxml_router.store.patience import without_end
+from edxml_router.store.database.engine import reading, writing
+from edxml_router.store.database.patience import without_end
 
-_STEPS: Final = Path(__file__).resolve().parent / "migrations"
+_STEPS: Final = Path(__file__).resolve().parents[1] / "migrations"
 _LOCK: Final = 0x6564786D_0001  # an advisory lock of PostgreSQL: "edxm", 1
 
 

@@ -1,7 +1,7 @@
 """Which deliveries a worker takes: what is due, in order, and with each one all that shares its body and its way.
 
 The part of a :class:`~edxml_router.store.book.SqlBook` behind ``claim``. What something earlier of its document stands
-before is passed over (:mod:`edxml_router.store.chains`).
+before is passed over (:mod:`edxml_router.store.deliveries.chains`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store.chains import MAY_GO, PATIENCE
-from edxml_router.store.engine import troubles
+from edxml_router.store.database.engine import troubles
+from edxml_router.store.deliveries.chains import MAY_GO, PATIENCE
 from edxml_router.store.tables import CLAIMABLE, Instant, deliveries
 
 _AT_ONCE: Final = 500  # keys in one IN list

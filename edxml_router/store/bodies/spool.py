@@ -4,7 +4,7 @@
     …                                   # scanned, verified, staged under its digest by a further link
     body.discard()
 
-What a crash leaves is removed by the sweep of :mod:`edxml_router.store.bodies`. Functions raise OSError; a body's
+What a crash leaves is removed by the sweep of :mod:`edxml_router.store.bodies.files`. Functions raise OSError; a body's
 own reading raises Setback EDX601.
 """
 

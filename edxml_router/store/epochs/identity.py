@@ -6,8 +6,8 @@ A database restored from a back-up has forgotten what came after it, and nothing
 a mark outside: the number and leaf hash of the newest journal entry that it saw, in ``journal.mark`` of its data
 folder. A journal in which that entry is missing, or is another one, is not the journal that was left. Copies that
 ``edxml-router backup`` makes say by themselves what they are, so those are recognised on a new machine too. Then a new
-*epoch* begins, in the database and in the mark, it is journalled, and :mod:`edxml_router.store.recovery` notes who is
-to be asked for what is missing.
+*epoch* begins, in the database and in the mark, it is journalled, and :mod:`edxml_router.store.epochs.recovery` notes
+who is to be asked for what is missing.
 
 The mark lags behind by the pause between two looks; a restore goes unnoticed only when nothing older than that is
 missing. Several machines on one PostgreSQL have a mark each: the first one that notices begins the epoch, the others
@@ -30,9 +30,9 @@ from sqlalchemy import Connection, func, insert, select, text, update
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.problems import Refusal
 from edxml_router.disk import durable
-from edxml_router.store import numbers, recovery
 from edxml_router.store.book import SqlBook
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
+from edxml_router.store.epochs import numbers, recovery
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import OPEN, deliveries, epochs, identity, journal
 

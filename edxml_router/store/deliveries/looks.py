@@ -17,8 +17,8 @@ from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.values import Delivery, Lying
 from edxml_router.core.problems import Finding
-from edxml_router.store.chains import MAY_BE_LAID
-from edxml_router.store.engine import reading, troubles
+from edxml_router.store.database.engine import reading, troubles
+from edxml_router.store.deliveries.chains import MAY_BE_LAID
 from edxml_router.store.tables import OPEN, Instant, deliveries, envelopes, journal
 
 _TOGETHER: Final = 500  # keys in one IN list

@@ -32,9 +32,9 @@ from edxml_router.core.delivery.wire import Chunk, Transfer
 from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Defect, Setback
 from edxml_router.disk import durable, locks
-from edxml_router.store import spool
-from edxml_router.store.engine import reading
-from edxml_router.store.spool import FileBody, setback
+from edxml_router.store.bodies import spool
+from edxml_router.store.bodies.spool import FileBody, setback
+from edxml_router.store.database.engine import reading
 from edxml_router.store.tables import INLINE_LIMIT, bodies
 
 RESERVE_BYTES: Final = 512 * 1024 * 1024

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, literal, or_, select, text
 
 from edxml_router.core.delivery.handing_back import HANDED_BACK
-from edxml_router.store.engine import troubles
+from edxml_router.store.database.engine import troubles
 from edxml_router.store.tables import OPEN, deliveries
 
 # The first words for the index. Handed back, a delivery is queued with that code, and with none once it is sent again.

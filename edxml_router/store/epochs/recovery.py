@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from edxml_router.core.delivery.resync import Recovery
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
 from edxml_router.store.tables import OPEN, deliveries, recoveries, resyncs
 
 GRACE: Final = timedelta(days=1)  # before which nothing that was open expires: the answers come first

@@ -1,5 +1,5 @@
 """Input that was set aside: :class:`SqlQuarantine` shows it, as :class:`edxml_router.ports.views.Quarantine` promises,
-and :func:`remove` ends it. How it comes to be here is in :mod:`edxml_router.store.aside`.
+and :func:`remove` ends it. How it comes to be here is in :mod:`edxml_router.store.quarantine.items`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from sqlalchemy import Engine, Select, and_, or_, select
 from edxml_router.core.delivery.journal import ASIDE_REMOVED, Entry
 from edxml_router.core.delivery.views import Kept
 from edxml_router.core.message.document_id import comparable, is_digest
-from edxml_router.store import noting
-from edxml_router.store.aside import BYTES, KEPT_HERE
-from edxml_router.store.aside import remove as remove_items
 from edxml_router.store.book import SqlBook
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
+from edxml_router.store.journal import noting
+from edxml_router.store.quarantine.items import BYTES, KEPT_HERE
+from edxml_router.store.quarantine.items import remove as remove_items
 from edxml_router.store.tables import aside
 
 _COLUMNS: Final = [column for column in aside.columns if column is not aside.c.data]

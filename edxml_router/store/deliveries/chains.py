@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from edxml_router.core.delivery.values import NewDelivery
-from edxml_router.store.engine import reading, troubles
+from edxml_router.store.database.engine import reading, troubles
 from edxml_router.store.tables import CLAIMABLE, Instant, crossings, deliveries, envelopes
 
 PATIENCE: Final = timedelta(hours=1)  # for what a node that was left may still give back

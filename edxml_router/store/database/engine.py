@@ -29,8 +29,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
-from edxml_router.store.patience import PATIENCE, options, patient
-from edxml_router.store.postgres_reasons import POOLER, reason
+from edxml_router.store.database.patience import PATIENCE, options, patient
+from edxml_router.store.database.postgres_reasons import POOLER, reason
 
 WORKER: Final = "edxml-router worker"  # what PostgreSQL shows of a worker's connections
 BUSY_MILLISECONDS: Final = 10_000  # how long a writer waits for another one

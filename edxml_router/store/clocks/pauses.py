@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, text, update
 
-from edxml_router.store.engine import reading, writing
+from edxml_router.store.database.engine import reading, writing
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import OPEN, Instant, deliveries, journal, receipts
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, select, text, update
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store.engine import troubles
+from edxml_router.store.database.engine import troubles
 from edxml_router.store.tables import OPEN, Instant, deliveries, receipts
 
 _AT: Final = bindparam("time", type_=Instant)

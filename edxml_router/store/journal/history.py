@@ -14,7 +14,7 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import Checkpoint, Line, Note, Story, Trace
 from edxml_router.store.book import receipt_of
-from edxml_router.store.engine import reading
+from edxml_router.store.database.engine import reading
 from edxml_router.store.statements import RECEIPT
 from edxml_router.store.tables import checkpoints, deliveries, envelopes, journal, receipts
 

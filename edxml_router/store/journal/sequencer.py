@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select, text
 
 from edxml_router.core.delivery.journal import Tree
 from edxml_router.core.problems import Setback
-from edxml_router.store.engine import writing
+from edxml_router.store.database.engine import writing
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.tables import checkpoints, journal
 

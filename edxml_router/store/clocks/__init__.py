@@ -1,0 +1,1 @@
+"""The node's clock, and those of its neighbours."""

@@ -1,0 +1,1 @@
+"""The journal: its table, its places in the log, its verification."""

@@ -1,0 +1,1 @@
+"""Input that was refused: how it is kept, shown and removed."""
