@@ -14,9 +14,8 @@ from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.skew import AGAIN, Skew, Skews
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
-from edxml_router.stages import clocks
+from edxml_router.stages import clocks, inbox
 from edxml_router.stages.rules import Rules
 from edxml_router.stages.submission import Judged, Submission
 from edxml_router.store.clocks.neighbour_clocks import FILE, KeptSkews

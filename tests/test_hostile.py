@@ -34,7 +34,7 @@ from edxml_router.demo.letters import File
 from edxml_router.intake import batch as intake
 from edxml_router.observe import events
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.services import office as inbox
+from edxml_router.stages import inbox
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission

@@ -19,8 +19,8 @@ from edxml_router.core.trust.bindings import Act, Bindings, Row
 from edxml_router.core.trust.certificate import names
 from edxml_router.intake import batch as intake
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
+from edxml_router.stages import inbox
 from edxml_router.stages.rules import Quota
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology

@@ -14,7 +14,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router import pipeline
-from edxml_router.cli.checkup import CHECKS
 from edxml_router.core.delivery.credentials import UNPROVEN, Credentials, objection, read
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event, State
@@ -30,7 +29,8 @@ from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.intake import reports
-from edxml_router.services import office as inbox
+from edxml_router.services.health.checks import CHECKS
+from edxml_router.stages import inbox
 from edxml_router.stages.submission import Submission
 from edxml_router.wiring.node import Opened, open_worker
 from tests.certificates import NOW, key, leaf, root

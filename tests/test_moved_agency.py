@@ -17,8 +17,7 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.moves import inbox_of
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Receipt
-from edxml_router.services import office as inbox
-from edxml_router.stages import following
+from edxml_router.stages import following, inbox
 from edxml_router.stages.rules import Timing
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes

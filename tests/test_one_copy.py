@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.cli import mailboxes
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Outcome, Receipt
@@ -26,6 +25,7 @@ from edxml_router.intake import batch as intake
 from edxml_router.node import sole
 from edxml_router.ports.transport import Waiting
 from edxml_router.services import operator as operate
+from edxml_router.services.health import mailboxes
 from edxml_router.stages import inquiring, pushing
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology

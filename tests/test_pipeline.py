@@ -36,10 +36,9 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.intake import settling
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
 from edxml_router.stages import dispatch as parcels
-from edxml_router.stages import inquiring, windows
+from edxml_router.stages import inbox, inquiring, windows
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.rules import Policy, Quota
 from edxml_router.stages.submission import Answer, Submission

@@ -23,10 +23,9 @@ from edxml_router.credentials.keys import load_certificates
 from edxml_router.intake import batch as intake
 from edxml_router.observe import events
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.services import office as inbox
 from edxml_router.services import operator as operate
 from edxml_router.shapes.catalogue import MESSAGES
-from edxml_router.stages import pushing
+from edxml_router.stages import inbox, pushing
 from edxml_router.stages.dispatch import LAPSES
 from edxml_router.stages.notices import call_message
 from edxml_router.transport import topology

@@ -21,8 +21,7 @@ from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.node.worker import Worker, work
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.services import office as inbox
-from edxml_router.stages import pushing, recovery, sending
+from edxml_router.stages import inbox, pushing, recovery, sending
 from edxml_router.store.database.engine import writing
 from edxml_router.store.epochs import recovery as store_recovery
 from edxml_router.transport import rabbitmq, topology

@@ -29,10 +29,10 @@ from edxml_router.core.delivery.values import Body
 from edxml_router.core.delivery.views import Note, Waiting
 from edxml_router.core.delivery.wire import letter_name
 from edxml_router.core.problems import Finding, Refusal, Setback, Weight
-from edxml_router.services import office as inbox
 from edxml_router.shapes.delivery import confirmation_shape, letter_shape
 from edxml_router.shapes.notice import call_shape, notice_shape
 from edxml_router.shapes.verdict import SentShape
+from edxml_router.stages import inbox
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.store.epochs.recovery import pending

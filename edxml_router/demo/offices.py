@@ -22,7 +22,7 @@ from edxml_router import pipeline
 from edxml_router.config import Settings
 from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.services import office as inbox
+from edxml_router.stages import inbox
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology

@@ -36,8 +36,7 @@ from edxml_router.intake import answering, reports, speakers
 from edxml_router.intake.settling import settle
 from edxml_router.intake.speakers import plain
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
-from edxml_router.services import office as inbox
-from edxml_router.stages import clocks, recovery
+from edxml_router.stages import clocks, inbox, recovery
 from edxml_router.stages.node import Node
 from edxml_router.stages.order import WAITS
 from edxml_router.stages.quarantine import set_aside

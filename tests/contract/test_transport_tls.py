@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edxml_router.cli.checkup import CHECKS
 from edxml_router.config import Settings, load
 from edxml_router.core import issuing as pki
 from edxml_router.core.problems import Refusal, Setback
@@ -27,6 +26,7 @@ from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.trial_authority import Files
 from edxml_router.demo import servers
 from edxml_router.demo.servers import Broker
+from edxml_router.services.health.checks import CHECKS
 from edxml_router.transport import rabbitmq
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.tls import Tls

@@ -22,7 +22,7 @@ from edxml_router.demo.oracle import Witness, stray_files
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.node.worker import work
-from edxml_router.services import office as inbox
+from edxml_router.stages import inbox
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
 from edxml_router.store.journal import sequencer

@@ -1,4 +1,4 @@
-"""What ``edxml-router doctor`` says of the mailboxes that others are to empty: the neighbours' and the offices'.
+"""The mailboxes that others are to empty: the neighbours' and the offices'.
 
 One where messages wait and nobody takes them is named, with how much lies there, since when, and what waits here
 because there is no more room (EDX709): its owner must act, and until then its mail keeps. Where somebody takes them but
@@ -9,7 +9,7 @@ offices only the second is said.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -19,12 +19,12 @@ from edxml_router.core.delivery.values import Lying
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.node.sole import served_before
 from edxml_router.ports.transport import Waiting
+from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.store.database import migrate
 from edxml_router.store.deliveries import looks
 from edxml_router.wiring import hubs
 from edxml_router.wiring import node as wiring
 
-PATIENCE = 5  # seconds that the database has for an answer
 MIB = 1024 * 1024
 
 
@@ -35,7 +35,7 @@ class Mail(NamedTuple):
     kept_here: int
 
 
-def check(settings: Settings) -> Iterator[tuple[str, Finding | None]]:
+def check(settings: Settings) -> Findings:
     """A detail and a finding for each mailbox with something to say; one detail for all where there is nothing."""
     ways = hubs.outgoing(settings)
     if not ways or not served_before(settings.node.data):

@@ -1,0 +1,49 @@
+"""The checks of a node, each about one thing that it depends on, in the order in which they are told.
+
+A check yields details, each with a finding or None when all is well; it may also raise what it meets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from edxml_router.config import Settings
+from edxml_router.services.health import catalogue, database, hubs, machine, mailboxes, trust
+from edxml_router.services.health.report import Check, Findings
+
+CHECKS: Final[Mapping[str, Check]] = {
+    "data": machine.data,
+    "disk": machine.disk,
+    "database": database.database,
+    "recovery": database.repetitions,
+    "trust": trust.authorities,
+    "lists": trust.lists,
+    "responders": trust.answers,
+    "certificate": trust.certificate,
+    "neighbours": trust.neighbours,
+    "catalogue": catalogue.agencies,
+    "clock": machine.clock,
+    "serve": machine.serve,
+    "peers": database.peers,
+    "letters": database.letters,
+    "hub": hubs.own_hub,
+    "parent": hubs.parent_hub,
+    "mailboxes": mailboxes.check,
+}
+
+
+def _nothing(_settings: Settings) -> Findings:
+    yield from ()
+
+
+# What is checked in their place once the database is known not to answer: its trouble is said once, and each of these
+# would wait for it in vain.
+WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
+    "recovery": _nothing,
+    "neighbours": trust.unproven,
+    "clock": machine.was_set,
+    "peers": _nothing,
+    "letters": _nothing,
+    "mailboxes": _nothing,
+}

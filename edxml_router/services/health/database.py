@@ -1,0 +1,94 @@
+"""What a node depends on of its database, and what waits in it that should not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from edxml_router.config import Settings
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.problems import Finding
+from edxml_router.node.sole import served_before
+from edxml_router.services.health.report import PATIENCE, Findings
+from edxml_router.stages.inquiring import ABSENT
+from edxml_router.stages.room import WANTED
+from edxml_router.store import integrity, tables
+from edxml_router.store.database import migrate
+from edxml_router.store.database.engine import probe
+from edxml_router.store.epochs import identity, recovery
+from edxml_router.wiring import node as wiring
+
+NOT_SENT: Final = (State.QUEUED, State.DEFERRED, State.HELD)
+LETTERS: Final = 1000  # the oldest deliveries that are looked at
+
+
+
+def database(settings: Settings) -> Findings:
+    file = settings.database_url.partition("sqlite:///")[2]
+    if file and not Path(file).exists():  # connecting would make it
+        yield file, Finding("EDX617", file, "no such file")
+        return
+    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
+        schema, newest = migrate.current(ledger.engine), migrate.newest()
+        if schema == newest:
+            probe(ledger.engine, tables.WRITTEN)  # a lock that somebody forgot is not seen by reading
+        # A large PostgreSQL is not read through in the time that its server has for an answer: `journal verify` does.
+        if schema and (damage := integrity.damage(ledger.engine, quick=not file)):
+            yield ledger.engine.dialect.name, Finding("EDX610", "store.url", damage)
+            return
+        whose = identity.owner(ledger) if schema == newest else ""
+    if schema != newest:
+        detail = f"schema {schema or 'missing'}, needed {newest}; run `edxml-router init`"
+        yield ledger.engine.dialect.name, Finding("EDX602", "store.url", detail)
+        return
+    if whose not in ("", settings.node.name, *settings.node.formerly):
+        detail = f"it is the database of {whose}, not of {settings.node.name}"
+        yield ledger.engine.dialect.name, Finding("EDX619", "store.url", detail)
+        return
+    yield f"{ledger.engine.dialect.name}, schema {schema}", None
+
+
+def repetitions(settings: Settings) -> Findings:
+    """Who has not repeated yet what a restored back-up has forgotten. Nothing to say where none was restored."""
+    file = settings.database_url.partition("sqlite:///")[2]
+    if file and not Path(file).exists():
+        return
+    with closing(wiring.open_ledger(settings)) as ledger:
+        if migrate.current(ledger.engine) != migrate.newest():
+            return
+        for one in recovery.pending(ledger.engine):
+            kind, _, name = one.party.partition(":")
+            asked = "has not answered" if kind == "link" else "has not sent again"
+            detail = f"{asked} what was handed in since {one.since.astimezone():%Y-%m-%d %H:%M:%S}"
+            yield name, Finding("EDX618", one.party, detail)
+
+
+def peers(settings: Settings) -> Findings:
+    """Whether a neighbour or office sends so much odd input that it is counted only."""
+    if not served_before(settings.node.data):
+        return
+    with closing(wiring.open_ledger(settings)) as ledger:
+        found = ledger.views.counted_input(datetime.now(UTC))
+    for peer, since, counted in found:
+        detail = f"{peer or 'strangers'}: {counted} more since {since:%Y-%m-%d %H:%M} UTC"
+        yield peer or "strangers", Finding("EDX413", peer, detail)
+    if not found:
+        yield "no more of it than is noted piece by piece", None
+
+
+def letters(settings: Settings) -> Findings:
+    """What could not be sent for longer than an answer takes, by its problem and where it is to go. What waits for room
+    or behind an absent neighbour is told of with the mailboxes; what an operator holds has no problem."""
+    if not served_before(settings.node.data):
+        return
+    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
+        before = datetime.now(UTC) - settings.delivery.receipt_timeout
+        waiting = ledger.views.list_deliveries(states=NOT_SENT, accepted_before=before, limit=LETTERS)
+    troubled = Counter((one.route, one.code) for one in waiting if one.code not in ("", ABSENT, WANTED))
+    for (route, code), number in troubled.items():
+        yield route.partition(":")[2], Finding(code, route, f"{number} deliveries wait")
+    if not troubled:
+        yield "none waits with a problem", None

@@ -1,0 +1,72 @@
+"""The hubs: whether each answers, and has the mailboxes that this node takes from."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+
+from edxml_router.config import HubSettings, Settings
+from edxml_router.core.problems import Finding
+from edxml_router.credentials.revocation import list_files
+from edxml_router.node.sole import holder, served_before
+from edxml_router.services.health.report import Findings
+from edxml_router.transport import local_folders, rabbitmq, topology
+from edxml_router.wiring import broker_limit, hubs
+
+
+def own_hub(settings: Settings) -> Findings:
+    if settings.hub is None:
+        return
+    folder, new = settings.hub.path, not served_before(settings.node.data)
+    if new and folder is not None and not folder.exists():
+        yield str(folder), Finding("EDX612", str(folder), "the node's own hub, which `edxml-router serve` makes")
+    else:
+        yield from _hub(settings, settings.hub, owner=True)
+
+
+def parent_hub(settings: Settings) -> Findings:
+    if settings.parent is not None:
+        yield from _hub(settings, settings.parent.hub, owner=False)
+
+
+def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Findings:
+    """Whether the hub answers and has the mailboxes that this node takes from."""
+
+    own = topology.child_mailboxes(settings.node.name)
+    intakes = topology.intakes(*hubs.attached(settings)) if owner else own
+    place = str(hub.path) if hub.kind == "local" else f"{hub.host}:{hub.port or ''}"
+    if hub.kind == "local":
+        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+        name = settings.node.name
+        to_parent = (topology.up(name), topology.up(name, urgent=True))
+        every = topology.mailboxes(*hubs.attached(settings)) if owner else (*intakes, *to_parent)
+        for mailbox, found in local_folders.diverted(hub.path, every).items():
+            yield mailbox, found
+            intakes = tuple(name for name in intakes if name != mailbox)
+        with closing(hubs.open_hub(settings, hub, intakes)) as transport:
+            depths = transport.depths()
+    else:  # a transport would begin to consume
+        yield from _broker_lists(hub)
+        depths = rabbitmq.depths(hubs.rabbit_settings(settings, hub), intakes)
+    missing = [mailbox for mailbox in intakes if mailbox not in depths]
+    if missing:
+        new = owner and not served_before(settings.node.data)
+        yield place, Finding("EDX612" if new else "EDX703", place, ", ".join(missing))
+        return
+    if owner and any(depths.values()) and holder(settings.node.data) is None:
+        yield place, Finding("EDX611", place, f"{sum(depths.values())} messages wait here and nobody takes them")
+        return
+    if owner and hub.kind == "rabbitmq":
+        yield broker_limit.look(settings, hub, datetime.now(UTC))
+    waiting = [f"{name} {depth}" for name, depth in depths.items() if depth]
+    yield f"{place} ({len(intakes)} mailboxes; waiting: {', '.join(waiting) or 'nothing'})", None
+
+
+def _broker_lists(hub: HubSettings) -> Findings:
+    """Whether the revocation lists that the broker's certificate is checked by are of today: else nothing connects."""
+    now = datetime.now(UTC)
+    for path in hub.tls_crls:
+        for one in list_files.read(path, "hub.tls_crls"):
+            until = one.fresh_until
+            detail = f"{path.name}, next update {until:%Y-%m-%d %H:%M}"
+            yield detail, Finding("EDX707", str(path), f"{detail}: expired") if until < now else None

@@ -1,0 +1,104 @@
+"""What a node depends on of its machine: the data folder, the disk, the clock, and that it runs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Final
+
+from edxml_router.config import Settings, in_force
+from edxml_router.core.problems import Finding
+from edxml_router.credentials import identities as credential_sources
+from edxml_router.node import lookout, settings_file
+from edxml_router.node.sole import holder, served_before
+from edxml_router.node.supervisor import STUCK
+from edxml_router.observe import sink
+from edxml_router.services.health.report import PATIENCE, Findings
+from edxml_router.store.clocks import neighbour_clocks
+from edxml_router.store.clocks.neighbour_clocks import KeptSkews
+from edxml_router.wiring import clocks
+from edxml_router.wiring import node as wiring
+
+EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
+
+
+
+def data(settings: Settings) -> Findings:
+    folder = settings.node.data
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        yield str(folder), Finding("EDX908", str(folder), error.strerror or "")
+        return
+    yield str(folder), None
+
+
+def disk(settings: Settings) -> Findings:
+    folder = settings.node.data
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    reserve = settings.store.reserve_bytes
+    detail = f"{free // 1024**2} MiB free, reserve {reserve // 1024**2} MiB"
+    yield detail, Finding("EDX601", str(folder), detail) if free < reserve else None
+
+
+def was_set(_settings: Settings) -> Findings:
+    """Whether the clock was ever set."""
+    now = datetime.now(UTC)
+    local = now.astimezone()
+    detail = f"{local:%Y-%m-%d %H:%M:%S %Z}"
+    if now < EARLIEST:
+        wrong = f"the clock says {now:%Y}: certificates and lifetimes will be misjudged"
+        yield detail, Finding("EDX907", "clock", wrong)
+        return
+    yield detail, None
+
+
+def clock(settings: Settings) -> Findings:
+    [(detail, finding)] = was_set(settings)
+    yield detail, finding or _jumped(settings)
+    known = KeptSkews(settings.node.data / neighbour_clocks.FILE).all()
+    for each in credential_sources.neighbours(settings):
+        if skew := known.get(each.name):
+            yield f"{each.name}, as of {skew.at.astimezone():%Y-%m-%d %H:%M:%S %Z}", skew.finding(each.name)
+
+
+def _jumped(settings: Settings) -> Finding | None:
+    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
+        return clocks.compare_clock(ledger).doubt()
+
+
+def serve(settings: Settings) -> Findings:
+    """Whether the node runs. One that never ran is new; one that ran and does not is an illness: mail waits."""
+    folder = settings.node.data
+    if holding := holder(folder):
+        yield holding, None
+        yield from _in_force(settings)
+        if crowd := lookout.twin(settings):
+            yield crowd.where, crowd
+        for name, code in ((sink.FILE, "EDX622"), (STUCK, "EDX698")):
+            note = folder / name
+            if note.exists():
+                yield name, Finding(code, name, note.read_text(encoding="utf-8", errors="replace")[:100])
+    elif served_before(folder):
+        yield "not running", Finding("EDX611", str(folder))
+    else:
+        yield "not running", Finding("EDX612", str(folder))
+
+
+def _in_force(settings: Settings) -> Findings:
+    """Settings that the running node has not taken."""
+    running = settings_file.read(settings.node.data)
+    waiting = list(in_force.changes(running, in_force.texts(settings))) if running is not None else []
+    for change in waiting[:20]:
+        old, new = change.before or "-", change.after or "-"
+        if change.taken:
+            yield change.name, Finding("EDX915", change.name, f"{old} is in force, not {new}; a reload takes it")
+        else:
+            yield change.name, Finding("EDX915", change.name, f"{old} is in force, not {new}; a restart takes it")
+    if len(waiting) > 20:
+        yield "…", Finding("EDX915", str(settings.path), f"{len(waiting)} settings in all")

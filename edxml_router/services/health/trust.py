@@ -1,0 +1,93 @@
+"""What trust hangs on: authorities, lists, responders, certificates, and whether receipts count at both ends."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+
+from edxml_router.config import Settings
+from edxml_router.core.delivery.credentials import UNPROVEN
+from edxml_router.core.problems import Finding
+from edxml_router.credentials import blocks, endings, keys, token_keys
+from edxml_router.credentials import identities as credential_sources
+from edxml_router.credentials.revocation import responders
+from edxml_router.intake.reports import OBJECTED
+from edxml_router.services.health.report import PATIENCE, Findings
+from edxml_router.wiring import node as wiring
+
+
+def authorities(settings: Settings) -> Findings:
+    trust = wiring.build_rules(settings).trust
+    if not trust.anchors:
+        yield "trust.anchors", Finding("EDX316", str(settings.path))
+        return
+    yield f"{len(trust.anchors)} anchors, {len(trust.intermediates)} intermediates, epoch {trust.epoch}", None
+    now = datetime.now(UTC)
+    for one in blocks.marked(settings, endings.authorities(settings, now), now):
+        if one.finding:
+            yield one.name, one.finding
+
+
+def lists(settings: Settings) -> Findings:
+    """Whether the revocation lists are of today: once they are too old, envelopes wait (EDX314)."""
+    for one in endings.lists(settings, datetime.now(UTC)):
+        detail = f"{one.name}, next update {one.until:%Y-%m-%d %H:%M}" if one.until else one.name
+        yield detail, one.finding
+
+
+def answers(settings: Settings) -> Findings:
+    """Whether each can be reached, and what they have said; of what is wrong with that, the first ten."""
+    now = datetime.now(UTC)
+    yield from responders.probe(settings, now)
+    known = list(endings.answers(settings, now))
+    if known:
+        ends = [one.until for one in known if one.until]
+        yield f"{len(ends)} answers, next update {min(ends):%Y-%m-%d %H:%M}" if ends else "0 answers", None
+    for one in [one for one in known if one.finding][:10]:
+        yield one.name, one.finding
+
+
+def certificate(settings: Settings) -> Findings:
+    """Whether the node's key has its certificate, and what of its own and its neighbours' certificates ends."""
+    if settings.node.key is None or settings.node.certificate is None:
+        detail = "without node.key the receipts of this node are not signed"
+        yield "node.key", Finding("EDX907", "node.key", detail)
+    else:
+        key = token_keys.open_key(settings.node.key, settings.path.parent)
+        chain = keys.load_certificates(settings.node.certificate)
+        if chain[0].public_key() != key.public_key():
+            detail = "node.key does not belong to node.certificate"
+            yield str(settings.node.certificate), Finding("EDX903", str(settings.node.key).partition("?")[0], detail)
+            return
+        yield chain[0].subject.rfc4514_string(), None
+    now = datetime.now(UTC)
+    held = (*endings.own(settings, now), *endings.neighbours(settings, now))
+    for one in blocks.marked(settings, held, now):
+        if one.finding:
+            yield one.name, one.finding
+
+
+def unproven(settings: Settings) -> Findings:
+    """The neighbours whose receipts nothing proves."""
+    for each in credential_sources.neighbours(settings):
+        if not each.certificate and each.authority is None:
+            detail = f"receipts of {each.name} count without proof"
+            counts = Finding("EDX907", each.name, detail)
+            yield each.name, counts if each.unsigned_receipts else Finding("EDX411", each.name)
+
+
+def neighbours(settings: Settings) -> Findings:
+    """Whether receipts count at both ends of each link: else what is delivered looks open, and ends as expired."""
+    names = [each.name for each in credential_sources.neighbours(settings)]
+    unsure = dict(unproven(settings))
+    yield from unsure.items()
+    if not names:
+        return
+    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger, ledger.book() as book:
+        doubts = [*book.kept_of((OBJECTED,)).items(), *book.kept_of(UNPROVEN).items()]
+    wrong = {*unsure, *(name for name, _ in doubts if name in names)}
+    for name, finding in doubts:
+        if name in names and finding.code != "EDX411":  # which was said above, whether receipts came or not
+            yield name, Finding(finding.code, name, finding.detail)
+    if not wrong:
+        yield ", ".join(names), None
