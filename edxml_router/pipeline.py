@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
 
 from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.delivery.lifecycle import Event
@@ -27,18 +27,11 @@ from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import Hop, Receipt
 from edxml_router.core.faults import machine_fault
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
-from edxml_router.ports.ledger import Book
 from edxml_router.ports.transport import Parcel
-from edxml_router.stages import clocks, order, room, sending
-from edxml_router.stages.acceptance import (
-    acceptance_receipts,
-    envelope_row,
-    let_stand,
-    new_deliveries,
-    put_off,
-    reopenings,
-)
+from edxml_router.stages import clocks, room, sending
+from edxml_router.stages.acceptance import envelope_row
 from edxml_router.stages.admission import address, address_transfer, admit, authorise, sender_of, under_way
+from edxml_router.stages.decision import Decision, Overtaken, decide, write
 from edxml_router.stages.dispatch import (
     LAPSES,
     GroupKey,
@@ -50,16 +43,14 @@ from edxml_router.stages.dispatch import (
     transfer_parcels,
 )
 from edxml_router.stages.examination import digest_of, examine
+from edxml_router.stages.facts import gather
 from edxml_router.stages.node import Node
 from edxml_router.stages.notices import report_messages
-from edxml_router.stages.quarantine import aside, refusal_entry, set_aside
-from edxml_router.stages.receipts import answer_neighbours, final_receipts, withdrawals
+from edxml_router.stages.receipts import final_receipts, withdrawals
 from edxml_router.stages.rules import Rules
 from edxml_router.stages.settlement import expiry, late_entries, latest, sends_again, settlement
-from edxml_router.stages.submission import Answer, Judged, Submission
+from edxml_router.stages.submission import Answer, Judged, Submission, put_off
 from edxml_router.stages.windows import Sending
-
-_PAIR = attrgetter("digest", "recipient")
 
 # --- accept ------------------------------------------------------------------------------------------
 
@@ -71,27 +62,24 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
     crash after and before the peer hears of it makes the peer repeat, and the repeat gets the same answer. One bad
     submission never fails its batch-mates.
     """
-    now, rules = node.now(), node.rules
-    judged = node.judging(clocks.careful(node, judge, now), submissions, rules.judging_time)
+    now = node.now()
+    judged = node.judging(clocks.careful(node, judge, now), submissions, node.rules.judging_time)
     try:
         node.bodies.stage({item.digest: item.submission.data for item in judged if item.fit})
-        with node.ledger.book() as book:
-            record(node, book, judged, now)
-        # Committed. A crash before this line leaves at most a file that nothing refers to; after it a repeat is known.
+        decision = record(node, judged, now)
     except Setback as setback:
         # Nothing was committed, refusals included: all of them come again.
-        return [Answer(item.digest, passing=True, finding=setback.finding) for item in judged]
+        return [put_off(item, setback.finding) for item in judged]
     except Exception as error:  # a mistake of ours, met while recording: find the one that provokes it
         if fault := machine_fault(error):
-            return [Answer(item.digest, passing=True, finding=fault.finding) for item in judged]
+            return [put_off(item, fault.finding) for item in judged]
         if len(submissions) > 1:
             return [answer for submission in submissions for answer in accept(node, [submission])]
         if isinstance(judged[0].trouble, Defect):
             raise  # not even keeping it aside works: let the worker stop, the hub keeps the message
-        judged[0].trouble = Defect(f"{type(error).__name__} in record")
-        with node.ledger.book() as book:
-            record(node, book, judged, now)
-    return [_answer(item) for item in judged]
+        defect = Defect(f"{type(error).__name__} in record")
+        decision = record(node, [replace(judged[0], trouble=defect)], now)
+    return [ruling.answer() for ruling in decision.rulings]
 
 
 def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Judged:
@@ -100,27 +88,30 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
     ``examine`` parses safely, validates, verifies the signature, and reads only what was signed; then come the
     questions that need the rules: who sends, is it a thing to take, may this peer and this signer, and where to.
     """
-    item = Judged(submission, submission.digest or digest_of(submission.data))
+    digest, examined = submission.digest or digest_of(submission.data), None
     try:
         peer = rules.peers.get(submission.peer)
         if peer is None:
             raise Refusal("EDX403", detail=submission.peer)
         trust = rules.trust.blocking(rules.bindings.blocked_keys(now))
-        item.examined = examine(submission.data, rules.limits, trust, now, rules.engine, digest=item.digest)
-        envelope = item.examined.envelope
+        examined = examine(submission.data, rules.limits, trust, now, rules.engine, digest=digest)
+        envelope, transfer = examined.envelope, submission.transfer
         admit(rules, submission, envelope, now)  # first: of a state secret nothing is kept, not even for a wrong code
-        item.sender = sender_of(rules.registry, envelope, now, under_way(rules, submission.transfer))
-        item.reason = authorise(rules, peer, item.examined.verdict, item.sender, now)
-        if submission.transfer is None:
-            item.routes = address(rules, item.examined, now)
+        sender = sender_of(rules.registry, envelope, now, under_way(rules, transfer))
+        reason = authorise(rules, peer, examined.verdict, sender, now)
+        unreachable: Mapping[str, Finding] = {}
+        if transfer is None:
+            routes = address(rules, examined, now)
         else:
-            item.routes, item.unreachable = address_transfer(rules, here, peer, submission.transfer, item.examined)
+            routes, unreachable = address_transfer(rules, here, peer, transfer, examined)
+        row = envelope_row(rules, here, submission, examined, sender, reason, now)
+        return Judged(submission, digest, examined, sender, row, routes, unreachable)
     except Trouble as trouble:
-        item.trouble = trouble
+        return Judged(submission, digest, examined, trouble=trouble)
     except Exception as error:  # noqa: BLE001  # a mistake of ours must not take the batch or the worker with it
-        item.trouble = machine_fault(error, "judge") or Defect(f"{type(error).__name__} in judge")
-        item.trouble.__cause__ = error
-    return item
+        fault = machine_fault(error, "judge") or Defect(f"{type(error).__name__} in judge")
+        fault.__cause__ = error
+        return Judged(submission, digest, examined, trouble=fault)
 
 
 def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list[Answer]:
@@ -131,75 +122,21 @@ def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list
         for one, found in transfers
         if one.transfer is not None
     ]
-    with node.ledger.book() as book:
-        record(node, book, judged, node.now())
-    return [_answer(item) for item in judged]
+    return [ruling.answer() for ruling in record(node, judged, node.now()).rulings]
 
 
-def record(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> None:
-    """The one transaction of acceptance; decides what only the store can tell: new, repeated, or conflicting."""
-    put_off(node, book, judged, now)
-    order.wait(node, book, judged)
-    rows: dict[str, EnvelopeRow] = {}
-    holders: dict[str, str] = {}  # identity → digest, in the order of arrival: the first of a batch stands
-    for item in judged:
-        if item.fit:
-            row = envelope_row(node, item, now)
-            if holders.setdefault(row.identity, item.digest) == item.digest:
-                rows[item.digest] = row
-            else:
-                item.trouble = _conflict(row)
-    rows = order.chained(book, rows)
-    inserted = book.add_envelopes(list(rows.values()))
-    known = book.envelopes(rows.keys() - inserted)
-    for item in judged:
-        if item.fit and item.digest not in inserted:
-            item.repeated = True
-            if item.digest not in known:  # not inserted, yet not known: other bytes have this identity
-                item.trouble = _conflict(rows[item.digest])
-    fit = [item for item in judged if item.fit]
-    book.add_bodies({item.digest: item.submission.data for item in fit if not item.repeated})
-    # In the order of arrival, which their numbers keep; more recipients of what is known sorted, for the ledger's sake.
-    repeats = [item for item in fit if item.repeated]
-    fresh = [item for item in fit if not item.repeated]
-    chains = {digest: known.get(digest, row).chains or row.chains for digest, row in rows.items()}
-    book.add_deliveries(
-        [
-            *sorted((row for item in repeats for row in new_deliveries(node, item, now, chains)), key=_PAIR),
-            *(row for item in fresh for row in new_deliveries(node, item, now, chains)),
-        ]
-    )
-    repeated = {item.digest: item for item in fit if item.repeated}
-    if repeated:
-        standing = book.deliveries(repeated)
-        for item in fit:
-            if item.repeated:
-                item.standing = {one.recipient: one.state for one in standing if one.digest == item.digest}
-        book.move(list(reopenings(node, standing, repeated, now)))
-    answer_neighbours(node, book, acceptance_receipts(node, book, judged, now), now)
-    let_stand(book, judged)
-    refused = [item for item in judged if item.trouble and not isinstance(item.trouble, Setback)]
-    set_aside(node, book, [(aside(item, now), refusal_entry(item, now)) for item in refused])
-
-
-def _conflict(row: EnvelopeRow) -> Refusal:
-    return Refusal("EDX404", where="DocumentId", detail=row.document_id)
-
-
-def _answer(item: Judged) -> Answer:
-    examined = item.examined
-    return Answer(
-        digest=item.digest,
-        accepted=item.fit,
-        repeated=item.fit and item.repeated,
-        passing=isinstance(item.trouble, Setback),
-        finding=item.trouble.finding if item.trouble else None,
-        envelope=examined.envelope if examined else None,
-        verdict=examined.verdict if examined else None,
-        remarks=examined.remarks if examined else (),
-        recipients=tuple(item.routes) if item.fit else (),
-        standing=item.standing if item.fit else {},
-    )
+def record(node: Node, judged: Sequence[Judged], now: datetime) -> Decision:
+    """The one transaction of acceptance: gather what the store knows, decide, write. Raises Setback."""
+    while True:  # as often as another worker is quicker: of one more envelope each time, which is known then
+        try:
+            with node.ledger.book() as book:
+                decision = decide(node.name, node.rules, judged, gather(node, book, judged, now), now)
+                write(node, book, decision, now)
+        except Overtaken:
+            continue
+        # Committed. A crash before this line leaves at most a file that nothing refers to; after it a repeat is known.
+        node.let_wait(decision.waiting, decision.waited)
+        return decision
 
 
 # --- forward and deliver -----------------------------------------------------------------------------

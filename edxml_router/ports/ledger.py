@@ -35,6 +35,9 @@ class Book(Provoked, Recoveries, Looks, Moved, Chains, Protocol):
     def envelopes(self, digests: Iterable[str]) -> Mapping[str, EnvelopeRow]:
         """Those of ``digests`` that are known."""
 
+    def recognised(self, digests: Collection[str], identities: Collection[str]) -> Sequence[EnvelopeRow]:
+        """The envelopes that are known by one of these digests, or that have one of these identities."""
+
     def brought(self, peer: str, since: datetime) -> tuple[int, int, int]:
         """How many messages, bytes and recipients of ``peer`` were accepted since then."""
 

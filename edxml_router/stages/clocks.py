@@ -10,6 +10,7 @@ A lifetime never needs two clocks: see :func:`edxml_router.stages.acceptance.exp
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -105,8 +106,8 @@ def careful(node: Node, judge: Judge, now: datetime) -> Callable[[Submission], J
                 other = judge(rules, node.name, submission, at)
                 if other.trouble is None or other.trouble.code not in _BY_DATE:
                     why = f"{item.trouble.code} by this node's clock, not by that of {peer}"
-                    item.trouble = Setback(CODE, where=peer, detail=f"{why}; {item.trouble.finding.detail}")
-                    break
+                    off = Setback(CODE, where=peer, detail=f"{why}; {item.trouble.finding.detail}")
+                    return replace(item, trouble=off)
         return item
 
     return by_each

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,13 +97,23 @@ class Node:
         """
         if self.waited.pop(name, None) is not None:
             return True
-        now = self.now()
-        if len(self.waited) >= _WAITING:
-            self.waited = {each: at for each, at in self.waited.items() if at > now - _FORGOTTEN}
-        if len(self.waited) >= _WAITING:
+        if not self.may_wait():
             return again
-        self.waited[name] = now
+        self.waited[name] = self.now()
         return False
+
+    def may_wait(self) -> bool:
+        """Whether more that waits can be remembered."""
+        if len(self.waited) >= _WAITING:
+            now = self.now()
+            self.waited = {each: at for each, at in self.waited.items() if at > now - _FORGOTTEN}
+        return len(self.waited) < _WAITING
+
+    def let_wait(self, began: Iterable[str], ended: Iterable[str]) -> None:
+        """What was given back to wait now, and what came again."""
+        for name in ended:
+            self.waited.pop(name, None)
+        self.waited.update(dict.fromkeys(began, self.now()))
 
     def now(self) -> datetime:
         return self.clock.now()

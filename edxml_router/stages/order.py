@@ -10,52 +10,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from edxml_router.core.delivery.chains import chains
+from edxml_router.core.delivery.chains import Known, chains
 from edxml_router.core.delivery.values import EnvelopeRow
-from edxml_router.core.message.document_id import comparable
 from edxml_router.core.message.envelope import Kind
-from edxml_router.core.problems import Setback
-from edxml_router.ports.ledger import Book
-from edxml_router.stages.node import Node
+from edxml_router.core.problems import Setback, Trouble
 from edxml_router.stages.submission import Judged
+
+if TYPE_CHECKING:
+    from edxml_router.stages.facts import Facts
 
 WAITS = "EDX625"
 
 
-def chained(book: Book, rows: Mapping[str, EnvelopeRow]) -> dict[str, EnvelopeRow]:
-    """The rows of a batch, in the order of arrival, with their chains."""
-    named = {(row.sender, key) for row in rows.values() for key in (row.document_key, *row.refers_to) if key}
-    known = dict(book.chains(named)) if named else {}
+def chained(rows: Mapping[str, EnvelopeRow], known: Known) -> dict[str, EnvelopeRow]:
+    """The rows of a batch, in the order of arrival, with their chains; ``known`` are those of what is here."""
+    before = dict(known)
     found: dict[str, EnvelopeRow] = {}
     for digest, row in rows.items():
         own = row.document_key if row.kind == Kind.DOCUMENT else ""
-        numbers = chains(row.sender, own, row.refers_to, known)
+        numbers = chains(row.sender, own, row.refers_to, before)
         found[digest] = replace(row, chains=numbers)
         if own:
-            before = known.get((row.sender, own), ())
-            known[row.sender, own] = (*before, *(each for each in numbers if each not in before))
+            so_far = before.get((row.sender, own), ())
+            before[row.sender, own] = (*so_far, *(each for each in numbers if each not in so_far))
     return found
 
 
-def wait(node: Node, book: Book, judged: Sequence[Judged]) -> None:
-    """Put off (EDX625), once, what an office laid into the hub and what changes a document that is not here, nor before
-    it in this batch."""
-    wanting: list[tuple[Judged, list[str]]] = []
+def early(judged: Sequence[Judged], troubles: Mapping[int, Trouble], facts: Facts) -> dict[int, Trouble]:
+    """What an office laid into the hub and what changes a document that is not here, nor before it in this batch: put
+    off (EDX625), once; by place."""
+    found: dict[int, Trouble] = {}
     before: set[str] = set()
-    for item in judged:
-        if not item.fit or item.examined is None or item.examined.envelope.kind is Kind.STATUS:
+    for place, item in enumerate(judged):
+        if place in troubles or item.row is None or item.row.kind == Kind.STATUS:
             continue
-        envelope = item.examined.envelope
-        if item.submission.channel == "amqp" and (
-            missing := [key for key in map(comparable, envelope.refers_to) if key not in before]
-        ):
-            wanting.append((item, missing))
-        before.add(comparable(envelope.document_id))
-    if not wanting:
-        return
-    known = book.known_documents({key for _, missing in wanting for key in missing})
-    for item, missing in wanting:
-        unknown = [key for key in missing if key not in known]
-        if unknown and not node.has_waited(f"{item.submission.peer} {item.digest}", again=True):
-            item.trouble = Setback(WAITS, where="DocumentId", detail=unknown[0])
+        missing = [key for key in item.row.refers_to if key not in before and key not in facts.documents]
+        if missing and may_have_to_wait(item) and facts.may_wait and name(item) not in facts.waited:
+            found[place] = Setback(WAITS, where="DocumentId", detail=missing[0])
+        before.add(item.row.document_key)
+    return found
+
+
+def may_have_to_wait(item: Judged) -> bool:
+    """Whether it came by a way on which another worker may have its document in hand."""
+    return item.submission.channel == "amqp" and item.row is not None and item.row.kind != Kind.STATUS
+
+
+def changed(item: Judged) -> Sequence[str]:
+    """The keys of the documents that it changes."""
+    return item.row.refers_to if item.row is not None else ()
+
+
+def name(item: Judged) -> str:
+    """By which a submission that waits is known when it comes again."""
+    return f"{item.submission.peer} {item.digest}"

@@ -12,12 +12,12 @@ from edxml_router.core.message.document_id import comparable
 from edxml_router.core.problems import Defect
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.node import Node
-from edxml_router.stages.submission import Judged
+from edxml_router.stages.submission import Ruling
 
 
-def aside(item: Judged, now: datetime) -> Aside:
-    assert item.trouble is not None  # noqa: S101  # refused
-    finding, submission = item.trouble.finding, item.submission
+def aside(ruling: Ruling, now: datetime) -> Aside:
+    assert ruling.trouble is not None  # noqa: S101  # refused
+    finding, item, submission = ruling.trouble.finding, ruling.item, ruling.item.submission
     # Of a state secret nothing may stay here but the digest, which the journal has, and the notice.
     secret = finding.code == "EDX405"
     data = b"" if secret else submission.data
@@ -26,10 +26,10 @@ def aside(item: Judged, now: datetime) -> Aside:
     return Aside(now, submission.peer, submission.channel, *fields, data, document_id)
 
 
-def refusal_entry(item: Judged, now: datetime) -> Entry:
-    assert item.trouble is not None  # noqa: S101  # refused
-    finding = item.trouble.finding
-    event = "input.defect" if isinstance(item.trouble, Defect) else "envelope.refused"
+def refusal_entry(ruling: Ruling, now: datetime) -> Entry:
+    assert ruling.trouble is not None  # noqa: S101  # refused
+    finding, item = ruling.trouble.finding, ruling.item
+    event = "input.defect" if isinstance(ruling.trouble, Defect) else "envelope.refused"
     return Entry(now, event, item.digest, actor=item.submission.peer, code=finding.code, detail=finding.detail)
 
 

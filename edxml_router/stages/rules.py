@@ -45,6 +45,10 @@ class Quota:
     bytes: int = 0
     recipients: int = 0
 
+    @property
+    def limited(self) -> bool:
+        return bool(self.messages or self.bytes or self.recipients)
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.values import Body
+from edxml_router.core.delivery.values import Body, EnvelopeRow
 from edxml_router.core.delivery.wire import Transfer
 from edxml_router.core.message.envelope import Envelope
-from edxml_router.core.problems import Finding, Trouble
+from edxml_router.core.problems import Finding, Setback, Trouble
 from edxml_router.core.signature.by_signxml import Verdict
 from edxml_router.shapes.verdict import SubmissionShape, submission_shape
-from edxml_router.stages.node import Node
-from edxml_router.stages.rules import Role
+from edxml_router.stages.rules import Role, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +38,71 @@ class Examined:
     size: int  # bytes
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Judged:
-    """A submission on its way through ``accept``."""
+    """What was found about a submission before the store was asked."""
 
     submission: Submission
     digest: str
     examined: Examined | None = None
     sender: str = ""
-    reason: str = ""  # of the signature's verdict, with the exception that stood in for one
+    row: EnvelopeRow | None = None  # as the ledger will keep it, if it is accepted; only of what is fit
     routes: Mapping[str, str] = field(default_factory=dict)  # recipient → route
     unreachable: Mapping[str, Finding] = field(default_factory=dict)  # recipient → why (transfers only)
     trouble: Trouble | None = None
-    repeated: bool = False
-    standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: recipient → state
 
     @property
     def fit(self) -> bool:
         return self.trouble is None
 
 
-def origin_of(node: Node, submission: Submission) -> str:
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of a submission, once the store was asked as well."""
+
+    item: Judged
+    trouble: Trouble | None = None
+    repeated: bool = False  # accepted before
+    routes: Mapping[str, str] = field(default_factory=dict)  # of what is accepted: recipient → route
+    standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: recipient → state
+
+    @property
+    def accepted(self) -> bool:
+        return self.trouble is None
+
+    @property
+    def passing(self) -> bool:
+        """It comes again, and nothing of it is kept."""
+        return isinstance(self.trouble, Setback)
+
+    @property
+    def refused(self) -> bool:
+        return not self.accepted and not self.passing
+
+    def answer(self) -> Answer:
+        examined = self.item.examined
+        return Answer(
+            digest=self.item.digest,
+            accepted=self.accepted,
+            repeated=self.repeated,
+            passing=self.passing,
+            finding=self.trouble.finding if self.trouble else None,
+            envelope=examined.envelope if examined else None,
+            verdict=examined.verdict if examined else None,
+            remarks=examined.remarks if examined else (),
+            recipients=tuple(self.routes),
+            standing=self.standing,
+        )
+
+
+def put_off(item: Judged, why: Finding) -> Answer:
+    """The answer where nothing of it was committed, whatever was found: it comes again."""
+    return Answer(item.digest, passing=True, finding=why)
+
+
+def origin_of(rules: Rules, submission: Submission) -> str:
     """Where receipts about this submission go."""
-    office = node.rules.peers[submission.peer].role is Role.OFFICE
+    office = rules.peers[submission.peer].role is Role.OFFICE
     return f"{'office' if office else 'link'}:{submission.peer}"
 
 

@@ -71,6 +71,11 @@ class SqlBook(Claims, SqlChains, SqlLooks, MovedMail, Leases):
         rows = self._by_keys(sql.ENVELOPES, digests)
         return {row[0]: EnvelopeRow(*row) for row in rows}
 
+    def recognised(self, digests: Collection[str], identities: Collection[str]) -> Sequence[EnvelopeRow]:
+        found = {row[0]: EnvelopeRow(*row) for row in self._by_keys(sql.ENVELOPES, digests)}
+        found |= {row[0]: EnvelopeRow(*row) for row in self._by_keys(sql.IDENTIFIED, identities) if row[0] not in found}
+        return list(found.values())
+
     def brought(self, peer: str, since: datetime) -> tuple[int, int, int]:
         values = {"peer": peer, "since": since}
         messages, size = self._execute(sql.BROUGHT, values).one()

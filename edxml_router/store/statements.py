@@ -134,6 +134,7 @@ ENVELOPE: Final = tuple(column.name for column in envelopes.columns)
 # Without a target the clause covers both keys, the digest and the identity.
 ADD_ENVELOPES: Final = Insert(envelopes, ENVELOPE, "ON CONFLICT DO NOTHING RETURNING digest")
 ENVELOPES: Final = select(envelopes).where(envelopes.c.digest.in_(_KEYS))
+IDENTIFIED: Final = select(envelopes).where(envelopes.c.identity.in_(_KEYS))
 ADD_BODIES: Final = Insert(bodies, ("digest", "size", "data"), "ON CONFLICT DO NOTHING")
 
 # --- deliveries ---

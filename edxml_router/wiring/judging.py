@@ -101,9 +101,7 @@ def judge_apart(judge: Judge, submissions: Sequence[Submission], most: timedelta
 
 def _one_apart(judge: Judge, submission: Submission, most: timedelta, deaths: int = 0) -> Judged:
     def work() -> Judged:
-        item = judge(submission)
-        item.submission = replace(submission, data=b"")  # the other process has it
-        return item
+        return replace(judge(submission), submission=replace(submission, data=b""))  # the other process has it
 
     seconds = seconds_for(len(submission.data), most)
     try:
@@ -111,8 +109,7 @@ def _one_apart(judge: Judge, submission: Submission, most: timedelta, deaths: in
     except Ended as ended:
         digest = submission.digest or digest_of(submission.data)
         judged = Judged(submission, digest, trouble=ended.trouble(seconds, deaths + 1))
-    judged.submission = submission
-    return judged
+    return replace(judged, submission=submission)
 
 
 class Noted:
