@@ -32,16 +32,7 @@ from edxml_router.stages import clocks, room, sending
 from edxml_router.stages.acceptance import envelope_row
 from edxml_router.stages.admission import address, address_transfer, admit, authorise, sender_of, under_way
 from edxml_router.stages.decision import Decision, Overtaken, decide, write
-from edxml_router.stages.dispatch import (
-    LAPSES,
-    GroupKey,
-    bind_routes,
-    deferral,
-    portions,
-    returns,
-    shares_of,
-    transfer_parcels,
-)
+from edxml_router.stages.dispatch import Groups, plan, portions, shares_of, transfer_parcels
 from edxml_router.stages.examination import digest_of, examine
 from edxml_router.stages.facts import gather
 from edxml_router.stages.node import Node
@@ -163,15 +154,15 @@ def forward(node: Node) -> Sequence[Move]:
     node.outgoing.silent, node.outgoing.bound = away, node.rules.routes
     if not due:
         return tuple(applied)
-    spent = [one for one in due if one.lapses >= LAPSES]
-    moves, groups = bind_routes(node.rules, [one for one in due if one.lapses < LAPSES], now)
-    moves += [change(one, Event.HOLD, code="EDX623", detail=f"{one.lapses} attempts") for one in spent]
-    over, groups = returns(groups, rows, now)
-    moves += over
-    full, groups = room.fitting(node, groups, rows, now)
-    moves += full
-    for portion in portions(groups, rows):
-        moves += sending.send(node, _sendings(node, portion, rows, moves, now), now)
+    # The plan: values in, values out, but for the room in the mailboxes, which the store and the hubs tell.
+    planned = plan(node.rules, node.links.keys(), due, rows, now, node.clock.chance)
+    lying = room.measured(node, planned.groups, rows, now)
+    planned = room.fitting(node.rules, planned, rows, lying, now, node.clock.chance)
+    room.taken(node, planned.groups, rows)
+    moves = list(planned.moves)
+    for portion in portions(planned.groups, rows):
+        sendings, decided = _sendings(node, portion, rows, now)
+        moves += [*decided, *sending.send(node, sendings, now)]
         with node.ledger.book() as book:
             done = book.move(moves)
             book.add_receipts(final_receipts(book, done))
@@ -182,22 +173,15 @@ def forward(node: Node) -> Sequence[Move]:
 
 
 def _sendings(
-    node: Node,
-    groups: Mapping[GroupKey, list[Delivery]],
-    rows: Mapping[str, EnvelopeRow],
-    moves: list[Move],
-    now: datetime,
-) -> list[Sending[Delivery]]:
-    """What there is to send for these groups; what cannot be sent at all is added to ``moves``."""
-    bodies = node.bodies.open({digest for _, digest, _, there in groups if not there})
+    node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: datetime
+) -> tuple[list[Sending[Delivery]], list[Move]]:
+    """What there is to send for these groups, and the moves of what is not sent."""
+    bodies = node.bodies.open({digest for _, digest, _, _ in groups})
     sendings: list[Sending[Delivery]] = []
-    for (route, digest, _, there), group in groups.items():
+    moves: list[Move] = []
+    for (route, digest, _, _), group in groups.items():
         row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
-        if link is None and route.startswith("link:"):  # first: nothing is wrong with the body
-            moves += [deferral(node, one, Finding("EDX509", detail=route), now) for one in group]
-        elif there:  # it is asked about instead (edxml_router.stages.inquiring), whoever wanted it sent
-            moves += [change(one, Event.HAND_OVER, due_at=now, route=route) for one in group]
-        elif body is None:
+        if body is None:
             moves += [change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group]
         elif route.startswith("office:"):
             moves += deliver(group, now)
@@ -205,7 +189,7 @@ def _sendings(
             for part in shares_of(link, group):
                 parcels = transfer_parcels(link, row, part, body, node.rules.chunk_bytes, node.name, now)
                 sendings.append(Sending(link.transport, parcels, part))
-    return sendings
+    return sendings, moves
 
 
 def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -30,8 +30,8 @@ from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.admission import route
-from edxml_router.stages.node import Link, Node
-from edxml_router.stages.rules import Rules
+from edxml_router.stages.node import Link
+from edxml_router.stages.rules import Rules, Timing
 from edxml_router.stages.windows import PORTION
 
 _CHUNK_LINE = 1024  # bytes that the manifest of a chunk takes at most
@@ -40,6 +40,44 @@ NEVER: Final = frozenset({"EDX713"})  # what a hub answers that it will answer t
 LAPSES = 5  # after so many workers that ended with a delivery in hand, it waits for an operator
 
 GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the body is there, or on its way, already
+Groups = Mapping[GroupKey, Sequence[Delivery]]
+Chance = Callable[[], float]  # from 0 to 1, another each time: so that pauses spread
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of deliveries that were taken: the moves that are decided already, and what there is to send."""
+
+    moves: Sequence[Move]
+    groups: Mapping[GroupKey, list[Delivery]]  # one copy of a body over one link each, or into inboxes here
+
+
+def plan(
+    rules: Rules,
+    links: Collection[str],
+    due: Sequence[Delivery],
+    rows: Mapping[str, EnvelopeRow],
+    now: datetime,
+    chance: Chance,
+) -> Plan:
+    """Where everything goes, by the rules of today; computes from its arguments only. ``links`` are the routes that
+    lead somewhere."""
+    spent = [one for one in due if one.lapses >= LAPSES]
+    moves, groups = bind_routes(rules, [one for one in due if one.lapses < LAPSES], now)
+    moves += [change(one, Event.HOLD, code="EDX623", detail=f"{one.lapses} attempts") for one in spent]
+    over, groups = returns(groups, rows, now)
+    moves += over
+    left: dict[GroupKey, list[Delivery]] = {}
+    for key, group in groups.items():
+        route, _, _, there = key
+        if route.startswith("link:") and route not in links:
+            away = Finding("EDX509", detail=route)
+            moves += [deferral(rules.timing, one, away, now, chance()) for one in group]
+        elif there:  # it is asked about instead (edxml_router.stages.inquiring), whoever wanted it sent
+            moves += [change(one, Event.HAND_OVER, due_at=now, route=route) for one in group]
+        else:
+            left[key] = group
+    return Plan(moves, left)
 
 
 def bind_routes(
@@ -104,12 +142,11 @@ def portions(
     yield portion
 
 
-def deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
+def deferral(timing: Timing, delivery: Delivery, finding: Finding, now: datetime, chance: float) -> Move:
     """The move of a delivery that could not be sent: it is due again later, or returned where that could not help."""
     if finding.code in NEVER:
         return change(delivery, Event.RETURN, code=finding.code, detail=finding.detail, ended_at=now)
-    timing = node.rules.timing
-    wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, node.clock.chance())
+    wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, chance)
     told = {"code": finding.code, "detail": finding.detail, "route": delivery.route}
     return change(delivery, Event.DEFER, due_at=now + wait, **told)
 

@@ -21,7 +21,7 @@ from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying, Move
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.stages import room, sending
 from edxml_router.stages.dispatch import LAPSES, NEVER, GroupKey, deferral, inbox_parcel, portions
@@ -110,7 +110,7 @@ def _absent(
             filled += size
             fit.append(one)
         else:
-            problems[one.id] = room.full(node, filled)
+            problems[one.id] = room.full(share, filled)
     return [*repeats, *fit], problems
 
 
@@ -132,8 +132,12 @@ def _lay(
         book.note([Entry(now, "delivery.pushed", one.digest, one.recipient, actor="node") for one in taken])
         # Where the body is damaged the delivery goes back to where forward finds that, and holds it.
         book.move([change(one, Event.RETRY, due_at=now) for one in damaged])
-        book.add_receipts(final_receipts(book, book.move([deferral(node, one, found, now) for one, found in never])))
+        book.add_receipts(final_receipts(book, book.move([_never(node, one, found, now) for one, found in never])))
     return answers
+
+
+def _never(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
+    return deferral(node.rules.timing, delivery, finding, now, node.clock.chance())
 
 
 def _pause(node: Node, delivery: Delivery, problem: Finding | None) -> timedelta:

@@ -1,7 +1,8 @@
 """Room in the mailboxes: how much mail may wait for one neighbour or office on a hub that it shares with others.
 
-    full, groups = fitting(node, groups, rows, now)     # before sending; ``full`` waits here instead, deferred
-    made(node, book, moves, now)                        # something was taken: what waits for its room is due
+    lying = measured(node, groups, rows, now)                    # before sending
+    plan = fitting(rules, plan, rows, lying, now, chance)        # what has no room waits here instead, deferred
+    made(node, book, moves, now)                                 # something was taken: what waits for its room is due
 
 What lies in a mailbox is counted in the ledger: what was handed over and is not accepted, or offered and not answered.
 A broker tells no bytes to those who may not administrate it, and a limit of a queue cannot be changed while it exists.
@@ -21,8 +22,9 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.ledger import Book
-from edxml_router.stages.dispatch import GroupKey
+from edxml_router.stages.dispatch import Chance, GroupKey, Groups, Plan
 from edxml_router.stages.node import Link, Node
+from edxml_router.stages.rules import Rules, Timing
 
 WANTED: Final = "EDX614"
 _FRESH: Final = timedelta(seconds=5)  # that a count serves while it is far below the share
@@ -31,39 +33,52 @@ _FAR: Final = 4  # … which is below this part of it
 Place = tuple[str, bool]  # route and urgency: each link has a mailbox for each
 
 
-def fitting(
-    node: Node, groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow], now: datetime
-) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
-    """The moves of what has no room in its mailbox, and the groups that have. A letter larger than the share goes into
-    a mailbox where nothing lies."""
-    wanted: dict[GroupKey, Place] = {
-        key: (key[0], rows[key[1]].urgent) for key in groups if not key[3] and key[0] in node.links and _is_link(key)
-    }
-    filled, share = _filled(node, set(wanted.values()), now), node.rules.mailbox_bytes
-    before = dict(filled)  # what lies there already; the rest of ``filled`` goes there with this batch
-    moves: list[Move] = []
-    fit: dict[GroupKey, list[Delivery]] = {}
-    looked: set[Place] = set()
-    for key, group in groups.items():
-        place, size = wanted.get(key), rows[key[1]].size
-        if place is None:
-            fit[key] = group
-            continue
+def measured(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: datetime) -> dict[Place, int]:
+    """How many bytes lie in the mailboxes that these groups go to. Where they would not all fit, the hub is asked
+    whether it is empty after all. Raises Setback."""
+    wanted: dict[Place, int] = {}
+    for key in groups:
+        if (place := _place(key, rows)) is not None and place[0] in node.links:
+            wanted[place] = wanted.get(place, 0) + rows[key[1]].size
+    filled = _filled(node, set(wanted), now)
+    for place, size in wanted.items():
         lies = filled.get(place, 0)
-        if not has_room(lies, size, share) and place not in looked:
-            looked.add(place)
-            if before.get(place) and is_empty(node.links[place[0]], urgent=place[1]):
-                lies -= before[place]
-        if has_room(lies, size, share):
-            filled[place] = lies + size
+        if not has_room(lies, size, node.rules.mailbox_bytes) and is_empty(node.links[place[0]], urgent=place[1]):
+            filled[place] = 0
+    return {place: filled.get(place, 0) for place in wanted}
+
+
+def fitting(
+    rules: Rules, plan: Plan, rows: Mapping[str, EnvelopeRow], lying: Mapping[Place, int], now: datetime, chance: Chance
+) -> Plan:
+    """The plan with what has no room in its mailbox put off. A letter larger than the share goes into a mailbox where
+    nothing lies."""
+    filled = dict(lying)
+    moves = list(plan.moves)
+    fit: dict[GroupKey, list[Delivery]] = {}
+    for key, group in plan.groups.items():
+        place, size = _place(key, rows), rows[key[1]].size
+        if place is None or place not in filled or has_room(filled[place], size, rules.mailbox_bytes):
             fit[key] = group
+            if place is not None and place in filled:
+                filled[place] += size
         else:
-            moves += [_deferral(node, one, full(node, lies), now) for one in group]
-    return moves, fit
+            finding = full(rules.mailbox_bytes, filled[place])
+            moves += [_deferral(rules.timing, one, finding, now, chance()) for one in group]
+    return Plan(moves, fit)
 
 
-def _is_link(key: GroupKey) -> bool:
-    return key[0].startswith("link:")
+def taken(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow]) -> None:
+    """These go into their mailboxes now: until the store is asked again, that is remembered here."""
+    for key in groups:
+        if (place := _place(key, rows)) is not None and place[0] in node.links:
+            node.filled[place] = node.filled.get(place, 0) + rows[key[1]].size
+
+
+def _place(key: GroupKey, rows: Mapping[str, EnvelopeRow]) -> Place | None:
+    """Where the body of a group takes room; None where none is sent over a link."""
+    route, digest, _, there = key
+    return (route, rows[digest].urgent) if route.startswith("link:") and not there else None
 
 
 def has_room(lying: int, size: int, share: int) -> bool:
@@ -81,9 +96,9 @@ def is_empty(link: Link, *, urgent: bool) -> bool:
     return mailbox in found and not found[mailbox].messages
 
 
-def full(node: Node, lying: int) -> Finding:
+def full(share: int, lying: int) -> Finding:
     """Why something waits for room."""
-    return Finding(WANTED, detail=f"{lying} bytes wait in its mailbox, at most {node.rules.mailbox_bytes}")
+    return Finding(WANTED, detail=f"{lying} bytes wait in its mailbox, at most {share}")
 
 
 def _filled(node: Node, places: set[Place], now: datetime) -> dict[Place, int]:
@@ -100,21 +115,18 @@ def _filled(node: Node, places: set[Place], now: datetime) -> dict[Place, int]:
     return node.filled
 
 
-def _deferral(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
+def _deferral(timing: Timing, delivery: Delivery, finding: Finding, now: datetime, chance: float) -> Move:
     """It is due as soon as something is taken, so the pauses grow to the longest."""
-    timing = node.rules.timing
-    wait = lifecycle.back_off(
-        delivery.attempts, timing.receipt_timeout, timing.inquiry_interval, node.clock.chance()
-    )
+    wait = lifecycle.back_off(delivery.attempts, timing.receipt_timeout, timing.inquiry_interval, chance)
     return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
 
 
 def made(node: Node, book: Book, moves: Sequence[Move], now: datetime) -> None:
     """These moves may have made room where others wait for it: a batch of those is due now."""
-    taken = {
+    routes = {
         move.delivery.route
         for move in moves
         if move.delivery.state in (State.FORWARDED, State.AVAILABLE) and move.delivery.handed_at is not None
     }
-    if taken:
-        book.make_room(taken, now, node.rules.batch)
+    if routes:
+        book.make_room(routes, now, node.rules.batch)

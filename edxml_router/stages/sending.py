@@ -174,7 +174,7 @@ def _put_back(node: Node, delivery: Delivery, now: datetime) -> Move:
 
 def _moves(node: Node, window: Window[Delivery], now: datetime) -> list[Move]:
     return [
-        deferral(node, one, why, now) if why else _handed_over(node, one, now)
+        deferral(node.rules.timing, one, why, now, node.clock.chance()) if why else _handed_over(node, one, now)
         for sending, why in window.outcomes()
         for one in sending.group
     ]
