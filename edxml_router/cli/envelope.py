@@ -30,7 +30,7 @@ from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
 from edxml_router.core.signature import signing
 from edxml_router.core.signature.by_signxml import Indication, Verdict
 from edxml_router.core.signature.form import Coverage
-from edxml_router.core.trust.bindings import Bindings, speaks_for
+from edxml_router.core.trust.bindings import Bindings, refuse_blocked, speaks_for
 from edxml_router.core.trust.certificate import read_all
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation_list import RevocationList
@@ -97,27 +97,26 @@ def check(
     Needs no configuration and changes nothing. A broken signature is always refused. Without --anchors nobody is
     trusted, so a sound signature stays indeterminate; it is refused only with --require-signature. With --anchors
     every XML signature must pass. With --config the agencies are looked up as that node does; otherwise in the
-    catalogue that came with the program, and a code that is not there is only remarked. What a file suffers from does
-    not stop the others.
+    catalogue that came with the program, and a code that is not there is only remarked. Without --anchors of your own,
+    --config also means the anchors, revocation lists and answers of that node. What a file suffers from does not stop
+    the others.
 
     Where the codes in the certificate contradict the sender, the file is refused. Where the certificate has no code,
     only a node's table of bindings knows whether it speaks for the sender: "not judged". With --config this node's
     table is asked. Exit status 1 if any is refused, else 66 if any cannot be read.
     """
-    trust = TrustStore.from_pem(
-        _certificates(anchors), _certificates(intermediates), [one for path in crls for one in _lists(path)]
-    )
+    trust = _trust(session, anchors, intermediates, crls)
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
     binding = session.config is not None
     agencies = _wiring("load_registry")(session.settings()) if binding else catalogue.load(folder("agency_codes"))
     now = datetime.now(UTC)
     for authority, trouble in trust.unfit(now):  # said at once, and not of the senders
         detail = f"{authority.subject.rfc4514_string()}: {trouble}"
-        session.problem(Finding("EDX323", str(anchors), detail))
+        session.problem(Finding("EDX323", str(anchors or "trust.anchors"), detail))
     table = _wiring("trust_sources").bindings(session.settings(), agencies, needed=False) if binding else None
     if table is not None:
         trust = trust.blocking(table.blocked_keys(now))
-    desk = _Desk(limits, trust, now, agencies, table, required=require_signature, anchored=anchors is not None)
+    desk = _Desk(limits, trust, now, agencies, table, required=require_signature, anchored=bool(trust.anchors))
     counts: dict[CheckOutcome, int] = {"accepted": 0, "not-judged": 0, "refused": 0, "unread": 0}
     with session.progress(session.say("check.working"), len(names)) as advance:
         for file in names:
@@ -132,6 +131,18 @@ def check(
         told = {key.replace("-", "_"): count for key, count in counts.items()}
         session.line(session.say("check.summary", **told))
     files.exit_after(refused=counts["refused"], unread=counts["unread"])
+
+
+def _trust(session: Session, anchors: Path | None, intermediates: Path | None, crls: Sequence[Path]) -> TrustStore:
+    """Whom to trust: as typed, else as the node does that was named, else nobody."""
+    if anchors is None and session.config is not None and not (intermediates or crls):
+        store: TrustStore = _wiring("trust_sources").trust_store(session.settings(), noting=False)
+        return store
+    lists = [one for path in crls for one in _lists(path)]
+    store = TrustStore.from_pem(_certificates(anchors), _certificates(intermediates), lists)
+    if anchors is None and (intermediates or crls):  # they would count for nothing, and a revoked signer would pass
+        raise click.UsageError("--intermediates and --crl go with --anchors")
+    return store
 
 
 def _wiring(name: str) -> Any:
@@ -197,11 +208,11 @@ class _Desk:
         Of a signer whose authority is not known it is asked as well: no node takes the one for the other either.
         """
         verdict, signer = examined.verdict, examined.verdict.signer
-        if signer is None or not (verdict.indication is Indication.PASSED or _reason(verdict) == CHAIN_UNKNOWN):
-            return "", None
-        meaning = codes_of(self.agencies, signer, self.now)
         written = examined.envelope.sender.organ_id
         sender = self.agencies.meaning(written, written_on(examined.envelope)) or written
+        if signer is None or not (verdict.indication is Indication.PASSED or _reason(verdict) == CHAIN_UNKNOWN):
+            return "", self._block_of(sender)
+        meaning = codes_of(self.agencies, signer, self.now)
         codes = {meaning(code) for code in signer.agencies}
         opaque = [one for one in (written, *signer.agencies) if _is_opaque(self.agencies, one)]
         if self.table is None and sender not in codes and (opaque or not any(codes)):
@@ -209,8 +220,17 @@ class _Desk:
         try:
             speaks_for(signer, sender, self.table or Bindings(), self.now, canonical=meaning)
         except Refusal as refusal:
-            return CONTRADICTS, Finding(refusal.code, "From/OrganId", refusal.finding.detail)
+            found = Finding(refusal.code, "From/OrganId", refusal.finding.detail)
+            return CONTRADICTS if refusal.code == "EDX402" else "", found
         return SPEAKS if verdict.indication is Indication.PASSED else "", None
+
+    def _block_of(self, sender: str) -> Finding | None:
+        """A blocked agency sends nothing, signed or not."""
+        try:
+            refuse_blocked(self.table or Bindings(), (sender,), self.now)
+        except Refusal as refusal:
+            return Finding(refusal.code, "From/OrganId", refusal.finding.detail)
+        return None
 
 
 def _is_opaque(agencies: Registry, text: str) -> bool:

@@ -31,8 +31,11 @@ from edxml_router.observe import events
 from edxml_router.stages.rules import Rules
 
 
-def trust_store(settings: Settings) -> TrustStore:
-    """Anchors, intermediates, revocation lists of files and those that were fetched, what responders have said."""
+def trust_store(settings: Settings, *, noting: bool = True) -> TrustStore:
+    """Anchors, intermediates, revocation lists of files and those that were fetched, what responders have said.
+
+    ``noting``: a certificate about which no responder has been asked is noted for the node, which asks.
+    """
     trust = settings.trust
     named = bool(trust.crls or trust.crl_urls or trust.ocsp)
     required = trust.crl_required == "always" or (trust.crl_required == "auto" and named)
@@ -41,7 +44,7 @@ def trust_store(settings: Settings) -> TrustStore:
         read(trust.intermediates, "trust.intermediates") if trust.intermediates else b"",
         _lists(settings),
         Freshness(required, trust.crl_grace),
-        responders.known_answers(settings),
+        responders.known_answers(settings, noting=noting),
     )
 
 

@@ -339,3 +339,33 @@ def test_a_certificate_without_a_code_is_not_judged(pki: Path) -> None:
     said = call("check", file, "--require-signature", "--anchors", pki / "anchors.pem").stdout
     assert "a.edxml: not judged" in said
     assert "accepted" not in said
+
+
+def test_a_node_that_is_named_brings_its_anchors(node: OneNode, pki: Path, tmp_path: Path) -> None:
+    """Else a letter that nobody vouches for is accepted here and refused there."""
+    strange = tmp_path / "strange"
+    pki_files.init(strange, datetime.now(UTC))
+    pki_files.issue(strange, "H53", datetime.now(UTC))
+    letter = fixtures.document(sender="H53", to=["G22"])
+    for authority, answer in ((pki, (0, True, None)), (strange, (1, False, "EDX308"))):
+        result = call("check", put("a.edxml", signed(authority, letter)), "--config", node.config, "--json")
+        [row] = rows(result)
+        assert (result.exit_code, row["accepted"], code_of(row)) == answer
+        [said] = rows(node.call("send", "a.edxml", "--as", "vp", "--json"))
+        assert (said["accepted"], code_of(said)) == answer[1:]
+
+
+@pytest.mark.parametrize(("option", "name"), [("--crl", "issuing.crl.pem"), ("--intermediates", "issuing.cert.pem")])
+def test_a_list_that_would_count_for_nothing_is_a_mistake_of_the_call(pki: Path, option: str, name: str) -> None:
+    """Without anchors no chain is followed, and a revoked signer would be accepted with its list beside it."""
+    file = put("a.edxml", signed(pki, fixtures.document(sender="H53", to=["G22"])))
+    result = call("check", file, option, pki / name)
+    assert (result.exit_code, "go with --anchors" in result.stderr) == (2, True)
+
+
+def test_a_blocked_agency_sends_nothing_signed_or_not(node: OneNode, pki: Path) -> None:
+    assert node.call("trust", "block", "H53", "--reason", "lost its key").exit_code == 0
+    letter = fixtures.document(sender="000.00.00.H53", to=["G22"])
+    for data in (letter, signed(pki, letter)):
+        [row] = rows(call("check", put("a.edxml", data), "--config", node.config, "--json"))
+        assert (row["outcome"], code_of(row), row["authority"]) == ("refused", "EDX409", None)

@@ -1,6 +1,6 @@
 """The responders (OCSP) that [[trust.ocsp]] names, and what they have said.
 
-    known = known_answers(settings)             # for the trust store; it notes what could be asked about
+    known = known_answers(settings, noting=True) # for the trust store; it notes what could be asked about
     on_hand(settings), probe(settings, now)     # for people
 
 They are asked in the background by :mod:`edxml_router.credentials.revocation.asking`. Only the addresses in the
@@ -78,13 +78,14 @@ def held(folder: Path) -> dict[bytes, Row]:
         raise Refusal("EDX902", where=str(folder), detail=error.strerror or "") from error
 
 
-def known_answers(settings: Settings) -> Known | None:
-    """What is on hand; None where no responder is named."""
+def known_answers(settings: Settings, *, noting: bool) -> Known | None:
+    """What is on hand; None where no responder is named. ``noting``: what it is asked in vain is noted."""
     found = sources(settings)
     if not found:
         return None
     answers = {name: row.answer for name, row in held(settings.kept_answers).items()}
-    return Known([each.responder for each in found], answers, partial(kept_answers.note, settings.kept_answers))
+    known = Known([each.responder for each in found], answers)
+    return replace(known, wanted=partial(kept_answers.note, settings.kept_answers)) if noting else known
 
 
 def paths(settings: Settings) -> list[Path]:
