@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -263,12 +263,22 @@ def test_what_is_not_fetched(site: Site, tmp_path: Path) -> None:
     assert refused_by("http://127.0.0.1:1/list") == "Connection refused"
 
 
-def test_who_drips_is_left(site: Site) -> None:
+DRIPS = {
+    "body": (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+    "header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "go on": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "size of a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+    "behind the last chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX: ", b"x"),
+}
+
+
+@pytest.mark.parametrize(("begin", "drop"), DRIPS.values(), ids=DRIPS)
+def test_who_drips_is_left(site: Site, begin: bytes, drop: bytes) -> None:
     def drip(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.end_headers()
-        while not site.over.wait(0.05):
-            request.wfile.write(b"x")
+        request.wfile.write(begin)
+        with suppress(OSError):
+            while not site.over.wait(0.05):
+                request.wfile.write(drop)
 
     site.pages["/drip"] = drip
     with pytest.raises(Setback, match=r"not complete after 0\.3 s"):

@@ -15,7 +15,6 @@ Fails with :class:`Setback` EDX318 (a list), EDX319 (an answer).
 from __future__ import annotations
 
 import http.client
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -26,9 +25,10 @@ from edxml_router import __version__
 from edxml_router.core.problems import Setback
 from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.revocation_list import MAX_BYTES
+from edxml_router.credentials.revocation.deadline import Deadline, Handler
 
 SCHEMES: Final = ("http", "https", "file")
-TIMEOUT: Final = 30.0  # seconds, for connecting, for every piece, and for the whole but for what PACE allows
+TIMEOUT: Final = 30.0  # seconds, for connecting, for every wait, and for the whole but for what PACE allows
 PACE: Final = 256 * 1024  # bytes; each that come give a large list one second more
 ANSWER_TIMEOUT: Final = 10.0  # seconds; there may be thousands of questions
 _PIECE: Final = 64 * 1024
@@ -63,43 +63,55 @@ def _get(code: str, url: str, posted: bytes | None, schemes: Sequence[str], max_
     def setback(detail: str) -> Setback:
         return Setback(code, where=url, detail=detail)
 
-    until = time.monotonic() + timeout
+    deadline = Deadline(timeout, PACE)
     try:
-        opener = urllib.request.OpenerDirector()
-        for handler in (
-            urllib.request.ProxyHandler(),  # as the environment says: many nodes reach the world by a proxy only
-            urllib.request.HTTPHandler(),
-            urllib.request.HTTPSHandler(),
-            urllib.request.FileHandler(),
-            urllib.request.UnknownHandler(),
-            urllib.request.HTTPDefaultErrorHandler(),
-            urllib.request.HTTPErrorProcessor(),
-            _Stay(),
-        ):
-            opener.add_handler(handler)
-        headers = {"User-Agent": f"edxml-router/{__version__}"}
-        if posted is not None:
-            headers["Content-Type"] = "application/ocsp-request"
-        request = urllib.request.Request(url, posted, headers)  # noqa: S310
-        if request.type not in schemes:
-            raise setback(f"scheme {request.type}")
-        with opener.open(request, timeout=timeout) as answer:
-            data = bytearray()
-            while piece := answer.read1(min(_PIECE, max_bytes + 1 - len(data))):
-                data += piece
-                if len(data) > max_bytes:
-                    raise setback(f"more than {max_bytes} bytes")
-                # The socket's own limit is for each piece: one could drip for ever.
-                if time.monotonic() > until + len(data) / PACE:
-                    raise setback(f"not complete after {timeout:g} s")
-            return bytes(data)
+        with deadline:
+            return _received(deadline, url, posted, schemes, max_bytes, timeout)
     except urllib.error.HTTPError as error:
         error.close()
         raise setback(f"HTTP status {error.code}") from error
-    except urllib.error.URLError as error:
-        raise setback(_said(error.reason)) from error
+    except _UnfitError as error:
+        raise setback(str(error)) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise setback(_said(error)) from error
+        if deadline.missed:
+            raise setback(f"not complete after {timeout:g} s") from error
+        raise setback(_said(error.reason if isinstance(error, urllib.error.URLError) else error)) from error
+
+
+class _UnfitError(Exception):
+    """What came is not wanted."""
+
+
+def _received(
+    deadline: Deadline, url: str, posted: bytes | None, schemes: Sequence[str], max_bytes: int, timeout: float
+) -> bytes:
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),  # as the environment says: many nodes reach the world by a proxy only
+        Handler(deadline),
+        urllib.request.FileHandler(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _Stay(),
+    ):
+        opener.add_handler(handler)
+    headers = {"User-Agent": f"edxml-router/{__version__}"}
+    if posted is not None:
+        headers["Content-Type"] = "application/ocsp-request"
+    request = urllib.request.Request(url, posted, headers)  # noqa: S310  # the schemes are named
+    if request.type not in schemes:
+        raise _UnfitError(f"scheme {request.type}")
+    with opener.open(request, timeout=timeout) as answer:
+        data = bytearray()
+        while piece := answer.read1(min(_PIECE, max_bytes + 1 - len(data))):
+            data += piece
+            if len(data) > max_bytes:
+                raise _UnfitError(f"more than {max_bytes} bytes")
+            deadline.allow(len(data))
+    if deadline.missed:  # what was cut off may look complete
+        raise _UnfitError(f"not complete after {timeout:g} s")
+    return bytes(data)
 
 
 def _said(reason: object) -> str:
