@@ -28,7 +28,7 @@ from edxml_router.stages.node import Node
 
 OBJECTED: Final = "EDX325"
 TELL_AGAIN: Final = timedelta(hours=1)  # a neighbour is told as long as its receipts keep coming, but not for each
-_PAGE: Final = 4  # messages that were kept, judged in one transaction: one may have 16 MiB
+_PAGE: Final = 4  # messages that were kept, judged in one transaction: one may have 8 MiB
 _OBJECTIONS: Final = 2000  # short ones, one for each neighbour
 
 

@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.delivery.manifest import LIST_LIMIT
+from edxml_router.core.delivery.manifest import LIST_LIMIT, MANIFEST_LIMIT, TEXT_LIMIT
 from edxml_router.core.delivery.wire import (
     GENERATION_LIMIT,
     HOPS_LIMIT,
     NAME_LIMIT,
+    RECEIPTS_TOGETHER,
     Chunk,
     Hop,
     Inquiry,
@@ -160,6 +162,36 @@ def test_a_missing_field_is_refused(name: str) -> None:
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(Refusal, match="EDX704"):
         decode_transfer(b'{"v":' + b"[" * 100_000 + b"\n")
+
+
+@pytest.mark.parametrize("decode", DECODERS)
+@pytest.mark.parametrize("crowd", ["[],", "{},", '{"a":1},', '"ab",', "1.5,"])
+def test_a_crowd_of_values_is_refused_before_they_are_made(decode: object, crowd: str) -> None:
+    """Four megabytes of empty lists would take a hundred, and sixteen as a message of receipts more than 400."""
+    assert callable(decode)
+    values = (crowd * (MANIFEST_LIMIT // len(crowd) - 30)).encode()
+    data = b'{"v":"edx/1","receipts":[' + values + b"0]}\n"
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal, match="EDX704"):
+            decode(data)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_texts_may_have_as_many_commas_as_they_like() -> None:
+    """Else one reason of a return would make all receipts of its message unreadable."""
+    hops = tuple(Hop(f"nút-{number}", datetime(2026, 1, 1, tzinfo=UTC)) for number in range(HOPS_LIMIT))
+    odd = ',[{"\\' * (TEXT_LIMIT // 5)
+    ended = Receipt(DIGEST, "H53", 0, Outcome.RETURNED, datetime(2026, 1, 1, tzinfo=UTC), "EDX801", odd, hops)
+    told = (ended,) * RECEIPTS_TOGETHER
+    assert decode_receipts(encode_receipts(told)).receipts == told
+
+
+def test_a_manifest_is_utf_8() -> None:
+    with pytest.raises(Refusal, match="EDX704"):
+        decode_transfer(json.dumps(GOOD).encode("utf-16-be").replace(b"\0\n", b"") + b"\n")
 
 
 @pytest.mark.parametrize(

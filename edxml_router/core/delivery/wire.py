@@ -22,7 +22,7 @@ from edxml_router.core.problems import PROBLEMS, Refusal
 
 HOPS_LIMIT: Final = 16  # nodes; the tree has four levels: three nodes up and three down besides the highest
 NAME_LIMIT: Final = 64  # characters of a node's name
-RECEIPTS_LIMIT: Final = 16 * 1024 * 1024  # bytes of a message of receipts, which is nothing but a manifest
+RECEIPTS_LIMIT: Final = 8 * 1024 * 1024  # bytes of a message of receipts, which is nothing but a manifest
 CERTIFICATES_LIMIT: Final = 4  # of the signer and those above it, shown with receipts
 CERTIFICATE_LIMIT: Final = 16 * 1024  # characters of one, in base64
 RECEIPTS_TOGETHER: Final = 1000  # receipts of one message: be their texts as long as they may, it is not too large
