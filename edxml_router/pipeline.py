@@ -148,8 +148,8 @@ def forward(node: Node) -> Sequence[Move]:
     with node.ledger.book() as book:
         sending.rebind(node, book)
         sending.welcome(node, book, away, now)
-        due = book.claim(now, now + node.rules.timing.lease, node.rules.batch, away, LIST_LIMIT)
-        rows = book.envelopes({delivery.digest for delivery in due})
+        due = book.deliveries.claim(now, now + node.rules.timing.lease, node.rules.batch, away, LIST_LIMIT)
+        rows = book.envelopes.known({delivery.digest for delivery in due})
     # Committed: these are ours until the leases end. A crash before leaves them due, one after to whoever comes then.
     node.outgoing.silent, node.outgoing.bound = away, node.rules.routes
     if not due:
@@ -164,8 +164,8 @@ def forward(node: Node) -> Sequence[Move]:
         sendings, decided = _sendings(node, portion, rows, now)
         moves += [*decided, *sending.send(node, sendings, now)]
         with node.ledger.book() as book:
-            done = book.move(moves)
-            book.add_receipts(final_receipts(book, done))
+            done = book.deliveries.move(moves)
+            book.receipts.add(final_receipts(book, done))
         # Committed. A crash before this line repeats what was sent, under the same names.
         applied += done
         moves = []
@@ -213,26 +213,26 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
     now = node.now()
     with node.ledger.book() as book:
         standing = {
-            (one.digest, one.recipient): one for one in book.deliveries({item.envelope for _, item in receipts})
+            (one.digest, one.recipient): one for one in book.deliveries.of({item.envelope for _, item in receipts})
         }
         again = {one.envelope for _, one in receipts if sends_again(one)}
-        copies = book.copies(again & {digest for digest, _ in standing}) if again else {}
+        copies = book.mailboxes.copies(again & {digest for digest, _ in standing}) if again else {}
         moves, late = list[Move](), list[tuple[str, Receipt]]()
         trails: dict[int, tuple[Hop, ...]] = {}
         for peer, receipt in latest(receipts):
             delivery = standing.get((receipt.envelope, receipt.recipient))
             count = copies.get((receipt.envelope, receipt.recipient), 0)
-            move = settlement(delivery, peer, receipt, node.rules, now, book.found_before, count)
+            move = settlement(delivery, peer, receipt, node.rules, now, book.moved.found_before, count)
             if move is None:
                 late.append((peer, receipt))
                 continue
             moves.append(move)
             trails[move.delivery.id] = receipt.hops
-        applied = book.move(moves)
+        applied = book.deliveries.move(moves)
         if len(applied) < len(moves):  # somebody changed a delivery between our read and our write
             raise Setback("EDX602", detail="deliveries changed meanwhile")
-        book.note_odd(late_entries(late, standing, now), node.rules.noted_hourly, node.rules.peers.keys())
-        book.add_receipts(final_receipts(book, applied, trails))
+        book.journal.note_odd(late_entries(late, standing, now), node.rules.noted_hourly, node.rules.peers.keys())
+        book.receipts.add(final_receipts(book, applied, trails))
         room.made(node, book, applied, now)
     # Committed: only now are the messages acknowledged. A crash before makes the hub bring them again.
     return applied
@@ -249,10 +249,10 @@ def expire(node: Node) -> Sequence[Move]:
         return ()
     now = node.now()
     with node.ledger.book() as book:
-        over = book.expired(now, now - node.rules.timing.expiry_grace, node.rules.batch)
-        unproven = book.kept_of(UNPROVEN) if over else {}
-        applied = book.move([expiry(delivery, unproven, now) for delivery in over])
-        book.add_receipts([*final_receipts(book, applied), *withdrawals(node, book, applied)])
+        over = book.deliveries.expired(now, now - node.rules.timing.expiry_grace, node.rules.batch)
+        unproven = book.quarantine.kept_of(UNPROVEN) if over else {}
+        applied = book.deliveries.move([expiry(delivery, unproven, now) for delivery in over])
+        book.receipts.add([*final_receipts(book, applied), *withdrawals(node, book, applied)])
     # Committed, the end with its notice. A crash before leaves both undone.
     return applied
 
@@ -269,9 +269,10 @@ def report(node: Node) -> int:
     busy = node.outgoing.receipts
     links = {to: one for to, one in links.items() if one.transport.answering and id(one.transport) not in busy}
     with node.ledger.book() as book:
-        waiting = book.unsent_receipts(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(links))
+        waiting = book.receipts.unsent(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(links))
         offices = {receipt.envelope for _, origin, receipt in waiting if not origin.startswith("link:")}
-        documents = {digest: row.document_id for digest, row in book.envelopes(offices).items()} if offices else {}
+        known = book.envelopes.known(offices) if offices else {}
+        documents = {digest: row.document_id for digest, row in known.items()}
     told: dict[str, list[tuple[int, Receipt]]] = defaultdict(list)
     for number, origin, receipt in waiting:
         told[origin].append((number, receipt))

@@ -44,7 +44,7 @@ def test_receipts_and_inquiries_about_nothing_leave_next_to_nothing(nodes: Nodes
     for _ in range(10):
         pipeline.report(node)
     with node.ledger.book() as book:
-        assert book.unsent_receipts(now + timedelta(days=1), now + timedelta(days=2), 10) == []
+        assert book.receipts.unsent(now + timedelta(days=1), now + timedelta(days=2), 10) == []
     with nodes["quoc-gia"].node.ledger.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM receipts").scalar_one() == 0
     assert _size(nodes) - before < 16_000_000  # of which the database uses its pages again

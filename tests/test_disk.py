@@ -118,7 +118,7 @@ def copied(folder: Path) -> None:
         store = BodyStore(kept.engine, folder.parent / "bodies", reserve_bytes=0)
         store.stage({digest_of(LARGE): LARGE})
         with kept.book() as book:
-            book.add_bodies({digest_of(LARGE): LARGE})
+            book.bodies.add({digest_of(LARGE): LARGE})
         made = backup(kept, folder.parent / "bodies", folder, datetime.now(UTC))
         assert made.sound
         (folder / "journal.db").unlink()  # SQLite's own, which it syncs itself
@@ -168,7 +168,7 @@ def test_what_did_not_reach_the_disk_is_not_accepted(tmp_path: Path, request: py
             assert answer.finding is not None
             assert answer.finding.code == "EDX622"
             with node.ledger.book() as book:
-                assert not book.envelopes([digest_of(letter)])
+                assert not book.envelopes.known([digest_of(letter)])
             kept = [path for path in (tmp_path / "quoc-gia" / "data" / "bodies").rglob("*") if path.is_file()]
             assert [path.name for path in kept] == [".lock"]
 

@@ -23,7 +23,7 @@ from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.dispatch import LAPSES
 from edxml_router.stages.submission import Judged, Submission
-from edxml_router.store.book import SqlBook
+from edxml_router.store.bodies.table import SqlBodies
 from edxml_router.store.database import migrate
 from edxml_router.wiring.node import Opened, open_ledger, open_worker
 from tests.contract.hubs import until
@@ -71,7 +71,7 @@ class Place:
 
     def accepted(self, digest: str) -> bool:
         with closing(open_ledger(self.settings)) as ledger, ledger.book() as book:
-            return digest in book.envelopes([digest])
+            return digest in book.envelopes.known([digest])
 
 
 @pytest.fixture(params=["folder and SQLite", "RabbitMQ and PostgreSQL"])
@@ -135,14 +135,14 @@ def test_what_ends_workers_while_it_is_recorded_is_kept_aside_unread(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deadly, plain = place.send(MARK, "V/v thử nghiệm")
-    add_bodies = SqlBook.add_bodies
+    add = SqlBodies.add
 
-    def die(book: SqlBook, bodies: Mapping[str, bytes | Body]) -> None:
+    def die(part: SqlBodies, bodies: Mapping[str, bytes | Body]) -> None:
         if deadly in bodies:
             os.kill(os.getpid(), signal.SIGKILL)
-        add_bodies(book, bodies)
+        add(part, bodies)
 
-    monkeypatch.setattr(SqlBook, "add_bodies", die)
+    monkeypatch.setattr(SqlBodies, "add", die)
     ended = [place.worker(take)]
     while ended[-1] and len(ended) < 3 * LAPSES:
         ended.append(place.worker(take))

@@ -90,12 +90,12 @@ class Pair:
 
     def kept(self, opened: Opened) -> dict[str, Finding]:
         with opened.node.ledger.book() as book:
-            return dict(book.kept_of((*UNPROVEN, reports.OBJECTED)))
+            return dict(book.quarantine.kept_of((*UNPROVEN, reports.OBJECTED)))
 
 
 def _all(opened: Opened) -> Sequence[Delivery]:
     with opened.node.ledger.book() as book:
-        return book.deliveries_by_id(range(1, 100))
+        return book.deliveries.numbered(range(1, 100))
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_a_letter_pushed_to_the_office_that_was_left_is_withdrawn_there(nodes: N
     with node.ledger.book() as book:
         route = inbox_of("office:vanthu-tay-ninh")
         now = node.now()
-        waiting: list[Receipt] = [one for _, _, one in book.unsent_receipts(now, now, 10, [route])]
+        waiting: list[Receipt] = [one for _, _, one in book.receipts.unsent(now, now, 10, [route])]
     assert [(one.envelope, one.recipient, one.code) for one in waiting] == [(digest, "H53", "EDX508")]
 
 

@@ -85,9 +85,9 @@ def test_questions_are_answered_so_often_within_an_hour(nodes: Nodes) -> None:
                 intake.receive(node, transport, transport.take(100, 0.0))
             with node.ledger.book() as book:
                 lease = nodes.clock.now()
-                found = book.unsent_receipts(lease, lease + timedelta(seconds=1), 100_000)
+                found = book.receipts.unsent(lease, lease + timedelta(seconds=1), 100_000)
                 answered += len(found)
-                book.receipts_sent([one for one, _, _ in found], lease)
+                book.receipts.sent([one for one, _, _ in found], lease)
         return answered
 
     assert ask() == receipts.ANSWERED

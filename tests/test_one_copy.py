@@ -86,7 +86,7 @@ class Province:
 
     def deliveries(self, opened: Opened, digest: str) -> list[Delivery]:
         with opened.node.ledger.book() as book:
-            return list(book.deliveries([digest]))
+            return list(book.deliveries.of([digest]))
 
     def standing(self, digest: str) -> Delivery:
         [one] = self.deliveries(self.node, digest)
@@ -308,7 +308,7 @@ def test_a_letter_that_is_larger_than_the_share_goes_where_nothing_lies(near: Pr
 def test_what_has_expired_is_withdrawn_from_the_mailbox(far: Province) -> None:
     digest = far.send()
     with far.node.node.ledger.book() as book:
-        [one] = book.deliveries([digest])
+        [one] = book.deliveries.of([digest])
     far.clock.at = one.expires_at - timedelta(milliseconds=1)
     pipeline.forward(far.node.node)
     assert far.standing(digest).state is State.FORWARDED
@@ -332,7 +332,7 @@ def test_doctor_names_who_does_not_take_its_mail(far: Province) -> None:
     assert [finding and finding.code for _, finding in mailboxes.check(settings)] == ["EDX614"]  # it may come yet
     first = [far.standing(digest).id for digest in digests[:2]]
     with far.node.node.ledger.book() as book:
-        book.look_again(first, far.clock.at, None, far.clock.at - timedelta(days=2))
+        book.mailboxes.look_again(first, far.clock.at, None, far.clock.at - timedelta(days=2))
     [(name, finding)] = mailboxes.check(settings)
     assert finding is not None
     assert (name, finding.code) == ("tay-ninh", "EDX709")

@@ -97,7 +97,7 @@ class Nodes:
 
     def deliveries(self, name: str, digest: str) -> dict[str, Delivery]:
         with self[name].node.ledger.book() as book:
-            return {one.recipient: one for one in book.deliveries([digest])}
+            return {one.recipient: one for one in book.deliveries.of([digest])}
 
     def states(self, name: str, digest: str) -> dict[str, State]:
         return {recipient: one.state for recipient, one in self.deliveries(name, digest).items()}
@@ -696,7 +696,7 @@ def to_the_millisecond(at: datetime) -> datetime:
 def _unsent(opened: Opened) -> list[tuple[str, Receipt]]:
     with opened.node.ledger.book() as book:
         now = opened.node.now()
-        return [(origin, one) for _, origin, one in book.unsent_receipts(now, now, 100)]
+        return [(origin, one) for _, origin, one in book.receipts.unsent(now, now, 100)]
 
 
 def test_a_missing_final_receipt_is_asked_for(nodes: Nodes) -> None:

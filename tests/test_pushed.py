@@ -141,7 +141,7 @@ def test_an_answer_is_taken_while_a_worker_has_the_letter_in_hand(nodes: Nodes, 
     [mail] = office.take()
     operate.retry(node, [standing(nodes, "quoc-gia", digest).id], "lan", "gửi lại vào hộp thư")
     with node.ledger.book() as book:
-        [taken] = book.claim(node.now(), node.now() + timedelta(seconds=60), 10)
+        [taken] = book.deliveries.claim(node.now(), node.now() + timedelta(seconds=60), 10)
     assert taken.state is State.FORWARDING
     office.say(kind, b"sai", mail.message.id)
     settle(nodes)
@@ -241,7 +241,7 @@ def test_an_office_that_is_away_has_one_copy_of_each_waiting(nodes: Nodes, offic
 def test_a_full_mailbox_of_an_office_keeps_the_rest_of_its_mail_here(nodes: Nodes, office: Office) -> None:
     digests, node = [arrived(nodes, number) for number in (1, 2, 3)], nodes["quoc-gia"].node
     with node.ledger.book() as book:
-        size = book.envelopes(digests[:1])[digests[0]].size
+        size = book.envelopes.known(digests[:1])[digests[0]].size
     node.rules = replace(node.rules, mailbox_bytes=2 * size + size // 2)
     for _ in range(20):
         nodes.clock.at += node.rules.timing.receipt_timeout
@@ -261,7 +261,7 @@ def test_a_full_mailbox_of_an_office_keeps_the_rest_of_its_mail_here(nodes: Node
 def test_an_office_that_was_away_finds_no_mail_that_has_expired(nodes: Nodes, office: Office) -> None:
     digest, node = arrived(nodes), nodes["quoc-gia"].node
     with node.ledger.book() as book:  # laid there with a life that is over when the office comes back
-        [one] = book.deliveries([digest])
+        [one] = book.deliveries.of([digest])
     nodes.clock.at = one.expires_at - timedelta(microseconds=1)
     pushing.push(node)
     nodes.clock.at = one.expires_at

@@ -36,10 +36,11 @@ def test_a_neighbour_asks_again_about_all_that_is_open(nodes: Nodes) -> None:
 
 def test_a_neighbour_that_asks_all_the_time_costs_nothing(nodes: Nodes) -> None:
     with nodes["quoc-gia"].node.ledger.book() as book:
-        asked = [book.asked("tay-ninh", epoch, nodes.clock.now(), recovery.PAUSE) for epoch in ("a", "a", "b", "b")]
+        now = nodes.clock.now()
+        asked = [book.recoveries.asked("tay-ninh", epoch, now, recovery.PAUSE) for epoch in ("a", "a", "b", "b")]
         assert asked == [True, False, None, None]
         later = nodes.clock.now() + recovery.PAUSE
-        assert book.asked("tay-ninh", "b", later, recovery.PAUSE) is True
+        assert book.recoveries.asked("tay-ninh", "b", later, recovery.PAUSE) is True
 
 
 def test_what_is_no_question_is_set_aside(nodes: Nodes) -> None:

@@ -57,7 +57,7 @@ def sent(opened: Opened, tree: Tree, number: int) -> str:
 
 def state(opened: Opened, digest: str) -> State:
     with opened.node.ledger.book() as book:
-        [delivery] = book.deliveries([digest])
+        [delivery] = book.deliveries.of([digest])
     return delivery.state
 
 
@@ -188,8 +188,8 @@ def test_a_neighbour_that_has_another_name_is_followed_at_a_reload(tree: Tree, a
         digest = sent(parent, tree, 1)
         if accepted:
             with parent.node.ledger.book() as book:
-                [one] = book.deliveries([digest])
-                book.move([change_of(one, Event.ACCEPT, due_at=parent.node.now(), far_accepted=True)])
+                [one] = book.deliveries.of([digest])
+                book.deliveries.move([change_of(one, Event.ACCEPT, due_at=parent.node.now(), far_accepted=True)])
         text = tree.config("quoc-gia").read_text(encoding="utf-8")
         named = text.replace('name = "tay-ninh"', 'name = "tay-ninh-moi"\nformerly = ["tay-ninh"]', 1)
         assert named != text
@@ -197,6 +197,6 @@ def test_a_neighbour_that_has_another_name_is_followed_at_a_reload(tree: Tree, a
         assert parent.reload(load(tree.config("quoc-gia")))
         parent.look_at_journal()
         with parent.node.ledger.book() as book:
-            [one] = book.deliveries([digest])
+            [one] = book.deliveries.of([digest])
         assert one.route == "link:tay-ninh-moi"
         assert one.route in parent.node.links

@@ -88,7 +88,7 @@ def outcome(tree: Tree, node: Opened, number: int, sender: str = "G22") -> str:
         assert answer.passing == (answer.finding.code == "EDX314")
         return answer.finding.code
     with node.node.ledger.book() as book:
-        return book.envelopes([answer.digest])[answer.digest].reason
+        return book.envelopes.known([answer.digest])[answer.digest].reason
 
 
 def met(settings: Settings, *certificates: x509.Certificate) -> None:
@@ -523,7 +523,7 @@ def test_a_running_node_asks_and_every_worker_obeys(tree: Tree, responder: Respo
                 for transport in child.transports:
                     intake.receive(child.node, transport, list(transport.take(100, 0.0)))
                 with child.node.ledger.book() as book:
-                    found = book.deliveries(digests)
+                    found = book.deliveries.of(digests)
                 known = [one for one in found if one.far_accepted or one.state is State.RETURNED]
                 return {(one.state, one.code) for one in known} if len(known) == count else set()
 

@@ -121,8 +121,8 @@ def test_messages_of_receipts_are_no_larger_than_the_hub_takes(nodes: Nodes) -> 
 def test_what_was_taken_before_the_bound_on_hops_was_known_is_returned(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes, ["H53"]))
     with nodes["quoc-gia"].node.ledger.book() as book:
-        [row] = book.envelopes([answer.digest]).values()
-        [one] = book.deliveries([answer.digest])
+        [row] = book.envelopes.known([answer.digest]).values()
+        [one] = book.deliveries.of([answer.digest])
     hop, now = Hop("nut", row.accepted_at), nodes.clock.now()
     far = replace(row, hops=(hop,) * (HOPS_LIMIT + 1))
     claimed = replace(one, state=State.FORWARDING)

@@ -119,7 +119,7 @@ class Scene:
 
     def states(self, digest: str) -> dict[str, State]:
         with self.province.node.ledger.book() as book:
-            return {one.recipient: one.state for one in book.deliveries([digest])}
+            return {one.recipient: one.state for one in book.deliveries.of([digest])}
 
     def transfer(self, data: bytes, brought_by: str, *recipients: str, chunks: int = 0) -> Message:
         now = self.province.node.now()
@@ -154,7 +154,7 @@ def test_a_parent_does_not_speak_as_our_own_office(scene: Scene) -> None:
     digests = [answer.digest for answer in scene.take(2).answers if answer.accepted]
     pipeline.forward(scene.province.node)
     with scene.province.node.ledger.book() as book:
-        numbers = [one.id for one in book.deliveries(digests)]
+        numbers = [one.id for one in book.deliveries.of(digests)]
     forged = scene.post.document("H53", ["H53.31"], 9, "V/v", signer=None)
     messages = [
         Message("confirm", "c", b"", correlation=str(numbers[0])),

@@ -162,7 +162,7 @@ def test_nothing_ends_and_nothing_waits_by_a_clock_that_has_jumped(
     assert pipeline.expire(here) == ()
     pipeline.forward(here)
     with here.ledger.book() as book:
-        [delivery] = book.deliveries([answer.digest])
+        [delivery] = book.deliveries.of([answer.digest])
     assert delivery.state is State.FORWARDED
     assert inquiring.inquire(here) == 0
     assert before <= delivery.due_at <= before + here.rules.timing.receipt_timeout
@@ -187,5 +187,5 @@ def test_what_a_clock_that_was_ahead_has_left_is_due_when_it_is_put_right(
     note_clock(here, Change(None, here.clock.accept()), "operator:lan")
     assert inquiring.inquire(here) == 1
     with here.ledger.book() as book:
-        [delivery] = book.deliveries([answer.digest])
+        [delivery] = book.deliveries.of([answer.digest])
     assert delivery.state is State.FORWARDED

@@ -75,7 +75,7 @@ def code(answer: Answer) -> str:
 
 def reason(node: Opened, answer: Answer) -> str:
     with node.node.ledger.book() as book:
-        return book.envelopes([answer.digest])[answer.digest].reason
+        return book.envelopes.known([answer.digest])[answer.digest].reason
 
 
 def made_list(folder: Path, *revoked: str, number: int, at: datetime, days: int = 30) -> bytes:
@@ -459,7 +459,7 @@ def test_the_kill_switch_reaches_every_worker_of_a_running_node(fetching: Tree, 
                 for transport in child.transports:
                     intake.receive(child.node, transport, list(transport.take(100, 0.0)))
                 with child.node.ledger.book() as book:
-                    found = book.deliveries(digests)
+                    found = book.deliveries.of(digests)
                 known = [one for one in found if one.far_accepted or one.state is State.RETURNED]
                 return {(one.state, one.code) for one in known} if len(known) == count else set()
 

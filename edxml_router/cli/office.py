@@ -232,7 +232,7 @@ def _notices(session: Session, ledger: SqlLedger, offices: Sequence[str], clear:
         )
     if clear and rows:
         with ledger.book() as book:
-            book.receipts_sent([row.number for row in rows], ledger.clock.now())
+            book.receipts.sent([row.number for row in rows], ledger.clock.now())
 
 
 @click.command(cls=Command)

@@ -296,7 +296,7 @@ def _note(settings: Settings, act: str, detail: str) -> None:
     """Into the journal: ``trust.block``, ``trust.unblock``, …"""
     entry = Entry(datetime.now(UTC), f"trust.{act}", actor=f"operator:{operator()}", detail=detail[:500])
     with open_ledger(settings) as ledger, ledger.book() as book:
-        book.note([entry])
+        book.journal.note([entry])
 
 
 def _file(settings: Settings, certificate: x509.Certificate) -> Path:

@@ -12,7 +12,7 @@ from typing import Final
 from edxml_router.config import Settings
 from edxml_router.credentials import blocks, endings
 from edxml_router.credentials.endings import Standing
-from edxml_router.store import signers
+from edxml_router.store.envelopes import signers
 from edxml_router.wiring.stored import StoredNode
 
 LATELY: Final = timedelta(days=90)  # who has not signed for so long is not asked after

@@ -18,8 +18,12 @@ from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.store.database.engine import reading
+from edxml_router.store.deliveries.table import deliveries
+from edxml_router.store.envelopes.table import envelopes
+from edxml_router.store.journal.table import journal
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.tables import aside, deliveries, envelopes, journal, receipts
+from edxml_router.store.quarantine.items import aside
+from edxml_router.store.receipts import receipts
 from edxml_router.wiring import node as wiring
 
 

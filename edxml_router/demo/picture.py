@@ -17,9 +17,8 @@ from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.core.problems import PROBLEMS
 from edxml_router.demo.oracle import Witness
 from edxml_router.demo.story import RECALL, Sent, Story
-from edxml_router.store.book import receipt_of
 from edxml_router.store.database.engine import reading
-from edxml_router.store.tables import receipts
+from edxml_router.store.receipts import receipt_of, receipts
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     "board": ("{envelopes} envelopes sent, {seconds:.1f} s", "đã gửi {envelopes} gói tin, {seconds:.1f} giây"),
@@ -172,8 +171,7 @@ class Picture:
 
 def _receipts(witness: Witness, origin: str) -> dict[tuple[str, str], Receipt]:
     """What an office was told at last about each delivery of its envelopes."""
-    columns = [column for column in receipts.columns if column.name not in ("id", "origin", "lease_until", "sent_at")]
-    query = select(*columns).where(receipts.c.origin == origin).order_by(receipts.c.id)
+    query = select(receipts).where(receipts.c.origin == origin).order_by(receipts.c.id)
     with reading(witness.ledger.engine) as connection:
-        found = [receipt_of(tuple(row)) for row in connection.execute(query)]
+        found = [receipt_of(row) for row in connection.execute(query)]
     return {(one.envelope, one.recipient): one for one in found}

@@ -233,7 +233,7 @@ def _put_off(
 def _accepted_before(node: Node, peer: str, digest: str) -> bytes | None:
     """The body of a transfer that a neighbour repeats without its chunks. Of what others brought it learns nothing."""
     with node.ledger.book() as book:
-        row = book.envelopes([digest]).get(digest)
+        row = book.envelopes.known([digest]).get(digest)
     return node.bodies.read([digest]).get(digest) if row is not None and row.peer == peer else None
 
 
@@ -306,9 +306,9 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
     with node.ledger.book() as book:
         standing = {
             (one.digest, one.recipient): one
-            for one in book.deliveries({inquiry.envelope for _, (inquiry, _) in asked})
+            for one in book.deliveries.of({inquiry.envelope for _, (inquiry, _) in asked})
         }
-        rows = book.envelopes({inquiry.envelope for _, (inquiry, _) in asked})
+        rows = book.envelopes.known({inquiry.envelope for _, (inquiry, _) in asked})
         answers = []
         for arrival, (inquiry, _) in asked:
             origin = f"link:{arrival.peer}"

@@ -86,8 +86,8 @@ def objected(node: Node, peer: str, said: Objection) -> tuple[Finding, bytes] | 
     """Take a neighbour's word about our receipts: what is to be kept for the operator, or None when it lifts the
     objection. The last word of a neighbour takes the place of the one before it."""
     with node.ledger.book() as book:
-        standing = book.kept((OBJECTED,), 0, _OBJECTIONS)
-        book.take_back([number for number, by, _ in standing if by == peer])
+        standing = book.quarantine.kept((OBJECTED,), 0, _OBJECTIONS)
+        book.quarantine.take_back([number for number, by, _ in standing if by == peer])
     # Written anew: what stands beside it in the message is not worth keeping.
     kept = encode_objection(said) + peer.encode()
     return (Finding(OBJECTED, peer, f"{said.code}: {said.detail}"), kept) if said.code else None
@@ -103,7 +103,7 @@ def count_kept(node: Node) -> Sequence[Move]:
     after = 0
     while True:
         with node.ledger.book() as book:
-            page = book.kept(UNPROVEN, after, _PAGE)
+            page = book.quarantine.kept(UNPROVEN, after, _PAGE)
         if not page:
             return moves
         after = page[-1][0]
@@ -116,7 +116,7 @@ def count_kept(node: Node) -> Sequence[Move]:
             told = [(peer, placed(one, node.name)) for _, peer, receipts in proven for one in receipts]
             moves += pipeline.settle(node, told)
             with node.ledger.book() as book:
-                book.take_back([number for number, _, _ in proven])
+                book.quarantine.take_back([number for number, _, _ in proven])
             for peer in {peer for _, peer, _ in proven}:
                 node.objections.setdefault(peer, (Finding(UNPROVEN[0]), node.now()))  # told by a worker before us
                 object_to(node, peer, None)

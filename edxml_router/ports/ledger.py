@@ -1,5 +1,9 @@
 """The journal, envelopes and deliveries in SQL.
 
+    with ledger.book() as book:
+        book.envelopes.add(rows)
+        book.deliveries.claim(now, until, 100)
+
 An adapter keeps these promises or raises; a driver's own exception never crosses a port: it becomes a Setback (passing)
 or a Defect. One contract suite runs on every adapter. All times are aware datetimes in UTC.
 """
@@ -15,24 +19,18 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Receipt
 from edxml_router.core.problems import Finding
-from edxml_router.ports.chains import Chains
-from edxml_router.ports.looks import Looks
-from edxml_router.ports.moved import Moved
-from edxml_router.ports.provoked import Provoked, Recoveries
+from edxml_router.ports.mailboxes import Mailboxes, Moved
+from edxml_router.ports.recoveries import Recoveries
 from edxml_router.ports.views import Views
 
 
-class Book(Provoked, Recoveries, Looks, Moved, Chains, Protocol):
-    """The ledger inside one transaction. All methods work on sets, because batches are the unit of work.
+class Envelopes(Protocol):
+    """What was accepted."""
 
-    Every method that changes state writes the journal entries itself, in this same transaction (P4): one entry
-    for each envelope, delivery and move. Nothing is visible to others before the transaction ends.
-    """
-
-    def add_envelopes(self, rows: Sequence[EnvelopeRow]) -> set[str]:
+    def add(self, rows: Sequence[EnvelopeRow]) -> set[str]:
         """Insert those that are new (by digest and by identity); the digests that were inserted."""
 
-    def envelopes(self, digests: Iterable[str]) -> Mapping[str, EnvelopeRow]:
+    def known(self, digests: Iterable[str]) -> Mapping[str, EnvelopeRow]:
         """Those of ``digests`` that are known."""
 
     def recognised(self, digests: Collection[str], identities: Collection[str]) -> Sequence[EnvelopeRow]:
@@ -41,19 +39,39 @@ class Book(Provoked, Recoveries, Looks, Moved, Chains, Protocol):
     def brought(self, peer: str, since: datetime) -> tuple[int, int, int]:
         """How many messages, bytes and recipients of ``peer`` were accepted since then."""
 
-    def add_bodies(self, bodies: Mapping[str, bytes | Body]) -> None:
-        """Keep the bytes of envelopes by digest (small ones inside this transaction, see :class:`Bodies`)."""
 
-    def add_deliveries(self, rows: Sequence[NewDelivery]) -> set[tuple[str, str]]:
+class KeptBodies(Protocol):
+    """The rows of bodies; their bytes are behind :class:`~edxml_router.ports.bodies.Bodies`."""
+
+    def add(self, bodies: Mapping[str, bytes | Body]) -> None:
+        """Keep the bytes of envelopes by digest: small ones inside this transaction, of large ones that they are there,
+        staged before."""
+
+
+class Documents(Protocol):
+    """Which envelopes are of one document, and must keep their order."""
+
+    def chains(self, documents: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[int, ...]]:
+        """The chains of the documents that were accepted here, by their sender and ``document_key``; of several
+        envelopes with one key (a document and its recall) those of all."""
+
+    def known(self, keys: Collection[str]) -> set[str]:
+        """Which of these keys a document has that was accepted here, whoever sent it."""
+
+
+class Deliveries(Protocol):
+    """One row for each recipient of an envelope, and every change of its state."""
+
+    def add(self, rows: Sequence[NewDelivery]) -> set[tuple[str, str]]:
         """Insert those that are new; the (digest, recipient) pairs that were inserted.
 
         They are numbered in this order, which is that of their arrival: what is of one chain leaves in it. Those of
         envelopes that were known before come sorted, or two writers could wait for each other."""
 
-    def deliveries(self, digests: Iterable[str]) -> Sequence[Delivery]:
+    def of(self, digests: Iterable[str]) -> Sequence[Delivery]:
         """All deliveries of these envelopes."""
 
-    def deliveries_by_id(self, numbers: Iterable[int]) -> Sequence[Delivery]:
+    def numbered(self, numbers: Iterable[int]) -> Sequence[Delivery]:
         """The deliveries with these numbers, in no order."""
 
     def claim(
@@ -89,22 +107,45 @@ class Book(Provoked, Recoveries, Looks, Moved, Chains, Protocol):
     def move(self, moves: Sequence[Move]) -> Sequence[Move]:
         """Apply; the moves that were applied. One whose version has changed meanwhile is left out."""
 
-    def note(self, entries: Iterable[Entry]) -> None:
-        """Journal facts that change no delivery (what operators and commands do)."""
 
-    def add_receipts(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
-        """Outgoing receipts, each with the origin ("link:NAME" or "office:NAME") that it goes to. The same fact again
-        is the row that was there, to be sent again, with the time of the fact."""
+class Receipts(Protocol):
+    """What this node tells of outcomes, each with the origin ("link:NAME" or "office:NAME") that it goes to."""
 
-    def unsent_receipts(
+    def add(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
+        """Outgoing receipts. The same fact again is the row that was there, to be sent again, with the time of the
+        fact."""
+
+    def add_answers(self, receipts: Iterable[tuple[str, Receipt]]) -> int:
+        """Those that an origin will ask for again: what is said of transfers and to inquiries. So many refusals and
+        "unknown" may wait for one origin; how many were left out.
+
+        What is about nothing that is here goes once it is sent.
+        """
+
+    def unsent(
         self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
     ) -> Sequence[tuple[int, str, Receipt]]:
         """Claim up to ``limit`` unsent receipts under a lease to ``until``: (number, origin, receipt)."""
 
-    def receipts_sent(self, numbers: Iterable[int], now: datetime) -> None:
+    def sent(self, numbers: Iterable[int], now: datetime) -> None:
         """These were handed over."""
 
-    def set_aside(self, items: Sequence[Aside], quota: int, peers: Collection[str] | None = None) -> Sequence[bool]:
+
+class Journal(Protocol):
+    """Facts that change no delivery. Changes are journalled by what makes them."""
+
+    def note(self, entries: Iterable[Entry]) -> None:
+        """What operators and commands do."""
+
+    def note_odd(self, entries: Iterable[Entry], most: int, peers: Collection[str]) -> None:
+        """What peers provoke without an effect, as often as they like (refusals, late notices): of each of ``peers``,
+        and of all others together, ``most`` entries an hour one by one, and the rest as a number in one."""
+
+
+class Quarantine(Protocol):
+    """Input that was refused or could not be read."""
+
+    def keep(self, items: Sequence[Aside], quota: int, peers: Collection[str] | None = None) -> Sequence[bool]:
         """Keep refused input while the total stays under ``quota`` bytes; whether each one's bytes were kept. Each of
         ``peers`` has a share, all others one together; beyond it only metadata is kept. Repeats are counted."""
 
@@ -116,6 +157,44 @@ class Book(Provoked, Recoveries, Looks, Moved, Chains, Protocol):
 
     def take_back(self, numbers: Iterable[int]) -> None:
         """Remove these from what was set aside: they were of use after all. No journal entry: their effect has one."""
+
+
+class Book(Protocol):
+    """The ledger inside one transaction, by subject. All methods work on sets, because batches are the unit of work.
+
+    Every method that changes state writes the journal entries itself, in this same transaction (P4): one entry
+    for each envelope, delivery and move. Nothing is visible to others before the transaction ends.
+    """
+
+    @property
+    def envelopes(self) -> Envelopes: ...
+
+    @property
+    def bodies(self) -> KeptBodies: ...
+
+    @property
+    def documents(self) -> Documents: ...
+
+    @property
+    def deliveries(self) -> Deliveries: ...
+
+    @property
+    def mailboxes(self) -> Mailboxes: ...
+
+    @property
+    def moved(self) -> Moved: ...
+
+    @property
+    def receipts(self) -> Receipts: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def quarantine(self) -> Quarantine: ...
+
+    @property
+    def recoveries(self) -> Recoveries: ...
 
 
 class Ledger(Protocol):

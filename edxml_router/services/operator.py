@@ -64,8 +64,8 @@ def _act(
             change(delivery, event, actor=actor, detail=detail, **_fields(node, delivery, event, now))
             for delivery in possible
         ]
-        applied = book.move(moves)
-        book.add_receipts([*final_receipts(book, applied), *withdrawals(node, book, applied)])
+        applied = book.deliveries.move(moves)
+        book.receipts.add([*final_receipts(book, applied), *withdrawals(node, book, applied)])
     done = {move.delivery.id for move in applied}
     for delivery in possible:
         if delivery.id not in done:
@@ -81,7 +81,7 @@ def _answers(
     answers: dict[int, Finding | None] = {
         number: Finding("EDX606", f"delivery {number}") for number in numbers
     }
-    for delivery in book.deliveries_by_id(list(answers)):
+    for delivery in book.deliveries.numbered(list(answers)):
         if _possible(delivery, event):
             possible.append(delivery)
             answers[delivery.id] = None

@@ -101,11 +101,11 @@ def decide(here: str, rules: Rules, judged: Sequence[Judged], facts: Facts, now:
 
 def write(node: Node, book: Book, decision: Decision, now: datetime) -> None:
     """Write it, each table once. Raises Overtaken where the facts are not true any more, and Setback."""
-    if book.add_envelopes(decision.rows) != {row.digest for row in decision.rows}:
+    if book.envelopes.add(decision.rows) != {row.digest for row in decision.rows}:
         raise Overtaken
-    book.add_bodies(decision.bodies)
-    book.add_deliveries(decision.deliveries)
-    book.move(decision.moves)
+    book.bodies.add(decision.bodies)
+    book.deliveries.add(decision.deliveries)
+    book.deliveries.move(decision.moves)
     answer_neighbours(node, book, decision.receipts, now)
     refused = [ruling for ruling in decision.rulings if ruling.refused]
     set_aside(node, book, [(aside(ruling, now), refusal_entry(ruling, now)) for ruling in refused])

@@ -46,7 +46,7 @@ def gather(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> F
     rows = [item.row for item in judged if item.row is not None]
     peers = {item.submission.peer for item in judged}
     digests = {item.digest for item in judged}
-    there = book.recognised(digests, {row.identity for row in rows})
+    there = book.envelopes.recognised(digests, {row.identity for row in rows})
     known = {row.digest: row for row in there if row.digest in digests}
     named = {(row.sender, key) for row in rows for key in (row.document_key, *row.refers_to) if key}
     wanted = {key for item in judged if order.may_have_to_wait(item) for key in order.changed(item)}
@@ -54,17 +54,17 @@ def gather(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> F
     return Facts(
         known=known,
         holders={row.identity: row.digest for row in there},
-        standing={(one.digest, one.recipient): one for one in book.deliveries(known)} if known else {},
-        chains=book.chains(named) if named else {},
-        documents=frozenset(book.known_documents(wanted)) if wanted else frozenset(),
+        standing={(one.digest, one.recipient): one for one in book.deliveries.of(known)} if known else {},
+        chains=book.documents.chains(named) if named else {},
+        documents=frozenset(book.documents.known(wanted)) if wanted else frozenset(),
         waited=frozenset(names & node.waited.keys()),
         may_wait=node.may_wait(),
         brought={
-            name: book.brought(name, now - _QUOTA_TIME)
+            name: book.envelopes.brought(name, now - _QUOTA_TIME)
             for name in sorted({item.submission.peer for item in judged if item.fit})
             if node.rules.peers[name].quota.limited
         },
-        found_before=frozenset(each for each in sorted(_not_served(judged)) if book.found_before(each)),
+        found_before=frozenset(each for each in sorted(_not_served(judged)) if book.moved.found_before(each)),
         skews={peer: skew.finding(peer) for peer in peers if (skew := node.skews.of(peer)) is not None},
     )
 

@@ -28,12 +28,13 @@ def follow(node: Node) -> Sequence[Move]:
     """Let go on what is not where its agency is; a batch for each agency and place, one commit. Raises Setback."""
     now, rules, applied = node.now(), node.rules, list[Move]()
     with node.ledger.book() as book:
-        for recipient, place in book.places():
+        for recipient, place in book.moved.places():
             if not _elsewhere(rules, recipient, place):
                 continue
-            found = book.deliveries_by_id(book.placed(recipient, place, rules.batch))
+            found = book.deliveries.numbered(book.moved.placed(recipient, place, rules.batch))
             told = {"code": HANDED_BACK, "detail": f"no longer at {place}"}
-            applied += book.move([change(one, Event.RETRY, due_at=now, far_accepted=False, **told) for one in found])
+            moves = [change(one, Event.RETRY, due_at=now, far_accepted=False, **told) for one in found]
+            applied += book.deliveries.move(moves)
         _withdraw(rules, book, applied)
     return applied
 
@@ -52,4 +53,4 @@ def _withdraw(rules: Rules, book: Book, moves: Sequence[Move]) -> None:
     pushed = {f"office:{peer.name}" for peer in rules.peers.values() if peer.pushed}
     for one in (move.delivery for move in moves if move.delivery.route in pushed and was_offered(move.delivery)):
         told = Receipt(one.digest, one.recipient, one.generation, Outcome.RETURNED, one.updated_at, HANDED_BACK)
-        book.add_receipts([(inbox_of(one.route), told)])
+        book.receipts.add([(inbox_of(one.route), told)])

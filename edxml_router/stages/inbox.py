@@ -39,7 +39,7 @@ def fetch(node: Node, office: str, name: str) -> bytes:
         body = node.bodies.read([delivery.digest]).get(delivery.digest)
         if body is None:
             raise Refusal("EDX603", where=name)
-        book.note([Entry(now, "delivery.fetched", delivery.digest, delivery.recipient, actor=office)])
+        book.journal.note([Entry(now, "delivery.fetched", delivery.digest, delivery.recipient, actor=office)])
     return body
 
 
@@ -75,10 +75,10 @@ def _end(
                 answers[name] = _late(move.code, move.detail, name)
             else:
                 answers[name] = Finding("EDX607", name, str(delivery.state))
-        applied = book.move(moves)
+        applied = book.deliveries.move(moves)
         if len(applied) < len(moves):  # a worker changed one between our read and our write: the answer comes again
             raise Setback("EDX602", detail="deliveries changed meanwhile")
-        book.add_receipts(final_receipts(book, applied))
+        book.receipts.add(final_receipts(book, applied))
         room.made(node, book, applied, now)
     return [answers[name] for name in names]
 
@@ -107,4 +107,4 @@ def _own(book: Book, office: str, names: Sequence[str]) -> dict[str, Delivery]:
     for name in names:
         with suppress(Refusal):  # no name of a letter names none
             digests.add(read_letter_name(name)[0])
-    return {one.name: one for one in book.deliveries(digests) if one.route == f"office:{office}"}
+    return {one.name: one for one in book.deliveries.of(digests) if one.route == f"office:{office}"}

@@ -45,12 +45,12 @@ def inquire(node: Node, alarm: Alarm = nobody) -> int:
     search = node.searched is None or node.searched[1] != links or not now - node.searched[0] < _SEARCH
     with node.ledger.book() as book:
         answering = [each for each in links if each not in sending.silent(node)]
-        due = book.overdue(now, now + node.rules.timing.lease, node.rules.batch, answering)
+        due = book.mailboxes.overdue(now, now + node.rules.timing.lease, node.rules.batch, answering)
         astray = [one for one in due if not _stays(node, one)]
-        lost = book.strays(now, node.rules.batch, links) if search else ()
+        lost = book.mailboxes.strays(now, node.rules.batch, links) if search else ()
         # What goes another way now, or none, is sent anew, or told to its sender: both are for forward to do.
-        book.move([change(one, Event.RETRY, due_at=now) for one in (*astray, *lost)])
-        rows = book.envelopes({one.digest for one in due})
+        book.deliveries.move([change(one, Event.RETRY, due_at=now) for one in (*astray, *lost)])
+        rows = book.envelopes.known({one.digest for one in due})
     if search and len(lost) < node.rules.batch:
         node.searched = (now, links)
     if not due:
@@ -73,9 +73,9 @@ def inquire(node: Node, alarm: Alarm = nobody) -> int:
         pauses[now + _pause(node.rules.timing, one, problem, now), problem].append(one.id)
     with node.ledger.book() as book:
         for (at, problem), numbers in pauses.items():
-            book.look_again(numbers, at, problem)
+            book.mailboxes.look_again(numbers, at, problem)
         if unasked := [one.id for one in asked if problems.get(one.id) is not None]:
-            book.asked_about(unasked, None)
+            book.mailboxes.asked_about(unasked, None)
     return len(due) + len(lost)
 
 
@@ -84,7 +84,7 @@ def hurry(node: Node, routes: Collection[str]) -> None:
     now = node.now()
     with node.ledger.book() as book:
         for each in sorted(routes):
-            book.hurry(each, now)
+            book.recoveries.hurry(each, now)
 
 
 def _stays(node: Node, delivery: Delivery) -> bool:
@@ -168,7 +168,7 @@ def _ask(
     if not windows:
         return {}
     with node.ledger.book() as book:  # before: the answer may be quicker than a commit after
-        book.asked_about([one.id for one in deliveries], now)
+        book.mailboxes.asked_about([one.id for one in deliveries], now)
     problems: dict[int, Finding | None] = {}
     for window in windows.values():
         answers = window[0][0].transport.publish([parcel for _, parcel, _ in window])

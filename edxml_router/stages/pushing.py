@@ -40,9 +40,9 @@ def push(node: Node) -> int:
     if not links:
         return 0
     with node.ledger.book() as book:
-        due = book.offered(now, now + node.rules.timing.lease, node.rules.batch, list(links))
-        rows = book.envelopes({one.digest for one in due})
-        lying = book.lying({one.route for one in due})
+        due = book.mailboxes.offered(now, now + node.rules.timing.lease, node.rules.batch, list(links))
+        rows = book.envelopes.known({one.digest for one in due})
+        lying = book.mailboxes.lying({one.route for one in due})
     if not due:
         return 0
     spent = [one for one in due if one.lapses >= LAPSES]
@@ -81,7 +81,7 @@ def _record(
         return
     with node.ledger.book() as book:
         for (at, problem), numbers in pauses.items():
-            book.look_again(numbers, at, problem, now if laid and problem is None else None)
+            book.mailboxes.look_again(numbers, at, problem, now if laid and problem is None else None)
 
 
 def _absent(
@@ -129,10 +129,11 @@ def _lay(
     never = [(one, found) for one in whole if (found := answers[one.id]) is not None and found.code in NEVER]
     damaged = [one for one in absent if one.digest not in bodies]
     with node.ledger.book() as book:
-        book.note([Entry(now, "delivery.pushed", one.digest, one.recipient, actor="node") for one in taken])
+        book.journal.note([Entry(now, "delivery.pushed", one.digest, one.recipient, actor="node") for one in taken])
         # Where the body is damaged the delivery goes back to where forward finds that, and holds it.
-        book.move([change(one, Event.RETRY, due_at=now) for one in damaged])
-        book.add_receipts(final_receipts(book, book.move([_never(node, one, found, now) for one, found in never])))
+        book.deliveries.move([change(one, Event.RETRY, due_at=now) for one in damaged])
+        ended = book.deliveries.move([_never(node, one, found, now) for one, found in never])
+        book.receipts.add(final_receipts(book, ended))
     return answers
 
 

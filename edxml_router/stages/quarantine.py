@@ -36,9 +36,9 @@ def refusal_entry(ruling: Ruling, now: datetime) -> Entry:
 def set_aside(node: Node, book: Book, items: Sequence[tuple[Aside, Entry]]) -> None:
     """Keep refused input for the operator, and journal it; each within what its peer may have us keep."""
     rules = node.rules
-    kept = book.set_aside([one for one, _ in items], rules.aside_quota, rules.peers.keys())
+    kept = book.quarantine.keep([one for one, _ in items], rules.aside_quota, rules.peers.keys())
     entries = [
         entry if was_kept else replace(entry, detail=f"{entry.detail} (EDX604: bytes not kept)".strip())
         for (_, entry), was_kept in zip(items, kept, strict=True)
     ]
-    book.note_odd(entries, rules.noted_hourly, rules.peers.keys())
+    book.journal.note_odd(entries, rules.noted_hourly, rules.peers.keys())

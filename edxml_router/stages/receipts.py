@@ -36,7 +36,7 @@ def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[str, Recei
         else:
             left[origin] += 1
     entries = [_withheld(origin, f"{number} questions", now) for origin, number in left.items()]
-    book.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+    book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
     answer_neighbours(node, book, fitting, now)
 
 
@@ -47,9 +47,9 @@ def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[str, Rece
         of_origin[origin].append(receipt)
     entries = []
     for origin, told in of_origin.items():
-        if left := book.add_answers((origin, receipt) for receipt in told):
+        if left := book.receipts.add_answers((origin, receipt) for receipt in told):
             entries.append(_withheld(origin, f"{left} of {len(told)}", now))
-    book.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+    book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
 
 
 def _withheld(origin: str, detail: str, now: datetime) -> Entry:
@@ -91,7 +91,8 @@ def final_receipts(
     """
     ended = [move for move in moves if move.after in ENDS]
     trails = trails or {}
-    rows = book.envelopes({move.delivery.digest for move in ended if move.delivery.id not in trails}) if ended else {}
+    untold = {move.delivery.digest for move in ended if move.delivery.id not in trails}
+    rows = book.envelopes.known(untold) if untold else {}
     receipts = []
     for move in ended:
         one = move.delivery

@@ -34,13 +34,13 @@ def ask(node: Node) -> int:
     offices = [route for route in node.links if route.startswith("office:")]
     with node.ledger.book() as book:
         due = [
-            *book.recoveries(now, now + timing.receipt_timeout, links),
-            *book.recoveries(now, now + timing.inquiry_interval, offices),
+            *book.recoveries.claim(now, now + timing.receipt_timeout, links),
+            *book.recoveries.claim(now, now + timing.inquiry_interval, offices),
         ]
     failed = [one.party for one in due if not _send(node, one)]
     if failed:
         with node.ledger.book() as book:
-            book.ask_again(failed, now + timing.retry_first)
+            book.recoveries.ask_again(failed, now + timing.retry_first)
     return len(due) - len(failed)
 
 
@@ -77,11 +77,11 @@ def repeat(node: Node, peer: str, resync: Resync) -> None:
     """
     now, route = node.now(), f"link:{peer}"
     with node.ledger.book() as book:
-        first = book.asked(peer, resync.epoch, now, PAUSE)
+        first = book.recoveries.asked(peer, resync.epoch, now, PAUSE)
         if first:
-            count = book.hurry(route, now)
+            count = book.recoveries.hurry(route, now)
             detail = f"epoch {resync.epoch}, since {resync.since:%Y-%m-%d %H:%M:%S} UTC; {count} deliveries"
-            book.note([Entry(now, "link.resync", actor=peer, detail=detail)])
+            book.journal.note([Entry(now, "link.resync", actor=peer, detail=detail)])
     link = node.links.get(route)
     if first is None or link is None:
         return
@@ -93,10 +93,10 @@ def finish(node: Node, party: str, epoch: str, actor: str = "") -> bool:
     """A party has done its part; whether that was still open. ``epoch`` may be empty for whatever is open."""
     now = node.now()
     with node.ledger.book() as book:
-        done = book.recovered(party, epoch, now)
+        done = book.recoveries.finish(party, epoch, now)
         if done:
             detail = f"{party} has repeated what came since the back-up"
-            book.note([Entry(now, "recovery.done", actor=actor or party.partition(":")[2], detail=detail)])
+            book.journal.note([Entry(now, "recovery.done", actor=actor or party.partition(":")[2], detail=detail)])
     return done
 
 

@@ -110,7 +110,7 @@ def _filled(node: Node, places: set[Place], now: datetime) -> dict[Place, int]:
     old = node.filled_at is None or not node.filled_at <= now < node.filled_at + _FRESH
     if old or most * _FAR > node.rules.mailbox_bytes:
         with node.ledger.book() as book:
-            node.filled = {place: lying.size for place, lying in book.lying(list(node.links)).items()}
+            node.filled = {place: lying.size for place, lying in book.mailboxes.lying(list(node.links)).items()}
         node.filled_at = now
     return node.filled
 
@@ -129,4 +129,4 @@ def made(node: Node, book: Book, moves: Sequence[Move], now: datetime) -> None:
         if move.delivery.state in (State.FORWARDED, State.AVAILABLE) and move.delivery.handed_at is not None
     }
     if routes:
-        book.make_room(routes, now, node.rules.batch)
+        book.mailboxes.make_room(routes, now, node.rules.batch)

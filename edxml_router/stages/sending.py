@@ -52,7 +52,7 @@ def welcome(node: Node, book: Book, away: frozenset[str], now: datetime) -> None
     back = {name for name in node.links if name not in away and (before is None or name in before)}
     if back:
         offices = {f"inbox:{name.partition(':')[2]}" for name in back if name.startswith("office:")}
-        book.due_again(back | offices, HUB_PROBLEMS, now)
+        book.deliveries.due_again(back | offices, HUB_PROBLEMS, now)
 
 
 def rebind(node: Node, book: Book) -> None:
@@ -67,7 +67,7 @@ def rebind(node: Node, book: Book) -> None:
         except Refusal:  # an attempt says so
             return None
 
-    book.rebind(node.links, following)
+    book.deliveries.rebind(node.links, following)
 
 
 def send(node: Node, sendings: Sequence[Sending[Delivery]], now: datetime) -> list[Move]:
@@ -104,9 +104,9 @@ def answered(node: Node, now: datetime) -> Sequence[Move]:
     if not over and not aging:
         return ()
     with node.ledger.book() as book:
-        applied = book.move([move for window in over.values() for move in _moves(node, window, now)])
-        book.add_receipts(final_receipts(book, applied))
-        book.keep(aging, now + lease)
+        applied = book.deliveries.move([move for window in over.values() for move in _moves(node, window, now)])
+        book.receipts.add(final_receipts(book, applied))
+        book.deliveries.keep(aging, now + lease)
     # Only now: had the commit failed, the answers would be recorded in the next turn.
     for hub, window in over.items():
         del letters[hub]
@@ -145,7 +145,7 @@ def told(node: Node, now: datetime) -> int:
     ]
     if sent:
         with node.ledger.book() as book:
-            book.receipts_sent(sent, now)
+            book.receipts.sent(sent, now)
     for hub in over:
         del receipts[hub]
     return len(sent)
@@ -161,7 +161,9 @@ def let_go(node: Node) -> None:
     told(node, now)
     left = [one for window in node.outgoing.letters.values() for one in window.carried()]
     with node.ledger.book() as book:
-        book.move([change(one, Event.DEFER, due_at=now, attempts=one.attempts - 1, code="EDX705") for one in left])
+        book.deliveries.move(
+            [change(one, Event.DEFER, due_at=now, attempts=one.attempts - 1, code="EDX705") for one in left]
+        )
     node.outgoing.letters.clear()
 
 

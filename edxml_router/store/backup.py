@@ -32,10 +32,11 @@ from edxml_router.core.delivery.views import Damage
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.disk import durable
 from edxml_router.store import integrity
+from edxml_router.store.bodies.table import bodies
+from edxml_router.store.database.columns import microseconds
 from edxml_router.store.database.engine import connect, reading
 from edxml_router.store.journal import verification
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.tables import bodies, microseconds
 
 DATABASE: Final = "journal.db"
 BODIES: Final = "bodies"

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.engine import reading
-from edxml_router.store.tables import metadata
+from edxml_router.store.tables import ALL
 
 _SHOWN: Final = 3  # complaints
 _LONGEST: Final = 300  # characters of them
@@ -49,7 +49,7 @@ def _postgresql(connection: Connection, quick: bool) -> str:
         return f"{failed} checksums of pages failed (pg_stat_database)"
     if quick:
         return ""
-    for table in metadata.sorted_tables:
+    for table in ALL:
         connection.execute(select(func.count()).select_from(table))
     if connection.execute(text("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'")).scalar_one_or_none():
         connection.execute(text(_INDEXES)).all()

@@ -4,7 +4,7 @@
     upgrade(engine)
     ledger = SqlLedger(engine, clock)
     with ledger.book() as book:
-        book.claim(now, until, 100)
+        book.deliveries.claim(now, until, 100)
 
 Raises Setback EDX601 (disk full) and EDX602 (away, locked, deadlock) from any call, also from the end of the
 block. Nothing is tried again here: the pipeline knows what to do meanwhile. When the connection breaks during
@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from edxml_router.ports.clock import Clock
+from edxml_router.store.bodies.table import INLINE_LIMIT
 from edxml_router.store.book import SqlBook
 from edxml_router.store.database.engine import writing
-from edxml_router.store.tables import INLINE_LIMIT
 from edxml_router.store.views import SqlViews
 
 
@@ -44,7 +44,7 @@ class SqlLedger:
         with writing(self.engine) as connection:
             book = SqlBook(connection, self.clock.now(), self._inline_limit)
             yield book
-            book.write_journal()
+            book.journal.write()
 
     def close(self) -> None:
         """Let go of all connections. Idempotent; a later call opens new ones."""

@@ -39,7 +39,7 @@ from sqlalchemy.pool import QueuePool
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import connect, reading
-from edxml_router.store.tables import journal
+from edxml_router.store.journal.table import journal
 from edxml_router.store.views import SqlViews
 
 _HEAD: Final = b"SQLite format 3\x00"

@@ -13,16 +13,17 @@ from sqlalchemy import Engine, func, select
 
 from edxml_router.core.delivery.views import Verification
 from edxml_router.store import integrity
+from edxml_router.store.bodies.table import bodies
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.chains import SqlOrder
-from edxml_router.store.deliveries.queries import SqlMail
+from edxml_router.store.deliveries.queries import SqlDeliveryQueries
+from edxml_router.store.envelopes.queries import SqlEnvelopeQueries
 from edxml_router.store.journal import verification
 from edxml_router.store.journal.history import SqlHistory
-from edxml_router.store.quarantine.refused import SqlQuarantine
-from edxml_router.store.tables import bodies
+from edxml_router.store.quarantine.refused import SqlRefused
 
 
-class SqlViews(SqlMail, SqlOrder, SqlHistory, SqlQuarantine):
+class SqlViews(SqlEnvelopeQueries, SqlDeliveryQueries, SqlOrder, SqlHistory, SqlRefused):
     """See :class:`edxml_router.ports.views.Views`. Safe to share between threads; never carried over a fork."""
 
     def __init__(self, engine: Engine) -> None:

@@ -29,7 +29,7 @@ def note_clock(node: StoredNode, change: Change, actor: str) -> None:
     else:
         entry = Entry(now, "clock.believed", actor=actor, detail=f"{change.step.total_seconds():+.0f} s")
     with node.ledger.book() as book:
-        book.note([entry])
+        book.journal.note([entry])
     if change.step < timedelta():
         shorten_pauses(node)
 

@@ -97,7 +97,7 @@ def accept(folder: Path, before: Iterable[bytes], data: bytes, peer: str = OFFIC
             raise Refusal(answer.finding.code if answer.finding else "EDX699")
     [answer] = pipeline.accept(node, [Submission(data, peer, "cli")])
     with ledger.book() as book:
-        deliveries = book.deliveries([answer.digest])
+        deliveries = book.deliveries.of([answer.digest])
     ledger.close()
     if answer.finding:
         return answer.finding.code

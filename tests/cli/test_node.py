@@ -238,7 +238,8 @@ def test_an_act_that_is_not_possible_names_what_helps(waiting: OneNode) -> None:
 def accept(node: OneNode, number: int) -> None:
     """What the next node's receipt does."""
     with wiring.open_node(load(node.config)) as opened, opened.ledger.book() as book:
-        book.move([change(one, Event.ACCEPT, far_accepted=True) for one in book.deliveries_by_id([number])])
+        accepted = [change(one, Event.ACCEPT, far_accepted=True) for one in book.deliveries.numbered([number])]
+        book.deliveries.move(accepted)
 
 
 def test_hold_release_cancel_resend(waiting: OneNode) -> None:

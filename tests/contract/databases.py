@@ -17,10 +17,10 @@ from sqlalchemy.engine import make_url
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, NewDelivery
 from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.message.document_id import comparable
+from edxml_router.store.database.columns import metadata
 from edxml_router.store.database.engine import connect
 from edxml_router.store.database.migrate import upgrade
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.tables import metadata
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456_789, tzinfo=UTC)
 LIFETIME = timedelta(days=5)
@@ -169,8 +169,8 @@ def add(ledger: SqlLedger, *rows: NewDelivery, **changes: Any) -> list[Delivery]
     numbers = {digest_of(body(number)): number for number in range(1, 400)}
     digests = {row.digest for row in rows}
     with ledger.book() as book:
-        book.add_envelopes([envelope(numbers[digest], **changes) for digest in digests])
-        book.add_bodies({digest: body(numbers[digest]) for digest in digests})
-        book.add_deliveries(rows)
-        standing = {(one.digest, one.recipient): one for one in book.deliveries(digests)}
+        book.envelopes.add([envelope(numbers[digest], **changes) for digest in digests])
+        book.bodies.add({digest: body(numbers[digest]) for digest in digests})
+        book.deliveries.add(rows)
+        standing = {(one.digest, one.recipient): one for one in book.deliveries.of(digests)}
     return [standing[row.digest, row.recipient] for row in rows]

@@ -39,7 +39,7 @@ def keep(database: Database, bodies: BodyStore, *contents: bytes) -> list[str]:
     named = {digest_of(data): data for data in contents}
     bodies.stage(named)
     with database.ledger().book() as book:
-        book.add_bodies(named)
+        book.bodies.add(named)
     return list(named)
 
 
@@ -187,7 +187,7 @@ def test_what_is_received_is_staged_under_its_digest(database: Database, bodies:
     bodies.stage({body.digest: body})
     bodies.stage({body.digest: body})
     with database.ledger().book() as book:
-        book.add_bodies({body.digest: body})
+        book.bodies.add({body.digest: body})
     assert b"".join(body.pieces()) == LARGE  # it is still there while somebody needs it
     body.discard()
     body.discard()
@@ -256,7 +256,7 @@ def test_of_a_refused_body_only_the_metadata_is_kept(database: Database, bodies:
     body = bodies.receive([LARGE])
     item = Aside(datetime.now(UTC), "h53", "cli", "EDX302", "", "", body)
     with database.ledger().book() as book:
-        assert book.set_aside([item], 10**9) == [False]
+        assert book.quarantine.keep([item], 10**9) == [False]
     body.discard()
 
 

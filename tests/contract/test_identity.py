@@ -27,9 +27,9 @@ CLAIM = Claim("tinh", (), ("link:tw", "office:vanthu"))
 
 def add(ledger: SqlLedger, number: int) -> None:
     with ledger.book() as book:
-        book.add_envelopes([envelope(number)])
-        book.add_bodies({digest_of(body(number)): body(number)})
-        book.add_deliveries([delivery(number)])
+        book.envelopes.add([envelope(number)])
+        book.bodies.add({digest_of(body(number)): body(number)})
+        book.deliveries.add([delivery(number)])
 
 
 def test_a_database_of_another_node_is_refused(database: Database, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_nothing_open_expires_before_the_answers_come(database: Database, tmp_pa
     (tmp_path / identity.FILE).write_text(json.dumps({"epoch": "gone", "entry": 1, "leaf": ""}))
     assert recognise(ledger, tmp_path, CLAIM) is not None
     with ledger.book() as book:
-        assert book.expired(database.clock.at, database.clock.at, 10) == []
+        assert book.deliveries.expired(database.clock.at, database.clock.at, 10) == []
 
 
 # --- back-ups ---
@@ -113,7 +113,8 @@ def test_a_back_up_is_whole_and_knows_what_it_is(sqlite_database: Database, tmp_
     add(ledger, 2)
     copy = SqlLedger(connect(f"sqlite:///{tmp_path}/copy/journal.db"), sqlite_database.clock)
     with copy.book() as book:
-        assert [one.digest for one in book.deliveries([digest_of(body(1)), digest_of(body(2))])] == [digest_of(body(1))]
+        known = book.deliveries.of([digest_of(body(1)), digest_of(body(2))])
+    assert [one.digest for one in known] == [digest_of(body(1))]
     restored = recognise(copy, tmp_path / "copy", CLAIM)  # on a machine that has no mark of it
     assert restored is not None
     assert "a back-up of 2026-11-22" in restored.reason
@@ -128,7 +129,7 @@ def test_a_back_up_ends_while_others_write(sqlite_database: Database, tmp_path: 
     ledger = sqlite_database.ledger()
     add(ledger, 1)
     with sqlite_database.ledger().book() as busy:
-        busy.add_envelopes([envelope(2)])
+        busy.envelopes.add([envelope(2)])
         assert backup(ledger, tmp_path / "bodies", tmp_path / "copy", NOW).sound
 
 

@@ -27,7 +27,7 @@ def due(ledger: SqlLedger) -> list[datetime]:
 def test_routes_that_are_left_out_are_not_claimed(ledger: SqlLedger) -> None:
     add(ledger, delivery(1, route=UP), delivery(2, route=DOWN, urgent=True), delivery(3, route=UP, urgent=True))
     with ledger.book() as book:
-        taken = book.claim(NOW, NOW + LEASE, 10, {UP, "link:nobody"})
+        taken = book.deliveries.claim(NOW, NOW + LEASE, 10, {UP, "link:nobody"})
     assert [one.route for one in taken] == [DOWN]
     assert {one.state for one in standing(ledger, 1, 3)} == {State.QUEUED}
     assert [one.attempts for one in claim(ledger)] == [1, 1]
@@ -39,7 +39,7 @@ def test_what_was_put_off_because_of_a_hub_is_due_when_it_answers(ledger: SqlLed
     add(ledger, delivery(3, route=UP))
     put_off(ledger, "EDX699")
     with ledger.book() as book:
-        assert book.due_again({UP}, {"EDX701", "EDX705"}, NOW) == 1
+        assert book.deliveries.due_again({UP}, {"EDX701", "EDX705"}, NOW) == 1
     assert due(ledger) == [NOW, LATER, LATER]  # another route, and a fault of its own
     versions = [one.version for one in standing(ledger, 1)]
     assert versions == [3]
@@ -50,10 +50,10 @@ def test_receipts_that_were_not_sent_are_due_as_well(ledger: SqlLedger) -> None:
     add(ledger, delivery(1))
     receipts = [(to, Receipt(digest_of(body(1)), to, 0, Outcome.CONFIRMED, NOW)) for to in (UP, DOWN)]
     with ledger.book() as book:
-        book.add_receipts(receipts)
-        assert len(book.unsent_receipts(NOW, NOW + LEASE, 10)) == 2
-        book.due_again({UP}, {"EDX701"}, NOW)
-        assert [to for _, to, _ in book.unsent_receipts(NOW, NOW + LEASE, 10)] == [UP]
+        book.receipts.add(receipts)
+        assert len(book.receipts.unsent(NOW, NOW + LEASE, 10)) == 2
+        book.deliveries.due_again({UP}, {"EDX701"}, NOW)
+        assert [to for _, to, _ in book.receipts.unsent(NOW, NOW + LEASE, 10)] == [UP]
 
 
 def test_a_lease_goes_on_unless_somebody_else_has_the_delivery(ledger: SqlLedger) -> None:
@@ -61,13 +61,13 @@ def test_a_lease_goes_on_unless_somebody_else_has_the_delivery(ledger: SqlLedger
     first: list[Delivery] = sorted(claim(ledger), key=lambda one: one.id)
     apply(ledger, move(first[1], Event.HAND_OVER, due_at=LATER))
     with ledger.book() as book:
-        book.keep(first[:2], NOW + 5 * LEASE)
-        book.keep([], LATER)
+        book.deliveries.keep(first[:2], NOW + 5 * LEASE)
+        book.deliveries.keep([], LATER)
     assert due(ledger) == [NOW + 5 * LEASE, LATER, NOW + LEASE]
     [lapsed] = claim(ledger, after=2 * LEASE)
     assert lapsed.id == first[2].id
     with ledger.book() as book:
-        book.keep([first[2]], NOW + 9 * LEASE)  # the first holder is too late
+        book.deliveries.keep([first[2]], NOW + 9 * LEASE)  # the first holder is too late
     assert due(ledger)[2] == NOW + 3 * LEASE
     apply(ledger, move(first[0], Event.HAND_OVER, due_at=LATER))  # its holder moves what it kept
     assert standing(ledger, 1)[0].state is State.FORWARDED
@@ -83,6 +83,7 @@ def test_what_waits_is_bound_anew(ledger: SqlLedger) -> None:
         return DOWN if len(asked) == 1 else None
 
     with ledger.book() as book:
-        assert book.rebind({UP}, following) == 1
+        assert book.deliveries.rebind({UP}, following) == 1
         assert len(asked) == 2
-        assert sorted(one.route for one in book.deliveries(digest_of(body(n)) for n in (1, 2, 3))) == [DOWN, DOWN, UP]
+        all_three = book.deliveries.of(digest_of(body(n)) for n in (1, 2, 3))
+        assert sorted(one.route for one in all_three) == [DOWN, DOWN, UP]

@@ -14,7 +14,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Aside, Delivery, Move
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
 from edxml_router.core.problems import Defect
-from edxml_router.store import book as book_module
+from edxml_router.store import receipts as stored_receipts
 from edxml_router.store.database.engine import writing
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.quarantine.items import keep_aside
@@ -31,18 +31,18 @@ def move(one: Delivery, event: Event, **changes: Any) -> Move:
 
 def apply(ledger: SqlLedger, *moves: Move) -> list[Move]:
     with ledger.book() as book:
-        return list(book.move(moves))
+        return list(book.deliveries.move(moves))
 
 
 def standing(ledger: SqlLedger, *numbers: int) -> list[Delivery]:
     with ledger.book() as book:
-        return list(book.deliveries(digest_of(body(number)) for number in numbers))
+        return list(book.deliveries.of(digest_of(body(number)) for number in numbers))
 
 
 def claim(ledger: SqlLedger, limit: int = 10, after: timedelta = timedelta()) -> list[Delivery]:
     now = NOW + after
     with ledger.book() as book:
-        return list(book.claim(now, now + LEASE, limit))
+        return list(book.deliveries.claim(now, now + LEASE, limit))
 
 
 # --- transactions ---
@@ -50,10 +50,10 @@ def claim(ledger: SqlLedger, limit: int = 10, after: timedelta = timedelta()) ->
 
 def test_a_book_that_raises_leaves_nothing(ledger: SqlLedger, database: Database) -> None:
     with pytest.raises(ZeroDivisionError), ledger.book() as book:
-        book.add_envelopes([envelope()])
-        book.add_bodies({envelope().digest: body()})
-        book.add_deliveries([delivery()])
-        book.note([Entry(NOW, "input.refused")])
+        book.envelopes.add([envelope()])
+        book.bodies.add({envelope().digest: body()})
+        book.deliveries.add([delivery()])
+        book.journal.note([Entry(NOW, "input.refused")])
         raise ZeroDivisionError
     for table in ("envelopes", "bodies", "deliveries", "journal"):
         assert database.count(table) == 0
@@ -61,7 +61,7 @@ def test_a_book_that_raises_leaves_nothing(ledger: SqlLedger, database: Database
 
 def test_others_see_nothing_before_the_end(ledger: SqlLedger, database: Database) -> None:
     with ledger.book() as book:
-        book.add_envelopes([envelope()])
+        book.envelopes.add([envelope()])
         assert database.ledger().views.trace(envelope().digest) is None
     assert database.ledger().views.trace(envelope().digest) is not None
 
@@ -72,25 +72,25 @@ def test_others_see_nothing_before_the_end(ledger: SqlLedger, database: Database
 def test_an_envelope_comes_back_as_it_was(ledger: SqlLedger) -> None:
     plain = envelope(2, refers_to=(), remarks=(), hops=(), urgent=True, status_code="03")
     with ledger.book() as book:
-        assert book.add_envelopes([envelope(), plain]) == {envelope().digest, plain.digest}
-        assert book.envelopes([envelope().digest, "00" * 32]) == {envelope().digest: envelope()}
+        assert book.envelopes.add([envelope(), plain]) == {envelope().digest, plain.digest}
+        assert book.envelopes.known([envelope().digest, "00" * 32]) == {envelope().digest: envelope()}
     with ledger.book() as book:
-        assert book.envelopes([plain.digest, envelope().digest]) == {
+        assert book.envelopes.known([plain.digest, envelope().digest]) == {
             envelope().digest: envelope(),
             plain.digest: plain,
         }
-        assert book.envelopes([]) == {}
+        assert book.envelopes.known([]) == {}
 
 
 def test_an_envelope_is_inserted_once_by_digest_and_once_by_identity(ledger: SqlLedger, database: Database) -> None:
     first, other = envelope(1), envelope(2)
     with ledger.book() as book:
-        assert book.add_envelopes([first, first]) == {first.digest}
+        assert book.envelopes.add([first, first]) == {first.digest}
     with ledger.book() as book:
         same_identity = replace(other, identity=first.identity)
-        assert book.add_envelopes([first, same_identity]) == set()
-        assert book.add_envelopes([other]) == {other.digest}
-        assert book.add_envelopes([]) == set()
+        assert book.envelopes.add([first, same_identity]) == set()
+        assert book.envelopes.add([other]) == {other.digest}
+        assert book.envelopes.add([]) == set()
     assert database.count("journal", "event = 'envelope.accepted'") == 2
 
 
@@ -98,10 +98,10 @@ def test_small_bodies_are_kept_in_the_row_and_large_ones_are_not(database: Datab
     ledger = database.ledger(inline_limit=50)
     small, large, larger = body(1, 50), body(2, 51), body(3, 10_000)
     with ledger.book() as book:
-        book.add_bodies({digest_of(small): small, digest_of(large): large})
-        book.add_bodies({digest_of(small): small})
-        book.add_bodies({digest_of(larger): larger})
-        book.add_bodies({})
+        book.bodies.add({digest_of(small): small, digest_of(large): large})
+        book.bodies.add({digest_of(small): small})
+        book.bodies.add({digest_of(larger): larger})
+        book.bodies.add({})
     rows = {row[0]: (row[1], row[2]) for row in database.rows("SELECT digest, size, data FROM bodies")}
     assert rows == {digest_of(small): (50, small), digest_of(large): (51, None), digest_of(larger): (10_000, None)}
 
@@ -136,9 +136,9 @@ def test_a_pair_of_envelope_and_recipient_has_one_delivery(ledger: SqlLedger) ->
     second, third = delivery(recipient="H53.02"), delivery(recipient="H53.03")
     with ledger.book() as book:
         digest = second.digest
-        assert book.add_deliveries([delivery(route="link:x"), second, second]) == {(digest, "H53.02")}
-        assert book.add_deliveries([third]) == {(digest, "H53.03")}
-        assert book.add_deliveries([]) == set()
+        assert book.deliveries.add([delivery(route="link:x"), second, second]) == {(digest, "H53.02")}
+        assert book.deliveries.add([third]) == {(digest, "H53.03")}
+        assert book.deliveries.add([]) == set()
     assert [one.recipient for one in standing(ledger, 1)] == ["H53.01", "H53.02", "H53.03"]
     assert standing(ledger, 1)[0].route == "link:tay-ninh"
 
@@ -146,26 +146,26 @@ def test_a_pair_of_envelope_and_recipient_has_one_delivery(ledger: SqlLedger) ->
 def test_deliveries_are_found_by_number(ledger: SqlLedger) -> None:
     made = add(ledger, delivery(1), delivery(2), delivery(3))
     with ledger.book() as book:
-        found = book.deliveries_by_id([made[2].id, made[0].id, 10**6])
+        found = book.deliveries.numbered([made[2].id, made[0].id, 10**6])
         assert sorted(found, key=lambda one: one.id) == [made[0], made[2]]
-        assert book.deliveries_by_id([]) == []
+        assert book.deliveries.numbered([]) == []
 
 
 def test_what_a_peer_has_brought_is_summed_up(ledger: SqlLedger) -> None:
     with ledger.book() as book:
         for number in (1, 2, 3, 4):
             peer = "van-phong-xa" if number < 4 else "so-noi-vu"
-            book.add_envelopes([envelope(number, accepted_at=NOW + number * SECOND, size=1000 + number, peer=peer)])
-            book.add_deliveries([delivery(number, f"H53.{recipient}") for recipient in range(number)])
-        assert book.brought("van-phong-xa", NOW + SECOND) in {(2, 2005, 5), (3, 3006, 6)}
-        assert book.brought("van-phong-xa", NOW + SECOND * 1.5) == (2, 2005, 5)
-        assert book.brought("so-noi-vu", NOW) == (1, 1004, 4)
-        assert book.brought("ke-la", NOW) == (0, 0, 0)
+            book.envelopes.add([envelope(number, accepted_at=NOW + number * SECOND, size=1000 + number, peer=peer)])
+            book.deliveries.add([delivery(number, f"H53.{recipient}") for recipient in range(number)])
+        assert book.envelopes.brought("van-phong-xa", NOW + SECOND) in {(2, 2005, 5), (3, 3006, 6)}
+        assert book.envelopes.brought("van-phong-xa", NOW + SECOND * 1.5) == (2, 2005, 5)
+        assert book.envelopes.brought("so-noi-vu", NOW) == (1, 1004, 4)
+        assert book.envelopes.brought("ke-la", NOW) == (0, 0, 0)
 
 
 def test_a_delivery_needs_its_envelope(ledger: SqlLedger) -> None:
     with pytest.raises(Defect), ledger.book() as book:
-        book.add_deliveries([delivery()])
+        book.deliveries.add([delivery()])
 
 
 def test_many_recipients_fit_into_one_call(ledger: SqlLedger, database: Database) -> None:
@@ -252,10 +252,10 @@ def test_expired_are_open_and_past_their_time(ledger: SqlLedger, database: Datab
         database.run("UPDATE deliveries SET far_accepted = true WHERE id = :id", id=one.id)
     database.run("UPDATE deliveries SET state = 'held' WHERE id = :id", id=made[5].id)
     with ledger.book() as book:
-        over = book.expired(NOW, NOW - 10 * SECOND, 10)
+        over = book.deliveries.expired(NOW, NOW - 10 * SECOND, 10)
     assert [one.id for one in over] == [made[4].id, made[2].id, made[5].id, made[0].id]
     with ledger.book() as book:
-        assert [one.id for one in book.expired(NOW, NOW - 10 * SECOND, 1)] == [made[4].id]
+        assert [one.id for one in book.deliveries.expired(NOW, NOW - 10 * SECOND, 1)] == [made[4].id]
 
 
 @pytest.mark.parametrize("state", sorted(ENDS))
@@ -263,7 +263,7 @@ def test_what_has_ended_does_not_expire(ledger: SqlLedger, database: Database, s
     add(ledger, delivery(expires_at=NOW))
     database.run("UPDATE deliveries SET state = :state", state=state.value)
     with ledger.book() as book:
-        assert book.expired(NOW + LIFETIME, NOW + LIFETIME, 10) == []
+        assert book.deliveries.expired(NOW + LIFETIME, NOW + LIFETIME, 10) == []
 
 
 # --- move ---
@@ -410,8 +410,8 @@ def test_notes_are_journalled_as_they_are(ledger: SqlLedger) -> None:
     hanoi = timezone(timedelta(hours=7))
     entry = Entry(NOW.astimezone(hanoi), "input.refused", "cd" * 32, actor="ke-la", code="EDX403", detail="ke-la")
     with ledger.book() as book:
-        book.note([entry, entry])
-        book.note([])
+        book.journal.note([entry, entry])
+        book.journal.note([])
     written = replace(entry, at=NOW.replace(microsecond=456_000))
     assert [line.entry for line in ledger.views.lines()] == [written, written]
 
@@ -426,28 +426,28 @@ def receipt(number: int = 1, outcome: Outcome = Outcome.CONFIRMED) -> Receipt:
 
 def test_receipts_are_handed_out_under_a_lease_until_they_are_sent(ledger: SqlLedger) -> None:
     with ledger.book() as book:
-        book.add_receipts([("link:tay-ninh", receipt(1)), ("office:xa", receipt(2, Outcome.RETURNED))])
-        book.add_receipts([])
+        book.receipts.add([("link:tay-ninh", receipt(1)), ("office:xa", receipt(2, Outcome.RETURNED))])
+        book.receipts.add([])
     with ledger.book() as book:
-        first, second = book.unsent_receipts(NOW, NOW + LEASE, 10)
+        first, second = book.receipts.unsent(NOW, NOW + LEASE, 10)
     assert first[1:] == ("link:tay-ninh", receipt(1))
     assert second[1:] == ("office:xa", receipt(2, Outcome.RETURNED))
     with ledger.book() as book:
-        assert book.unsent_receipts(NOW + LEASE - SECOND, NOW + 2 * LEASE, 10) == []
-        book.receipts_sent([first[0]], NOW)
-        book.receipts_sent([], NOW)
+        assert book.receipts.unsent(NOW + LEASE - SECOND, NOW + 2 * LEASE, 10) == []
+        book.receipts.sent([first[0]], NOW)
+        book.receipts.sent([], NOW)
     with ledger.book() as book:
-        assert book.unsent_receipts(NOW + LEASE, NOW + 2 * LEASE, 10) == [second]
+        assert book.receipts.unsent(NOW + LEASE, NOW + 2 * LEASE, 10) == [second]
 
 
 def test_receipts_can_be_asked_for_by_route(ledger: SqlLedger) -> None:
     with ledger.book() as book:
-        book.add_receipts([(route, receipt(number)) for number, route in enumerate("abcab")])
+        book.receipts.add([(route, receipt(number)) for number, route in enumerate("abcab")])
     with ledger.book() as book:
-        assert book.unsent_receipts(NOW, NOW + LEASE, 10, []) == []
-        assert [one[1] for one in book.unsent_receipts(NOW, NOW + LEASE, 2, ["a", "c"])] == ["a", "c"]
-        assert [one[1] for one in book.unsent_receipts(NOW, NOW + LEASE, 10, ["a", "c"])] == ["a"]
-        assert [one[1] for one in book.unsent_receipts(NOW, NOW + LEASE, 10)] == ["b", "b"]
+        assert book.receipts.unsent(NOW, NOW + LEASE, 10, []) == []
+        assert [one[1] for one in book.receipts.unsent(NOW, NOW + LEASE, 2, ["a", "c"])] == ["a", "c"]
+        assert [one[1] for one in book.receipts.unsent(NOW, NOW + LEASE, 10, ["a", "c"])] == ["a"]
+        assert [one[1] for one in book.receipts.unsent(NOW, NOW + LEASE, 10)] == ["b", "b"]
 
 
 # --- refused input ---
@@ -459,9 +459,9 @@ def aside(data: bytes, **changes: Any) -> Aside:
 
 def test_refused_input_is_kept_within_the_quota(ledger: SqlLedger, database: Database) -> None:
     with ledger.book() as book:
-        assert book.set_aside([aside(b"a" * 60), aside(b"b" * 60), aside(b"c" * 40)], 100) == [True, False, True]
-        assert book.set_aside([aside(b"d")], 100) == [False]
-        assert book.set_aside([], 100) == []
+        assert book.quarantine.keep([aside(b"a" * 60), aside(b"b" * 60), aside(b"c" * 40)], 100) == [True, False, True]
+        assert book.quarantine.keep([aside(b"d")], 100) == [False]
+        assert book.quarantine.keep([], 100) == []
     rows = database.rows("SELECT size, data FROM aside ORDER BY id")
     assert {(size, data and bytes(data)) for size, data in rows} == {
         (60, b"a" * 60),
@@ -470,7 +470,7 @@ def test_refused_input_is_kept_within_the_quota(ledger: SqlLedger, database: Dat
         (1, None),
     }
     with ledger.book() as book:
-        assert book.set_aside([aside(b"b" * 60)], 200) == [True]  # there is room now
+        assert book.quarantine.keep([aside(b"b" * 60)], 200) == [True]  # there is room now
     assert database.count("aside", "data IS NOT NULL") == 3
 
 
@@ -478,7 +478,7 @@ def test_the_same_refused_input_is_counted(ledger: SqlLedger, database: Database
     for seconds in range(3):
         with ledger.book() as book:
             again = aside(b"a", at=NOW + seconds * SECOND)
-            assert book.set_aside([again, again], 100) == [True, True]
+            assert book.quarantine.keep([again, again], 100) == [True, True]
     [(count, first, last)] = database.rows("SELECT count, at, last_at FROM aside")
     assert (count, last - first) == (6, 2_000_000)
 
@@ -496,10 +496,10 @@ def test_one_peer_does_not_fill_the_space_for_refused_input(ledger: SqlLedger, d
     peers = {"xa", "huyen"}
     with ledger.book() as book:
         flood = [aside(b"%04d" % number, peer="xa") for number in range(300)]
-        assert sum(book.set_aside(flood, 600, peers)) == 62  # pieces of 150: its certain 25, and half of 75
+        assert sum(book.quarantine.keep(flood, 600, peers)) == 62  # pieces of 150: its certain 25, and half of 75
         strangers = [aside(b"s%03d" % number, peer=f"ten-{number}") for number in range(300)]
-        assert sum(book.set_aside(strangers, 600, peers)) == 44
-        assert all(book.set_aside([aside(b"h%03d" % number, peer="huyen") for number in range(25)], 600, peers))
+        assert sum(book.quarantine.keep(strangers, 600, peers)) == 44
+        assert all(book.quarantine.keep([aside(b"h%03d" % number, peer="huyen") for number in range(25)], 600, peers))
     with writing(ledger.engine) as connection:
         more = [aside(b"m%03d" % number, peer="huyen") for number in range(3)]
         assert keep_aside(connection, more, 10**6, peers, rows=630) == [True] * 3
@@ -512,7 +512,7 @@ def test_the_journal_names_so_many_of_a_peers_oddities_an_hour_and_counts_the_re
     def odd(actor: str, count: int, seconds: int) -> None:
         ledger.clock.at = NOW + seconds * SECOND  # type: ignore[attr-defined]
         with ledger.book() as book:
-            book.note_odd([Entry(NOW, "input.aside", actor=actor, code="EDX704")] * count, 10, {"xa", "huyen"})
+            book.journal.note_odd([Entry(NOW, "input.aside", actor=actor, code="EDX704")] * count, 10, {"xa", "huyen"})
 
     def told(actor: str) -> tuple[int, list[str]]:
         lines = [line.entry for line in ledger.views.lines(actor=actor, limit=1000)]
@@ -543,11 +543,11 @@ def test_a_fact_has_one_receipt_however_often_it_is_asked_for(ledger: SqlLedger,
     for second in range(3):
         with ledger.book() as book:
             again = replace(first, at=NOW + second * SECOND)
-            assert book.add_answers([("link:xa", again), ("link:xa", again)]) == 0
+            assert book.receipts.add_answers([("link:xa", again), ("link:xa", again)]) == 0
         with ledger.book() as book:
-            [(number, _, told)] = book.unsent_receipts(NOW + second * LEASE, NOW + second * LEASE, 10)
+            [(number, _, told)] = book.receipts.unsent(NOW + second * LEASE, NOW + second * LEASE, 10)
             assert told == first  # with the time of the fact
-            book.receipts_sent([number], NOW)
+            book.receipts.sent([number], NOW)
     assert database.count("receipts") == 1
 
 
@@ -562,11 +562,11 @@ def test_receipts_about_nothing_go_once_they_are_sent(ledger: SqlLedger, databas
         replace(receipt(1, Outcome.RETURNED), recipient="H53.09", code="EDX501"),  # whom the sender named
     ]
     with ledger.book() as book:
-        book.add_answers([("link:xa", one) for one in told])
+        book.receipts.add_answers([("link:xa", one) for one in told])
     with ledger.book() as book:
-        waiting = book.unsent_receipts(NOW, NOW + LEASE, 10)
+        waiting = book.receipts.unsent(NOW, NOW + LEASE, 10)
         assert len(waiting) == 5
-        book.receipts_sent([number for number, _, _ in waiting], NOW)
+        book.receipts.sent([number for number, _, _ in waiting], NOW)
     assert database.rows("SELECT recipient, outcome FROM receipts ORDER BY id") == [
         ("H53.01", "confirmed"),
         ("H53.09", "returned"),
@@ -576,29 +576,30 @@ def test_receipts_about_nothing_go_once_they_are_sent(ledger: SqlLedger, databas
 def test_so_many_answers_about_nothing_wait_for_one_neighbour(
     ledger: SqlLedger, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book_module, "ANSWERS", 10)
+    monkeypatch.setattr(stored_receipts, "ANSWERS", 10)
     with ledger.book() as book:
         asked = [("link:xa", receipt(number, Outcome.UNKNOWN)) for number in range(1, 9)]
-        assert book.add_answers(asked) == 0
+        assert book.receipts.add_answers(asked) == 0
     with ledger.book() as book:
         more = [("link:xa", receipt(number, Outcome.UNKNOWN)) for number in range(9, 14)]
-        assert book.add_answers([*more, ("link:xa", receipt(20)), ("link:huyen", receipt(1, Outcome.UNKNOWN))]) == 3
+        more += [("link:xa", receipt(20)), ("link:huyen", receipt(1, Outcome.UNKNOWN))]
+        assert book.receipts.add_answers(more) == 3
     assert database.count("receipts") == 12
     with ledger.book() as book:  # what nobody can ask for is never left out
-        book.add_receipts([("link:xa", receipt(number, Outcome.RETURNED)) for number in range(30, 50)])
+        book.receipts.add([("link:xa", receipt(number, Outcome.RETURNED)) for number in range(30, 50)])
     assert database.count("receipts") == 32
 
 
 def test_ordinary_mail_has_a_share_of_what_is_claimed(ledger: SqlLedger) -> None:
     recipients = [f"H53.{number}" for number in range(60)]
     with ledger.book() as book:
-        book.add_envelopes([envelope(1)])
-        book.add_deliveries([delivery(1, one, urgent=number >= 5) for number, one in enumerate(recipients)])
+        book.envelopes.add([envelope(1)])
+        book.deliveries.add([delivery(1, one, urgent=number >= 5) for number, one in enumerate(recipients)])
     with ledger.book() as book:
-        first = [one.urgent for one in book.claim(NOW, NOW + LEASE, 20)]
+        first = [one.urgent for one in book.deliveries.claim(NOW, NOW + LEASE, 20)]
         assert first == [True] * 18 + [False] * 2
-        assert [one.urgent for one in book.claim(NOW, NOW + LEASE, 2)] == [True, False]
-        rest = [one.urgent for one in book.claim(NOW, NOW + LEASE, 100)]
+        assert [one.urgent for one in book.deliveries.claim(NOW, NOW + LEASE, 2)] == [True, False]
+        rest = [one.urgent for one in book.deliveries.claim(NOW, NOW + LEASE, 100)]
         assert (rest.count(True), rest.count(False)) == (36, 2)
 
 
@@ -609,11 +610,11 @@ def test_mail_that_makes_no_attempt_is_found_where_it_lies(ledger: SqlLedger, da
     )
     claim(ledger)
     with ledger.book() as book:
-        [first, second] = book.deliveries_by_id([offered.id, handed_back.id])
+        [first, second] = book.deliveries.numbered([offered.id, handed_back.id])
         moves = [change(first, Event.OFFER, due_at=NOW), change(second, Event.RETRY, due_at=NOW, code="EDX508")]
-        assert len(book.move(moves)) == 2
+        assert len(book.deliveries.move(moves)) == 2
     with ledger.book() as book:
-        assert sorted(book.places()) == [("H53.01", "office:vp"), ("H53.02", "link:tay-ninh")]
-        assert book.placed("H53.01", "office:vp", 10) == [offered.id]
-        assert book.placed("H53.01", "link:tay-ninh", 10) == []
-        assert [book.found_before(f"H53.0{number}") for number in (1, 2, 3, 4)] == [True, True, False, False]
+        assert sorted(book.moved.places()) == [("H53.01", "office:vp"), ("H53.02", "link:tay-ninh")]
+        assert book.moved.placed("H53.01", "office:vp", 10) == [offered.id]
+        assert book.moved.placed("H53.01", "link:tay-ninh", 10) == []
+        assert [book.moved.found_before(f"H53.0{number}") for number in (1, 2, 3, 4)] == [True, True, False, False]

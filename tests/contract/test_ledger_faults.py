@@ -44,7 +44,7 @@ def test_workers_claim_disjoint_sets(database: Database) -> None:
         numbers: list[int] = []
         while True:
             with ledger.book() as book:
-                claimed = book.claim(NOW, NOW + LEASE, 7)
+                claimed = book.deliveries.claim(NOW, NOW + LEASE, 7)
             if not claimed:
                 return numbers
             numbers += [one.id for one in claimed]
@@ -57,9 +57,9 @@ def test_workers_claim_disjoint_sets(database: Database) -> None:
 def test_a_claim_does_not_wait_for_another_worker(postgresql_database: Database) -> None:
     made = add(postgresql_database.ledger(), *(delivery(number) for number in range(1, 5)))
     with postgresql_database.ledger().book() as first:
-        mine = first.claim(NOW, NOW + LEASE, 2)
+        mine = first.deliveries.claim(NOW, NOW + LEASE, 2)
         with postgresql_database.ledger().book() as second:
-            theirs = second.claim(NOW, NOW + LEASE, 10)
+            theirs = second.deliveries.claim(NOW, NOW + LEASE, 10)
     assert {one.id for one in mine} | {one.id for one in theirs} == {one.id for one in made}
     assert len(mine) == len(theirs) == 2
 
@@ -85,7 +85,7 @@ def test_the_same_envelope_at_two_doors_is_accepted_once(database: Database) -> 
 
 def _accept(ledger: SqlLedger, rows: list[Any]) -> set[str]:
     with ledger.book() as book:
-        return book.add_envelopes(rows)
+        return book.envelopes.add(rows)
 
 
 def _patiently(action: Callable[[], set[str]]) -> set[str]:
@@ -104,7 +104,7 @@ def test_of_two_movers_one_wins(database: Database) -> None:
     def work(ledger: SqlLedger) -> int:
         start.wait()
         with ledger.book() as book:
-            return len(book.move([Move(made, Event.HOLD, State.HELD)]))
+            return len(book.deliveries.move([Move(made, Event.HOLD, State.HELD)]))
 
     with ThreadPoolExecutor(len(movers)) as pool:
         assert sorted(pool.map(work, movers)) == [0, 0, 0, 1]
@@ -118,9 +118,9 @@ def test_a_deadlock_is_a_setback_for_one_of_the_two(postgresql_database: Databas
     def work(first: Delivery, second: Delivery) -> str:
         try:
             with postgresql_database.ledger().book() as book:
-                book.move([Move(first, Event.HOLD, State.HELD)])
+                book.deliveries.move([Move(first, Event.HOLD, State.HELD)])
                 both_hold.wait()
-                book.move([Move(second, Event.HOLD, State.HELD)])
+                book.deliveries.move([Move(second, Event.HOLD, State.HELD)])
         except Setback as setback:
             return str(setback)
         return "moved"
@@ -142,14 +142,14 @@ sys.path.insert(0, {root!r})
 from tests.contract.databases import *
 ledger = SqlLedger(connect({url!r}), SetClock())
 def accept(book, number):
-    book.add_envelopes([envelope(number)])
-    book.add_bodies({{envelope(number).digest: body(number)}})
-    book.add_deliveries([delivery(number)])
+    book.envelopes.add([envelope(number)])
+    book.bodies.add({{envelope(number).digest: body(number)}})
+    book.deliveries.add([delivery(number)])
 """
 IN_THE_MIDDLE = """
 with ledger.book() as book:
     accept(book, 1)
-    book.write_journal()
+    book.journal.write()
     print("in the middle", flush=True)
     sys.stdin.read()
 """
@@ -218,15 +218,15 @@ def test_a_full_disk_is_a_setback_and_passes(sqlite_database: Database) -> None:
     bodies = {digest_of(body(number, 60_000)): body(number, 60_000) for number in range(100)}
     with _pages(ledger, 200):
         with pytest.raises(Setback) as caught, ledger.book() as book:
-            book.add_envelopes([envelope(2)])
-            book.add_bodies(bodies)
+            book.envelopes.add([envelope(2)])
+            book.bodies.add(bodies)
         assert str(caught.value).startswith("EDX601")
         assert sqlite_database.count("envelopes") == sqlite_database.count("bodies") == 1
         with ledger.book() as book:
-            assert len(book.claim(NOW, NOW + LEASE, 10)) == 1
+            assert len(book.deliveries.claim(NOW, NOW + LEASE, 10)) == 1
     with ledger.book() as book:
-        assert book.add_envelopes([envelope(2)]) == {envelope(2).digest}
-        book.add_bodies(bodies)
+        assert book.envelopes.add([envelope(2)]) == {envelope(2).digest}
+        book.bodies.add(bodies)
     assert sqlite_database.count("bodies") == 101
 
 
@@ -235,7 +235,7 @@ def test_every_call_of_a_book_tells_the_setback_itself(sqlite_database: Database
     ledger = sqlite_database.ledger()
     with _pages(ledger, 1), pytest.raises(Setback), ledger.book() as book:
         with pytest.raises(Setback) as caught:
-            book.set_aside([Aside(NOW, "ke-la", "amqp", "EDX101", "", "", b"x" * 1_000_000)], 10**9)
+            book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "", "", b"x" * 1_000_000)], 10**9)
         assert caught.value.code == "EDX601"
         raise caught.value
 
@@ -244,7 +244,7 @@ def test_a_lock_that_is_held_too_long_is_a_setback(sqlite_database: Database) ->
     ledger = sqlite_database.ledger()
     events.listen(ledger.engine, "connect", lambda connection, record: connection.execute("PRAGMA busy_timeout = 0"))
     with sqlite_database.ledger().book() as holder:
-        holder.add_envelopes([envelope()])
+        holder.envelopes.add([envelope()])
         with pytest.raises(Setback) as caught, ledger.book():
             pass
         with pytest.raises(Setback) as probed:
@@ -252,7 +252,7 @@ def test_a_lock_that_is_held_too_long_is_a_setback(sqlite_database: Database) ->
     assert caught.value.finding.detail == "another process holds the lock of the database (SQLITE_BUSY)"
     assert caught.value.code == probed.value.code == "EDX624"
     with ledger.book() as book:
-        assert envelope().digest in book.envelopes([envelope().digest])
+        assert envelope().digest in book.envelopes.known([envelope().digest])
 
 
 def test_a_file_that_is_no_database_is_a_setback(tmp_path: Path) -> None:
@@ -275,14 +275,14 @@ def test_a_connection_that_breaks_is_a_setback_and_passes(postgresql_database: D
     ledger = postgresql_database.ledger()
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
     with pytest.raises(Setback) as caught, ledger.book() as book:
-        book.add_envelopes([envelope()])
+        book.envelopes.add([envelope()])
         postgresql_database.run(others + "pg_backend_pid()")
-        book.add_bodies({envelope().digest: body()})
+        book.bodies.add({envelope().digest: body()})
     assert caught.value.code == "EDX602"
     assert postgresql_database.count("envelopes") == 0
     postgresql_database.run(others + "pg_backend_pid()")  # also the connection that waits in the pool
     with ledger.book() as book:
-        assert book.add_envelopes([envelope()]) == {envelope().digest}
+        assert book.envelopes.add([envelope()]) == {envelope().digest}
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_postgresql_commits_durably_whatever_the_role_says(postgresql_database: 
 
 def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
     with database.ledger().book() as book:
-        book.add_envelopes([envelope()])
+        book.envelopes.add([envelope()])
         with reading(database.ledger().engine) as connection:
             assert connection.execute(sqlalchemy.text("SELECT count(*) FROM envelopes")).scalar() == 0
 

@@ -165,7 +165,7 @@ def turn(node: Opened) -> None:
 
 def states(node: Opened, digest: str) -> dict[str, State]:
     with node.node.ledger.book() as book:
-        return {one.recipient: one.state for one in book.deliveries([digest])}
+        return {one.recipient: one.state for one in book.deliveries.of([digest])}
 
 
 @pytest.mark.parametrize("login", ["password", "certificate"])
@@ -334,7 +334,7 @@ def test_a_link_learns_what_its_broker_takes(ground: Ground, opening: ExitStack)
         down = send(parent, "vpcp", letter)
         turn(parent)
         with parent.node.ledger.book() as book:
-            [one] = book.deliveries([down])
+            [one] = book.deliveries.of([down])
         assert (one.state, one.code) == (State.DEFERRED, "EDX702")
         for _ in range(20):
             turn(parent)

@@ -21,7 +21,7 @@ from tests.contract.databases import NOW, Database, add, delivery
 
 def note(ledger: SqlLedger, *names: str) -> None:
     with ledger.book() as book:
-        book.note(Entry(NOW, "test.noted", detail=name, actor="người vận hành") for name in names)
+        book.journal.note(Entry(NOW, "test.noted", detail=name, actor="người vận hành") for name in names)
 
 
 def write(ledger: SqlLedger, count: int = 10, batch: int = 4) -> None:
@@ -99,8 +99,8 @@ def test_many_sequencers_leave_no_gap(database: Database) -> None:
 def test_a_lower_number_that_is_committed_later_comes_later(postgresql_database: Database) -> None:
     ledger = postgresql_database.ledger()
     with postgresql_database.ledger().book() as slow:
-        slow.note([Entry(NOW, "test.noted", detail="slow")])
-        slow.write_journal()  # has its id now
+        slow.journal.note([Entry(NOW, "test.noted", detail="slow")])
+        slow.journal.write()  # has its id now
         note(ledger, "fast")
         assert number(ledger) == 1
     assert number(ledger) == 1

@@ -19,22 +19,22 @@ ROUTES = ["link:tay-ninh", "link:an-giang"]
 
 def moved(ledger: SqlLedger, deliveries: Sequence[Delivery], event: Event, **changes: Any) -> list[Delivery]:
     with ledger.book() as book:
-        book.move([Move(one, event, advance(one.state, event), **changes) for one in deliveries])  # type: ignore[arg-type]
-        after = {one.id: one for one in book.deliveries_by_id([one.id for one in deliveries])}
+        book.deliveries.move([Move(one, event, advance(one.state, event), **changes) for one in deliveries])  # type: ignore[arg-type]
+        after = {one.id: one for one in book.deliveries.numbered([one.id for one in deliveries])}
     return [after[one.id] for one in deliveries]
 
 
 def handed_over(ledger: SqlLedger, *rows: Any, **changes: Any) -> list[Delivery]:
     made = add(ledger, *rows)
     with ledger.book() as book:
-        claimed = {one.id: one for one in book.claim(NOW, NOW + LEASE, 100)}
+        claimed = {one.id: one for one in book.deliveries.claim(NOW, NOW + LEASE, 100)}
     fields = {"due_at": NOW + MINUTE, "handed_at": NOW, **changes}
     return moved(ledger, [claimed[one.id] for one in made], Event.HAND_OVER, **fields)
 
 
 def overdue(ledger: SqlLedger, after: timedelta, limit: int = 10, routes: Sequence[str] = ROUTES) -> list[Delivery]:
     with ledger.book() as book:
-        return list(book.overdue(NOW + after, NOW + after + LEASE, limit, routes))
+        return list(book.mailboxes.overdue(NOW + after, NOW + after + LEASE, limit, routes))
 
 
 def test_what_is_overdue_is_leased_and_not_changed(ledger: SqlLedger, database: Database) -> None:
@@ -48,7 +48,7 @@ def test_what_is_overdue_is_leased_and_not_changed(ledger: SqlLedger, database: 
     assert overdue(ledger, MINUTE) == []
     assert overdue(ledger, MINUTE + LEASE) == [one.__class__(**{**_fields(one), "due_at": NOW + MINUTE + 2 * LEASE})]
     with ledger.book() as book:
-        assert list(book.claim(NOW + timedelta(days=1), NOW + timedelta(days=2), 10)) == []
+        assert list(book.deliveries.claim(NOW + timedelta(days=1), NOW + timedelta(days=2), 10)) == []
     assert database.count("journal") == before
 
 
@@ -64,25 +64,25 @@ def test_what_nobody_has_accepted_comes_first_and_other_routes_are_strays(ledger
     assert [one.id for one in overdue(ledger, MINUTE, 1)] == [second.id]
     assert [one.id for one in overdue(ledger, MINUTE)] == [first.id]
     with ledger.book() as book:
-        assert [one.id for one in book.strays(NOW + MINUTE, 10, ROUTES)] == [third.id]
-        assert list(book.strays(NOW, 10, ROUTES)) == []
-        assert len(book.strays(NOW + MINUTE, 10, [])) == 1  # the others are leased
+        assert [one.id for one in book.mailboxes.strays(NOW + MINUTE, 10, ROUTES)] == [third.id]
+        assert list(book.mailboxes.strays(NOW, 10, ROUTES)) == []
+        assert len(book.mailboxes.strays(NOW + MINUTE, 10, [])) == 1  # the others are leased
 
 
 def test_a_look_is_kept_and_ends_with_the_state_that_it_was_about(ledger: SqlLedger) -> None:
     [made] = handed_over(ledger, delivery())
     with ledger.book() as book:
-        book.asked_about([made.id], NOW)
-        book.look_again([made.id], NOW + 2 * MINUTE, Finding("EDX709", detail="x takes nothing"))
-        [one] = book.deliveries_by_id([made.id])
+        book.mailboxes.asked_about([made.id], NOW)
+        book.mailboxes.look_again([made.id], NOW + 2 * MINUTE, Finding("EDX709", detail="x takes nothing"))
+        [one] = book.deliveries.numbered([made.id])
     assert (one.asked_at, one.due_at, one.code, one.detail) == (NOW, NOW + 2 * MINUTE, "EDX709", "x takes nothing")
     assert one.version == made.version
     [again] = moved(ledger, [one], Event.RETRY, far_accepted=False, due_at=NOW)  # it was unknown there
     assert (again.handed_at, again.asked_at) == (None, None)
     with ledger.book() as book:
-        book.look_again([made.id], NOW + 9 * MINUTE, None, NOW)
-        book.asked_about([made.id], NOW)
-        assert book.deliveries_by_id([made.id]) == [again]
+        book.mailboxes.look_again([made.id], NOW + 9 * MINUTE, None, NOW)
+        book.mailboxes.asked_about([made.id], NOW)
+        assert book.deliveries.numbered([made.id]) == [again]
 
 
 def test_a_letter_lies_once_for_all_its_recipients_until_it_is_accepted(ledger: SqlLedger) -> None:
@@ -97,7 +97,7 @@ def test_a_letter_lies_once_for_all_its_recipients_until_it_is_accepted(ledger: 
         delivery(5, route="office:vp"),
     )
     with ledger.book() as book:
-        found = book.lying([*ROUTES, "office:vp"])
+        found = book.mailboxes.lying([*ROUTES, "office:vp"])
     assert found == {
         ("link:tay-ninh", False): Lying(2, 2 * size, NOW),
         ("link:tay-ninh", True): Lying(1, size, NOW),
@@ -106,21 +106,21 @@ def test_a_letter_lies_once_for_all_its_recipients_until_it_is_accepted(ledger: 
     accepted = [one for one in made if one.route == "link:tay-ninh"]
     moved(ledger, accepted, Event.ACCEPT, far_accepted=True)
     with ledger.book() as book:
-        assert set(book.lying(ROUTES)) == {("link:an-giang", False)}
-        assert book.lying([]) == {}
+        assert set(book.mailboxes.lying(ROUTES)) == {("link:an-giang", False)}
+        assert book.mailboxes.lying([]) == {}
 
 
 def test_what_wants_room_is_due_when_there_is_some(ledger: SqlLedger) -> None:
     add(ledger, delivery(1), delivery(2), delivery(3), delivery(4, route="link:an-giang"))
     with ledger.book() as book:
-        claimed = list(book.claim(NOW, NOW + LEASE, 10))
+        claimed = list(book.deliveries.claim(NOW, NOW + LEASE, 10))
     by_digest = sorted(claimed, key=lambda one: one.id)
     moved(ledger, by_digest[:2] + by_digest[3:], Event.DEFER, due_at=NOW + MINUTE, code="EDX614")
     moved(ledger, [by_digest[2]], Event.DEFER, due_at=NOW + MINUTE, code="EDX701")
     assert looks.wanting(ledger.engine) == {"link:tay-ninh": 2, "link:an-giang": 1}
     with ledger.book() as book:
-        book.make_room(["link:tay-ninh"], NOW, 1)
-        assert len(book.claim(NOW, NOW + LEASE, 10)) == 1
-        book.make_room(["link:tay-ninh", "link:gone"], NOW, 10)
-        assert [one.route for one in book.claim(NOW, NOW + LEASE, 10)] == ["link:tay-ninh"]
-        assert list(book.claim(NOW, NOW + LEASE, 10)) == []
+        book.mailboxes.make_room(["link:tay-ninh"], NOW, 1)
+        assert len(book.deliveries.claim(NOW, NOW + LEASE, 10)) == 1
+        book.mailboxes.make_room(["link:tay-ninh", "link:gone"], NOW, 10)
+        assert [one.route for one in book.deliveries.claim(NOW, NOW + LEASE, 10)] == ["link:tay-ninh"]
+        assert list(book.deliveries.claim(NOW, NOW + LEASE, 10)) == []

@@ -20,9 +20,10 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from edxml_router.core.problems import Refusal
+from edxml_router.store.database.columns import metadata
 from edxml_router.store.database.engine import connect
 from edxml_router.store.database.migrate import current, newest, upgrade
-from edxml_router.store.tables import metadata
+from edxml_router.store.tables import ALL
 from tests.contract.databases import Database
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -84,6 +85,7 @@ def test_the_migrated_schema_is_what_the_tables_say(empty: str, tmp_path: Path, 
     metadata.create_all(engine)
     assert schema(engine) == migrated
     assert set(migrated) == {*metadata.tables, "indexes"}
+    assert {table.name for table in ALL} == set(metadata.tables)
     engine.dispose()
 
 

@@ -22,7 +22,7 @@ CLAIM = Claim("tinh")
 def keep(ledger: SqlLedger, number: int) -> int:
     """Set something aside; its number."""
     with ledger.book() as book:
-        book.set_aside([Aside(NOW, "xa", "edx.up.xa", "EDX704", "", "", b"odd %d" % number)], 10**6)
+        book.quarantine.keep([Aside(NOW, "xa", "edx.up.xa", "EDX704", "", "", b"odd %d" % number)], 10**6)
     return max(item.number for item in ledger.views.list_quarantined(limit=100))
 
 

@@ -124,12 +124,12 @@ def test_offers_are_laid_into_a_mailbox_one_after_the_other(ledger: SqlLedger) -
 
     def offered() -> list[int]:
         with ledger.book() as book:
-            return [each.id for each in book.offered(NOW, LATER, 10, [office])]
+            return [each.id for each in book.mailboxes.offered(NOW, LATER, 10, [office])]
 
     assert offered() == [first.id, free.id]
     assert offered() == []
     with ledger.book() as book:
-        book.look_again([first.id], LATER, None, NOW)
+        book.mailboxes.look_again([first.id], LATER, None, NOW)
     assert offered() == [second.id]
 
 
@@ -173,7 +173,7 @@ def test_two_workers_never_hold_two_of_one_chain(ledger: SqlLedger, database: Da
 
 def company(ledger: SqlLedger, limit: int, most: int = LIST_LIMIT) -> list[Delivery]:
     with ledger.book() as book:
-        return list(book.claim(NOW, NOW + LEASE, limit, company=most))
+        return list(book.deliveries.claim(NOW, NOW + LEASE, limit, company=most))
 
 
 def test_whatever_shares_the_body_and_the_link_comes_with_what_is_taken(ledger: SqlLedger) -> None:

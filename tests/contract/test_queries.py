@@ -25,17 +25,17 @@ def accept(ledger: SqlLedger, count: int = 5) -> None:
     with ledger.book() as book:
         for index in range(1, count + 1):
             sender = "H53.31.22" if index % 2 else "H19.02"
-            book.add_envelopes([envelope(index, accepted_at=NOW + index * MINUTE, sender=sender)])
-            book.add_deliveries([delivery(index), delivery(index, "H53.02", route="office:so-noi-vu")])
+            book.envelopes.add([envelope(index, accepted_at=NOW + index * MINUTE, sender=sender)])
+            book.deliveries.add([delivery(index), delivery(index, "H53.02", route="office:so-noi-vu")])
 
 
 def advance_to(ledger: SqlLedger, index: int, recipient: str, *happening: Event, code: str = "") -> None:
     for event in happening:
         with ledger.book() as book:
-            [one] = [each for each in book.deliveries([digest_of(body(index))]) if each.recipient == recipient]
+            [one] = [each for each in book.deliveries.of([digest_of(body(index))]) if each.recipient == recipient]
             after = advance(one.state, event)
             assert isinstance(after, State)
-            assert book.move([Move(one, event, after, code=code)])
+            assert book.deliveries.move([Move(one, event, after, code=code)])
 
 
 def found(ledger: SqlLedger, **wanted: Any) -> list[int]:
@@ -78,7 +78,7 @@ def test_an_envelope_is_found_with_its_outcome(ledger: SqlLedger) -> None:
 
 def test_pages_of_envelopes_follow_without_gap_or_repeat(ledger: SqlLedger) -> None:
     with ledger.book() as book:  # all at the same instant
-        book.add_envelopes([envelope(index) for index in range(1, 8)])
+        book.envelopes.add([envelope(index) for index in range(1, 8)])
     page = ledger.views.find_envelopes(limit=3)
     seen = list(page)
     while page:
@@ -183,8 +183,8 @@ def test_a_trace_tells_everything_about_an_envelope(ledger: SqlLedger) -> None:
         for recipient in ("H53.01", "H53.02")
     ]
     with ledger.book() as book:
-        book.add_receipts([("link:x", receipts[0]), ("office:y", receipts[1])])
-        book.receipts_sent([1], NOW + MINUTE)
+        book.receipts.add([("link:x", receipts[0]), ("office:y", receipts[1])])
+        book.receipts.sent([1], NOW + MINUTE)
     number(ledger)
     whole = ledger.views.trace(digest)
     assert whole is not None
@@ -226,13 +226,13 @@ def test_the_story_of_a_delivery(ledger: SqlLedger) -> None:
 def test_notices_wait_for_an_office(ledger: SqlLedger) -> None:
     told = Receipt(envelope(1).digest, "H53.01", 1, Outcome.EXPIRED, NOW, "EDX802")
     with ledger.book() as book:
-        book.add_receipts([("office:xa", told), ("link:x", told), ("office:xa", replace(told, recipient="H53.02"))])
-        book.unsent_receipts(NOW, NOW + LEASE, 1)  # a lease does not hide them
+        book.receipts.add([("office:xa", told), ("link:x", told), ("office:xa", replace(told, recipient="H53.02"))])
+        book.receipts.unsent(NOW, NOW + LEASE, 1)  # a lease does not hide them
     notes = ledger.views.notices("office:xa")
     assert [note.receipt.recipient for note in notes] == ["H53.01", "H53.02"]
     assert ledger.views.notices("office:xa", after=notes[0].number) == notes[1:]
     with ledger.book() as book:
-        book.receipts_sent([notes[0].number], NOW)
+        book.receipts.sent([notes[0].number], NOW)
     assert ledger.views.notices("office:xa") == notes[1:]
 
 
@@ -241,9 +241,9 @@ def test_notices_wait_for_an_office(ledger: SqlLedger) -> None:
 
 def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
     with ledger.book() as book:
-        book.set_aside([Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
-        book.set_aside([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", b"beyond the quota")], 2)
-        book.set_aside([Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
+        book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
+        book.quarantine.keep([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", b"beyond the quota")], 2)
+        book.quarantine.keep([Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
     first, second = ledger.views.list_quarantined()
     assert first == Kept(
         first.number, NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", digest_of(b"<<"), 2, 2, NOW + MINUTE, "",
@@ -267,8 +267,8 @@ def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger
     one = Aside(NOW, "xa", "amqp", "EDX301", "Signature", "", b"the same")
     others = [replace(one, code="EDX309"), replace(one, peer="ke-la"), one]
     with ledger.book() as book:
-        assert book.set_aside([one], 10) == [True]
-        assert book.set_aside(others, 10) == [True, True, True]  # stored once, so it fits
+        assert book.quarantine.keep([one], 10) == [True]
+        assert book.quarantine.keep(others, 10) == [True, True, True]  # stored once, so it fits
     items = ledger.views.list_quarantined()
     assert sorted((item.peer, item.code, item.count, item.kept) for item in items) == [
         ("ke-la", "EDX301", 1, True),
@@ -277,10 +277,10 @@ def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger
     ]
     assert database.count("aside", "data IS NOT NULL") == 1
     with ledger.book() as book:
-        assert {number: bytes(data) for number, _, data in book.kept(["EDX309"], 0, 10)} == {
+        assert {number: bytes(data) for number, _, data in book.quarantine.kept(["EDX309"], 0, 10)} == {
             item.number: b"the same" for item in items if item.code == "EDX309"
         }
-        book.take_back([items[0].number])
+        book.quarantine.take_back([items[0].number])
     left = [item for item in items if item != items[0]]
     assert ledger.views.list_quarantined() == left
     assert {ledger.views.one_quarantined(item.number) for item in left} == {(item, b"the same") for item in left}
@@ -295,8 +295,8 @@ def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger
 def test_refused_input_is_found_by_its_document(ledger: SqlLedger) -> None:
     unread = Aside(NOW, "xa", "cli", "EDX102", "", "", b"much")
     with ledger.book() as book:
-        book.set_aside([Aside(NOW, "xa", "cli", "EDX301", "", "", b"a", "cafe0123"), unread], 100)
-        book.set_aside([replace(unread, document_id="H53-2"), replace(unread, code="EDX101")], 100)
+        book.quarantine.keep([Aside(NOW, "xa", "cli", "EDX301", "", "", b"a", "cafe0123"), unread], 100)
+        book.quarantine.keep([replace(unread, document_id="H53-2"), replace(unread, code="EDX101")], 100)
     first, second, third = sorted(ledger.views.list_quarantined(), key=lambda item: (item.size, item.number))
     assert (first.document_id, second.document_id, second.count) == ("cafe0123", "H53-2", 2)
     for text, items in (
@@ -320,11 +320,11 @@ def test_a_document_is_told_what_changed_it(ledger: SqlLedger) -> None:
         return replace(envelope(index), **at)  # type: ignore[arg-type]
 
     with ledger.book() as book:
-        book.add_envelopes([
+        book.envelopes.add([
             original, acting(4, business=3), acting(2), acting(3, sender="H19.02"), acting(5, business=0),
             acting(6, refers_to=(awkward.lower(),)), acting(7, refers_to=(awkward + "x",)),
         ])  # fmt: skip
-        book.add_deliveries([delivery(2)])
+        book.deliveries.add([delivery(2)])
     assert [(one.envelope.business, one.outcome) for one in ledger.views.changes(original)] == [
         (1, "open"), (3, "empty")
     ]  # fmt: skip

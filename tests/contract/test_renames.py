@@ -9,7 +9,7 @@ import pytest
 
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.store.epochs.identity import Claim, declare_restored, recognise
-from edxml_router.store.epochs.recovery import finish, pending
+from edxml_router.store.epochs.recovery import pending
 from edxml_router.store.epochs.renames import follow
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database, add, body, delivery, digest_of, envelope
@@ -28,7 +28,7 @@ def ledger(database: Database) -> SqlLedger:
     add(ledger, delivery(1), delivery(2))
     add(ledger, delivery(3, route="link:an-giang", origin="office:khac"), peer="khac")
     with ledger.book() as book:
-        book.add_receipts([("link:tay-ninh", receipt(4)), ("link:an-giang", receipt(5))])
+        book.receipts.add([("link:tay-ninh", receipt(4)), ("link:an-giang", receipt(5))])
     return ledger
 
 
@@ -71,7 +71,7 @@ def test_a_rename_that_is_taken_back_or_goes_further(database: Database, ledger:
 def test_a_fact_that_was_told_under_both_names_stays_one(database: Database, ledger: SqlLedger) -> None:
     """As when the neighbour has asked under its new name before this node was told of it."""
     with ledger.book() as book:
-        book.add_receipts([("link:tay-ninh-moi", receipt(4)), ("link:tay-ninh", receipt(4, Outcome.EXPIRED))])
+        book.receipts.add([("link:tay-ninh-moi", receipt(4)), ("link:tay-ninh", receipt(4, Outcome.EXPIRED))])
     follow(ledger, RENAMED)
     assert origins(database) == ["link:an-giang", "link:tay-ninh-moi", "link:tay-ninh-moi"]
 
@@ -84,7 +84,7 @@ def test_who_was_to_be_asked_is_asked_under_the_new_name(database: Database, tmp
     if known:
         declare_restored(ledger, Claim("tinh", (), ("link:tay-ninh-moi",)), later, "before")
         with ledger.book() as book:
-            assert finish(book.connection, "link:tay-ninh-moi", "", NOW)
+            assert book.recoveries.finish("link:tay-ninh-moi", "", NOW)
     declare_restored(ledger, Claim("tinh", (), ("link:tay-ninh", "office:x")), NOW, "a back-up")
     follow(ledger, RENAMED)
     assert [(one.party, one.since) for one in pending(ledger.engine)] == [("link:tay-ninh-moi", NOW), ("office:x", NOW)]

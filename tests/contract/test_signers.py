@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from edxml_router.store import signers
+from edxml_router.store.envelopes import signers
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, body, digest_of, envelope
 
@@ -22,7 +22,7 @@ def test_each_key_with_its_last_use_and_its_smallest_document(ledger: SqlLedger)
         envelope(6, signer="", accepted_at=NOW, indication="absent"),
     ]
     with ledger.book() as book:
-        book.add_envelopes(rows)
+        book.envelopes.add(rows)
     found = signers.seen(ledger, NOW - 90 * DAY)
     assert [(one.key, one.last, one.digest, one.size) for one in found] == [
         (TWO, NOW - DAY, digest_of(body(4)), 5),

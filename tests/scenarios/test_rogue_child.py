@@ -130,7 +130,7 @@ class Siege:
 
     def deliveries(self, digest: str, node: str = PARENT) -> dict[str, Delivery]:
         with self.ledgers[node].book() as book:
-            return {one.recipient: one for one in book.deliveries([digest])}
+            return {one.recipient: one for one in book.deliveries.of([digest])}
 
     def journal(self, digest: str, node: str = PARENT) -> list[tuple[str, str, str]]:
         found = self.ledgers[node].views.lines(envelope=digest)
@@ -435,7 +435,7 @@ def test_headers_decide_nothing(siege: Siege) -> None:
     siege.send("transfer", encode_transfer(manifest, data), headers=lies, app_id=HONEST, reply_to=topology.up(ROGUE))
     until(lambda: "H53" in siege.deliveries(digest, HONEST))
     with siege.ledgers[PARENT].book() as book:
-        assert book.envelopes([digest])[digest].peer == ROGUE
+        assert book.envelopes.known([digest])[digest].peer == ROGUE
 
 
 def test_the_broker_lets_it_touch_nothing_else(siege: Siege) -> None:

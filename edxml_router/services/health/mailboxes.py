@@ -44,7 +44,7 @@ def check(settings: Settings) -> Findings:
         if migrate.current(ledger.engine) != migrate.newest():
             return  # which is said of the database
         with ledger.book() as book:
-            lying = book.lying(list(ways))
+            lying = book.mailboxes.lying(list(ways))
         kept = looks.wanting(ledger.engine)
     said, found = False, _seen(settings, ways)
     for route, seen in found.items():

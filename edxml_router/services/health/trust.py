@@ -84,7 +84,7 @@ def neighbours(settings: Settings) -> Findings:
     if not names:
         return
     with closing(wiring.open_ledger(settings, PATIENCE)) as ledger, ledger.book() as book:
-        doubts = [*book.kept_of((OBJECTED,)).items(), *book.kept_of(UNPROVEN).items()]
+        doubts = [*book.quarantine.kept_of((OBJECTED,)).items(), *book.quarantine.kept_of(UNPROVEN).items()]
     wrong = {*unsure, *(name for name, _ in doubts if name in names)}
     for name, finding in doubts:
         if name in names and finding.code != "EDX411":  # which was said above, whether receipts came or not

@@ -3,7 +3,7 @@
     bodies = BodyStore(engine, folder, reserve_bytes=512 * 1024**2)
     bodies.stage({digest: data})          # files first …
     with ledger.book() as book:
-        book.add_bodies({digest: data})   # … then the row that refers to them
+        book.bodies.add({digest: data})   # … then the row that refers to them
 
 A file ``ab/cdef…`` never changes; what no row refers to (a crash between the two steps) goes with the sweep.
 Pieces of bodies that arrive in chunks wait in ``chunks/PEER/DIGEST.SIZE.COUNT/``: nobody adds to what another peer
@@ -34,8 +34,8 @@ from edxml_router.core.problems import Defect, Setback
 from edxml_router.disk import durable, locks
 from edxml_router.store.bodies import spool
 from edxml_router.store.bodies.spool import FileBody, setback
+from edxml_router.store.bodies.table import INLINE_LIMIT, bodies
 from edxml_router.store.database.engine import reading
-from edxml_router.store.tables import INLINE_LIMIT, bodies
 
 RESERVE_BYTES: Final = 512 * 1024 * 1024
 CHUNK: Final = 500  # keys in one IN list

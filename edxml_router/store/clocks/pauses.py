@@ -12,9 +12,12 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, text, update
 
+from edxml_router.store.database.columns import Instant
 from edxml_router.store.database.engine import reading, writing
+from edxml_router.store.deliveries.table import OPEN, deliveries
+from edxml_router.store.journal.table import journal
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.tables import OPEN, Instant, deliveries, journal, receipts
+from edxml_router.store.receipts import receipts
 
 _NOW: Final = bindparam("now", type_=Instant)
 _LATEST: Final = bindparam("latest", type_=Instant)

@@ -10,15 +10,20 @@ The first chain of a delivery stands in its row. Those of the few that change se
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
+    Column,
     ColumnElement,
     Connection,
     Engine,
+    Index,
     Select,
+    Table,
+    Text,
     and_,
     bindparam,
     false,
@@ -30,11 +35,23 @@ from sqlalchemy import (
 )
 
 from edxml_router.core.delivery.values import NewDelivery
+from edxml_router.store.database.columns import Instant, metadata
 from edxml_router.store.database.engine import reading, troubles
-from edxml_router.store.tables import CLAIMABLE, Instant, crossings, deliveries, envelopes
+from edxml_router.store.database.part import Part, chunks
+from edxml_router.store.deliveries.table import CLAIMABLE, deliveries
+from edxml_router.store.envelopes.table import envelopes
+
+# Of a delivery that is of several documents, the chains beside the one in its row.
+crossings = Table(
+    "crossings",
+    metadata,
+    Column("chain", BigInteger, primary_key=True, autoincrement=False),
+    Column("recipient", Text, primary_key=True),
+    Column("delivery", BigInteger, primary_key=True, autoincrement=False),
+    Index("crossings_delivery", "delivery"),
+)
 
 PATIENCE: Final = timedelta(hours=1)  # for what a node that was left may still give back
-_AT_ONCE: Final = 500  # keys in one IN list
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 
 _EARLIER: Final = deliveries.alias("earlier")
@@ -124,51 +141,40 @@ class SqlOrder:
     def waits_for(self, numbers: Iterable[int], now: datetime) -> Mapping[int, int]:
         found: dict[int, int] = {}
         with reading(self.engine) as connection:
-            for chunk in _chunks(sorted(set(numbers))):
+            for chunk in chunks(sorted(set(numbers))):
                 for number, *earlier in connection.execute(_WAITS_FOR, {"keys": chunk, "waited": now - PATIENCE}):
                     if standing := [each for each in earlier if each is not None]:
                         found[number] = min(standing)
         return found
 
 
-class SqlChains:
-    """See :class:`edxml_router.ports.chains.Chains`."""
-
-    connection: Connection
+class SqlDocuments(Part):
+    """``book.documents``: see :class:`edxml_router.ports.ledger.Documents`."""
 
     def chains(self, documents: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[int, ...]]:
         wanted = set(documents)
         senders = sorted({sender for sender, _ in wanted})
         found: dict[tuple[str, str], dict[int, None]] = {}
-        with troubles():
-            for chunk in _chunks(sorted({key for _, key in wanted if key})):
-                for sender, key, numbers in self.connection.execute(_CHAINS, {"keys": chunk, "senders": senders}):
-                    if (sender, key) in wanted:
-                        found.setdefault((sender, key), {}).update(dict.fromkeys(numbers))
+        for chunk in chunks(sorted({key for _, key in wanted if key})):
+            for row in self._execute(_CHAINS, {"keys": chunk, "senders": senders}):
+                if (row.sender, row.document_key) in wanted:
+                    found.setdefault((row.sender, row.document_key), {}).update(dict.fromkeys(row.chains))
         return {document: tuple(numbers) for document, numbers in found.items()}
 
-    def known_documents(self, keys: Collection[str]) -> set[str]:
-        found: set[str] = set()
-        with troubles():
-            for chunk in _chunks(sorted(set(keys))):
-                found |= set(self.connection.execute(_KNOWN, {"keys": chunk}).scalars())
-        return found
-
-    def cross(self, rows: Sequence[NewDelivery]) -> None:
-        """Note the further chains of deliveries that have just been inserted and have several."""
-        several = {(row.digest, row.recipient): row.chains[1:] for row in rows if len(row.chains) > 1}
-        if not several:
-            return
-        with troubles():
-            for chunk in _chunks(sorted({digest for digest, _ in several})):
-                crossed = [
-                    {"chain": each, "recipient": row.recipient, "delivery": row.id}
-                    for row in self.connection.execute(_NUMBERS, {"keys": chunk}).all()
-                    for each in several.get((row.digest, row.recipient), ())
-                ]
-                self.connection.execute(insert(crossings), crossed)
+    def known(self, keys: Collection[str]) -> set[str]:
+        return {row.document_key for row in self._by_keys(_KNOWN, keys)}
 
 
-def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(keys), _AT_ONCE):
-        yield keys[start : start + _AT_ONCE]
+def cross(connection: Connection, rows: Sequence[NewDelivery]) -> None:
+    """Note the further chains of deliveries that have just been inserted and have several."""
+    several = {(row.digest, row.recipient): row.chains[1:] for row in rows if len(row.chains) > 1}
+    if not several:
+        return
+    with troubles():
+        for chunk in chunks(sorted({digest for digest, _ in several})):
+            crossed = [
+                {"chain": each, "recipient": row.recipient, "delivery": row.id}
+                for row in connection.execute(_NUMBERS, {"keys": chunk}).all()
+                for each in several.get((row.digest, row.recipient), ())
+            ]
+            connection.execute(insert(crossings), crossed)

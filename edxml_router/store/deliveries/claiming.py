@@ -1,12 +1,12 @@
 """Which deliveries a worker takes: what is due, in order, and with each one all that shares its body and its way.
 
-The part of a :class:`~edxml_router.store.book.SqlBook` behind ``claim``. What something earlier of its document stands
+What is behind ``book.deliveries.claim``. What something earlier of its document stands
 before is passed over (:mod:`edxml_router.store.deliveries.chains`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -18,11 +18,11 @@ from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store.database.engine import troubles
+from edxml_router.store.database.columns import Instant
+from edxml_router.store.database.part import Part, chunks
 from edxml_router.store.deliveries.chains import MAY_GO, PATIENCE
-from edxml_router.store.tables import CLAIMABLE, Instant, deliveries
-
-_AT_ONCE: Final = 500  # keys in one IN list
+from edxml_router.store.deliveries.table import CLAIMABLE, deliveries, delivery_rows
+from edxml_router.store.journal.book import SqlJournal
 
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _NOW: Final = bindparam("now", type_=Instant)
@@ -58,21 +58,22 @@ _CLAIM: Final = (
 )
 
 
-class Claims:
-    """See :class:`edxml_router.ports.ledger.Book`."""
+class Claims(Part):
+    """See :class:`edxml_router.ports.ledger.Deliveries`. ``now`` dates deliveries that are made and moved."""
 
-    connection: Connection
-    _entries: list[Entry]
+    def __init__(self, connection: Connection, journal: SqlJournal, now: datetime) -> None:
+        super().__init__(connection)
+        self._journal = journal
+        self._now = now
 
     def claim(
         self, now: datetime, until: datetime, limit: int, without: Collection[str] = (), company: int = 0
     ) -> Sequence[Delivery]:
-        with troubles():
-            due = self._due(now, limit, without)
-            due = _one_doubtful([*due, *self._companions(now, due, company)])
-            for chunk in _chunks(sorted(one.id for one in due)):
-                self.connection.execute(_CLAIM, {"keys": chunk, "until": until, "now": now})
-        self._entries += [
+        due = self._due(now, limit, without)
+        due = _one_doubtful([*due, *self._companions(now, due, company)])
+        for chunk in chunks(sorted(one.id for one in due)):
+            self._execute(_CLAIM, {"keys": chunk, "until": until, "now": now})
+        self._journal.note(
             Entry(
                 now,
                 DELIVERY_EVENTS[Event.CLAIM],
@@ -84,7 +85,7 @@ class Claims:
                 detail=f"attempt {one.attempts + 1}",
             )
             for one in due
-        ]
+        )
         return [
             replace(
                 one,
@@ -111,8 +112,8 @@ class Claims:
             return []
         values: dict[str, Any] = {"urgent": urgent, "now": now, "waited": now - PATIENCE, "limit": most}
         if not without:
-            return [Delivery(*row) for row in self.connection.execute(_DUE, values)]
-        return [Delivery(*row) for row in self.connection.execute(_DUE_WITHOUT, {**values, "without": sorted(without)})]
+            return delivery_rows(self._execute(_DUE, values))
+        return delivery_rows(self._execute(_DUE_WITHOUT, {**values, "without": sorted(without)}))
 
     def _companions(self, now: datetime, due: Sequence[Delivery], company: int) -> list[Delivery]:
         """What else is due of these envelopes on these links. A circular was cut by the size of a batch before, and had
@@ -127,8 +128,7 @@ class Claims:
             if most <= 0:
                 continue
             values = {"digest": digest, "route": route, "taken": numbers, "limit": most}
-            rows = self.connection.execute(_COMPANIONS, {**values, "now": now, "waited": now - PATIENCE})
-            found += [Delivery(*row) for row in rows]
+            found += delivery_rows(self._execute(_COMPANIONS, {**values, "now": now, "waited": now - PATIENCE}))
         return found
 
 
@@ -136,8 +136,3 @@ def _one_doubtful(due: list[Delivery]) -> list[Delivery]:
     """Without those whose worker ended more than once, but for the deliveries of one envelope."""
     doubtful = [one for one in due if one.lapses and one.state is State.FORWARDING]
     return [one for one in due if one not in doubtful or one.digest == doubtful[0].digest]
-
-
-def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(keys), _AT_ONCE):
-        yield keys[start : start + _AT_ONCE]

@@ -1,6 +1,6 @@
 """What changes about deliveries without a change of state: leases that go on, and what to do now that a hub is back.
 
-The part of a :class:`~edxml_router.store.book.SqlBook` that speaks of routes. Nothing here counts as a version: whoever
+Nothing here counts as a version: whoever
 moves a delivery meanwhile writes these columns anyhow. Raises Setback like every call of a book.
 """
 
@@ -10,12 +10,14 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import bindparam, select, text, update
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store.database.engine import troubles
-from edxml_router.store.tables import OPEN, Instant, deliveries, receipts
+from edxml_router.store.database.columns import Instant
+from edxml_router.store.database.part import Part
+from edxml_router.store.deliveries.table import OPEN, deliveries
+from edxml_router.store.receipts import receipts
 
 _AT: Final = bindparam("time", type_=Instant)
 _ROUTES: Final[Any] = bindparam("routes", expanding=True)
@@ -52,33 +54,28 @@ _REBIND: Final = (
 )
 
 
-class Leases:
-    """See :class:`edxml_router.ports.ledger.Book`."""
-
-    connection: Connection
+class Leases(Part):
+    """See :class:`edxml_router.ports.ledger.Deliveries`."""
 
     def keep(self, deliveries: Sequence[Delivery], until: datetime) -> None:
         rows = [
             {"number": one.id, "old": one.version, "time": until} for one in sorted(deliveries, key=lambda one: one.id)
         ]
         if rows:
-            with troubles():
-                self.connection.execute(_KEEP, rows)
+            self._execute(_KEEP, rows)
 
     def due_again(self, routes: Collection[str], codes: Collection[str], now: datetime) -> int:
         values = {"routes": sorted(routes), "codes": sorted(codes), "time": now}
-        with troubles():
-            self.connection.execute(_UNSENT_AGAIN, values)
-            return self.connection.execute(_DUE_AGAIN, values).rowcount
+        self._execute(_UNSENT_AGAIN, values)
+        count: int = self._execute(_DUE_AGAIN, values).rowcount
+        return count
 
     def rebind(self, routes: Collection[str], route: Callable[[str], str | None]) -> int:
-        with troubles():
-            bound = self.connection.execute(_BOUND, {"routes": sorted(routes)}).all()
-            changed = []
-            for number, recipient, old in bound:
-                following = route(recipient)
-                if following is not None and following != old:
-                    changed.append({"number": number, "following": following})
-            if changed:
-                self.connection.execute(_REBIND, changed)
+        changed = []
+        for row in self._execute(_BOUND, {"routes": sorted(routes)}).all():
+            following = route(row.recipient)
+            if following is not None and following != row.route:
+                changed.append({"number": row.id, "following": following})
+        if changed:
+            self._execute(_REBIND, changed)
         return len(changed)

@@ -1,6 +1,6 @@
 """What has left and is not answered: which mailboxes are to be looked at, and how much lies in them.
 
-:class:`SqlLooks` is that part of a ``Book`` in SQL. A look is no change of a delivery: its version stays, and the
+:class:`SqlMailboxes` is ``book.mailboxes`` in SQL. A look is no change of a delivery: its version stays, and the
 journal says nothing. Of what changes meanwhile the statements leave alone what they would no longer be true of.
 """
 
@@ -11,17 +11,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Connection, Engine, Select, bindparam, func, literal_column, select, text, update
+from sqlalchemy import Boolean, Engine, Select, bindparam, func, literal_column, select, text, update
 
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.values import Delivery, Lying
 from edxml_router.core.problems import Finding
-from edxml_router.store.database.engine import reading, troubles
+from edxml_router.store.database.columns import Instant
+from edxml_router.store.database.engine import reading
+from edxml_router.store.database.part import Part
 from edxml_router.store.deliveries.chains import MAY_BE_LAID
-from edxml_router.store.tables import OPEN, Instant, deliveries, envelopes, journal
+from edxml_router.store.deliveries.table import OPEN, deliveries, delivery_rows
+from edxml_router.store.envelopes.table import envelopes
+from edxml_router.store.journal.table import journal
 
-_TOGETHER: Final = 500  # keys in one IN list
 ROOM_WANTED: Final = "EDX614"  # what waits for room in its neighbour's mailbox
 
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
@@ -81,9 +84,13 @@ def _letters(*which: Any) -> Select[Any]:
 
 def _sums(letters: Select[Any]) -> Select[Any]:
     each = letters.subquery()
-    return select(each.c.route, each.c.urgent, func.count(), func.sum(each.c.size), func.min(each.c.since)).group_by(
-        each.c.route, each.c.urgent
-    )
+    return select(
+        each.c.route,
+        each.c.urgent,
+        func.count().label("messages"),
+        func.sum(each.c.size).label("size"),
+        func.min(each.c.since).label("since"),
+    ).group_by(each.c.route, each.c.urgent)
 
 
 _LYING: Final = _sums(
@@ -107,7 +114,7 @@ _WANTING: Final = (
 )
 
 _COPIES: Final = (
-    select(journal.c.envelope, journal.c.recipient, func.count())
+    select(journal.c.envelope, journal.c.recipient, func.count().label("times"))
     .where(
         text("envelope <> ''"),  # for the index
         journal.c.envelope.in_(_KEYS),
@@ -116,7 +123,7 @@ _COPIES: Final = (
     .group_by(journal.c.envelope, journal.c.recipient)
 )
 _KEPT_HERE: Final = (
-    select(deliveries.c.route, func.count())
+    select(deliveries.c.route, func.count().label("deliveries"))
     .where(text(f"{OPEN} AND state IN ('deferred', 'available')"), deliveries.c.code == ROOM_WANTED)
     .group_by(deliveries.c.route)
 )
@@ -125,13 +132,11 @@ _KEPT_HERE: Final = (
 def wanting(engine: Engine) -> Mapping[str, int]:
     """How many deliveries wait here for room in a mailbox, by route."""
     with reading(engine) as connection:
-        return {row[0]: row[1] for row in connection.execute(_KEPT_HERE)}
+        return {row.route: row.deliveries for row in connection.execute(_KEPT_HERE)}
 
 
-class SqlLooks:
-    """See :class:`edxml_router.ports.looks.Looks`."""
-
-    connection: Connection
+class SqlMailboxes(Part):
+    """See :class:`edxml_router.ports.ledger.Mailboxes`."""
 
     def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
         due: list[Delivery] = []
@@ -142,9 +147,7 @@ class SqlLooks:
         return due
 
     def strays(self, now: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
-        with troubles():
-            rows = self.connection.execute(_STRAYS, {"now": now, "limit": limit, "routes": list(routes)})
-            return [Delivery(*row) for row in rows]
+        return delivery_rows(self._execute(_STRAYS, {"now": now, "limit": limit, "routes": list(routes)}))
 
     def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
         values = {"now": now, "limit": limit, "routes": list(routes), "far_accepted": False}
@@ -153,52 +156,41 @@ class SqlLooks:
     def _take(
         self, which: Select[Any], values: Mapping[str, Any], until: datetime, lease: Any = _LEASE
     ) -> Sequence[Delivery]:
-        with troubles():
-            due = [Delivery(*row) for row in self.connection.execute(which, values)]
-            if lease is _LEASE_OFFERS:  # of those that a worker ended with, one at a time: it may not be their fault
-                doubtful = [one for one in due if one.lapses]
-                due = [one for one in due if one not in doubtful[1:]]
-            if due:
-                self.connection.execute(lease, {"keys": sorted(one.id for one in due), "until": until})
+        due = delivery_rows(self._execute(which, values))
+        if lease is _LEASE_OFFERS:  # of those that a worker ended with, one at a time: it may not be their fault
+            doubtful = [one for one in due if one.lapses]
+            due = [one for one in due if one not in doubtful[1:]]
+        if due:
+            self._execute(lease, {"keys": sorted(one.id for one in due), "until": until})
         return [replace(one, due_at=until) for one in due]
 
     def asked_about(self, numbers: Collection[int], at: datetime | None) -> None:
-        with troubles():
-            self.connection.execute(_ASKED, {"keys": sorted(numbers), "now": at})
+        self._execute(_ASKED, {"keys": sorted(numbers), "now": at})
 
     def look_again(
         self, numbers: Collection[int], at: datetime, problem: Finding | None, handed_at: datetime | None = None
     ) -> None:
         told = {"code": problem.code if problem else "", "detail": problem.detail if problem else ""}
         values = {"keys": sorted(numbers), "until": at, **told}
-        with troubles():
-            if handed_at is None:
-                self.connection.execute(_LOOK_AGAIN, values)
-            else:
-                self.connection.execute(_LAID, {**values, "handed_at": handed_at})
+        if handed_at is None:
+            self._execute(_LOOK_AGAIN, values)
+        else:
+            self._execute(_LAID, {**values, "handed_at": handed_at})
 
     def lying(self, routes: Collection[str]) -> Mapping[tuple[str, bool], Lying]:
         found: dict[tuple[str, bool], Lying] = {}
-        with troubles():
-            for kind, letters in (("link:", _LYING), ("office:", _LYING_OFFERS)):
-                if here := [route for route in routes if route.startswith(kind)]:
-                    rows = self.connection.execute(letters, {"routes": here, "far_accepted": False})
-                    found |= {(row[0], row[1]): Lying(row[2], int(row[3]), row[4]) for row in rows}
+        for kind, letters in (("link:", _LYING), ("office:", _LYING_OFFERS)):
+            if here := [route for route in routes if route.startswith(kind)]:
+                rows = self._execute(letters, {"routes": here, "far_accepted": False})
+                found |= {(row.route, row.urgent): Lying(row.messages, int(row.size), row.since) for row in rows}
         return found
 
     def copies(self, digests: Collection[str]) -> Mapping[tuple[str, str], int]:
-        with troubles():
-            found: dict[tuple[str, str], int] = {}
-            keys = sorted(digests)
-            for start in range(0, len(keys), _TOGETHER):
-                rows = self.connection.execute(_COPIES, {"keys": keys[start : start + _TOGETHER]})
-                found |= {(row[0], row[1]): row[2] for row in rows}
-            return found
+        return {(row.envelope, row.recipient): row.times for row in self._by_keys(_COPIES, digests)}
 
     def make_room(self, routes: Collection[str], now: datetime, limit: int) -> None:
-        with troubles():
-            for route in sorted(routes):
-                values = {"route": route, "now": now, "limit": limit, "far_accepted": False}
-                keys = list(self.connection.execute(_WANTING, values).scalars())
-                if keys:
-                    self.connection.execute(_LEASE, {"keys": keys, "until": now})
+        for route in sorted(routes):
+            values = {"route": route, "now": now, "limit": limit, "far_accepted": False}
+            keys = list(self._execute(_WANTING, values).scalars())
+            if keys:
+                self._execute(_LEASE, {"keys": keys, "until": now})

@@ -1,15 +1,15 @@
-"""The mail of agencies that have moved (:class:`edxml_router.ports.moved.Moved`), found in SQL."""
+"""The mail of agencies that have moved (:class:`edxml_router.ports.ledger.Moved`), found in SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, literal, or_, select, text
+from sqlalchemy import bindparam, literal, or_, select, text
 
 from edxml_router.core.delivery.handing_back import HANDED_BACK
-from edxml_router.store.database.engine import troubles
-from edxml_router.store.tables import OPEN, deliveries
+from edxml_router.store.database.part import Part
+from edxml_router.store.deliveries.table import OPEN, deliveries
 
 # The first words for the index. Handed back, a delivery is queued with that code, and with none once it is sent again.
 _PLACED: Final = text(f"{OPEN} AND (state = 'available' OR (state = 'queued' AND code = '{HANDED_BACK}'))")
@@ -32,20 +32,15 @@ _FOUND: Final = (
 )
 
 
-class MovedMail:
-    """What :class:`~edxml_router.store.book.SqlBook` does of it, inside its transaction."""
-
-    connection: Connection
+class SqlMoved(Part):
+    """``book.moved``: see :class:`edxml_router.ports.ledger.Moved`."""
 
     def places(self) -> Sequence[tuple[str, str]]:
-        with troubles():
-            return [(row[0], row[1]) for row in self.connection.execute(_PLACES)]
+        return [(row.recipient, row.route) for row in self._execute(_PLACES)]
 
     def placed(self, recipient: str, route: str, limit: int) -> Sequence[int]:
-        with troubles():
-            values = {"recipient": recipient, "route": route, "most": limit}
-            return list(self.connection.execute(_AT, values).scalars())
+        values = {"recipient": recipient, "route": route, "most": limit}
+        return list(self._execute(_AT, values).scalars())
 
     def found_before(self, recipient: str) -> bool:
-        with troubles():
-            return self.connection.execute(_FOUND, {"recipient": recipient}).first() is not None
+        return self._execute(_FOUND, {"recipient": recipient}).first() is not None

@@ -32,9 +32,11 @@ from edxml_router.core.problems import Refusal
 from edxml_router.disk import durable
 from edxml_router.store.book import SqlBook
 from edxml_router.store.database.engine import reading
+from edxml_router.store.deliveries.table import OPEN, deliveries
 from edxml_router.store.epochs import numbers, recovery
+from edxml_router.store.epochs.tables import epochs, identity
+from edxml_router.store.journal.table import journal
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.tables import OPEN, deliveries, epochs, identity, journal
 
 FILE: Final = "journal.mark"
 _LOCK: Final = 0x6564786D_0003  # an advisory lock of PostgreSQL: "edxm", 3
@@ -149,7 +151,7 @@ def _settle(book: SqlBook, data: Path, claim: Claim, now: datetime) -> Restored 
         if row.node not in claim.formerly:
             raise Refusal("EDX619", where="store.url", detail=f"it is the database of {row.node}, not of {claim.node}")
         connection.execute(update(identity).values(node=claim.node))
-        book.note([Entry(now, "node.renamed", actor="node", detail=f"{row.node} is {claim.node}")])
+        book.journal.note([Entry(now, "node.renamed", actor="node", detail=f"{row.node} is {claim.node}")])
     lost = _standing(connection, data, _read(data), claim).lost  # asked again under the lock
     if not lost:
         return None
@@ -171,7 +173,7 @@ def _begin(book: SqlBook, claim: Claim, now: datetime, since: datetime, reason: 
         update(deliveries).where(text(OPEN), deliveries.c.expires_at < grace).values(expires_at=grace)
     )
     detail = f"epoch {epoch}, since {since:%Y-%m-%d %H:%M:%S} UTC: {reason}"
-    book.note([Entry(now, "journal.restored", actor="node", code="EDX618", detail=detail)])
+    book.journal.note([Entry(now, "journal.restored", actor="node", code="EDX618", detail=detail)])
     return Restored(epoch, since, reason)
 
 

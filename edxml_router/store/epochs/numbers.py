@@ -15,7 +15,9 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select, text
 
-from edxml_router.store.tables import aside, deliveries, numbers
+from edxml_router.store.deliveries.table import deliveries
+from edxml_router.store.epochs.tables import numbers
+from edxml_router.store.quarantine.items import aside
 
 _NUMBERED: Final = (deliveries, aside)
 _ZERO: Final = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,7 +15,9 @@ from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from edxml_router.core.delivery.resync import Recovery
 from edxml_router.store.database.engine import reading
-from edxml_router.store.tables import OPEN, deliveries, recoveries, resyncs
+from edxml_router.store.database.part import Part
+from edxml_router.store.deliveries.table import OPEN, deliveries
+from edxml_router.store.epochs.tables import recoveries, resyncs
 
 GRACE: Final = timedelta(days=1)  # before which nothing that was open expires: the answers come first
 _FIRST: Final = text("INSERT INTO resyncs (peer, epoch, at) VALUES (:peer, '', 0) ON CONFLICT DO NOTHING")
@@ -35,49 +37,45 @@ def open_all(connection: Connection, parties: Sequence[str], epoch: str, since: 
             connection.execute(update(recoveries).where(recoveries.c.party == party), values)
 
 
-def claim(connection: Connection, now: datetime, until: datetime, parties: Sequence[str]) -> Sequence[Recovery]:
-    """Those of ``parties`` that are to be asked now; not again before ``until``."""
-    query = select(*_FIELDS).where(
-        recoveries.c.party.in_(list(parties)), recoveries.c.done_at.is_(None), recoveries.c.ask_at <= now
-    )
-    due = [Recovery(*row) for row in connection.execute(query.with_for_update(skip_locked=True))]
-    put_off(connection, [one.party for one in due], until)
-    return due
+class SqlRecoveries(Part):
+    """``book.recoveries``: see :class:`edxml_router.ports.ledger.Recoveries`."""
 
+    def claim(self, now: datetime, until: datetime, parties: Sequence[str]) -> Sequence[Recovery]:
+        query = select(*_FIELDS).where(
+            recoveries.c.party.in_(list(parties)), recoveries.c.done_at.is_(None), recoveries.c.ask_at <= now
+        )
+        due = [Recovery(**row._mapping) for row in self._execute(query.with_for_update(skip_locked=True))]
+        self.ask_again([one.party for one in due], until)
+        return due
 
-def put_off(connection: Connection, parties: Sequence[str], until: datetime) -> None:
-    connection.execute(update(recoveries).where(recoveries.c.party.in_(list(parties))).values(ask_at=until))
+    def ask_again(self, parties: Sequence[str], at: datetime) -> None:
+        self._execute(update(recoveries).where(recoveries.c.party.in_(list(parties))).values(ask_at=at))
 
+    def finish(self, party: str, epoch: str, now: datetime) -> bool:
+        rows = update(recoveries).where(recoveries.c.party == party, recoveries.c.done_at.is_(None))
+        if epoch:
+            rows = rows.where(recoveries.c.epoch == epoch)
+        finished: int = self._execute(rows.values(done_at=now)).rowcount
+        return finished > 0
 
-def finish(connection: Connection, party: str, epoch: str, now: datetime) -> bool:
-    """This party has done its part for ``epoch`` (any, if empty); whether that was open."""
-    rows = update(recoveries).where(recoveries.c.party == party, recoveries.c.done_at.is_(None))
-    if epoch:
-        rows = rows.where(recoveries.c.epoch == epoch)
-    return connection.execute(rows.values(done_at=now)).rowcount > 0
+    def asked(self, peer: str, epoch: str, now: datetime, pause: timedelta) -> bool | None:
+        self._execute(_FIRST, {"peer": peer})
+        row = self._execute(select(resyncs).where(resyncs.c.peer == peer).with_for_update()).one()
+        if row.epoch == epoch:
+            return False
+        if row.epoch and now - row.at < pause:
+            return None
+        self._execute(update(resyncs).where(resyncs.c.peer == peer).values(epoch=epoch, at=now))
+        return True
 
-
-def asked(connection: Connection, peer: str, epoch: str, now: datetime, pause: timedelta) -> bool | None:
-    """A neighbour asks: True for the first time in this epoch, False again, None when it is too soon for another."""
-    connection.execute(_FIRST, {"peer": peer})
-    row = connection.execute(select(resyncs).where(resyncs.c.peer == peer).with_for_update()).one()
-    if row.epoch == epoch:
-        return False
-    if row.epoch and now - row.at < pause:
-        return None
-    connection.execute(update(resyncs).where(resyncs.c.peer == peer).values(epoch=epoch, at=now))
-    return True
-
-
-def hurry(connection: Connection, route: str, now: datetime) -> int:
-    """What went to this route and has not ended is due now, however lately it was asked about; how much it is. No
-    change of state, so no version."""
-    rows = update(deliveries).where(deliveries.c.route == route, text("state = 'forwarded'"), text(OPEN))
-    return connection.execute(rows.values(due_at=now, asked_at=None)).rowcount
+    def hurry(self, route: str, now: datetime) -> int:
+        rows = update(deliveries).where(deliveries.c.route == route, text("state = 'forwarded'"), text(OPEN))
+        count: int = self._execute(rows.values(due_at=now, asked_at=None)).rowcount
+        return count
 
 
 def pending(engine: Engine) -> Sequence[Recovery]:
     """Who has not done its part yet."""
     with reading(engine) as connection:
         query = select(*_FIELDS).where(recoveries.c.done_at.is_(None)).order_by(recoveries.c.party)
-        return [Recovery(*row) for row in connection.execute(query)]
+        return [Recovery(**row._mapping) for row in connection.execute(query)]

@@ -13,8 +13,11 @@ from sqlalchemy import Connection, bindparam, exists, select
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.store.database.engine import reading
+from edxml_router.store.deliveries.table import deliveries
+from edxml_router.store.envelopes.table import envelopes
+from edxml_router.store.epochs.tables import recoveries, renames
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.tables import deliveries, envelopes, receipts, recoveries, renames
+from edxml_router.store.receipts import receipts
 
 # A fact has one receipt: of one that is there under both names, that under the new one stays.
 _SAME: Final = receipts.alias("same")
@@ -46,7 +49,7 @@ def follow(ledger: SqlLedger, renamed: Mapping[str, str]) -> None:
             former, name = old.partition(":")[2], new.partition(":")[2]
             connection.execute(envelopes.update().where(envelopes.c.peer == former).values(peer=name))
             _carry_over(connection, old, new)
-            book.note([Entry(now, "peer.renamed", actor="node", detail=f"{old} is {new}")])
+            book.journal.note([Entry(now, "peer.renamed", actor="node", detail=f"{old} is {new}")])
 
 
 def _carry_over(connection: Connection, old: str, new: str) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, select
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import Checkpoint, Line, Note, Story, Trace
-from edxml_router.store.book import receipt_of
 from edxml_router.store.database.engine import reading
-from edxml_router.store.statements import RECEIPT
-from edxml_router.store.tables import checkpoints, deliveries, envelopes, journal, receipts
+from edxml_router.store.deliveries.table import deliveries, delivery_rows
+from edxml_router.store.envelopes.table import envelopes_of
+from edxml_router.store.journal.table import checkpoints, journal
+from edxml_router.store.receipts import receipt_of, receipts
 
 
 class SqlHistory:
@@ -60,27 +60,26 @@ class SqlHistory:
             about = about.where(deliveries.c.recipient == recipient)
             told = told.where(receipts.c.recipient == recipient)
         with reading(self.engine) as connection:
-            row = connection.execute(select(envelopes).where(envelopes.c.digest == digest)).one_or_none()
-            if row is None:
+            envelope = envelopes_of(connection, [digest]).get(digest)
+            if envelope is None:
                 return None
             entries = _read_lines(connection, _lines(digest, recipient, 0, limit))
-            standing = [Delivery(*one) for one in connection.execute(about.order_by(deliveries.c.id).limit(limit))]
+            standing = delivery_rows(connection.execute(about.order_by(deliveries.c.id).limit(limit)))
             notes = _read_notes(connection, told.order_by(receipts.c.id).limit(limit))
         if recipient:  # the acceptance is part of every recipient's story
             accepted = [line for line in self.lines(envelope=digest, limit=1) if not line.entry.recipient]
             entries = [*accepted, *entries]
-        return Trace(EnvelopeRow(*row), standing, entries, notes)
+        return Trace(envelope, standing, entries, notes)
 
     def story(self, number: int, limit: int = 1000) -> Story | None:
-        query = select(deliveries, envelopes).join(envelopes, envelopes.c.digest == deliveries.c.digest)
-        width = len(deliveries.columns)
         with reading(self.engine) as connection:
-            row = connection.execute(query.where(deliveries.c.id == number)).one_or_none()
-            if row is None:
+            found = delivery_rows(connection.execute(select(deliveries).where(deliveries.c.id == number)))
+            if not found:
                 return None
-            delivery = Delivery(*row[:width])
+            [delivery] = found
+            [envelope] = envelopes_of(connection, [delivery.digest]).values()
             entries = _read_lines(connection, _lines(delivery.digest, delivery.recipient, 0, limit))
-        return Story(delivery, EnvelopeRow(*row[width:]), entries)
+        return Story(delivery, envelope, entries)
 
     def notices(self, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
         query = select(receipts).where(receipts.c.origin == origin, receipts.c.sent_at.is_(None), receipts.c.id > after)
@@ -108,11 +107,8 @@ def _lines(envelope: str, recipient: str, after: int, limit: int) -> Select[Any]
 
 
 def _read_lines(connection: Connection, query: Select[Any]) -> list[Line]:
-    return [Line(number, position, Entry.read(bytes(entry))) for number, position, entry in connection.execute(query)]
+    return [Line(row.id, row.position, Entry.read(bytes(row.entry))) for row in connection.execute(query)]
 
 
 def _read_notes(connection: Connection, query: Select[Any]) -> list[Note]:
-    return [
-        Note(row.id, row.origin, receipt_of([row._mapping[name] for name in RECEIPT]), row.sent_at)
-        for row in connection.execute(query)
-    ]
+    return [Note(row.id, row.origin, receipt_of(row), row.sent_at) for row in connection.execute(query)]

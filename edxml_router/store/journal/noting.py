@@ -13,12 +13,23 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import BigInteger, Column, Connection, Table, Text, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.journal import INPUT_COUNTED, Entry
-from edxml_router.store.tables import Instant, noted
+from edxml_router.store.database.columns import Instant, metadata
+
+# How many entries about its refused and odd input each peer has had in the journal within the hour that began at
+# ``since``, and how many were only counted.
+noted = Table(
+    "noted",
+    metadata,
+    Column("peer", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("counted", BigInteger, nullable=False),
+)
 
 WINDOW: Final = timedelta(hours=1)
 

@@ -18,8 +18,8 @@ from sqlalchemy import func, insert, select, text
 from edxml_router.core.delivery.journal import Tree
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.engine import writing
+from edxml_router.store.journal.table import checkpoints, journal
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.tables import checkpoints, journal
 
 _LOCK: Final = 0x6564786D_0002  # an advisory lock of PostgreSQL: "edxm", 2
 _LAST: Final = select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.peaks).order_by(checkpoints.c.size.desc())

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, Select, func, select
 from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
 from edxml_router.core.delivery.views import Damage, Verification
 from edxml_router.store.database.engine import reading
-from edxml_router.store.tables import checkpoints, journal
+from edxml_router.store.journal.table import checkpoints, journal
 
 PAGE: Final = 2000  # rows in one read
 DAMAGES: Final = 100  # that are described; the others are counted

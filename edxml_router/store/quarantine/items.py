@@ -12,21 +12,62 @@ each; a lock would make strangers' rubbish a reason for accepting to wait.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.values import Aside
-from edxml_router.store.tables import aside
+from edxml_router.core.problems import Finding
+from edxml_router.store.database.columns import Instant, Number, metadata, partial, words
+from edxml_router.store.database.engine import troubles
+from edxml_router.store.database.part import Part, chunks
+
+aside = Table(
+    "aside",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("at", Instant, nullable=False),
+    words("peer"),
+    words("channel"),
+    words("code"),
+    words("place"),  # Aside.where: a word SQL has taken
+    words("detail"),
+    words("digest"),
+    Column("size", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("data", LargeBinary),  # null when the quota was used up
+    words("document_id", server_default=""),  # as far as it could be read
+    UniqueConstraint("digest", "peer", "code", name="aside_fault"),
+    partial("aside_kept", "peer", "size", where="data IS NOT NULL"),
+    Index("aside_peer", "peer"),
+    partial("aside_document_id", "document_id", where="document_id <> ''"),
+)
 
 ROWS: Final = 100_000  # some 50 MB of metadata
 
 _SIZES: Final = select(aside.c.peer, func.sum(aside.c.size)).where(aside.c.data.is_not(None)).group_by(aside.c.peer)
 _COUNTS: Final = select(aside.c.peer, func.count()).group_by(aside.c.peer)
-_KNOWN: Final = select(aside.c.digest, aside.c.peer, aside.c.code, aside.c.data.is_not(None)).where(
+_KNOWN: Final = select(aside.c.digest, aside.c.peer, aside.c.code, aside.c.data.is_not(None).label("holds")).where(
     aside.c.digest.in_(bindparam("keys", expanding=True))
 )
 
@@ -51,13 +92,13 @@ def _upsert(insert: Any) -> Any:
 
 
 _BY_CODE: Final = aside.c.code.in_(bindparam("codes", expanding=True))
-KEPT: Final = (
-    select(aside.c.id, aside.c.peer, BYTES)
+_KEPT: Final = (
+    select(aside.c.id, aside.c.peer, BYTES.label("data"))
     .where(_BY_CODE, KEPT_HERE, aside.c.id > bindparam("after"))
     .order_by(aside.c.id)
     .limit(bindparam("limit"))
 )
-KEPT_OF: Final = (
+_KEPT_OF: Final = (
     select(aside.c.peer, aside.c.code, aside.c.place, aside.c.detail).where(_BY_CODE).order_by(aside.c.id)
 )
 _KEYS: Final[BindParameter[int]] = bindparam("keys", expanding=True)
@@ -76,6 +117,27 @@ _REMOVE: Final = delete(aside).where(aside.c.id.in_(_KEYS)).returning(aside.c.id
 
 # The same SQL on both databases, but two classes in SQLAlchemy.
 _KEEP: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+
+
+class SqlQuarantine(Part):
+    """``book.quarantine``: see :class:`edxml_router.ports.ledger.Quarantine`."""
+
+    def keep(self, items: Sequence[Aside], quota: int, peers: Collection[str] | None = None) -> Sequence[bool]:
+        with troubles():
+            return keep_aside(self._connection, items, quota, peers)
+
+    def kept(self, codes: Sequence[str], after: int, limit: int) -> Sequence[tuple[int, str, bytes]]:
+        rows = self._execute(_KEPT, {"codes": list(codes), "after": after, "limit": limit})
+        return [(row.id, row.peer, bytes(row.data)) for row in rows]
+
+    def kept_of(self, codes: Sequence[str]) -> Mapping[str, Finding]:
+        rows = self._execute(_KEPT_OF, {"codes": list(codes)})
+        return {row.peer: Finding(row.code, row.place, row.detail) for row in rows}
+
+    def take_back(self, numbers: Iterable[int]) -> None:
+        with troubles():
+            for chunk in chunks(sorted(numbers)):
+                remove(self._connection, chunk)
 
 
 class _Space:
@@ -121,10 +183,10 @@ def keep_aside(
     ]
     known: set[tuple[str, str, str]] = set()
     kept: set[str] = set()  # digests of bytes that are here
-    for digest, peer, code, holds in connection.execute(_KNOWN, {"keys": sorted(set(digests))}):
-        known.add((digest, peer, code))
-        if holds:
-            kept.add(digest)
+    for row in connection.execute(_KNOWN, {"keys": sorted(set(digests))}):
+        known.add((row.digest, row.peer, row.code))
+        if row.holds:
+            kept.add(row.digest)
     room = _Space({peer: int(size) for peer, size in connection.execute(_SIZES)}, quota, peers)
     places = _Space({peer: int(count) for peer, count in connection.execute(_COUNTS)}, rows, peers)
     changes: dict[tuple[str, str, str], dict[str, Any]] = {}

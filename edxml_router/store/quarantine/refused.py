@@ -1,4 +1,4 @@
-"""Input that was set aside: :class:`SqlQuarantine` shows it, as :class:`edxml_router.ports.views.Quarantine` promises,
+"""Input that was set aside: :class:`SqlRefused` shows it, as :class:`edxml_router.ports.views.Quarantine` promises,
 and :func:`remove` ends it. How it comes to be here is in :mod:`edxml_router.store.quarantine.items`.
 """
 
@@ -16,16 +16,16 @@ from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.store.book import SqlBook
 from edxml_router.store.database.engine import reading
 from edxml_router.store.journal import noting
-from edxml_router.store.quarantine.items import BYTES, KEPT_HERE
+from edxml_router.store.quarantine.items import BYTES, KEPT_HERE, aside
 from edxml_router.store.quarantine.items import remove as remove_items
-from edxml_router.store.tables import aside
 
-_COLUMNS: Final = [column for column in aside.columns if column is not aside.c.data]
+_NAMES: Final = {"id": "number", "place": "where"}  # of columns that Kept has under other names
+_COLUMNS: Final = [each.label(_NAMES.get(each.name, each.name)) for each in aside.columns if each is not aside.c.data]
 _same: Final = aside.alias("same")
-_LIST: Final[Select[Any]] = select(*_COLUMNS, KEPT_HERE)
+_LIST: Final[Select[Any]] = select(*_COLUMNS, KEPT_HERE.label("kept"))
 
 
-class SqlQuarantine:
+class SqlRefused:
     """See :class:`edxml_router.ports.views.Quarantine`."""
 
     engine: Engine
@@ -46,15 +46,15 @@ class SqlQuarantine:
         if peer:
             query = query.where(aside.c.peer == peer)
         with reading(self.engine) as connection:
-            return [Kept(*row) for row in connection.execute(query.order_by(aside.c.id).limit(limit))]
+            return [Kept(**row._mapping) for row in connection.execute(query.order_by(aside.c.id).limit(limit))]
 
     def one_quarantined(self, number: int) -> tuple[Kept, bytes | None] | None:
-        query = select(*_LIST.selected_columns, BYTES.label("data")).where(aside.c.id == number)
         with reading(self.engine) as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        return Kept(*row[:-1]), None if row.data is None else bytes(row.data)
+            row = connection.execute(_LIST.where(aside.c.id == number)).one_or_none()
+            if row is None:
+                return None
+            data = connection.execute(select(BYTES).where(aside.c.id == number)).scalar_one()
+        return Kept(**row._mapping), None if data is None else bytes(data)
 
     def counted_input(self, now: datetime) -> Sequence[tuple[str, datetime, int]]:
         with reading(self.engine) as connection:
@@ -65,5 +65,6 @@ def remove(book: SqlBook, numbers: Iterable[int], actor: str, now: datetime) -> 
     """Remove items that are understood, with a journal entry each; the numbers of those that there were."""
     removed = sorted(remove_items(book.connection, sorted(set(numbers))))
     for number, digest, code in removed:
-        book.note([Entry(now, ASIDE_REMOVED, actor=actor, code=code, detail=f"aside {number}, sha-256 {digest}")])
+        detail = f"aside {number}, sha-256 {digest}"
+        book.journal.note([Entry(now, ASIDE_REMOVED, actor=actor, code=code, detail=detail)])
     return [number for number, _, _ in removed]

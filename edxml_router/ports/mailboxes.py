@@ -1,4 +1,7 @@
-"""What has left and is not answered: the part of the ledger that looks at mailboxes."""
+"""What has left and is not answered, and where mail lies: the parts of a book that look at mailboxes.
+
+A look is no change of a delivery, so none of these counts as one or makes an entry.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,8 @@ from edxml_router.core.delivery.values import Delivery, Lying
 from edxml_router.core.problems import Finding
 
 
-class Looks(Protocol):
-    """The part of a book about what has left and is not answered: its mailboxes are looked at, its state stays.
-
-    A look is no change of a delivery, so none of these counts as one or makes an entry.
-    """
+class Mailboxes(Protocol):
+    """What has left and is not answered: its mailboxes are looked at, its state stays."""
 
     def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
         """Take up to ``limit`` FORWARDED deliveries of these routes that are due and not expired, under a lease."""
@@ -43,3 +43,17 @@ class Looks(Protocol):
 
     def make_room(self, routes: Collection[str], now: datetime, limit: int) -> None:
         """Up to ``limit`` deliveries of each of these routes that wait for room (EDX614) are due at ``now``."""
+
+
+class Moved(Protocol):
+    """The mail of agencies that have moved (:mod:`edxml_router.core.delivery.handing_back`): it makes no attempt by
+    itself."""
+
+    def places(self) -> Sequence[tuple[str, str]]:
+        """Recipient and route, once each, of what lies in an inbox or waits after it was handed back."""
+
+    def placed(self, recipient: str, route: str, limit: int) -> Sequence[int]:
+        """The numbers of such deliveries."""
+
+    def found_before(self, recipient: str) -> bool:
+        """Whether mail for this agency has found it: in an inbox here, or further on, from where it may be back."""

@@ -20,8 +20,8 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form as signature_form
 from edxml_router.core.trust import certificate
 from edxml_router.store.database.engine import reading
+from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.tables import envelopes
 
 LARGEST = 4 * 1024 * 1024  # bytes of a document that is read for its certificate
 
@@ -54,10 +54,10 @@ def seen(ledger: SqlLedger, since: datetime) -> Sequence[Seen]:
         .where(*lately)
         .subquery()
     )
-    rows = select(ranked.c.signer, ranked.c.last, ranked.c.sender, ranked.c.digest, ranked.c.size)
+    rows = select(ranked.c.signer.label("key"), ranked.c.last, ranked.c.sender, ranked.c.digest, ranked.c.size)
     with reading(ledger.engine) as connection:
         found = connection.execute(rows.where(ranked.c.place == 1).order_by(ranked.c.last.desc(), ranked.c.signer))
-        return [Seen(*row) for row in found]
+        return [Seen(**row._mapping) for row in found]
 
 
 def certificate_of(document: bytes, key: str) -> x509.Certificate | None:

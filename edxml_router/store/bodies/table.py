@@ -1,0 +1,50 @@
+"""The table of bodies, and ``book.bodies``: :class:`edxml_router.ports.ledger.KeptBodies` in SQL.
+
+Kept here up to a size; above it ``data`` is null and the bytes are in a file (:mod:`edxml_router.store.bodies.files`),
+because databases hold large values badly: a megabyte per row brings SQLite from thousands of commits a second to some
+hundred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, Text
+
+from edxml_router.core.delivery.values import Body
+from edxml_router.store.database.bulk import Insert
+from edxml_router.store.database.columns import metadata
+from edxml_router.store.database.part import Part
+
+INLINE_LIMIT: Final = 64 * 1024  # bytes
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("data", LargeBinary),
+)
+
+_ADD: Final = Insert(bodies, ("digest", "size", "data"), "ON CONFLICT DO NOTHING")
+
+
+class SqlBodies(Part):
+    """See :class:`edxml_router.ports.ledger.KeptBodies`."""
+
+    def __init__(self, connection: Connection, inline_limit: int) -> None:
+        super().__init__(connection)
+        self._inline_limit = inline_limit
+
+    def add(self, bodies: Mapping[str, bytes | Body]) -> None:
+        limit = self._inline_limit
+        rows = [
+            {
+                "digest": digest,
+                "size": len(data),
+                "data": data if isinstance(data, bytes) and len(data) <= limit else None,
+            }
+            for digest, data in sorted(bodies.items())
+        ]
+        self._write(_ADD, rows)

@@ -1,0 +1,99 @@
+"""How our values become columns, and the schema that all tables belong to.
+
+Each table stands with the statements of its subject; together they are in :mod:`edxml_router.store.tables`. Column
+types convert: an :class:`Instant` goes in and comes out as an aware datetime. The columns of what is read as a value
+are named as its fields are, so that ``Delivery(**row._mapping)`` is all that reading takes.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, Text, TypeDecorator, text
+
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.wire import Hop
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def microseconds(at: datetime) -> int:
+    """Since 1970 in UTC: what the databases hold, because their own types disagree about zones."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """The instant that :func:`microseconds` gave."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002  # fixed
+        return None if value is None else microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # fixed
+        return None if value is None else moment(value)
+
+
+class Named(TypeDecorator[State]):
+    """A delivery's state by its name."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: State | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # fixed
+        return None if value is None else value.value  # a driver might write an enumeration's name instead
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> State | None:  # noqa: ARG002  # fixed
+        return None if value is None else State(value)
+
+
+class Texts(TypeDecorator[tuple[Any, ...]]):
+    """A tuple of strings or numbers, as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002  # fixed
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else "[]"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Any, ...]:  # noqa: ARG002  # fixed
+        return () if value == "[]" else tuple(json.loads(value))
+
+
+class Hops(TypeDecorator[tuple[Hop, ...]]):
+    """The nodes passed, as JSON ``[[name, microseconds], …]``."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002  # fixed
+        return json.dumps([[hop.node, microseconds(hop.at)] for hop in value], ensure_ascii=False)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Hop, ...]:  # noqa: ARG002  # fixed
+        return tuple(Hop(node, moment(at)) for node, at in json.loads(value))
+
+
+# SQLite numbers rows by itself only in a column declared INTEGER, which holds 64 bits there all the same.
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData()
+
+
+def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of some rows. States in its condition, and in what is to use it, stand as literals: with bound
+    parameters SQLite would not see that the index applies."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def words(name: str, **options: Any) -> Column[str]:
+    """A column of text that is never null."""
+    return Column(name, Text, nullable=False, **options)

@@ -1,0 +1,60 @@
+"""What the parts of a book share: one transaction, and the driver's errors as problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Executable, Select
+from sqlalchemy.exc import SQLAlchemyError
+
+from edxml_router.store.database.bulk import Insert, Update
+from edxml_router.store.database.engine import problem
+
+AT_ONCE: Final = 500  # keys in one IN list
+
+
+class Part:
+    """One subject's share of a :class:`~edxml_router.store.book.SqlBook`, valid as long as that.
+
+    Work comes in sets, so each call is a fixed number of statements, whatever the size of the set. Raises what
+    :func:`~edxml_router.store.database.engine.problem` makes of the driver's errors.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def _execute(self, statement: Executable, values: Any = None) -> Any:
+        """The rows, untyped: callers make values of them at once."""
+        try:
+            return self._connection.execute(statement, values)
+        except SQLAlchemyError as error:
+            raise problem(error) from error
+
+    def _write(self, rows_into: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The rows that a RETURNING gave."""
+        if not rows:
+            return []
+        try:
+            return rows_into(self._connection, rows) or []
+        except SQLAlchemyError as error:
+            raise problem(error) from error
+
+    def _by_keys(self, statement: Executable, keys: Iterable[str] | Iterable[int]) -> Iterator[Any]:
+        """The rows of a statement with a list of ``keys``, which are asked for in chunks."""
+        for chunk in chunks(sorted(set(keys))):
+            yield from self._execute(statement, {"keys": chunk}).all()
+
+
+def chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Keys in lists of :data:`AT_ONCE`, which every database takes."""
+    for start in range(0, len(keys), AT_ONCE):
+        yield keys[start : start + AT_ONCE]
+
+
+def equal(query: Select[Any], table: Any, **values: str) -> Select[Any]:
+    """The query with each of these columns equal to its value, where that is not empty."""
+    for name, value in values.items():
+        if value:
+            query = query.where(table.c[name] == value)
+    return query

@@ -1,0 +1,1 @@
+"""Accepted envelopes: their table, and all that is asked of them."""

@@ -1,0 +1,162 @@
+"""Receipts that this node made: their table, ``book.receipts`` (:class:`edxml_router.ports.ledger.Receipts`), and
+how they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.store.database.bulk import Insert
+from edxml_router.store.database.columns import Hops, Instant, Number, metadata, partial, words
+from edxml_router.store.database.part import Part, chunks
+from edxml_router.store.deliveries.table import deliveries
+from edxml_router.store.envelopes.table import envelopes
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", Number, primary_key=True),
+    words("origin"),
+    words("envelope"),
+    words("recipient"),
+    Column("generation", Integer, nullable=False),
+    words("outcome"),
+    Column("at", Instant, nullable=False),
+    words("code"),
+    words("detail"),
+    Column("hops", Hops, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("sent_at", Instant),
+    partial("receipts_unsent", "origin", "id", where="sent_at IS NULL"),
+    # A fact has one row, however often it is asked for; the index also finds the receipts of an envelope.
+    Index("receipts_fact", "envelope", "recipient", "origin", "generation", "outcome", unique=True),
+)
+
+ANSWERS: Final = 20_000  # receipts about nothing, or of refusals, that wait for one neighbour: two of its messages
+_ANSWERS: Final = (Outcome.UNKNOWN, Outcome.RETURNED)
+_NEVER: Final = datetime.fromtimestamp(0, UTC)
+_FIELDS: Final = tuple(field.name for field in fields(Receipt))  # each one is a column
+
+_KEYS: Final[Any] = bindparam("keys", expanding=True)
+_NOW: Final = bindparam("now", type_=Instant)
+_LIMIT: Final[Any] = bindparam("limit")
+_ADD: Final = Insert(
+    receipts,
+    ("origin", *_FIELDS, "lease_until"),
+    # Asked again, a fact is told again as it was: with its first time and its first trail.
+    "ON CONFLICT (envelope, recipient, origin, generation, outcome) DO UPDATE SET sent_at = NULL, "
+    "code = excluded.code, detail = excluded.detail",
+)
+_UNSENT: Final = (
+    select(receipts)
+    .where(receipts.c.sent_at.is_(None), receipts.c.lease_until <= _NOW)
+    .order_by(receipts.c.id)
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)
+)
+_UNSENT_TO: Final = _UNSENT.where(receipts.c.origin.in_(bindparam("routes", expanding=True)))
+_LEASE: Final = (
+    update(receipts).where(receipts.c.id.in_(_KEYS)).values(lease_until=bindparam("until", type_=Instant))
+)
+# What is said of things that are not here: of an envelope that was refused or never came, or to whoever added a
+# recipient to the sender's list (EDX401). Nobody here will ask for it again, and whoever asked can ask for anything.
+_ABOUT_NOTHING: Final = or_(
+    receipts.c.outcome == Outcome.UNKNOWN.value,
+    and_(
+        receipts.c.outcome == Outcome.RETURNED.value,
+        ~exists().where(deliveries.c.digest == receipts.c.envelope, deliveries.c.recipient == receipts.c.recipient),
+        or_(receipts.c.code == "EDX401", ~exists().where(envelopes.c.digest == receipts.c.envelope)),
+    ),
+)
+_SPENT: Final = delete(receipts).where(receipts.c.id.in_(_KEYS), _ABOUT_NOTHING)
+_WAITING: Final = select(func.count()).select_from(
+    select(receipts.c.id)
+    .where(
+        receipts.c.sent_at.is_(None),
+        receipts.c.origin == bindparam("origin"),
+        receipts.c.outcome.in_([each.value for each in _ANSWERS]),
+    )
+    .limit(_LIMIT)
+    .subquery()
+)
+_SENT: Final = (
+    update(receipts).where(receipts.c.id.in_(_KEYS), receipts.c.sent_at.is_(None)).values(sent_at=_NOW)
+)
+
+
+class SqlReceipts(Part):
+    """See :class:`edxml_router.ports.ledger.Receipts`."""
+
+    def add(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
+        facts = {_fact(origin, receipt): (origin, receipt) for origin, receipt in receipts}
+        rows = [
+            {
+                **{name: getattr(receipt, name) for name in _FIELDS},
+                "origin": origin,
+                "outcome": receipt.outcome.value,
+                "lease_until": _NEVER,
+            }
+            for origin, receipt in facts.values()
+        ]
+        self._write(_ADD, rows)
+
+    def add_answers(self, receipts: Iterable[tuple[str, Receipt]]) -> int:
+        answers = list(receipts)
+        room: dict[str, int] = {}
+        for origin in sorted({origin for origin, receipt in answers if receipt.outcome in _ANSWERS}):
+            values = {"origin": origin, "limit": ANSWERS}
+            room[origin] = ANSWERS - self._execute(_WAITING, values).scalar_one()
+        fitting = []
+        for origin, receipt in answers:
+            if receipt.outcome in _ANSWERS:
+                room[origin] -= 1
+            if receipt.outcome not in _ANSWERS or room[origin] >= 0:
+                fitting.append((origin, receipt))
+        self.add(fitting)
+        return len(answers) - len(fitting)
+
+    def unsent(
+        self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
+    ) -> Sequence[tuple[int, str, Receipt]]:
+        values: dict[str, Any] = {"now": now, "limit": limit}
+        if routes is None:
+            rows = self._execute(_UNSENT, values).all()
+        else:
+            rows = self._execute(_UNSENT_TO, {**values, "routes": list(routes)}).all()
+        for chunk in chunks([row.id for row in rows]):
+            self._execute(_LEASE, {"keys": chunk, "until": until})
+        return [(row.id, row.origin, receipt_of(row)) for row in rows]
+
+    def sent(self, numbers: Iterable[int], now: datetime) -> None:
+        for chunk in chunks(sorted(numbers)):
+            self._execute(_SPENT, {"keys": chunk})
+            self._execute(_SENT, {"keys": chunk, "now": now})
+
+
+def receipt_of(row: Any) -> Receipt:
+    """The receipt in a row of its table."""
+    named = row._mapping
+    return Receipt(**{**{name: named[name] for name in _FIELDS}, "outcome": Outcome(row.outcome)})
+
+
+def _fact(origin: str, receipt: Receipt) -> tuple[str, str, str, int, Outcome]:
+    return origin, receipt.envelope, receipt.recipient, receipt.generation, receipt.outcome
