@@ -204,13 +204,13 @@ def test_what_another_worker_accepts_between_reading_and_writing_is_recognised(t
         @contextmanager
         def book(self) -> Iterator[Any]:
             with self._ledger.book() as book:
-                look = book.recognised
+                look = book.envelopes.recognised
 
                 def recognised(*asked: Any) -> Any:
                     self.looks += 1
                     return [] if self.looks == 2 else look(*asked)
 
-                book.recognised = recognised
+                book.envelopes.recognised = recognised
                 yield book
 
     ledgers: list[Stale] = []
