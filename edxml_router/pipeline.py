@@ -25,7 +25,7 @@ from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.moves import change, inbox_of
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import Hop, Receipt
-from edxml_router.core.faults import machine_fault
+from edxml_router.core.faults import machine_fault, mistake
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.transport import Parcel
 from edxml_router.stages import clocks, room, sending
@@ -68,7 +68,7 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
             return [answer for submission in submissions for answer in accept(node, [submission])]
         if isinstance(judged[0].trouble, Defect):
             raise  # not even keeping it aside works: let the worker stop, the hub keeps the message
-        defect = Defect(f"{type(error).__name__} in record")
+        defect = mistake(error, "record")
         decision = record(node, [replace(judged[0], trouble=defect)], now)
     return [ruling.answer() for ruling in decision.rulings]
 
@@ -100,7 +100,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
     except Trouble as trouble:
         return Judged(submission, digest, examined, trouble=trouble)
     except Exception as error:  # noqa: BLE001  # a mistake of ours must not take the batch or the worker with it
-        fault = machine_fault(error, "judge") or Defect(f"{type(error).__name__} in judge")
+        fault = machine_fault(error, "judge") or mistake(error, "judge")
         fault.__cause__ = error
         return Judged(submission, digest, examined, trouble=fault)
 

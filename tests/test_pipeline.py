@@ -223,7 +223,7 @@ def test_a_fault_of_this_machine_while_receipts_are_read_gives_them_back(
     with monkeypatch.context() as crowded:
         crowded.setattr(pipeline, "settle", no_handle_left)
         handled = nodes.step("quoc-gia")
-    assert [(finding.code, finding.detail) for finding in handled.setbacks] == [("EDX622", "EMFILE")]
+    assert [(finding.code, finding.detail) for finding in handled.setbacks] == [("EDX622", "Too many open files")]
     until(lambda: nodes.step("quoc-gia").moves)
     assert nodes.deliveries("quoc-gia", answer.digest)["H53"].far_accepted
 

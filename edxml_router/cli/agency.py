@@ -14,14 +14,14 @@ from typing import Any
 
 import click
 
-from edxml_router.cli.commands import Group
+from edxml_router.cli.commands import Group, exit_with
 from edxml_router.cli.naming import naming
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.agencies.code import AgencyCode, is_under
 from edxml_router.core.agencies.importing import Verdict
 from edxml_router.core.agencies.registry import Registry
-from edxml_router.core.problems import EXIT_REFUSED, Finding, Refusal
+from edxml_router.core.problems import Finding, Refusal
 from edxml_router.resources import folder
 from edxml_router.shapes.agency import (
     agency_detail_shape,
@@ -78,8 +78,7 @@ def resolve(
             session.table(("written", "code", "name", "level"), rows)
         for text, finding in refused:
             session.problem(finding, about=text)
-    if refused:
-        click.get_current_context().exit(EXIT_REFUSED)
+    exit_with([finding for _, finding in refused])
 
 
 @agency.command()

@@ -5,6 +5,7 @@ wrong ends in three lines and an exit status of the problem table, never in a tr
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 from edxml_router.cli.session import Session
 from edxml_router.config import ConfigErrors
 from edxml_router.core.problems import EXIT_CONFIG, Finding, Trouble
+from edxml_router.core.wording import in_words
 from edxml_router.language.texts import LANGUAGES
 
 DEBUG = "EDXML_ROUTER_DEBUG"  # set it to let a traceback through, for whoever mends the router
@@ -62,6 +64,14 @@ class Command(click.Command):
         self.params += shared_options()
 
 
+def exit_with(findings: Sequence[Finding | None]) -> None:
+    """End with the exit status of the problem table, the highest of several; go on when everything was done, or only
+    remarks are there."""
+    status = max((finding.problem.exit_status for finding in findings if finding is not None), default=0)
+    if status:
+        click.get_current_context().exit(status)
+
+
 class Group(click.Group):
     """A group whose commands take the shared options."""
 
@@ -109,4 +119,4 @@ def _finding(error: Exception) -> Finding:
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     where = f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame is not None else ""
-    return Finding("EDX699", where, f"{type(error).__name__} ({DEBUG}=1 shows the place)")
+    return Finding("EDX699", where, f"{in_words(error)} ({DEBUG}=1 shows the place)")

@@ -34,6 +34,7 @@ from edxml_router.core.trust.bindings import Bindings, refuse_blocked, speaks_fo
 from edxml_router.core.trust.certificate import read_all
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation_list import RevocationList
+from edxml_router.core.wording import in_words
 from edxml_router.credentials import keys, token_keys
 from edxml_router.credentials.revocation import list_files
 from edxml_router.language.texts import LANGUAGES, say
@@ -103,7 +104,8 @@ def check(
 
     Where the codes in the certificate contradict the sender, the file is refused. Where the certificate has no code,
     only a node's table of bindings knows whether it speaks for the sender: "not judged". With --config this node's
-    table is asked. Exit status 1 if any is refused, else 66 if any cannot be read.
+    table is asked. The exit status is that of the refusals' problem (1, mostly), 66 if nothing is wrong but that some
+    cannot be read.
     """
     trust = _trust(session, anchors, intermediates, crls)
     limits = Limits() if max_bytes is None else Limits(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
@@ -117,11 +119,13 @@ def check(
     if table is not None:
         trust = trust.blocking(table.blocked_keys(now))
     desk = _Desk(limits, trust, now, agencies, table, required=require_signature, anchored=bool(trust.anchors))
+    wrong: list[Finding | None] = []
     counts: dict[CheckOutcome, int] = {"accepted": 0, "not-judged": 0, "refused": 0, "unread": 0}
     with session.progress(session.say("check.working"), len(names)) as advance:
         for file in names:
             checked = desk.check(file)
             counts[checked.outcome] += 1
+            wrong += [checked.finding] if checked.outcome in ("refused", "unread") else []
             if as_json:
                 session.json(_shape(checked))
             else:
@@ -130,7 +134,7 @@ def check(
     if len(names) > 1 and not as_json:
         told = {key.replace("-", "_"): count for key, count in counts.items()}
         session.line(session.say("check.summary", **told))
-    files.exit_after(refused=counts["refused"], unread=counts["unread"])
+    files.exit_after(wrong)
 
 
 def _trust(session: Session, anchors: Path | None, intermediates: Path | None, crls: Sequence[Path]) -> TrustStore:
@@ -192,7 +196,7 @@ class _Desk:
             explained = schema.explain(wanted, limits=self.limits) if wanted else ()
             return Checked(file, trouble.finding, reasons=explained)
         except Exception as error:  # noqa: BLE001  # a mistake of ours about one file must not keep the others waiting
-            return Checked(file, Defect(type(error).__name__).finding)
+            return Checked(file, Defect(f"judging the file: {in_words(error)}").finding)
         objection = _objection(examined.verdict, required=self.required, anchored=self.anchored)
         unknown = list(_unaddressed(self.agencies, examined.envelope, self.now))
         if objection is None:

@@ -2,7 +2,7 @@
 
     data = read(file, limits.max_bytes, receive)    # bytes, or the Body that ``receive`` sets down if it is large
     …
-    exit_after(refused=1, unread=2)                 # 75, 1, 66, in this order, or go on
+    exit_after(findings)                            # 75, 1 and the like, 66, in this order, or go on
 
 Whatever stands under a name, nothing waits for it and no more than the limit is read: a pipe or a device is no file.
 Only standard input, "-", may be one. Fails with :class:`Refusal` EDX102 (too large), EDX111 (not readable), and for
@@ -24,7 +24,8 @@ import click
 
 from edxml_router.core.delivery.values import Body
 from edxml_router.core.message.skeleton import LARGE, PIECE
-from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_TEMPORARY, Refusal
+from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_TEMPORARY, Finding, Refusal
+from edxml_router.core.wording import in_words
 
 STDIO: Final = "-"  # standard input, or standard output
 UNREADABLE: Final = "EDX111"
@@ -75,14 +76,16 @@ def write_mail(output: Path, data: bytes) -> None:
         raise Refusal("EDX908", where=str(output), detail=error.strerror or "") from error
 
 
-def exit_after(*, refused: int, unread: int, passing: int = 0) -> None:
-    """End with 75 if any file is to be brought again later, else 1 if any is refused, else 66 if any could not be read.
+def exit_after(findings: Iterable[Finding | None]) -> None:
+    """End as the table of problems says of the files: 75 if any is to be brought again later, else the highest status
+    of a refusal, else 66 if any could not be read.
 
     So a script that acts on 75 or 1 need not care what else there was; goes on when nothing was wrong.
     """
-    for count, status in ((passing, EXIT_TEMPORARY), (refused, EXIT_REFUSED), (unread, EXIT_NOT_FOUND)):
-        if count:
-            click.get_current_context().exit(status)
+    statuses = {finding.problem.exit_status for finding in findings if finding is not None}
+    for some in (statuses & {EXIT_TEMPORARY}, statuses - {EXIT_NOT_FOUND}, statuses):
+        if any(some):
+            click.get_current_context().exit(max(some))
 
 
 @contextmanager
@@ -113,7 +116,7 @@ def _take(source: BinaryIO, file: str, count: int) -> bytes:
 
 
 def _unreadable(file: str, error: Exception) -> Refusal:
-    return Refusal(UNREADABLE, where=file, detail=getattr(error, "strerror", None) or type(error).__name__)
+    return Refusal(UNREADABLE, where=file, detail=in_words(error))
 
 
 def _require_fit(size: int, file: str, most: int) -> None:

@@ -17,9 +17,9 @@ import click
 
 from edxml_router import pipeline
 from edxml_router.cli import files
-from edxml_router.cli.commands import Command
+from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.naming import naming
-from edxml_router.cli.opening import exit_with, open_ledger, open_node
+from edxml_router.cli.opening import open_ledger, open_node
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode
@@ -55,11 +55,12 @@ def send(session: Session, names: Sequence[str], office: str, as_json: bool) -> 
     """Submit envelopes to the node, as the office named. "-" reads standard input.
 
     When this says "accepted", the node answers for the envelope. What a file suffers from does not stop the others.
-    Exit status 75 if any should be sent again later, else 1 if any is refused, else 66 if any cannot be read.
+    Exit status 75 if any should be sent again later, else that of the refusals' problem (1, mostly), else 66 if any
+    cannot be read.
     """
     settings = session.settings()
     _require_office(settings, office)
-    counts = {"accepted": 0, "refused": 0, "unread": 0, "passing": 0}
+    wrong: list[Finding] = []
     with open_node(settings) as node, session.progress(session.say("send.working"), len(names)) as advance:
         for batch in _batches(names, node):
             fit = [Submission(data, office, "cli") for _, data in batch if not isinstance(data, Answer)]
@@ -68,10 +69,10 @@ def send(session: Session, names: Sequence[str], office: str, as_json: bool) -> 
                 answer = data if isinstance(data, Answer) else next(answers)
                 if not isinstance(data, bytes | Answer):
                     data.discard()
-                counts[_outcome(answer)] += 1
+                wrong += [answer.finding] if answer.finding and not answer.accepted else []
                 _show_answer(session, file, answer, as_json)
                 advance(1)
-    files.exit_after(refused=counts["refused"], unread=counts["unread"], passing=counts["passing"])
+    files.exit_after(wrong)
 
 
 def _batches(names: Sequence[str], node: Node) -> Iterator[list[tuple[str, bytes | Body | Answer]]]:

@@ -158,13 +158,6 @@ def perform(session: Session, numbers: Sequence[int], act: Act) -> dict[int, Fin
     return answers
 
 
-def exit_with(findings: Sequence[Finding | None]) -> None:
-    """End with the gravest exit status of what was answered; go on when everything was done."""
-    statuses = [finding.problem.exit_status for finding in findings if finding is not None]
-    if statuses:
-        click.get_current_context().exit(max(statuses))
-
-
 class Size(click.ParamType[int]):
     """A number of bytes, or "256 MiB"."""
 

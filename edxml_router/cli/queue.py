@@ -15,9 +15,9 @@ from typing import Final
 import click
 
 from edxml_router.cli import files
-from edxml_router.cli.commands import Command, Group
+from edxml_router.cli.commands import Command, Group, exit_with
 from edxml_router.cli.filters import STATES, Filters, filter_options, select
-from edxml_router.cli.opening import exit_with, open_ledger, open_node, operator, perform
+from edxml_router.cli.opening import open_ledger, open_node, operator, perform
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.trace import show_lines
 from edxml_router.cli.waiting import reason

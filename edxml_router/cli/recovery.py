@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from edxml_router.cli.commands import Command, Group
+from edxml_router.cli.commands import Command, Group, exit_with
 from edxml_router.cli.naming import unknown
 from edxml_router.cli.opening import Moment, open_ledger, open_node, operator
 from edxml_router.cli.session import Session, json_option, pass_session
@@ -55,8 +55,7 @@ def backup(session: Session, folder: Path, as_json: bool) -> None:
     findings = [Finding("EDX603", digest) for digest in kept.missing[:_SHOWN]]
     findings += [Finding("EDX605", one.where, one.detail) for one in kept.damages[:_SHOWN]]
     session.problems(findings)
-    if findings:
-        click.get_current_context().exit(max(one.problem.exit_status for one in findings))
+    exit_with(findings)
 
 
 def _kept(kept: Kept) -> BackupShape:

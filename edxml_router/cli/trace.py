@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from edxml_router.cli.commands import Command
+from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.opening import database_option, open_asked
 from edxml_router.cli.session import Session, json_option, local, pass_session
 from edxml_router.cli.waiting import reason
@@ -44,12 +44,15 @@ def trace(
     """Trace a DOCUMENT: hops, signature, outcome per recipient.
 
     DOCUMENT is a DocumentId, or the beginning (8 characters or more) of an envelope's SHA-256. Statuses about a
-    document have its DocumentId and are shown with it, the oldest first. Exit status 1 if it was only ever refused.
+    document have its DocumentId and are shown with it, the oldest first. If it was only ever refused, the exit status
+    is that of the refusal.
     """
     with open_asked(session, database) as asked:
         past = auditor.history(asked.views, document, asked.canonical(recipient) if recipient else "")
     if not past.told:
         _show_refused(session, document, past, as_json=as_json)
+        codes = {*(one.code for one in past.refused), *(one.entry.code for one in past.lines)} & PROBLEMS.keys()
+        exit_with([Finding(code) for code in codes])
         click.get_current_context().exit(EXIT_REFUSED)
     for told in past.told:
         if as_json:

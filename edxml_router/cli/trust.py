@@ -16,13 +16,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from edxml_router.cli import trust_names, trust_status
-from edxml_router.cli.commands import Group
+from edxml_router.cli.commands import Group, exit_with
 from edxml_router.cli.opening import open_ledger, open_node, operator
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.problems import EXIT_REFUSED, Refusal
+from edxml_router.core.problems import Refusal
 from edxml_router.core.trust.bindings import Act, Row, moment
 from edxml_router.core.trust.certificate import is_authority
 from edxml_router.credentials import endings
@@ -80,8 +80,8 @@ def status(session: Session, as_json: bool) -> None:
     Authorities, own and neighbours' certificates, signers of the last 90 days, revocation lists, answers of responders
     (OCSP).
 
-    Warns 60, 30, 7 days and 1 day before something ends, and marks what is blocked. Exit status 1 when something needs
-    attention, which a block does not by itself.
+    Warns 60, 30, 7 days and 1 day before something ends, and marks what is blocked. Exit status 75 when something has
+    ended, ends within a week or cannot be used; a longer warning and a block alone are only remarks.
     """
     settings, now = session.settings(), datetime.now(UTC)
     with open_node(settings) as node:
@@ -96,8 +96,7 @@ def status(session: Session, as_json: bool) -> None:
             for one in sorted(found, key=lambda one: one.finding is not None)
         ]
         session.table(("kind", "name", "until", "#days", "problem"), shown)
-    if any(one.finding and not one.blocked for one in found):
-        click.get_current_context().exit(EXIT_REFUSED)
+    exit_with([one.finding for one in found if not one.blocked])
 
 
 @trust.command()

@@ -37,4 +37,4 @@ def _signers(node: StoredNode, now: datetime) -> Iterator[Standing]:
         found = [signers.certificate_of(document, each.key) for document in documents.values()]
         for certificate in found:
             if certificate is not None:
-                yield endings.certificate("signer", certificate, now, f"{each.sender} {each.key}")
+                yield endings.certificate("signer", certificate, now, each.sender, f"{each.sender} {each.key}")

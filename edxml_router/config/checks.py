@@ -22,6 +22,7 @@ from edxml_router.config.positions import dotted
 from edxml_router.config.settings import Sections
 from edxml_router.core.agencies.code import AgencyCode, is_under
 from edxml_router.core.problems import Refusal
+from edxml_router.core.wording import in_words
 
 WRONG = "EDX901"
 UNREADABLE = "EDX902"
@@ -373,7 +374,7 @@ def _readable(files: Iterable[tuple[Place, Path | None]], *, private: bool) -> I
         try:
             mode = path.stat().st_mode
         except OSError as error:
-            yield Mistake(UNREADABLE, place, f"{dotted(place)}: {path}: {error.strerror}")
+            yield Mistake(UNREADABLE, place, f"{dotted(place)}: {path}: {in_words(error)}")
             continue
         if not stat.S_ISREG(mode) or not os.access(path, os.R_OK):
             yield Mistake(UNREADABLE, place, f"{dotted(place)}: {path}: not a file that can be read")

@@ -12,12 +12,12 @@ EDX622: the message stays where it is and comes again. A refusal would stand for
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 
-from edxml_router.core.problems import Setback, Trouble
+from edxml_router.core.problems import Defect, Setback, Trouble
+from edxml_router.core.wording import in_words
 
 
 def machine_fault(error: BaseException, where: str = "") -> Setback | None:
@@ -30,6 +30,12 @@ def machine_fault(error: BaseException, where: str = "") -> Setback | None:
     if codec or isinstance(error, OSError | ImportError | MemoryError):
         return Setback("EDX622", where=where, detail=_words(error))
     return None
+
+
+def mistake(error: BaseException, where: str) -> Defect:
+    """What an exception that nobody expected is: a mistake of ours. A person is told the step and the kind; the log has
+    the rest."""
+    return Defect(f"{where}: {in_words(error)}")
 
 
 @contextmanager
@@ -45,9 +51,6 @@ def own_tools(where: str) -> Iterator[None]:
 
 def _words(error: BaseException) -> str:
     """Which kind of fault, and of what: the name of a file or module of ours, never a path."""
-    if isinstance(error, OSError) and error.errno is not None:
-        name = PurePath(error.filename).name if isinstance(error.filename, str) else ""
-        return f"{errno.errorcode.get(error.errno, type(error).__name__)} {name}".rstrip()
-    if isinstance(error, ImportError):
-        return f"{type(error).__name__} {error.name or ''}".rstrip()
-    return type(error).__name__
+    name = (error.name if isinstance(error, ImportError) else getattr(error, "filename", None)) or ""
+    name = PurePath(name).name if isinstance(name, str) else ""
+    return f"{name}: {in_words(error)}" if name else in_words(error)

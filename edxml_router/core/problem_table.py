@@ -215,6 +215,9 @@ ROWS: tuple[Row, ...] = (
     ("EDX614", "mailbox-full", _O, _LATER, 503, 75,
      "As much mail waits in the mailbox of a neighbour or office as may", "The letter waits here and goes as soon as something is taken there; nobody else's mail is held up. `edxml-router doctor` tells whether the one named takes its mail at all (EDX709). If the hub has room for more, raise delivery.mailbox_bytes and reload.",
      "Hộp thư của nút lân cận hoặc đơn vị đã chứa tối đa lượng thư cho phép", "Văn thư chờ tại nút này và được chuyển ngay khi bên đó lấy bớt thư; thư của các bên khác không bị ảnh hưởng. `edxml-router doctor` cho biết bên được nêu có lấy thư hay không (EDX709). Nếu trung chuyển còn chỗ, nâng delivery.mailbox_bytes rồi nạp lại."),
+    ("EDX615", "log-lost", _O, _LATER, 503, 75,
+     "The node's log cannot be written", "Mail goes on; the lines that are lost are counted, and the count is written when the log works again. Give the disk of the log room, or mount it writable. If whatever read the log has ended (a pipe, a log collector), start that again and then restart the node: a pipe without a reader is never mended.",
+     "Không ghi được nhật ký hoạt động của nút", "Thư vẫn được chuyển; các dòng bị mất được đếm và số đếm được ghi lại khi nhật ký hoạt động trở lại. Giải phóng chỗ trên đĩa chứa nhật ký hoặc gắn đĩa ở chế độ ghi. Nếu chương trình đọc nhật ký (đường ống, bộ thu thập nhật ký) đã kết thúc thì chạy lại nó rồi khởi động lại nút, vì đường ống mất bên đọc không tự phục hồi."),
     ("EDX617", "no-journal", _O, _NO, 500, 78,
      "There is no journal where this node keeps it", "Nothing was made or changed. Mount the volume of node.data, or correct node.data or store.url; if the files are lost, restore a back-up (docs/operations.md). Only for a node that never ran, or a new machine of it: `edxml-router init`.",
      "Không có nhật ký ở nơi nút này lưu giữ", "Chưa có gì được tạo hay thay đổi. Hãy gắn ổ đĩa của node.data, hoặc sửa node.data hay store.url; nếu tệp đã mất thì khôi phục từ bản sao lưu (docs/operations.md). Chỉ với nút chưa từng chạy hoặc máy mới của nút: `edxml-router init`."),
@@ -332,7 +335,7 @@ ROWS: tuple[Row, ...] = (
     ("EDX914", "ends-soon", _O, _NOTE, 200, 0,
      "Something that trust hangs on ends soon", "See to it that whoever is named has it renewed in time, put the new one in the place of the old, and reload.",
      "Một thành phần mà việc tin cậy dựa vào sắp hết hạn", "Bảo đảm bên được nêu gia hạn kịp thời, đặt bản mới thay bản cũ rồi nạp lại."),
-    ("EDX917", "ends-now", _O, _NO, 500, 1,
+    ("EDX917", "ends-now", _O, _LATER, 503, 75,
      "Something that trust hangs on has ended, or ends within a week", "Have whoever is named renew it now, put the new one in the place of the old, and reload. No sender is to blame for what follows from it.",
      "Một thành phần mà việc tin cậy dựa vào đã hết hạn hoặc hết hạn trong vòng một tuần", "Yêu cầu bên được nêu gia hạn ngay, đặt bản mới thay bản cũ rồi nạp lại. Hậu quả của việc này không phải lỗi của bên gửi."),
 )

@@ -72,7 +72,7 @@ FAMILIES: Mapping[int, Mapping[str, str]] = MappingProxyType(
 )
 
 # Exit statuses follow sysexits.h where a meaning exists there, so that scripts need no table of ours.
-EXIT_REFUSED = 1
+EXIT_REFUSED = 1  # what click ends with, too, when a person says no
 EXIT_NOT_FOUND = 66
 EXIT_SOFTWARE = 70
 EXIT_TEMPORARY = 75

@@ -88,16 +88,17 @@ def authorities(settings: Settings, now: datetime) -> Iterator[Standing]:
     if not anchors:
         yield Standing("anchor", "-", None, Finding("EDX316", "trust.anchors"))
     for one in anchors:
-        yield _authority("anchor", one, now, trouble(one, _within(one, now)))
+        yield _authority("anchor", str(trust.anchors), one, now, trouble(one, _within(one, now)))
     for one in between:
-        yield _authority("intermediate", one, now, trouble(one, _within(one, now), anchors, between) if anchors else "")
+        why = trouble(one, _within(one, now), anchors, between) if anchors else ""
+        yield _authority("intermediate", str(trust.intermediates), one, now, why)
 
 
-def _authority(kind: str, one: x509.Certificate, now: datetime, why: str) -> Standing:
-    standing = certificate(kind, one, now)
+def _authority(kind: str, where: str, one: x509.Certificate, now: datetime, why: str) -> Standing:
+    standing = certificate(kind, one, now, where)
     if not why or standing.threshold == 0:
         return standing
-    finding = Finding("EDX323", f"trust.{kind}s", f"{standing.name}: {why}")
+    finding = Finding("EDX323", where, f"{standing.name}: {why}")
     return Standing(kind, standing.name, standing.until, finding, None, standing.key, standing.fingerprint)
 
 
@@ -111,10 +112,11 @@ def own(settings: Settings, now: datetime) -> Iterator[Standing]:
     hubs = [hub for hub in (settings.hub, settings.parent and settings.parent.hub) if hub]
     paths = [settings.node.certificate, *(hub.tls_certificate for hub in hubs)]
     for path in dict.fromkeys(path for path in paths if path):
-        yield certificate("own", keys.load_certificates(path)[0], now)
+        yield certificate("own", keys.load_certificates(path)[0], now, str(path))
     for path in dict.fromkeys(hub.tls_ca for hub in hubs if hub.tls_ca):
         # Of a bundle, some authorities have always ended.
-        yield certificate("broker", max(keys.load_certificates(path), key=lambda one: one.not_valid_after_utc), now)
+        last = max(keys.load_certificates(path), key=lambda one: one.not_valid_after_utc)
+        yield certificate("broker", last, now, str(path))
 
 
 def neighbours(settings: Settings, now: datetime) -> Iterator[Standing]:
@@ -124,24 +126,25 @@ def neighbours(settings: Settings, now: datetime) -> Iterator[Standing]:
         given = credential_sources.credentials(section)
         last = max((one.not_valid_after_utc for one in given.certificates), default=now)
         for one in given.certificates:
-            found = certificate("neighbour", one, now, section.name)
+            found = certificate("neighbour", one, now, f"link:{section.name}", section.name)
             spare = one.not_valid_after_utc < last or bool(given.authorities)
             yield replace(found, finding=None, threshold=None) if spare else found
         for one in given.authorities:
-            yield certificate("vouching", one, now, section.name)
+            yield certificate("vouching", one, now, f"link:{section.name}", section.name)
 
 
-def certificate(kind: str, one: x509.Certificate, now: datetime, name: str = "") -> Standing:
-    """How long a certificate holds. An ended one of a signer is the signer's matter (EDX309), any other never."""
+def certificate(kind: str, one: x509.Certificate, now: datetime, where: str, name: str = "") -> Standing:
+    """How long a certificate holds; ``where`` is its file, or whose it is. An ended one of a signer is the signer's
+    matter (EDX309), any other never."""
     try:
         subject, key = one.subject.rfc4514_string(), spki_sha256(one)
     except DAMAGED:
         subject, key = "?", ""
     shown, until = f"{name} ({subject})" if name else subject, one.not_valid_after_utc
     limit = threshold(until, _ALWAYS, now)
-    finding = _ending(kind, kind, shown, until, limit, now)
+    finding = _ending(kind, where, shown, until, limit, now)
     if kind == "signer" and limit == 0:
-        finding = Finding("EDX309", kind, shown)
+        finding = Finding("EDX309", where, shown)
     return Standing(kind, shown, until, finding, limit, key, one.fingerprint(SHA256()).hex())
 
 

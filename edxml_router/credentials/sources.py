@@ -24,6 +24,7 @@ from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation import Freshness
 from edxml_router.core.trust.revocation_list import RevocationList
+from edxml_router.core.wording import in_words
 from edxml_router.credentials import files as trust_files
 from edxml_router.credentials.revocation import fetching as lists
 from edxml_router.credentials.revocation import kept_lists, list_files, responders
@@ -144,4 +145,4 @@ def read(path: Path, where: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Refusal("EDX902", where=where, detail=f"{path}: {error.strerror}") from error
+        raise Refusal("EDX902", where=where, detail=f"{path}: {in_words(error)}") from error

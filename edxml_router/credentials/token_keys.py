@@ -29,11 +29,40 @@ from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.signature.signing import SigningKey
 from edxml_router.core.trust import certificate
 from edxml_router.core.trust.certificate import PublicKey
+from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_key, read_private
 
 SCHEME: Final = "pkcs11:"
 _PATH: Final = frozenset({"token", "serial", "object", "id", "type"})
 _QUERY: Final = frozenset({"module-path", "pin-source"})
+# What python-pkcs11 calls the answers that an operator meets; the others are told as the standard names them.
+_WORDS: Final = {
+    "PinIncorrect": "the PIN is not the token's",
+    "PinInvalid": "the PIN has characters that the token does not take",
+    "PinLenRange": "the PIN is too short or too long",
+    "PinLocked": "the PIN is locked: too many wrong ones",
+    "PinExpired": "the PIN has expired",
+    "UserPinNotInitialized": "the token has no PIN yet",
+    "NoSuchToken": "no token of that name or serial number",
+    "MultipleTokensReturned": "several tokens of that name; name the serial number as well",
+    "NoSuchKey": "no key of that name or id in the token",
+    "MultipleObjectsReturned": "several keys of that name; name the id as well",
+    "TokenNotPresent": "no token is in the reader",
+    "TokenNotRecognised": "the token is not recognised",
+    "DeviceRemoved": "the token was taken out",
+    "DeviceError": "the token has failed",
+    "DeviceMemory": "the token has no memory left",
+    "HostMemory": "no memory is left",
+    "GeneralError": "the module has failed",
+    "FunctionFailed": "the module has failed",
+    "PKCS11Error": "the module has failed",
+    "RuntimeError": "it is not a PKCS#11 module, or cannot be loaded",
+    "MechanismInvalid": "the token cannot make such a signature",
+    "KeyTypeInconsistent": "the key is of another kind than such a signature needs",
+    "SessionClosed": "the session was closed",
+    "SessionHandleInvalid": "the session was closed",
+    "SessionCount": "the token has no session free",
+}
 _NOW: Final = ("TokenNotPresent", "DeviceRemoved", "DeviceError", "GeneralError", "FunctionFailed", "HostMemory")
 
 
@@ -127,7 +156,7 @@ class Key:
         try:
             library = self._pkcs11.lib(module)
         except (self._pkcs11.PKCS11Error, RuntimeError, OSError) as error:
-            raise Refusal("EDX904", where=where, detail=f"module {module}: {type(error).__name__}") from error
+            raise Refusal("EDX904", where=where, detail=f"module {module}: {in_words(error, _WORDS)}") from error
         names = {"token_label": "token", "token_serial": "serial"}
         wanted = {name: _text(path[key], key == "serial") for name, key in names.items() if key in path}
         label = {"label": path["object"].decode()} if "object" in path else {}
@@ -146,7 +175,7 @@ class Key:
             self.close()
             if type(error).__name__ in _NOW:
                 raise self._away(error) from error
-            raise Refusal("EDX903", where=where, detail=type(error).__name__) from error
+            raise Refusal("EDX903", where=where, detail=in_words(error, _WORDS)) from error
 
     def _checked(self, public: Any) -> PublicKey:
         attribute, kind = self._pkcs11.Attribute, self._pkcs11.KeyType
@@ -182,7 +211,7 @@ class Key:
                 return  # it was lost already
 
     def _away(self, error: Exception) -> Setback:
-        return Setback("EDX909", where=self._address.text, detail=type(error).__name__)
+        return Setback("EDX909", where=self._address.text, detail=in_words(error, _WORDS))
 
 
 def _text(value: bytes, raw: bool) -> Any:

@@ -30,8 +30,8 @@ from edxml_router.core.delivery.wire import (
     decode_transfer,
     read_letter_name,
 )
-from edxml_router.core.faults import machine_fault
-from edxml_router.core.problems import Defect, Finding, Refusal, Setback
+from edxml_router.core.faults import machine_fault, mistake
+from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.intake import answering, reports, speakers
 from edxml_router.intake.settling import settle
 from edxml_router.intake.speakers import plain
@@ -125,7 +125,7 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
             return Handled(back=batch, setbacks=[fault.finding])
         total = Handled()
         if len(batch) == 1:
-            total.odd.append((batch[0], Defect(f"{type(error).__name__} in {handle.__name__.strip('_')}").finding))
+            total.odd.append((batch[0], mistake(error, handle.__name__.strip("_")).finding))
             try:
                 _set_aside(node, total.odd)
             except Setback as setback:  # or neither this nor what came with it would ever be acknowledged or given back

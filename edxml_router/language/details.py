@@ -8,14 +8,13 @@ apart at ``"; "``, then at the first ``": "``. The tests hold the English column
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.language.details_mail import MAIL
+from edxml_router.language.details_reasons import REASONS, THEIRS
 from edxml_router.language.texts import say
 
 ROWS: Final[Sequence[tuple[str, str]]] = (
@@ -312,24 +311,6 @@ PLACES: Final = (
     ("aside {}", "mục giữ riêng {}"),
 )
 
-# What the system and the library of settings say.
-_THEIRS: Final = (
-    (os.strerror(errno.ENOENT), "không có tệp hoặc thư mục này"),
-    (os.strerror(errno.EACCES), "không có quyền"),
-    (os.strerror(errno.EISDIR), "là thư mục"),
-    (os.strerror(errno.ENOTDIR), "không phải thư mục"),
-    (os.strerror(errno.ELOOP), "liên kết tượng trưng vòng quanh"),
-    (os.strerror(errno.ENOSPC), "hết chỗ trên đĩa"),
-    (os.strerror(errno.EROFS), "hệ thống tệp chỉ đọc"),
-    ("should be a valid string", "phải là chuỗi ký tự"),
-    ("should be a valid integer", "phải là số nguyên"),
-    ("should be a valid date", "phải là ngày"),
-    ("should be a valid boolean", "phải là true hoặc false"),
-    ("should be greater than or equal to {}", "phải từ {} trở lên"),
-    ("should be less than or equal to {}", "phải từ {} trở xuống"),
-    ("should be {}", "phải là {}"),
-)
-
 _LONGEST: Final = 1000  # characters; what is longer is a list or a stranger's, and looking at it takes time
 _DEEPEST: Final = 20  # details within details
 
@@ -373,4 +354,5 @@ def _parts(fragments: Sequence[str], text: str) -> list[str] | None:
 @cache
 def _rows() -> Sequence[tuple[Sequence[str], str]]:
     states = tuple((str(state), say("vi", f"state.{state}")) for state in State)
-    return [(english.split("{}"), translated) for english, translated in (*states, *ROWS, *MAIL, *PLACES, *_THEIRS)]
+    rows = (*states, *ROWS, *MAIL, *PLACES, *REASONS, *THEIRS)
+    return [(english.split("{}"), translated) for english, translated in rows]

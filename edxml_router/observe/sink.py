@@ -11,7 +11,6 @@ a file beside the node's data, where ``edxml-router doctor`` finds it.
 from __future__ import annotations
 
 import atexit
-import errno
 import json
 import os
 import queue
@@ -20,6 +19,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+from edxml_router.core.wording import in_words
 
 FILE: Final = "log.trouble"  # in node.data, while lines are lost
 WAITING: Final = 2000  # lines: some hundred kilobytes
@@ -79,7 +80,7 @@ class Sink:
             self._write(text)
         except OSError as error:
             self._lost += 1
-            self._tell(errno.errorcode.get(error.errno or 0, type(error).__name__))
+            self._tell(in_words(error, _WORDS))
         else:
             self._tell("")
 
@@ -104,6 +105,10 @@ class Sink:
                     self._note.write_text(reason, encoding="utf-8")
                 else:
                     self._note.unlink(missing_ok=True)
+
+
+# Of a pipe; what is wrong with a disk the system says well enough.
+_WORDS: Final = {"BrokenPipeError": "whatever read the log has ended"}
 
 
 def _lost_line(count: int, reason: str) -> str:

@@ -30,9 +30,11 @@ from sqlalchemy import func, select
 
 from edxml_router.core.delivery.views import Damage
 from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
 from edxml_router.store import integrity
 from edxml_router.store.bodies.table import bodies
+from edxml_router.store.database import sqlite_reasons
 from edxml_router.store.database.columns import microseconds
 from edxml_router.store.database.engine import connect, reading
 from edxml_router.store.journal import verification
@@ -84,7 +86,7 @@ def backup(ledger: SqlLedger, source: Path, folder: Path, now: datetime, progres
         durable.synchronise(folder.parent)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise Setback("EDX601", where=str(folder), detail=error.strerror or type(error).__name__) from error
+        raise Setback("EDX601", where=str(folder), detail=in_words(error)) from error
     return kept
 
 
@@ -99,9 +101,9 @@ def _copy_database(ledger: SqlLedger, target: Path, now: datetime) -> None:
             copy.execute("UPDATE identity SET copied_at = ?", (microseconds(now),))
             copy.commit()
     except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", type(error).__name__)
-        code = "EDX610" if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) else "EDX601"
-        raise Setback(code, where=str(target.parent), detail=name) from error
+        damaged = sqlite_reasons.primary(error) in sqlite_reasons.DAMAGED
+        detail = sqlite_reasons.reason(error)
+        raise Setback("EDX610" if damaged else "EDX601", where=str(target.parent), detail=detail) from error
     target.chmod(0o600)
     durable.synchronise(target)
 

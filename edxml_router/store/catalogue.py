@@ -31,6 +31,7 @@ from edxml_router.core.agencies.importing import ImportReport, import_rows
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS, Table, Value
 from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.wording import in_words
 from edxml_router.disk import durable, locks
 
 MANIFEST = "manifest.json"
@@ -92,7 +93,7 @@ def write(
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Setback("EDX601", where=str(folder)) from error
-        raise Refusal("EDX902", where=str(folder), detail=f"writing: {error.strerror}") from error
+        raise Refusal("EDX902", where=str(folder), detail=f"writing: {in_words(error)}") from error
 
 
 def verify(folder: Path) -> tuple[Finding, ...]:

@@ -37,6 +37,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.wording import in_words
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import connect, reading
 from edxml_router.store.journal.table import journal
@@ -143,7 +144,7 @@ def _open_copy(path: Path) -> OpenedViews:
             shutil.copyfile(f"{path}{end}", Path(temporary.name) / f"journal.db{end}")
     except OSError as error:
         temporary.cleanup()
-        raise Setback("EDX601", where=temporary.name, detail=error.strerror or type(error).__name__) from error
+        raise Setback("EDX601", where=temporary.name, detail=in_words(error)) from error
     return OpenedViews(_engine(Path(temporary.name) / "journal.db", ""), temporary)
 
 

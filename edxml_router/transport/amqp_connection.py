@@ -24,13 +24,27 @@ import pika
 from pika.adapters.select_connection import IOLoop
 
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
+from edxml_router.core.wording import UNNAMED, in_words
 
 LARGEST_MESSAGE: Final = 16 * 1024 * 1024  # bytes that RabbitMQ 4 takes unless it is told otherwise; 3 took 128 MiB
 CLOSING_SECONDS = 2.0  # how long a polite good-bye may take
-# pika's own names for silence, which say nothing to an operator; the first is none of its AMQPError.
-_SILENCES: Final[Mapping[str, str]] = {
+# What pika's exceptions mean to an operator, by name; the first is none of its AMQPError.
+_WORDS: Final[Mapping[str, str]] = {
     "AMQPConnectorStackTimeout": "it takes the connection and says nothing",
     "AMQPHeartbeatTimeout": "it has fallen silent",
+    "StreamLostError": "the line was cut",
+    "ConnectionClosed": "it has closed the connection",
+    "ConnectionClosedByClient": "closed by this node",
+    "ConnectionBlockedTimeout": "it stops what is sent: memory or disk are short there",
+    "ConnectionOpenAborted": "given up while connecting",
+    "IncompatibleProtocolError": "it does not speak AMQP 0-9-1",
+    "ProtocolVersionMismatch": "it does not speak AMQP 0-9-1",
+    "InvalidFrameError": "it does not speak AMQP 0-9-1",
+    "ProtocolSyntaxError": "it does not speak AMQP 0-9-1",
+    "ProbableAuthenticationError": "it hung up at the log-in",
+    "AuthenticationError": "it does not take the user or the password",
+    "ProbableAccessDeniedError": "it hung up at the virtual host",
+    "ConnectionRefusedError": "nobody listens there: another host or port, or a broker that is not running",
 }
 # Raised for a channel or connection that is on its way out; whoever used it is told by a callback.
 GOING: Final = (pika.exceptions.ChannelWrongStateError, pika.exceptions.ConnectionWrongStateError)
@@ -160,8 +174,15 @@ def finding(error: BaseException | None, settings: RabbitSettings) -> Finding:
         | pika.exceptions.ProbableAuthenticationError
         | pika.exceptions.ProbableAccessDeniedError,
     ) or (isinstance(error, pika.exceptions.ConnectionClosedByBroker) and error.reply_code in (403, 530))
-    name = type(error).__name__
-    return Finding("EDX706" if refused else "EDX701", settings.place, _SILENCES.get(name, name))
+    return Finding("EDX706" if refused else "EDX701", settings.place, _why(error))
+
+
+def _why(error: BaseException | None) -> str:
+    if error is None:
+        return UNNAMED
+    if isinstance(error, pika.exceptions.ConnectionClosedByBroker) and error.reply_text:
+        return f"it says: {error.reply_text[:200]}"
+    return in_words(error, _WORDS)
 
 
 def _distrust(error: BaseException | None) -> str | None:
@@ -177,7 +198,7 @@ def _distrust(error: BaseException | None) -> str | None:
     found = _REASON.search(str(error))
     known = _REASONS.get(found[1]) if found else None
     if known is None and isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-        return error.reason or type(error).__name__
+        return in_words(error)
     if known is None and isinstance(error, pika.exceptions.IncompatibleProtocolError):
         return "the broker asks for a client certificate, or refuses ours: it hung up after the handshake"
     return known
@@ -223,7 +244,7 @@ class Loop:
     def check(self) -> None:
         """Raise Defect if the thread has died: a mistake of ours, or of the driver."""
         if self._error is not None:
-            raise Defect(f"the I/O thread ended: {type(self._error).__name__}") from self._error
+            raise Defect(f"the I/O thread ended: {in_words(self._error)}") from self._error
 
     def wait(self, event: threading.Event) -> None:
         """Wait for something that the I/O thread will set."""

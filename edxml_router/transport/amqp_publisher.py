@@ -19,6 +19,7 @@ from typing import Any, Final
 import pika
 
 from edxml_router.core.problems import Finding
+from edxml_router.core.wording import in_words
 from edxml_router.ports.transport import Parcel, Waiting
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import GOING, Connection, Loop, RabbitSettings
@@ -28,7 +29,6 @@ _STUCK: Final = 10  # times the wait for a confirm, until a mailbox that gave no
 _ALARM = "the broker is in alarm"
 # What RabbitMQ says of a body that is too large for it; nothing else tells what it takes.
 _TOO_LARGE: Final = re.compile(r"message size \d+ .*max size (\d+)")
-
 
 Told = Callable[[Sequence[Parcel], Sequence[Finding | None]], None]
 
@@ -255,7 +255,7 @@ class Publisher:
                 self._waiting.appendleft(job)
                 break
             except Exception as error:  # noqa: BLE001 - whatever pika cannot encode must not fail its batch-mates
-                job.answer(Finding("EDX699", message.id[:80], type(error).__name__))
+                job.answer(Finding("EDX699", message.id[:80], f"not to be written as AMQP: {in_words(error)}"))
                 continue
             self._tag += 1
             self._unconfirmed[self._tag] = job

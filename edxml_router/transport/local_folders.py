@@ -76,8 +76,15 @@ def enter(folder: int, name: str, place: str = "", flags: int = _LIST) -> int:
         return os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise Diverted(error.errno, "a link, or no folder", place or name) from error
+            raise Diverted(error.errno, _instead(folder, name), place or name) from error
         raise
+
+
+def _instead(folder: int, name: str) -> str:
+    with suppress(OSError):  # it may be gone by now
+        kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        return "it is a link" if stat.S_ISLNK(kind) else "it is a file"
+    return "it is no folder"
 
 
 def look(root: Path, mailbox: str) -> Finding | None:

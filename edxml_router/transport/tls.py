@@ -17,6 +17,7 @@ from pathlib import Path
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust.containers import write_pem
 from edxml_router.core.trust.revocation_list import read_lists
+from edxml_router.core.wording import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,7 @@ class Tls:
             what = "tls_crls"
             self._load_lists(context)
         except (OSError, ssl.SSLError) as error:
-            reason = getattr(error, "reason", None) or type(error).__name__
-            raise Refusal("EDX902", where=f"hub.{what}", detail=reason) from error
+            raise Refusal("EDX902", where=f"hub.{what}", detail=in_words(error)) from error
         return context
 
     def _load_lists(self, context: ssl.SSLContext) -> None:

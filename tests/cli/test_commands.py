@@ -121,7 +121,7 @@ def test_a_mistake_of_ours_is_a_code_and_not_a_traceback(monkeypatch: pytest.Mon
     monkeypatch.setattr(Session, "config_file", broken)
     result = call("config", "show")
     assert result.exit_code == 70
-    assert result.stderr.startswith("EDX699 The router met a mistake of its own: RuntimeError")
+    assert result.stderr.startswith("EDX699 The router met a mistake of its own: no reason was given")
     assert "0123" not in result.stderr
     assert "Traceback" not in result.stderr
     monkeypatch.setenv(DEBUG, "1")
@@ -320,7 +320,8 @@ def test_a_journal_that_is_no_database_has_a_remedy_of_its_own(node: OneNode) ->
     for arguments in (["queue", "list"], ["inbox"], ["trace", "H53-1"], ["serve"]):
         result = node.call(*arguments)
         assert result.exit_code == 75
-        assert result.stderr.startswith("EDX610 The journal's file is damaged, or no database: SQLITE_NOTADB\n")
+        said = "EDX610 The journal's file is damaged, or no database: the file is not one of SQLite (SQLITE_NOTADB)\n"
+        assert result.stderr.startswith(said)
         assert "restore journal.db from the back-up" in result.stderr
     [row] = [row for row in rows(node.call("doctor", "--json")) if row["check"] == "database"]
     assert row["problem"]["code"] == "EDX610"

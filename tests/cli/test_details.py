@@ -11,10 +11,11 @@ import pytest
 
 from edxml_router.language.details import PLACES, ROWS, vietnamese
 from edxml_router.language.details_mail import MAIL
+from edxml_router.language.details_reasons import REASONS
 from tests.cli.conftest import OneNode, call
 
 PACKAGE = Path(__file__).resolve().parents[2] / "edxml_router"
-OWN = {PACKAGE / "language" / name for name in ("details.py", "details_mail.py", "texts.py")}
+OWN = {PACKAGE / "language" / name for name in ("details.py", "details_mail.py", "details_reasons.py", "texts.py")}
 # Marks and numbers, lists of other findings, what names nothing but places; and what no operator is shown.
 UNTRANSLATED = {
     "crl-stale", "{}", "{}: {}", "{}: {}: {}", "{}{}", "{}; {}", "{}: {}; {}", ": {}", "{} of {}", "{} is {}", "{} s",
@@ -78,13 +79,13 @@ def test_every_row_is_what_the_code_says() -> None:
     def in_order(fragments: list[str], text: str) -> bool:
         return re.search(".*".join(map(re.escape, fragments)), text, re.DOTALL) is not None
 
-    for english, _ in (*ROWS, *MAIL, *PLACES):
+    for english, _ in (*ROWS, *MAIL, *PLACES, *REASONS):
         fragments = [part for part in english.split("{}") if part.strip()]
         assert any(in_order(fragments, text) for text in said), english
 
 
 def test_every_row_puts_in_what_the_english_has() -> None:
-    for english, translated in (*ROWS, *MAIL, *PLACES):
+    for english, translated in (*ROWS, *MAIL, *PLACES, *REASONS):
         assert english.count("{}") == translated.count("{}"), english
         values = [f"V{number}" for number in range(english.count("{}"))]
         text = vietnamese(english.format(*values))

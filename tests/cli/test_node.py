@@ -554,8 +554,6 @@ def test_every_illness_is_named(node: OneNode, pki: Path) -> None:
         "certificate": "EDX903",
         "neighbours": "EDX411",
         "catalogue": "EDX907",
-        "serve": "EDX612",
-        "hub": "EDX612",
         "parent": "EDX701",
     }
     assert not (node.folder / "data" / "journal.db").exists()  # looking changes nothing

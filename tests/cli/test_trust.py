@@ -294,7 +294,7 @@ def test_status_tells_what_ends_soon(node: OneNode, tmp_path: Path) -> None:
     text = text.replace(str(node.pki / "H53.01.cert.pem"), str(short / "h53-01.cert.pem"))
     node.config.write_text(text, encoding="utf-8")
     result = node.call("trust", "status", "--json")
-    assert result.exit_code == 1
+    assert result.exit_code == 75
     told = {
         row["kind"]: (row["threshold"], code_of(row), row["problem"] and row["problem"]["detail"])
         for row in rows(result)

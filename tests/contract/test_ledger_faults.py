@@ -260,7 +260,7 @@ def test_a_file_that_is_no_database_is_a_setback(tmp_path: Path) -> None:
     with pytest.raises(Setback) as caught, SqlLedger(connect(f"sqlite:///{tmp_path}/ledger.db"), SetClock()).book():
         pass
     assert (caught.value.code, caught.value.finding.where) == ("EDX610", "store.url")
-    assert caught.value.finding.detail == "SQLITE_NOTADB"
+    assert caught.value.finding.detail == "the file is not one of SQLite (SQLITE_NOTADB)"
 
 
 def test_a_server_that_is_away_is_a_setback(postgresql_database: Database) -> None:

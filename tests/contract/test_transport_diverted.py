@@ -104,7 +104,7 @@ def test_it_is_named_and_other_mailboxes_go_on(directory: LocalHub, ours: Path, 
     assert ids(collect(child, 1 if answers[0] or place == "claimed" else 2))[-1:] == ["m2"]
     problem = child.problem
     assert problem is not None
-    assert (problem.code, Path(problem.where), problem.detail) == ("EDX714", path, "a link, or no folder")
+    assert (problem.code, Path(problem.where), problem.detail) == ("EDX714", path, "it is a link")
     assert local_folders.diverted(directory.root, [OTHER, DOWN]) == {DOWN: problem}
     assert child.depths()[OTHER] == 0
     path.unlink()

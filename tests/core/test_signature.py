@@ -319,7 +319,7 @@ def test_a_lack_of_memory_is_not_the_senders_fault(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(signature._Verifier, "verify", fail)
     with pytest.raises(Setback) as caught:
         judged(data)
-    assert (caught.value.finding.code, caught.value.finding.detail) == ("EDX622", "MemoryError")
+    assert (caught.value.finding.code, caught.value.finding.detail) == ("EDX622", "no memory is left")
 
 
 def test_findings_never_quote_the_document() -> None:

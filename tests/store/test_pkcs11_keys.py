@@ -220,7 +220,7 @@ def test_a_pin_is_a_secret(token: Token, tmp_path: Path) -> None:
     key = token.address("token=router;object=p-256", str(wrong))
     command = [Path(sys.executable).with_name("edxml-router"), "sign", letter, "--key", key, "--cert", "x", "-o", "y"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # this process is logged in already
-    assert (done.returncode, "PinIncorrect" in done.stderr) == (78, True)
+    assert (done.returncode, "the PIN is not the token's" in done.stderr) == (78, True)
 
 
 def test_a_module_that_is_not_there(token: Token) -> None:

@@ -35,6 +35,7 @@ from edxml_router.core.signature.form import Coverage, Form
 from edxml_router.core.signature.verdict import LEGACY, Indication, Verdict, judge, put_together
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.wording import in_words
 from edxml_router.resources import schema_file
 
 __all__ = ["LEGACY", "Coverage", "Indication", "Signer", "Verdict", "verify"]
@@ -142,7 +143,7 @@ def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> l
     except etree.DocumentInvalid as error:
         raise Refusal("EDX320", where=form.PLACE, detail="not by the schema of XML-DSig") from error
     except Exception as error:  # signxml lets through whatever lxml, base64 and cryptography raise
-        broken = Refusal("EDX302", where=form.PLACE, detail=type(error).__name__)
+        broken = Refusal("EDX302", where=form.PLACE, detail=in_words(error))
         raise machine_fault(error, "signxml") or broken from error
 
 

@@ -41,6 +41,7 @@ from edxml_router.core.signature.fields import Canonical, Fields
 from edxml_router.core.signature.form import Coverage, Form
 from edxml_router.core.signature.verdict import Verdict, judge
 from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.wording import in_words
 
 _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "sha256": hashes.SHA256(),
@@ -119,7 +120,7 @@ def _check_value(given: Fields, signed: bytes, leaf: x509.Certificate) -> None:
         else:
             raise _broken("SignatureMethod and key are of different kinds")
     except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
-        raise _broken(type(error).__name__) from error
+        raise _broken(in_words(error)) from error
 
 
 def _der(value: bytes, key: ec.EllipticCurvePublicKey) -> bytes:

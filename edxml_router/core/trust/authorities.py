@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import verification
 
 from edxml_router.core.trust.certificate import DAMAGED, SIGNING_PURPOSES, has_usable_key
+from edxml_router.core.wording import in_words
 
 MAX_CHAIN_DEPTH: Final = 4  # authorities between leaf and anchor; two are usual
 _SENT: Final = 8  # certificates of a sender that are looked at for who is to blame
@@ -109,7 +110,7 @@ def reason(error: Exception) -> str:
         text = text.removeprefix(frame)
     if text == "all candidates exhausted with no interior errors":
         return "no authority of that name and key is known here or was sent along"
-    return text or type(error).__name__
+    return text if text and "{" not in text else in_words(error)
 
 
 def issuers(

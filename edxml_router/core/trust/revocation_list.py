@@ -33,6 +33,7 @@ from edxml_router.core.trust import der
 from edxml_router.core.trust.certificate import DAMAGED
 from edxml_router.core.trust.containers import unpack
 from edxml_router.core.trust.revoked_entries import Entries
+from edxml_router.core.wording import text_in_words
 
 MAX_BYTES: Final = 128 * 1024 * 1024  # the largest public lists have some 10 MB; one of an authority's whole life 100
 STRONG: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
@@ -65,14 +66,14 @@ class RevocationList:
             self._head = x509.load_der_x509_crl(der.value(der.SEQUENCE, plain + data[signed[3] : end]))
             self.issuer = self._head.issuer
         except DAMAGED as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(text_in_words(error)) from error
         self._said = ""
         try:
             self._read(self._head)
         except x509.DuplicateExtension as error:
             self._said = f"the extension {error.oid.dotted_string} stands in it twice"
         except DAMAGED as error:
-            self._said = str(error) or type(error).__name__
+            self._said = text_in_words(error)
 
     def _read(self, head: x509.CertificateRevocationList) -> None:
         self.this_update = head.last_update_utc

@@ -25,6 +25,7 @@ from edxml_router.config import Settings
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.standing import check_renewal
+from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.revocation import fetching as lists
 from edxml_router.credentials.revocation import kept_answers
@@ -73,7 +74,7 @@ class Asking:
             kept_answers.forget(folder, done)
         except OSError as error:
             self._stuck = now
-            return [Finding("EDX319", str(folder), error.strerror or type(error).__name__)]
+            return [Finding("EDX319", str(folder), in_words(error))]
         return wrong
 
     def _note_intermediates(self) -> None:

@@ -25,6 +25,7 @@ from edxml_router import __version__
 from edxml_router.core.problems import Setback
 from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.revocation_list import MAX_BYTES
+from edxml_router.core.wording import in_words
 from edxml_router.credentials.revocation.deadline import Deadline, Handler
 
 SCHEMES: Final = ("http", "https", "file")
@@ -116,6 +117,4 @@ def _received(
 
 def _said(reason: object) -> str:
     """Why, in few words; the texts of libraries may be long."""
-    if isinstance(reason, OSError) and reason.strerror:
-        return reason.strerror
-    return str(reason)[:200] or type(reason).__name__
+    return in_words(reason) if isinstance(reason, Exception) else str(reason)[:200]

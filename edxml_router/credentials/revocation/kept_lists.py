@@ -19,6 +19,7 @@ from cryptography import x509
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust.revocation import check_renewal
 from edxml_router.core.trust.revocation_list import RevocationList
+from edxml_router.core.wording import in_words
 from edxml_router.credentials.revocation import list_files
 from edxml_router.disk import durable
 
@@ -46,5 +47,5 @@ def keep(folder: Path, url: str, fetched: bytes, authorities: Iterable[x509.Cert
         check_renewal(fetched, kept, authorities, now, url)
         durable.write([(path, fetched)])
     except OSError as error:
-        raise Setback("EDX318", where=url, detail=f"{path}: {error.strerror}") from error
+        raise Setback("EDX318", where=url, detail=f"{path}: {in_words(error)}") from error
     return True

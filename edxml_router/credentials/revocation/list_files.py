@@ -17,6 +17,7 @@ from typing import Final
 
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust.revocation_list import MAX_BYTES, RevocationList, read_lists
+from edxml_router.core.wording import in_words
 from edxml_router.credentials.files import Fingerprint, fingerprint
 
 _lock: Final = Lock()
@@ -47,5 +48,5 @@ def read(path: Path, where: str = "") -> tuple[RevocationList, ...]:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise Refusal("EDX902", where=where or str(path), detail=f"{path}: {error.strerror}") from error
+        raise Refusal("EDX902", where=where or str(path), detail=f"{path}: {in_words(error)}") from error
     return read_lists([data], where or str(path))

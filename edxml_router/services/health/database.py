@@ -25,10 +25,15 @@ NOT_SENT: Final = (State.QUEUED, State.DEFERRED, State.HELD)
 LETTERS: Final = 1000  # the oldest deliveries that are looked at
 
 
+def is_lost(settings: Settings) -> bool:
+    """Whether the file of the database is not there: its volume may not be mounted, and then this is no new node."""
+    file = settings.database_url.partition("sqlite:///")[2]
+    return bool(file) and not Path(file).exists()
+
 
 def database(settings: Settings) -> Findings:
     file = settings.database_url.partition("sqlite:///")[2]
-    if file and not Path(file).exists():  # connecting would make it
+    if is_lost(settings):  # connecting would make it
         yield file, Finding("EDX617", file, "no such file")
         return
     with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
@@ -53,8 +58,7 @@ def database(settings: Settings) -> Findings:
 
 def repetitions(settings: Settings) -> Findings:
     """Who has not repeated yet what a restored back-up has forgotten. Nothing to say where none was restored."""
-    file = settings.database_url.partition("sqlite:///")[2]
-    if file and not Path(file).exists():
+    if is_lost(settings):
         return
     with closing(wiring.open_ledger(settings)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():

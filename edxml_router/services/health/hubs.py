@@ -9,6 +9,7 @@ from edxml_router.config import HubSettings, Settings
 from edxml_router.core.problems import Finding
 from edxml_router.credentials.revocation import list_files
 from edxml_router.node.sole import holder, served_before
+from edxml_router.services.health.database import is_lost
 from edxml_router.services.health.report import Findings
 from edxml_router.transport import local_folders, rabbitmq, topology
 from edxml_router.wiring import broker_limit, hubs
@@ -18,6 +19,8 @@ def own_hub(settings: Settings) -> Findings:
     if settings.hub is None:
         return
     folder, new = settings.hub.path, not served_before(settings.node.data)
+    if new and is_lost(settings):
+        return
     if new and folder is not None and not folder.exists():
         yield str(folder), Finding("EDX612", str(folder), "the node's own hub, which `edxml-router serve` makes")
     else:

@@ -15,6 +15,7 @@ from edxml_router.node import lookout, settings_file
 from edxml_router.node.sole import holder, served_before
 from edxml_router.node.supervisor import STUCK
 from edxml_router.observe import sink
+from edxml_router.services.health.database import is_lost
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.store.clocks import neighbour_clocks
 from edxml_router.store.clocks.neighbour_clocks import KeptSkews
@@ -80,13 +81,13 @@ def serve(settings: Settings) -> Findings:
         yield from _in_force(settings)
         if crowd := lookout.twin(settings):
             yield crowd.where, crowd
-        for name, code in ((sink.FILE, "EDX622"), (STUCK, "EDX698")):
+        for name, code in ((sink.FILE, "EDX615"), (STUCK, "EDX698")):
             note = folder / name
             if note.exists():
                 yield name, Finding(code, name, note.read_text(encoding="utf-8", errors="replace")[:100])
     elif served_before(folder):
         yield "not running", Finding("EDX611", str(folder))
-    else:
+    elif not is_lost(settings):  # else EDX617 has said what is to be done, and a start would be refused
         yield "not running", Finding("EDX612", str(folder))
 
 

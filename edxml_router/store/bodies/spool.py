@@ -18,6 +18,7 @@ from pathlib import Path
 
 from edxml_router.core.message.skeleton import PIECE
 from edxml_router.core.problems import Setback
+from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
 
 
@@ -72,4 +73,4 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]
 def setback(error: OSError) -> Setback:
     """What a failing disk is to the pipeline: full, or something that no room helps (read-only, broken, forbidden)."""
     code = "EDX601" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "EDX622"
-    return Setback(code, where="bodies", detail=errno.errorcode.get(error.errno or 0, type(error).__name__))
+    return Setback(code, where="bodies", detail=in_words(error))

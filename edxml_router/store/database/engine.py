@@ -29,6 +29,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
+from edxml_router.core.wording import in_words
+from edxml_router.store.database import sqlite_reasons
 from edxml_router.store.database.patience import PATIENCE, options, patient
 from edxml_router.store.database.postgres_reasons import POOLER, reason
 
@@ -58,7 +60,6 @@ _SQLITE_AWAY: Final = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
-_SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # Classes and codes of SQLSTATE: 08 connection, 40 rolled back (deadlock, serialization), 53 out of resources,
 # 55 lock not available, 57 shut down, 58 the server's disk, 28 and 3D cannot log in, 25006 a standby.
 _DIRECT: Final = "edxml_router.direct"  # a setting of ours, given at the start of a connection: is it still there?
@@ -177,19 +178,17 @@ def problem(error: SQLAlchemyError) -> Trouble:
     if isinstance(error, PoolTimeout):
         return Setback("EDX602", detail="no free connection")
     if not isinstance(error, DBAPIError):
-        return Defect(type(error).__name__, where="store")
+        return Defect(in_words(error), where="store")
     cause = error.orig
     if isinstance(cause, sqlite3.Error):
-        name = getattr(cause, "sqlite_errorname", type(cause).__name__)
-        primary = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        name, primary = sqlite_reasons.reason(cause), sqlite_reasons.primary(cause)
         if primary in _SQLITE_FULL:
             return Setback("EDX601", detail=name)
         if primary in _SQLITE_FAULT:
             return Setback("EDX622", where="store.url", detail=name)
         if primary in _SQLITE_HELD:
-            detail = f"another process holds the lock of the database ({name})"
-            return Setback("EDX624", where="store.url", detail=detail)
-        if primary in _SQLITE_DAMAGED:  # for a person to mend; until then the node takes nothing
+            return Setback("EDX624", where="store.url", detail=name)
+        if primary in sqlite_reasons.DAMAGED:  # for a person to mend; until then the node takes nothing
             return Setback("EDX610", where="store.url", detail=name)
         return Setback("EDX602", detail=name) if primary in _SQLITE_AWAY else Defect(name, where="store")
     state = getattr(cause, "sqlstate", None)
@@ -199,12 +198,13 @@ def problem(error: SQLAlchemyError) -> Trouble:
         return Setback("EDX602", where="store.url", detail=why)
     if state is None:  # psycopg has no code for a connection that could not be made or broke
         lost = isinstance(error, sqlalchemy.exc.OperationalError) or error.connection_invalidated
-        name = type(cause).__name__
+        name = in_words(cause or error)
         return Setback("EDX602", detail="no connection") if lost else Defect(name, where="store")
+    told = f"SQLSTATE {state}: {in_words(cause or error)}"  # psycopg names its classes as the manual names the states
     for code, states in (("EDX610", _STATES_DAMAGED), ("EDX601", _STATES_FULL), ("EDX602", _STATES_AWAY)):
         if state.startswith(states):
-            return Setback(code, where="store.url" if code == "EDX610" else "", detail=f"SQLSTATE {state}")
-    return Defect(f"SQLSTATE {state}", where="store")
+            return Setback(code, where="store.url" if code == "EDX610" else "", detail=told)
+    return Defect(told, where="store")
 
 
 def probe(engine: Engine, tables: Iterable[str]) -> None:

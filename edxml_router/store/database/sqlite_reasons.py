@@ -1,0 +1,45 @@
+"""Why SQLite does not do as it is asked, in words; :mod:`~edxml_router.store.database.postgres_reasons` is its sibling.
+
+    reason(error)          # of a sqlite3.Error: "the disk is full (SQLITE_FULL)"
+
+The text of an error may quote a row, so it is said by the error's number.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from edxml_router.core.wording import in_words
+
+DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_REASONS: Final = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk does not read or write",
+    sqlite3.SQLITE_READONLY: "the file or its folder is read-only",
+    sqlite3.SQLITE_PERM: "no permission",
+    sqlite3.SQLITE_AUTH: "no permission",
+    sqlite3.SQLITE_NOMEM: "no memory is left",
+    sqlite3.SQLITE_CANTOPEN: "the file or its folder cannot be opened",
+    sqlite3.SQLITE_PROTOCOL: "the locks of the file do not work",
+    sqlite3.SQLITE_BUSY: "another process holds the lock of the database",
+    sqlite3.SQLITE_LOCKED: "another process holds the lock of the database",
+    sqlite3.SQLITE_CORRUPT: "its pages are damaged",
+    sqlite3.SQLITE_NOTADB: "the file is not one of SQLite",
+    sqlite3.SQLITE_TOOBIG: "a value is too large",
+    sqlite3.SQLITE_CONSTRAINT: "a row contradicts the rules of the database",
+    sqlite3.SQLITE_SCHEMA: "the tables were changed meanwhile",
+    sqlite3.SQLITE_ERROR: "a statement or a table that SQLite does not know",
+}
+
+
+def primary(error: sqlite3.Error) -> int:
+    """SQLite's number of the error, without what makes it more precise; 0 where the driver itself raised it."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def reason(error: sqlite3.Error) -> str:
+    """The sentence, and SQLite's own name for who looks it up."""
+    said = _REASONS.get(primary(error)) or in_words(error)
+    name = getattr(error, "sqlite_errorname", "")
+    return f"{said} ({name})" if name else said
