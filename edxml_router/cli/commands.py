@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from edxml_router.cli.session import Session
 from edxml_router.config import ConfigErrors
@@ -57,11 +58,28 @@ def shared_options() -> list[click.Parameter]:
 
 
 class Command(click.Command):
-    """A command that takes the shared options as well."""
+    """A command that takes the shared options as well, and no text that is blank."""
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         super().__init__(*args, **fields)
         self.params += shared_options()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        for param in self.params:
+            if param.type is click.STRING and param.name is not None:
+                _require_text(ctx, param, ctx.params.get(param.name))
+        return rest
+
+
+def _require_text(context: click.Context, param: click.Parameter, value: Any) -> None:
+    """A blank text is a script's variable without a value. As a filter it would mean everything: ``resend "$ID"`` would
+    open again whatever has ever failed."""
+    if context.get_parameter_source(param.name or "") is not ParameterSource.COMMANDLINE:
+        return
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, str) and not each.strip():
+            raise click.BadParameter("it is empty", context, param)
 
 
 def exit_with(findings: Sequence[Finding | None]) -> None:

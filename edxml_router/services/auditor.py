@@ -25,7 +25,7 @@ from edxml_router.core.delivery.journal import (
 )
 from edxml_router.core.delivery.views import Found, Kept, Line, Trace, Verification
 from edxml_router.core.delivery.wire import Hop
-from edxml_router.core.message.document_id import is_digest
+from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust.bindings import Act
 from edxml_router.ports.views import Views
@@ -136,6 +136,8 @@ def verify(views: Views, known: Mapping[int, str], progress: Callable[[int, int]
 def find(views: Views, document: str, limit: int = 50) -> Sequence[Found]:
     """Envelopes by the beginning of their digest, or by DocumentId, newest first. Raises Refusal EDX606 when there is
     none."""
+    if not comparable(document):  # the views would take it for no condition
+        raise Refusal("EDX606", detail="no document is named")
     found: Sequence[Found] = ()
     if is_digest(document):
         found = views.find_envelopes(digest=document.lower(), limit=limit)

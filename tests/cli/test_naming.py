@@ -9,6 +9,8 @@ import pytest
 
 import edxml_router
 from edxml_router.cli import naming
+from edxml_router.cli.opening import open_ledger
+from edxml_router.config import load
 from edxml_router.core.delivery.journal import ASIDE_REMOVED
 from edxml_router.core.problems import Refusal
 from edxml_router.services import auditor
@@ -23,6 +25,28 @@ def test_a_problem_is_found_by_code_number_and_name() -> None:
         assert naming.problem(typed).code == "EDX302"
     with pytest.raises(Refusal, match="did you mean signature-broken"):
         naming.problem("signature-brokn")
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0"])
+def test_a_name_that_is_empty_means_nothing_rather_than_everything(node: OneNode, blank: str) -> None:
+    """As when a script's variable has no value: resending it would open all that has ever failed."""
+    node.send("H53-1", ["G22"])
+    assert node.call("queue", "cancel", "1", "--reason", "wrong letter").exit_code == 0
+    for typed in (
+        ["resend", blank], ["resend", "H53-1", "--recipient", blank], ["trace", blank],
+        ["queue", "list", "--link", blank], ["queue", "hold", "--state", "queued", "--document", blank],
+        ["journal", "query", "--document", blank],
+    ):  # fmt: skip
+        result = node.call(*typed)
+        assert (result.exit_code, "it is empty" in result.stderr) == (2, True), typed
+    assert [row["state"] for row in node.rows("queue", "list", "--state", "cancelled")] == ["cancelled"]
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_service_finds_nothing_by_an_empty_name(node: OneNode, blank: str) -> None:
+    node.send("H53-1", ["G22"])
+    with open_ledger(load(node.config)) as ledger, pytest.raises(Refusal, match="no document is named"):
+        auditor.find(ledger.views, blank)
 
 
 # --- the journal --------------------------------------------------------------------------------------
