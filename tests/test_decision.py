@@ -15,6 +15,7 @@ from edxml_router import pipeline
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.terms import Quota
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Hop, Outcome, Transfer
 from edxml_router.core.message.safe_xml import Limits
@@ -26,7 +27,7 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages import dispatch, room
 from edxml_router.stages.decision import Decision, decide
 from edxml_router.stages.facts import Facts
-from edxml_router.stages.rules import Peer, Quota, Role, Rules
+from edxml_router.stages.rules import Peer, Role, Rules
 from edxml_router.stages.submission import Judged, Submission
 from edxml_router.wiring.node import open_worker
 from tests.contract.databases import LIFETIME, NOW, envelope

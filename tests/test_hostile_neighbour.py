@@ -12,6 +12,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.terms import Quota
 from edxml_router.core.delivery.views import Kept
 from edxml_router.core.delivery.wire import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
 from edxml_router.core.problems import Finding
@@ -21,7 +22,6 @@ from edxml_router.intake import batch as intake
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import operator as operate
 from edxml_router.stages import inbox
-from edxml_router.stages.rules import Quota
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology
 from tests.contract.hubs import until

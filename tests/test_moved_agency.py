@@ -15,10 +15,10 @@ from edxml_router import pipeline
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.moves import inbox_of
+from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Receipt
 from edxml_router.stages import following, inbox
-from edxml_router.stages.rules import Timing
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
 

@@ -15,6 +15,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.terms import Policy, Quota
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import (
     Hop,
@@ -40,7 +41,6 @@ from edxml_router.services import operator as operate
 from edxml_router.stages import dispatch as parcels
 from edxml_router.stages import inbox, inquiring, windows
 from edxml_router.stages.dispatch import chunks
-from edxml_router.stages.rules import Policy, Quota
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.transport import topology
 from edxml_router.transport.local_intake import Claim

@@ -90,7 +90,7 @@ class Province(Nodes):
         """How much lies in a mailbox of a hub."""
         settings = self.tree.settings(owner)
         assert settings.hub is not None
-        return rabbitmq.depths(hubs.rabbit_settings(settings, settings.hub), [mailbox])[mailbox]
+        return rabbitmq.depths(hubs.rabbit_settings(settings, settings.hubs["hub"]), [mailbox])[mailbox]
 
 
 def opened(folder: Path, broker: Broker, section: str) -> Iterator[Province]:

@@ -20,6 +20,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.terms import UnsignedException
 from edxml_router.core.delivery.views import Kept
 from edxml_router.core.delivery.wire import (
     Hop,
@@ -39,7 +40,6 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.dispatch import chunks
-from edxml_router.stages.rules import UnsignedException
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport

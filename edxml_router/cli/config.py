@@ -13,7 +13,7 @@ import click
 
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.config import ConfigErrors, Settings, load
+from edxml_router.config import ConfigErrors, RabbitHub, Settings, load
 from edxml_router.config.text import duration
 from edxml_router.core.problems import EXIT_CONFIG, Finding, Refusal
 from edxml_router.credentials import endings, keys
@@ -70,8 +70,8 @@ def _faults(settings: Settings) -> Iterator[Finding]:
     parts += [partial(keys.load_certificates, path) for path in certificates if path]
     if isinstance(settings.node.key, Path):  # one in a token is for doctor
         parts.append(partial(signing, settings))
-    for hub in (settings.hub, settings.parent and settings.parent.hub):
-        if hub and hub.kind == "rabbitmq":
+    for hub in settings.hubs.values():
+        if isinstance(hub, RabbitHub):
             parts.append(partial(hubs.rabbit_settings, settings, hub))
     parts += [partial(wiring.load_registry, settings), partial(wiring.build_rules, settings)]
     for part in parts:

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from edxml_router.config.checks import REMARKS, WRONG, Mistake, check
+from edxml_router.config.hubs import ClientCertificate, Hub, HubTls, LocalHub, RabbitHub
 from edxml_router.config.mending import is_certain, mended, nearest
 from edxml_router.config.peers import (
     ChildSettings,
@@ -26,7 +27,7 @@ from edxml_router.config.peers import (
     OfficeSettings,
     ParentSettings,
     QuotaSettings,
-    UnsignedException,
+    UnsignedSettings,
 )
 from edxml_router.config.positions import Path as Place
 from edxml_router.config.positions import dotted, line_of, positions
@@ -48,10 +49,14 @@ from edxml_router.core.problems import Finding
 __all__ = [
     "AgenciesSettings",
     "ChildSettings",
+    "ClientCertificate",
     "ConfigErrors",
     "DeliverySettings",
+    "Hub",
     "HubSettings",
+    "HubTls",
     "LimitsSettings",
+    "LocalHub",
     "LogSettings",
     "NodeSettings",
     "OcspSettings",
@@ -59,10 +64,11 @@ __all__ = [
     "ParentSettings",
     "PolicySettings",
     "QuotaSettings",
+    "RabbitHub",
     "Settings",
     "StoreSettings",
     "TrustSettings",
-    "UnsignedException",
+    "UnsignedSettings",
     "load",
     "load_for_reading",
 ]

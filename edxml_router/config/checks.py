@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edxml_router.config.exposure import in_the_clear, open_folder
-from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings, UnsignedException
+from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings, UnsignedSettings
 from edxml_router.config.positions import Path as Place
 from edxml_router.config.positions import dotted
 from edxml_router.config.settings import Sections
@@ -273,7 +273,7 @@ def _exceptions(sections: Sections, today: date) -> Iterator[Mistake]:
             yield Mistake(REMARK, (*peer, "unsigned", "until"), detail)
 
 
-def _unsigned(sections: Sections) -> Iterator[tuple[Place, UnsignedException]]:
+def _unsigned(sections: Sections) -> Iterator[tuple[Place, UnsignedSettings]]:
     if sections.parent and sections.parent.unsigned:
         yield ("parent",), sections.parent.unsigned
     for number, child in enumerate(sections.children):

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from edxml_router.config.values import MIB, About, Code, File, Files, Name, Size, Table, read_size
+from edxml_router.core.delivery.terms import Quota, UnsignedException
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class HubSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnsignedException(Table):
+class UnsignedSettings(Table, UnsignedException):
     """A named, dated exception: envelopes without an XML signature are taken. Every use is journalled."""
 
     until: Annotated[date, Field(strict=True), About("Last day on which it holds.", "2027-06-30")]
@@ -70,7 +71,7 @@ class UnsignedException(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaSettings(Table):
+class QuotaSettings(Table, Quota):
     """What a peer may bring within a minute; what is more is put off (EDX406). 0 means no limit."""
 
     messages: Annotated[int, Field(strict=True, ge=0), About("Envelopes a minute.", "600")] = 0
@@ -116,7 +117,7 @@ class ParentSettings(Table):
         ),
     ] = False
     hub: Annotated[HubSettings, About("The parent's hub, which this node dials.", '{ kind = "local", path = "hub" }')]
-    unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
+    unsigned: Annotated[UnsignedSettings | None, About("Exception for unsigned envelopes.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +160,7 @@ class ChildSettings(Table):
         ),
     ] = False
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
-    unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
+    unsigned: Annotated[UnsignedSettings | None, About("Exception for unsigned envelopes.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,4 +180,4 @@ class OfficeSettings(Table):
         About('"pull": it fetches with the command line; "amqp": it has an inbox queue on this node\'s hub.'),
     ] = "pull"
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
-    unsigned: Annotated[UnsignedException | None, About("Exception for unsigned envelopes.")] = None
+    unsigned: Annotated[UnsignedSettings | None, About("Exception for unsigned envelopes.")] = None

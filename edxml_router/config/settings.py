@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from edxml_router.config.hubs import Hub, understood
 from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings
 from edxml_router.config.values import (
     MIB,
@@ -28,7 +29,9 @@ from edxml_router.config.values import (
     Table,
     read_duration,
 )
+from edxml_router.core.delivery.terms import Policy, Timing
 from edxml_router.core.message.classification import DEGREES
+from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Finding
 
 
@@ -151,7 +154,7 @@ class AgenciesSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsSettings(Table):
+class LimitsSettings(Table, Limits):
     """What is too much (EDX1xx, EDX2xx, EDX407, EDX413, EDX604)."""
 
     max_bytes: Annotated[Size, About("Largest envelope.")] = 64 * MIB
@@ -181,7 +184,7 @@ class LimitsSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySettings(Table):
+class PolicySettings(Table, Policy):
     """What this node takes, apart from who may bring it."""
 
     classified: Annotated[
@@ -200,7 +203,7 @@ class PolicySettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverySettings(Table):
+class DeliverySettings(Table, Timing):
     """Times and sizes of the delivery."""
 
     lifetime: Annotated[Duration, About("A delivery not completed by then expires (EDX802).")] = timedelta(days=30)
@@ -288,6 +291,12 @@ class Settings:
     log: LogSettings
     given: frozenset[str] = frozenset()
     remarks: tuple[Finding, ...] = ()
+
+    @property
+    def hubs(self) -> dict[str, Hub]:
+        """The hubs of this node: its own ("hub"), its parent's ("parent")."""
+        written = {"hub": self.hub, "parent": self.parent.hub if self.parent else None}
+        return {name: understood(hub, self.node.name) for name, hub in written.items() if hub is not None}
 
     @property
     def database_url(self) -> str:

@@ -22,7 +22,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from edxml_router.config import Settings
+from edxml_router.config import RabbitHub, Settings
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.authorities import trouble
 from edxml_router.core.trust.certificate import DAMAGED, spki_sha256
@@ -109,11 +109,11 @@ def _within(one: x509.Certificate, now: datetime) -> datetime:
 
 def own(settings: Settings, now: datetime) -> Iterator[Standing]:
     """This node's certificates, and the authorities of its brokers'."""
-    hubs = [hub for hub in (settings.hub, settings.parent and settings.parent.hub) if hub]
-    paths = [settings.node.certificate, *(hub.tls_certificate for hub in hubs)]
+    tls = [hub.tls for hub in settings.hubs.values() if isinstance(hub, RabbitHub) and hub.tls]
+    paths = [settings.node.certificate, *(each.client.certificate for each in tls if each.client)]
     for path in dict.fromkeys(path for path in paths if path):
         yield certificate("own", keys.load_certificates(path)[0], now, str(path))
-    for path in dict.fromkeys(hub.tls_ca for hub in hubs if hub.tls_ca):
+    for path in dict.fromkeys(each.authorities for each in tls):
         # Of a bundle, some authorities have always ended.
         last = max(keys.load_certificates(path), key=lambda one: one.not_valid_after_utc)
         yield certificate("broker", last, now, str(path))
@@ -161,8 +161,8 @@ def lists(settings: Settings, now: datetime) -> Iterator[Standing]:
             yield Standing("list", url, None, Finding("EDX318", url, "not fetched yet"))
         for one in held:
             yield _list("fetched", url, one, now, grace, known)
-    for hub in (settings.hub, settings.parent and settings.parent.hub):
-        for path in hub.tls_crls if hub else ():
+    for hub in settings.hubs.values():
+        for path in hub.tls.lists if isinstance(hub, RabbitHub) and hub.tls else ():
             for one in list_files.load(path, "tls_crls"):
                 yield _list("list", str(path), one, now, timedelta(), None)
 

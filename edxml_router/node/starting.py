@@ -17,7 +17,6 @@ from edxml_router.core.problems import Refusal, Setback
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import served_elsewhere
 from edxml_router.store.epochs import identity
-from edxml_router.transport import topology
 from edxml_router.wiring import hubs
 from edxml_router.wiring import node as wiring
 from edxml_router.wiring.reading import require_file
@@ -62,11 +61,9 @@ def require_alone(settings: Settings, patience: float = PATIENCE) -> None:
 def consumers(settings: Settings) -> dict[str, int]:
     """How many take from the node's own mailboxes, by hub; none where a hub is away."""
     found: dict[str, int] = {}
-    asked = [(settings.hub, hubs.intakes(settings))] if settings.hub else []
-    asked += [(settings.parent.hub, topology.child_mailboxes(settings.node.name))] if settings.parent else []
-    for hub, mailboxes in asked:
+    for name, mailboxes in hubs.consumed(settings).items():
+        hub = settings.hubs[name]
         with suppress(Setback):
-            place = str(hub.path) if hub.kind == "local" else f"{hub.host}/{hub.vhost}"
             seen = hubs.waiting(settings, hub, mailboxes)
-            found[place] = max((each.takers for each in seen.values()), default=0)
+            found[hub.place] = max((each.takers for each in seen.values()), default=0)
     return found

@@ -89,7 +89,7 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
 def admit(rules: Rules, submission: Submission, envelope: Envelope, now: datetime) -> None:
     """Is this a thing to take at all? Refusal EDX405 for a state secret, EDX408 for an old or future time stamp."""
     policy = rules.policy
-    marked = policy.markings.found_in(envelope)
+    marked = rules.markings.found_in(envelope)
     if marked:
         raise Refusal("EDX405", where=marked)
     if submission.transfer is not None or not (policy.max_age or policy.max_ahead):

@@ -14,6 +14,7 @@ from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.manifest import LIST_LIMIT, MANIFEST_LIMIT
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Body, Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import (
     HOPS_LIMIT,
@@ -31,7 +32,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.admission import route
 from edxml_router.stages.node import Link
-from edxml_router.stages.rules import Rules, Timing
+from edxml_router.stages.rules import Rules
 from edxml_router.stages.windows import PORTION
 
 _CHUNK_LINE = 1024  # bytes that the manifest of a chunk takes at most

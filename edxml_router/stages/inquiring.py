@@ -18,6 +18,7 @@ from typing import Final
 
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.ports.transport import Parcel, Transport, Waiting
@@ -25,7 +26,6 @@ from edxml_router.stages import sending
 from edxml_router.stages.admission import route
 from edxml_router.stages.dispatch import inquiry_parcel
 from edxml_router.stages.node import Link, Node
-from edxml_router.stages.rules import Timing
 
 ABSENT: Final = "EDX709"
 _SEARCH: Final = timedelta(minutes=1)  # between searches for what went over a link that is gone

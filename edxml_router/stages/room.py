@@ -19,12 +19,13 @@ from typing import Final
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.dispatch import Chance, GroupKey, Groups, Plan
 from edxml_router.stages.node import Link, Node
-from edxml_router.stages.rules import Rules, Timing
+from edxml_router.stages.rules import Rules
 
 WANTED: Final = "EDX614"
 _FRESH: Final = timedelta(seconds=5)  # that a count serves while it is far below the share

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.credentials import Credentials
+from edxml_router.core.delivery.terms import Policy, Quota, Timing, UnsignedException
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.signature.verdict import Engine
@@ -29,28 +30,6 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class UnsignedException:
-    """A named, dated permission to bring unsigned or legacy-signed envelopes; shown in the journal."""
-
-    until: date  # last day, Vietnam time
-    reason: str
-    senders: frozenset[str]  # canonical codes; empty means every sender this peer may bring
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """What a peer may bring within a minute; what is more is put off (EDX406), not refused. 0 means no limit."""
-
-    messages: int = 0
-    bytes: int = 0
-    recipients: int = 0
-
-    @property
-    def limited(self) -> bool:
-        return bool(self.messages or self.bytes or self.recipients)
-
-
-@dataclass(frozen=True, slots=True)
 class Peer:
     """Somebody who connects: an e-office system, a child node, or the parent node.
 
@@ -64,34 +43,8 @@ class Peer:
     unsigned: UnsignedException | None = None
     credentials: Credentials = field(default_factory=Credentials)  # of a neighbour: they check its receipts
     unsigned_receipts: bool = False  # of a neighbour without credentials: its receipts count all the same
-    quota: Quota = Quota()
+    quota: Quota = field(default_factory=Quota)
     pushed: bool = False  # an office that is attached over AMQP and gets its mail pushed
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What this node takes, apart from who may bring it.
-
-    A fresh submission whose own time stamp is more than ``max_age`` past or ``max_ahead`` in the future is refused
-    (EDX408); zero switches that off. Transfers are not asked: they may have waited on the way.
-    """
-
-    markings: Markings = field(default_factory=Markings)
-    max_age: timedelta = timedelta()
-    max_ahead: timedelta = timedelta()
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Durations of the delivery; see docs/settings.md for what each one means to an operator."""
-
-    lifetime: timedelta = timedelta(days=30)
-    lease: timedelta = timedelta(seconds=60)
-    retry_first: timedelta = timedelta(seconds=5)
-    retry_ceiling: timedelta = timedelta(hours=1)
-    receipt_timeout: timedelta = timedelta(minutes=5)
-    inquiry_interval: timedelta = timedelta(hours=6)
-    expiry_grace: timedelta = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +59,7 @@ class Rules:
     peers: Mapping[str, Peer]
     timing: Timing = field(default_factory=Timing)
     policy: Policy = field(default_factory=Policy)
+    markings: Markings = field(default_factory=Markings)  # of ``policy.classified``
     engine: Engine = Engine.SIGNXML  # for what is not too large for it
     aside_quota: int = 1024**3  # bytes
     noted_hourly: int = 1000  # journal entries about the refused and odd input of one peer

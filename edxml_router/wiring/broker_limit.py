@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from edxml_router.config import HubSettings, Settings
+from edxml_router.config import RabbitHub, Settings
 from edxml_router.core.problems import Finding
 from edxml_router.transport import rabbitmq
 from edxml_router.wiring import hubs
@@ -23,7 +23,7 @@ FILE: Final = "broker.limit"  # in node.data
 STANDS: Final = timedelta(days=1)
 
 
-def look(settings: Settings, hub: HubSettings, now: datetime) -> tuple[str, Finding | None]:
+def look(settings: Settings, hub: RabbitHub, now: datetime) -> tuple[str, Finding | None]:
     """What the broker takes, and what is wrong with that."""
     wanted, reached = hubs.largest_message(hub), hubs.rabbit_settings(settings, hub)
     file = settings.node.data / FILE

@@ -1,6 +1,6 @@
 """The hubs that the settings name, as transports: the node's own, and its parent's.
 
-    with closing(open_hub(settings, settings.hub, intakes(settings))) as transport: …
+    with closing(open_hub(settings, settings.hubs["hub"], intakes(settings))) as transport: …
     declare(settings)                                   # the mailboxes of the own hub
     node.links, node.writers = links(settings, transports), writers(settings)
 
@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from cryptography.x509.oid import NameOID
 
-from edxml_router.config import HubSettings, Settings
+from edxml_router.config import ClientCertificate, Hub, LocalHub, RabbitHub, Settings
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.credentials.sources import read, secret
@@ -25,21 +25,17 @@ from edxml_router.transport.amqp_connection import LARGEST_MESSAGE, RabbitSettin
 from edxml_router.transport.tls import Tls
 
 
-def open_hub(settings: Settings, hub: HubSettings, consumes: Sequence[str]) -> Transport:
+def open_hub(settings: Settings, hub: Hub, consumes: Sequence[str]) -> Transport:
     """The mailboxes of a hub, as this node's user of it."""
-    if hub.kind == "local":
-        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+    if isinstance(hub, LocalHub):
         return local.LocalTransport(hub.path, settings.node.name, consumes, largest=largest_message(hub))
     return rabbitmq.RabbitTransport(rabbit_settings(settings, hub), consumes)
 
 
 def declare(settings: Settings) -> None:
     """Make the mailboxes of the node's own hub. Raises Setback EDX701, EDX706, EDX707; Refusal EDX901."""
-    hub = settings.hub
-    assert hub is not None  # noqa: S101  # the caller asked
-    children, offices = attached(settings)
-    if hub.kind == "local":
-        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+    hub, (children, offices) = settings.hubs["hub"], attached(settings)
+    if isinstance(hub, LocalHub):
         local.declare(hub.path, children, offices)
     else:
         rabbitmq.declare(rabbit_settings(settings, hub), children, offices)
@@ -51,63 +47,67 @@ def attached(settings: Settings) -> tuple[list[str], list[str]]:
     return [child.name for child in settings.children], offices
 
 
-def largest_message(hub: HubSettings) -> int:
+def largest_message(hub: Hub) -> int:
     """Bytes of a message's body that a hub carries, by the settings."""
-    if hub.kind == "local":
+    if isinstance(hub, LocalHub):
         return min(hub.max_message_bytes or message_file.LARGEST_BODY, message_file.LARGEST_BODY)
     return hub.max_message_bytes or LARGEST_MESSAGE
 
 
 def largest(settings: Settings) -> dict[str, int]:
     """The bytes of an envelope that can go where it travels whole: to offices attached to the hub, by route."""
-    if settings.hub is None:
-        return {}
-    return {f"office:{name}": largest_message(settings.hub) for name in attached(settings)[1]}
+    hub = settings.hubs.get("hub")
+    return {f"office:{name}": largest_message(hub) for name in attached(settings)[1]} if hub else {}
 
 
 def intakes(settings: Settings) -> Sequence[str]:
     return topology.intakes(*attached(settings))
 
 
-def rabbit_settings(settings: Settings, hub: HubSettings) -> RabbitSettings:
+def rabbit_settings(settings: Settings, hub: RabbitHub) -> RabbitSettings:
     """How to reach a broker. Raises Refusal EDX901, EDX902 for its files."""
-    assert hub.host is not None  # noqa: S101  # checked when the settings were loaded
+    login = hub.login
 
     def password() -> str:
-        return secret(hub.password_file, "hub.password_file") or ""
+        return "" if isinstance(login, ClientCertificate) else secret(login, "hub.password_file") or ""
 
     password()  # what is wrong with the file is said before anything is connected
+    if isinstance(login, ClientCertificate):
+        _check_user(login, hub.user)
     reached = RabbitSettings(
         host=hub.host,
-        user=hub.user or settings.node.name,
+        user=hub.user,
         password=password,
-        port=hub.port or (5671 if hub.tls_ca else 5672),
+        port=hub.port,
         vhost=hub.vhost,
-        server_name=hub.server_name or "",
-        external=hub.login == "certificate",
+        external=isinstance(login, ClientCertificate),
         largest_message=largest_message(hub),
         label=f"edxml-router {settings.node.name}",
     )
-    if reached.external:
-        _check_user(hub, reached.user)
-    if hub.tls_ca is None:
+    if hub.tls is None:
         return reached
-    tls = Tls(hub.tls_ca, hub.tls_certificate, hub.tls_key, hub.tls_crls)
+    certificate, key = (hub.tls.client.certificate, hub.tls.client.key) if hub.tls.client else (None, None)
+    tls = Tls(hub.tls.authorities, certificate, key, hub.tls.lists)
     tls.context()  # what is wrong with the files is said before anything is connected
-    return replace(reached, tls=tls.context)
+    return replace(reached, server_name=hub.tls.server_name, tls=tls.context)
 
 
-def _check_user(hub: HubSettings, user: str) -> None:
+def _check_user(login: ClientCertificate, user: str) -> None:
     """The broker takes the certificate's common name for the user, and checks every message's ``user_id`` by it."""
-    assert hub.tls_certificate is not None  # noqa: S101  # checked when the settings were loaded
-    [leaf, *_] = certificates.read_all(read(hub.tls_certificate, "hub.tls_certificate"), str(hub.tls_certificate))
+    [leaf, *_] = certificates.read_all(read(login.certificate, "hub.tls_certificate"), str(login.certificate))
     names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names != [user]:
         raise Refusal("EDX901", where="hub.tls_certificate", detail=f"its common name is {names}, the user is {user}")
 
 
+def consumed(settings: Settings) -> dict[str, Sequence[str]]:
+    """The mailboxes that the node takes from, by hub."""
+    found = {"hub": intakes(settings), "parent": topology.child_mailboxes(settings.node.name)}
+    return {name: found[name] for name in settings.hubs}
+
+
 def names(settings: Settings) -> list[str]:
-    return [name for name, hub in (("hub", settings.hub), ("parent", settings.parent)) if hub is not None]
+    return list(settings.hubs)
 
 
 def outgoing(settings: Settings) -> Mapping[str, tuple[str, str, str]]:
@@ -131,16 +131,16 @@ def links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, 
 
 def withdraw(settings: Settings) -> None:
     """Remove what is over from the mailboxes of the own hub, as a broker does by itself."""
-    if settings.hub is not None and settings.hub.path is not None:
+    own = settings.hubs.get("hub")
+    if isinstance(own, LocalHub):
         ways = outgoing(settings).values()
-        attendance.withdraw(settings.hub.path, {box for hub, *boxes in ways if hub == "hub" for box in boxes})
+        attendance.withdraw(own.path, {box for hub, *boxes in ways if hub == "hub" for box in boxes})
 
 
-def waiting(settings: Settings, hub: HubSettings, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
+def waiting(settings: Settings, hub: Hub, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
     """What lies in these mailboxes, without taking from the hub. Raises Setback EDX701, EDX706, EDX707, EDX710; Refusal
     EDX901, EDX902."""
-    if hub.kind == "local":
-        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+    if isinstance(hub, LocalHub):
         return attendance.waiting(hub.path, mailboxes)
     return rabbitmq.waiting(rabbit_settings(settings, hub), mailboxes)
 

@@ -9,19 +9,18 @@ is away. A hub that is away is no failure: its transport mends itself, and :meth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from edxml_router.config import ConfigErrors, QuotaSettings, Settings, in_force
-from edxml_router.config import UnsignedException as UnsignedSettings
+from edxml_router.config import ConfigErrors, RabbitHub, Settings, in_force
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
+from edxml_router.core.delivery.terms import UnsignedException
 from edxml_router.core.message.classification import Markings
-from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.credentials import files as trust_files
@@ -35,7 +34,7 @@ from edxml_router.ports.transport import Transport
 from edxml_router.resources import folder
 from edxml_router.stages import inquiring
 from edxml_router.stages.node import HubsRead, Node
-from edxml_router.stages.rules import Peer, Policy, Quota, Role, Rules, Timing, UnsignedException
+from edxml_router.stages.rules import Peer, Role, Rules
 from edxml_router.store import catalogue
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.clocks import neighbour_clocks, steady_clock
@@ -45,7 +44,6 @@ from edxml_router.store.database.engine import WORKER, connect
 from edxml_router.store.database.patience import PATIENCE
 from edxml_router.store.epochs.identity import Restored
 from edxml_router.store.journal import sequencer
-from edxml_router.transport import topology
 from edxml_router.wiring import hubs, judging
 from edxml_router.wiring.clocks import compare_clock, note_clock, shorten_pauses
 from edxml_router.wiring.in_hand import InHand
@@ -203,8 +201,8 @@ def check(settings: Settings) -> tuple[Rules, Signing | None]:
     EDX909 for a token."""
     rules, signing = build_rules(settings), _signing(settings)
     try:
-        for hub in (settings.hub, settings.parent and settings.parent.hub):
-            if hub and hub.kind == "rabbitmq":
+        for hub in settings.hubs.values():
+            if isinstance(hub, RabbitHub):
                 hubs.rabbit_settings(settings, hub)
         secret(settings.store.password_file, "store.password_file")
     except Refusal as refusal:
@@ -237,13 +235,9 @@ def open_worker(
         signing = _signing(settings)
         _sign_by(node, signing)
         transports: dict[str, Transport] = {}
-        if settings.hub is not None:
-            transports["hub"] = hubs.open_hub(settings, settings.hub, hubs.intakes(settings))
-            stack.callback(transports["hub"].close)
-        if settings.parent is not None:
-            consumes = topology.child_mailboxes(settings.node.name)
-            transports["parent"] = hubs.open_hub(settings, settings.parent.hub, consumes)
-            stack.callback(transports["parent"].close)
+        for name, hub in settings.hubs.items():
+            transports[name] = hubs.open_hub(settings, hub, hubs.consumed(settings)[name])
+            stack.callback(transports[name].close)
         transports = {name: wrap(name, transport) for name, transport in transports.items()}
         node.links, node.writers = hubs.links(settings, transports), hubs.writers(settings)
         node.hubs_read = HubsRead(list(transports.values()))
@@ -301,15 +295,16 @@ def build_rules(settings: Settings) -> Rules:
     try:
         registry = load_registry(settings)
         return Rules(
-            limits=Limits(**{each.name: getattr(settings.limits, each.name) for each in fields(Limits)}),
+            limits=settings.limits,
             registry=registry,
             routes=_routes(settings, registry),
             trust=trust_sources.trust_store(settings),
             bindings=trust_sources.bindings(settings, registry, needed=settings.trust.bindings is not None),
             peers=_peers(settings, registry),
             engine=Engine(settings.signature.engine),
-            policy=Policy(Markings(settings.policy.classified), settings.policy.max_age, settings.policy.max_ahead),
-            timing=Timing(**{each.name: getattr(settings.delivery, each.name) for each in fields(Timing)}),
+            policy=settings.policy,
+            markings=Markings(settings.policy.classified),
+            timing=settings.delivery,
             aside_quota=settings.limits.aside_bytes,
             noted_hourly=settings.limits.noted_hourly,
             batch=max(2, settings.delivery.batch),  # one place for urgent mail, one for ordinary mail
@@ -346,14 +341,11 @@ def _routes(settings: Settings, registry: Registry) -> Routes:
 
 
 def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
-    def codes(texts: Sequence[str]) -> frozenset[str]:
+    def codes(texts: Iterable[str]) -> frozenset[str]:
         return frozenset(canonical(registry, text) for text in texts)
 
-    def exception(given: UnsignedSettings | None) -> UnsignedException | None:
-        return UnsignedException(given.until, given.reason, codes(given.senders)) if given else None
-
-    def quota(given: QuotaSettings) -> Quota:
-        return Quota(given.messages, given.bytes, given.recipients)
+    def exception(given: UnsignedException | None) -> UnsignedException | None:
+        return replace(given, senders=codes(given.senders)) if given else None
 
     peers = [
         Peer(
@@ -361,7 +353,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             Role.OFFICE,
             codes=codes(office.agencies),
             unsigned=exception(office.unsigned),
-            quota=quota(office.quota),
+            quota=office.quota,
             pushed=office.attach == "amqp",
         )
         for office in settings.offices
@@ -375,7 +367,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             unsigned=exception(child.unsigned),
             credentials=credential_sources.credentials(child),
             unsigned_receipts=child.unsigned_receipts,
-            quota=quota(child.quota),
+            quota=child.quota,
         )
         for child in settings.children
     ]

@@ -13,12 +13,13 @@ from functools import cache
 from cryptography import x509
 
 from edxml_router.core import issuing as pki
+from edxml_router.core.delivery.terms import Policy, UnsignedException
 from edxml_router.core.delivery.wire import Hop, Transfer
 from edxml_router.core.trust.bindings import Act, Bindings, Row
 from edxml_router.core.trust.certificate import spki_sha256, write_pem
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation import Freshness
-from edxml_router.stages.rules import Policy, Rules, UnsignedException
+from edxml_router.stages.rules import Rules
 from tests import certificates
 from tests.attacks import gate
 from tests.attacks.attack import Attack

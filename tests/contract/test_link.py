@@ -217,7 +217,7 @@ def test_what_is_handed_over_opens_nothing_else(ground: Ground) -> None:
     assert settings.children[0].certificate is not None
     there = load(ground.child("h53", folder))
     assert there.parent is not None
-    reached = hubs.rabbit_settings(there, there.parent.hub)
+    reached = hubs.rabbit_settings(there, there.hubs["parent"])
     with pytest.raises(Setback) as caught:
         rabbitmq.declare(reached, ["h53"], [])
     assert caught.value.code == "EDX706"
@@ -359,7 +359,7 @@ def test_doctor_compares_the_broker_with_the_settings(ground: Ground) -> None:
         return (finding.code, finding.detail) if finding else ("", "")
 
     opened_once = load(ground.config)
-    rabbitmq.declare(hubs.rabbit_settings(opened_once, opened_once.hub), [], [])  # type: ignore[arg-type]
+    rabbitmq.declare(hubs.rabbit_settings(opened_once, opened_once.hubs["hub"]), [], [])  # type: ignore[arg-type]
     opened_once.node.data.mkdir()
     assert found("8 MiB") == ("EDX913", f"set max_message_size to {8 * 1024 * 1024}")
     code, detail = found("32 MiB")
@@ -377,7 +377,7 @@ def test_doctor_compares_the_broker_with_the_settings(ground: Ground) -> None:
 def test_a_damaged_answer_is_asked_for_again(ground: Ground, written: str) -> None:
     settings = load(ground.config)
     assert settings.hub is not None
-    rabbitmq.declare(hubs.rabbit_settings(settings, settings.hub), [], [])
+    rabbitmq.declare(hubs.rabbit_settings(settings, settings.hubs["hub"]), [], [])
     settings.node.data.mkdir()
     (settings.node.data / broker_limit.FILE).write_text(written)
     assert broker_limit.look(settings, settings.hub, datetime.now(UTC))[1] is None

@@ -86,7 +86,7 @@ def node(rabbit: RabbitHub, credentials: Credentials, name: str = "child-a", **h
 
 def reach(settings: Settings) -> RabbitSettings:
     assert settings.parent is not None
-    return hubs.rabbit_settings(settings, settings.parent.hub)
+    return hubs.rabbit_settings(settings, settings.hubs["parent"])
 
 
 @pytest.mark.parametrize("login", ["password", "certificate"])

@@ -161,7 +161,7 @@ def test_what_a_stranger_brings_is_kept_aside(world: World) -> None:
     if broker:
         broker.ctl("set_permissions", "-p", world.tree.vhost("tw"), broker.user, "", ".*", "")
         assert settings.hub is not None
-        reached = hubs.rabbit_settings(settings, settings.hub)
+        reached = hubs.rabbit_settings(settings, settings.hubs["hub"])
         hub = RabbitTransport(replace(reached, user=broker.user, password=broker.password))
     else:
         hub = LocalTransport(world.tree.hub("tw"), "nguoi-la")

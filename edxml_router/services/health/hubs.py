@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import UTC, datetime
 
-from edxml_router.config import HubSettings, Settings
+from edxml_router.config import Hub, LocalHub, RabbitHub, Settings
 from edxml_router.core.problems import Finding
 from edxml_router.credentials.revocation import list_files
 from edxml_router.node.sole import holder, served_before
@@ -16,30 +16,27 @@ from edxml_router.wiring import broker_limit, hubs
 
 
 def own_hub(settings: Settings) -> Findings:
-    if settings.hub is None:
+    hub, new = settings.hubs.get("hub"), not served_before(settings.node.data)
+    if hub is None or (new and is_lost(settings)):
         return
-    folder, new = settings.hub.path, not served_before(settings.node.data)
-    if new and is_lost(settings):
-        return
-    if new and folder is not None and not folder.exists():
-        yield str(folder), Finding("EDX612", str(folder), "the node's own hub, which `edxml-router serve` makes")
+    if new and isinstance(hub, LocalHub) and not hub.path.exists():
+        yield hub.place, Finding("EDX612", hub.place, "the node's own hub, which `edxml-router serve` makes")
     else:
-        yield from _hub(settings, settings.hub, owner=True)
+        yield from _hub(settings, hub, owner=True)
 
 
 def parent_hub(settings: Settings) -> Findings:
-    if settings.parent is not None:
-        yield from _hub(settings, settings.parent.hub, owner=False)
+    if (hub := settings.hubs.get("parent")) is not None:
+        yield from _hub(settings, hub, owner=False)
 
 
-def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Findings:
+def _hub(settings: Settings, hub: Hub, *, owner: bool) -> Findings:
     """Whether the hub answers and has the mailboxes that this node takes from."""
 
     own = topology.child_mailboxes(settings.node.name)
     intakes = topology.intakes(*hubs.attached(settings)) if owner else own
-    place = str(hub.path) if hub.kind == "local" else f"{hub.host}:{hub.port or ''}"
-    if hub.kind == "local":
-        assert hub.path is not None  # noqa: S101  # checked when the settings were loaded
+    place = hub.place
+    if isinstance(hub, LocalHub):
         name = settings.node.name
         to_parent = (topology.up(name), topology.up(name, urgent=True))
         every = topology.mailboxes(*hubs.attached(settings)) if owner else (*intakes, *to_parent)
@@ -59,16 +56,16 @@ def _hub(settings: Settings, hub: HubSettings, *, owner: bool) -> Findings:
     if owner and any(depths.values()) and holder(settings.node.data) is None:
         yield place, Finding("EDX611", place, f"{sum(depths.values())} messages wait here and nobody takes them")
         return
-    if owner and hub.kind == "rabbitmq":
+    if owner and isinstance(hub, RabbitHub):
         yield broker_limit.look(settings, hub, datetime.now(UTC))
     waiting = [f"{name} {depth}" for name, depth in depths.items() if depth]
     yield f"{place} ({len(intakes)} mailboxes; waiting: {', '.join(waiting) or 'nothing'})", None
 
 
-def _broker_lists(hub: HubSettings) -> Findings:
+def _broker_lists(hub: RabbitHub) -> Findings:
     """Whether the revocation lists that the broker's certificate is checked by are of today: else nothing connects."""
     now = datetime.now(UTC)
-    for path in hub.tls_crls:
+    for path in hub.tls.lists if hub.tls else ():
         for one in list_files.read(path, "hub.tls_crls"):
             until = one.fresh_until
             detail = f"{path.name}, next update {until:%Y-%m-%d %H:%M}"

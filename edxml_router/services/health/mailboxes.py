@@ -60,16 +60,14 @@ def check(settings: Settings) -> Findings:
 
 def _seen(settings: Settings, ways: Mapping[str, tuple[str, str, str]]) -> Mapping[str, Sequence[Waiting] | None]:
     """The mailboxes of each route; None of a hub that cannot be asked, of which its own check tells."""
-    named = {"hub": settings.hub, "parent": settings.parent.hub if settings.parent else None}
     found: dict[str, Sequence[Waiting] | None] = {}
     routes: dict[str, list[str]] = defaultdict(list)
     for route, (name, _, _) in ways.items():
         routes[name].append(route)
     for name, here in routes.items():
-        hub = named[name]
-        assert hub is not None  # noqa: S101  # it is the hub of these routes
+        mailboxes = {mailbox for route in here for mailbox in ways[route][1:]}
         try:
-            seen = hubs.waiting(settings, hub, {mailbox for route in here for mailbox in ways[route][1:]})
+            seen = hubs.waiting(settings, settings.hubs[name], mailboxes)
         except Setback:
             found |= dict.fromkeys(here)
             continue

@@ -1,0 +1,59 @@
+"""The terms on which a node takes mail and passes it on. The settings of a node are such values, and the rules have
+them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from edxml_router.core.message.classification import DEGREES
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedException:
+    """A named, dated permission to bring unsigned or legacy-signed envelopes; shown in the journal."""
+
+    until: date  # last day, Vietnam time
+    reason: str
+    senders: Collection[str] = ()  # codes, canonical where they are compared; none: all that this peer may bring
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a peer may bring within a minute; what is more is put off (EDX406), not refused. 0 means no limit."""
+
+    messages: int = 0
+    bytes: int = 0
+    recipients: int = 0
+
+    @property
+    def limited(self) -> bool:
+        return bool(self.messages or self.bytes or self.recipients)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What this node takes, apart from who may bring it.
+
+    A fresh submission whose own time stamp is more than ``max_age`` past or ``max_ahead`` in the future is refused
+    (EDX408); zero switches that off. Transfers are not asked: they may have waited on the way.
+    """
+
+    classified: tuple[str, ...] = DEGREES  # markings of state secrets (EDX405)
+    max_age: timedelta = timedelta()
+    max_ahead: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Durations of the delivery; see docs/settings.md for what each one means to an operator."""
+
+    lifetime: timedelta = timedelta(days=30)
+    lease: timedelta = timedelta(seconds=60)
+    retry_first: timedelta = timedelta(seconds=5)
+    retry_ceiling: timedelta = timedelta(hours=1)
+    receipt_timeout: timedelta = timedelta(minutes=5)
+    inquiry_interval: timedelta = timedelta(hours=6)
+    expiry_grace: timedelta = timedelta(days=14)
