@@ -22,7 +22,8 @@ from datetime import datetime
 from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.manifest import LIST_LIMIT
-from edxml_router.core.delivery.moves import change, inbox_of
+from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import Hop, Receipt
 from edxml_router.core.faults import machine_fault, mistake
@@ -183,7 +184,7 @@ def _sendings(
         row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
         if body is None:
             moves += [change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group]
-        elif route.startswith("office:"):
+        elif route.is_office:
             moves += deliver(group, now)
         elif link is not None:
             for part in shares_of(link, group):
@@ -265,15 +266,15 @@ def report(node: Node) -> int:
     """
     now = node.now()
     count = sending.told(node, now)
-    links = dict(node.links) | {inbox_of(route): link for route, link in node.links.items() if route[:7] == "office:"}
+    links = dict(node.links) | {route.inbox: link for route, link in node.links.items() if route.is_office}
     busy = node.outgoing.receipts
     links = {to: one for to, one in links.items() if one.transport.answering and id(one.transport) not in busy}
     with node.ledger.book() as book:
         waiting = book.receipts.unsent(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(links))
-        offices = {receipt.envelope for _, origin, receipt in waiting if not origin.startswith("link:")}
+        offices = {receipt.envelope for _, origin, receipt in waiting if not origin.is_link}
         known = book.envelopes.known(offices) if offices else {}
         documents = {digest: row.document_id for digest, row in known.items()}
-    told: dict[str, list[tuple[int, Receipt]]] = defaultdict(list)
+    told: dict[Route, list[tuple[int, Receipt]]] = defaultdict(list)
     for number, origin, receipt in waiting:
         told[origin].append((number, receipt))
     sendings: list[Sending[int]] = []

@@ -15,6 +15,7 @@ from edxml_router import pipeline
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Quota
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Hop, Outcome, Transfer
@@ -57,13 +58,13 @@ def came(number: int, *recipients: str, peer: str = OFFICE, generation: int | No
         hops = (Hop(peer, NOW),)
         transfer = Transfer(f"t{number}", kept.digest, 40, listed, generation, hops, NOW + LIFETIME, sent_at=NOW)
     submission = Submission(b"x" * 40, peer, kept.channel, transfer)
-    return Judged(submission, kept.digest, row=kept, routes=dict.fromkeys(listed, f"office:{OFFICE}"))
+    return Judged(submission, kept.digest, row=kept, routes=dict.fromkeys(listed, Route.office(OFFICE)))
 
 
 def stands(item: Judged, state: State, recipient: str = "H53.01", number: int = 1, **changes: Any) -> Delivery:
     origin = f"{'link' if item.submission.transfer else 'office'}:{item.submission.peer}"
     one = Delivery(
-        number, item.digest, recipient, state, f"office:{OFFICE}", origin, 0, 1, False, NOW, NOW + LIFETIME, False,
+        number, item.digest, recipient, state, Route.office(OFFICE), origin, 0, 1, False, NOW, NOW + LIFETIME, False,
         "", "", NOW, 3, ended_at=NOW if state in (RETURNED, CANCELLED) else None,
     )  # fmt: skip
     return replace(one, **changes)
@@ -173,7 +174,7 @@ def test_a_repeat_is_answered_with_how_it_stands_once_it_is_opened_again(
     decision = decided(item, facts=known((item, stands(item, state, **changes))))
     assert [move.event for move in decision.moves] == [Event.RESEND] * reopened
     [(origin, receipt)] = decision.receipts
-    assert (origin, receipt.outcome, receipt.generation) == (f"link:{CHILD}", outcome, generation)
+    assert (origin, receipt.outcome, receipt.generation) == (Route.link(CHILD), outcome, generation)
 
 
 def test_two_transfers_of_one_envelope_open_what_each_of_them_names() -> None:
@@ -242,29 +243,29 @@ def taken(number: int, recipient: str, route: str, **changes: Any) -> Delivery:
 @pytest.mark.parametrize(
     ("one", "event", "code", "sent"),
     [
-        (taken(1, "H53.31.22", f"link:{CHILD}"), None, "", f"link:{CHILD}"),
-        (taken(1, "H53.31.22", f"link:{PARENT}"), None, "", f"link:{CHILD}"),  # routes bind at each attempt
-        (taken(1, "H53.01", "link:elsewhere"), None, "", f"office:{OFFICE}"),
-        (taken(1, "H41", f"link:{PARENT}"), Event.DEFER, "EDX509", ""),  # no such link today
-        (taken(1, "H53.31.22", f"link:{CHILD}", lapses=5), Event.HOLD, "EDX623", ""),
-        (taken(1, "H53.31.22", f"link:{CHILD}", far_accepted=True), Event.HAND_OVER, "", ""),
-        (taken(1, "H53.31.22", f"link:{CHILD}", handed_at=NOW), Event.HAND_OVER, "", ""),
-        (taken(1, "H53.31.22", f"link:{CHILD}", origin=f"link:{CHILD}"), Event.RETURN, "EDX508", ""),
+        (taken(1, "H53.31.22", Route.link(CHILD)), None, "", Route.link(CHILD)),
+        (taken(1, "H53.31.22", Route.link(PARENT)), None, "", Route.link(CHILD)),  # routes bind at each attempt
+        (taken(1, "H53.01", Route.link("elsewhere")), None, "", Route.office(OFFICE)),
+        (taken(1, "H41", Route.link(PARENT)), Event.DEFER, "EDX509", ""),  # no such link today
+        (taken(1, "H53.31.22", Route.link(CHILD), lapses=5), Event.HOLD, "EDX623", ""),
+        (taken(1, "H53.31.22", Route.link(CHILD), far_accepted=True), Event.HAND_OVER, "", ""),
+        (taken(1, "H53.31.22", Route.link(CHILD), handed_at=NOW), Event.HAND_OVER, "", ""),
+        (taken(1, "H53.31.22", Route.link(CHILD), origin=Route.link(CHILD)), Event.RETURN, "EDX508", ""),
     ],
 )
 def test_where_a_delivery_goes(one: Delivery, event: Event | None, code: str, sent: str) -> None:
     rows = {one.digest: envelope(1)}
-    plan = dispatch.plan(RULES, {f"link:{CHILD}"}, [one], rows, NOW, lambda: 0.5)
+    plan = dispatch.plan(RULES, {Route.link(CHILD)}, [one], rows, NOW, lambda: 0.5)
     assert [(move.event, move.code) for move in plan.moves] == ([(event, code)] if event else [])
     assert [key[0] for key in plan.groups] == ([sent] if sent else [])
 
 
 def test_what_has_no_room_in_its_mailbox_waits_here() -> None:
     rules = replace(RULES, mailbox_bytes=100)
-    due = [taken(number, "H53.31.22", f"link:{CHILD}") for number in (1, 2, 3)]
+    due = [taken(number, "H53.31.22", Route.link(CHILD)) for number in (1, 2, 3)]
     rows = {one.digest: envelope(one.id, size=40) for one in due}
-    plan = dispatch.plan(rules, {f"link:{CHILD}"}, due, rows, NOW, lambda: 0.5)
+    plan = dispatch.plan(rules, {Route.link(CHILD)}, due, rows, NOW, lambda: 0.5)
     for lying, fitting in ((0, 2), (50, 1), (100, 0)):
-        fit = room.fitting(rules, plan, rows, {(f"link:{CHILD}", False): lying}, NOW, lambda: 0.5)
+        fit = room.fitting(rules, plan, rows, {(Route.link(CHILD), False): lying}, NOW, lambda: 0.5)
         assert len(fit.groups) == fitting
         assert [move.code for move in fit.moves] == ["EDX614"] * (3 - fitting)

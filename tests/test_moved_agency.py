@@ -14,7 +14,7 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.moves import inbox_of
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Receipt
@@ -94,7 +94,7 @@ def test_the_mail_follows_whichever_node_is_told_first(nodes: Nodes, order: Sequ
         assert told(nodes) == []
     settle(nodes)
     for digest in digests:
-        assert delivery(nodes, "quoc-gia", digest).route == "link:an-giang"
+        assert delivery(nodes, "quoc-gia", digest).route == Route.link("an-giang")
         one = delivery(nodes, "an-giang", digest)
         assert one.state is State.AVAILABLE
         assert inbox.confirm(nodes["an-giang"].node, "vanthu-an-giang", [one.name]) == [None]
@@ -175,7 +175,7 @@ def test_an_agency_that_moves_behind_the_node_that_brought_its_mail_gets_it_from
         step(nodes)
     nodes.settle()
     one = delivery(nodes, "an-giang", digest)
-    assert (one.state, one.route) == (State.AVAILABLE, "office:vanthu-an-giang")
+    assert (one.state, one.route) == (State.AVAILABLE, Route.office("vanthu-an-giang"))
     inbox.confirm(nodes["an-giang"].node, "vanthu-an-giang", [one.name])
     assert told(nodes, "an-giang") == [("confirmed", "")]
 
@@ -186,7 +186,7 @@ def test_an_agency_that_changes_its_office_at_one_node_finds_its_mail_there(node
     configure(nodes, "tay-ninh", Routes.build({"H53": "vanthu-moi"}, parent="quoc-gia"))
     pipeline.forward(nodes["tay-ninh"].node)
     one = delivery(nodes, "tay-ninh", digest)
-    assert (one.state, one.route) == (State.AVAILABLE, "office:vanthu-moi")
+    assert (one.state, one.route) == (State.AVAILABLE, Route.office("vanthu-moi"))
     [unknown] = inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [one.name])
     assert unknown is not None
 
@@ -200,7 +200,7 @@ def test_a_letter_pushed_to_the_office_that_was_left_is_withdrawn_there(nodes: N
     nodes.settle()
     leave(nodes)
     with node.ledger.book() as book:
-        route = inbox_of("office:vanthu-tay-ninh")
+        route = Route.office("vanthu-tay-ninh").inbox
         now = node.now()
         waiting: list[Receipt] = [one for _, _, one in book.receipts.unsent(now, now, 10, [route])]
     assert [(one.envelope, one.recipient, one.code) for one in waiting] == [(digest, "H53", "EDX508")]

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.message.envelope import Document, Envelope, Party
 from edxml_router.core.problems import Finding
@@ -59,7 +60,7 @@ def one(out: io.StringIO) -> dict[str, Any]:
 def delivery(number: int, **fields: Any) -> Delivery:
     values: dict[str, Any] = {
         "id": number, "digest": "d" * 64, "recipient": f"H53.{number}", "state": State.FORWARDING,
-        "route": "link:h53-31", "origin": "office:vp", "generation": 0, "attempts": 1, "urgent": False,
+        "route": Route.link("h53-31"), "origin": Route.office("vp"), "generation": 0, "attempts": 1, "urgent": False,
         "due_at": NOW, "expires_at": NOW, "far_accepted": False, "code": "", "detail": "", "updated_at": NOW,
         "version": 1,
     }  # fmt: skip
@@ -110,15 +111,15 @@ def test_moves_of_one_envelope_over_one_link_are_one_line(out: io.StringIO) -> N
     moves = [
         Move(delivery(1), Event.HAND_OVER, State.FORWARDED),
         Move(delivery(2, attempts=3), Event.HAND_OVER, State.FORWARDED),
-        Move(delivery(3), Event.OFFER, State.AVAILABLE, route="office:vp"),
+        Move(delivery(3), Event.OFFER, State.AVAILABLE, route=Route.office("vp")),
         Move(delivery(4), Event.DEFER, State.DEFERRED, code="EDX701", detail="mq.example.vn"),
     ]
     events.moved(moves)
     said = [(x["event"], x["level"], x["route"], x["recipients"], x["attempts"], x.get("code")) for x in lines(out)]
     assert said == [
-        ("delivery.forwarded", "info", "link:h53-31", 2, 3, None),
-        ("delivery.available", "info", "office:vp", 1, 1, None),
-        ("delivery.deferred", "warning", "link:h53-31", 1, 1, "EDX701"),
+        ("delivery.forwarded", "info", Route.link("h53-31"), 2, 3, None),
+        ("delivery.available", "info", Route.office("vp"), 1, 1, None),
+        ("delivery.deferred", "warning", Route.link("h53-31"), 1, 1, "EDX701"),
     ]
 
 

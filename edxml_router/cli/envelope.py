@@ -249,7 +249,7 @@ def _is_opaque(agencies: Registry, text: str) -> bool:
 
 def _unaddressed(agencies: Registry, envelope: Envelope, now: datetime) -> Iterable[Finding]:
     """What stands in the way of the codes of sender and recipients, as a node asks when it takes the message."""
-    for what, ask in (("From/OrganId", sender_of), ("", recipients_of)):
+    for what, ask in (("From/OrganId", sender_of), ("", partial(recipients_of, reach=str))):
         try:
             ask(agencies, envelope, now)
         except Refusal as refusal:

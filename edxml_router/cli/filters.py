@@ -13,6 +13,7 @@ from edxml_router.cli.naming import problem, unknown
 from edxml_router.cli.opening import Age
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.services import auditor
 from edxml_router.store.ledger import SqlLedger
@@ -88,15 +89,18 @@ def select(ledger: SqlLedger, settings: Settings, filters: Filters, states: Sequ
             after = page[-1].id
 
 
-def _route(ledger: SqlLedger, settings: Settings, typed: str) -> str:
+def _route(ledger: SqlLedger, settings: Settings, typed: str) -> Route:
     """The route of a link or an office: one of the configuration, or one from before that still has deliveries."""
     links = [*(child.name for child in settings.children), *([settings.parent.name] if settings.parent else [])]
-    routes = {f"link:{name}" for name in links} | {f"office:{office.name}" for office in settings.offices}
-    meant = [typed] if ":" in typed else [f"office:{typed}", f"link:{typed}"]
+    routes = {Route.link(name) for name in links} | {Route.office(office.name) for office in settings.offices}
+    try:
+        meant = [Route(typed)] if ":" in typed else [Route.office(typed), Route.link(typed)]
+    except ValueError:
+        raise unknown(typed, sorted(route.name for route in routes)) from None
     for route in meant:
         if route in routes:
             return route
     for route in meant:
         if ledger.views.list_deliveries(route=route, states=list(State), limit=1):
             return route
-    raise unknown(typed, sorted(route.partition(":")[2] for route in routes))
+    raise unknown(typed, sorted(route.name for route in routes))

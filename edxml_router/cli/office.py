@@ -25,6 +25,7 @@ from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.delivery.resync import Resync
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Body
 from edxml_router.core.delivery.views import Note, Waiting
 from edxml_router.core.delivery.wire import letter_name
@@ -146,7 +147,7 @@ def inbox_(session: Session, agency: str | None, office: str | None, notices: bo
         registry = wiring.load_registry(settings)
         texts = [agency] if agency is not None else [code for one in offices for code in one.agencies]
         codes = [_agency(registry, text) for text in texts]
-        routes = {f"office:{one.name}" for one in offices}
+        routes = {Route.office(one.name) for one in offices}
         rows = [row for row in _waiting(ledger, codes) if row.delivery.route in routes]
         _show_inbox(session, rows, as_json)
 
@@ -154,14 +155,13 @@ def inbox_(session: Session, agency: str | None, office: str | None, notices: bo
 def _call(session: Session, ledger: SqlLedger, offices: Sequence[str], *, as_json: bool) -> None:
     """Tell offices that a back-up was restored and since when to send again; programs read it as a notice."""
     for one in pending(ledger.engine):
-        kind, _, name = one.party.partition(":")
-        if kind != "office" or name not in offices:
+        if not one.party.is_office or one.party.name not in offices:
             continue
         if as_json:
-            session.json(call_shape(name, Resync(one.epoch, one.since)))
+            session.json(call_shape(one.party.name, Resync(one.epoch, one.since)))
         else:
             detail = f"has not sent again what was handed in since {one.since.astimezone():%Y-%m-%d %H:%M:%S}"
-            session.problem(Finding("EDX618", name, detail))
+            session.problem(Finding("EDX618", one.party.name, detail))
 
 
 def _agency(registry: Registry, text: str) -> str:
@@ -205,13 +205,13 @@ def _notices(session: Session, ledger: SqlLedger, offices: Sequence[str], clear:
     rows: list[Note] = []
     for office in offices:
         after = 0
-        while page := ledger.views.notices(f"office:{office}", after, _PAGE):
+        while page := ledger.views.notices(Route.office(office), after, _PAGE):
             rows += page
             after = page[-1].number
     documents = ledger.views.document_ids(row.receipt.envelope for row in rows)
     if as_json:
         for (origin, _), told in groupby(rows, lambda row: (row.origin, row.receipt.envelope)):
-            office = origin.partition(":")[2]
+            office = origin.name
             session.json(notice_shape(office, [row.receipt for row in told], documents))
     elif not rows:
         session.line(session.say("notices.empty"))
@@ -312,7 +312,7 @@ def _letter(ledger: SqlLedger, text: str) -> tuple[str, str]:
     if len(found) > 1:
         shown = ", ".join(letter_name(one.digest[:_SHOWN], one.recipient) for one in found)
         raise Refusal("EDX613", where=text[:150], detail=shown)
-    return found[0].route.partition(":")[2], found[0].name
+    return found[0].route.name, found[0].name
 
 
 def _require_office(settings: Settings, name: str) -> None:

@@ -99,7 +99,7 @@ def _show(session: Session, rows: Sequence[Recovery], as_json: bool) -> None:
 
 
 def _waits(session: Session, one: Recovery) -> str:
-    return session.say("recovery.link" if one.party.startswith("link:") else "recovery.office")
+    return session.say("recovery.link" if one.party.is_link else "recovery.office")
 
 
 @recovery.command()
@@ -112,14 +112,14 @@ def done(session: Session, names: Sequence[str]) -> None:
     """
     settings = session.settings()
     with open_ledger(settings) as ledger:
-        parties = {one.party.partition(":")[2]: one.party for one in pending(ledger.engine)}
+        open_ones = [one.party for one in pending(ledger.engine)]
+    parties = {text: party for party in open_ones for text in (party.name, str(party))}
     for name in names:
-        if name.partition(":")[2] not in parties and name not in parties:
-            raise unknown(name, sorted(parties))
+        if name not in parties:
+            raise unknown(name, sorted(party.name for party in open_ones))
     with open_node(settings) as node:
         for name in names:
-            party = parties[name if name in parties else name.partition(":")[2]]
-            recoveries.finish(node, party, "", f"operator:{operator()}")
+            recoveries.finish(node, parties[name], "", f"operator:{operator()}")
             session.line(session.say("recovery.done", name=name))
 
 

@@ -74,7 +74,7 @@ class Witness:
         return [
             f"{self.name}: receipt {number} for {origin} was not sent"
             for number, origin in rows
-            if origin.startswith("link:")
+            if origin.is_link
         ]
 
     def broken_chains(self) -> list[str]:

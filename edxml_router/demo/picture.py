@@ -13,6 +13,7 @@ from rich.text import Text
 from sqlalchemy import select
 
 from edxml_router.core.delivery.lifecycle import ENDS, State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.core.problems import PROBLEMS
 from edxml_router.demo.oracle import Witness
@@ -105,7 +106,7 @@ class Picture:
 
     def traces(self, numbers: Collection[int] = ()) -> RenderableType:
         """Every document with the way to each recipient, then the statuses, a line each; or only some documents."""
-        told = {name: _receipts(witness, f"office:{self.story.offices[name].name}")
+        told = {name: _receipts(witness, Route.office(self.story.offices[name].name))
                 for name, witness in self.story.witnesses.items()}  # fmt: skip
         blocks: list[RenderableType] = [Text(self.say("traces"), style="bold underline")]
         statuses = Table(box=SIMPLE_HEAD, title=self.say("statuses"), title_justify="left", title_style="bold")

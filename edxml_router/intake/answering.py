@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.problems import Finding, Weight
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.shapes.delivery import confirmation_shape
@@ -32,7 +33,7 @@ def tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
     """Answer these offices; the arrivals whose answer could not be laid into a mailbox, which come again for it."""
     untold: list[Arrival] = []
     for arrival, finding in found:
-        link = node.links.get(f"office:{arrival.peer}")
+        link = node.links.get(Route.office(arrival.peer))
         if link is None:
             continue  # it has no mailbox
         done = finding.problem.weight is Weight.REMARK

@@ -19,6 +19,7 @@ from typing import TypeVar
 from edxml_router import pipeline
 from edxml_router.core.delivery import skew
 from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Aside, Body, Move
 from edxml_router.core.delivery.wire import (
     Outcome,
@@ -248,7 +249,7 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
         message = answering.verdict(arrival.message, answer)
         replies[arrival.peer].append((arrival, message))
     for peer, pairs in replies.items():
-        link = node.links.get(f"office:{peer}")
+        link = node.links.get(Route.office(peer))
         if link is None:
             continue  # an office that pulls has no mailbox; it asks for the trace
         parcels = [Parcel(link.mailbox, message) for _, message in pairs]
@@ -311,7 +312,7 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
         rows = book.envelopes.known({inquiry.envelope for _, (inquiry, _) in asked})
         answers = []
         for arrival, (inquiry, _) in asked:
-            origin = f"link:{arrival.peer}"
+            origin = Route.link(arrival.peer)
             for recipient in inquiry.recipients:
                 one = standing.get((inquiry.envelope, recipient))
                 if one is not None and one.origin == origin and one.generation >= inquiry.generation:

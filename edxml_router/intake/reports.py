@@ -19,6 +19,7 @@ from typing import Final
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.credentials import UNPROVEN, objection
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.delivery.wire import Objection, Outcome, Receipt, Report, decode_receipts, encode_objection
 from edxml_router.core.problems import Finding, Refusal
@@ -75,7 +76,7 @@ def object_to(node: Node, peer: str, finding: Finding | None) -> bool:
     else:
         node.objections[peer] = (finding, now)
     said = Objection(finding.code, finding.detail) if finding else Objection("", "")
-    link = node.links.get(f"link:{peer}")
+    link = node.links.get(Route.link(peer))
     if link is not None:  # if it cannot be sent now, it is said again after a while
         name = f"{node.name}.objection.{now:%Y%m%dT%H%M%S%f}"
         link.transport.publish([Parcel(link.mailbox, Message("objection", name, encode_objection(said)))])

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from edxml_router import __version__
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.problems import Actor, Finding, Weight
 from edxml_router.ports.transport import Arrival
@@ -66,7 +67,7 @@ def restored(epoch: str, since: datetime, reason: str) -> None:
 
 def moved(moves: Iterable[Move]) -> None:
     """The forward half: one line per envelope, route and new state, e.g. ``delivery.forwarded``."""
-    groups: dict[tuple[str, str, str, str], list[Move]] = defaultdict(list)
+    groups: dict[tuple[str, Route, str, str], list[Move]] = defaultdict(list)
     for move in moves:
         route = move.route or move.delivery.route
         groups[move.delivery.digest, route, str(move.after), move.code].append(move)

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Protocol
 
 from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Receipt
 from edxml_router.core.problems import Finding
@@ -96,7 +97,7 @@ class Deliveries(Protocol):
         """What was put off on these routes with one of these problems, to be sent or looked at, is due at ``now``, and
         receipts to them that were not sent; how many deliveries. No change of state."""
 
-    def rebind(self, routes: Collection[str], route: Callable[[str], str | None]) -> int:
+    def rebind(self, routes: Collection[str], route: Callable[[str], Route | None]) -> int:
         """Ask again where the QUEUED and DEFERRED on these routes go, by their recipients (None: as it is); how many
         go elsewhere now. No change of state: it is bound once more at the attempt."""
 
@@ -109,13 +110,13 @@ class Deliveries(Protocol):
 
 
 class Receipts(Protocol):
-    """What this node tells of outcomes, each with the origin ("link:NAME" or "office:NAME") that it goes to."""
+    """What this node tells of outcomes, each with the origin that it goes to."""
 
-    def add(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
+    def add(self, receipts: Iterable[tuple[Route, Receipt]]) -> None:
         """Outgoing receipts. The same fact again is the row that was there, to be sent again, with the time of the
         fact."""
 
-    def add_answers(self, receipts: Iterable[tuple[str, Receipt]]) -> int:
+    def add_answers(self, receipts: Iterable[tuple[Route, Receipt]]) -> int:
         """Those that an origin will ask for again: what is said of transfers and to inquiries. So many refusals and
         "unknown" may wait for one origin; how many were left out.
 
@@ -124,7 +125,7 @@ class Receipts(Protocol):
 
     def unsent(
         self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
-    ) -> Sequence[tuple[int, str, Receipt]]:
+    ) -> Sequence[tuple[int, Route, Receipt]]:
         """Claim up to ``limit`` unsent receipts under a lease to ``until``: (number, origin, receipt)."""
 
     def sent(self, numbers: Iterable[int], now: datetime) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Lying
 from edxml_router.core.problems import Finding
 
@@ -34,7 +35,7 @@ class Mailboxes(Protocol):
         """When these are looked at again, if they are still there to be, and what was wrong now; ``handed_at`` where
         they have just been laid into their mailbox."""
 
-    def lying(self, routes: Collection[str]) -> Mapping[tuple[str, bool], Lying]:
+    def lying(self, routes: Collection[Route]) -> Mapping[tuple[Route, bool], Lying]:
         """What lies in the mailboxes of these routes, or was taken and not answered yet, by route and urgency. Letters
         over a link count once for all their recipients."""
 
@@ -49,7 +50,7 @@ class Moved(Protocol):
     """The mail of agencies that have moved (:mod:`edxml_router.core.delivery.handing_back`): it makes no attempt by
     itself."""
 
-    def places(self) -> Sequence[tuple[str, str]]:
+    def places(self) -> Sequence[tuple[str, Route]]:
         """Recipient and route, once each, of what lies in an inbox or waits after it was handed back."""
 
     def placed(self, recipient: str, route: str, limit: int) -> Sequence[int]:

@@ -7,24 +7,25 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from edxml_router.core.delivery.resync import Recovery
+from edxml_router.core.delivery.route import Route
 
 
 class Recoveries(Protocol):
     """Whom we ask, and who asks us."""
 
-    def claim(self, now: datetime, until: datetime, parties: Sequence[str]) -> Sequence[Recovery]:
+    def claim(self, now: datetime, until: datetime, parties: Sequence[Route]) -> Sequence[Recovery]:
         """Those of ``parties`` that have not done their part; they are not claimed again before ``until``."""
 
-    def ask_again(self, parties: Sequence[str], at: datetime) -> None:
+    def ask_again(self, parties: Sequence[Route], at: datetime) -> None:
         """These could not be asked."""
 
-    def finish(self, party: str, epoch: str, now: datetime) -> bool:
+    def finish(self, party: Route, epoch: str, now: datetime) -> bool:
         """This party has done its part for ``epoch`` (any, if empty); whether that was open."""
 
     def asked(self, peer: str, epoch: str, now: datetime, pause: timedelta) -> bool | None:
         """A neighbour asks us to repeat: True for the first time in its epoch, False again, None when another epoch
         began less than ``pause`` ago."""
 
-    def hurry(self, route: str, now: datetime) -> int:
+    def hurry(self, route: Route, now: datetime) -> int:
         """Everything that went to ``route`` and has not ended is due at ``now``, however lately it was asked about; how
         many deliveries that is. No change of state."""

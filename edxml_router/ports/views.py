@@ -118,7 +118,7 @@ class History(Protocol):
         """The delivery of this number with all that happened to it; None when there is none."""
 
     def notices(self, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
-        """Receipts for an office ("office:NAME") that were not handed over yet."""
+        """Receipts for an office that were not handed over yet."""
 
     def checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint; None while nothing is numbered."""

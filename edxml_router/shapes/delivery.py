@@ -130,7 +130,7 @@ def letter_shape(waiting: Waiting) -> LetterShape:
     return {
         "letter": delivery.name,
         "delivery": delivery.id,
-        "office": delivery.route.partition(":")[2],
+        "office": delivery.route.name,
         "recipient": delivery.recipient,
         "urgent": delivery.urgent,
         "expires_at": instant(delivery.expires_at),

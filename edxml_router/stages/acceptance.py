@@ -10,6 +10,7 @@ from datetime import datetime
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt, Transfer
 from edxml_router.core.message.document_id import comparable
@@ -137,7 +138,7 @@ def acceptance_receipts(
     moves: Sequence[Move],
     deliveries: Sequence[NewDelivery],
     now: datetime,
-) -> Iterable[tuple[str, Receipt]]:
+) -> Iterable[tuple[Route, Receipt]]:
     """What neighbours must hear about the transfers they sent; offices hear it in their answer. ``moves`` and
     ``deliveries`` are what this batch changes.
 
@@ -147,7 +148,8 @@ def acceptance_receipts(
     after = dict(facts.standing)
     for move in moves:
         one = move.delivery
-        anew = replace(one, state=move.after, generation=move.generation or one.generation, origin=move.origin or "")
+        origin, generation = move.origin or one.origin, move.generation or one.generation
+        anew = replace(one, state=move.after, generation=generation, origin=origin)
         after[one.digest, one.recipient] = anew
     queued = {(row.digest, row.recipient) for row in deliveries}
     for ruling in rulings:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
 from functools import partial
+from typing import TypeVar
 
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Local
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import HOPS_LIMIT, Transfer
 from edxml_router.core.message.envelope import Business, Envelope, Kind
 from edxml_router.core.message.letter_day import addressed_on, written_on
@@ -23,6 +25,8 @@ from edxml_router.core.trust.certificate import Signer
 from edxml_router.stages.acceptance import LIFETIMES
 from edxml_router.stages.rules import Peer, Role, Rules
 from edxml_router.stages.submission import Examined, Submission
+
+T = TypeVar("T")
 
 VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run on Vietnam time
 
@@ -112,20 +116,20 @@ def _time_stamp(envelope: Envelope) -> datetime | None:
         return None
 
 
-def address(rules: Rules, examined: Examined, now: datetime) -> dict[str, str]:
+def address(rules: Rules, examined: Examined, now: datetime) -> dict[str, Route]:
     """The route of each recipient of a fresh submission. All or nothing: a sender corrects a list once."""
     return recipients_of(rules.registry, examined.envelope, now, partial(route_for, rules, examined.size))
 
 
 def recipients_of(
-    registry: Registry, envelope: Envelope, now: datetime, reach: Callable[[str], str] = str
-) -> dict[str, str]:
+    registry: Registry, envelope: Envelope, now: datetime, reach: Callable[[str], T]
+) -> dict[str, T]:
     """What ``reach`` says of each recipient of a fresh submission, by canonical code; where the code or ``reach`` is
     refused, the refusal names the recipient by its number."""
     today, day = now.astimezone(VIETNAM).date(), addressed_on(envelope)
     # Statuses and recalls are about older documents, so they still find an agency whose code was closed since.
     historic = envelope.kind is Kind.STATUS or envelope.business is Business.RECALL
-    reached: dict[str, str] = {}
+    reached: dict[str, T] = {}
     for number, written in enumerate(envelope.recipients, start=1):
         try:
             code = registry.resolve(written, today, historic=historic).code
@@ -142,7 +146,7 @@ def recipients_of(
 
 def address_transfer(
     rules: Rules, here: str, peer: Peer, transfer: Transfer, examined: Examined
-) -> tuple[dict[str, str], dict[str, Finding]]:
+) -> tuple[dict[str, Route], dict[str, Finding]]:
     """The routes of the recipients listed beside an envelope on a link, and those that cannot be reached from here.
 
     The list is a neighbour's word; it may only choose among the recipients that the sender signed. What was
@@ -159,7 +163,7 @@ def address_transfer(
     recipients = examined.envelope.recipients
     named = {rules.registry.meaning(written, day) for written in recipients}
     ever: dict[str, str] | None = None  # whom a code of these has ever stood for; made for one list that needs it
-    routes: dict[str, str] = {}
+    routes: dict[str, Route] = {}
     unreachable: dict[str, Finding] = {}
     for code in transfer.recipients:
         try:
@@ -168,11 +172,11 @@ def address_transfer(
                     ever = {one: text for text in recipients for one in rules.registry.meanings(text)}
                 raise _not_named(rules.registry, code, ever.get(code), day)
             following = route_for(rules, examined.size, code)
-            if following == f"link:{peer.name}":
+            if following == Route.link(peer.name):
                 # Each of the two believes it behind the other, because neither has it: no routes turn in a circle.
                 detail = f"{code} would go back to {peer.name}, who has sent it here"
                 raise Refusal("EDX505", where="recipients", detail=detail)
-            if following.startswith("link:") and len(transfer.hops) >= HOPS_LIMIT:
+            if following.is_link and len(transfer.hops) >= HOPS_LIMIT:
                 # The next node could not read a longer list, and would be sent it again until the lifetime ends.
                 detail = f"{len(transfer.hops)} nodes have had it, as many as may"
                 raise Refusal("EDX414", where="hops", detail=detail)
@@ -215,18 +219,18 @@ def codes_of(registry: Registry, signer: Signer, now: datetime) -> Callable[[str
     return partial(registry.meaning, on=issued)
 
 
-def route_for(rules: Rules, size: int, code: str) -> str:
+def route_for(rules: Rules, size: int, code: str) -> Route:
     """The route of a recipient for an envelope of ``size`` bytes. Raises Refusal EDX505, and EDX414 where it could
     never be handed over: an office that is attached to a hub gets it in one message."""
     following = route(rules, code)
     most = rules.largest.get(following, size)
     if size > most:
-        office = following.partition(":")[2]
+        office = following.name
         raise Refusal("EDX414", where=code, detail=f"{office} gets at most {most} bytes in one message, not {size}")
     return following
 
 
-def route(rules: Rules, code: str) -> str:
-    """``office:NAME`` for a recipient served here, else ``link:NAME``. Raises Refusal EDX505."""
+def route(rules: Rules, code: str) -> Route:
+    """To the office of a recipient served here, else over a link. Raises Refusal EDX505."""
     hop = rules.routes.next_hop(code)
-    return f"office:{hop.office}" if isinstance(hop, Local) else f"link:{hop.link}"
+    return Route.office(hop.office) if isinstance(hop, Local) else Route.link(hop.link)

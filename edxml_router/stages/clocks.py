@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Final
 
 from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.skew import AGAIN, CODE, TOLERANCE, ClockWord, encode_clock
 from edxml_router.core.delivery.wire import Transfer
 from edxml_router.core.problems import Finding, Setback
@@ -75,7 +76,7 @@ def keep_asking(node: Node) -> None:
 
 
 def _tell(node: Node, peer: str, ahead: timedelta, now: datetime) -> None:
-    link = node.links.get(f"link:{peer}")
+    link = node.links.get(Route.link(peer))
     if link is not None:  # where it cannot be sent now, it is said again after a while
         name = f"{node.name}.clock.{now:%Y%m%dT%H%M%S%f}"
         # Nobody reads of a time that is long gone: with a neighbour that is away these must not pile up.

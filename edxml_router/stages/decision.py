@@ -16,6 +16,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Body, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Receipt
 from edxml_router.core.problems import Refusal, Setback, Trouble
@@ -49,7 +50,7 @@ class Decision:
     bodies: Mapping[str, bytes | Body]  # theirs, by digest
     deliveries: Sequence[NewDelivery]
     moves: Sequence[Move]
-    receipts: Sequence[tuple[str, Receipt]]
+    receipts: Sequence[tuple[Route, Receipt]]
     waiting: frozenset[str]  # names of what is given back to wait for its document, from now on
     waited: frozenset[str]  # … and of what has done so
 

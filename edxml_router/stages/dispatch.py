@@ -14,6 +14,7 @@ from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.manifest import LIST_LIMIT, MANIFEST_LIMIT
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Body, Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import (
@@ -40,7 +41,7 @@ _RECEIPT = 8 * 1024  # bytes of one, with a detail and hops as long as they may 
 NEVER: Final = frozenset({"EDX713"})  # what a hub answers that it will answer to each repeat
 LAPSES = 5  # after so many workers that ended with a delivery in hand, it waits for an operator
 
-GroupKey = tuple[str, str, int, bool]  # route, digest, generation, whether the body is there, or on its way, already
+GroupKey = tuple[Route, str, int, bool]  # route, digest, generation, whether the body is there, or on its way, already
 Groups = Mapping[GroupKey, Sequence[Delivery]]
 Chance = Callable[[], float]  # from 0 to 1, another each time: so that pauses spread
 
@@ -71,7 +72,7 @@ def plan(
     left: dict[GroupKey, list[Delivery]] = {}
     for key, group in groups.items():
         route, _, _, there = key
-        if route.startswith("link:") and route not in links:
+        if route.is_link and route not in links:
             away = Finding("EDX509", detail=route)
             moves += [deferral(rules.timing, one, away, now, chance()) for one in group]
         elif there:  # it is asked about instead (edxml_router.stages.inquiring), whoever wanted it sent
@@ -95,7 +96,7 @@ def bind_routes(
             found = refusal.finding
             moves.append(change(delivery, Event.RETURN, code=found.code, detail=found.detail, ended_at=now))
             continue
-        if following == delivery.origin and following.startswith("link:") and not delivery.far_accepted:
+        if following == delivery.origin and following.is_link and not delivery.far_accepted:
             # Its agency has moved away from here. Who brought it has the envelope still, and would refuse it as a loop.
             detail = f"{delivery.recipient} is not served here any more"
             moves.append(change(delivery, Event.RETURN, code=HANDED_BACK, detail=detail, ended_at=now))
@@ -111,7 +112,7 @@ def returns(
 ) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
     """The moves of what no next node will ever take, and the groups without it. Acceptance refuses such transfers; this
     is for those that were taken before it did."""
-    over = {key for key in groups if key[0].startswith("link:") and len(rows[key[1]].hops) > HOPS_LIMIT}
+    over = {key for key in groups if key[0].is_link and len(rows[key[1]].hops) > HOPS_LIMIT}
     detail = f"more than {HOPS_LIMIT} nodes have had it"
     told = {"code": "EDX414", "detail": detail, "ended_at": now}
     moves = [change(one, Event.RETURN, **told) for key in over for one in groups[key]]

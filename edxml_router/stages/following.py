@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
-from edxml_router.core.delivery.moves import change, inbox_of, was_offered
+from edxml_router.core.delivery.moves import change, was_offered
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.core.problems import Refusal
@@ -50,7 +51,7 @@ def _elsewhere(rules: Rules, recipient: str, place: str) -> bool:
 
 def _withdraw(rules: Rules, book: Book, moves: Sequence[Move]) -> None:
     """Tell offices attached to the hub, in whose mailboxes letters may lie that are no longer theirs."""
-    pushed = {f"office:{peer.name}" for peer in rules.peers.values() if peer.pushed}
+    pushed = {Route.office(peer.name) for peer in rules.peers.values() if peer.pushed}
     for one in (move.delivery for move in moves if move.delivery.route in pushed and was_offered(move.delivery)):
         told = Receipt(one.digest, one.recipient, one.generation, Outcome.RETURNED, one.updated_at, HANDED_BACK)
-        book.receipts.add([(inbox_of(one.route), told)])
+        book.receipts.add([(one.route.inbox, told)])

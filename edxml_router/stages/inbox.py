@@ -17,6 +17,7 @@ from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change, was_offered
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import read_letter_name
 from edxml_router.core.problems import Finding, Refusal, Setback
@@ -107,4 +108,4 @@ def _own(book: Book, office: str, names: Sequence[str]) -> dict[str, Delivery]:
     for name in names:
         with suppress(Refusal):  # no name of a letter names none
             digests.add(read_letter_name(name)[0])
-    return {one.name: one for one in book.deliveries.of(digests) if one.route == f"office:{office}"}
+    return {one.name: one for one in book.deliveries.of(digests) if one.route == Route.office(office)}

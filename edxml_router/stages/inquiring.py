@@ -18,6 +18,7 @@ from typing import Final
 
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.problems import Finding, Refusal, Setback
@@ -41,7 +42,7 @@ def nobody(_route: str, _finding: Finding | None) -> None:
 
 def inquire(node: Node, alarm: Alarm = nobody) -> int:
     """Ask about what is due, or look why that would be of no use; how many deliveries were looked at."""
-    now, links = node.now(), [each for each in node.links if each.startswith("link:")]
+    now, links = node.now(), [each for each in node.links if each.is_link]
     search = node.searched is None or node.searched[1] != links or not now - node.searched[0] < _SEARCH
     with node.ledger.book() as book:
         answering = [each for each in links if each not in sending.silent(node)]
@@ -79,7 +80,7 @@ def inquire(node: Node, alarm: Alarm = nobody) -> int:
     return len(due) + len(lost)
 
 
-def hurry(node: Node, routes: Collection[str]) -> None:
+def hurry(node: Node, routes: Collection[Route]) -> None:
     """The hub has lost what lay in the mailboxes of these: all that went there is asked about now."""
     now = node.now()
     with node.ledger.book() as book:
@@ -95,7 +96,7 @@ def _stays(node: Node, delivery: Delivery) -> bool:
         return False
 
 
-Place = tuple[str, str]  # route and mailbox
+Place = tuple[Route, str]  # route and mailbox
 
 
 def _place(node: Node, delivery: Delivery) -> Place:
@@ -129,7 +130,7 @@ def _look(node: Node, deliveries: Sequence[Delivery]) -> Mapping[Place, Waiting 
 
 def _tell(alarm: Alarm, seen: Mapping[Place, Waiting | Finding | None]) -> None:
     """Of each route whether nobody takes its mail; without how much, which changes from look to look."""
-    absent: dict[str, Finding | None] = {}
+    absent: dict[Route, Finding | None] = {}
     for (each, mailbox), found in seen.items():
         if isinstance(found, Waiting):
             absent.setdefault(each, None)
@@ -143,7 +144,7 @@ def _hindrance(delivery: Delivery, seen: Waiting | Finding | None) -> Finding | 
     """Why it would be of no use to ask: the hub is away, or nobody takes what lies in the mailbox."""
     if isinstance(seen, Waiting):
         absent = seen.messages and not seen.takers
-        detail = f"{delivery.route.partition(':')[2]} takes nothing; {seen.messages} messages wait for it"
+        detail = f"{delivery.route.name} takes nothing; {seen.messages} messages wait for it"
         return Finding(ABSENT, delivery.route, detail) if absent else None
     return seen
 
@@ -158,7 +159,7 @@ def _ask(
     node: Node, deliveries: Sequence[Delivery], rows: Mapping[str, EnvelopeRow], now: datetime
 ) -> Mapping[int, Finding | None]:
     """Publish one inquiry for each envelope and link; what became of each delivery's."""
-    groups: dict[tuple[str, str, int], list[Delivery]] = defaultdict(list)
+    groups: dict[tuple[Route, str, int], list[Delivery]] = defaultdict(list)
     for one in deliveries:
         groups[one.route, one.digest, one.generation].append(one)
     windows: dict[int, list[tuple[Link, Parcel, list[Delivery]]]] = defaultdict(list)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from edxml_router.core.delivery.pace import Pace
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.skew import Skews
 from edxml_router.core.problems import Finding
 from edxml_router.ports.bodies import Bodies
@@ -72,7 +73,7 @@ class Node:
     bodies: Bodies
     clock: Clock
     rules: Rules
-    links: Mapping[str, Link]  # by route: "link:NAME", "office:NAME"
+    links: Mapping[Route, Link]
     writers: Mapping[str, str] = field(default_factory=dict)  # by mailbox taken from: the one peer that writes there
     sign_receipts: Callable[[bytes], str] | None = None
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
@@ -83,7 +84,7 @@ class Node:
     faults: dict[tuple[str, str], int] = field(default_factory=dict)  # how often this machine failed a message, by name
     outgoing: Outgoing = field(default_factory=Outgoing)  # what hubs have yet to answer about
     hubs_read: Callable[[], bool] = lambda: True  # whether what lay in the hubs at the start has been read
-    filled: dict[tuple[str, bool], int] = field(default_factory=dict)  # bytes by route and urgency: stages.room
+    filled: dict[tuple[Route, bool], int] = field(default_factory=dict)  # bytes by route and urgency: stages.room
     filled_at: datetime | None = None  # when the store said so
     searched: tuple[datetime, Sequence[str]] | None = None  # when, and over which links, strays were looked for
     answered: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # questions of each neighbour in its hour

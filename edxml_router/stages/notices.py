@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from edxml_router.core.delivery.resync import Resync
+from edxml_router.core.delivery.route import Kind, Route
 from edxml_router.core.delivery.wire import Receipt, encode_receipts, letter_name
 from edxml_router.ports.transport import Message
 from edxml_router.shapes.form import encode
@@ -26,21 +27,21 @@ _LARGER: Final = 2  # times the size that a receipt has on a link: its problem i
 
 
 def report_messages(
-    node: Node, link: Link, origin: str, told: Told, documents: Mapping[str, str]
+    node: Node, link: Link, origin: Route, told: Told, documents: Mapping[str, str]
 ) -> Iterator[tuple[Message, list[int]]]:
-    """The messages to ``origin`` ("link:NAME", "office:NAME" or the inbox of one), with the rows that each reports.
+    """The messages to ``origin`` (a link, an office, or the inbox of one), with the rows that each reports.
 
     ``documents`` has DocumentIds by digest. A message is named by what it holds: rows' numbers come again after a
     restore.
     """
-    kind, _, name = origin.partition(":")
+    kind, name = origin.kind, origin.name
     most = receipts_together(link)
-    if kind == "link":
+    if kind is Kind.LINK:
         for portion in _portions(told, most):
             body = encode_receipts(tuple(receipt for _, receipt in portion), node.sign_receipts, node.certificates)
             yield Message("receipts", _id(node, body), body), [number for number, _ in portion]
         return
-    if kind == "inbox":
+    if kind is Kind.INBOX:
         for number, receipt in told:
             letter = letter_name(receipt.envelope, receipt.recipient)
             shape = notice_shape(name, [receipt], documents)

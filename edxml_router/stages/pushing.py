@@ -21,6 +21,7 @@ from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying, Move
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.stages import room, sending
@@ -36,7 +37,7 @@ def push(node: Node) -> int:
     """Lay what is due into the mailboxes; how many deliveries were looked at."""
     now = node.now()
     away = sending.silent(node)
-    links = {route: link for route, link in node.links.items() if route.startswith("office:") and route not in away}
+    links = {route: link for route, link in node.links.items() if route.is_office and route not in away}
     if not links:
         return 0
     with node.ledger.book() as book:
@@ -48,7 +49,7 @@ def push(node: Node) -> int:
     spent = [one for one in due if one.lapses >= LAPSES]
     problems: dict[int, Finding | None] = {one.id: Finding(SPENT, detail=f"{one.lapses} attempts") for one in spent}
     absent: list[Delivery] = []
-    of_route: dict[str, list[Delivery]] = defaultdict(list)
+    of_route: dict[Route, list[Delivery]] = defaultdict(list)
     for one in due:
         if one in spent:
             continue
@@ -115,7 +116,7 @@ def _absent(
 
 
 def _lay(
-    node: Node, links: Mapping[str, Link], absent: Sequence[Delivery], rows: Mapping[str, EnvelopeRow], now: datetime
+    node: Node, links: Mapping[Route, Link], absent: Sequence[Delivery], rows: Mapping[str, EnvelopeRow], now: datetime
 ) -> dict[int, Finding | None]:
     """Publish these in one window, for all offices are on the node's own hub; what became of each."""
     bodies = node.bodies.read({one.digest for one in absent})

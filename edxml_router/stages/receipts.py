@@ -9,7 +9,8 @@ from typing import Final
 
 from edxml_router.core.delivery.journal import ANSWER_WITHHELD, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
-from edxml_router.core.delivery.moves import inbox_of, was_offered
+from edxml_router.core.delivery.moves import was_offered
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
 from edxml_router.ports.ledger import Book
@@ -19,13 +20,13 @@ ANSWERED: Final = 20_000  # questions of one neighbour within an hour, at each w
 _HOUR: Final = timedelta(hours=1)
 
 
-def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[str, Receipt]], now: datetime) -> None:
+def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[Route, Receipt]], now: datetime) -> None:
     """Answer what neighbours have asked, each so often within an hour; for the rest it asks again.
 
     An answer is thirty times as long as its question, and lies in the neighbour's mailbox until it is taken. Nobody
     says that it was, so who asks and takes nothing would fill our hub with it.
     """
-    fitting, left = list[tuple[str, Receipt]](), Counter[str]()
+    fitting, left = list[tuple[Route, Receipt]](), Counter[Route]()
     for origin, receipt in receipts:
         since, count = node.answered.get(origin, (now, 0))
         if not since <= now < since + _HOUR:
@@ -40,9 +41,9 @@ def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[str, Recei
     answer_neighbours(node, book, fitting, now)
 
 
-def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[str, Receipt]], now: datetime) -> None:
+def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[Route, Receipt]], now: datetime) -> None:
     """Answer neighbours, each as far as it may have answers waiting; it asks again, or sends again, for the others."""
-    of_origin: dict[str, list[Receipt]] = defaultdict(list)
+    of_origin: dict[Route, list[Receipt]] = defaultdict(list)
     for origin, receipt in receipts:
         of_origin[origin].append(receipt)
     entries = []
@@ -52,8 +53,8 @@ def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[str, Rece
     book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
 
 
-def _withheld(origin: str, detail: str, now: datetime) -> Entry:
-    return Entry(now, ANSWER_WITHHELD, actor=origin.partition(":")[2], code="EDX413", detail=detail)
+def _withheld(origin: Route, detail: str, now: datetime) -> Entry:
+    return Entry(now, ANSWER_WITHHELD, actor=origin.name, code="EDX413", detail=detail)
 
 
 _OUTCOMES = {
@@ -84,7 +85,7 @@ def state_receipt(delivery: Delivery, row: EnvelopeRow) -> Receipt:
 
 def final_receipts(
     book: Book, moves: Sequence[Move], trails: Mapping[int, tuple[Hop, ...]] | None = None
-) -> Sequence[tuple[str, Receipt]]:
+) -> Sequence[tuple[Route, Receipt]]:
     """Receipts towards the sender for the moves that ended a delivery, or corrected its end (P1).
 
     ``trails`` has the hops by delivery, where a receipt from further on brought them; else the trail ends here.
@@ -112,11 +113,11 @@ def final_receipts(
     return receipts
 
 
-def withdrawals(node: Node, book: Book, moves: Sequence[Move]) -> Sequence[tuple[str, Receipt]]:
+def withdrawals(node: Node, book: Book, moves: Sequence[Move]) -> Sequence[tuple[Route, Receipt]]:
     """What offices attached to the hub must hear about mail that may lie in their mailboxes, or that they have taken
     and not answered yet, and that is no longer theirs: it has expired or was cancelled."""
     gone = [move for move in moves if move.event in (Event.EXPIRE, Event.CANCEL) and was_offered(move.delivery)]
-    pushed = {f"office:{peer.name}" for peer in node.rules.peers.values() if peer.pushed}
+    pushed = {Route.office(peer.name) for peer in node.rules.peers.values() if peer.pushed}
     receipts = final_receipts(book, [move for move in gone if move.delivery.route in pushed])
     routes = {(move.delivery.digest, move.delivery.recipient): move.delivery.route for move in gone}
-    return [(inbox_of(routes[one.envelope, one.recipient]), one) for _, one in receipts]
+    return [(routes[one.envelope, one.recipient].inbox, one) for _, one in receipts]

@@ -15,6 +15,7 @@ from typing import Final
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.resync import Recovery, Resync, decode_resync, encode_resync
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.stages.node import Node
@@ -30,8 +31,8 @@ def ask(node: Node) -> int:
     Neighbours are asked again until they answer, offices as rarely as about an overdue outcome.
     """
     now, timing = node.now(), node.rules.timing
-    links = [route for route in node.links if route.startswith("link:")]
-    offices = [route for route in node.links if route.startswith("office:")]
+    links = [route for route in node.links if route.is_link]
+    offices = [route for route in node.links if route.is_office]
     with node.ledger.book() as book:
         due = [
             *book.recoveries.claim(now, now + timing.receipt_timeout, links),
@@ -46,10 +47,10 @@ def ask(node: Node) -> int:
 
 def _send(node: Node, one: Recovery) -> bool:
     link, resync, name = node.links[one.party], Resync(one.epoch, one.since), f"resync.{one.epoch}"
-    if one.party.startswith("link:"):
+    if one.party.is_link:
         message = Message("resync", name, encode_resync(resync))
     else:
-        message = call_message(node, one.party.partition(":")[2], resync)
+        message = call_message(node, one.party.name, resync)
     return _all_taken(link.transport.publish([Parcel(link.mailbox, message)]))
 
 
@@ -57,7 +58,7 @@ def heard(node: Node, arrival: Arrival) -> Finding | None:
     """Do what a message of one of KINDS asks or tells; what is wrong with it, if it cannot be read."""
     message, peer = arrival.message, arrival.peer
     if message.kind == "resent":
-        finish(node, f"office:{peer}", message.correlation or "-")
+        finish(node, Route.office(peer), message.correlation or "-")
         return None
     try:
         resync = decode_resync(message.body)
@@ -66,7 +67,7 @@ def heard(node: Node, arrival: Arrival) -> Finding | None:
     if message.kind == "resync":
         repeat(node, peer, resync)
     else:
-        finish(node, f"link:{peer}", resync.epoch or "-")
+        finish(node, Route.link(peer), resync.epoch or "-")
     return None
 
 
@@ -75,7 +76,7 @@ def repeat(node: Node, peer: str, resync: Resync) -> None:
 
     Answered once that is committed; without an answer it asks again, and is answered again without more work.
     """
-    now, route = node.now(), f"link:{peer}"
+    now, route = node.now(), Route.link(peer)
     with node.ledger.book() as book:
         first = book.recoveries.asked(peer, resync.epoch, now, PAUSE)
         if first:
@@ -89,14 +90,14 @@ def repeat(node: Node, peer: str, resync: Resync) -> None:
     link.transport.publish([Parcel(link.mailbox, answer)])  # where that fails, it asks again
 
 
-def finish(node: Node, party: str, epoch: str, actor: str = "") -> bool:
+def finish(node: Node, party: Route, epoch: str, actor: str = "") -> bool:
     """A party has done its part; whether that was still open. ``epoch`` may be empty for whatever is open."""
     now = node.now()
     with node.ledger.book() as book:
         done = book.recoveries.finish(party, epoch, now)
         if done:
             detail = f"{party} has repeated what came since the back-up"
-            book.journal.note([Entry(now, "recovery.done", actor=actor or party.partition(":")[2], detail=detail)])
+            book.journal.note([Entry(now, "recovery.done", actor=actor or party.name, detail=detail)])
     return done
 
 

@@ -19,6 +19,7 @@ from typing import Final
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.problems import Finding, Setback
@@ -31,7 +32,7 @@ WANTED: Final = "EDX614"
 _FRESH: Final = timedelta(seconds=5)  # that a count serves while it is far below the share
 _FAR: Final = 4  # … which is below this part of it
 
-Place = tuple[str, bool]  # route and urgency: each link has a mailbox for each
+Place = tuple[Route, bool]  # route and urgency: each link has a mailbox for each
 
 
 def measured(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: datetime) -> dict[Place, int]:
@@ -79,7 +80,7 @@ def taken(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow]) -> None:
 def _place(key: GroupKey, rows: Mapping[str, EnvelopeRow]) -> Place | None:
     """Where the body of a group takes room; None where none is sent over a link."""
     route, digest, _, there = key
-    return (route, rows[digest].urgent) if route.startswith("link:") and not there else None
+    return (route, rows[digest].urgent) if route.is_link and not there else None
 
 
 def has_room(lying: int, size: int, share: int) -> bool:

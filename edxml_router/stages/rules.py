@@ -13,6 +13,7 @@ from enum import StrEnum
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.credentials import Credentials
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Policy, Quota, Timing, UnsignedException
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.message.safe_xml import Limits
@@ -66,5 +67,5 @@ class Rules:
     batch: int = 100
     chunk_bytes: int = 4 * 1024 * 1024
     mailbox_bytes: int = 256 * 1024 * 1024  # of mail that waits in one mailbox of a neighbour or office
-    largest: Mapping[str, int] = field(default_factory=dict)  # bytes of an envelope, by route, where there is a bound
+    largest: Mapping[Route, int] = field(default_factory=dict)  # bytes of an envelope, by route, where there is a bound
     judging_time: timedelta = timedelta(seconds=1)  # of a processor, for one envelope; more for what is larger

@@ -21,6 +21,7 @@ from typing import Final
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book
@@ -49,9 +50,9 @@ def welcome(node: Node, book: Book, away: frozenset[str], now: datetime) -> None
     """What was put off because of a hub that answers now is due. By each process at its start, too: what the one
     before it knew is gone."""
     before = node.outgoing.silent
-    back = {name for name in node.links if name not in away and (before is None or name in before)}
+    back = {route for route in node.links if route not in away and (before is None or route in before)}
     if back:
-        offices = {f"inbox:{name.partition(':')[2]}" for name in back if name.startswith("office:")}
+        offices = {route.inbox for route in back if route.is_office}
         book.deliveries.due_again(back | offices, HUB_PROBLEMS, now)
 
 
@@ -61,7 +62,7 @@ def rebind(node: Node, book: Book) -> None:
     if node.outgoing.bound is node.rules.routes:
         return
 
-    def following(recipient: str) -> str | None:
+    def following(recipient: str) -> Route | None:
         try:
             return route(node.rules, recipient)
         except Refusal:  # an attempt says so

@@ -13,6 +13,7 @@ from edxml_router.core.delivery.handing_back import HANDED_BACK, NOT_THERE
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.skew import TOLERANCE
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import GENERATION_LIMIT, Outcome, Receipt
@@ -95,7 +96,7 @@ def settlement(
     generation is of a resend over there: it tells of the same delivery, whose next resend here is then later still.
     ``copies`` is how often the body was handed over, which three of its answers have us do again.
     """
-    if delivery is None or delivery.route != f"link:{peer}" or receipt.generation < delivery.generation:
+    if delivery is None or delivery.route != Route.link(peer) or receipt.generation < delivery.generation:
         return None
     move = _effect(delivery, peer, receipt, rules, now, found_before, copies)
     later = move is not None and receipt.generation > (move.generation or delivery.generation)
@@ -207,7 +208,7 @@ def expiry(delivery: Delivery, unproven: Mapping[str, Finding], now: datetime) -
     """The end of a delivery whose time is over, with its cause. Where the neighbour's receipts are here and cannot be
     proven (``unproven``, by neighbour), it may well have arrived: that is not the recipient's fault, and the sender
     should not believe it."""
-    neighbour = delivery.route.removeprefix("link:")
+    neighbour = delivery.route.name
     doubt = unproven.get(neighbour)
     if doubt is None:
         code, detail = (HANDED_BACK, delivery.detail) if delivery.code == HANDED_BACK else ("EDX802", "")

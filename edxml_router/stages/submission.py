@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Body, EnvelopeRow
 from edxml_router.core.delivery.wire import Transfer
 from edxml_router.core.message.envelope import Envelope
@@ -47,7 +48,7 @@ class Judged:
     examined: Examined | None = None
     sender: str = ""
     row: EnvelopeRow | None = None  # as the ledger will keep it, if it is accepted; only of what is fit
-    routes: Mapping[str, str] = field(default_factory=dict)  # recipient → route
+    routes: Mapping[str, Route] = field(default_factory=dict)  # recipient → route
     unreachable: Mapping[str, Finding] = field(default_factory=dict)  # recipient → why (transfers only)
     trouble: Trouble | None = None
 
@@ -63,7 +64,7 @@ class Ruling:
     item: Judged
     trouble: Trouble | None = None
     repeated: bool = False  # accepted before
-    routes: Mapping[str, str] = field(default_factory=dict)  # of what is accepted: recipient → route
+    routes: Mapping[str, Route] = field(default_factory=dict)  # of what is accepted: recipient → route
     standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: recipient → state
 
     @property
@@ -100,10 +101,10 @@ def put_off(item: Judged, why: Finding) -> Answer:
     return Answer(item.digest, passing=True, finding=why)
 
 
-def origin_of(rules: Rules, submission: Submission) -> str:
+def origin_of(rules: Rules, submission: Submission) -> Route:
     """Where receipts about this submission go."""
     office = rules.peers[submission.peer].role is Role.OFFICE
-    return f"{'office' if office else 'link'}:{submission.peer}"
+    return Route.office(submission.peer) if office else Route.link(submission.peer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ from sqlalchemy import (
     update,
 )
 
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.store.database.bulk import Insert
-from edxml_router.store.database.columns import Hops, Instant, Number, metadata, partial, words
+from edxml_router.store.database.columns import Hops, Instant, Number, Routed, metadata, partial, words
 from edxml_router.store.database.part import Part, chunks
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
@@ -35,7 +36,7 @@ receipts = Table(
     "receipts",
     metadata,
     Column("id", Number, primary_key=True),
-    words("origin"),
+    Column("origin", Routed, nullable=False),
     words("envelope"),
     words("recipient"),
     Column("generation", Integer, nullable=False),
@@ -106,7 +107,7 @@ _SENT: Final = (
 class SqlReceipts(Part):
     """See :class:`edxml_router.ports.ledger.Receipts`."""
 
-    def add(self, receipts: Iterable[tuple[str, Receipt]]) -> None:
+    def add(self, receipts: Iterable[tuple[Route, Receipt]]) -> None:
         facts = {_fact(origin, receipt): (origin, receipt) for origin, receipt in receipts}
         rows = [
             {
@@ -119,9 +120,9 @@ class SqlReceipts(Part):
         ]
         self._write(_ADD, rows)
 
-    def add_answers(self, receipts: Iterable[tuple[str, Receipt]]) -> int:
+    def add_answers(self, receipts: Iterable[tuple[Route, Receipt]]) -> int:
         answers = list(receipts)
-        room: dict[str, int] = {}
+        room: dict[Route, int] = {}
         for origin in sorted({origin for origin, receipt in answers if receipt.outcome in _ANSWERS}):
             values = {"origin": origin, "limit": ANSWERS}
             room[origin] = ANSWERS - self._execute(_WAITING, values).scalar_one()
@@ -136,7 +137,7 @@ class SqlReceipts(Part):
 
     def unsent(
         self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
-    ) -> Sequence[tuple[int, str, Receipt]]:
+    ) -> Sequence[tuple[int, Route, Receipt]]:
         values: dict[str, Any] = {"now": now, "limit": limit}
         if routes is None:
             rows = self._execute(_UNSENT, values).all()
@@ -158,5 +159,5 @@ def receipt_of(row: Any) -> Receipt:
     return Receipt(**{**{name: named[name] for name in _FIELDS}, "outcome": Outcome(row.outcome)})
 
 
-def _fact(origin: str, receipt: Receipt) -> tuple[str, str, str, int, Outcome]:
+def _fact(origin: Route, receipt: Receipt) -> tuple[Route, str, str, int, Outcome]:
     return origin, receipt.envelope, receipt.recipient, receipt.generation, receipt.outcome

@@ -15,6 +15,7 @@ from dataclasses import replace
 from cryptography.x509.oid import NameOID
 
 from edxml_router.config import ClientCertificate, Hub, LocalHub, RabbitHub, Settings
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.credentials.sources import read, secret
@@ -54,10 +55,10 @@ def largest_message(hub: Hub) -> int:
     return hub.max_message_bytes or LARGEST_MESSAGE
 
 
-def largest(settings: Settings) -> dict[str, int]:
+def largest(settings: Settings) -> dict[Route, int]:
     """The bytes of an envelope that can go where it travels whole: to offices attached to the hub, by route."""
     hub = settings.hubs.get("hub")
-    return {f"office:{name}": largest_message(hub) for name in attached(settings)[1]} if hub else {}
+    return {Route.office(name): largest_message(hub) for name in attached(settings)[1]} if hub else {}
 
 
 def intakes(settings: Settings) -> Sequence[str]:
@@ -110,22 +111,22 @@ def names(settings: Settings) -> list[str]:
     return list(settings.hubs)
 
 
-def outgoing(settings: Settings) -> Mapping[str, tuple[str, str, str]]:
+def outgoing(settings: Settings) -> Mapping[Route, tuple[str, str, str]]:
     """Where mail for neighbours and attached offices is laid, by route: the hub's name, the mailbox, the urgent one."""
-    found: dict[str, tuple[str, str, str]] = {}
+    found: dict[Route, tuple[str, str, str]] = {}
     if settings.hub is not None:
         for child in settings.children:
-            found[f"link:{child.name}"] = ("hub", topology.down(child.name), topology.down(child.name, urgent=True))
+            found[Route.link(child.name)] = ("hub", topology.down(child.name), topology.down(child.name, urgent=True))
         for office in settings.offices:
             if office.attach == "amqp":
-                found[f"office:{office.name}"] = ("hub", topology.inbox(office.name), topology.inbox(office.name))
+                found[Route.office(office.name)] = ("hub", topology.inbox(office.name), topology.inbox(office.name))
     if settings.parent is not None:
         own = topology.up(settings.node.name), topology.up(settings.node.name, urgent=True)
-        found[f"link:{settings.parent.name}"] = ("parent", *own)
+        found[Route.link(settings.parent.name)] = ("parent", *own)
     return found
 
 
-def links(settings: Settings, transports: Mapping[str, Transport]) -> dict[str, Link]:
+def links(settings: Settings, transports: Mapping[str, Transport]) -> dict[Route, Link]:
     return {route: Link(transports[hub], *mailboxes) for route, (hub, *mailboxes) in outgoing(settings).items()}
 
 

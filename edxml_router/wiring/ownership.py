@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edxml_router.config import Settings
+from edxml_router.core.delivery.route import Route
 from edxml_router.store.epochs import identity, renames
 from edxml_router.store.ledger import SqlLedger
 
@@ -17,13 +18,13 @@ def recognise(settings: Settings, ledger: SqlLedger) -> identity.Restored | None
 def claim(settings: Settings) -> identity.Claim:
     """Who opens the database, and whom it would ask after a restore."""
     neighbours = [child.name for child in settings.children] + ([settings.parent.name] if settings.parent else [])
-    parties = [f"link:{name}" for name in neighbours] + [f"office:{office.name}" for office in settings.offices]
+    parties = [Route.link(name) for name in neighbours] + [Route.office(office.name) for office in settings.offices]
     return identity.Claim(settings.node.name, settings.node.formerly, parties)
 
 
-def _renamed(settings: Settings) -> dict[str, str]:
+def _renamed(settings: Settings) -> dict[Route, Route]:
     """The former parties of each neighbour and office, with what they are called now."""
-    renamed = {f"link:{old}": f"link:{child.name}" for child in settings.children for old in child.formerly}
+    renamed = {Route.link(old): Route.link(child.name) for child in settings.children for old in child.formerly}
     if settings.parent is not None:
-        renamed |= {f"link:{old}": f"link:{settings.parent.name}" for old in settings.parent.formerly}
-    return renamed | {f"office:{old}": f"office:{one.name}" for one in settings.offices for old in one.formerly}
+        renamed |= {Route.link(old): Route.link(settings.parent.name) for old in settings.parent.formerly}
+    return renamed | {Route.office(old): Route.office(one.name) for one in settings.offices for old in one.formerly}

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, NewDelivery
 from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.message.document_id import comparable
@@ -154,8 +155,8 @@ def delivery(number: int = 1, recipient: str = "H53.01", **changes: Any) -> NewD
     row = NewDelivery(
         digest=digest_of(body(number)),
         recipient=recipient,
-        route="link:tay-ninh",
-        origin="office:van-phong-xa",
+        route=Route.link("tay-ninh"),
+        origin=Route.office("van-phong-xa"),
         generation=1,
         urgent=False,
         due_at=NOW,

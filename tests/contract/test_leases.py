@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, add, body, delivery, digest_of
 from tests.contract.test_ledger import apply, claim, move, standing
 
-UP, DOWN = "link:parent", "link:child"
+UP, DOWN = Route.link("parent"), Route.link("child")
 LATER = NOW + timedelta(hours=1)
 
 
@@ -27,7 +28,7 @@ def due(ledger: SqlLedger) -> list[datetime]:
 def test_routes_that_are_left_out_are_not_claimed(ledger: SqlLedger) -> None:
     add(ledger, delivery(1, route=UP), delivery(2, route=DOWN, urgent=True), delivery(3, route=UP, urgent=True))
     with ledger.book() as book:
-        taken = book.deliveries.claim(NOW, NOW + LEASE, 10, {UP, "link:nobody"})
+        taken = book.deliveries.claim(NOW, NOW + LEASE, 10, {UP, Route.link("nobody")})
     assert [one.route for one in taken] == [DOWN]
     assert {one.state for one in standing(ledger, 1, 3)} == {State.QUEUED}
     assert [one.attempts for one in claim(ledger)] == [1, 1]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from edxml_router.core.delivery.lifecycle import Event, advance
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Lying, Move
 from edxml_router.core.problems import Finding
 from edxml_router.store.deliveries import looks
@@ -14,7 +15,7 @@ from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, Database, add, body, delivery
 
 MINUTE = timedelta(minutes=1)
-ROUTES = ["link:tay-ninh", "link:an-giang"]
+ROUTES = [Route.link("tay-ninh"), Route.link("an-giang")]
 
 
 def moved(ledger: SqlLedger, deliveries: Sequence[Delivery], event: Event, **changes: Any) -> list[Delivery]:
@@ -58,7 +59,7 @@ def _fields(one: Delivery) -> dict[str, Any]:
 
 def test_what_nobody_has_accepted_comes_first_and_other_routes_are_strays(ledger: SqlLedger) -> None:
     first, second, third = handed_over(
-        ledger, delivery(1), delivery(2), delivery(3, route="link:gone"), due_at=NOW + MINUTE
+        ledger, delivery(1), delivery(2), delivery(3, route=Route.link("gone")), due_at=NOW + MINUTE
     )
     moved(ledger, [first], Event.ACCEPT, far_accepted=True, due_at=NOW)
     assert [one.id for one in overdue(ledger, MINUTE, 1)] == [second.id]
@@ -93,34 +94,34 @@ def test_a_letter_lies_once_for_all_its_recipients_until_it_is_accepted(ledger: 
         delivery(1, "H53.02"),
         delivery(2),
         delivery(3, urgent=True),
-        delivery(4, route="link:an-giang"),
-        delivery(5, route="office:vp"),
+        delivery(4, route=Route.link("an-giang")),
+        delivery(5, route=Route.office("vp")),
     )
     with ledger.book() as book:
-        found = book.mailboxes.lying([*ROUTES, "office:vp"])
+        found = book.mailboxes.lying([*ROUTES, Route.office("vp")])
     assert found == {
-        ("link:tay-ninh", False): Lying(2, 2 * size, NOW),
-        ("link:tay-ninh", True): Lying(1, size, NOW),
-        ("link:an-giang", False): Lying(1, size, NOW),
+        (Route.link("tay-ninh"), False): Lying(2, 2 * size, NOW),
+        (Route.link("tay-ninh"), True): Lying(1, size, NOW),
+        (Route.link("an-giang"), False): Lying(1, size, NOW),
     }
-    accepted = [one for one in made if one.route == "link:tay-ninh"]
+    accepted = [one for one in made if one.route == Route.link("tay-ninh")]
     moved(ledger, accepted, Event.ACCEPT, far_accepted=True)
     with ledger.book() as book:
-        assert set(book.mailboxes.lying(ROUTES)) == {("link:an-giang", False)}
+        assert set(book.mailboxes.lying(ROUTES)) == {(Route.link("an-giang"), False)}
         assert book.mailboxes.lying([]) == {}
 
 
 def test_what_wants_room_is_due_when_there_is_some(ledger: SqlLedger) -> None:
-    add(ledger, delivery(1), delivery(2), delivery(3), delivery(4, route="link:an-giang"))
+    add(ledger, delivery(1), delivery(2), delivery(3), delivery(4, route=Route.link("an-giang")))
     with ledger.book() as book:
         claimed = list(book.deliveries.claim(NOW, NOW + LEASE, 10))
     by_digest = sorted(claimed, key=lambda one: one.id)
     moved(ledger, by_digest[:2] + by_digest[3:], Event.DEFER, due_at=NOW + MINUTE, code="EDX614")
     moved(ledger, [by_digest[2]], Event.DEFER, due_at=NOW + MINUTE, code="EDX701")
-    assert looks.wanting(ledger.engine) == {"link:tay-ninh": 2, "link:an-giang": 1}
+    assert looks.wanting(ledger.engine) == {Route.link("tay-ninh"): 2, Route.link("an-giang"): 1}
     with ledger.book() as book:
-        book.mailboxes.make_room(["link:tay-ninh"], NOW, 1)
+        book.mailboxes.make_room([Route.link("tay-ninh")], NOW, 1)
         assert len(book.deliveries.claim(NOW, NOW + LEASE, 10)) == 1
-        book.mailboxes.make_room(["link:tay-ninh", "link:gone"], NOW, 10)
-        assert [one.route for one in book.deliveries.claim(NOW, NOW + LEASE, 10)] == ["link:tay-ninh"]
+        book.mailboxes.make_room([Route.link("tay-ninh"), Route.link("gone")], NOW, 10)
+        assert [one.route for one in book.deliveries.claim(NOW, NOW + LEASE, 10)] == [Route.link("tay-ninh")]
         assert list(book.deliveries.claim(NOW, NOW + LEASE, 10)) == []

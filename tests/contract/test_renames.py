@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.store.epochs.identity import Claim, declare_restored, recognise
 from edxml_router.store.epochs.recovery import pending
@@ -14,7 +15,7 @@ from edxml_router.store.epochs.renames import follow
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database, add, body, delivery, digest_of, envelope
 
-RENAMED = {"link:tay-ninh": "link:tay-ninh-moi", "office:van-phong-xa": "office:van-phong"}
+RENAMED = {Route.link("tay-ninh"): Route.link("tay-ninh-moi"), Route.office("van-phong-xa"): Route.office("van-phong")}
 
 
 def receipt(number: int, outcome: Outcome = Outcome.UNKNOWN) -> Receipt:
@@ -26,9 +27,9 @@ def ledger(database: Database) -> SqlLedger:
     """Two letters of one office to one neighbour, one of others, and what is to be told to the neighbour."""
     ledger = database.ledger()
     add(ledger, delivery(1), delivery(2))
-    add(ledger, delivery(3, route="link:an-giang", origin="office:khac"), peer="khac")
+    add(ledger, delivery(3, route=Route.link("an-giang"), origin=Route.office("khac")), peer="khac")
     with ledger.book() as book:
-        book.receipts.add([("link:tay-ninh", receipt(4)), ("link:an-giang", receipt(5))])
+        book.receipts.add([(Route.link("tay-ninh"), receipt(4)), (Route.link("an-giang"), receipt(5))])
     return ledger
 
 
@@ -43,9 +44,9 @@ def origins(database: Database) -> list[str]:
 
 def test_open_mail_and_receipts_go_on_under_the_new_name(database: Database, ledger: SqlLedger) -> None:
     follow(ledger, RENAMED)
-    renamed = ("link:tay-ninh-moi", "office:van-phong", "van-phong")
-    assert standing(database) == [renamed, renamed, ("link:an-giang", "office:khac", "khac")]
-    assert origins(database) == ["link:an-giang", "link:tay-ninh-moi"]
+    renamed = (Route.link("tay-ninh-moi"), Route.office("van-phong"), "van-phong")
+    assert standing(database) == [renamed, renamed, (Route.link("an-giang"), Route.office("khac"), "khac")]
+    assert origins(database) == [Route.link("an-giang"), Route.link("tay-ninh-moi")]
     noted = database.rows("SELECT entry FROM journal WHERE event = 'peer.renamed' ORDER BY id")
     assert [b"link:tay-ninh is link:tay-ninh-moi" in bytes(row[0]) for row in noted] == [True, False]
 
@@ -53,27 +54,29 @@ def test_open_mail_and_receipts_go_on_under_the_new_name(database: Database, led
 def test_a_rename_is_followed_once(database: Database, ledger: SqlLedger) -> None:
     """And what comes later under the old name, from whoever bears it then, stays under it."""
     follow(ledger, RENAMED)
-    add(ledger, delivery(6, route="link:tay-ninh", origin="office:van-phong-xa"), peer="van-phong-xa")
+    add(ledger, delivery(6, route=Route.link("tay-ninh"), origin=Route.office("van-phong-xa")), peer="van-phong-xa")
     follow(ledger, RENAMED)
-    assert standing(database)[-1] == ("link:tay-ninh", "office:van-phong-xa", "van-phong-xa")
+    assert standing(database)[-1] == (Route.link("tay-ninh"), Route.office("van-phong-xa"), "van-phong-xa")
     assert database.count("journal", "event = 'peer.renamed'") == 2
     follow(ledger, {})
 
 
 def test_a_rename_that_is_taken_back_or_goes_further(database: Database, ledger: SqlLedger) -> None:
-    follow(ledger, {"link:tay-ninh": "link:b"})
-    follow(ledger, {"link:b": "link:tay-ninh"})
-    assert standing(database)[0][0] == "link:tay-ninh"
-    follow(ledger, {"link:tay-ninh": "link:c", "link:b": "link:c"})  # another end than before
-    assert standing(database)[0][0] == "link:c"
+    follow(ledger, {Route.link("tay-ninh"): Route.link("b")})
+    follow(ledger, {Route.link("b"): Route.link("tay-ninh")})
+    assert standing(database)[0][0] == Route.link("tay-ninh")
+    # Another end than before.
+    follow(ledger, {Route.link("tay-ninh"): Route.link("c"), Route.link("b"): Route.link("c")})
+    assert standing(database)[0][0] == Route.link("c")
 
 
 def test_a_fact_that_was_told_under_both_names_stays_one(database: Database, ledger: SqlLedger) -> None:
     """As when the neighbour has asked under its new name before this node was told of it."""
     with ledger.book() as book:
-        book.receipts.add([("link:tay-ninh-moi", receipt(4)), ("link:tay-ninh", receipt(4, Outcome.EXPIRED))])
+        book.receipts.add([(Route.link("tay-ninh-moi"), receipt(4))])
+        book.receipts.add([(Route.link("tay-ninh"), receipt(4, Outcome.EXPIRED))])
     follow(ledger, RENAMED)
-    assert origins(database) == ["link:an-giang", "link:tay-ninh-moi", "link:tay-ninh-moi"]
+    assert origins(database) == [Route.link("an-giang"), Route.link("tay-ninh-moi"), Route.link("tay-ninh-moi")]
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -82,19 +85,20 @@ def test_who_was_to_be_asked_is_asked_under_the_new_name(database: Database, tmp
     ledger, later = database.ledger(), NOW + timedelta(hours=1)
     recognise(ledger, tmp_path, Claim("tinh"))
     if known:
-        declare_restored(ledger, Claim("tinh", (), ("link:tay-ninh-moi",)), later, "before")
+        declare_restored(ledger, Claim("tinh", (), (Route.link("tay-ninh-moi"),)), later, "before")
         with ledger.book() as book:
-            assert book.recoveries.finish("link:tay-ninh-moi", "", NOW)
-    declare_restored(ledger, Claim("tinh", (), ("link:tay-ninh", "office:x")), NOW, "a back-up")
+            assert book.recoveries.finish(Route.link("tay-ninh-moi"), "", NOW)
+    declare_restored(ledger, Claim("tinh", (), (Route.link("tay-ninh"), Route.office("x"))), NOW, "a back-up")
     follow(ledger, RENAMED)
-    assert [(one.party, one.since) for one in pending(ledger.engine)] == [("link:tay-ninh-moi", NOW), ("office:x", NOW)]
+    asked = [(one.party, one.since) for one in pending(ledger.engine)]
+    assert asked == [(Route.link("tay-ninh-moi"), NOW), (Route.office("x"), NOW)]
 
 
 def test_what_fails_half_way_is_not_remembered_as_done(database: Database, ledger: SqlLedger) -> None:
     """Each rename is one transaction with its entry: a crash leaves it whole, or to be done again."""
-    follow(ledger, {"link:tay-ninh": "link:b"})
+    follow(ledger, {Route.link("tay-ninh"): Route.link("b")})
     database.run("DELETE FROM renames")  # as if it had never been committed
-    follow(ledger, {"link:tay-ninh": "link:b"})
-    assert standing(database)[0][0] == "link:b"
+    follow(ledger, {Route.link("tay-ninh"): Route.link("b")})
+    assert standing(database)[0][0] == Route.link("b")
     assert database.count("renames") == 1
     assert envelope().peer == "van-phong-xa"

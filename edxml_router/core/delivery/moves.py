@@ -25,9 +25,4 @@ def change(delivery: Delivery, event: Event, **fields: Any) -> Move:
 
 def was_offered(delivery: Delivery) -> bool:
     """Whether it lies in its recipient's inbox here, or has lain there."""
-    return delivery.route.startswith("office:") and (delivery.state is State.AVAILABLE or delivery.attempts > 0)
-
-
-def inbox_of(route: str) -> str:
-    """Where an office hears of mail *for* it; under its route it hears of mail *from* it."""
-    return f"inbox:{route.partition(':')[2]}"
+    return delivery.route.is_office and (delivery.state is State.AVAILABLE or delivery.attempts > 0)

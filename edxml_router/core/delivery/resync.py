@@ -12,15 +12,16 @@ from datetime import datetime
 
 from edxml_router.core.delivery.journal import instant
 from edxml_router.core.delivery.manifest import VERSION, line, moment, reading, split, text
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import NAME_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """Whom a node asks for what it has forgotten: everything handed in after ``since``, the newest entry of a back-up
-    that was restored. ``party`` is "link:NAME" or "office:NAME"; ``done_at`` is None until it has done its part."""
+    that was restored. ``done_at`` is None until it has done its part."""
 
-    party: str
+    party: Route
     epoch: str
     since: datetime
     done_at: datetime | None = None

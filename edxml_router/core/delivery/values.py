@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import Hop, letter_name
 
 # --- Ledger: the journal, envelopes and deliveries in SQL --------------------------------------------
@@ -48,8 +49,8 @@ class NewDelivery:
 
     digest: str
     recipient: str  # canonical agency code
-    route: str  # "link:NAME" or "office:NAME"
-    origin: str  # "link:NAME" or "office:NAME"
+    route: Route
+    origin: Route
     generation: int
     urgent: bool
     due_at: datetime
@@ -65,8 +66,8 @@ class Delivery:
     digest: str
     recipient: str
     state: State
-    route: str
-    origin: str
+    route: Route
+    origin: Route
     generation: int
     attempts: int
     urgent: bool
@@ -104,8 +105,8 @@ class Move:
     attempts: int | None = None
     far_accepted: bool | None = None
     generation: int | None = None
-    origin: str | None = None
-    route: str | None = None
+    origin: Route | None = None
+    route: Route | None = None
     expires_at: datetime | None = None
     ended_at: datetime | None = None
     handed_at: datetime | None = None

@@ -11,6 +11,7 @@ from typing import Final
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State, outcome
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.wire import Receipt
 
@@ -29,7 +30,7 @@ class Note:
     """A receipt that this node made: for whom, and when it was handed over."""
 
     number: int
-    origin: str
+    origin: Route
     receipt: Receipt
     sent_at: datetime | None
 
@@ -86,7 +87,7 @@ AGES: Final = (1, 5, 10, 20, 40, 80, 160, 320, 640, 1280)  # minutes; the upper 
 class Shape:
     """Open deliveries of one route by the age of their envelopes, one number for each span of :data:`AGES`."""
 
-    route: str
+    route: Route
     ages: tuple[int, ...]
 
     @property

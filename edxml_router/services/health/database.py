@@ -64,10 +64,9 @@ def repetitions(settings: Settings) -> Findings:
         if migrate.current(ledger.engine) != migrate.newest():
             return
         for one in recovery.pending(ledger.engine):
-            kind, _, name = one.party.partition(":")
-            asked = "has not answered" if kind == "link" else "has not sent again"
+            asked = "has not answered" if one.party.is_link else "has not sent again"
             detail = f"{asked} what was handed in since {one.since.astimezone():%Y-%m-%d %H:%M:%S}"
-            yield name, Finding("EDX618", one.party, detail)
+            yield one.party.name, Finding("EDX618", one.party, detail)
 
 
 def peers(settings: Settings) -> Findings:
@@ -93,6 +92,6 @@ def letters(settings: Settings) -> Findings:
         waiting = ledger.views.list_deliveries(states=NOT_SENT, accepted_before=before, limit=LETTERS)
     troubled = Counter((one.route, one.code) for one in waiting if one.code not in ("", ABSENT, WANTED))
     for (route, code), number in troubled.items():
-        yield route.partition(":")[2], Finding(code, route, f"{number} deliveries wait")
+        yield route.name, Finding(code, route, f"{number} deliveries wait")
     if not troubled:
         yield "none waits with a problem", None

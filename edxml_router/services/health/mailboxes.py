@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from edxml_router.config import Settings
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Lying
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.node.sole import served_before
@@ -52,16 +53,16 @@ def check(settings: Settings) -> Findings:
         finding = _finding(settings, route, seen or (), mail)
         if finding is not None:
             said = True
-            yield route.partition(":")[2], finding
-    known = ", ".join(route.partition(":")[2] for route, seen in found.items() if seen is not None)
+            yield route.name, finding
+    known = ", ".join(route.name for route, seen in found.items() if seen is not None)
     if known and not said:
         yield f"{known}: nobody is absent, no mail waits for room", None
 
 
-def _seen(settings: Settings, ways: Mapping[str, tuple[str, str, str]]) -> Mapping[str, Sequence[Waiting] | None]:
+def _seen(settings: Settings, ways: Mapping[Route, tuple[str, str, str]]) -> Mapping[Route, Sequence[Waiting] | None]:
     """The mailboxes of each route; None of a hub that cannot be asked, of which its own check tells."""
-    found: dict[str, Sequence[Waiting] | None] = {}
-    routes: dict[str, list[str]] = defaultdict(list)
+    found: dict[Route, Sequence[Waiting] | None] = {}
+    routes: dict[str, list[Route]] = defaultdict(list)
     for route, (name, _, _) in ways.items():
         routes[name].append(route)
     for name, here in routes.items():
@@ -75,10 +76,10 @@ def _seen(settings: Settings, ways: Mapping[str, tuple[str, str, str]]) -> Mappi
     return found
 
 
-def _finding(settings: Settings, route: str, seen: Sequence[Waiting], mail: Mail) -> Finding | None:
-    name = route.partition(":")[2]
+def _finding(settings: Settings, route: Route, seen: Sequence[Waiting], mail: Mail) -> Finding | None:
+    name = route.name
     messages = sum(each.messages for each in seen)
-    absent = route.startswith("link:") and any(each.messages and not each.takers for each in seen)
+    absent = route.is_link and any(each.messages and not each.takers for each in seen)
     since = min((each.since for each in mail.lying), default=None)
     size = sum(each.size for each in mail.lying) / MIB
     if absent and (since is None or datetime.now(UTC) - since >= settings.delivery.receipt_timeout):

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, Text, TypeDecorator, text
 
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import Hop
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,6 +55,16 @@ class Named(TypeDecorator[State]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> State | None:  # noqa: ARG002  # fixed
         return None if value is None else State(value)
+
+
+class Routed(TypeDecorator[Route]):
+    """A route as its text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Route | None:  # noqa: ARG002  # fixed
+        return None if value is None else Route(value)
 
 
 class Texts(TypeDecorator[tuple[Any, ...]]):

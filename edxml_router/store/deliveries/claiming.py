@@ -120,7 +120,7 @@ class Claims(Part):
         its body sent once for each part. Into inboxes here no body is sent, and few of these have company."""
         taken: dict[tuple[str, str], list[int]] = {}
         for one in due:
-            if one.route.startswith("link:"):
+            if one.route.is_link:
                 taken.setdefault((one.digest, one.route), []).append(one.id)
         found: list[Delivery] = []
         for (digest, route), numbers in taken.items():

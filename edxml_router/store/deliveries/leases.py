@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select, text, update
 
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.store.database.columns import Instant
 from edxml_router.store.database.part import Part
@@ -70,7 +71,7 @@ class Leases(Part):
         count: int = self._execute(_DUE_AGAIN, values).rowcount
         return count
 
-    def rebind(self, routes: Collection[str], route: Callable[[str], str | None]) -> int:
+    def rebind(self, routes: Collection[str], route: Callable[[str], Route | None]) -> int:
         changed = []
         for row in self._execute(_BOUND, {"routes": sorted(routes)}).all():
             following = route(row.recipient)

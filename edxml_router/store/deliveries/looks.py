@@ -15,6 +15,7 @@ from sqlalchemy import Boolean, Engine, Select, bindparam, func, literal_column,
 
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Lying
 from edxml_router.core.problems import Finding
 from edxml_router.store.database.columns import Instant
@@ -129,7 +130,7 @@ _KEPT_HERE: Final = (
 )
 
 
-def wanting(engine: Engine) -> Mapping[str, int]:
+def wanting(engine: Engine) -> Mapping[Route, int]:
     """How many deliveries wait here for room in a mailbox, by route."""
     with reading(engine) as connection:
         return {row.route: row.deliveries for row in connection.execute(_KEPT_HERE)}
@@ -177,10 +178,11 @@ class SqlMailboxes(Part):
         else:
             self._execute(_LAID, {**values, "handed_at": handed_at})
 
-    def lying(self, routes: Collection[str]) -> Mapping[tuple[str, bool], Lying]:
-        found: dict[tuple[str, bool], Lying] = {}
-        for kind, letters in (("link:", _LYING), ("office:", _LYING_OFFERS)):
-            if here := [route for route in routes if route.startswith(kind)]:
+    def lying(self, routes: Collection[Route]) -> Mapping[tuple[Route, bool], Lying]:
+        found: dict[tuple[Route, bool], Lying] = {}
+        links, offices = [each for each in routes if each.is_link], [each for each in routes if each.is_office]
+        for here, letters in ((links, _LYING), (offices, _LYING_OFFERS)):
+            if here:
                 rows = self._execute(letters, {"routes": here, "far_accepted": False})
                 found |= {(row.route, row.urgent): Lying(row.messages, int(row.size), row.since) for row in rows}
         return found

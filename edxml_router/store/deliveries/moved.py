@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import bindparam, literal, or_, select, text
 
 from edxml_router.core.delivery.handing_back import HANDED_BACK
+from edxml_router.core.delivery.route import FROM_OFFICES, Route
 from edxml_router.store.database.part import Part
 from edxml_router.store.deliveries.table import OPEN, deliveries
 
@@ -26,7 +27,7 @@ _FOUND: Final = (
     select(literal(1))
     .where(
         deliveries.c.recipient == bindparam("recipient"),
-        or_(deliveries.c.route.like("office:%"), deliveries.c.far_accepted, deliveries.c.code == HANDED_BACK),
+        or_(deliveries.c.route.like(FROM_OFFICES), deliveries.c.far_accepted, deliveries.c.code == HANDED_BACK),
     )
     .limit(1)
 )
@@ -35,7 +36,7 @@ _FOUND: Final = (
 class SqlMoved(Part):
     """``book.moved``: see :class:`edxml_router.ports.ledger.Moved`."""
 
-    def places(self) -> Sequence[tuple[str, str]]:
+    def places(self) -> Sequence[tuple[str, Route]]:
         return [(row.recipient, row.route) for row in self._execute(_PLACES)]
 
     def placed(self, recipient: str, route: str, limit: int) -> Sequence[int]:

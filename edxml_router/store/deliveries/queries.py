@@ -11,6 +11,7 @@ from itertools import pairwise
 from sqlalchemy import Engine, and_, case, func, select, text
 
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.route import FROM_OFFICES
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import AGES, Shape, Waiting
 from edxml_router.store.database.engine import reading
@@ -57,7 +58,7 @@ class SqlDeliveryQueries:
     def offered_mail(self, beginning: str, recipient: str = "", limit: int = 10) -> Sequence[Delivery]:
         # In hex every continuation of a prefix sorts before the prefix with a "g".
         query = select(deliveries).where(deliveries.c.digest >= beginning, deliveries.c.digest < beginning + "g")
-        query = equal(query, deliveries, recipient=recipient).where(deliveries.c.route.like("office:%"))
+        query = equal(query, deliveries, recipient=recipient).where(deliveries.c.route.like(FROM_OFFICES))
         with reading(self.engine) as connection:
             return delivery_rows(connection.execute(query.order_by(deliveries.c.id).limit(limit)))
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store.database.columns import Instant, Named, Number, metadata, partial, words
+from edxml_router.store.database.columns import Instant, Named, Number, Routed, metadata, partial, words
 
 # Literals: see ``partial``.
 CLAIMABLE: Final = "state IN ('queued', 'forwarding', 'deferred')"
@@ -22,8 +22,8 @@ deliveries = Table(
     Column("digest", Text, ForeignKey("envelopes.digest", name="deliveries_digest"), nullable=False),
     words("recipient"),
     Column("state", Named, nullable=False),
-    words("route"),
-    words("origin"),
+    Column("route", Routed, nullable=False),
+    Column("origin", Routed, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("urgent", Boolean, nullable=False),

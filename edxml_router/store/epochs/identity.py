@@ -28,6 +28,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.disk import durable
 from edxml_router.store.book import SqlBook
@@ -49,7 +50,7 @@ class Claim:
 
     node: str
     formerly: Sequence[str] = ()
-    parties: Sequence[str] = ()  # "link:NAME", "office:NAME"
+    parties: Sequence[Route] = ()
 
 
 @dataclass(frozen=True, slots=True)

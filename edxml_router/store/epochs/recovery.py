@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from edxml_router.core.delivery.resync import Recovery
+from edxml_router.core.delivery.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import Part
 from edxml_router.store.deliveries.table import OPEN, deliveries
@@ -24,7 +25,7 @@ _FIRST: Final = text("INSERT INTO resyncs (peer, epoch, at) VALUES (:peer, '', 0
 _FIELDS: Final = (recoveries.c.party, recoveries.c.epoch, recoveries.c.since, recoveries.c.done_at)
 
 
-def open_all(connection: Connection, parties: Sequence[str], epoch: str, since: datetime, now: datetime) -> None:
+def open_all(connection: Connection, parties: Sequence[Route], epoch: str, since: datetime, now: datetime) -> None:
     """Everybody is to be asked for what came after ``since``; where an earlier recovery is not done, after its time."""
     known = {row.party: row for row in connection.execute(select(recoveries))}
     for party in parties:
@@ -40,7 +41,7 @@ def open_all(connection: Connection, parties: Sequence[str], epoch: str, since: 
 class SqlRecoveries(Part):
     """``book.recoveries``: see :class:`edxml_router.ports.ledger.Recoveries`."""
 
-    def claim(self, now: datetime, until: datetime, parties: Sequence[str]) -> Sequence[Recovery]:
+    def claim(self, now: datetime, until: datetime, parties: Sequence[Route]) -> Sequence[Recovery]:
         query = select(*_FIELDS).where(
             recoveries.c.party.in_(list(parties)), recoveries.c.done_at.is_(None), recoveries.c.ask_at <= now
         )
@@ -48,10 +49,10 @@ class SqlRecoveries(Part):
         self.ask_again([one.party for one in due], until)
         return due
 
-    def ask_again(self, parties: Sequence[str], at: datetime) -> None:
+    def ask_again(self, parties: Sequence[Route], at: datetime) -> None:
         self._execute(update(recoveries).where(recoveries.c.party.in_(list(parties))).values(ask_at=at))
 
-    def finish(self, party: str, epoch: str, now: datetime) -> bool:
+    def finish(self, party: Route, epoch: str, now: datetime) -> bool:
         rows = update(recoveries).where(recoveries.c.party == party, recoveries.c.done_at.is_(None))
         if epoch:
             rows = rows.where(recoveries.c.epoch == epoch)
@@ -68,7 +69,7 @@ class SqlRecoveries(Part):
         self._execute(update(resyncs).where(resyncs.c.peer == peer).values(epoch=epoch, at=now))
         return True
 
-    def hurry(self, route: str, now: datetime) -> int:
+    def hurry(self, route: Route, now: datetime) -> int:
         rows = update(deliveries).where(deliveries.c.route == route, text("state = 'forwarded'"), text(OPEN))
         count: int = self._execute(rows.values(due_at=now, asked_at=None)).rowcount
         return count

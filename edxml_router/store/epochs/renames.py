@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, exists, select
 
 from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
@@ -31,8 +32,8 @@ _TOLD_TWICE: Final = receipts.delete().where(
 _COLUMNS: Final = (deliveries.c.route, deliveries.c.origin, receipts.c.origin)
 
 
-def follow(ledger: SqlLedger, renamed: Mapping[str, str]) -> None:
-    """Apply what was not applied yet: the former party ("link:OLD", "office:OLD") and what it is called now."""
+def follow(ledger: SqlLedger, renamed: Mapping[Route, Route]) -> None:
+    """Apply what was not applied yet: the former party and what it is called now."""
     if not renamed:
         return
     with reading(ledger.engine) as connection:
@@ -46,13 +47,13 @@ def follow(ledger: SqlLedger, renamed: Mapping[str, str]) -> None:
             connection.execute(_TOLD_TWICE, {"old": old, "new": new})
             for column in _COLUMNS:
                 connection.execute(column.table.update().where(column == old).values({column: new}))
-            former, name = old.partition(":")[2], new.partition(":")[2]
+            former, name = old.name, new.name
             connection.execute(envelopes.update().where(envelopes.c.peer == former).values(peer=name))
             _carry_over(connection, old, new)
             book.journal.note([Entry(now, "peer.renamed", actor="node", detail=f"{old} is {new}")])
 
 
-def _carry_over(connection: Connection, old: str, new: str) -> None:
+def _carry_over(connection: Connection, old: Route, new: Route) -> None:
     """What is still to be asked after a restored back-up is asked under the new name; else nobody would ever."""
     asked = connection.execute(select(recoveries).where(recoveries.c.party.in_([old, new]))).all()
     if any(row.party == new for row in asked):

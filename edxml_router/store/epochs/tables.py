@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text
 
-from edxml_router.store.database.columns import Instant, metadata, words
+from edxml_router.store.database.columns import Instant, Routed, metadata, words
 
 identity = Table(
     "identity",
@@ -31,7 +31,7 @@ epochs = Table(
 recoveries = Table(
     "recoveries",
     metadata,
-    Column("party", Text, primary_key=True),  # "link:NAME" or "office:NAME"
+    Column("party", Routed, primary_key=True),
     words("epoch"),
     Column("since", Instant, nullable=False),
     Column("ask_at", Instant, nullable=False),
@@ -51,8 +51,8 @@ resyncs = Table(
 renames = Table(
     "renames",
     metadata,
-    Column("party", Text, primary_key=True),  # the former one
-    words("now"),
+    Column("party", Routed, primary_key=True),  # the former one
+    Column("now", Routed, nullable=False),
     Column("at", Instant, nullable=False),
 )
 
