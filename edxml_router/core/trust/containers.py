@@ -44,9 +44,7 @@ def unpack(data: bytes) -> Contents:
         return _der(data)
     certificates: list[bytes] = []
     lists: list[bytes] = []
-    for number, (label, content) in enumerate(_blocks(data)):
-        if number >= der.MOST:
-            raise ValueError(f"more than {der.MOST} PEM blocks")
+    for label, content in _blocks(data):
         if label in _CERTIFICATES:
             # A TRUSTED CERTIFICATE (OpenSSL's own) has its purposes behind the certificate; they are not ours.
             _, _, end = der.header(content, 0)
@@ -68,8 +66,11 @@ def write_pem(label: bytes, content: bytes) -> bytes:
 
 def _blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The PEM blocks: label and content. Text between them is a remark."""
-    at = data.find(_BEGIN)
+    at, count = data.find(_BEGIN), 0
     while at >= 0:
+        count += 1
+        if count > der.MOST:  # of any kind: to look at one takes its time as well
+            raise ValueError(f"more than {der.MOST} PEM blocks")
         start = at + len(_BEGIN)
         stop = data.find(_DASHES, start, start + _LONGEST_LABEL + len(_DASHES))
         if stop < 0:

@@ -28,7 +28,8 @@ from typing import Final
 from edxml_router.core.trust import der
 
 RUN_BYTES: Final = 512 * 1024  # of a run: larger ones take longer to search, smaller ones are more to look into
-_SHAPES: Final = 256  # that one expression knows; of a list with more, the other entries are read one by one
+_SHAPES: Final = 64  # that one expression knows; of a list with more, the other entries are read one by one
+_PATIENCE: Final = 16  # entries read one by one for each shape known until a new expression pays
 _UTC, _GENERALIZED = b"\x17\x0d", b"\x18\x0f"  # tag and length of a date
 _MARKS: Final = (_UTC, _GENERALIZED)
 _ANY_MARK: Final = re.compile(rb"\x17\x0d|\x18\x0f")
@@ -46,6 +47,7 @@ class Entries:
         self._runs: list[tuple[int, int, array[int]]] = []
         shapes: dict[bytes, None] = {}
         known, marks, at = _expression(shapes), {_UTC}, start
+        made_of, alone = 0, 0  # shapes that the expression knows, and entries read one by one since it was made
         while at < end:
             matched = known.match(data, at, min(end, start + RUN_BYTES))
             if matched:
@@ -53,9 +55,11 @@ class Entries:
             else:  # a shape that is not known yet, or the end of the run lies in an entry
                 at, shape, mark = _step(data, at, end)
                 marks.add(mark)
-                if shape and shape not in shapes and len(shapes) < _SHAPES:
+                alone += 1
+                if shape and len(shapes) < _SHAPES:
                     shapes[shape] = None
-                    known = _expression(shapes)
+                if made_of < len(shapes) and alone >= _PATIENCE * made_of:
+                    known, made_of, alone = _expression(shapes), len(shapes), 0
             if at >= end or at - start >= RUN_BYTES:
                 self._runs.append((start, at, _keys(data[start:at], len(marks) == 1)))
                 start = at
