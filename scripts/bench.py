@@ -37,12 +37,12 @@ from edxml_router.config import load
 from edxml_router.core.delivery.wire import Hop, Transfer, encode_transfer
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import sign
-from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.demo.servers import Broker, ServerError
 from edxml_router.demo.servers import rabbitmq as private_rabbitmq
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.resources import schema_file
+from edxml_router.services import trial_authority
 from edxml_router.store.database import migrate
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings, parameters
@@ -84,9 +84,9 @@ class Round:
 def authority(folder: Path) -> Path:
     """A throw-away authority with the sender's and the node's certificates."""
     now = datetime.now(UTC)
-    pki_files.init(folder, now)
-    pki_files.issue(folder, SENDER, now, pki_files.KeyType.RSA)
-    pki_files.issue_node(folder, NODE, now)
+    trial_authority.init(folder, now)
+    trial_authority.issue(folder, SENDER, now, trial_authority.KeyType.RSA)
+    trial_authority.issue_node(folder, NODE, now)
     return folder
 
 

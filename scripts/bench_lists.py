@@ -17,10 +17,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.trust import der
 from edxml_router.core.trust.revocation_list import RevocationList
-from edxml_router.credentials.trial_authority import new_key
+from edxml_router.services.trial_authority import new_key
 
 REASON = bytes.fromhex("300c300a0603551d1504030a0101")
 ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")

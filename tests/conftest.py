@@ -21,8 +21,8 @@ settings.load_profile("edxml-router")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from edxml_router.credentials import trial_authority as pki_files  # noqa: E402 - as above
 from edxml_router.demo.servers import Broker, Tls, postgresql, rabbitmq  # noqa: E402 - found through the line above
+from edxml_router.services import trial_authority  # noqa: E402 - as above
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +35,9 @@ def servers_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def links_pki(servers_folder: Path) -> Path:
-    """The authority of everybody who speaks TLS to the broker; ``pki_files.issue_node`` makes more of them."""
+    """The authority of everybody who speaks TLS to the broker; ``trial_authority.issue_node`` makes more of them."""
     folder = servers_folder / "pki"
-    pki_files.init(folder, datetime.now(UTC))
+    trial_authority.init(folder, datetime.now(UTC))
     return folder
 
 
@@ -47,7 +47,7 @@ def broker(servers_folder: Path, links_pki: Path) -> Iterator[Broker]:
 
     Who stops it starts it again; each test uses names of its own.
     """
-    own = pki_files.issue_node(links_pki, "mq", datetime.now(UTC), ["127.0.0.1", "mq.example.vn"])
+    own = trial_authority.issue_node(links_pki, "mq", datetime.now(UTC), ["127.0.0.1", "mq.example.vn"])
     with rabbitmq(servers_folder / "rabbitmq", Tls(own.anchors, own.certificate, own.key)) as running:
         yield running
 

@@ -14,7 +14,7 @@ from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.skew import AGAIN, Skew, Skews
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.services import operator as operate
+from edxml_router.services import operator
 from edxml_router.stages import clocks, inbox
 from edxml_router.stages.rules import Rules
 from edxml_router.stages.submission import Judged, Submission
@@ -204,7 +204,7 @@ def test_an_earlier_generation_settles_nothing(nodes: Nodes) -> None:
     inbox.refuse(nodes[PROVINCE].node, f"vanthu-{PROVINCE}", [there.name], "nhầm")
     turns(nodes)
     [here] = nodes.deliveries(NATION, answer.digest).values()
-    assert operate.resend(node, [here.id], "operator:lan", "") == [None]
+    assert operator.resend(node, [here.id], "operator:lan", "") == [None]
     late = Receipt(answer.digest, "H53", 0, Outcome.RETURNED, nodes.clock.now(), "EDX801")
     assert pipeline.settle(node, [(PROVINCE, late)]) == []
 

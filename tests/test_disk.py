@@ -17,8 +17,7 @@ import pytest
 from edxml_router.config import load
 from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.problems import Refusal, Setback, Trouble
-from edxml_router.credentials import files as trust_files
-from edxml_router.credentials import keys
+from edxml_router.credentials import keys, trust_files
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.disk import durable, locks

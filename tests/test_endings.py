@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
+from edxml_router.core.trust.expiry import Expiry
 from edxml_router.credentials import endings
-from edxml_router.credentials.endings import Standing, Watch, threshold
+from edxml_router.credentials.endings import Watch, threshold
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.demo.tree import Plan, Tree
 
@@ -93,10 +94,10 @@ def test_a_threshold_is_said_once() -> None:
         finding = endings._ending("own", "own", "CN=x", NOW + timedelta(days=days), limit, NOW)
         assert finding is not None
         assert finding.code == code
-        return len(watch.news([Standing("own", "CN=x", NOW, finding, limit)]))
+        return len(watch.news([Expiry("own", "CN=x", NOW, finding, limit)]))
 
     assert [said(50), said(40), said(29, limit=30), said(28, limit=30), said(6, "EDX917", 7)] == [1, 0, 1, 0, 1]
-    assert watch.news([Standing("own", "CN=x", NOW + 900 * DAY)]) == []  # renewed
+    assert watch.news([Expiry("own", "CN=x", NOW + 900 * DAY)]) == []  # renewed
     assert said(50) == 1  # another time
 
 

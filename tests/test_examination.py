@@ -9,7 +9,7 @@ import pytest
 from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Refusal
-from edxml_router.core.signature import by_stream as stream
+from edxml_router.core.signature import by_stream
 from edxml_router.core.signature.verdict import Engine, Indication
 from edxml_router.stages.examination import MOST_BYTES, MOST_TAGS, digest_of, examine
 from edxml_router.stages.submission import Examined
@@ -75,7 +75,7 @@ def test_a_disagreement_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     """No message is known on which they disagree, so one of them is given another bound."""
     data = by_parts()
     assert examined(data, Engine.BOTH).verdict.reason == "ok"
-    monkeypatch.setattr(stream, "MOST_COPIED", 1)
+    monkeypatch.setattr(by_stream, "MOST_COPIED", 1)
     assert examined(data).verdict.reason == "ok"
     assert examined(data, Engine.STREAM).verdict.reason == "namespaces-costly"
     with pytest.raises(Refusal) as caught:
@@ -90,7 +90,7 @@ def test_a_disagreement_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_is_large_is_for_the_stream_engine(engine: Engine, large: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(large) > MOST_BYTES or large.count(b"<") > MOST_TAGS
-    monkeypatch.setattr(stream, "MOST_COPIED", 1)
+    monkeypatch.setattr(by_stream, "MOST_COPIED", 1)
     assert examined(large, engine).verdict.reason == "namespaces-costly"
 
 

@@ -31,7 +31,7 @@ from edxml_router.core.delivery.wire import (
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.demo.letters import File
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.observe import events
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.stages import inbox
@@ -110,7 +110,7 @@ def test_a_small_message_cannot_ask_for_large_answers(nodes: Nodes) -> None:
     inquiry = encode_inquiry(Inquiry(DIGEST, ("H53",) * 5_000, 0))
     hub.publish([Parcel(topology.up("an-giang"), Message("inquiry", "i", inquiry))])
     for transport in nodes["quoc-gia"].transports:
-        intake.receive(nodes["quoc-gia"].node, transport, transport.take(100, 0.0))
+        batch.receive(nodes["quoc-gia"].node, transport, transport.take(100, 0.0))
     assert store() - before < 1_000_000
     assert {one.code for one in nodes["quoc-gia"].node.ledger.views.list_quarantined()} == {"EDX704"}
     with pytest.raises(Refusal, match="EDX704"):
@@ -168,7 +168,7 @@ def test_a_fifo_in_a_mailbox_holds_nobody_up_and_is_named(nodes: Nodes) -> None:
 def test_a_mistake_while_the_store_is_away_gives_the_message_back(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def mistaken(_node: Node, _batch: object) -> intake.Handled:
+    def mistaken(_node: Node, _batch: object) -> batch.Handled:
         raise ZeroDivisionError
 
     def away() -> object:
@@ -177,9 +177,9 @@ def test_a_mistake_while_the_store_is_away_gives_the_message_back(
     node, hub = nodes["quoc-gia"].node, nodes["quoc-gia"].transports[0]
     hub_of_child = nodes["an-giang"].transports[0]
     hub_of_child.publish([Parcel(topology.up("an-giang"), Message("inquiry", "i", b""))])
-    monkeypatch.setitem(intake._HANDLERS, "inquiry", mistaken)
+    monkeypatch.setitem(batch._HANDLERS, "inquiry", mistaken)
     monkeypatch.setattr(node.ledger, "book", away)
-    handled = intake.receive(node, hub, hub.take(100, 0.0))
+    handled = batch.receive(node, hub, hub.take(100, 0.0))
     assert [arrival.message.kind for arrival in handled.back] == ["inquiry"]
 
 
@@ -236,7 +236,7 @@ def test_an_office_learns_nothing_of_deliveries_that_are_not_its_own(nodes: Node
     theirs = f"{answer.digest}.H53"
     for kind, correlation in (("confirm", theirs), ("return", theirs), ("confirm", "1"), ("confirm", "9" * 5000)):
         message = Message(kind, "x", b"", correlation=correlation)
-        intake.receive(node, hub, [Arrival(message, topology.submit("vanthu-quoc-gia"), "vanthu-quoc-gia", "", False)])
+        batch.receive(node, hub, [Arrival(message, topology.submit("vanthu-quoc-gia"), "vanthu-quoc-gia", "", False)])
     assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.FORWARDED}
     assert node.ledger.views.notices("office:vanthu-quoc-gia") == []
 

@@ -18,9 +18,9 @@ from edxml_router.core.delivery.wire import Outcome, Receipt, decode_receipts, e
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, Bindings, Row
 from edxml_router.core.trust.certificate import names
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.services import operator as operate
+from edxml_router.services import operator
 from edxml_router.stages import inbox
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology
@@ -87,7 +87,7 @@ def test_a_message_that_meets_a_mistake_of_ours_is_set_aside_alone(
             raise ZeroDivisionError
         return settle(node, receipts)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(intake.pipeline, "settle", stumbles)
+    monkeypatch.setattr(batch.pipeline, "settle", stumbles)
     nodes.step("quoc-gia")
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CONFIRMED}
     assert [(one.code, one.peer, one.kept) for one in kept(nodes)] == [("EDX699", "tay-ninh", True)]
@@ -98,7 +98,7 @@ def test_what_an_operator_cancelled_no_neighbour_opens_again(nodes: Nodes) -> No
     node, data = nodes["quoc-gia"].node, letter(nodes, ["H53"], sender="H01")
     [answer] = pipeline.accept(node, [Submission(data, "an-giang", "link", _transfer(nodes, data, ("H53",)))])
     [one] = nodes.deliveries("quoc-gia", answer.digest).values()
-    assert operate.cancel(node, [one.id], "lan", "gửi nhầm") == [None]
+    assert operator.cancel(node, [one.id], "lan", "gửi nhầm") == [None]
     for generation in (1, 2, 1000):
         again = _transfer(nodes, data, ("H53",), generation=generation)
         pipeline.accept(node, [Submission(data, "an-giang", "link", again)])
@@ -107,7 +107,7 @@ def test_what_an_operator_cancelled_no_neighbour_opens_again(nodes: Nodes) -> No
     came = nodes["an-giang"].transports[0].take(100, 0.0)
     told = [one for arrival in came for one in decode_receipts(arrival.message.body).receipts]
     assert {one.generation for one in told if one.outcome is Outcome.CANCELLED} == {0, 1, 2, 1000}
-    assert operate.resend(node, [one.id], "lan", "gửi lại theo đề nghị") == [None]
+    assert operator.resend(node, [one.id], "lan", "gửi lại theo đề nghị") == [None]
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.QUEUED}
 
 
@@ -121,11 +121,11 @@ def test_who_cancelled_it_may_lift_that_though_it_was_sent_again_meanwhile(nodes
         assert does(nodes[name].node, [one.id], "lan", "thử") == [None]
         nodes.settle()
 
-    act("tay-ninh", operate.cancel)
-    act("an-giang", operate.resend)
+    act("tay-ninh", operator.cancel)
+    act("an-giang", operator.resend)
     assert {nodes.states(name, answer.digest)["H53"] for name in nodes.opened} == {State.CANCELLED}
-    act("tay-ninh", operate.resend)
-    act("an-giang", operate.resend)
+    act("tay-ninh", operator.resend)
+    act("an-giang", operator.resend)
     [one] = nodes.deliveries("tay-ninh", answer.digest).values()
     assert inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [one.name]) == [None]
     for _ in range(4):  # the generations differ, so the ends are asked for
@@ -208,5 +208,5 @@ def test_a_flood_of_one_child_delays_no_siblings_letter(nodes: Nodes) -> None:
 def test_an_offices_answer_about_no_delivery_is_set_aside(nodes: Nodes, number: str) -> None:
     message, mailbox = Message("confirm", "x", b"", correlation=number), topology.submit("vanthu-quoc-gia")
     arrival = Arrival(message, mailbox, "vanthu-quoc-gia", "", False)
-    intake.receive(nodes["quoc-gia"].node, nodes["quoc-gia"].transports[0], [arrival])
+    batch.receive(nodes["quoc-gia"].node, nodes["quoc-gia"].transports[0], [arrival])
     assert [one.code for one in kept(nodes)] == ["EDX704"]

@@ -23,12 +23,11 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import PrivateKey, sign_bytes
 from edxml_router.core.trust.certificate import write_pem
 from edxml_router.core.trust.chain import TrustStore
-from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.intake import batch as intake
-from edxml_router.intake import reports
+from edxml_router.intake import batch, reports
+from edxml_router.services import trial_authority
 from edxml_router.services.health.checks import CHECKS
 from edxml_router.stages import inbox
 from edxml_router.stages.submission import Submission
@@ -73,7 +72,7 @@ class Pair:
                 forwarded = pipeline.forward(opened.node)
                 pipeline.report(opened.node)
                 for transport in opened.transports:
-                    handled = intake.receive(opened.node, transport, transport.take(100, 0.0))
+                    handled = batch.receive(opened.node, transport, transport.take(100, 0.0))
                     self.alarms += [(name, finding.code if finding else "") for _, finding in handled.alarms]
                     moves += [*forwarded, *handled.moves] if opened is self.parent else []
         return moves
@@ -114,7 +113,7 @@ def renew(tree: Tree, name: str) -> None:
     """A new key and certificate in the place of the old ones."""
     for end in ("key.pem", "cert.pem"):
         (tree.pki / f"{name}.{end}").rename(tree.pki / f"{name}.old.{end}")
-    pki_files.issue_node(tree.pki, name, datetime.now(UTC))
+    trial_authority.issue_node(tree.pki, name, datetime.now(UTC))
 
 
 def known_at_the_parent(tree: Tree, setting: str = 'certificate = "child.pem"') -> Path:
@@ -228,7 +227,7 @@ def test_a_letter_that_ends_meanwhile_does_not_blame_the_recipient(tree: Tree, s
 def test_two_certificates_count_at_once(tree: Tree, stack: ExitStack, together: bool) -> None:
     """In a list of files, or in one file: then no two people need act in the same minute."""
     own = known_at_the_parent(tree, 'certificate = ["child.pem", "next.pem"]')
-    renewed = pki_files.issue_node(tree.pki / ".." / "pki", "tay-ninh-2", datetime.now(UTC))
+    renewed = trial_authority.issue_node(tree.pki / ".." / "pki", "tay-ninh-2", datetime.now(UTC))
     following = own.with_name("next.pem")
     following.write_bytes(own.read_bytes() if together else renewed.certificate.read_bytes())
     if together:
@@ -262,7 +261,7 @@ def test_a_key_without_its_certificate_is_not_taken(tree: Tree, stack: ExitStack
     before = pair.child.signing
     assert before is not None
     key_file, certificate = (tree.pki / f"tay-ninh.{end}" for end in ("key.pem", "cert.pem"))
-    renewed = pki_files.issue_node(tree.pki, "tay-ninh-2", datetime.now(UTC))
+    renewed = trial_authority.issue_node(tree.pki, "tay-ninh-2", datetime.now(UTC))
     renewed.key.replace(key_file)
     found = pair.child.renew_credentials()
     assert found is not None

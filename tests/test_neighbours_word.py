@@ -9,7 +9,7 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.wire import Inquiry, Outcome, Receipt, encode_inquiry
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages import receipts
 from edxml_router.transport import topology
@@ -82,7 +82,7 @@ def test_questions_are_answered_so_often_within_an_hour(nodes: Nodes) -> None:
             body = encode_inquiry(Inquiry(f"{number:064x}", names, 0))
             hub.publish([Parcel(topology.up("an-giang"), Message("inquiry", f"i{number}", body))])
             for transport in nodes["quoc-gia"].transports:
-                intake.receive(node, transport, transport.take(100, 0.0))
+                batch.receive(node, transport, transport.take(100, 0.0))
             with node.ledger.book() as book:
                 lease = nodes.clock.now()
                 found = book.receipts.unsent(lease, lease + timedelta(seconds=1), 100_000)

@@ -21,10 +21,10 @@ from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.node import sole
 from edxml_router.ports.transport import Waiting
-from edxml_router.services import operator as operate
+from edxml_router.services import operator
 from edxml_router.services.health import mailboxes
 from edxml_router.stages import inquiring, pushing
 from edxml_router.stages.submission import Submission
@@ -106,7 +106,7 @@ class Province:
 
 def step(opened: Opened) -> None:
     for transport in opened.transports:
-        intake.receive(opened.node, transport, transport.take(100, 0.0))
+        batch.receive(opened.node, transport, transport.take(100, 0.0))
     pipeline.forward(opened.node)
     inquiring.inquire(opened.node)
     pushing.push(opened.node)
@@ -260,7 +260,7 @@ def test_an_operator_who_wants_it_now_makes_no_further_copies(near: Province) ->
     digest = near.send()
     near.turn()
     for _ in range(5):
-        assert operate.retry(near.node.node, [near.standing(digest).id], "lan", "") == [None]
+        assert operator.retry(near.node.node, [near.standing(digest).id], "lan", "") == [None]
         near.turn()
         near.turn()
     near.lies(1)

@@ -9,7 +9,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.services import operator as operate
+from edxml_router.services import operator
 from edxml_router.stages import pushing
 from edxml_router.stages.submission import Submission
 from tests.contract.hubs import until
@@ -64,10 +64,10 @@ def test_what_is_held_holds_its_recall(nodes: Nodes) -> None:
     first, second = hand_in(nodes, "quoc-gia", letter(nodes), recall(nodes, 1))
     top = nodes["quoc-gia"].node
     [held] = nodes.deliveries("quoc-gia", first).values()
-    operate.hold(top, [held.id], "an", "xem lại")
+    operator.hold(top, [held.id], "an", "xem lại")
     nodes.settle()
     assert arrived(nodes, "tay-ninh") == []
-    operate.release(top, [held.id], "an", "được")
+    operator.release(top, [held.id], "an", "được")
     nodes.settle()
     assert arrived(nodes, "tay-ninh") == [first, second]
 
@@ -88,11 +88,11 @@ def test_whatever_comes_in_between_each_document_keeps_its_order(nodes: Nodes, s
         nodes.step(chance.choice(list(nodes.opened)))
         nodes.clock.at += top.rules.timing.retry_first * chance.random() * 2
         [one] = nodes.deliveries("quoc-gia", chance.choice(sent[chance.choice(list(sent))])).values()
-        chance.choice((operate.hold, operate.release, operate.retry))(top, [one.id], "an", "thử")
+        chance.choice((operator.hold, operator.release, operator.retry))(top, [one.id], "an", "thử")
     top.links = links
     for digest in (each for pair in sent.values() for each in pair):
         [one] = nodes.deliveries("quoc-gia", digest).values()
-        operate.release(top, [one.id], "an", "thử")
+        operator.release(top, [one.id], "an", "thử")
     for _ in range(8):
         nodes.settle(2)
         nodes.clock.at += top.rules.timing.retry_ceiling

@@ -29,17 +29,15 @@ from edxml_router.core.delivery.wire import (
     encode_transfer,
 )
 from edxml_router.core.problems import Finding
-from edxml_router.core.signature import by_signxml as signature
+from edxml_router.core.signature import by_signxml
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Act, Bindings, Row
 from edxml_router.demo.letters import File, Post, tampered
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.intake import batch as intake
-from edxml_router.intake import settling
+from edxml_router.intake import batch, settling
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.services import operator as operate
-from edxml_router.stages import dispatch as parcels
-from edxml_router.stages import inbox, inquiring, windows
+from edxml_router.services import operator
+from edxml_router.stages import dispatch, inbox, inquiring, windows
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.transport import topology
@@ -72,13 +70,13 @@ class Nodes:
         [answer] = pipeline.accept(node, [Submission(data, f"vanthu-{name}", "cli")])
         return answer
 
-    def step(self, name: str) -> intake.Handled:
+    def step(self, name: str) -> batch.Handled:
         """One round of a worker: take, deal with, forward, inquire, report."""
         opened = self[name]
-        total = intake.Handled()
+        total = batch.Handled()
         for transport in opened.transports:
             arrivals = transport.take(100, 0.0)
-            handled = intake.receive(opened.node, transport, arrivals)
+            handled = batch.receive(opened.node, transport, arrivals)
             total.answers += handled.answers
             total.moves += handled.moves
             total.back += handled.back
@@ -198,8 +196,8 @@ def test_a_fault_of_this_machine_is_nobodys_refusal(nodes: Nodes, monkeypatch: p
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.step("quoc-gia")
     with monkeypatch.context() as upgrading:
-        upgrading.setattr(signature, "files", lambda _name: nodes.tree.folder / "not-there")
-        signature._schemas.cache_clear()
+        upgrading.setattr(by_signxml, "files", lambda _name: nodes.tree.folder / "not-there")
+        by_signxml._schemas.cache_clear()
         handled = nodes.step("tay-ninh")
         assert [one.finding.code for one in handled.answers if one.finding] == ["EDX622"]
         assert len(handled.back) == 1
@@ -244,8 +242,8 @@ def test_a_fault_of_this_machine_that_lasts_is_met_in_growing_pauses(
     nodes.step("quoc-gia")
     nodes.send("quoc-gia", letter(nodes, number=2))  # and forwarded later
     with monkeypatch.context() as broken:
-        broken.setattr(signature, "files", lambda _name: nodes.tree.folder / "not-there")
-        signature._schemas.cache_clear()
+        broken.setattr(by_signxml, "files", lambda _name: nodes.tree.folder / "not-there")
+        by_signxml._schemas.cache_clear()
         until(lambda: nodes.step("tay-ninh") and len(pauses) >= 8)
         assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
         nodes.step("quoc-gia")
@@ -259,8 +257,8 @@ def test_only_so_many_faults_are_remembered(nodes: Nodes, monkeypatch: pytest.Mo
     monkeypatch.setattr(settling, "REMEMBERED", 2)
     node, hub = nodes["tay-ninh"].node, nodes["tay-ninh"].transports[-1]
     token = Claim("edx.up.x", "", "")
-    batch = [Arrival(Message("transfer", f"m{number}", b""), "edx.up.x", "x", token) for number in range(5)]
-    settling.settle(node, hub, batch, batch, [Finding("EDX622")], [])
+    arrivals = [Arrival(Message("transfer", f"m{number}", b""), "edx.up.x", "x", token) for number in range(5)]
+    settling.settle(node, hub, arrivals, arrivals, [Finding("EDX622")], [])
     assert list(node.faults) == [("edx.up.x", "m3"), ("edx.up.x", "m4")]
 
 
@@ -275,25 +273,25 @@ def test_what_ends_its_worker_again_and_again_is_set_aside_and_other_mail_goes_o
         """As the kernel ends a worker: nothing is caught, nothing recorded."""
 
     def run_out_of_memory(parcels: Sequence[Parcel]) -> object:
-        if any(parcel.message.headers.get("envelope") == poison for parcel in parcels):
+        if any(parcel.message.headers.get("envelope") == poison for parcel in dispatch):
             raise Killed
-        return publish(parcels)
+        return publish(dispatch)
 
     monkeypatch.setattr(node.links["link:tay-ninh"].transport, "publish", run_out_of_memory)
     ended, others = 0, []
-    for round_ in range(3 * parcels.LAPSES):
+    for round_ in range(3 * dispatch.LAPSES):
         others.append(nodes.send("quoc-gia", letter(nodes, number=2 + round_)).digest)
         try:
             pipeline.forward(node)
         except Killed:
             ended += 1
         nodes.clock.at += node.rules.timing.lease + timedelta(seconds=1)
-    assert ended == parcels.LAPSES
+    assert ended == dispatch.LAPSES
     held = nodes.deliveries("quoc-gia", poison)["H53"]
-    assert (held.state, held.code, held.attempts) == (State.HELD, "EDX623", parcels.LAPSES + 1)
+    assert (held.state, held.code, held.attempts) == (State.HELD, "EDX623", dispatch.LAPSES + 1)
     assert {nodes.states("quoc-gia", other)["H53"] for other in others} == {State.FORWARDED}
     monkeypatch.undo()
-    assert operate.release(node, [held.id], "lan", "thêm bộ nhớ") == [None]
+    assert operator.release(node, [held.id], "lan", "thêm bộ nhớ") == [None]
     nodes.settle()
     assert nodes.states("tay-ninh", poison) == {"H53": State.AVAILABLE}
 
@@ -352,9 +350,9 @@ def test_the_same_twice_in_one_batch(nodes: Nodes) -> None:
 def test_the_same_id_with_other_content_is_a_conflict(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
     one, other = letter(nodes), letter(nodes, ["H53", "H01"])
-    batch = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli") for data in (one, other)])
-    assert [answer.accepted for answer in batch] == [True, False]
-    assert batch[1].finding and batch[1].finding.code == "EDX404"
+    answered = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli") for data in (one, other)])
+    assert [answer.accepted for answer in answered] == [True, False]
+    assert answered[1].finding and answered[1].finding.code == "EDX404"
     late = nodes.send("quoc-gia", other)
     assert late.finding and late.finding.code == "EDX404"
     [kept] = node.ledger.views.list_quarantined()
@@ -479,7 +477,7 @@ def test_a_transfer_waits_for_its_chunks(nodes: Nodes) -> None:
     nodes.step("quoc-gia")
     for transport in nodes["quoc-gia"].transports:
         arrivals = transport.take(100, 5.0)  # the transfer comes again after its delay
-        assert intake.receive(nodes["quoc-gia"].node, transport, arrivals).answers[0].accepted
+        assert batch.receive(nodes["quoc-gia"].node, transport, arrivals).answers[0].accepted
 
 
 def test_a_return_comes_back_with_its_reason(nodes: Nodes) -> None:
@@ -499,7 +497,7 @@ def test_resend_opens_it_again_everywhere(nodes: Nodes) -> None:
     inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], "nhầm")
     nodes.settle()
     [here] = nodes.deliveries("quoc-gia", answer.digest).values()
-    assert operate.resend(nodes["quoc-gia"].node, [here.id], "lan", "bên nhận đề nghị") == [None]
+    assert operator.resend(nodes["quoc-gia"].node, [here.id], "lan", "bên nhận đề nghị") == [None]
     nodes.settle()
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
     inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name])
@@ -593,7 +591,7 @@ def test_nothing_expires_before_the_hubs_are_read(tmp_path: Path, nodes: Nodes) 
     with open_worker(nodes["quoc-gia"].settings, nodes.clock) as again:
         assert pipeline.expire(again.node) == ()
         [hub] = again.transports
-        intake.receive(again.node, hub, hub.take(100, 0.0))
+        batch.receive(again.node, hub, hub.take(100, 0.0))
         hub.take(100, 0.0)
         assert again.node.hubs_read()
         assert pipeline.expire(again.node) == []
@@ -655,7 +653,7 @@ def test_the_time_of_a_fact_is_the_same_over_every_repeat(nodes: Nodes) -> None:
     said = set()
     accepted_at = nodes.clock.at
     for _ in range(3):
-        intake.receive(there.node, there.transports[-1], [transfer])
+        batch.receive(there.node, there.transports[-1], [transfer])
         said |= {(one.outcome, one.at, one.hops) for _, one in _unsent(there)}
         nodes.clock.at += timedelta(hours=1)
     assert {(outcome, at) for outcome, at, _ in said} == {(Outcome.ACCEPTED, accepted_at)}
@@ -666,10 +664,10 @@ def test_the_time_of_a_fact_is_the_same_over_every_repeat(nodes: Nodes) -> None:
     inbox.confirm(there.node, "vanthu-tay-ninh", [waiting.name])
     for _ in range(2):
         nodes.clock.at += timedelta(hours=1)
-        intake.receive(there.node, there.transports[-1], [transfer])
+        batch.receive(there.node, there.transports[-1], [transfer])
         question = encode_inquiry(Inquiry(answer.digest, ("H53",), 0))
         asked = replace(transfer, message=Message("inquiry", "q", question))
-        intake.receive(there.node, there.transports[-1], [asked])
+        batch.receive(there.node, there.transports[-1], [asked])
     ends = [one for _, one in _unsent(there) if one.outcome is Outcome.CONFIRMED]
     assert {one.at for one in ends} == {confirmed_at}
     nodes.settle()
@@ -756,7 +754,7 @@ def test_a_damaged_body_is_held_and_never_delivered(nodes: Nodes) -> None:
     assert (delivery.state, delivery.code) == (State.HELD, "EDX603")
     assert nodes.states("tay-ninh", answer.digest) == {}
     path.write_bytes(data)
-    assert operate.release(nodes["quoc-gia"].node, [delivery.id], "lan", "đã khôi phục") == [None]
+    assert operator.release(nodes["quoc-gia"].node, [delivery.id], "lan", "đã khôi phục") == [None]
     nodes.settle()
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
 
@@ -769,12 +767,12 @@ def test_operators_acts_and_their_limits(nodes: Nodes) -> None:
     def codes(results: Sequence[object]) -> list[str | None]:
         return [getattr(result, "code", None) for result in results]
 
-    assert codes(operate.release(node, [one.id, 999], "lan", "")) == ["EDX607", "EDX606"]
-    assert codes(operate.hold(node, [one.id], "lan", "chờ xác minh")) == [None]
+    assert codes(operator.release(node, [one.id, 999], "lan", "")) == ["EDX607", "EDX606"]
+    assert codes(operator.hold(node, [one.id], "lan", "chờ xác minh")) == [None]
     assert pipeline.forward(node) == ()
-    assert codes(operate.release(node, [one.id], "lan", "")) == [None]
+    assert codes(operator.release(node, [one.id], "lan", "")) == [None]
     nodes.settle()
-    for act in (operate.cancel, operate.hold, operate.retry, operate.resend):
+    for act in (operator.cancel, operator.hold, operator.retry, operator.resend):
         assert codes(act(node, [one.id], "lan", "")) == ["EDX607"]  # the province has it
 
 
@@ -783,7 +781,7 @@ def test_cancel_tells_the_sender_and_a_machines_repeat_does_not_undo_it(nodes: N
     data = letter(nodes)
     answer = nodes.send("quoc-gia", data)
     [one] = nodes.deliveries("quoc-gia", answer.digest).values()
-    assert operate.cancel(node, [one.id], "lan", "gửi nhầm") == [None]
+    assert operator.cancel(node, [one.id], "lan", "gửi nhầm") == [None]
     [note] = node.ledger.views.notices("office:vanthu-quoc-gia")
     assert (note.receipt.outcome, note.receipt.code) == (Outcome.CANCELLED, "EDX803")
     assert nodes.send("quoc-gia", data).repeated
@@ -891,20 +889,20 @@ def test_beyond_its_quota_a_peer_waits_and_loses_nothing(nodes: Nodes, quota: Qu
     node = nodes["quoc-gia"].node
     office = replace(node.rules.peers["vanthu-quoc-gia"], quota=quota)
     node.rules = replace(node.rules, peers={**node.rules.peers, office.name: office})
-    batch = [Submission(letter(nodes, number=number), office.name, "cli") for number in (1, 2, 3)]
-    answers = pipeline.accept(node, batch)
+    submissions = [Submission(letter(nodes, number=number), office.name, "cli") for number in (1, 2, 3)]
+    answers = pipeline.accept(node, submissions)
     assert [answer.accepted for answer in answers] == [True, True, False]
     assert answers[2].passing
     assert answers[2].finding and answers[2].finding.code == "EDX406"
     assert node.ledger.views.list_quarantined() == []  # put off is not refused
-    assert pipeline.accept(node, batch[2:])[0].passing
+    assert pipeline.accept(node, submissions[2:])[0].passing
     nodes.clock.at += timedelta(seconds=61)
-    assert pipeline.accept(node, batch[2:])[0].accepted
+    assert pipeline.accept(node, submissions[2:])[0].accepted
 
 
 def test_large_bodies_are_forwarded_in_portions(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker holds one portion of bodies at a time, whatever is due; everything goes all the same."""
-    monkeypatch.setattr(parcels, "PORTION", 60_000)
+    monkeypatch.setattr(dispatch, "PORTION", 60_000)
     node = nodes["quoc-gia"].node
     read: list[int] = []
     plain = node.bodies.open

@@ -20,10 +20,10 @@ from edxml_router.core.delivery.wire import Outcome
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import verify_bytes
 from edxml_router.credentials.keys import load_certificates
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.observe import events
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.services import operator as operate
+from edxml_router.services import operator
 from edxml_router.shapes.catalogue import MESSAGES
 from edxml_router.stages import inbox, pushing
 from edxml_router.stages.dispatch import LAPSES
@@ -117,7 +117,7 @@ def test_a_submission_that_the_node_takes_again_sends_nothing_twice(nodes: Nodes
     nodes.settle()
     mailbox.with_name("away").rename(mailbox)
     hub = nodes["quoc-gia"].transports[0]
-    [second] = intake.receive(nodes["quoc-gia"].node, hub, hub.take(10, 5.0)).answers
+    [second] = batch.receive(nodes["quoc-gia"].node, hub, hub.take(10, 5.0)).answers
     assert (second.repeated, second.standing) == (True, {"H53": State.RETURNED})
     nodes.clock.at += timedelta(seconds=6)  # past the lease of the notice that could not be sent either
     nodes.settle()
@@ -139,7 +139,7 @@ def test_an_answer_is_taken_while_a_worker_has_the_letter_in_hand(nodes: Nodes, 
     digest, node = arrived(nodes), nodes["quoc-gia"].node
     pushing.push(node)
     [mail] = office.take()
-    operate.retry(node, [standing(nodes, "quoc-gia", digest).id], "lan", "gửi lại vào hộp thư")
+    operator.retry(node, [standing(nodes, "quoc-gia", digest).id], "lan", "gửi lại vào hộp thư")
     with node.ledger.book() as book:
         [taken] = book.deliveries.claim(node.now(), node.now() + timedelta(seconds=60), 10)
     assert taken.state is State.FORWARDING
@@ -156,13 +156,13 @@ def test_an_answer_that_a_worker_comes_before_is_not_lost(
     pushing.push(node)
     [mail] = office.take()
     stale = standing(nodes, "quoc-gia", digest)
-    operate.retry(node, [stale.id], "lan", "gửi lại")
+    operator.retry(node, [stale.id], "lan", "gửi lại")
     monkeypatch.setattr(inbox, "_own", lambda *_: {stale.name: stale})  # as it was read before
     office.say("confirm", b"", mail.message.id)
     assert len(nodes.step("quoc-gia").back) == 1
     monkeypatch.undo()
     hub = nodes["quoc-gia"].transports[0]
-    intake.receive(node, hub, hub.take(10, 5.0))
+    batch.receive(node, hub, hub.take(10, 5.0))
     assert standing(nodes, "quoc-gia", digest).state is State.CONFIRMED
 
 
@@ -284,7 +284,7 @@ def test_a_late_confirmation_is_told_to_both_sides(nodes: Nodes, office: Office,
         nodes.clock.at += node.rules.timing.lifetime
         pipeline.expire(node)
     else:
-        operate.cancel(node, [standing(nodes, "quoc-gia", digest).id], "lan", "gửi nhầm")
+        operator.cancel(node, [standing(nodes, "quoc-gia", digest).id], "lan", "gửi nhầm")
     settle(nodes)
     assert [one.message.kind for one in office.take()] == ["withdrawn"]
     office.say("confirm", b"", mail.message.id)

@@ -11,7 +11,7 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.resync import Resync, decode_resync, encode_resync
 from edxml_router.core.delivery.wire import decode_transfer
 from edxml_router.core.problems import Refusal
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages import inquiring, recovery
 from edxml_router.transport import topology
@@ -27,11 +27,11 @@ def test_a_neighbour_asks_again_about_all_that_is_open(nodes: Nodes) -> None:
     before = nodes.deliveries("quoc-gia", answer.digest)["H53"].due_at
     question = Message("resync", "r", encode_resync(Resync("0f" * 8, nodes.clock.now())))
     nodes["tay-ninh"].transports[-1].publish([Parcel(topology.up("tay-ninh"), question)])
-    intake.receive(node, hub, hub.take(10, 1.0))
+    batch.receive(node, hub, hub.take(10, 1.0))
     assert nodes.deliveries("quoc-gia", answer.digest)["H53"].due_at == nodes.clock.now() < before
     [told] = [one for one in nodes["tay-ninh"].transports[-1].take(10, 1.0) if one.message.kind == "resynced"]
     assert decode_resync(told.message.body).epoch == "0f" * 8
-    intake.receive(nodes["tay-ninh"].node, nodes["tay-ninh"].transports[-1], [told])  # nobody asked
+    batch.receive(nodes["tay-ninh"].node, nodes["tay-ninh"].transports[-1], [told])  # nobody asked
 
 
 def test_a_neighbour_that_asks_all_the_time_costs_nothing(nodes: Nodes) -> None:

@@ -20,19 +20,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edxml_router import pipeline
 from edxml_router.config import Settings
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust import ocsp
 from edxml_router.credentials import keys
-from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.revocation import asking, kept_answers, responders
 from edxml_router.credentials.revocation.asking import Asking
 from edxml_router.credentials.revocation.fetching import ask
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
+from edxml_router.services import trial_authority
 from edxml_router.stages.submission import Submission
 from edxml_router.wiring.node import Opened, open_worker
 from tests.clocks import Moved
@@ -164,7 +164,7 @@ def test_an_answer_about_two_certificates_is_not_heard(tree: Tree, responder: Re
 def made_responder(tree: Tree, name: str, *purposes: x509.ObjectIdentifier, issuer: str = "issuing") -> Path:
     """Key and certificate of somebody who answers; the place, without the endings."""
     above = pki.Issuer(load_key(tree.pki / f"{issuer}.key.pem"), load_certificates(tree.pki / f"{issuer}.cert.pem")[0])
-    key, now = pki_files.new_key(), datetime.now(UTC)
+    key, now = trial_authority.new_key(), datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(pki.subject(name))
@@ -455,8 +455,8 @@ def test_a_list_that_says_revoked_wins(tree: Tree, responder: Responder) -> None
         clock.at += 12 * timedelta(hours=1)
         assert node.renew_trust() == []
         assert outcome(tree, node, 2) == "ok"
-        [row] = [row for row in pki_files.issued(tree.pki) if row.name == "G22"]
-        pki_files.revoke(tree.pki, row.serial, clock.at)
+        [row] = [row for row in trial_authority.issued(tree.pki) if row.name == "G22"]
+        trial_authority.revoke(tree.pki, row.serial, clock.at)
         assert node.renew_trust() == []
         assert outcome(tree, node, 3) == "EDX313"
 
@@ -465,7 +465,7 @@ def test_addresses_come_from_the_configuration_only(tree: Tree, responder: Respo
     """A certificate that names a responder makes nobody call it."""
     change(tree, responder.url, "http://127.0.0.1:1/")
     above = pki.Issuer(load_key(tree.pki / "issuing.key.pem"), certificate(tree, "issuing"))
-    key, now = pki_files.new_key(), datetime.now(UTC)
+    key, now = trial_authority.new_key(), datetime.now(UTC)
     plain = pki.agency(above, key.public_key(), ["G22"], serial=77, at=now, days=9)
     access = x509.AccessDescription(
         x509.AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(responder.url)
@@ -521,7 +521,7 @@ def test_a_running_node_asks_and_every_worker_obeys(tree: Tree, responder: Respo
                 clock.at = datetime.now(UTC)
                 pipeline.forward(child.node)
                 for transport in child.transports:
-                    intake.receive(child.node, transport, list(transport.take(100, 0.0)))
+                    batch.receive(child.node, transport, list(transport.take(100, 0.0)))
                 with child.node.ledger.book() as book:
                     found = book.deliveries.of(digests)
                 known = [one for one in found if one.far_accepted or one.state is State.RETURNED]

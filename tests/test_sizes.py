@@ -10,7 +10,7 @@ from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.wire import HOPS_LIMIT, Hop, Outcome
 from edxml_router.demo.letters import File
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.stages import dispatch, pushing
 from edxml_router.transport.local import LocalTransport
 from edxml_router.wiring.node import build_rules
@@ -87,7 +87,7 @@ def test_a_link_carries_a_large_letter_in_pieces_that_its_hub_takes(nodes: Nodes
     arrivals = [one for transport in below.transports for one in transport.take(100, 0.0)]
     assert len(arrivals) > 2
     assert max(len(one.message.body) for one in arrivals) <= MOST
-    intake.receive(below.node, below.transports[-1], arrivals)
+    batch.receive(below.node, below.transports[-1], arrivals)
     nodes.settle()
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.AVAILABLE}
 

@@ -37,7 +37,7 @@ from edxml_router.credentials.keys import load_key
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.submission import Submission
@@ -95,16 +95,16 @@ class Scene:
             found = [channel.basic_get(topology.inbox(OFFICE), auto_ack=True) for _ in range(count)]
         return [(properties.correlation_id, body) for _, properties, body in found]
 
-    def take(self, count: int) -> intake.Handled:
+    def take(self, count: int) -> batch.Handled:
         """The province deals with what lies there, until that were ``count`` messages."""
-        total, seen = intake.Handled(), 0
+        total, seen = batch.Handled(), 0
 
         def all_came() -> bool:
             nonlocal seen
             for transport in self.province.transports:
                 arrivals = transport.take(100, 0.0)
                 seen += len(arrivals)
-                total.add(intake.receive(self.province.node, transport, arrivals))
+                total.add(batch.receive(self.province.node, transport, arrivals))
             return seen >= count
 
         until(all_came)

@@ -18,19 +18,18 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router import pipeline
 from edxml_router.config import load
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust.chain import TrustStore
-from edxml_router.credentials import endings
-from edxml_router.credentials import sources as trust_sources
-from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials import endings, sources
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.revocation import kept_lists, list_files
 from edxml_router.credentials.revocation.fetching import fetch
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
+from edxml_router.services import trial_authority
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.wiring.node import Opened, open_worker
 from tests.clocks import Moved
@@ -111,7 +110,7 @@ def test_lists_that_are_fresh_stale_and_old(tree: Tree) -> None:
         assert (code(old), old.passing) == ("EDX314", True)  # it waits: nothing is kept, nothing is refused
         assert node.node.ledger.views.list_quarantined() == []
         assert node.renew_trust() is None
-        pki_files.publish(tree.pki, clock.at)
+        trial_authority.publish(tree.pki, clock.at)
         assert node.renew_trust() == []
         again = send(tree, node, 3)
         assert (code(again), reason(node, again)) == ("accepted", "ok")
@@ -128,12 +127,12 @@ def test_an_envelope_from_a_neighbour_is_given_back_until_there_is_a_list(tree: 
         assert answer.accepted
         pipeline.forward(child.node)
         [transport] = parent.transports
-        handled = intake.receive(parent.node, transport, transport.take(10, 0.0))
+        handled = batch.receive(parent.node, transport, transport.take(10, 0.0))
         assert (len(handled.back), [each.passing for each in handled.answers]) == (1, [True])
         own.write_bytes(made_list(tree.pki, number=2, at=clock.at))
         assert parent.renew_trust() == []
         came = wait(lambda: list(transport.take(10, 0.1)))  # a mailbox gives back after a while
-        handled = intake.receive(parent.node, transport, came)
+        handled = batch.receive(parent.node, transport, came)
         assert [each.accepted for each in handled.answers] == [True]
 
 
@@ -151,8 +150,8 @@ def test_without_any_list_the_setting_decides(tree: Tree, required: str, answer:
 def test_revoked_and_expired_at_the_moment_of_acceptance(tree: Tree) -> None:
     with opened(tree) as (node, clock):
         assert code(send(tree, node, 1)) == "accepted"
-        [row] = [row for row in pki_files.issued(tree.pki) if row.name == "G22"]
-        pki_files.revoke(tree.pki, row.serial, clock.at)
+        [row] = [row for row in trial_authority.issued(tree.pki) if row.name == "G22"]
+        trial_authority.revoke(tree.pki, row.serial, clock.at)
         assert node.renew_trust() == []
         assert code(send(tree, node, 2)) == "EDX313"
         clock.at += 731 * DAY
@@ -180,7 +179,7 @@ def test_a_chain_is_judged_once_until_a_list_changes(tree: Tree) -> None:
         (tree.pki / "issuing.crl.pem").touch()
         assert node.renew_trust() == []
         assert node.node.rules.trust is trust  # the same content: nothing is forgotten
-        pki_files.publish(tree.pki, clock.at)
+        trial_authority.publish(tree.pki, clock.at)
         assert node.renew_trust() == []
         assert isinstance(node.node.rules.trust, TrustStore)
         assert node.node.rules.trust.epoch != trust.epoch
@@ -300,13 +299,13 @@ def test_a_fetched_list_is_kept_and_counts(fetching: Tree, site: Site) -> None:
     now = datetime.now(UTC)
     with opened(fetching) as (node, _):
         assert code(send(fetching, node, 1)) == "EDX314"  # there is none yet
-        assert trust_sources.renew_lists(settings, now) == []
+        assert sources.renew_lists(settings, now) == []
         assert node.renew_trust() == []
         assert code(send(fetching, node, 1)) == "accepted"
-        assert trust_sources.renew_lists(settings, now) == []
+        assert sources.renew_lists(settings, now) == []
         assert node.renew_trust() is None  # the same list again
         site.page("/issuing.crl", made_list(fetching.pki, "G22", number=6, at=now))
-        assert trust_sources.renew_lists(settings, now) == []
+        assert sources.renew_lists(settings, now) == []
         assert node.renew_trust() == []
         assert code(send(fetching, node, 2)) == "EDX313"
     site.page("/issuing.crl", b"", 503)
@@ -316,10 +315,10 @@ def test_a_fetched_list_is_kept_and_counts(fetching: Tree, site: Site) -> None:
 
 def test_a_bad_list_never_replaces_a_good_one(fetching: Tree, site: Site, tmp_path: Path) -> None:
     settings, now = fetching.settings("quoc-gia"), datetime.now(UTC)
-    assert trust_sources.renew_lists(settings, now) == []
+    assert sources.renew_lists(settings, now) == []
     path = kept_lists.place(settings.kept_lists, settings.trust.crl_urls[0])
     good = path.read_bytes()
-    pki_files.init(tmp_path / "other", now - DAY)
+    trial_authority.init(tmp_path / "other", now - DAY)
     for bad in (
         b"",
         b"<html>",
@@ -331,12 +330,12 @@ def test_a_bad_list_never_replaces_a_good_one(fetching: Tree, site: Site, tmp_pa
         good + good,
     ):
         site.page("/issuing.crl", bad)
-        assert [finding.code for finding in trust_sources.renew_lists(settings, now)] == ["EDX318"]
+        assert [finding.code for finding in sources.renew_lists(settings, now)] == ["EDX318"]
         assert path.read_bytes() == good
     path.write_bytes(b"damaged")  # then anything good is better
     assert kept_lists.held(settings.kept_lists, settings.trust.crl_urls[0]) == ()
     site.page("/issuing.crl", made_list(fetching.pki, number=4, at=now - 2 * DAY))
-    assert trust_sources.renew_lists(settings, now) == []
+    assert sources.renew_lists(settings, now) == []
     assert [one.data for one in kept_lists.held(settings.kept_lists, settings.trust.crl_urls[0])] == [path.read_bytes()]
 
 
@@ -358,7 +357,7 @@ def test_one_odd_list_keeps_no_other_from_being_renewed(fetching: Tree, site: Si
     odd = made.public_bytes(Encoding.DER).replace(bytes.fromhex("0603551d63"), bytes.fromhex("0603551d14"))
     site.page("/odd.crl", odd)
     site.page("/issuing.crl", good)
-    [finding] = trust_sources.renew_lists(settings, now)
+    [finding] = sources.renew_lists(settings, now)
     assert (finding.code, finding.where) == ("EDX318", f"{site.url}/odd.crl")
     assert "2.5.29.20 stands in it twice" in finding.detail
     [kept] = kept_lists.held(settings.kept_lists, f"{site.url}/issuing.crl")
@@ -391,12 +390,12 @@ def test_a_list_is_read_again_only_when_its_file_has_changed(tree: Tree) -> None
     with opened(tree) as (node, clock):
         path = tree.settings("quoc-gia").trust.crls[1]
         first = list_files.load(path)
-        pki_files.publish(tree.pki, clock.at)
+        trial_authority.publish(tree.pki, clock.at)
         (tree.folder / "quoc-gia" / "bindings.csv").touch()
         assert node.renew_trust() == []
         second = list_files.load(path)
         assert second[0] is not first[0]
-        assert trust_sources.trust_store(tree.settings("quoc-gia")).epoch == node.node.rules.trust.epoch
+        assert sources.trust_store(tree.settings("quoc-gia")).epoch == node.node.rules.trust.epoch
         assert list_files.load(path)[0] is second[0]
 
 
@@ -405,7 +404,7 @@ def test_addresses_come_from_the_configuration_only(fetching: Tree, site: Site) 
     issuer = pki.Issuer(
         load_key(fetching.pki / "issuing.key.pem"), load_certificates(fetching.pki / "issuing.cert.pem")[0]
     )
-    key, now = pki_files.new_key(), datetime.now(UTC)
+    key, now = trial_authority.new_key(), datetime.now(UTC)
     plain = pki.agency(issuer, key.public_key(), ["G22"], serial=77, at=now, days=9)
     point = x509.DistributionPoint([x509.UniformResourceIdentifier(f"{site.url}/trap")], None, None, None)
     builder = x509.CertificateBuilder(
@@ -457,7 +456,7 @@ def test_the_kill_switch_reaches_every_worker_of_a_running_node(fetching: Tree, 
                 clock.at = datetime.now(UTC)
                 pipeline.forward(child.node)
                 for transport in child.transports:
-                    intake.receive(child.node, transport, list(transport.take(100, 0.0)))
+                    batch.receive(child.node, transport, list(transport.take(100, 0.0)))
                 with child.node.ledger.book() as book:
                     found = book.deliveries.of(digests)
                 known = [one for one in found if one.far_accepted or one.state is State.RETURNED]
@@ -481,5 +480,5 @@ def test_the_kill_switch_reaches_every_worker_of_a_running_node(fetching: Tree, 
         wait(lambda: '"list.not-renewed"' in tree.log("quoc-gia").read_text(encoding="utf-8"))
         assert tree.stop("quoc-gia") == {"quoc-gia": 0}
     [kept] = kept_lists.held(load(tree.config("quoc-gia")).kept_lists, f"{site.url}/issuing.crl")
-    [revoked] = [one for one in pki_files.issued(tree.pki) if one.name == "H53"]
+    [revoked] = [one for one in trial_authority.issued(tree.pki) if one.name == "H53"]
     assert kept.revoked(int(revoked.serial, 16)) is not None

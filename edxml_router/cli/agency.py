@@ -6,23 +6,21 @@ node's own folder stands over it; ``import`` writes there and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import click
 
 from edxml_router.cli.commands import Group, exit_with
-from edxml_router.cli.naming import naming
 from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.config import Settings
 from edxml_router.core.agencies.agency import Agency
-from edxml_router.core.agencies.code import AgencyCode, is_under
 from edxml_router.core.agencies.importing import Verdict
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.resources import folder
+from edxml_router.services import agencies
 from edxml_router.shapes.agency import (
     agency_detail_shape,
     agency_shape,
@@ -30,8 +28,6 @@ from edxml_router.shapes.agency import (
     imported_row_shape,
     resolution_shape,
 )
-from edxml_router.stages.admission import VIETNAM
-from edxml_router.store import catalogue
 
 data_option = click.option(
     "--data",
@@ -58,20 +54,17 @@ def resolve(
 ) -> None:
     """Say which agency each CODE means, in whatever form it is written. Ends with 1 if any has none."""
     registry = _registry(session, data)
-    day = on.date() if on else _today()
+    day = on.date() if on else agencies.today()
     found: list[tuple[str, Agency]] = []
     refused: list[tuple[str, Finding]] = []
     for text in codes:
-        try:
-            one = registry.resolve(text, day, historic=historic)
-        except Refusal as refusal:
-            refused.append((text, refusal.finding))
-            if as_json:
-                session.json(resolution_shape(text, refusal.finding))
-            continue
-        found.append((text, one))
+        one = agencies.resolve(registry, text, day, historic=historic)
         if as_json:
             session.json(resolution_shape(text, one))
+        if isinstance(one, Finding):
+            refused.append((text, one))
+        else:
+            found.append((text, one))
     if not as_json:
         if found:
             rows = [(text, one.code, one.name, _level(session, registry, one)) for text, one in found]
@@ -89,40 +82,30 @@ def resolve(
 def show(session: Session, code: str, data: Path | None, as_json: bool) -> None:
     """Show all that the catalogue says about CODE, closed or not."""
     registry = _registry(session, data)
-    one = registry.get(registry.canonical_or_none(code) or code)
-    if one is None:
-        with naming(code):
-            one = registry.resolve(code, _today(), historic=True)  # says why not
-    try:
-        problem = None
-        registry.resolve(one.code, _today())
-    except Refusal as refusal:
-        problem = refusal.finding
-    aliases = [alias.alias for alias in registry.aliases(one.code)]
-    children = [child.code for child in registry.children(one.code)]
-    old = AgencyCode.parse(one.code).legacy13()
+    told = agencies.describe(registry, code)
+    one = told.agency
     if as_json:
-        names = {"aliases": aliases, "children": children}
-        session.json(agency_detail_shape(one, problem, legacy13=old, registry=registry.version, **names))
+        names = {"aliases": told.aliases, "children": told.children}
+        session.json(agency_detail_shape(one, told.problem, legacy13=told.legacy13, registry=registry.version, **names))
         return
     _show_lines(
         session,
         {
             "code": one.code,
             "name": one.name,
-            "legacy13": old,
+            "legacy13": told.legacy13,
             "level": _level(session, registry, one),
-            "parent": ", ".join(f"{each.code} {each.name}" for each in registry.superiors(one.code)),
+            "parent": ", ".join(f"{each.code} {each.name}" for each in told.superiors),
             "state": session.say(f"agency.{one.state}"),
             "valid": f"{one.valid_from or '…'} – {one.valid_to or '…'}" if one.valid_from or one.valid_to else "",
-            "successors": ", ".join(_marked(session, s.successor, s.verified) for s in registry.successions(one.code)),
-            "aliases": ", ".join(aliases),
-            "children": ", ".join(children[:12]) + (f" … ({len(children)})" if len(children) > 12 else ""),
+            "successors": ", ".join(_marked(session, s.successor, s.verified) for s in told.successions),
+            "aliases": ", ".join(told.aliases),
+            "children": _first(told.children),
             "source": _marked(session, one.source or "-", one.verified),
         },
     )
-    if problem:
-        session.problem(problem, out=True)
+    if told.problem:
+        session.problem(told.problem, out=True)
 
 
 @agency.command("list")
@@ -149,15 +132,7 @@ def list_(
     Case and diacritics do not matter.
     """
     registry = _registry(session, data)
-    with naming(under or ""):
-        top = (registry.canonical_or_none(under) or AgencyCode.parse(under).canonical()) if under else ""
-    rows = (
-        one
-        for one in registry.find(" ".join(words))
-        if (everything or not one.closed_on(_today()))
-        and (not level or one.level == level)
-        and (not top or is_under(one.code, top))
-    )
+    rows = agencies.find(registry, words, level=level or "", under=under or "", closed=everything)
     if as_json:
         for one in rows:
             session.json(agency_shape(one))
@@ -195,15 +170,15 @@ def import_(
 
     Every row gets a verdict; with --json one object each, then one with the numbers.
     """
-    own = _own(session, data)
+    settings = _settings(session, data)
+    own = agencies.own_folder(settings, data)
     if own is None:
         raise click.UsageError("where to? Name the node with --config FILE, or a folder with --data DIR")
     with session.progress(session.say("agency.working"), None):
-        registry = _registry(session, data, may_be_new=True)
-        report = catalogue.import_file(file, registry, source=source, replace_known=replace)
-        if not dry_run:
-            day = _today().isoformat()
-            catalogue.write(own, report.agencies, report.aliases, source=source or file.name, day=day)
+        registry = agencies.registry_for_import(settings, data)
+        for finding in registry.findings:
+            session.problem(finding)
+        report = agencies.import_list(file, own, registry, source=source, replace=replace, dry_run=dry_run)
     if as_json:
         for row in report.rows:
             session.json(imported_row_shape(row))
@@ -222,40 +197,24 @@ def import_(
     session.line(session.say(key, agencies=len(report.agencies), aliases=len(report.aliases), folder=own), "green")
 
 
-def _configured(session: Session) -> bool:
+def _settings(session: Session, data: Path | None) -> Settings | None:
+    """The configuration, where there is one and no folder was named instead."""
     try:
         session.config_file()
     except Refusal:
-        return False
-    return True
+        return None
+    return session.settings() if data is None else None
 
 
-def _registry(session: Session, data: Path | None, *, may_be_new: bool = False) -> Registry:
-    if data is not None:
-        own = [] if may_be_new and not data.exists() else [data]
-        registry = catalogue.load(folder("agency_codes"), *own)
-    elif _configured(session):
-        registry = _wiring("load_registry")(session.settings())
-    else:
-        registry = catalogue.load(folder("agency_codes"))
+def _registry(session: Session, data: Path | None) -> Registry:
+    registry = agencies.open_registry(_settings(session, data), data)
     for finding in registry.findings:
         session.problem(finding)
     return registry
 
 
-def _own(session: Session, data: Path | None) -> Path | None:
-    if data is not None or not _configured(session):
-        return data
-    own: Path = _wiring("own_catalogue")(session.settings())
-    return own
-
-
-def _wiring(name: str) -> Callable[..., Any]:
-    # Late: wiring brings every driver along, and a look-up in the packaged catalogue needs none of them.
-    from edxml_router.wiring import node as wiring  # noqa: PLC0415 - see above
-
-    function: Callable[..., Any] = getattr(wiring, name)
-    return function
+def _first(codes: Sequence[str], most: int = 12) -> str:
+    return ", ".join(codes[:most]) + (f" … ({len(codes)})" if len(codes) > most else "")
 
 
 def _show_lines(session: Session, lines: Mapping[str, str | None]) -> None:
@@ -274,7 +233,3 @@ def _level(session: Session, registry: Registry, one: Agency) -> str:
 
 def _marked(session: Session, text: str, verified: bool) -> str:
     return text if verified else f"{text} ({session.say('agency.unverified')})"
-
-
-def _today() -> date:
-    return datetime.now(VIETNAM).date()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from edxml_router.cli import naming
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.problems import FAMILIES, PROBLEMS
+from edxml_router.services import naming
 from edxml_router.shapes.problem import explanation_shape
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -26,14 +26,12 @@ from edxml_router.core.delivery.values import Body
 from edxml_router.core.message.skeleton import LARGE, PIECE
 from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_TEMPORARY, Finding, Refusal
 from edxml_router.core.wording import in_words
+from edxml_router.services.reading import UNREADABLE, Receive
 
 STDIO: Final = "-"  # standard input, or standard output
-UNREADABLE: Final = "EDX111"
 
 # What a file argument is. click's own look at the permissions would end the whole command with wrong usage.
 File: Final = click.Path(readable=False)
-
-Receive = Callable[[Iterable[bytes]], Body]
 
 
 def read(file: str, most: int, receive: Receive) -> bytes | Body:
@@ -72,6 +70,24 @@ def write_mail(output: Path, data: bytes) -> None:
     try:
         with open(output, "wb", opener=lambda path, _: os.open(path, flags, 0o600)) as file:  # opener
             file.write(data)
+    except OSError as error:
+        raise Refusal("EDX908", where=str(output), detail=error.strerror or "") from error
+
+
+def refuse_same(output: Path, given: Iterable[Path]) -> None:
+    """Refuse (EDX908) to write over what is read."""
+    for each in given:
+        if output.exists() and each.exists() and output.samefile(each):
+            raise Refusal("EDX908", where=str(output), detail=f"the same file as {each}, which would be lost")
+
+
+def write(output: Path, data: bytes) -> None:
+    """Write an envelope of one's own, or to standard output. EDX908 if that cannot be."""
+    if str(output) == STDIO:
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        output.write_bytes(data)
     except OSError as error:
         raise Refusal("EDX908", where=str(output), detail=error.strerror or "") from error
 

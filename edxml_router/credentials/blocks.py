@@ -21,23 +21,23 @@ from edxml_router.config import Settings
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, Bindings
 from edxml_router.core.trust.certificate import DAMAGED, names
+from edxml_router.core.trust.expiry import Expiry
 from edxml_router.credentials import keys
-from edxml_router.credentials.endings import Standing
 from edxml_router.credentials.sources import read
 
 _KINDS: Final = ("anchor", "intermediate", "own", "neighbour", "vouching", "signer")  # a broker is none of our trust
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def marked(settings: Settings, standings: Iterable[Standing], now: datetime) -> Iterator[Standing]:
+def marked(settings: Settings, expiries: Iterable[Expiry], now: datetime) -> Iterator[Expiry]:
     """The same, those that are blocked marked so."""
     if not settings.bindings.exists():
-        yield from standings
+        yield from expiries
         return
     table = Bindings.from_csv(read(settings.bindings, "trust.bindings"))
     blocked = table.blocked_keys(now)
     below = _below(settings, blocked) if blocked else {}
-    for one in standings:
+    for one in expiries:
         found = {one.key, one.fingerprint} & blocked if one.kind in _KINDS else set()
         if found:
             begins = [row.since for name in found for row in table.of(Act.BLOCK, name) if row.in_force(now)]
@@ -48,7 +48,7 @@ def marked(settings: Settings, standings: Iterable[Standing], now: datetime) -> 
             yield one
 
 
-def _blocked(one: Standing, why: str) -> Standing:
+def _blocked(one: Expiry, why: str) -> Expiry:
     return replace(one, finding=Finding("EDX907", one.kind, f"{one.name}: {why}"), threshold=None, blocked=True)
 
 

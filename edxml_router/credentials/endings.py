@@ -14,7 +14,7 @@ less than half of the time for which they were made. Raises Refusal EDX901, EDX9
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -26,11 +26,11 @@ from edxml_router.config import RabbitHub, Settings
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.authorities import trouble
 from edxml_router.core.trust.certificate import DAMAGED, spki_sha256
+from edxml_router.core.trust.expiry import Expiry
 from edxml_router.core.trust.revocation import Freshness
 from edxml_router.core.trust.revocation_list import RevocationList
 from edxml_router.core.trust.standing import judge
-from edxml_router.credentials import identities as credential_sources
-from edxml_router.credentials import keys
+from edxml_router.credentials import identities, keys
 from edxml_router.credentials.revocation import kept_lists, list_files, responders
 
 THRESHOLDS: Final = (1, 7, 30, 60)  # days
@@ -52,26 +52,7 @@ _WHO: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One thing: its kind (``anchor``, …, ``list``, ``answer``), its name, until when it holds, and what is the matter
-    with it.
-
-    ``threshold`` is the smallest of THRESHOLDS that it falls under, 0 when it has ended. ``key`` and ``fingerprint``
-    are the SHA-256 (hex) of a certificate's public key and of all of it, as ``trust block`` takes them.
-    """
-
-    kind: str
-    name: str
-    until: datetime | None = None
-    finding: Finding | None = None
-    threshold: int | None = None
-    key: str = ""
-    fingerprint: str = ""
-    blocked: bool = False  # by the operator, as edxml_router.credentials.blocks finds
-
-
-def everything(settings: Settings, now: datetime) -> Iterator[Standing]:
+def everything(settings: Settings, now: datetime) -> Iterator[Expiry]:
     """All of it, one by one."""
     yield from authorities(settings, now)
     yield from own(settings, now)
@@ -80,13 +61,13 @@ def everything(settings: Settings, now: datetime) -> Iterator[Standing]:
     yield from answers(settings, now)
 
 
-def authorities(settings: Settings, now: datetime) -> Iterator[Standing]:
+def authorities(settings: Settings, now: datetime) -> Iterator[Expiry]:
     """Anchors and intermediates: also, whether anything that they sign can ever hold (EDX323)."""
     trust = settings.trust
     anchors = keys.load_certificates(trust.anchors) if trust.anchors else ()
     between = keys.load_certificates(trust.intermediates) if trust.intermediates else ()
     if not anchors:
-        yield Standing("anchor", "-", None, Finding("EDX316", "trust.anchors"))
+        yield Expiry("anchor", "-", None, Finding("EDX316", "trust.anchors"))
     for one in anchors:
         yield _authority("anchor", str(trust.anchors), one, now, trouble(one, _within(one, now)))
     for one in between:
@@ -94,12 +75,12 @@ def authorities(settings: Settings, now: datetime) -> Iterator[Standing]:
         yield _authority("intermediate", str(trust.intermediates), one, now, why)
 
 
-def _authority(kind: str, where: str, one: x509.Certificate, now: datetime, why: str) -> Standing:
+def _authority(kind: str, where: str, one: x509.Certificate, now: datetime, why: str) -> Expiry:
     standing = certificate(kind, one, now, where)
     if not why or standing.threshold == 0:
         return standing
     finding = Finding("EDX323", where, f"{standing.name}: {why}")
-    return Standing(kind, standing.name, standing.until, finding, None, standing.key, standing.fingerprint)
+    return Expiry(kind, standing.name, standing.until, finding, None, standing.key, standing.fingerprint)
 
 
 def _within(one: x509.Certificate, now: datetime) -> datetime:
@@ -107,7 +88,7 @@ def _within(one: x509.Certificate, now: datetime) -> datetime:
     return min(max(now, one.not_valid_before_utc), one.not_valid_after_utc)
 
 
-def own(settings: Settings, now: datetime) -> Iterator[Standing]:
+def own(settings: Settings, now: datetime) -> Iterator[Expiry]:
     """This node's certificates, and the authorities of its brokers'."""
     tls = [hub.tls for hub in settings.hubs.values() if isinstance(hub, RabbitHub) and hub.tls]
     paths = [settings.node.certificate, *(each.client.certificate for each in tls if each.client)]
@@ -119,11 +100,11 @@ def own(settings: Settings, now: datetime) -> Iterator[Standing]:
         yield certificate("broker", last, now, str(path))
 
 
-def neighbours(settings: Settings, now: datetime) -> Iterator[Standing]:
+def neighbours(settings: Settings, now: datetime) -> Iterator[Expiry]:
     """The certificates by which neighbours' receipts are checked. While one is renewed there are two, and that the
     older one ends is as it should be."""
-    for section in credential_sources.neighbours(settings):
-        given = credential_sources.credentials(section)
+    for section in identities.neighbours(settings):
+        given = identities.credentials(section)
         last = max((one.not_valid_after_utc for one in given.certificates), default=now)
         for one in given.certificates:
             found = certificate("neighbour", one, now, f"link:{section.name}", section.name)
@@ -133,7 +114,7 @@ def neighbours(settings: Settings, now: datetime) -> Iterator[Standing]:
             yield certificate("vouching", one, now, f"link:{section.name}", section.name)
 
 
-def certificate(kind: str, one: x509.Certificate, now: datetime, where: str, name: str = "") -> Standing:
+def certificate(kind: str, one: x509.Certificate, now: datetime, where: str, name: str = "") -> Expiry:
     """How long a certificate holds; ``where`` is its file, or whose it is. An ended one of a signer is the signer's
     matter (EDX309), any other never."""
     try:
@@ -145,10 +126,10 @@ def certificate(kind: str, one: x509.Certificate, now: datetime, where: str, nam
     finding = _ending(kind, where, shown, until, limit, now)
     if kind == "signer" and limit == 0:
         finding = Finding("EDX309", where, shown)
-    return Standing(kind, shown, until, finding, limit, key, one.fingerprint(SHA256()).hex())
+    return Expiry(kind, shown, until, finding, limit, key, one.fingerprint(SHA256()).hex())
 
 
-def lists(settings: Settings, now: datetime) -> Iterator[Standing]:
+def lists(settings: Settings, now: datetime) -> Iterator[Expiry]:
     """All revocation lists: past its date a list still serves for trust.crl_grace, then envelopes wait (EDX314)."""
     known = [*_certificates(settings.trust.anchors), *_certificates(settings.trust.intermediates)]
     grace = settings.trust.crl_grace
@@ -158,7 +139,7 @@ def lists(settings: Settings, now: datetime) -> Iterator[Standing]:
     for url in settings.trust.crl_urls:
         held = kept_lists.held(settings.kept_lists, url)
         if not held:
-            yield Standing("list", url, None, Finding("EDX318", url, "not fetched yet"))
+            yield Expiry("list", url, None, Finding("EDX318", url, "not fetched yet"))
         for one in held:
             yield _list("fetched", url, one, now, grace, known)
     for hub in settings.hubs.values():
@@ -173,7 +154,7 @@ def _certificates(path: Path | None) -> tuple[x509.Certificate, ...]:
 
 def _list(
     kind: str, source: str, one: RevocationList, now: datetime, grace: timedelta, known: list[x509.Certificate] | None
-) -> Standing:
+) -> Expiry:
     """``known`` are the authorities that may have signed it; None where others judge that."""
     until = one.fresh_until
     why = one.trouble
@@ -182,33 +163,33 @@ def _list(
     if not why and one.this_update > now:
         why = f"from the future: {one.this_update:%Y-%m-%dT%H:%M:%SZ}"
     if why:
-        return Standing("list", one.name, until, Finding("EDX322", source, f"{one.name}: {why}"))
+        return Expiry("list", one.name, until, Finding("EDX322", source, f"{one.name}: {why}"))
     limit = threshold(until, until - one.this_update, now)
     if now >= until + grace and known is not None:
-        return Standing("list", one.name, until, Finding("EDX314", source, one.name), 0)
+        return Expiry("list", one.name, until, Finding("EDX314", source, one.name), 0)
     name = one.name
     if known is not None and not any(each.subject == one.issuer for each in known):
         name += ", for signers who send its authority's certificate along"  # nobody can say more of it here
-    return Standing("list", name, until, _ending(kind, source, one.name, until, limit, now), limit)
+    return Expiry("list", name, until, _ending(kind, source, one.name, until, limit, now), limit)
 
 
-def answers(settings: Settings, now: datetime) -> Iterator[Standing]:
+def answers(settings: Settings, now: datetime) -> Iterator[Expiry]:
     """What responders have said of each certificate that was met; ``until`` is when there is something newer."""
     freshness = Freshness(grace=settings.trust.crl_grace)
     for one in responders.on_hand(settings):
         name = f"{one.certificate.subject.rfc4514_string()} ({one.certificate.serial_number:x})"
         if one.answer is None:
-            yield Standing("answer", name, None, Finding("EDX319", one.source.url, one.detail))
+            yield Expiry("answer", name, None, Finding("EDX319", one.source.url, one.detail))
             continue
         found, until = judge(one.answer, one.certificate, now, freshness), one.answer.fresh_until
         if found.finding is not None and found.finding.code == "EDX313":  # nothing to be done about here
-            yield Standing("answer", f"{name}, revoked", until)
+            yield Expiry("answer", f"{name}, revoked", until)
         elif found.finding is not None:
-            yield Standing("answer", name, until, Finding("EDX314", one.source.url, name), 0)
+            yield Expiry("answer", name, until, Finding("EDX314", one.source.url, name), 0)
         else:
             limit = threshold(until, until - one.answer.this_update, now)
             finding = _ending("answer", one.source.url, name, until, limit, now)
-            yield Standing("answer", f"{name}, good", until, finding, limit)
+            yield Expiry("answer", f"{name}, good", until, finding, limit)
 
 
 def threshold(until: datetime, lifetime: timedelta, now: datetime) -> int | None:
@@ -237,7 +218,7 @@ class Watch:
     def __init__(self) -> None:
         self._told: set[tuple[str, str, str, datetime | None, int | None]] = set()
 
-    def news(self, standings: Iterable[Standing]) -> list[Finding]:
+    def news(self, standings: Iterable[Expiry]) -> list[Finding]:
         """What has not been said of these yet."""
         seen, found = set(), []
         for one in standings:

@@ -25,9 +25,8 @@ from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation import Freshness
 from edxml_router.core.trust.revocation_list import RevocationList
 from edxml_router.core.wording import in_words
-from edxml_router.credentials import files as trust_files
-from edxml_router.credentials.revocation import fetching as lists
-from edxml_router.credentials.revocation import kept_lists, list_files, responders
+from edxml_router.credentials import trust_files
+from edxml_router.credentials.revocation import fetching, kept_lists, list_files, responders
 from edxml_router.observe import events
 from edxml_router.stages.rules import Rules
 
@@ -96,7 +95,7 @@ def renew_lists(settings: Settings, now: datetime) -> list[Finding]:
     findings = []
     for url in settings.trust.crl_urls:
         try:
-            kept_lists.keep(settings.kept_lists, url, lists.fetch(url), known, now)
+            kept_lists.keep(settings.kept_lists, url, fetching.fetch(url), known, now)
         except Setback as setback:
             findings.append(setback.finding)
         except Exception as error:  # noqa: BLE001

@@ -51,7 +51,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "remedy": ("remedy", "cách xử lý"),
 }
 WAITING = (State.QUEUED, State.FORWARDING, State.DEFERRED, State.HELD)
-STYLES = {State.CONFIRMED: "green", State.RETURNED: "yellow"}
 
 
 @dataclass(frozen=True)

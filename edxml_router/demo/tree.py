@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from edxml_router.config import Settings, load
-from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.demo.servers import Broker
+from edxml_router.services import trial_authority
 from edxml_router.store.database import migrate
 from edxml_router.transport import topology
 from edxml_router.wiring import node as wiring
@@ -229,16 +229,16 @@ class Tree:
     def _build(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         now = datetime.now(UTC)
-        pki_files.init(self.pki, now)
+        trial_authority.init(self.pki, now)
         catalogue = self.folder / "agency_codes"
         catalogue.mkdir()
         for file, text in CATALOGUE.items():
             (catalogue / file).write_text(text, encoding="utf-8")
         for plan in self.plans.values():
             for code in plan.agencies:
-                kind = pki_files.KeyType.RSA if plan.rsa else pki_files.KeyType.EC
-                pki_files.issue(self.pki, code, now, kind)
-            pki_files.issue_node(self.pki, plan.name, now)
+                kind = trial_authority.KeyType.RSA if plan.rsa else trial_authority.KeyType.EC
+                trial_authority.issue(self.pki, code, now, kind)
+            trial_authority.issue_node(self.pki, plan.name, now)
             self.config(plan.name).parent.mkdir()
             if self.broker:
                 self._secret(plan.name, plan.name)

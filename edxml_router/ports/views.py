@@ -75,9 +75,6 @@ class Mail(Protocol):
     ) -> Sequence[Delivery]:
         """Deliveries by number, the oldest first; without ``states`` all open ones, unless ``digest`` is given."""
 
-    def one_delivery(self, number: int) -> Delivery | None:
-        """The delivery of this number."""
-
     def offered_mail(self, beginning: str, recipient: str = "", limit: int = 10) -> Sequence[Delivery]:
         """What was offered to offices here and whose digest begins so, if it is for ``recipient``."""
 

@@ -26,9 +26,10 @@ from edxml_router.core.delivery.journal import (
 from edxml_router.core.delivery.views import Found, Kept, Line, Trace, Verification
 from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.message.document_id import comparable, is_digest
-from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust.bindings import Act
 from edxml_router.ports.views import Views
+from edxml_router.services.naming import unknown
 from edxml_router.stages.settlement import LATE
 
 EVENTS: Final = (
@@ -97,9 +98,10 @@ class Past:
     lines: Sequence[Line] = ()
 
 
-def is_event(name: str) -> bool:
-    """Whether there is such an event, or any that begin so."""
-    return any(each == name or (name.endswith(".") and each.startswith(name)) for each in EVENTS)
+def require_event(name: str) -> None:
+    """Raises Refusal EDX606 where there is no such event and none that begins so."""
+    if not any(each == name or (name.endswith(".") and each.startswith(name)) for each in EVENTS):
+        raise unknown(name, EVENTS)
 
 
 def query(views: Views, question: Question) -> Iterator[Sequence[Line]]:
@@ -131,6 +133,18 @@ def verify(views: Views, known: Mapping[int, str], progress: Callable[[int, int]
     if broken := views.damage():  # what the pages hold means nothing then
         raise Setback("EDX610", where="store.url", detail=broken)
     return views.verify(known, progress)
+
+
+def damage(found: Verification) -> Finding | None:
+    """What is wrong with a journal, in one finding."""
+    if found.sound:
+        return None
+    return Finding("EDX605", found.damages[0].where, f"{found.damage_count}: {found.damages[0].detail}")
+
+
+def filed_bodies(views: Views) -> int:
+    """How many bodies lie in files beside the database, which is not all of a node then."""
+    return views.filed_bodies()
 
 
 def find(views: Views, document: str, limit: int = 50) -> Sequence[Found]:

@@ -7,19 +7,28 @@ the same answers and does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.views import Shape, Story
 from edxml_router.core.delivery.wire import GENERATION_LIMIT
-from edxml_router.core.problems import Finding
-from edxml_router.ports.ledger import Book
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.ports.ledger import Book, Ledger
+from edxml_router.ports.views import Views
 from edxml_router.stages.node import Node
 from edxml_router.stages.receipts import final_receipts, withdrawals
+
+
+def perform(
+    node: Node, event: Event, numbers: Sequence[int], operator: str, reason: str
+) -> list[Finding | None]:
+    """Do what leads to ``event``, one of :data:`ACTS`, to each delivery."""
+    return ACTS[event](node, numbers, operator, reason)
 
 
 def hold(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
@@ -47,10 +56,35 @@ def resend(node: Node, numbers: Sequence[int], operator: str, reason: str) -> li
     return _act(node, numbers, Event.RESEND, operator, reason)
 
 
-def try_out(book: Book, event: Event, numbers: Sequence[int]) -> list[Finding | None]:
-    """What the act of ``event`` would answer now: None where it could be done."""
-    _, answers = _answers(book, event, numbers)
+def try_out(ledger: Ledger, event: Event, numbers: Sequence[int]) -> list[Finding | None]:
+    """What :func:`perform` would answer now: None where it could be done."""
+    with ledger.book() as book:
+        _, answers = _answers(book, event, numbers)
     return [answers[number] for number in numbers]
+
+
+def one(views: Views, number: int) -> tuple[Story, int | None]:
+    """A delivery with all that happened to it, and the number of the earlier one that it waits for. Raises Refusal
+    EDX606."""
+    story = views.story(number)
+    if story is None:
+        raise Refusal("EDX606", where=f"delivery {number}")
+    return story, views.waits_for([number], datetime.now(UTC)).get(number)
+
+
+def piles(views: Views) -> Sequence[Shape]:
+    """Where open deliveries pile up and how old they are; the longest queue first."""
+    return views.shape(datetime.now(UTC))
+
+
+Act = Callable[[Node, Sequence[int], str, str], list[Finding | None]]
+ACTS: Final[Mapping[Event, Act]] = {
+    Event.HOLD: hold,
+    Event.RELEASE: release,
+    Event.RETRY: retry,
+    Event.CANCEL: cancel,
+    Event.RESEND: resend,
+}
 
 
 def _act(

@@ -18,9 +18,9 @@ from edxml_router.core.delivery.wire import HOPS_LIMIT, Transfer
 from edxml_router.core.message.envelope import Business, Envelope, Kind
 from edxml_router.core.message.letter_day import addressed_on, written_on
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.core.signature import by_signxml as signature
+from edxml_router.core.signature import by_signxml
 from edxml_router.core.signature.by_signxml import Indication, Verdict
-from edxml_router.core.trust import bindings as authority
+from edxml_router.core.trust import bindings
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.stages.acceptance import LIFETIMES
 from edxml_router.stages.rules import Peer, Role, Rules
@@ -70,14 +70,14 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
 
     Returns the reason to record: the verdict's with its marks, or with the exception that stood in for a signature.
     """
-    authority.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
-    authority.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
+    bindings.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
+    bindings.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
     if verdict.indication is Indication.PASSED and verdict.signer is not None:
         meaning = codes_of(rules.registry, verdict.signer, now)
-        authority.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=meaning)
+        bindings.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=meaning)
         return "; ".join((verdict.reason, *verdict.marks))  # "ok; crl-stale"
     exception = peer.unsigned
-    unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == signature.LEGACY
+    unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == by_signxml.LEGACY
     if (
         unverifiable
         and exception is not None

@@ -22,8 +22,7 @@ from edxml_router.core.message import reader, safe_xml, schema, skeleton
 from edxml_router.core.message.content import UNMEASURED, Content
 from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Refusal
-from edxml_router.core.signature import by_signxml as signature
-from edxml_router.core.signature import by_stream as stream
+from edxml_router.core.signature import by_signxml, by_stream
 from edxml_router.core.signature.verdict import Engine, Verdict
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.stages.submission import Examined
@@ -69,7 +68,7 @@ def _by_signxml(data: bytes, limits: Limits, trust: TrustStore, at: datetime, di
     root = safe_xml.parse(data, limits)
     reader.refuse_crowd(root, limits)
     schema.validate(root, data=data)
-    return _read(digest, len(data), root, signature.verify(data, root, trust, at), limits)
+    return _read(digest, len(data), root, by_signxml.verify(data, root, trust, at), limits)
 
 
 def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
@@ -80,7 +79,7 @@ def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: dateti
     reader.refuse_crowd(root, limits)
     schema.validate(root, data=bones.text)
     contents = bones.contents_in(root)
-    return _read(digest, len(data), root, stream.verify(bones, root, trust, at), limits, contents)
+    return _read(digest, len(data), root, by_stream.verify(bones, root, trust, at), limits, contents)
 
 
 def _read(

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.disk.notes import Notes
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.intake.batch import Handled
 from edxml_router.ports.transport import Arrival, Transport
 from edxml_router.stages.dispatch import LAPSES
@@ -49,15 +49,15 @@ class InHand:
         total = Handled()
         if others:
             with self._noted([names[id(one)] for one in others]):
-                total.add(intake.receive(node, transport, others))
+                total.add(batch.receive(node, transport, others))
         for one in doubtful:
             name = names[id(one)]
             with self._noted([name]):
                 if deaths[name] >= LAPSES:
                     # Should that too have ended a worker, its bytes are too many for this machine.
-                    total.add(intake.abandon(node, transport, one, deaths[name], whole=deaths[name] == LAPSES))
+                    total.add(batch.abandon(node, transport, one, deaths[name], whole=deaths[name] == LAPSES))
                     continue  # and remembered, for it may come again
-                total.add(intake.receive(node, transport, [one]))
+                total.add(batch.receive(node, transport, [one]))
             self._path(name).unlink(missing_ok=True)
         return total
 

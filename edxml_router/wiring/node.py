@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from edxml_router.config import ConfigErrors, RabbitHub, Settings, in_force
@@ -23,19 +22,14 @@ from edxml_router.core.delivery.terms import UnsignedException
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.signature.verdict import Engine
-from edxml_router.credentials import files as trust_files
-from edxml_router.credentials import identities as credential_sources
-from edxml_router.credentials import sources as trust_sources
-from edxml_router.credentials import token_keys
-from edxml_router.credentials.files import Fingerprint
+from edxml_router.credentials import identities, sources, token_keys, trust_files
 from edxml_router.credentials.identities import Signing
 from edxml_router.credentials.sources import canonical, secret
+from edxml_router.credentials.trust_files import Fingerprint
 from edxml_router.ports.transport import Transport
-from edxml_router.resources import folder
 from edxml_router.stages import inquiring
 from edxml_router.stages.node import HubsRead, Node
 from edxml_router.stages.rules import Peer, Role, Rules
-from edxml_router.store import catalogue
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.clocks import neighbour_clocks, steady_clock
 from edxml_router.store.clocks.neighbour_clocks import KeptSkews
@@ -45,6 +39,7 @@ from edxml_router.store.database.patience import PATIENCE
 from edxml_router.store.epochs.identity import Restored
 from edxml_router.store.journal import sequencer
 from edxml_router.wiring import hubs, judging
+from edxml_router.wiring.agencies import load_registry
 from edxml_router.wiring.clocks import compare_clock, note_clock, shorten_pauses
 from edxml_router.wiring.in_hand import InHand
 from edxml_router.wiring.ownership import recognise
@@ -87,11 +82,11 @@ class Opened:
         person. None when nothing has; else what is wrong with them, or nothing. The rest of the configuration is not
         looked at; it may be half written.
         """
-        seen = trust_files.fingerprint(trust_sources.paths(self.settings))
+        seen = trust_files.fingerprint(sources.paths(self.settings))
         if seen == self.trust_seen:
             return None
         self.trust_seen = seen
-        self.node.rules, findings = trust_sources.renewed(self.node.rules, self.settings)
+        self.node.rules, findings = sources.renewed(self.node.rules, self.settings)
         return findings
 
     def renew_credentials(self) -> Sequence[Finding] | None:
@@ -99,13 +94,13 @@ class Opened:
         file has changed; else what is wrong with them, or nothing. What cannot be used leaves what was in force: a
         key is often written a moment before its certificate.
         """
-        seen = trust_files.fingerprint(credential_sources.paths(self.settings))
+        seen = trust_files.fingerprint(identities.paths(self.settings))
         if seen == self.credentials_seen:
             return None
-        peers, findings = credential_sources.renewed(self.node.rules.peers, self.settings)
+        peers, findings = identities.renewed(self.node.rules.peers, self.settings)
         self.node.rules = replace(self.node.rules, peers=peers)
         try:
-            self._sign_by(credential_sources.signing(self.settings))
+            self._sign_by(identities.signing(self.settings))
         except Setback as setback:  # a token that is away: nothing was seen, so it is tried again
             return [*findings, setback.finding]
         except Refusal as refusal:
@@ -180,8 +175,8 @@ class Opened:
         """Swap the rules. A neighbour or office that is new gets its mailboxes and link. False: the settings are good,
         but what they change (a hub, the store) is only taken by a new worker, and nothing was. Raises ConfigErrors and
         changes nothing when a file cannot be used."""
-        seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
-        credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
+        seen = trust_files.fingerprint(sources.paths(settings))  # before they are read
+        credentials_seen = trust_files.fingerprint(identities.paths(settings))
         rules, signing = check(settings)
         if in_force.of_worker(settings) != in_force.of_worker(self.settings):
             return False
@@ -226,8 +221,8 @@ def open_worker(
     """The node with the transports of its own hub and its parent's. ``clock`` stands for the machine's; ``wrap`` is
     given each port by its name, and the node has what it answers."""
     with ExitStack() as stack:
-        trust_seen = trust_files.fingerprint(trust_sources.paths(settings))  # before they are read
-        credentials_seen = trust_files.fingerprint(credential_sources.paths(settings))
+        trust_seen = trust_files.fingerprint(sources.paths(settings))  # before they are read
+        credentials_seen = trust_files.fingerprint(identities.paths(settings))
         ledger = open_ledger(settings, WORKER_PATIENCE, WORKER, clock)
         node = _node(settings, stack.enter_context(closing(ledger)), wrap)
         node.judging = stack.enter_context(closing(judging.Noted(settings.node.data / "judging")))
@@ -261,7 +256,7 @@ def _node(settings: Settings, ledger: OwnLedger, wrap: Wrap = lambda _, port: po
 
 def _signing(settings: Settings) -> Signing | None:
     try:
-        return credential_sources.signing(settings)
+        return identities.signing(settings)
     except Refusal as refusal:
         raise ConfigErrors([refusal.finding]) from refusal
 
@@ -298,8 +293,8 @@ def build_rules(settings: Settings) -> Rules:
             limits=settings.limits,
             registry=registry,
             routes=_routes(settings, registry),
-            trust=trust_sources.trust_store(settings),
-            bindings=trust_sources.bindings(settings, registry, needed=settings.trust.bindings is not None),
+            trust=sources.trust_store(settings),
+            bindings=sources.bindings(settings, registry, needed=settings.trust.bindings is not None),
             peers=_peers(settings, registry),
             engine=Engine(settings.signature.engine),
             policy=settings.policy,
@@ -315,18 +310,6 @@ def build_rules(settings: Settings) -> Rules:
         )
     except Refusal as refusal:
         raise ConfigErrors([refusal.finding]) from refusal
-
-
-def load_registry(settings: Settings) -> Registry:
-    """The agencies: the packaged catalogue or the one named, then further ones, then the node's own imports."""
-    first = settings.agencies.catalogue or folder("agency_codes")
-    own = own_catalogue(settings)
-    return catalogue.load(first, *settings.agencies.extra, *([own] if own.is_dir() else []))
-
-
-def own_catalogue(settings: Settings) -> Path:
-    """The folder that ``agency import`` writes to."""
-    return settings.node.data / "agency_codes"
 
 
 def _routes(settings: Settings, registry: Registry) -> Routes:
@@ -365,7 +348,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             prefixes=codes(child.prefixes),
             codes=codes(child.codes),
             unsigned=exception(child.unsigned),
-            credentials=credential_sources.credentials(child),
+            credentials=identities.credentials(child),
             unsigned_receipts=child.unsigned_receipts,
             quota=child.quota,
         )
@@ -378,7 +361,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             prefixes=frozenset[str]().union(*(peer.prefixes for peer in peers)),
             codes=frozenset[str]().union(*(peer.codes for peer in peers)),
             unsigned=exception(settings.parent.unsigned),
-            credentials=credential_sources.credentials(settings.parent),
+            credentials=identities.credentials(settings.parent),
             unsigned_receipts=settings.parent.unsigned_receipts,
         )
         peers.append(parent)

@@ -24,6 +24,7 @@ from edxml_router.store.database import migrate
 from edxml_router.store.read_only import Place, compare_schema, open_views, read_place
 from edxml_router.store.views import SqlViews
 from edxml_router.wiring import node as wiring
+from edxml_router.wiring.agencies import load_registry
 
 __all__ = ["Asked", "Place", "open_other", "open_own", "read_place", "require_file"]
 
@@ -43,7 +44,7 @@ class Asked:
     def _registry(self) -> Registry:
         if self.config is None:
             return catalogue.load(folder("agency_codes"))
-        return wiring.load_registry(load_for_reading(self.config, agencies=True))
+        return load_registry(load_for_reading(self.config, agencies=True))
 
 
 def require_file(settings: Settings) -> None:

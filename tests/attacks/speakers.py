@@ -12,7 +12,7 @@ from functools import cache
 
 from cryptography import x509
 
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.delivery.terms import Policy, UnsignedException
 from edxml_router.core.delivery.wire import Hop, Transfer
 from edxml_router.core.trust.bindings import Act, Bindings, Row

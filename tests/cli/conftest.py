@@ -21,7 +21,7 @@ from edxml_router.config import load
 from edxml_router.core.signature import signing
 from edxml_router.core.signature.form import Coverage
 from edxml_router.credentials import keys
-from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.services import trial_authority
 from edxml_router.wiring import node as wiring
 from tests import fixtures
 from tests.shapes import hold_command
@@ -43,9 +43,9 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An authority with certificates for AGENCIES."""
     folder = tmp_path_factory.mktemp("pki")
     now = datetime.now(UTC)
-    pki_files.init(folder, now)
+    trial_authority.init(folder, now)
     for agency in AGENCIES:
-        pki_files.issue(folder, agency, now)
+        trial_authority.issue(folder, agency, now)
     return folder
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edxml_router.core.signature import signing
 from edxml_router.core.signature.form import Coverage
 from edxml_router.credentials import keys
-from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.services import trial_authority
 from tests import fixtures
 from tests.cli.conftest import OneNode, call, rows, run, signed
 from tests.shapes import code_of
@@ -330,7 +330,7 @@ def test_the_signature_of_another_agency_is_refused(pki: Path, options: list[str
 
 def test_a_certificate_without_a_code_is_not_judged(pki: Path) -> None:
     """Only a node's table of bindings knows; such a file is never plainly accepted."""
-    issued = pki_files.issue_node(pki, "nobody", datetime.now(UTC))
+    issued = trial_authority.issue_node(pki, "nobody", datetime.now(UTC))
     chain = keys.load_certificates(issued.certificate)
     data = signing.sign(fixtures.document(sender="H53", to=["G22"]), keys.load_key(issued.key), chain, Coverage.WHOLE)
     file = put("a.edxml", data)
@@ -344,8 +344,8 @@ def test_a_certificate_without_a_code_is_not_judged(pki: Path) -> None:
 def test_a_node_that_is_named_brings_its_anchors(node: OneNode, pki: Path, tmp_path: Path) -> None:
     """Else a letter that nobody vouches for is accepted here and refused there."""
     strange = tmp_path / "strange"
-    pki_files.init(strange, datetime.now(UTC))
-    pki_files.issue(strange, "H53", datetime.now(UTC))
+    trial_authority.init(strange, datetime.now(UTC))
+    trial_authority.issue(strange, "H53", datetime.now(UTC))
     letter = fixtures.document(sender="H53", to=["G22"])
     for authority, answer in ((pki, (0, True, None)), (strange, (1, False, "EDX308"))):
         result = call("check", put("a.edxml", signed(authority, letter)), "--config", node.config, "--json")

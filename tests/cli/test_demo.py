@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.cli import demo as command
+from edxml_router.cli import demo
 from edxml_router.core.problems import Refusal
 from edxml_router.demo import play, servers, tree
 from edxml_router.demo.folder import DEFAULT, MARK, taken
@@ -19,7 +19,7 @@ from tests.cli.conftest import COMMAND, call
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[play.Options]:
     """What runs would be asked for; none is made."""
     seen: list[play.Options] = []
-    monkeypatch.setattr(command.play, "run", lambda options: seen.append(options) or 7)
+    monkeypatch.setattr(demo.play, "run", lambda options: seen.append(options) or 7)
     return seen
 
 

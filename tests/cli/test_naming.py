@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 import edxml_router
-from edxml_router.cli import naming
-from edxml_router.cli.opening import open_ledger
 from edxml_router.config import load
 from edxml_router.core.delivery.journal import ASIDE_REMOVED
 from edxml_router.core.problems import Refusal
-from edxml_router.services import auditor
+from edxml_router.services import auditor, naming
+from edxml_router.wiring.opening import ledger_of
 from tests.cli.conftest import OneNode, call
 from tests.shapes import code_of
 
@@ -45,7 +44,7 @@ def test_a_name_that_is_empty_means_nothing_rather_than_everything(node: OneNode
 @pytest.mark.parametrize("blank", ["", " "])
 def test_a_service_finds_nothing_by_an_empty_name(node: OneNode, blank: str) -> None:
     node.send("H53-1", ["G22"])
-    with open_ledger(load(node.config)) as ledger, pytest.raises(Refusal, match="no document is named"):
+    with ledger_of(load(node.config)) as ledger, pytest.raises(Refusal, match="no document is named"):
         auditor.find(ledger.views, blank)
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from edxml_router.cli.opening import operator
-from edxml_router.cli.trace import trail
+from edxml_router.cli.acting import account
+from edxml_router.cli.auditor.trace import trail
 from edxml_router.config import load
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
@@ -28,7 +28,7 @@ from edxml_router.core.message.document_id import is_digest
 from edxml_router.node import worker
 from edxml_router.node.worker import Worker
 from edxml_router.observe import logs
-from edxml_router.services import operator as operate
+from edxml_router.services import operator
 from edxml_router.wiring import node as wiring
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, call, rows, signed
@@ -263,7 +263,7 @@ def test_hold_release_cancel_resend(waiting: OneNode) -> None:
     )
     [story] = waiting.rows("queue", "show", "1")
     assert (story["state"], code_of(story), story["detail"]) == ("cancelled", "EDX803", "gửi nhầm")
-    assert f"operator:{operator()}" in {entry["actor"] for entry in story["entries"]}
+    assert f"operator:{account()}" in {entry["actor"] for entry in story["entries"]}
     assert waiting.rows("resend", "H53-1", "--dry-run")[0]["delivery"] == 1
     assert waiting.rows("resend", "H53-1", "--reason", "nhầm lẫn")[0]["done"]
     assert waiting.call("resend", "H53-1").exit_code == 1  # nothing of it has failed any more
@@ -328,7 +328,7 @@ def test_refused_input_is_kept_for_the_operator(node: OneNode) -> None:
     assert node.rows("queue", "list", "--aside") == []
     assert node.call("queue", "discard", number).exit_code == 66
     assert node.call("queue", "show", number, "--aside").exit_code == 66
-    assert node.rows("journal", "query", "--event", "aside.removed")[0]["actor"] == f"operator:{operator()}"
+    assert node.rows("journal", "query", "--event", "aside.removed")[0]["actor"] == f"operator:{account()}"
 
 
 # --- trace and journal --------------------------------------------------------------------------------
@@ -480,7 +480,7 @@ def test_what_a_command_journals_is_numbered_without_serve(node: OneNode) -> Non
 def test_entries_that_no_root_protects_yet_are_told(node: OneNode) -> None:
     node.send("H53-1", ["G22"])
     with wiring.open_node(load(node.config)) as opened:  # as a command that was killed after its commit
-        operate.hold(opened, [1], "lan", "x")
+        operator.hold(opened, [1], "lan", "x")
     [row] = node.rows("journal", "verify")
     assert (row["sound"], row["size"], row["unnumbered"]) == (True, 2, 1)
     [held] = node.rows("journal", "query", "--event", "delivery.held")

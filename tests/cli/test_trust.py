@@ -11,14 +11,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router import pipeline
-from edxml_router.cli.opening import operator
+from edxml_router.cli.acting import account
 from edxml_router.config import load
 from edxml_router.core.trust.bindings import Act, Row
 from edxml_router.core.trust.certificate import spki_sha256
-from edxml_router.credentials import files as trust_files
-from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.credentials import trust_files
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.node.worker import Worker
+from edxml_router.services import trial_authority
 from edxml_router.stages.submission import Submission
 from edxml_router.wiring import node as wiring
 from tests.cli.conftest import OneNode, call, rows, signed
@@ -214,7 +214,7 @@ def test_acts_are_journalled_with_operator_and_reason(node: OneNode, table: Path
         ("trust.block", "H53: mất khóa"),
         ("trust.unblock", "H53: theo phiếu 7"),
     ]
-    assert {row["actor"] for row in entries} == {f"operator:{operator()}"}
+    assert {row["actor"] for row in entries} == {f"operator:{account()}"}
 
 
 def test_a_wrong_table_is_not_written_over_but_takes_a_block(node: OneNode, table: Path) -> None:
@@ -253,7 +253,7 @@ def test_authorities_are_added_to_the_files_that_are_named(node: OneNode, pki: P
     text = node.config.read_text(encoding="utf-8")
     text = text.replace(f'anchors = "{pki / "anchors.pem"}"', f'anchors = "{tmp_path / "anchors.pem"}"')
     node.config.write_text(text, encoding="utf-8")
-    pki_files.init(tmp_path / "other", datetime.now(UTC))
+    trial_authority.init(tmp_path / "other", datetime.now(UTC))
     both = tmp_path / "both.pem"
     both.write_bytes((tmp_path / "other/root.cert.pem").read_bytes() + (pki / "root.cert.pem").read_bytes())
     asked = call("--config", node.config, "trust", "add", both, *WHY)  # nobody answers
@@ -282,11 +282,11 @@ def test_status_tells_what_ends_soon(node: OneNode, tmp_path: Path) -> None:
     assert {(row["kind"], code_of(row)) for row in good} == {("anchor", None), ("signer", None), ("neighbour", None)}
     short = tmp_path / "short"
     now = datetime.now(UTC)
-    pki_files.init(short, now)
+    trial_authority.init(short, now)
     for name, days in (("h53", 5), ("h53-01", 20)):
-        pki_files.issue_node(short, name, now, days=days)
-    pki_files.issue(short, "G22", now, days=50)
-    pki_files.publish(short, now - timedelta(days=2), days=1)  # within the grace after this: stale
+        trial_authority.issue_node(short, name, now, days=days)
+    trial_authority.issue(short, "G22", now, days=50)
+    trial_authority.publish(short, now - timedelta(days=2), days=1)  # within the grace after this: stale
     settings = f"""key = "{short / 'h53.key.pem'}"\ncertificate = "{short / 'h53.cert.pem'}"\n"""
     text = node.config.read_text(encoding="utf-8")
     text = text.replace("[node]\n", f"[node]\n{settings}")

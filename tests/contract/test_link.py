@@ -19,10 +19,10 @@ from edxml_router import pipeline
 from edxml_router.config import load
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Setback
-from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
+from edxml_router.services import trial_authority
 from edxml_router.stages.submission import Submission
 from edxml_router.store.database import migrate
 from edxml_router.transport import rabbitmq, topology
@@ -111,9 +111,9 @@ class Ground:
 def vhost(broker: Broker, links_pki: Path) -> str:
     """A virtual host whose owner the operator has made, as docs/operations.md says."""
     now = datetime.now(UTC)
-    pki_files.issue_node(links_pki, "quoc-gia", now)
+    trial_authority.issue_node(links_pki, "quoc-gia", now)
     for agency in ("G22", "H53"):
-        pki_files.issue(links_pki, agency, now)
+        trial_authority.issue(links_pki, agency, now)
     made = {
         "vhosts": [{"name": "link"}],
         "users": [user("quoc-gia", "secret", b"salt")],
@@ -158,7 +158,7 @@ def send(node: Opened, office: str, data: bytes) -> str:
 
 def turn(node: Opened) -> None:
     for transport in node.transports:
-        intake.receive(node.node, transport, transport.take(100, 0.3))
+        batch.receive(node.node, transport, transport.take(100, 0.3))
     pipeline.forward(node.node)
     pipeline.report(node.node)
 

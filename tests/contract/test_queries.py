@@ -110,8 +110,10 @@ def test_deliveries_are_listed_by_state_route_and_age(ledger: SqlLedger) -> None
     assert [one.state for one in ledger.views.list_deliveries(states=[State.CONFIRMED])] == ["confirmed"]
     first = ledger.views.list_deliveries(limit=3)
     assert [*first, *ledger.views.list_deliveries(after=first[-1].id, limit=3)] == everything
-    assert ledger.views.one_delivery(everything[2].id) == everything[2]
-    assert ledger.views.one_delivery(10**6) is None
+    story = ledger.views.story(everything[2].id)
+    assert story is not None
+    assert story.delivery == everything[2]
+    assert ledger.views.story(10**6) is None
 
 
 def test_counts_and_shape(ledger: SqlLedger) -> None:

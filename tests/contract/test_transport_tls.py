@@ -18,15 +18,15 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.config import Settings, load
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust.revocation_list import read_lists
-from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.credentials.keys import load_certificates, load_key
-from edxml_router.credentials.trial_authority import Files
 from edxml_router.demo import servers
 from edxml_router.demo.servers import Broker
+from edxml_router.services import trial_authority
 from edxml_router.services.health.checks import CHECKS
+from edxml_router.services.trial_authority import Files
 from edxml_router.transport import rabbitmq
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.tls import Tls
@@ -50,16 +50,18 @@ class Credentials:
 def credentials(links_pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Credentials:
     now = datetime.now(UTC)
     elsewhere = tmp_path_factory.mktemp("strangers") / "pki"
-    pki_files.init(elsewhere, now)
+    trial_authority.init(elsewhere, now)
     folder = tmp_path_factory.mktemp("files")
     password = folder / "child-a.password"
     password.touch(mode=0o600)
     password.write_text(PASSWORD)
     return Credentials(
         links_pki,
-        pki_files.issue_node(links_pki, "child-a", now),
-        pki_files.issue_node(elsewhere, "child-a", now),
-        pki_files.issue_node(links_pki, "late", now - timedelta(days=pki_files.LEAF_DAYS + 1), ["127.0.0.1"]),
+        trial_authority.issue_node(links_pki, "child-a", now),
+        trial_authority.issue_node(elsewhere, "child-a", now),
+        trial_authority.issue_node(
+            links_pki, "late", now - timedelta(days=trial_authority.LEAF_DAYS + 1), ["127.0.0.1"]
+        ),
         folder,
     )
 
@@ -210,7 +212,7 @@ def test_an_unknown_user_with_a_good_certificate_is_refused_as_such(
 ) -> None:
     files = credentials.pki / "nobody.key.pem", credentials.pki / "nobody.cert.pem"
     if not files[0].exists():
-        pki_files.issue_node(credentials.pki, "nobody", datetime.now(UTC))
+        trial_authority.issue_node(credentials.pki, "nobody", datetime.now(UTC))
     hub = {"login": "certificate", "password_file": "", "user": "nobody"}
     reached = reach(node(rabbit, credentials, tls_key=files[0], tls_certificate=files[1], **hub))
     assert codes(rabbit.over(reached).publish([parcel(UP)])) == ["EDX706"]
@@ -233,16 +235,16 @@ class Lists:
         self.pki = folder / "pki"
         shutil.copytree(pki, self.pki)
         self.root, self.issuing = self.pki / "root.crl.pem", self.pki / "issuing.crl.pem"
-        [self.serial] = [row.serial for row in pki_files.issued(pki) if row.name == "mq"]
+        [self.serial] = [row.serial for row in trial_authority.issued(pki) if row.name == "mq"]
 
     def texts(self, *paths: Path) -> str:
         return ", ".join(repr(str(path)) for path in paths or (self.root, self.issuing))
 
     def revoke_broker(self) -> None:
-        pki_files.revoke(self.pki, self.serial, datetime.now(UTC))
+        trial_authority.revoke(self.pki, self.serial, datetime.now(UTC))
 
     def expire(self) -> None:
-        pki_files.publish(self.pki, datetime.now(UTC) - timedelta(days=2), days=1)
+        trial_authority.publish(self.pki, datetime.now(UTC) - timedelta(days=2), days=1)
 
     def revoke_authority(self) -> None:
         root = pki.Issuer(load_key(self.pki / "root.key.pem"), load_certificates(self.pki / "root.cert.pem")[0])
@@ -385,8 +387,8 @@ def strict(servers_folder: Path) -> Iterator[Strict]:
     home, lists, pki = folder / "rabbitmq", folder / "crls", folder / "pki"
     lists.mkdir(parents=True)
     home.mkdir()
-    pki_files.init(pki, datetime.now(UTC))
-    own = pki_files.issue_node(pki, "mq", datetime.now(UTC), ["127.0.0.1"])
+    trial_authority.init(pki, datetime.now(UTC))
+    own = trial_authority.issue_node(pki, "mq", datetime.now(UTC), ["127.0.0.1"])
     [text] = re.findall(r"```erlang\n(.*?)```", OPERATIONS.read_text("utf-8"), re.DOTALL)
     places = {"anchors.pem": own.anchors, "mq.cert.pem": own.certificate, "mq.key.pem": own.key, "crls": lists}
     for name, path in places.items():
@@ -399,14 +401,14 @@ def strict(servers_folder: Path) -> Iterator[Strict]:
 
 def test_the_broker_refuses_a_revoked_node_and_all_when_its_lists_have_expired(strict: Strict) -> None:
     now, both = datetime.now(UTC), ("root.crl.pem", "issuing.crl.pem")
-    thief, honest = (pki_files.issue_node(strict.pki, name, now) for name in ("thief", "honest"))
+    thief, honest = (trial_authority.issue_node(strict.pki, name, now) for name in ("thief", "honest"))
     strict.publish(*both)
     assert (strict.says(thief), strict.says(honest)) == ("", "")
-    [serial] = [row.serial for row in pki_files.issued(strict.pki) if row.name == "thief"]
-    pki_files.revoke(strict.pki, serial, now)
+    [serial] = [row.serial for row in trial_authority.issued(strict.pki) if row.name == "thief"]
+    trial_authority.revoke(strict.pki, serial, now)
     strict.publish(*both)
     assert (strict.says(thief), strict.says(honest)) == ("EDX707 our certificate has been revoked", "")
-    pki_files.publish(strict.pki, now - timedelta(days=2), days=1)
+    trial_authority.publish(strict.pki, now - timedelta(days=2), days=1)
     strict.publish(*both)
     assert strict.says(honest) == "EDX707 the broker refuses our certificate"
     strict.publish("root.crl.pem")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.trust import authorities
 from edxml_router.core.trust.certificate import write_pem
 from edxml_router.core.trust.chain import TrustStore

@@ -15,7 +15,7 @@ from edxml_router.core.faults import machine_fault, own_tools
 from edxml_router.core.message import schema
 from edxml_router.core.message.safe_xml import parse
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.signature import by_signxml as signature
+from edxml_router.core.signature import by_signxml
 from edxml_router.core.signature.by_signxml import Indication
 from tests.certificates import NOW, store
 from tests.core.test_signature import signed
@@ -27,10 +27,10 @@ def schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """signxml's schemas in a folder that a test may spoil, not read yet."""
     folder = tmp_path / "schemas"
     shutil.copytree(str(importlib.resources.files("signxml.schemas")), folder)
-    monkeypatch.setattr(signature, "files", lambda _name: folder)
-    signature._schemas.cache_clear()
+    monkeypatch.setattr(by_signxml, "files", lambda _name: folder)
+    by_signxml._schemas.cache_clear()
     yield folder
-    signature._schemas.cache_clear()
+    by_signxml._schemas.cache_clear()
 
 
 def missing(folder: Path) -> None:
@@ -54,18 +54,18 @@ def test_while_an_upgrade_replaces_files_no_signature_is_broken(schemas: Path, s
     spoil(schemas)  # type: ignore[operator]
     for bytes_ in (data, data.replace(b"12/UBND-VP", b"13/UBND-VP")):  # not even that of a letter that was altered
         with pytest.raises(Setback) as caught:
-            signature.verify(bytes_, parse(bytes_), store(), NOW)
+            by_signxml.verify(bytes_, parse(bytes_), store(), NOW)
         assert caught.value.finding.code == "EDX622"
     shutil.rmtree(schemas, ignore_errors=True)
     good.rename(schemas)
-    assert signature.verify(data, parse(data), store(), NOW).indication is Indication.PASSED
+    assert by_signxml.verify(data, parse(data), store(), NOW).indication is Indication.PASSED
 
 
 def test_the_schemas_do_not_depend_on_the_locale(schemas: Path) -> None:
     for file in schemas.glob("*.xsd"):  # a comment that no ASCII locale can read
         file.write_bytes(file.read_bytes().replace(b"<schema", "<!-- lược đồ --><schema".encode(), 1))
     data = signed(document())
-    assert signature.verify(data, parse(data), store(), NOW).indication is Indication.PASSED
+    assert by_signxml.verify(data, parse(data), store(), NOW).indication is Indication.PASSED
 
 
 def test_our_own_schema_missing_is_no_fault_of_the_structure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponderEncoding, OCSPResponseStatus
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.problems import Setback
 from edxml_router.core.trust.certificate import names, write_pem
 from edxml_router.core.trust.chain import TrustStore

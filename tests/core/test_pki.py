@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import certificate
 from edxml_router.core.trust.certificate import AGENCY_ATTRIBUTE, write_pem

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust.certificate import write_pem as certificates_pem
 from edxml_router.core.trust.chain import TrustStore

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust import der, revoked_entries
 from edxml_router.core.trust.certificate import DAMAGED

@@ -19,8 +19,7 @@ from edxml_router.core.message import reader
 from edxml_router.core.message.envelope import Business
 from edxml_router.core.message.safe_xml import Limits, parse
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.core.signature import by_signxml as signature
-from edxml_router.core.signature import form as signature_form
+from edxml_router.core.signature import by_signxml, form
 from edxml_router.core.signature.by_signxml import Coverage, Indication, Verdict, verify
 from edxml_router.core.signature.signing import sign
 from edxml_router.core.trust.chain import TrustStore
@@ -56,7 +55,7 @@ def content(element: etree._Element) -> list[tuple[str, dict[str, str], str, str
 def without_signature(root: etree._Element) -> etree._Element:
     """As the enveloped transform sees it."""
     copy = etree.fromstring(etree.tostring(root), etree.XMLParser(huge_tree=True))
-    for found in list(copy.iter(signature_form.SIGNATURE)):
+    for found in list(copy.iter(form.SIGNATURE)):
         before, parent = found.getprevious(), found.getparent()
         if before is None:
             parent.text = (parent.text or "") + (found.tail or "")
@@ -139,7 +138,7 @@ def test_a_status_is_signed_by_its_one_part() -> None:
     verdict = judged(signed(status(), Coverage.PARTS))
     assert verdict.indication is Indication.PASSED
     assert verdict.signed_root is not None
-    assert [child.tag for child in verdict.signed_root] == [signature_form.ENVELOPE]
+    assert [child.tag for child in verdict.signed_root] == [form.ENVELOPE]
 
 
 @pytest.mark.parametrize("coverage", FORMS)
@@ -159,7 +158,7 @@ def test_an_unsigned_message_is_absent() -> None:
 
 def test_a_legacy_signature_is_never_verified() -> None:
     verdict = judged(document(signature="<Signature><SignatureValue>x</SignatureValue></Signature>"))
-    assert (verdict.indication, verdict.reason) == (Indication.INDETERMINATE, signature.LEGACY)
+    assert (verdict.indication, verdict.reason) == (Indication.INDETERMINATE, by_signxml.LEGACY)
     assert verdict.finding
     assert verdict.finding.code == "EDX307"
 
@@ -186,10 +185,10 @@ def test_the_tree_of_parts_holds_the_parts_and_nothing_else() -> None:
     data = signed(document(), Coverage.PARTS)
     received, read = parse(data), judged(data).signed_root
     assert read is not None
-    assert [item.tag for item in read] == [signature_form.ENVELOPE, signature_form.ATTACHMENTS]
-    assert [item.tag for item in read[0]] == [signature_form.HEADER, signature_form.BODY]
-    assert [item.tag for item in read[0][0]] == [signature_form.MESSAGE_HEADER]
-    for tag in (signature_form.MESSAGE_HEADER, signature_form.BODY, signature_form.ATTACHMENTS):
+    assert [item.tag for item in read] == [form.ENVELOPE, form.ATTACHMENTS]
+    assert [item.tag for item in read[0]] == [form.HEADER, form.BODY]
+    assert [item.tag for item in read[0][0]] == [form.MESSAGE_HEADER]
+    for tag in (form.MESSAGE_HEADER, form.BODY, form.ATTACHMENTS):
         assert content(next(read.iter(tag))) == content(next(received.iter(tag)))
 
 
@@ -304,7 +303,7 @@ def test_whatever_the_libraries_raise_becomes_a_verdict(monkeypatch: pytest.Monk
         def fail(*_: object, raised: type[Exception] = error, **__: object) -> None:
             raise raised("as some input might")
 
-        monkeypatch.setattr(signature._Verifier, "verify", fail)
+        monkeypatch.setattr(by_signxml._Verifier, "verify", fail)
         verdict = verify(data, root, certificates.store(), NOW)
         assert verdict.indication is Indication.FAILED
         assert verdict.finding
@@ -316,7 +315,7 @@ def test_a_lack_of_memory_is_not_the_senders_fault(monkeypatch: pytest.MonkeyPat
         raise MemoryError
 
     data = signed(document())
-    monkeypatch.setattr(signature._Verifier, "verify", fail)
+    monkeypatch.setattr(by_signxml._Verifier, "verify", fail)
     with pytest.raises(Setback) as caught:
         judged(data)
     assert (caught.value.finding.code, caught.value.finding.detail) == ("EDX622", "no memory is left")

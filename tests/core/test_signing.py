@@ -14,7 +14,7 @@ from lxml import etree
 from edxml_router.core.message.safe_xml import Limits, parse
 from edxml_router.core.message.schema import validate
 from edxml_router.core.problems import Refusal
-from edxml_router.core.signature import form as signature_form
+from edxml_router.core.signature import form
 from edxml_router.core.signature.by_signxml import Coverage, Indication, verify
 from edxml_router.core.signature.signing import sign, sign_bytes, verify_bytes
 from edxml_router.core.trust.certificate import write_pem
@@ -86,9 +86,9 @@ def test_signing_twice_gives_the_same_bytes(kind: str) -> None:
 
 def test_the_certificates_go_along_the_leaf_first() -> None:
     root = parse(signed(document()))
-    form = signature_form.read(root)
-    assert form
-    assert form.certificates == tuple(item.public_bytes(Encoding.DER) for item in certificates.chain())
+    signature = form.read(root)
+    assert signature
+    assert signature.certificates == tuple(item.public_bytes(Encoding.DER) for item in certificates.chain())
 
 
 # --- what is refused -----------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.oracle import Witness, stray_files
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.intake import batch as intake
+from edxml_router.intake import batch
 from edxml_router.node.worker import work
 from edxml_router.stages import inbox
 from edxml_router.stages.node import Node
@@ -134,7 +134,7 @@ class Play:
         for hub in opened.transports:
             arrivals = hub.take(node.rules.batch, 0.0)
             if arrivals:
-                busy |= len(intake.receive(node, hub, arrivals).back) < len(arrivals)
+                busy |= len(batch.receive(node, hub, arrivals).back) < len(arrivals)
         busy |= work(node, lambda _: None)
         pipeline.expire(node)
         sequencer.number(self._ledgers[node.name])

@@ -20,16 +20,16 @@ from pkcs11.util.ec import encode_named_curve_parameters
 
 from edxml_router.cli.main import cli
 from edxml_router.config import ConfigErrors, load
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from edxml_router.core.message.safe_xml import Limits, parse
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.signature.by_signxml import verify
 from edxml_router.core.signature.signing import sign, sign_bytes, verify_bytes
 from edxml_router.core.trust.certificate import write_pem
 from edxml_router.core.trust.chain import TrustStore
-from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.token_keys import Key, open_key
+from edxml_router.services import trial_authority
 from edxml_router.wiring import node as wiring
 from tests.fixtures import document
 
@@ -90,7 +90,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Token]:
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pki")
-    pki_files.init(folder, datetime.now(UTC) - timedelta(days=1))
+    trial_authority.init(folder, datetime.now(UTC) - timedelta(days=1))
     return folder
 
 

@@ -22,9 +22,9 @@ from edxml_router.core.signature.by_signxml import verify
 from edxml_router.core.signature.signing import sign
 from edxml_router.core.trust.certificate import signer
 from edxml_router.core.trust.chain import TrustStore
-from edxml_router.credentials import trial_authority as pki_files
 from edxml_router.credentials.keys import load_certificates, load_key, write_key, write_new
-from edxml_router.credentials.trial_authority import KeyType
+from edxml_router.services import trial_authority
+from edxml_router.services.trial_authority import KeyType
 from tests import certificates
 from tests.certificates import NOW
 from tests.fixtures import document
@@ -38,11 +38,11 @@ def refused(code: str, where: Path | None = None) -> pytest.RaisesExc[Refusal]:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Path:
-    pki_files.init(tmp_path / "ca", NOW)
+    trial_authority.init(tmp_path / "ca", NOW)
     return tmp_path / "ca"
 
 
-def outcome(authority: Path, files: pki_files.Files) -> str:
+def outcome(authority: Path, files: trial_authority.Files) -> str:
     """Sign with what was issued, verify with what is published: "ok" or the reason."""
     data = sign(document(), load_key(files.key), load_certificates(files.certificate))
     crls = [(authority / name).read_bytes() for name in ("root.crl.pem", "issuing.crl.pem")]
@@ -55,7 +55,7 @@ def outcome(authority: Path, files: pki_files.Files) -> str:
 
 @pytest.mark.parametrize("key_type", list(KeyType))
 def test_what_is_issued_signs_and_is_trusted(authority: Path, key_type: KeyType) -> None:
-    files = pki_files.issue(authority, "H53.02", NOW, key_type)
+    files = trial_authority.issue(authority, "H53.02", NOW, key_type)
     assert [path.name for path in (files.key, files.certificate, files.anchors)] == [
         "H53.02.key.pem",
         "H53.02.cert.pem",
@@ -68,48 +68,48 @@ def test_what_is_issued_signs_and_is_trusted(authority: Path, key_type: KeyType)
 
 
 def test_private_keys_are_private(authority: Path) -> None:
-    files = pki_files.issue(authority, "H53.02", NOW)
+    files = trial_authority.issue(authority, "H53.02", NOW)
     for path in (files.key, authority / "root.key.pem", authority / "issuing.key.pem"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(authority.stat().st_mode) == 0o700
 
 
 def test_revoking_takes_effect(authority: Path) -> None:
-    files, other = (pki_files.issue(authority, code, NOW) for code in ("H53.02", "H53.03"))
-    serial = pki_files.issued(authority)[0].serial
-    assert pki_files.revoke(authority, serial, NOW) == authority / "issuing.crl.pem"
+    files, other = (trial_authority.issue(authority, code, NOW) for code in ("H53.02", "H53.03"))
+    serial = trial_authority.issued(authority)[0].serial
+    assert trial_authority.revoke(authority, serial, NOW) == authority / "issuing.crl.pem"
     assert outcome(authority, files) == "certificate-revoked"
     assert outcome(authority, other) == "ok"
-    pki_files.publish(authority, NOW)  # nothing is forgotten in the next list
+    trial_authority.publish(authority, NOW)  # nothing is forgotten in the next list
     assert outcome(authority, files) == "certificate-revoked"
 
 
 def test_revoking_twice_keeps_the_first_date(authority: Path) -> None:
-    pki_files.issue(authority, "H53.02", NOW)
-    serial = pki_files.issued(authority)[0].serial
+    trial_authority.issue(authority, "H53.02", NOW)
+    serial = trial_authority.issued(authority)[0].serial
     for day in range(2):
-        pki_files.revoke(authority, serial, NOW + timedelta(days=day))
-    assert pki_files.issued(authority)[0].revoked == NOW.isoformat()
+        trial_authority.revoke(authority, serial, NOW + timedelta(days=day))
+    assert trial_authority.issued(authority)[0].revoked == NOW.isoformat()
 
 
 def test_nobody_is_revoked_whom_nobody_issued(authority: Path) -> None:
     with refused("EDX606"):
-        pki_files.revoke(authority, "abc", NOW)
+        trial_authority.revoke(authority, "abc", NOW)
 
 
 def test_a_node_gets_a_certificate(authority: Path) -> None:
-    files = pki_files.issue_node(authority, "tay-ninh", NOW, ["tn.example.vn"])
+    files = trial_authority.issue_node(authority, "tay-ninh", NOW, ["tn.example.vn"])
     assert files.certificate.name == "tay-ninh.cert.pem"
-    assert pki_files.issued(authority)[0].name == "tay-ninh"
+    assert trial_authority.issued(authority)[0].name == "tay-ninh"
 
 
 def test_nothing_is_overwritten(authority: Path) -> None:
-    files = pki_files.issue(authority, "H53.02", NOW)
+    files = trial_authority.issue(authority, "H53.02", NOW)
     before = files.key.read_bytes()
     with refused("EDX908", files.key):
-        pki_files.issue(authority, "H53.02", NOW)
+        trial_authority.issue(authority, "H53.02", NOW)
     with refused("EDX908"):
-        pki_files.init(authority, NOW)
+        trial_authority.init(authority, NOW)
     assert files.key.read_bytes() == before
     assert outcome(authority, files) == "ok"
 
@@ -117,25 +117,25 @@ def test_nothing_is_overwritten(authority: Path) -> None:
 @pytest.mark.parametrize("name", ["../H53", "H53/02", ".hidden", "", "root", "issuing", "a b", "x" * 99])
 def test_names_must_be_fit_for_a_file(authority: Path, name: str) -> None:
     with refused("EDX503"):
-        pki_files.issue(authority, name, NOW)
+        trial_authority.issue(authority, name, NOW)
 
 
 def test_an_authority_is_needed(tmp_path: Path) -> None:
     with refused("EDX606"):
-        pki_files.issue(tmp_path, "H53", NOW)
+        trial_authority.issue(tmp_path, "H53", NOW)
 
 
 def test_the_folder_must_be_possible(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Refusal) as caught:
-        pki_files.init(tmp_path / "file" / "ca", NOW)
+        trial_authority.init(tmp_path / "file" / "ca", NOW)
     assert (caught.value.code, caught.value.finding.where) == ("EDX908", str(tmp_path / "file" / "ca"))
 
 
 def test_the_index_must_be_readable(authority: Path) -> None:
-    (authority / pki_files.ISSUED).mkdir()
-    with refused("EDX902", authority / pki_files.ISSUED):
-        pki_files.issued(authority)
+    (authority / trial_authority.ISSUED).mkdir()
+    with refused("EDX902", authority / trial_authority.ISSUED):
+        trial_authority.issued(authority)
 
 
 # --- keys and certificates -----------------------------------------------------------------------------------

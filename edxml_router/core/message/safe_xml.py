@@ -75,6 +75,11 @@ class Limits:
     max_recipients: int = 10_000
     max_name: int = 255  # characters of an attachment's file name
 
+    @classmethod
+    def up_to(cls, max_bytes: int | None) -> Limits:
+        """Those of a message that may be so large, with an attachment as large; the defaults without a number."""
+        return cls() if max_bytes is None else cls(max_bytes=max_bytes, max_attachment_bytes=max_bytes)
+
 
 DEFAULT_LIMITS = Limits()
 

@@ -27,8 +27,7 @@ from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.standing import check_renewal
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
-from edxml_router.credentials.revocation import fetching as lists
-from edxml_router.credentials.revocation import kept_answers
+from edxml_router.credentials.revocation import fetching, kept_answers
 from edxml_router.credentials.revocation.kept_answers import Row
 from edxml_router.credentials.revocation.responders import Source, held, source_of, sources
 
@@ -132,7 +131,7 @@ class Asking:
     def _answer(self, source: Source, certificate: x509.Certificate, name: bytes, now: datetime) -> bytes:
         """A new answer that may be kept. Raises Setback EDX319."""
         try:
-            came = lists.ask(source.url, ocsp.question(certificate, source.responder.issuer))
+            came = fetching.ask(source.url, ocsp.question(certificate, source.responder.issuer))
         except Setback:
             self._silent[source.url] = now
             raise

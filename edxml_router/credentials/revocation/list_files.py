@@ -18,7 +18,7 @@ from typing import Final
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust.revocation_list import MAX_BYTES, RevocationList, read_lists
 from edxml_router.core.wording import in_words
-from edxml_router.credentials.files import Fingerprint, fingerprint
+from edxml_router.credentials.trust_files import Fingerprint, fingerprint
 
 _lock: Final = Lock()
 _held: dict[Path, tuple[Fingerprint, tuple[RevocationList, ...]]] = {}

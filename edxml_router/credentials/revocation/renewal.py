@@ -18,8 +18,7 @@ from types import TracebackType
 
 from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import Refusal
-from edxml_router.credentials import blocks, endings
-from edxml_router.credentials import sources as trust_sources
+from edxml_router.credentials import blocks, endings, sources
 from edxml_router.credentials.revocation import list_files
 from edxml_router.credentials.revocation.asking import Asking
 from edxml_router.observe import events
@@ -80,7 +79,7 @@ class Renewal:
 
 def _fetch(settings: Settings, wake: threading.Event, _woken: bool) -> None:
     """The lists, once, and the pause after it."""
-    failed = trust_sources.renew_lists(settings, datetime.now(UTC))
+    failed = sources.renew_lists(settings, datetime.now(UTC))
     for finding in failed:
         events.not_renewed(finding)
     wake.wait(_again(settings) if failed else settings.trust.crl_interval.total_seconds())

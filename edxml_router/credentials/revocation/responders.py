@@ -28,8 +28,7 @@ from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.ocsp import Answer
 from edxml_router.core.trust.standing import Known, Responder, authority, check_renewal
 from edxml_router.credentials.keys import load_certificates
-from edxml_router.credentials.revocation import fetching as lists
-from edxml_router.credentials.revocation import kept_answers
+from edxml_router.credentials.revocation import fetching, kept_answers
 from edxml_router.credentials.revocation.kept_answers import Row
 
 
@@ -141,7 +140,7 @@ def probe(settings: Settings, now: datetime) -> Iterator[tuple[str, Finding | No
         issuer = source.responder.issuer
         asked = next((each.certificate for each in known if each.source == source and each.answer), None)
         try:
-            came = lists.ask(source.url, ocsp.question(asked or issuer, issuer))
+            came = fetching.ask(source.url, ocsp.question(asked or issuer, issuer))
             if asked:
                 check_renewal(source.read(came, asked), None, now, settings.trust.crl_grace)
             else:

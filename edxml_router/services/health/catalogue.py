@@ -8,11 +8,11 @@ from edxml_router.config import Settings
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services.health.report import Findings
 from edxml_router.stages.admission import VIETNAM
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring.agencies import load_registry
 
 
 def agencies(settings: Settings) -> Findings:
-    registry = wiring.load_registry(settings)
+    registry = load_registry(settings)
     yield f"{len(registry)} agencies, version {registry.version}", None
     for finding in registry.findings[:10]:
         yield finding.where, finding

@@ -10,7 +10,7 @@ from typing import Final
 
 from edxml_router.config import Settings, in_force
 from edxml_router.core.problems import Finding
-from edxml_router.credentials import identities as credential_sources
+from edxml_router.credentials import identities
 from edxml_router.node import lookout, settings_file
 from edxml_router.node.sole import holder, served_before
 from edxml_router.node.supervisor import STUCK
@@ -63,7 +63,7 @@ def clock(settings: Settings) -> Findings:
     [(detail, finding)] = was_set(settings)
     yield detail, finding or _jumped(settings)
     known = KeptSkews(settings.node.data / neighbour_clocks.FILE).all()
-    for each in credential_sources.neighbours(settings):
+    for each in identities.neighbours(settings):
         if skew := known.get(each.name):
             yield f"{each.name}, as of {skew.at.astimezone():%Y-%m-%d %H:%M:%S %Z}", skew.finding(each.name)
 

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from edxml_router.config import Settings
 from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.problems import Finding
-from edxml_router.credentials import blocks, endings, keys, token_keys
-from edxml_router.credentials import identities as credential_sources
+from edxml_router.credentials import blocks, endings, identities, keys, token_keys
 from edxml_router.credentials.revocation import responders
 from edxml_router.intake.reports import OBJECTED
 from edxml_router.services.health.report import PATIENCE, Findings
@@ -69,7 +68,7 @@ def certificate(settings: Settings) -> Findings:
 
 def unproven(settings: Settings) -> Findings:
     """The neighbours whose receipts nothing proves."""
-    for each in credential_sources.neighbours(settings):
+    for each in identities.neighbours(settings):
         if not each.certificate and each.authority is None:
             detail = f"receipts of {each.name} count without proof"
             counts = Finding("EDX907", each.name, detail)
@@ -78,7 +77,7 @@ def unproven(settings: Settings) -> Findings:
 
 def neighbours(settings: Settings) -> Findings:
     """Whether receipts count at both ends of each link: else what is delivered looks open, and ends as expired."""
-    names = [each.name for each in credential_sources.neighbours(settings)]
+    names = [each.name for each in identities.neighbours(settings)]
     unsure = dict(unproven(settings))
     yield from unsure.items()
     if not names:

@@ -50,11 +50,6 @@ class SqlDeliveryQueries:
         with reading(self.engine) as connection:
             return delivery_rows(connection.execute(query.order_by(deliveries.c.id).limit(limit)))
 
-    def one_delivery(self, number: int) -> Delivery | None:
-        with reading(self.engine) as connection:
-            found = delivery_rows(connection.execute(select(deliveries).where(deliveries.c.id == number)))
-        return found[0] if found else None
-
     def offered_mail(self, beginning: str, recipient: str = "", limit: int = 10) -> Sequence[Delivery]:
         # In hex every continuation of a prefix sorts before the prefix with a "g".
         query = select(deliveries).where(deliveries.c.digest >= beginning, deliveries.c.digest < beginning + "g")

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from edxml_router.core.message import safe_xml
 from edxml_router.core.problems import Refusal
-from edxml_router.core.signature import form as signature_form
+from edxml_router.core.signature import form
 from edxml_router.core.trust import certificate
 from edxml_router.store.database.engine import reading
 from edxml_router.store.envelopes.table import envelopes
@@ -64,8 +64,8 @@ def certificate_of(document: bytes, key: str) -> x509.Certificate | None:
     """The certificate of this key in an accepted document; None where it is not found."""
     try:
         limits = safe_xml.Limits(max_bytes=LARGEST)
-        form = signature_form.read(safe_xml.parse(document, limits))
-        found = [certificate.read(der) for der in form.certificates] if form else []
+        signature = form.read(safe_xml.parse(document, limits))
+        found = [certificate.read(der) for der in signature.certificates] if signature else []
     except Refusal:
         return None
     return next((each for each in found if certificate.spki_sha256(each) == key), None)

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from edxml_router.core import issuing as pki
+from edxml_router.core import pki
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.attacks.signature.craft import DSIG, EXCLUSIVE, PARTS, WHOLE, Recipe, transform

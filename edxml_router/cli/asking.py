@@ -1,0 +1,46 @@
+"""The database that a question is put to: the node's, or the one that ``--database`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from edxml_router.cli.session import Session
+from edxml_router.wiring import reading
+from edxml_router.wiring.reading import Asked, Place
+
+
+class Database(click.ParamType[Place]):
+    """A database that is only read: a path, ``sqlite:///PATH`` or ``postgresql://USER@HOST/NAME``."""
+
+    name = "database"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        if isinstance(value, Place):
+            return value
+        try:
+            return reading.read_place(value)
+        except ValueError as error:  # what was typed is not repeated: there may be a password in it
+            session = (ctx or click.get_current_context()).ensure_object(Session)
+            self.fail(session.detail(str(error)), param, ctx)
+
+
+database_option = click.option(
+    "--database",
+    type=Database(),
+    metavar="PATH|URL",
+    help="Ask this database, such as a copy, and read no configuration; nothing is written to it or beside it.",
+)
+
+
+@contextmanager
+def open_asked(session: Session, database: Place | None) -> Iterator[Asked]:
+    """The database to be asked: the one given, or the node's."""
+    how = reading.open_own(session.config_file()) if database is None else reading.open_other(database)
+    with how as asked:
+        if asked.schema:
+            session.note(session.say(f"database.{asked.schema}"), "yellow")
+        yield asked

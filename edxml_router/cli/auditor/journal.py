@@ -1,0 +1,131 @@
+"""``edxml-router journal``: ask the journal, and verify that it is what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from edxml_router.cli.asking import database_option, open_asked
+from edxml_router.cli.commands import Group
+from edxml_router.cli.entries import show_lines
+from edxml_router.cli.parameters import Moment
+from edxml_router.cli.session import Session, json_option, local, pass_session
+from edxml_router.core.delivery.views import Line
+from edxml_router.services import auditor
+from edxml_router.services.naming import problem
+from edxml_router.shapes.history import entry_shape
+from edxml_router.shapes.node import verification_shape
+from edxml_router.wiring.reading import Place
+
+
+@click.group(cls=Group)
+def journal() -> None:
+    """Ask the journal, or verify it."""
+
+
+@journal.command()
+@click.option("--since", type=Moment(), help="From this time on: 2026-11-22, 2026-11-22T08:30, or 2h (ago).")
+@click.option("--until", type=Moment(), help="Before this time.")
+@click.option("--event", default="", metavar="NAME", help='An event; "delivery." means all that begin so.')
+@click.option("--document", metavar="ID", help="DocumentId or beginning of a SHA-256; what was refused too.")
+@click.option("--recipient", default="", metavar="CODE", help="About deliveries to this agency.")
+@click.option("--code", default="", metavar="EDXnnn", help="With this problem code, or its number.")
+@click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many entries.")
+@database_option
+@json_option
+@pass_session
+def query(
+    session: Session,
+    since: datetime | None,
+    until: datetime | None,
+    event: str,
+    document: str | None,
+    recipient: str,
+    code: str,
+    actor: str,
+    limit: int,
+    database: Place | None,
+    as_json: bool,
+) -> None:
+    """List journal entries, the oldest first."""
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--until is not after --since")
+    if event:
+        auditor.require_event(event)
+    code = problem(code).code if code else ""
+    question = auditor.Question(since, until, event, document, recipient, code, actor, limit)
+    shown = 0
+    with open_asked(session, database) as asked:
+        for page in auditor.query(asked.views, question):
+            _show(session, page, as_json)
+            shown += len(page)
+    if not shown and not as_json:
+        session.line(session.say("queue.empty"))
+    if shown == limit:
+        session.note(session.say("journal.cut", limit=limit))
+
+
+def _show(session: Session, lines: Sequence[Line], as_json: bool) -> None:
+    if as_json:
+        for line in lines:
+            session.json(entry_shape(line))
+    else:
+        show_lines(session, lines)
+
+
+class Root(click.ParamType[tuple[int, str]]):
+    """A root that was kept elsewhere: ``SIZE:HEX``."""
+
+    name = "size:hex"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, str]:
+        size, _, root = str(value).partition(":")
+        if not size.isdecimal() or len(root) != 64 or not set(root.lower()) <= set("0123456789abcdef"):
+            self.fail(f"{value!r} is not SIZE:HEX, as `journal verify` prints it", param, ctx)
+        return int(size), root.lower()
+
+
+@journal.command()
+@click.option("--root", "roots", type=Root(), multiple=True, help="A root kept elsewhere; may be repeated.")
+@database_option
+@json_option
+@pass_session
+def verify(session: Session, roots: Sequence[tuple[int, str]], database: Place | None, as_json: bool) -> None:
+    """Verify every entry and every checkpoint of the journal.
+
+    Keep the root that this prints somewhere else and give it back later with --root: then a journal that was
+    rewritten or cut off is found as well. Entries that have no place in the log yet are counted: no root protects
+    them, until `serve` or the next act numbers them. Exit status 70 when anything is wrong.
+    """
+    with (
+        open_asked(session, database) as asked,
+        session.progress(session.say("journal.working"), None) as advance,
+    ):
+        done = 0
+
+        def progress(now: int, _of: int) -> None:
+            nonlocal done
+            advance(now - done)
+            done = now
+
+        result = auditor.verify(asked.views, dict(roots), progress)
+        filed_bodies = auditor.filed_bodies(asked.views)
+    if as_json:
+        session.json(verification_shape(result, filed_bodies))
+    elif result.sound:
+        session.line(session.say("journal.good", size=result.size, root=f"{result.size}:{result.root}"), "green")
+        if result.unnumbered_since:
+            since = local(result.unnumbered_since)
+            session.line(session.say("journal.waiting", count=result.unnumbered, since=since), "yellow")
+    else:
+        for damage in result.damages:
+            session.line(f"{damage.where}: {damage.detail}", "red")
+    if database is not None:
+        session.note(session.say("database.only", count=filed_bodies))
+    if finding := auditor.damage(result):
+        session.problem(finding)
+        click.get_current_context().exit(finding.problem.exit_status)

@@ -1,0 +1,143 @@
+"""``edxml-router trace``: what became of a document, as this node knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from edxml_router.cli.asking import database_option, open_asked
+from edxml_router.cli.commands import Command, exit_with
+from edxml_router.cli.entries import show_lines
+from edxml_router.cli.session import Session, json_option, local, pass_session
+from edxml_router.cli.waiting import reason
+from edxml_router.core.delivery.lifecycle import outcome
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding
+from edxml_router.services import auditor
+from edxml_router.services.auditor import Past, Told
+from edxml_router.shapes.history import history_shape, refused_history_shape
+from edxml_router.wiring.reading import Place
+
+_SHOWN: Final = 50  # recipients in a table without --all
+
+
+@click.command(cls=Command)
+@click.argument("document")
+@click.option("--recipient", metavar="CODE", help="Only the way to this agency.")
+@click.option("--events", is_flag=True, help="Show every journal entry as well.")
+@click.option("--all", "everything", is_flag=True, help="Show all recipients of a long list.")
+@database_option
+@json_option
+@pass_session
+def trace(
+    session: Session,
+    document: str,
+    recipient: str | None,
+    events: bool,
+    everything: bool,
+    database: Place | None,
+    as_json: bool,
+) -> None:
+    """Trace a DOCUMENT: hops, signature, outcome per recipient.
+
+    DOCUMENT is a DocumentId, or the beginning (8 characters or more) of an envelope's SHA-256. Statuses about a
+    document have its DocumentId and are shown with it, the oldest first. If it was only ever refused, the exit status
+    is that of the refusal.
+    """
+    with open_asked(session, database) as asked:
+        past = auditor.history(asked.views, document, asked.canonical(recipient) if recipient else "")
+    if not past.told:
+        _show_refused(session, document, past, as_json=as_json)
+        codes = {*(one.code for one in past.refused), *(one.entry.code for one in past.lines)} & PROBLEMS.keys()
+        exit_with([Finding(code) for code in codes])
+        click.get_current_context().exit(EXIT_REFUSED)
+    for told in past.told:
+        if as_json:
+            session.json(history_shape(told.trace, told.paths, told.changes, past.refused))
+            continue
+        _show(session, told, None if everything else _SHOWN)
+        if events:
+            show_lines(session, told.trace.lines)
+    if past.refused:
+        numbers = ", ".join(f"{item.number} ({item.code})" for item in past.refused)
+        session.note(session.say("trace.also_refused", numbers=numbers), "yellow")
+
+
+def _show_refused(session: Session, document: str, past: Past, *, as_json: bool) -> None:
+    if as_json:
+        session.json(refused_history_shape(past.refused, past.lines))
+        return
+    session.line(session.say("trace.refused", document=document), "bold red")
+    for item in past.refused:
+        session.problem(Finding(item.code, item.where, item.detail), out=True)
+        times = {"at": local(item.last_at), "peer": item.peer, "channel": item.channel, "count": item.count}
+        session.line("  " + session.say("trace.aside", number=item.number, digest=item.digest, **times))
+    if past.lines:
+        show_lines(session, past.lines)
+
+
+def _show(session: Session, told: Told, most: int | None) -> None:
+    envelope, deliveries, paths = told.trace.envelope, told.trace.deliveries, told.paths
+    kind = session.say(f"kind.{envelope.kind}")
+    what = envelope.status_code or session.say(f"business.{envelope.business}")
+    session.line(f"{envelope.document_id}  ({kind}, {what})", "bold")
+    rows = [
+        ("col.envelope", f"{envelope.digest}, {envelope.size} B"),
+        ("col.sender", envelope.sender),
+        ("trace.accepted", f"{local(envelope.accepted_at)}, {envelope.peer} ({envelope.channel})"),
+        ("trace.signature", _signature(session, envelope)),
+        ("trace.hops", trail(envelope.hops)),
+        ("trace.outcome", session.say(f"outcome.{outcome(one.state for one in deliveries)}")),
+    ]
+    if envelope.business and envelope.refers_to:
+        rows.append((f"trace.changes.{envelope.business}", ", ".join(envelope.refers_to)))
+    for one in told.changes:
+        said = f"{one.envelope.document_id}, {local(one.envelope.accepted_at)}, {session.say(f'outcome.{one.outcome}')}"
+        rows.append((f"trace.changed.{one.envelope.business}", said))
+    width = max(len(session.say(key)) for key, _ in rows)
+    for key, value in rows:
+        session.line(f"  {session.say(key):<{width}}  {value}")
+    shown = deliveries[:most]
+    session.table(
+        ("#id", "recipient", "state", "at", "route", "problem"),
+        [
+            (
+                one.id,
+                one.recipient,
+                session.say(f"state.{one.state}"),
+                one.updated_at,
+                trail(paths[one.recipient]) if one.recipient in paths else one.route,
+                _problem(session, one),
+            )
+            for one in shown
+        ],
+    )
+    if len(deliveries) > len(shown):
+        session.line(session.say("trace.more", count=len(deliveries) - len(shown)))
+
+
+def _signature(session: Session, envelope: EnvelopeRow) -> str:
+    signer = f", SPKI {envelope.signer[:16]}…" if envelope.signer else ""
+    return f"{session.say(f'signature.{envelope.indication}')} ({envelope.reason}{signer})"
+
+
+def trail(hops: Sequence[Hop]) -> str:
+    """The nodes passed, each with its own clock's time; the day stands where it is another than before, so that a
+    clock that is days ahead can be seen."""
+    steps, day = [], None
+    for hop in hops:
+        at = hop.at.astimezone()
+        steps.append(f"{hop.node} {at:%H:%M:%S}" if at.date() == day else f"{hop.node} {local(hop.at)}")
+        day = at.date()
+    return " → ".join(steps)
+
+
+def _problem(session: Session, delivery: Delivery) -> str:
+    if not delivery.code:
+        return reason(session, delivery)
+    title = PROBLEMS[delivery.code].title[session.language] if delivery.code in PROBLEMS else ""
+    detail = session.detail(delivery.detail, delivery.code)
+    return f"{delivery.code} {title}" + (f": {detail}" if detail else "")

@@ -1,0 +1,1 @@
+"""Commands for envelopes as files, without a node and without a configuration."""

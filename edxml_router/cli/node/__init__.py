@@ -1,0 +1,1 @@
+"""Commands about the node itself: made, configured, run, examined, copied, connected."""

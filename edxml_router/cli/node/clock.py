@@ -1,0 +1,26 @@
+"""``edxml-router clock``: what an operator says about the machine's clock."""
+
+from __future__ import annotations
+
+import click
+
+from edxml_router.cli.acting import account
+from edxml_router.cli.commands import Group
+from edxml_router.cli.session import Session, pass_session
+from edxml_router.services import clock as service
+
+
+@click.group(cls=Group)
+def clock() -> None:
+    """Say that the machine's clock is right after it has jumped."""
+
+
+@clock.command()
+@pass_session
+def accept(session: Session) -> None:
+    """Let the node go by the machine's clock as it is now.
+
+    Look at it first: what would be over by that time ends. `doctor` shows the clock, and whether the node doubts it.
+    """
+    now = service.accept(session.settings(), account())
+    session.line(session.say("clock.accepted", time=f"{now.astimezone():%Y-%m-%d %H:%M:%S %Z}"))

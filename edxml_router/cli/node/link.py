@@ -1,0 +1,77 @@
+"""``edxml-router link``: what a child node or an office needs to connect to this node's hub, as files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from edxml_router.cli.commands import Command
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.services import linking
+from edxml_router.shapes.node import LinkShape
+
+
+@click.command(cls=Command)
+@click.argument("name")
+@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Folder to make; default NAME.")
+@click.option("--office", is_flag=True, help="NAME is an office that attaches over AMQP, not a child node.")
+@click.option(
+    "--agency", "agencies", multiple=True, metavar="CODE", help="A child's prefix, or an agency of the office."
+)
+@click.option("--code", "codes", multiple=True, metavar="CODE", help="A single agency of a child besides its prefixes.")
+@click.option("--host", help="The broker's name as NAME reaches it; default hub.host.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Its port; default hub.port.")
+@click.option("--login", type=click.Choice(["password", "certificate"]), default="password", help="How NAME logs in.")
+@click.option(
+    "--pki", type=click.Path(path_type=Path, exists=True), help="Issue a certificate for NAME here (see pki)."
+)
+@json_option
+@pass_session
+def link(
+    session: Session,
+    name: str,
+    folder: Path | None,
+    office: bool,
+    agencies: Sequence[str],
+    codes: Sequence[str],
+    host: str | None,
+    port: int | None,
+    login: str,
+    pki: Path | None,
+    as_json: bool,
+) -> None:
+    """Write what the child (or office) NAME needs to connect here.
+
+    Two folders: here/ has the section for this node.toml and the broker's definitions (user, permissions, queues);
+    there/ has the connection file, the password and the certificates, to be handed over in a safe way.
+    """
+    if office and codes:
+        raise click.UsageError("--code is for children; name an office's agencies with --agency")
+    settings = session.settings()
+    plan = linking.plan_link(
+        settings,
+        name,
+        office=office,
+        agencies=agencies,
+        codes=codes,
+        host=host or "",
+        port=port,
+        by_certificate=login == "certificate",
+    )
+    if not plan.somebody:
+        raise click.UsageError("name at least one --agency: who lives there")
+    base = folder or Path(name)
+    made = linking.write(plan, base, pki)
+    files = [str(path) for path in made.files]
+    if as_json:
+        told: LinkShape = {"name": name, "role": str(plan.role), "files": files, "missing": list(made.missing)}
+        session.json(told)
+        return
+    for file in files:
+        session.line(file)
+    here, there = base / "here", base / "there"
+    session.line(session.say("link.next", here=here, there=there, file=settings.path))
+    for key in made.missing:
+        session.line(session.say(f"link.{key}", name=name, there=there))

@@ -1,0 +1,102 @@
+"""``edxml-router backup`` and ``recovery``: copy a node, and make up for what a restored one has forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from edxml_router.cli.acting import account
+from edxml_router.cli.commands import Command, Group, exit_with
+from edxml_router.cli.parameters import Moment
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.core.delivery.resync import Recovery
+from edxml_router.services import recovery as recoveries
+from edxml_router.shapes.node import recovery_shape
+
+
+@click.command(cls=Command)
+@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@json_option
+@pass_session
+def backup(session: Session, folder: Path, as_json: bool) -> None:
+    """Copy the journal and the large bodies to a new FOLDER.
+
+    The node may work meanwhile. The copy is verified; until it is, the folder is called FOLDER.part. node.toml, keys
+    and certificates are not in it.
+    For PostgreSQL this says what to use instead (EDX608). Exit status 70 when something of what was copied is damaged.
+    """
+    with session.progress(session.say("backup.working"), None) as advance:
+        done = 0
+
+        def progress(now: int, _of: int) -> None:
+            nonlocal done
+            advance(now - done)
+            done = now
+
+        kept = recoveries.backup(session.settings(), folder, progress)
+    if as_json:
+        session.json(recoveries.shape(kept))
+    else:
+        text = session.say("backup.done", folder=kept.folder, entries=kept.entries, bodies=kept.bodies, size=kept.size)
+        session.line(text, "green" if kept.sound else "yellow")
+    damaged = recoveries.findings(kept)
+    session.problems(damaged)
+    exit_with(damaged)
+
+
+@click.group(cls=Group)
+def recovery() -> None:
+    """Make up for what a restored node has forgotten."""
+
+
+@recovery.command()
+@json_option
+@pass_session
+def show(session: Session, as_json: bool) -> None:
+    """List who has not repeated yet what was handed in since the back-up.
+
+    Neighbours are asked by the node and answer by themselves. An office has to send again.
+    """
+    _show(session, recoveries.pending(session.settings()), as_json)
+
+
+def _show(session: Session, rows: Sequence[Recovery], as_json: bool) -> None:
+    if as_json:
+        for one in rows:
+            session.json(recovery_shape(one))
+    elif not rows:
+        session.line(session.say("recovery.none"))
+    else:
+        session.table(("name", "since", "waits"), [(one.party, one.since, _waits(session, one)) for one in rows])
+
+
+def _waits(session: Session, one: Recovery) -> str:
+    return session.say("recovery.link" if one.party.is_link else "recovery.office")
+
+
+@recovery.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@pass_session
+def done(session: Session, names: Sequence[str]) -> None:
+    """Say who has sent again, or cannot be asked.
+
+    NAME is an office's or a neighbour's, as `recovery show` lists them. It is journalled with your name.
+    """
+    recoveries.finish(session.settings(), names, account())
+    for name in names:
+        session.line(session.say("recovery.done", name=name))
+
+
+@recovery.command()
+@click.option("--since", required=True, type=Moment(), help="Everything after this is missing: a time, or an age (2h).")
+@click.option("--reason", required=True, help="Why, for the journal.")
+@pass_session
+def begin(session: Session, since: datetime, reason: str) -> None:
+    """Say that a back-up was restored which the node cannot recognise.
+
+    That is one where the data folder is older as well, such as a snapshot of the whole volume.
+    """
+    _show(session, recoveries.begin(session.settings(), since, reason, account()), as_json=False)

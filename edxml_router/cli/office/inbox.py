@@ -1,0 +1,105 @@
+"""``edxml-router inbox``: what lies ready to be fetched, and what became of what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import click
+
+from edxml_router.cli.commands import Command
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.core.delivery.resync import Recovery, Resync
+from edxml_router.core.delivery.views import Waiting
+from edxml_router.core.delivery.wire import letter_name
+from edxml_router.services import office
+from edxml_router.services.office import DIGITS_SHOWN, Notices
+from edxml_router.shapes.delivery import letter_shape
+from edxml_router.shapes.notice import call_shape, notice_shape
+from edxml_router.wiring.opening import ledger_of
+
+
+@click.command(cls=Command)
+@click.option("--agency", metavar="CODE", help="Only what lies ready for this agency.")
+@click.option("--office", "name", metavar="NAME", help="Only what lies ready for this office.")
+@click.option("--notices", is_flag=True, help="What became of envelopes that the office has sent.")
+@click.option("--clear", is_flag=True, help="With --notices: do not show these again.")
+@json_option
+@pass_session
+def inbox(session: Session, agency: str | None, name: str | None, notices: bool, clear: bool, as_json: bool) -> None:
+    """List what lies ready to be fetched, or notices.
+
+    Notices tell what became of envelopes that were sent.
+    """
+    if clear and not notices:
+        raise click.UsageError("--clear goes with --notices")
+    settings = session.settings()
+    offices = office.named(settings, name)
+    with ledger_of(settings) as ledger:
+        _call(session, office.called(ledger, offices), as_json=as_json and notices)
+        if not notices:
+            _show_inbox(session, office.inbox(ledger.views, settings, office=name, agency=agency), as_json)
+            return
+        told = office.notices(ledger.views, offices)
+        _show_notices(session, told, as_json)
+        if clear:
+            office.clear(ledger, told)
+
+
+def _call(session: Session, pending: Sequence[tuple[str, Recovery]], *, as_json: bool) -> None:
+    """Tell offices that a back-up was restored and since when to send again; programs read it as a notice."""
+    for name, one in pending:
+        if as_json:
+            session.json(call_shape(name, Resync(one.epoch, one.since)))
+        else:
+            session.problem(office.reminder(name, one))
+
+
+def _show_inbox(session: Session, rows: Sequence[Waiting], as_json: bool) -> None:
+    if as_json:
+        for row in rows:
+            session.json(letter_shape(row))
+        return
+    if not rows:
+        session.line(session.say("inbox.empty"))
+        return
+    session.table(
+        ("letter", "sender", "kind", "document", "#size", "at", "expires"),
+        [
+            (
+                letter_name(row.delivery.digest[:DIGITS_SHOWN], row.delivery.recipient),
+                row.envelope.sender,
+                row.envelope.status_code or session.say(f"business.{row.envelope.business}"),
+                row.envelope.document_id,
+                row.envelope.size,
+                row.envelope.accepted_at,
+                row.delivery.expires_at,
+            )
+            for row in rows
+        ],
+    )
+
+
+def _show_notices(session: Session, told: Notices, as_json: bool) -> None:
+    rows, documents = told
+    if as_json:
+        for (origin, _), alike in groupby(rows, lambda row: (row.origin, row.receipt.envelope)):
+            session.json(notice_shape(origin.name, [row.receipt for row in alike], documents))
+    elif not rows:
+        session.line(session.say("notices.empty"))
+    else:
+        session.table(
+            ("#id", "at", "document", "envelope", "recipient", "outcome", "problem"),
+            [
+                (
+                    row.number,
+                    row.receipt.at,
+                    documents.get(row.receipt.envelope, ""),
+                    row.receipt.envelope[:16],
+                    row.receipt.recipient,
+                    session.say(f"state.{row.receipt.outcome}"),
+                    f"{row.receipt.code} {session.detail(row.receipt.detail, row.receipt.code)}".strip(),
+                )
+                for row in rows
+            ],
+        )

@@ -1,0 +1,1 @@
+"""Commands of operators: what waits, where it piles up, and what is done about it."""

@@ -1,0 +1,125 @@
+"""``queue list``, ``shape`` and ``show``: what waits, and where it piles up."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edxml_router.cli.commands import Command
+from edxml_router.cli.entries import show_lines
+from edxml_router.cli.operator.filters import filter_options
+from edxml_router.cli.operator.quarantined import show_item, show_items
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.waiting import reason
+from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.views import AGES
+from edxml_router.core.problems import PROBLEMS, Finding
+from edxml_router.services import operator, quarantine, selection
+from edxml_router.services.selection import Filters, Listing
+from edxml_router.shapes.delivery import delivery_shape, pile_shape
+from edxml_router.shapes.history import delivery_history_shape
+from edxml_router.wiring.opening import ledger_of
+
+
+@click.command("list", cls=Command)
+@filter_options
+@click.option("--aside", is_flag=True, help="List refused input that was kept, instead (filters: --code, --document).")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
+@json_option
+@pass_session
+def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: bool) -> None:
+    """List open deliveries, the oldest first.
+
+    With --state also those that have ended.
+    """
+    settings = session.settings()
+    with ledger_of(settings) as ledger:
+        if aside:
+            items = quarantine.items(ledger.views, document=filters.document, code=filters.code, limit=limit)
+            show_items(session, items, as_json)
+            return
+        found = selection.listing(ledger.views, settings, filters, limit)
+    if as_json:
+        for delivery in found.deliveries:
+            session.json(delivery_shape(delivery, found.documents[delivery.digest]))
+    elif not found.deliveries:
+        session.line(session.say("queue.empty"))
+    else:
+        _show(session, found)
+
+
+@click.command(cls=Command)
+@json_option
+@pass_session
+def shape(session: Session, as_json: bool) -> None:
+    """Show where deliveries pile up, by route and age.
+
+    The age is that of the envelope; m are minutes.
+    """
+    with ledger_of(session.settings()) as ledger:
+        shapes = operator.piles(ledger.views)
+    heads = [*(f"<{age}m" for age in AGES), f"≥{AGES[-1]}m"]
+    if as_json:
+        for one in shapes:
+            session.json(pile_shape(one, heads))
+    elif not shapes:
+        session.line(session.say("queue.empty"))
+    else:
+        rows = [(one.route, one.total, *(count or "·" for count in one.ages)) for one in shapes]
+        session.table(("route", "#count", *(f"#{head}" for head in heads)), rows)
+
+
+@click.command(cls=Command)
+@click.argument("number", metavar="DELIVERY", type=click.IntRange(min=1))
+@click.option("--aside", is_flag=True, help="The number is of refused input that was kept.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="With --aside: write its bytes.")
+@json_option
+@pass_session
+def show(session: Session, number: int, aside: bool, output: Path | None, as_json: bool) -> None:
+    """Show one DELIVERY, or one item set aside, and its story."""
+    if output is not None and not aside:
+        raise click.UsageError("-o goes with --aside; `edxml-router fetch` writes envelopes")
+    if aside:
+        show_item(session, number, output, as_json)
+        return
+    with ledger_of(session.settings()) as ledger:
+        story, earlier = operator.one(ledger.views, number)
+    if as_json:
+        session.json(delivery_history_shape(story))
+        return
+    rows = [(key, value) for key, value in asdict(story.delivery).items() if key not in ("version", "chain")]
+    session.table(("field", "value"), [("document_id", story.envelope.document_id), *rows])
+    if why := reason(session, story.delivery, earlier):
+        session.line(f"{session.say('col.waits')}: {why}")
+    if story.delivery.code in PROBLEMS:
+        session.problem(Finding(story.delivery.code, f"delivery {number}", story.delivery.detail), out=True)
+    show_lines(session, story.lines)
+
+
+def _problem(session: Session, delivery: Delivery, earlier: int | None) -> str:
+    """The last problem, or else what the delivery waits for."""
+    if delivery.code:
+        return f"{delivery.code} {session.detail(delivery.detail, delivery.code)}".strip()
+    return reason(session, delivery, earlier) or delivery.detail
+
+
+def _show(session: Session, found: Listing) -> None:
+    session.table(
+        ("#id", "document", "state", "recipient", "route", "#attempts", "due", "problem", "envelope"),
+        [
+            (
+                one.id,
+                found.documents[one.digest],
+                session.say(f"state.{one.state}"),
+                one.recipient,
+                one.route,
+                one.attempts,
+                one.due_at,
+                _problem(session, one, found.earlier.get(one.id)),
+                one.digest[:16],
+            )
+            for one in found.deliveries
+        ],
+    )

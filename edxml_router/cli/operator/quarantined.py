@@ -1,0 +1,76 @@
+"""``queue discard``, and ``queue list`` and ``show`` with ``--aside``: refused input that was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edxml_router.cli import files
+from edxml_router.cli.acting import account
+from edxml_router.cli.commands import Command, exit_with
+from edxml_router.cli.session import Session, pass_session
+from edxml_router.core.delivery.views import Kept
+from edxml_router.core.problems import Finding
+from edxml_router.services import quarantine
+from edxml_router.shapes.history import quarantined_shape
+from edxml_router.wiring.opening import ledger_of
+
+
+@click.command(cls=Command)
+@click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...", type=click.IntRange(min=1))
+@pass_session
+def discard(session: Session, numbers: Sequence[int]) -> None:
+    """Remove refused input that is understood.
+
+    The journal keeps the fact.
+    """
+    with ledger_of(session.settings()) as ledger:
+        removed, missing = quarantine.remove(ledger, numbers, account())
+    done, failed = len(removed), len(set(numbers)) - len(removed)
+    session.line(session.say("queue.done", act=session.say("act.discard"), done=done, failed=failed))
+    if missing:
+        session.problem(missing)
+        exit_with([missing])
+
+
+def show_items(session: Session, items: Sequence[Kept], as_json: bool) -> None:
+    """A list of refused input."""
+    if as_json:
+        for item in items:
+            session.json(quarantined_shape(item))
+    elif not items:
+        session.line(session.say("queue.empty"))
+    else:
+        rows = [
+            (
+                item.number,
+                item.last_at,
+                item.peer,
+                item.document_id,
+                f"{item.code} {session.detail(item.detail, item.code)}",
+                session.detail(item.where),
+                item.size,
+                item.count,
+            )
+            for item in items
+        ]
+        session.table(("#id", "at", "account", "document", "problem", "place", "#size", "#count"), rows)
+
+
+def show_item(session: Session, number: int, output: Path | None, as_json: bool) -> None:
+    """One item; its bytes go into a file where one is named."""
+    with ledger_of(session.settings()) as ledger:
+        if output is not None:
+            data = quarantine.content(ledger.views, number)
+            files.write_mail(output, data)
+            session.note(session.say("fetch.done", name=number, size=len(data), file=output))
+            return
+        item = quarantine.item(ledger.views, number)
+    if as_json:
+        session.json(quarantined_shape(item))
+        return
+    session.table(("field", "value"), list(asdict(item).items()))
+    session.problem(Finding(item.code, item.where, item.detail), out=True)

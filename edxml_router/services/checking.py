@@ -1,0 +1,259 @@
+"""Envelopes are checked outside of a node: safety, schema, content rules, signature, and whether the signer speaks for
+the sender, as far as that can be known here.
+
+    desk = open_desk(None, Authorities(anchors), None, required=False)
+    checked = desk.check("letter.edxml", read)
+
+Nothing is changed, and no database is opened or needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from edxml_router.config import Settings
+from edxml_router.core.agencies.code import AgencyCode, Form
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.delivery.values import Body
+from edxml_router.core.message import schema
+from edxml_router.core.message.envelope import Envelope
+from edxml_router.core.message.letter_day import written_on
+from edxml_router.core.message.safe_xml import Limits
+from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
+from edxml_router.core.signature.by_signxml import Indication, Verdict
+from edxml_router.core.trust.bindings import Bindings, refuse_blocked, speaks_for
+from edxml_router.core.trust.certificate import read_all
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.trust.revocation_list import RevocationList
+from edxml_router.core.wording import in_words
+from edxml_router.credentials import sources
+from edxml_router.credentials.revocation import list_files
+from edxml_router.resources import folder
+from edxml_router.services.reading import UNREADABLE, Read
+from edxml_router.shapes.verdict import CheckOutcome
+from edxml_router.stages.admission import codes_of, recipients_of, sender_of
+from edxml_router.stages.examination import examine
+from edxml_router.stages.submission import Examined
+from edxml_router.store import catalogue
+from edxml_router.store.bodies import spool
+from edxml_router.wiring import judging
+from edxml_router.wiring.agencies import load_registry
+
+SPEAKS, CONTRADICTS, UNJUDGED = "speaks-for-sender", "contradicts-sender", "not-judged"
+LEGACY: Final = "unverifiable-legacy"
+CHAIN_UNKNOWN: Final = "chain-unknown"
+_CATALOGUE: Final = frozenset({"EDX501", "EDX502", "EDX504"})  # another catalogue may know the code after all
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The verdict on one file. ``finding`` says why it is refused."""
+
+    file: str
+    finding: Finding | None
+    examined: Examined | None = None
+    reasons: tuple[schema.Explanation, ...] = ()
+    open: tuple[Finding, ...] = ()  # what a node's catalogue would have to know
+    authority: str = ""  # whether the signer speaks for the sender; "" where there is no signer who could
+
+    @property
+    def outcome(self) -> CheckOutcome:
+        if self.finding is None:
+            return "not-judged" if self.authority == UNJUDGED else "accepted"
+        return "unread" if self.finding.code == UNREADABLE else "refused"
+
+    @property
+    def reason(self) -> str:
+        """Why the signature has its verdict, as :func:`_reason` tells it; empty where nothing was examined."""
+        return _reason(self.examined.verdict) if self.examined else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What envelopes are held against, the same for each."""
+
+    limits: Limits
+    trust: TrustStore
+    now: datetime
+    agencies: Registry
+    table: Bindings | None  # of a node, whose agencies these are; None: they are the ones that came with the program
+    required: bool
+    anchored: bool
+    unfit: tuple[Finding, ...] = ()  # authorities of which nothing can ever pass (EDX323)
+
+    def check(self, file: str, read: Read) -> Checked:
+        """The verdict on one envelope; nothing that it suffers from is raised."""
+        data: bytes | Body = b""
+        try:
+            with TemporaryDirectory(prefix="edxml-router-") as room:
+                data = read(file, self.limits.max_bytes, partial(_set_down, Path(room)))
+                examined = _examined(data, self.limits, self.trust, self.now)
+        except Trouble as trouble:
+            # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
+            wanted = data if isinstance(data, bytes) and trouble.code == "EDX201" else b""
+            explained = schema.explain(wanted, limits=self.limits) if wanted else ()
+            return Checked(file, trouble.finding, reasons=explained)
+        except Exception as error:  # noqa: BLE001  # a mistake of ours about one file must not keep the others waiting
+            return Checked(file, Defect(f"judging the file: {in_words(error)}").finding)
+        objection = _objection(examined.verdict, required=self.required, anchored=self.anchored)
+        unknown = list(_unaddressed(self.agencies, examined.envelope, self.now))
+        if objection is None:
+            objection = next((one for one in unknown if self.table is not None or one.code not in _CATALOGUE), None)
+        authority, contradiction = self._authority(examined)
+        objection = objection or contradiction
+        remarks = tuple(one for one in unknown if one != objection)
+        return Checked(file, objection, examined, open=remarks, authority=authority)
+
+    def _authority(self, examined: Examined) -> tuple[str, Finding | None]:
+        """Whether the signer speaks for the sender, as far as it can be known, and the finding where it does not.
+
+        Of a signer whose authority is not known it is asked as well: no node takes the one for the other either.
+        """
+        verdict, signer = examined.verdict, examined.verdict.signer
+        written = examined.envelope.sender.organ_id
+        sender = self.agencies.meaning(written, written_on(examined.envelope)) or written
+        if signer is None or not (verdict.indication is Indication.PASSED or _reason(verdict) == CHAIN_UNKNOWN):
+            return "", self._block_of(sender)
+        meaning = codes_of(self.agencies, signer, self.now)
+        codes = {meaning(code) for code in signer.agencies}
+        opaque = [one for one in (written, *signer.agencies) if _is_opaque(self.agencies, one)]
+        if self.table is None and sender not in codes and (opaque or not any(codes)):
+            return UNJUDGED, None  # a node's table or catalogue may say that the one is the other
+        try:
+            speaks_for(signer, sender, self.table or Bindings(), self.now, canonical=meaning)
+        except Refusal as refusal:
+            found = Finding(refusal.code, "From/OrganId", refusal.finding.detail)
+            return CONTRADICTS if refusal.code == "EDX402" else "", found
+        return SPEAKS if verdict.indication is Indication.PASSED else "", None
+
+    def _block_of(self, sender: str) -> Finding | None:
+        """A blocked agency sends nothing, signed or not."""
+        try:
+            refuse_blocked(self.table or Bindings(), (sender,), self.now)
+        except Refusal as refusal:
+            return Finding(refusal.code, "From/OrganId", refusal.finding.detail)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """The files of those who are trusted, as they were typed; where none are, those of the node that is named, else
+    nobody. Intermediates and lists without ``anchors`` would count for nothing."""
+
+    anchors: Path | None = None
+    intermediates: Path | None = None
+    crls: tuple[Path, ...] = ()
+
+
+def open_desk(
+    settings: Settings | None, authorities: Authorities, max_bytes: int | None, *, required: bool
+) -> Desk:
+    """Read what envelopes are held against: agencies and bindings as a node's settings have them, or the packaged
+    agencies. ``required``: refuse what has no signature that passes. Raises Refusal EDX322, EDX902, EDX903 for files.
+    """
+    trust = _trust(settings, authorities)
+    agencies = load_registry(settings) if settings is not None else catalogue.load(folder("agency_codes"))
+    now = datetime.now(UTC)
+    unfit = [  # said at once, and not of the senders
+        Finding("EDX323", str(authorities.anchors or "trust.anchors"), f"{one.subject.rfc4514_string()}: {trouble}")
+        for one, trouble in trust.unfit(now)
+    ]
+    table = sources.bindings(settings, agencies, needed=False) if settings is not None else None
+    if table is not None:
+        trust = trust.blocking(table.blocked_keys(now))
+    limits = Limits.up_to(max_bytes)
+    return Desk(limits, trust, now, agencies, table, required, bool(trust.anchors), tuple(unfit))
+
+
+def _is_opaque(agencies: Registry, text: str) -> bool:
+    """A code that says nothing by its form, and that this catalogue does not know."""
+    if agencies.canonical_or_none(text) in agencies:
+        return False
+    try:
+        return AgencyCode.parse(text).form is Form.TECHNICAL
+    except Refusal:
+        return True
+
+
+def _unaddressed(agencies: Registry, envelope: Envelope, now: datetime) -> Iterable[Finding]:
+    """What stands in the way of the codes of sender and recipients, as a node asks when it takes the message."""
+    for what, ask in (("From/OrganId", sender_of), ("", partial(recipients_of, reach=str))):
+        try:
+            ask(agencies, envelope, now)
+        except Refusal as refusal:
+            yield Finding(refusal.code, refusal.finding.where or what, refusal.finding.detail)
+
+
+def _examined(data: bytes | Body, limits: Limits, trust: TrustStore, now: datetime) -> Examined:
+    """In a process of its own: whatever a file does to that, the others are checked."""
+
+    def work() -> Examined | Exception:
+        try:
+            return examine(data, limits, trust, now)
+        except Exception as error:  # noqa: BLE001  # raised again where it is dealt with
+            return error
+
+    seconds = judging.seconds_for(len(data), judging.MOST_TIME)
+    try:
+        found = judging.apart(work, seconds)
+    except judging.Ended as ended:
+        raise ended.trouble(seconds) from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _set_down(room: Path, pieces: Iterable[bytes]) -> Body:
+    """A copy of a large file, which nobody else can change while it is judged."""
+    try:
+        return spool.receive(room, pieces)
+    except OSError as error:
+        raise spool.setback(error) from error
+
+
+def _objection(verdict: Verdict, *, required: bool, anchored: bool) -> Finding | None:
+    """Why the signature stands in the way, if it does."""
+    if verdict.indication is Indication.PASSED:
+        return None
+    if required or verdict.indication is Indication.FAILED:
+        return verdict.finding
+    # Anchors were given to be used; but what old software wrote cannot be verified by anybody.
+    if anchored and verdict.indication is Indication.INDETERMINATE and verdict.reason != LEGACY:
+        return verdict.finding
+    return None
+
+
+def _trust(settings: Settings | None, typed: Authorities) -> TrustStore:
+    if settings is not None and typed == Authorities():
+        return sources.trust_store(settings, noting=False)
+    lists = [one for path in typed.crls for one in _lists(path)]
+    return TrustStore.from_pem(_certificates(typed.anchors), _certificates(typed.intermediates), lists)
+
+
+def _certificates(path: Path | None) -> bytes:
+    """The content of a file of certificates. What is wrong with it is said of the file as it was typed."""
+    if path is None:
+        return b""
+    data = path.read_bytes()
+    read_all(data, str(path))
+    return data
+
+
+def _lists(path: Path) -> tuple[RevocationList, ...]:
+    """The lists of a file. One that cannot be used would be passed over in silence: EDX322."""
+    found = list_files.read(path)
+    for one in found:
+        if one.trouble:
+            raise Refusal("EDX322", where=str(path), detail=f"{one.name}: {one.trouble}")
+    return found
+
+
+def _reason(verdict: Verdict) -> str:
+    """Without --anchors every chain is unknown; that the operator of a node named none is another matter."""
+    return CHAIN_UNKNOWN if verdict.reason == "no-anchors" else verdict.reason

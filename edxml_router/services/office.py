@@ -1,0 +1,210 @@
+"""What an e-office does: hand envelopes in, look into its inbox, fetch, confirm or return letters, read its notices.
+
+    for name, answer in submit(node, "vp", files, read): …
+    rows = inbox(ledger.views, settings, office="vp")
+    data = fetch(node, locate(ledger.views, text))
+
+An office is one of the configuration: whoever may use this node acts for those named in it. Raises Refusal EDX403 for
+an office that is not there, EDX503 for a code, EDX606 and EDX613 for a letter, and what
+:mod:`edxml_router.stages.inbox` and the views raise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from edxml_router import pipeline
+from edxml_router.config import Settings
+from edxml_router.core.agencies.code import AgencyCode
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.delivery.resync import Recovery
+from edxml_router.core.delivery.route import Route
+from edxml_router.core.delivery.values import Body
+from edxml_router.core.delivery.views import Note, Waiting
+from edxml_router.core.delivery.wire import letter_name
+from edxml_router.core.problems import Finding, Refusal, Setback, Weight
+from edxml_router.ports.views import Views
+from edxml_router.services.naming import naming
+from edxml_router.services.reading import Read
+from edxml_router.stages import inbox as letters
+from edxml_router.stages.node import Node
+from edxml_router.stages.submission import Answer, Submission
+from edxml_router.store.epochs.recovery import pending
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.wiring.agencies import load_registry
+
+DIGITS_SHOWN: Final = 16  # characters of a digest in the inbox
+_BATCH_BYTES: Final = 64 * 1024 * 1024  # of envelopes in memory at once
+_PAGE: Final = 500
+_BEGINNING: Final = 12  # characters that name a letter; more digits than a delivery's number has
+_NO_NAME: Final = f"a letter is named by {_BEGINNING} or more digits of its SHA-256, as `edxml-router inbox` shows them"
+
+
+class Handed(NamedTuple):
+    """An envelope that was handed in, by the name that its face has for it, and what its office is told."""
+
+    name: str
+    answer: Answer
+
+
+class Letter(NamedTuple):
+    """A letter in an office's inbox."""
+
+    office: str
+    name: str
+
+
+class Notices(NamedTuple):
+    """What became of envelopes that offices sent, and the DocumentId of each envelope."""
+
+    notes: Sequence[Note]
+    documents: Mapping[str, str]
+
+
+def require(settings: Settings, name: str) -> None:
+    """Refuse (EDX403) an office that the configuration has not."""
+    names = [office.name for office in settings.offices]
+    if name not in names:
+        raise Refusal("EDX403", where=name, detail=f"the offices are {', '.join(names) or '-'}")
+
+
+def named(settings: Settings, name: str | None) -> list[str]:
+    """The office of this name, or all. Raises Refusal EDX403."""
+    if name is not None:
+        require(settings, name)
+    return [one.name for one in settings.offices if name in (None, one.name)]
+
+
+def submit(node: Node, office: str, names: Sequence[str], read: Read) -> Iterator[Handed]:
+    """Hand envelopes in as an office, in batches that fit into memory; the answers in the same order. ``read`` gets a
+    name, the most bytes, and how a large one is set down; what it refuses is the answer."""
+    for batch in _batches(names, node, read):
+        fit = [Submission(data, office, "cli") for _, data in batch if not isinstance(data, Answer)]
+        answers = iter(pipeline.accept(node, fit) if fit else ())
+        for name, data in batch:
+            answer = data if isinstance(data, Answer) else next(answers)
+            if not isinstance(data, bytes | Answer):
+                data.discard()
+            yield Handed(name, answer)
+
+
+def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tuple[str, bytes | Body | Answer]]]:
+    """The envelopes with their bytes, the large ones as bodies; one that cannot be had, with the answer to it."""
+    most = node.rules.limits.max_bytes
+    batch: list[tuple[str, bytes | Body | Answer]] = []
+    size = 0
+    for name in names:
+        data: bytes | Body | Answer
+        try:
+            data = read(name, most, node.bodies.receive)
+        except (Refusal, Setback) as trouble:
+            data = Answer("", passing=isinstance(trouble, Setback), finding=trouble.finding)
+        held = len(data) if isinstance(data, bytes) else 0
+        if batch and (len(batch) >= node.rules.batch or size + held > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((name, data))
+        size += held
+    yield batch
+
+
+def inbox(views: Views, settings: Settings, *, office: str | None = None, agency: str | None = None) -> list[Waiting]:
+    """What lies ready to be fetched, of all offices or of one, for all their agencies or for one."""
+    registry = load_registry(settings)
+    offices = [one for one in settings.offices if office in (None, one.name)]
+    texts = [agency] if agency is not None else [code for one in offices for code in one.agencies]
+    codes = [_agency(registry, text) for text in texts]
+    routes = {Route.office(one.name) for one in offices}
+    return [row for row in _waiting(views, codes) if row.delivery.route in routes]
+
+
+def called(ledger: SqlLedger, offices: Sequence[str]) -> Sequence[tuple[str, Recovery]]:
+    """The offices that are to send again what they handed in, since a back-up was restored."""
+    parties = pending(ledger.engine)
+    return [(one.party.name, one) for one in parties if one.party.is_office and one.party.name in offices]
+
+
+def reminder(office: str, one: Recovery) -> Finding:
+    """What such an office is told."""
+    detail = f"has not sent again what was handed in since {one.since.astimezone():%Y-%m-%d %H:%M:%S}"
+    return Finding("EDX618", office, detail)
+
+
+def notices(views: Views, offices: Sequence[str]) -> Notices:
+    """What became of envelopes that these offices sent and was not cleared."""
+    rows: list[Note] = []
+    for office in offices:
+        after = 0
+        while page := views.notices(Route.office(office), after, _PAGE):
+            rows += page
+            after = page[-1].number
+    return Notices(rows, views.document_ids(row.receipt.envelope for row in rows))
+
+
+def clear(ledger: SqlLedger, read: Notices) -> None:
+    """These notices were read, and are not told again."""
+    if read.notes:
+        with ledger.book() as book:
+            book.receipts.sent([note.number for note in read.notes], ledger.clock.now())
+
+
+def locate(views: Views, text: str) -> Letter:
+    """The letter that a name, or the first twelve characters of it, means. Raises Refusal EDX606 for one that is in no
+    inbox, and for a delivery's number, which after a restored back-up may be another letter's; EDX613 for several."""
+    beginning, _, recipient = text.partition(".")
+    if not re.fullmatch(rf"[0-9a-f]{{{_BEGINNING},64}}", beginning):
+        raise Refusal("EDX606", where=text[:150], detail=_NO_NAME)
+    found = views.offered_mail(beginning, recipient)
+    if not found:
+        raise Refusal("EDX606", where=text[:150])
+    if len(found) > 1:
+        shown = ", ".join(letter_name(one.digest[:DIGITS_SHOWN], one.recipient) for one in found)
+        raise Refusal("EDX613", where=text[:150], detail=shown)
+    return Letter(found[0].route.name, found[0].name)
+
+
+def fetch(node: Node, letter: Letter) -> bytes:
+    """The envelope, exactly as it was sent."""
+    return letters.fetch(node, letter.office, letter.name)
+
+
+def confirm(node: Node, taken: Iterable[Letter]) -> Mapping[Letter, Finding | None]:
+    """The office's system has taken these over; one answer each."""
+    return _answered(taken, lambda office, names: letters.confirm(node, office, names))
+
+
+def refuse(node: Node, returned: Iterable[Letter], reason: str) -> Mapping[Letter, Finding | None]:
+    """The office's system sends these back; one answer each."""
+    return _answered(returned, lambda office, names: letters.refuse(node, office, names, reason))
+
+
+def is_done(answer: Finding | None) -> bool:
+    """Whether a letter was taken over or returned: also where the answer is only a remark (EDX804: late)."""
+    return answer is None or answer.problem.weight is Weight.REMARK
+
+
+def _answered(
+    given: Iterable[Letter], act: Callable[[str, Sequence[str]], Sequence[Finding | None]]
+) -> Mapping[Letter, Finding | None]:
+    by_office: dict[str, list[Letter]] = defaultdict(list)
+    for letter in given:
+        by_office[letter.office].append(letter)
+    answers: dict[Letter, Finding | None] = {}
+    for office, own in by_office.items():
+        answers.update(zip(own, act(office, [one.name for one in own]), strict=True))
+    return answers
+
+
+def _agency(registry: Registry, text: str) -> str:
+    with naming(text):
+        return registry.canonical_or_none(text) or AgencyCode.parse(text).known_as()
+
+
+def _waiting(views: Views, codes: Sequence[str]) -> Iterator[Waiting]:
+    after = 0
+    while page := views.inbox(codes, after, _PAGE):
+        yield from page
+        after = page[-1].delivery.id

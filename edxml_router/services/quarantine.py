@@ -1,0 +1,47 @@
+"""Refused input that was kept: looked at, written out, and removed once it is understood.
+
+Raises Refusal EDX606 for what is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edxml_router.core.delivery.views import Kept
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.ports.views import Views
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.quarantine import refused
+
+
+def items(views: Views, *, document: str = "", code: str = "", limit: int = 100) -> Sequence[Kept]:
+    """At most so many, the oldest first; ``document`` is a DocumentId, or the beginning of a digest."""
+    return views.list_quarantined(document=document, code=code, limit=limit)
+
+
+def item(views: Views, number: int) -> Kept:
+    """The item of this number."""
+    return _found(views, number)[0]
+
+
+def content(views: Views, number: int) -> bytes:
+    """The bytes of an item, where they were kept."""
+    _, data = _found(views, number)
+    if data is None:
+        raise Refusal("EDX606", where=f"aside {number}", detail="its bytes were not kept (EDX604)")
+    return data
+
+
+def remove(ledger: SqlLedger, numbers: Sequence[int], operator: str) -> tuple[Sequence[int], Finding | None]:
+    """Remove items, with a journal entry each: the numbers of those that there were, and a finding about the others."""
+    with ledger.book() as book:
+        removed = refused.remove(book, numbers, f"operator:{operator}", ledger.clock.now())
+    missing = sorted(set(numbers) - set(removed))
+    return removed, Finding("EDX606", ", ".join(map(str, missing))[:200]) if missing else None
+
+
+def _found(views: Views, number: int) -> tuple[Kept, bytes | None]:
+    found = views.one_quarantined(number)
+    if found is None:
+        raise Refusal("EDX606", where=f"aside {number}")
+    return found

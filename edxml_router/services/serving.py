@@ -1,0 +1,107 @@
+"""A node is made, and runs.
+
+    file, new = write_configuration(folder, "h53", "Tỉnh")
+    make(file)
+    status = serve(settings)
+
+Raises Refusal EDX609, EDX617, EDX619, EDX620, EDX901, EDX908, Setback EDX610 for a damaged database, ConfigErrors.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import closing
+from pathlib import Path
+
+from edxml_router.config import Settings, load
+from edxml_router.config.text import example
+from edxml_router.core.problems import Refusal, Setback
+from edxml_router.credentials.keys import write_new
+from edxml_router.node import supervisor
+from edxml_router.node.sole import sole
+from edxml_router.node.starting import require_alone, require_journal
+from edxml_router.observe import events
+from edxml_router.observe.logs import configure
+from edxml_router.store import integrity
+from edxml_router.store.database import migrate
+from edxml_router.wiring.node import open_ledger
+from edxml_router.wiring.ownership import recognise
+from edxml_router.wiring.reading import require_file
+
+FILE = "node.toml"
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between looks whether the database is there
+PASSING = frozenset({"EDX601", "EDX602", "EDX622", "EDX624"})
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def write_configuration(folder: Path, name: str, title: str) -> tuple[Path, bool]:
+    """The configuration of a node in a folder, and whether it is new: one that is there is not touched."""
+    if not _NAME.fullmatch(name):
+        raise Refusal("EDX901", where="--name", detail="a name has a-z, 0-9, hyphen and underscore")
+    file = folder / FILE
+    folder.mkdir(parents=True, exist_ok=True)
+    if file.exists():
+        return file, False
+    write_new(file, example(name, title).encode())
+    return file, True
+
+
+def make(file: Path) -> None:
+    """What a configuration wants: the data folder, and the database at this version's schema, which is then this
+    node's."""
+    settings = load(file)
+    _make_folder(settings)
+    _make_database(settings)
+    with closing(open_ledger(settings)) as ledger:
+        recognise(settings, ledger)
+
+
+def serve(settings: Settings) -> int:
+    """Run the node until it is told to end; the exit status of the supervisor. The database is brought up to date, and
+    none is made."""
+    require_file(settings)
+    _make_folder(settings)
+    with sole(settings.node.data):
+        _wait_for_database(settings)
+        with closing(open_ledger(settings)) as ledger:
+            if damage := integrity.damage(ledger.engine, quick=True):
+                raise Setback("EDX610", where="store.url", detail=damage)
+            recognise(settings, ledger)
+        require_alone(settings)
+        return supervisor.serve(settings)
+
+
+def _make_folder(settings: Settings) -> None:
+    """The data folder, which is for the router's account alone."""
+    folder = settings.node.data
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal("EDX908", where=str(folder), detail=error.strerror or "") from error
+
+
+def _wait_for_database(settings: Settings) -> None:
+    """A machine that boots may have its database later than its node: wait, and say so, rather than end and be started
+    until the system gives up. A database that is damaged, or missing where one was, is nobody's to wait for."""
+    node, log = settings.node, settings.log
+    configure(log.format, log.level, node=node.name, data=node.data)
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            require_journal(settings)
+            _make_database(settings)
+        except Setback as setback:
+            if setback.code not in PASSING:
+                raise
+            events.setback(setback.finding)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        else:
+            return
+
+
+def _make_database(settings: Settings) -> None:
+    """The database, at this version's schema."""
+    with closing(open_ledger(settings)) as ledger:
+        migrate.upgrade(ledger.engine)

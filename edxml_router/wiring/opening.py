@@ -1,0 +1,60 @@
+"""A node's database, or the node itself, opened for one act of somebody who is not its worker.
+
+    with ledger_of(settings) as ledger: …    # only the database
+    with node_of(settings) as node: …        # and the rules, without transports
+
+Where the database has another schema than this program, that is what is said of a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+
+from edxml_router.config import Settings
+from edxml_router.core.problems import Defect, Setback, Trouble
+from edxml_router.store.database import migrate
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.wiring.node import number_journal, open_ledger, open_node
+from edxml_router.wiring.reading import require_file
+from edxml_router.wiring.stored import OwnLedger, StoredNode
+
+
+@contextmanager
+def ledger_of(settings: Settings) -> Iterator[OwnLedger]:
+    """The database. Raises Setback EDX602, also when its schema is not of this version; Refusal EDX617."""
+    require_file(settings)
+    with closing(open_ledger(settings)) as ledger:
+        try:
+            yield ledger
+        except Defect as defect:
+            _require_schema(ledger, defect)
+            raise
+
+
+@contextmanager
+def node_of(settings: Settings) -> Iterator[StoredNode]:
+    """The node without its transports. Raises ConfigErrors and Setback EDX602.
+
+    In the end what was journalled takes its place in the log: where nothing runs, nobody else would do it.
+    """
+    require_file(settings)
+    try:
+        with open_node(settings) as node:
+            try:
+                yield node
+            finally:
+                with suppress(Trouble):  # what was done is done; `journal verify` tells what has no place yet
+                    number_journal(node)
+    except Defect as defect:
+        with closing(open_ledger(settings)) as ledger:
+            _require_schema(ledger, defect)
+        raise
+
+
+def _require_schema(ledger: SqlLedger, cause: Defect) -> None:
+    """Asked only after a failure: the answer takes longer than most commands."""
+    schema = migrate.current(ledger.engine)
+    if schema != migrate.newest():
+        detail = f"schema {schema or 'missing'}, needed {migrate.newest()}; run `edxml-router init`"
+        raise Setback("EDX602", where="store.url", detail=detail) from cause
