@@ -26,6 +26,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import Hop, Receipt
+from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.transport import Parcel
@@ -183,7 +184,7 @@ def _sendings(
     for (route, digest, _, _), group in groups.items():
         row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
         if body is None:
-            moves += [change(one, Event.HOLD, code="EDX603", detail="body damaged or missing") for one in group]
+            moves += [change(one, Event.HOLD, code="EDX603", detail=Detail("body damaged or missing")) for one in group]
         elif route.is_office:
             moves += deliver(group, now)
         elif link is not None:
@@ -231,7 +232,7 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
             trails[move.delivery.id] = receipt.hops
         applied = book.deliveries.move(moves)
         if len(applied) < len(moves):  # somebody changed a delivery between our read and our write
-            raise Setback("EDX602", detail="deliveries changed meanwhile")
+            raise Setback("EDX602", detail=Detail("deliveries changed meanwhile"))
         book.journal.note_odd(late_entries(late, standing, now), node.rules.noted_hourly, node.rules.peers.keys())
         book.receipts.add(final_receipts(book, applied, trails))
         room.made(node, book, applied, now)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edxml_router.cli.session import Session
+from edxml_router.cli.session import Session, what_was_wrong
 from edxml_router.wiring import reading
 from edxml_router.wiring.reading import Asked, Place
 
@@ -24,8 +24,7 @@ class Database(click.ParamType[Place]):
         try:
             return reading.read_place(value)
         except ValueError as error:  # what was typed is not repeated: there may be a password in it
-            session = (ctx or click.get_current_context()).ensure_object(Session)
-            self.fail(session.detail(str(error)), param, ctx)
+            self.fail(what_was_wrong(error), param, ctx)
 
 
 database_option = click.option(

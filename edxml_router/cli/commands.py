@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from edxml_router.cli.session import Session
 from edxml_router.config import ConfigErrors
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import EXIT_CONFIG, Finding, Trouble
 from edxml_router.core.wording import in_words
 from edxml_router.language.texts import LANGUAGES
@@ -130,11 +131,11 @@ class Root(Group):
 
 def _finding(error: Exception) -> Finding:
     if isinstance(error, OSError) and error.filename is not None:
-        return Finding("EDX902", str(error.filename), error.strerror or "")
+        return Finding("EDX902", str(error.filename), in_words(error))
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("edxml_router"):
         return Finding("EDX904", "Python", error.name or "")
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     where = f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame is not None else ""
-    return Finding("EDX699", where, f"{in_words(error)} ({DEBUG}=1 shows the place)")
+    return Finding("EDX699", where, Detail("{why} ({debug}=1 shows the place)", why=in_words(error), debug=DEBUG))

@@ -23,6 +23,7 @@ from typing import BinaryIO, Final
 import click
 
 from edxml_router.core.delivery.values import Body
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.skeleton import LARGE, PIECE
 from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_TEMPORARY, Finding, Refusal
 from edxml_router.core.wording import in_words
@@ -71,14 +72,16 @@ def write_mail(output: Path, data: bytes) -> None:
         with open(output, "wb", opener=lambda path, _: os.open(path, flags, 0o600)) as file:  # opener
             file.write(data)
     except OSError as error:
-        raise Refusal("EDX908", where=str(output), detail=error.strerror or "") from error
+        raise Refusal("EDX908", where=str(output), detail=in_words(error)) from error
 
 
 def refuse_same(output: Path, given: Iterable[Path]) -> None:
     """Refuse (EDX908) to write over what is read."""
     for each in given:
         if output.exists() and each.exists() and output.samefile(each):
-            raise Refusal("EDX908", where=str(output), detail=f"the same file as {each}, which would be lost")
+            raise Refusal(
+                "EDX908", where=str(output), detail=Detail("the same file as {given}, which would be lost", given=each)
+            )
 
 
 def write(output: Path, data: bytes) -> None:
@@ -89,7 +92,7 @@ def write(output: Path, data: bytes) -> None:
     try:
         output.write_bytes(data)
     except OSError as error:
-        raise Refusal("EDX908", where=str(output), detail=error.strerror or "") from error
+        raise Refusal("EDX908", where=str(output), detail=in_words(error)) from error
 
 
 def exit_after(findings: Iterable[Finding | None]) -> None:
@@ -118,9 +121,11 @@ def _opened(file: str, most: int) -> Iterator[BinaryIO]:
         # Asked of the open file, not of the name, which could mean another one by then.
         status = os.fstat(source.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise Refusal(UNREADABLE, where=file, detail="not a regular file")
+            raise Refusal(UNREADABLE, where=file, detail=Detail("not a regular file"))
         if status.st_size > most:
-            raise Refusal("EDX102", where=file, detail=f"{status.st_size} bytes, at most {most}")
+            raise Refusal(
+                "EDX102", where=file, detail=Detail("{size} bytes, at most {most}", size=status.st_size, most=most)
+            )
         yield source
 
 
@@ -137,4 +142,4 @@ def _unreadable(file: str, error: Exception) -> Refusal:
 
 def _require_fit(size: int, file: str, most: int) -> None:
     if size > most:
-        raise Refusal("EDX102", where=file, detail=f"more than {most} bytes")
+        raise Refusal("EDX102", where=file, detail=Detail("more than {most} bytes", most=most))

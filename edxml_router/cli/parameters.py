@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edxml_router.cli.session import what_was_wrong
 from edxml_router.config.values import read_duration, read_size
 
 
@@ -39,7 +40,7 @@ class Age(click.ParamType[timedelta]):
         try:
             return read_duration(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(what_was_wrong(error), param, ctx)
 
 
 class Size(click.ParamType[int]):
@@ -51,4 +52,4 @@ class Size(click.ParamType[int]):
         try:
             return read_size(int(value) if str(value).isdecimal() else value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(what_was_wrong(error), param, ctx)

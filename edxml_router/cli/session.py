@@ -23,13 +23,13 @@ from rich.table import Table
 from rich.text import Text
 
 from edxml_router.config import Settings, load
+from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Finding, Refusal, Weight
-from edxml_router.language.details import vietnamese
+from edxml_router.language.catalogues import told
 from edxml_router.language.texts import language_of, say
 from edxml_router.observe.escape import json_line, printable
 
 DEFAULT_FILES: Final = (Path("node.toml"), Path("/etc/edxml-router/node.toml"))
-_REASONS: Final = ("EDX801", "EDX803")  # their details are what somebody gave as the reason
 WIDE: Final = 240  # columns of a table that goes into a pipe: cut nothing that grep may look for
 
 
@@ -61,7 +61,7 @@ class Session:
             if path.is_file():
                 return path
         places = ", ".join(str(path) for path in DEFAULT_FILES)
-        raise Refusal("EDX902", where=places, detail="no configuration; name it with --config FILE")
+        raise Refusal("EDX902", where=places, detail=Detail("no configuration; name it with --config FILE"))
 
     def settings(self) -> Settings:
         """The configuration; its remarks are shown. Raises ConfigErrors or Refusal EDX902."""
@@ -70,9 +70,9 @@ class Session:
             self.problem(remark)
         return settings
 
-    def detail(self, text: str, code: str = "") -> str:
-        """A finding's detail for people; what a person wrote, as the reason of a return or a cancellation, stays."""
-        return text if self.language == "en" or code in _REASONS else vietnamese(text)
+    def detail(self, text: str) -> str:
+        """A finding's detail or place for people; what a person or another node wrote stays as it is."""
+        return told(self.language, text)
 
     def line(self, text: str, style: str = "") -> None:
         """A line on standard output."""
@@ -94,7 +94,7 @@ class Session:
         remark = finding.problem.weight is Weight.REMARK
         what = f"{finding.code} {finding.title(self.language)}"
         if finding.detail:
-            what += f": {self.detail(finding.detail, finding.code)}"
+            what += f": {self.detail(finding.detail)}"
         where = ", ".join(dict.fromkeys(part for part in (about, self.detail(finding.where)) if part)) or "-"
         labels = (self.say("error.where"), self.say("error.remedy"))
         width = max(map(len, labels))
@@ -173,4 +173,11 @@ def _plain(value: Any) -> Any:
 
 
 pass_session = click.make_pass_decorator(Session)
+
+
+def what_was_wrong(error: ValueError) -> str:
+    """What an option's value is told to be, in the person's language."""
+    return click.get_current_context().ensure_object(Session).detail(said(error))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")

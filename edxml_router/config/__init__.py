@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from edxml_router.config.checks import REMARKS, WRONG, Mistake, check
+from edxml_router.config.checks import check
 from edxml_router.config.hubs import ClientCertificate, Hub, HubTls, LocalHub, RabbitHub
 from edxml_router.config.mending import is_certain, mended, nearest
+from edxml_router.config.mistake import REMARKS, WRONG, Mistake
 from edxml_router.config.peers import (
     ChildSettings,
     HubSettings,
@@ -44,7 +45,9 @@ from edxml_router.config.settings import (
     StoreSettings,
     TrustSettings,
 )
+from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Finding
+from edxml_router.core.wording import in_words
 
 __all__ = [
     "AgenciesSettings",
@@ -114,7 +117,9 @@ def load(path: Path, *, today: date | None = None) -> Settings:
     wrong: list[Finding] = []
     remarks: list[Finding] = []
     for item in sorted(mistakes, key=lambda item: line_of(lines, item.place)):
-        finding = Finding(item.code, f"{path}, line {line_of(lines, item.place)}", item.detail)
+        finding = Finding(
+            item.code, Detail("{path}, line {line}", path=path, line=line_of(lines, item.place)), item.detail
+        )
         (remarks if item.code in REMARKS else wrong).append(finding)
     if sections is None or wrong:
         raise ConfigErrors(wrong, remarks)
@@ -144,7 +149,8 @@ def load_for_reading(path: Path, *, agencies: bool = False) -> Settings:
     except ValidationError as error:
         lines = positions(text)
         raise ConfigErrors([
-            Finding("EDX901", f"{path}, line {line_of(lines, item['loc'])}", _explain(item))
+            Finding("EDX901", Detail("{path}, line {line}", path=path, line=line_of(lines, item["loc"])),
+                    _explain(item))
             for item in error.errors(include_url=False)
         ]) from error  # fmt: skip
     return Settings(path=path, **{field.name: getattr(sections, field.name) for field in fields(Sections)})
@@ -155,14 +161,18 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigErrors([Finding("EDX902", str(path), error.strerror or "")]) from error
+        raise ConfigErrors([Finding("EDX902", str(path), in_words(error))]) from error
     if len(data) > _MAX_BYTES:
-        raise ConfigErrors([Finding("EDX901", str(path), f"the file has more than {_MAX_BYTES} bytes")])
+        raise ConfigErrors(
+            [Finding("EDX901", str(path), Detail("the file has more than {most} bytes", most=_MAX_BYTES))]
+        )
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigErrors([Finding("EDX901", f"{path}, line {line}", "not UTF-8")]) from error
+        raise ConfigErrors(
+            [Finding("EDX901", Detail("{path}, line {line}", path=path, line=line), Detail("not UTF-8"))]
+        ) from error
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
@@ -173,7 +183,23 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         match = _AT_LINE.search(str(error))
         line = int(match[1]) if match else text.count("\n") + 1
         detail = _AT_LINE.sub("", str(error)).strip()
-        raise ConfigErrors([Finding("EDX901", f"{path}, line {line}", f"not TOML: {detail}")]) from error
+        raise ConfigErrors(
+            [
+                Finding(
+                    "EDX901",
+                    Detail("{path}, line {line}", path=path, line=line),
+                    Detail("not TOML: {detail}", detail=detail),
+                )
+            ]
+        ) from error
+
+
+_TYPES: Final = {
+    "string": Detail("should be a valid string"),
+    "int": Detail("should be a valid integer"),
+    "bool": Detail("should be a valid boolean"),
+    "date": Detail("should be a valid date"),
+}
 
 
 def _explain(item: Any) -> str:
@@ -182,14 +208,30 @@ def _explain(item: Any) -> str:
     name = dotted(place)
     if item["type"] == "unexpected_keyword_argument":
         near = nearest(place)
-        return f"{name} is not a setting" + (f"; did you mean {near}?" if near else "")
+        if near:
+            return Detail("{name} is not a setting; did you mean {near}?", name=name, near=near)
+        return Detail("{name} is not a setting", name=name)
     if item["type"] == "missing":
-        return f"{name} is missing"
+        return Detail("{name} is missing", name=name)
     if item["type"] in ("dataclass_type", "dataclass_exact_type"):
-        return f"{name} is a section with settings of its own"
+        return Detail("{name} is a section with settings of its own", name=name)
     if item["type"] == "tuple_type":
-        return f"{name} is a list: [ … ]"
+        return Detail("{name} is a list: [ … ]", name=name)
     if item["type"] == "string_pattern_mismatch":
-        return f"{name}: a name has a-z, 0-9, hyphen and underscore, at most 63 characters"
-    message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    return f"{name}: {message}"
+        return Detail("{name}: a name has a-z, 0-9, hyphen and underscore, at most 63 characters", name=name)
+    return Detail("{name}: {mistake}", name=name, mistake=_mistake(item))
+
+
+def _mistake(item: Any) -> str:
+    """What is wrong with a value: in our words, or in the library's where we have none."""
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "value_error":
+        return said(context["error"])
+    if kind == "greater_than_equal":
+        return Detail("should be greater than or equal to {least}", least=context["ge"])
+    if kind == "less_than_equal":
+        return Detail("should be less than or equal to {most}", most=context["le"])
+    if kind == "literal_error":
+        return Detail("should be {expected}", expected=context["expected"])
+    known = next((detail for beginning, detail in _TYPES.items() if kind.startswith(beginning)), None)
+    return known or str(item["msg"]).removeprefix("Input ")

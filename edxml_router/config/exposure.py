@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from edxml_router.config.settings import Sections
+from edxml_router.core.detail import Detail
 
 _ENCRYPTED = ("require", "verify-ca", "verify-full")  # "prefer" goes on in the clear when the server says so
 
@@ -21,12 +22,12 @@ def in_the_clear(sections: Sections) -> Iterator[tuple[tuple[str, ...], str]]:
     hubs = [(("hub",), sections.hub), (("parent", "hub"), sections.parent.hub if sections.parent else None)]
     for place, hub in hubs:
         if hub is not None and hub.kind == "rabbitmq" and hub.host and hub.tls_ca is None and not _is_here(hub.host):
-            yield place, f"{'.'.join(place)}: {hub.host} is dialled without TLS (tls_ca)"
+            yield place, Detail("{place}: {host} is dialled without TLS (tls_ca)", place=".".join(place), host=hub.host)
     url = sections.store.url
     if url is not None and url.startswith("postgresql"):
         host, mode = _server(url)
         if host and not _is_here(host) and mode not in _ENCRYPTED:
-            yield ("store", "url"), f"store.url: {host} may be reached without TLS (sslmode)"
+            yield ("store", "url"), Detail("store.url: {host} may be reached without TLS (sslmode)", host=host)
 
 
 def open_folder(folder: Path) -> str | None:
@@ -36,8 +37,16 @@ def open_folder(folder: Path) -> str | None:
     except OSError:
         return None
     if mode & 0o022:
-        return f"{folder}: mode {mode:04o}, other accounts can change what is in it; 0700 is meant"
-    return f"{folder}: mode {mode:04o}, other accounts can look into it; 0700 is meant" if mode & 0o077 else None
+        return Detail(
+            "{folder}: mode {mode:04o}, other accounts can change what is in it; 0700 is meant",
+            folder=folder,
+            mode=mode,
+        )
+    return (
+        Detail("{folder}: mode {mode:04o}, other accounts can look into it; 0700 is meant", folder=folder, mode=mode)
+        if mode & 0o077
+        else None
+    )
 
 
 def _server(url: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edxml_router.config.peers import HubSettings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect
 
 T = TypeVar("T")
@@ -96,5 +97,5 @@ def understood(written: HubSettings, node: str) -> Hub:
 
 def _there(value: T | None) -> T:
     if value is None:
-        raise Defect("a hub that was not checked", where="config")
+        raise Defect(Detail("a hub that was not checked"), where="config")
     return value

@@ -20,7 +20,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 from pydantic import ValidationError
 
-from edxml_router.config.checks import Mistake
+from edxml_router.config.mistake import Mistake
 from edxml_router.config.positions import Path
 from edxml_router.config.settings import Sections
 from edxml_router.config.values import About, Table

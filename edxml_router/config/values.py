@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
+from edxml_router.core.detail import Detail
+
 MIB: Final = 1024 * 1024
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
@@ -29,12 +31,12 @@ def read_duration(value: Any) -> timedelta:
     """``"30s"``, ``"5m"``, ``"12h"``, ``"10d"`` and their sums (``"1h30m"``), longest unit first."""
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) and value.strip() else None
     if match is None:
-        raise ValueError('a duration is written like "30s", "5m", "12h" or "10d"')
+        raise ValueError(Detail('a duration is written like "30s", "5m", "12h" or "10d"'))
     days, hours, minutes, seconds, milliseconds = (int(part or 0) for part in match.groups())
     try:
         return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
     except OverflowError:
-        raise ValueError("this duration is too long") from None
+        raise ValueError(Detail("this duration is too long")) from None
 
 
 def read_size(value: Any) -> int:
@@ -43,13 +45,13 @@ def read_size(value: Any) -> int:
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError('a size is a number of bytes, or written like "64 MiB"')
+        raise ValueError(Detail('a size is a number of bytes, or written like "64 MiB"'))
     return int(match[1]) * _UNITS[match[2]]
 
 
 def _read_path(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
-        raise ValueError("a path is a text that is not empty")
+        raise ValueError(Detail("a path is a text that is not empty"))
     base: Path = (info.context or {}).get("base", Path())
     return base / Path(value).expanduser()
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 
+from edxml_router.core.detail import joined
 from edxml_router.core.problems import Defect, Setback, Trouble
 from edxml_router.core.wording import in_words
 
@@ -35,7 +36,7 @@ def machine_fault(error: BaseException, where: str = "") -> Setback | None:
 def mistake(error: BaseException, where: str) -> Defect:
     """What an exception that nobody expected is: a mistake of ours. A person is told the step and the kind; the log has
     the rest."""
-    return Defect(f"{where}: {in_words(error)}")
+    return Defect(joined(": ", (where, in_words(error))))
 
 
 @contextmanager
@@ -53,4 +54,4 @@ def _words(error: BaseException) -> str:
     """Which kind of fault, and of what: the name of a file or module of ours, never a path."""
     name = (error.name if isinstance(error, ImportError) else getattr(error, "filename", None)) or ""
     name = PurePath(name).name if isinstance(name, str) else ""
-    return f"{name}: {in_words(error)}" if name else in_words(error)
+    return joined(": ", (name, in_words(error))) if name else in_words(error)

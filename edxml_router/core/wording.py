@@ -10,32 +10,71 @@ them to show.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
 from typing import Final
 
-UNNAMED: Final = "no reason was given"
+from edxml_router.core.detail import Detail, said
+
+UNNAMED: Final = Detail("no reason was given")
 # Python's own kinds, of which the words in the name say nothing or the wrong thing; the first that fits counts.
-_KINDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
-    (TimeoutError, "no answer in time"),
-    (ConnectionRefusedError, "nobody listens there"),
-    (ConnectionError, "the line was cut"),
-    (MemoryError, "no memory is left"),
-    (RecursionError, "nested too deeply"),
-    (UnicodeError, "not in the encoding that it should have"),
-    (ImportError, "a part of the installation is missing"),
+_KINDS: Final[tuple[tuple[type[BaseException], Detail], ...]] = (
+    (TimeoutError, Detail("no answer in time")),
+    (ConnectionRefusedError, Detail("nobody listens there")),
+    (ConnectionError, Detail("the line was cut")),
+    (MemoryError, Detail("no memory is left")),
+    (RecursionError, Detail("nested too deeply")),
+    (UnicodeError, Detail("not in the encoding that it should have")),
+    (ImportError, Detail("a part of the installation is missing")),
     (OSError, UNNAMED),
-    (EOFError, "it ended too early"),
-    (KeyError, "a part is missing"),
-    (IndexError, "a part is missing"),
-    (LookupError, "an encoding is missing in this Python"),
-    (OverflowError, "a number is too large"),
-    (ArithmeticError, "a number is out of its range"),
-    (AttributeError, "a value of another kind"),
-    (TypeError, "a value of another kind"),
-    (NotImplementedError, "it is not supported"),
+    (EOFError, Detail("it ended too early")),
+    (KeyError, Detail("a part is missing")),
+    (IndexError, Detail("a part is missing")),
+    (LookupError, Detail("an encoding is missing in this Python")),
+    (OverflowError, Detail("a number is too large")),
+    (ArithmeticError, Detail("a number is out of its range")),
+    (AttributeError, Detail("a value of another kind")),
+    (TypeError, Detail("a value of another kind")),
+    (NotImplementedError, Detail("it is not supported")),
 )
+# What the system says most, and OpenSSL's verifier, in their own words.
+_SYSTEM: Final[Mapping[int, Detail]] = {
+    errno.ENOENT: Detail("No such file or directory"),
+    errno.EACCES: Detail("Permission denied"),
+    errno.EPERM: Detail("Operation not permitted"),
+    errno.EEXIST: Detail("File exists"),
+    errno.EISDIR: Detail("Is a directory"),
+    errno.ENOTDIR: Detail("Not a directory"),
+    errno.ELOOP: Detail("Too many levels of symbolic links"),
+    errno.ENOSPC: Detail("No space left on device"),
+    errno.EDQUOT: Detail("Disk quota exceeded"),
+    errno.EFBIG: Detail("File too large"),
+    errno.EIO: Detail("Input/output error"),
+    errno.EROFS: Detail("Read-only file system"),
+    errno.EMFILE: Detail("Too many open files"),
+    errno.ENFILE: Detail("Too many open files in system"),
+    errno.ENOMEM: Detail("Cannot allocate memory"),
+    errno.EPIPE: Detail("Broken pipe"),
+    errno.ECONNREFUSED: Detail("Connection refused"),
+    errno.ECONNRESET: Detail("Connection reset by peer"),
+    errno.ETIMEDOUT: Detail("Connection timed out"),
+    errno.EHOSTUNREACH: Detail("No route to host"),
+    errno.ENETUNREACH: Detail("Network is unreachable"),
+    errno.EINVAL: Detail("Invalid argument"),
+    errno.ENOTEMPTY: Detail("Directory not empty"),
+    errno.EBUSY: Detail("Device or resource busy"),
+}
+_VERIFIER: Final = {
+    str(detail): detail
+    for detail in (
+        Detail("Name or service not known"),
+        Detail("self-signed certificate"),
+        Detail("unable to get local issuer certificate"),
+        Detail("certificate has expired"),
+    )
+}
 _ENDS: Final = re.compile(r"(Error|Exception|Warning|Failure)$")
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
 _DER: Final = re.compile(r"ParseError \{ kind: ([A-Za-z]+)")  # how cryptography tells what its parser met
@@ -52,29 +91,38 @@ def in_words(error: BaseException, known: Mapping[str, str] | None = None) -> st
     if name.startswith("SSL"):  # told by name: what needs no network does not load ssl
         return _of_tls(error, name)
     if isinstance(error, OSError) and error.errno is not None:
-        return error.strerror or os.strerror(error.errno)
+        return _by_number(error)
     if isinstance(error, ValueError) and (found := _DER.search(str(error)[:500])):
-        return f"not well-formed DER ({name_in_words(found[1])})"
-    if said := next((said for kind, said in _KINDS if isinstance(error, kind)), ""):
-        return said
+        return Detail("not well-formed DER ({kind})", kind=name_in_words(found[1]))
+    if words := next((words for kind, words in _KINDS if isinstance(error, kind)), ""):
+        return words
     if type(error).__module__ == "builtins":
-        return "a value of another form" if isinstance(error, ValueError) else UNNAMED
+        return Detail("a value of another form") if isinstance(error, ValueError) else UNNAMED
     return name_in_words(name)
 
 
 def text_in_words(error: BaseException) -> str:
     """The text of a parser that quotes nothing of what it parsed, or of our own error; in words where it is code."""
-    text = str(error)
+    text = said(error)
     return in_words(error) if not text or _DER.search(text[:500]) else text
+
+
+def _by_number(error: OSError) -> str:
+    if isinstance(error.strerror, Detail):  # raised by us
+        return error.strerror
+    text = error.strerror or os.strerror(error.errno or 0)
+    known = _SYSTEM.get(error.errno or 0)
+    return known if known == text else _VERIFIER.get(text, text)
 
 
 def _of_tls(error: BaseException, name: str) -> str:
     verdict, alert = getattr(error, "verify_message", ""), getattr(error, "reason", "")
     if verdict:
-        return str(verdict).rstrip(".")
+        text = str(verdict).rstrip(".")
+        return _VERIFIER.get(text, text)
     if name in ("SSLEOFError", "SSLZeroReturnError"):
-        return "the other side hung up in the middle of TLS"
-    return f"TLS: {str(alert).replace('_', ' ').lower()}" if alert else "TLS failed"
+        return Detail("the other side hung up in the middle of TLS")
+    return Detail("TLS: {alert}", alert=str(alert).replace("_", " ").lower()) if alert else Detail("TLS failed")
 
 
 def name_in_words(name: str) -> str:

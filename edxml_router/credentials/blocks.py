@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from edxml_router.config import Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, Bindings
 from edxml_router.core.trust.certificate import DAMAGED, names
@@ -41,15 +42,22 @@ def marked(settings: Settings, expiries: Iterable[Expiry], now: datetime) -> Ite
         found = {one.key, one.fingerprint} & blocked if one.kind in _KINDS else set()
         if found:
             begins = [row.since for name in found for row in table.of(Act.BLOCK, name) if row.in_force(now)]
-            yield _blocked(one, f"blocked since {min(begins):%Y-%m-%d}" if min(begins) > _FIRST else "blocked")
+            yield _blocked(
+                one, Detail("blocked since {at:%Y-%m-%d}", at=min(begins)) if min(begins) > _FIRST else "blocked"
+            )
         elif one.fingerprint in below and one.kind in _KINDS:
-            yield _blocked(one, f"its authority is blocked: {below[one.fingerprint]}")
+            yield _blocked(one, Detail("its authority is blocked: {below}", below=below[one.fingerprint]))
         else:
             yield one
 
 
 def _blocked(one: Expiry, why: str) -> Expiry:
-    return replace(one, finding=Finding("EDX907", one.kind, f"{one.name}: {why}"), threshold=None, blocked=True)
+    return replace(
+        one,
+        finding=Finding("EDX907", one.kind, Detail("{name}: {why}", name=one.name, why=why)),
+        threshold=None,
+        blocked=True,
+    )
 
 
 def _below(settings: Settings, blocked: frozenset[str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from edxml_router.config import RabbitHub, Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.authorities import trouble
 from edxml_router.core.trust.certificate import DAMAGED, spki_sha256
@@ -39,16 +40,16 @@ _ALWAYS: Final = timedelta.max
 
 # Who must act, for each kind of thing.
 _WHO: Final = {
-    "anchor": "its authority has a new one; `edxml-router trust add` takes it",
-    "intermediate": "its authority has a new one; `edxml-router trust add` takes it",
-    "own": "the operator of this node has it renewed",
-    "neighbour": "the neighbour has it renewed and passes it on",
-    "vouching": "the authority of the neighbour's certificates has a new one",
-    "broker": "the operator of the broker has it renewed and passes it on",
-    "signer": "the agency has it renewed",
-    "list": "its authority publishes the next one, and it must be put here",
-    "fetched": "its authority publishes the next one",
-    "answer": "the responder must answer anew",
+    "anchor": Detail("its authority has a new one; `edxml-router trust add` takes it"),
+    "intermediate": Detail("its authority has a new one; `edxml-router trust add` takes it"),
+    "own": Detail("the operator of this node has it renewed"),
+    "neighbour": Detail("the neighbour has it renewed and passes it on"),
+    "vouching": Detail("the authority of the neighbour's certificates has a new one"),
+    "broker": Detail("the operator of the broker has it renewed and passes it on"),
+    "signer": Detail("the agency has it renewed"),
+    "list": Detail("its authority publishes the next one, and it must be put here"),
+    "fetched": Detail("its authority publishes the next one"),
+    "answer": Detail("the responder must answer anew"),
 }
 
 
@@ -79,7 +80,7 @@ def _authority(kind: str, where: str, one: x509.Certificate, now: datetime, why:
     standing = certificate(kind, one, now, where)
     if not why or standing.threshold == 0:
         return standing
-    finding = Finding("EDX323", where, f"{standing.name}: {why}")
+    finding = Finding("EDX323", where, Detail("{standing}: {why}", standing=standing.name, why=why))
     return Expiry(kind, standing.name, standing.until, finding, None, standing.key, standing.fingerprint)
 
 
@@ -139,7 +140,7 @@ def lists(settings: Settings, now: datetime) -> Iterator[Expiry]:
     for url in settings.trust.crl_urls:
         held = kept_lists.held(settings.kept_lists, url)
         if not held:
-            yield Expiry("list", url, None, Finding("EDX318", url, "not fetched yet"))
+            yield Expiry("list", url, None, Finding("EDX318", url, Detail("not fetched yet")))
         for one in held:
             yield _list("fetched", url, one, now, grace, known)
     for hub in settings.hubs.values():
@@ -159,17 +160,20 @@ def _list(
     until = one.fresh_until
     why = one.trouble
     if not why and known is not None and any(each.subject == one.issuer for each in known):
-        why = "" if any(one.signed_by(each) for each in known) else "the authority of that name did not sign it"
+        why = "" if any(one.signed_by(each) for each in known) else Detail("the authority of that name did not sign it")
     if not why and one.this_update > now:
-        why = f"from the future: {one.this_update:%Y-%m-%dT%H:%M:%SZ}"
+        why = Detail("from the future: {at:%Y-%m-%dT%H:%M:%SZ}", at=one.this_update)
     if why:
-        return Expiry("list", one.name, until, Finding("EDX322", source, f"{one.name}: {why}"))
+        return Expiry(
+            "list", one.name, until, Finding("EDX322", source, Detail("{name}: {why}", name=one.name, why=why))
+        )
     limit = threshold(until, until - one.this_update, now)
     if now >= until + grace and known is not None:
         return Expiry("list", one.name, until, Finding("EDX314", source, one.name), 0)
     name = one.name
     if known is not None and not any(each.subject == one.issuer for each in known):
-        name += ", for signers who send its authority's certificate along"  # nobody can say more of it here
+        # Nobody can say more of it here.
+        name = Detail("{name}, for signers who send its authority's certificate along", name=name)
     return Expiry("list", name, until, _ending(kind, source, one.name, until, limit, now), limit)
 
 
@@ -183,13 +187,13 @@ def answers(settings: Settings, now: datetime) -> Iterator[Expiry]:
             continue
         found, until = judge(one.answer, one.certificate, now, freshness), one.answer.fresh_until
         if found.finding is not None and found.finding.code == "EDX313":  # nothing to be done about here
-            yield Expiry("answer", f"{name}, revoked", until)
+            yield Expiry("answer", Detail("{name}, revoked", name=name), until)
         elif found.finding is not None:
             yield Expiry("answer", name, until, Finding("EDX314", one.source.url, name), 0)
         else:
             limit = threshold(until, until - one.answer.this_update, now)
             finding = _ending("answer", one.source.url, name, until, limit, now)
-            yield Expiry("answer", f"{name}, good", until, finding, limit)
+            yield Expiry("answer", Detail("{name}, good", name=name), until, finding, limit)
 
 
 def threshold(until: datetime, lifetime: timedelta, now: datetime) -> int | None:
@@ -208,8 +212,16 @@ def _ending(kind: str, where: str, name: str, until: datetime, limit: int | None
     if limit is None:
         return None
     days = abs(until - now).days
-    when = f"ended {until:%Y-%m-%d} ({days} d ago)" if limit == 0 else f"ends {until:%Y-%m-%d} (in {days} d)"
-    return Finding("EDX917" if limit <= URGENT else "EDX914", where, f"{name}: {when}; {_WHO[kind]}")
+    when = (
+        Detail("ended {until:%Y-%m-%d} ({days} d ago)", until=until, days=days)
+        if limit == 0
+        else Detail("ends {until:%Y-%m-%d} (in {days} d)", until=until, days=days)
+    )
+    return Finding(
+        "EDX917" if limit <= URGENT else "EDX914",
+        where,
+        Detail("{name}: {when}; {who}", name=name, when=when, who=_WHO[kind]),
+    )
 
 
 class Watch:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edxml_router.config import ChildSettings, ParentSettings, Settings
 from edxml_router.core.delivery import credentials as by
 from edxml_router.core.delivery.credentials import Credentials, certificate_name
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import SigningKey, sign_bytes
 from edxml_router.core.trust.certificate import read_all
@@ -50,7 +51,11 @@ def signing(settings: Settings) -> Signing | None:
     chain = load_certificates(settings.node.certificate)
     if chain[0].public_key() != key.public_key():
         where = str(settings.node.key).partition("?")[0]
-        detail = f"not the key of node.certificate, {certificate_name(chain[0])}: {settings.node.certificate}"
+        detail = Detail(
+            "not the key of node.certificate, {chain}: {certificate}",
+            chain=certificate_name(chain[0]),
+            certificate=settings.node.certificate,
+        )
         raise Refusal("EDX903", where=where, detail=detail)
 
     def sign(data: bytes) -> str:

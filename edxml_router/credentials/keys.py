@@ -23,9 +23,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import PrivateKey
 from edxml_router.core.trust import certificate
+from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
 
 
@@ -35,9 +37,9 @@ def load_key(path: Path) -> PrivateKey:
     try:
         key = load_pem_private_key(data, password=None)
     except TypeError as error:
-        raise Refusal("EDX903", where=str(path), detail="the key has a pass phrase") from error
+        raise Refusal("EDX903", where=str(path), detail=Detail("the key has a pass phrase")) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise Refusal("EDX903", where=str(path), detail="not a private key in PEM") from error
+        raise Refusal("EDX903", where=str(path), detail=Detail("not a private key in PEM")) from error
     return check_key(key, str(path))
 
 
@@ -58,11 +60,11 @@ def check_key(key: object, where: str) -> PrivateKey:
     """``key`` if it may sign: RSA of 2048 bits or more, P-256, P-384 or P-521; else EDX903."""
     if isinstance(key, rsa.RSAPrivateKey):
         if key.key_size < certificate.MIN_RSA_BITS:
-            raise Refusal("EDX903", where=where, detail=f"RSA key of {key.key_size} bits")
+            raise Refusal("EDX903", where=where, detail=Detail("RSA key of {bits} bits", bits=key.key_size))
         return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in certificate.CURVES:
         return key
-    raise Refusal("EDX903", where=where, detail="neither RSA nor P-256, P-384, P-521")
+    raise Refusal("EDX903", where=where, detail=Detail("neither RSA nor P-256, P-384, P-521"))
 
 
 def load_certificates(path: Path) -> tuple[x509.Certificate, ...]:
@@ -85,9 +87,9 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
     try:
         durable.create(path, data, mode)
     except FileExistsError as error:
-        raise Refusal("EDX908", where=str(path), detail="the file is there already") from error
+        raise Refusal("EDX908", where=str(path), detail=Detail("the file is there already")) from error
     except OSError as error:
-        raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX908", where=str(path), detail=in_words(error)) from error
 
 
 def write_over(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -97,18 +99,18 @@ def write_over(path: Path, data: bytes, mode: int = 0o644) -> None:
     try:
         durable.write([(path, data)], path.stat() if path.exists() else None, mode)
     except OSError as error:
-        raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX908", where=str(path), detail=in_words(error)) from error
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if not stat.S_ISREG(status.st_mode):
-        raise Refusal("EDX903", where=str(path), detail="not a regular file")
+        raise Refusal("EDX903", where=str(path), detail=Detail("not a regular file"))
     if mode & 0o077:
-        raise Refusal("EDX903", where=str(path), detail=f"mode {mode:04o}, others can use it")
+        raise Refusal("EDX903", where=str(path), detail=Detail("mode {mode:04o}, others can use it", mode=mode))
     if status.st_uid not in {0, os.geteuid()}:
-        raise Refusal("EDX903", where=str(path), detail="owned by another account")
+        raise Refusal("EDX903", where=str(path), detail=Detail("owned by another account"))
 
 
 def _unreadable(path: Path, error: OSError) -> Refusal:
-    return Refusal("EDX902", where=str(path), detail=error.strerror or "")
+    return Refusal("EDX902", where=str(path), detail=in_words(error))

@@ -18,6 +18,7 @@ from cryptography import x509
 from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.trust.bindings import Bindings
@@ -100,7 +101,9 @@ def renew_lists(settings: Settings, now: datetime) -> list[Finding]:
             findings.append(setback.finding)
         except Exception as error:  # noqa: BLE001
             events.defect("renewal", error)
-            findings.append(Finding("EDX318", url, "it could not be judged, which is a mistake of the router's"))
+            findings.append(
+                Finding("EDX318", url, Detail("it could not be judged, which is a mistake of the router's"))
+            )
     return findings
 
 
@@ -136,7 +139,7 @@ def secret(path: Path | None, where: str) -> str | None:
     try:
         return read(path, where).decode().strip() if path else None
     except UnicodeDecodeError as error:
-        raise Refusal("EDX902", where=where, detail=f"{path}: not UTF-8") from error
+        raise Refusal("EDX902", where=where, detail=Detail("{path}: not UTF-8", path=path)) from error
 
 
 def read(path: Path, where: str) -> bytes:
@@ -144,4 +147,6 @@ def read(path: Path, where: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Refusal("EDX902", where=where, detail=f"{path}: {in_words(error)}") from error
+        raise Refusal(
+            "EDX902", where=where, detail=Detail("{path}: {reason}", path=path, reason=in_words(error))
+        ) from error

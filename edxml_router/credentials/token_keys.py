@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.signature.signing import SigningKey
 from edxml_router.core.trust import certificate
@@ -37,31 +38,31 @@ _PATH: Final = frozenset({"token", "serial", "object", "id", "type"})
 _QUERY: Final = frozenset({"module-path", "pin-source"})
 # What python-pkcs11 calls the answers that an operator meets; the others are told as the standard names them.
 _WORDS: Final = {
-    "PinIncorrect": "the PIN is not the token's",
-    "PinInvalid": "the PIN has characters that the token does not take",
-    "PinLenRange": "the PIN is too short or too long",
-    "PinLocked": "the PIN is locked: too many wrong ones",
-    "PinExpired": "the PIN has expired",
-    "UserPinNotInitialized": "the token has no PIN yet",
-    "NoSuchToken": "no token of that name or serial number",
-    "MultipleTokensReturned": "several tokens of that name; name the serial number as well",
-    "NoSuchKey": "no key of that name or id in the token",
-    "MultipleObjectsReturned": "several keys of that name; name the id as well",
-    "TokenNotPresent": "no token is in the reader",
-    "TokenNotRecognised": "the token is not recognised",
-    "DeviceRemoved": "the token was taken out",
-    "DeviceError": "the token has failed",
-    "DeviceMemory": "the token has no memory left",
-    "HostMemory": "no memory is left",
-    "GeneralError": "the module has failed",
-    "FunctionFailed": "the module has failed",
-    "PKCS11Error": "the module has failed",
-    "RuntimeError": "it is not a PKCS#11 module, or cannot be loaded",
-    "MechanismInvalid": "the token cannot make such a signature",
-    "KeyTypeInconsistent": "the key is of another kind than such a signature needs",
-    "SessionClosed": "the session was closed",
-    "SessionHandleInvalid": "the session was closed",
-    "SessionCount": "the token has no session free",
+    "PinIncorrect": Detail("the PIN is not the token's"),
+    "PinInvalid": Detail("the PIN has characters that the token does not take"),
+    "PinLenRange": Detail("the PIN is too short or too long"),
+    "PinLocked": Detail("the PIN is locked: too many wrong ones"),
+    "PinExpired": Detail("the PIN has expired"),
+    "UserPinNotInitialized": Detail("the token has no PIN yet"),
+    "NoSuchToken": Detail("no token of that name or serial number"),
+    "MultipleTokensReturned": Detail("several tokens of that name; name the serial number as well"),
+    "NoSuchKey": Detail("no key of that name or id in the token"),
+    "MultipleObjectsReturned": Detail("several keys of that name; name the id as well"),
+    "TokenNotPresent": Detail("no token is in the reader"),
+    "TokenNotRecognised": Detail("the token is not recognised"),
+    "DeviceRemoved": Detail("the token was taken out"),
+    "DeviceError": Detail("the token has failed"),
+    "DeviceMemory": Detail("the token has no memory left"),
+    "HostMemory": Detail("no memory is left"),
+    "GeneralError": Detail("the module has failed"),
+    "FunctionFailed": Detail("the module has failed"),
+    "PKCS11Error": Detail("the module has failed"),
+    "RuntimeError": Detail("it is not a PKCS#11 module, or cannot be loaded"),
+    "MechanismInvalid": Detail("the token cannot make such a signature"),
+    "KeyTypeInconsistent": Detail("the key is of another kind than such a signature needs"),
+    "SessionClosed": Detail("the session was closed"),
+    "SessionHandleInvalid": Detail("the session was closed"),
+    "SessionCount": Detail("the token has no session free"),
 }
 _NOW: Final = ("TokenNotPresent", "DeviceRemoved", "DeviceError", "GeneralError", "FunctionFailed", "HostMemory")
 
@@ -88,10 +89,10 @@ def read_address(text: str) -> Address:
     address = Address(text.partition("?")[0], _attributes(path, ";", _PATH), _attributes(query, "&", _QUERY))
     given = set(address.path)
     if "module-path" not in address.query or not {"token", "serial"} & given or not {"object", "id"} & given:
-        detail = "token or serial, object or id, and module-path are needed"
+        detail = Detail("token or serial, object or id, and module-path are needed")
         raise Refusal("EDX903", where=address.text, detail=detail)
     if address.path.get("type", b"private") != b"private":
-        raise Refusal("EDX903", where=address.text, detail="type is private")
+        raise Refusal("EDX903", where=address.text, detail=Detail("type is private"))
     return address
 
 
@@ -100,7 +101,7 @@ def _attributes(text: str, separator: str, known: frozenset[str]) -> dict[str, b
     for part in filter(None, text.split(separator)):
         name, equals, value = part.partition("=")
         if name not in known or not equals or name in found:  # the value may be a PIN: it is not repeated
-            raise Refusal("EDX903", where=SCHEME, detail=f"{name}: not understood, or there twice")
+            raise Refusal("EDX903", where=SCHEME, detail=Detail("{name}: not understood, or there twice", name=name))
         found[name] = unquote_to_bytes(value)
     return found
 
@@ -128,7 +129,9 @@ class Key:
         try:
             public = self._open()
             if public != self._public:
-                raise Setback("EDX909", where=self._address.text, detail="there is another key under this name now")
+                raise Setback(
+                    "EDX909", where=self._address.text, detail=Detail("there is another key under this name now")
+                )
             return self._sign(data, algorithm)
         except self._pkcs11.PKCS11Error as error:
             raise self._away(error) from error
@@ -156,7 +159,11 @@ class Key:
         try:
             library = self._pkcs11.lib(module)
         except (self._pkcs11.PKCS11Error, RuntimeError, OSError) as error:
-            raise Refusal("EDX904", where=where, detail=f"module {module}: {in_words(error, _WORDS)}") from error
+            raise Refusal(
+                "EDX904",
+                where=where,
+                detail=Detail("module {module}: {reason}", module=module, reason=in_words(error, _WORDS)),
+            ) from error
         names = {"token_label": "token", "token_serial": "serial"}
         wanted = {name: _text(path[key], key == "serial") for name, key in names.items() if key in path}
         label = {"label": path["object"].decode()} if "object" in path else {}
@@ -189,7 +196,7 @@ class Key:
             return key
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in certificate.CURVES:
             return key
-        detail = "neither RSA of 2048 bits or more nor P-256, P-384, P-521"
+        detail = Detail("neither RSA of 2048 bits or more nor P-256, P-384, P-521")
         raise Refusal("EDX903", where=self._address.text, detail=detail)
 
     def _pin(self) -> str | None:
@@ -199,7 +206,7 @@ class Key:
         try:
             return read_private(self._base / source.decode().removeprefix("file:")).decode().strip()
         except UnicodeDecodeError as error:
-            raise Refusal("EDX903", where="pin-source", detail="not UTF-8") from error
+            raise Refusal("EDX903", where="pin-source", detail=Detail("not UTF-8")) from error
 
     def close(self) -> None:
         """Let the session go; the next signature opens another."""
@@ -223,7 +230,9 @@ def _library() -> ModuleType:
     try:
         import pkcs11  # noqa: PLC0415  # optional
     except ModuleNotFoundError as error:
-        raise Refusal("EDX904", where=SCHEME, detail="python-pkcs11: pip install 'edxml-router[pkcs11]'") from error
+        raise Refusal(
+            "EDX904", where=SCHEME, detail=Detail("python-pkcs11: pip install 'edxml-router[pkcs11]'")
+        ) from error
     return pkcs11
 
 

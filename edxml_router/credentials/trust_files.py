@@ -20,9 +20,11 @@ from pathlib import Path
 
 from cryptography import x509
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust.bindings import COLUMNS, Act, Bindings, Row, read_row, write_row
 from edxml_router.core.trust.certificate import read_all, write_pem
+from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import write_over
 from edxml_router.disk import locks
 
@@ -87,7 +89,9 @@ def end(path: Path, act: Act, subject: str, agency: str, at: datetime) -> None:
                 lines.append(write_row(replace(row, until=at)))
         if not ended:
             what = f"{act} {subject} {agency}".strip()
-            raise Refusal("EDX606", where=what, detail=f"`edxml-router trust list` shows what is in {path}")
+            raise Refusal(
+                "EDX606", where=what, detail=Detail("`edxml-router trust list` shows what is in {path}", path=path)
+            )
         _write(path, lines)
 
 
@@ -118,9 +122,9 @@ def _lines(path: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except UnicodeDecodeError as error:
-        raise Refusal("EDX901", where=str(path), detail="not UTF-8") from error
+        raise Refusal("EDX901", where=str(path), detail=Detail("not UTF-8")) from error
     except OSError as error:
-        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
 
 
 def add_certificate(path: Path, certificate: x509.Certificate) -> bool:
@@ -130,7 +134,7 @@ def add_certificate(path: Path, certificate: x509.Certificate) -> bool:
         try:
             data = path.read_bytes() if path.exists() else b""
         except OSError as error:
-            raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+            raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
         there = read_all(data, str(path)) if data.strip() else ()
         if certificate in there:
             return False
@@ -155,5 +159,5 @@ def _alone(path: Path) -> Iterator[None]:
         try:
             stack.enter_context(locks.folder_locked(path.parent))
         except OSError as error:
-            raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
+            raise Refusal("EDX908", where=str(path), detail=in_words(error)) from error
         yield

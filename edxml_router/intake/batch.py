@@ -31,6 +31,7 @@ from edxml_router.core.delivery.wire import (
     decode_transfer,
     read_letter_name,
 )
+from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.intake import answering, reports, speakers
@@ -105,7 +106,7 @@ def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, 
     kept = replace(arrival, message=replace(arrival.message, body=body))
     handled = Handled()
     try:
-        _set_aside(node, [(kept, Finding("EDX623", arrival.message.kind, f"{deaths} attempts"))])
+        _set_aside(node, [(kept, Finding("EDX623", arrival.message.kind, Detail("{count} attempts", count=deaths)))])
     except Setback as setback:
         handled = Handled(back=[arrival], setbacks=[setback.finding])
     settle(node, transport, [arrival], handled.back, handled.setbacks, ())
@@ -148,7 +149,7 @@ def _chunks(node: Node, batch: Sequence[Arrival]) -> Handled:
             odd.append((_manifest_only(arrival), Finding("EDX102", "size", str(chunk.size))))
         elif not node.bodies.keep_chunk(arrival.peer, chunk, piece, _BEGUN * most):
             # Its transfer stays without a receipt, so the neighbour sends both again.
-            detail = f"bodies begun and not completed: {_BEGUN * most} bytes"
+            detail = Detail("bodies begun and not completed: {size} bytes", size=_BEGUN * most)
             odd.append((_manifest_only(arrival), Finding("EDX406", arrival.peer, detail)))
     return Handled(odd=odd)
 
@@ -171,7 +172,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     for arrival, (transfer, body) in decoded:
         if transfer.chunks and transfer.size > most:
             line = _manifest_only(arrival).message.body
-            found = Finding("EDX102", "size", f"{transfer.size} bytes, at most {most}")
+            found = Finding("EDX102", "size", Detail("{size} bytes, at most {most}", size=transfer.size, most=most))
             over.append((Submission(line, arrival.peer, "link", transfer), found))
         elif transfer.chunks:
             key = (arrival.peer, transfer.envelope, transfer.size, transfer.chunks)
@@ -182,7 +183,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
                 whole = _accepted_before(node, arrival.peer, transfer.envelope)
             if whole is None:
                 if node.has_waited(f"{arrival.peer} {transfer.id}", again=arrival.redelivered):  # it is sent anew
-                    odd.append((arrival, Finding("EDX708", "chunks", f"{transfer.id}: {transfer.chunks} pieces")))
+                    odd.append((arrival, Finding("EDX708", transfer.id, Detail("{n} pieces", n=transfer.chunks))))
                 else:
                     waiting.append(arrival)  # its chunks are on their way, perhaps through another worker
                 continue
@@ -305,11 +306,9 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
     asked = list(_readable(batch, lambda data: (decode_inquiry(data), b""), handled.odd))
     now = node.now()
     with node.ledger.book() as book:
-        standing = {
-            (one.digest, one.recipient): one
-            for one in book.deliveries.of({inquiry.envelope for _, (inquiry, _) in asked})
-        }
-        rows = book.envelopes.known({inquiry.envelope for _, (inquiry, _) in asked})
+        about = {inquiry.envelope for _, (inquiry, _) in asked}
+        standing = {(one.digest, one.recipient): one for one in book.deliveries.of(about)}
+        rows = book.envelopes.known(about)
         answers = []
         for arrival, (inquiry, _) in asked:
             origin = Route.link(arrival.peer)
@@ -341,7 +340,7 @@ def _confirmed(node: Node, arrival: Arrival) -> Finding | None:
     try:
         read_letter_name(name)
     except Refusal:
-        return Finding("EDX704", "correlation_id", "not the id of an inbox message")
+        return Finding("EDX704", "correlation_id", Detail("not the id of an inbox message"))
     if message.kind == "confirm":
         [finding] = inbox.confirm(node, arrival.peer, [name])
     else:

@@ -22,6 +22,7 @@ from edxml_router.core.delivery.credentials import UNPROVEN, objection
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.delivery.wire import Objection, Outcome, Receipt, Report, decode_receipts, encode_objection
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages import clocks
@@ -91,7 +92,11 @@ def objected(node: Node, peer: str, said: Objection) -> tuple[Finding, bytes] | 
         book.quarantine.take_back([number for number, by, _ in standing if by == peer])
     # Written anew: what stands beside it in the message is not worth keeping.
     kept = encode_objection(said) + peer.encode()
-    return (Finding(OBJECTED, peer, f"{said.code}: {said.detail}"), kept) if said.code else None
+    return (
+        (Finding(OBJECTED, peer, Detail("{code}: {detail}", code=said.code, detail=said.detail)), kept)
+        if said.code
+        else None
+    )
 
 
 def count_kept(node: Node) -> Sequence[Move]:

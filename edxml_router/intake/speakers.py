@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.node import Node
@@ -56,9 +57,11 @@ def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:
         unnamed = " ".join(("no user id:", message.kind[:40], message.id, message.headers.get("error", "")))
         return written, Finding("EDX403", arrival.mailbox, plain(arrival.peer or unnamed.rstrip()))
     if speaker(node, arrival) is None:
-        return written, Finding("EDX410", arrival.mailbox, f"in the name of {arrival.peer}")
+        return written, Finding("EDX410", arrival.mailbox, Detail("in the name of {peer}", peer=arrival.peer))
     may = ", ".join(sorted(_fitting(node.rules.peers[arrival.peer])))
-    return written, Finding("EDX704", arrival.mailbox, f"kind {message.kind[:40]!r}, not one of {may}")
+    return written, Finding(
+        "EDX704", arrival.mailbox, Detail("kind {kind}, not one of {may}", kind=repr(message.kind[:40]), may=may)
+    )
 
 
 def plain(name: str) -> str:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Final
 
 from edxml_router.config import Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Trouble
 from edxml_router.node import starting
 from edxml_router.observe import events
@@ -36,7 +37,9 @@ def twin(settings: Settings) -> Finding | None:
         own = max(own, working(ledger.engine))
     if taken[place] <= own:
         return None
-    return Finding("EDX620", place, f"{taken[place]} take from it, and this node has {own} workers")
+    return Finding(
+        "EDX620", place, Detail("{taken} take from it, and this node has {own} workers", taken=taken[place], own=own)
+    )
 
 
 class Lookout:

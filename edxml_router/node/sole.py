@@ -19,7 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
+from edxml_router.core.wording import in_words
 from edxml_router.disk import locks
 
 FILE: Final = "serve.lock"
@@ -34,10 +36,15 @@ def sole(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
     try:
         handle = locks.open_lock(path)
     except OSError as error:
-        raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX908", where=str(path), detail=in_words(error)) from error
     try:
         _take(handle, path, time.monotonic() + patience)
-        said = f"process {os.getpid()} on {os.uname().nodename} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        said = Detail(
+            "process {getpid} on {nodename} since {now:%Y-%m-%d %H:%M:%S} UTC",
+            getpid=os.getpid(),
+            nodename=os.uname().nodename,
+            now=datetime.now(UTC),
+        )
         os.ftruncate(handle, 0)
         os.pwrite(handle, said.encode(), 0)
         yield
@@ -56,7 +63,7 @@ def holder(folder: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
     try:
         return _said(handle) if locks.is_held(handle) else None
     finally:
@@ -77,7 +84,7 @@ def _take(handle: int, path: Path, until: float) -> None:
                 raise Refusal("EDX609", where=str(path.parent), detail=_said(handle)) from error
             time.sleep(LOOK)
         except OSError as error:
-            raise Refusal("EDX908", where=str(path), detail=error.strerror or "") from error
+            raise Refusal("EDX908", where=str(path), detail=in_words(error)) from error
         else:
             return
 

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from typing import Final
 
 from edxml_router.config import Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import served_elsewhere
@@ -32,14 +33,16 @@ def require_journal(settings: Settings) -> None:
         require_file(settings)
         with closing(wiring.open_ledger(settings)) as ledger:
             if not migrate.current(ledger.engine):
-                raise Refusal("EDX617", where=file, detail="an empty database")
+                raise Refusal("EDX617", where=file, detail=Detail("an empty database"))
         return
     with closing(wiring.open_ledger(settings)) as ledger:
         schema = migrate.current(ledger.engine)
         if not schema and identity.marked(data):
-            raise Refusal("EDX617", where="store.url", detail="an empty database, and the data folder had one before")
+            raise Refusal(
+                "EDX617", where="store.url", detail=Detail("an empty database, and the data folder had one before")
+            )
         if schema == migrate.newest() and identity.owner(ledger) and not identity.marked(data):
-            detail = "the database has been used, and this data folder was never its"
+            detail = Detail("the database has been used, and this data folder was never its")
             raise Refusal("EDX617", where=str(data), detail=detail)
 
 
@@ -54,7 +57,9 @@ def require_alone(settings: Settings, patience: float = PATIENCE) -> None:
             if served_elsewhere(ledger.engine):
                 return
         if time.monotonic() >= until:
-            raise Refusal("EDX620", where=taken[0], detail="mail is taken from it already, and not by this database")
+            raise Refusal(
+                "EDX620", where=taken[0], detail=Detail("mail is taken from it already, and not by this database")
+            )
         time.sleep(LOOK)
 
 

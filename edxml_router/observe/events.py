@@ -17,6 +17,7 @@ import structlog
 from edxml_router import __version__
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Move
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Actor, Finding, Weight
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.submission import Answer
@@ -187,7 +188,7 @@ def setting_changed(name: str, before: str, after: str, *, taken: bool) -> None:
     if taken:
         _log.info("setting.taken", **values)
     else:
-        _log.warning("setting.waits", **values, **_finding(Finding("EDX915", name, "needs a restart")))
+        _log.warning("setting.waits", **values, **_finding(Finding("EDX915", name, Detail("needs a restart"))))
 
 
 def not_renewed(finding: Finding) -> None:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.wording import in_words
 
 FILE: Final = "log.trouble"  # in node.data, while lines are lost
@@ -108,7 +109,7 @@ class Sink:
 
 
 # Of a pipe; what is wrong with a disk the system says well enough.
-_WORDS: Final = {"BrokenPipeError": "whatever read the log has ended"}
+_WORDS: Final = {"BrokenPipeError": Detail("whatever read the log has ended")}
 
 
 def _lost_line(count: int, reason: str) -> str:

@@ -25,6 +25,7 @@ from edxml_router.core.delivery.journal import (
 )
 from edxml_router.core.delivery.views import Found, Kept, Line, Trace, Verification
 from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust.bindings import Act
@@ -139,7 +140,11 @@ def damage(found: Verification) -> Finding | None:
     """What is wrong with a journal, in one finding."""
     if found.sound:
         return None
-    return Finding("EDX605", found.damages[0].where, f"{found.damage_count}: {found.damages[0].detail}")
+    return Finding(
+        "EDX605",
+        found.damages[0].where,
+        Detail("{count}: {detail}", count=found.damage_count, detail=found.damages[0].detail),
+    )
 
 
 def filed_bodies(views: Views) -> int:
@@ -151,7 +156,7 @@ def find(views: Views, document: str, limit: int = 50) -> Sequence[Found]:
     """Envelopes by the beginning of their digest, or by DocumentId, newest first. Raises Refusal EDX606 when there is
     none."""
     if not comparable(document):  # the views would take it for no condition
-        raise Refusal("EDX606", detail="no document is named")
+        raise Refusal("EDX606", detail=Detail("no document is named"))
     found: Sequence[Found] = ()
     if is_digest(document):
         found = views.find_envelopes(digest=document.lower(), limit=limit)

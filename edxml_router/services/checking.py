@@ -21,6 +21,7 @@ from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode, Form
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.delivery.values import Body
+from edxml_router.core.detail import Detail, joined
 from edxml_router.core.message import schema
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.message.letter_day import written_on
@@ -100,7 +101,7 @@ class Desk:
             explained = schema.explain(wanted, limits=self.limits) if wanted else ()
             return Checked(file, trouble.finding, reasons=explained)
         except Exception as error:  # noqa: BLE001  # a mistake of ours about one file must not keep the others waiting
-            return Checked(file, Defect(f"judging the file: {in_words(error)}").finding)
+            return Checked(file, Defect(Detail("judging the file: {reason}", reason=in_words(error))).finding)
         objection = _objection(examined.verdict, required=self.required, anchored=self.anchored)
         unknown = list(_unaddressed(self.agencies, examined.envelope, self.now))
         if objection is None:
@@ -161,7 +162,11 @@ def open_desk(
     agencies = load_registry(settings) if settings is not None else catalogue.load(folder("agency_codes"))
     now = datetime.now(UTC)
     unfit = [  # said at once, and not of the senders
-        Finding("EDX323", str(authorities.anchors or "trust.anchors"), f"{one.subject.rfc4514_string()}: {trouble}")
+        Finding(
+            "EDX323",
+            str(authorities.anchors or "trust.anchors"),
+            joined(": ", (one.subject.rfc4514_string(), trouble)),
+        )
         for one, trouble in trust.unfit(now)
     ]
     table = sources.bindings(settings, agencies, needed=False) if settings is not None else None
@@ -250,7 +255,7 @@ def _lists(path: Path) -> tuple[RevocationList, ...]:
     found = list_files.read(path)
     for one in found:
         if one.trouble:
-            raise Refusal("EDX322", where=str(path), detail=f"{one.name}: {one.trouble}")
+            raise Refusal("EDX322", where=str(path), detail=joined(": ", (one.name, one.trouble)))
     return found
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from edxml_router.config import Settings
 from edxml_router.core.problems import Setback
+from edxml_router.core.wording import in_words
 from edxml_router.store.clocks.steady_clock import Change
 from edxml_router.wiring.clocks import note_clock
 from edxml_router.wiring.opening import node_of
@@ -18,6 +19,6 @@ def accept(settings: Settings, operator: str) -> datetime:
         try:
             step = node.clock.accept()
         except OSError as error:
-            raise Setback("EDX622", where="clock.json", detail=error.strerror or "") from error
+            raise Setback("EDX622", where="clock.json", detail=in_words(error)) from error
         note_clock(node, Change(None, step), f"operator:{operator}")
         return node.now()

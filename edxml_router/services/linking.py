@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from edxml_router.config import HubSettings, Settings
 from edxml_router.config.values import Name
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.credentials.keys import write_new
 from edxml_router.services import trial_authority
@@ -85,12 +86,12 @@ def plan_link(
     try:
         TypeAdapter(Name).validate_python(name)
     except ValidationError as error:
-        raise Refusal("EDX901", where="NAME", detail="a name has a-z, 0-9, hyphen and underscore") from error
+        raise Refusal("EDX901", where="NAME", detail=Detail("a name has a-z, 0-9, hyphen and underscore")) from error
     hub = settings.hub
     if hub is None:
-        raise Refusal("EDX901", where=str(settings.path), detail="a link needs a section [hub]")
+        raise Refusal("EDX901", where=str(settings.path), detail=Detail("a link needs a section [hub]"))
     if by_certificate and hub.tls_ca is None:
-        raise Refusal("EDX901", where="hub.tls_ca", detail="a log-in by certificate needs TLS")
+        raise Refusal("EDX901", where="hub.tls_ca", detail=Detail("a log-in by certificate needs TLS"))
     role = Role.OFFICE if office else Role.CHILD
     return Plan(
         settings,
@@ -112,7 +113,7 @@ def write(plan: Plan, base: Path, pki: Path | None) -> Made:
     for each in (base, base / "here", base / "there"):
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
         if each != base and any(each.iterdir()):  # before a certificate is issued in vain
-            raise Refusal("EDX908", where=str(each), detail="the folder is not empty")
+            raise Refusal("EDX908", where=str(each), detail=Detail("the folder is not empty"))
     here, there = base / "here", base / "there"
     _write(plan, here, there, pki)
     return Made(sorted(path for each in (here, there) for path in each.iterdir()), list(_missing(plan, pki)))
@@ -141,7 +142,7 @@ def _known(settings: Settings, name: str, role: Role) -> bool:
     if settings.parent is not None:
         others.add(settings.parent.name)
     if name in others:
-        raise Refusal("EDX901", where=str(settings.path), detail=f"{name} is already taken")
+        raise Refusal("EDX901", where=str(settings.path), detail=Detail("{name} is already taken", name=name))
     return False
 
 

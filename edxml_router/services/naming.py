@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from edxml_router.core.agencies.code import AgencyCode
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import PROBLEMS, Problem, Refusal
 
 _SHOWN: Final = 100  # characters of what was typed
@@ -38,8 +39,8 @@ def agency_code(typed: str) -> AgencyCode:
 def unknown(typed: str, there: Collection[str], *, listed: bool = True) -> Refusal:
     """Nothing is called so: EDX606 with the nearest name and, with ``listed``, all names that there are."""
     near = get_close_matches(typed.lower(), there, n=1)
-    said = [f"did you mean {near[0]}?"] if near else []
-    said += [f"there is: {', '.join(there)}"] if listed and there else []
+    said = [Detail("did you mean {near}?", near=near[0])] if near else []
+    said += [Detail("there is: {there}", there=', '.join(there))] if listed and there else []
     return Refusal("EDX606", where=typed[:_SHOWN], detail="; ".join(said))
 
 

@@ -25,6 +25,7 @@ from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Body
 from edxml_router.core.delivery.views import Note, Waiting
 from edxml_router.core.delivery.wire import letter_name
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback, Weight
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import naming
@@ -40,7 +41,10 @@ DIGITS_SHOWN: Final = 16  # characters of a digest in the inbox
 _BATCH_BYTES: Final = 64 * 1024 * 1024  # of envelopes in memory at once
 _PAGE: Final = 500
 _BEGINNING: Final = 12  # characters that name a letter; more digits than a delivery's number has
-_NO_NAME: Final = f"a letter is named by {_BEGINNING} or more digits of its SHA-256, as `edxml-router inbox` shows them"
+_NO_NAME: Final = Detail(
+    "a letter is named by {beginning} or more digits of its SHA-256, as `edxml-router inbox` shows them",
+    beginning=_BEGINNING,
+)
 
 
 class Handed(NamedTuple):
@@ -68,7 +72,7 @@ def require(settings: Settings, name: str) -> None:
     """Refuse (EDX403) an office that the configuration has not."""
     names = [office.name for office in settings.offices]
     if name not in names:
-        raise Refusal("EDX403", where=name, detail=f"the offices are {', '.join(names) or '-'}")
+        raise Refusal("EDX403", where=name, detail=Detail("the offices are {names}", names=", ".join(names) or "-"))
 
 
 def named(settings: Settings, name: str | None) -> list[str]:
@@ -129,7 +133,7 @@ def called(ledger: SqlLedger, offices: Sequence[str]) -> Sequence[tuple[str, Rec
 
 def reminder(office: str, one: Recovery) -> Finding:
     """What such an office is told."""
-    detail = f"has not sent again what was handed in since {one.since.astimezone():%Y-%m-%d %H:%M:%S}"
+    detail = Detail("has not sent again what was handed in since {at:%Y-%m-%d %H:%M:%S}", at=one.since.astimezone())
     return Finding("EDX618", office, detail)
 
 

@@ -17,6 +17,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import Shape, Story
 from edxml_router.core.delivery.wire import GENERATION_LIMIT
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book, Ledger
 from edxml_router.ports.views import Views
@@ -68,7 +69,7 @@ def one(views: Views, number: int) -> tuple[Story, int | None]:
     EDX606."""
     story = views.story(number)
     if story is None:
-        raise Refusal("EDX606", where=f"delivery {number}")
+        raise Refusal("EDX606", where=Detail("delivery {number}", number=number))
     return story, views.waits_for([number], datetime.now(UTC)).get(number)
 
 
@@ -103,7 +104,8 @@ def _act(
     done = {move.delivery.id for move in applied}
     for delivery in possible:
         if delivery.id not in done:
-            answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", "changed meanwhile")
+            place = Detail("delivery {id}", id=delivery.id)
+            answers[delivery.id] = Finding("EDX607", place, Detail("changed meanwhile"))
     return [answers[number] for number in numbers]
 
 
@@ -113,15 +115,15 @@ def _answers(
     """The deliveries that the act is possible for, and the answer for each number as they stand."""
     possible: list[Delivery] = []
     answers: dict[int, Finding | None] = {
-        number: Finding("EDX606", f"delivery {number}") for number in numbers
+        number: Finding("EDX606", Detail("delivery {number}", number=number)) for number in numbers
     }
     for delivery in book.deliveries.numbered(list(answers)):
         if _possible(delivery, event):
             possible.append(delivery)
             answers[delivery.id] = None
         else:
-            detail = f"{delivery.state}; {_help(delivery, event)}"
-            answers[delivery.id] = Finding("EDX607", f"delivery {delivery.id}", detail)
+            detail = Detail("{state}; {help}", state=delivery.state.word, help=_help(delivery, event))
+            answers[delivery.id] = Finding("EDX607", Detail("delivery {id}", id=delivery.id), detail)
     return possible, answers
 
 
@@ -141,21 +143,23 @@ def _possible(delivery: Delivery, event: Event) -> bool:
 def _help(delivery: Delivery, event: Event) -> str:
     """What helps where the act is not possible, for the remedy of EDX607 that is the same for all."""
     if delivery.state is State.CONFIRMED:
-        return "the recipient has it; only a recall by the sender takes it back"
+        return Detail("the recipient has it; only a recall by the sender takes it back")
     if event is Event.RESEND and delivery.generation >= GENERATION_LIMIT:
-        return "it has been sent again as often as can be; its sender must hand it in anew"
+        return Detail("it has been sent again as often as can be; its sender must hand it in anew")
     if delivery.state in lifecycle.FAILED_ENDS:
-        return "it has ended; `edxml-router resend` opens it again"
+        return Detail("it has ended; `edxml-router resend` opens it again")
     if event is Event.RESEND:
-        return "it is still on its way and needs no new opening"
+        return Detail("it is still on its way and needs no new opening")
     if event is Event.RELEASE:
-        return "it is not held"
+        return Detail("it is not held")
     if delivery.state is State.HELD:
-        return "`edxml-router queue release` lets it go on"
+        return Detail("`edxml-router queue release` lets it go on")
     if delivery.state is State.AVAILABLE:
-        return "it lies ready for its recipient; `edxml-router queue cancel` takes it away"
-    what = "the next node has accepted it" if delivery.far_accepted else "the next node may have it already"
-    return f"{what}; ask the sender for a recall, or the operator of {delivery.route}"
+        return Detail("it lies ready for its recipient; `edxml-router queue cancel` takes it away")
+    told = Detail("the next node may have it already")
+    if delivery.far_accepted:
+        told = Detail("the next node has accepted it")
+    return Detail("{what}; ask the sender for a recall, or the operator of {route}", what=told, route=delivery.route)
 
 
 def _fields(node: Node, delivery: Delivery, event: Event, now: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edxml_router.core.delivery.views import Kept
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.views import Views
 from edxml_router.store.ledger import SqlLedger
@@ -28,7 +29,9 @@ def content(views: Views, number: int) -> bytes:
     """The bytes of an item, where they were kept."""
     _, data = _found(views, number)
     if data is None:
-        raise Refusal("EDX606", where=f"aside {number}", detail="its bytes were not kept (EDX604)")
+        raise Refusal(
+            "EDX606", where=Detail("aside {number}", number=number), detail=Detail("its bytes were not kept (EDX604)")
+        )
     return data
 
 
@@ -43,5 +46,5 @@ def remove(ledger: SqlLedger, numbers: Sequence[int], operator: str) -> tuple[Se
 def _found(views: Views, number: int) -> tuple[Kept, bytes | None]:
     found = views.one_quarantined(number)
     if found is None:
-        raise Refusal("EDX606", where=f"aside {number}")
+        raise Refusal("EDX606", where=Detail("aside {number}", number=number))
     return found

@@ -20,6 +20,7 @@ from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import Event, State, sources
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.ports.views import Views
 from edxml_router.services import auditor
@@ -80,7 +81,7 @@ def failed(views: Views, settings: Settings, things: Sequence[str], recipient: s
         found = fit_for(views, settings, Filters(document=thing, recipient=recipient), Event.RESEND)
         numbers += [int(thing)] if not found and thing.isdecimal() else found
     if not numbers:
-        raise Refusal("EDX607", where=", ".join(things)[:200], detail="nothing of it has failed")
+        raise Refusal("EDX607", where=", ".join(things)[:200], detail=Detail("nothing of it has failed"))
     return numbers
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from edxml_router.config import Settings, load
 from edxml_router.config.text import example
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import write_new
 from edxml_router.node import supervisor
 from edxml_router.node.sole import sole
@@ -38,7 +40,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 def write_configuration(folder: Path, name: str, title: str) -> tuple[Path, bool]:
     """The configuration of a node in a folder, and whether it is new: one that is there is not touched."""
     if not _NAME.fullmatch(name):
-        raise Refusal("EDX901", where="--name", detail="a name has a-z, 0-9, hyphen and underscore")
+        raise Refusal("EDX901", where="--name", detail=Detail("a name has a-z, 0-9, hyphen and underscore"))
     file = folder / FILE
     folder.mkdir(parents=True, exist_ok=True)
     if file.exists():
@@ -78,7 +80,7 @@ def _make_folder(settings: Settings) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise Refusal("EDX908", where=str(folder), detail=error.strerror or "") from error
+        raise Refusal("EDX908", where=str(folder), detail=in_words(error)) from error
 
 
 def _wait_for_database(settings: Settings) -> None:

@@ -35,10 +35,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.core import pki
 from edxml_router.core.agencies.code import is_safe
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import PrivateKey
 from edxml_router.core.trust.certificate import PublicKey, write_pem
 from edxml_router.core.trust.revocation_list import read_lists
+from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates, load_key, write_key, write_new, write_over
 
 AUTHORITY_DAYS = 3650
@@ -90,7 +92,7 @@ def init(folder: Path, now: datetime, days: int = AUTHORITY_DAYS) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise Refusal("EDX908", where=str(folder), detail=error.strerror or "") from error
+        raise Refusal("EDX908", where=str(folder), detail=in_words(error)) from error
     root_key, issuing_key = new_key(), new_key()
     # The names carry the root's fingerprint: two throw-away authorities never have the same name.
     mark = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key()).digest.hex()[:8]
@@ -140,7 +142,7 @@ def issued(folder: Path) -> tuple[Issued, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
     return tuple(Issued(**row) for row in csv.DictReader(io.StringIO(text)))
 
 
@@ -148,7 +150,7 @@ def revoke(folder: Path, serial: str, now: datetime) -> Path:
     """Revoke the certificate with this serial number (hex) and publish; EDX606 if it was not issued here."""
     rows = issued(folder)
     if serial not in {row.serial for row in rows}:
-        raise Refusal("EDX606", where=str(folder / ISSUED), detail=f"serial {serial}")
+        raise Refusal("EDX606", where=str(folder / ISSUED), detail=Detail("serial {serial}", serial=serial))
     _write_index(
         folder,
         [replace(row, revoked=now.isoformat()) if row.serial == serial and not row.revoked else row for row in rows],
@@ -195,7 +197,9 @@ def _issue(
 def _issuer(folder: Path) -> pki.Issuer:
     path = folder / "issuing.cert.pem"
     if not path.exists():
-        raise Refusal("EDX606", where=str(path), detail="no authority here; make one with `edxml-router pki init`")
+        raise Refusal(
+            "EDX606", where=str(path), detail=Detail("no authority here; make one with `edxml-router pki init`")
+        )
     return pki.Issuer(load_key(folder / "issuing.key.pem"), load_certificates(path)[0])
 
 

@@ -50,6 +50,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "deliveries": "Its deliveries, one for each recipient.",
         "delivery": "The delivery's number on this node.",
         "detail": "Particulars in English: ids, numbers, names; of a return or a cancellation, the reason that was given.",
+        "detail_vi": "The same in Vietnamese; what another node or a person wrote stays as it is.",
         "digest": "SHA-256 of the bytes, hex. It names the envelope on every node.",
         "document_id": "The `DocumentId`, as written; null where it could not be read.",
         "done": "Whether it was done.",

@@ -1,7 +1,8 @@
 """A problem: what is wrong, where, who must act, and what helps.
 
 The members of RFC 9457, with ours beside them. Both languages are in it: an office reads its mailbox without having
-said which it wants, and what a program parses must not hang on the locale of whoever started it. Details stay English.
+said which it wants, and what a program parses must not hang on the locale of whoever started it.
+A detail that another node or a person wrote is the same in both.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from edxml_router.core.problems import FAMILIES, PROBLEMS, Actor, Finding, Problem, Weight
+from edxml_router.language.catalogues import told
 from edxml_router.shapes.form import Code
 
 
@@ -31,6 +33,7 @@ class ProblemShape(ProblemKindShape):
     """A problem that occurred. It may be sent as ``application/problem+json``."""
 
     detail: str
+    detail_vi: str
     where: str
 
 
@@ -61,7 +64,12 @@ def problem_shape(finding: Finding, remedy: Mapping[str, str] | None = None) -> 
     kind = problem_kind_shape(finding.problem)
     if remedy is not None:
         kind |= {"remedy": remedy["en"], "remedy_vi": remedy["vi"]}
-    return {**kind, "detail": finding.detail, "where": finding.where}
+    return {
+        **kind,
+        "detail": finding.detail,
+        "detail_vi": told("vi", finding.detail),
+        "where": finding.where,
+    }
 
 
 def problem_or_none(finding: Finding | None) -> ProblemShape | None:
@@ -86,6 +94,7 @@ def kept_problem(code: str, where: str, detail: str) -> ProblemShape | None:
         "remedy": "",
         "remedy_vi": "",
         "detail": detail,
+        "detail_vi": told("vi", detail),
         "where": where,
     }
 

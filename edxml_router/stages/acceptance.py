@@ -13,6 +13,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt, Transfer
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.document_id import comparable
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
@@ -163,7 +164,9 @@ def acceptance_receipts(
         for recipient in transfer.recipients:
             finding = ruling.trouble.finding if ruling.trouble else item.unreachable.get(recipient)
             if finding is not None and not_served(finding) and recipient in facts.found_before:
-                finding = Finding(HANDED_BACK, detail=f"{recipient} is not served here any more")
+                finding = Finding(
+                    HANDED_BACK, detail=Detail("{recipient} is not served here any more", recipient=recipient)
+                )
             known = after.get((item.digest, recipient))
             if finding and known and (known.origin != origin or known.generation < transfer.generation):
                 known = None  # another's, or ended and asked for anew: that is refused today

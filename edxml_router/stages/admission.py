@@ -15,6 +15,7 @@ from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Local
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import HOPS_LIMIT, Transfer
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.envelope import Business, Envelope, Kind
 from edxml_router.core.message.letter_day import addressed_on, written_on
 from edxml_router.core.problems import Finding, Refusal, Setback
@@ -84,7 +85,13 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
         and now.astimezone(VIETNAM).date() <= exception.until
         and sender in (exception.senders or {sender})
     ):
-        return f"{verdict.reason}; exception for {peer.name} until {exception.until}: {exception.reason}"
+        return Detail(
+            "{reason}; exception for {peer} until {until}: {why}",
+            reason=verdict.reason,
+            peer=peer.name,
+            until=exception.until,
+            why=exception.reason,
+        )
     finding = verdict.finding or Finding("EDX301")
     kind = Setback if finding.problem.weight == "transient" else Refusal
     raise kind(finding.code, where=finding.where, detail=finding.detail)
@@ -102,9 +109,9 @@ def admit(rules: Rules, submission: Submission, envelope: Envelope, now: datetim
     if stamp is None:
         return
     if policy.max_age and stamp < now - policy.max_age:
-        raise Refusal("EDX408", where="Timestamp", detail=f"{(now - stamp).days} days old")
+        raise Refusal("EDX408", where="Timestamp", detail=Detail("{days} days old", days=(now - stamp).days))
     if policy.max_ahead and stamp > now + policy.max_ahead:
-        raise Refusal("EDX408", where="Timestamp", detail="in the future")
+        raise Refusal("EDX408", where="Timestamp", detail=Detail("in the future"))
 
 
 def _time_stamp(envelope: Envelope) -> datetime | None:
@@ -135,10 +142,12 @@ def recipients_of(
             code = registry.resolve(written, today, historic=historic).code
             _require_same_hands(registry, written, code, day)
             if code in reached:
-                raise Refusal("EDX207", detail=f"{written} is {code}")
+                raise Refusal("EDX207", detail=Detail("{written} is {code}", written=written, code=code))
             reached[code] = reach(code)
         except Refusal as refusal:
-            raise Refusal(refusal.code, where=f"recipient {number}", detail=refusal.finding.detail) from refusal
+            raise Refusal(
+                refusal.code, where=Detail("recipient {number}", number=number), detail=refusal.finding.detail
+            ) from refusal
     if not reached:
         raise Refusal("EDX507")
     return reached
@@ -153,12 +162,14 @@ def address_transfer(
     promised at acceptance stays promised: a recipient that fails here is returned alone.
     """
     if transfer.envelope != examined.digest:
-        raise Refusal("EDX704", where="envelope", detail="the body is not the one the manifest names")
+        raise Refusal("EDX704", where="envelope", detail=Detail("the body is not the one the manifest names"))
     if any(hop.node == here for hop in transfer.hops):
-        raise Refusal("EDX506", detail=f"{here} already took it")
+        raise Refusal("EDX506", detail=Detail("{here} already took it", here=here))
     if not transfer.hops or transfer.hops[-1].node != peer.name:
         # Each node vouches for the one before it; what is said of nodes further back is the neighbours' word.
-        raise Refusal("EDX704", where="hops", detail=f"the last one is not {peer.name}, who brought it")
+        raise Refusal(
+            "EDX704", where="hops", detail=Detail("the last one is not {peer}, who brought it", peer=peer.name)
+        )
     day = addressed_on(examined.envelope)
     recipients = examined.envelope.recipients
     named = {rules.registry.meaning(written, day) for written in recipients}
@@ -174,11 +185,11 @@ def address_transfer(
             following = route_for(rules, examined.size, code)
             if following == Route.link(peer.name):
                 # Each of the two believes it behind the other, because neither has it: no routes turn in a circle.
-                detail = f"{code} would go back to {peer.name}, who has sent it here"
+                detail = Detail("{code} would go back to {peer}, who has sent it here", code=code, peer=peer.name)
                 raise Refusal("EDX505", where="recipients", detail=detail)
             if following.is_link and len(transfer.hops) >= HOPS_LIMIT:
                 # The next node could not read a longer list, and would be sent it again until the lifetime ends.
-                detail = f"{len(transfer.hops)} nodes have had it, as many as may"
+                detail = Detail("{count} nodes have had it, as many as may", count=len(transfer.hops))
                 raise Refusal("EDX414", where="hops", detail=detail)
             routes[code] = following
         except Refusal as refusal:
@@ -189,11 +200,22 @@ def address_transfer(
 def _not_named(registry: Registry, code: str, written: str | None, day: date | None) -> Refusal:
     """Why a recipient beside an envelope is none of those that were signed; ``written``: what once stood for it."""
     if written is None:
-        return Refusal("EDX401", where="recipients", detail=f"{code} is not a recipient of the envelope")
+        return Refusal(
+            "EDX401", where="recipients", detail=Detail("{code} is not a recipient of the envelope", code=code)
+        )
     if day is None:
         return _undated(written)
     meant = registry.meaning(written, day)
-    return Refusal("EDX412", detail=f"{written} was {meant} on the letter's day, {day}, and not {code}")
+    return Refusal(
+        "EDX412",
+        detail=Detail(
+            "{written} was {meant} on the letter's day, {day}, and not {code}",
+            written=written,
+            meant=meant,
+            day=day,
+            code=code,
+        ),
+    )
 
 
 def _require_same_hands(registry: Registry, written: str, code: str, day: date | None) -> None:
@@ -204,11 +226,20 @@ def _require_same_hands(registry: Registry, written: str, code: str, day: date |
         return
     if day is None:
         raise _undated(written)
-    raise Refusal("EDX412", detail=f"{written} was {meant} on the letter's day, {day}, and is {code} today")
+    raise Refusal(
+        "EDX412",
+        detail=Detail(
+            "{written} was {meant} on the letter's day, {day}, and is {code} today",
+            written=written,
+            meant=meant,
+            day=day,
+            code=code,
+        ),
+    )
 
 
 def _undated(written: str) -> Refusal:
-    detail = f"{written} has stood for several agencies, and no date of the letter can be read"
+    detail = Detail("{written} has stood for several agencies, and no date of the letter can be read", written=written)
     return Refusal("EDX412", detail=detail)
 
 
@@ -225,8 +256,9 @@ def route_for(rules: Rules, size: int, code: str) -> Route:
     following = route(rules, code)
     most = rules.largest.get(following, size)
     if size > most:
-        office = following.name
-        raise Refusal("EDX414", where=code, detail=f"{office} gets at most {most} bytes in one message, not {size}")
+        who = following.name
+        told = Detail("{office} gets at most {most} bytes in one message, not {size}", office=who, most=most, size=size)
+        raise Refusal("EDX414", where=code, detail=told)
     return following
 
 

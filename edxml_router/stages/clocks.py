@@ -19,6 +19,7 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.skew import AGAIN, CODE, TOLERANCE, ClockWord, encode_clock
 from edxml_router.core.delivery.wire import Transfer
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.node import Node
@@ -106,8 +107,12 @@ def careful(node: Node, judge: Judge, now: datetime) -> Callable[[Submission], J
             for peer, at in _other_times(node, item, now):
                 other = judge(rules, node.name, submission, at)
                 if other.trouble is None or other.trouble.code not in _BY_DATE:
-                    why = f"{item.trouble.code} by this node's clock, not by that of {peer}"
-                    off = Setback(CODE, where=peer, detail=f"{why}; {item.trouble.finding.detail}")
+                    why = Detail(
+                        "{code} by this node's clock, not by that of {peer}", code=item.trouble.code, peer=peer
+                    )
+                    off = Setback(
+                        CODE, where=peer, detail=Detail("{why}; {detail}", why=why, detail=item.trouble.finding.detail)
+                    )
                     return replace(item, trouble=off)
         return item
 

@@ -19,6 +19,7 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Body, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Receipt
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
 from edxml_router.stages import order
@@ -125,7 +126,7 @@ def _over_quota(rules: Rules, judged: Sequence[Judged], troubles: Troubles, fact
         asked = (1, len(item.submission.data), len(item.routes))
         over = [most for most, so_far, more in zip(limits, used[peer], asked, strict=True) if 0 < most < so_far + more]
         if over and any(used[peer]):  # a single large one must get through some time
-            found[place] = Setback("EDX406", where=peer, detail=f"at most {over[0]} a minute")
+            found[place] = Setback("EDX406", where=peer, detail=Detail("at most {most} a minute", most=over[0]))
         else:
             used[peer] = [so_far + more for so_far, more in zip(used[peer], asked, strict=True)]
     return found

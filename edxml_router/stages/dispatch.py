@@ -28,6 +28,7 @@ from edxml_router.core.delivery.wire import (
     encode_inquiry,
     encode_transfer,
 )
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
@@ -66,7 +67,9 @@ def plan(
     lead somewhere."""
     spent = [one for one in due if one.lapses >= LAPSES]
     moves, groups = bind_routes(rules, [one for one in due if one.lapses < LAPSES], now)
-    moves += [change(one, Event.HOLD, code="EDX623", detail=f"{one.lapses} attempts") for one in spent]
+    moves += [
+        change(one, Event.HOLD, code="EDX623", detail=Detail("{count} attempts", count=one.lapses)) for one in spent
+    ]
     over, groups = returns(groups, rows, now)
     moves += over
     left: dict[GroupKey, list[Delivery]] = {}
@@ -98,7 +101,7 @@ def bind_routes(
             continue
         if following == delivery.origin and following.is_link and not delivery.far_accepted:
             # Its agency has moved away from here. Who brought it has the envelope still, and would refuse it as a loop.
-            detail = f"{delivery.recipient} is not served here any more"
+            detail = Detail("{recipient} is not served here any more", recipient=delivery.recipient)
             moves.append(change(delivery, Event.RETURN, code=HANDED_BACK, detail=detail, ended_at=now))
             continue
         there = delivery.far_accepted or (delivery.handed_at is not None and delivery.route == following)
@@ -113,7 +116,7 @@ def returns(
     """The moves of what no next node will ever take, and the groups without it. Acceptance refuses such transfers; this
     is for those that were taken before it did."""
     over = {key for key in groups if key[0].is_link and len(rows[key[1]].hops) > HOPS_LIMIT}
-    detail = f"more than {HOPS_LIMIT} nodes have had it"
+    detail = Detail("more than {most} nodes have had it", most=HOPS_LIMIT)
     told = {"code": "EDX414", "detail": detail, "ended_at": now}
     moves = [change(one, Event.RETURN, **told) for key in over for one in groups[key]]
     return moves, {key: group for key, group in groups.items() if key not in over}

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from edxml_router.core.delivery.values import Body
+from edxml_router.core.detail import Detail
 from edxml_router.core.message import reader, safe_xml, schema, skeleton
 from edxml_router.core.message.content import UNMEASURED, Content
 from edxml_router.core.message.safe_xml import Limits
@@ -104,7 +105,9 @@ def _by_both(data: bytes, limits: Limits, trust: TrustStore, at: datetime, diges
             outcomes.append(refusal)
     first, second = outcomes
     if _essence(first) != _essence(second):
-        raise Refusal("EDX317", detail=f"signxml: {_word(first)}; stream: {_word(second)}")
+        raise Refusal(
+            "EDX317", detail=Detail("signxml: {first}; stream: {second}", first=_word(first), second=_word(second))
+        )
     if isinstance(first, Refusal):
         raise first
     return first

@@ -18,6 +18,7 @@ from edxml_router.core.delivery.moves import change, was_offered
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.admission import route
@@ -33,7 +34,7 @@ def follow(node: Node) -> Sequence[Move]:
             if not _elsewhere(rules, recipient, place):
                 continue
             found = book.deliveries.numbered(book.moved.placed(recipient, place, rules.batch))
-            told = {"code": HANDED_BACK, "detail": f"no longer at {place}"}
+            told = {"code": HANDED_BACK, "detail": Detail("no longer at {place}", place=place)}
             moves = [change(one, Event.RETRY, due_at=now, far_accepted=False, **told) for one in found]
             applied += book.deliveries.move(moves)
         _withdraw(rules, book, applied)

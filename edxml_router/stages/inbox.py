@@ -20,6 +20,7 @@ from edxml_router.core.delivery.moves import change, was_offered
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import read_letter_name
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.ports.ledger import Book
 from edxml_router.stages import room
@@ -75,10 +76,10 @@ def _end(
                 moves.append(move)
                 answers[name] = _late(move.code, move.detail, name)
             else:
-                answers[name] = Finding("EDX607", name, str(delivery.state))
+                answers[name] = Finding("EDX607", name, delivery.state.word)
         applied = book.deliveries.move(moves)
         if len(applied) < len(moves):  # a worker changed one between our read and our write: the answer comes again
-            raise Setback("EDX602", detail="deliveries changed meanwhile")
+            raise Setback("EDX602", detail=Detail("deliveries changed meanwhile"))
         book.receipts.add(final_receipts(book, applied))
         room.made(node, book, applied, now)
     return [answers[name] for name in names]

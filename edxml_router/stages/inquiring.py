@@ -21,6 +21,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.ports.transport import Parcel, Transport, Waiting
 from edxml_router.stages import sending
@@ -144,7 +145,9 @@ def _hindrance(delivery: Delivery, seen: Waiting | Finding | None) -> Finding | 
     """Why it would be of no use to ask: the hub is away, or nobody takes what lies in the mailbox."""
     if isinstance(seen, Waiting):
         absent = seen.messages and not seen.takers
-        detail = f"{delivery.route.name} takes nothing; {seen.messages} messages wait for it"
+        detail = Detail(
+            "{name} takes nothing; {messages} messages wait for it", name=delivery.route.name, messages=seen.messages
+        )
         return Finding(ABSENT, delivery.route, detail) if absent else None
     return seen
 

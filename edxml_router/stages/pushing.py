@@ -23,6 +23,7 @@ from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying, Move
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.stages import room, sending
 from edxml_router.stages.dispatch import LAPSES, NEVER, GroupKey, deferral, inbox_parcel, portions
@@ -47,7 +48,9 @@ def push(node: Node) -> int:
     if not due:
         return 0
     spent = [one for one in due if one.lapses >= LAPSES]
-    problems: dict[int, Finding | None] = {one.id: Finding(SPENT, detail=f"{one.lapses} attempts") for one in spent}
+    problems: dict[int, Finding | None] = {
+        one.id: Finding(SPENT, detail=Detail("{count} attempts", count=one.lapses)) for one in spent
+    }
     absent: list[Delivery] = []
     of_route: dict[Route, list[Delivery]] = defaultdict(list)
     for one in due:

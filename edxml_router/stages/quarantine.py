@@ -8,6 +8,7 @@ from datetime import datetime
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Aside
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.document_id import comparable
 from edxml_router.core.problems import Defect
 from edxml_router.ports.ledger import Book
@@ -38,7 +39,13 @@ def set_aside(node: Node, book: Book, items: Sequence[tuple[Aside, Entry]]) -> N
     rules = node.rules
     kept = book.quarantine.keep([one for one, _ in items], rules.aside_quota, rules.peers.keys())
     entries = [
-        entry if was_kept else replace(entry, detail=f"{entry.detail} (EDX604: bytes not kept)".strip())
+        entry if was_kept else replace(entry, detail=_without_bytes(entry.detail))
         for (_, entry), was_kept in zip(items, kept, strict=True)
     ]
     book.journal.note_odd(entries, rules.noted_hourly, rules.peers.keys())
+
+
+def _without_bytes(detail: str) -> str:
+    if not detail:
+        return Detail("(EDX604: bytes not kept)")
+    return Detail("{detail} (EDX604: bytes not kept)", detail=detail)

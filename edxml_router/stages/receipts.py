@@ -13,6 +13,7 @@ from edxml_router.core.delivery.moves import was_offered
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
+from edxml_router.core.detail import Detail
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.node import Node
 
@@ -36,7 +37,7 @@ def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[Route, Rec
             fitting.append((origin, receipt))
         else:
             left[origin] += 1
-    entries = [_withheld(origin, f"{number} questions", now) for origin, number in left.items()]
+    entries = [_withheld(origin, Detail("{number} questions", number=number), now) for origin, number in left.items()]
     book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
     answer_neighbours(node, book, fitting, now)
 
@@ -49,7 +50,7 @@ def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[Route, Re
     entries = []
     for origin, told in of_origin.items():
         if left := book.receipts.add_answers((origin, receipt) for receipt in told):
-            entries.append(_withheld(origin, f"{left} of {len(told)}", now))
+            entries.append(_withheld(origin, Detail("{left} of {count}", left=left, count=len(told)), now))
     book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
 
 

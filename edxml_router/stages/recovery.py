@@ -16,6 +16,7 @@ from typing import Final
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.resync import Recovery, Resync, decode_resync, encode_resync
 from edxml_router.core.delivery.route import Route
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.stages.node import Node
@@ -81,7 +82,12 @@ def repeat(node: Node, peer: str, resync: Resync) -> None:
         first = book.recoveries.asked(peer, resync.epoch, now, PAUSE)
         if first:
             count = book.recoveries.hurry(route, now)
-            detail = f"epoch {resync.epoch}, since {resync.since:%Y-%m-%d %H:%M:%S} UTC; {count} deliveries"
+            detail = Detail(
+                "epoch {epoch}, since {since:%Y-%m-%d %H:%M:%S} UTC; {count} deliveries",
+                epoch=resync.epoch,
+                since=resync.since,
+                count=count,
+            )
             book.journal.note([Entry(now, "link.resync", actor=peer, detail=detail)])
     link = node.links.get(route)
     if first is None or link is None:
@@ -96,7 +102,7 @@ def finish(node: Node, party: Route, epoch: str, actor: str = "") -> bool:
     with node.ledger.book() as book:
         done = book.recoveries.finish(party, epoch, now)
         if done:
-            detail = f"{party} has repeated what came since the back-up"
+            detail = Detail("{party} has repeated what came since the back-up", party=party)
             book.journal.note([Entry(now, "recovery.done", actor=actor or party.name, detail=detail)])
     return done
 

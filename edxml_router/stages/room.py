@@ -22,6 +22,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.dispatch import Chance, GroupKey, Groups, Plan
@@ -100,7 +101,7 @@ def is_empty(link: Link, *, urgent: bool) -> bool:
 
 def full(share: int, lying: int) -> Finding:
     """Why something waits for room."""
-    return Finding(WANTED, detail=f"{lying} bytes wait in its mailbox, at most {share}")
+    return Finding(WANTED, detail=Detail("{lying} bytes wait in its mailbox, at most {most}", lying=lying, most=share))
 
 
 def _filled(node: Node, places: set[Place], now: datetime) -> dict[Place, int]:

@@ -23,6 +23,7 @@ from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Move
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.admission import route
@@ -33,7 +34,7 @@ from edxml_router.stages.windows import PATIENCE, Sending, Window
 
 # Of the hub and not of a message: what was put off for these need not wait out its pause once the hub answers.
 HUB_PROBLEMS: Final = ("EDX701", "EDX705", "EDX706", "EDX707")
-_BUSY: Final = Finding("EDX705", detail="an earlier letter is still on its way there")
+_BUSY: Final = Finding("EDX705", detail=Detail("an earlier letter is still on its way there"))
 
 
 def silent(node: Node) -> frozenset[str]:

@@ -17,6 +17,7 @@ from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.skew import TOLERANCE
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import GENERATION_LIMIT, Outcome, Receipt
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.stages.admission import route
 from edxml_router.stages.rules import Peer, Role, Rules
@@ -76,7 +77,7 @@ def late_entries(
         entries.append(Entry(now, LATE, receipt.envelope, receipt.recipient, actor=peer, detail=said))
     for (peer, outcome), receipts in about_nothing.items():
         first = receipts[0]
-        said = f"{outcome}, about nothing that is here" + (f"; {len(receipts)} of them" if len(receipts) > 1 else "")
+        said = Detail("{outcome}, about nothing that is here: {count}", outcome=outcome, count=len(receipts))
         entries.append(Entry(now, LATE, first.envelope, first.recipient, actor=peer, detail=said))
     return entries
 
@@ -186,7 +187,11 @@ def _too_early(delivery: Delivery, peer: str, receipt: Receipt, now: datetime, w
     if receipt.generation >= GENERATION_LIMIT:
         return None
     anew = {"due_at": now + wait, "far_accepted": False, "generation": receipt.generation + 1}
-    detail = f"expired at {peer}, where it had until {delivery.expires_at:%Y-%m-%d %H:%M} UTC; sent again"
+    detail = Detail(
+        "expired at {peer}, where it had until {until:%Y-%m-%d %H:%M} UTC; sent again",
+        peer=peer,
+        until=delivery.expires_at,
+    )
     return change(delivery, Event.RETRY, **anew, code="EDX802", detail=detail, actor=peer)
 
 
@@ -200,7 +205,7 @@ def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | N
         return change(delivery, Event.CONFIRM, ended_at=ended_at, actor=actor)
     if not delivery.attempts or delivery.code == "EDX801":
         return None
-    detail = f"it had been {delivery.state}"
+    detail = Detail("it had been {state}", state=delivery.state.word)
     return change(delivery, Event.CONFIRM, code="EDX804", detail=detail, ended_at=ended_at, actor=actor)
 
 
@@ -213,5 +218,10 @@ def expiry(delivery: Delivery, unproven: Mapping[str, Finding], now: datetime) -
     if doubt is None:
         code, detail = (HANDED_BACK, delivery.detail) if delivery.code == HANDED_BACK else ("EDX802", "")
         return change(delivery, Event.EXPIRE, code=code, detail=detail, ended_at=now)
-    detail = f"perhaps delivered: receipts of {neighbour} are kept and do not count ({doubt.code}); {doubt.detail}"
+    detail = Detail(
+        "perhaps delivered: receipts of {neighbour} are kept and do not count ({code}); {detail}",
+        neighbour=neighbour,
+        code=doubt.code,
+        detail=doubt.detail,
+    )
     return change(delivery, Event.EXPIRE, code="EDX324", detail=detail, ended_at=now)

@@ -29,6 +29,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from edxml_router.core.delivery.views import Damage
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
@@ -71,13 +72,13 @@ def backup(ledger: SqlLedger, source: Path, folder: Path, now: datetime, progres
     if ledger.engine.dialect.name != "sqlite":
         raise Refusal("EDX608", where="store.url", detail=ledger.engine.dialect.name)
     if folder.exists():
-        raise Refusal("EDX908", where=str(folder), detail="it is there already")
+        raise Refusal("EDX908", where=str(folder), detail=Detail("it is there already"))
     unfinished = folder.with_name(folder.name + durable.TEMPORARY)
     try:
         shutil.rmtree(unfinished, ignore_errors=True)  # of a back-up that was interrupted
         durable.make_folder(unfinished)
     except OSError as error:
-        raise Refusal("EDX908", where=str(folder), detail=error.strerror or "") from error
+        raise Refusal("EDX908", where=str(folder), detail=in_words(error)) from error
     try:
         _copy_database(ledger, unfinished / DATABASE, now)
         kept = _copy_bodies(source, unfinished, folder, progress)

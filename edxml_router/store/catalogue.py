@@ -30,6 +30,7 @@ from edxml_router.core.agencies.agency import Agency, Alias
 from edxml_router.core.agencies.importing import ImportReport, import_rows
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS, Table, Value
+from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable, locks
@@ -46,7 +47,7 @@ def load(*folders: Path) -> Registry:
     digest = hashlib.sha256()
     for folder in folders:
         if not folder.is_dir():
-            raise Refusal("EDX902", where=str(folder), detail="no such folder")
+            raise Refusal("EDX902", where=str(folder), detail=Detail("no such folder"))
         for name in FILES:
             digest.update(_facts(folder / name)["sha256"].encode() if (folder / name).exists() else b"-")
 
@@ -65,9 +66,11 @@ def import_file(path: Path, known: Registry, *, source: str = "", replace_known:
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
-        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
     except UnicodeDecodeError as error:
-        raise Refusal("EDX906", where=str(path), detail=f"not UTF-8 at byte {error.start}") from error
+        raise Refusal(
+            "EDX906", where=str(path), detail=Detail("not UTF-8 at byte {place}", place=error.start)
+        ) from error
     return import_rows(text, known, source=source or path.name, replace_known=replace_known)
 
 
@@ -93,7 +96,9 @@ def write(
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Setback("EDX601", where=str(folder)) from error
-        raise Refusal("EDX902", where=str(folder), detail=f"writing: {in_words(error)}") from error
+        raise Refusal(
+            "EDX902", where=str(folder), detail=Detail("writing: {reason}", reason=in_words(error))
+        ) from error
 
 
 def verify(folder: Path) -> tuple[Finding, ...]:
@@ -101,7 +106,7 @@ def verify(folder: Path) -> tuple[Finding, ...]:
     listed = _listed(folder)
     present = {name: _facts(folder / name) for name in FILES if (folder / name).exists()}
     return tuple(
-        Finding("EDX906", where=name, detail="differs from the manifest")
+        Finding("EDX906", where=name, detail=Detail("differs from the manifest"))
         for name in sorted(listed.keys() | present.keys())
         if name not in listed or name not in present or not present[name].items() <= listed[name].items()
     )
@@ -117,27 +122,29 @@ def _read(table: Table[Value], folder: Path, findings: list[Finding]) -> Iterato
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             if tuple(next(reader, ())) != table.columns:
-                detail = f"the first line must be {','.join(table.columns)}"
+                detail = Detail("the first line must be {columns}", columns=",".join(table.columns))
                 raise Refusal("EDX906", where=str(path), detail=detail)
             for cells in reader:
                 try:
                     if len(cells) != len(table.columns):
-                        raise ValueError(f"{len(cells)} cells where {len(table.columns)} belong")
+                        raise ValueError(
+                            Detail("{count} cells where {wanted} belong", count=len(cells), wanted=len(table.columns))
+                        )
                     row = table.read(cells)
                     key = table.key(row)
                     if key in seen:
-                        raise ValueError(f"{cells[0]} stands in an earlier row")
+                        raise ValueError(Detail("{key} stands in an earlier row", key=cells[0]))
                 except (ValueError, Refusal) as error:
-                    detail = error.finding.detail if isinstance(error, Refusal) else str(error)
+                    wrong = error.finding.detail if isinstance(error, Refusal) else said(error)
                     where = f"{table.file} line {reader.line_num}"
-                    findings.append(Finding("EDX905", where=where, detail=detail))
+                    findings.append(Finding("EDX905", where=where, detail=wrong))
                     continue
                 seen.add(key)
                 yield row
     except OSError as error:
-        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Refusal("EDX906", where=str(path), detail=str(error)) from error
+        raise Refusal("EDX906", where=str(path), detail=said(error)) from error
 
 
 def _merge(table: Table[Value], folder: Path, new: Iterable[Value]) -> Iterator[str]:
@@ -162,7 +169,7 @@ def _facts(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
     # Lines stand for rows; the first is the header.
     return {"rows": max(0, data.count(b"\n") - 1), "sha256": hashlib.sha256(data).hexdigest()}
 
@@ -174,9 +181,9 @@ def _listed(folder: Path) -> dict[str, dict[str, Any]]:
     try:
         return {entry["file"]: entry for entry in json.loads(path.read_bytes())["files"]}
     except OSError as error:
-        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise Refusal("EDX906", where=str(path), detail="unreadable manifest") from error
+        raise Refusal("EDX906", where=str(path), detail=Detail("unreadable manifest")) from error
 
 
 def _manifest(folder: Path, changed: Iterable[str], source: str, day: str) -> bytes:

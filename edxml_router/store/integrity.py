@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, func, select, text
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.engine import reading
 from edxml_router.store.tables import ALL
@@ -46,7 +47,7 @@ def _sqlite(connection: Connection, quick: bool) -> str:
 def _postgresql(connection: Connection, quick: bool) -> str:
     failed = connection.execute(text(_FAILED)).scalar_one()
     if failed:
-        return f"{failed} checksums of pages failed (pg_stat_database)"
+        return Detail("{failed} checksums of pages failed (pg_stat_database)", failed=failed)
     if quick:
         return ""
     for table in ALL:

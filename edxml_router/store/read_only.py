@@ -36,6 +36,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.wording import in_words
 from edxml_router.store.database import migrate
@@ -59,19 +60,19 @@ def read_place(text: str) -> Place:
     """What was typed as a database: a path, or a URL. Raises ValueError with what is wrong; no password is in it."""
     if "://" not in text:
         if not text or "\0" in text:
-            raise ValueError("a path is a text that is not empty")
+            raise ValueError(Detail("a path is a text that is not empty"))
         return Place(text, Path(text))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
-        raise ValueError("not a database URL") from error
+        raise ValueError(Detail("not a database URL")) from error
     kind = url.get_backend_name()
     if kind == "sqlite":
         if not url.database or url.database == ":memory:" or url.host or url.query or "\0" in url.database:
-            raise ValueError("it names no file: sqlite:///PATH, with four slashes for a path from the root")
+            raise ValueError(Detail("it names no file: sqlite:///PATH, with four slashes for a path from the root"))
         return Place(url.database, Path(url.database))
     if kind != "postgresql":
-        raise ValueError(f"{kind} is not supported")
+        raise ValueError(Detail("{kind} is not supported", kind=kind))
     return Place(url.render_as_string(hide_password=True), url=text)
 
 
@@ -107,7 +108,7 @@ def compare_schema(engine: Engine) -> str:
     """
     with reading(engine) as connection:
         if not inspect(connection).has_table(journal.name):
-            raise Refusal("EDX610", where="store.url", detail="there is no journal in it")
+            raise Refusal("EDX610", where="store.url", detail=Detail("there is no journal in it"))
     found = migrate.current(engine)
     if found == migrate.newest():
         return ""
@@ -128,13 +129,13 @@ def _beside(path: Path) -> set[str]:
 def _require_file(path: Path) -> None:
     try:
         if not path.is_file():
-            missing = "not a regular file" if path.exists() else "no such file"
+            missing = Detail("not a regular file") if path.exists() else Detail("no such file")
             raise Refusal("EDX902", where=str(path), detail=missing)
         with path.open("rb") as file:
             if file.read(len(_HEAD)) != _HEAD:
-                raise Refusal("EDX610", where=str(path), detail="not a file of SQLite")
+                raise Refusal("EDX610", where=str(path), detail=Detail("not a file of SQLite"))
     except OSError as error:
-        raise Refusal("EDX902", where=str(path), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
 
 
 def _open_copy(path: Path) -> OpenedViews:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import Outcome, Receipt
 from edxml_router.store.database.bulk import Insert
-from edxml_router.store.database.columns import Hops, Instant, Number, Routed, metadata, partial, words
+from edxml_router.store.database.columns import Hops, Instant, Number, Routed, Wording, metadata, partial, words
 from edxml_router.store.database.part import Part, chunks
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
@@ -43,7 +43,7 @@ receipts = Table(
     words("outcome"),
     Column("at", Instant, nullable=False),
     words("code"),
-    words("detail"),
+    words("detail", Wording),
     Column("hops", Hops, nullable=False),
     Column("lease_until", Instant, nullable=False),
     Column("sent_at", Instant),

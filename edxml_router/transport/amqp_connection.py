@@ -23,6 +23,7 @@ from typing import Any, Final, Literal
 import pika
 from pika.adapters.select_connection import IOLoop
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 from edxml_router.core.wording import UNNAMED, in_words
 
@@ -30,21 +31,21 @@ LARGEST_MESSAGE: Final = 16 * 1024 * 1024  # bytes that RabbitMQ 4 takes unless 
 CLOSING_SECONDS = 2.0  # how long a polite good-bye may take
 # What pika's exceptions mean to an operator, by name; the first is none of its AMQPError.
 _WORDS: Final[Mapping[str, str]] = {
-    "AMQPConnectorStackTimeout": "it takes the connection and says nothing",
-    "AMQPHeartbeatTimeout": "it has fallen silent",
-    "StreamLostError": "the line was cut",
-    "ConnectionClosed": "it has closed the connection",
-    "ConnectionClosedByClient": "closed by this node",
-    "ConnectionBlockedTimeout": "it stops what is sent: memory or disk are short there",
-    "ConnectionOpenAborted": "given up while connecting",
-    "IncompatibleProtocolError": "it does not speak AMQP 0-9-1",
-    "ProtocolVersionMismatch": "it does not speak AMQP 0-9-1",
-    "InvalidFrameError": "it does not speak AMQP 0-9-1",
-    "ProtocolSyntaxError": "it does not speak AMQP 0-9-1",
-    "ProbableAuthenticationError": "it hung up at the log-in",
-    "AuthenticationError": "it does not take the user or the password",
-    "ProbableAccessDeniedError": "it hung up at the virtual host",
-    "ConnectionRefusedError": "nobody listens there: another host or port, or a broker that is not running",
+    "AMQPConnectorStackTimeout": Detail("it takes the connection and says nothing"),
+    "AMQPHeartbeatTimeout": Detail("it has fallen silent"),
+    "StreamLostError": Detail("the line was cut"),
+    "ConnectionClosed": Detail("it has closed the connection"),
+    "ConnectionClosedByClient": Detail("closed by this node"),
+    "ConnectionBlockedTimeout": Detail("it stops what is sent: memory or disk are short there"),
+    "ConnectionOpenAborted": Detail("given up while connecting"),
+    "IncompatibleProtocolError": Detail("it does not speak AMQP 0-9-1"),
+    "ProtocolVersionMismatch": Detail("it does not speak AMQP 0-9-1"),
+    "InvalidFrameError": Detail("it does not speak AMQP 0-9-1"),
+    "ProtocolSyntaxError": Detail("it does not speak AMQP 0-9-1"),
+    "ProbableAuthenticationError": Detail("it hung up at the log-in"),
+    "AuthenticationError": Detail("it does not take the user or the password"),
+    "ProbableAccessDeniedError": Detail("it hung up at the virtual host"),
+    "ConnectionRefusedError": Detail("nobody listens there: another host or port, or a broker that is not running"),
 }
 # Raised for a channel or connection that is on its way out; whoever used it is told by a callback.
 GOING: Final = (pika.exceptions.ChannelWrongStateError, pika.exceptions.ConnectionWrongStateError)
@@ -52,26 +53,26 @@ GOING: Final = (pika.exceptions.ChannelWrongStateError, pika.exceptions.Connecti
 # What OpenSSL calls the alerts by which a broker refuses us, and in whose words an operator understands them.
 _REASON: Final = re.compile(r"\[SSL: (?:(?:SSLV3|TLSV1|TLSV13)_ALERT_)?([A-Z_]+)\]")
 _REASONS: Final[Mapping[str, str]] = {
-    "CERTIFICATE_REQUIRED": "the broker asks for a client certificate",
-    "HANDSHAKE_FAILURE": "the broker asks for a client certificate, or shares no cipher with us",  # TLS 1.2
-    "UNKNOWN_CA": "the broker does not know the authority of our certificate",
-    "BAD_CERTIFICATE": "the broker refuses our certificate",
-    "UNSUPPORTED_CERTIFICATE": "our certificate is not one for TLS clients",
-    "CERTIFICATE_UNKNOWN": "the broker refuses our certificate",
-    "CERTIFICATE_REVOKED": "our certificate has been revoked",
-    "CERTIFICATE_EXPIRED": "our certificate has expired",
-    "PROTOCOL_VERSION": "no version of TLS in common",
-    "UNSUPPORTED_PROTOCOL": "no version of TLS in common",
-    "WRONG_VERSION_NUMBER": "the broker does not speak TLS on this port",
+    "CERTIFICATE_REQUIRED": Detail("the broker asks for a client certificate"),
+    "HANDSHAKE_FAILURE": Detail("the broker asks for a client certificate, or shares no cipher with us"),  # TLS 1.2
+    "UNKNOWN_CA": Detail("the broker does not know the authority of our certificate"),
+    "BAD_CERTIFICATE": Detail("the broker refuses our certificate"),
+    "UNSUPPORTED_CERTIFICATE": Detail("our certificate is not one for TLS clients"),
+    "CERTIFICATE_UNKNOWN": Detail("the broker refuses our certificate"),
+    "CERTIFICATE_REVOKED": Detail("our certificate has been revoked"),
+    "CERTIFICATE_EXPIRED": Detail("our certificate has expired"),
+    "PROTOCOL_VERSION": Detail("no version of TLS in common"),
+    "UNSUPPORTED_PROTOCOL": Detail("no version of TLS in common"),
+    "WRONG_VERSION_NUMBER": Detail("the broker does not speak TLS on this port"),
 }
 # What OpenSSL's verifier has against the broker's certificate, where its own words would not help (x509_vfy.h).
-_NO_LIST: Final = "no revocation list of an authority of it is in tls_crls"
+_NO_LIST: Final = Detail("no revocation list of an authority of it is in tls_crls")
 _VERDICTS: Final[Mapping[int, str]] = {
     3: _NO_LIST,
-    8: "the revocation list is not signed by its authority",
-    11: "the revocation list is from the future",
-    12: "the revocation list has expired: put the present one into tls_crls",
-    23: "it has been revoked",
+    8: Detail("the revocation list is not signed by its authority"),
+    11: Detail("the revocation list is from the future"),
+    12: Detail("the revocation list has expired: put the present one into tls_crls"),
+    23: Detail("it has been revoked"),
     33: _NO_LIST,
 }
 
@@ -139,12 +140,16 @@ def parameters(settings: RabbitSettings) -> pika.ConnectionParameters:
         password = settings.password if isinstance(settings.password, str) else settings.password()
     except Refusal as refusal:
         found = refusal.finding
-        raise Setback("EDX706", where=settings.place, detail=f"{found.where}: {found.detail}") from refusal
+        raise Setback(
+            "EDX706", where=settings.place, detail=Detail("{where}: {detail}", where=found.where, detail=found.detail)
+        ) from refusal
     try:
         tls = pika.SSLOptions(settings.tls(), settings.server_name or settings.host) if settings.tls else None
     except Refusal as refusal:
         found = refusal.finding
-        raise Setback("EDX707", where=settings.place, detail=f"{found.where}: {found.detail}") from refusal
+        raise Setback(
+            "EDX707", where=settings.place, detail=Detail("{where}: {detail}", where=found.where, detail=found.detail)
+        ) from refusal
     return pika.ConnectionParameters(
         host=settings.host,
         port=settings.port,
@@ -181,7 +186,7 @@ def _why(error: BaseException | None) -> str:
     if error is None:
         return UNNAMED
     if isinstance(error, pika.exceptions.ConnectionClosedByBroker) and error.reply_text:
-        return f"it says: {error.reply_text[:200]}"
+        return Detail("it says: {reply_text}", reply_text=error.reply_text[:200])
     return in_words(error, _WORDS)
 
 
@@ -194,13 +199,13 @@ def _distrust(error: BaseException | None) -> str | None:
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         verdict = _VERDICTS.get(error.verify_code) or error.verify_message.rstrip(".")
-        return f"the broker's certificate: {verdict}"
+        return Detail("the broker's certificate: {verdict}", verdict=verdict)
     found = _REASON.search(str(error))
     known = _REASONS.get(found[1]) if found else None
     if known is None and isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
         return in_words(error)
     if known is None and isinstance(error, pika.exceptions.IncompatibleProtocolError):
-        return "the broker asks for a client certificate, or refuses ours: it hung up after the handshake"
+        return Detail("the broker asks for a client certificate, or refuses ours: it hung up after the handshake")
     return known
 
 
@@ -244,7 +249,7 @@ class Loop:
     def check(self) -> None:
         """Raise Defect if the thread has died: a mistake of ours, or of the driver."""
         if self._error is not None:
-            raise Defect(f"the I/O thread ended: {in_words(self._error)}") from self._error
+            raise Defect(Detail("the I/O thread ended: {reason}", reason=in_words(self._error))) from self._error
 
     def wait(self, event: threading.Event) -> None:
         """Wait for something that the I/O thread will set."""
@@ -350,7 +355,7 @@ class Connection:
 
     def close(self, then: Callable[[], None]) -> None:
         """Close for good, politely; ``then`` is called when that is done."""
-        self.state, self.problem = "closed", Finding("EDX701", self._settings.place, "closed")
+        self.state, self.problem = "closed", Finding("EDX701", self._settings.place, Detail("closed"))
         self._loop.forget(self._retry)
         current, self._current = self._current, None
         self._on_lost(self.problem)

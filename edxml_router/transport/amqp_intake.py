@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import pika
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import topology
@@ -187,7 +188,7 @@ class Intake:
             self._loop.later(_ASK_SECONDS, lambda: self._ask(channel))
 
     def _cancelled(self, _frame: Any) -> None:
-        self.problem = Finding("EDX703", self.mailbox, "the queue was deleted")
+        self.problem = Finding("EDX703", self.mailbox, Detail("the queue was deleted"))
         if self._channel is not None and self._channel.is_open:
             self._channel.close()
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import pika
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.wording import in_words
 from edxml_router.ports.transport import Parcel, Waiting
@@ -26,7 +27,7 @@ from edxml_router.transport.amqp_connection import GOING, Connection, Loop, Rabb
 from edxml_router.transport.amqp_properties import properties
 
 _STUCK: Final = 10  # times the wait for a confirm, until a mailbox that gave none is tried again
-_ALARM = "the broker is in alarm"
+_ALARM = Detail("the broker is in alarm")
 # What RabbitMQ says of a body that is too large for it; nothing else tells what it takes.
 _TOO_LARGE: Final = re.compile(r"message size \d+ .*max size (\d+)")
 
@@ -255,7 +256,7 @@ class Publisher:
                 self._waiting.appendleft(job)
                 break
             except Exception as error:  # noqa: BLE001 - whatever pika cannot encode must not fail its batch-mates
-                job.answer(Finding("EDX699", message.id[:80], f"not to be written as AMQP: {in_words(error)}"))
+                job.answer(Finding("EDX699", message.id[:80], Detail("not to be sent: {why}", why=in_words(error))))
                 continue
             self._tag += 1
             self._unconfirmed[self._tag] = job
@@ -381,14 +382,13 @@ class Publisher:
 
     def _forget(self) -> list[_Job]:
         """The jobs under way, which are no longer; a late confirm finds nothing."""
-        jobs = list(self._unconfirmed.values())
+        jobs, self._bytes = list(self._unconfirmed.values()), 0
         self._unconfirmed.clear()
-        self._bytes = 0
         return jobs
 
     def _too_large(self, job: _Job) -> Finding:
-        size = len(job.parcel.message.body)
-        return self._finding("EDX713", f"{job.parcel.mailbox}: {size} bytes, at most {self.largest}")
+        box, size, most = job.parcel.mailbox, len(job.parcel.message.body), self.largest
+        return self._finding("EDX713", Detail("{box}: {size} bytes, at most {most}", box=box, size=size, most=most))
 
     def _finding(self, code: str, detail: str = "") -> Finding:
         return Finding(code, self._settings.place, detail)

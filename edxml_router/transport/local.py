@@ -38,6 +38,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.disk import durable
 from edxml_router.ports.transport import Arrival, Parcel, Waiting
@@ -108,7 +109,7 @@ class LocalTransport:
     @property
     def problem(self) -> Finding | None:
         if not self._root.is_dir():
-            return Finding("EDX701", str(self._root), "no such folder")
+            return Finding("EDX701", str(self._root), Detail("no such folder"))
         mended = [name for name, one in self._amiss.items() if one.code == "EDX714" and look(self._root, name) is None]
         for name in mended:  # perhaps nothing will be published to it for long
             del self._amiss[name]
@@ -191,7 +192,9 @@ class LocalTransport:
         for parcel in parcels:
             size = len(parcel.message.body)
             if size > self.largest_message:
-                detail = f"{mailbox}: {size} bytes, at most {self.largest_message}"
+                detail = Detail(
+                    "{box}: {size} bytes, at most {most}", box=mailbox, size=size, most=self.largest_message
+                )
                 answers.append(Finding("EDX713", str(self._root), detail))
                 continue
             try:

@@ -20,7 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
+from edxml_router.core.wording import in_words
 
 PARTS: Final = ("tmp", "new", "claimed", "damaged")
 MOST_NAMES: Final = 100_000  # of one listing; whoever may write into a folder may fill it without end
@@ -83,8 +85,8 @@ def enter(folder: int, name: str, place: str = "", flags: int = _LIST) -> int:
 def _instead(folder: int, name: str) -> str:
     with suppress(OSError):  # it may be gone by now
         kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-        return "it is a link" if stat.S_ISLNK(kind) else "it is a file"
-    return "it is no folder"
+        return Detail("it is a link") if stat.S_ISLNK(kind) else Detail("it is a file")
+    return Detail("it is no folder")
 
 
 def look(root: Path, mailbox: str) -> Finding | None:
@@ -145,8 +147,8 @@ def lock_file(claims: int) -> int:
 def finding(error: OSError, root: Path, mailbox: str = "") -> Finding:
     """What an error of the file system means to who publishes."""
     if isinstance(error, Diverted):
-        return Finding("EDX714", str(error.filename), str(error.strerror))
-    detail = os.strerror(error.errno or errno.EIO)
+        return Finding("EDX714", str(error.filename), in_words(error))
+    detail = in_words(OSError(error.errno or errno.EIO, os.strerror(error.errno or errno.EIO)))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         code = "EDX710"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

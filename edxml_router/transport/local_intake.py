@@ -19,7 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
+from edxml_router.core.wording import in_words
 from edxml_router.disk import durable, locks
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import message_file, topology
@@ -99,7 +101,7 @@ class Intake:
             name = self._listed.popleft()
             try:
                 if name.startswith("."):  # one of them would take the place of our lock
-                    into.append(self._set_aside(box, new, name, "not a name of ours"))
+                    into.append(self._set_aside(box, new, name, Detail("not a name of ours")))
                     continue
                 os.rename(name, name, src_dir_fd=new, dst_dir_fd=claims)
             except FileNotFoundError:  # another consumer was quicker
@@ -153,7 +155,7 @@ class Intake:
                 os.rename(name, later, src_dir_fd=claims, dst_dir_fd=box.folder("new"))
                 self._denied_until = time.monotonic() + 2 * _DENIED_SECONDS
                 raise
-            return self._set_aside(box, claims, name, error.strerror or os.strerror(errno.EIO))
+            return self._set_aside(box, claims, name, in_words(error))
         if message_file.is_over(data, self._age(claims, name)):
             os.unlink(name, dir_fd=claims)
             return None

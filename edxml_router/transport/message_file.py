@@ -20,6 +20,7 @@ import os
 import stat
 from typing import Any, Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.disk import durable
 from edxml_router.ports.transport import Message
 from edxml_router.transport import topology
@@ -28,9 +29,9 @@ LARGEST: Final = 128 * 1024 * 1024  # bytes of a file, as of a broker's message;
 LARGEST_BODY: Final = LARGEST - 1024 * 1024  # which leaves room for the line before it
 _FIRST_LINE: Final = 64 * 1024  # bytes; headers repeat a few ids, and no more
 _LONGEST_NAME: Final = 200  # bytes; ours have 50
-_NO_FILE: Final = "not a file"
-_TOO_LARGE: Final = "larger than a message may be"
-_TWO_NAMES: Final = "a file with a second name"
+_NO_FILE: Final = Detail("not a file")
+_TOO_LARGE: Final = Detail("larger than a message may be")
+_TWO_NAMES: Final = Detail("a file with a second name")
 
 
 def write(folder: int, name: str, message: Message, user: str) -> None:
@@ -69,7 +70,7 @@ def read(folder: int, name: str) -> bytes:
     something else a moment later.
     """
     if is_odd(name):
-        raise OSError(errno.ENAMETOOLONG, "not a name of ours")
+        raise OSError(errno.ENAMETOOLONG, Detail("not a name of ours"))
     _check(os.stat(name, dir_fd=folder, follow_symlinks=False))
     descriptor = _open(folder, name)
     try:
@@ -153,11 +154,11 @@ def decode(data: bytes) -> tuple[Message, str]:
     """The message and who wrote it."""
     end = data.find(b"\n", 0, _FIRST_LINE)  # a longer line would become objects of twenty times its size
     if end < 0:
-        raise ValueError("no first line, or a longer one than ours")
+        raise ValueError(Detail("no first line, or a longer one than ours"))
     fields: dict[str, Any] = json.loads(data[:end])
     body = data[end + 1 :]
     if len(body) != fields["size"] or hashlib.sha256(body).hexdigest() != fields["sha256"]:
-        raise ValueError("not whole")
+        raise ValueError(Detail("not whole"))
     headers = {str(key): str(value) for key, value in dict(fields["headers"]).items()}
     urgent = fields["urgent"] is True
     text = {name: fields[name] for name in ("kind", "id", "correlation", "user")}

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import pika
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
 from edxml_router.ports.transport import Arrival, Parcel, Waiting
 from edxml_router.transport import topology
@@ -145,7 +146,7 @@ class RabbitTransport:
     def hand_over(self, parcels: Sequence[Parcel]) -> Call:
         call = Call(parcels, self._loop, self._note_missing)
         if self._closed:
-            call.refuse(Finding("EDX701", self._settings.place, "closed"))
+            call.refuse(Finding("EDX701", self._settings.place, Detail("closed")))
         else:
             self._loop.post(lambda: self._publisher.send(call))
         return call
@@ -175,7 +176,7 @@ class RabbitTransport:
     def waiting(self, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
         question, left = Question(mailboxes), -1
         if self._closed:
-            question.fail(Finding("EDX701", self._settings.place, "closed"))
+            question.fail(Finding("EDX701", self._settings.place, Detail("closed")))
         else:
             self._loop.post(lambda: self._publisher.ask(question))
         while not question.done.wait(self._settings.patience):

@@ -25,6 +25,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 
 VERSION: Final = "edx/1"  # the header ``edx`` of every message
@@ -182,5 +183,5 @@ def permissions(user: str, role: Role | str, name: str = "") -> Permissions:
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise Refusal("EDX901", where=name[:80], detail="a name has 1 to 64 letters, digits, '-' or '_'")
+        raise Refusal("EDX901", where=name[:80], detail=Detail("a name has 1 to 64 letters, digits, '-' or '_'"))
     return name

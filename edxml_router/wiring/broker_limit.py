@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from edxml_router.config import RabbitHub, Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.transport import rabbitmq
 from edxml_router.wiring import hubs
@@ -28,7 +29,7 @@ def look(settings: Settings, hub: RabbitHub, now: datetime) -> tuple[str, Findin
     wanted, reached = hubs.largest_message(hub), hubs.rabbit_settings(settings, hub)
     file = settings.node.data / FILE
     good = {"hub": reached.place, "bytes": wanted}
-    detail = f"messages of up to {wanted} bytes"
+    detail = Detail("messages of up to {wanted} bytes", wanted=wanted)
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or not what we wrote
         kept = json.loads(file.read_text(encoding="utf-8"))
         age = now - datetime.fromisoformat(kept.pop("at"))
@@ -36,9 +37,9 @@ def look(settings: Settings, hub: RabbitHub, now: datetime) -> tuple[str, Findin
             return detail, None
     told = rabbitmq.takes(reached, wanted + 1)
     if told is None:
-        return detail, Finding("EDX913", reached.place, f"set max_message_size to {wanted}")
+        return detail, Finding("EDX913", reached.place, Detail("set max_message_size to {wanted}", wanted=wanted))
     if told < wanted:
-        short = f"it takes at most {told} bytes, hub.max_message_bytes is {wanted}"
+        short = Detail("it takes at most {told} bytes, hub.max_message_bytes is {wanted}", told=told, wanted=wanted)
         return detail, Finding("EDX713", reached.place, short)
     with suppress(OSError):  # then it is asked again
         file.write_text(json.dumps(good | {"at": now.isoformat()}), encoding="utf-8")

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.skew import TOLERANCE
+from edxml_router.core.detail import Detail
 from edxml_router.store.clocks import pauses
 from edxml_router.store.clocks.steady_clock import Change, SteadyClock
 from edxml_router.wiring.stored import OwnLedger, StoredNode
@@ -27,7 +28,8 @@ def note_clock(node: StoredNode, change: Change, actor: str) -> None:
     if finding is not None:
         entry = Entry(now, "clock.doubtful", actor=actor, code=finding.code, detail=finding.detail)
     else:
-        entry = Entry(now, "clock.believed", actor=actor, detail=f"{change.step.total_seconds():+.0f} s")
+        step = Detail("{step:+.0f} s", step=change.step.total_seconds())
+        entry = Entry(now, "clock.believed", actor=actor, detail=step)
     with node.ledger.book() as book:
         book.journal.note([entry])
     if change.step < timedelta():

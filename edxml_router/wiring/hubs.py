@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from edxml_router.config import ClientCertificate, Hub, LocalHub, RabbitHub, Settings
 from edxml_router.core.delivery.route import Route
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.credentials.sources import read, secret
@@ -98,7 +99,11 @@ def _check_user(login: ClientCertificate, user: str) -> None:
     [leaf, *_] = certificates.read_all(read(login.certificate, "hub.tls_certificate"), str(login.certificate))
     names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names != [user]:
-        raise Refusal("EDX901", where="hub.tls_certificate", detail=f"its common name is {names}, the user is {user}")
+        raise Refusal(
+            "EDX901",
+            where="hub.tls_certificate",
+            detail=Detail("its common name is {names}, the user is {user}", names=names, user=user),
+        )
 
 
 def consumed(settings: Settings) -> dict[str, Sequence[str]]:

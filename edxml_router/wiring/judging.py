@@ -29,6 +29,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.disk.notes import Notes
 from edxml_router.stages.examination import digest_of
@@ -50,15 +51,16 @@ class Ended(Exception):  # noqa: N818  # an event, not a mistake
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.overrun = number == signal.SIGPROF
-        self.how = signal.Signals(number).name if number else "without a result"
+        self.how = signal.Signals(number).name if number else Detail("without a result")
 
     def trouble(self, seconds: float, deaths: int = 1) -> Trouble:
         """What it means for the envelope, of which so many processes ended. Only the time is surely its own doing."""
         if self.overrun:
-            return Refusal("EDX113", detail=f"more than {seconds:.1f} s of processor time")
+            return Refusal("EDX113", detail=Detail("more than {seconds:.1f} s of processor time", seconds=seconds))
         if deaths >= MOST_DEATHS:
-            return Refusal("EDX113", detail=f"the process ended {deaths} times: {self.how}")
-        return Setback("EDX113", detail=f"the process ended: {self.how}")
+            told = Detail("the process ended {attempts} times: {how}", attempts=deaths, how=self.how)
+            return Refusal("EDX113", detail=told)
+        return Setback("EDX113", detail=Detail("the process ended: {how}", how=self.how))
 
 
 def seconds_for(size: int, most: timedelta) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 from edxml_router.config import Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Setback, Trouble
 from edxml_router.store.database import migrate
 from edxml_router.store.ledger import SqlLedger
@@ -56,5 +57,9 @@ def _require_schema(ledger: SqlLedger, cause: Defect) -> None:
     """Asked only after a failure: the answer takes longer than most commands."""
     schema = migrate.current(ledger.engine)
     if schema != migrate.newest():
-        detail = f"schema {schema or 'missing'}, needed {migrate.newest()}; run `edxml-router init`"
+        detail = Detail(
+            "schema {schema}, needed {newest}; run `edxml-router init`",
+            schema=schema or Detail("missing"),
+            newest=migrate.newest(),
+        )
         raise Setback("EDX602", where="store.url", detail=detail) from cause

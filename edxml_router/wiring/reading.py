@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edxml_router.config import Settings, load_for_reading
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.ports.views import Views
 from edxml_router.resources import folder
@@ -51,7 +52,7 @@ def require_file(settings: Settings) -> None:
     """Refuse (EDX617) where a file of SQLite is not there: looking for it would make it, and it would be empty."""
     file = settings.database_url.partition("sqlite:///")[2]
     if file and not Path(file).exists():
-        detail = "no such file" if Path(file).parent.is_dir() else "the folder is not there"
+        detail = Detail("no such file") if Path(file).parent.is_dir() else Detail("the folder is not there")
         raise Refusal("EDX617", where=file, detail=detail)
 
 
@@ -96,5 +97,11 @@ def _schema(views: SqlViews, *, copied: bool) -> Setback | None:
         return None
     found = found or "missing"
     if copied:  # which nobody is to upgrade
-        return Setback("EDX602", where="store.url", detail=f"schema {found}, needed {ours}")
-    return Setback("EDX602", where="store.url", detail=f"schema {found}, needed {ours}; run `edxml-router init`")
+        return Setback(
+            "EDX602", where="store.url", detail=Detail("schema {found}, needed {ours}", found=found, ours=ours)
+        )
+    return Setback(
+        "EDX602",
+        where="store.url",
+        detail=Detail("schema {found}, needed {ours}; run `edxml-router init`", found=found, ours=ours),
+    )

@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, make_url
 
 from edxml_router.core.problems import Setback
 from edxml_router.demo.servers import HOST, free_port
-from edxml_router.language.details import vietnamese
+from edxml_router.language.catalogues import told
 from edxml_router.store.database.engine import connect, reading, writing
 from edxml_router.store.database.postgres_reasons import POOLER
 
@@ -35,7 +35,7 @@ def refused(url: URL | str) -> str:
         engine.dispose()
     finding = raised.value.finding
     assert (finding.code, finding.where) == ("EDX602", "store.url")
-    assert vietnamese(finding.detail) != finding.detail
+    assert told("vi", finding.detail) != finding.detail
     return finding.detail
 
 
@@ -92,7 +92,7 @@ def test_a_standby_only_reads(url: URL, admin: Any) -> None:
     try:
         with pytest.raises(Setback) as raised, writing(engine) as connection:
             connection.execute(text("CREATE TABLE mine (id integer)"))
-        assert "bản dự phòng" in vietnamese(raised.value.finding.detail)
+        assert "bản dự phòng" in told("vi", raised.value.finding.detail)
         assert raised.value.finding.detail == "SQLSTATE 25006: the database is read-only: a standby, or set so"
     finally:
         engine.dispose()

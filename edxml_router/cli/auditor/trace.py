@@ -139,5 +139,5 @@ def _problem(session: Session, delivery: Delivery) -> str:
     if not delivery.code:
         return reason(session, delivery)
     title = PROBLEMS[delivery.code].title[session.language] if delivery.code in PROBLEMS else ""
-    detail = session.detail(delivery.detail, delivery.code)
+    detail = session.detail(delivery.detail)
     return f"{delivery.code} {title}" + (f": {detail}" if detail else "")

@@ -106,14 +106,14 @@ def _show(session: Session, checked: Checked) -> None:
     if finding:
         session.problem(finding, about=checked.file, out=True, remedy=_remedy(checked).get(session.language))
     for one in checked.reasons[:_EXPLANATIONS]:
-        session.line(f"    {one.path}: {one.expected} ← {one.found}")
+        session.line(f"    {one.path}: {session.detail(one.expected)} ← {session.detail(one.found)}")
     if examined is None:
         return
     session.line("  " + "  ".join(_summary(session, examined.envelope, examined.verdict, checked.reason)))
     for remark in (*examined.remarks, *checked.open):
         where = f" ({session.detail(remark.where)})" if remark.where else ""
-        detail = f": {session.detail(remark.detail)}" if remark.detail else ""
-        session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)}{detail}{where}")
+        why = f": {session.detail(remark.detail)}" if remark.detail else ""
+        session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)}{why}{where}")
 
 
 def _remedy(checked: Checked) -> Mapping[str, str]:

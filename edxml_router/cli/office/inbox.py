@@ -98,7 +98,7 @@ def _show_notices(session: Session, told: Notices, as_json: bool) -> None:
                     row.receipt.envelope[:16],
                     row.receipt.recipient,
                     session.say(f"state.{row.receipt.outcome}"),
-                    f"{row.receipt.code} {session.detail(row.receipt.detail, row.receipt.code)}".strip(),
+                    f"{row.receipt.code} {session.detail(row.receipt.detail)}".strip(),
                 )
                 for row in rows
             ],

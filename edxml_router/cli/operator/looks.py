@@ -15,6 +15,7 @@ from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.waiting import reason
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import AGES
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.services import operator, quarantine, selection
 from edxml_router.services.selection import Filters, Listing
@@ -94,14 +95,16 @@ def show(session: Session, number: int, aside: bool, output: Path | None, as_jso
     if why := reason(session, story.delivery, earlier):
         session.line(f"{session.say('col.waits')}: {why}")
     if story.delivery.code in PROBLEMS:
-        session.problem(Finding(story.delivery.code, f"delivery {number}", story.delivery.detail), out=True)
+        session.problem(
+            Finding(story.delivery.code, Detail("delivery {number}", number=number), story.delivery.detail), out=True
+        )
     show_lines(session, story.lines)
 
 
 def _problem(session: Session, delivery: Delivery, earlier: int | None) -> str:
     """The last problem, or else what the delivery waits for."""
     if delivery.code:
-        return f"{delivery.code} {session.detail(delivery.detail, delivery.code)}".strip()
+        return f"{delivery.code} {session.detail(delivery.detail)}".strip()
     return reason(session, delivery, earlier) or delivery.detail
 
 

@@ -50,7 +50,7 @@ def show_items(session: Session, items: Sequence[Kept], as_json: bool) -> None:
                 item.last_at,
                 item.peer,
                 item.document_id,
-                f"{item.code} {session.detail(item.detail, item.code)}",
+                f"{item.code} {session.detail(item.detail)}",
                 session.detail(item.where),
                 item.size,
                 item.count,

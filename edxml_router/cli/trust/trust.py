@@ -13,7 +13,7 @@ import click
 
 from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Group, exit_with
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, json_option, pass_session, what_was_wrong
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, Row, moment
 from edxml_router.core.trust.expiry import Expiry
@@ -214,7 +214,7 @@ def _period(since: str, until: str) -> Period:
         begin = moment(since, datetime.now(UTC).replace(microsecond=0), last=False)
         period = Period(begin, moment(until, _LAST, last=True))
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(what_was_wrong(error)) from error
     if period.since >= period.until:
         raise click.UsageError("--until is before --since")
     return period

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 
 # QĐ 20/2020 art. 4; for opaque codes too, so that no code outgrows a routing key or a file name.
@@ -63,31 +64,36 @@ class AgencyCode:
         """
         text = text.strip(BLANKS)
         if not text:
-            raise Refusal("EDX503", detail="the code is empty")
+            raise Refusal("EDX503", detail=Detail("the code is empty"))
         if len(text) > MAX_LENGTH:
-            raise Refusal("EDX503", detail=f"{len(text)} characters; a code has at most {MAX_LENGTH}")
+            raise Refusal(
+                "EDX503",
+                detail=Detail("{count} characters; a code has at most {most}", count=len(text), most=MAX_LENGTH),
+            )
         if not _SAFE.fullmatch(text):
-            raise _malformed(text, "a code has letters A-Z, digits and dots only")
+            raise _malformed(text, Detail("a code has letters A-Z, digits and dots only"))
         upper = text.upper()
         groups = upper.split(".")
         if "" in groups:
-            raise _malformed(text, "an empty group between dots")
+            raise _malformed(text, Detail("an empty group between dots"))
         if _TOP.fullmatch(groups[0]):
             if not _CANONICAL.fullmatch(upper):
-                raise _malformed(text, "a government code has letters A-Z, digits and dots only")
+                raise _malformed(text, Detail("a government code has letters A-Z, digits and dots only"))
             return cls(text, Form.CANONICAL)
         if _SCHEME_ID.match(upper):
             if not _SCHEME.fullmatch(upper):
-                raise _malformed(text, "a scheme code is Z01 to Z99 and 1 to 32 letters, digits or dots")
+                raise _malformed(text, Detail("a scheme code is Z01 to Z99 and 1 to 32 letters, digits or dots"))
             return cls(text, Form.SCHEME)
         if _TOP.fullmatch(groups[-1]):
             return cls(text, _legacy_form(text, upper))
         if _ENTERPRISE.fullmatch(text):
             return cls(text, Form.ENTERPRISE)
         if _BRANCH_WITH_HYPHEN.fullmatch(text):
-            raise _malformed(text, f"write a branch's number as 13 digits: {text.replace('-', '')}")
+            raise _malformed(
+                text, Detail("write a branch's number as 13 digits: {number}", number=text.replace("-", ""))
+            )
         if not any(character.isalpha() for character in text):
-            raise _malformed(text, "a number that is neither an agency code nor of 10 or 13 digits")
+            raise _malformed(text, Detail("a number that is neither an agency code nor of 10 or 13 digits"))
         return cls(text, Form.TECHNICAL)
 
     @property
@@ -139,7 +145,9 @@ class AgencyCode:
         if self.form in (Form.CANONICAL, Form.SCHEME, Form.ENTERPRISE):
             return self.text.upper()
         if self.has_hole:
-            raise Refusal("EDX504", detail=f"{self.text}: a level is empty although a lower one is used")
+            raise Refusal(
+                "EDX504", detail=Detail("{code}: a level is empty although a lower one is used", code=self.text)
+            )
         return ".".join(self.groups)
 
     def known_as(self) -> str:
@@ -189,14 +197,17 @@ def _legacy_form(text: str, upper: str) -> Form:
         return Form.LEGACY13
     if _LEGACY3.fullmatch(upper):
         return Form.LEGACY3
-    expected = "an old code has groups of 3, 2 and 2 digits before the letter group"
     *numbers, top = upper.split(".")
     digits = "".join(numbers)
     if len(digits) == 7 and digits.isdigit():
         # 000.1137.H53 stands so in a published list: say what it may mean, but do not act on the guess.
-        expected += f"; perhaps {digits[:3]}.{digits[3:5]}.{digits[5:]}.{top}"
-    raise _malformed(text, expected)
+        perhaps = f"{digits[:3]}.{digits[3:5]}.{digits[5:]}.{top}"
+        told = Detail(
+            "an old code has groups of 3, 2 and 2 digits before the letter group; perhaps {perhaps}", perhaps=perhaps
+        )
+        raise _malformed(text, told)
+    raise _malformed(text, Detail("an old code has groups of 3, 2 and 2 digits before the letter group"))
 
 
 def _malformed(text: str, why: str) -> Refusal:
-    return Refusal("EDX503", detail=f"{text!a}: {why}")
+    return Refusal("EDX503", detail=Detail("{text}: {why}", text=ascii(text), why=why))

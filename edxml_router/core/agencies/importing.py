@@ -27,6 +27,7 @@ from edxml_router.core.agencies.agency import Agency, Alias, fold
 from edxml_router.core.agencies.code import BLANKS, AgencyCode, Form, is_safe
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.rows import STATES, YES_NO, day, usual_parent
+from edxml_router.core.detail import Detail, joined, said
 from edxml_router.core.problems import Finding, Refusal
 
 OLD_CODE_COLUMNS = ("code102", "oldcode")
@@ -71,7 +72,11 @@ class ImportReport:
         """The rows that could not be used, as EDX905."""
         unused = (Verdict.DUPLICATE, Verdict.MALFORMED)
         return tuple(
-            Finding("EDX905", where=f"line {row.line}", detail=f"{row.code_text}: {row.detail}")
+            Finding(
+                "EDX905",
+                where=Detail("line {line}", line=row.line),
+                detail=Detail("{code_text}: {detail}", code_text=row.code_text, detail=row.detail),
+            )
             for row in self.rows
             if row.verdict in unused
         )
@@ -109,12 +114,12 @@ def import_rows(text: str, known: Registry, *, source: str = "", replace_known: 
     for row in read:
         verdict, details = row.verdict, [row.detail]
         if row.canonical in first:
-            verdict, details = Verdict.DUPLICATE, [f"line {first[row.canonical]} has the same code"]
+            verdict, details = Verdict.DUPLICATE, [Detail("line {line} has the same code", line=first[row.canonical])]
         elif row.code is not None:
             try:
                 agency = _agency(row, row.code, known, by_id, source)
             except ValueError as error:
-                verdict, details = Verdict.MALFORMED, [str(error)]
+                verdict, details = Verdict.MALFORMED, [said(error)]
             else:
                 first[row.canonical] = row.line
                 old = known.get(agency.code)
@@ -122,24 +127,24 @@ def import_rows(text: str, known: Registry, *, source: str = "", replace_known: 
                     agencies.append(agency)
                 elif old is not None:
                     same = fold(old.name) == fold(agency.name)
-                    details.append("known already" if same else "known already, under another name")
+                    details.append(Detail("known already") if same else Detail("known already, under another name"))
                 for alias in _aliases(row, known, codes, source, details):
                     aliases[alias.alias] = alias
         canonical = "" if verdict is Verdict.MALFORMED else row.canonical
-        detail = "; ".join(filter(None, details))
+        detail = joined("; ", filter(None, details))
         rows.append(RowVerdict(row.line, row.text, row.name, verdict, canonical, detail))
     return ImportReport(tuple(rows), tuple(agencies), tuple(aliases.values()))
 
 
 def _understand(line: int, fields: Mapping[str, str], known: Registry) -> _Read:
     if not fields["name"].strip():
-        return _Read(line, fields, detail="the row has no name")
+        return _Read(line, fields, detail=Detail("the row has no name"))
     try:
         code = AgencyCode.parse(fields["code"])
     except Refusal as refusal:
         return _Read(line, fields, detail=refusal.finding.detail)
     if alias := known.alias(code.text.upper() if code.is_government else code.text):
-        detail = f"by alias to {alias.canonical}"
+        detail = Detail("by alias to {canonical}", canonical=alias.canonical)
         return _Read(line, fields, code, alias.canonical, Verdict.MAPPED, detail)
     try:
         return _Read(line, fields, code, code.canonical(), Verdict.MAPPED)
@@ -161,7 +166,9 @@ def _agency(row: _Read, code: AgencyCode, known: Registry, by_id: Mapping[str, s
     )
     level = fields.get("level") or base.level
     if known.levels and level not in known.levels:
-        raise ValueError(f"level {level!a} is none of {', '.join(known.levels)}")
+        raise ValueError(
+            Detail("level {level} is none of {levels}", level=ascii(level), levels=", ".join(known.levels))
+        )
     return base._replace(
         name=row.name,
         level=level,
@@ -191,9 +198,9 @@ def _aliases(row: _Read, known: Registry, codes: set[str], source: str, details:
                 continue
             old = old.upper()
         if old in codes or old in known:
-            details.append(f"{old} is the code of an agency and cannot be an alias too")
+            details.append(Detail("{old} is the code of an agency and cannot be an alias too", old=old))
         elif (present := known.alias(old)) is None or present.canonical != row.canonical:
-            details.append(f"alias {old}")
+            details.append(Detail("alias {old}", old=old))
             yield Alias(old, row.canonical, source=source)
 
 
@@ -210,26 +217,26 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         columns = [column.strip().lower() for column in next(reader, [])]
         if not {"code", "name"} <= set(columns):
-            raise Refusal("EDX906", where="line 1", detail="the header has no columns code and name")
+            raise Refusal("EDX906", where="line 1", detail=Detail("the header has no columns code and name"))
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 fields = dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
                 yield reader.line_num, fields
     except csv.Error as error:
-        raise Refusal("EDX906", where=f"line {reader.line_num}", detail=str(error)) from error
+        raise Refusal("EDX906", where=Detail("line {line}", line=reader.line_num), detail=said(error)) from error
 
 
 def _json_rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Refusal("EDX906", detail=f"not JSON: {error}") from error
+        raise Refusal("EDX906", detail=Detail("not JSON: {error}", error=said(error))) from error
     if isinstance(data, dict):  # the axis wraps its list: {"status": …, "data": […]}
         data = next((value for value in data.values() if isinstance(value, list)), None)
     if not isinstance(data, list):
-        raise Refusal("EDX906", detail="no list of agencies in the JSON")
+        raise Refusal("EDX906", detail=Detail("no list of agencies in the JSON"))
     for number, entry in enumerate(data, start=1):
         if not isinstance(entry, dict):
-            raise Refusal("EDX906", where=f"entry {number}", detail="not an object")
+            raise Refusal("EDX906", where=f"entry {number}", detail=Detail("not an object"))
         fields = {str(key).lower(): "" if value is None else str(value) for key, value in entry.items()}
         yield number, {"code": "", "name": ""} | fields

@@ -16,6 +16,7 @@ from datetime import date, timedelta
 
 from edxml_router.core.agencies.agency import Agency, Alias, Level, Succession, fold, superior_code
 from edxml_router.core.agencies.code import BLANKS, AgencyCode, Form
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 
 
@@ -171,7 +172,10 @@ class Registry:
         """
         agency = self._named(text, on, historic)
         if agency.valid_from and on < agency.valid_from:
-            raise Refusal("EDX501", detail=f"{agency.code} is valid from {agency.valid_from}")
+            raise Refusal(
+                "EDX501",
+                detail=Detail("{code} is valid from {valid_from}", code=agency.code, valid_from=agency.valid_from),
+            )
         if not historic:
             self.require_open(agency, on)
         return agency
@@ -204,43 +208,70 @@ class Registry:
         if alias is None and ended:
             # Not back to the mechanical rule: that would give a code that was in use a new meaning.
             if not historic:
-                detail = f"{name}, an alias of {ended.canonical}, ended on {ended.valid_to}"
+                detail = Detail(
+                    "{name}, an alias of {canonical}, ended on {valid_to}",
+                    name=name,
+                    canonical=ended.canonical,
+                    valid_to=ended.valid_to,
+                )
                 raise Refusal("EDX502", detail=detail)
             alias = ended
         if alias is None:
             return self._agencies.get(name)
         if alias.canonical not in self._agencies:
-            raise Refusal("EDX501", detail=f"{name} is an alias of {alias.canonical}, which nobody has")
+            raise Refusal(
+                "EDX501",
+                detail=Detail(
+                    "{name} is an alias of {canonical}, which nobody has", name=name, canonical=alias.canonical
+                ),
+            )
         return self._agencies[alias.canonical]
 
     def require_open(self, agency: Agency, on: date) -> None:
         """Refusal EDX502 unless the agency is open on that day: it, its level and all its superiors."""
         for each in (agency, *self.superiors(agency.code)):
-            prefix = "" if each is agency else f"{agency.code} is under "
+            below = "" if each is agency else agency.code
             level = self.levels.get(each.level)
             if level and level.valid_to and on > level.valid_to:
-                detail = f"{prefix}{each.code} of level {level.name}, which ended on {level.valid_to}"
-                raise Refusal("EDX502", detail=detail)
+                why = Detail(
+                    "{code} of level {level}, which ended on {valid_to}",
+                    code=each.code,
+                    level=level.name,
+                    valid_to=level.valid_to,
+                )
+                raise Refusal("EDX502", detail=_below(below, why))
             if each.closed_on(on):
-                raise Refusal("EDX502", detail=prefix + self._closed(each))
+                raise Refusal("EDX502", detail=_below(below, self._closed(each)))
 
     def _closed(self, agency: Agency) -> str:
-        until = f" after {agency.valid_to}" if agency.valid_to else ""
+        until = Detail(" after {valid_to}", valid_to=agency.valid_to) if agency.valid_to else ""
         if steps := self.successions(agency.code):
             named = ", ".join(s.successor + ("" if s.verified else " (not verified)") for s in steps)
-            return f"{agency.code} closed{until}; successor {named}"
+            return Detail("{code} closed{until}; successor {named}", code=agency.code, until=until, named=named)
         for superior in self.superiors(agency.code):
             if superior.successors:
-                hint = f"successor of {superior.code} is {', '.join(superior.successors)}"
-                return f"{agency.code} closed{until}; {hint}, which issues its own codes anew"
-        return f"{agency.code} closed{until}; no successor is named"
+                hint = Detail(
+                    "successor of {code} is {successors}", code=superior.code, successors=", ".join(superior.successors)
+                )
+                return Detail(
+                    "{code} closed{until}; {hint}, which issues its own codes anew",
+                    code=agency.code,
+                    until=until,
+                    hint=hint,
+                )
+        return Detail("{code} closed{until}; no successor is named", code=agency.code, until=until)
 
     def _unknown(self, code: str, on: date) -> str:
         for superior in self.superiors(code):
             if superior.closed_on(on):
-                return f"{code}; hint: {self._closed(superior)}"
-            return f"{code}; the nearest known code above it is {superior.code}"
+                return Detail("{code}; hint: {closed}", code=code, closed=self._closed(superior))
+            return Detail("{code}; the nearest known code above it is {above}", code=code, above=superior.code)
         return code
+
+
+def _below(code: str, why: str) -> str:
+    """Where not the agency itself is closed: whose superior is."""
+    return Detail("{code} is under {why}", code=code, why=why) if code else why
 
 
 def _valid(known: Iterable[Alias], on: date) -> Alias | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from edxml_router.core.agencies.code import AgencyCode
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 
 
@@ -119,5 +120,5 @@ def _prefixes(code: str) -> Iterator[str]:
 def _claim(claims: dict[str, str], text: str, owner: str, section: str) -> None:
     canonical = AgencyCode.parse(text).known_as()
     if claims.setdefault(canonical, owner) != owner:
-        detail = f"{canonical} belongs to {claims[canonical]} already"
+        detail = Detail("{canonical} belongs to {claims} already", canonical=canonical, claims=claims[canonical])
         raise Refusal("EDX901", where=f"{section}.{owner}", detail=detail)

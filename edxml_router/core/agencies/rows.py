@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from edxml_router.core.agencies.agency import Agency, Alias, Level, State, Succession, fold, superior_code
 from edxml_router.core.agencies.code import AgencyCode, is_canonical, is_safe
+from edxml_router.core.detail import Detail
 
 Value = TypeVar("Value", Agency, Alias, Succession, Level)
 Choice = TypeVar("Choice")
@@ -27,7 +28,7 @@ class Words(dict[str, Choice]):
     """The words that a column may hold, and what they mean. A look-up of another is a ValueError."""
 
     def __missing__(self, word: str) -> Choice:
-        raise ValueError(f"{word[:20]!a} is none of {', '.join(self)}")
+        raise ValueError(Detail("{word} is none of {value}", word=ascii(word[:20]), value=", ".join(self)))
 
 
 STATES = Words({state.value: state for state in State})
@@ -54,7 +55,7 @@ def day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text[:20]!a} is not a date; write yyyy-mm-dd") from None
+        raise ValueError(Detail("{text} is not a date; write yyyy-mm-dd", text=ascii(text[:20]))) from None
 
 
 def usual_parent(code: str) -> str | None:
@@ -73,7 +74,7 @@ def _agency(cells: Sequence[str]) -> Agency:
         code = _known_as(code)
         above = parent or usual_parent(code)
     if not name:
-        raise ValueError("the row has no name")
+        raise ValueError(Detail("the row has no name"))
     return Agency(
         code,
         name,
@@ -107,7 +108,9 @@ def _agency_cells(agency: Agency) -> tuple[str, ...]:
 def _alias(cells: Sequence[str]) -> Alias:
     alias, canonical, valid_from, valid_to, source = cells
     if not is_safe(alias):
-        raise ValueError(f"{alias[:40]!a} cannot be an alias: letters, digits, dots, - and _ only")
+        raise ValueError(
+            Detail("{alias} cannot be an alias: letters, digits, dots, - and _ only", alias=ascii(alias[:40]))
+        )
     return Alias(alias, _known_as(canonical), day(valid_from), day(valid_to), sys.intern(source))
 
 

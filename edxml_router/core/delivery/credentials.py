@@ -24,6 +24,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from edxml_router.core.delivery.wire import Report
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import verify_bytes
 from edxml_router.core.trust import certificate as certificates
@@ -56,24 +57,27 @@ def objection(given: Credentials, report: Report, trust: TrustStore, at: datetim
     try:
         signature = base64.b64decode(report.signature, validate=True)
     except ValueError:
-        return Finding("EDX315", "signature", "not base64")
+        return Finding("EDX315", "signature", Detail("not base64"))
     if not signature:
-        return Finding("EDX315", "signature", "there is none; the neighbour has no node.key")
+        return Finding("EDX315", "signature", Detail("there is none; the neighbour has no node.key"))
     proven = [each for each in given.certificates if _signed_by(each, report, signature)]
     if proven:
         return trust.blocked(proven)
     signer = _signer(report.certificates)
     if signer is None:
-        return Finding("EDX315", "signature", f"not that of {_names(given.certificates)}")
+        return Finding("EDX315", "signature", Detail("not that of {names}", names=_names(given.certificates)))
     if not _signed_by(signer, report, signature):
-        detail = f"nor that of {certificate_name(signer)}, which is shown: compare node.key with node.certificate there"
+        detail = Detail(
+            "nor that of {signer}, which is shown: compare node.key with node.certificate there",
+            signer=certificate_name(signer),
+        )
         return Finding("EDX315", "signature", detail)
-    said = f"signed with {certificate_name(signer)}, {_span(signer, at)}"
+    said = Detail("signed with {signer}, {span}", signer=certificate_name(signer), span=_span(signer, at))
     if not given.authorities:
-        turn = f"named here: {_names(given.certificates)}; this side's turn to add the new one"
-        return Finding("EDX324", "certificate", f"{said}; {turn}")
+        turn = Detail("named here: {names}; this side's turn to add the new one", names=_names(given.certificates))
+        return Finding("EDX324", "certificate", Detail("{said}; {turn}", said=said, turn=turn))
     reason = _refused(given, signer, report.certificates, trust, at)
-    return Finding("EDX324", "certificate", f"{said}; {reason}") if reason else None
+    return Finding("EDX324", "certificate", Detail("{said}; {reason}", said=said, reason=reason)) if reason else None
 
 
 def certificate_name(certificate: x509.Certificate) -> str:
@@ -89,12 +93,25 @@ def _refused(
     """Why the certificate that is shown does not count by the authorities, and whose turn it is."""
     verdict = trust.under(given.authorities).judge(sent, at)
     if verdict.finding is not None:
-        turn = "this side's turn" if verdict.finding.code in ("EDX308", "EDX323") else "that side's turn to renew it"
-        return f"{verdict.finding.code} {verdict.finding.problem.slug} {verdict.finding.detail}; {turn}"
+        turn = (
+            Detail("this side's turn")
+            if verdict.finding.code in ("EDX308", "EDX323")
+            else Detail("that side's turn to renew it")
+        )
+        return Detail(
+            "{code} {slug} {detail}; {turn}",
+            code=verdict.finding.code,
+            slug=verdict.finding.problem.slug,
+            detail=verdict.finding.detail,
+            turn=turn,
+        )
     # What was judged must be what signed: a stranger could show the neighbour's certificate behind one of its own.
     names = [str(each.value) for each in signer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if verdict.leaf != signer or names != [given.name]:
-        return f"its name is not {given.name} (certificate_name): it is not this neighbour's, or it is this side's turn"
+        return Detail(
+            "its name is not {given} (certificate_name): it is not this neighbour's, or it is this side's turn",
+            given=given.name,
+        )
     return None
 
 
@@ -116,11 +133,14 @@ def _signer(shown: Sequence[bytes]) -> x509.Certificate | None:
 
 
 def _names(given: Sequence[x509.Certificate]) -> str:
-    return ", ".join(map(certificate_name, given[:4])) or "none"
+    return ", ".join(map(certificate_name, given[:4])) or Detail("none")
 
 
 def _span(certificate: x509.Certificate, at: datetime) -> str:
     """Its dates, with a word where they do not hold now."""
     since, until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    word = "expired: " if at > until else "not valid yet: " if at < since else ""
-    return f"{word}{since:%Y-%m-%d} to {until:%Y-%m-%d}"
+    if at > until:
+        return Detail("expired: {since:%Y-%m-%d} to {until:%Y-%m-%d}", since=since, until=until)
+    if at < since:
+        return Detail("not valid yet: {since:%Y-%m-%d} to {until:%Y-%m-%d}", since=since, until=until)
+    return Detail("{since:%Y-%m-%d} to {until:%Y-%m-%d}", since=since, until=until)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from edxml_router.core.delivery.lifecycle import Event
+from edxml_router.core.detail import Detail, as_json, from_json
 
 # What the ledger writes by itself, one entry for each change of state. Other facts ("input.refused", …) are named
 # where they are noted.
@@ -68,7 +69,7 @@ class Entry:
             "at": instant(self.at),
             "before": self.before,
             "code": self.code,
-            "detail": self.detail,
+            "detail": as_json(self.detail),
             "envelope": self.envelope,
             "event": self.event,
             "recipient": self.recipient,
@@ -80,12 +81,13 @@ class Entry:
         """The entry that has these bytes. Raises ValueError when no entry has them."""
         try:
             fields = json.loads(canonical)
-            entry = cls(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+            told = {"detail": from_json(fields["detail"])} if "detail" in fields else {}
+            entry = cls(**{**fields, **told, "at": datetime.fromisoformat(fields["at"])})
             same = entry.canonical() == canonical
         except (TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ValueError("not an entry") from error
+            raise ValueError(Detail("not an entry")) from error
         if not same:
-            raise ValueError("not in canonical form")
+            raise ValueError(Detail("not in canonical form"))
         return entry
 
 
@@ -112,7 +114,7 @@ class Tree:
         """The tree that had ``size`` leaves and these :meth:`peaks`; ValueError when the two do not fit."""
         heights = [height for height in reversed(range(size.bit_length())) if size >> height & 1]
         if len(peaks) != 32 * len(heights):
-            raise ValueError(f"{len(peaks)} bytes of peaks for {size} leaves")
+            raise ValueError(Detail("{count} bytes of peaks for {size} leaves", count=len(peaks), size=size))
         tree = cls()
         tree.size = size
         tree._peaks = [(height, peaks[32 * n : 32 * n + 32]) for n, height in enumerate(heights)]

@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect
 
 
@@ -29,6 +30,25 @@ class State(StrEnum):
     RETURNED = "returned"  # refused on the way or by the recipient
     EXPIRED = "expired"  # its lifetime ended first
     CANCELLED = "cancelled"  # withdrawn by an operator
+
+    @property
+    def word(self) -> Detail:
+        """Its name, within a detail."""
+        return _WORDS[self]
+
+
+_WORDS: Final[Mapping[State, Detail]] = {
+    State.QUEUED: Detail("queued"),
+    State.FORWARDING: Detail("forwarding"),
+    State.FORWARDED: Detail("forwarded"),
+    State.DEFERRED: Detail("deferred"),
+    State.HELD: Detail("held"),
+    State.AVAILABLE: Detail("available"),
+    State.CONFIRMED: Detail("confirmed"),
+    State.RETURNED: Detail("returned"),
+    State.EXPIRED: Detail("expired"),
+    State.CANCELLED: Detail("cancelled"),
+}
 
 
 class Event(StrEnum):
@@ -166,7 +186,7 @@ def advance(state: State, event: Event) -> State | Late:
     """
     following = TABLE[state].get(event)
     if following is None:
-        raise Defect(f"no transition from {state} on {event}")
+        raise Defect(Detail("no transition from {state} on {event}", state=state, event=event))
     return following
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 
 T = TypeVar("T")
@@ -39,12 +40,12 @@ def split(data: bytes, most: int = MANIFEST_LIMIT) -> tuple[dict[str, Any], byte
     """The fields of the line, at most so many bytes, and what stands behind it. Raises Refusal EDX704."""
     end = data.find(b"\n", 0, most)
     if end < 0:
-        raise Refusal("EDX704", detail="no manifest line")
+        raise Refusal("EDX704", detail=Detail("no manifest line"))
     if is_crowd(data, end):
-        raise Refusal("EDX704", where="manifest", detail=f"more than {VALUES_LIMIT} values")
+        raise Refusal("EDX704", where="manifest", detail=Detail("more than {most} values", most=VALUES_LIMIT))
     fields = reading(lambda: json.loads(str(memoryview(data)[:end], "utf-8")))  # no other encoding, and no copy
     if not isinstance(fields, dict) or fields.get("v") != VERSION:
-        raise Refusal("EDX704", where="v", detail=f"not {VERSION}")
+        raise Refusal("EDX704", where="v", detail=Detail("not {version}", version=VERSION))
     return fields, data[end + 1 :]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
 from edxml_router.core.delivery.values import Delivery, Move
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect
 
 
@@ -17,9 +18,11 @@ def change(delivery: Delivery, event: Event, **fields: Any) -> Move:
     """
     after = advance(delivery.state, event)
     if not isinstance(after, State):
-        raise Defect(f"{event} changes nothing in {delivery.state}")
+        raise Defect(Detail("{event} changes nothing in {state}", event=event, state=delivery.state))
     if (after in ENDS) != ("ended_at" in fields):
-        raise Defect(f"{event} in {delivery.state}: an end has a time, and nothing else has")
+        raise Defect(
+            Detail("{event} in {state}: an end has a time, and nothing else has", event=event, state=delivery.state)
+        )
     return Move(delivery, event, after, **fields)
 
 

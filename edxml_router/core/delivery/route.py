@@ -13,6 +13,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from edxml_router.core.detail import Detail
+
 
 class Kind(StrEnum):
     """What is at the other end."""
@@ -34,7 +36,7 @@ class Route(str):
     def __new__(cls, text: str) -> Route:
         kind, colon, name = text.partition(":")
         if not (colon and name and kind in _KINDS):
-            raise ValueError(f"no route: {text!r}")
+            raise ValueError(Detail("no route: {text}", text=repr(text)))
         return super().__new__(cls, text)
 
     @classmethod

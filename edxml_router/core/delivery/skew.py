@@ -19,6 +19,7 @@ from typing import Final
 
 from edxml_router.core.delivery import manifest
 from edxml_router.core.delivery.journal import instant
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 
 CODE: Final = "EDX806"
@@ -39,8 +40,10 @@ class Skew:
         """Both clocks are named: whose is wrong is for people to see."""
         step = timedelta(seconds=round(abs(self.ahead).total_seconds()))
         if self.ahead > timedelta():
-            return Finding(CODE, peer, f"the clock of {peer} is {step} ahead of this node's")
-        return Finding(CODE, peer, f"this node's clock is {step} ahead of that of {peer}")
+            return Finding(
+                CODE, peer, Detail("the clock of {peer} is {step} ahead of this node's", peer=peer, step=step)
+            )
+        return Finding(CODE, peer, Detail("this node's clock is {step} ahead of that of {peer}", step=step, peer=peer))
 
 
 class Skews:

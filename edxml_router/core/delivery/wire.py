@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from edxml_router.core.delivery import manifest
 from edxml_router.core.delivery.journal import instant
 from edxml_router.core.delivery.manifest import LIST_LIMIT, TEXT_LIMIT, VERSION
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import PROBLEMS, Refusal
 
 HOPS_LIMIT: Final = 16  # nodes; the tree has four levels: three nodes up and three down besides the highest
@@ -27,7 +28,7 @@ CERTIFICATES_LIMIT: Final = 4  # of the signer and those above it, shown with re
 CERTIFICATE_LIMIT: Final = 16 * 1024  # characters of one, in base64
 RECEIPTS_TOGETHER: Final = 1000  # receipts of one message: be their texts as long as they may, it is not too large
 GENERATION_LIMIT: Final = 1_000_000  # more than any operator resends, less than what a column of 32 bits holds
-_NO_NAME: Final = "a letter is named by its SHA-256 and its recipient, as the inbox shows it"
+_NO_NAME: Final = Detail("a letter is named by its SHA-256 and its recipient, as the inbox shows it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +227,16 @@ def decode_chunk(data: bytes) -> tuple[Chunk, bytes]:
         )
     )
     if not chunk.number < chunk.count:
-        raise Refusal("EDX704", where="number", detail=f"chunk {chunk.number} of {chunk.count}")
+        raise Refusal(
+            "EDX704", where="number", detail=Detail("chunk {number} of {count}", number=chunk.number, count=chunk.count)
+        )
     if len(piece) * max(1, chunk.count - 1) > chunk.size:
-        detail = f"{len(piece)} bytes in one of {chunk.count} pieces of {chunk.size}"
+        detail = Detail(
+            "{length} bytes in one of {count} pieces of {size}", length=len(piece), count=chunk.count, size=chunk.size
+        )
         raise Refusal("EDX704", where="size", detail=detail)
     if hashlib.sha256(piece).hexdigest() != chunk.digest:
-        raise Refusal("EDX704", where="digest", detail="not the piece that the manifest names")
+        raise Refusal("EDX704", where="digest", detail=Detail("not the piece that the manifest names"))
     return chunk, piece
 
 

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message import content as contents
 from edxml_router.core.message import elements
 from edxml_router.core.message.content import UNMEASURED, Content, Meter
@@ -63,13 +64,19 @@ def read_attachments(
     for path in (_REFERENCES, _ATTACHMENTS):  # before anything is made of them
         count = sum(1 for _ in root.iterfind(path))
         if count > limits.max_attachments:
-            raise Refusal("EDX210", detail=f"{count} attachments, at most {limits.max_attachments}")
+            raise Refusal(
+                "EDX210", detail=Detail("{count} attachments, at most {most}", count=count, most=limits.max_attachments)
+            )
     references = _by_id(root.iterfind(_REFERENCES))
     attachments = _by_id(root.iterfind(_ATTACHMENTS))
     for left, right, lacking in ((references, attachments, "Attachment"), (attachments, references, "Reference")):
         for key, named in left.items():
             if key not in right:
-                raise Refusal("EDX206", where=place(named.element), detail=f"no {lacking} has this ContentId")
+                raise Refusal(
+                    "EDX206",
+                    where=place(named.element),
+                    detail=Detail("no {lacking} has this ContentId", lacking=lacking),
+                )
     remarks: list[Finding] = []
     found = tuple(_join(references[key], attachments[key], limits, measured, remarks) for key in references)
     return found, tuple(remarks)
@@ -82,7 +89,7 @@ def attachment_content(root: Element, content_id: str) -> bytes:
         named = _Named(element, elements.parts(element))
         if plain_id(named.text("ContentId") or "") == wanted:
             return _decode(element, _encoded(named))
-    raise Refusal("EDX206", detail="no Attachment has this ContentId")
+    raise Refusal("EDX206", detail=Detail("no Attachment has this ContentId"))
 
 
 class _Named(NamedTuple):
@@ -101,9 +108,9 @@ def _by_id(found: Iterable[Element]) -> dict[str, _Named]:
         named = _Named(element, elements.parts(element))
         key = plain_id(named.text("ContentId") or "")
         if not key:
-            raise Refusal("EDX206", where=place(element), detail="ContentId is missing or empty")
+            raise Refusal("EDX206", where=place(element), detail=Detail("ContentId is missing or empty"))
         if key in by_id:
-            raise Refusal("EDX206", where=place(element), detail="ContentId occurs twice")
+            raise Refusal("EDX206", where=place(element), detail=Detail("ContentId occurs twice"))
         by_id[key] = named
     return by_id
 
@@ -124,7 +131,7 @@ def _join(
         if declared and declared.strip(elements.WHITE_SPACE):
             types.append(declared.strip(elements.WHITE_SPACE))
     if not names:
-        raise Refusal("EDX209", where=place(reference.element), detail="AttachmentName is missing")
+        raise Refusal("EDX209", where=place(reference.element), detail=Detail("AttachmentName is missing"))
     if len(set(names)) > 1 or len(set(types)) > 1:
         differs = "AttachmentName" if len(set(names)) > 1 else "ContentType"
         remarks.append(Finding("EDX214", place(attachment.element), differs))
@@ -146,13 +153,13 @@ def _join(
 def _check_name(name: str, source: Element, limits: Limits) -> None:
     fault = ""
     if not name.strip():
-        fault = "empty"
+        fault = Detail("empty")
     elif len(name) > limits.max_name:
-        fault = f"longer than {limits.max_name} characters"
+        fault = Detail("longer than {most} characters", most=limits.max_name)
     elif "/" in name or "\\" in name or _DRIVE.match(name) or name.strip() in {".", ".."}:
-        fault = "names a folder or drive"
+        fault = Detail("names a folder or drive")
     elif any(unicodedata.category(character) in _UNSAFE_CATEGORIES for character in name):
-        fault = "holds a control character or direction mark"
+        fault = Detail("holds a control character or direction mark")
     if fault:
         raise Refusal("EDX209", where=place(source) + "/AttachmentName", detail=fault)
 
@@ -166,12 +173,14 @@ def _content(attachment: _Named, most: int, measured: Mapping[str, Content | Non
     else:
         # Looked at before decoding: white space can only make this too high, which is settled afterwards.
         if len(text) // 4 * 3 > most + 3 and _decoded_size(text) > most:
-            raise Refusal("EDX210", where=place(element), detail=f"more than {most} bytes")
+            raise Refusal("EDX210", where=place(element), detail=Detail("more than {most} bytes", most=most))
         content = _measured(text) if len(text) > _PIECE else Content.of(_decode(element, text))
         if content is None:
             raise _not_base64(element)
     if content.size > most:
-        raise Refusal("EDX210", where=place(element), detail=f"{content.size} bytes, at most {most}")
+        raise Refusal(
+            "EDX210", where=place(element), detail=Detail("{size} bytes, at most {most}", size=content.size, most=most)
+        )
     return content
 
 
@@ -187,7 +196,7 @@ def _measured(text: str) -> Content | None:
 def _encoded(attachment: _Named) -> str:
     text = attachment.text("ContentTransferEncoded")
     if text is None:
-        raise Refusal("EDX202", where=place(attachment.element), detail="ContentTransferEncoded is missing")
+        raise Refusal("EDX202", where=place(attachment.element), detail=Detail("ContentTransferEncoded is missing"))
     return text
 
 
@@ -210,6 +219,12 @@ def _remark_type(content_type: str, head: bytes, element: Element, remarks: list
     expected = FIRST_BYTES.get(content_type.lower())
     if expected is None or not head or head.startswith(expected):
         return
-    actual = next((kind for kind, marks in FIRST_BYTES.items() if head.startswith(marks)), "something else")
+    actual = next((kind for kind, marks in FIRST_BYTES.items() if head.startswith(marks)), Detail("something else"))
     declared = content_type.lower()
-    remarks.append(Finding("EDX211", place(element), f"declared {declared}, the bytes are {actual}"))
+    remarks.append(
+        Finding(
+            "EDX211",
+            place(element),
+            Detail("declared {declared}, the bytes are {actual}", declared=declared, actual=actual),
+        )
+    )

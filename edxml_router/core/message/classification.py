@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.document_id import IGNORABLE
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.problems import Refusal
@@ -62,7 +63,11 @@ class Markings:
         fields = list(_fields(envelope))
         size = sum(len(text) for _, text in fields)
         if size > MOST_TEXT:
-            raise Refusal("EDX108", where=fields[-1][0], detail=f"{size} characters to be looked through for a marking")
+            raise Refusal(
+                "EDX108",
+                where=fields[-1][0],
+                detail=Detail("{size} characters to be looked through for a marking", size=size),
+            )
         # One look at all of it: nearly no envelope has even the word, and this is asked of every envelope.
         everything = [reading.lower() for reading in _readings("\n".join(text for _, text in fields))]
         if not any(word in reading for reading in everything for word in self._words):

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from edxml_router.core.detail import Detail
+
 WHITE_SPACE: Final = b" \t\r\n"
 ALPHABET: Final = string.ascii_letters.encode() + string.digits.encode() + b"+/="
 HEAD: Final = 16  # first bytes, by which a type is recognised
@@ -41,7 +43,7 @@ def decode(text: bytes) -> bytes:
     """The bytes that ``text`` stands for. Raises ValueError."""
     plain = _plain(text)
     if len(plain) % 4 or plain.endswith(b"==="):
-        raise ValueError("the padding is not that of base64")
+        raise ValueError(Detail("the padding is not that of base64"))
     return binascii.a2b_base64(plain, strict_mode=True)
 
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from lxml import etree
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 
 MOST_WORK: Final = 20_000_000  # comparisons, of some five nanoseconds: eleven in scope of 130,000 elements
@@ -59,16 +60,20 @@ class _Meter:
 
     def start(self, _tag: str, attributes: dict[str, str]) -> None:
         if self._new + len(attributes) > self._most:
-            raise Refusal("EDX107", detail=f"more than {self._most} attributes and namespaces on one element")
+            raise Refusal(
+                "EDX107", detail=Detail("more than {most} attributes and namespaces on one element", most=self._most)
+            )
         self._opened.append(self._new)
         self._scope += self._new
         self._new = 0
         self._work += (self._scope + 1) ** 2
         self._written += 1 + len(attributes)
         if self._work > MOST_WORK:
-            raise Refusal("EDX112", detail=f"{self._scope} namespaces in scope of an element")
+            raise Refusal("EDX112", detail=Detail("{count} namespaces in scope of an element", count=self._scope))
         if self._longest * self._written > MOST_WRITTEN:
-            raise Refusal("EDX112", detail=f"an address of {self._longest} characters for a namespace")
+            raise Refusal(
+                "EDX112", detail=Detail("an address of {count} characters for a namespace", count=self._longest)
+            )
 
     def end(self, _tag: str) -> None:
         self._scope -= self._opened.pop()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.safe_xml import NS, Element, place
 from edxml_router.core.problems import Refusal
 
@@ -26,7 +27,9 @@ def one(element: Element, name: str) -> Element:
     """The only child of this name."""
     found = list(children(element, name))
     if len(found) != 1:
-        raise Refusal("EDX202", where=place(element), detail=f"{len(found)} × {name}, must be one")
+        raise Refusal(
+            "EDX202", where=place(element), detail=Detail("{count} × {name}, must be one", count=len(found), name=name)
+        )
     return found[0]
 
 
@@ -36,7 +39,7 @@ def parts(element: Element, *repeatable: str) -> dict[str, Element]:
     for child in element.iterchildren(PREFIX + "*"):
         name = child.tag[len(PREFIX) :]
         if name in found and name not in repeatable:
-            raise Refusal("EDX202", where=place(child), detail=f"{name} occurs twice")
+            raise Refusal("EDX202", where=place(child), detail=Detail("{name} occurs twice", name=name))
         found[name] = child
     return found
 
@@ -57,7 +60,7 @@ def text(element: Element | None) -> str | None:
     if element is None:
         return None
     if len(element):  # also a comment or instruction, behind which .text would hide the rest of the value
-        raise Refusal("EDX201", where=place(element), detail="elements inside a value")
+        raise Refusal("EDX201", where=place(element), detail=Detail("elements inside a value"))
     return element.text or ""
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message import elements
 from edxml_router.core.message.attachments import attachment_content, read_attachments
 from edxml_router.core.message.content import UNMEASURED, Content
@@ -71,12 +72,12 @@ def read(
     (:meth:`~edxml_router.core.message.skeleton.Skeleton.contents_in`).
     """
     if root.tag != f"{{{NS}}}edXML":
-        raise Refusal("EDX110", detail="the root element is not edXML")
+        raise Refusal("EDX110", detail=Detail("the root element is not edXML"))
     refuse_crowd(root, limits)
     header = elements.one(elements.one(root, "edXMLEnvelope"), "edXMLHeader")
     parts = elements.parts(header)
     if "MessageHeader" not in parts:
-        raise Refusal("EDX202", where=place(header), detail="MessageHeader is missing")
+        raise Refusal("EDX202", where=place(header), detail=Detail("MessageHeader is missing"))
     message = parts["MessageHeader"]
     said = elements.parts(message, "To", "ResponseFor")
     listed = parts.get("TraceHeaderList")
@@ -84,9 +85,13 @@ def read(
     for name in _DOCUMENT_ONLY if is_status else _STATUS_ONLY:
         if name in said:
             kind = "status" if is_status else "document"
-            raise Refusal("EDX202", where=place(said[name]), detail=f"{name} is no part of a {kind} message")
+            raise Refusal(
+                "EDX202",
+                where=place(said[name]),
+                detail=Detail("{name} is no part of a {kind} message", name=name, kind=kind),
+            )
     if "From" not in said:
-        raise Refusal("EDX202", where=place(message), detail="From is missing")
+        raise Refusal("EDX202", where=place(message), detail=Detail("From is missing"))
     sender = _party(said["From"])
     to: tuple[Party, ...] = ()
     document = status = None
@@ -111,7 +116,7 @@ def read(
 def _document(message: Element, said: dict[str, Element], business: BusinessInfo | None) -> Document:
     for name in _REQUIRED:
         if name not in said:
-            raise Refusal("EDX202", where=place(message), detail=f"{name} is missing")
+            raise Refusal("EDX202", where=place(message), detail=Detail("{name} is missing", name=name))
     code, issued, kind = (elements.leaves(said[name]) for name in ("Code", "PromulgationInfo", "DocumentType"))
     signer = elements.leaves(said["SignerInfo"]) if "SignerInfo" in said else {}
     return Document(
@@ -143,17 +148,23 @@ def _status(message: Element, said: dict[str, Element]) -> Status:
     """A status goes to ``ResponseFor/OrganId``, so that, the document's id and the code must be there."""
     answered = list(elements.children(message, "ResponseFor"))
     if len(answered) != 1:
-        raise Refusal("EDX202", where=place(message), detail="a status message has exactly one ResponseFor")
+        raise Refusal("EDX202", where=place(message), detail=Detail("a status message has exactly one ResponseFor"))
     response_for = _response_for(answered[0])
     if _is_null(response_for.organ_id):
         raise Refusal("EDX507", where=f"{place(answered[0])}/OrganId")
     if not response_for.document_id:
-        raise Refusal("EDX202", where=f"{place(answered[0])}/DocumentId", detail="DocumentId is missing or empty")
+        raise Refusal(
+            "EDX202", where=f"{place(answered[0])}/DocumentId", detail=Detail("DocumentId is missing or empty")
+        )
     if len(response_for.document_id) > _MOST_ID:
-        raise Refusal("EDX202", where=f"{place(answered[0])}/DocumentId", detail=f"longer than {_MOST_ID} characters")
+        raise Refusal(
+            "EDX202",
+            where=f"{place(answered[0])}/DocumentId",
+            detail=Detail("longer than {most} characters", most=_MOST_ID),
+        )
     code = elements.text(said["StatusCode"]) or ""
     if not code.strip(elements.WHITE_SPACE):
-        raise Refusal("EDX202", where=place(said["StatusCode"]), detail="StatusCode is empty")
+        raise Refusal("EDX202", where=place(said["StatusCode"]), detail=Detail("StatusCode is empty"))
     return Status(
         response_for=response_for,
         status_code=code,
@@ -168,7 +179,11 @@ def refuse_crowd(root: Element, limits: Limits) -> None:
     that costs more the longer the list is."""
     count = sum(1 for _ in root.iterfind(_TO))
     if count > limits.max_recipients:
-        raise Refusal("EDX407", where=_MESSAGE, detail=f"{count} recipients, at most {limits.max_recipients}")
+        raise Refusal(
+            "EDX407",
+            where=_MESSAGE,
+            detail=Detail("{count} recipients, at most {most}", count=count, most=limits.max_recipients),
+        )
 
 
 def _recipients(message: Element) -> tuple[Party, ...]:
@@ -190,12 +205,12 @@ def _business(listed: Element | None) -> BusinessInfo | None:
     if not found:
         return None
     if len(found) > 1:
-        raise Refusal("EDX202", where=place(found[1]), detail="Bussiness occurs twice")
+        raise Refusal("EDX202", where=place(found[1]), detail=Detail("Bussiness occurs twice"))
     parts = elements.parts(found[0])
     written = (elements.text(parts.get("BussinessDocType")) or "").strip(elements.WHITE_SPACE)
     kind = _BUSINESS.fullmatch(written or "0")
     if kind is None:  # a recall taken for a new document would be wrong in earnest, so there is no leniency here
-        raise Refusal("EDX201", where=place(parts["BussinessDocType"]), detail="BussinessDocType is not 0 to 3")
+        raise Refusal("EDX201", where=place(parts["BussinessDocType"]), detail=Detail("BussinessDocType is not 0 to 3"))
     info = elements.parts(parts["BussinessDocumentInfo"]) if "BussinessDocumentInfo" in parts else {}
     receivers = info.get("ReceiverList")
     replaced = parts.get("ReplacementInfoList")
@@ -230,7 +245,7 @@ def _party(element: Element) -> Party:
     values = elements.leaves(element)
     code = (values.get("OrganId") or "").strip(elements.WHITE_SPACE)
     if _is_null(code) or len(code) > _MOST_ID or _CONTROL.search(code):
-        raise Refusal("EDX503", where=f"{place(element)}/OrganId", detail="OrganId is empty, null or unusable")
+        raise Refusal("EDX503", where=f"{place(element)}/OrganId", detail=Detail("OrganId is empty, null or unusable"))
     return Party(
         organ_id=code,
         organization_in_charge=values.get("OrganizationInCharge"),
@@ -294,9 +309,9 @@ def _id(element: Element) -> str:
     """A document's id: an opaque key, but one that can be stored, printed and typed."""
     value = (elements.text(element) or "").strip(elements.WHITE_SPACE)
     if not value:
-        raise Refusal("EDX202", where=place(element), detail="DocumentId is empty")
+        raise Refusal("EDX202", where=place(element), detail=Detail("DocumentId is empty"))
     if len(value) > _MOST_ID:
-        raise Refusal("EDX201", where=place(element), detail=f"longer than {_MOST_ID} characters")
+        raise Refusal("EDX201", where=place(element), detail=Detail("longer than {most} characters", most=_MOST_ID))
     return _seen(value, element)
 
 

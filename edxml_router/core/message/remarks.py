@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.envelope import Document, Envelope, StatusCode
 from edxml_router.core.problems import Finding
 
@@ -91,7 +92,7 @@ def _document(document: Document) -> Iterator[Finding]:
     yield from _lengths(document, DOCUMENT_LENGTHS, f"{_MESSAGE}/")
     issued = f"{_MESSAGE}/PromulgationInfo/PromulgationDate"
     if document.promulgation_date == "":
-        yield Finding("EDX203", issued, "empty")
+        yield Finding("EDX203", issued, Detail("empty"))
     yield from _moment(document.promulgation_date, issued)
     yield from _moment(document.due_date, f"{_MESSAGE}/DueDate")
     yield from _range(document.type, {"1", "2"}, f"{_MESSAGE}/DocumentType/Type")
@@ -102,7 +103,7 @@ def _document(document: Document) -> Iterator[Finding]:
         yield from _range(other.direction, {"true", "false"}, f"{_MESSAGE}/OtherInfo/Direction")
         for name, amount in (("Promulgation", other.promulgation_amount), ("Page", other.page_amount)):
             if amount and not (amount.strip().isascii() and amount.strip().isdigit()):
-                yield Finding("EDX205", f"{_MESSAGE}/OtherInfo/{name}Amount", "not a number")
+                yield Finding("EDX205", f"{_MESSAGE}/OtherInfo/{name}Amount", Detail("not a number"))
     for number, answered in enumerate(document.response_for, 1):
         where = f"{_MESSAGE}/ResponseFor{_index(number, document.response_for)}"
         if _is_null(answered.document_id):
@@ -120,7 +121,7 @@ def _status(envelope: Envelope) -> Iterator[Finding]:
     status = envelope.status
     assert status is not None  # noqa: S101  # asked by the caller, for the type checker
     if envelope.status_code not in set(StatusCode):
-        yield Finding("EDX205", f"{_MESSAGE}/StatusCode", "no known status")
+        yield Finding("EDX205", f"{_MESSAGE}/StatusCode", Detail("no known status"))
     if len(status.description or "") > _STATUS_DESCRIPTION:
         yield _too_long(f"{_MESSAGE}/Description", status.description or "", _STATUS_DESCRIPTION)
     yield from _moment(status.response_for.promulgation_date, f"{_MESSAGE}/ResponseFor/PromulgationDate")
@@ -143,7 +144,7 @@ def _lengths(value: Any, table: tuple[tuple[str, str, int], ...], prefix: str) -
 
 
 def _too_long(where: str, text: str, most: int) -> Finding:
-    return Finding("EDX204", where, f"{len(text)} characters, at most {most}")
+    return Finding("EDX204", where, Detail("{count} characters, at most {most}", count=len(text), most=most))
 
 
 def _moment(text: str | None, where: str, form: re.Pattern[str] = _DATE) -> Iterator[Finding]:
@@ -152,19 +153,19 @@ def _moment(text: str | None, where: str, form: re.Pattern[str] = _DATE) -> Iter
         return
     match = form.fullmatch(text)
     if match is None:
-        yield Finding("EDX203", where, "another form")
+        yield Finding("EDX203", where, Detail("another form"))
         return
     year, month, day, *time = map(int, match.groups())
     hour, minute, second = time or (0, 0, 0)
     try:
         datetime(year, month, day, hour, minute, second)
     except ValueError:
-        yield Finding("EDX203", where, "no such day or time")
+        yield Finding("EDX203", where, Detail("no such day or time"))
 
 
 def _range(text: str | None, allowed: set[str], where: str) -> Iterator[Finding]:
     if text is not None and text.strip() and text.strip() not in allowed:
-        yield Finding("EDX205", where, f"not one of {', '.join(sorted(allowed))}")
+        yield Finding("EDX205", where, Detail("not one of {allowed}", allowed=", ".join(sorted(allowed))))
 
 
 def _is_null(text: str | None) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 
 from lxml import etree
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message import declarations
 from edxml_router.core.problems import Refusal
 
@@ -119,15 +120,15 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
     or instruction, EDX110 not edXML, EDX112 too many namespaces to compare.
     """
     if len(data) > limits.max_bytes:
-        raise Refusal("EDX102", detail=f"{len(data)} bytes, at most {limits.max_bytes}")
+        raise Refusal("EDX102", detail=Detail("{count} bytes, at most {most}", count=len(data), most=limits.max_bytes))
     if not data:
-        raise Refusal("EDX101", detail="the file is empty (0 bytes)")
+        raise Refusal("EDX101", detail=Detail("the file is empty (0 bytes)"))
     start = _check_prolog(data)
     # To look for one character costs a tenth of counting two, and most messages have neither.
     notes = data.count(b"<!--") if b"!" in data else 0
     notes += data.count(b"<?", start) if data.find(b"?", start) >= 0 else 0
     if notes > _MOST_NOTES:
-        raise Refusal("EDX109", detail=f"more than {_MOST_NOTES}")
+        raise Refusal("EDX109", detail=Detail("more than {most}", most=_MOST_NOTES))
     _check_bounds(data, limits)
     parser = _tools.parser if len(data) < _LIBXML2_TEXT_LIMIT else _tools.huge_parser
     try:
@@ -143,7 +144,7 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
     if notes:
         _drop_notes(root)
     if root.tag != f"{{{NS}}}edXML":
-        raise Refusal("EDX110", where="line 1", detail=f"the root element is {_short(root.tag)}")
+        raise Refusal("EDX110", where="line 1", detail=Detail("the root element is {name}", name=_short(root.tag)))
     return root
 
 
@@ -166,17 +167,17 @@ def _check_prolog(data: bytes) -> int:
     """Look at everything in front of the root element; returns where the XML declaration ends."""
     at = len(_UTF8_BOM) if data.startswith(_UTF8_BOM) else 0
     if data.startswith(_FOREIGN):
-        raise Refusal("EDX103", where="line 1, column 1", detail="the first bytes are not UTF-8")
+        raise Refusal("EDX103", where=Detail("line 1, column 1"), detail=Detail("the first bytes are not UTF-8"))
     if data.startswith((b"<?xml ", b"<?xml\t", b"<?xml\r", b"<?xml\n"), at):
         declaration = _DECLARATION.match(data, at)
         if declaration is None:
-            raise Refusal("EDX101", where="line 1, column 1", detail="the XML declaration is malformed")
+            raise Refusal("EDX101", where=Detail("line 1, column 1"), detail=Detail("the XML declaration is malformed"))
         version = declaration[1] if declaration[1] is not None else declaration[2]
         encoding = declaration[3] if declaration[3] is not None else declaration[4]
         if version != b"1.0":
-            raise Refusal("EDX105", where="line 1, column 1")
+            raise Refusal("EDX105", where=Detail("line 1, column 1"))
         if encoding is not None and encoding.lower() not in {b"utf-8", b"utf8"}:
-            raise Refusal("EDX103", where="line 1, column 1", detail="another encoding is declared")
+            raise Refusal("EDX103", where=Detail("line 1, column 1"), detail=Detail("another encoding is declared"))
         at = declaration.end()
     end = at
     for _ in range(_MOST_NOTES):  # comments and instructions may stand before a DTD, so they are stepped over
@@ -188,7 +189,7 @@ def _check_prolog(data: bytes) -> int:
         if closed < 0:
             return end
         at = closed + len(closing)
-    raise Refusal("EDX109", where=_position(data, at), detail=f"more than {_MOST_NOTES}")
+    raise Refusal("EDX109", where=_position(data, at), detail=Detail("more than {most}", most=_MOST_NOTES))
 
 
 def _check_bounds(data: bytes, limits: Limits) -> None:
@@ -197,9 +198,9 @@ def _check_bounds(data: bytes, limits: Limits) -> None:
     if len(data) > limits.max_elements:
         tags = data.count(b"<")
         if tags > limits.max_elements and (tags + data.count(b"/>")) // 2 > limits.max_elements:
-            raise Refusal("EDX107", detail=f"more than {limits.max_elements} elements")
+            raise Refusal("EDX107", detail=Detail("more than {most} elements", most=limits.max_elements))
     if len(data) > limits.max_attributes and data.count(b"=") > limits.max_attributes:
-        raise Refusal("EDX107", detail=f"more than {limits.max_attributes} attributes")
+        raise Refusal("EDX107", detail=Detail("more than {most} attributes", most=limits.max_attributes))
     if len(data) > limits.max_text:
         _check_runs(data, limits.max_text)
 
@@ -219,7 +220,7 @@ def _check_runs(data: bytes, most: int) -> None:
                 refused = closed < 0 or closed > at
                 cdata = data.find(_CDATA, closed)
             if refused:
-                raise Refusal("EDX108", where=_position(data, at), detail=f"longer than {most} bytes")
+                raise Refusal("EDX108", where=_position(data, at), detail=Detail("longer than {most} bytes", most=most))
             step = data.find(b"<", at + most)
             if step < 0:
                 break
@@ -232,19 +233,19 @@ def _check_tree(root: Element, data: bytes, limits: Limits) -> None:
     if depth is None:
         depth = _tools.depth[limits.max_depth] = etree.XPath("/*" * (limits.max_depth + 1))
     if deep := depth(root):
-        detail = f"more than {limits.max_depth} levels"
-        raise Refusal("EDX106", where=f"line {deep[0].sourceline}", detail=detail)
+        detail = Detail("more than {most} levels", most=limits.max_depth)
+        raise Refusal("EDX106", where=Detail("line {line}", line=deep[0].sourceline), detail=detail)
     if data.count(b"=") > limits.max_attributes_per_element:
         most = limits.max_attributes_per_element
         if crowded := _tools.attributes(root, most=most):
-            detail = f"more than {most} attributes on one element"
-            raise Refusal("EDX107", where=f"line {crowded[0].sourceline}", detail=detail)
+            detail = Detail("more than {most} attributes on one element", most=most)
+            raise Refusal("EDX107", where=Detail("line {line}", line=crowded[0].sourceline), detail=detail)
     declarations.check(data, limits.max_attributes_per_element)
     if len(data) > limits.max_text and _CDATA in data:  # a text of many short CDATA sections has no long run
         for element in root.iter("*"):
             if element.tag != _CONTENT and len(element.text or "") > limits.max_text:
-                detail = f"longer than {limits.max_text} characters"
-                raise Refusal("EDX108", where=f"line {element.sourceline}", detail=detail)
+                detail = Detail("longer than {most} characters", most=limits.max_text)
+                raise Refusal("EDX108", where=Detail("line {line}", line=element.sourceline), detail=detail)
 
 
 def _drop_notes(root: Element) -> None:
@@ -256,31 +257,31 @@ def _drop_notes(root: Element) -> None:
     signed = bool(notes) and next(root.iter(f"{{{DSIG}}}Signature"), None) is not None
     plain = set()  # elements already found to hold no text of their own
     for note in notes:
-        where = f"line {note.sourceline}"
+        where = Detail("line {line}", line=note.sourceline)
         if note.tag is etree.PI:
-            raise Refusal("EDX109", where=where, detail="processing instruction")
+            raise Refusal("EDX109", where=where, detail=Detail("processing instruction"))
         if signed:
-            raise Refusal("EDX109", where=where, detail="comment in a signed message")
+            raise Refusal("EDX109", where=where, detail=Detail("comment in a signed message"))
         parent = note.getparent()
         if parent is None or parent in plain:
             continue
         if (parent.text or "").strip() or any(child.tail and child.tail.strip() for child in parent):
-            raise Refusal("EDX109", where=where, detail="comment inside a value")
+            raise Refusal("EDX109", where=where, detail=Detail("comment inside a value"))
         if any(etree.QName(up).localname == "Signature" for up in note.iterancestors()):
-            raise Refusal("EDX109", where=where, detail="comment inside Signature")
+            raise Refusal("EDX109", where=where, detail=Detail("comment inside Signature"))
         plain.add(parent)
     etree.strip_tags(root, etree.Comment)
 
 
 def _syntax_refusal(error: etree.XMLSyntaxError) -> Refusal:
     line, column = error.position
-    where = f"line {line}, column {column}"
+    where = Detail("line {line}, column {column}", line=line, column=column)
     if error.code in _ENCODING_ERRORS:
         return Refusal("EDX103", where=where)
     if error.code == etree.ErrorTypes.ERR_RESOURCE_LIMIT and "depth" in str(error.msg):
         return Refusal("EDX106", where=where)
     if error.code == etree.ErrorTypes.ERR_DOCUMENT_EMPTY:  # its name also stands for a text before the first tag
-        detail = "does not begin with <" if (line, column) == (1, 1) else "no element begins here"
+        detail = Detail("does not begin with <") if (line, column) == (1, 1) else Detail("no element begins here")
         return Refusal("EDX101", where=where, detail=detail)
     # The parser's own message may quote the text around the mistake; the name of the mistake does not.
     return Refusal("EDX101", where=where, detail=_MISTAKES.get(error.code, ""))
@@ -289,7 +290,7 @@ def _syntax_refusal(error: etree.XMLSyntaxError) -> Refusal:
 def _position(data: bytes, at: int) -> str:
     line = data.count(b"\n", 0, at) + 1
     column = at - data.rfind(b"\n", 0, at)
-    return f"line {line}, column {column}"
+    return Detail("line {line}, column {column}", line=line, column=column)
 
 
 def _short(name: Any) -> str:

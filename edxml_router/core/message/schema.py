@@ -21,6 +21,7 @@ from typing import Any
 import xmlschema
 from lxml import etree
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.faults import own_tools
 from edxml_router.core.message.safe_xml import DEFAULT_LIMITS, DSIG, NS, Element, Limits, parse, place
 from edxml_router.core.problems import Refusal
@@ -38,20 +39,20 @@ _PREFIXES = {
 _MOST_EXPLANATIONS = 20
 # What a rule of XML Schema Part 1 or 2 means to whoever has to correct the element, by the beginning of its name.
 _RULES = (
-    ("ELT_3", "xsi:nil is not allowed; leave the element empty, or out where it is optional"),
-    ("ELT_4", "xsi:type is not allowed"),
-    ("ELT_5", "a fixed value differs"),
-    ("ELT_1", "not an element of this schema"),
-    ("TYPE_3_1_2", "elements inside a plain value"),
-    ("COMPLEX_TYPE_2_1", "the element has to be empty"),
-    ("COMPLEX_TYPE_2_2", "elements inside a plain value"),
-    ("ENUMERATION", "none of the values allowed"),
-    ("MAXLENGTH", "too long"),
-    ("MINLENGTH", "empty or too short"),
-    ("LENGTH", "of another length"),
-    ("PATTERN", "a value of another form"),
-    ("DATATYPE", "a value of another form"),
-    ("WILDCARD", "an element of another namespace"),
+    ("ELT_3", Detail("xsi:nil is not allowed; leave the element empty, or out where it is optional")),
+    ("ELT_4", Detail("xsi:type is not allowed")),
+    ("ELT_5", Detail("a fixed value differs")),
+    ("ELT_1", Detail("not an element of this schema")),
+    ("TYPE_3_1_2", Detail("elements inside a plain value")),
+    ("COMPLEX_TYPE_2_1", Detail("the element has to be empty")),
+    ("COMPLEX_TYPE_2_2", Detail("elements inside a plain value")),
+    ("ENUMERATION", Detail("none of the values allowed")),
+    ("MAXLENGTH", Detail("too long")),
+    ("MINLENGTH", Detail("empty or too short")),
+    ("LENGTH", Detail("of another length")),
+    ("PATTERN", Detail("a value of another form")),
+    ("DATATYPE", Detail("a value of another form")),
+    ("WILDCARD", Detail("an element of another namespace")),
 )
 _MANY_TAGS = 4000  # "<" in the bytes; so many mistakes cost a tenth of a second
 _MANY_PIECES = 1000  # CDATA sections and references
@@ -110,7 +111,7 @@ def validate(root: Element, profile: Profile = Profile.RECEIVE, data: bytes | No
         return
     error = schema.error_log[0]
     element = _element(root, error.path)
-    where = f"{place(element)}, line {error.line}"
+    where = Detail("{place}, line {line}", place=place(element), line=error.line)
     if element.tag == _SIGNATURE and "not expected" in error.message:
         parent = element.getparent()
         raise Refusal("EDX304" if parent is not None and parent.tag == _HEADER else "EDX305", where=where)
@@ -161,7 +162,9 @@ def _validate_bytes(data: bytes, schema: Any) -> None:
     first = next((error for error in parsing.error_log if error.domain_name == "SCHEMASV"), None)
     if first is None:
         raise Refusal("EDX201")
-    where = f"line {first.line}" if first.line else ""  # read in pieces, the parser does not always know
+    where = (
+        Detail("line {line}", line=first.line) if first.line else ""
+    )  # read in pieces, the parser does not always know
     raise Refusal("EDX312" if DSIG in first.message else "EDX201", where=where, detail=_detail(first))
 
 
@@ -195,39 +198,48 @@ def _explanation(error: xmlschema.XMLSchemaValidationError) -> Explanation:
         # Where the order is free, the library names nothing: then it is whatever the parent may hold at all.
         possible = error.expected or getattr(error.validator, "iter_elements", tuple)()
         expected = ", ".join(dict.fromkeys(_local(getattr(item, "name", None)) for item in possible))
-        found = _local(error.invalid_tag) if error.invalid_tag else "nothing more"
+        found = _local(error.invalid_tag) if error.invalid_tag else Detail("nothing more")
         if error.invalid_child is not None:
             element = error.invalid_child
             path = place(element)
     elif element is not None:
         reason = str(error.reason or "")
         if "nillable" in reason or "xsi:nil" in reason:
-            expected, found = "no xsi:nil", "xsi:nil"
+            expected, found = Detail("no xsi:nil"), "xsi:nil"
         elif "attribute" in reason:
-            found = ", ".join(sorted(_local(name) for name in element.attrib)) or "no attribute"
-            expected = "the attributes of the schema"
+            found = ", ".join(sorted(_local(name) for name in element.attrib)) or Detail("no attribute")
+            expected = Detail("the attributes of the schema")
         elif len(element):
-            expected, found = "elements only", "text between elements"
+            expected, found = Detail("elements only"), Detail("text between elements")
         else:
-            expected, found = "a value of the schema", f"a text of {len(element.text or '')} characters"
+            expected, found = (
+                Detail("a value of the schema"),
+                Detail("a text of {count} characters", count=len(element.text or "")),
+            )
     return Explanation(path, getattr(element, "sourceline", None), expected, found)
 
 
 def _detail(error: Any) -> str:
     """What offends, in names only: libxml2's messages quote values."""
     if error.type_name == "SCHEMAV_ELEMENT_CONTENT":
-        said = "missing children" if "Missing child" in error.message else "not expected here"
+        said = Detail("missing children") if "Missing child" in error.message else Detail("not expected here")
         _, found, named = error.message.rstrip().rpartition(_EXPECTED[0])
         names = [_local(name) for name in named.removesuffix(_EXPECTED[1]).split(", ")] if found else []
-        return f"{said}; expected {' or '.join(names)}" if names else said
+        return Detail("{said}; expected {names}", said=said, names=" or ".join(names)) if names else said
     if error.type_name == "SCHEMAV_CVC_COMPLEX_TYPE_2_3":
-        return "text between elements"
+        return Detail("text between elements")
     kind = str(error.type_name).removeprefix("SCHEMAV_CVC_")
     attribute = _ATTRIBUTE.search(error.message)
     if attribute and not kind.startswith("ELT_"):
         name = _attribute(attribute[1])
-        return f"attribute {name} is missing" if kind == "COMPLEX_TYPE_4" else f"attribute {name} does not belong here"
-    return next((said for beginning, said in _RULES if kind.startswith(beginning)), "another form than the schema's")
+        return (
+            Detail("attribute {name} is missing", name=name)
+            if kind == "COMPLEX_TYPE_4"
+            else Detail("attribute {name} does not belong here", name=name)
+        )
+    return next(
+        (said for beginning, said in _RULES if kind.startswith(beginning)), Detail("another form than the schema's")
+    )
 
 
 def _attribute(name: str) -> str:

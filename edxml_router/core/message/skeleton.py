@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.content import Content, Meter
 from edxml_router.core.message.safe_xml import NS, Element, Limits
 from edxml_router.core.problems import Refusal
@@ -105,7 +106,10 @@ class Skeleton:
             elif all(mark in by_mark for mark in parts[1::2]):
                 contents[text] = self._joined(parts, by_mark)
         if found != list(by_mark) or self.text.count(self.token.encode()) != len(found):
-            raise Refusal("EDX108", detail=f"a base64 text of {LEAST_RUN} bytes or more outside the attachments")
+            raise Refusal(
+                "EDX108",
+                detail=Detail("a base64 text of {least} bytes or more outside the attachments", least=LEAST_RUN),
+            )
         return contents
 
     def _joined(self, parts: Sequence[str], by_mark: Mapping[str, Run]) -> Content | None:
@@ -130,13 +134,15 @@ def scan(source: Source, limits: Limits, token: str, least: int = LEAST_RUN) -> 
     ``least``: bytes of the shortest run. What the limits allow as a text is never one.
     """
     if source.size > limits.max_bytes:
-        raise Refusal("EDX102", detail=f"{source.size} bytes, at most {limits.max_bytes}")
+        raise Refusal("EDX102", detail=Detail("{size} bytes, at most {most}", size=source.size, most=limits.max_bytes))
     least = max(least, limits.max_text)
     found = _runs(source.pieces(), least) if source.size > least else ()
     runs = tuple(Run(*each, f"{token}{number:0{_DIGITS}d}") for number, each in enumerate(found))
     size = source.size - sum(run.stop - run.start for run in runs)
     if size > MOST_TEXT:
-        raise Refusal("EDX102", detail=f"{size} bytes besides plain base64, at most {MOST_TEXT}")
+        raise Refusal(
+            "EDX102", detail=Detail("{size} bytes besides plain base64, at most {most}", size=size, most=MOST_TEXT)
+        )
     text = source.data if isinstance(source, Held) and not runs else b"".join(_text(source, runs))
     return Skeleton(source, text, token, runs)
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from xml.sax.saxutils import escape  # only escapes text; nothing is parsed with it
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.attachments import plain_id
 from edxml_router.core.message.envelope import (
     Attachment,
@@ -66,7 +67,7 @@ def write(envelope: Envelope, contents: Mapping[str, bytes] = _NO_CONTENTS) -> b
         for attachment in envelope.attachments:
             content = found.get(plain_id(attachment.content_id))
             if content is None:
-                raise Refusal("EDX206", detail="an attachment has no content")
+                raise Refusal("EDX206", detail=Detail("an attachment has no content"))
             pieces += _attachment(attachment, content)
         pieces.append(b"  </AttachmentEncoded>\n")
     pieces.append(b"</edXML>\n")
@@ -275,5 +276,5 @@ def _attachment(attachment: Attachment, content: bytes) -> tuple[bytes, ...]:
 
 def _escaped(text: str) -> str:
     if _NOT_XML.search(text):
-        raise Refusal("EDX201", detail="a value holds a character that XML cannot carry")
+        raise Refusal("EDX201", detail=Detail("a value holds a character that XML cannot carry"))
     return escape(text, _ENTITIES)

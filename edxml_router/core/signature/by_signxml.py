@@ -27,6 +27,7 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, own_tools
 from edxml_router.core.message.safe_xml import DSIG, Element
 from edxml_router.core.problems import Refusal, Trouble
@@ -137,11 +138,11 @@ def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> l
         return _elements(found, result if isinstance(result, list) else [result])
     except etree.C14NError as error:
         # E.g. a relative namespace address: such a document has no canonical form.
-        raise Refusal("EDX312", where=form.PLACE, detail="the message has no canonical form") from error
+        raise Refusal("EDX312", where=form.PLACE, detail=Detail("the message has no canonical form")) from error
     except Trouble:
         raise
     except etree.DocumentInvalid as error:
-        raise Refusal("EDX320", where=form.PLACE, detail="not by the schema of XML-DSig") from error
+        raise Refusal("EDX320", where=form.PLACE, detail=Detail("not by the schema of XML-DSig")) from error
     except Exception as error:  # signxml lets through whatever lxml, base64 and cryptography raise
         broken = Refusal("EDX302", where=form.PLACE, detail=in_words(error))
         raise machine_fault(error, "signxml") or broken from error
@@ -151,5 +152,5 @@ def _elements(found: Form, results: list[VerifyResult]) -> list[Element]:
     """What signxml says it has checked."""
     elements = [result.signed_xml for result in results]
     if [None if item is None else item.tag for item in elements] != list(found.parts):
-        raise Refusal("EDX303", where=form.PLACE, detail="other elements are signed than those referenced")
+        raise Refusal("EDX303", where=form.PLACE, detail=Detail("other elements are signed than those referenced"))
     return elements

@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.safe_xml import Element
 from edxml_router.core.message.skeleton import Skeleton
 from edxml_router.core.problems import Refusal
@@ -94,14 +95,14 @@ def _signed(skeleton: Skeleton, root: Element, found: Form, given: Fields, leaf:
             _canonical(element, reference.canonical, filler)
             hashed += filler.end()
             if not hmac.compare_digest(digest.digest(), reference.digest):
-                raise _broken(f"digest of {reference.uri or 'the whole'}")
+                raise _broken(Detail("digest of {part}", part=reference.uri or Detail("the whole")))
             elements.append(element)
     except etree.C14NError as error:
         # E.g. a relative namespace address: such a document has no canonical form.
-        raise Refusal("EDX312", where=form.PLACE, detail="the message has no canonical form") from error
+        raise Refusal("EDX312", where=form.PLACE, detail=Detail("the message has no canonical form")) from error
     tags = tuple(element.tag for element in elements)
     if tags != found.parts or hashed != len(skeleton.runs):
-        raise Refusal("EDX303", where=form.PLACE, detail="other elements are signed than those referenced")
+        raise Refusal("EDX303", where=form.PLACE, detail=Detail("other elements are signed than those referenced"))
     return elements
 
 
@@ -118,7 +119,7 @@ def _check_value(given: Fields, signed: bytes, leaf: x509.Certificate) -> None:
         elif isinstance(key, ec.EllipticCurvePublicKey) and given.method.startswith("ecdsa-"):
             key.verify(_der(given.value, key), signed, ec.ECDSA(_HASHES[given.method[6:]]))
         else:
-            raise _broken("SignatureMethod and key are of different kinds")
+            raise _broken(Detail("SignatureMethod and key are of different kinds"))
     except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
         raise _broken(in_words(error)) from error
 
@@ -127,7 +128,7 @@ def _der(value: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
     """XMLDSig 6.4.3 writes r and s side by side, each as long as the key."""
     size = (key.key_size + 7) // 8
     if len(value) != 2 * size:
-        raise _broken("SignatureValue is of another length than the key's")
+        raise _broken(Detail("SignatureValue is of another length than the key's"))
     return encode_dss_signature(int.from_bytes(value[:size], "big"), int.from_bytes(value[size:], "big"))
 
 
@@ -143,7 +144,11 @@ def _canonical(element: Element, method: Canonical, sink: _Sink) -> None:
         count = sum(1 for _ in element.iter())
         if count > MOST_COPIED:
             name = etree.QName(element.tag).localname
-            detail = f"{count} elements in {name}; sign it in Exclusive Canonicalization without prefixes, or the whole"
+            detail = Detail(
+                "{count} elements in {name}; sign it in Exclusive Canonicalization without prefixes, or the whole",
+                count=count,
+                name=name,
+            )
             raise Refusal("EDX112", where=form.PLACE, detail=detail)
         text = etree.tostring(element, encoding="utf-8", with_tail=False)
         element = etree.fromstring(text, _tools.parser)

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message import content
 from edxml_router.core.message.safe_xml import DSIG, Element
 from edxml_router.core.problems import Refusal
@@ -138,7 +139,7 @@ def read(signature: Element, leaf: x509.Certificate) -> Fields:
     signed_info, value, key_info = signature
     for key_value in key_info.iterfind(f"{{{DSIG}}}KeyValue"):
         if not _same_key(key_value, leaf):
-            raise Refusal("EDX302", where=form.PLACE, detail="KeyValue is not the certificate's key")
+            raise Refusal("EDX302", where=form.PLACE, detail=Detail("KeyValue is not the certificate's key"))
     for serial in key_info.iter(f"{{{DSIG}}}X509SerialNumber"):
         if not _SERIAL.fullmatch((serial.text or "").strip(_WHITE_SPACE)):
             raise _odd(serial)
@@ -154,7 +155,9 @@ def check_inherited(element: Element, canonical: Canonical) -> None:
     """Refuse (EDX320) an inner element whose inclusive canonical form hangs on attributes of the namespace xml."""
     if not canonical.exclusive and _XML_ATTRIBUTES(element):
         name = etree.QName(element.tag).localname
-        raise Refusal("EDX320", where=form.PLACE, detail=f"attributes of the namespace xml on or above {name}")
+        raise Refusal(
+            "EDX320", where=form.PLACE, detail=Detail("attributes of the namespace xml on or above {name}", name=name)
+        )
 
 
 def prefixes(listed: str) -> tuple[str, ...]:
@@ -201,7 +204,9 @@ def _canonical(method: Element) -> Canonical:
         raise _odd(method)
     named = prefixes(method[0].get("PrefixList", "")) if len(method) else ()
     if len(named) > _MOST_PREFIXES:
-        raise Refusal("EDX112", where=form.PLACE, detail=f"{len(named)} prefixes in InclusiveNamespaces")
+        raise Refusal(
+            "EDX112", where=form.PLACE, detail=Detail("{count} prefixes in InclusiveNamespaces", count=len(named))
+        )
     if not all(map(_PREFIX.fullmatch, named)):
         raise _odd(method[0])
     return Canonical(exclusive, named)
@@ -249,4 +254,4 @@ def _blank(text: str | None) -> bool:
 
 def _odd(element: Element) -> Refusal:
     name = etree.QName(element.tag).localname[:80]
-    return Refusal("EDX320", where=form.PLACE, detail=f"{name} is not as the standard has it")
+    return Refusal("EDX320", where=form.PLACE, detail=Detail("{name} is not as the standard has it", name=name))

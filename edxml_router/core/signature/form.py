@@ -24,6 +24,7 @@ from functools import lru_cache
 
 from lxml import etree
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.safe_xml import DSIG, NS, Element
 from edxml_router.core.problems import Refusal
 
@@ -104,7 +105,11 @@ def read(root: Element) -> Form | None:
     check_text_only(root)
     # What is large here is paid for several times, and lxml takes an element out in the square of those inside.
     count = sum(1 for _ in signature.iter())
-    _expect(count <= MAX_ELEMENTS, "EDX312", f"{count} elements in the Signature, at most {MAX_ELEMENTS}")
+    _expect(
+        count <= MAX_ELEMENTS,
+        "EDX312",
+        Detail("{count} elements in the Signature, at most {most}", count=count, most=MAX_ELEMENTS),
+    )
     signed_info, key_info = _skeleton(signature)
     check_ids(root)
     method, references = _signed_info(signed_info)
@@ -113,7 +118,7 @@ def read(root: Element) -> Form | None:
     covered = (ROOT,) if coverage is Coverage.WHOLE else _covered_parts(root, uris)
     for uri, transforms, digest in references:
         _check_transforms(uri, transforms)
-        _expect(digest in DIGEST_METHODS, "EDX306", f"DigestMethod {_short(digest)}")
+        _expect(digest in DIGEST_METHODS, "EDX306", Detail("DigestMethod {name}", name=_short(digest)))
     return Form(coverage, method.rpartition("#")[2], covered, _certificates(key_info))
 
 
@@ -122,7 +127,7 @@ def check_placement(root: Element) -> Element | None:
     found = list(root.iter(SIGNATURE, LEGACY_SIGNATURE))
     if not found:
         return None
-    _expect(len(found) == 1, "EDX304", f"{len(found)} Signature elements")
+    _expect(len(found) == 1, "EDX304", Detail("{count} Signature elements", count=len(found)))
     signature = found[0]
     above = [item.tag for item in signature.iterancestors()]
     if above != [HEADER, ENVELOPE, ROOT]:
@@ -140,13 +145,15 @@ def check_text_only(root: Element) -> None:
     inside = next(root.iter(etree.Comment, etree.PI, etree.Entity), None)
     if inside is not None or root.getprevious() is not None or root.getnext() is not None:
         line = getattr(inside, "sourceline", None)
-        raise Refusal("EDX109", where=f"line {line}" if line else "", detail="in a signed message")
+        raise Refusal(
+            "EDX109", where=Detail("line {line}", line=line) if line else "", detail=Detail("in a signed message")
+        )
 
 
 def check_ids(root: Element) -> None:
     """Every id-like value occurs once in the whole document: EDX312."""
     values = _IDS(root)
-    _expect(len(set(values)) == len(values), "EDX312", "the same id on two elements")
+    _expect(len(set(values)) == len(values), "EDX312", Detail("the same id on two elements"))
 
 
 def parts(root: Element) -> list[Element]:
@@ -155,7 +162,7 @@ def parts(root: Element) -> list[Element]:
 
     Everything else is uncovered, so nothing else may be there but the trace list and the signature: EDX303.
     """
-    _expect(root.tag == ROOT, "EDX303", "the root is not edXML")
+    _expect(root.tag == ROOT, "EDX303", Detail("the root is not edXML"))
     envelope, attachments = _only(root, ENVELOPE, ATTACHMENTS)
     header, body = _only(envelope, HEADER, BODY)
     message_header, _, _ = _only(header, MESSAGE_HEADER, TRACES, SIGNATURE)
@@ -169,7 +176,7 @@ def check_kind_without_cover(root: Element) -> None:
     and the signature would still hold. EDX303.
     """
     kinds = {"".join(kind.itertext()).strip() for kind in root.iter(BUSINESS_KIND)}
-    _expect(kinds <= {"", "0"}, "EDX303", 'BussinessDocType is not covered by parts; sign with URI=""')
+    _expect(kinds <= {"", "0"}, "EDX303", Detail('BussinessDocType is not covered by parts; sign with URI=""'))
 
 
 def _only(parent: Element, first: str, *optional: str) -> list[Element]:
@@ -179,20 +186,20 @@ def _only(parent: Element, first: str, *optional: str) -> list[Element]:
     found: dict[str, Element] = {}
     for child in parent:
         name = etree.QName(child.tag).localname
-        _expect(child.tag in (first, *optional), "EDX303", f"{name} is outside the signed parts")
-        _expect(child.tag not in found, "EDX303", f"{name} occurs twice")
+        _expect(child.tag in (first, *optional), "EDX303", Detail("{name} is outside the signed parts", name=name))
+        _expect(child.tag not in found, "EDX303", Detail("{name} occurs twice", name=name))
         found[child.tag] = child
-    _expect(first in found, "EDX303", f"no {etree.QName(first).localname}")
+    _expect(first in found, "EDX303", Detail("no {name}", name=etree.QName(first).localname))
     return [found.get(tag) for tag in (first, *optional)]
 
 
 def _skeleton(signature: Element) -> tuple[Element, Element]:
     names = [_local(child) for child in signature]
-    _expect(names[:2] == ["SignedInfo", "SignatureValue"], "EDX312", "Signature has no proper begin")
-    _expect(len(names) > 2, "EDX311", "no KeyInfo")
-    _expect(names[2:] == ["KeyInfo"], "EDX312", "only KeyInfo may follow SignatureValue, once")
+    _expect(names[:2] == ["SignedInfo", "SignatureValue"], "EDX312", Detail("Signature has no proper begin"))
+    _expect(len(names) > 2, "EDX311", Detail("no KeyInfo"))
+    _expect(names[2:] == ["KeyInfo"], "EDX312", Detail("only KeyInfo may follow SignatureValue, once"))
     value = signature[1]
-    _expect(len(value) == 0 and bool((value.text or "").strip()), "EDX312", "SignatureValue has no value")
+    _expect(len(value) == 0 and bool((value.text or "").strip()), "EDX312", Detail("SignatureValue has no value"))
     return signature[0], signature[2]
 
 
@@ -200,8 +207,8 @@ def _signed_info(signed_info: Element) -> tuple[str, list[tuple[str, list[str], 
     """SignatureMethod, and of each reference: URI, transforms, DigestMethod."""
     names = [_local(child) for child in signed_info]
     expected = ["CanonicalizationMethod", "SignatureMethod"]
-    _expect(names[:2] == expected and len(names) > 2, "EDX312", "SignedInfo is incomplete")
-    _expect(set(names[2:]) == {"Reference"}, "EDX312", "SignedInfo holds something else than references")
+    _expect(names[:2] == expected and len(names) > 2, "EDX312", Detail("SignedInfo is incomplete"))
+    _expect(set(names[2:]) == {"Reference"}, "EDX312", Detail("SignedInfo holds something else than references"))
     canonicalization, method = signed_info[0], signed_info[1]
     _expect(canonicalization.get("Algorithm") in CANONICAL, "EDX306", _algorithm(canonicalization))
     _check_parameters(canonicalization)
@@ -213,16 +220,16 @@ def _reference(reference: Element) -> tuple[str, list[str], str]:
     names = [_local(child) for child in reference]
     transforms = reference[0] if names[:1] == ["Transforms"] else []
     names = names[1:] if names[:1] == ["Transforms"] else names
-    _expect(names == ["DigestMethod", "DigestValue"], "EDX312", "Reference has missing or repeated parts")
-    _expect(set(reference.attrib) <= {"URI", "Id"}, "EDX312", "Reference has foreign attributes")
+    _expect(names == ["DigestMethod", "DigestValue"], "EDX312", Detail("Reference has missing or repeated parts"))
+    _expect(set(reference.attrib) <= {"URI", "Id"}, "EDX312", Detail("Reference has foreign attributes"))
     uri = reference.get("URI")
-    _expect(uri is not None, "EDX303", "a Reference without URI")
+    _expect(uri is not None, "EDX303", Detail("a Reference without URI"))
     algorithms = []
     for transform in transforms:
-        _expect(_local(transform) == "Transform", "EDX312", "Transforms holds something else")
+        _expect(_local(transform) == "Transform", "EDX312", Detail("Transforms holds something else"))
         _check_parameters(transform)
         algorithms.append(transform.get("Algorithm") or "")
-    _expect(len(reference[-2]) == 0 and len(reference[-1]) == 0, "EDX312", "a digest with elements inside")
+    _expect(len(reference[-2]) == 0 and len(reference[-1]) == 0, "EDX312", Detail("a digest with elements inside"))
     return uri, algorithms, reference[-2].get("Algorithm") or ""
 
 
@@ -230,7 +237,11 @@ def _check_parameters(method: Element) -> None:
     """A transform takes no parameter but InclusiveNamespaces of exclusive canonicalisation."""
     for child in method:
         prefixes = child.tag == _INCLUSIVE_NAMESPACES and len(child) == 0
-        _expect(prefixes and method.get("Algorithm") == EXCLUSIVE, "EDX306", f"{_local(method)} with a parameter")
+        _expect(
+            prefixes and method.get("Algorithm") == EXCLUSIVE,
+            "EDX306",
+            Detail("{name} with a parameter", name=_local(method)),
+        )
 
 
 def _check_transforms(uri: str, transforms: list[str]) -> None:
@@ -239,11 +250,11 @@ def _check_transforms(uri: str, transforms: list[str]) -> None:
     """
     rest = transforms
     if uri == "":
-        _expect(transforms[:1] == [ENVELOPED], "EDX306", "the first transform must be enveloped-signature")
+        _expect(transforms[:1] == [ENVELOPED], "EDX306", Detail("the first transform must be enveloped-signature"))
         rest = transforms[1:]
     for name in rest:
-        _expect(name in CANONICAL, "EDX306", f"transform {_short(name)}")
-    _expect(len(rest) <= 1, "EDX306", "more than one canonicalisation")
+        _expect(name in CANONICAL, "EDX306", Detail("transform {name}", name=_short(name)))
+    _expect(len(rest) <= 1, "EDX306", Detail("more than one canonicalisation"))
 
 
 def _covered_parts(root: Element, uris: list[str]) -> tuple[str, ...]:
@@ -253,11 +264,13 @@ def _covered_parts(root: Element, uris: list[str]) -> tuple[str, ...]:
         name = part.get("Id") or ""
         if not _NAME.fullmatch(name):
             missing = etree.QName(part).localname
-            raise Refusal("EDX303", where=PLACE, detail=f"{missing} is not covered: it has no usable Id")
+            raise Refusal(
+                "EDX303", where=PLACE, detail=Detail("{missing} is not covered: it has no usable Id", missing=missing)
+            )
         by_uri[f"#{name}"] = part.tag
     left_out = [etree.QName(tag).localname for uri, tag in by_uri.items() if uri not in uris]
-    _expect(not left_out, "EDX303", f"not covered: {', '.join(left_out)}")
-    _expect(sorted(uris) == sorted(by_uri), "EDX303", "a reference to something else than the three parts")
+    _expect(not left_out, "EDX303", Detail("not covered: {left_out}", left_out=", ".join(left_out)))
+    _expect(sorted(uris) == sorted(by_uri), "EDX303", Detail("a reference to something else than the three parts"))
     check_kind_without_cover(root)
     return tuple(by_uri[uri] for uri in uris)
 
@@ -266,12 +279,12 @@ def _certificates(key_info: Element) -> tuple[bytes, ...]:
     """The certificates sent along, the leaf wherever it stands; names, serials and bare keys beside it are
     ignored (signxml compares a KeyValue with the certificate)."""
     for child in key_info:
-        _expect(_local(child) in _KEY_INFO, "EDX312", f"{_local(child)} in KeyInfo")
+        _expect(_local(child) in _KEY_INFO, "EDX312", Detail("{name} in KeyInfo", name=_local(child)))
     texts = ["".join(item.itertext()) for item in key_info.iterfind(_CERTIFICATE)]
-    _expect(bool(texts), "EDX311", "no X509Certificate")
-    _expect(len(texts) <= MAX_CERTIFICATES, "EDX312", f"more than {MAX_CERTIFICATES} certificates")
+    _expect(bool(texts), "EDX311", Detail("no X509Certificate"))
+    _expect(len(texts) <= MAX_CERTIFICATES, "EDX312", Detail("more than {most} certificates", most=MAX_CERTIFICATES))
     for text in texts:
-        _expect(len(text) <= MAX_CERTIFICATE_CHARS, "EDX311", "a certificate is too long")
+        _expect(len(text) <= MAX_CERTIFICATE_CHARS, "EDX311", Detail("a certificate is too long"))
     return tuple(map(_der, texts))
 
 
@@ -281,7 +294,7 @@ def _der(text: str) -> bytes:
     try:
         return b64decode(text.encode().translate(None, _SPACE), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Refusal("EDX311", where=PLACE, detail="a certificate is not base64") from error
+        raise Refusal("EDX311", where=PLACE, detail=Detail("a certificate is not base64")) from error
 
 
 def _local(element: Element) -> str:
@@ -291,7 +304,7 @@ def _local(element: Element) -> str:
     tag: str = element.tag
     if tag.startswith(_DSIG):
         return tag[len(_DSIG) :]
-    return f"{etree.QName(tag).localname} of another namespace"
+    return Detail("{name} of another namespace", name=etree.QName(tag).localname)
 
 
 def _algorithm(element: Element) -> str:

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.safe_xml import DSIG, Element, Limits, parse
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form
@@ -87,12 +88,12 @@ def sign(
     intermediates.
     """
     if not chain or chain[0].public_key() != key.public_key():
-        raise Refusal("EDX903", where="key", detail="the key does not belong to the first certificate")
+        raise Refusal("EDX903", where="key", detail=Detail("the key does not belong to the first certificate"))
     document = parse(data, limits or Limits())
     last = _last_before_signature(document)
     form.check_text_only(document)
     if next(document.iter(form.SIGNATURE, form.LEGACY_SIGNATURE), None) is not None:
-        raise Refusal("EDX304", where=form.PLACE, detail="the message is signed already")
+        raise Refusal("EDX304", where=form.PLACE, detail=Detail("the message is signed already"))
     signature = etree.Element(form.SIGNATURE, nsmap={None: DSIG})
     signed_info = etree.SubElement(signature, f"{{{DSIG}}}SignedInfo")
     method, algorithm = _method(key)
@@ -134,7 +135,7 @@ def verify_bytes(certificate: x509.Certificate, data: bytes, signature: bytes) -
         elif isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
         else:
-            raise Refusal("EDX315", detail="the certificate's key is neither RSA nor EC")
+            raise Refusal("EDX315", detail=Detail("the certificate's key is neither RSA nor EC"))
     except InvalidSignature as error:
         raise Refusal("EDX315") from error
 
@@ -147,7 +148,7 @@ def _last_before_signature(document: Element) -> Element:
         found = document.find(f"{form.ENVELOPE}/{form.HEADER}/{tag}")
         if found is not None:
             return found
-    raise Refusal("EDX202", where="/edXML/edXMLEnvelope/edXMLHeader", detail="no MessageHeader")
+    raise Refusal("EDX202", where="/edXML/edXMLEnvelope/edXMLHeader", detail=Detail("no MessageHeader"))
 
 
 def _targets(document: Element, coverage: Coverage) -> list[tuple[str, Element]]:
@@ -175,7 +176,7 @@ def _method(key: SigningKey) -> tuple[str, hashes.HashAlgorithm]:
         return f"{_MORE}rsa-sha256", hashes.SHA256()
     algorithm = _BY_CURVE.get(public.curve.name)
     if algorithm is None:
-        raise Refusal("EDX903", where="key", detail=f"elliptic curve {public.curve.name}")
+        raise Refusal("EDX903", where="key", detail=Detail("elliptic curve {name}", name=public.curve.name))
     return f"{_MORE}ecdsa-{algorithm.name}", algorithm
 
 

@@ -20,6 +20,7 @@ from typing import Final
 from cryptography import x509
 from lxml import etree
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.safe_xml import NS, Element
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature import fields, form
@@ -133,7 +134,7 @@ def _checked(check: Check, found: Form, given: Fields, leaf: x509.Certificate) -
         lists = (given.canonical.prefixes, *(one.canonical.prefixes for one in given.references))
         if refusal.code == "EDX302" and any("#default" in listed for listed in lists):
             # lxml does not hand it on to libxml2. Mostly it changes nothing; where it does, nobody altered anything.
-            raise Refusal("EDX320", where=form.PLACE, detail="#default in a PrefixList") from refusal
+            raise Refusal("EDX320", where=form.PLACE, detail=Detail("#default in a PrefixList")) from refusal
         raise
 
 

@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import verification
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.trust.certificate import DAMAGED, SIGNING_PURPOSES, has_usable_key
 from edxml_router.core.wording import in_words
 
@@ -36,18 +37,25 @@ _FRAMES: Final = (
     "ValueError: ",
 )
 
+_NO_AUTHORITY: Final = Detail("basicConstraints does not say CA:TRUE")
+_MAY_NOT_CERTIFY: Final = Detail("its KeyUsage does not allow keyCertSign")
+_OTHER_PURPOSES: Final = Detail("its ExtendedKeyUsage does not allow certificates that sign documents")
+_NEEDS_POLICY: Final = Detail("its PolicyConstraints require an explicit policy, which is not supported")
+# What is raised in the library's call-backs comes back as its plain text.
+_OURS: Final = {str(one): one for one in (_NO_AUTHORITY, _MAY_NOT_CERTIFY, _OTHER_PURPOSES, _NEEDS_POLICY)}
+
 Verifier = verification.ClientVerifier
 
 
 def _is_authority(_policy: verification.Policy, _certificate: x509.Certificate, said: x509.BasicConstraints) -> None:
     if not said.ca:
-        raise ValueError("basicConstraints does not say CA:TRUE")
+        raise ValueError(_NO_AUTHORITY)
 
 
 def _may_certify(_policy: verification.Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     """RFC 5280, 6.1.4 (n): only a KeyUsage that is there can forbid it."""
     if usage is not None and not usage.key_cert_sign:
-        raise ValueError("its KeyUsage does not allow keyCertSign")
+        raise ValueError(_MAY_NOT_CERTIFY)
 
 
 def _vouches_for_signers(
@@ -55,7 +63,7 @@ def _vouches_for_signers(
 ) -> None:
     """Purposes of an authority bound those of whom it certifies, as everybody but the RFC has it."""
     if purposes is not None and not SIGNING_PURPOSES.intersection(purposes):
-        raise ValueError("its ExtendedKeyUsage does not allow certificates that sign documents")
+        raise ValueError(_OTHER_PURPOSES)
 
 
 def _needs_no_policy(
@@ -64,7 +72,7 @@ def _needs_no_policy(
     """Without requireExplicitPolicy no policy decides whether a chain holds (6.1.5 (g)); with it all would have to be
     followed."""
     if said is not None and said.require_explicit_policy is not None:
-        raise ValueError("its PolicyConstraints require an explicit policy, which is not supported")
+        raise ValueError(_NEEDS_POLICY)
 
 
 EXTENSIONS: Final = (
@@ -93,7 +101,7 @@ def trouble(
     """Why no chain through this authority can hold at the moment ``at``, "" if one can. ``anchors`` and ``others`` are
     what an intermediate leads up by; an anchor is given alone."""
     if not has_usable_key(certificate):
-        return "its key is not RSA of 2048 to 8192 bits, nor P-256, P-384 or P-521"
+        return Detail("its key is not RSA of 2048 to 8192 bits, nor P-256, P-384 or P-521")
     try:
         roots = verification.Store(list(anchors or (certificate,)))
         # As if it were a leaf: so the library judges a certificate that has issued nothing yet.
@@ -104,13 +112,13 @@ def trouble(
 
 
 def reason(error: Exception) -> str:
-    """What the library says, without its own frame around it."""
+    """What the library says, or we in it, without its own frame around it."""
     text = str(error).partition(" (encountered processing")[0]
     for frame in _FRAMES:
         text = text.removeprefix(frame)
     if text == "all candidates exhausted with no interior errors":
-        return "no authority of that name and key is known here or was sent along"
-    return text if text and "{" not in text else in_words(error)
+        return Detail("no authority of that name and key is known here or was sent along")
+    return _OURS.get(text, text) if text and "{" not in text else in_words(error)
 
 
 def issuers(

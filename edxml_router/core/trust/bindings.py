@@ -30,6 +30,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 
 from edxml_router.core.agencies.code import is_under
+from edxml_router.core.detail import Detail, joined, said
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust.certificate import Signer
 
@@ -90,18 +91,18 @@ class Bindings:
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise Refusal("EDX901", where=where, detail="not UTF-8") from error
+            raise Refusal("EDX901", where=where, detail=Detail("not UTF-8")) from error
         rows: list[Row] = []
         mistakes: list[str] = []
         for number, line in enumerate(text.splitlines(), start=1):
             try:
                 row = read_row(line)
             except ValueError as error:
-                mistakes.append(f"line {number}: {error}")
+                mistakes.append(Detail("line {number}: {error}", number=number, error=said(error)))
             else:
                 rows += [row] if row else []
         if mistakes:
-            raise Refusal("EDX901", where=where, detail="; ".join(mistakes))
+            raise Refusal("EDX901", where=where, detail=joined("; ", mistakes))
         return cls(rows)
 
     def with_codes(self, canonical: Callable[[str], str | None]) -> Bindings:
@@ -133,8 +134,10 @@ def speaks_for(
     for code in codes:
         if any(row.agency == sender and row.in_force(at) for row in bindings.of(Act.DELEGATE, code)):
             return
-    told = ", ".join(sorted(codes)) or "no agency"
-    raise Refusal("EDX402", detail=f"the certificate speaks for {told}, the sender is {sender}")
+    told = ", ".join(sorted(codes)) or Detail("no agency")
+    raise Refusal(
+        "EDX402", detail=Detail("the certificate speaks for {told}, the sender is {sender}", told=told, sender=sender)
+    )
 
 
 def refuse_blocked(bindings: Bindings, subjects: Iterable[str], at: datetime) -> None:
@@ -142,7 +145,9 @@ def refuse_blocked(bindings: Bindings, subjects: Iterable[str], at: datetime) ->
     for subject in subjects:
         blocked = [row for row in bindings.of(Act.BLOCK, subject) if row.in_force(at)]
         if blocked:
-            raise Refusal("EDX409", detail=f"{subject} since {blocked[0].since.isoformat()}")
+            raise Refusal(
+                "EDX409", detail=Detail("{subject} since {since}", subject=subject, since=blocked[0].since.isoformat())
+            )
 
 
 def may_bring(prefixes: Collection[str], codes: Collection[str], sender: str, *, inside: bool = True) -> None:
@@ -169,21 +174,21 @@ def read_row(line: str) -> Row | None:
     if not any(values) or values[0].startswith("#") or tuple(values) == COLUMNS:
         return None
     if len(values) != len(COLUMNS):
-        raise ValueError(f"{len(values)} columns, {len(COLUMNS)} are needed")
+        raise ValueError(Detail("{count} columns, {wanted} are needed", count=len(values), wanted=len(COLUMNS)))
     act, subject, agency, since, until, reason = values
     if act not in list(Act):
-        raise ValueError(f"act is {' or '.join(Act)}")
+        raise ValueError(Detail("act is {act}", act=" or ".join(Act)))
     key = subject.replace(":", "").lower()
     is_key = SPKI.fullmatch(key) is not None
     if (act == Act.BIND) and not is_key:
-        raise ValueError("subject is the SHA-256 of a public key, 64 hexadecimal digits")
+        raise ValueError(Detail("subject is the SHA-256 of a public key, 64 hexadecimal digits"))
     if not subject or (act == Act.DELEGATE and is_key):
-        raise ValueError("subject is an agency's code")
+        raise ValueError(Detail("subject is an agency's code"))
     if bool(agency) is (act == Act.BLOCK):
-        raise ValueError("agency is empty for block, and a code otherwise")
+        raise ValueError(Detail("agency is empty for block, and a code otherwise"))
     begin, end = moment(since, _FIRST, last=False), moment(until, _LAST, last=True)
     if begin >= end:
-        raise ValueError("until is before since")
+        raise ValueError(Detail("until is before since"))
     return Row(Act(act), key if is_key else subject, agency, begin, end, reason)
 
 
@@ -209,7 +214,7 @@ def moment(text: str, absent: datetime, *, last: bool) -> datetime:
             return datetime.combine(day, time(), _VIETNAM)
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is neither a day nor a moment") from None
+        raise ValueError(Detail("{text} is neither a day nor a moment", text=repr(text))) from None
     if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no zone, such as +07:00")
+        raise ValueError(Detail("{text} has no zone, such as +07:00", text=repr(text)))
     return moment

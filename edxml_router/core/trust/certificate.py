@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust.containers import unpack
 
@@ -87,7 +88,7 @@ def read(der: bytes) -> x509.Certificate:
         # These are parsed when they are asked for, and nobody who asks later expects that to fail.
         _ = certificate.issuer, certificate.subject, certificate.not_valid_before_utc, certificate.not_valid_after_utc
     except DAMAGED as error:
-        raise Refusal("EDX311", detail="not a DER certificate") from error
+        raise Refusal("EDX311", detail=Detail("not a DER certificate")) from error
     return certificate
 
 
@@ -96,9 +97,9 @@ def read_all(data: bytes, where: str = "") -> tuple[x509.Certificate, ...]:
     try:
         found = tuple(read(der) for der in unpack(data).certificates)
     except (Refusal, ValueError) as error:
-        raise Refusal("EDX902", where=where, detail="no readable certificate (PEM, DER or PKCS#7)") from error
+        raise Refusal("EDX902", where=where, detail=Detail("no readable certificate (PEM, DER or PKCS#7)")) from error
     if not found:
-        raise Refusal("EDX902", where=where, detail="no certificate in it (PEM, DER or PKCS#7)")
+        raise Refusal("EDX902", where=where, detail=Detail("no certificate in it (PEM, DER or PKCS#7)"))
     return found
 
 
@@ -148,7 +149,7 @@ def signer(certificate: x509.Certificate) -> Signer:
             not_before=certificate.not_valid_before_utc,
         )
     except DAMAGED as error:
-        raise Refusal("EDX310", detail="the certificate's subject or key cannot be read") from error
+        raise Refusal("EDX310", detail=Detail("the certificate's subject or key cannot be read")) from error
 
 
 def check_leaf(certificate: x509.Certificate, at: datetime) -> None:
@@ -157,11 +158,15 @@ def check_leaf(certificate: x509.Certificate, at: datetime) -> None:
         _check_key(certificate.public_key())
         _check_extensions(certificate.extensions)
     except DAMAGED as error:
-        raise Refusal("EDX310", detail="the certificate's key or extensions cannot be read") from error
+        raise Refusal("EDX310", detail=Detail("the certificate's key or extensions cannot be read")) from error
     if at < certificate.not_valid_before_utc:
-        raise Refusal("EDX309", detail=f"valid from {certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}")
+        raise Refusal(
+            "EDX309", detail=Detail("valid from {since:%Y-%m-%dT%H:%M:%SZ}", since=certificate.not_valid_before_utc)
+        )
     if at > certificate.not_valid_after_utc:
-        raise Refusal("EDX309", detail=f"valid until {certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
+        raise Refusal(
+            "EDX309", detail=Detail("valid until {until:%Y-%m-%dT%H:%M:%SZ}", until=certificate.not_valid_after_utc)
+        )
 
 
 def has_usable_key(certificate: x509.Certificate) -> bool:
@@ -176,14 +181,14 @@ def has_usable_key(certificate: x509.Certificate) -> bool:
 def _check_key(key: object) -> None:
     if isinstance(key, rsa.RSAPublicKey):
         if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
-            raise Refusal("EDX310", detail=f"RSA key of {key.key_size} bits")
+            raise Refusal("EDX310", detail=Detail("RSA key of {bits} bits", bits=key.key_size))
         if key.public_numbers().e >= MAX_RSA_EXPONENT:
-            raise Refusal("EDX310", detail="RSA key with a very large exponent")
+            raise Refusal("EDX310", detail=Detail("RSA key with a very large exponent"))
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if key.curve.name not in CURVES:
-            raise Refusal("EDX310", detail=f"elliptic curve {key.curve.name}")
+            raise Refusal("EDX310", detail=Detail("elliptic curve {name}", name=key.curve.name))
     else:
-        raise Refusal("EDX310", detail="the key is neither RSA nor EC")
+        raise Refusal("EDX310", detail=Detail("the key is neither RSA nor EC"))
 
 
 def _check_extensions(extensions: x509.Extensions) -> None:
@@ -195,12 +200,12 @@ def _check_extensions(extensions: x509.Extensions) -> None:
     found = {extension.oid: extension.value for extension in extensions}
     constraints = found.get(x509.BasicConstraints.oid)
     if isinstance(constraints, x509.BasicConstraints) and constraints.ca:
-        raise Refusal("EDX310", detail="an authority's own certificate (CA:TRUE)")
+        raise Refusal("EDX310", detail=Detail("an authority's own certificate (CA:TRUE)"))
     usage = found.get(x509.KeyUsage.oid)
     if not isinstance(usage, x509.KeyUsage):
-        raise Refusal("EDX310", detail="no KeyUsage")
+        raise Refusal("EDX310", detail=Detail("no KeyUsage"))
     if usage.key_cert_sign or not (usage.digital_signature or usage.content_commitment):
-        raise Refusal("EDX310", detail="KeyUsage does not allow signing documents")
+        raise Refusal("EDX310", detail=Detail("KeyUsage does not allow signing documents"))
     purposes = found.get(x509.ExtendedKeyUsage.oid)
     if isinstance(purposes, x509.ExtendedKeyUsage) and not SIGNING_PURPOSES.intersection(purposes):
-        raise Refusal("EDX310", detail="ExtendedKeyUsage does not allow signing documents")
+        raise Refusal("EDX310", detail=Detail("ExtendedKeyUsage does not allow signing documents"))

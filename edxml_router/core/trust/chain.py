@@ -34,6 +34,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import verification
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.trust import authorities
 from edxml_router.core.trust import certificate as certificates
@@ -187,10 +188,12 @@ class TrustStore:
             chain = verifier.verify(leaf, [*usable, *self.intermediates]).chain
         except (verification.VerificationError, *certificates.DAMAGED) as error:
             self._check_own(leaf, usable, at)
-            detail = f"issuer {leaf.issuer.rfc4514_string()}: {authorities.reason(error)}"
+            detail = Detail(
+                "issuer {issuer}: {reason}", issuer=leaf.issuer.rfc4514_string(), reason=authorities.reason(error)
+            )
             raise Refusal("EDX308", detail=detail) from error
         if len(chain) < 2:  # a self-signed leaf among the anchors: no authority vouches for it
-            raise Refusal("EDX308", detail="the certificate is its own anchor")
+            raise Refusal("EDX308", detail=Detail("the certificate is its own anchor"))
         return chain
 
     def unfit(self, at: datetime) -> tuple[tuple[x509.Certificate, str], ...]:
@@ -207,7 +210,12 @@ class TrustStore:
         troubles = dict(self.unfit(at)) if above else {}
         for each in above:
             if each in troubles:
-                raise Refusal("EDX323", detail=f"{each.subject.rfc4514_string()}: {troubles[each]}")
+                raise Refusal(
+                    "EDX323",
+                    detail=Detail(
+                        "{subject}: {troubles}", subject=each.subject.rfc4514_string(), troubles=troubles[each]
+                    ),
+                )
 
 
 # The leaf's extensions are judged by check_leaf; the verifier still refuses critical ones it does not know.
@@ -226,5 +234,5 @@ def _leaf(loaded: list[x509.Certificate]) -> tuple[x509.Certificate, list[x509.C
     if len(leaves) > 1:
         leaves = [item for item in leaves if not is_authority(item)]
     if len(leaves) != 1:
-        raise Refusal("EDX311", detail="no telling which certificate is the signer's")
+        raise Refusal("EDX311", detail=Detail("no telling which certificate is the signer's"))
     return leaves[0], [item for item in loaded if item is not leaves[0]]

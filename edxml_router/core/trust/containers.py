@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.trust import der
 
 _BEGIN: Final = b"-----BEGIN "
@@ -70,18 +71,20 @@ def _blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     while at >= 0:
         count += 1
         if count > der.MOST:  # of any kind: to look at one takes its time as well
-            raise ValueError(f"more than {der.MOST} PEM blocks")
+            raise ValueError(Detail("more than {most} PEM blocks", most=der.MOST))
         start = at + len(_BEGIN)
         stop = data.find(_DASHES, start, start + _LONGEST_LABEL + len(_DASHES))
         if stop < 0:
-            raise ValueError("a PEM block without a label")
+            raise ValueError(Detail("a PEM block without a label"))
         label = data[start:stop]
         start = stop + len(_DASHES)
         # The next five dashes are the end of this block, or it has none: nothing is looked for twice.
         stop = data.find(_DASHES, start)
         ending = b"-----END " + label + _DASHES
         if stop < 0 or data[stop : stop + len(ending)] != ending:
-            raise ValueError(f"a PEM block {label.decode('ascii', 'replace')!r} without its end")
+            raise ValueError(
+                Detail("a PEM block {label} without its end", label=repr(label.decode("ascii", "replace")))
+            )
         if label in (*_CERTIFICATES, *_LISTS, *_PKCS7):
             yield label, base64.b64decode(data[start:stop].translate(None, b" \t\r\n"), validate=True)
         at = data.find(_BEGIN, stop + len(ending))
@@ -94,7 +97,7 @@ def _der(data: bytes) -> Contents:
     if tag == der.OBJECT_IDENTIFIER:
         return _pkcs7(data, start, end)
     if tag != der.SEQUENCE:
-        raise ValueError("neither a certificate, nor a list, nor PKCS#7")
+        raise ValueError(Detail("neither a certificate, nor a list, nor PKCS#7"))
     # RFC 5280: a certificate's version is [0], and its serial number comes first where that is left out (version 1); a
     # list begins with an INTEGER or with the algorithm, and then has a name and a time.
     tags = [tag for tag, _, _ in _first(data, inner, stop, 4)]
@@ -116,10 +119,10 @@ def _pkcs7(data: bytes, start: int, end: int) -> Contents:
     """SignedData (RFC 2315, 9.1): behind version, digests and content, [0] has certificates and [1] has lists."""
     kind, *wrapped = der.values(data, start, end)
     if data[kind[2] : kind[3]] != _SIGNED_DATA or len(wrapped) != 1 or wrapped[0][0] != der.CONTEXT:
-        raise ValueError("PKCS#7 without certificates or lists")
+        raise ValueError(Detail("PKCS#7 without certificates or lists"))
     tag, inner, stop = der.header(data, wrapped[0][2], wrapped[0][3])
     if tag != der.SEQUENCE:
-        raise ValueError("PKCS#7 without certificates or lists")
+        raise ValueError(Detail("PKCS#7 without certificates or lists"))
     found: dict[int, tuple[bytes, ...]] = {}
     for tag, _, at, until in der.values(data, inner, stop):
         if tag in (der.CONTEXT, der.CONTEXT + 1):

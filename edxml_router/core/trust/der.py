@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from edxml_router.core.detail import Detail
+
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
 OBJECT_IDENTIFIER: Final = 0x06
@@ -27,20 +29,20 @@ def header(data: bytes, at: int, end: int | None = None) -> tuple[int, int, int]
     ``data``."""
     end = len(data) if end is None else end
     if at + 2 > end:
-        raise ValueError("cut off")
+        raise ValueError(Detail("cut off"))
     tag, length, start = data[at], data[at + 1], at + 2
     if tag & 0x1F == 0x1F:
-        raise ValueError("a tag of several bytes")
+        raise ValueError(Detail("a tag of several bytes"))
     if length >= 0x80:
         size = length & 0x7F
         if not 1 <= size <= 4 or start + size > end:
-            raise ValueError("a length that is not DER")
+            raise ValueError(Detail("a length that is not DER"))
         length = int.from_bytes(data[start : start + size], "big")
         if length < 0x80 or length < 1 << 8 * (size - 1):
-            raise ValueError("a length that is not DER")
+            raise ValueError(Detail("a length that is not DER"))
         start += size
     if start + length > end:
-        raise ValueError("cut off")
+        raise ValueError(Detail("cut off"))
     return tag, start, start + length
 
 
@@ -54,7 +56,7 @@ def values(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]
         yield tag, at, start, stop
         at = stop
     if at < end:
-        raise ValueError(f"more than {MOST} values beside each other")
+        raise ValueError(Detail("more than {most} values beside each other", most=MOST))
 
 
 def value(tag: int, content: bytes) -> bytes:
@@ -70,5 +72,5 @@ def only(data: bytes, tag: int) -> tuple[int, int]:
     """Where the content of ``data`` begins and ends, which is one value with this tag and nothing behind it."""
     found, start, end = header(data, 0)
     if found != tag or end != len(data):
-        raise ValueError("not one value, or of another kind")
+        raise ValueError(Detail("not one value, or of another kind"))
     return start, end

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.core.trust.certificate import DAMAGED, has_usable_key
 from edxml_router.core.trust.revocation_list import STRONG
@@ -66,7 +67,7 @@ def read_answer(
     try:
         return _read(data, certificate, issuer, named)
     except DAMAGED as error:
-        raise useless("not an answer that is understood") from error
+        raise useless(Detail("not an answer that is understood")) from error
 
 
 def status(data: bytes) -> str:
@@ -74,31 +75,31 @@ def status(data: bytes) -> str:
     try:
         return ocsp.load_der_ocsp_response(data).response_status.name.lower()
     except DAMAGED as error:
-        raise useless("not an answer that is understood") from error
+        raise useless(Detail("not an answer that is understood")) from error
 
 
 def _read(
     data: bytes, certificate: x509.Certificate, issuer: x509.Certificate, named: x509.Certificate | None
 ) -> Answer:
     if len(data) > MAX_BYTES:
-        raise useless(f"more than {MAX_BYTES} bytes")
+        raise useless(Detail("more than {most} bytes", most=MAX_BYTES))
     response = ocsp.load_der_ocsp_response(data)
     if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-        raise useless(f"status {response.response_status.name.lower()}")
+        raise useless(Detail("status {status}", status=response.response_status.name.lower()))
     if len(list(response.responses)) != 1:
-        raise useless("about more than the one certificate")
+        raise useless(Detail("about more than the one certificate"))
     asked = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, response.hash_algorithm).build()
     if (response.serial_number, response.issuer_name_hash, response.issuer_key_hash) != (
         asked.serial_number,
         asked.issuer_name_hash,
         asked.issuer_key_hash,
     ):
-        raise useless("about another certificate")
+        raise useless(Detail("about another certificate"))
     if any(item.critical for item in (*response.extensions, *response.single_extensions)):
-        raise useless("a critical extension that is not known here")
+        raise useless(Detail("a critical extension that is not known here"))
     signer = _signer(response, issuer, named)
     if response.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
-        raise useless("the responder does not know the certificate")
+        raise useless(Detail("the responder does not know the certificate"))
     # The time is there when, and only when, the status is revoked (4.2.1).
     return Answer(response.this_update_utc, response.next_update_utc, response.revocation_time_utc, signer)
 
@@ -109,7 +110,11 @@ def _signer(
     """The certificate of who signed, if they may; None for the issuer's."""
     algorithm = response.signature_hash_algorithm
     if not isinstance(algorithm, STRONG):
-        raise useless(f"the hash of its signature is {algorithm.name if algorithm else 'unknown'}")
+        raise useless(
+            Detail(
+                "the hash of its signature is {algorithm}", algorithm=algorithm.name if algorithm else Detail("unknown")
+            )
+        )
     if _signed_by(response, algorithm, issuer):
         return None
     if named is not None and _signed_by(response, algorithm, named):
@@ -119,8 +124,12 @@ def _signer(
         if _is_delegated(each, issuer):
             return each
     if signers:
-        raise useless(f"signed by {signers[0].subject.rfc4514_string()}, who may not answer for the authority")
-    raise useless("not signed by the authority, nor by anybody whose certificate is there")
+        raise useless(
+            Detail(
+                "signed by {subject}, who may not answer for the authority", subject=signers[0].subject.rfc4514_string()
+            )
+        )
+    raise useless(Detail("not signed by the authority, nor by anybody whose certificate is there"))
 
 
 def _signed_by(response: ocsp.OCSPResponse, algorithm: hashes.HashAlgorithm, signer: x509.Certificate) -> bool:

@@ -25,6 +25,7 @@ from typing import Protocol
 
 from cryptography import x509
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust.certificate import DAMAGED, is_authority
 from edxml_router.core.trust.revocation_list import RevocationList, read_lists
@@ -83,14 +84,19 @@ def check_renewal(
     except Refusal as refusal:
         raise Setback("EDX318", where=where, detail=refusal.finding.detail) from refusal
     if new.heading_trouble:
-        raise Setback("EDX318", where=where, detail=f"it cannot be used: {new.heading_trouble}")
+        raise Setback("EDX318", where=where, detail=Detail("it cannot be used: {trouble}", trouble=new.heading_trouble))
     if not any(new.signed_by(each) for each in authorities):
-        detail = f"{new.issuer.rfc4514_string()} is not among the anchors and intermediates, or did not sign it"
+        detail = Detail(
+            "{issuer} is not among the anchors and intermediates, or did not sign it",
+            issuer=new.issuer.rfc4514_string(),
+        )
         raise Setback("EDX318", where=where, detail=detail)
     if new.trouble:  # looked for only now: until here the bytes may be anybody's
-        raise Setback("EDX318", where=where, detail=f"it cannot be used: {new.trouble}")
+        raise Setback("EDX318", where=where, detail=Detail("it cannot be used: {trouble}", trouble=new.trouble))
     if new.this_update > at:
-        raise Setback("EDX318", where=where, detail=f"from the future: {new.this_update:%Y-%m-%dT%H:%M:%SZ}")
+        raise Setback(
+            "EDX318", where=where, detail=Detail("from the future: {at:%Y-%m-%dT%H:%M:%SZ}", at=new.this_update)
+        )
     try:
         old = None if kept is None else _one_list(kept)
     except Refusal:  # damaged, or kept by an earlier version: anything is better
@@ -98,15 +104,19 @@ def check_renewal(
     if old is None or old.heading_trouble:
         return
     if old.issuer != new.issuer and at < old.fresh_until:
-        raise Setback("EDX318", where=where, detail="a list of another authority than before")
+        raise Setback("EDX318", where=where, detail=Detail("a list of another authority than before"))
     if old.issuer == new.issuer and _order(new) < _order(old):
-        raise Setback("EDX318", where=where, detail=f"number {new.number} is older than {old.number}")
+        raise Setback(
+            "EDX318",
+            where=where,
+            detail=Detail("number {number} is older than {known}", number=new.number, known=old.number),
+        )
 
 
 def _one_list(data: bytes) -> RevocationList:
     lists = read_lists([data])
     if len(lists) != 1:
-        raise Refusal("EDX902", detail=f"{len(lists)} revocation lists, one is expected")
+        raise Refusal("EDX902", detail=Detail("{count} revocation lists, one is expected", count=len(lists)))
     return lists[0]
 
 
@@ -129,13 +139,15 @@ class RevocationLists:
         until = min(future, default=ALWAYS)  # from then on that list is the newest
         known = [crl for crl in speaking if crl.this_update <= at]
         if not known:
-            return unknown(freshness, "no revocation list of the issuer", NEVER, until)
+            return unknown(freshness, Detail("no revocation list of the issuer"), NEVER, until)
         newest = max(known, key=_order)
         since = newest.this_update
         revoked = newest.revoked(certificate.serial_number)
         if revoked is not None:
             if revoked <= at:
-                detail = f"serial {certificate.serial_number:x} since {revoked:%Y-%m-%d}"
+                detail = Detail(
+                    "serial {serial:x} since {revoked:%Y-%m-%d}", serial=certificate.serial_number, revoked=revoked
+                )
                 return Standing(Finding("EDX313", detail=detail), since=since, until=until)
             until = min(until, revoked)
         fresh = newest.fresh_until
@@ -143,7 +155,12 @@ class RevocationLists:
             return Standing(since=since, until=min(until, fresh))
         if at < fresh + freshness.grace:
             return Standing(marks=("crl-stale",), since=fresh, until=min(until, fresh + freshness.grace))
-        return unknown(freshness, f"the list should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh, until)
+        return unknown(
+            freshness,
+            Detail("the list should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh=fresh),
+            fresh,
+            until,
+        )
 
 
 def unknown(freshness: Freshness, detail: str, since: datetime = NEVER, until: datetime = ALWAYS) -> Standing:

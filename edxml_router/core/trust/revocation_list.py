@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import der
 from edxml_router.core.trust.certificate import DAMAGED
@@ -55,11 +56,11 @@ class RevocationList:
         start, end = der.only(data, der.SEQUENCE)
         signed, *others = der.values(data, start, end)
         if signed[0] != der.SEQUENCE or len(others) != 2:
-            raise ValueError("not a revocation list")
+            raise ValueError(Detail("not a revocation list"))
         self._signed = (signed[1], signed[3])
         self._entries_at, plain = _without_entries(data, signed[2], signed[3])
         if len(plain) > _HEAD:  # nobody knows yet whose bytes these are, and the library takes its time for them
-            raise ValueError(f"{len(plain)} bytes beside its entries")
+            raise ValueError(Detail("{count} bytes beside its entries", count=len(plain)))
         self._signers: dict[bytes, bool] = {}
         try:
             # That the algorithm within what is signed is the one outside (RFC 5280, 5.1.1.2) is seen to here.
@@ -71,7 +72,7 @@ class RevocationList:
         try:
             self._read(self._head)
         except x509.DuplicateExtension as error:
-            self._said = f"the extension {error.oid.dotted_string} stands in it twice"
+            self._said = Detail("the extension {extension} stands in it twice", extension=error.oid.dotted_string)
         except DAMAGED as error:
             self._said = text_in_words(error)
 
@@ -81,7 +82,9 @@ class RevocationList:
         self.fresh_until = head.next_update_utc or head.last_update_utc
         algorithm = head.signature_hash_algorithm
         if not isinstance(algorithm, STRONG):
-            self._said = f"the hash of its signature is {algorithm.name if algorithm else 'unknown'}"
+            self._said = Detail(
+                "the hash of its signature is {algorithm}", algorithm=algorithm.name if algorithm else Detail("unknown")
+            )
         for extension in head.extensions:
             self._read_extension(extension)
 
@@ -89,19 +92,21 @@ class RevocationList:
         value = extension.value
         if isinstance(value, x509.CRLNumber):
             if value.crl_number.bit_length() > _NUMBER:  # Python would not even write it
-                self._said = "its number is longer than 20 bytes"
+                self._said = Detail("its number is longer than 20 bytes")
             else:
                 self.number = value.crl_number
         if isinstance(value, x509.IssuingDistributionPoint):
             self.point = value
             if value.indirect_crl or value.only_contains_attribute_certs or value.only_some_reasons:
-                self._said = "an indirect list, or one for attribute certificates or for some reasons only"
+                self._said = Detail("an indirect list, or one for attribute certificates or for some reasons only")
             elif value.relative_name is not None:
-                self._said = "a distribution point with a relative name"
+                self._said = Detail("a distribution point with a relative name")
         elif isinstance(value, x509.DeltaCRLIndicator):
-            self._said = "a delta list"
+            self._said = Detail("a delta list")
         elif extension.critical:
-            self._said = f"a critical extension that is not known here: {extension.oid.dotted_string}"
+            self._said = Detail(
+                "a critical extension that is not known here: {extension}", extension=extension.oid.dotted_string
+            )
 
     @property
     def name(self) -> str:
@@ -121,7 +126,7 @@ class RevocationList:
         try:
             _ = self._entries
         except ValueError as error:
-            return str(error)
+            return said(error)
         return ""
 
     @cached_property
@@ -199,12 +204,12 @@ def read_lists(data: Iterable[bytes], where: str = "") -> tuple[RevocationList, 
     for item in data:
         try:
             if len(item) > MAX_BYTES:
-                raise ValueError(f"more than {MAX_BYTES} bytes")
+                raise ValueError(Detail("more than {most} bytes", most=MAX_BYTES))
             lists = [RevocationList(one) for one in unpack(item).lists]
         except ValueError as error:
-            detail = f"not a revocation list (PEM, DER or PKCS#7): {error}"
+            detail = Detail("not a revocation list (PEM, DER or PKCS#7): {error}", error=said(error))
             raise Refusal("EDX902", where=where, detail=detail) from error
         if not lists:
-            raise Refusal("EDX902", where=where, detail="no revocation list in it (PEM, DER or PKCS#7)")
+            raise Refusal("EDX902", where=where, detail=Detail("no revocation list in it (PEM, DER or PKCS#7)"))
         found += lists
     return tuple(found)

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.trust import der
 
 RUN_BYTES: Final = 512 * 1024  # of a run: larger ones take longer to search, smaller ones are more to look into
@@ -122,13 +123,13 @@ def _step(data: bytes, at: int, end: int) -> tuple[int, bytes, bytes]:
     parts = list(der.values(data, start, stop)) if tag == der.SEQUENCE else []
     tags = [part[0] for part in parts]
     if tags[:1] != [der.INTEGER] or tags[1:2] not in ([der.UTC_TIME], [der.GENERALIZED_TIME]) or len(parts) > 3:
-        raise ValueError("an entry that is none")
+        raise ValueError(Detail("an entry that is none"))
     _, _, first, last = parts[0]
     if last == first or (last - first > 1 and _padded(data[first], data[first + 1])):
-        raise ValueError("a serial number that is not DER")
+        raise ValueError(Detail("a serial number that is not DER"))
     _, mark, begun, over = parts[1]
     if data[mark : mark + 2] not in _MARKS or not re.fullmatch(rb"[0-9]+Z", data[begun:over]):
-        raise ValueError("a date that is not DER")
+        raise ValueError(Detail("a date that is not DER"))
     if len(parts) == 3:
         _check_extensions(data, *parts[2])
     shape = _shape(data, at, (first, last), mark, (over, stop)) if start == at + 2 else b""
@@ -141,14 +142,14 @@ def _padded(first: int, second: int) -> bool:
 
 def _check_extensions(data: bytes, tag: int, _at: int, start: int, stop: int) -> None:
     if tag != der.SEQUENCE:
-        raise ValueError("an entry that is none")
+        raise ValueError(Detail("an entry that is none"))
     for kind, _, begin, end in der.values(data, start, stop):
         fields = [field[0] for field in der.values(data, begin, end)]
         if kind != der.SEQUENCE or fields[:1] != [der.OBJECT_IDENTIFIER]:
-            raise ValueError("an entry extension that is none")
+            raise ValueError(Detail("an entry extension that is none"))
         # DER leaves out FALSE; where it is written all the same, it is taken for TRUE, in doubt.
         if fields[1:2] == [der.BOOLEAN]:
-            raise ValueError("a critical entry extension")
+            raise ValueError(Detail("a critical entry extension"))
 
 
 def _shape(data: bytes, at: int, number: tuple[int, int], mark: int, rest_at: tuple[int, int]) -> bytes:

@@ -25,6 +25,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust.certificate import names, spki_sha256
 from edxml_router.core.trust.ocsp import Answer, read_answer, useless
@@ -100,7 +101,7 @@ class ListsAndAnswers:
         since, until = max(listed.since, said.since), min(listed.until, said.until)
         if listed.finding is None or said.finding is None:
             return replace(min(listed, said, key=_doubt), since=since, until=until)
-        detail = f"{listed.finding.detail}; {said.finding.detail}"
+        detail = Detail("{listed}; {said}", listed=listed.finding.detail, said=said.finding.detail)
         return Standing(Finding("EDX314", detail=detail), since=since, until=until)
 
     def _said(
@@ -115,17 +116,19 @@ class ListsAndAnswers:
         data = self._known.answers.get(certificate.fingerprint(hashes.SHA256()))
         if data is None:
             self._known.wanted(certificate)
-            return unknown(freshness, "no answer of the responder yet")
+            return unknown(freshness, Detail("no answer of the responder yet"))
         try:
             answer = read_answer(data, certificate, issuer, responder.named)
         except Setback as setback:  # perhaps another authority's certificate was named as the responder's since
-            return unknown(freshness, f"the responder's answer: {setback.finding.detail}")
+            return unknown(freshness, Detail("the responder's answer: {detail}", detail=setback.finding.detail))
         if blocked and answer.signer is not None and not set(names(answer.signer)).isdisjoint(blocked):
-            return unknown(freshness, "the responder's key or certificate is blocked")
+            return unknown(freshness, Detail("the responder's key or certificate is blocked"))
         if answer.signer is not None and answer.signer != responder.named:
             signer = self._lists.standing(answer.signer, issuer, at, freshness)
             if _is_revoked(signer):
-                return unknown(freshness, "the responder's own certificate is revoked", signer.since, signer.until)
+                return unknown(
+                    freshness, Detail("the responder's own certificate is revoked"), signer.since, signer.until
+                )
         return judge(answer, certificate, at, freshness)
 
 
@@ -133,10 +136,14 @@ def judge(answer: Answer, certificate: x509.Certificate, at: datetime, freshness
     """What ``answer`` about ``certificate`` means at the moment ``at``."""
     begin, until, ends = answer.this_update - CLOCKS, ALWAYS, ALWAYS
     if at < begin:
-        return unknown(freshness, "the responder's answer is from the future", until=begin)
+        return unknown(freshness, Detail("the responder's answer is from the future"), until=begin)
     if answer.revoked is not None:
         if answer.revoked <= at:
-            detail = f"serial {certificate.serial_number:x} since {answer.revoked:%Y-%m-%d}, says the responder"
+            detail = Detail(
+                "serial {serial:x} since {revoked:%Y-%m-%d}, says the responder",
+                serial=certificate.serial_number,
+                revoked=answer.revoked,
+            )
             return Standing(Finding("EDX313", detail=detail), since=begin)
         until = answer.revoked
     if answer.signer is not None:
@@ -146,7 +153,7 @@ def judge(answer: Answer, certificate: x509.Certificate, at: datetime, freshness
         return Standing(since=begin, until=min(until, fresh))
     if at < over:
         return Standing(marks=("ocsp-stale",), since=max(begin, fresh), until=min(until, over))
-    detail = f"the responder's answer should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}"
+    detail = Detail("the responder's answer should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh=fresh)
     return unknown(freshness, detail, max(begin, over), until)
 
 
@@ -154,13 +161,13 @@ def check_renewal(new: Answer, kept: Answer | None, at: datetime, grace: timedel
     """May ``new``, which has just come, take the place of ``kept``? Setback EDX319 if not: an old answer that somebody
     plays back never replaces a newer one."""
     if new.this_update > at + CLOCKS:
-        raise useless(f"from the future: {new.this_update:%Y-%m-%dT%H:%M:%SZ}")
+        raise useless(Detail("from the future: {at:%Y-%m-%dT%H:%M:%SZ}", at=new.this_update))
     if new.signer is not None and not new.signer.not_valid_before_utc <= at <= new.signer.not_valid_after_utc:
-        raise useless("signed with a certificate that is not valid now")
+        raise useless(Detail("signed with a certificate that is not valid now"))
     if new.revoked is None and at >= new.fresh_until + grace:
-        raise useless(f"should have been renewed by {new.fresh_until:%Y-%m-%dT%H:%M:%SZ}")
+        raise useless(Detail("should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh=new.fresh_until))
     if kept is not None and new.this_update < kept.this_update:
-        raise useless(f"older than the one on hand: {new.this_update:%Y-%m-%dT%H:%M:%SZ}")
+        raise useless(Detail("older than the one on hand: {at:%Y-%m-%dT%H:%M:%SZ}", at=new.this_update))
 
 
 def _is_revoked(standing: Standing) -> bool:

@@ -22,6 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.config import Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.standing import check_renewal
@@ -144,5 +145,7 @@ class Asking:
 
 
 def _summary(url: str, found: Sequence[Finding]) -> Finding:
-    others = f", and {len(found) - 1} more" if len(found) > 1 else ""
-    return Finding("EDX319", url, f"{found[0].detail}{others}")
+    first = found[0].detail
+    if len(found) == 1:
+        return Finding("EDX319", url, first)
+    return Finding("EDX319", url, Detail("{first}, and {count} more", first=first, count=len(found) - 1))

@@ -22,6 +22,7 @@ from email.message import Message
 from typing import IO, Final
 
 from edxml_router import __version__
+from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Setback
 from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.revocation_list import MAX_BYTES
@@ -70,12 +71,12 @@ def _get(code: str, url: str, posted: bytes | None, schemes: Sequence[str], max_
             return _received(deadline, url, posted, schemes, max_bytes, timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        raise setback(f"HTTP status {error.code}") from error
+        raise setback(Detail("HTTP status {code}", code=error.code)) from error
     except _UnfitError as error:
-        raise setback(str(error)) from error
+        raise setback(said(error)) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         if deadline.missed:
-            raise setback(f"not complete after {timeout:g} s") from error
+            raise setback(Detail("not complete after {timeout:g} s", timeout=timeout)) from error
         raise setback(_said(error.reason if isinstance(error, urllib.error.URLError) else error)) from error
 
 
@@ -108,10 +109,10 @@ def _received(
         while piece := answer.read1(min(_PIECE, max_bytes + 1 - len(data))):
             data += piece
             if len(data) > max_bytes:
-                raise _UnfitError(f"more than {max_bytes} bytes")
+                raise _UnfitError(Detail("more than {most} bytes", most=max_bytes))
             deadline.allow(len(data))
     if deadline.missed:  # what was cut off may look complete
-        raise _UnfitError(f"not complete after {timeout:g} s")
+        raise _UnfitError(Detail("not complete after {timeout:g} s", timeout=timeout))
     return bytes(data)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust.revocation import check_renewal
 from edxml_router.core.trust.revocation_list import RevocationList
@@ -47,5 +48,7 @@ def keep(folder: Path, url: str, fetched: bytes, authorities: Iterable[x509.Cert
         check_renewal(fetched, kept, authorities, now, url)
         durable.write([(path, fetched)])
     except OSError as error:
-        raise Setback("EDX318", where=url, detail=f"{path}: {in_words(error)}") from error
+        raise Setback(
+            "EDX318", where=url, detail=Detail("{path}: {reason}", path=path, reason=in_words(error))
+        ) from error
     return True

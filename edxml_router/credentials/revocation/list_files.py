@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust.revocation_list import MAX_BYTES, RevocationList, read_lists
 from edxml_router.core.wording import in_words
@@ -48,5 +49,7 @@ def read(path: Path, where: str = "") -> tuple[RevocationList, ...]:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise Refusal("EDX902", where=where or str(path), detail=f"{path}: {in_words(error)}") from error
+        raise Refusal(
+            "EDX902", where=where or str(path), detail=Detail("{path}: {reason}", path=path, reason=in_words(error))
+        ) from error
     return read_lists([data], where or str(path))

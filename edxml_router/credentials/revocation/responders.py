@@ -22,11 +22,13 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from edxml_router.config import Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.ocsp import Answer
 from edxml_router.core.trust.standing import Known, Responder, authority, check_renewal
+from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.revocation import fetching, kept_answers
 from edxml_router.credentials.revocation.kept_answers import Row
@@ -52,7 +54,7 @@ def sources(settings: Settings) -> Sequence[Source]:
         named = _only(each.responder, f"trust.ocsp[{number}].responder") if each.responder else None
         found.append(Source(each.url, Responder(issuer, named)))
     if len({authority(each.responder.issuer) for each in found}) < len(found):
-        raise Refusal("EDX901", where="trust.ocsp", detail="two responders for one authority")
+        raise Refusal("EDX901", where="trust.ocsp", detail=Detail("two responders for one authority"))
     return found
 
 
@@ -74,7 +76,7 @@ def held(folder: Path) -> dict[bytes, Row]:
     try:
         return kept_answers.held(folder)
     except OSError as error:
-        raise Refusal("EDX902", where=str(folder), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(folder), detail=in_words(error)) from error
 
 
 def known_answers(settings: Settings, *, noting: bool) -> Known | None:
@@ -114,14 +116,14 @@ def on_hand(settings: Settings) -> Iterator[OnHand]:
     try:
         notes = kept_answers.noted(settings.kept_answers)
     except OSError as error:
-        raise Refusal("EDX902", where=str(settings.kept_answers), detail=error.strerror or "") from error
+        raise Refusal("EDX902", where=str(settings.kept_answers), detail=in_words(error)) from error
     for der in dict.fromkeys([*answers, *notes.values()]):
         one = source_of(found, der)
         if one is None:
             continue
         certificate, source = one
         if der not in answers:
-            yield OnHand(certificate, source, None, "no answer yet")
+            yield OnHand(certificate, source, None, Detail("no answer yet"))
             continue
         try:
             yield OnHand(certificate, source, source.read(answers[der], certificate))
@@ -154,5 +156,5 @@ def probe(settings: Settings, now: datetime) -> Iterator[tuple[str, Finding | No
 def _only(path: Path, where: str) -> x509.Certificate:
     first, *others = load_certificates(path)
     if others:
-        raise Refusal("EDX901", where=where, detail=f"{path}: more than one certificate")
+        raise Refusal("EDX901", where=where, detail=Detail("{path}: more than one certificate", path=path))
     return first

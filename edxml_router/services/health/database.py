@@ -10,6 +10,7 @@ from typing import Final
 
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.node.sole import served_before
 from edxml_router.services.health.report import PATIENCE, Findings
@@ -34,7 +35,7 @@ def is_lost(settings: Settings) -> bool:
 def database(settings: Settings) -> Findings:
     file = settings.database_url.partition("sqlite:///")[2]
     if is_lost(settings):  # connecting would make it
-        yield file, Finding("EDX617", file, "no such file")
+        yield file, Finding("EDX617", file, Detail("no such file"))
         return
     with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
         schema, newest = migrate.current(ledger.engine), migrate.newest()
@@ -46,14 +47,15 @@ def database(settings: Settings) -> Findings:
             return
         whose = identity.owner(ledger) if schema == newest else ""
     if schema != newest:
-        detail = f"schema {schema or 'missing'}, needed {newest}; run `edxml-router init`"
+        found = schema or Detail("missing")
+        detail = Detail("schema {schema}, needed {newest}; run `edxml-router init`", schema=found, newest=newest)
         yield ledger.engine.dialect.name, Finding("EDX602", "store.url", detail)
         return
     if whose not in ("", settings.node.name, *settings.node.formerly):
-        detail = f"it is the database of {whose}, not of {settings.node.name}"
+        detail = Detail("it is the database of {whose}, not of {name}", whose=whose, name=settings.node.name)
         yield ledger.engine.dialect.name, Finding("EDX619", "store.url", detail)
         return
-    yield f"{ledger.engine.dialect.name}, schema {schema}", None
+    yield Detail("{name}, schema {schema}", name=ledger.engine.dialect.name, schema=schema), None
 
 
 def repetitions(settings: Settings) -> Findings:
@@ -64,8 +66,10 @@ def repetitions(settings: Settings) -> Findings:
         if migrate.current(ledger.engine) != migrate.newest():
             return
         for one in recovery.pending(ledger.engine):
-            asked = "has not answered" if one.party.is_link else "has not sent again"
-            detail = f"{asked} what was handed in since {one.since.astimezone():%Y-%m-%d %H:%M:%S}"
+            asked = Detail("has not answered") if one.party.is_link else Detail("has not sent again")
+            detail = Detail(
+                "{asked} what was handed in since {at:%Y-%m-%d %H:%M:%S}", asked=asked, at=one.since.astimezone()
+            )
             yield one.party.name, Finding("EDX618", one.party, detail)
 
 
@@ -76,10 +80,11 @@ def peers(settings: Settings) -> Findings:
     with closing(wiring.open_ledger(settings)) as ledger:
         found = ledger.views.counted_input(datetime.now(UTC))
     for peer, since, counted in found:
-        detail = f"{peer or 'strangers'}: {counted} more since {since:%Y-%m-%d %H:%M} UTC"
+        who = peer or Detail("strangers")
+        detail = Detail("{who}: {count} more since {since:%Y-%m-%d %H:%M} UTC", who=who, count=counted, since=since)
         yield peer or "strangers", Finding("EDX413", peer, detail)
     if not found:
-        yield "no more of it than is noted piece by piece", None
+        yield Detail("no more of it than is noted piece by piece"), None
 
 
 def letters(settings: Settings) -> Findings:
@@ -92,6 +97,6 @@ def letters(settings: Settings) -> Findings:
         waiting = ledger.views.list_deliveries(states=NOT_SENT, accepted_before=before, limit=LETTERS)
     troubled = Counter((one.route, one.code) for one in waiting if one.code not in ("", ABSENT, WANTED))
     for (route, code), number in troubled.items():
-        yield route.name, Finding(code, route, f"{number} deliveries wait")
+        yield route.name, Finding(code, route, Detail("{number} deliveries wait", number=number))
     if not troubled:
-        yield "none waits with a problem", None
+        yield Detail("none waits with a problem"), None

@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from edxml_router.config import Hub, LocalHub, RabbitHub, Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.credentials.revocation import list_files
 from edxml_router.node.sole import holder, served_before
@@ -20,7 +21,7 @@ def own_hub(settings: Settings) -> Findings:
     if hub is None or (new and is_lost(settings)):
         return
     if new and isinstance(hub, LocalHub) and not hub.path.exists():
-        yield hub.place, Finding("EDX612", hub.place, "the node's own hub, which `edxml-router serve` makes")
+        yield hub.place, Finding("EDX612", hub.place, Detail("the node's own hub, which `edxml-router serve` makes"))
     else:
         yield from _hub(settings, hub, owner=True)
 
@@ -54,12 +55,25 @@ def _hub(settings: Settings, hub: Hub, *, owner: bool) -> Findings:
         yield place, Finding("EDX612" if new else "EDX703", place, ", ".join(missing))
         return
     if owner and any(depths.values()) and holder(settings.node.data) is None:
-        yield place, Finding("EDX611", place, f"{sum(depths.values())} messages wait here and nobody takes them")
+        yield (
+            place,
+            Finding(
+                "EDX611", place, Detail("{count} messages wait here and nobody takes them", count=sum(depths.values()))
+            ),
+        )
         return
     if owner and isinstance(hub, RabbitHub):
         yield broker_limit.look(settings, hub, datetime.now(UTC))
     waiting = [f"{name} {depth}" for name, depth in depths.items() if depth]
-    yield f"{place} ({len(intakes)} mailboxes; waiting: {', '.join(waiting) or 'nothing'})", None
+    yield (
+        Detail(
+            "{place} ({count} mailboxes; waiting: {waiting})",
+            place=place,
+            count=len(intakes),
+            waiting=", ".join(waiting) or Detail("nothing"),
+        ),
+        None,
+    )
 
 
 def _broker_lists(hub: RabbitHub) -> Findings:
@@ -68,5 +82,8 @@ def _broker_lists(hub: RabbitHub) -> Findings:
     for path in hub.tls.lists if hub.tls else ():
         for one in list_files.read(path, "hub.tls_crls"):
             until = one.fresh_until
-            detail = f"{path.name}, next update {until:%Y-%m-%d %H:%M}"
-            yield detail, Finding("EDX707", str(path), f"{detail}: expired") if until < now else None
+            detail = Detail("{path}, next update {until:%Y-%m-%d %H:%M}", path=path.name, until=until)
+            yield (
+                detail,
+                Finding("EDX707", str(path), Detail("{detail}: expired", detail=detail)) if until < now else None,
+            )

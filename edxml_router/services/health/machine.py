@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from edxml_router.config import Settings, in_force
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
+from edxml_router.core.wording import in_words
 from edxml_router.credentials import identities
 from edxml_router.node import lookout, settings_file
 from edxml_router.node.sole import holder, served_before
@@ -32,7 +34,7 @@ def data(settings: Settings) -> Findings:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        yield str(folder), Finding("EDX908", str(folder), error.strerror or "")
+        yield str(folder), Finding("EDX908", str(folder), in_words(error))
         return
     yield str(folder), None
 
@@ -43,7 +45,7 @@ def disk(settings: Settings) -> Findings:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     reserve = settings.store.reserve_bytes
-    detail = f"{free // 1024**2} MiB free, reserve {reserve // 1024**2} MiB"
+    detail = Detail("{free} MiB free, reserve {reserve} MiB", free=free // 1024**2, reserve=reserve // 1024**2)
     yield detail, Finding("EDX601", str(folder), detail) if free < reserve else None
 
 
@@ -51,9 +53,9 @@ def was_set(_settings: Settings) -> Findings:
     """Whether the clock was ever set."""
     now = datetime.now(UTC)
     local = now.astimezone()
-    detail = f"{local:%Y-%m-%d %H:%M:%S %Z}"
+    detail = Detail("{now:%Y-%m-%d %H:%M:%S %Z}", now=local)
     if now < EARLIEST:
-        wrong = f"the clock says {now:%Y}: certificates and lifetimes will be misjudged"
+        wrong = Detail("the clock says {now:%Y}: certificates and lifetimes will be misjudged", now=now)
         yield detail, Finding("EDX907", "clock", wrong)
         return
     yield detail, None
@@ -65,7 +67,8 @@ def clock(settings: Settings) -> Findings:
     known = KeptSkews(settings.node.data / neighbour_clocks.FILE).all()
     for each in identities.neighbours(settings):
         if skew := known.get(each.name):
-            yield f"{each.name}, as of {skew.at.astimezone():%Y-%m-%d %H:%M:%S %Z}", skew.finding(each.name)
+            at = skew.at.astimezone()
+            yield Detail("{name}, as of {at:%Y-%m-%d %H:%M:%S %Z}", name=each.name, at=at), skew.finding(each.name)
 
 
 def _jumped(settings: Settings) -> Finding | None:
@@ -86,9 +89,9 @@ def serve(settings: Settings) -> Findings:
             if note.exists():
                 yield name, Finding(code, name, note.read_text(encoding="utf-8", errors="replace")[:100])
     elif served_before(folder):
-        yield "not running", Finding("EDX611", str(folder))
+        yield Detail("not running"), Finding("EDX611", str(folder))
     elif not is_lost(settings):  # else EDX617 has said what is to be done, and a start would be refused
-        yield "not running", Finding("EDX612", str(folder))
+        yield Detail("not running"), Finding("EDX612", str(folder))
 
 
 def _in_force(settings: Settings) -> Findings:
@@ -97,9 +100,9 @@ def _in_force(settings: Settings) -> Findings:
     waiting = list(in_force.changes(running, in_force.texts(settings))) if running is not None else []
     for change in waiting[:20]:
         old, new = change.before or "-", change.after or "-"
+        detail = Detail("{old} is in force, not {new}; a restart takes it", old=old, new=new)
         if change.taken:
-            yield change.name, Finding("EDX915", change.name, f"{old} is in force, not {new}; a reload takes it")
-        else:
-            yield change.name, Finding("EDX915", change.name, f"{old} is in force, not {new}; a restart takes it")
+            detail = Detail("{old} is in force, not {new}; a reload takes it", old=old, new=new)
+        yield change.name, Finding("EDX915", change.name, detail)
     if len(waiting) > 20:
-        yield "…", Finding("EDX915", str(settings.path), f"{len(waiting)} settings in all")
+        yield "…", Finding("EDX915", str(settings.path), Detail("{count} settings in all", count=len(waiting)))

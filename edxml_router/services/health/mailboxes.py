@@ -17,6 +17,7 @@ from typing import NamedTuple
 from edxml_router.config import Settings
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Lying
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.node.sole import served_before
 from edxml_router.ports.transport import Waiting
@@ -56,7 +57,7 @@ def check(settings: Settings) -> Findings:
             yield route.name, finding
     known = ", ".join(route.name for route, seen in found.items() if seen is not None)
     if known and not said:
-        yield f"{known}: nobody is absent, no mail waits for room", None
+        yield Detail("{known}: nobody is absent, no mail waits for room", known=known), None
 
 
 def _seen(settings: Settings, ways: Mapping[Route, tuple[str, str, str]]) -> Mapping[Route, Sequence[Waiting] | None]:
@@ -84,11 +85,24 @@ def _finding(settings: Settings, route: Route, seen: Sequence[Waiting], mail: Ma
     size = sum(each.size for each in mail.lying) / MIB
     if absent and (since is None or datetime.now(UTC) - since >= settings.delivery.receipt_timeout):
         when = f"{since.astimezone():%Y-%m-%d %H:%M}" if since else "-"
-        detail = f"{messages} messages wait for {name}, {size:.1f} MiB, the oldest letter since {when}"
+        detail = Detail(
+            "{messages} messages wait for {name}, {size:.1f} MiB, the oldest letter since {when}",
+            messages=messages,
+            name=name,
+            size=size,
+            when=when,
+        )
         if mail.kept_here:
-            detail = f"{detail}; {mail.kept_here} letters wait here for room there"
+            detail = Detail(
+                "{detail}; {kept_here} letters wait here for room there", detail=detail, kept_here=mail.kept_here
+            )
         return Finding("EDX709", name, detail)
     if mail.kept_here:
-        detail = f"{name} has {size:.1f} MiB to take; {mail.kept_here} letters wait here for room there"
+        detail = Detail(
+            "{name} has {size:.1f} MiB to take; {kept_here} letters wait here for room there",
+            name=name,
+            size=size,
+            kept_here=mail.kept_here,
+        )
         return Finding("EDX614", name, detail)
     return None

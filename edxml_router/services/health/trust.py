@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from edxml_router.config import Settings
 from edxml_router.core.delivery.credentials import UNPROVEN
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.credentials import blocks, endings, identities, keys, token_keys
 from edxml_router.credentials.revocation import responders
@@ -20,7 +21,15 @@ def authorities(settings: Settings) -> Findings:
     if not trust.anchors:
         yield "trust.anchors", Finding("EDX316", str(settings.path))
         return
-    yield f"{len(trust.anchors)} anchors, {len(trust.intermediates)} intermediates, epoch {trust.epoch}", None
+    yield (
+        Detail(
+            "{anchors} anchors, {intermediates} intermediates, epoch {epoch}",
+            anchors=len(trust.anchors),
+            intermediates=len(trust.intermediates),
+            epoch=trust.epoch,
+        ),
+        None,
+    )
     now = datetime.now(UTC)
     for one in blocks.marked(settings, endings.authorities(settings, now), now):
         if one.finding:
@@ -30,7 +39,11 @@ def authorities(settings: Settings) -> Findings:
 def lists(settings: Settings) -> Findings:
     """Whether the revocation lists are of today: once they are too old, envelopes wait (EDX314)."""
     for one in endings.lists(settings, datetime.now(UTC)):
-        detail = f"{one.name}, next update {one.until:%Y-%m-%d %H:%M}" if one.until else one.name
+        detail = (
+            Detail("{name}, next update {until:%Y-%m-%d %H:%M}", name=one.name, until=one.until)
+            if one.until
+            else one.name
+        )
         yield detail, one.finding
 
 
@@ -41,7 +54,12 @@ def answers(settings: Settings) -> Findings:
     known = list(endings.answers(settings, now))
     if known:
         ends = [one.until for one in known if one.until]
-        yield f"{len(ends)} answers, next update {min(ends):%Y-%m-%d %H:%M}" if ends else "0 answers", None
+        yield (
+            Detail("{count} answers, next update {at:%Y-%m-%d %H:%M}", count=len(ends), at=min(ends))
+            if ends
+            else Detail("0 answers"),
+            None,
+        )
     for one in [one for one in known if one.finding][:10]:
         yield one.name, one.finding
 
@@ -49,13 +67,13 @@ def answers(settings: Settings) -> Findings:
 def certificate(settings: Settings) -> Findings:
     """Whether the node's key has its certificate, and what of its own and its neighbours' certificates ends."""
     if settings.node.key is None or settings.node.certificate is None:
-        detail = "without node.key the receipts of this node are not signed"
+        detail = Detail("without node.key the receipts of this node are not signed")
         yield "node.key", Finding("EDX907", "node.key", detail)
     else:
         key = token_keys.open_key(settings.node.key, settings.path.parent)
         chain = keys.load_certificates(settings.node.certificate)
         if chain[0].public_key() != key.public_key():
-            detail = "node.key does not belong to node.certificate"
+            detail = Detail("node.key does not belong to node.certificate")
             yield str(settings.node.certificate), Finding("EDX903", str(settings.node.key).partition("?")[0], detail)
             return
         yield chain[0].subject.rfc4514_string(), None
@@ -70,7 +88,7 @@ def unproven(settings: Settings) -> Findings:
     """The neighbours whose receipts nothing proves."""
     for each in identities.neighbours(settings):
         if not each.certificate and each.authority is None:
-            detail = f"receipts of {each.name} count without proof"
+            detail = Detail("receipts of {each} count without proof", each=each.name)
             counts = Finding("EDX907", each.name, detail)
             yield each.name, counts if each.unsigned_receipts else Finding("EDX411", each.name)
 

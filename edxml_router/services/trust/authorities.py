@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from edxml_router.config import Settings
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.trust.certificate import is_authority
 from edxml_router.credentials import trust_files
@@ -59,12 +60,16 @@ def _file(settings: Settings, certificate: x509.Certificate) -> Path:
     """Where an authority's certificate belongs: who signed itself is a root."""
     name = certificate.subject.rfc4514_string()
     if not is_authority(certificate):
-        raise Refusal("EDX310", where=name, detail="not an authority's certificate; `trust bind` is for signers")
+        raise Refusal(
+            "EDX310", where=name, detail=Detail("not an authority's certificate; `trust bind` is for signers")
+        )
     if certificate.not_valid_after_utc < datetime.now(UTC):
-        raise Refusal("EDX309", where=name, detail=f"valid until {certificate.not_valid_after_utc:%Y-%m-%d}")
+        raise Refusal(
+            "EDX309", where=name, detail=Detail("valid until {until:%Y-%m-%d}", until=certificate.not_valid_after_utc)
+        )
     root = certificate.issuer == certificate.subject
     path = settings.trust.anchors if root else settings.trust.intermediates
     if path is None:
         setting = "trust.anchors" if root else "trust.intermediates"
-        raise Refusal("EDX901", where=setting, detail=f"name a file for {name}")
+        raise Refusal("EDX901", where=setting, detail=Detail("name a file for {name}", name=name))
     return path

@@ -21,6 +21,7 @@ from typing import Final
 from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode, Form
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.trust.bindings import SPKI
 from edxml_router.core.trust.certificate import spki_sha256
@@ -76,7 +77,7 @@ def code(registry: Registry, text: str) -> str:
     with naming(text):
         found = canonical(registry, text)
         if not _is_code(registry, text):
-            raise Refusal("EDX501", detail="neither a key, nor a file, nor a code in the catalogue")
+            raise Refusal("EDX501", detail=Detail("neither a key, nor a file, nor a code in the catalogue"))
     return found
 
 
@@ -85,7 +86,7 @@ def remark(registry: Registry, found: str) -> Finding | None:
     if SPKI.fullmatch(found) or not found or found in registry:
         return None
     above = next((each.code for each in registry.superiors(found)), "")
-    return Finding("EDX911", found, f"the nearest known code above it is {above}" if above else "")
+    return Finding("EDX911", found, Detail("the nearest known code above it is {above}", above=above) if above else "")
 
 
 def _plain(text: str) -> str:
@@ -106,7 +107,7 @@ def _is_code(registry: Registry, text: str) -> bool:
 def _begun(text: str, plain: str, known: Known) -> str:
     names = sorted({name for name in known() if name.startswith(plain)})
     if not names:
-        detail = "no key known here begins so; give all 64 digits, or the certificate's file"
+        detail = Detail("no key known here begins so; give all 64 digits, or the certificate's file")
         raise Refusal("EDX606", where=text, detail=detail)
     if len(names) > 1:
         raise Refusal("EDX613", where=text, detail=", ".join(names))

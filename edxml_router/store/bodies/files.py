@@ -29,6 +29,7 @@ from sqlalchemy import Engine, bindparam, select
 
 from edxml_router.core.delivery.values import Body
 from edxml_router.core.delivery.wire import Chunk, Transfer
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Defect, Setback
 from edxml_router.disk import durable, locks
@@ -122,7 +123,13 @@ class BodyStore:
 
     def keep_chunk(self, peer: str, chunk: Chunk, piece: bytes, quota: int) -> bool:
         if not 0 <= chunk.number < chunk.count or len(piece) > chunk.size:
-            detail = f"chunk {chunk.number} of {chunk.count}, {len(piece)} of {chunk.size} bytes"
+            detail = Detail(
+                "chunk {number} of {count}, {length} of {size} bytes",
+                number=chunk.number,
+                count=chunk.count,
+                length=len(piece),
+                size=chunk.size,
+            )
             raise Defect(detail, where="keep_chunk")
         folder = self._chunks(peer, chunk.envelope, chunk.size, chunk.count)
         with _disk():
@@ -239,7 +246,11 @@ class BodyStore:
         state = os.statvfs(self._folder)
         free = state.f_bavail * state.f_frsize
         if free < self._reserve + size:
-            raise Setback("EDX601", where="bodies", detail=f"{free} bytes free, {self._reserve} in reserve")
+            raise Setback(
+                "EDX601",
+                where="bodies",
+                detail=Detail("{free} bytes free, {reserve} in reserve", free=free, reserve=self._reserve),
+            )
 
     @contextmanager
     def _lock(self, *, shared: bool = False) -> Iterator[None]:
@@ -253,7 +264,7 @@ class BodyStore:
 
     def _begun_by(self, peer: str) -> Path:
         if not _PEER.fullmatch(peer):
-            raise Defect("not a peer's name", where="bodies")
+            raise Defect(Detail("not a peer's name"), where="bodies")
         return self._folder / "chunks" / peer
 
     def _chunks(self, peer: str, envelope: str, size: int, count: int) -> Path:
@@ -270,7 +281,7 @@ def _cost(name: str) -> int:
 
 def _check(digest: str) -> None:
     if not _DIGEST.fullmatch(digest):
-        raise Defect("not a digest", where="bodies")  # it would become a path
+        raise Defect(Detail("not a digest"), where="bodies")  # it would become a path
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.core.delivery.skew import TOLERANCE
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.disk import durable, locks
 
@@ -170,8 +171,8 @@ class SteadyClock:
         assert self._mark is not None  # noqa: S101  # only what is compared is doubted
         step = timedelta(seconds=round(abs(began - self._mark.began)))
         if began > self._mark.began:
-            return Finding("EDX805", "clock", f"{step} ahead of the time that the node goes by")
-        return Finding("EDX805", "clock", f"{step} behind the time that the node goes by")
+            return Finding("EDX805", "clock", Detail("{step} ahead of the time that the node goes by", step=step))
+        return Finding("EDX805", "clock", Detail("{step} behind the time that the node goes by", step=step))
 
     def _began(self) -> float:
         return (self._machine.wall() - self._machine.since_start()).total_seconds()

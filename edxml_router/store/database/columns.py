@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, Te
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.detail import as_text, from_text
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -67,6 +68,19 @@ class Routed(TypeDecorator[Route]):
         return None if value is None else Route(value)
 
 
+class Wording(TypeDecorator[str]):
+    """A detail or a place, with what it takes to tell it in any language; see :mod:`edxml_router.core.detail`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # fixed
+        return as_text(value) if value else value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # fixed
+        return from_text(value) if value else value
+
+
 class Texts(TypeDecorator[tuple[Any, ...]]):
     """A tuple of strings or numbers, as JSON."""
 
@@ -105,6 +119,6 @@ def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index
     return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
-def words(name: str, **options: Any) -> Column[str]:
+def words(name: str, kind: type[Text | Wording] = Text, **options: Any) -> Column[str]:
     """A column of text that is never null."""
-    return Column(name, Text, nullable=False, **options)
+    return Column(name, kind, nullable=False, **options)

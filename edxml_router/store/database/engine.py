@@ -28,6 +28,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.core.wording import in_words
 from edxml_router.store.database import sqlite_reasons
@@ -67,8 +68,8 @@ _DIRECT: Final = "edxml_router.direct"  # a setting of ours, given at the start 
 _STATES_DAMAGED: Final = ("XX001", "XX002")
 _STATES_FULL: Final = ("53100", "58030")
 _LATE: Final = {
-    "55P03": "SQLSTATE 55P03: another session holds a lock",
-    "57014": "SQLSTATE 57014: a statement took too long, and was ended",
+    "55P03": Detail("SQLSTATE 55P03: another session holds a lock"),
+    "57014": Detail("SQLSTATE 57014: a statement took too long, and was ended"),
 }
 _STATES_AWAY: Final = ("08", "40", "53", "55", "57", "58", "28", "3D", "25006")
 
@@ -91,14 +92,16 @@ def connect(
     try:
         target = make_url(url)
     except ArgumentError as error:
-        raise Refusal("EDX901", where="store.url", detail="not a database URL") from error
+        raise Refusal("EDX901", where="store.url", detail=Detail("not a database URL")) from error
     if target.get_backend_name() == "sqlite":
         engine = sqlalchemy.create_engine(target)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if target.get_backend_name() != "postgresql":
-        raise Refusal("EDX901", where="store.url", detail=f"{target.get_backend_name()} is not supported")
+        raise Refusal(
+            "EDX901", where="store.url", detail=Detail("{kind} is not supported", kind=target.get_backend_name())
+        )
     try:
         # A commit is durable by the server's default (synchronous_commit = on); a role may not weaken that
         # for us.
@@ -114,7 +117,7 @@ def connect(
         event.listen(engine, "do_connect", _logging_in(password))
         event.listen(engine, "do_connect", patient(patience))  # it connects, so that those after it are not asked
     except ImportError as error:
-        missing = "psycopg: install edxml-router[postgresql]"
+        missing = Detail("psycopg: install edxml-router[postgresql]")
         raise Refusal("EDX904", where="store.url", detail=missing) from error
     event.listen(engine, "connect", _require_direct)
     return engine
@@ -176,7 +179,7 @@ def troubles() -> Iterator[None]:
 def problem(error: SQLAlchemyError) -> Trouble:
     """What a database error means. Its text is left out: it may quote rows."""
     if isinstance(error, PoolTimeout):
-        return Setback("EDX602", detail="no free connection")
+        return Setback("EDX602", detail=Detail("no free connection"))
     if not isinstance(error, DBAPIError):
         return Defect(in_words(error), where="store")
     cause = error.orig
@@ -192,15 +195,16 @@ def problem(error: SQLAlchemyError) -> Trouble:
             return Setback("EDX610", where="store.url", detail=name)
         return Setback("EDX602", detail=name) if primary in _SQLITE_AWAY else Defect(name, where="store")
     state = getattr(cause, "sqlstate", None)
-    if late := "the server has fallen silent" if getattr(cause, "silent", False) else _LATE.get(state or ""):
+    if late := Detail("the server has fallen silent") if getattr(cause, "silent", False) else _LATE.get(state or ""):
         return Setback("EDX624", where="store.url", detail=late)
     if why := reason(cause):
         return Setback("EDX602", where="store.url", detail=why)
     if state is None:  # psycopg has no code for a connection that could not be made or broke
         lost = isinstance(error, sqlalchemy.exc.OperationalError) or error.connection_invalidated
         name = in_words(cause or error)
-        return Setback("EDX602", detail="no connection") if lost else Defect(name, where="store")
-    told = f"SQLSTATE {state}: {in_words(cause or error)}"  # psycopg names its classes as the manual names the states
+        return Setback("EDX602", detail=Detail("no connection")) if lost else Defect(name, where="store")
+    # psycopg names its classes as the manual names the states.
+    told = Detail("SQLSTATE {state}: {reason}", state=state, reason=in_words(cause or error))
     for code, states in (("EDX610", _STATES_DAMAGED), ("EDX601", _STATES_FULL), ("EDX602", _STATES_AWAY)):
         if state.startswith(states):
             return Setback(code, where="store.url" if code == "EDX610" else "", detail=told)

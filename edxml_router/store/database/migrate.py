@@ -19,6 +19,7 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.store.database.engine import reading, writing
 from edxml_router.store.database.patience import without_end
@@ -39,7 +40,7 @@ def upgrade(engine: Engine, to: str = "head") -> str:
         try:
             command.upgrade(settings, to)
         except (CommandError, RevisionError) as error:
-            detail = f"schema {_revision(connection)}, known up to {newest()}"
+            detail = Detail("schema {revision}, known up to {newest}", revision=_revision(connection), newest=newest())
             raise Refusal("EDX901", where="store.url", detail=detail) from error
         return _revision(connection)
 

@@ -10,26 +10,27 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.wording import in_words
 
 DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _REASONS: Final = {
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_IOERR: "the disk does not read or write",
-    sqlite3.SQLITE_READONLY: "the file or its folder is read-only",
-    sqlite3.SQLITE_PERM: "no permission",
-    sqlite3.SQLITE_AUTH: "no permission",
-    sqlite3.SQLITE_NOMEM: "no memory is left",
-    sqlite3.SQLITE_CANTOPEN: "the file or its folder cannot be opened",
-    sqlite3.SQLITE_PROTOCOL: "the locks of the file do not work",
-    sqlite3.SQLITE_BUSY: "another process holds the lock of the database",
-    sqlite3.SQLITE_LOCKED: "another process holds the lock of the database",
-    sqlite3.SQLITE_CORRUPT: "its pages are damaged",
-    sqlite3.SQLITE_NOTADB: "the file is not one of SQLite",
-    sqlite3.SQLITE_TOOBIG: "a value is too large",
-    sqlite3.SQLITE_CONSTRAINT: "a row contradicts the rules of the database",
-    sqlite3.SQLITE_SCHEMA: "the tables were changed meanwhile",
-    sqlite3.SQLITE_ERROR: "a statement or a table that SQLite does not know",
+    sqlite3.SQLITE_FULL: Detail("the disk is full"),
+    sqlite3.SQLITE_IOERR: Detail("the disk does not read or write"),
+    sqlite3.SQLITE_READONLY: Detail("the file or its folder is read-only"),
+    sqlite3.SQLITE_PERM: Detail("no permission"),
+    sqlite3.SQLITE_AUTH: Detail("no permission"),
+    sqlite3.SQLITE_NOMEM: Detail("no memory is left"),
+    sqlite3.SQLITE_CANTOPEN: Detail("the file or its folder cannot be opened"),
+    sqlite3.SQLITE_PROTOCOL: Detail("the locks of the file do not work"),
+    sqlite3.SQLITE_BUSY: Detail("another process holds the lock of the database"),
+    sqlite3.SQLITE_LOCKED: Detail("another process holds the lock of the database"),
+    sqlite3.SQLITE_CORRUPT: Detail("its pages are damaged"),
+    sqlite3.SQLITE_NOTADB: Detail("the file is not one of SQLite"),
+    sqlite3.SQLITE_TOOBIG: Detail("a value is too large"),
+    sqlite3.SQLITE_CONSTRAINT: Detail("a row contradicts the rules of the database"),
+    sqlite3.SQLITE_SCHEMA: Detail("the tables were changed meanwhile"),
+    sqlite3.SQLITE_ERROR: Detail("a statement or a table that SQLite does not know"),
 }
 
 
@@ -42,4 +43,4 @@ def reason(error: sqlite3.Error) -> str:
     """The sentence, and SQLite's own name for who looks it up."""
     said = _REASONS.get(primary(error)) or in_words(error)
     name = getattr(error, "sqlite_errorname", "")
-    return f"{said} ({name})" if name else said
+    return Detail("{reason} ({name})", reason=said, name=name) if name else said

@@ -18,6 +18,7 @@ from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.detail import Detail
 from edxml_router.store.database.columns import Instant
 from edxml_router.store.database.part import Part, chunks
 from edxml_router.store.deliveries.chains import MAY_GO, PATIENCE
@@ -82,7 +83,7 @@ class Claims(Part):
                 one.state,
                 State.FORWARDING,
                 "node",
-                detail=f"attempt {one.attempts + 1}",
+                detail=Detail("attempt {attempts}", attempts=one.attempts + 1),
             )
             for one in due
         )

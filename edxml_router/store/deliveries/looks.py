@@ -18,7 +18,7 @@ from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Lying
 from edxml_router.core.problems import Finding
-from edxml_router.store.database.columns import Instant
+from edxml_router.store.database.columns import Instant, Wording
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import Part
 from edxml_router.store.deliveries.chains import MAY_BE_LAID
@@ -64,7 +64,7 @@ _ASKED: Final = update(deliveries).where(_LOOKED_AT, deliveries.c.id.in_(_KEYS))
 _LOOK_AGAIN: Final = (
     update(deliveries)
     .where(_LOOKED_AT, deliveries.c.id.in_(_KEYS))
-    .values(due_at=_UNTIL, code=bindparam("code"), detail=bindparam("detail"), lapses=0)
+    .values(due_at=_UNTIL, code=bindparam("code"), detail=bindparam("detail", type_=Wording), lapses=0)
 )
 _LAID: Final = _LOOK_AGAIN.values(handed_at=_HANDED)
 

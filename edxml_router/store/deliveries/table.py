@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store.database.columns import Instant, Named, Number, Routed, metadata, partial, words
+from edxml_router.store.database.columns import Instant, Named, Number, Routed, Wording, metadata, partial, words
 
 # Literals: see ``partial``.
 CLAIMABLE: Final = "state IN ('queued', 'forwarding', 'deferred')"
@@ -31,7 +31,7 @@ deliveries = Table(
     Column("expires_at", Instant, nullable=False),
     Column("far_accepted", Boolean, nullable=False),
     words("code"),
-    words("detail"),
+    words("detail", Wording),
     Column("updated_at", Instant, nullable=False),
     Column("version", Integer, nullable=False),
     Column("lapses", Integer, nullable=False, server_default="0"),

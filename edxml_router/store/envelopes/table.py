@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from edxml_router.core.delivery.values import EnvelopeRow
-from edxml_router.store.database.columns import Hops, Instant, Texts, metadata, partial, words
+from edxml_router.store.database.columns import Hops, Instant, Texts, Wording, metadata, partial, words
 from edxml_router.store.database.part import chunks
 
 CHANGES: Final = "business <> 0"  # recalls, updates, replacements
@@ -44,7 +44,7 @@ envelopes = Table(
     words("peer"),
     words("channel"),
     words("indication"),
-    words("reason"),
+    words("reason", Wording),
     words("signer"),
     Column("remarks", Texts, nullable=False),
     Column("hops", Hops, nullable=False),

@@ -29,7 +29,9 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.route import Route
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
+from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
 from edxml_router.store.book import SqlBook
 from edxml_router.store.database.engine import reading
@@ -120,13 +122,13 @@ def _standing(connection: Connection, data: Path, mark: _Mark | None, claim: Cla
         return _Standing(settled=False)
     lost = ""
     if row.copied_at is not None:
-        lost = f"a back-up of {row.copied_at:%Y-%m-%d %H:%M:%S} UTC was restored"
+        lost = Detail("a back-up of {at:%Y-%m-%d %H:%M:%S} UTC was restored", at=row.copied_at)
     elif mark is None:
         # Machines that share a database come and go; but a file of SQLite lies where its mark was made before it.
         if connection.dialect.name == "sqlite" and data.is_dir():
-            lost = f"{FILE} is missing beside it"
+            lost = Detail("{file} is missing beside it", file=FILE)
     elif not _fits(connection, mark, row.epoch):
-        lost = f"entry {mark.entry} of the journal is missing"
+        lost = Detail("entry {entry} of the journal is missing", entry=mark.entry)
     return _Standing(not lost and row.node == claim.node, row.epoch, lost)
 
 
@@ -150,9 +152,11 @@ def _settle(book: SqlBook, data: Path, claim: Claim, now: datetime) -> Restored 
         return None
     if row.node != claim.node:
         if row.node not in claim.formerly:
-            raise Refusal("EDX619", where="store.url", detail=f"it is the database of {row.node}, not of {claim.node}")
+            whose = Detail("it is the database of {node}, not of {named}", node=row.node, named=claim.node)
+            raise Refusal("EDX619", where="store.url", detail=whose)
         connection.execute(update(identity).values(node=claim.node))
-        book.journal.note([Entry(now, "node.renamed", actor="node", detail=f"{row.node} is {claim.node}")])
+        told = Detail("{old} is {new}", old=row.node, new=claim.node)
+        book.journal.note([Entry(now, "node.renamed", actor="node", detail=told)])
     lost = _standing(connection, data, _read(data), claim).lost  # asked again under the lock
     if not lost:
         return None
@@ -173,7 +177,9 @@ def _begin(book: SqlBook, claim: Claim, now: datetime, since: datetime, reason: 
     connection.execute(
         update(deliveries).where(text(OPEN), deliveries.c.expires_at < grace).values(expires_at=grace)
     )
-    detail = f"epoch {epoch}, since {since:%Y-%m-%d %H:%M:%S} UTC: {reason}"
+    detail = Detail(
+        "epoch {epoch}, since {since:%Y-%m-%d %H:%M:%S} UTC: {reason}", epoch=epoch, since=since, reason=reason
+    )
     book.journal.note([Entry(now, "journal.restored", actor="node", code="EDX618", detail=detail)])
     return Restored(epoch, since, reason)
 
@@ -195,7 +201,7 @@ def _first_mark(data: Path, epoch: str) -> None:
     try:
         durable.write([(data / FILE, _bytes(_Mark(epoch, 0, "")))])
     except OSError as error:
-        raise Refusal("EDX908", where=str(data / FILE), detail=error.strerror or "") from error
+        raise Refusal("EDX908", where=str(data / FILE), detail=in_words(error)) from error
 
 
 def _bytes(mark: _Mark) -> bytes:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, exists, select
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.route import Route
+from edxml_router.core.detail import Detail
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
@@ -50,7 +51,8 @@ def follow(ledger: SqlLedger, renamed: Mapping[Route, Route]) -> None:
             former, name = old.name, new.name
             connection.execute(envelopes.update().where(envelopes.c.peer == former).values(peer=name))
             _carry_over(connection, old, new)
-            book.journal.note([Entry(now, "peer.renamed", actor="node", detail=f"{old} is {new}")])
+            told = Detail("{old} is {new}", old=old, new=new)
+            book.journal.note([Entry(now, "peer.renamed", actor="node", detail=told)])
 
 
 def _carry_over(connection: Connection, old: Route, new: Route) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text
 
-from edxml_router.store.database.columns import Instant, Routed, metadata, words
+from edxml_router.store.database.columns import Instant, Routed, Wording, metadata, words
 
 identity = Table(
     "identity",
@@ -23,7 +23,7 @@ epochs = Table(
     Column("epoch", Text, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("since", Instant, nullable=False),  # the newest entry that was left when it began
-    words("reason"),
+    words("reason", Wording),
 )
 
 # Who is asked to repeat, or told to send again, what was handed in since the back-up: one row for each neighbour

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.journal import INPUT_COUNTED, Entry
+from edxml_router.core.detail import Detail
 from edxml_router.store.database.columns import Instant, metadata
 
 # How many entries about its refused and odd input each peer has had in the journal within the hour that began at
@@ -69,13 +70,19 @@ def within(
         since, so_far, counted = (row.since, row.entries, row.counted) if row else (now, 0, 0)
         if not since <= now < since + WINDOW:
             if counted:
-                written.append(_told(peer, now, f"{counted} more since {since:%Y-%m-%d %H:%M} UTC"))
+                written.append(
+                    _told(
+                        peer,
+                        now,
+                        Detail("{counted} more since {since:%Y-%m-%d %H:%M} UTC", counted=counted, since=since),
+                    )
+                )
             since, so_far, counted = now, 0, 0
         room = max(0, most - so_far)
         written += came[:room]
         more = len(came) - len(came[:room])
         if more and not counted:
-            written.append(_told(peer, now, f"more than {most} within an hour: counted from here on"))
+            written.append(_told(peer, now, Detail("more than {most} within an hour: counted from here on", most=most)))
         rows.append({"peer": peer, "since": since, "entries": so_far + len(came) - more, "counted": counted + more})
     connection.execute(_KEEP[connection.dialect.name], rows)
     return written

@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import func, insert, select, text
 
 from edxml_router.core.delivery.journal import Tree
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.engine import writing
 from edxml_router.store.journal.table import checkpoints, journal
@@ -52,7 +53,11 @@ def number(ledger: SqlLedger, limit: int = 10_000) -> int:
         tree = _resumed(*last) if last else Tree()
         highest = connection.execute(_HIGHEST).scalar_one()
         if (0 if highest is None else highest + 1) != tree.size:
-            raise Setback("EDX605", where="journal", detail=f"checkpoint at {tree.size}, last place {highest}")
+            raise Setback(
+                "EDX605",
+                where="journal",
+                detail=Detail("checkpoint at {size}, last place {highest}", size=tree.size, highest=highest),
+            )
         rows = connection.execute(_NUMBER, {"size": tree.size, "limit": limit}).all()
         if rows:
             tree.extend(bytes(leaf) for _, leaf in sorted(rows))
@@ -65,7 +70,11 @@ def _resumed(size: int, root: bytes, peaks: bytes) -> Tree:
     try:
         tree = Tree.resume(size, bytes(peaks))
     except ValueError as error:
-        raise Setback("EDX605", where=f"checkpoint {size}", detail="peaks and size do not fit") from error
+        raise Setback(
+            "EDX605", where=Detail("checkpoint {size}", size=size), detail=Detail("peaks and size do not fit")
+        ) from error
     if tree.root() != bytes(root):
-        raise Setback("EDX605", where=f"checkpoint {size}", detail="peaks and root do not fit")
+        raise Setback(
+            "EDX605", where=Detail("checkpoint {size}", size=size), detail=Detail("peaks and root do not fit")
+        )
     return tree

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, Select, func, select
 
 from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
 from edxml_router.core.delivery.views import Damage, Verification
+from edxml_router.core.detail import Detail, said
 from edxml_router.store.database.engine import reading
 from edxml_router.store.journal.table import checkpoints, journal
 
@@ -51,12 +52,15 @@ def verify(
     with reading(engine) as connection:
         total, end, highest = connection.execute(_SCOPE).one()  # in one look, since numbering goes on meanwhile
     if highest is not None and highest >= end:
-        found.add(f"place {end}", "entries with a place but without a checkpoint")
+        found.add(Detail("place {end}", end=end), Detail("entries with a place but without a checkpoint"))
     tree, marks = Tree(), _Marks(engine, end, known or {}, found)
     done = 0
     for row in _pages(engine, select(journal).where(journal.c.position < end), journal.c.position):
         if row.position != tree.size:
-            found.add(f"place {tree.size}", f"next is place {row.position}: entries are missing")
+            found.add(
+                Detail("place {size}", size=tree.size),
+                Detail("next is place {position}: entries are missing", position=row.position),
+            )
             tree.size = row.position  # tell each gap once; the roots differ from here on in any case
         _check(row, found)
         tree.add(bytes(row.leaf))
@@ -97,35 +101,47 @@ class _Marks:
                 continue  # every root after the first wrong one is wrong too
             if mark.size != tree.size or bytes(mark.root) != tree.root():
                 self._broken = True
-                self._found.add(f"checkpoint {mark.size}", "the root does not fit the entries before it")
+                self._found.add(
+                    Detail("checkpoint {size}", size=mark.size), Detail("the root does not fit the entries before it")
+                )
             elif bytes(mark.peaks) != tree.peaks():
-                self._found.add(f"checkpoint {mark.size}", "the peaks do not fit the entries before it")
+                self._found.add(
+                    Detail("checkpoint {size}", size=mark.size), Detail("the peaks do not fit the entries before it")
+                )
 
     def finish(self, tree: Tree) -> None:
         if self._next is not None:
-            self._found.add(f"checkpoint {self._next.size}", f"the journal ends at {tree.size}: entries are missing")
+            self._found.add(
+                Detail("checkpoint {size}", size=self._next.size),
+                Detail("the journal ends at {size}: entries are missing", size=tree.size),
+            )
         for size in sorted(self._known):
-            self._found.add(f"known root at {size}", f"the journal ends at {tree.size}: entries are missing")
+            self._found.add(
+                Detail("known root at {size}", size=size),
+                Detail("the journal ends at {size}: entries are missing", size=tree.size),
+            )
 
     def _compare_known(self, tree: Tree) -> None:
         expected = self._known.pop(tree.size).lower()
         if expected != tree.root().hex():
-            self._found.add(f"known root at {tree.size}", f"the journal has {tree.root().hex()}")
+            self._found.add(
+                Detail("known root at {size}", size=tree.size), Detail("the journal has {root}", root=tree.root().hex())
+            )
 
 
 def _check(row: Any, found: _Findings) -> None:
     canonical = bytes(row.entry)
-    where = f"entry {row.id}"
+    where = Detail("entry {id}", id=row.id)
     if leaf_hash(canonical) != bytes(row.leaf):
-        found.add(where, "the leaf is not the hash of the entry")
+        found.add(where, Detail("the leaf is not the hash of the entry"))
     try:
         entry = Entry.read(canonical)
     except ValueError as error:
-        found.add(where, str(error))
+        found.add(where, said(error))
         return
     for name in ("at", "event", "envelope", "recipient", "code", "actor"):
         if getattr(row, name) != getattr(entry, name):
-            found.add(where, f"column {name} differs from the entry")
+            found.add(where, Detail("column {name} differs from the entry", name=name))
 
 
 def _pages(engine: Engine, query: Select[Any], key: Any) -> Iterator[Any]:

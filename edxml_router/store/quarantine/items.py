@@ -37,7 +37,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.values import Aside
 from edxml_router.core.problems import Finding
-from edxml_router.store.database.columns import Instant, Number, metadata, partial, words
+from edxml_router.store.database.columns import Instant, Number, Wording, metadata, partial, words
 from edxml_router.store.database.engine import troubles
 from edxml_router.store.database.part import Part, chunks
 
@@ -49,8 +49,8 @@ aside = Table(
     words("peer"),
     words("channel"),
     words("code"),
-    words("place"),  # Aside.where: a word SQL has taken
-    words("detail"),
+    words("place", Wording),  # Aside.where: a word SQL has taken
+    words("detail", Wording),
     words("digest"),
     Column("size", BigInteger, nullable=False),
     Column("count", Integer, nullable=False),

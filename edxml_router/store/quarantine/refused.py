@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Select, and_, or_, select
 
 from edxml_router.core.delivery.journal import ASIDE_REMOVED, Entry
 from edxml_router.core.delivery.views import Kept
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.store.book import SqlBook
 from edxml_router.store.database.engine import reading
@@ -65,6 +66,6 @@ def remove(book: SqlBook, numbers: Iterable[int], actor: str, now: datetime) -> 
     """Remove items that are understood, with a journal entry each; the numbers of those that there were."""
     removed = sorted(remove_items(book.connection, sorted(set(numbers))))
     for number, digest, code in removed:
-        detail = f"aside {number}, sha-256 {digest}"
+        detail = Detail("aside {number}, sha-256 {digest}", number=number, digest=digest)
         book.journal.note([Entry(now, ASIDE_REMOVED, actor=actor, code=code, detail=detail)])
     return [number for number, _, _ in removed]

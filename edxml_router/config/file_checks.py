@@ -1,0 +1,131 @@
+"""The files and addresses that settings name. Files are looked at, not understood: whether a certificate is a good one
+is found out by whoever loads it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edxml_router.config.mistake import REMARK, UNREADABLE, UNSAFE, WRONG, Mistake
+from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings
+from edxml_router.config.positions import Path as Place
+from edxml_router.config.positions import dotted
+from edxml_router.config.settings import Sections
+from edxml_router.core.detail import Detail
+from edxml_router.core.wording import in_words
+
+
+def check(sections: Sections) -> Iterator[Mistake]:
+    """Mistakes of this kind, in no particular order."""
+    yield from _lists(sections)
+    yield from _files(sections)
+
+
+def _lists(sections: Sections) -> Iterator[Mistake]:
+    for number, url in enumerate(sections.trust.crl_urls):
+        place: Place = ("trust", "crl_urls", number)
+        if not _is_address(url, ("http", "https", "file")):
+            yield Mistake(WRONG, place, Detail("{place}: not an address of http, https or file", place=dotted(place)))
+        elif url in sections.trust.crl_urls[:number]:
+            yield Mistake(REMARK, place, Detail("{place} is there twice", place=dotted(place)))
+    for number, responder in enumerate(sections.trust.ocsp):
+        place = ("trust", "ocsp", number)
+        if not _is_address(responder.url, ("http", "https")):
+            yield Mistake(
+                WRONG, (*place, "url"), Detail("{place}.url: not an address of http or https", place=dotted(place))
+            )
+        earlier = [each.issuer for each in sections.trust.ocsp[:number]]
+        if responder.issuer in earlier:
+            first = ("trust", "ocsp", earlier.index(responder.issuer), "issuer")
+            detail = Detail("{place}.issuer: this authority has a responder already", place=dotted(place))
+            yield Mistake(WRONG, (*place, "issuer"), detail, (first,))
+
+
+def _is_address(url: str, schemes: Collection[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.path if parts.scheme == "file" else parts.hostname)
+    except ValueError:
+        return False
+
+
+def _files(sections: Sections) -> Iterator[Mistake]:
+    secret: list[tuple[Place, Path | None]] = [
+        (("node", "key"), sections.node.key if isinstance(sections.node.key, Path) else None),
+        (("store", "password_file"), sections.store.password_file),
+    ]
+    plain: list[tuple[Place, Path | None]] = [
+        (("node", "certificate"), sections.node.certificate),
+        (("trust", "anchors"), sections.trust.anchors),
+        (("trust", "intermediates"), sections.trust.intermediates),
+        (("trust", "bindings"), sections.trust.bindings),
+    ]
+    plain += [(("trust", "crls", number), path) for number, path in enumerate(sections.trust.crls)]
+    for number, responder in enumerate(sections.trust.ocsp):
+        plain += [
+            (("trust", "ocsp", number, "issuer"), responder.issuer),
+            (("trust", "ocsp", number, "responder"), responder.responder),
+        ]
+    for number, child in enumerate(sections.children):
+        plain += _credentials(("children", number), child)
+    hubs: list[tuple[Place, HubSettings | None]] = [(("hub",), sections.hub)]
+    if sections.parent:
+        plain += _credentials(("parent",), sections.parent)
+        hubs.append((("parent", "hub"), sections.parent.hub))
+    for place, hub in hubs:
+        if hub:
+            plain += [((*place, "tls_ca"), hub.tls_ca), ((*place, "tls_certificate"), hub.tls_certificate)]
+            plain += [((*place, "tls_crls", number), path) for number, path in enumerate(hub.tls_crls)]
+            secret += [((*place, "password_file"), hub.password_file), ((*place, "tls_key"), hub.tls_key)]
+    yield from _readable(plain, private=False)
+    yield from _readable(secret, private=True)
+    folders: list[tuple[Place, Path | None]] = [(("agencies", "catalogue"), sections.agencies.catalogue)]
+    folders += [(("agencies", "extra", number), path) for number, path in enumerate(sections.agencies.extra)]
+    for place, folder in folders:
+        if folder is not None and not folder.is_dir():
+            yield Mistake(
+                UNREADABLE, place, Detail("{place}: {folder}: not a folder", place=dotted(place), folder=folder)
+            )
+
+
+def _credentials(place: Place, section: ChildSettings | ParentSettings) -> Iterator[tuple[Place, Path | None]]:
+    for number, path in enumerate(section.certificate):
+        listed = (number,) if len(section.certificate) > 1 else ()
+        yield (*place, "certificate", *listed), path
+    yield (*place, "authority"), section.authority
+
+
+def _readable(files: Iterable[tuple[Place, Path | None]], *, private: bool) -> Iterator[Mistake]:
+    for place, path in files:
+        if path is None:
+            continue
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            yield Mistake(
+                UNREADABLE,
+                place,
+                Detail("{place}: {path}: {reason}", place=dotted(place), path=path, reason=in_words(error)),
+            )
+            continue
+        if not stat.S_ISREG(mode) or not os.access(path, os.R_OK):
+            yield Mistake(
+                UNREADABLE,
+                place,
+                Detail("{place}: {path}: not a file that can be read", place=dotted(place), path=path),
+            )
+        elif private and mode & 0o077:
+            yield Mistake(
+                UNSAFE,
+                place,
+                Detail(
+                    "{place}: {path}: mode {mode:04o}, not 0600",
+                    place=dotted(place),
+                    path=path,
+                    mode=stat.S_IMODE(mode),
+                ),
+            )

@@ -1,0 +1,149 @@
+"""What is said of one occurrence: a template in English, and the values that are put into it.
+
+    Detail("more than {most} bytes", most=5)            # is the text "more than 5 bytes"
+
+A :class:`Detail` *is* its English, so that logs, the wire and JSON take it as any other text; whoever shows it to a
+person has it in that person's language (:mod:`edxml_router.language.catalogues`), however long it was kept. Templates
+are literals of ours, which is how they get into the catalogues; what others wrote is only ever a value. Nothing in a
+value is looked at again: braces in it are braces.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+Value: TypeAlias = str | int | float | date | timedelta  # a Detail is a str, a datetime a date
+
+FIELD: Final = re.compile(r"\{([A-Za-z_]\w*)(?::([^{}]{1,30}))?\}")  # with the form of a number or a date
+
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Detail(str):
+    """A text of ours that can be told in another language.
+
+    ``values`` are kept as what they are where languages write it differently: numbers, days, moments, durations, other
+    details. Anything else is kept as its text. Raises KeyError where a value is missing.
+    """
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: Mapping[str, Value]
+
+    def __new__(cls, template: str, /, **values: Any) -> Detail:
+        kept = {name: _kept(value) for name, value in values.items()}
+        detail = super().__new__(cls, fill(template, kept, shown))
+        detail.template = template
+        detail.values = kept
+        return detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (self.template, dict(self.values))
+
+
+def fill(template: str, values: Mapping[str, Value], show: Callable[[Value, str], str]) -> str:
+    """The template with its fields filled; ``show`` writes a value in the form that the field asks for."""
+    return FIELD.sub(lambda field: show(values[field[1]], field[2] or ""), template)
+
+
+def joined(separator: str, parts: Iterable[str]) -> Detail:
+    """Several details as one, e.g. with ``"; "`` between them."""
+    values = {f"part{number}": part for number, part in enumerate(parts)}
+    return Detail(separator.join(f"{{{name}}}" for name in values), **values)
+
+
+def said(error: BaseException) -> str:
+    """What an exception says: the detail that it was raised with, else its text."""
+    return error.args[0] if error.args and isinstance(error.args[0], Detail) else str(error)
+
+
+def shown(value: Value, form: str) -> str:
+    """A value in English."""
+    return format(value, form) if form else str(value)
+
+
+# --- as it is kept: ["more than {most} bytes",{"most":5}], so that it can still be told in any language ---
+
+
+def as_json(text: str) -> str | list[Any]:
+    """What stands for it in JSON: a plain text for itself, a detail as its template and values."""
+    return _parts(text) if isinstance(text, Detail) else text
+
+
+def from_json(value: Any) -> str:
+    """What :func:`as_json` was made of. Raises ValueError for what it never made."""
+    if isinstance(value, str):
+        return value
+    try:
+        return _read(value)
+    except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError("not a detail") from error
+
+
+def as_text(text: str) -> str:
+    """The same in a column of text: a plain text stands for itself there as well, if it does not look like a detail."""
+    if isinstance(text, Detail):
+        return _ENCODE(_parts(text))
+    return _ENCODE(["{text}", {"text": text}]) if text.startswith("[") else text
+
+
+def from_text(text: str) -> str:
+    """What :func:`as_text` was made of. What it never made stands for itself."""
+    if not text.startswith("["):
+        return text
+    try:
+        return from_json(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _parts(detail: Detail) -> list[Any]:
+    return [detail.template, {name: _written(value) for name, value in detail.values.items()}]
+
+
+def _written(value: Value) -> Any:
+    if isinstance(value, Detail):
+        return _parts(value)
+    if isinstance(value, datetime):
+        return {"moment": value.isoformat()}
+    if isinstance(value, date):
+        return {"day": value.isoformat()}
+    return {"seconds": value.total_seconds()} if isinstance(value, timedelta) else value
+
+
+def _read(parts: Any) -> Detail:
+    template, values = parts
+    if not isinstance(template, str):
+        raise TypeError("a template is a text")
+    return Detail(template, **{name: _value(value) for name, value in values.items()})
+
+
+def _value(written: Any) -> Any:
+    if isinstance(written, list):
+        return _read(written)
+    if not isinstance(written, dict):
+        return written
+    [(kind, value)] = written.items()
+    return _READ[kind](value)
+
+
+_READ: Final[Mapping[str, Callable[[Any], Value]]] = {
+    "moment": datetime.fromisoformat,
+    "day": date.fromisoformat,
+    "seconds": lambda seconds: timedelta(seconds=seconds),
+}
+
+
+def _kept(value: Any) -> Value:
+    if isinstance(value, Detail | int | float | date | timedelta) and not isinstance(value, bool):
+        return value
+    return str(value)
+
+
+def _made(template: str, values: Mapping[str, Value]) -> Detail:
+    return Detail(template, **values)

@@ -1,0 +1,76 @@
+"""Texts of ours in the language of whoever reads them: gettext catalogues, one for each language but English.
+
+English stands where a text arises, and is the key. ``scripts/catalogues.py`` collects it into
+``vi/LC_MESSAGES/edxml-router.po``, where the translation is written, and compiles what is read here. A catalogue that
+lacks a text leaves it English; the tests allow no such gap.
+"""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from edxml_router.core.detail import Detail, Value, fill, shown
+
+DOMAIN: Final = "edxml-router"
+FOLDER: Final = Path(__file__).parent
+
+_UNITS: Final = ((86400, "ngày"), (3600, "giờ"), (60, "phút"))  # seconds
+
+
+def told(language: str, text: str) -> str:
+    """A detail in this language; any other text as it is."""
+    if language == "en" or not isinstance(text, Detail):
+        return str(text)
+    try:
+        return fill(_catalogue(language).gettext(text.template), text.values, _vietnamese)
+    except (KeyError, ValueError):  # kept by another version, whose template had other fields
+        return str(text)
+
+
+def text(language: str, key: str, english: str, values: Mapping[str, object]) -> str:
+    """A text of the commands; ``key`` tells what it is for where English has one word and another language two."""
+    known = {name: value if isinstance(value, Value) else str(value) for name, value in values.items()}
+    if language == "en":
+        return fill(english, known, shown)
+    return fill(_catalogue(language).pgettext(key, english), known, _vietnamese)
+
+
+def plain(language: str, english: str) -> str:
+    """A text without values, e.g. the help of a command."""
+    return _catalogue(language).gettext(english) if english else ""
+
+
+@cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    if language == "en":
+        return gettext.NullTranslations()
+    return gettext.translation(DOMAIN, FOLDER, [language])
+
+
+def _vietnamese(value: Value, form: str) -> str:
+    """A value as it is written in Vietnamese: ``1,5``, ``27/11/2026``, ``2 giờ 5 phút``."""
+    if isinstance(value, str):
+        return told("vi", value)
+    if isinstance(value, timedelta):
+        return _duration(value)
+    if isinstance(value, datetime):
+        return value.strftime(form or "%H:%M:%S %d/%m/%Y")
+    if isinstance(value, date):
+        return value.strftime(form or "%d/%m/%Y")
+    return shown(value, form).replace(".", ",")
+
+
+def _duration(value: timedelta) -> str:
+    left = abs(value).total_seconds()
+    parts = []
+    for seconds, unit in _UNITS:
+        count, left = divmod(left, seconds)
+        parts += [f"{count:.0f} {unit}"] if count else []
+    if left or not parts:
+        parts.append(f"{left:g} giây".replace(".", ","))
+    return ("-" if value < timedelta() else "") + " ".join(parts)

@@ -1,0 +1,107 @@
+"""Collect the texts of the program into its catalogues and compile them, or check them (--check).
+
+Collected are the templates of details, the texts of the commands with their keys, and what the library
+ of commands says by itself. A new text comes into each catalogue without a translation; one that is gone leaves
+it. A failed check ends with 1 and says what is missing.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from edxml_router.language import catalogues, texts
+
+PACKAGE = Path(__file__).resolve().parent.parent / "edxml_router"
+TRANSLATED = [language for language in texts.LANGUAGES if language != "en"]
+_NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)  # one that moves would change the files without a change
+
+
+def collected(language: str = "en") -> Catalog:
+    """Every text of the program, untranslated."""
+    catalog = Catalog(
+        language,
+        domain=catalogues.DOMAIN,
+        project="edxml-router",
+        creation_date=_NO_DATE,
+        revision_date=_NO_DATE,
+        fuzzy=False,
+        header_comment="# Texts of edxml-router. Collected and compiled by scripts/catalogues.py.",
+    )
+    for _, _, template, _, _ in extract_from_dir(PACKAGE, keywords={"Detail": None}):
+        catalog.add(template)
+    for key, english in texts.TEXTS.items():
+        catalog.add(english, context=key)
+    own = {"_": None, "ngettext": (1, 2)}
+    for _, _, template, _, _ in extract_from_dir(Path(click.__file__).parent, keywords=own):
+        catalog.add(template)
+    return catalog
+
+
+def place(language: str, kind: str) -> Path:
+    return catalogues.FOLDER / language / "LC_MESSAGES" / f"{catalogues.DOMAIN}.{kind}"
+
+
+def written(language: str) -> Catalog:
+    """The catalogue as it stands."""
+    with place(language, "po").open("rb") as file:
+        return read_po(file, language)
+
+
+def merged(language: str) -> Catalog:
+    """What is collected, with the translations that there are."""
+    catalog = collected(language)
+    if place(language, "po").exists():
+        known = {(one.id, one.context): one for one in written(language) if one.id}
+        for message in catalog:
+            if message.id and (old := known.get((message.id, message.context))) is not None:
+                message.string = old.string
+    return catalog
+
+
+def po(catalog: Catalog) -> bytes:
+    file = io.BytesIO()
+    write_po(file, catalog, width=110, no_location=True, sort_output=True)
+    return file.getvalue()
+
+
+def mo(catalog: Catalog) -> bytes:
+    file = io.BytesIO()
+    write_mo(file, catalog)
+    return file.getvalue()
+
+
+def is_missing(message: Message) -> bool:
+    strings = message.string if isinstance(message.string, list | tuple) else [message.string]
+    return bool(message.id) and not all(strings)
+
+
+def main() -> int:
+    checking = "--check" in sys.argv[1:]
+    wrong = []
+    for language in TRANSLATED:
+        catalog = merged(language)
+        for kind, data in (("po", po(catalog)), ("mo", mo(catalog))):
+            file = place(language, kind)
+            if not file.exists() or file.read_bytes() != data:
+                wrong.append(f"{file.name} ({language}) is not what the code says: run scripts/catalogues.py")
+                if not checking:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(data)
+        missing = [message.id for message in catalog if is_missing(message)]
+        print(*(f"{language}: no translation: {text!r}" for text in missing), sep="\n", end="\n" if missing else "")
+    if checking:
+        print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if checking and wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
