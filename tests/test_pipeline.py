@@ -273,9 +273,9 @@ def test_what_ends_its_worker_again_and_again_is_set_aside_and_other_mail_goes_o
         """As the kernel ends a worker: nothing is caught, nothing recorded."""
 
     def run_out_of_memory(parcels: Sequence[Parcel]) -> object:
-        if any(parcel.message.headers.get("envelope") == poison for parcel in dispatch):
+        if any(parcel.message.headers.get("envelope") == poison for parcel in parcels):
             raise Killed
-        return publish(dispatch)
+        return publish(parcels)
 
     monkeypatch.setattr(node.links["link:tay-ninh"].transport, "publish", run_out_of_memory)
     ended, others = 0, []
