@@ -46,7 +46,7 @@ from edxml_router.services import trial_authority
 from edxml_router.store.database import migrate
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings, parameters
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
@@ -186,7 +186,7 @@ def router(field: Field) -> list[str | Path]:
     )
     settings = load(config)
     settings.node.data.mkdir()
-    ledger = wiring.open_ledger(settings)
+    ledger = composition.open_ledger(settings)
     migrate.upgrade(ledger.engine)
     ledger.close()
     return [Path(sys.executable).parent / "edxml-router", "--config", config, "serve"]

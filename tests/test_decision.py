@@ -30,7 +30,7 @@ from edxml_router.stages.decision import Decision, decide
 from edxml_router.stages.facts import Facts
 from edxml_router.stages.rules import Peer, Role, Rules
 from edxml_router.stages.submission import Judged, Submission
-from edxml_router.wiring.node import open_worker
+from edxml_router.wiring.composition import open_worker
 from tests.contract.databases import LIFETIME, NOW, envelope
 
 OFFICE, CHILD, PARENT = "van-phong-xa", "hoa-thanh", "trung-uong"

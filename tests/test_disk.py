@@ -32,7 +32,7 @@ from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import connect
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.transport.local import LocalTransport, declare
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 from tests.contract.databases import digest_of
 
 PACKAGE = Path(__file__).resolve().parents[1] / "edxml_router"
@@ -159,7 +159,7 @@ def test_a_received_body_that_did_not_reach_the_disk_is_a_setback(tmp_path: Path
 def test_what_did_not_reach_the_disk_is_not_accepted(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with Tree(tmp_path, [Plan("quoc-gia", "Trục liên thông", ("G22", "G09"))]) as tree:
         letter = Post(tree.pki).document("G22", ["G09"], 1, "V/v thử", files=[File("a.zip", 200_000)])
-        with wiring.open_node(load(tree.config("quoc-gia"))) as node:
+        with composition.open_node(load(tree.config("quoc-gia"))) as node:
             request.getfixturevalue("failing")
             [answer] = accept(node, [Submission(letter, "vanthu-quoc-gia", "cli")])
             assert not answer.accepted

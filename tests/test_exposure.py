@@ -14,7 +14,7 @@ from edxml_router.config import load
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages.submission import Submission
-from edxml_router.wiring.node import open_worker
+from edxml_router.wiring.composition import open_worker
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22",)),

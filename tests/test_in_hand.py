@@ -25,7 +25,7 @@ from edxml_router.stages.dispatch import LAPSES
 from edxml_router.stages.submission import Judged, Submission
 from edxml_router.store.bodies.table import SqlBodies
 from edxml_router.store.database import migrate
-from edxml_router.wiring.node import Opened, open_ledger, open_worker
+from edxml_router.wiring.composition import Opened, open_ledger, open_worker
 from tests.contract.hubs import until
 from tests.test_reload import PLANS
 

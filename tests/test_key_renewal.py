@@ -31,7 +31,7 @@ from edxml_router.services import trial_authority
 from edxml_router.services.health.checks import CHECKS
 from edxml_router.stages import inbox
 from edxml_router.stages.submission import Submission
-from edxml_router.wiring.node import Opened, open_worker
+from edxml_router.wiring.composition import Opened, open_worker
 from tests.certificates import NOW, key, leaf, root
 from tests.certificates import issuing as issuing_authority
 from tests.clocks import Moved

@@ -29,7 +29,7 @@ from edxml_router.services.health import mailboxes
 from edxml_router.stages import inquiring, pushing
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology
-from edxml_router.wiring.node import Opened, open_worker
+from edxml_router.wiring.composition import Opened, open_worker
 from tests.clocks import Moved
 from tests.contract.hubs import until
 

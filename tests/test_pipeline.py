@@ -42,7 +42,7 @@ from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.transport import topology
 from edxml_router.transport.local_intake import Claim
-from edxml_router.wiring.node import Opened, build_rules, open_worker
+from edxml_router.wiring.composition import Opened, build_rules, open_worker
 from tests.clocks import Moved
 from tests.contract.hubs import until
 

@@ -24,7 +24,7 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages.submission import Submission
 from edxml_router.store.database.engine import connect, reading
 from edxml_router.transport import topology
-from edxml_router.wiring.node import Opened, open_worker
+from edxml_router.wiring.composition import Opened, open_worker
 from tests.test_trust_reload import change, wait
 
 PLANS = (

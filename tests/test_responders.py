@@ -34,7 +34,7 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch
 from edxml_router.services import trial_authority
 from edxml_router.stages.submission import Submission
-from edxml_router.wiring.node import Opened, open_worker
+from edxml_router.wiring.composition import Opened, open_worker
 from tests.clocks import Moved
 from tests.responder import Responder, send
 

@@ -26,8 +26,7 @@ from edxml_router.store.database.engine import writing
 from edxml_router.store.epochs import recovery as store_recovery
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
-from edxml_router.wiring import hubs
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition, hubs
 from edxml_router.wiring.stored import StoredNode
 from tests.clocks import Moved
 from tests.contract.hubs import until
@@ -108,7 +107,8 @@ def opened(folder: Path, broker: Broker, section: str) -> Iterator[Province]:
         before, head, after = config.read_text("utf-8").partition(section)
         config.write_text(before + head + after.replace(f"port = {broker.port}", f"port = {between.port}", 1))
         clock = Moved()
-        nodes = {plan.name: stack.enter_context(wiring.open_worker(tree.settings(plan.name), clock)) for plan in PLANS}
+        opened = {plan.name: composition.open_worker(tree.settings(plan.name), clock) for plan in PLANS}
+        nodes = {name: stack.enter_context(one) for name, one in opened.items()}
         for each in nodes.values():
             each.declare()
         yield Province(nodes, tree, Post(tree.pki), clock, between)

@@ -13,7 +13,7 @@ from edxml_router.demo.letters import File
 from edxml_router.intake import batch
 from edxml_router.stages import dispatch, pushing
 from edxml_router.transport.local import LocalTransport
-from edxml_router.wiring.node import build_rules
+from edxml_router.wiring.composition import build_rules
 from tests.test_pipeline import Nodes, letter, nodes
 from tests.test_pushed import Office, arrived, office, settle, standing, told
 

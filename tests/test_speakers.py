@@ -43,7 +43,7 @@ from edxml_router.stages.dispatch import chunks
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
-from edxml_router.wiring.node import Opened, open_worker
+from edxml_router.wiring.composition import Opened, open_worker
 from tests.contract.hubs import until
 
 CAPITAL, PROVINCE, DISTRICT = "quoc-gia", "tay-ninh", "ben-cau"

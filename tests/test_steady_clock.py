@@ -17,7 +17,7 @@ from edxml_router.stages.submission import Submission
 from edxml_router.store.clocks import steady_clock
 from edxml_router.store.clocks.steady_clock import FILE, PATIENCE, Change, Machine, SteadyClock
 from edxml_router.wiring.clocks import note_clock
-from edxml_router.wiring.node import Opened, open_worker
+from edxml_router.wiring.composition import Opened, open_worker
 
 TODAY = datetime(2026, 11, 27, 8, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

@@ -15,7 +15,7 @@ from edxml_router.demo.tree import Tree
 from edxml_router.node import starting
 from edxml_router.node.lookout import Lookout, twin
 from edxml_router.observe import events
-from edxml_router.wiring.node import Opened, open_worker
+from edxml_router.wiring.composition import Opened, open_worker
 from tests.test_reload import tree
 from tests.test_trust_reload import wait
 

@@ -15,8 +15,7 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.node import supervisor
 from edxml_router.node.worker import Worker
 from edxml_router.observe import events
-from edxml_router.wiring import hubs
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition, hubs
 
 PLANS = (
     Plan("quoc-gia", "Nút quốc gia", ("G22",)),
@@ -36,12 +35,12 @@ def test_trouble_with_a_hub_is_told_when_it_begins_and_when_it_ends(
     with Tree(tmp_path / "tree", PLANS) as tree:
         worker = Worker(tree.config("tay-ninh"), os.getppid())
 
-        def turns(opened: wiring.Opened) -> None:
+        def turns(opened: composition.Opened) -> None:
             for _ in range(3):
                 worker._upkeep_at = 0.0
                 worker._turn(opened)
 
-        with wiring.open_worker(tree.settings("tay-ninh")) as opened:
+        with composition.open_worker(tree.settings("tay-ninh")) as opened:
             turns(opened)
             assert told == [("parent", "EDX701")]
             hubs.declare(tree.settings("quoc-gia"))
@@ -65,7 +64,7 @@ def test_a_link_in_a_hub_is_told_once_and_the_node_goes_on(tmp_path: Path, monke
         new.rmdir()
         new.symlink_to(tree.folder)
         worker = Worker(tree.config("quoc-gia"), os.getppid())
-        with wiring.open_worker(tree.settings("quoc-gia")) as opened:
+        with composition.open_worker(tree.settings("quoc-gia")) as opened:
             for _ in range(4):
                 worker._upkeep_at = 0.0
                 worker._turn(opened)
@@ -91,7 +90,7 @@ def test_mailboxes_that_are_being_made_for_the_first_time_are_no_trouble(
 
     monkeypatch.setattr(events, "transport_problem", lambda hub, found: told.append((hub, found.code if found else "")))
     monkeypatch.setattr(hubs, "declare", slow)
-    with Tree(tmp_path / "tree", PLANS) as tree, wiring.open_worker(tree.settings("quoc-gia")) as opened:
+    with Tree(tmp_path / "tree", PLANS) as tree, composition.open_worker(tree.settings("quoc-gia")) as opened:
         worker = Worker(tree.config("quoc-gia"), os.getppid())
         worker._turn(opened)
         assert not opened.declared

@@ -30,8 +30,7 @@ from edxml_router.config.peers import (
     QuotaSettings,
     UnsignedSettings,
 )
-from edxml_router.config.positions import Path as Place
-from edxml_router.config.positions import dotted, line_of, positions
+from edxml_router.config.positions import Place, dotted, line_of, positions
 from edxml_router.config.settings import (
     AgenciesSettings,
     DeliverySettings,

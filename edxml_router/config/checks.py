@@ -14,8 +14,7 @@ from edxml_router.config import file_checks
 from edxml_router.config.exposure import in_the_clear, open_folder
 from edxml_router.config.mistake import CLEAR, REMARK, WRONG, Mistake
 from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings, UnsignedSettings
-from edxml_router.config.positions import Path as Place
-from edxml_router.config.positions import dotted
+from edxml_router.config.positions import Place, dotted
 from edxml_router.config.settings import Sections
 from edxml_router.core.agencies.code import AgencyCode, is_under
 from edxml_router.core.detail import Detail

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 from edxml_router.config.mistake import REMARK, UNREADABLE, UNSAFE, WRONG, Mistake
 from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings
-from edxml_router.config.positions import Path as Place
-from edxml_router.config.positions import dotted
+from edxml_router.config.positions import Place, dotted
 from edxml_router.config.settings import Sections
 from edxml_router.core.detail import Detail
 from edxml_router.core.wording import in_words

@@ -21,7 +21,7 @@ from typing import Any, Final, get_args, get_type_hints
 from pydantic import ValidationError
 
 from edxml_router.config.mistake import Mistake
-from edxml_router.config.positions import Path
+from edxml_router.config.positions import Place
 from edxml_router.config.settings import Sections
 from edxml_router.config.values import About, Table
 
@@ -30,9 +30,9 @@ _ROUNDS: Final = 5  # an example may itself stand in a place where something els
 
 def mended(
     table: Mapping[str, Any], error: ValidationError, validate: Callable[[Any], Sections]
-) -> tuple[Sections | None, frozenset[Path]]:
+) -> tuple[Sections | None, frozenset[Place]]:
     """The sections without what is wrong, and the places that were touched. None if that does not suffice."""
-    rest, touched = deepcopy(dict(table)), set[Path]()
+    rest, touched = deepcopy(dict(table)), set[Place]()
     for _ in range(_ROUNDS):
         for item in error.errors(include_url=False):
             touched |= _mend(rest, item["loc"])
@@ -43,7 +43,7 @@ def mended(
     return None, frozenset(touched)
 
 
-def is_certain(mistake: Mistake, touched: Iterable[Path]) -> bool:
+def is_certain(mistake: Mistake, touched: Iterable[Place]) -> bool:
     """Whether a mistake would be there too if what was touched were right."""
     return not any(
         _within(mistake.place, place) or any(_within(each, place) or _within(place, each) for each in mistake.also)
@@ -51,18 +51,18 @@ def is_certain(mistake: Mistake, touched: Iterable[Path]) -> bool:
     )
 
 
-def nearest(place: Path) -> str | None:
+def nearest(place: Place) -> str | None:
     """The setting that was perhaps meant by a name that is none."""
     section = _section(place[:-1])
     near = get_close_matches(str(place[-1]), [field.name for field in fields(section)] if section else [], n=1)
     return near[0] if near else None
 
 
-def _within(inner: Path, outer: Path) -> bool:
+def _within(inner: Place, outer: Place) -> bool:
     return inner[: len(outer)] == outer
 
 
-def _mend(table: dict[str, Any], place: Path) -> set[Path]:
+def _mend(table: dict[str, Any], place: Place) -> set[Place]:
     """Take the value at ``place`` out of the table, or put the example there; the places that this touches."""
     holder: Any = table
     for depth, step in enumerate(place[:-1], 1):
@@ -84,12 +84,12 @@ def _mend(table: dict[str, Any], place: Path) -> set[Path]:
     return {place} | ({(*place[:-1], meant)} if meant else set())
 
 
-def _known(place: Path) -> bool:
+def _known(place: Place) -> bool:
     section = _section(place[:-1])
     return section is not None and place[-1] in {field.name for field in fields(section)}
 
 
-def _example(place: Path) -> Any:
+def _example(place: Place) -> Any:
     """What may stand at ``place`` where something must; None where nothing needs to."""
     section = _section(place[:-1])
     for field in fields(section) if section else ():
@@ -100,7 +100,7 @@ def _example(place: Path) -> Any:
     return None
 
 
-def _section(place: Path) -> Any:
+def _section(place: Place) -> Any:
     """The kind of section at ``place``; None where there is none."""
     section: Any = Sections
     for step in place:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edxml_router.config.positions import Path as Place
+from edxml_router.config.positions import Place
 
 WRONG = "EDX901"
 UNREADABLE = "EDX902"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
@@ -21,19 +21,19 @@ _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 _ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r"}
 
 
-def positions(text: str) -> Mapping[Path, int]:
+def positions(text: str) -> Mapping[Place, int]:
     """The line (from 1) on which every key, table and array element of ``text`` begins."""
     return _Scanner(text).scan()
 
 
-def line_of(found: Mapping[Path, int], path: Path) -> int:
+def line_of(found: Mapping[Place, int], path: Place) -> int:
     """The line of ``path``, or of the nearest thing around it that is in the file; 1 when nothing is."""
     while path and path not in found:
         path = path[:-1]
     return found.get(path, 1)
 
 
-def dotted(path: Path) -> str:
+def dotted(path: Place) -> str:
     """``offices[2].name`` for ``("offices", 1, "name")``: people count from one."""
     text = ""
     for step in path:
@@ -45,11 +45,11 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.found: dict[Path, int] = {}
-        self.counts: dict[Path, int] = {}  # elements of each [[array of tables]] so far
+        self.found: dict[Place, int] = {}
+        self.counts: dict[Place, int] = {}  # elements of each [[array of tables]] so far
 
-    def scan(self) -> Mapping[Path, int]:
-        table: Path = ()
+    def scan(self) -> Mapping[Place, int]:
+        table: Place = ()
         self._skip(_BLANK)
         while self.at < len(self.text):
             before = self.at
@@ -62,13 +62,13 @@ class _Scanner:
                 break
         return self.found
 
-    def _header(self) -> Path:
+    def _header(self) -> Place:
         start = self.at
         array = self._peek("[[")
         self.at += 2 if array else 1
         keys = self._keys()
         self.at += 2 if array else 1
-        path: Path = ()
+        path: Place = ()
         for number, key in enumerate(keys, start=1):
             path += (key,)
             if array and number == len(keys):
@@ -79,7 +79,7 @@ class _Scanner:
             self._note(path, start)
         return path
 
-    def _assignment(self, table: Path) -> None:
+    def _assignment(self, table: Place) -> None:
         start = self.at
         path = table
         for key in self._keys():
@@ -89,7 +89,7 @@ class _Scanner:
         self._skip(_SPACE)
         self._value(path)
 
-    def _value(self, path: Path) -> None:
+    def _value(self, path: Place) -> None:
         if self._peek("["):
             self.at += 1
             number = 0
@@ -152,7 +152,7 @@ class _Scanner:
             self.at += 1
         return _ESCAPE.sub(_unescape, body) if quote == '"' else body
 
-    def _note(self, path: Path, at: int) -> None:
+    def _note(self, path: Place, at: int) -> None:
         self.found.setdefault(path, self.text.count("\n", 0, at) + 1)
 
     def _peek(self, text: str) -> bool:

@@ -28,7 +28,7 @@ from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.rabbitmq import RabbitTransport
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 
 ANSWER_SECONDS = 60.0  # how long an office waits for a verdict
 
@@ -75,8 +75,8 @@ class PullOffice:
         self._stack = ExitStack()
         settings = settings or tree.settings(node)
         self._agencies = tree.plans[node].agencies
-        self._node: Node = self._stack.enter_context(wiring.open_node(settings))
-        self._ledger = self._stack.enter_context(closing(wiring.open_ledger(settings)))
+        self._node: Node = self._stack.enter_context(composition.open_node(settings))
+        self._ledger = self._stack.enter_context(closing(composition.open_ledger(settings)))
 
     def send(self, data: bytes) -> Mapping[str, Any]:
         [answer] = pipeline.accept(self._node, [Submission(data, self.name, "cli")])

@@ -24,7 +24,7 @@ from edxml_router.store.journal.table import journal
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.quarantine.items import aside
 from edxml_router.store.receipts import receipts
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 
 
 class Witness:
@@ -32,7 +32,7 @@ class Witness:
 
     def __init__(self, settings: Settings) -> None:
         self.name = settings.node.name
-        self.ledger: SqlLedger = wiring.open_ledger(settings)
+        self.ledger: SqlLedger = composition.open_ledger(settings)
 
     def close(self) -> None:
         self.ledger.close()

@@ -21,7 +21,7 @@ from edxml_router.core.problems import Finding, Trouble
 from edxml_router.node import starting
 from edxml_router.observe import events
 from edxml_router.store.database.engine import working
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 
 PAUSE: Final = 60.0  # seconds between looks; a twin is named when two in a row have seen it
 
@@ -33,7 +33,7 @@ def twin(settings: Settings) -> Finding | None:
     own = settings.node.workers or os.cpu_count() or 1
     if taken.get(place, 0) <= own:
         return None
-    with closing(wiring.open_ledger(settings)) as ledger:
+    with closing(composition.open_ledger(settings)) as ledger:
         own = max(own, working(ledger.engine))
     if taken[place] <= own:
         return None

@@ -18,8 +18,7 @@ from edxml_router.core.problems import Refusal, Setback
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import served_elsewhere
 from edxml_router.store.epochs import identity
-from edxml_router.wiring import hubs
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition, hubs
 from edxml_router.wiring.reading import require_file
 
 PATIENCE: Final = 10.0  # seconds for others to let go of our mailboxes
@@ -31,11 +30,11 @@ def require_journal(settings: Settings) -> None:
     data, file = settings.node.data, settings.database_url.partition("sqlite:///")[2]
     if file:
         require_file(settings)
-        with closing(wiring.open_ledger(settings)) as ledger:
+        with closing(composition.open_ledger(settings)) as ledger:
             if not migrate.current(ledger.engine):
                 raise Refusal("EDX617", where=file, detail=Detail("an empty database"))
         return
-    with closing(wiring.open_ledger(settings)) as ledger:
+    with closing(composition.open_ledger(settings)) as ledger:
         schema = migrate.current(ledger.engine)
         if not schema and identity.marked(data):
             raise Refusal(
@@ -53,7 +52,7 @@ def require_alone(settings: Settings, patience: float = PATIENCE) -> None:
     """
     until = time.monotonic() + patience  # the workers of a supervisor that was killed end by themselves
     while taken := [place for place, count in consumers(settings).items() if count]:
-        with closing(wiring.open_ledger(settings)) as ledger:
+        with closing(composition.open_ledger(settings)) as ledger:
             if served_elsewhere(ledger.engine):
                 return
         if time.monotonic() >= until:

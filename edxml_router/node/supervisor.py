@@ -28,7 +28,7 @@ from edxml_router.node.lookout import Lookout
 from edxml_router.node.watch import TOLD, Watch
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 
 DRAIN = 30.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between restarts of a failing worker
@@ -157,7 +157,7 @@ class Supervisor:
         try:
             found = load(self._settings.path)
             settings = in_force.pinned(found, self._pins)
-            wiring.check(settings)
+            composition.check(settings)
         except ConfigErrors as errors:
             events.reload_refused(errors.findings)
             return

@@ -31,7 +31,7 @@ from edxml_router.observe.logs import configure
 from edxml_router.stages import clocks, following, inquiring, pushing, recovery, sending
 from edxml_router.stages.node import Node
 from edxml_router.transport.turns import MOUTHFUL, weight
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 
 IDLE_WAIT = 0.02  # seconds per hub to wait for a first message; bounds the latency that an idle node adds
 BUSY_WAIT = 0.005  # seconds to let a micro-batch fill
@@ -74,7 +74,7 @@ class Worker:
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGHUP, self._reload)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer
-        with wiring.open_worker(settings) as opened:
+        with composition.open_worker(settings) as opened:
             events.worker_started(os.getpid())
             while not self._ending and os.getppid() == self._supervisor:
                 if self._reloading:
@@ -91,7 +91,7 @@ class Worker:
         settings = load(self._path)
         return in_force.pinned(settings, self._pins) if self._pins else settings
 
-    def _turn(self, opened: wiring.Opened) -> None:
+    def _turn(self, opened: composition.Opened) -> None:
         """One round: everything that has come, then everything that is due."""
         self._renew_trust(opened)
         try:
@@ -134,7 +134,7 @@ class Worker:
             with suppress(OSError):  # full is as good as told; a supervisor that is gone is noticed elsewhere
                 os.write(self._turns, b".")
 
-    def _expire(self, opened: wiring.Opened) -> None:
+    def _expire(self, opened: composition.Opened) -> None:
         """From a lease after the hubs were read empty: by then the other workers are done with what they had taken."""
         if self._read_at is None and opened.node.hubs_read():
             self._read_at = time.monotonic()
@@ -147,7 +147,7 @@ class Worker:
             self._follow_at = time.monotonic() + FOLLOW_INTERVAL
             events.moved(following.follow(node))
 
-    def _take(self, opened: wiring.Opened) -> bool:
+    def _take(self, opened: composition.Opened) -> bool:
         came, node = False, opened.node
         for transport in opened.transports:
             arrivals = list(transport.take(node.rules.batch, IDLE_WAIT))
@@ -165,7 +165,7 @@ class Worker:
                 events.set_aside(handled.odd)
         return came
 
-    def _declare(self, opened: wiring.Opened) -> None:
+    def _declare(self, opened: composition.Opened) -> None:
         """Make the own hub's mailboxes. A hub that is away or silent holds up nothing else."""
         if self._declaring is None and opened.undeclared and time.monotonic() >= self._declare_at:
             self._declaring = Errand(opened.make_mailboxes)
@@ -188,7 +188,7 @@ class Worker:
             self._problems[hub] = problem
             events.transport_problem(hub, problem)
 
-    def _renew_trust(self, opened: wiring.Opened) -> None:
+    def _renew_trust(self, opened: composition.Opened) -> None:
         """Before anything is taken, and whatever else is wrong: a hub that is away must not delay a block."""
         if time.monotonic() < self._trust_at:
             return
@@ -200,7 +200,7 @@ class Worker:
             events.trust_renewed(os.getpid(), opened.node.rules.trust.epoch)
         self._renew_credentials(opened)
 
-    def _renew_credentials(self, opened: wiring.Opened) -> None:
+    def _renew_credentials(self, opened: composition.Opened) -> None:
         unusable = opened.renew_credentials()
         if unusable is None:
             return
@@ -211,7 +211,7 @@ class Worker:
             events.reload_refused(unusable)
         self._unusable = unusable
 
-    def _load_rules(self, opened: wiring.Opened) -> None:
+    def _load_rules(self, opened: composition.Opened) -> None:
         self._reloading = False
         try:
             settings = self._load()

@@ -1,7 +1,7 @@
 """What an e-office does: hand envelopes in, look into its inbox, fetch, confirm or return letters, read its notices.
 
     for name, answer in submit(node, "vp", files, read): …
-    rows = inbox(ledger.views, settings, office="vp")
+    rows = ready(ledger.views, settings, office="vp")
     data = fetch(node, locate(ledger.views, text))
 
 An office is one of the configuration: whoever may use this node acts for those named in it. Raises Refusal EDX403 for
@@ -30,7 +30,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback, Weight
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import naming
 from edxml_router.services.reading import Read
-from edxml_router.stages import inbox as letters
+from edxml_router.stages import inbox
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Answer, Submission
 from edxml_router.store.epochs.recovery import pending
@@ -115,7 +115,7 @@ def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tupl
     yield batch
 
 
-def inbox(views: Views, settings: Settings, *, office: str | None = None, agency: str | None = None) -> list[Waiting]:
+def ready(views: Views, settings: Settings, *, office: str | None = None, agency: str | None = None) -> list[Waiting]:
     """What lies ready to be fetched, of all offices or of one, for all their agencies or for one."""
     registry = load_registry(settings)
     offices = [one for one in settings.offices if office in (None, one.name)]
@@ -172,17 +172,17 @@ def locate(views: Views, text: str) -> Letter:
 
 def fetch(node: Node, letter: Letter) -> bytes:
     """The envelope, exactly as it was sent."""
-    return letters.fetch(node, letter.office, letter.name)
+    return inbox.fetch(node, letter.office, letter.name)
 
 
 def confirm(node: Node, taken: Iterable[Letter]) -> Mapping[Letter, Finding | None]:
     """The office's system has taken these over; one answer each."""
-    return _answered(taken, lambda office, names: letters.confirm(node, office, names))
+    return _answered(taken, lambda office, names: inbox.confirm(node, office, names))
 
 
 def refuse(node: Node, returned: Iterable[Letter], reason: str) -> Mapping[Letter, Finding | None]:
     """The office's system sends these back; one answer each."""
-    return _answered(returned, lambda office, names: letters.refuse(node, office, names, reason))
+    return _answered(returned, lambda office, names: inbox.refuse(node, office, names, reason))
 
 
 def is_done(answer: Finding | None) -> bool:

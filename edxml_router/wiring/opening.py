@@ -16,7 +16,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Setback, Trouble
 from edxml_router.store.database import migrate
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.wiring.node import number_journal, open_ledger, open_node
+from edxml_router.wiring.composition import number_journal, open_ledger, open_node
 from edxml_router.wiring.reading import require_file
 from edxml_router.wiring.stored import OwnLedger, StoredNode
 

@@ -24,7 +24,7 @@ from edxml_router.store import catalogue
 from edxml_router.store.database import migrate
 from edxml_router.store.read_only import Place, compare_schema, open_views, read_place
 from edxml_router.store.views import SqlViews
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 from edxml_router.wiring.agencies import load_registry
 
 __all__ = ["Asked", "Place", "open_other", "open_own", "read_place", "require_file"]
@@ -61,7 +61,7 @@ def open_own(config: Path) -> Iterator[Asked]:
     """The node's database; what else its configuration says is not looked at."""
     settings = load_for_reading(config)
     require_file(settings)
-    ledger = wiring.open_ledger(settings)
+    ledger = composition.open_ledger(settings)
     with _explained(ledger.views, ""):
         yield Asked(ledger.views, config)
 

@@ -22,7 +22,7 @@ from edxml_router.core.signature import signing
 from edxml_router.core.signature.form import Coverage
 from edxml_router.credentials import keys
 from edxml_router.services import trial_authority
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 from tests import fixtures
 from tests.shapes import hold_command
 
@@ -112,7 +112,7 @@ class OneNode:
 
     def work(self) -> None:
         """What a worker does: one round."""
-        with wiring.open_worker(load(self.config)) as opened:
+        with composition.open_worker(load(self.config)) as opened:
             opened.declare()
             pipeline.forward(opened.node)
             opened.number_journal()

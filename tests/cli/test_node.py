@@ -29,7 +29,7 @@ from edxml_router.node import worker
 from edxml_router.node.worker import Worker
 from edxml_router.observe import logs
 from edxml_router.services import operator
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, call, rows, signed
 from tests.shapes import code_of
@@ -237,7 +237,7 @@ def test_an_act_that_is_not_possible_names_what_helps(waiting: OneNode) -> None:
 
 def accept(node: OneNode, number: int) -> None:
     """What the next node's receipt does."""
-    with wiring.open_node(load(node.config)) as opened, opened.ledger.book() as book:
+    with composition.open_node(load(node.config)) as opened, opened.ledger.book() as book:
         accepted = [change(one, Event.ACCEPT, far_accepted=True) for one in book.deliveries.numbered([number])]
         book.deliveries.move(accepted)
 
@@ -479,7 +479,7 @@ def test_what_a_command_journals_is_numbered_without_serve(node: OneNode) -> Non
 
 def test_entries_that_no_root_protects_yet_are_told(node: OneNode) -> None:
     node.send("H53-1", ["G22"])
-    with wiring.open_node(load(node.config)) as opened:  # as a command that was killed after its commit
+    with composition.open_node(load(node.config)) as opened:  # as a command that was killed after its commit
         operator.hold(opened, [1], "lan", "x")
     [row] = node.rows("journal", "verify")
     assert (row["sound"], row["size"], row["unnumbered"]) == (True, 2, 1)

@@ -20,7 +20,7 @@ from edxml_router.credentials.keys import load_certificates
 from edxml_router.node.worker import Worker
 from edxml_router.services import trial_authority
 from edxml_router.stages.submission import Submission
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 from tests.cli.conftest import OneNode, call, rows, signed
 from tests.fixtures import document
 from tests.shapes import code_of
@@ -317,13 +317,13 @@ def test_status_tells_what_ends_soon(node: OneNode, tmp_path: Path) -> None:
 # --- a running worker ---------------------------------------------------------------------------------
 
 
-def outcome(opened: wiring.Opened, node: OneNode, number: int) -> str:
+def outcome(opened: composition.Opened, node: OneNode, number: int) -> str:
     data = signed(node.pki, document(sender="H53", to=["G22"], document_id=f"H53-{number}"))
     [answer] = pipeline.accept(opened.node, [Submission(data, "vp", "cli")])
     return answer.finding.code if answer.finding else "accepted"
 
 
-def turn(worker: Worker, opened: wiring.Opened) -> None:
+def turn(worker: Worker, opened: composition.Opened) -> None:
     """A round of a worker that looks at the files, as it does twice a second."""
     worker._trust_at = 0.0
     worker._turn(opened)
@@ -338,7 +338,7 @@ def test_a_block_reaches_a_running_worker(node: OneNode, table: Path, subject: s
     elif subject == "fingerprint":  # as openssl shows it
         subject = load_certificates(certificate)[0].fingerprint(SHA256()).hex(":").upper()
     worker = Worker(node.config, os.getppid())
-    with wiring.open_worker(load(node.config)) as opened:
+    with composition.open_worker(load(node.config)) as opened:
         turn(worker, opened)
         assert outcome(opened, node, 1) == "accepted"
         trust = opened.node.rules.trust
@@ -352,7 +352,7 @@ def test_a_block_reaches_a_running_worker(node: OneNode, table: Path, subject: s
 
 
 def test_an_alias_written_by_hand_is_blocked(node: OneNode, table: Path) -> None:
-    with wiring.open_worker(load(node.config)) as opened:
+    with composition.open_worker(load(node.config)) as opened:
         table.write_text("block,000.00.00.H53,,,,x\n", encoding="utf-8")
         assert opened.renew_trust() == []
         assert outcome(opened, node, 1) == "EDX409"
@@ -368,7 +368,7 @@ def test_a_blocked_agency_sends_nothing_signed_or_not(node: OneNode, table: Path
     node.config.write_text(text.replace('name = "vp"\n', f'name = "vp"\n{exception}'), encoding="utf-8")
     data = document(sender="H53", to=["G22"], document_id="H53-1")
     submission = Submission(data if unsigned else signed(node.pki, data), "vp", "cli")
-    with wiring.open_worker(load(node.config)) as opened:
+    with composition.open_worker(load(node.config)) as opened:
         done(node, "block", "H53", "--reason", "x")
         opened.renew_trust()
         [answer] = pipeline.accept(opened.node, [submission])
@@ -380,7 +380,7 @@ def test_a_blocked_agency_sends_nothing_signed_or_not(node: OneNode, table: Path
 
 def test_a_broken_table_keeps_what_was_said_and_takes_new_blocks(node: OneNode, table: Path) -> None:
     done(node, "block", "G22", "--reason", "x")
-    with wiring.open_worker(load(node.config)) as opened:
+    with composition.open_worker(load(node.config)) as opened:
         table.write_text("nonsense\nblock,H53,,,,x\n", encoding="utf-8")
         findings = opened.renew_trust()
         assert findings and [finding.code for finding in findings] == ["EDX901"]
@@ -401,7 +401,7 @@ def test_bad_anchors_do_not_hold_up_a_block(node: OneNode, table: Path, pki: Pat
     anchors.write_bytes((pki / "anchors.pem").read_bytes())
     text = node.config.read_text(encoding="utf-8").replace(str(pki / "anchors.pem"), str(anchors))
     node.config.write_text(text, encoding="utf-8")
-    with wiring.open_worker(load(node.config)) as opened:
+    with composition.open_worker(load(node.config)) as opened:
         anchors.write_bytes(b"half a file")
         node.config.write_text("half a file", encoding="utf-8")  # nor does the rest of the configuration
         trust_files.append(table, Row(Act.BLOCK, "G22", since=datetime.now(UTC)))

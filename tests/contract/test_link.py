@@ -28,9 +28,8 @@ from edxml_router.store.database import migrate
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import LARGEST_MESSAGE
 from edxml_router.transport.definitions import user
-from edxml_router.wiring import broker_limit, hubs
-from edxml_router.wiring import node as wiring
-from edxml_router.wiring.node import Opened
+from edxml_router.wiring import broker_limit, composition, hubs
+from edxml_router.wiring.composition import Opened
 from tests.cli.conftest import call, rows
 
 PARENT = """
@@ -145,9 +144,9 @@ def opening() -> Iterator[ExitStack]:
 def opened(stack: ExitStack, config: Path) -> Opened:
     settings = load(config)
     settings.node.data.mkdir()
-    with closing(wiring.open_ledger(settings)) as ledger:
+    with closing(composition.open_ledger(settings)) as ledger:
         migrate.upgrade(ledger.engine)
-    return stack.enter_context(wiring.open_worker(settings))
+    return stack.enter_context(composition.open_worker(settings))
 
 
 def send(node: Opened, office: str, data: bytes) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from edxml_router import pipeline
 from edxml_router.config import Settings, load
@@ -17,9 +18,10 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import signing
 from edxml_router.core.signature.form import Coverage
 from edxml_router.credentials import keys
-from edxml_router.services import auditor, office, operator, quarantine, recovery, selection, serving, trial_authority
+from edxml_router.services import auditor, office, operator, quarantine, selection, trial_authority
 from edxml_router.services.auditor import Question
 from edxml_router.services.health import checks
+from edxml_router.services.node import restoration, serving
 from edxml_router.services.reading import Receive
 from edxml_router.services.selection import Filters
 from edxml_router.services.trust import bindings
@@ -43,7 +45,11 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(database: Database, pki: Path, tmp_path: Path) -> Settings:
     """A node with two offices on the database."""
-    file = tmp_path / "node.toml"
+    file, url = tmp_path / "node.toml", make_url(database.url)
+    password = tmp_path / "password"
+    password.write_text(url.password or "", encoding="utf-8")
+    password.chmod(0o600)
+    place = url._replace(password=None).render_as_string()
     file.write_text(
         f"""
 [node]
@@ -51,7 +57,8 @@ name = "h53"
 data = "data"
 
 [store]
-url = "{database.url}"
+url = "{place}"
+{'password_file = "password"' if url.password else ""}
 
 [trust]
 anchors = "{pki / "anchors.pem"}"
@@ -122,8 +129,8 @@ def test_a_letter_is_fetched_and_returned_and_its_sender_hears_once(settings: Se
     with node_of(settings) as node:
         pipeline.forward(node)
     with ledger_of(settings) as ledger:
-        [row] = office.inbox(ledger.views, settings, office="vpcp")
-        assert not office.inbox(ledger.views, settings, office="vp")
+        [row] = office.ready(ledger.views, settings, office="vpcp")
+        assert not office.ready(ledger.views, settings, office="vp")
         letter = office.locate(ledger.views, row.delivery.name[:12])
         with pytest.raises(Refusal, match="EDX606"):
             office.locate(ledger.views, str(row.delivery.id))
@@ -172,16 +179,17 @@ def test_a_block_is_written_though_the_journal_is_away(settings: Settings) -> No
 
 
 def test_who_has_to_repeat_what_is_asked_and_noted(settings: Settings) -> None:
-    assert not recovery.pending(settings)
+    assert not restoration.open_recoveries(settings)
     since = datetime.now(UTC) - timedelta(hours=1)
-    assert [one.party for one in recovery.begin(settings, since, "ổ đĩa hỏng", "lan")] == ["office:vp", "office:vpcp"]
+    asked = restoration.begin(settings, since, "ổ đĩa hỏng", "lan")
+    assert [one.party for one in asked] == ["office:vp", "office:vpcp"]
     with ledger_of(settings) as ledger:
         [(name, one)] = office.called(ledger, ["vp"])
         assert office.reminder(name, one).code == "EDX618"
     with pytest.raises(Refusal, match="EDX606"):
-        recovery.finish(settings, ["nobody"], "lan")
-    recovery.finish(settings, ["vp", "office:vpcp"], "lan")
-    assert not recovery.pending(settings)
+        restoration.finish(settings, ["nobody"], "lan")
+    restoration.finish(settings, ["vp", "office:vpcp"], "lan")
+    assert not restoration.open_recoveries(settings)
 
 
 def test_health_is_told_of_either_database(settings: Settings) -> None:

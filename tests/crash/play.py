@@ -27,8 +27,8 @@ from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
 from edxml_router.store.journal import sequencer
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.wiring import node as wiring
-from edxml_router.wiring.node import Wrap
+from edxml_router.wiring import composition
+from edxml_router.wiring.composition import Wrap
 from tests.clocks import Given
 
 PLANS = (
@@ -86,21 +86,21 @@ class Play:
     def __init__(self, folder: Path, wrap: Wrap, since: datetime) -> None:
         self._stack = ExitStack()
         self._clock = Clock(since)
-        self._opened: dict[str, wiring.Opened] = {}
+        self._opened: dict[str, composition.Opened] = {}
         self._hubs = [folder / plan.name / "hub" for plan in PLANS]
         self._unanswered = sorted((folder / "letters").iterdir())
         self._ledgers: dict[str, SqlLedger] = {}
         for plan in PLANS:
             self._opened[plan.name] = self._open(folder, plan.name, wrap)
 
-    def _open(self, folder: Path, name: str, wrap: Wrap) -> wiring.Opened:
+    def _open(self, folder: Path, name: str, wrap: Wrap) -> composition.Opened:
         def wrapped(port_name: str, port: Any) -> Any:
             if port_name == "ledger":
                 self._ledgers[name] = port  # for questions that are no part of the play
             return wrap(f"{name} {port_name}", port)
 
         settings = load(folder / name / "node.toml")
-        opened = self._stack.enter_context(wiring.open_worker(settings, self._clock, wrapped))
+        opened = self._stack.enter_context(composition.open_worker(settings, self._clock, wrapped))
         opened.declare()
         return opened
 
@@ -128,7 +128,7 @@ class Play:
                 busy |= self._turn(opened)
         return busy
 
-    def _turn(self, opened: wiring.Opened) -> bool:
+    def _turn(self, opened: composition.Opened) -> bool:
         """What a worker does in one round, and then the node's office."""
         node, busy = opened.node, False
         for hub in opened.transports:

@@ -46,7 +46,7 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages.submission import Submission
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.transport import topology
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 from tests.contract.hubs import until
 
 ROGUE, HONEST, PARENT = "an-giang", "tay-ninh", "quoc-gia"
@@ -142,7 +142,7 @@ class Siege:
     def honest_letter(self) -> str:
         """A letter from the capital to the honest province, seen to arrive; its digest."""
         data = self.letter("G22", ["H53"])
-        with wiring.open_node(self.tree.settings(PARENT)) as node:
+        with composition.open_node(self.tree.settings(PARENT)) as node:
             [answer] = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli")])
         assert answer.accepted
         until(lambda: "H53" in self.deliveries(answer.digest, HONEST))
@@ -156,7 +156,7 @@ def siege(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         tree.start(PARENT, HONEST)
         credentials = pika.PlainCredentials(ROGUE, tree.password(ROGUE))
         reached = pika.ConnectionParameters(broker.host, broker.port, tree.vhost(PARENT), credentials)
-        ledgers = {name: wiring.open_ledger(tree.settings(name)) for name in (PARENT, HONEST)}
+        ledgers = {name: composition.open_ledger(tree.settings(name)) for name in (PARENT, HONEST)}
         with closing(ledgers[PARENT]), closing(ledgers[HONEST]):
             until(lambda: _declared(reached))
             with pika.BlockingConnection(reached) as connection:
@@ -214,7 +214,7 @@ def test_mail_that_is_not_its_own_is_returned(siege: Siege, sender: str, signer:
 
 def test_what_it_received_itself_cannot_be_sent_on(siege: Siege) -> None:
     data = siege.letter("G22", ["H01", "H53"])
-    with wiring.open_node(siege.tree.settings(PARENT)) as node:
+    with composition.open_node(siege.tree.settings(PARENT)) as node:
         [answer] = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli")])
     until(lambda: siege.deliveries(answer.digest)["H53"].far_accepted)
     before = siege.deliveries(answer.digest)["H53"]
@@ -282,7 +282,7 @@ def test_inquiries_tell_nothing_about_others_mail(siege: Siege) -> None:
 def test_naming_the_body_of_others_mail_tells_nothing_either(siege: Siege) -> None:
     """A transfer in chunks that never come: whether the node has that body makes no difference."""
     data = siege.letter("G22", ["H53"])
-    with wiring.open_node(siege.tree.settings(PARENT)) as node:
+    with composition.open_node(siege.tree.settings(PARENT)) as node:
         [answer] = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli")])
     before = siege.aside()
     manifest = Transfer(

@@ -30,7 +30,7 @@ from edxml_router.core.trust.chain import TrustStore
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.token_keys import Key, open_key
 from edxml_router.services import trial_authority
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 from tests.fixtures import document
 
 MODULES = (
@@ -137,7 +137,7 @@ def test_a_node_signs_its_receipts_with_it(token: Token, authority: Path, tmp_pa
     config = tmp_path / "node.toml"
     config.write_text(f'[node]\nname = "h53"\nkey = "{address}"\ncertificate = "node.cert.pem"\n')
     call = CliRunner().invoke
-    with wiring.open_worker(_made(config)) as opened:
+    with composition.open_worker(_made(config)) as opened:
         assert opened.node.sign_receipts is not None
         verify_bytes(chain[0], b"receipts", b64decode(opened.node.sign_receipts(b"receipts")))
     shown = call(cli, ["--config", str(config), "doctor", "--json"]).output
@@ -151,7 +151,7 @@ def test_a_node_signs_its_receipts_with_it(token: Token, authority: Path, tmp_pa
     checking = ["check", "--require-signature", "--anchors", str(authority / "anchors.pem")]
     assert call(cli, [*checking, str(tmp_path / "signed.edxml")]).exit_code == 0
     config.write_text(config.read_text().replace("rsa-2048", "nobody"))
-    with pytest.raises(ConfigErrors, match="EDX903"), wiring.open_worker(load(config)):
+    with pytest.raises(ConfigErrors, match="EDX903"), composition.open_worker(load(config)):
         pass
 
 
@@ -163,7 +163,7 @@ def test_a_key_that_is_renewed_in_its_token_is_taken(token: Token, authority: Pa
     token.make("renewed", 2048)
     before = certified(authority, open_key(address))
     certificate.write_bytes(write_pem(before))
-    with wiring.open_worker(_made(config)) as opened:
+    with composition.open_worker(_made(config)) as opened:
         token.remove("renewed")
         token.make("renewed", 2048)
         after = certified(authority, open_key(address))

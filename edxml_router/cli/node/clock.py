@@ -7,7 +7,7 @@ import click
 from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, pass_session
-from edxml_router.services import clock as service
+from edxml_router.services.node.clock import accept_clock
 
 
 @click.group(cls=Group)
@@ -22,5 +22,5 @@ def accept(session: Session) -> None:
 
     Look at it first: what would be over by that time ends. `doctor` shows the clock, and whether the node doubts it.
     """
-    now = service.accept(session.settings(), account())
+    now = accept_clock(session.settings(), account())
     session.line(session.say("clock.accepted", time=f"{now.astimezone():%Y-%m-%d %H:%M:%S %Z}"))

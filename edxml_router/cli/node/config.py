@@ -11,7 +11,7 @@ from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.config.text import duration
 from edxml_router.core.problems import EXIT_CONFIG
-from edxml_router.services import configuration
+from edxml_router.services.node import configuration
 from edxml_router.shapes.node import SettingShape, SettingsShape, configuration_shape
 
 

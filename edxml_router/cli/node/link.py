@@ -9,7 +9,7 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.services import linking
+from edxml_router.services.node import linking
 from edxml_router.shapes.node import LinkShape
 
 

@@ -13,7 +13,7 @@ from edxml_router.cli.commands import Command, Group, exit_with
 from edxml_router.cli.parameters import Moment
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.delivery.resync import Recovery
-from edxml_router.services import recovery as recoveries
+from edxml_router.services.node import restoration
 from edxml_router.shapes.node import recovery_shape
 
 
@@ -36,13 +36,13 @@ def backup(session: Session, folder: Path, as_json: bool) -> None:
             advance(now - done)
             done = now
 
-        kept = recoveries.backup(session.settings(), folder, progress)
+        kept = restoration.copy_node(session.settings(), folder, progress)
     if as_json:
-        session.json(recoveries.shape(kept))
+        session.json(restoration.shape(kept))
     else:
         text = session.say("backup.done", folder=kept.folder, entries=kept.entries, bodies=kept.bodies, size=kept.size)
         session.line(text, "green" if kept.sound else "yellow")
-    damaged = recoveries.findings(kept)
+    damaged = restoration.findings(kept)
     session.problems(damaged)
     exit_with(damaged)
 
@@ -60,7 +60,7 @@ def show(session: Session, as_json: bool) -> None:
 
     Neighbours are asked by the node and answer by themselves. An office has to send again.
     """
-    _show(session, recoveries.pending(session.settings()), as_json)
+    _show(session, restoration.open_recoveries(session.settings()), as_json)
 
 
 def _show(session: Session, rows: Sequence[Recovery], as_json: bool) -> None:
@@ -85,7 +85,7 @@ def done(session: Session, names: Sequence[str]) -> None:
 
     NAME is an office's or a neighbour's, as `recovery show` lists them. It is journalled with your name.
     """
-    recoveries.finish(session.settings(), names, account())
+    restoration.finish(session.settings(), names, account())
     for name in names:
         session.line(session.say("recovery.done", name=name))
 
@@ -99,4 +99,4 @@ def begin(session: Session, since: datetime, reason: str) -> None:
 
     That is one where the data folder is older as well, such as a snapshot of the whole volume.
     """
-    _show(session, recoveries.begin(session.settings(), since, reason, account()), as_json=False)
+    _show(session, restoration.begin(session.settings(), since, reason, account()), as_json=False)

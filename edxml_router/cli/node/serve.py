@@ -8,7 +8,7 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, pass_session
-from edxml_router.services import serving
+from edxml_router.services.node import serving
 
 
 @click.command(cls=Command)

@@ -38,7 +38,7 @@ def inbox(session: Session, agency: str | None, name: str | None, notices: bool,
     with ledger_of(settings) as ledger:
         _call(session, office.called(ledger, offices), as_json=as_json and notices)
         if not notices:
-            _show_inbox(session, office.inbox(ledger.views, settings, office=name, agency=agency), as_json)
+            _show_inbox(session, office.ready(ledger.views, settings, office=name, agency=agency), as_json)
             return
         told = office.notices(ledger.views, offices)
         _show_notices(session, told, as_json)

@@ -20,7 +20,7 @@ from edxml_router.store import integrity, tables
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import probe
 from edxml_router.store.epochs import identity, recovery
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 
 NOT_SENT: Final = (State.QUEUED, State.DEFERRED, State.HELD)
 LETTERS: Final = 1000  # the oldest deliveries that are looked at
@@ -37,7 +37,7 @@ def database(settings: Settings) -> Findings:
     if is_lost(settings):  # connecting would make it
         yield file, Finding("EDX617", file, Detail("no such file"))
         return
-    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
         schema, newest = migrate.current(ledger.engine), migrate.newest()
         if schema == newest:
             probe(ledger.engine, tables.WRITTEN)  # a lock that somebody forgot is not seen by reading
@@ -62,7 +62,7 @@ def repetitions(settings: Settings) -> Findings:
     """Who has not repeated yet what a restored back-up has forgotten. Nothing to say where none was restored."""
     if is_lost(settings):
         return
-    with closing(wiring.open_ledger(settings)) as ledger:
+    with closing(composition.open_ledger(settings)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():
             return
         for one in recovery.pending(ledger.engine):
@@ -77,7 +77,7 @@ def peers(settings: Settings) -> Findings:
     """Whether a neighbour or office sends so much odd input that it is counted only."""
     if not served_before(settings.node.data):
         return
-    with closing(wiring.open_ledger(settings)) as ledger:
+    with closing(composition.open_ledger(settings)) as ledger:
         found = ledger.views.counted_input(datetime.now(UTC))
     for peer, since, counted in found:
         who = peer or Detail("strangers")
@@ -92,7 +92,7 @@ def letters(settings: Settings) -> Findings:
     or behind an absent neighbour is told of with the mailboxes; what an operator holds has no problem."""
     if not served_before(settings.node.data):
         return
-    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
         before = datetime.now(UTC) - settings.delivery.receipt_timeout
         waiting = ledger.views.list_deliveries(states=NOT_SENT, accepted_before=before, limit=LETTERS)
     troubled = Counter((one.route, one.code) for one in waiting if one.code not in ("", ABSENT, WANTED))

@@ -24,8 +24,7 @@ from edxml_router.ports.transport import Waiting
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.store.database import migrate
 from edxml_router.store.deliveries import looks
-from edxml_router.wiring import hubs
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition, hubs
 
 MIB = 1024 * 1024
 
@@ -42,7 +41,7 @@ def check(settings: Settings) -> Findings:
     ways = hubs.outgoing(settings)
     if not ways or not served_before(settings.node.data):
         return
-    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():
             return  # which is said of the database
         with ledger.book() as book:

@@ -13,11 +13,11 @@ from edxml_router.credentials import blocks, endings, identities, keys, token_ke
 from edxml_router.credentials.revocation import responders
 from edxml_router.intake.reports import OBJECTED
 from edxml_router.services.health.report import PATIENCE, Findings
-from edxml_router.wiring import node as wiring
+from edxml_router.wiring import composition
 
 
 def authorities(settings: Settings) -> Findings:
-    trust = wiring.build_rules(settings).trust
+    trust = composition.build_rules(settings).trust
     if not trust.anchors:
         yield "trust.anchors", Finding("EDX316", str(settings.path))
         return
@@ -100,7 +100,7 @@ def neighbours(settings: Settings) -> Findings:
     yield from unsure.items()
     if not names:
         return
-    with closing(wiring.open_ledger(settings, PATIENCE)) as ledger, ledger.book() as book:
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger, ledger.book() as book:
         doubts = [*book.quarantine.kept_of((OBJECTED,)).items(), *book.quarantine.kept_of(UNPROVEN).items()]
     wrong = {*unsure, *(name for name, _ in doubts if name in names)}
     for name, finding in doubts:

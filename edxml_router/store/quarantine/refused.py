@@ -17,8 +17,8 @@ from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.store.book import SqlBook
 from edxml_router.store.database.engine import reading
 from edxml_router.store.journal import noting
+from edxml_router.store.quarantine import items
 from edxml_router.store.quarantine.items import BYTES, KEPT_HERE, aside
-from edxml_router.store.quarantine.items import remove as remove_items
 
 _NAMES: Final = {"id": "number", "place": "where"}  # of columns that Kept has under other names
 _COLUMNS: Final = [each.label(_NAMES.get(each.name, each.name)) for each in aside.columns if each is not aside.c.data]
@@ -64,7 +64,7 @@ class SqlRefused:
 
 def remove(book: SqlBook, numbers: Iterable[int], actor: str, now: datetime) -> Sequence[int]:
     """Remove items that are understood, with a journal entry each; the numbers of those that there were."""
-    removed = sorted(remove_items(book.connection, sorted(set(numbers))))
+    removed = sorted(items.remove(book.connection, sorted(set(numbers))))
     for number, digest, code in removed:
         detail = Detail("aside {number}, sha-256 {digest}", number=number, digest=digest)
         book.journal.note([Entry(now, ASIDE_REMOVED, actor=actor, code=code, detail=detail)])

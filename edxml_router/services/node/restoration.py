@@ -1,7 +1,7 @@
 """Copies of a node, and making up for what a restored one has forgotten.
 
-    made = backup(settings, folder, progress)
-    for one in pending(settings): …
+    made = copy_node(settings, folder, progress)
+    for one in open_recoveries(settings): …
     finish(settings, ["h53", "vp"], "lan")
 
 Raises Refusal EDX606 for a name that nobody waits for, EDX608 for a back-up of PostgreSQL, EDX908, and what opening the
@@ -21,20 +21,20 @@ from edxml_router.core.problems import Finding
 from edxml_router.services.naming import unknown
 from edxml_router.shapes.node import BackupShape
 from edxml_router.stages import recovery
-from edxml_router.store import backup as copying
+from edxml_router.store import backup
 from edxml_router.store.backup import Kept
 from edxml_router.store.epochs import identity
-from edxml_router.store.epochs import recovery as remembered
+from edxml_router.store.epochs.recovery import pending
 from edxml_router.wiring.opening import ledger_of, node_of
 from edxml_router.wiring.ownership import claim
 
 _NAMED: Final = 10  # bodies or damages that are named
 
 
-def backup(settings: Settings, folder: Path, progress: Callable[[int, int], None]) -> Kept:
+def copy_node(settings: Settings, folder: Path, progress: Callable[[int, int], None]) -> Kept:
     """Copy the journal and the large bodies to a new folder, and verify the copy; ``progress`` gets (done, of)."""
     with ledger_of(settings) as ledger:
-        return copying.backup(
+        return backup.backup(
             ledger, settings.node.data / "bodies", folder.absolute(), datetime.now(UTC), progress
         )
 
@@ -45,16 +45,16 @@ def findings(kept: Kept) -> Sequence[Finding]:
     return [*missing, *(Finding("EDX605", one.where, one.detail) for one in kept.damages[:_NAMED])]
 
 
-def pending(settings: Settings) -> Sequence[Recovery]:
+def open_recoveries(settings: Settings) -> Sequence[Recovery]:
     """Who has not repeated yet what was handed in since the back-up."""
     with ledger_of(settings) as ledger:
-        return remembered.pending(ledger.engine)
+        return pending(ledger.engine)
 
 
 def finish(settings: Settings, names: Sequence[str], operator: str) -> None:
     """These have repeated it, or cannot be asked; journalled with the operator's name. A name is an office's or a
     neighbour's, or "link:NAME" and "office:NAME"."""
-    open_ones = [one.party for one in pending(settings)]
+    open_ones = [one.party for one in open_recoveries(settings)]
     parties = {text: party for party in open_ones for text in (party.name, str(party))}
     for name in names:
         if name not in parties:
@@ -70,7 +70,7 @@ def begin(settings: Settings, since: datetime, reason: str, operator: str) -> Se
     with ledger_of(settings) as ledger:
         said = f"operator:{operator}: {reason[:200]}"
         identity.declare_restored(ledger, claim(settings), since, said)
-        return remembered.pending(ledger.engine)
+        return pending(ledger.engine)
 
 
 def shape(kept: Kept) -> BackupShape:

@@ -19,7 +19,7 @@ from edxml_router.credentials.identities import neighbours, signing
 from edxml_router.credentials.sources import trust_store
 from edxml_router.wiring import hubs
 from edxml_router.wiring.agencies import load_registry
-from edxml_router.wiring.node import build_rules
+from edxml_router.wiring.composition import build_rules
 
 
 def check(path: Path) -> tuple[Sequence[Finding], Sequence[Finding]]:

@@ -12,7 +12,7 @@ from edxml_router.wiring.clocks import note_clock
 from edxml_router.wiring.opening import node_of
 
 
-def accept(settings: Settings, operator: str) -> datetime:
+def accept_clock(settings: Settings, operator: str) -> datetime:
     """Let the node go by the machine's clock as it is now; the node's time from now on. Raises Setback EDX622 where
     that cannot be kept."""
     with node_of(settings) as node:
