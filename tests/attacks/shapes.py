@@ -40,7 +40,8 @@ MOST_SECONDS = 2.0  # of a processor
 MOST_MEMORY = 64 * 1024 * 1024  # bytes, beside those of the message
 GIVEN_UP = 6  # seconds of processor
 SIGNATURES = ("none", "whole", "parts", "stale", "stale parts")
-FILLINGS = ("plain", "lines", "cdata", "blanks", "carriage", "references", "rubbish")
+FILLINGS = ("plain", "lines", "cdata", "blanks", "carriage", "references", "rubbish", "empty cdata", "comments")
+SUBJECTS = ("plain", "cdata", "comments", "instructions", "accents", "blanks")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ class Shape:
     filling: str = "plain"
     text: int = 40  # characters of the subject
     references: int = 0  # of these, so many are character references
+    subject: str = "plain"  # what stands between its characters; in "accents" each is decomposed
+    spelling: int = 0  # white space in each tag of a recipient, and around it
+    twins: int = 0  # attributes of one name in as many namespaces, on the header
+    ids: int = 0  # attributes Id on recipients' names
     declared: int = 0  # namespaces on the root …
     declared_each: int = 0  # … and on each recipient
     address: int = 20  # characters of a namespace's address
@@ -93,6 +98,9 @@ class Shape:
         declared = "".join(f' xmlns:r{n}="urn:{n:0{self.address}d}"' for n in range(self.declared))
         data = data.replace(b"<edXML xmlns", f"<edXML{declared} xmlns".encode())
         data = data.replace(b"@subject@", self._subject().encode()).replace(b"@content@", self._filling().encode())
+        if self.twins:
+            pairs = "".join(f' xmlns:t{n}="urn:t{n}" t{n}:a="&#x41;&#10;"' for n in range(self.twins))
+            data = data.replace(b"<edXML:edXMLHeader>", f"<edXML:edXMLHeader{pairs}>".encode())
         if self.unknown:
             data = data.replace(b"<edXML:From>", b"<a/>" * self.unknown + b"<edXML:From>")
         if self.late:
@@ -105,11 +113,29 @@ class Shape:
         made = party("To", code, **dict.fromkeys(names[: self.fields], "x"))
         extra = "".join(f' xmlns:p{n}="urn:{n:0{self.address}d}"' for n in range(self.declared_each))
         extra += "".join(f' a{n}="x"' for n in range(self.attributes))
+        if number < self.ids:
+            extra += f' Id="i{number}"'
+        if self.spelling:
+            made = made.replace("><", ">" + "\r\n" * self.spelling + "<").replace("</edXML:To>", "</edXML:To\t\n>")
         return made.replace("<edXML:To>", f"<edXML:To{extra}>", 1) if extra else made
 
     def _subject(self) -> str:
         nested = ("<n>" * self.depth + "</n>" * self.depth) * self.width if self.depth else ""
-        return "a" * max(0, self.text - self.references) + "&#225;" * self.references + nested
+        plain = max(0, self.text - self.references)
+        match self.subject:
+            case "cdata":
+                text = "<![CDATA[a]]>" * plain
+            case "comments":
+                text = "a<!---->" * min(plain, 990)
+            case "instructions":
+                text = "a<?p?>" * min(plain, 990)
+            case "accents":
+                text = "a\u0302\u0301" * plain
+            case "blanks":
+                text = "a\u2003\u200a " * plain
+            case _:
+                text = "a" * plain
+        return text + "&#225;" * self.references + nested
 
     def _filling(self) -> str:
         text = base64.b64encode(b"%PDF-1.7\n" + bytes(max(0, self.content - 9))).decode()
@@ -126,6 +152,10 @@ class Shape:
                 return text.replace("A", "&#65;")
             case "rubbish":
                 return f"{text[:-4]}!!!!"
+            case "empty cdata":
+                return "<![CDATA[]]>" * (len(text) // 12) + text
+            case "comments":
+                return re.sub("(.{64})", "<!--\\1-->", text[:60_000]) + text
         return text
 
     def _signed(self, data: bytes) -> bytes:
@@ -201,7 +231,8 @@ def shapes(draw: st.DrawFn, most_bytes: int = 64 * 1024 * 1024) -> Shape:
         "recipients": _counts(10_000).filter(bool), "fields": st.integers(1, 8), "traces": _counts(40_000),
         "places": _counts(100_000), "appendixes": _counts(100_000), "responses": _counts(20_000),
         "attachments": st.integers(1, 200), "content": _counts(48 * 1024 * 1024), "filling": st.sampled_from(FILLINGS),
-        "text": _counts(65_000), "references": _counts(10_000), "declared": st.integers(0, 63),
+        "text": _counts(65_000), "references": _counts(10_000), "subject": st.sampled_from(SUBJECTS), "spelling": st.integers(0, 30),
+        "twins": st.integers(0, 40), "ids": _counts(10_000), "declared": st.integers(0, 63),
         "declared_each": st.integers(0, 40), "address": _counts(5_000).filter(bool), "attributes": st.integers(0, 60),
         "depth": st.integers(0, 20), "width": _counts(60_000), "unknown": _counts(130_000),
         "signature": st.sampled_from(SIGNATURES), "prefixes": _counts(2_000), "transforms": _counts(200),
