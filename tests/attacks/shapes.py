@@ -41,7 +41,7 @@ MOST_MEMORY = 64 * 1024 * 1024  # bytes, beside those of the message
 GIVEN_UP = 6  # seconds of processor
 SIGNATURES = ("none", "whole", "parts", "stale", "stale parts")
 FILLINGS = ("plain", "lines", "cdata", "blanks", "carriage", "references", "rubbish", "empty cdata", "comments")
-SUBJECTS = ("plain", "cdata", "comments", "instructions", "accents", "blanks")
+SUBJECTS = ("plain", "cdata", "comments", "instructions", "accents", "piles", "blanks")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Shape:
     filling: str = "plain"
     text: int = 40  # characters of the subject
     references: int = 0  # of these, so many are character references
-    subject: str = "plain"  # what stands between its characters; in "accents" each is decomposed
+    subject: str = "plain"  # what stands between its characters; "accents": two on each, "piles": all on one
     spelling: int = 0  # white space in each tag of a recipient, and around it
     twins: int = 0  # attributes of one name in as many namespaces, on the header
     ids: int = 0  # attributes Id on recipients' names
@@ -131,6 +131,8 @@ class Shape:
                 text = "a<?p?>" * min(plain, 990)
             case "accents":
                 text = "a\u0302\u0301" * plain
+            case "piles":
+                text = "a" + "\u0316\u0301" * (plain // 2)
             case "blanks":
                 text = "a\u2003\u200a " * plain
             case _:
@@ -231,8 +233,9 @@ def shapes(draw: st.DrawFn, most_bytes: int = 64 * 1024 * 1024) -> Shape:
         "recipients": _counts(10_000).filter(bool), "fields": st.integers(1, 8), "traces": _counts(40_000),
         "places": _counts(100_000), "appendixes": _counts(100_000), "responses": _counts(20_000),
         "attachments": st.integers(1, 200), "content": _counts(48 * 1024 * 1024), "filling": st.sampled_from(FILLINGS),
-        "text": _counts(65_000), "references": _counts(10_000), "subject": st.sampled_from(SUBJECTS), "spelling": st.integers(0, 30),
-        "twins": st.integers(0, 40), "ids": _counts(10_000), "declared": st.integers(0, 63),
+        "text": _counts(65_000), "references": _counts(10_000), "subject": st.sampled_from(SUBJECTS),
+        "spelling": st.integers(0, 30), "twins": st.integers(0, 40), "ids": _counts(10_000),
+        "declared": st.integers(0, 63),
         "declared_each": st.integers(0, 40), "address": _counts(5_000).filter(bool), "attributes": st.integers(0, 60),
         "depth": st.integers(0, 20), "width": _counts(60_000), "unknown": _counts(130_000),
         "signature": st.sampled_from(SIGNATURES), "prefixes": _counts(2_000), "transforms": _counts(200),

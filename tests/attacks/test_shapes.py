@@ -23,6 +23,8 @@ FOUND = {
     "references to other documents": Shape(responses=12_000, signature="stale"),
     # The validator copied a text at each of its pieces.
     "a content cut by CDATA sections": Shape(content=4_000_000, filling="cdata", signature="stale"),
+    # Unicode's normal form sorts the marks on one letter, in the square of their number.
+    "a pile of accents": Shape(subject="piles", text=32_000),
     "a content cut by references, in a crowd": Shape(content=4_000_000, filling="carriage", recipients=900),
 }
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edxml_router.core.message.document_id import comparable, invisible
+from edxml_router.core.normal_forms import MOST_MARKS
 
 PLAIN = "H53.01,2026/03/02,12/QĐ-UBND"
 
@@ -69,3 +70,9 @@ def test_what_nobody_sees_is_named(character: str, name: str) -> None:
 
 def test_what_can_be_seen_is_no_problem() -> None:
     assert invisible(PLAIN) == invisible(unicodedata.normalize("NFD", PLAIN)) == invisible("1\u00a02") == ""
+
+
+def test_a_pile_of_marks_is_not_visible() -> None:
+    """Two ids that differ in the order of forty accents look the same, and Unicode's normal form takes the square."""
+    assert invisible("12/QĐ" + "\u0301" * MOST_MARKS) == ""
+    assert invisible("12/QĐ" + "\u0316\u0301" * MOST_MARKS) == f"more than {MOST_MARKS} marks on one letter"

@@ -6,11 +6,12 @@ ends: ``valid_to`` is the last day. ``None`` means unbounded.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
+
+from edxml_router.core.normal_forms import normal
 
 
 class State(StrEnum):
@@ -95,7 +96,7 @@ class Level:
 
 def fold(text: str) -> str:
     """Lower case without diacritics: ``Sở Nội vụ`` and ``so noi vu`` are the same to somebody searching."""
-    decomposed = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
+    decomposed = normal("NFD", text.casefold().replace("đ", "d"))
     return decomposed.encode("ascii", "ignore").decode()
 
 

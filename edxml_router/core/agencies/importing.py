@@ -17,7 +17,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from edxml_router.core.agencies.code import BLANKS, AgencyCode, Form, is_safe
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.rows import STATES, YES_NO, day, usual_parent
 from edxml_router.core.detail import Detail, joined, said
+from edxml_router.core.normal_forms import normal
 from edxml_router.core.problems import Finding, Refusal
 
 OLD_CODE_COLUMNS = ("code102", "oldcode")
@@ -99,7 +99,7 @@ class _Read:
 
     @property
     def name(self) -> str:
-        return unicodedata.normalize("NFC", " ".join(self.fields["name"].split()))
+        return normal("NFC", " ".join(self.fields["name"].split()))
 
 
 def import_rows(text: str, known: Registry, *, source: str = "", replace_known: bool = False) -> ImportReport:

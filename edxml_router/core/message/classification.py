@@ -10,12 +10,12 @@ stand.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.message.document_id import IGNORABLE
 from edxml_router.core.message.envelope import Envelope
+from edxml_router.core.normal_forms import normal
 from edxml_router.core.problems import Refusal
 
 DEGREES = ("mật", "tối mật", "tuyệt mật")  # Law on the protection of state secrets 2018, article 8
@@ -122,11 +122,11 @@ def _readings(text: str) -> list[str]:
         return [text]
     seen = text.translate(_AS_NOTHING)
     readings = [seen] if seen == text else [seen, text.translate(_AS_SPACE)]
-    return [unicodedata.normalize("NFKC", reading) for reading in readings]
+    return [normal("NFKC", reading) for reading in readings]
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", " ".join(text.split())).lower()
+    return normal("NFKC", " ".join(text.split())).lower()
 
 
 def _spaced(word: str) -> str:

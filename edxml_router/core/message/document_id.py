@@ -20,6 +20,9 @@ import re
 import unicodedata
 from typing import Final
 
+from edxml_router.core.detail import Detail
+from edxml_router.core.normal_forms import MOST_MARKS, most_marks, normal
+
 # Code points that show nothing (Unicode: Default_Ignorable_Code_Point, and some blank letters and signs beside it),
 # by ranges. Office software leaves soft hyphens, joiners and direction marks inside copied text.
 IGNORABLE: Final = (
@@ -54,18 +57,22 @@ def comparable(text: str) -> str:
     """The form in which ids are compared, stored as a key and looked up. Idempotent."""
     if text.isascii() and "  " not in text and text.isprintable():
         return text.strip(" ")
-    form = unicodedata.normalize("NFC", text.translate(_SAME))
+    form = normal("NFC", text.translate(_SAME))
     form = _STRUCK.sub(lambda found: "Đ" if found[1] == "D" else "đ", form)
     spaced = "".join(" " if unicodedata.category(each) == "Zs" else each for each in form)
     return re.sub(" {2,}", " ", spaced).strip(" ")
 
 
 def invisible(text: str) -> str:
-    """The first character of ``text`` that shows nothing, as ``U+200B``; empty when all can be seen."""
+    """The first character of ``text`` that shows nothing, as ``U+200B``; empty when all can be seen.
+
+    In a pile of marks on one letter nobody can tell one from another, nor in which order they were written.
+    """
     if text.isascii() and text.isprintable():
         return ""
-    found = _HIDDEN.search(text)
-    return f"U+{ord(found[0]):04X}" if found else ""
+    if found := _HIDDEN.search(text):
+        return f"U+{ord(found[0]):04X}"
+    return Detail("more than {most} marks on one letter", most=MOST_MARKS) if most_marks(text) > MOST_MARKS else ""
 
 
 def is_digest(text: str) -> bool:
