@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from edxml_router.stages.dispatch import LAPSES
 from edxml_router.stages.notices import call_message
 from edxml_router.transport import topology
 from edxml_router.transport.local import LocalTransport
+from tests.contract.hubs import until
 from tests.shapes import code_of, hold_message
 from tests.test_pipeline import Nodes, letter, nodes
 
@@ -416,3 +418,46 @@ def test_an_office_that_sends_rubbish_is_answered_so_often_in_a_minute(nodes: No
         nodes.clock.at += pace.WINDOW
     assert nodes.send("tay-ninh", upward(nodes)).accepted
     assert len(nodes["quoc-gia"].node.ledger.views.list_quarantined()) == pace.MOST + 30
+
+
+@pytest.mark.parametrize("kind", ["submit", "confirm"])
+@pytest.mark.parametrize("way", ["deaths", "mistake"])
+def test_what_is_kept_aside_unread_is_answered(
+    nodes: Nodes, office: Office, kind: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has ended so many workers, or the router has a mistake: whoever wrote it would wait for good."""
+    opened = nodes["quoc-gia"]
+    [hub] = opened.transports
+
+    def broken(*_: object) -> None:
+        raise KeyError("x")
+
+    def deal() -> intake.Handled:
+        [arrival] = until(lambda: hub.take(10, 0.2))
+        if way == "deaths":
+            return intake.abandon(opened.node, hub, arrival, LAPSES, whole=False)
+        with monkeypatch.context() as patch:
+            for name in ("submit", "confirm"):
+                patch.setitem(intake._HANDLERS, name, broken)
+            return intake.receive(opened.node, hub, [arrival])
+
+    name = f"{'a' * 64}.G22"
+    data = letter(nodes)
+    mailbox = nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE)
+    mailbox.rename(mailbox.with_name("away"))
+    office.say(kind, data, "" if kind == "submit" else name)
+    assert len(deal().back) == 1  # its answer has no place: it comes again for it
+    mailbox.with_name("away").rename(mailbox)
+    assert deal().back == []
+    assert list(hub.take(10, 0.0)) == []
+    [answer] = office.take()
+    told = json.loads(answer.message.body)
+    assert told["problem"]["code"] == {"deaths": "EDX623", "mistake": "EDX699"}[way]
+    if kind == "submit":
+        assert (answer.message.kind, answer.message.correlation) == ("verdict", "submit-1")
+        assert (told["accepted"], told["try_again"]) == (False, way == "deaths")
+        assert told["digest"] == hashlib.sha256(data).hexdigest()
+    else:
+        assert (answer.message.kind, answer.message.correlation, told["done"]) == ("answer", name, False)
+    [kept] = opened.node.ledger.views.list_quarantined()
+    assert (kept.peer, kept.count) == (OFFICE, 2)

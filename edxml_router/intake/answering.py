@@ -16,9 +16,11 @@ from edxml_router.core.problems import Finding, Weight
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.shapes.delivery import confirmation_shape
 from edxml_router.shapes.form import encode
+from edxml_router.stages.examination import digest_of
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Answer
 
+SUBMISSION: Final = "submit"
 ANSWERS: Final = ("confirm", "return")  # of an office: what they are about stands in their correlation
 _ID_LIMIT: Final = 255  # bytes: a short string of AMQP, as the id was that this one is made of
 
@@ -44,6 +46,17 @@ def tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
         if any(link.transport.publish([Parcel(link.mailbox, message)])):
             untold.append(arrival)
     return untold
+
+
+def tell_unread(node: Node, arrival: Arrival, finding: Finding) -> list[Arrival]:
+    """Answer an office whose message was kept aside unread; the arrival, if its answer could not be laid into the
+    mailbox."""
+    link, given = node.links.get(Route.office(arrival.peer)), arrival.message
+    if link is None or given.kind != SUBMISSION:
+        return tell(node, [(arrival, finding)])
+    answer = Answer(digest_of(given.body), passing=finding.problem.weight is Weight.TRANSIENT, finding=finding)
+    untold = any(link.transport.publish([Parcel(link.mailbox, verdict(given, answer))]))
+    return [arrival] if untold else []
 
 
 def _id(kind: str, about: str) -> str:

@@ -18,9 +18,8 @@ from typing import TypeVar
 
 from edxml_router import pipeline
 from edxml_router.core.delivery import skew
-from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.values import Aside, Body, Move
+from edxml_router.core.delivery.values import Body, Move
 from edxml_router.core.delivery.wire import (
     Outcome,
     Receipt,
@@ -34,14 +33,12 @@ from edxml_router.core.delivery.wire import (
 from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.intake import answering, reports, speakers
+from edxml_router.intake import answering, apart, reports, speakers
 from edxml_router.intake.settling import settle
-from edxml_router.intake.speakers import plain
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.stages import clocks, inbox, recovery
 from edxml_router.stages.node import Node
 from edxml_router.stages.order import WAITS
-from edxml_router.stages.quarantine import set_aside
 from edxml_router.stages.receipts import answer_questions, state_receipt
 from edxml_router.stages.submission import Answer, Submission
 
@@ -104,11 +101,8 @@ def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, 
     """Keep aside, unread, what has ended so many workers; unless ``whole``, only its beginning."""
     body = arrival.message.body if whole else arrival.message.body[:_BEGINNING]
     kept = replace(arrival, message=replace(arrival.message, body=body))
-    handled = Handled()
-    try:
-        _set_aside(node, [(kept, Finding("EDX623", arrival.message.kind, Detail("{count} attempts", count=deaths)))])
-    except Setback as setback:
-        handled = Handled(back=[arrival], setbacks=[setback.finding])
+    finding = Finding("EDX623", arrival.message.kind, Detail("{count} attempts", count=deaths))
+    handled = _unread(node, arrival, finding, kept)
     settle(node, transport, [arrival], handled.back, handled.setbacks, ())
     return handled
 
@@ -118,24 +112,29 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
     again to end every worker that takes it."""
     try:
         handled = handle(node, batch)
-        _set_aside(node, handled.odd)
+        apart.keep(node, handled.odd)
         return handled
     except Setback as setback:
         return Handled(back=batch, setbacks=[setback.finding])
     except Exception as error:  # noqa: BLE001  # whatever it is: the worker and the other messages go on
         if fault := machine_fault(error, handle.__name__.strip("_")):
             return Handled(back=batch, setbacks=[fault.finding])
-        total = Handled()
         if len(batch) == 1:
-            total.odd.append((batch[0], mistake(error, handle.__name__.strip("_")).finding))
-            try:
-                _set_aside(node, total.odd)
-            except Setback as setback:  # or neither this nor what came with it would ever be acknowledged or given back
-                return Handled(back=batch, setbacks=[setback.finding])
-        else:
-            for arrival in batch:
-                total.add(_handle(node, handle, [arrival]))
+            return _unread(node, batch[0], mistake(error, handle.__name__.strip("_")).finding)
+        total = Handled()
+        for arrival in batch:
+            total.add(_handle(node, handle, [arrival]))
         return total
+
+
+def _unread(node: Node, arrival: Arrival, finding: Finding, kept: Arrival | None = None) -> Handled:
+    """Keep aside what could not be dealt with, and tell an office that sent it; else it would wait for its verdict for
+    good. What cannot be written or told comes again: it would never be acknowledged otherwise."""
+    try:
+        apart.keep(node, [(kept or arrival, finding)])
+        return Handled(back=answering.tell_unread(node, arrival, finding), odd=[(arrival, finding)])
+    except Setback as setback:
+        return Handled(back=[arrival], setbacks=[setback.finding])
 
 
 Handler = Callable[[Node, Sequence[Arrival]], Handled]
@@ -383,17 +382,3 @@ def _readable(
             odd.append((arrival, refusal.finding))
             continue
         yield arrival, decoded
-
-
-def _set_aside(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
-    if not items:
-        return
-    now = node.now()
-    kept = []
-    for one, found in items:
-        peer = plain(one.peer)
-        told = (found.code, found.where, found.detail)
-        entry = Entry(now, "input.aside", actor=peer, code=found.code, detail=found.detail)
-        kept.append((Aside(now, peer, one.mailbox, *told, one.message.body), entry))
-    with node.ledger.book() as book:
-        set_aside(node, book, kept)

@@ -1,0 +1,31 @@
+"""Messages that are kept apart: odd, or never dealt with to the end.
+
+    keep(node, [(arrival, finding)])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.values import Aside
+from edxml_router.core.problems import Finding
+from edxml_router.intake.speakers import plain
+from edxml_router.ports.transport import Arrival
+from edxml_router.stages.node import Node
+from edxml_router.stages.quarantine import set_aside
+
+
+def keep(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
+    """Write them to the quarantine, each with its entry in the journal; Setback where the store cannot."""
+    if not items:
+        return
+    now = node.now()
+    kept = []
+    for one, found in items:
+        peer = plain(one.peer)
+        told = (found.code, found.where, found.detail)
+        entry = Entry(now, "input.aside", actor=peer, code=found.code, detail=found.detail)
+        kept.append((Aside(now, peer, one.mailbox, *told, one.message.body), entry))
+    with node.ledger.book() as book:
+        set_aside(node, book, kept)
