@@ -13,7 +13,7 @@ import docs
 from edxml_router.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = {" ".join(path): command for path, command in docs.walk((), cli)}
 all_pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
