@@ -128,8 +128,12 @@ def test_where_nobody_knows_it_waits_for_the_true_reason_and_comes_back_when_tha
     for _ in range(4):
         waiting = delivery(nodes, "quoc-gia", digest)
         assert (waiting.state, waiting.code) == (State.QUEUED, "EDX508")
+        assert str(waiting.detail) == "H53 is not served here any more"  # in the words of the node that gives it back
         waits.append(waiting.due_at - waiting.updated_at)
         nodes.clock.at = waiting.due_at
+        pipeline.forward(top)  # on its way again it still has the reason
+        going = delivery(nodes, "quoc-gia", digest)
+        assert (going.state, going.code, going.detail) == (State.FORWARDED, "EDX508", waiting.detail)
         for _ in range(2):  # a receipt that is given again has a lease of seconds to wait for
             nodes.settle()
             nodes.clock.at += timedelta(seconds=3)

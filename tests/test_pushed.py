@@ -432,14 +432,14 @@ def test_what_is_kept_aside_unread_is_answered(
     def broken(*_: object) -> None:
         raise KeyError("x")
 
-    def deal() -> intake.Handled:
+    def deal() -> batch.Handled:
         [arrival] = until(lambda: hub.take(10, 0.2))
         if way == "deaths":
-            return intake.abandon(opened.node, hub, arrival, LAPSES, whole=False)
+            return batch.abandon(opened.node, hub, arrival, LAPSES, whole=False)
         with monkeypatch.context() as patch:
             for name in ("submit", "confirm"):
-                patch.setitem(intake._HANDLERS, name, broken)
-            return intake.receive(opened.node, hub, [arrival])
+                patch.setitem(batch._HANDLERS, name, broken)
+            return batch.receive(opened.node, hub, [arrival])
 
     name = f"{'a' * 64}.G22"
     data = letter(nodes)

@@ -54,5 +54,6 @@ def _withdraw(rules: Rules, book: Book, moves: Sequence[Move]) -> None:
     """Tell offices attached to the hub, in whose mailboxes letters may lie that are no longer theirs."""
     pushed = {Route.office(peer.name) for peer in rules.peers.values() if peer.pushed}
     for one in (move.delivery for move in moves if move.delivery.route in pushed and was_offered(move.delivery)):
-        told = Receipt(one.digest, one.recipient, one.generation, Outcome.RETURNED, one.updated_at, HANDED_BACK)
+        back = (HANDED_BACK, one.detail)
+        told = Receipt(one.digest, one.recipient, one.generation, Outcome.RETURNED, one.updated_at, *back)
         book.receipts.add([(one.route.inbox, told)])

@@ -16,7 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
@@ -186,5 +186,7 @@ def _moves(node: Node, window: Window[Delivery], now: datetime) -> list[Move]:
 
 def _handed_over(node: Node, delivery: Delivery, now: datetime) -> Move:
     overdue = now + node.rules.timing.receipt_timeout
-    kept = HANDED_BACK if delivery.code == HANDED_BACK else ""  # its new node may not know of the move yet
-    return change(delivery, Event.HAND_OVER, due_at=overdue, route=delivery.route, handed_at=now, code=kept)
+    told: dict[str, Any] = {"route": delivery.route, "handed_at": now}
+    if delivery.code == HANDED_BACK:  # its new node may not know of the move yet
+        told |= {"code": HANDED_BACK, "detail": delivery.detail}
+    return change(delivery, Event.HAND_OVER, due_at=overdue, **told)
