@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edxml_router.core.problems import PROBLEMS
 from edxml_router.core.signature import signing
 from edxml_router.core.signature.form import Coverage
 from edxml_router.credentials import keys
@@ -116,7 +117,7 @@ def test_a_good_signature(
     assert (row["accepted"], row["signature"]["indication"], row["signature"]["reason"]) == (
         accepted, indication, reason
     )  # fmt: skip
-    assert result.exit_code == (0 if accepted else 1)
+    assert result.exit_code == (0 if accepted else PROBLEMS[code_of(row) or ""].exit_status)
 
 
 @pytest.mark.parametrize("options", [[], ["--anchors", "{pki}/anchors.pem"]])
