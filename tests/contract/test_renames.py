@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+from sqlalchemy import Connection, event
 
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import Outcome, Receipt
@@ -59,6 +62,28 @@ def test_a_rename_is_followed_once(database: Database, ledger: SqlLedger) -> Non
     assert standing(database)[-1] == (Route.link("tay-ninh"), Route.office("van-phong-xa"), "van-phong-xa")
     assert database.count("journal", "event = 'peer.renamed'") == 2
     follow(ledger, {})
+
+
+def test_two_workers_that_begin_at_once_follow_it_once(database: Database, ledger: SqlLedger) -> None:
+    """Mail that came under the old name after the first has committed, from whoever bears it then, is not the second's
+    to rename."""
+    workers = (ledger, database.ledger())
+    begun, reads = Barrier(2), 0
+
+    def held(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal reads
+        if statement.startswith("SELECT renames.party") and reads < 2:  # both look before either writes
+            reads += 1
+            begun.wait(30)
+
+    for each in workers:
+        event.listen(each.engine, "after_cursor_execute", held)
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(follow, each, RENAMED) for each in workers]:
+            done.result()
+    assert database.count("journal", "event = 'peer.renamed'") == 2
+    assert database.count("renames") == 2
+    assert standing(database)[0] == ("link:tay-ninh-moi", "office:van-phong", "van-phong")
 
 
 def test_a_rename_that_is_taken_back_or_goes_further(database: Database, ledger: SqlLedger) -> None:

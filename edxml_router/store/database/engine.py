@@ -167,6 +167,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def alone(connection: Connection, lock: int) -> None:
+    """Wait until no other transaction has this advisory lock, which this one has until its end: what it reads from now
+    on nobody changes who takes the lock, too. A writer of SQLite is alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+
+
 @contextmanager
 def troubles() -> Iterator[None]:
     """Turn what SQLAlchemy raises inside the block into a problem."""

@@ -34,7 +34,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
 from edxml_router.store.book import SqlBook
-from edxml_router.store.database.engine import reading
+from edxml_router.store.database.engine import alone, reading
 from edxml_router.store.deliveries.table import OPEN, deliveries
 from edxml_router.store.epochs import numbers, recovery
 from edxml_router.store.epochs.tables import epochs, identity
@@ -81,8 +81,7 @@ def recognise(ledger: SqlLedger, data: Path, claim: Claim) -> Restored | None:
         _keep(data, mark, _Mark(standing.epoch, *_entry(newest)))
         return None
     with ledger.book() as book:
-        if ledger.engine.dialect.name == "postgresql":
-            book.connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        alone(book.connection, _LOCK)
         restored = _settle(book, data, claim, ledger.clock.now())
     # A crash here, after the commit, leaves the old mark, and its epoch stands in the list: nothing begins twice.
     with reading(ledger.engine) as connection:

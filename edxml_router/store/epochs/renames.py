@@ -14,12 +14,14 @@ from sqlalchemy import Connection, bindparam, exists, select
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.detail import Detail
-from edxml_router.store.database.engine import reading
+from edxml_router.store.database.engine import alone, reading
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.epochs.tables import recoveries, renames
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.receipts import receipts
+
+_LOCK: Final = 0x6564786D_0004  # an advisory lock of PostgreSQL: "edxm", 4
 
 # A fact has one receipt: of one that is there under both names, that under the new one stays.
 _SAME: Final = receipts.alias("same")
@@ -38,11 +40,13 @@ def follow(ledger: SqlLedger, renamed: Mapping[Route, Route]) -> None:
     if not renamed:
         return
     with reading(ledger.engine) as connection:
-        known = {row.party: row.now for row in connection.execute(select(renames.c.party, renames.c.now))}
-    fresh = {old: new for old, new in renamed.items() if known.get(old) != new}
+        fresh = _fresh(connection, renamed)
     for old, new in fresh.items():
         with ledger.book() as book:
             connection, now = book.connection, ledger.clock.now()
+            alone(connection, _LOCK)  # all workers of a node begin at once, on several machines even
+            if not _fresh(connection, {old: new}):
+                continue
             connection.execute(renames.delete().where(renames.c.party == old))
             connection.execute(renames.insert(), {"party": old, "now": new, "at": now})
             connection.execute(_TOLD_TWICE, {"old": old, "new": new})
@@ -53,6 +57,12 @@ def follow(ledger: SqlLedger, renamed: Mapping[Route, Route]) -> None:
             _carry_over(connection, old, new)
             told = Detail("{old} is {new}", old=old, new=new)
             book.journal.note([Entry(now, "peer.renamed", actor="node", detail=told)])
+
+
+def _fresh(connection: Connection, renamed: Mapping[Route, Route]) -> dict[Route, Route]:
+    """Those that were not applied yet."""
+    known = {row.party: row.now for row in connection.execute(select(renames.c.party, renames.c.now))}
+    return {old: new for old, new in renamed.items() if known.get(old) != new}
 
 
 def _carry_over(connection: Connection, old: Route, new: Route) -> None:
