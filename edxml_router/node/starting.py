@@ -9,6 +9,8 @@ Raises Refusal EDX617, EDX620.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import Final
 
@@ -63,11 +65,16 @@ def require_alone(settings: Settings, patience: float = PATIENCE) -> None:
 
 
 def consumers(settings: Settings) -> dict[str, int]:
-    """How many take from the node's own mailboxes, by hub; none where a hub is away."""
-    found: dict[str, int] = {}
-    for name, mailboxes in hubs.consumed(settings).items():
+    """How many take from the node's own mailboxes, by hub; none where a hub is away. All hubs are asked at once: one
+    that is silent is waited for some seconds."""
+
+    def look(name: str, mailboxes: Sequence[str]) -> tuple[str, int] | None:
         hub = settings.hubs[name]
         with suppress(Setback):
             seen = hubs.waiting(settings, hub, mailboxes)
-            found[hub.place] = max((each.takers for each in seen.values()), default=0)
-    return found
+            return hub.place, max((each.takers for each in seen.values()), default=0)
+        return None
+
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        found = [each.result() for each in [threads.submit(look, *one) for one in hubs.consumed(settings).items()]]
+    return dict(each for each in found if each is not None)
