@@ -141,16 +141,17 @@ def forward(node: Node) -> Sequence[Move]:
     One commit takes the deliveries, one records what became of them, with the sending between; large bodies go in
     portions, so that memory stays flat. A crash after the first leaves leases that run out; a crash after sending
     repeats the transfer under the same id, and the next node recognises it. What was in hand at five crashes in a row
-    is held (EDX623). What a hub has not answered in time is recorded in a later turn, and nothing is taken for a hub
+    is held (EDX623). What a mailbox has not answered in time is recorded in a later turn, and nothing is taken for one
     that does not answer (:mod:`edxml_router.stages.sending`).
     """
     now = node.now()
     applied = list(sending.answered(node, now))
     away = sending.silent(node)
+    closed = [place for place in away if place[0].is_link]  # an offer needs no hub
     with node.ledger.book() as book:
         sending.rebind(node, book)
         sending.welcome(node, book, away, now)
-        due = book.deliveries.claim(now, now + node.rules.timing.lease, node.rules.batch, away, LIST_LIMIT)
+        due = book.deliveries.claim(now, now + node.rules.timing.lease, node.rules.batch, closed, LIST_LIMIT)
         rows = book.envelopes.known({delivery.digest for delivery in due})
     # Committed: these are ours until the leases end. A crash before leaves them due, one after to whoever comes then.
     node.outgoing.silent, node.outgoing.bound = away, node.rules.routes
@@ -190,7 +191,8 @@ def _sendings(
         elif link is not None:
             for part in shares_of(link, group):
                 parcels = transfer_parcels(link, row, part, body, node.rules.chunk_bytes, node.name, now)
-                sendings.append(Sending(link.transport, parcels, part))
+                mailbox = link.mailbox_for(urgent=row.urgent)
+                sendings.append(Sending(link.transport, mailbox, parcels, part))
     return sendings, moves
 
 
@@ -269,7 +271,11 @@ def report(node: Node) -> int:
     count = sending.told(node, now)
     links = dict(node.links) | {route.inbox: link for route, link in node.links.items() if route.is_office}
     busy = node.outgoing.receipts
-    links = {to: one for to, one in links.items() if one.transport.answering and id(one.transport) not in busy}
+    links = {
+        to: one
+        for to, one in links.items()
+        if one.transport.silence(one.mailbox) is None and (id(one.transport), one.mailbox) not in busy
+    }
     with node.ledger.book() as book:
         waiting = book.receipts.unsent(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(links))
         offices = {receipt.envelope for _, origin, receipt in waiting if not origin.is_link}
@@ -282,6 +288,6 @@ def report(node: Node) -> int:
     for origin, receipts in told.items():
         link = links[origin]
         for message, numbers in report_messages(node, link, origin, receipts, documents):
-            sendings.append(Sending(link.transport, [Parcel(link.mailbox, message)], numbers))
+            sendings.append(Sending(link.transport, link.mailbox, [Parcel(link.mailbox, message)], numbers))
     sending.tell(node, sendings)
     return count + sending.told(node, node.now())

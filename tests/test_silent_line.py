@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,10 +26,11 @@ from edxml_router.store.database.engine import writing
 from edxml_router.store.epochs import recovery as store_recovery
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
+from edxml_router.transport.rabbitmq import RabbitTransport
 from edxml_router.wiring import composition, hubs
 from edxml_router.wiring.stored import StoredNode
 from tests.clocks import Moved
-from tests.contract.hubs import until
+from tests.contract.hubs import suspended, until
 from tests.contract.lines import Line, line
 from tests.test_pipeline import Nodes
 
@@ -54,10 +55,10 @@ class Province(Nodes):
     def node(self) -> StoredNode:
         return self[HERE].node
 
-    def write(self, *recipients: str, sender: str = "H53", files: tuple[File, ...] = ()) -> str:
+    def write(self, *recipients: str, sender: str = "H53", files: tuple[File, ...] = (), priority: int = 0) -> str:
         """A letter handed in at its sender's node; its digest."""
         self.number += 1
-        given = {"files": files} if files else {}
+        given = {"priority": priority} | ({"files": files} if files else {})
         data = self.post.document(sender, list(recipients), number=self.number, subject="V/v thử nghiệm", **given)  # type: ignore[arg-type]
         answer = self.send(self.tree.home(sender), data)
         assert answer.accepted
@@ -284,6 +285,56 @@ def test_mail_to_the_parent_goes_on_while_the_own_hub_is_silent(own: Province) -
     own.line.open()
     own.arrives(down, "H53.31.22", HERE, FAR)
     until(lambda: (own.turn(), own.waiting(HERE, topology.inbox(f"vanthu-{HERE}")))[1] == 1)
+
+
+def test_a_queue_that_does_not_confirm_holds_up_its_own_mail_only(own: Province) -> None:
+    """Neither its sibling's, nor the urgent mail of the same child, nor the parent's."""
+    first = own.write("H53.31.22", "H53.31.21", sender="H53")
+    own.arrives(first, "H53.31.22", HERE, FAR)
+    assert own.tree.broker is not None
+    with suspended(own.tree.broker, own.tree.vhost(HERE), topology.down(NEAR)):
+        stuck = own.write("H53.31.21")
+        own.turn()
+        assert own.state(stuck, "H53.31.21") is State.FORWARDING
+        behind = own.write("H53.31.21")
+        beside, urgent, up = own.write("H53.31.22"), own.write("H53.31.21", priority=4), own.write("G22")
+        own.arrives(beside, "H53.31.22", HERE, FAR)
+        own.arrives(urgent, "H53.31.21", HERE, NEAR)
+        own.arrives(up, "G22", HERE, PARENT)
+        waits = own.one(behind, "H53.31.21")
+        assert waits is not None
+        assert (waits.state, waits.attempts) == (State.QUEUED, 0)
+        assert sending.silent(own.node) == {(f"link:{NEAR}", False): sending.busy(topology.down(NEAR))}
+    own.arrives(behind, "H53.31.21", HERE, NEAR)
+    came = own.one(stuck, "H53.31.21")
+    assert came is not None
+    assert (came.attempts, came.lapses) == (1, 0)
+
+
+def test_a_letter_is_not_laid_twice_because_its_confirm_is_late(own: Province) -> None:
+    office = f"vanthu-{HERE}"
+    assert own.tree.broker is not None
+    first = own.write("H53", sender="G22")
+    own.arrives(first, "H53", PARENT, HERE)
+    own.turn()
+    with suspended(own.tree.broker, own.tree.vhost(HERE), topology.inbox(office)):
+        letters = [own.write("H53", sender="G22") for _ in range(2)]
+        for digest in letters:
+            own.arrives(digest, "H53", PARENT, HERE)
+        for _ in range(3):
+            own.clock.at += own.node.rules.timing.lease * 0.75  # leases go on
+            own.turn()
+        assert own.node.outgoing.offers
+    until(lambda: (own.turn(), not own.node.outgoing.offers)[1])
+    own.turn()
+    settings = own.tree.settings(HERE)
+    assert settings.hub is not None
+    with closing(RabbitTransport(hubs.rabbit_settings(settings, settings.hub), [topology.inbox(office)])) as hub:
+        names = [laid.name for digest in letters if (laid := own.one(digest, "H53")) and laid.handed_at]
+        came: list[str] = []
+        until(lambda: (came.extend(one.message.id for one in hub.take(100, 0.1)), {*names} <= {*came})[1])
+        came += [one.message.id for one in hub.take(100, 0.1)]
+    assert [came.count(name) for name in names] == [1] * len(letters)
 
 
 def test_a_worker_makes_turns_though_its_own_hub_takes_connections_and_is_silent(own: Province) -> None:

@@ -76,12 +76,12 @@ class Deliveries(Protocol):
         """The deliveries with these numbers, in no order."""
 
     def claim(
-        self, now: datetime, until: datetime, limit: int, without: Collection[str] = (), company: int = 0
+        self, now: datetime, until: datetime, limit: int, without: Collection[tuple[Route, bool]] = (), company: int = 0
     ) -> Sequence[Delivery]:
         """Take up to ``limit`` deliveries that are due at ``now`` and not expired, under a lease to ``until``; none
-        whose route is in ``without``, and none before an earlier one of its chains to the same recipient is with the
-        next node. What else is due of the same envelopes on the same links comes with them, ``company`` deliveries at
-        most and no more than one transfer holds: the body travels once.
+        whose route and urgency are in ``without``, and none before an earlier one of its chains to the same recipient
+        is with the next node. What else is due of the same envelopes on the same links comes with them, ``company``
+        deliveries at most and no more than one transfer holds: the body travels once.
 
         Due are QUEUED, DEFERRED, and FORWARDING whose lease ended, by due time, urgent ones first but for a share of
         the places. Each comes back in state FORWARDING; ``attempts`` is one higher.

@@ -116,6 +116,11 @@ class Transport(Protocol):
         answer for so long that somebody gave up waiting; what is published meanwhile is answered at once, and not
         sent. It becomes true again by itself."""
 
+    def silence(self, mailbox: str) -> Finding | None:
+        """Why nothing is handed over to this mailbox now, as far as is known: its hub does not answer, or it has itself
+        owed a confirm (EDX705) for so long that somebody gave up waiting. What is published there meanwhile is
+        answered so at once. None while it is taken."""
+
     def hand_over(self, parcels: Sequence[Parcel]) -> Handover:
         """Begin to publish, without waiting for the hub. The answers are looked for later
         (:mod:`edxml_router.stages.windows`): for what is much, or large."""

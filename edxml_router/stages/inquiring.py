@@ -46,7 +46,8 @@ def inquire(node: Node, alarm: Alarm = nobody) -> int:
     now, links = node.now(), [each for each in node.links if each.is_link]
     search = node.searched is None or node.searched[1] != links or not now - node.searched[0] < _SEARCH
     with node.ledger.book() as book:
-        answering = [each for each in links if each not in sending.silent(node)]
+        silent = sending.silent(node)
+        answering = [each for each in links if (each, False) not in silent or (each, True) not in silent]
         due = book.mailboxes.overdue(now, now + node.rules.timing.lease, node.rules.batch, answering)
         astray = [one for one in due if not _stays(node, one)]
         lost = book.mailboxes.strays(now, node.rules.batch, links) if search else ()
@@ -109,11 +110,15 @@ def _look(node: Node, deliveries: Sequence[Delivery]) -> Mapping[Place, Waiting 
     and have to ask without looking. Each hub is asked once."""
     of_hub: dict[int, set[Place]] = defaultdict(set)
     hubs: dict[int, Transport] = {}
-    for one in deliveries:
-        transport = node.links[one.route].transport
-        hubs[id(transport)] = transport
-        of_hub[id(transport)].add(_place(node, one))
     seen: dict[Place, Waiting | Finding | None] = {}
+    for one in deliveries:
+        transport, place = node.links[one.route].transport, _place(node, one)
+        hubs[id(transport)] = transport
+        why = transport.silence(place[1])
+        if why is None:
+            of_hub[id(transport)].add(place)
+        else:
+            seen[place] = why
     for key, places in of_hub.items():
         known = hubs[key].problem
         try:

@@ -7,7 +7,9 @@ mailbox as are without an answer, the office is merely away, and the copies ther
 missing: they were at its head. What finds no room there waits here (:mod:`edxml_router.stages.room`).
 
 A crash after the first commit leaves leases that run out; a crash after publishing lays it there again. What was in
-hand at five crashes in a row waits for the longest pause (EDX623), and after the first it is laid there by itself.
+hand at five crashes in a row waits for the longest pause (EDX623), and after the first it is laid there by itself. A
+mailbox that does not confirm in time keeps what is under way there, and nothing more is begun there
+(:mod:`edxml_router.stages.windows`): a confirm that is late must not have the letter laid there twice.
 """
 
 from __future__ import annotations
@@ -29,24 +31,26 @@ from edxml_router.stages import room, sending
 from edxml_router.stages.dispatch import LAPSES, NEVER, GroupKey, deferral, inbox_parcel, portions
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.receipts import final_receipts
+from edxml_router.stages.windows import Sending, Window, begin
 
 SPENT = "EDX623"
 _FIRST = 2  # attempts of a delivery that is looked at for the first time; one was the offer
 
 
 def push(node: Node) -> int:
-    """Lay what is due into the mailboxes; how many deliveries were looked at."""
+    """Lay what is due into the mailboxes; how many deliveries were looked at, or answered about."""
     now = node.now()
-    away = sending.silent(node)
-    links = {route: link for route, link in node.links.items() if route.is_office and route not in away}
+    count = _answered(node, now)
+    away = sending.silent(node, node.outgoing.offers)
+    links = {each: link for each, link in node.links.items() if each.is_office and (each, False) not in away}
     if not links:
-        return 0
+        return count
     with node.ledger.book() as book:
         due = book.mailboxes.offered(now, now + node.rules.timing.lease, node.rules.batch, list(links))
         rows = book.envelopes.known({one.digest for one in due})
         lying = book.mailboxes.lying({one.route for one in due})
     if not due:
-        return 0
+        return count
     spent = [one for one in due if one.lapses >= LAPSES]
     problems: dict[int, Finding | None] = {
         one.id: Finding(SPENT, detail=Detail("{count} attempts", count=one.lapses)) for one in spent
@@ -69,8 +73,8 @@ def push(node: Node) -> int:
     for portion in portions(groups, rows) if groups else ():
         part = [one for group in portion.values() for one in group]
         # Recorded at once: should the next portion end this worker, it was not for these.
-        _record(node, part, _lay(node, links, part, rows, now), now, laid=True)
-    return len(due)
+        _lay(node, links, part, rows, now)
+    return count + len(due)
 
 
 def _record(
@@ -120,25 +124,64 @@ def _absent(
 
 def _lay(
     node: Node, links: Mapping[Route, Link], absent: Sequence[Delivery], rows: Mapping[str, EnvelopeRow], now: datetime
-) -> dict[int, Finding | None]:
-    """Publish these in one window, for all offices are on the node's own hub; what became of each."""
-    bodies = node.bodies.read({one.digest for one in absent})
-    whole = [one for one in absent if one.digest in bodies]
-    parcels = [inbox_parcel(links[one.route], rows[one.digest], one, bodies[one.digest], now) for one in whole]
-    transport = links[absent[0].route].transport
-    answers: dict[int, Finding | None] = {
-        one.id: finding for one, finding in zip(whole, transport.publish(parcels), strict=True)
-    }
-    taken = [one for one in whole if answers[one.id] is None]
-    never = [(one, found) for one in whole if (found := answers[one.id]) is not None and found.code in NEVER]
+) -> None:
+    """Publish these, each office's in a window of its own, and record what was answered in time."""
+    bodies, offers = node.bodies.read({one.digest for one in absent}), node.outgoing.offers
+    sendings: list[Sending[Delivery]] = []
+    later: dict[int, Finding | None] = {}
+    for one in absent:
+        link = links[one.route]
+        if one.digest not in bodies:
+            continue
+        parcel = inbox_parcel(link, rows[one.digest], one, bodies[one.digest], now)
+        made = Sending(link.transport, parcel.mailbox, [parcel], [one])
+        if made.box in offers:
+            later[one.id] = sending.busy(parcel.mailbox)
+        else:
+            sendings.append(made)
+    begun = begin(sendings, node.outgoing.ahead)
+    offers |= {box: window for box, window in begun.items() if not window.over}
     damaged = [one for one in absent if one.digest not in bodies]
+    _record(node, [one for one in absent if one.id in later], later, now)
+    _laid(node, [window for window in begun.values() if window.over], now, damaged)
+
+
+def _answered(node: Node, now: datetime) -> int:
+    """Record what mailboxes have answered since the last turn, and keep the leases of the rest; how many it was."""
+    offers, leased, lease = node.outgoing.offers, node.outgoing.leased, node.rules.timing.lease
+    for window in offers.values():
+        window.go_on(0.0)
+    over = {box: window for box, window in offers.items() if window.over}
+    going = [one for window in offers.values() if not window.over for one in window.carried()]
+    aging = [one.id for one in going if leased.get(one.id, one.due_at) < now + lease / 2]
+    if aging:
+        with node.ledger.book() as book:
+            book.mailboxes.look_again(aging, now + lease, None)
+        leased.update(dict.fromkeys(aging, now + lease))
+    if over:
+        _laid(node, list(over.values()), now)
+    for box, window in over.items():  # only now: had the commit failed, it would be recorded in the next turn
+        del offers[box]
+        for one in window.carried():
+            leased.pop(one.id, None)
+    return sum(len(window.carried()) for window in over.values())
+
+
+def _laid(
+    node: Node, windows: Sequence[Window[Delivery]], now: datetime, damaged: Sequence[Delivery] = ()
+) -> None:
+    """Record what became of what was to be laid into mailboxes, and what could not be because its body is damaged."""
+    answers = {one.id: found for window in windows for each, found in window.outcomes() for one in each.group}
+    laid = [one for window in windows for one in window.carried()]
+    taken = [one for one in laid if answers[one.id] is None]
+    never = [(one, found) for one in laid if (found := answers[one.id]) is not None and found.code in NEVER]
     with node.ledger.book() as book:
         book.journal.note([Entry(now, "delivery.pushed", one.digest, one.recipient, actor="node") for one in taken])
         # Where the body is damaged the delivery goes back to where forward finds that, and holds it.
         book.deliveries.move([change(one, Event.RETRY, due_at=now) for one in damaged])
         ended = book.deliveries.move([_never(node, one, found, now) for one, found in never])
         book.receipts.add(final_receipts(book, ended))
-    return answers
+    _record(node, [*laid, *damaged], answers, now, laid=True)
 
 
 def _never(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:

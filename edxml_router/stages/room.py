@@ -19,7 +19,6 @@ from typing import Final
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.detail import Detail
@@ -28,12 +27,11 @@ from edxml_router.ports.ledger import Book
 from edxml_router.stages.dispatch import Chance, GroupKey, Groups, Plan
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.rules import Rules
+from edxml_router.stages.windows import Place
 
 WANTED: Final = "EDX614"
 _FRESH: Final = timedelta(seconds=5)  # that a count serves while it is far below the share
 _FAR: Final = 4  # … which is below this part of it
-
-Place = tuple[Route, bool]  # route and urgency: each link has a mailbox for each
 
 
 def measured(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: datetime) -> dict[Place, int]:

@@ -1,20 +1,20 @@
-"""Handing over to hubs, and recording what they answer, in this turn or in a later one.
+"""Handing over to mailboxes, and recording what their hubs answer, in this turn or in a later one.
 
-    away = silent(node)                    # routes that nothing is taken for now
+    away = silent(node)                    # places that nothing is taken for now, and why
     moves = send(node, sendings, now)      # what became of the deliveries that were answered in time
     moves = answered(node, now)            # … and, in later turns, of the others
     let_go(node)                           # the process ends
 
-A hub that is slow or silent keeps what it has under way, and nothing else is begun there until it has answered; no mail
-of others waits for it. What waits for a hub that is away is not taken at all, so that its pauses do not grow, and is
-due as soon as the hub answers. A crash leaves leases that run out: then it is offered again, under the same names.
+A mailbox that is slow or silent keeps what it has under way, and nothing else is begun there until it has answered; no
+mail of others waits for it, on the same hub or another. What waits for one that does not answer, alone or with its
+whole hub, is not taken at all, so that its pauses do not grow, and is due as soon as it answers. A crash leaves leases
+that run out: then it is offered again, under the same names.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,28 +30,39 @@ from edxml_router.stages.admission import route
 from edxml_router.stages.dispatch import deferral
 from edxml_router.stages.node import Node
 from edxml_router.stages.receipts import final_receipts
-from edxml_router.stages.windows import PATIENCE, Sending, Window
+from edxml_router.stages.windows import PATIENCE, Box, Place, Sending, Window, begin
 
 # Of the hub and not of a message: what was put off for these need not wait out its pause once the hub answers.
 HUB_PROBLEMS: Final = ("EDX701", "EDX705", "EDX706", "EDX707")
-_BUSY: Final = Finding("EDX705", detail=Detail("an earlier letter is still on its way there"))
 
 
-def silent(node: Node) -> frozenset[str]:
-    """The routes of hubs that do not answer now, or have yet to answer about what is under way."""
-    busy = node.outgoing.letters
-    return frozenset(
-        name
-        for name, link in node.links.items()
-        if not link.transport.answering or id(link.transport) in busy
-    )
+def silent(node: Node, under_way: Mapping[Box, object] | None = None) -> Mapping[Place, Finding]:
+    """The places whose mailbox does not answer now, or has yet to answer about what is ``under_way`` (letters, where
+    nothing is said), and why."""
+    boxes = node.outgoing.letters if under_way is None else under_way
+    found: dict[Place, Finding] = {}
+    for name, link in node.links.items():
+        for urgent in (False, True):
+            mailbox = link.mailbox_for(urgent=urgent)
+            why = link.transport.silence(mailbox)
+            if why is None and (id(link.transport), mailbox) in boxes:
+                why = busy(mailbox)
+            if why is not None:
+                found[name, urgent] = why
+    return found
 
 
-def welcome(node: Node, book: Book, away: frozenset[str], now: datetime) -> None:
-    """What was put off because of a hub that answers now is due. By each process at its start, too: what the one
+def busy(mailbox: str) -> Finding:
+    """Why nothing more is begun at a mailbox that owes an answer."""
+    return Finding("EDX705", mailbox, Detail("an earlier letter is still on its way there"))
+
+
+def welcome(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -> None:
+    """What was put off because of a mailbox that answers now is due. By each process at its start, too: what the one
     before it knew is gone."""
     before = node.outgoing.silent
-    back = {route for route in node.links if route not in away and (before is None or route in before)}
+    places = [(name, urgent) for name in node.links for urgent in (False, True)]
+    back = {place[0] for place in places if place not in away and (before is None or place in before)}
     if back:
         offices = {route.inbox for route in back if route.is_office}
         book.deliveries.due_again(back | offices, HUB_PROBLEMS, now)
@@ -73,25 +84,15 @@ def rebind(node: Node, book: Book) -> None:
 
 
 def send(node: Node, sendings: Sequence[Sending[Delivery]], now: datetime) -> list[Move]:
-    """Hand over to all hubs at once, and say what became of the deliveries that were answered before PATIENCE ended."""
-    until = time.monotonic() + PATIENCE
-    hubs: dict[int, list[Sending[Delivery]]] = defaultdict(list)
-    for sending in sendings:
-        hubs[id(sending.transport)].append(sending)
-    moves: list[Move] = []
-    begun: dict[int, Window[Delivery]] = {}
-    for hub, group in hubs.items():
-        if hub in node.outgoing.letters:
-            moves += [_put_back(node, one, now) for sending in group for one in sending.group]
-        else:
-            begun[hub] = Window(group)
-            begun[hub].go_on(0.0)
-    for hub, window in begun.items():
-        window.go_on(until)
+    """Hand over to all mailboxes at once, and say what became of the deliveries that were answered in time."""
+    letters = node.outgoing.letters
+    moves = [_put_back(node, each, one, now) for each in sendings if each.box in letters for one in each.group]
+    begun = begin([each for each in sendings if each.box not in letters], node.outgoing.ahead)
+    for box, window in begun.items():
         if window.over:
             moves += _moves(node, window, now)
         else:
-            node.outgoing.letters[hub] = window
+            letters[box] = window
     return moves
 
 
@@ -100,7 +101,7 @@ def answered(node: Node, now: datetime) -> Sequence[Move]:
     letters, lease = node.outgoing.letters, node.rules.timing.lease
     for window in letters.values():
         window.go_on(0.0)
-    over = {hub: window for hub, window in letters.items() if window.over}
+    over = {box: window for box, window in letters.items() if window.over}
     going = [one for window in letters.values() if not window.over for one in window.carried()]
     aging = [one for one in going if node.outgoing.leased.get(one.id, one.due_at) < now + lease / 2]
     if not over and not aging:
@@ -110,8 +111,8 @@ def answered(node: Node, now: datetime) -> Sequence[Move]:
         book.receipts.add(final_receipts(book, applied))
         book.deliveries.keep(aging, now + lease)
     # Only now: had the commit failed, the answers would be recorded in the next turn.
-    for hub, window in over.items():
-        del letters[hub]
+    for box, window in over.items():
+        del letters[box]
         for one in window.carried():
             node.outgoing.leased.pop(one.id, None)
     node.outgoing.leased.update(dict.fromkeys((one.id for one in aging), now + lease))
@@ -120,16 +121,12 @@ def answered(node: Node, now: datetime) -> Sequence[Move]:
 
 def tell(node: Node, sendings: Sequence[Sending[int]]) -> None:
     """Hand over receipts, by their numbers; :func:`told` says which have been taken."""
-    until = time.monotonic() + PATIENCE
-    hubs: dict[int, list[Sending[int]]] = defaultdict(list)
-    for sending in sendings:
-        hubs[id(sending.transport)].append(sending)
-    for hub, group in hubs.items():
-        node.outgoing.receipts[hub] = Window(group)
-        node.outgoing.receipts[hub].go_on(0.0)
-    for hub in hubs:
-        # Behind letters that are slow, receipts are no faster: nobody waits for them then.
-        node.outgoing.receipts[hub].go_on(0.0 if hub in node.outgoing.letters else until)
+    slow = {hub for hub, _ in node.outgoing.letters}  # behind letters that are slow receipts are no faster
+    for patience, part in (
+        (0.0, [each for each in sendings if each.box[0] in slow]),
+        (PATIENCE, [each for each in sendings if each.box[0] not in slow]),
+    ):
+        node.outgoing.receipts |= begin(part, node.outgoing.ahead, patience)
 
 
 def told(node: Node, now: datetime) -> int:
@@ -137,28 +134,30 @@ def told(node: Node, now: datetime) -> int:
     receipts = node.outgoing.receipts
     for window in receipts.values():
         window.go_on(0.0)
-    over = [hub for hub, window in receipts.items() if window.over]
+    over = [box for box, window in receipts.items() if window.over]
     sent = [
         number
-        for hub in over
-        for sending, finding in receipts[hub].outcomes()
+        for box in over
+        for sending, finding in receipts[box].outcomes()
         if finding is None
         for number in sending.group
     ]
     if sent:
         with node.ledger.book() as book:
             book.receipts.sent(sent, now)
-    for hub in over:
-        del receipts[hub]
+    for box in over:
+        del receipts[box]
     return len(sent)
 
 
 def let_go(node: Node) -> None:
     """Whatever is under way gets a last moment; then it is put off, so that the next process begins with it. No lapse:
-    nothing was wrong. Raises Setback."""
+    nothing was wrong. What of offers is under way is laid down again when its lease ends. Raises Setback."""
     until, now = time.monotonic() + PATIENCE, node.now()
-    for window in (*node.outgoing.letters.values(), *node.outgoing.receipts.values()):
+    for window in node.outgoing.letters.values():
         window.go_on(until)
+    for told_of in node.outgoing.receipts.values():
+        told_of.go_on(until)
     answered(node, now)
     told(node, now)
     left = [one for window in node.outgoing.letters.values() for one in window.carried()]
@@ -169,10 +168,11 @@ def let_go(node: Node) -> None:
     node.outgoing.letters.clear()
 
 
-def _put_back(node: Node, delivery: Delivery, now: datetime) -> Move:
-    """No attempt was made; it is due when the hub has answered, and by itself after the first pause."""
+def _put_back(node: Node, sending: Sending[Delivery], delivery: Delivery, now: datetime) -> Move:
+    """No attempt was made; it is due when the mailbox has answered, and by itself after the first pause."""
     wait = node.rules.timing.retry_first
-    told = {"code": _BUSY.code, "detail": _BUSY.detail, "route": delivery.route}
+    why = busy(sending.mailbox)
+    told = {"code": why.code, "detail": why.detail, "route": delivery.route}
     return change(delivery, Event.DEFER, due_at=now + wait, attempts=delivery.attempts - 1, **told)
 
 

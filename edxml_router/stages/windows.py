@@ -1,29 +1,37 @@
-"""Messages on their way to a hub, over as many turns as the hub takes: a slow or silent one holds up nobody else.
+"""Messages on their way to mailboxes, over as many turns as each takes: a slow or silent one holds up no other.
 
-    window = Window([Sending(transport, parcels, group), …])      # all to one hub
-    window.go_on(time.monotonic() + PATIENCE)     # in this turn, and in later ones until window.over
-    for sending, finding in window.outcomes(): …  # finding is None where all of it was taken
+    begun = begin([Sending(transport, mailbox, parcels, group), …], ahead)     # a window for each mailbox
+    window.go_on(0.0)                              # in later turns, until window.over
+    for sending, finding in window.outcomes(): …   # finding is None where all of it was taken
 
+A mailbox and not a hub has a window: of one hub a single queue may be silent, one that has lost its majority, say.
 Messages are handed over PORTION bytes at a time, and made as they are handed over: of a letter of any size only some
-pieces are in memory. What a hub owes is not sent again meanwhile; a confirm that comes late counts like one in time.
-Nothing here is kept over the end of the process: what was under way is offered again, under the same names.
+pieces are in memory, and all windows together hold AHEAD bytes, and one message of each. What a mailbox owes is not
+sent again meanwhile; a confirm that comes late counts like one in time. Nothing here is kept over the end of the
+process: what was under way is offered again, under the same names.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from edxml_router.core.delivery.route import Route
+from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.transport import Handover, Parcel, Transport
 
 PORTION: Final = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages made of them as much again
-PATIENCE: Final = 1.0  # seconds that a turn waits for all hubs together; a healthy one needs some milliseconds
+AHEAD: Final = 4 * PORTION  # bytes of messages that all mailboxes together may owe an answer about
+PATIENCE: Final = 1.0  # seconds that a turn waits for all mailboxes together; a healthy one needs some milliseconds
 
 T = TypeVar("T")
+Box = tuple[int, str]  # the ``id`` of a transport, and a mailbox of its hub
+Place = tuple[Route, bool]  # a route, and whether its urgent mailbox is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +39,33 @@ class Sending(Generic[T]):
     """Messages that stand or fall together, and what they carry."""
 
     transport: Transport
+    mailbox: str
     parcels: Iterable[Parcel]  # gone through once
     group: Sequence[T]
 
+    @property
+    def box(self) -> Box:
+        return id(self.transport), self.mailbox
+
+
+@dataclass(slots=True)
+class Ahead:
+    """Bytes that all windows of this process have handed over and no answer about."""
+
+    held: int = 0
+
+    @property
+    def share(self) -> int:
+        """Bytes that one window may hand over now: no more than it leaves free, so that there is some for others."""
+        return max(1, min(PORTION, (AHEAD - self.held) // 2))
+
 
 class Window(Generic[T]):
-    """Sendings for one hub."""
+    """Sendings for one mailbox."""
 
-    def __init__(self, sendings: Sequence[Sending[T]]) -> None:
+    def __init__(self, sendings: Sequence[Sending[T]], ahead: Ahead) -> None:
         self.over = False
+        self._ahead = ahead
         self._sendings = sendings
         self._transport = sendings[0].transport
         self._failed: dict[int, Finding] = {}  # by the sending's place
@@ -49,7 +75,7 @@ class Window(Generic[T]):
         self._largest = self._transport.largest_message
 
     def go_on(self, until: float) -> None:
-        """Hand over what the hub takes, and note its answers, as long as it gives them before ``until``."""
+        """Hand over what the mailbox takes, and note the answers, as long as they come before ``until``."""
         while not self.over:
             if self._handover is None and not self._begin():
                 self.over = True
@@ -58,6 +84,7 @@ class Window(Generic[T]):
             answers = self._handover.wait(max(0.0, until - time.monotonic()))
             if answers is None:
                 return
+            self._ahead.held -= _size(self._portion)
             self._note(answers)
             self._handover, self._portion = None, []
 
@@ -81,19 +108,20 @@ class Window(Generic[T]):
         self._portion = next(self._portions, [])
         self._largest = self._transport.largest_message
         if self._portion:
+            self._ahead.held += _size(self._portion)
             self._handover = self._transport.hand_over([parcel for _, parcel in self._portion])
         return bool(self._portion)
 
     def _made(self) -> Iterator[list[tuple[int, Parcel]]]:
         made: list[tuple[int, Parcel]] = []
-        held = 0
+        held, share = 0, self._ahead.share
         for number, sending in enumerate(self._sendings):
             for parcel in self._readable(number, sending):
                 made.append((number, parcel))
                 held += len(parcel.message.body)
-                if held >= PORTION:
+                if held >= share:
                     yield made
-                    made, held = [], 0
+                    made, held, share = [], 0, self._ahead.share
                 if number in self._failed:
                     break  # what is left of it would be of no use there
         if made:
@@ -107,12 +135,32 @@ class Window(Generic[T]):
             self._failed.setdefault(number, setback.finding)
 
 
+def _size(portion: Sequence[tuple[int, Parcel]]) -> int:
+    return sum(len(parcel.message.body) for _, parcel in portion)
+
+
+def begin(sendings: Iterable[Sending[T]], ahead: Ahead, patience: float = PATIENCE) -> dict[Box, Window[T]]:
+    """Hand over to all these mailboxes at once, and wait so long for them together; their windows, over or not."""
+    until = time.monotonic() + patience
+    boxes: dict[Box, list[Sending[T]]] = defaultdict(list)
+    for sending in sendings:
+        boxes[sending.box].append(sending)
+    begun = {box: Window(group, ahead) for box, group in boxes.items()}
+    for each in begun.values():
+        each.go_on(0.0)
+    for each in begun.values():
+        each.go_on(until)
+    return begun
+
+
 @dataclass(slots=True)
 class Outgoing:
-    """What this process has under way, by hub (the ``id`` of its transport), and what it knew in the last turn."""
+    """What this process has under way, by mailbox, and what it knew in the last turn."""
 
-    letters: dict[int, Window[Any]] = field(default_factory=dict)
-    receipts: dict[int, Window[int]] = field(default_factory=dict)
+    letters: dict[Box, Window[Delivery]] = field(default_factory=dict)
+    offers: dict[Box, Window[Delivery]] = field(default_factory=dict)
+    receipts: dict[Box, Window[int]] = field(default_factory=dict)
+    ahead: Ahead = field(default_factory=Ahead)
     leased: dict[int, datetime] = field(default_factory=dict)  # ends of leases that were kept on, by delivery
-    silent: frozenset[str] | None = None  # routes whose hub did not answer; None before the first look
+    silent: Mapping[Place, Finding] | None = None  # mailboxes that did not answer, and why; None before the first look
     bound: object = None  # the routes by which waiting mail was bound last

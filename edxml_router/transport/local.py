@@ -159,6 +159,9 @@ class LocalTransport:
     def answering(self) -> bool:
         return self._root.is_dir()
 
+    def silence(self, _mailbox: str) -> Finding | None:
+        return None if self.answering else Finding("EDX701", str(self._root), "no such folder")
+
     def hand_over(self, parcels: Sequence[Parcel]) -> Answered:
         return Answered(self.publish(parcels))
 

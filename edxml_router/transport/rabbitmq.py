@@ -29,6 +29,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
 from edxml_router.ports.transport import Arrival, Parcel, Waiting
 from edxml_router.transport import topology
+from edxml_router.transport.amqp_calls import Call, Question
 from edxml_router.transport.amqp_connection import (
     CLOSING_SECONDS,
     Connection,
@@ -38,7 +39,8 @@ from edxml_router.transport.amqp_connection import (
     parameters,
 )
 from edxml_router.transport.amqp_intake import AHEAD_BYTES, Intake, Room, Token
-from edxml_router.transport.amqp_publisher import Call, Publisher, Question, largest_told
+from edxml_router.transport.amqp_lane import largest_told
+from edxml_router.transport.amqp_publisher import Publisher
 from edxml_router.transport.turns import Turns
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class RabbitTransport:
         intakes = [intake.problem for intake in self._intakes.values()]
         missing = list(self._missing.values())
         found = [self._consuming.problem, self._publisher.connection.problem, *intakes, *missing]
+        found.append(self._publisher.silent)
         return next((problem for problem in found if problem), None)
 
     @property
@@ -143,6 +146,9 @@ class RabbitTransport:
     def answering(self) -> bool:
         return self._publisher.answering
 
+    def silence(self, mailbox: str) -> Finding | None:
+        return self._publisher.silence(mailbox)
+
     def hand_over(self, parcels: Sequence[Parcel]) -> Call:
         call = Call(parcels, self._loop, self._note_missing)
         if self._closed:
@@ -152,12 +158,16 @@ class RabbitTransport:
         return call
 
     def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
-        call, left = self.hand_over(parcels), -1
-        while (answers := call.wait(self._settings.patience)) is None:
-            if call.left == left:  # none has been answered for so long
+        call, left, probed = self.hand_over(parcels), len(parcels), False
+        while (answers := call.wait(self._settings.patience / 2)) is None:
+            if call.left != left:
+                left, probed = call.left, False
+            elif not probed:  # is it the hub that is silent, or a mailbox?
+                self._loop.post(self._publisher.probe)
+                probed = True
+            else:  # none has been answered for so long
                 self._loop.post(lambda: self._publisher.give_up(call))
                 self._loop.wait(call.done)
-            left = call.left
         return answers
 
     def _note_missing(self, parcels: Sequence[Parcel], answers: Sequence[Finding | None]) -> None:

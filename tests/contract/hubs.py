@@ -39,6 +39,18 @@ def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     return value
 
 
+@contextmanager
+def suspended(broker: Broker, vhost: str, mailbox: str) -> Any:
+    """The queue does as one that has lost its majority: it takes messages, and confirms none before the end."""
+    queue = f'rabbit_misc:r(<<"{vhost}">>, queue, <<"{mailbox}">>)'
+    leader = f"{{ok, Q}} = rabbit_amqqueue:lookup({queue}), {{Name, _}} = amqqueue:get_pid(Q)"
+    broker.ctl("eval", f"{leader}, sys:suspend(whereis(Name)).")
+    try:
+        yield
+    finally:
+        broker.ctl("eval", f"{leader}, sys:resume(whereis(Name)).")
+
+
 def parcel(mailbox: str, number: int = 1, body: bytes = b"body", **fields: Any) -> Parcel:
     return Parcel(mailbox, Message("transfer", f"m{number}", body, **fields))
 

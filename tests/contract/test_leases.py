@@ -25,13 +25,16 @@ def due(ledger: SqlLedger) -> list[datetime]:
     return [one.due_at for one in standing(ledger, 1, 2, 3)]
 
 
-def test_routes_that_are_left_out_are_not_claimed(ledger: SqlLedger) -> None:
+def test_what_is_left_out_is_not_claimed(ledger: SqlLedger) -> None:
     add(ledger, delivery(1, route=UP), delivery(2, route=DOWN, urgent=True), delivery(3, route=UP, urgent=True))
     with ledger.book() as book:
-        taken = book.deliveries.claim(NOW, NOW + LEASE, 10, {UP, Route.link("nobody")})
+        taken = book.deliveries.claim(NOW, NOW + LEASE, 10, {(UP, False), (UP, True), (Route.link("nobody"), False)})
     assert [one.route for one in taken] == [DOWN]
     assert {one.state for one in standing(ledger, 1, 3)} == {State.QUEUED}
-    assert [one.attempts for one in claim(ledger)] == [1, 1]
+    with ledger.book() as book:
+        taken = book.deliveries.claim(NOW, NOW + LEASE, 10, {(UP, False), (DOWN, True)})
+    assert [(one.route, one.urgent) for one in taken] == [(UP, True)]
+    assert [one.attempts for one in claim(ledger)] == [1]
 
 
 def test_what_was_put_off_because_of_a_hub_is_due_when_it_answers(ledger: SqlLedger) -> None:

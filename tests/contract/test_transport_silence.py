@@ -17,7 +17,7 @@ from edxml_router.core.problems import Setback
 from edxml_router.transport import rabbitmq, topology
 from edxml_router.transport.amqp_connection import RabbitSettings
 from edxml_router.transport.rabbitmq import RabbitTransport
-from tests.contract.hubs import VHOST, RabbitHub, collect, parcel, until
+from tests.contract.hubs import VHOST, RabbitHub, collect, parcel, suspended, until
 from tests.contract.lines import Line, line
 from tests.contract.test_transport import DOWN, codes
 
@@ -172,25 +172,41 @@ def test_a_mailbox_that_is_missing_is_told_without_harm_to_the_rest(rabbit: Rabb
 
 
 def test_a_queue_that_is_stuck_holds_up_no_other(rabbit: RabbitHub) -> None:
-    """As a quorum queue does that has lost its majority: it takes messages, and never confirms them."""
     other = topology.down("b")
     node = rabbit.open("node", confirm_timeout=1.0)
     assert codes(node.publish([parcel(DOWN, 1), parcel(other, 2)])) == ["", ""]
-    queue = f'rabbit_misc:r(<<"{VHOST}">>, queue, <<"{DOWN}">>)'
-    leader = f"{{ok, Q}} = rabbit_amqqueue:lookup({queue}), {{Name, _}} = amqqueue:get_pid(Q)"
-    rabbit.broker.ctl("eval", f"{leader}, sys:suspend(whereis(Name)).")
-    try:
-        stuck = node.hand_over([parcel(DOWN, 3)])
-        numbers = iter(range(4, 1_000_000))
-
-        def given_up() -> bool:
-            assert codes(node.publish([parcel(other, next(numbers))])) == [""]
-            return stuck.wait(0.0) is not None
-
-        until(given_up)
-        assert codes(stuck.wait(0.0) or []) == ["EDX705"]
+    with suspended(rabbit.broker, VHOST, DOWN):
+        stuck = node.hand_over([parcel(DOWN, 3)])  # and nothing else, by which to tell it from a silent broker
+        found = until(lambda: stuck.wait(0.0))
+        assert [(one.code, one.detail) for one in found if one] == [("EDX705", DOWN)]
         assert codes(node.publish([parcel(DOWN, 0), parcel(other, 0)])) == ["EDX705", ""]
-        assert node.answering
-    finally:
-        rabbit.broker.ctl("eval", f"{leader}, sys:resume(whereis(Name)).")
-    until(lambda: codes(node.publish([parcel(DOWN, 0)])) == [""])
+        assert (node.answering, node.silence(other)) == (True, None)
+        assert node.problem == node.silence(DOWN)
+    until(lambda: node.silence(DOWN) is None)
+    assert codes(node.publish([parcel(DOWN, 0)])) == [""]
+    assert node.problem is None
+
+
+def test_who_gives_up_on_one_mailbox_gives_up_on_no_other(rabbit: RabbitHub) -> None:
+    other = topology.down("b")
+    node = rabbit.open("node", confirm_timeout=ENDLESS, patience=0.4)
+    assert codes(node.publish([parcel(DOWN, 1), parcel(other, 2)])) == ["", ""]
+    with suspended(rabbit.broker, VHOST, DOWN):
+        assert codes(node.publish([parcel(DOWN, 3)])) == ["EDX705"]
+        assert codes(node.publish([parcel(DOWN, 4), parcel(other, 5)])) == ["EDX705", ""]
+        with pytest.raises(Setback) as caught:
+            node.waiting([DOWN])
+        assert (caught.value.finding.code, caught.value.finding.detail) == ("EDX705", DOWN)
+        assert node.waiting([other])[other].messages == 2
+    until(lambda: node.silence(DOWN) is None)
+
+
+def test_a_stuck_queue_leaves_others_the_window(rabbit: RabbitHub) -> None:
+    """Also where it is stuck before the first message, for which the broker keeps the channel."""
+    other = topology.down("b")
+    node = rabbit.open("node", confirm_timeout=ENDLESS, patience=ENDLESS, window=4)
+    with suspended(rabbit.broker, VHOST, DOWN):
+        stuck = node.hand_over([parcel(DOWN, number) for number in range(50)])
+        assert codes(node.publish([parcel(other, number) for number in range(50)])) == [""] * 50
+        assert stuck.wait(0.0) is None
+    assert codes(stuck.wait(ENDLESS) or []) == [""] * 50

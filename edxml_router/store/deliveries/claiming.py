@@ -17,6 +17,7 @@ from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.manifest import LIST_LIMIT
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.detail import Detail
 from edxml_router.store.database.columns import Instant
@@ -24,6 +25,8 @@ from edxml_router.store.database.part import Part, chunks
 from edxml_router.store.deliveries.chains import MAY_GO, PATIENCE
 from edxml_router.store.deliveries.table import CLAIMABLE, deliveries, delivery_rows
 from edxml_router.store.journal.book import SqlJournal
+
+_Places = Collection[tuple[Route, bool]]  # routes and urgencies
 
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _NOW: Final = bindparam("now", type_=Instant)
@@ -68,7 +71,7 @@ class Claims(Part):
         self._now = now
 
     def claim(
-        self, now: datetime, until: datetime, limit: int, without: Collection[str] = (), company: int = 0
+        self, now: datetime, until: datetime, limit: int, without: _Places = (), company: int = 0
     ) -> Sequence[Delivery]:
         due = self._due(now, limit, without)
         due = _one_doubtful([*due, *self._companions(now, due, company)])
@@ -100,7 +103,7 @@ class Claims(Part):
             for one in due
         ]
 
-    def _due(self, now: datetime, limit: int, without: Collection[str]) -> list[Delivery]:
+    def _due(self, now: datetime, limit: int, without: _Places) -> list[Delivery]:
         part = shares.for_ordinary(limit)
         ordinary = self._first(now, part, without, urgent=False)
         urgent = self._first(now, limit - len(ordinary), without, urgent=True)
@@ -108,13 +111,15 @@ class Claims(Part):
             ordinary = self._first(now, limit - len(urgent), without, urgent=False)
         return [*urgent, *ordinary]
 
-    def _first(self, now: datetime, most: int, without: Collection[str], *, urgent: bool) -> list[Delivery]:
+    def _first(self, now: datetime, most: int, without: _Places, *, urgent: bool) -> list[Delivery]:
         if most <= 0:
             return []
         values: dict[str, Any] = {"urgent": urgent, "now": now, "waited": now - PATIENCE, "limit": most}
-        if not without:
+        closed = sorted(route for route, kind in without if kind == urgent)
+        if not closed:
             return delivery_rows(self._execute(_DUE, values))
-        return delivery_rows(self._execute(_DUE_WITHOUT, {**values, "without": sorted(without)}))
+        return delivery_rows(self._execute(_DUE_WITHOUT, {**values, "without": closed}))
+
 
     def _companions(self, now: datetime, due: Sequence[Delivery], company: int) -> list[Delivery]:
         """What else is due of these envelopes on these links. A circular was cut by the size of a batch before, and had
