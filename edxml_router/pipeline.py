@@ -153,8 +153,9 @@ def forward(node: Node) -> Sequence[Move]:
         sending.welcome(node, book, away, now)
         due = book.deliveries.claim(now, now + node.rules.timing.lease, node.rules.batch, closed, LIST_LIMIT)
         rows = book.envelopes.known({delivery.digest for delivery in due})
+        noted = sending.note(node, book, away, now)
     # Committed: these are ours until the leases end. A crash before leaves them due, one after to whoever comes then.
-    node.outgoing.silent, node.outgoing.bound = away, node.rules.routes
+    node.outgoing.silent, node.outgoing.noted, node.outgoing.bound = away, noted, node.rules.routes
     if not due:
         return tuple(applied)
     # The plan: values in, values out, but for the room in the mailboxes, which the store and the hubs tell.

@@ -5,13 +5,29 @@ from __future__ import annotations
 from edxml_router.cli.session import Session, local
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.views import Hindrance, Silence
 
 
-def reason(session: Session, delivery: Delivery, earlier: int | None = None) -> str:
-    """In words, for what was handed over, lies ready, or waits for an ``earlier`` delivery; empty where the state or
-    the last problem tells."""
-    if earlier is not None:
-        return session.say("waits.earlier", number=earlier)
+def hindered(session: Session, delivery: Delivery, hindrance: Hindrance | None) -> str:
+    """In words, why this node does not move it on; empty where nothing else keeps it."""
+    if hindrance is None:
+        return ""
+    if hindrance.silence is not None:
+        return _silence(session, delivery, hindrance.silence)
+    return session.say("waits.earlier", number=hindrance.earlier)
+
+
+def _silence(session: Session, delivery: Delivery, silence: Silence) -> str:
+    why = silence.finding
+    detail = ": ".join(part for part in (why.where, session.detail(why.detail)) if part)
+    return f"{why.code} " + session.say("waits.hub", route=delivery.route, at=local(silence.since), detail=detail)
+
+
+def reason(session: Session, delivery: Delivery, hindrance: Hindrance | None = None) -> str:
+    """In words, for what was handed over, lies ready, or is hindered; empty where the state or the last problem
+    tells."""
+    if said := hindered(session, delivery, hindrance):
+        return said
     values = {"route": delivery.route, "at": local(delivery.updated_at), "attempts": delivery.attempts}
     if delivery.state is State.AVAILABLE:
         return session.say("waits.office", **values)

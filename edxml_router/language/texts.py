@@ -179,6 +179,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "waits.link": "{route} has not accepted it yet (handed over {at}, attempts: {attempts}); its operator has to act",
     "waits.recipient": "{route} accepted it (as of {at}); the recipient has not confirmed yet",
     "waits.earlier": "delivery {number}, which is of the same document and goes first",
+    "waits.hub": "{route} is not answered since {at} ({detail}); it goes as soon as there is an answer",
     "waits.office": "ready since {at}; {route} has to fetch and confirm it",
     # trace and journal
     "trace.signature": "signature",

@@ -45,6 +45,15 @@ class Mailboxes(Protocol):
     def make_room(self, routes: Collection[str], now: datetime, limit: int) -> None:
         """Up to ``limit`` deliveries of each of these routes that wait for room (EDX614) are due at ``now``."""
 
+    def note_silences(
+        self,
+        fallen: Mapping[tuple[Route, bool], Finding],
+        back: Collection[tuple[Route, bool]] | None,
+        now: datetime,
+    ) -> None:
+        """Which mailboxes do not answer, by route and urgency: commands have no connection to see it by. Those that had
+        fallen silent before keep their time. ``back`` answer again; None: all of them did until now."""
+
 
 class Moved(Protocol):
     """The mail of agencies that have moved (:mod:`edxml_router.core.delivery.handing_back`): it makes no attempt by

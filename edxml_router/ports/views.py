@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import (
     Checkpoint,
@@ -21,6 +22,7 @@ from edxml_router.core.delivery.views import (
     Line,
     Note,
     Shape,
+    Silence,
     Story,
     Trace,
     Verification,
@@ -60,6 +62,9 @@ class Mail(Protocol):
 
     def waits_for(self, numbers: Iterable[int], now: datetime) -> Mapping[int, int]:
         """By delivery, the earlier one of its documents, to the same recipient, that it waits for at ``now``."""
+
+    def silences(self) -> Mapping[tuple[Route, bool], Silence]:
+        """The mailboxes that do not answer, by route and urgency, as the workers last knew."""
 
     def list_deliveries(
         self,

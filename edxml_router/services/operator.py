@@ -15,12 +15,13 @@ from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.views import Shape, Story
+from edxml_router.core.delivery.views import Hindrance, Shape, Story
 from edxml_router.core.delivery.wire import GENERATION_LIMIT
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book, Ledger
 from edxml_router.ports.views import Views
+from edxml_router.services.waiting import hindrances
 from edxml_router.stages.node import Node
 from edxml_router.stages.receipts import final_receipts, withdrawals
 
@@ -64,13 +65,13 @@ def try_out(ledger: Ledger, event: Event, numbers: Sequence[int]) -> list[Findin
     return [answers[number] for number in numbers]
 
 
-def one(views: Views, number: int) -> tuple[Story, int | None]:
-    """A delivery with all that happened to it, and the number of the earlier one that it waits for. Raises Refusal
+def one(views: Views, number: int) -> tuple[Story, Hindrance | None]:
+    """A delivery with all that happened to it, and what keeps it here, if something else does. Raises Refusal
     EDX606."""
     story = views.story(number)
     if story is None:
         raise Refusal("EDX606", where=Detail("delivery {number}", number=number))
-    return story, views.waits_for([number], datetime.now(UTC)).get(number)
+    return story, hindrances(views, [story.delivery], datetime.now(UTC)).get(number)
 
 
 def piles(views: Views) -> Sequence[Shape]:

@@ -20,11 +20,13 @@ from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import Event, State, sources
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.delivery.views import Hindrance
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.ports.views import Views
 from edxml_router.services import auditor
 from edxml_router.services.naming import unknown
+from edxml_router.services.waiting import hindrances
 from edxml_router.wiring.agencies import load_registry
 
 PAGE: Final = 1000  # deliveries in one read
@@ -49,19 +51,19 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Deliveries, the oldest first, with the DocumentId of each envelope, and for those that wait for an earlier one of
-    their document its number."""
+    """Deliveries, the oldest first, with the DocumentId of each envelope, and what keeps those here that something else
+    keeps."""
 
     deliveries: Sequence[Delivery]
     documents: Mapping[str, str]
-    earlier: Mapping[int, int]
+    hindrances: Mapping[int, Hindrance]
 
 
 def listing(views: Views, settings: Settings, filters: Filters, limit: int) -> Listing:
     """At most ``limit`` of those that match; without states those that are open."""
     found = list(islice(select(views, settings, filters, filters.states), limit))
     documents = views.document_ids(delivery.digest for delivery in found)
-    return Listing(found, documents, views.waits_for([delivery.id for delivery in found], datetime.now(UTC)))
+    return Listing(found, documents, hindrances(views, found, datetime.now(UTC)))
 
 
 def fit_for(views: Views, settings: Settings, filters: Filters, event: Event) -> list[int]:

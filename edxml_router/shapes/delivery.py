@@ -8,12 +8,21 @@ from typing import TypedDict
 from edxml_router.core.delivery.journal import instant
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.views import Shape, Waiting
+from edxml_router.core.delivery.views import Hindrance, Shape, Waiting
 from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.problems import Finding
 from edxml_router.shapes.envelope import EnvelopeShape, HopShape, envelope_shape, hop_shapes
 from edxml_router.shapes.form import Digest, Instant, LetterName
 from edxml_router.shapes.problem import ProblemShape, kept_problem, problem_or_none
+
+
+class HindranceShape(TypedDict):
+    """Why this node does not move a delivery on: an earlier delivery of its document goes first, or the mailbox that it
+    is for does not answer."""
+
+    earlier: int | None
+    problem: ProblemShape | None
+    since: Instant | None
 
 
 class DeliveryShape(TypedDict):
@@ -25,6 +34,7 @@ class DeliveryShape(TypedDict):
     recipient: str
     state: State
     waits_for: str | None
+    hindrance: HindranceShape | None
     route: str
     origin: str
     generation: int
@@ -97,7 +107,17 @@ def waits_for(delivery: Delivery) -> str | None:
     return delivery.route if delivery.state in (State.FORWARDED, State.AVAILABLE) else "node"
 
 
-def delivery_shape(delivery: Delivery, document_id: str | None) -> DeliveryShape:
+def hindrance_shape(hindrance: Hindrance | None) -> HindranceShape | None:
+    if hindrance is None:
+        return None
+    silence = hindrance.silence
+    why = kept_problem(silence.finding.code, silence.finding.where, silence.finding.detail) if silence else None
+    return {"earlier": hindrance.earlier, "problem": why, "since": instant(silence.since) if silence else None}
+
+
+def delivery_shape(
+    delivery: Delivery, document_id: str | None, hindrance: Hindrance | None = None
+) -> DeliveryShape:
     return {
         "number": delivery.id,
         "digest": delivery.digest,
@@ -105,6 +125,7 @@ def delivery_shape(delivery: Delivery, document_id: str | None) -> DeliveryShape
         "recipient": delivery.recipient,
         "state": State(delivery.state),
         "waits_for": waits_for(delivery),
+        "hindrance": hindrance_shape(hindrance),
         "route": delivery.route,
         "origin": delivery.origin,
         "generation": delivery.generation,
@@ -121,8 +142,10 @@ def delivery_shape(delivery: Delivery, document_id: str | None) -> DeliveryShape
     }
 
 
-def traced_delivery_shape(delivery: Delivery, document_id: str, hops: Iterable[Hop]) -> TracedDeliveryShape:
-    return {**delivery_shape(delivery, document_id), "hops": hop_shapes(hops)}
+def traced_delivery_shape(
+    delivery: Delivery, document_id: str, hops: Iterable[Hop], hindrance: Hindrance | None = None
+) -> TracedDeliveryShape:
+    return {**delivery_shape(delivery, document_id, hindrance), "hops": hop_shapes(hops)}
 
 
 def letter_shape(waiting: Waiting) -> LetterShape:

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from edxml_router.core.delivery.journal import instant
 from edxml_router.core.delivery.lifecycle import outcome
-from edxml_router.core.delivery.views import Found, Kept, Line, Story, Trace
+from edxml_router.core.delivery.views import Found, Hindrance, Kept, Line, Story, Trace
 from edxml_router.core.delivery.wire import Hop
 from edxml_router.shapes.delivery import DeliveryShape, TracedDeliveryShape, delivery_shape, traced_delivery_shape
 from edxml_router.shapes.envelope import EnvelopeShape, envelope_shape
@@ -105,7 +105,11 @@ def quarantined_shape(item: Kept) -> QuarantinedShape:
 
 
 def history_shape(
-    told: Trace, paths: Mapping[str, Sequence[Hop]], changes: Iterable[Found], refusals: Iterable[Kept]
+    told: Trace,
+    paths: Mapping[str, Sequence[Hop]],
+    changes: Iterable[Found],
+    refusals: Iterable[Kept],
+    hindrances: Mapping[int, Hindrance],
 ) -> HistoryShape:
     """``paths`` has the nodes passed by recipient; without them the envelope has come as far as here."""
     envelope = told.envelope
@@ -113,7 +117,9 @@ def history_shape(
         "envelope": envelope_shape(envelope),
         "outcome": outcome(one.state for one in told.deliveries),
         "deliveries": [
-            traced_delivery_shape(one, envelope.document_id, paths.get(one.recipient, envelope.hops))
+            traced_delivery_shape(
+                one, envelope.document_id, paths.get(one.recipient, envelope.hops), hindrances.get(one.id)
+            )
             for one in told.deliveries
         ],
         "changes": [{"envelope": envelope_shape(one.envelope), "outcome": one.outcome} for one in changes],
@@ -134,6 +140,6 @@ def refused_history_shape(items: Iterable[Kept], lines: Iterable[Line]) -> Histo
     }
 
 
-def delivery_history_shape(story: Story) -> DeliveryHistoryShape:
-    standing = delivery_shape(story.delivery, story.envelope.document_id)
+def delivery_history_shape(story: Story, hindrance: Hindrance | None) -> DeliveryHistoryShape:
+    standing = delivery_shape(story.delivery, story.envelope.document_id, hindrance)
     return {**standing, "entries": [entry_shape(line) for line in story.lines]}

@@ -68,6 +68,17 @@ def welcome(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime
         book.deliveries.due_again(back | offices, HUB_PROBLEMS, now)
 
 
+def note(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -> Mapping[Place, Finding]:
+    """Write down, for commands, what does not answer: what did not in the last turn either, for most are busy for a
+    moment only. What is noted now, once this is committed."""
+    before, noted = node.outgoing.silent, node.outgoing.noted
+    lasting = {place: why for place, why in away.items() if before is not None and place in before}
+    if before is None or lasting != noted:
+        fallen = {place: why for place, why in lasting.items() if noted.get(place) != why}
+        book.mailboxes.note_silences(fallen, noted.keys() - lasting.keys() if before is not None else None, now)
+    return lasting
+
+
 def rebind(node: Node, book: Book) -> None:
     """Once after the routes have changed: what waits is bound by those of today. An attempt would do that too, but none
     is made for a route whose hub is away, and the mail may not go there any more."""

@@ -163,4 +163,5 @@ class Outgoing:
     ahead: Ahead = field(default_factory=Ahead)
     leased: dict[int, datetime] = field(default_factory=dict)  # ends of leases that were kept on, by delivery
     silent: Mapping[Place, Finding] | None = None  # mailboxes that did not answer, and why; None before the first look
+    noted: Mapping[Place, Finding] = field(default_factory=dict)  # of these, what is written down
     bound: object = None  # the routes by which waiting mail was bound last

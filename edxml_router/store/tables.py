@@ -10,6 +10,7 @@ from typing import Final
 
 from edxml_router.store.bodies.table import bodies
 from edxml_router.store.deliveries.chains import crossings
+from edxml_router.store.deliveries.silences import silences
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.epochs.tables import epochs, identity, numbers, recoveries, renames, resyncs
@@ -19,7 +20,7 @@ from edxml_router.store.quarantine.items import aside
 from edxml_router.store.receipts import receipts
 
 # What a batch writes, all in one transaction.
-_WRITTEN: Final = (journal, envelopes, deliveries, crossings, bodies, receipts, aside, noted)
+_WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, aside, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, numbers, identity, epochs, recoveries, resyncs, renames)

@@ -14,10 +14,12 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
+from edxml_router import pipeline
 from edxml_router.cli.acting import account
 from edxml_router.cli.auditor.trace import trail
 from edxml_router.config import load
@@ -205,6 +207,41 @@ def test_what_was_handed_over_says_who_has_to_move(waiting: OneNode) -> None:
     assert waits() == {1: "link:h53-01", 2: "office:vpcp", 3: "recipient"}
     assert shown("en", "the recipient has not confirmed yet")
     assert shown("vi", "nơi nhận chưa xác nhận")
+
+
+def hindrances(node: OneNode) -> dict[int, Any]:
+    """By number; the same in the list, alone and in the trace."""
+    listed = {row["number"]: row["hindrance"] for row in node.rows("queue", "list")}
+    [row] = node.rows("trace", "H53-2")
+    assert {one["number"]: one["hindrance"] for one in row["deliveries"]}.items() <= listed.items()
+    assert all(node.rows("queue", "show", str(number))[0]["hindrance"] == one for number, one in listed.items())
+    return listed
+
+
+def test_what_waits_for_a_hub_that_is_away_says_so(waiting: OneNode) -> None:
+    """Though no attempt was made, and its row says nothing."""
+    with wiring.open_worker(load(waiting.config)) as opened:  # its hub is a folder that is not there
+        for _ in range(3):
+            pipeline.forward(opened.node)
+    said = hindrances(waiting)
+    assert (said[1]["earlier"], said[1]["problem"]["code"], said[1] == said[3], said[2]) == (None, "EDX701", True, None)
+    for language, words in (("en", "link:h53-01 is not answered since 2"), ("vi", "link:h53-01 không có trả lời từ 2")):
+        for each in (["queue", "list"], ["queue", "show", "1"], ["trace", "H53-1"]):
+            shown = waiting.call("--lang", language, *each).stdout
+            assert "EDX701" in shown
+            assert words in " ".join(shown.split()) or each[1] != "show"  # a table may break its lines
+    waiting.work()
+    assert list(filter(None, hindrances(waiting).values())) == []
+
+
+def test_what_waits_behind_an_earlier_letter_of_its_document_names_it(waiting: OneNode) -> None:
+    about = fixtures.response_for(organ_id="H53", document_id="H53-2")
+    recall = waiting.letter("H53-3", ["H53.01"], business="1", response=about)
+    assert waiting.call("send", recall, "--as", "vp").exit_code == 0
+    assert {number for number, one in hindrances(waiting).items() if one} == {4}
+    [row] = waiting.rows("trace", "H53-3")
+    assert row["deliveries"][0]["hindrance"] == {"earlier": 3, "problem": None, "since": None}
+    assert "delivery 3, which is of the same document" in " ".join(waiting.call("trace", "H53-3").stdout.split())
 
 
 def test_an_act_that_is_not_possible_names_what_helps(waiting: OneNode) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from edxml_router.core.delivery.lifecycle import Event, advance
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Lying, Move
+from edxml_router.core.delivery.views import Silence
 from edxml_router.core.problems import Finding
+from edxml_router.stages.windows import Place
 from edxml_router.store.deliveries import looks
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, Database, add, body, delivery
@@ -125,3 +127,20 @@ def test_what_wants_room_is_due_when_there_is_some(ledger: SqlLedger) -> None:
         book.mailboxes.make_room([Route.link("tay-ninh"), Route.link("gone")], NOW, 10)
         assert [one.route for one in book.deliveries.claim(NOW, NOW + LEASE, 10)] == [Route.link("tay-ninh")]
         assert list(book.deliveries.claim(NOW, NOW + LEASE, 10)) == []
+
+
+def test_mailboxes_that_do_not_answer_are_known_by_all_and_keep_their_time(ledger: SqlLedger) -> None:
+    place, urgent = (Route.link("tay-ninh"), False), (Route.link("tay-ninh"), True)
+    away, mute = Finding("EDX701", "127.0.0.1:5672//", "away"), Finding("EDX705", "127.0.0.1:5672//", "edx.down.x")
+
+    def note(fallen: Mapping[Place, Finding], back: Collection[Place] | None, after: int) -> None:
+        with ledger.book() as book:
+            book.mailboxes.note_silences(fallen, back, NOW + after * MINUTE)
+
+    note({place: away, urgent: away}, (), 0)
+    note({place: mute}, [urgent], 1)  # another worker
+    assert ledger.views.silences() == {place: Silence(mute, NOW)}
+    note({urgent: mute}, (), 2)
+    assert ledger.views.silences() == {place: Silence(mute, NOW), urgent: Silence(mute, NOW + 2 * MINUTE)}
+    note({}, None, 3)
+    assert ledger.views.silences() == {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import click
@@ -14,10 +15,12 @@ from edxml_router.cli.session import Session, json_option, local, pass_session
 from edxml_router.cli.waiting import reason
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
+from edxml_router.core.delivery.views import Hindrance
 from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding
 from edxml_router.services import auditor
 from edxml_router.services.auditor import Past, Told
+from edxml_router.services.waiting import hindrances
 from edxml_router.shapes.history import history_shape, refused_history_shape
 from edxml_router.wiring.reading import Place
 
@@ -49,6 +52,9 @@ def trace(
     """
     with open_asked(session, database) as asked:
         past = auditor.history(asked.views, document, asked.canonical(recipient) if recipient else "")
+        deliveries = [one for told in past.told for one in told.trace.deliveries]
+        # A copy's workers are not there, and an older one has no place for what they knew.
+        kept_by = {} if database else hindrances(asked.views, deliveries, datetime.now(UTC))
     if not past.told:
         _show_refused(session, document, past, as_json=as_json)
         codes = {*(one.code for one in past.refused), *(one.entry.code for one in past.lines)} & PROBLEMS.keys()
@@ -56,9 +62,9 @@ def trace(
         click.get_current_context().exit(EXIT_REFUSED)
     for told in past.told:
         if as_json:
-            session.json(history_shape(told.trace, told.paths, told.changes, past.refused))
+            session.json(history_shape(told.trace, told.paths, told.changes, past.refused, kept_by))
             continue
-        _show(session, told, None if everything else _SHOWN)
+        _show(session, told, None if everything else _SHOWN, kept_by)
         if events:
             show_lines(session, told.trace.lines)
     if past.refused:
@@ -79,7 +85,7 @@ def _show_refused(session: Session, document: str, past: Past, *, as_json: bool)
         show_lines(session, past.lines)
 
 
-def _show(session: Session, told: Told, most: int | None) -> None:
+def _show(session: Session, told: Told, most: int | None, kept_by: Mapping[int, Hindrance]) -> None:
     envelope, deliveries, paths = told.trace.envelope, told.trace.deliveries, told.paths
     kind = session.say(f"kind.{envelope.kind}")
     what = envelope.status_code or session.say(f"business.{envelope.business}")
@@ -110,7 +116,7 @@ def _show(session: Session, told: Told, most: int | None) -> None:
                 session.say(f"state.{one.state}"),
                 one.updated_at,
                 trail(paths[one.recipient]) if one.recipient in paths else one.route,
-                _problem(session, one),
+                _problem(session, one, kept_by.get(one.id)),
             )
             for one in shown
         ],
@@ -135,9 +141,9 @@ def trail(hops: Sequence[Hop]) -> str:
     return " → ".join(steps)
 
 
-def _problem(session: Session, delivery: Delivery) -> str:
-    if not delivery.code:
-        return reason(session, delivery)
+def _problem(session: Session, delivery: Delivery, hindrance: Hindrance | None) -> str:
+    if hindrance is not None or not delivery.code:
+        return reason(session, delivery, hindrance)
     title = PROBLEMS[delivery.code].title[session.language] if delivery.code in PROBLEMS else ""
     detail = session.detail(delivery.detail)
     return f"{delivery.code} {title}" + (f": {detail}" if detail else "")

@@ -14,7 +14,7 @@ from edxml_router.cli.operator.quarantined import show_item, show_items
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.waiting import reason
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.views import AGES
+from edxml_router.core.delivery.views import AGES, Hindrance
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.services import operator, quarantine, selection
@@ -44,7 +44,7 @@ def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: 
         found = selection.listing(ledger.views, settings, filters, limit)
     if as_json:
         for delivery in found.deliveries:
-            session.json(delivery_shape(delivery, found.documents[delivery.digest]))
+            session.json(delivery_shape(delivery, found.documents[delivery.digest], found.hindrances.get(delivery.id)))
     elif not found.deliveries:
         session.line(session.say("queue.empty"))
     else:
@@ -86,13 +86,13 @@ def show(session: Session, number: int, aside: bool, output: Path | None, as_jso
         show_item(session, number, output, as_json)
         return
     with ledger_of(session.settings()) as ledger:
-        story, earlier = operator.one(ledger.views, number)
+        story, hindrance = operator.one(ledger.views, number)
     if as_json:
-        session.json(delivery_history_shape(story))
+        session.json(delivery_history_shape(story, hindrance))
         return
     rows = [(key, value) for key, value in asdict(story.delivery).items() if key not in ("version", "chain")]
     session.table(("field", "value"), [("document_id", story.envelope.document_id), *rows])
-    if why := reason(session, story.delivery, earlier):
+    if why := reason(session, story.delivery, hindrance):
         session.line(f"{session.say('col.waits')}: {why}")
     if story.delivery.code in PROBLEMS:
         session.problem(
@@ -101,11 +101,11 @@ def show(session: Session, number: int, aside: bool, output: Path | None, as_jso
     show_lines(session, story.lines)
 
 
-def _problem(session: Session, delivery: Delivery, earlier: int | None) -> str:
-    """The last problem, or else what the delivery waits for."""
-    if delivery.code:
+def _problem(session: Session, delivery: Delivery, hindrance: Hindrance | None) -> str:
+    """What keeps it now, or else the last problem, or what the delivery waits for."""
+    if delivery.code and hindrance is None:
         return f"{delivery.code} {session.detail(delivery.detail)}".strip()
-    return reason(session, delivery, earlier) or delivery.detail
+    return reason(session, delivery, hindrance) or delivery.detail
 
 
 def _show(session: Session, found: Listing) -> None:
@@ -120,7 +120,7 @@ def _show(session: Session, found: Listing) -> None:
                 one.route,
                 one.attempts,
                 one.due_at,
-                _problem(session, one, found.earlier.get(one.id)),
+                _problem(session, one, found.hindrances.get(one.id)),
                 one.digest[:16],
             )
             for one in found.deliveries

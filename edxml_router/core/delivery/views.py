@@ -14,6 +14,7 @@ from edxml_router.core.delivery.lifecycle import State, outcome
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.wire import Receipt
+from edxml_router.core.problems import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,23 @@ class Waiting:
 
     delivery: Delivery
     envelope: EnvelopeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A mailbox that does not answer: why, and since when a worker knows it."""
+
+    finding: Finding
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hindrance:
+    """Why this node does not move a delivery on, where its row cannot say so: an earlier delivery of its document that
+    goes first, or the mailbox that it is for."""
+
+    earlier: int | None = None
+    silence: Silence | None = None
 
 
 @dataclass(frozen=True, slots=True)

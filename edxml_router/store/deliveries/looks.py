@@ -20,8 +20,8 @@ from edxml_router.core.delivery.values import Delivery, Lying
 from edxml_router.core.problems import Finding
 from edxml_router.store.database.columns import Instant, Wording
 from edxml_router.store.database.engine import reading
-from edxml_router.store.database.part import Part
 from edxml_router.store.deliveries.chains import MAY_BE_LAID
+from edxml_router.store.deliveries.silences import SilenceNotes
 from edxml_router.store.deliveries.table import OPEN, deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.journal.table import journal
@@ -136,7 +136,7 @@ def wanting(engine: Engine) -> Mapping[Route, int]:
         return {row.route: row.deliveries for row in connection.execute(_KEPT_HERE)}
 
 
-class SqlMailboxes(Part):
+class SqlMailboxes(SilenceNotes):
     """See :class:`edxml_router.ports.ledger.Mailboxes`."""
 
     def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
