@@ -329,7 +329,8 @@ def test_a_letter_is_not_laid_twice_because_its_confirm_is_late(own: Province) -
     own.turn()
     settings = own.tree.settings(HERE)
     assert settings.hub is not None
-    with closing(RabbitTransport(hubs.rabbit_settings(settings, settings.hub), [topology.inbox(office)])) as hub:
+    reached = hubs.rabbit_settings(settings, settings.hubs["hub"])
+    with closing(RabbitTransport(reached, [topology.inbox(office)])) as hub:
         names = [laid.name for digest in letters if (laid := own.one(digest, "H53")) and laid.handed_at]
         came: list[str] = []
         until(lambda: (came.extend(one.message.id for one in hub.take(100, 0.1)), {*names} <= {*came})[1])
