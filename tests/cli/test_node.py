@@ -220,7 +220,7 @@ def hindrances(node: OneNode) -> dict[int, Any]:
 
 def test_what_waits_for_a_hub_that_is_away_says_so(waiting: OneNode) -> None:
     """Though no attempt was made, and its row says nothing."""
-    with wiring.open_worker(load(waiting.config)) as opened:  # its hub is a folder that is not there
+    with composition.open_worker(load(waiting.config)) as opened:  # its hub is a folder that is not there
         for _ in range(3):
             pipeline.forward(opened.node)
     said = hindrances(waiting)
