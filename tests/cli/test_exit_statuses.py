@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.cli import envelope
 from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_TEMPORARY, PROBLEMS
-from edxml_router.credentials import trial_authority as pki_files
+from edxml_router.services import checking, trial_authority
 from tests import fixtures
 from tests.cli.conftest import OneNode, rows, signed
 from tests.shapes import code_of
@@ -29,8 +28,8 @@ def ended_as_said(node: OneNode, *arguments: str | Path) -> tuple[set[str], int]
 @pytest.mark.parametrize(("days", "code", "status"), [(5, "EDX917", 75), (20, "EDX914", 0)])
 def test_what_ends_soon(node: OneNode, tmp_path: Path, days: int, code: str, status: int) -> None:
     now = datetime.now(UTC)
-    pki_files.init(tmp_path / "short", now)
-    pki_files.issue_node(tmp_path / "short", "h53", now, days=days)
+    trial_authority.init(tmp_path / "short", now)
+    trial_authority.issue_node(tmp_path / "short", "h53", now, days=days)
     own = tmp_path / "short" / "h53.cert.pem"
     text = node.config.read_text(encoding="utf-8")
     given = f'key = "{own.with_name("h53.key.pem")}"\ncertificate = "{own}"\n'
@@ -60,5 +59,5 @@ def test_a_mistake_of_ours_is_none_of_the_file(node: OneNode, monkeypatch: pytes
         raise KeyError("sender")
 
     letter = node.letter("H53-1", ["G22"])
-    monkeypatch.setattr(envelope, "_examined", broken)
+    monkeypatch.setattr(checking, "_examined", broken)
     assert ended_as_said(node, "check", letter) == ({"EDX699"}, 70)
