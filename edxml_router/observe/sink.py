@@ -25,6 +25,7 @@ from edxml_router.core.wording import in_words
 
 FILE: Final = "log.trouble"  # in node.data, while lines are lost
 WAITING: Final = 2000  # lines: some hundred kilobytes
+AT_ONCE: Final = 500  # lines in one writing
 LAST_SECONDS: Final = 1.0  # for what still waits when the process ends
 
 
@@ -65,36 +66,35 @@ class Sink:
 
     def _run(self) -> None:
         while True:
-            text = self._lines.get()
+            lines = [self._lines.get()]
+            with suppress(queue.Empty):  # those of a batch at once: each writing gives the interpreter away
+                while len(lines) < AT_ONCE:
+                    lines.append(self._lines.get_nowait())
             try:
-                self._put(text)
+                self._put("".join(lines).encode("utf-8", "backslashreplace"))
             finally:
-                self._lines.task_done()
+                for _ in lines:
+                    self._lines.task_done()
 
-    def _put(self, text: str) -> None:
+    def _put(self, lines: bytes) -> None:
         overflow, self._overflow = self._overflow, 0
         self._lost += overflow
+        left = lines
         try:
             if self._lost:
-                self._write(("\n" if self._torn else "") + _lost_line(self._lost, self._reason))
+                told = b"\n" * self._torn + _lost_line(self._lost, self._reason)
+                while told:
+                    told = told[os.write(self._descriptor, told) :]
                 self._lost = 0
-            self._write(text)
+            while left:
+                left = left[os.write(self._descriptor, left) :]
         except OSError as error:
-            self._lost += 1
+            self._lost += left.count(b"\n")
+            self._torn |= 0 < len(left) < len(lines) and not lines[: -len(left)].endswith(b"\n")
             self._tell(in_words(error, _WORDS))
         else:
+            self._torn = False
             self._tell("")
-
-    def _write(self, text: str) -> None:
-        data = memoryview(text.encode("utf-8", "backslashreplace"))
-        whole = len(data)
-        while data:
-            try:
-                data = data[os.write(self._descriptor, data) :]
-            except OSError:
-                self._torn |= len(data) < whole
-                raise
-        self._torn = False
 
     def _tell(self, reason: str) -> None:
         if reason == self._reason:
@@ -112,6 +112,6 @@ class Sink:
 _WORDS: Final = {"BrokenPipeError": Detail("whatever read the log has ended")}
 
 
-def _lost_line(count: int, reason: str) -> str:
+def _lost_line(count: int, reason: str) -> bytes:
     fields = {"at": datetime.now(UTC).isoformat(), "level": "error", "event": "log.lost", "lines": count}
-    return json.dumps(fields | {"reason": reason}) + "\n"
+    return json.dumps(fields | {"reason": reason}).encode() + b"\n"
