@@ -104,6 +104,11 @@ class Transport(Protocol):
         Empty when nothing came or when the hub is away (the pipeline has other work to do then).
         """
 
+    def fileno(self) -> int:
+        """A descriptor that is readable when something may have come since the last ``take`` began; -1 where nobody
+        tells, and it has to be looked. What was given back for a while, and mailboxes that are new, are looked for
+        only."""
+
     def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
         """These are done with: the hub may forget them. Call only after the commit."""
 

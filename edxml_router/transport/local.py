@@ -40,7 +40,8 @@ from typing import Final
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
-from edxml_router.disk import durable
+from edxml_router.disk import durable, watch
+from edxml_router.disk.watch import Watch
 from edxml_router.ports.transport import Arrival, Parcel, Waiting
 from edxml_router.transport import attendance, message_file, topology
 from edxml_router.transport.local_folders import (
@@ -62,6 +63,7 @@ RESERVE: Final = 64 * 1024 * 1024  # bytes left free on the disk, so that the da
 _ONE_MAILBOX: Final = ("EDX703", "EDX714")  # what is wrong with a mailbox, and says nothing of others
 _NOT_THE_HUB: Final = (*_ONE_MAILBOX, "EDX713")  # nor of the hub
 _POLL_SECONDS: Final = 0.02
+_WATCH_SECONDS: Final = 0.5
 _ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a writer that died
 
 
@@ -96,6 +98,9 @@ class LocalTransport:
         self._fresh = (f"{secrets.token_hex(6)}-{number:08d}" for number in itertools.count())
         self._intakes: list[Intake] = []
         self._turns = Turns()
+        self._watch = Watch()
+        self._watch_at = 0.0  # monotonic: when the folders are watched again, some of which may be others by then
+        self._told = True  # of whatever comes
         self._closed = False
         self._unsent: Finding | None = None  # what the last publishing met
         self._amiss: dict[str, Finding] = {}  # by mailbox: it was not there, or diverted, at its last publishing
@@ -105,6 +110,7 @@ class LocalTransport:
         known = {intake.mailbox for intake in self._intakes}
         fresh = [mailbox for mailbox in topology.urgent_first(mailboxes) if mailbox not in known]
         self._intakes += [Intake(self._root, mailbox) for mailbox in fresh]
+        self._watch_at = 0.0
 
     @property
     def problem(self) -> Finding | None:
@@ -126,12 +132,23 @@ class LocalTransport:
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         deadline = time.monotonic() + wait
         while True:
+            self._watch.clear()  # before looking: what comes after the look is told again
+            self._listen()
             arrivals = self._turns.take(self._intakes, limit)
             left = deadline - time.monotonic()
             if arrivals or left <= 0 or self._closed:
                 return arrivals
-            # Polling: an empty directory is read in microseconds, and Python has no inotify.
-            time.sleep(min(left, _POLL_SECONDS))
+            watch.wait([self.fileno()], min(left, _POLL_SECONDS))
+
+    def _listen(self) -> None:
+        """Watch the mailboxes, and now and then again: one may be new, or another in the place of an old one."""
+        if time.monotonic() >= self._watch_at and not self._closed:
+            self._watch_at = time.monotonic() + _WATCH_SECONDS
+            added = [self._watch.add(self._root / each.mailbox / "new", watch.COMES) for each in self._intakes]
+            self._told = all(added)
+
+    def fileno(self) -> int:
+        return self._watch.fileno() if self._told else -1
 
     def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
         for box, claim in self._claimed(arrivals):
@@ -238,6 +255,7 @@ class LocalTransport:
 
     def close(self) -> None:
         self._closed = True
+        self._watch.close()
         for intake in self._intakes:
             intake.release()
 

@@ -15,7 +15,6 @@ all the same.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +40,7 @@ from edxml_router.transport.amqp_connection import (
 from edxml_router.transport.amqp_intake import AHEAD_BYTES, Intake, Room, Token
 from edxml_router.transport.amqp_lane import largest_told
 from edxml_router.transport.amqp_publisher import Publisher
+from edxml_router.transport.rung import Rung
 from edxml_router.transport.turns import Turns
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class RabbitTransport:
     def __init__(self, settings: RabbitSettings, consumes: Sequence[str] = ()) -> None:
         self._settings = settings
         self._loop = Loop(f"amqp {settings.place}")
-        self._bell = threading.Event()  # rung when something has arrived
+        self._bell = Rung()  # rung when something has arrived
         self._room = Room(AHEAD_BYTES)
         self._intakes: dict[str, Intake] = {}  # replaced, never changed: the I/O thread goes through it
         self._turns = Turns()
@@ -111,6 +111,7 @@ class RabbitTransport:
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         deadline = time.monotonic() + wait
         while True:
+            self._loop.check()
             self._bell.clear()  # before looking: what comes after the look rings again
             arrivals = self._turns.take([*self._intakes.values()], limit)
             if any(intake.paused for intake in self._intakes.values()):
@@ -118,12 +119,14 @@ class RabbitTransport:
             left = deadline - time.monotonic()
             if arrivals or left <= 0 or self._closed:
                 return arrivals
-            self._loop.check()
             self._bell.wait(min(left, 1.0))
 
     def _resume(self) -> None:
         for intake in self._intakes.values():
             intake.resume()
+
+    def fileno(self) -> int:
+        return -1 if self._closed else self._bell.fileno()
 
     def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
         self._settle(arrivals, lambda intake, session, tags: intake.acknowledge(session, tags))
@@ -205,6 +208,7 @@ class RabbitTransport:
         self._closed = True
         self._loop.post(self._say_goodbye)
         self._loop.join()
+        self._bell.close()
 
     def _say_goodbye(self) -> None:
         self._loop.later(CLOSING_SECONDS, self._loop.stop)  # at the latest

@@ -26,6 +26,7 @@ from edxml_router.credentials import identities, sources, token_keys, trust_file
 from edxml_router.credentials.identities import Signing
 from edxml_router.credentials.sources import canonical, secret
 from edxml_router.credentials.trust_files import Fingerprint
+from edxml_router.disk.bell import FILE, Bell
 from edxml_router.ports.transport import Transport
 from edxml_router.stages import inquiring
 from edxml_router.stages.node import HubsRead, Node
@@ -60,6 +61,7 @@ class Opened:
     transports: Sequence[Transport]
     settings: Settings
     in_hand: InHand
+    bell: Bell  # rung by commands
     declared: bool = False
     trust_seen: Fingerprint = ()
     credentials_seen: Fingerprint = ()
@@ -210,6 +212,7 @@ def open_node(settings: Settings) -> Iterator[StoredNode]:
     """The node without its transports and its key: what a command needs to submit, look, and act."""
     with closing(open_ledger(settings)) as ledger:
         node = _node(settings, ledger)
+        ledger.bell = Bell(settings.node.data / FILE)
         node.judging = judging.judge_apart
         yield node
 
@@ -237,7 +240,8 @@ def open_worker(
         node.links, node.writers = hubs.links(settings, transports), hubs.writers(settings)
         node.hubs_read = HubsRead(list(transports.values()))
         hubs_open = list(transports.values())
-        yield Opened(node, hubs_open, settings, in_hand, False, trust_seen, credentials_seen, signing)
+        bell = stack.enter_context(closing(Bell(settings.node.data / FILE, listening=True)))
+        yield Opened(node, hubs_open, settings, in_hand, bell, False, trust_seen, credentials_seen, signing)
 
 
 def number_journal(node: StoredNode) -> None:

@@ -4,10 +4,14 @@ sweeps files. The story knows a :class:`~edxml_router.stages.node.Node` with por
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from edxml_router.ports.bell import Bell
 from edxml_router.stages.node import Node
 from edxml_router.store.bodies.files import BodyStore
+from edxml_router.store.book import SqlBook
 from edxml_router.store.clocks.steady_clock import SteadyClock
 from edxml_router.store.ledger import SqlLedger
 
@@ -16,6 +20,15 @@ class OwnLedger(SqlLedger):
     """The database of a node of this machine, which is dated by the node's clock."""
 
     clock: SteadyClock
+    bell: Bell | None = None  # of the workers, where somebody else writes
+
+    @contextmanager
+    def book(self) -> Iterator[SqlBook]:
+        with super().book() as book:
+            yield book
+        # Committed. A crash before this line leaves it to the workers' next look.
+        if self.bell is not None:
+            self.bell.ring()
 
 
 @dataclass(slots=True)

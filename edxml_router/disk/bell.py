@@ -1,0 +1,55 @@
+"""The bell of a node: commands ring it when they have committed something, and its workers come at once.
+
+    Bell(settings.node.data / FILE).ring()         # a command
+    bell = Bell(path, listening=True)              # a worker: waits for bell.fileno(), and then
+    bell.clear()                                   # looks into the ledger
+
+It is a file that is touched. Who rings waits for nobody and finds out nothing; where nobody listens, or the machine is
+another, the workers find what there is at their next look. Rejected: a socket of each worker, which somebody has to
+remove when it has died.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from edxml_router.disk.watch import TOUCHED, Watch
+
+FILE: Final = "bell"  # in node.data
+_MADE: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Bell:
+    """See :class:`edxml_router.ports.bell.Bell`."""
+
+    def __init__(self, path: Path, *, listening: bool = False) -> None:
+        self._path = path
+        self._watch: Watch | None = None
+        if listening:
+            self._watch = Watch()
+            self.clear()
+
+    def ring(self) -> None:
+        with suppress(OSError):  # no worker has ever been here, or the disk is read-only: they look by themselves
+            os.utime(self._path)
+
+    def fileno(self) -> int:
+        """Readable once somebody has rung; -1 where nobody tells."""
+        return self._watch.fileno() if self._watch is not None else -1
+
+    def clear(self) -> bool:
+        """Whether somebody has rung since the last time. The file may have been removed meanwhile: it is made again."""
+        if self._watch is None:
+            return False
+        rung = self._watch.clear()
+        with suppress(OSError):
+            os.close(os.open(self._path, _MADE, 0o600))  # not touched: that would ring
+        self._watch.add(self._path, TOUCHED)
+        return rung
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
