@@ -24,7 +24,7 @@ from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
+from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import Hop, Receipt
 from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
@@ -37,19 +37,21 @@ from edxml_router.stages.decision import Decision, Overtaken, decide, write
 from edxml_router.stages.dispatch import Groups, plan, portions, shares_of, transfer_parcels
 from edxml_router.stages.examination import digest_of, examine
 from edxml_router.stages.facts import gather
-from edxml_router.stages.node import Node
+from edxml_router.stages.node import Link, Node
 from edxml_router.stages.notices import report_messages
 from edxml_router.stages.receipts import final_receipts, withdrawals
 from edxml_router.stages.rules import Rules
 from edxml_router.stages.settlement import expiry, late_entries, latest, sends_again, settlement
 from edxml_router.stages.submission import Answer, Judged, Submission, put_off
+from edxml_router.stages.taking import RECEIPTS, Taken, take
 from edxml_router.stages.windows import Sending
 
 # --- accept ------------------------------------------------------------------------------------------
 
 
-def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
-    """Take responsibility for envelopes, or say why not; one answer each, in order.
+def accept(node: Node, submissions: Sequence[Submission], *, at_once: bool = False) -> list[Answer]:
+    """Take responsibility for envelopes, or say why not; one answer each, in order. ``at_once``: this process sends
+    them on (:func:`pass_on`) and takes them in the same transaction.
 
     When this returns, what was accepted is committed. A crash before leaves nothing, or an unreferenced file; a
     crash after and before the peer hears of it makes the peer repeat, and the repeat gets the same answer. One bad
@@ -59,13 +61,15 @@ def accept(node: Node, submissions: Sequence[Submission]) -> list[Answer]:
     judged = node.judging(clocks.careful(node, judge, now), submissions, node.rules.judging_time)
     try:
         node.bodies.stage({item.digest: item.submission.data for item in judged if item.fit})
-        decision = record(node, judged, now)
+        decision = record(node, judged, now, at_once=at_once)
     except Setback as setback:
         # Nothing was committed, refusals included: all of them come again.
         return [put_off(item, setback.finding) for item in judged]
     except Exception as error:  # a mistake of ours, met while recording: find the one that provokes it
         if fault := machine_fault(error):
             return [put_off(item, fault.finding) for item in judged]
+        if at_once:
+            return accept(node, submissions)  # perhaps it was what else is due, which is no fault of these
         if len(submissions) > 1:
             return [answer for submission in submissions for answer in accept(node, [submission])]
         if isinstance(judged[0].trouble, Defect):
@@ -118,16 +122,21 @@ def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list
     return [ruling.answer() for ruling in record(node, judged, node.now()).rulings]
 
 
-def record(node: Node, judged: Sequence[Judged], now: datetime) -> Decision:
-    """The one transaction of acceptance: gather what the store knows, decide, write. Raises Setback."""
+def record(node: Node, judged: Sequence[Judged], now: datetime, *, at_once: bool = False) -> Decision:
+    """The one transaction of acceptance: gather what the store knows, decide, write; and take what may go now, if it
+    is sent at once. Raises Setback.
+    """
     while True:  # as often as another worker is quicker: of one more envelope each time, which is known then
         try:
             with node.ledger.book() as book:
                 decision = decide(node.name, node.rules, judged, gather(node, book, judged, now), now)
                 write(node, book, decision, now)
+                taken = [take(node, book, decision.rows, decision.bodies, now)] if at_once else []
         except Overtaken:
             continue
-        # Committed. A crash before this line leaves at most a file that nothing refers to; after it a repeat is known.
+        # Committed. A crash before this line leaves at most a file that nothing refers to; after it a repeat is known,
+        # and what was taken is due again when its lease ends.
+        node.taken += taken
         node.let_wait(decision.waiting, decision.waited)
         return decision
 
@@ -145,7 +154,8 @@ def forward(node: Node) -> Sequence[Move]:
     that does not answer (:mod:`edxml_router.stages.sending`).
     """
     now = node.now()
-    applied = list(sending.answered(node, now))
+    applied = [*pass_on(node), *sending.answered(node, now)]
+    node.left = False  # until somebody finds more
     away = sending.silent(node)
     closed = [place for place in away if place[0].is_link]  # an offer needs no hub
     with node.ledger.book() as book:
@@ -156,35 +166,61 @@ def forward(node: Node) -> Sequence[Move]:
         noted = sending.note(node, book, away, now)
     # Committed: these are ours until the leases end. A crash before leaves them due, one after to whoever comes then.
     node.outgoing.silent, node.outgoing.noted, node.outgoing.bound = away, noted, node.rules.routes
-    if not due:
-        return tuple(applied)
+    return [*applied, *hand_over(node, Taken(now + node.rules.timing.lease, due, rows, {}), now)]
+
+
+def pass_on(node: Node) -> Sequence[Move]:
+    """Send what acceptance has taken in its own transaction, from memory, and its receipts; what was done.
+
+    A crash before, or while it is sent, leaves leases that run out, as with :func:`forward`.
+    """
+    applied: list[Move] = []
+    while node.taken:
+        taken, now = node.taken.pop(0), node.now()
+        if now < taken.until:  # else it is somebody else's by now
+            applied += hand_over(node, taken, now)
+    return applied
+
+
+def hand_over(node: Node, taken: Taken, now: datetime) -> Sequence[Move]:
+    """Plan where it goes, send it, record what came of that; large bodies in portions, with a commit for each."""
+    if not taken.due and not taken.receipts:
+        return ()
+    rows, applied = taken.rows, list[Move]()
     # The plan: values in, values out, but for the room in the mailboxes, which the store and the hubs tell.
-    planned = plan(node.rules, node.links.keys(), due, rows, now, node.clock.chance)
+    planned = plan(node.rules, node.links.keys(), taken.due, rows, now, node.clock.chance)
     lying = room.measured(node, planned.groups, rows, now)
     planned = room.fitting(node.rules, planned, rows, lying, now, node.clock.chance)
     room.taken(node, planned.groups, rows)
-    moves = list(planned.moves)
+    moves, reports = list(planned.moves), _reports(node, node.links, taken.receipts, {})
     for portion in portions(planned.groups, rows):
-        sendings, decided = _sendings(node, portion, rows, now)
+        sendings, decided = _sendings(node, portion, taken, now)
+        begun = sending.tell(node, reports, 0.0)
         moves += [*decided, *sending.send(node, sendings, now)]
+        over, sent = sending.heard(node, begun)
         with node.ledger.book() as book:
             done = book.deliveries.move(moves)
-            book.receipts.add(final_receipts(book, done))
+            ends = final_receipts(book, done)
+            book.receipts.add(ends)
+            book.receipts.sent(sent, now)
         # Committed. A crash before this line repeats what was sent, under the same names.
+        sending.forget(node, over)
         applied += done
-        moves = []
+        node.left |= bool(ends) or any(move.event is Event.OFFER for move in done)
+        moves, reports = [], []
     return applied
 
 
 def _sendings(
-    node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: datetime
+    node: Node, groups: Groups, taken: Taken, now: datetime
 ) -> tuple[list[Sending[Delivery]], list[Move]]:
     """What there is to send for these groups, and the moves of what is not sent."""
-    bodies = node.bodies.open({digest for _, digest, _, _ in groups})
+    wanted = {digest for _, digest, _, _ in groups}
+    bodies = {**taken.bodies, **node.bodies.open(wanted - taken.bodies.keys())}
     sendings: list[Sending[Delivery]] = []
     moves: list[Move] = []
     for (route, digest, _, _), group in groups.items():
-        row, link, body = rows[digest], node.links.get(route), bodies.get(digest)
+        row, link, body = taken.rows[digest], node.links.get(route), bodies.get(digest)
         if body is None:
             moves += [change(one, Event.HOLD, code="EDX603", detail=Detail("body damaged or missing")) for one in group]
         elif route.is_office:
@@ -278,17 +314,29 @@ def report(node: Node) -> int:
         if one.transport.silence(one.mailbox) is None and (id(one.transport), one.mailbox) not in busy
     }
     with node.ledger.book() as book:
-        waiting = book.receipts.unsent(now, now + node.rules.timing.lease, 10 * node.rules.batch, list(links))
+        waiting = book.receipts.unsent(now, now + node.rules.timing.lease, RECEIPTS * node.rules.batch, list(links))
         offices = {receipt.envelope for _, origin, receipt in waiting if not origin.is_link}
         known = book.envelopes.known(offices) if offices else {}
         documents = {digest: row.document_id for digest, row in known.items()}
+    sending.tell(node, _reports(node, links, waiting, documents))
+    return count + sending.told(node, node.now())
+
+
+def _reports(
+    node: Node,
+    links: Mapping[Route, Link],
+    waiting: Sequence[tuple[int, Route, Receipt]],
+    documents: Mapping[str, str],
+) -> list[Sending[int]]:
+    """What there is to send of these receipts."""
     told: dict[Route, list[tuple[int, Receipt]]] = defaultdict(list)
     for number, origin, receipt in waiting:
         told[origin].append((number, receipt))
     sendings: list[Sending[int]] = []
     for origin, receipts in told.items():
-        link = links[origin]
+        link = links.get(origin)
+        if link is None:
+            continue  # the rules have changed since: nobody is told that is no neighbour any more
         for message, numbers in report_messages(node, link, origin, receipts, documents):
             sendings.append(Sending(link.transport, link.mailbox, [Parcel(link.mailbox, message)], numbers))
-    sending.tell(node, sendings)
-    return count + sending.told(node, node.now())
+    return sendings

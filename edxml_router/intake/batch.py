@@ -89,6 +89,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ha
         if not batch:
             continue
         handled = _handle(node, handle, batch)
+        node.left |= kind not in ("chunk", "transfer", "submit")  # of these it is sent on from memory
         settle(node, transport, batch, handled.back, handled.setbacks, handled.answers)
         with suppress(Setback):  # the sweep removes them later
             for peer, digest in handled.spent:
@@ -191,7 +192,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
             ready.append((arrival, Submission(body, arrival.peer, "link", transfer)))
     try:
         declined = pipeline.decline(node, over) if over else []
-        answers = pipeline.accept(node, [submission for _, submission in ready]) if ready else []
+        answers = pipeline.accept(node, [submission for _, submission in ready], at_once=True) if ready else []
     finally:
         for whole in wholes.values():
             if whole is not None and not isinstance(whole, bytes):
@@ -240,7 +241,8 @@ def _accepted_before(node: Node, peer: str, digest: str) -> bytes | None:
 
 def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
     """An office's envelopes; each is answered, correlated to the request, before it is acknowledged."""
-    answers = pipeline.accept(node, [Submission(one.message.body, one.peer, "amqp") for one in batch])
+    submissions = [Submission(one.message.body, one.peer, "amqp") for one in batch]
+    answers = pipeline.accept(node, submissions, at_once=True)
     back: list[Arrival] = []
     replies: dict[str, list[tuple[Arrival, Message]]] = defaultdict(list)
     for arrival, answer in zip(batch, answers, strict=True):

@@ -24,18 +24,18 @@ from edxml_router import pipeline
 from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
+from edxml_router.disk import watch
 from edxml_router.intake import reports
 from edxml_router.node.errand import Errand
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.stages import clocks, following, inquiring, pushing, recovery, sending
 from edxml_router.stages.node import Node
-from edxml_router.transport.turns import MOUTHFUL, weight
 from edxml_router.wiring import composition
 
-IDLE_WAIT = 0.02  # seconds per hub to wait for a first message; bounds the latency that an idle node adds
-BUSY_WAIT = 0.005  # seconds to let a micro-batch fill
-POLL_INTERVAL = 0.1  # seconds between looks into the ledger, when nothing comes, for what others left there
+LOOK_INTERVAL = 0.02  # seconds between looks at what nobody tells of: a folder without inotify, a hub that owes answers
+OWED_INTERVAL = 0.1  # … and when a hub has yet to answer about what it was given
+POLL_INTERVAL = 0.5  # seconds between looks into the ledger, when nobody rings, for what is due by now
 TRUST_INTERVAL = 0.5  # seconds between looks at the files of [trust]
 UPKEEP_INTERVAL = 0.5  # seconds between looks at the clock: expiry, numbering of the journal
 DECLARE_INTERVAL = 5.0  # seconds after mailboxes were made again until they may be missing again
@@ -56,6 +56,9 @@ class Worker:
         self._turns = turns  # a pipe of the supervisor's, or none
         self._ending = False
         self._reloading = False
+        self._signals, self._signalled = os.pipe()  # a signal ends the waiting
+        os.set_blocking(self._signals, False)
+        os.set_blocking(self._signalled, False)
         self._trust_at = 0.0
         self._poll_at = 0.0
         self._upkeep_at = 0.0
@@ -71,6 +74,7 @@ class Worker:
     def run(self) -> int:
         settings = self._load()
         configure(settings.log.format, settings.log.level, node=settings.node.name, data=settings.node.data)
+        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGHUP, self._reload)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer
@@ -79,8 +83,10 @@ class Worker:
             while not self._ending and os.getppid() == self._supervisor:
                 if self._reloading:
                     self._load_rules(opened)
-                self._turn(opened)
+                moved = self._turn(opened)
                 self._tell_turn()
+                if not moved:
+                    self._wait(opened)
             with suppress(Setback):  # then leases run out
                 sending.let_go(opened.node)
             events.worker_ended(os.getpid())
@@ -91,17 +97,19 @@ class Worker:
         settings = load(self._path)
         return in_force.pinned(settings, self._pins) if self._pins else settings
 
-    def _turn(self, opened: composition.Opened) -> None:
-        """One round: everything that has come, then everything that is due."""
+    def _turn(self, opened: composition.Opened) -> bool:
+        """One round: everything that has come, then everything that is due; whether there was anything."""
         self._renew_trust(opened)
         try:
             if self._recount:
                 events.moved(reports.count_kept(opened.node))
                 self._recount = False
+            rung = opened.bell.clear()  # before looking: whoever rings later is heard in the next turn
             moved = self._take(opened)
-            if moved or time.monotonic() >= self._poll_at:
+            if rung or opened.node.left or time.monotonic() >= self._poll_at:
                 moved |= work(opened.node, alarm=self._tell)
-                self._poll_at = time.monotonic() + (0.0 if moved else POLL_INTERVAL)
+                owed = opened.node.outgoing.owed
+                self._poll_at = time.monotonic() + (OWED_INTERVAL if owed else POLL_INTERVAL)
             if time.monotonic() >= self._upkeep_at:
                 self._upkeep_at = time.monotonic() + UPKEEP_INTERVAL
                 change = opened.watch_clock()
@@ -125,9 +133,20 @@ class Worker:
         except Setback as setback:
             events.setback(setback.finding)
             self._rest(REST)
-            return
-        if not moved and not opened.transports:
-            self._rest(IDLE_WAIT)
+            return True
+        return moved
+
+    def _wait(self, opened: composition.Opened) -> None:
+        """Until something comes into any of the hubs, a command rings, or a duty is due."""
+        until = min(self._poll_at, self._upkeep_at, self._trust_at)
+        told = [opened.bell.fileno(), *(transport.fileno() for transport in opened.transports)]
+        seconds = until - time.monotonic()
+        if min(told) < 0 or opened.node.outgoing.owed:
+            seconds = min(seconds, LOOK_INTERVAL)
+        if not (self._ending or self._reloading):
+            watch.wait([*told, self._signals], seconds)
+            with suppress(BlockingIOError, OSError):
+                os.read(self._signals, 4096)
 
     def _tell_turn(self) -> None:
         if self._turns >= 0:
@@ -150,14 +169,13 @@ class Worker:
     def _take(self, opened: composition.Opened) -> bool:
         came, node = False, opened.node
         for transport in opened.transports:
-            arrivals = list(transport.take(node.rules.batch, IDLE_WAIT))
-            if arrivals and len(arrivals) < node.rules.batch and weight(arrivals) < MOUTHFUL:
-                arrivals += transport.take(node.rules.batch - len(arrivals), BUSY_WAIT)
+            arrivals = transport.take(node.rules.batch, 0.0)
             if arrivals:
                 came = True
                 handled = opened.in_hand.receive(node, transport, arrivals)
                 events.answered(handled.answers)
                 events.moved(handled.moves)
+                events.moved(pipeline.pass_on(node))
                 for finding in handled.setbacks:
                     events.setback(finding)
                 events.receipts_doubted(handled.alarms)
@@ -247,7 +265,9 @@ def work(
     moves = pipeline.forward(node)
     tell(moves)
     looked_at = inquiring.inquire(node, alarm) + pushing.push(node)
-    return bool(pipeline.report(node)) or bool(moves) or bool(looked_at)
+    busy = bool(pipeline.report(node)) or bool(moves) or bool(looked_at)
+    node.left |= busy  # there may be more
+    return busy
 
 
 def main() -> int:

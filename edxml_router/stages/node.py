@@ -88,6 +88,8 @@ class Node:
     filled_at: datetime | None = None  # when the store said so
     searched: tuple[datetime, Sequence[str]] | None = None  # when, and over which links, strays were looked for
     answered: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # questions of each neighbour in its hour
+    taken: list[Any] = field(default_factory=list)  # by acceptance, to be sent: edxml_router.stages.taking.Taken
+    left: bool = True  # whether something may be due in the store that nobody here has looked for
     waited: dict[str, datetime] = field(default_factory=dict)  # what was given back to wait, by this process
 
     def has_waited(self, name: str, *, again: bool) -> bool:

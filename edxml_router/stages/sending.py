@@ -57,6 +57,12 @@ def busy(mailbox: str) -> Finding:
     return Finding("EDX705", mailbox, Detail("an earlier letter is still on its way there"))
 
 
+def listening(node: Node) -> list[Route]:
+    """The neighbours that can be told something now."""
+    away = silent(node, node.outgoing.receipts)
+    return [route for route in node.links if route.is_link and (route, False) not in away]
+
+
 def welcome(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -> None:
     """What was put off because of a mailbox that answers now is due. By each process at its start, too: what the one
     before it knew is gone."""
@@ -130,21 +136,38 @@ def answered(node: Node, now: datetime) -> Sequence[Move]:
     return applied
 
 
-def tell(node: Node, sendings: Sequence[Sending[int]]) -> None:
-    """Hand over receipts, by their numbers; :func:`told` says which have been taken."""
+def tell(node: Node, sendings: Sequence[Sending[int]], patience: float = PATIENCE) -> list[Box]:
+    """Hand over receipts, by their numbers; to which mailboxes. :func:`told` says which have been taken."""
+    begun: dict[Box, Window[int]] = {}
+    # What is under way there already comes again after its lease.
+    sendings = [each for each in sendings if each.box not in node.outgoing.receipts]
     slow = {hub for hub, _ in node.outgoing.letters}  # behind letters that are slow receipts are no faster
-    for patience, part in (
+    for seconds, part in (
         (0.0, [each for each in sendings if each.box[0] in slow]),
-        (PATIENCE, [each for each in sendings if each.box[0] not in slow]),
+        (patience, [each for each in sendings if each.box[0] not in slow]),
     ):
-        node.outgoing.receipts |= begin(part, node.outgoing.ahead, patience)
+        begun |= begin(part, node.outgoing.ahead, seconds)
+    node.outgoing.receipts |= begun
+    return list(begun)
 
 
 def told(node: Node, now: datetime) -> int:
     """Record the receipts that hubs have taken by now; how many. What was not taken is sent again after its lease."""
-    receipts = node.outgoing.receipts
-    for window in receipts.values():
-        window.go_on(0.0)
+    over, sent = heard(node)
+    if sent:
+        with node.ledger.book() as book:
+            book.receipts.sent(sent, now)
+    forget(node, over)
+    return len(sent)
+
+
+def heard(node: Node, begun: Sequence[Box] = ()) -> tuple[list[Box], list[int]]:
+    """The mailboxes that owe nothing more about receipts, and the numbers of those that they have taken. Those that
+    were ``begun`` beside letters are waited for, unless these are slow."""
+    receipts, until = node.outgoing.receipts, time.monotonic() + PATIENCE
+    slow = {hub for hub, _ in node.outgoing.letters}
+    for box, window in receipts.items():
+        window.go_on(until if box in begun and box[0] not in slow else 0.0)
     over = [box for box, window in receipts.items() if window.over]
     sent = [
         number
@@ -153,12 +176,13 @@ def told(node: Node, now: datetime) -> int:
         if finding is None
         for number in sending.group
     ]
-    if sent:
-        with node.ledger.book() as book:
-            book.receipts.sent(sent, now)
+    return over, sent
+
+
+def forget(node: Node, over: Sequence[Box]) -> None:
+    """What these mailboxes had of receipts is recorded."""
     for box in over:
-        del receipts[box]
-    return len(sent)
+        del node.outgoing.receipts[box]
 
 
 def let_go(node: Node) -> None:

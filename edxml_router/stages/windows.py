@@ -165,3 +165,8 @@ class Outgoing:
     silent: Mapping[Place, Finding] | None = None  # mailboxes that did not answer, and why; None before the first look
     noted: Mapping[Place, Finding] = field(default_factory=dict)  # of these, what is written down
     bound: object = None  # the routes by which waiting mail was bound last
+
+    @property
+    def owed(self) -> bool:
+        """Whether a hub has still to answer about anything."""
+        return bool(self.letters or self.receipts)

@@ -1,0 +1,147 @@
+"""What a node accepts from a hub it sends on at once, from memory: with two commits, and in no other order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edxml_router import pipeline
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.demo.letters import Post
+from edxml_router.demo.tree import Tree
+from edxml_router.disk.bell import FILE, Bell
+from edxml_router.intake import batch as intake
+from edxml_router.node.worker import Worker
+from edxml_router.stages import sending
+from edxml_router.stages.submission import Submission
+from edxml_router.wiring.node import open_worker
+from tests.clocks import Moved
+from tests.contract.hubs import parcel
+from tests.crash.ports import Meddler
+from tests.test_order import recall
+from tests.test_pipeline import PLANS, Nodes, letter
+
+NATION, PROVINCE, OTHER = (plan.name for plan in PLANS)
+
+
+@pytest.fixture
+def watched() -> Meddler:
+    return Meddler()
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, watched: Meddler) -> Iterator[Nodes]:
+    with ExitStack() as stack:
+        tree, clock = stack.enter_context(Tree(tmp_path / "tree", PLANS)), Moved()
+        opened = {
+            plan.name: stack.enter_context(
+                open_worker(
+                    tree.settings(plan.name), clock, lambda name, port, of=plan.name: watched.wrap(f"{of} {name}", port)
+                )
+            )
+            for plan in PLANS
+        }
+        for each in opened.values():
+            each.declare()
+        yield Nodes(opened, tree, Post(tree.pki), clock)
+
+
+def take_in(nodes: Nodes, name: str) -> list[intake.Handled]:
+    """What the node's hubs bring is dealt with; nothing is sent on yet."""
+    opened = nodes[name]
+    taken = [(hub, hub.take(100, 0.0)) for hub in opened.transports]
+    return [intake.receive(opened.node, hub, arrivals) for hub, arrivals in taken if arrivals]
+
+
+def send_up(nodes: Nodes, *letters: bytes) -> list[str]:
+    """From the province to the mailbox of the nation."""
+    digests = [nodes.send(PROVINCE, data).digest for data in letters]
+    pipeline.forward(nodes[PROVINCE].node)
+    return digests
+
+
+def test_two_commits_take_a_batch_through_a_node(nodes: Nodes, watched: Meddler) -> None:
+    letters = [letter(nodes, ["H01"], sender="H53", number=number) for number in range(1, 4)]
+    digests = send_up(nodes, *letters)
+    nodes[NATION].node.filled_at = nodes.clock.now()  # how much lies where was asked for a moment ago
+    watched.calls.clear()
+    take_in(nodes, NATION)
+    pipeline.pass_on(nodes[NATION].node)
+    calls = [call for call in watched.calls if not call.endswith((" take", " stage", " give_back"))]
+    assert calls[0] == f"{NATION} ledger commit"
+    assert set(calls[1:-1]) == {f"{NATION} hub acknowledge", f"{NATION} hub hand_over"}
+    assert calls[-1] == f"{NATION} ledger commit"
+    assert [nodes.states(NATION, digest) for digest in digests] == [{"H01": State.FORWARDED}] * 3
+    assert nodes[NATION].node.ledger.views.notices(f"link:{PROVINCE}") == []  # the receipts too
+    nodes.step(PROVINCE)
+    assert all(one.far_accepted for digest in digests for one in nodes.deliveries(PROVINCE, digest).values())
+    nodes.step(OTHER)
+    assert [nodes.states(OTHER, digest) for digest in digests] == [{"H01": State.AVAILABLE}] * 3
+
+
+def test_what_must_keep_behind_its_letter_is_not_sent_on_before_it(nodes: Nodes) -> None:
+    nation = nodes[NATION].node
+
+    def hand_in(data: bytes) -> str:
+        [answer] = pipeline.accept(nation, [Submission(data, f"vanthu-{NATION}", "amqp")], at_once=True)
+        return answer.digest
+
+    first = hand_in(letter(nodes))
+    nation.taken.clear()  # the letter is in the hand of somebody else
+    behind = hand_in(recall(nodes, 1, priority=4))
+    free = hand_in(letter(nodes, number=2))
+    assert [move.delivery.digest for move in pipeline.pass_on(nation)] == [free]
+    assert nodes.states(NATION, behind) == {"H53": State.QUEUED}
+    nodes.clock.at += timedelta(minutes=2)
+    assert [move.delivery.digest for move in pipeline.forward(nation)] == [first]
+
+
+def test_what_was_taken_and_never_sent_is_due_when_its_lease_ends(nodes: Nodes) -> None:
+    [digest] = send_up(nodes, letter(nodes, ["H01"], sender="H53"))
+    take_in(nodes, NATION)
+    nation = nodes[NATION].node
+    nodes.clock.at += timedelta(minutes=2)
+    assert pipeline.pass_on(nation) == []  # another worker may have it by now
+    assert [move.delivery.digest for move in pipeline.forward(nation)] == [digest]
+
+
+def test_a_mistake_about_what_else_is_due_is_no_fault_of_what_comes(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [digest] = send_up(nodes, letter(nodes, ["H01"], sender="H53"))
+
+    def silent(*_: object) -> Any:
+        raise RuntimeError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sending, "silent", silent)
+        [handled] = take_in(nodes, NATION)
+    assert [answer.accepted for answer in handled.answers] == [True]
+    assert nodes.states(NATION, digest) == {"H01": State.QUEUED}
+    pipeline.forward(nodes[NATION].node)
+    assert nodes.states(NATION, digest) == {"H01": State.FORWARDED}
+
+
+@pytest.mark.parametrize("caller", ["mail", "bell"])
+def test_a_worker_that_waits_is_called(nodes: Nodes, caller: str) -> None:
+    opened, worker = nodes[NATION], Worker(nodes.tree.config(NATION), 1)
+    worker._upkeep_at = worker._trust_at = time.monotonic() + 3600.0
+    while worker._turn(opened):
+        pass
+    worker._poll_at = time.monotonic() + 3600.0
+    waiting = threading.Thread(target=worker._wait, args=(opened,), daemon=True)
+    waiting.start()
+    if caller == "mail":
+        mailbox = nodes[PROVINCE].node.links[f"link:{NATION}"].mailbox
+        assert nodes[PROVINCE].transports[-1].publish([parcel(mailbox)]) == [None]
+    else:
+        Bell(nodes.tree.settings(NATION).node.data / FILE).ring()
+    waiting.join(20.0)
+    assert not waiting.is_alive()
