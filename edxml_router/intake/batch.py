@@ -85,8 +85,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ha
     total = Handled()
     # Chunks first: a transfer in the same batch may need them.
     for kind, handle in _HANDLERS.items():
-        batch = by_kind.pop(kind, [])
-        if not batch:
+        if not (batch := by_kind.pop(kind, [])):
             continue
         handled = _handle(node, handle, batch)
         node.left |= kind not in ("chunk", "transfer", "submit")  # of these it is sent on from memory
