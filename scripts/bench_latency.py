@@ -28,7 +28,7 @@ from edxml_router.demo.servers import rabbitmq
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Submission
-from edxml_router.wiring.node import open_node
+from edxml_router.wiring.composition import open_node
 
 PLANS = (
     Plan("tw", "Trung ương", ("G22",)),

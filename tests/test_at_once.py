@@ -21,7 +21,7 @@ from edxml_router.intake import batch as intake
 from edxml_router.node.worker import Worker
 from edxml_router.stages import sending
 from edxml_router.stages.submission import Submission
-from edxml_router.wiring.node import open_worker
+from edxml_router.wiring.composition import open_worker
 from tests.clocks import Moved
 from tests.contract.hubs import parcel
 from tests.crash.ports import Meddler

@@ -15,7 +15,7 @@ from edxml_router.disk.bell import FILE, Bell
 from edxml_router.disk.watch import COMES, Watch
 from edxml_router.stages.submission import Submission
 from edxml_router.transport import topology
-from edxml_router.wiring.node import open_node
+from edxml_router.wiring.composition import open_node
 from tests.contract.hubs import Hub, parcel, until
 
 LONG = 20.0  # seconds; nothing here takes so long unless nobody is told
