@@ -177,7 +177,7 @@ class LocalTransport:
         return self._root.is_dir()
 
     def silence(self, _mailbox: str) -> Finding | None:
-        return None if self.answering else Finding("EDX701", str(self._root), "no such folder")
+        return None if self.answering else Finding("EDX701", str(self._root), Detail("no such folder"))
 
     def hand_over(self, parcels: Sequence[Parcel]) -> Answered:
         return Answered(self.publish(parcels))
