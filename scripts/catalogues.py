@@ -1,7 +1,7 @@
 """Collect the texts of the program into its catalogues and compile them, or check them (--check).
 
-Collected are the templates of details, the texts of the commands with their keys, and what the library
- of commands says by itself. A new text comes into each catalogue without a translation; one that is gone leaves
+Collected are the templates of details, the texts of the commands with their keys, the commands' help, and what the
+library of commands says by itself. A new text comes into each catalogue without a translation; one that is gone leaves
 it. A failed check ends with 1 and says what is missing.
 """
 
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from inspect import cleandoc
 from pathlib import Path
 
 import click
@@ -18,6 +20,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from edxml_router.cli.main import cli
 from edxml_router.language import catalogues, texts
 
 PACKAGE = Path(__file__).resolve().parent.parent / "edxml_router"
@@ -40,10 +43,21 @@ def collected(language: str = "en") -> Catalog:
         catalog.add(template)
     for key, english in texts.TEXTS.items():
         catalog.add(english, context=key)
+    for english in helps(cli):
+        catalog.add(cleandoc(english))
     own = {"_": None, "ngettext": (1, 2)}
     for _, _, template, _, _ in extract_from_dir(Path(click.__file__).parent, keywords=own):
         catalog.add(template)
     return catalog
+
+
+def helps(command: click.Command) -> Iterator[str]:
+    """What is said of a command, its options and those below it."""
+    yield from filter(None, (command.help, *(getattr(param, "help", None) for param in command.params)))
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from helps(command.get_command(context, name) or command)
 
 
 def place(language: str, kind: str) -> Path:

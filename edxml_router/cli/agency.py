@@ -14,11 +14,12 @@ from pathlib import Path
 import click
 
 from edxml_router.cli.commands import Group, exit_with
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.agencies.importing import Verdict
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import agencies
 from edxml_router.shapes.agency import (
@@ -173,7 +174,9 @@ def import_(
     settings = _settings(session, data)
     own = agencies.own_folder(settings, data)
     if own is None:
-        raise click.UsageError("where to? Name the node with --config FILE, or a folder with --data DIR")
+        raise click.UsageError(
+            for_people(Detail("where to? Name the node with --config FILE, or a folder with --data DIR"))
+        )
     with session.progress(session.say("agency.working"), None):
         registry = agencies.registry_for_import(settings, data)
         for finding in registry.findings:

@@ -5,19 +5,22 @@ wrong ends in three lines and an exit status of the problem table, never in a tr
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import click
 from click.core import ParameterSource
 
-from edxml_router.cli.session import Session
+from edxml_router.cli.session import Session, for_people
 from edxml_router.config import ConfigErrors
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import EXIT_CONFIG, Finding, Trouble
 from edxml_router.core.wording import in_words
-from edxml_router.language.texts import LANGUAGES
+from edxml_router.language.catalogues import plain, speak
+from edxml_router.language.texts import LANGUAGES, language_of
 
 DEBUG = "EDXML_ROUTER_DEBUG"  # set it to let a traceback through, for whoever mends the router
 
@@ -34,6 +37,16 @@ def _set_config(context: click.Context, _option: click.Parameter, value: Path | 
 def _set_language(context: click.Context, _option: click.Parameter, value: str | None) -> None:
     if value is not None:
         _session(context).language = value
+
+
+def _asked(arguments: Sequence[str]) -> str:
+    """The language that ``--lang`` names, wherever it stands; else nothing."""
+    for number, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name == "--lang":
+            language = value or "".join(arguments[number + 1 : number + 2])
+            return language if language in LANGUAGES else ""
+    return ""
 
 
 def shared_options() -> list[click.Parameter]:
@@ -58,7 +71,32 @@ def shared_options() -> list[click.Parameter]:
     ]
 
 
-class Command(click.Command):
+class _Helped(click.Command):
+    """A command whose help is in the person's language; it is translated when it is shown."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super(_Helped, self._told(ctx)).format_help(ctx, formatter)
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return super(_Helped, self._told(click.get_current_context())).get_short_help_str(limit)
+
+    def _told(self, context: click.Context) -> Self:
+        language = _session(context).language
+        told = copy(self)
+        told._help_option = None  # which has kept its own text
+        told.help = plain(language, self.help)
+        told.params = [_told(param, language) for param in self.params]
+        return told
+
+
+def _told(param: click.Parameter, language: str) -> click.Parameter:
+    told = copy(param)
+    if isinstance(told, click.Option):
+        told.help = plain(language, told.help)
+    return told
+
+
+class Command(_Helped):
     """A command that takes the shared options as well, and no text that is blank."""
 
     def __init__(self, *args: Any, **fields: Any) -> None:
@@ -80,7 +118,7 @@ def _require_text(context: click.Context, param: click.Parameter, value: Any) ->
         return
     for each in value if isinstance(value, tuple) else (value,):
         if isinstance(each, str) and not each.strip():
-            raise click.BadParameter("it is empty", context, param)
+            raise click.BadParameter(for_people(Detail("it is empty")), context, param)
 
 
 def exit_with(findings: Sequence[Finding | None]) -> None:
@@ -91,7 +129,7 @@ def exit_with(findings: Sequence[Finding | None]) -> None:
         click.get_current_context().exit(status)
 
 
-class Group(click.Group):
+class Group(_Helped, click.Group):
     """A group whose commands take the shared options."""
 
     command_class = Command
@@ -108,6 +146,13 @@ class Root(Group):
     """The command itself: here every failure ends."""
 
     group_class = Group
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **fields: Any) -> Any:
+        """The language is looked for first, so that whatever is wrong with the others is told in it."""
+        given = sys.argv[1:] if args is None else args
+        session = Session(language=_asked(given) or language_of(os.environ))
+        speak(session.language)
+        return super().main(args, *rest, obj=session, **fields)
 
     def invoke(self, context: click.Context) -> Any:
         session = _session(context)

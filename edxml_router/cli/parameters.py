@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from edxml_router.cli.session import what_was_wrong
+from edxml_router.cli.session import for_people, what_was_wrong
 from edxml_router.config.values import read_duration, read_size
+from edxml_router.core.detail import Detail
 
 
 class Moment(click.ParamType[datetime]):
@@ -26,7 +27,8 @@ class Moment(click.ParamType[datetime]):
         try:
             return datetime.fromisoformat(value).astimezone(UTC)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither a time (2026-11-22, 2026-11-22T08:30) nor an age (2h)", param, ctx)
+            told = Detail("{value} is neither a time (2026-11-22, 2026-11-22T08:30) nor an age (2h)", value=repr(value))
+            self.fail(for_people(told), param, ctx)
 
 
 class Age(click.ParamType[timedelta]):

@@ -175,9 +175,14 @@ def _plain(value: Any) -> Any:
 pass_session = click.make_pass_decorator(Session)
 
 
+def for_people(detail: str) -> str:
+    """A detail in the language of whoever calls, for click's own exceptions."""
+    return click.get_current_context().ensure_object(Session).detail(detail)
+
+
 def what_was_wrong(error: ValueError) -> str:
-    """What an option's value is told to be, in the person's language."""
-    return click.get_current_context().ensure_object(Session).detail(said(error))
+    """What is wrong with a value, for whoever has typed it."""
+    return for_people(said(error))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")

@@ -8,9 +8,11 @@ lacks a text leaves it English; the tests allow no such gap.
 from __future__ import annotations
 
 import gettext
+import os
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
+from inspect import cleandoc
 from pathlib import Path
 from typing import Final
 
@@ -40,9 +42,16 @@ def text(language: str, key: str, english: str, values: Mapping[str, object]) ->
     return fill(_catalogue(language).pgettext(key, english), known, _vietnamese)
 
 
-def plain(language: str, english: str) -> str:
-    """A text without values, e.g. the help of a command."""
-    return _catalogue(language).gettext(english) if english else ""
+def plain(language: str, english: str | None) -> str:
+    """The help of a command or an option, without the indentation that it has in the code."""
+    return _catalogue(language).gettext(cleandoc(english)) if english else ""
+
+
+def speak(language: str) -> None:
+    """Let what a library says by itself (click: usage, options, mistakes in what was typed) be in this language."""
+    gettext.bindtextdomain(DOMAIN, str(FOLDER))
+    gettext.textdomain(DOMAIN)
+    os.environ["LANGUAGE"] = language  # which is where gettext looks first
 
 
 @cache

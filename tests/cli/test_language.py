@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 
+import click
 import pytest
 
+from edxml_router.cli.main import cli
 from tests.cli.conftest import OneNode, call
 
 
@@ -60,3 +64,55 @@ def test_a_reason_that_a_person_gave_is_not_touched(node: OneNode) -> None:
     node.call("queue", "cancel", "1", "--reason", "no connection")
     for command in (["queue", "show", "1"], ["trace", "H53-1"], ["inbox", "--notices"]):
         assert "no connection" in node.call(*command, "--lang", "vi").stdout
+
+
+def _commands(path: tuple[str, ...], command: click.Command) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if (inner := command.get_command(context, name)) is not None:
+                yield from _commands((*path, name), inner)
+
+
+COMMANDS = dict(_commands((), cli))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_no_english_is_left_in_the_vietnamese_help(path: tuple[str, ...]) -> None:
+    shown = " ".join(call(*path, "--help", "--lang", "vi").stdout.split())
+    assert shown.startswith("Cách dùng: ")
+    command = COMMANDS[path]
+    for english in (command.help, *(getattr(param, "help", None) for param in command.params)):
+        for sentence in re.split(r"(?<=[a-z)])[.;:] ", " ".join((english or "").split())):
+            assert not re.search(r"[a-z]{3,} [a-z]{2,}", sentence) or sentence not in shown
+    assert not re.search(r"\b(the|of|and|is|are|this|with)\b", re.sub(r"`[^`]*`", "", shown))
+
+
+def test_the_language_of_help_is_that_of_each_call() -> None:
+    assert call("queue", "--help", "--lang", "vi").stdout.startswith("Cách dùng")
+    assert call("queue", "--help").stdout.startswith("Usage")
+    assert "Xem và xử lý" in call("--lang=vi", "--help").stdout
+    assert "Look at deliveries" in call("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["check"], "Lỗi: Thiếu tham số 'FILE...'."),
+        (["chek"], "Lỗi: Không có lệnh 'chek'."),
+        (["check", "--ancors", "x", "y"], "Không có tùy chọn '--ancors'. Ý bạn là '--anchors'"),
+        (["check", "--lang", "fr", "x"], "'fr' không thuộc 'en', 'vi'"),
+        (["queue", "list", "--limit", "x"], "'x' không phải integer"),
+        (["queue", "list", "--older", "x"], 'khoảng thời gian ghi như "30s", "5m", "12h" hoặc "10d"'),
+        (["explain", "1", "2"], "Thừa tham số (2)"),
+        (["queue", "list", "--state"], "Tùy chọn '--state' cần 1 giá trị."),
+        (["confirm", "x", "--refuse"], "--refuse cần có --reason"),
+        (["trace", ""], "để trống"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_told_in_vietnamese(arguments: list[str], expected: str) -> None:
+    said = " ".join(call("--lang", "vi", *arguments).output.split())
+    assert expected in said
+    assert "Error" not in said

@@ -12,8 +12,9 @@ from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Group
 from edxml_router.cli.entries import show_lines
 from edxml_router.cli.parameters import Moment
-from edxml_router.cli.session import Session, json_option, local, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, local, pass_session
 from edxml_router.core.delivery.views import Line
+from edxml_router.core.detail import Detail
 from edxml_router.services import auditor
 from edxml_router.services.naming import problem
 from edxml_router.shapes.history import entry_shape
@@ -53,7 +54,7 @@ def query(
 ) -> None:
     """List journal entries, the oldest first."""
     if since is not None and until is not None and since >= until:
-        raise click.UsageError("--until is not after --since")
+        raise click.UsageError(for_people(Detail("--until is not after --since")))
     if event:
         auditor.require_event(event)
     code = problem(code).code if code else ""
@@ -85,7 +86,8 @@ class Root(click.ParamType[tuple[int, str]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, str]:
         size, _, root = str(value).partition(":")
         if not size.isdecimal() or len(root) != 64 or not set(root.lower()) <= set("0123456789abcdef"):
-            self.fail(f"{value!r} is not SIZE:HEX, as `journal verify` prints it", param, ctx)
+            told = Detail("{value} is not SIZE:HEX, as `journal verify` prints it", value=repr(value))
+            self.fail(for_people(told), param, ctx)
         return int(size), root.lower()
 
 

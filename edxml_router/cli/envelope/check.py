@@ -11,7 +11,8 @@ import click
 from edxml_router.cli import files
 from edxml_router.cli.commands import Command
 from edxml_router.cli.parameters import Size
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.problems import Finding
 from edxml_router.core.signature.verdict import Verdict
@@ -60,7 +61,7 @@ def check(
     authorities = Authorities(anchors, intermediates, tuple(crls))
     desk = open_desk(settings, authorities, max_bytes, required=require_signature)
     if anchors is None and (intermediates or crls):  # they would count for nothing, and a revoked signer would pass
-        raise click.UsageError("--intermediates and --crl go with --anchors")
+        raise click.UsageError(for_people(Detail("--intermediates and --crl go with --anchors")))
     for finding in desk.unfit:
         session.problem(finding)
     wrong: list[Finding | None] = []

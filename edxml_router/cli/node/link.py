@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from edxml_router.cli.commands import Command
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
+from edxml_router.core.detail import Detail
 from edxml_router.services.node import linking
 from edxml_router.shapes.node import LinkShape
 
@@ -48,7 +49,7 @@ def link(
     there/ has the connection file, the password and the certificates, to be handed over in a safe way.
     """
     if office and codes:
-        raise click.UsageError("--code is for children; name an office's agencies with --agency")
+        raise click.UsageError(for_people(Detail("--code is for children; name an office's agencies with --agency")))
     settings = session.settings()
     plan = linking.plan_link(
         settings,
@@ -61,7 +62,7 @@ def link(
         by_certificate=login == "certificate",
     )
     if not plan.somebody:
-        raise click.UsageError("name at least one --agency: who lives there")
+        raise click.UsageError(for_people(Detail("name at least one --agency: who lives there")))
     base = folder or Path(name)
     made = linking.write(plan, base, pki)
     files = [str(path) for path in made.files]

@@ -8,10 +8,11 @@ from itertools import groupby
 import click
 
 from edxml_router.cli.commands import Command
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.core.delivery.resync import Recovery, Resync
 from edxml_router.core.delivery.views import Waiting
 from edxml_router.core.delivery.wire import letter_name
+from edxml_router.core.detail import Detail
 from edxml_router.services import office
 from edxml_router.services.office import DIGITS_SHOWN, Notices
 from edxml_router.shapes.delivery import letter_shape
@@ -32,7 +33,7 @@ def inbox(session: Session, agency: str | None, name: str | None, notices: bool,
     Notices tell what became of envelopes that were sent.
     """
     if clear and not notices:
-        raise click.UsageError("--clear goes with --notices")
+        raise click.UsageError(for_people(Detail("--clear goes with --notices")))
     settings = session.settings()
     offices = office.named(settings, name)
     with ledger_of(settings) as ledger:

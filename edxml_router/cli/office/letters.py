@@ -9,7 +9,8 @@ import click
 
 from edxml_router.cli import files
 from edxml_router.cli.commands import Command, exit_with
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
+from edxml_router.core.detail import Detail
 from edxml_router.services import office
 from edxml_router.shapes.delivery import confirmation_shape
 from edxml_router.wiring.opening import ledger_of, node_of
@@ -54,7 +55,7 @@ def confirm(session: Session, letters: Sequence[str], refuse: bool, reason: str,
     returns it, with a reason.
     """
     if refuse and not reason.strip():
-        raise click.UsageError("--refuse needs --reason")
+        raise click.UsageError(for_people(Detail("--refuse needs --reason")))
     settings = session.settings()
     with ledger_of(settings) as ledger:
         named = {letter: office.locate(ledger.views, letter) for letter in letters}

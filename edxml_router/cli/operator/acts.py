@@ -14,9 +14,10 @@ import click
 from edxml_router.cli.acting import account, perform
 from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.operator.filters import filter_options
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import Event
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.services import operator
 from edxml_router.services.selection import Filters, failed, fit_for
@@ -35,9 +36,9 @@ def act_command(event: Event, text: str) -> click.Command:
         session: Session, filters: Filters, numbers: Sequence[int], reason: str, dry_run: bool, as_json: bool
     ) -> None:
         if needs_reason and not reason.strip() and not dry_run:
-            raise click.UsageError(f"{event} needs --reason")
+            raise click.UsageError(for_people(Detail("{event} needs --reason", event=event)))
         if bool(numbers) == bool(filters):
-            raise click.UsageError("give delivery numbers, or filters such as --link, but not both")
+            raise click.UsageError(for_people(Detail("give delivery numbers, or filters such as --link, but not both")))
         settings = session.settings()
         if not numbers:
             with ledger_of(settings) as ledger:

@@ -11,7 +11,7 @@ from edxml_router.cli.commands import Command
 from edxml_router.cli.entries import show_lines
 from edxml_router.cli.operator.filters import filter_options
 from edxml_router.cli.operator.quarantined import show_item, show_items
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.cli.waiting import reason
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import AGES, Hindrance
@@ -81,7 +81,7 @@ def shape(session: Session, as_json: bool) -> None:
 def show(session: Session, number: int, aside: bool, output: Path | None, as_json: bool) -> None:
     """Show one DELIVERY, or one item set aside, and its story."""
     if output is not None and not aside:
-        raise click.UsageError("-o goes with --aside; `edxml-router fetch` writes envelopes")
+        raise click.UsageError(for_people(Detail("-o goes with --aside; `edxml-router fetch` writes envelopes")))
     if aside:
         show_item(session, number, output, as_json)
         return

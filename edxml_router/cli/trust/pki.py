@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from edxml_router.cli.commands import Group
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.core.delivery.journal import instant
+from edxml_router.core.detail import Detail
 from edxml_router.services import trial_authority
 from edxml_router.services.naming import agency_code
 from edxml_router.services.trial_authority import Files, Issued, KeyType
@@ -77,9 +78,9 @@ def issue(
     They are CODE.key.pem and CODE.cert.pem in DIR.
     """
     if not agencies and not nodes:
-        raise click.UsageError("name at least one --agency or --node")
+        raise click.UsageError(for_people(Detail("name at least one --agency or --node")))
     if hosts and len(nodes) != 1:
-        raise click.UsageError("--host goes with exactly one --node")
+        raise click.UsageError(for_people(Detail("--host goes with exactly one --node")))
     now, kind = datetime.now(UTC), KeyType(key_type)
     for agency in agencies:
         code = agency_code(agency).text  # as written: the file is named as the caller expects

@@ -13,7 +13,8 @@ import click
 
 from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Group, exit_with
-from edxml_router.cli.session import Session, json_option, pass_session, what_was_wrong
+from edxml_router.cli.session import Session, for_people, json_option, pass_session, what_was_wrong
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, Row, moment
 from edxml_router.core.trust.expiry import Expiry
@@ -216,7 +217,7 @@ def _period(since: str, until: str) -> Period:
     except ValueError as error:
         raise click.UsageError(what_was_wrong(error)) from error
     if period.since >= period.until:
-        raise click.UsageError("--until is before --since")
+        raise click.UsageError(for_people(Detail("--until is before --since")))
     return period
 
 
