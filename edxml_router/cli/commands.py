@@ -78,10 +78,10 @@ class _Helped(click.Command):
         super(_Helped, self._told(ctx)).format_help(ctx, formatter)
 
     def get_short_help_str(self, limit: int = 45) -> str:
-        return super(_Helped, self._told(click.get_current_context())).get_short_help_str(limit)
+        return super(_Helped, self._told(click.get_current_context(silent=True))).get_short_help_str(limit)
 
-    def _told(self, context: click.Context) -> Self:
-        language = _session(context).language
+    def _told(self, context: click.Context | None) -> Self:
+        language = _session(context).language if context is not None else "en"
         told = copy(self)
         told._help_option = None  # which has kept its own text
         told.help = plain(language, self.help)
