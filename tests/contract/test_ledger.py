@@ -11,6 +11,7 @@ import pytest
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
 from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Aside, Delivery, Move
 from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
 from edxml_router.core.problems import Defect
@@ -442,12 +443,13 @@ def test_receipts_are_handed_out_under_a_lease_until_they_are_sent(ledger: SqlLe
 
 def test_receipts_can_be_asked_for_by_route(ledger: SqlLedger) -> None:
     with ledger.book() as book:
-        book.receipts.add([(route, receipt(number)) for number, route in enumerate("abcab")])
+        book.receipts.add([(Route.link(name), receipt(number)) for number, name in enumerate("abcab")])
     with ledger.book() as book:
         assert book.receipts.unsent(NOW, NOW + LEASE, 10, []) == []
-        assert [one[1] for one in book.receipts.unsent(NOW, NOW + LEASE, 2, ["a", "c"])] == ["a", "c"]
-        assert [one[1] for one in book.receipts.unsent(NOW, NOW + LEASE, 10, ["a", "c"])] == ["a"]
-        assert [one[1] for one in book.receipts.unsent(NOW, NOW + LEASE, 10)] == ["b", "b"]
+        some = [Route.link("a"), Route.link("c")]
+        assert [one[1].name for one in book.receipts.unsent(NOW, NOW + LEASE, 2, some)] == ["a", "c"]
+        assert [one[1].name for one in book.receipts.unsent(NOW, NOW + LEASE, 10, some)] == ["a"]
+        assert [one[1].name for one in book.receipts.unsent(NOW, NOW + LEASE, 10)] == ["b", "b"]
 
 
 # --- refused input ---
