@@ -35,7 +35,7 @@ from edxml_router.stages.acceptance import envelope_row
 from edxml_router.stages.admission import address, address_transfer, admit, authorise, sender_of, under_way
 from edxml_router.stages.decision import Decision, Overtaken, decide, write
 from edxml_router.stages.dispatch import Groups, plan, portions, shares_of, transfer_parcels
-from edxml_router.stages.examination import digest_of, examine
+from edxml_router.stages.examination import examine
 from edxml_router.stages.facts import gather
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.notices import report_messages
@@ -85,13 +85,13 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
     ``examine`` parses safely, validates, verifies the signature, and reads only what was signed; then come the
     questions that need the rules: who sends, is it a thing to take, may this peer and this signer, and where to.
     """
-    digest, examined = submission.digest or digest_of(submission.data), None
+    digest, examined = submission.data.digest, None
     try:
         peer = rules.peers.get(submission.peer)
         if peer is None:
             raise Refusal("EDX403", detail=submission.peer)
         trust = rules.trust.blocking(rules.bindings.blocked_keys(now))
-        examined = examine(submission.data, rules.limits, trust, now, rules.engine, digest=digest)
+        examined = examine(submission.data, rules.limits, trust, now, rules.engine)
         envelope, transfer = examined.envelope, submission.transfer
         admit(rules, submission, envelope, now)  # first: of a state secret nothing is kept, not even for a wrong code
         sender = sender_of(rules.registry, envelope, now, under_way(rules, transfer))

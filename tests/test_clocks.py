@@ -13,6 +13,7 @@ from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.skew import AGAIN, Skew, Skews
 from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import operator
 from edxml_router.stages import clocks, inbox
@@ -279,6 +280,6 @@ def test_a_letter_is_judged_again_by_a_few_clocks_only(nodes: Nodes) -> None:
         times.append(at)
         return Judged(submission, "0", trouble=Refusal("EDX309"))
 
-    item = clocks.careful(node, judge, node.now())(Submission(b"<", "vanthu", "cli"))
+    item = clocks.careful(node, judge, node.now())(Submission(Held(b"<"), "vanthu", "cli"))
     assert item.trouble is not None
     assert (item.trouble.code, len(times)) == ("EDX309", 1 + clocks.MOST)

@@ -19,6 +19,7 @@ from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Quota
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Hop, Outcome, Transfer
+from edxml_router.core.message.body import Held
 from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust.bindings import Bindings
@@ -57,7 +58,7 @@ def came(number: int, *recipients: str, peer: str = OFFICE, generation: int | No
     if generation is not None:
         hops = (Hop(peer, NOW),)
         transfer = Transfer(f"t{number}", kept.digest, 40, listed, generation, hops, NOW + LIFETIME, sent_at=NOW)
-    submission = Submission(b"x" * 40, peer, kept.channel, transfer)
+    submission = Submission(Held(b"x" * 40), peer, kept.channel, transfer)
     return Judged(submission, kept.digest, row=kept, routes=dict.fromkeys(listed, Route.office(OFFICE)))
 
 
@@ -225,7 +226,7 @@ def test_what_another_worker_accepts_between_reading_and_writing_is_recognised(t
 
     with Tree(tmp_path, [plan]) as tree, open_worker(tree.settings(plan.name), wrap=wrap) as opened:
         data = Post(tree.pki).document("G22", ["G22"], number=1, subject="V/v thử nghiệm")
-        given = [Submission(data, "vanthu-quoc-gia", "cli")]
+        given = [Submission(Held(data), "vanthu-quoc-gia", "cli")]
         [first], [second] = pipeline.accept(opened.node, given), pipeline.accept(opened.node, given)
     assert (first.accepted, first.repeated, second.accepted, second.repeated) == (True, False, True, True)
     assert ledgers[0].looks == 3  # and one more, after the writing had found it

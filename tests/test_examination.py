@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router.core.message.body import Body, Held
 from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import by_stream
 from edxml_router.core.signature.verdict import Engine, Indication
-from edxml_router.stages.examination import MOST_BYTES, MOST_TAGS, digest_of, examine
+from edxml_router.stages.examination import MOST_BYTES, MOST_TAGS, examine
 from edxml_router.stages.submission import Examined
 from edxml_router.store.bodies import spool
 from tests import certificates
@@ -23,8 +24,8 @@ from tests.fixtures import File, document
 ENGINES = list(Engine)
 
 
-def examined(data: bytes | spool.FileBody, engine: Engine = Engine.SIGNXML) -> Examined:
-    return examine(data, Limits(), certificates.store(), NOW, engine)
+def examined(data: bytes | Body, engine: Engine = Engine.SIGNXML) -> Examined:
+    return examine(Held(data) if isinstance(data, bytes) else data, Limits(), certificates.store(), NOW, engine)
 
 
 def by_parts(recipients: int = 1, size: int = 10) -> bytes:
@@ -42,7 +43,7 @@ def test_all_engines_read_the_same(engine: Engine, size: int) -> None:
     found = examined(data, engine)
     assert found == examined(data)
     assert found.verdict.indication is Indication.PASSED
-    assert found.digest == digest_of(data)
+    assert found.digest == Held(data).digest
     assert found.envelope.attachments[0].size == size
 
 
@@ -98,7 +99,7 @@ def test_a_body_on_disk_is_examined_like_bytes(tmp_path: Path) -> None:
     for size in (10, LARGE):
         data = craft.signed(document(ids=True, files=[File(content=bytes(size))]))
         body = spool.receive(tmp_path, [data[:1000], data[1000:]])
-        assert (body.digest, len(body)) == (digest_of(data), len(data))
+        assert (body.digest, len(body)) == (Held(data).digest, len(data))
         assert examined(body) == examined(data)
         assert examined(body).verdict.reason == "ok"
         body.discard()

@@ -28,6 +28,7 @@ from edxml_router.core.delivery.wire import (
     encode_receipts,
     encode_transfer,
 )
+from edxml_router.core.message.body import Held
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.demo.letters import File
@@ -128,13 +129,13 @@ def test_what_was_taken_is_not_returned_because_its_certificate_ended_since(node
     nodes.clock.at += timedelta(days=3650)
     transfer = _transfer(nodes, data, ("H53",), "quoc-gia")
     node = nodes["tay-ninh"].node
-    [again] = pipeline.accept(node, [Submission(data, "quoc-gia", "link", transfer)])
+    [again] = pipeline.accept(node, [Submission(Held(data), "quoc-gia", "link", transfer)])
     assert again.finding and again.finding.code == "EDX309"
     pipeline.report(node)
     assert [(one.outcome, one.code) for one in _receipts_for(nodes, "quoc-gia")] == [(Outcome.CONFIRMED, "")]
     # What is asked for anew, or was never here, is refused as it must be.
     for fresh in (replace(transfer, generation=1), replace(transfer, recipients=("H53.1",))):
-        pipeline.accept(node, [Submission(data, "quoc-gia", "link", fresh)])
+        pipeline.accept(node, [Submission(Held(data), "quoc-gia", "link", fresh)])
         pipeline.report(node)
         assert [(one.outcome, one.code) for one in _receipts_for(nodes, "quoc-gia")] == [(Outcome.RETURNED, "EDX309")]
 

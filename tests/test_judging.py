@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.stages.submission import Judged, Submission
 from edxml_router.wiring import judging
@@ -24,16 +25,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def judge(submission: Submission) -> Judged:
     """Stands for any judgement: it does what the bytes say."""
-    if submission.data.startswith(b"slow"):
+    if submission.data.whole().startswith(b"slow"):
         while True:
             pass
-    if submission.data.startswith(b"deadly"):
+    if submission.data.whole().startswith(b"deadly"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return Judged(submission, submission.digest, sender="H53.02")
+    return Judged(submission, submission.data.digest, sender="H53.02")
 
 
 def given(*data: bytes, peer: str = "tay-ninh") -> list[Submission]:
-    return [Submission(each, peer, "link") for each in data]
+    return [Submission(Held(each), peer, "link") for each in data]
 
 
 def codes(judged: Sequence[Judged]) -> list[str]:
@@ -43,7 +44,7 @@ def codes(judged: Sequence[Judged]) -> list[str]:
 def test_apart_one_that_overruns_does_not_touch_the_others() -> None:
     judged = judge_apart(judge, given(b"one", b"slow", b"two"), LITTLE)
     assert codes(judged) == ["H53.02", "EDX113", "H53.02"]
-    assert [item.submission.data for item in judged] == [b"one", b"slow", b"two"]
+    assert [item.submission.data.whole() for item in judged] == [b"one", b"slow", b"two"]
     assert isinstance(judged[1].trouble, Refusal)
     assert judged[1].trouble.finding.detail == "more than 0.1 s of processor time"
 

@@ -19,6 +19,7 @@ from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import Outcome, Receipt, Report, decode_receipts, encode_receipts, letter_name
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import PrivateKey, sign_bytes
 from edxml_router.core.trust.certificate import write_pem
@@ -61,7 +62,7 @@ class Pair:
     def letter(self, number: int) -> None:
         """From the parent's office to the child's."""
         data = Post(self.tree.pki).document("G22", ["H53"], number=number, subject="V/v thử nghiệm")
-        [answer] = pipeline.accept(self.parent.node, [Submission(data, "vanthu-quoc-gia", "cli")])
+        [answer] = pipeline.accept(self.parent.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
         assert answer.accepted
 
     def turn(self) -> list[Move]:

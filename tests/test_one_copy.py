@@ -17,6 +17,7 @@ from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
@@ -64,7 +65,7 @@ class Province:
         files = {"files": (File("phu-luc.pdf", size),)} if size else {}
         more = {"priority": "3"} if urgent else {}
         data = self.post.document("G22", [to], number=number, subject="V/v thử nghiệm", **files, **more)  # type: ignore[arg-type]
-        [answer] = pipeline.accept(self.node.node, [Submission(data, "vanthu-quoc-gia", "cli")])
+        [answer] = pipeline.accept(self.node.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
         assert answer.accepted, answer
         return answer.digest
 

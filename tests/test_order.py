@@ -9,6 +9,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.message.body import Held
 from edxml_router.services import operator
 from edxml_router.stages import pushing
 from edxml_router.stages.submission import Submission
@@ -22,7 +23,7 @@ CODES = ("01", "03", "04", "05", "06")
 
 def hand_in(nodes: Nodes, name: str, *data: bytes) -> list[str]:
     """In one batch; the digests."""
-    answers = pipeline.accept(nodes[name].node, [Submission(each, f"vanthu-{name}", "cli") for each in data])
+    answers = pipeline.accept(nodes[name].node, [Submission(Held(each), f"vanthu-{name}", "cli") for each in data])
     assert all(each.accepted for each in answers)
     return [each.digest for each in answers]
 

@@ -28,6 +28,7 @@ from edxml_router.core.delivery.wire import (
     encode_receipts,
     encode_transfer,
 )
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding
 from edxml_router.core.signature import by_signxml
 from edxml_router.core.signature.verdict import Engine
@@ -67,7 +68,7 @@ class Nodes:
 
     def send(self, name: str, data: bytes) -> Answer:
         node = self[name].node
-        [answer] = pipeline.accept(node, [Submission(data, f"vanthu-{name}", "cli")])
+        [answer] = pipeline.accept(node, [Submission(Held(data), f"vanthu-{name}", "cli")])
         return answer
 
     def step(self, name: str) -> batch.Handled:
@@ -342,7 +343,7 @@ def test_after_a_piece_that_was_not_taken_no_more_of_that_letter_is_read(
 def test_the_same_twice_in_one_batch(nodes: Nodes) -> None:
     data = letter(nodes)
     node = nodes["quoc-gia"].node
-    answers = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli")] * 2)
+    answers = pipeline.accept(node, [Submission(Held(data), "vanthu-quoc-gia", "cli")] * 2)
     assert [answer.accepted for answer in answers] == [True, True]
     assert nodes.events("quoc-gia", answers[0].digest).count("envelope.accepted") == 1
 
@@ -350,7 +351,7 @@ def test_the_same_twice_in_one_batch(nodes: Nodes) -> None:
 def test_the_same_id_with_other_content_is_a_conflict(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
     one, other = letter(nodes), letter(nodes, ["H53", "H01"])
-    answered = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli") for data in (one, other)])
+    answered = pipeline.accept(node, [Submission(Held(data), "vanthu-quoc-gia", "cli") for data in (one, other)])
     assert [answer.accepted for answer in answered] == [True, False]
     assert answered[1].finding and answered[1].finding.code == "EDX404"
     late = nodes.send("quoc-gia", other)
@@ -362,7 +363,8 @@ def test_the_same_id_with_other_content_is_a_conflict(nodes: Nodes) -> None:
 def test_one_bad_submission_does_not_fail_its_batch_mates(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
     good, bad = letter(nodes, number=1), tampered(letter(nodes, number=2), "thử nghiệm", "thử nghịch")
-    answers = pipeline.accept(node, [Submission(data, "vanthu-quoc-gia", "cli") for data in (b"not xml", good, bad)])
+    given = [Submission(Held(data), "vanthu-quoc-gia", "cli") for data in (b"not xml", good, bad)]
+    answers = pipeline.accept(node, given)
     codes = [answer.finding.code if answer.finding else None for answer in answers]
     assert codes == ["EDX101", None, "EDX302"]
 
@@ -377,14 +379,14 @@ def test_one_bad_submission_does_not_fail_its_batch_mates(nodes: Nodes) -> None:
 )
 def test_who_may_bring_what(nodes: Nodes, peer: str, sender: str, code: str) -> None:
     data = letter(nodes, ["G22"] if sender != "G22" else ["H53"], sender=sender)
-    [answer] = pipeline.accept(nodes["quoc-gia"].node, [Submission(data, peer, "cli")])
+    [answer] = pipeline.accept(nodes["quoc-gia"].node, [Submission(Held(data), peer, "cli")])
     assert answer.finding and answer.finding.code == code
     assert not answer.accepted
 
 
 def test_the_parent_may_not_bring_mail_of_our_own_agencies(nodes: Nodes) -> None:
     data = letter(nodes, ["H53"], sender="H53")
-    [answer] = pipeline.accept(nodes["tay-ninh"].node, [Submission(data, "quoc-gia", "link")])
+    [answer] = pipeline.accept(nodes["tay-ninh"].node, [Submission(Held(data), "quoc-gia", "link")])
     assert answer.finding and answer.finding.code == "EDX401"
 
 
@@ -421,7 +423,7 @@ def _transfer(nodes: Nodes, data: bytes, recipients: tuple[str, ...], **fields: 
 def test_a_neighbour_may_only_choose_among_signed_recipients(nodes: Nodes) -> None:
     data = letter(nodes, ["H53"], sender="H01")
     [answer] = pipeline.accept(
-        nodes["quoc-gia"].node, [Submission(data, "an-giang", "link", _transfer(nodes, data, ("H53", "G22")))]
+        nodes["quoc-gia"].node, [Submission(Held(data), "an-giang", "link", _transfer(nodes, data, ("H53", "G22")))]
     )
     assert answer.recipients == ("H53",)
     nodes.step("quoc-gia")
@@ -438,10 +440,10 @@ def test_an_envelope_does_not_run_in_circles(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
     now = nodes.clock.now()
     looped = _transfer(nodes, data, ("H53",), hops=(Hop("quoc-gia", now), Hop("an-giang", now)))
-    [answer] = pipeline.accept(node, [Submission(data, "an-giang", "link", looped)])
+    [answer] = pipeline.accept(node, [Submission(Held(data), "an-giang", "link", looped)])
     assert answer.finding and answer.finding.code == "EDX506"
     back = letter(nodes, ["H01"], sender="H01", number=2)
-    [answer] = pipeline.accept(node, [Submission(back, "an-giang", "link", _transfer(nodes, back, ("H01",)))])
+    [answer] = pipeline.accept(node, [Submission(Held(back), "an-giang", "link", _transfer(nodes, back, ("H01",)))])
     assert answer.recipients == ()  # returned to where it came from, not sent there again
 
 
@@ -449,7 +451,7 @@ def test_a_body_that_is_not_the_one_named_is_kept_aside_unanswered(nodes: Nodes)
     data = letter(nodes, ["H53"], sender="H01")
     node = nodes["quoc-gia"].node
     wrong = _transfer(nodes, data, ("H53",), envelope="ab" * 32)
-    [answer] = pipeline.accept(node, [Submission(data, "an-giang", "link", wrong)])
+    [answer] = pipeline.accept(node, [Submission(Held(data), "an-giang", "link", wrong)])
     assert answer.finding and answer.finding.code == "EDX704"
     assert pipeline.report(node) == 0
 
@@ -512,7 +514,7 @@ def test_a_late_repeat_of_an_old_transfer_starts_nothing(nodes: Nodes) -> None:
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
     inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], "nhầm")
     old = _transfer(nodes, data, ("H53",))
-    pipeline.accept(nodes["tay-ninh"].node, [Submission(data, "quoc-gia", "link", old)])
+    pipeline.accept(nodes["tay-ninh"].node, [Submission(Held(data), "quoc-gia", "link", old)])
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.RETURNED}
 
 
@@ -849,7 +851,7 @@ def test_of_a_refused_document_on_disk_only_the_metadata_is_kept(nodes: Nodes) -
     """A large one would have to be held in memory to be kept in the database."""
     node = nodes["quoc-gia"].node
     body = node.bodies.receive([tampered(letter(nodes), "V/v", "V/V")])
-    [answer] = pipeline.accept(node, [Submission(body, "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(node, [Submission(Held(body), "vanthu-quoc-gia", "cli")])
     body.discard()
     assert answer.finding and answer.finding.code == "EDX302"
     [kept] = node.ledger.views.list_quarantined()
@@ -889,7 +891,7 @@ def test_beyond_its_quota_a_peer_waits_and_loses_nothing(nodes: Nodes, quota: Qu
     node = nodes["quoc-gia"].node
     office = replace(node.rules.peers["vanthu-quoc-gia"], quota=quota)
     node.rules = replace(node.rules, peers={**node.rules.peers, office.name: office})
-    submissions = [Submission(letter(nodes, number=number), office.name, "cli") for number in (1, 2, 3)]
+    submissions = [Submission(Held(letter(nodes, number=number)), office.name, "cli") for number in (1, 2, 3)]
     answers = pipeline.accept(node, submissions)
     assert [answer.accepted for answer in answers] == [True, True, False]
     assert answers[2].passing

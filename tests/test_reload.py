@@ -17,6 +17,7 @@ from edxml_router import pipeline
 from edxml_router.config import in_force, load
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change as change_of
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker
@@ -50,7 +51,7 @@ def lose(tree: Tree, mailbox: str) -> None:
 
 def sent(opened: Opened, tree: Tree, number: int) -> str:
     data = Post(tree.pki).document("G22", ["H53"], number=number, subject="V/v thử nghiệm")
-    [answer] = pipeline.accept(opened.node, [Submission(data, "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(opened.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
     assert answer.accepted
     return answer.digest
 

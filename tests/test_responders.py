@@ -22,6 +22,7 @@ from edxml_router import pipeline
 from edxml_router.config import Settings
 from edxml_router.core import pki
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust import ocsp
 from edxml_router.credentials import keys
@@ -83,7 +84,7 @@ def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[Opened, Moved]]
 def outcome(tree: Tree, node: Opened, number: int, sender: str = "G22") -> str:
     """The code, or the reason that is recorded."""
     data = Post(tree.pki).document(sender, ["G09" if sender == "G22" else "G22"], number=number, subject="V/v thử")
-    [answer] = pipeline.accept(node.node, [Submission(data, "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(node.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
     if answer.finding is not None:
         assert answer.passing == (answer.finding.code == "EDX314")
         return answer.finding.code
@@ -514,7 +515,8 @@ def test_a_running_node_asks_and_every_worker_obeys(tree: Tree, responder: Respo
         def outcomes(count: int = 6) -> set[tuple[State, str]]:
             """What becomes of mail from below, which the workers share out."""
             letters = [post.document("H53", ["G22"], number=next(sent), subject="V/v thử") for _ in range(count)]
-            answers = pipeline.accept(child.node, [Submission(each, "vanthu-tay-ninh", "cli") for each in letters])
+            given = [Submission(Held(each), "vanthu-tay-ninh", "cli") for each in letters]
+            answers = pipeline.accept(child.node, given)
             digests = [answer.digest for answer in answers]
 
             def ended() -> set[tuple[State, str]]:

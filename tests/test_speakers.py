@@ -32,6 +32,7 @@ from edxml_router.core.delivery.wire import (
     encode_receipts,
     encode_transfer,
 )
+from edxml_router.core.message.body import Held
 from edxml_router.core.signature.signing import sign_bytes
 from edxml_router.credentials.keys import load_key
 from edxml_router.demo.letters import Post
@@ -173,7 +174,7 @@ def test_a_parent_does_not_speak_as_the_node_below(scene: Scene) -> None:
     """Neither by a transfer of mail that the child's agency has signed, nor by its receipts, questions and chunks."""
     node, down, before = scene.province.node, topology.down(PROVINCE, urgent=True), len(scene.kept())
     outgoing = scene.post.document("H53", ["H53.31"], 1, "V/v")
-    [sent] = pipeline.accept(node, [Submission(outgoing, OFFICE, "cli")])
+    [sent] = pipeline.accept(node, [Submission(Held(outgoing), OFFICE, "cli")])
     pipeline.forward(node)
     seen = scene.post.document("H53.31", ["H53"], 2, "V/v")
     pieces = list(chunks(seen, hashlib.sha256(seen).hexdigest(), len(seen) // 2 + 1))

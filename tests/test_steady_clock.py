@@ -10,6 +10,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.message.body import Held
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.stages import inquiring
@@ -155,7 +156,7 @@ def test_nothing_ends_and_nothing_waits_by_a_clock_that_has_jumped(
 ) -> None:
     (opened, data), here = node, node[0].node
     before = here.now()
-    [answer] = pipeline.accept(here, [Submission(data, "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(here, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
     machine.jump(jump)
     change = opened.watch_clock()
     assert change is not None and change.finding is not None
@@ -180,7 +181,7 @@ def test_what_a_clock_that_was_ahead_has_left_is_due_when_it_is_put_right(
     data, here = node[1], node[0].node
     machine.jump(2 * DAY)
     here.clock.accept()  # somebody believed it
-    [answer] = pipeline.accept(here, [Submission(data, "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(here, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
     pipeline.forward(here)
     machine.jump(-2 * DAY)
     assert inquiring.inquire(here) == 0

@@ -20,6 +20,7 @@ from edxml_router import pipeline
 from edxml_router.config import load
 from edxml_router.core import pki
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.credentials import endings, sources
@@ -64,7 +65,7 @@ def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[Opened, Moved]]
 
 def send(tree: Tree, node: Opened, number: int = 1) -> Answer:
     data = Post(tree.pki).document("G22", ["G09"], number=number, subject="V/v thử nghiệm")
-    [answer] = pipeline.accept(node.node, [Submission(data, "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(node.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
     return answer
 
 
@@ -123,7 +124,7 @@ def test_an_envelope_from_a_neighbour_is_given_back_until_there_is_a_list(tree: 
     change(tree, "quoc-gia", "../pki/issuing.crl.pem", "own.crl")
     with opened(tree) as (parent, clock), opened(tree, "tay-ninh") as (child, _):
         data = Post(tree.pki).document("H53", ["G22"], number=1, subject="V/v thử nghiệm")
-        [answer] = pipeline.accept(child.node, [Submission(data, "vanthu-tay-ninh", "cli")])
+        [answer] = pipeline.accept(child.node, [Submission(Held(data), "vanthu-tay-ninh", "cli")])
         assert answer.accepted
         pipeline.forward(child.node)
         [transport] = parent.transports
@@ -450,7 +451,8 @@ def test_the_kill_switch_reaches_every_worker_of_a_running_node(fetching: Tree, 
             digests = []
             for _ in range(count):
                 data = post.document("H53", ["G22"], number=next(sent), subject="V/v thử nghiệm")
-                digests += [a.digest for a in pipeline.accept(child.node, [Submission(data, "vanthu-tay-ninh", "cli")])]
+                given = [Submission(Held(data), "vanthu-tay-ninh", "cli")]
+                digests += [answer.digest for answer in pipeline.accept(child.node, given)]
 
             def ended() -> set[tuple[State, str]]:
                 clock.at = datetime.now(UTC)

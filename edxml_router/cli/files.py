@@ -22,9 +22,9 @@ from typing import BinaryIO, Final
 
 import click
 
-from edxml_router.core.delivery.values import Body
 from edxml_router.core.detail import Detail
-from edxml_router.core.message.skeleton import LARGE, PIECE
+from edxml_router.core.message.body import PIECE, Body, Held
+from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_TEMPORARY, Finding, Refusal
 from edxml_router.core.wording import in_words
 from edxml_router.services.reading import UNREADABLE, Receive
@@ -35,13 +35,13 @@ STDIO: Final = "-"  # standard input, or standard output
 File: Final = click.Path(readable=False)
 
 
-def read(file: str, most: int, receive: Receive) -> bytes | Body:
-    """The envelope in a file of at most ``most`` bytes; one larger than LARGE as a body, which the caller discards."""
+def read(file: str, most: int, receive: Receive) -> Body:
+    """The envelope in a file of at most ``most`` bytes; one larger than LARGE on disk; the caller discards it."""
     with _opened(file, most) as source:
         begun = _take(source, file, min(LARGE, most) + 1)
         if len(begun) <= LARGE:
             _require_fit(len(begun), file, most)
-            return begun
+            return Held(begun)
         # It may have grown since it was measured, and standard input has no size: so many pieces and no more.
         rest = iter(lambda: _take(source, file, PIECE), b"")
         body = receive(chain((begun,), islice(rest, (most - len(begun)) // PIECE + 2)))
@@ -59,18 +59,18 @@ def read_whole(file: str, most: int) -> bytes:
     return data
 
 
-def write_mail(output: Path, data: bytes) -> None:
+def write_mail(output: Path, body: Body) -> None:
     """Write an envelope of somebody else, or to standard output. EDX908 if that cannot be.
 
     Official mail is for the account that took it, and a link in its place is not followed.
     """
     if str(output) == STDIO:
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.writelines(body.pieces())
         return
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     try:
         with open(output, "wb", opener=lambda path, _: os.open(path, flags, 0o600)) as file:  # opener
-            file.write(data)
+            file.writelines(body.pieces())
     except OSError as error:
         raise Refusal("EDX908", where=str(output), detail=in_words(error)) from error
 

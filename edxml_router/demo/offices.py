@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from edxml_router import pipeline
 from edxml_router.config import Settings
+from edxml_router.core.message.body import Held
 from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages import inbox
@@ -79,12 +80,12 @@ class PullOffice:
         self._ledger = self._stack.enter_context(closing(composition.open_ledger(settings)))
 
     def send(self, data: bytes) -> Mapping[str, Any]:
-        [answer] = pipeline.accept(self._node, [Submission(data, self.name, "cli")])
+        [answer] = pipeline.accept(self._node, [Submission(Held(data), self.name, "cli")])
         return answer.shape()
 
     def receive(self) -> list[Mail]:
         waiting = [item.delivery for item in self._ledger.views.inbox(self._agencies)]
-        return [Mail(one.name, one.recipient, inbox.fetch(self._node, self.name, one.name)) for one in waiting]
+        return [Mail(one.name, one.recipient, inbox.fetch(self._node, self.name, one.name).whole()) for one in waiting]
 
     def confirm(self, number: str) -> None:
         self._expect(inbox.confirm(self._node, self.name, [number]))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Aside
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding
 from edxml_router.intake.speakers import plain
 from edxml_router.ports.transport import Arrival
@@ -26,6 +27,6 @@ def keep(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
         peer = plain(one.peer)
         told = (found.code, found.where, found.detail)
         entry = Entry(now, "input.aside", actor=peer, code=found.code, detail=found.detail)
-        kept.append((Aside(now, peer, one.mailbox, *told, one.message.body), entry))
+        kept.append((Aside(now, peer, one.mailbox, *told, Held(one.message.body)), entry))
     with node.ledger.book() as book:
         set_aside(node, book, kept)

@@ -19,7 +19,7 @@ from typing import TypeVar
 from edxml_router import pipeline
 from edxml_router.core.delivery import skew
 from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.values import Body, Move
+from edxml_router.core.delivery.values import Move
 from edxml_router.core.delivery.wire import (
     Outcome,
     Receipt,
@@ -32,6 +32,7 @@ from edxml_router.core.delivery.wire import (
 )
 from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
+from edxml_router.core.message.body import Body, Held
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.intake import answering, apart, reports, speakers
 from edxml_router.intake.settling import settle
@@ -163,7 +164,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     waiting: list[Arrival] = []
     odd: list[tuple[Arrival, Finding]] = []
     ready: list[tuple[Arrival, Submission]] = []
-    wholes: dict[tuple[str, str, int, int], bytes | Body | None] = {}  # put together once, however often it is named
+    wholes: dict[tuple[str, str, int, int], Body | None] = {}  # put together once, however often it is named
     most = node.rules.limits.max_bytes
     over: list[tuple[Submission, Finding]] = []
     decoded = list(_readable(batch, decode_transfer, odd))
@@ -172,7 +173,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
         if transfer.chunks and transfer.size > most:
             line = _manifest_only(arrival).message.body
             found = Finding("EDX102", "size", Detail("{size} bytes, at most {most}", size=transfer.size, most=most))
-            over.append((Submission(line, arrival.peer, "link", transfer), found))
+            over.append((Submission(Held(line), arrival.peer, "link", transfer), found))
         elif transfer.chunks:
             key = (arrival.peer, transfer.envelope, transfer.size, transfer.chunks)
             if key not in wholes:
@@ -188,13 +189,13 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
                 continue
             ready.append((arrival, Submission(whole, arrival.peer, "link", transfer)))
         else:
-            ready.append((arrival, Submission(body, arrival.peer, "link", transfer)))
+            ready.append((arrival, Submission(Held(body), arrival.peer, "link", transfer)))
     try:
         declined = pipeline.decline(node, over) if over else []
         answers = pipeline.accept(node, [submission for _, submission in ready], at_once=True) if ready else []
     finally:
         for whole in wholes.values():
-            if whole is not None and not isinstance(whole, bytes):
+            if whole is not None:
                 whole.discard()
     back, let_go = _put_off(node, ready, answers)
     unfinished = {answer.digest for answer in answers if answer.passing}
@@ -231,16 +232,16 @@ def _put_off(
     return back, let_go
 
 
-def _accepted_before(node: Node, peer: str, digest: str) -> bytes | None:
+def _accepted_before(node: Node, peer: str, digest: str) -> Body | None:
     """The body of a transfer that a neighbour repeats without its chunks. Of what others brought it learns nothing."""
     with node.ledger.book() as book:
         row = book.envelopes.known([digest]).get(digest)
-    return node.bodies.read([digest]).get(digest) if row is not None and row.peer == peer else None
+    return node.bodies.open([digest]).get(digest) if row is not None and row.peer == peer else None
 
 
 def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
     """An office's envelopes; each is answered, correlated to the request, before it is acknowledged."""
-    submissions = [Submission(one.message.body, one.peer, "amqp") for one in batch]
+    submissions = [Submission(Held(one.message.body), one.peer, "amqp") for one in batch]
     answers = pipeline.accept(node, submissions, at_once=True)
     back: list[Arrival] = []
     replies: dict[str, list[tuple[Arrival, Message]]] = defaultdict(list)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from edxml_router.core.delivery.values import Body
 from edxml_router.core.delivery.wire import Chunk, Transfer
+from edxml_router.core.message.body import Body
 
 
 class Bodies(Protocol):
@@ -22,7 +22,7 @@ class Bodies(Protocol):
         The caller discards it in the end. Raises Setback EDX601 or EDX622, and what ``pieces`` raises.
         """
 
-    def stage(self, bodies: Mapping[str, bytes | Body]) -> None:
+    def stage(self, bodies: Mapping[str, Body]) -> None:
         """Write the large ones among these durably, before the transaction that refers to them.
 
         A crash leaves an unreferenced file, which the sweep removes. Raises Setback EDX601 when the disk is
@@ -32,8 +32,8 @@ class Bodies(Protocol):
     def read(self, digests: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes, each checked against its digest; one that is damaged or missing is left out."""
 
-    def open(self, digests: Iterable[str]) -> Mapping[str, bytes | Body]:
-        """As :meth:`read`, but what is larger than ``skeleton.LARGE`` stays on disk: a :class:`Body`, checked as well.
+    def open(self, digests: Iterable[str]) -> Mapping[str, Body]:
+        """As :meth:`read`, but what is larger than ``skeleton.LARGE`` stays on disk, checked as well.
 
         To discard such a body removes nothing.
         """
@@ -44,10 +44,10 @@ class Bodies(Protocol):
         That is when the bodies that this peer has begun would take more than ``quota`` bytes if all were sent.
         """
 
-    def assembled(self, peer: str, transfer: Transfer) -> bytes | Body | None:
+    def assembled(self, peer: str, transfer: Transfer) -> Body | None:
         """The whole body once all chunks are here and the digest is right; None while some are missing.
 
-        A :class:`Body` when it is larger than ``skeleton.LARGE``; the caller discards it in the end.
+        On disk when it is larger than ``skeleton.LARGE``; the caller discards it in the end.
 
         Chunks that add up to another digest are dropped, and None is the answer: they will be sent again.
         """

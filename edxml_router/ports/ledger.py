@@ -17,8 +17,9 @@ from typing import Protocol
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.values import Aside, Body, Delivery, EnvelopeRow, Move, NewDelivery
+from edxml_router.core.delivery.values import Aside, Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Receipt
+from edxml_router.core.message.body import Body
 from edxml_router.core.problems import Finding
 from edxml_router.ports.mailboxes import Mailboxes, Moved
 from edxml_router.ports.recoveries import Recoveries
@@ -44,7 +45,7 @@ class Envelopes(Protocol):
 class KeptBodies(Protocol):
     """The rows of bodies; their bytes are behind :class:`~edxml_router.ports.bodies.Bodies`."""
 
-    def add(self, bodies: Mapping[str, bytes | Body]) -> None:
+    def add(self, bodies: Mapping[str, Body]) -> None:
         """Keep the bytes of envelopes by digest: small ones inside this transaction, of large ones that they are there,
         staged before."""
 

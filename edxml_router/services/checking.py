@@ -20,9 +20,9 @@ from typing import Final
 from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode, Form
 from edxml_router.core.agencies.registry import Registry
-from edxml_router.core.delivery.values import Body
 from edxml_router.core.detail import Detail, joined
 from edxml_router.core.message import schema
+from edxml_router.core.message.body import NOTHING, Body
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.message.letter_day import written_on
 from edxml_router.core.message.safe_xml import Limits
@@ -90,14 +90,14 @@ class Desk:
 
     def check(self, file: str, read: Read) -> Checked:
         """The verdict on one envelope; nothing that it suffers from is raised."""
-        data: bytes | Body = b""
+        body: Body = NOTHING
         try:
             with TemporaryDirectory(prefix="edxml-router-") as room:
-                data = read(file, self.limits.max_bytes, partial(_set_down, Path(room)))
-                examined = _examined(data, self.limits, self.trust, self.now)
+                body = read(file, self.limits.max_bytes, partial(_set_down, Path(room)))
+                examined = _examined(body, self.limits, self.trust, self.now)
         except Trouble as trouble:
             # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
-            wanted = data if isinstance(data, bytes) and trouble.code == "EDX201" else b""
+            wanted = body.held if trouble.code == "EDX201" else None
             explained = schema.explain(wanted, limits=self.limits) if wanted else ()
             return Checked(file, trouble.finding, reasons=explained)
         except Exception as error:  # noqa: BLE001  # a mistake of ours about one file must not keep the others waiting
@@ -195,16 +195,16 @@ def _unaddressed(agencies: Registry, envelope: Envelope, now: datetime) -> Itera
             yield Finding(refusal.code, refusal.finding.where or what, refusal.finding.detail)
 
 
-def _examined(data: bytes | Body, limits: Limits, trust: TrustStore, now: datetime) -> Examined:
+def _examined(body: Body, limits: Limits, trust: TrustStore, now: datetime) -> Examined:
     """In a process of its own: whatever a file does to that, the others are checked."""
 
     def work() -> Examined | Exception:
         try:
-            return examine(data, limits, trust, now)
+            return examine(body, limits, trust, now)
         except Exception as error:  # noqa: BLE001  # raised again where it is dealt with
             return error
 
-    seconds = judging.seconds_for(len(data), judging.MOST_TIME)
+    seconds = judging.seconds_for(body.size, judging.MOST_TIME)
     try:
         found = judging.apart(work, seconds)
     except judging.Ended as ended:

@@ -22,10 +22,10 @@ from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.delivery.resync import Recovery
 from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.values import Body
 from edxml_router.core.delivery.views import Note, Waiting
 from edxml_router.core.delivery.wire import letter_name
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.body import Body
 from edxml_router.core.problems import Finding, Refusal, Setback, Weight
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import naming
@@ -90,23 +90,23 @@ def submit(node: Node, office: str, names: Sequence[str], read: Read) -> Iterato
         answers = iter(pipeline.accept(node, fit) if fit else ())
         for name, data in batch:
             answer = data if isinstance(data, Answer) else next(answers)
-            if not isinstance(data, bytes | Answer):
+            if not isinstance(data, Answer):
                 data.discard()
             yield Handed(name, answer)
 
 
-def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tuple[str, bytes | Body | Answer]]]:
+def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tuple[str, Body | Answer]]]:
     """The envelopes with their bytes, the large ones as bodies; one that cannot be had, with the answer to it."""
     most = node.rules.limits.max_bytes
-    batch: list[tuple[str, bytes | Body | Answer]] = []
+    batch: list[tuple[str, Body | Answer]] = []
     size = 0
     for name in names:
-        data: bytes | Body | Answer
+        data: Body | Answer
         try:
             data = read(name, most, node.bodies.receive)
         except (Refusal, Setback) as trouble:
             data = Answer("", passing=isinstance(trouble, Setback), finding=trouble.finding)
-        held = len(data) if isinstance(data, bytes) else 0
+        held = 0 if isinstance(data, Answer) else len(data.held or b"")
         if batch and (len(batch) >= node.rules.batch or size + held > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
@@ -170,7 +170,7 @@ def locate(views: Views, text: str) -> Letter:
     return Letter(found[0].route.name, found[0].name)
 
 
-def fetch(node: Node, letter: Letter) -> bytes:
+def fetch(node: Node, letter: Letter) -> Body:
     """The envelope, exactly as it was sent."""
     return inbox.fetch(node, letter.office, letter.name)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from edxml_router.core.delivery.values import Body
+from edxml_router.core.message.body import Body
 
 UNREADABLE: Final = "EDX111"
 Receive = Callable[[Iterable[bytes]], Body]
-Read = Callable[[str, int, Receive], bytes | Body]
+Read = Callable[[str, int, Receive], Body]

@@ -17,9 +17,10 @@ from operator import attrgetter
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.values import Body, EnvelopeRow, Move, NewDelivery
+from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
 from edxml_router.core.delivery.wire import Receipt
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.body import Body
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
 from edxml_router.stages import order
@@ -48,7 +49,7 @@ class Decision:
 
     rulings: Sequence[Ruling]
     rows: Sequence[EnvelopeRow]  # of the envelopes that are new
-    bodies: Mapping[str, bytes | Body]  # theirs, by digest
+    bodies: Mapping[str, Body]  # theirs, by digest
     deliveries: Sequence[NewDelivery]
     moves: Sequence[Move]
     receipts: Sequence[tuple[Route, Receipt]]

@@ -16,7 +16,7 @@ from edxml_router.core.delivery.manifest import LIST_LIMIT, MANIFEST_LIMIT
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Timing
-from edxml_router.core.delivery.values import Body, Delivery, EnvelopeRow, Move
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.delivery.wire import (
     HOPS_LIMIT,
     RECEIPTS_TOGETHER,
@@ -29,6 +29,7 @@ from edxml_router.core.delivery.wire import (
     encode_transfer,
 )
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.body import Body
 from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
@@ -181,7 +182,7 @@ def transfer_parcels(
     link: Link,
     row: EnvelopeRow,
     group: Sequence[Delivery],
-    body: bytes | Body,
+    body: Body,
     chunk_bytes: int,
     here: str,
     now: datetime,
@@ -194,7 +195,7 @@ def transfer_parcels(
     """
     first = group[0]
     mailbox = link.mailbox_for(urgent=row.urgent)
-    chunk_bytes = max(chunk_bytes, -(-len(body) // LIST_LIMIT))  # longer ones where there would be too many
+    chunk_bytes = max(chunk_bytes, -(-body.size // LIST_LIMIT))  # longer ones where there would be too many
     transfer = Transfer(
         id=_name(row, group),
         envelope=row.digest,
@@ -209,11 +210,11 @@ def transfer_parcels(
     )
     left, most = transfer.expires_at - now, link.transport.largest_message
     chunk_bytes = max(1, min(chunk_bytes, most - _CHUNK_LINE))
-    if len(body) > chunk_bytes or len(encode_transfer(transfer)) + len(body) > most:
-        transfer = replace(transfer, chunks=-(-len(body) // chunk_bytes))
+    if body.size > chunk_bytes or len(encode_transfer(transfer)) + body.size > most:
+        transfer = replace(transfer, chunks=-(-body.size // chunk_bytes))
         for number, piece in enumerate(chunks(body, row.digest, chunk_bytes)):
             yield Parcel(mailbox, Message("chunk", f"{transfer.id}.{number}", piece, row.urgent, lifetime=left))
-    manifest = encode_transfer(transfer, b"" if transfer.chunks else whole(body))
+    manifest = encode_transfer(transfer, b"" if transfer.chunks else body.whole())
     headers = {"envelope": row.digest, "sender": row.sender}
     yield Parcel(mailbox, Message("transfer", transfer.id, manifest, row.urgent, headers=headers, lifetime=left))
 
@@ -239,18 +240,13 @@ def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes, 
     return Parcel(link.mailbox_for(urgent=row.urgent), message)
 
 
-def whole(body: bytes | Body) -> bytes:
-    """All of it in memory, for what is sent in one message."""
-    return body if isinstance(body, bytes) else b"".join(body.pieces())
-
-
-def chunks(body: bytes | Body, digest: str, size: int) -> Iterator[bytes]:
+def chunks(body: Body, digest: str, size: int) -> Iterator[bytes]:
     """The pieces of a body, each as a message."""
-    count = -(-len(body) // size)
+    count = -(-body.size // size)
     for number in range(count):
-        first, last = number * size, min((number + 1) * size, len(body))
-        piece = body[first:last] if isinstance(body, bytes) else b"".join(body.pieces(first, last))
-        chunk = Chunk(digest, number, count, len(body), hashlib.sha256(piece).hexdigest())
+        first, last = number * size, min((number + 1) * size, body.size)
+        piece = b"".join(body.pieces(first, last))
+        chunk = Chunk(digest, number, count, body.size, hashlib.sha256(piece).hexdigest())
         yield encode_chunk(chunk, piece)
 
 

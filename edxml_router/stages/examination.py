@@ -10,16 +10,15 @@ and do not agree.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from edxml_router.core.delivery.values import Body
 from edxml_router.core.detail import Detail
 from edxml_router.core.message import reader, safe_xml, schema, skeleton
+from edxml_router.core.message.body import Body
 from edxml_router.core.message.content import UNMEASURED, Content
 from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Refusal
@@ -35,52 +34,44 @@ MOST_TAGS: Final = 50_000  # "<" and "=" in the bytes; a circular to two thousan
 
 
 def examine(
-    data: bytes | Body,
+    body: Body,
     limits: Limits,
     trust: TrustStore,
     at: datetime,
     engine: Engine = Engine.SIGNXML,
-    *,
-    digest: str = "",
 ) -> Examined:
     """Parse safely, validate, verify the signature, and read only what was signed, where there is a signature.
 
     The signature's verdict is returned, not judged: an offline check wants to see it, and only a peer's policy can
     say what it is worth.
     """
-    digest = digest or digest_of(data)
-    if len(data) > MOST_BYTES:
-        return _by_stream(data, limits, trust, at, digest)
-    if not isinstance(data, bytes):
-        data = b"".join(data.pieces())
+    if body.size > MOST_BYTES:
+        return _by_stream(body, limits, trust, at)
+    data = body.whole()
     if engine is Engine.STREAM or (len(data) > MOST_TAGS and data.count(b"<") + data.count(b"=") > MOST_TAGS):
-        return _by_stream(data, limits, trust, at, digest)
+        return _by_stream(body, limits, trust, at)
     if engine is Engine.BOTH:
-        return _by_both(data, limits, trust, at, digest)
-    return _by_signxml(data, limits, trust, at, digest)
+        return _by_both(body, limits, trust, at)
+    return _by_signxml(body, limits, trust, at)
 
 
-def digest_of(data: bytes | Body) -> str:
-    """SHA-256, hex: the identity of an envelope."""
-    return hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else data.digest
-
-
-def _by_signxml(data: bytes, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
+def _by_signxml(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examined:
+    data = body.whole()
     root = safe_xml.parse(data, limits)
     reader.refuse_crowd(root, limits)
     schema.validate(root, data=data)
-    return _read(digest, len(data), root, by_signxml.verify(data, root, trust, at), limits)
+    return _read(body.digest, body.size, root, by_signxml.verify(data, root, trust, at), limits)
 
 
-def _by_stream(data: bytes | Body, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
+def _by_stream(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examined:
     # The marks must be unknown to whoever wrote the message, and nothing else depends on them.
     token = secrets.token_hex(16)
-    bones = skeleton.scan(skeleton.Held(data) if isinstance(data, bytes) else data, limits, token)
+    bones = skeleton.scan(body, limits, token)
     root = safe_xml.parse(bones.text, limits)
     reader.refuse_crowd(root, limits)
     schema.validate(root, data=bones.text)
     contents = bones.contents_in(root)
-    return _read(digest, len(data), root, by_stream.verify(bones, root, trust, at), limits, contents)
+    return _read(body.digest, body.size, root, by_stream.verify(bones, root, trust, at), limits, contents)
 
 
 def _read(
@@ -96,11 +87,11 @@ def _read(
     return Examined(digest, reading.envelope, replace(verdict, signed_root=None), reading.remarks, size)
 
 
-def _by_both(data: bytes, limits: Limits, trust: TrustStore, at: datetime, digest: str) -> Examined:
+def _by_both(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examined:
     outcomes: list[Examined | Refusal] = []
     for way in (_by_signxml, _by_stream):
         try:
-            outcomes.append(way(data, limits, trust, at, digest))
+            outcomes.append(way(body, limits, trust, at))
         except Refusal as refusal:
             outcomes.append(refusal)
     first, second = outcomes

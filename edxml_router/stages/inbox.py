@@ -21,6 +21,7 @@ from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.delivery.wire import read_letter_name
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.body import Body
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.ports.ledger import Book
 from edxml_router.stages import room
@@ -31,14 +32,14 @@ from edxml_router.stages.settlement import confirmation
 REASON_LIMIT = 1000  # characters, as the products in use allow for a reason of return
 
 
-def fetch(node: Node, office: str, name: str) -> bytes:
+def fetch(node: Node, office: str, name: str) -> Body:
     """The envelope of a delivery, exactly as it was sent; each access is journalled (NĐ 30/2020, Appendix VI)."""
     now = node.now()
     with node.ledger.book() as book:
         delivery = _own(book, office, [name]).get(name)
         if delivery is None or delivery.state not in (State.AVAILABLE, State.CONFIRMED):
             raise Refusal("EDX606", where=name)
-        body = node.bodies.read([delivery.digest]).get(delivery.digest)
+        body = node.bodies.open([delivery.digest]).get(delivery.digest)
         if body is None:
             raise Refusal("EDX603", where=name)
         book.journal.note([Entry(now, "delivery.fetched", delivery.digest, delivery.recipient, actor=office)])

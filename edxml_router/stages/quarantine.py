@@ -9,6 +9,7 @@ from datetime import datetime
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Aside
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.body import NOTHING
 from edxml_router.core.message.document_id import comparable
 from edxml_router.core.problems import Defect
 from edxml_router.ports.ledger import Book
@@ -21,7 +22,7 @@ def aside(ruling: Ruling, now: datetime) -> Aside:
     finding, item, submission = ruling.trouble.finding, ruling.item, ruling.item.submission
     # Of a state secret nothing may stay here but the digest, which the journal has, and the notice.
     secret = finding.code == "EDX405"
-    data = b"" if secret else submission.data
+    data = NOTHING if secret else submission.data
     document_id = "" if secret or item.examined is None else comparable(item.examined.envelope.document_id)
     fields = (finding.code, finding.where, finding.detail)
     return Aside(now, submission.peer, submission.channel, *fields, data, document_id)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.values import Body, EnvelopeRow
+from edxml_router.core.delivery.values import EnvelopeRow
 from edxml_router.core.delivery.wire import Transfer
+from edxml_router.core.message.body import Body
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.problems import Finding, Setback, Trouble
 from edxml_router.core.signature.by_signxml import Verdict
@@ -18,14 +19,13 @@ from edxml_router.stages.rules import Role, Rules
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What somebody brought: bytes, or a body on disk if it is large. ``transfer`` is there when a neighbour brought
+    """What somebody brought. ``transfer`` is there when a neighbour brought
     it over a link."""
 
-    data: bytes | Body
+    data: Body
     peer: str
     channel: str  # "cli", "amqp", "link"
     transfer: Transfer | None = None
-    digest: str = ""  # of the data, where it is known already
 
 
 @dataclass(frozen=True, slots=True)

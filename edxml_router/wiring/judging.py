@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.body import NOTHING
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.disk.notes import Notes
-from edxml_router.stages.examination import digest_of
 from edxml_router.stages.submission import Judged, Submission
 
 T = TypeVar("T")
@@ -103,14 +103,13 @@ def judge_apart(judge: Judge, submissions: Sequence[Submission], most: timedelta
 
 def _one_apart(judge: Judge, submission: Submission, most: timedelta, deaths: int = 0) -> Judged:
     def work() -> Judged:
-        return replace(judge(submission), submission=replace(submission, data=b""))  # the other process has it
+        return replace(judge(submission), submission=replace(submission, data=NOTHING))  # the other process has it
 
     seconds = seconds_for(len(submission.data), most)
     try:
         judged = apart(work, seconds)
     except Ended as ended:
-        digest = submission.digest or digest_of(submission.data)
-        judged = Judged(submission, digest, trouble=ended.trouble(seconds, deaths + 1))
+        judged = Judged(submission, submission.data.digest, trouble=ended.trouble(seconds, deaths + 1))
     return replace(judged, submission=submission)
 
 
@@ -126,9 +125,8 @@ class Noted:
         suspects = self._suspects()
         peers = {peer for deaths in suspects.values() for peer in deaths}
         judged = []
-        for given in submissions:
-            submission = replace(given, digest=digest_of(given.data))
-            if submission.digest in suspects or submission.peer in peers:
+        for submission in submissions:
+            if submission.data.digest in suspects or submission.peer in peers:
                 judged.append(self._suspect(judge, submission, most, suspects))
                 continue
             with self._noted(submission), _timer(seconds_for(len(submission.data), most)):
@@ -141,7 +139,7 @@ class Noted:
 
     @contextmanager
     def _noted(self, submission: Submission) -> Iterator[None]:
-        self._notes.write(json.dumps([submission.digest, submission.peer]).encode())
+        self._notes.write(json.dumps([submission.data.digest, submission.peer]).encode())
         try:
             yield
         finally:
@@ -150,10 +148,10 @@ class Noted:
     def _suspect(
         self, judge: Judge, submission: Submission, most: timedelta, suspects: dict[str, list[str]]
     ) -> Judged:
-        deaths = suspects.get(submission.digest, [])
+        deaths = suspects.get(submission.data.digest, [])
         judged = _one_apart(judge, submission, most, len(deaths))
         if judged.trouble is not None and judged.trouble.code == "EDX113":
-            self._count(submission.digest, submission.peer)  # a refusal too: it may come again
+            self._count(submission.data.digest, submission.peer)  # a refusal too: it may come again
         return judged
 
     def _suspects(self) -> dict[str, list[str]]:

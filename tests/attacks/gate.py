@@ -17,6 +17,7 @@ from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.wire import Transfer
+from edxml_router.core.message.body import Held
 from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.verdict import Engine
@@ -61,7 +62,7 @@ RULES = rules()
 def judge(
     data: bytes, by: Rules = RULES, peer: str = OFFICE, transfer: Transfer | None = None, at: datetime = NOW
 ) -> Judged:
-    return pipeline.judge(by, NODE, Submission(data, peer, "link" if transfer else "cli", transfer), at)
+    return pipeline.judge(by, NODE, Submission(Held(data), peer, "link" if transfer else "cli", transfer), at)
 
 
 def outcome(item: Judged) -> str:
@@ -92,10 +93,10 @@ def accept(folder: Path, before: Iterable[bytes], data: bytes, peer: str = OFFIC
     ledger = SqlLedger(engine, _Stopped())
     node = Node(NODE, ledger, BodyStore(engine, folder / "bodies"), ledger.clock, RULES, {})
     for earlier in before:
-        [answer] = pipeline.accept(node, [Submission(earlier, OFFICE, "cli")])
+        [answer] = pipeline.accept(node, [Submission(Held(earlier), OFFICE, "cli")])
         if not answer.accepted:
             raise Refusal(answer.finding.code if answer.finding else "EDX699")
-    [answer] = pipeline.accept(node, [Submission(data, peer, "cli")])
+    [answer] = pipeline.accept(node, [Submission(Held(data), peer, "cli")])
     with ledger.book() as book:
         deliveries = book.deliveries.of([answer.digest])
     ledger.close()

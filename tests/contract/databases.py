@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, NewDelivery
 from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.message.body import Held
 from edxml_router.core.message.document_id import comparable
 from edxml_router.store.database.columns import metadata
 from edxml_router.store.database.engine import connect
@@ -171,7 +172,7 @@ def add(ledger: SqlLedger, *rows: NewDelivery, **changes: Any) -> list[Delivery]
     digests = {row.digest for row in rows}
     with ledger.book() as book:
         book.envelopes.add([envelope(numbers[digest], **changes) for digest in digests])
-        book.bodies.add({digest: body(numbers[digest]) for digest in digests})
+        book.bodies.add({digest: Held(body(numbers[digest])) for digest in digests})
         book.deliveries.add(rows)
         standing = {(one.digest, one.recipient): one for one in book.deliveries.of(digests)}
     return [standing[row.digest, row.recipient] for row in rows]

@@ -14,6 +14,7 @@ import pytest
 from edxml_router.core.delivery.values import Aside
 from edxml_router.core.delivery.wire import Chunk, Transfer
 from edxml_router.core.message import skeleton
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Defect, Setback
 from edxml_router.store.bodies import files as store_bodies
 from edxml_router.store.bodies.files import BodyStore, Swept
@@ -36,7 +37,7 @@ def bodies(database: Database, folder: Path) -> BodyStore:
 
 def keep(database: Database, bodies: BodyStore, *contents: bytes) -> list[str]:
     """Stage and commit, as accepting does."""
-    named = {digest_of(data): data for data in contents}
+    named = {digest_of(data): Held(data) for data in contents}
     bodies.stage(named)
     with database.ledger().book() as book:
         book.bodies.add(named)
@@ -62,7 +63,8 @@ def keep_piece(
 
 def assembled(bodies: BodyStore, digest: str, count: int, peer: str = "h53") -> object:
     transfer = Transfer("t", digest, len(LARGE), ("H53",), 0, (), datetime.now(UTC), chunks=count)
-    return bodies.assembled(peer, transfer)
+    whole = bodies.assembled(peer, transfer)
+    return None if whole is None else whole.whole()
 
 
 # --- stage and read ---
@@ -79,12 +81,12 @@ def test_the_largest_stay_on_disk_and_are_checked_all_the_same(
     database: Database, bodies: BodyStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small, large = keep(database, bodies, SMALL, LARGE)
-    assert bodies.open([small, large]) == {small: SMALL, large: LARGE}
+    assert {digest: body.held for digest, body in bodies.open([small, large]).items()} == {small: SMALL, large: LARGE}
     monkeypatch.setattr(store_bodies, "LARGE", len(LARGE) - 1)
     opened = bodies.open([small, large])
     body = opened[large]
-    assert opened[small] == SMALL
-    assert not isinstance(body, bytes)
+    assert opened[small].held == SMALL
+    assert body.held is None
     assert (len(body), body.digest, b"".join(body.pieces()), b"".join(body.pieces(5, 9))) == (
         len(LARGE), large, LARGE, LARGE[5:9],
     )  # fmt: skip
@@ -95,7 +97,7 @@ def test_the_largest_stay_on_disk_and_are_checked_all_the_same(
 
 
 def test_what_was_staged_without_a_row_is_not_there(bodies: BodyStore, folder: Path) -> None:
-    bodies.stage({digest_of(LARGE): LARGE})
+    bodies.stage({digest_of(LARGE): Held(LARGE)})
     assert len(files(folder)) == 1
     assert bodies.read([digest_of(LARGE)]) == {}
 
@@ -104,7 +106,7 @@ def test_staging_again_mends_a_file(database: Database, bodies: BodyStore, folde
     [large] = keep(database, bodies, LARGE)
     (folder / large[:2] / large[2:]).write_bytes(b"torn")
     assert bodies.read([large]) == {}
-    bodies.stage({large: LARGE})
+    bodies.stage({large: Held(LARGE)})
     assert bodies.read([large]) == {large: LARGE}
 
 
@@ -135,7 +137,7 @@ def test_a_damaged_row_is_left_out(database: Database, bodies: BodyStore) -> Non
 def test_a_name_that_is_no_digest_never_becomes_a_path(bodies: BodyStore, tmp_path: Path) -> None:
     for name in ("../" * 10 + "x" * 34, "AB" * 32, "", "a" * 63):
         with pytest.raises(Defect):
-            bodies.stage({name: LARGE})
+            bodies.stage({name: Held(LARGE)})
         with pytest.raises(Defect):
             keep_piece(bodies, name, 0, 1, 10, b"x")
         with pytest.raises(Defect):
@@ -150,8 +152,8 @@ def test_a_name_that_is_no_digest_never_becomes_a_path(bodies: BodyStore, tmp_pa
 def test_nothing_is_taken_when_the_reserve_would_be_touched(database: Database, folder: Path) -> None:
     bodies = BodyStore(database.ledger().engine, folder, reserve_bytes=2**60)
     attempts: list[Callable[[], None]] = [
-        lambda: bodies.stage({digest_of(SMALL): SMALL}),
-        lambda: bodies.stage({digest_of(LARGE): LARGE}),
+        lambda: bodies.stage({digest_of(SMALL): Held(SMALL)}),
+        lambda: bodies.stage({digest_of(LARGE): Held(LARGE)}),
         lambda: keep_piece(bodies, digest_of(LARGE), 0, 1, len(LARGE), LARGE),
     ]
     for attempt in attempts:
@@ -171,7 +173,7 @@ def test_a_file_that_cannot_be_written_is_a_setback_and_leaves_no_rest(bodies: B
     digest = digest_of(LARGE)
     (folder / digest[:2] / digest[2:]).mkdir(parents=True)  # the rename fails
     with pytest.raises(Setback) as caught:
-        bodies.stage({digest: LARGE})
+        bodies.stage({digest: Held(LARGE)})
     assert caught.value.code == "EDX622"
     assert files(folder) == set()
 
@@ -344,7 +346,7 @@ def test_the_first_body_is_begun_whatever_its_size(bodies: BodyStore) -> None:
 def test_the_sweep_removes_what_nothing_refers_to(database: Database, bodies: BodyStore, folder: Path) -> None:
     [kept] = keep(database, bodies, LARGE)
     loose = LARGE + b" "
-    bodies.stage({digest_of(loose): loose})
+    bodies.stage({digest_of(loose): Held(loose)})
     keep_piece(bodies, "ab" * 32, 0, 2, 10, b"x")
     (folder / kept[:2] / "0123.part").write_bytes(b"a crash left this")
     assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
@@ -358,9 +360,9 @@ def test_the_sweep_removes_what_nothing_refers_to(database: Database, bodies: Bo
 
 def test_staging_again_keeps_the_sweep_away(bodies: BodyStore, folder: Path) -> None:
     """A repeat after a crash: the row comes only after the sweep has looked."""
-    bodies.stage({digest_of(LARGE): LARGE})
+    bodies.stage({digest_of(LARGE): Held(LARGE)})
     age(folder, 2 * DAY)
-    bodies.stage({digest_of(LARGE): LARGE})
+    bodies.stage({digest_of(LARGE): Held(LARGE)})
     assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Refusal
 from edxml_router.store import integrity
 from edxml_router.store.backup import backup
@@ -28,7 +29,7 @@ CLAIM = Claim("tinh", (), ("link:tw", "office:vanthu"))
 def add(ledger: SqlLedger, number: int) -> None:
     with ledger.book() as book:
         book.envelopes.add([envelope(number)])
-        book.bodies.add({digest_of(body(number)): body(number)})
+        book.bodies.add({digest_of(body(number)): Held(body(number))})
         book.deliveries.add([delivery(number)])
 
 

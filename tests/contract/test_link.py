@@ -18,6 +18,7 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.config import load
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
@@ -150,7 +151,7 @@ def opened(stack: ExitStack, config: Path) -> Opened:
 
 
 def send(node: Opened, office: str, data: bytes) -> str:
-    [answer] = pipeline.accept(node.node, [Submission(data, office, "cli")])
+    [answer] = pipeline.accept(node.node, [Submission(Held(data), office, "cli")])
     assert answer.accepted, answer.finding
     return answer.digest
 

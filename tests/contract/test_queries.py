@@ -12,6 +12,7 @@ from edxml_router.core.delivery.lifecycle import Event, State, advance
 from edxml_router.core.delivery.values import Aside, EnvelopeRow, Move
 from edxml_router.core.delivery.views import Kept, Note, Shape
 from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.message.body import Held
 from edxml_router.store.journal.sequencer import number
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.quarantine import refused
@@ -243,9 +244,9 @@ def test_notices_wait_for_an_office(ledger: SqlLedger) -> None:
 
 def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
     with ledger.book() as book:
-        book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
-        book.quarantine.keep([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", b"beyond the quota")], 2)
-        book.quarantine.keep([Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", b"<<")], 2)
+        book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", Held(b"<<"))], 2)
+        book.quarantine.keep([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", Held(b"beyond the quota"))], 2)
+        book.quarantine.keep([Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", Held(b"<<"))], 2)
     first, second = ledger.views.list_quarantined()
     assert first == Kept(
         first.number, NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", digest_of(b"<<"), 2, 2, NOW + MINUTE, "",
@@ -266,7 +267,7 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
 
 
 def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger, database: Database) -> None:
-    one = Aside(NOW, "xa", "amqp", "EDX301", "Signature", "", b"the same")
+    one = Aside(NOW, "xa", "amqp", "EDX301", "Signature", "", Held(b"the same"))
     others = [replace(one, code="EDX309"), replace(one, peer="ke-la"), one]
     with ledger.book() as book:
         assert book.quarantine.keep([one], 10) == [True]
@@ -295,9 +296,9 @@ def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger
 
 
 def test_refused_input_is_found_by_its_document(ledger: SqlLedger) -> None:
-    unread = Aside(NOW, "xa", "cli", "EDX102", "", "", b"much")
+    unread = Aside(NOW, "xa", "cli", "EDX102", "", "", Held(b"much"))
     with ledger.book() as book:
-        book.quarantine.keep([Aside(NOW, "xa", "cli", "EDX301", "", "", b"a", "cafe0123"), unread], 100)
+        book.quarantine.keep([Aside(NOW, "xa", "cli", "EDX301", "", "", Held(b"a"), "cafe0123"), unread], 100)
         book.quarantine.keep([replace(unread, document_id="H53-2"), replace(unread, code="EDX101")], 100)
     first, second, third = sorted(ledger.views.list_quarantined(), key=lambda item: (item.size, item.number))
     assert (first.document_id, second.document_id, second.count) == ("cafe0123", "H53-2", 2)

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edxml_router.core.message import safe_xml, skeleton
+from edxml_router.core.message.body import Held
 from edxml_router.core.message.content import Content
 from edxml_router.core.message.safe_xml import Limits
-from edxml_router.core.message.skeleton import LEAST_RUN, Held, Skeleton, scan
+from edxml_router.core.message.skeleton import LEAST_RUN, Skeleton, scan
 from edxml_router.core.problems import Refusal
 from tests.fixtures import File, document
 

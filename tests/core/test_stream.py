@@ -10,8 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
+from edxml_router.core.message.body import Body, Held
 from edxml_router.core.message.safe_xml import Limits, parse
-from edxml_router.core.message.skeleton import LEAST_RUN, Held, Skeleton, Source, scan
+from edxml_router.core.message.skeleton import LEAST_RUN, Skeleton, scan
 from edxml_router.core.signature.by_stream import verify
 from edxml_router.core.signature.form import SIGNATURE, Coverage
 from edxml_router.core.signature.signing import sign
@@ -27,7 +28,7 @@ DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 P256, P384 = "1.2.840.10045.3.1.7", "1.3.132.0.34"
 
 
-def skeleton_of(source: Source) -> tuple[Skeleton, etree._Element]:
+def skeleton_of(source: Body) -> tuple[Skeleton, etree._Element]:
     skeleton = scan(source, Limits(), TOKEN)
     return skeleton, parse(skeleton.text)
 

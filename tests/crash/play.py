@@ -16,6 +16,7 @@ from typing import Any
 from edxml_router import pipeline
 from edxml_router.config import load
 from edxml_router.core.delivery.lifecycle import ENDS, State
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.oracle import Witness, stray_files
@@ -143,7 +144,7 @@ class Play:
     def _submit(self) -> bool:
         for path in list(self._unanswered):
             name = path.name.split("-")[0]
-            submission = Submission(path.read_bytes(), f"vanthu-{name}", "cli")
+            submission = Submission(Held(path.read_bytes()), f"vanthu-{name}", "cli")
             [answer] = pipeline.accept(self._opened[name].node, [submission])
             if not answer.passing:
                 self._unanswered.remove(path)

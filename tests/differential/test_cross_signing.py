@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router.core.message.body import Held
 from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import sign
@@ -62,7 +63,7 @@ def plain(how: Signing, spelling: str = "") -> bytes:
 def verdict(data: bytes) -> str:
     """What the examination says that asks both engines: "passed", or why not."""
     try:
-        found = examine(data, DEFAULT_LIMITS, certificates.store(), NOW, Engine.BOTH).verdict
+        found = examine(Held(data), DEFAULT_LIMITS, certificates.store(), NOW, Engine.BOTH).verdict
     except Refusal as refusal:
         return refusal.code
     return "passed" if found.finding is None else found.finding.code

@@ -17,8 +17,9 @@ import xmlsec
 from lxml import etree
 
 from edxml_router.core.message import reader
+from edxml_router.core.message.body import Held
 from edxml_router.core.message.safe_xml import Limits, parse
-from edxml_router.core.message.skeleton import LEAST_RUN, Held, scan
+from edxml_router.core.message.skeleton import LEAST_RUN, scan
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import by_signxml as signature
 from edxml_router.core.signature import by_stream as stream

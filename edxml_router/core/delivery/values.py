@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.wire import Hop, letter_name
-
-# --- Ledger: the journal, envelopes and deliveries in SQL --------------------------------------------
+from edxml_router.core.message.body import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """Input that was refused or could not be read, kept for the operator; of a :class:`Body` only its metadata."""
+    """Input that was refused or could not be read, kept for the operator; of a body on disk only its metadata."""
 
     at: datetime
     peer: str
@@ -125,33 +122,8 @@ class Aside:
     code: str
     where: str
     detail: str
-    data: bytes | Body
+    data: Body
     document_id: str = ""  # in its comparable form, as far as it could be read
-
-
-# --- Bodies: the bytes of accepted envelopes ---------------------------------------------------------
-
-
-class Body(Protocol):
-    """A document too large to be held in memory, set down on disk; nobody else can change it.
-
-    A :class:`~edxml_router.core.message.skeleton.Source`. Reading raises Setback EDX601 when the disk fails.
-    """
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the bytes, hex."""
-
-    @property
-    def size(self) -> int: ...
-
-    def __len__(self) -> int: ...
-
-    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from ``start`` to before ``stop``, in order, in pieces that are never empty."""
-
-    def discard(self) -> None:
-        """It is no longer needed here; what was staged stays. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.body import Body, Held
 from edxml_router.core.message.content import Content, Meter
 from edxml_router.core.message.safe_xml import NS, Element, Limits
 from edxml_router.core.problems import Refusal
@@ -33,37 +34,10 @@ from edxml_router.core.problems import Refusal
 LARGE: Final = 10_000_000  # bytes; what is larger is never parsed as a whole, and signxml's default ends here
 LEAST_RUN: Final = 64 * 1024
 MOST_TEXT: Final = 16 * 1024 * 1024  # of a skeleton: ten thousand recipients, and 150 attachments just too small
-PIECE: Final = 1024 * 1024
 _DIGITS: Final = 8  # of a mark's number, behind the token
 _SECTION: Final = b"![CDATA["
 _BLANK: Final = " \t\r\n"
 _PLACE: Final = f"{{{NS}}}AttachmentEncoded/{{{NS}}}Attachment/{{{NS}}}ContentTransferEncoded"
-
-
-class Source(Protocol):
-    """Bytes that can be read more than once and stay the same."""
-
-    @property
-    def size(self) -> int: ...
-
-    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from ``start`` to before ``stop``, in order, in pieces of any size but never empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Bytes in memory as a :class:`Source`."""
-
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        end = self.size if stop is None else stop
-        for at in range(start, end, PIECE):
-            yield self.data[at : min(at + PIECE, end)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +54,7 @@ class Run:
 class Skeleton:
     """``text`` is the document with a mark for each of ``runs``."""
 
-    source: Source
+    source: Body
     text: bytes
     token: str = ""
     runs: tuple[Run, ...] = ()
@@ -128,7 +102,7 @@ def whole(data: bytes) -> Skeleton:
     return Skeleton(Held(data), data)
 
 
-def scan(source: Source, limits: Limits, token: str, least: int = LEAST_RUN) -> Skeleton:
+def scan(source: Body, limits: Limits, token: str, least: int = LEAST_RUN) -> Skeleton:
     """The skeleton of a document. ``token``: at least 128 random bits as letters and digits, new each time.
 
     ``least``: bytes of the shortest run. What the limits allow as a text is never one.
@@ -143,11 +117,11 @@ def scan(source: Source, limits: Limits, token: str, least: int = LEAST_RUN) -> 
         raise Refusal(
             "EDX102", detail=Detail("{size} bytes besides plain base64, at most {most}", size=size, most=MOST_TEXT)
         )
-    text = source.data if isinstance(source, Held) and not runs else b"".join(_text(source, runs))
+    text = source.held if source.held is not None and not runs else b"".join(_text(source, runs))
     return Skeleton(source, text, token, runs)
 
 
-def _text(source: Source, runs: Iterable[Run]) -> Iterator[bytes]:
+def _text(source: Body, runs: Iterable[Run]) -> Iterator[bytes]:
     at = 0
     for run in runs:
         yield from source.pieces(at, run.start)

@@ -27,9 +27,9 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, bindparam, select
 
-from edxml_router.core.delivery.values import Body
 from edxml_router.core.delivery.wire import Chunk, Transfer
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.body import Body, Held
 from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import Defect, Setback
 from edxml_router.disk import durable, locks
@@ -86,10 +86,10 @@ class BodyStore:
                 raise
             return body
 
-    def stage(self, bodies: Mapping[str, bytes | Body]) -> None:
-        held = {digest: data for digest, data in bodies.items() if isinstance(data, bytes)}
+    def stage(self, bodies: Mapping[str, Body]) -> None:
+        held = {digest: body.held for digest, body in bodies.items() if body.held is not None}
         large = {digest: data for digest, data in held.items() if len(data) > self._inline_limit}
-        received = {digest: data for digest, data in bodies.items() if isinstance(data, FileBody)}
+        received = {digest: body for digest, body in bodies.items() if isinstance(body, FileBody)}
         with _disk():
             # Small ones need room too, in a database that is usually on the same disk; what was received has its.
             self._reserve_room(sum(map(len, held.values())))
@@ -105,19 +105,17 @@ class BodyStore:
 
     def read(self, digests: Iterable[str]) -> Mapping[str, bytes]:
         found = self.open(digests)
-        return {digest: body if isinstance(body, bytes) else b"".join(body.pieces()) for digest, body in found.items()}
+        return {digest: body.whole() for digest, body in found.items()}
 
-    def open(self, digests: Iterable[str]) -> Mapping[str, bytes | Body]:
+    def open(self, digests: Iterable[str]) -> Mapping[str, Body]:
         wanted = sorted(set(digests))
-        found: dict[str, bytes | Body] = {}
+        found: dict[str, Body] = {}
         for start in range(0, len(wanted), CHUNK):
             with reading(self._engine) as connection:
                 rows = connection.execute(_BODIES, {"keys": wanted[start : start + CHUNK]}).all()
             for digest, kept in rows:
-                body = self._open_file(digest) if kept is None else bytes(kept)
-                if isinstance(body, bytes) and hashlib.sha256(body).hexdigest() != digest:
-                    body = None
-                if body is not None:
+                body = self._open_file(digest) if kept is None else Held(bytes(kept))
+                if body is not None and body.digest == digest:
                     found[digest] = body
         return found
 
@@ -142,7 +140,7 @@ class BodyStore:
                 durable.write([(folder / str(chunk.number), piece)])
         return True
 
-    def assembled(self, peer: str, transfer: Transfer) -> bytes | Body | None:
+    def assembled(self, peer: str, transfer: Transfer) -> Body | None:
         folder = self._chunks(peer, transfer.envelope, transfer.size, transfer.chunks)
         try:
             present = {path.name for path in folder.iterdir()}
@@ -152,15 +150,14 @@ class BodyStore:
             size = sum((folder / name).stat().st_size for name in names)
             pieces = (piece for name in names for piece in spool.read(folder / name))
             # A large one is copied, because its chunks could be sent again, and different, while it is judged.
-            whole = self.receive(pieces) if size > LARGE else b"".join(pieces)
+            whole = self.receive(pieces) if size > LARGE else Held(b"".join(pieces))
         except FileNotFoundError:  # no piece yet, or swept just now
             return None
         except OSError as error:
             raise setback(error) from error
-        if (hashlib.sha256(whole).hexdigest() if isinstance(whole, bytes) else whole.digest) == transfer.envelope:
+        if whole.digest == transfer.envelope:
             return whole
-        if not isinstance(whole, bytes):
-            whole.discard()
+        whole.discard()
         self.drop_chunks(peer, transfer.envelope)
         return None
 
@@ -223,12 +220,12 @@ class BodyStore:
                 return 1
         return 0
 
-    def _open_file(self, digest: str) -> bytes | Body | None:
+    def _open_file(self, digest: str) -> Body | None:
         path = self._path(digest)
         try:
             size = path.stat().st_size
             if size <= LARGE:
-                return path.read_bytes()
+                return Held(path.read_bytes())
             # Read through once, though it is read again when it is sent: nothing damaged may be begun to be sent.
             found = hashlib.sha256()
             for piece in spool.read(path):

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edxml_router.core.message.skeleton import PIECE
+from edxml_router.core.message.body import PIECE
 from edxml_router.core.problems import Setback
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
@@ -31,8 +31,15 @@ class FileBody:
     digest: str
     kept: bool = False
 
+    @property
+    def held(self) -> None:
+        return None
+
     def __len__(self) -> int:
         return self.size
+
+    def whole(self) -> bytes:
+        return b"".join(self.pieces())
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         try:

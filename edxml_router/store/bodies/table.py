@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, Text
 
-from edxml_router.core.delivery.values import Body
+from edxml_router.core.message.body import Body
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.columns import metadata
 from edxml_router.store.database.part import Part
@@ -37,14 +37,14 @@ class SqlBodies(Part):
         super().__init__(connection)
         self._inline_limit = inline_limit
 
-    def add(self, bodies: Mapping[str, bytes | Body]) -> None:
+    def add(self, bodies: Mapping[str, Body]) -> None:
         limit = self._inline_limit
         rows = [
             {
                 "digest": digest,
-                "size": len(data),
-                "data": data if isinstance(data, bytes) and len(data) <= limit else None,
+                "size": body.size,
+                "data": body.held if body.size <= limit else None,
             }
-            for digest, data in sorted(bodies.items())
+            for digest, body in sorted(bodies.items())
         ]
         self._write(_ADD, rows)

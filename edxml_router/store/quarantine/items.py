@@ -11,7 +11,6 @@ each; a lock would make strangers' rubbish a reason for accepting to wait.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -178,9 +177,7 @@ def keep_aside(
     """Keep ``items``; whether the bytes of each are kept now (by this call or an earlier one)."""
     if not items:
         return []
-    digests = [
-        hashlib.sha256(item.data).hexdigest() if isinstance(item.data, bytes) else item.data.digest for item in items
-    ]
+    digests = [item.data.digest for item in items]
     known: set[tuple[str, str, str]] = set()
     kept: set[str] = set()  # digests of bytes that are here
     for row in connection.execute(_KNOWN, {"keys": sorted(set(digests))}):
@@ -197,7 +194,7 @@ def keep_aside(
             continue
         if fault not in known and not places.take(item.peer, 1):
             continue
-        data = item.data if isinstance(item.data, bytes) else None  # the database would hold it whole in memory
+        data = item.data.held  # None: the database would hold it whole in memory
         fits = data is not None and digest not in kept and room.take(item.peer, len(data))
         if fits:
             kept.add(digest)

@@ -1,0 +1,80 @@
+"""The bytes of a document on the road: in memory if it is small, on disk if it is large, and read alike.
+
+    for piece in body.pieces(): …
+    body.whole()                    # of what is known to be small, or goes out in one message
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+PIECE: Final = 1024 * 1024
+
+
+class Body(Protocol):
+    """A document that can be read more than once and that nobody else can change.
+
+    One that is on disk raises Setback EDX601 or EDX622 when the disk fails.
+    """
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes, hex: the identity of an envelope."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    @property
+    def held(self) -> bytes | None:
+        """The bytes, where they are in memory; None of what is too large for that."""
+
+    def __len__(self) -> int: ...
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from ``start`` to before ``stop``, in order, in pieces that are never empty."""
+
+    def whole(self) -> bytes:
+        """All of them, in memory."""
+
+    def discard(self) -> None:
+        """It is no longer needed here; what was staged stays. Idempotent."""
+
+
+class Held:
+    """A :class:`Body` in memory."""
+
+    __slots__ = ("_digest", "held")
+
+    def __init__(self, data: bytes, digest: str = "") -> None:
+        self.held: bytes = data
+        self._digest = digest
+
+    @property
+    def digest(self) -> str:
+        if not self._digest:
+            self._digest = hashlib.sha256(self.held).hexdigest()
+        return self._digest
+
+    @property
+    def size(self) -> int:
+        return len(self.held)
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        end = self.size if stop is None else stop
+        for at in range(start, end, PIECE):
+            yield self.held[at : min(at + PIECE, end)]
+
+    def whole(self) -> bytes:
+        return self.held
+
+    def discard(self) -> None:
+        return None
+
+
+NOTHING: Final = Held(b"")
