@@ -51,6 +51,7 @@ class Crumbs:
     """A source whose pieces end behind every carriage return, and one byte before it."""
 
     data: bytes
+    held = None
 
     @property
     def size(self) -> int:

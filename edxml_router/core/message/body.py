@@ -52,6 +52,12 @@ class Held:
         self.held: bytes = data
         self._digest = digest
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Held) and self.held == other.held
+
+    def __hash__(self) -> int:
+        return hash(self.held)
+
     @property
     def digest(self) -> str:
         if not self._digest:
