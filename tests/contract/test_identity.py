@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from edxml_router.core.delivery.route import Route
 from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Refusal
 from edxml_router.store import integrity
@@ -23,7 +24,7 @@ from edxml_router.store.journal import verification
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database, body, delivery, digest_of, envelope
 
-CLAIM = Claim("tinh", (), ("link:tw", "office:vanthu"))
+CLAIM = Claim("tinh", (), (Route.link("tw"), Route.office("vanthu")))
 
 
 def add(ledger: SqlLedger, number: int) -> None:
@@ -63,7 +64,7 @@ def test_a_journal_that_lost_its_newest_entry_begins_an_epoch(database: Database
     restored = recognise(ledger, tmp_path, CLAIM)
     assert restored is not None
     assert restored.epoch != mark["epoch"]
-    assert [one.party for one in pending(ledger.engine)] == ["link:tw", "office:vanthu"]
+    assert [one.party for one in pending(ledger.engine)] == [Route.link("tw"), Route.office("vanthu")]
     assert recognise(ledger, tmp_path, CLAIM) is None
     assert recognise(ledger, other, CLAIM) is None  # noticed once, whoever looks
     assert len(database.rows("SELECT * FROM epochs")) == 2
@@ -164,10 +165,10 @@ def test_damaged_pages_are_found(sqlite_database: Database, tmp_path: Path) -> N
 def test_a_neighbour_that_has_another_name_is_followed_once(database: Database) -> None:
     ledger = database.ledger()
     add(ledger, 1)
-    named = {"link:tay-ninh": "link:tay-ninh-moi", "office:van-phong-xa": "office:vp"}
+    named = {Route.link("tay-ninh"): Route.link("tay-ninh-moi"), Route.office("van-phong-xa"): Route.office("vp")}
     for _ in range(2):
         renames.follow(ledger, named)
         assert [tuple(row) for row in database.rows("SELECT route, origin FROM deliveries")] == [
-            ("link:tay-ninh-moi", "office:vp")
+            (Route.link("tay-ninh-moi"), Route.office("vp"))
         ]
         assert database.count("journal", "event = 'peer.renamed'") == 2
