@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from edxml_router.core.delivery.route import Route
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding, Weight
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.shapes.delivery import confirmation_shape
 from edxml_router.shapes.form import encode
-from edxml_router.stages.examination import digest_of
 from edxml_router.stages.node import Node
 from edxml_router.stages.submission import Answer
 
@@ -54,7 +54,7 @@ def tell_unread(node: Node, arrival: Arrival, finding: Finding) -> list[Arrival]
     link, given = node.links.get(Route.office(arrival.peer)), arrival.message
     if link is None or given.kind != SUBMISSION:
         return tell(node, [(arrival, finding)])
-    answer = Answer(digest_of(given.body), passing=finding.problem.weight is Weight.TRANSIENT, finding=finding)
+    answer = Answer(Held(given.body).digest, passing=finding.problem.weight is Weight.TRANSIENT, finding=finding)
     untold = any(link.transport.publish([Parcel(link.mailbox, verdict(given, answer))]))
     return [arrival] if untold else []
 
