@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edxml_router.core.message.body import Held
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.demo.letters import Post
@@ -90,7 +91,7 @@ def test_what_must_keep_behind_its_letter_is_not_sent_on_before_it(nodes: Nodes)
     nation = nodes[NATION].node
 
     def hand_in(data: bytes) -> str:
-        [answer] = pipeline.accept(nation, [Submission(data, f"vanthu-{NATION}", "amqp")], at_once=True)
+        [answer] = pipeline.accept(nation, [Submission(Held(data), f"vanthu-{NATION}", "amqp")], at_once=True)
         return answer.digest
 
     first = hand_in(letter(nodes))

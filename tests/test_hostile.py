@@ -188,7 +188,7 @@ def test_a_large_body_is_put_together_once_for_all_transfers_that_name_it(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = letter(nodes, ["H53"], sender="H01", files=(File("phu-luc.pdf", 100_000),))
-    pieces = list(chunks(data, hashlib.sha256(data).hexdigest(), 30_000))
+    pieces = list(chunks(Held(data), hashlib.sha256(data).hexdigest(), 30_000))
     manifest = encode_transfer(_transfer(nodes, data, ("H53",), "an-giang", chunks=len(pieces)))
     messages = [Message("chunk", f"t.{number}", piece) for number, piece in enumerate(pieces)]
     messages += [Message("transfer", "t", manifest)] * 20

@@ -471,7 +471,7 @@ def test_a_transfer_waits_for_its_chunks(nodes: Nodes) -> None:
     data = letter(nodes, ["H53"], sender="H01", files=(File("phu-luc.pdf", 100_000),))
     hub = nodes["an-giang"].transports[0]
     digest = hashlib.sha256(data).hexdigest()
-    pieces = list(chunks(data, digest, 30_000))
+    pieces = list(chunks(Held(data), digest, 30_000))
     manifest = encode_transfer(_transfer(nodes, data, ("H53",), chunks=len(pieces)))
     hub.publish([Parcel(topology.up("an-giang"), Message("transfer", "t", manifest))])
     assert nodes.step("quoc-gia").back  # given back, nothing accepted

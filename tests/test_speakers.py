@@ -177,7 +177,7 @@ def test_a_parent_does_not_speak_as_the_node_below(scene: Scene) -> None:
     [sent] = pipeline.accept(node, [Submission(Held(outgoing), OFFICE, "cli")])
     pipeline.forward(node)
     seen = scene.post.document("H53.31", ["H53"], 2, "V/v")
-    pieces = list(chunks(seen, hashlib.sha256(seen).hexdigest(), len(seen) // 2 + 1))
+    pieces = list(chunks(Held(seen), hashlib.sha256(seen).hexdigest(), len(seen) // 2 + 1))
     receipt = Receipt(sent.digest, "H53.31", 0, Outcome.CONFIRMED, node.now())
     key = load_key(scene.tree.pki / f"{DISTRICT}.key.pem")  # as if it had stolen even that
     signed = encode_receipts((receipt,), lambda line: base64.b64encode(sign_bytes(key, line)).decode())

@@ -16,8 +16,9 @@ from typing import Final
 
 from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.values import Body, Delivery, EnvelopeRow
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.wire import Receipt
+from edxml_router.core.message.body import Body
 from edxml_router.ports.ledger import Book
 from edxml_router.stages import sending
 from edxml_router.stages.node import Node
@@ -33,12 +34,12 @@ class Taken:
     until: datetime
     due: Sequence[Delivery]
     rows: Mapping[str, EnvelopeRow]
-    bodies: Mapping[str, bytes | Body]  # those in memory; the others are read
+    bodies: Mapping[str, Body]  # those in memory; the others are read
     receipts: Sequence[tuple[int, Route, Receipt]] = ()  # number, origin
 
 
 def take(
-    node: Node, book: Book, rows: Sequence[EnvelopeRow], bodies: Mapping[str, bytes | Body], now: datetime
+    node: Node, book: Book, rows: Sequence[EnvelopeRow], bodies: Mapping[str, Body], now: datetime
 ) -> Taken:
     """Take what may go now. ``rows`` and ``bodies`` are of what was accepted in this transaction. Raises Setback."""
     until, most = now + node.rules.timing.lease, _WIDER * node.rules.batch
@@ -48,5 +49,5 @@ def take(
     known |= book.envelopes.known({one.digest for one in due} - known.keys())
     receipts = book.receipts.unsent(now, until, RECEIPTS * node.rules.batch, sending.listening(node))
     node.left |= len(due) >= most or len(receipts) >= RECEIPTS * node.rules.batch
-    held = {digest: body for digest, body in bodies.items() if isinstance(body, bytes)}
+    held = {digest: body for digest, body in bodies.items() if body.held is not None}
     return Taken(until, due, known, held, receipts)

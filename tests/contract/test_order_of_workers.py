@@ -13,6 +13,7 @@ from threading import Event
 
 import pytest
 
+from edxml_router.core.message.body import Held
 from edxml_router import pipeline
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import State
@@ -47,7 +48,7 @@ class Crew:
     def hand_in(self, *data: bytes) -> list[str]:
         """In one batch; the digests."""
         node = self.sending[0].node
-        answers = pipeline.accept(node, [Submission(each, f"vanthu-{HERE}", "cli") for each in data])
+        answers = pipeline.accept(node, [Submission(Held(each), f"vanthu-{HERE}", "cli") for each in data])
         assert all(each.accepted for each in answers)
         return [each.digest for each in answers]
 

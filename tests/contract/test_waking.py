@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router.core.message.body import Held
 from edxml_router import pipeline
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
@@ -94,6 +95,6 @@ def test_a_command_rings_once_it_has_committed(tmp_path: Path) -> None:
         data = Post(tree.pki).document("G22", ["G22"], number=1, subject="V/v thử nghiệm")
         with open_node(settings) as node:
             assert not bell.clear()
-            pipeline.accept(node, [Submission(data, plan.office, "cli")])
+            pipeline.accept(node, [Submission(Held(data), plan.office, "cli")])
         assert bell.clear()
         bell.close()
