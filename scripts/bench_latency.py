@@ -21,9 +21,9 @@ from statistics import median
 from rich.console import Console
 from rich.progress import track
 
-from edxml_router.core.message.body import Held
 from edxml_router import pipeline
 from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED
+from edxml_router.core.message.body import Held
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import rabbitmq
 from edxml_router.demo.tree import Plan, Tree

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from edxml_router.core.message.body import Held
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.message.body import Held
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Tree
 from edxml_router.disk.bell import FILE, Bell

@@ -13,10 +13,10 @@ from threading import Event
 
 import pytest
 
-from edxml_router.core.message.body import Held
 from edxml_router import pipeline
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.message.body import Held
 from edxml_router import pipeline
+from edxml_router.core.message.body import Held
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.disk import watch
