@@ -298,6 +298,28 @@ def test_a_full_share_holds_up_nobody_else_and_empties_by_itself(far: Province) 
     far.arrives(far.open(), *digests, urgent)  # and no clock was moved for it
 
 
+def test_who_answers_for_letters_and_leaves_them_lying_has_its_share_and_no_more(far: Province) -> None:
+    far.node.node.rules = replace(far.node.node.rules, mailbox_bytes=600_000)
+    digests: list[str] = []
+    for number in range(1, 13):
+        digests.append(far.send(number, size=100_000))
+        far.turn()
+        one = far.standing(digests[-1])
+        if one.state is State.FORWARDED:
+            far.lies(number)
+            accepted = Receipt(one.digest, "H53", one.generation, Outcome.ACCEPTED, far.clock.now())
+            pipeline.settle(far.node.node, [("tay-ninh", accepted)])
+    stand = [far.standing(digest) for digest in digests]
+    forwarded = [one for one in stand if one.far_accepted]
+    assert 3 <= len(forwarded) <= 5
+    assert {(one.state, one.code) for one in stand[len(forwarded) :]} == {(State.DEFERRED, "EDX614")}
+    assert far.waiting().messages == len(forwarded)
+    child = far.open()  # it takes them after all
+    until(lambda: step(child) or far.waiting().messages == 0)
+    far.clock.at += HOUR
+    far.arrives(child, *digests)
+
+
 def test_a_letter_that_is_larger_than_the_share_goes_where_nothing_lies(near: Province) -> None:
     near.node.node.rules = replace(near.node.node.rules, mailbox_bytes=1000)
     first, second = near.send(1), near.send(2)

@@ -260,6 +260,32 @@ def test_a_full_mailbox_of_an_office_keeps_the_rest_of_its_mail_here(nodes: Node
     assert digests[2] in {one.message.headers.get("envelope") for one in office.take()}
 
 
+def test_an_office_that_confirms_mail_and_leaves_it_lying_has_its_share_and_no_more(
+    nodes: Nodes, office: Office
+) -> None:
+    node, digests = nodes["quoc-gia"].node, [arrived(nodes)]
+    with node.ledger.book() as book:
+        size = book.envelopes.known(digests)[digests[0]].size
+    node.rules = replace(node.rules, mailbox_bytes=3 * size + size // 2)
+    mailbox = nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE) / "new"
+    for number in range(2, 9):
+        pushing.push(node)
+        one = standing(nodes, "quoc-gia", digests[-1])
+        if one.handed_at is not None:
+            office.say("confirm", b"", one.name, number)
+            nodes.step("quoc-gia")
+        digests.append(arrived(nodes, number))
+    pushing.push(node)
+    assert len(list(mailbox.iterdir())) == 3
+    stand = [standing(nodes, "quoc-gia", digest) for digest in digests]
+    assert [one.state for one in stand[:3]] == [State.CONFIRMED] * 3
+    assert {one.code for one in stand[3:]} == {"EDX614"}
+    assert office.take()
+    nodes.clock.at += node.rules.timing.inquiry_interval
+    pushing.push(node)
+    assert "" in {standing(nodes, "quoc-gia", digest).code for digest in digests[3:]}
+
+
 def test_an_office_that_was_away_finds_no_mail_that_has_expired(nodes: Nodes, office: Office) -> None:
     digest, node = arrived(nodes), nodes["quoc-gia"].node
     with node.ledger.book() as book:  # laid there with a life that is over when the office comes back

@@ -100,7 +100,8 @@ def _absent(
     filled, share = sum(each.size for each in lies), node.rules.mailbox_bytes
     fresh = sorted((one for one in due if one.handed_at is None), key=attrgetter("id"))
     repeats = sorted((one for one in due if one.handed_at is not None), key=attrgetter("id"))
-    if repeats or (filled and filled + sum(rows[one.digest].size for one in fresh) > share):
+    laid = room.laid_in(node, link, urgent=False)
+    if repeats or room.is_doubtful(laid, filled, sum(rows[one.digest].size for one in fresh), share):
         try:
             found = link.transport.waiting([link.mailbox])
         except Setback as setback:
@@ -109,7 +110,9 @@ def _absent(
             return [], dict.fromkeys((one.id for one in due), Finding("EDX703", link.mailbox))
         there = found[link.mailbox].messages
         repeats = repeats[: max(0, sum(each.messages for each in lies) - there)]
+        laid.look(there)
         filled = filled if there else 0  # all of it was taken, if not answered
+    filled = max(filled, laid.guess)  # what was answered may lie there all the same
     problems: dict[int, Finding | None] = {}
     fit: list[Delivery] = []
     for one in fresh:

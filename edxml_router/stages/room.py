@@ -6,8 +6,10 @@
 
 What lies in a mailbox is counted in the ledger: what was handed over and is not accepted, or offered and not answered.
 A broker tells no bytes to those who may not administrate it, and a limit of a queue cannot be changed while it exists.
-The count errs upwards only where messages were lost, and so an empty mailbox has room whatever the ledger says. Workers
-do not know of each other between two looks, so together they may go beyond the share by what they send at once.
+The count errs upwards where messages were lost, and so an empty mailbox has room whatever the ledger says. It errs
+downwards where one answers for letters that it leaves lying, and so the hub is asked how many messages lie there, each
+time that a part of the share was laid: these count as large as ours are on the average, if that is more. Workers do not
+know of each other between two looks, so together they may go beyond the share by what they send until then.
 """
 
 from __future__ import annotations
@@ -27,26 +29,39 @@ from edxml_router.ports.ledger import Book
 from edxml_router.stages.dispatch import Chance, GroupKey, Groups, Plan
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.rules import Rules
-from edxml_router.stages.windows import Place
+from edxml_router.stages.windows import Laid, Place
 
 WANTED: Final = "EDX614"
 _FRESH: Final = timedelta(seconds=5)  # that a count serves while it is far below the share
-_FAR: Final = 4  # … which is below this part of it
+_FAR: Final = 4  # … which is below this part of it; and as much is laid before the hub is asked again
 
 
 def measured(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: datetime) -> dict[Place, int]:
-    """How many bytes lie in the mailboxes that these groups go to. Where they would not all fit, the hub is asked
-    whether it is empty after all. Raises Setback."""
+    """How many bytes lie in the mailboxes that these groups go to, as the ledger and their hubs say. Raises Setback."""
     wanted: dict[Place, int] = {}
     for key in groups:
         if (place := _place(key, rows)) is not None and place[0] in node.links:
             wanted[place] = wanted.get(place, 0) + rows[key[1]].size
     filled = _filled(node, set(wanted), now)
-    for place, size in wanted.items():
-        lies = filled.get(place, 0)
-        if not has_room(lies, size, node.rules.mailbox_bytes) and is_empty(node.links[place[0]], urgent=place[1]):
-            filled[place] = 0
-    return {place: filled.get(place, 0) for place in wanted}
+    lying: dict[Place, int] = {}
+    for (route, urgent), size in wanted.items():
+        counted, link, share = filled.get((route, urgent), 0), node.links[route], node.rules.mailbox_bytes
+        laid = laid_in(node, link, urgent=urgent)
+        if is_doubtful(laid, counted, size, share) and _looked(link, laid, urgent=urgent) == 0:
+            counted = filled[route, urgent] = 0
+        lying[route, urgent] = max(counted, laid.guess)
+    return lying
+
+
+def laid_in(node: Node, link: Link, *, urgent: bool) -> Laid:
+    """What this process has laid into the mailbox."""
+    return node.outgoing.ahead.laid.setdefault((id(link.transport), link.mailbox_for(urgent=urgent)), Laid())
+
+
+def is_doubtful(laid: Laid, counted: int, size: int, share: int) -> bool:
+    """Whether the hub is to be asked before ``size`` bytes more are laid: where they would not fit, or much was laid
+    since. ``counted`` is what lies there as the ledger says."""
+    return not has_room(max(counted, laid.guess), size, share) or laid.since * _FAR > share
 
 
 def fitting(
@@ -87,14 +102,17 @@ def has_room(lying: int, size: int, share: int) -> bool:
     return not lying or lying + size <= share
 
 
-def is_empty(link: Link, *, urgent: bool) -> bool:
-    """Whether nothing lies in the mailbox, as far as its hub can be asked."""
+def _looked(link: Link, laid: Laid, *, urgent: bool) -> int | None:
+    """How many messages lie in the mailbox, which is noted; None where its hub cannot tell."""
     mailbox = link.mailbox_for(urgent=urgent)
     try:
-        found = link.transport.waiting([mailbox])
+        found = link.transport.waiting([mailbox]).get(mailbox)
     except Setback:
-        return False
-    return mailbox in found and not found[mailbox].messages
+        return None
+    if found is None:
+        return None
+    laid.look(found.messages)
+    return found.messages
 
 
 def full(share: int, lying: int) -> Finding:

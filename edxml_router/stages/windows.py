@@ -49,10 +49,37 @@ class Sending(Generic[T]):
 
 
 @dataclass(slots=True)
+class Laid:
+    """What this process has laid into a mailbox, by which it guesses what lies there: a broker counts messages only."""
+
+    messages: int = 0  # since it was seen empty
+    size: int = 0  # their bytes
+    lay: int = 0  # bytes that lay there when the hub was asked last, by the mean of these
+    since: int = 0  # bytes laid since it was asked
+
+    @property
+    def guess(self) -> int:
+        """Bytes that lie there now at most, if nobody else lays anything."""
+        return self.lay + self.since
+
+    def add(self, size: int) -> None:
+        """One message more was taken by the hub."""
+        self.messages, self.size, self.since = self.messages + 1, self.size + size, self.since + size
+
+    def look(self, messages: int) -> None:
+        """So many lie there, as the hub says now. All of them, whoever laid them, are taken to be as large as ours."""
+        mean = self.size // self.messages if self.messages else 0
+        self.lay, self.since = messages * mean, 0
+        if not messages:
+            self.messages, self.size = min(self.messages, 1), mean
+
+
+@dataclass(slots=True)
 class Ahead:
-    """Bytes that all windows of this process have handed over and no answer about."""
+    """Bytes that all windows of this process have handed over and no answer about; and what they have laid where."""
 
     held: int = 0
+    laid: dict[Box, Laid] = field(default_factory=dict)
 
     @property
     def share(self) -> int:
@@ -99,7 +126,10 @@ class Window(Generic[T]):
 
     def _note(self, answers: Sequence[Finding | None]) -> None:
         smaller = self._transport.largest_message < self._largest  # the hub has just said so: smaller pieces will do
-        for (number, _), finding in zip(self._portion, answers, strict=True):
+        laid = self._ahead.laid.setdefault(self._sendings[0].box, Laid())
+        for (number, parcel), finding in zip(self._portion, answers, strict=True):
+            if finding is None or finding.code == "EDX705":  # which may have arrived all the same
+                laid.add(len(parcel.message.body))
             if finding is not None:
                 again = smaller and finding.code == "EDX713"
                 self._failed.setdefault(number, replace(finding, code="EDX702") if again else finding)
