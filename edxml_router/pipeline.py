@@ -19,32 +19,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.delivery.lifecycle import Event
-from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Move
-from edxml_router.core.delivery.wire import Hop, Receipt
 from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
+from edxml_router.core.link.credentials import UNPROVEN
+from edxml_router.core.link.manifest import LIST_LIMIT
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Hop, Receipt
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.transport import Parcel
-from edxml_router.stages import clocks, room, sending
-from edxml_router.stages.acceptance import envelope_row
-from edxml_router.stages.admission import address, address_transfer, admit, authorise, sender_of, under_way
-from edxml_router.stages.decision import Decision, Overtaken, decide, write
-from edxml_router.stages.dispatch import Groups, plan, portions, shares_of, transfer_parcels
-from edxml_router.stages.examination import examine
-from edxml_router.stages.facts import gather
+from edxml_router.stages import clocks
+from edxml_router.stages.acceptance.admission import address, address_transfer, admit, authorise, sender_of, under_way
+from edxml_router.stages.acceptance.decision import Decision, Overtaken, decide, write
+from edxml_router.stages.acceptance.examination import examine
+from edxml_router.stages.acceptance.facts import gather
+from edxml_router.stages.acceptance.results import envelope_row
+from edxml_router.stages.acceptance.submission import Answer, Judged, Submission, put_off
+from edxml_router.stages.forwarding import room, sending
+from edxml_router.stages.forwarding.dispatch import Groups, plan, portions, shares_of, transfer_parcels
+from edxml_router.stages.forwarding.taking import RECEIPTS, Taken, take
+from edxml_router.stages.forwarding.windows import Sending
 from edxml_router.stages.node import Link, Node
-from edxml_router.stages.notices import report_messages
-from edxml_router.stages.receipts import final_receipts, withdrawals
+from edxml_router.stages.offices.notices import report_messages
+from edxml_router.stages.outcomes.receipts import final_receipts, withdrawals
+from edxml_router.stages.outcomes.settlement import expiry, late_entries, latest, sends_again, settlement
 from edxml_router.stages.rules import Rules
-from edxml_router.stages.settlement import expiry, late_entries, latest, sends_again, settlement
-from edxml_router.stages.submission import Answer, Judged, Submission, put_off
-from edxml_router.stages.taking import RECEIPTS, Taken, take
-from edxml_router.stages.windows import Sending
 
 # --- accept ------------------------------------------------------------------------------------------
 
@@ -151,7 +152,7 @@ def forward(node: Node) -> Sequence[Move]:
     portions, so that memory stays flat. A crash after the first leaves leases that run out; a crash after sending
     repeats the transfer under the same id, and the next node recognises it. What was in hand at five crashes in a row
     is held (EDX623). What a mailbox has not answered in time is recorded in a later turn, and nothing is taken for one
-    that does not answer (:mod:`edxml_router.stages.sending`).
+    that does not answer (:mod:`edxml_router.stages.forwarding.sending`).
     """
     now = node.now()
     applied = [*pass_on(node), *sending.answered(node, now)]
@@ -237,7 +238,7 @@ def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:
     """An envelope for recipients served here goes into their inbox, which is the delivery itself, once AVAILABLE.
 
     Into the mailbox of an office attached to the hub it is laid after that commit
-    (:mod:`edxml_router.stages.pushing`), so that an answer that comes at once finds it offered.
+    (:mod:`edxml_router.stages.offices.pushing`), so that an answer that comes at once finds it offered.
     """
     return [change(one, Event.OFFER, due_at=now, attempts=1, route=one.route) for one in group]
 

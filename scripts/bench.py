@@ -34,7 +34,7 @@ from rich.progress import Progress, track
 from rich.table import Table
 
 from edxml_router.config import load
-from edxml_router.core.delivery.wire import Hop, Transfer, encode_transfer
+from edxml_router.core.link.wire import Hop, Transfer, encode_transfer
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import sign
 from edxml_router.credentials.keys import load_certificates, load_key
@@ -44,8 +44,9 @@ from edxml_router.ports.transport import Message, Parcel
 from edxml_router.resources import schema_file
 from edxml_router.services import trial_authority
 from edxml_router.store.database import migrate
-from edxml_router.transport import rabbitmq, topology
-from edxml_router.transport.amqp_connection import RabbitSettings, parameters
+from edxml_router.transport import topology
+from edxml_router.transport.rabbitmq import hub as rabbitmq
+from edxml_router.transport.rabbitmq.connection import RabbitSettings, parameters
 from edxml_router.wiring import composition
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,16 +22,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from edxml_router.core.message import safe_xml, skeleton
-from edxml_router.core.message.body import Held
-from edxml_router.core.message.safe_xml import Limits
+from edxml_router.core.body import Held
 from edxml_router.core.signature import by_signxml as signature
 from edxml_router.core.signature import by_stream as stream
 from edxml_router.core.signature.signing import sign
 from edxml_router.core.signature.verdict import Engine, Indication
 from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.xml import safe_xml, skeleton
+from edxml_router.core.xml.safe_xml import Limits
 from edxml_router.credentials.keys import load_certificates, load_key
-from edxml_router.stages.examination import examine
+from edxml_router.stages.acceptance.examination import examine
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import connect

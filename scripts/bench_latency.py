@@ -22,13 +22,13 @@ from rich.console import Console
 from rich.progress import track
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED
-from edxml_router.core.message.body import Held
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import rabbitmq
 from edxml_router.demo.tree import Plan, Tree
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.node import Node
-from edxml_router.stages.submission import Submission
 from edxml_router.wiring.composition import open_node
 
 PLANS = (

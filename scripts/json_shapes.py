@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from edxml_router.shapes.catalogue import COMMANDS, MESSAGES
-from edxml_router.shapes.schema import name_of, schemas
+from edxml_router.shapes.reference.catalogue import COMMANDS, MESSAGES
+from edxml_router.shapes.reference.schema import name_of, schemas
 
 MET = [*(shape for shapes in COMMANDS.values() for shape in shapes), *MESSAGES.values()]
 

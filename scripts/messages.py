@@ -11,7 +11,7 @@ import xmlschema
 from edxml_router.core.message.attachments import FIRST_BYTES
 from edxml_router.core.message.envelope import Business, Priority, StatusCode
 from edxml_router.core.message.remarks import DOCUMENT_LENGTHS, OTHER_LENGTHS, PARTY_LENGTHS
-from edxml_router.core.message.safe_xml import NS, Limits
+from edxml_router.core.xml.safe_xml import NS, Limits
 from edxml_router.resources import schema_file
 
 _LENGTHS = {path: most for table in (PARTY_LENGTHS, DOCUMENT_LENGTHS, OTHER_LENGTHS) for path, _, most in table}

@@ -14,8 +14,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from edxml_router.shapes.catalogue import COMMANDS, MESSAGES
-from edxml_router.shapes.schema import name_of
+from edxml_router.shapes.reference.catalogue import COMMANDS, MESSAGES
+from edxml_router.shapes.reference.schema import name_of
 
 ROOT = Path(__file__).resolve().parents[1]
 

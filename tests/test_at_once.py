@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.message.body import Held
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Tree
 from edxml_router.disk.bell import FILE, Bell
 from edxml_router.intake import batch as intake
 from edxml_router.node.worker import Worker
-from edxml_router.stages import sending
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
+from edxml_router.stages.forwarding import sending
 from edxml_router.wiring.composition import open_worker
 from tests.clocks import Moved
 from tests.contract.hubs import parcel

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.wire import (
+from edxml_router.core.link.wire import (
     HOPS_LIMIT,
     Hop,
     Inquiry,
@@ -17,9 +18,8 @@ from edxml_router.core.delivery.wire import (
     encode_receipts,
     encode_transfer,
 )
-from edxml_router.core.message.body import Held
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, _transfer, letter, nodes
 

@@ -12,12 +12,12 @@ from edxml_router import pipeline
 from edxml_router.core.agencies.agency import Agency, Alias
 from edxml_router.core.agencies.agency import State as Life
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.wire import Hop, decode_receipts
-from edxml_router.core.message.body import Held
+from edxml_router.core.link.wire import Hop, decode_receipts
 from edxml_router.demo.letters import VIETNAM, Post
 from edxml_router.pipeline import Answer
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from tests.test_pipeline import Nodes, _transfer, letter, nodes
 
 __all__ = ["nodes"]  # the fixture

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import ENDS, State
-from edxml_router.core.delivery.skew import AGAIN, Skew, Skews
-from edxml_router.core.delivery.wire import Outcome, Receipt
-from edxml_router.core.message.body import Held
+from edxml_router.core.link.skew import AGAIN, Skew, Skews
+from edxml_router.core.link.wire import Outcome, Receipt
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import operator
-from edxml_router.stages import clocks, inbox
+from edxml_router.stages import clocks
+from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.offices import inbox
 from edxml_router.stages.rules import Rules
-from edxml_router.stages.submission import Judged, Submission
 from edxml_router.store.clocks.neighbour_clocks import FILE, KeptSkews
 from tests.clocks import Moved
 from tests.contract.hubs import until

@@ -20,7 +20,7 @@ from edxml_router.config.settings import Sections
 from edxml_router.config.text import duration, example, reference
 from edxml_router.config.values import About, Table, read_duration, read_size
 from edxml_router.core.delivery.terms import Timing
-from edxml_router.core.message.safe_xml import Limits
+from edxml_router.core.xml.safe_xml import Limits
 
 TREE = """\
 [node]

@@ -14,23 +14,23 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import Event, State
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Quota
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.wire import Hop, Outcome, Transfer
-from edxml_router.core.message.body import Held
-from edxml_router.core.message.safe_xml import Limits
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Hop, Outcome, Transfer
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.xml.safe_xml import Limits
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.stages import dispatch, room
-from edxml_router.stages.decision import Decision, decide
-from edxml_router.stages.facts import Facts
+from edxml_router.stages.acceptance.decision import Decision, decide
+from edxml_router.stages.acceptance.facts import Facts
+from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.forwarding import dispatch, room
 from edxml_router.stages.rules import Peer, Role, Rules
-from edxml_router.stages.submission import Judged, Submission
 from edxml_router.wiring.composition import open_worker
 from tests.contract.databases import LIFETIME, NOW, envelope
 

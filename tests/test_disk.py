@@ -16,7 +16,7 @@ import pytest
 
 from edxml_router.config import load
 from edxml_router.core.agencies.agency import Agency
-from edxml_router.core.message.body import Held
+from edxml_router.core.body import Held
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.credentials import keys, trust_files
 from edxml_router.demo.letters import File, Post
@@ -24,7 +24,7 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.disk import durable, locks
 from edxml_router.pipeline import accept
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store import catalogue
 from edxml_router.store.backup import backup
 from edxml_router.store.bodies.files import BodyStore
@@ -32,7 +32,7 @@ from edxml_router.store.clocks.steady_clock import SteadyClock
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import connect
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.transport.local import LocalTransport, declare
+from edxml_router.transport.local.hub import LocalTransport, declare
 from edxml_router.wiring import composition
 from tests.contract.databases import digest_of
 

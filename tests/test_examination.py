@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.message.body import Body, Held
-from edxml_router.core.message.safe_xml import Limits
-from edxml_router.core.message.skeleton import LARGE
+from edxml_router.core.body import Body, Held
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import by_stream
 from edxml_router.core.signature.verdict import Engine, Indication
-from edxml_router.stages.examination import MOST_BYTES, MOST_TAGS, examine
-from edxml_router.stages.submission import Examined
+from edxml_router.core.xml.safe_xml import Limits
+from edxml_router.core.xml.skeleton import LARGE
+from edxml_router.stages.acceptance.examination import MOST_BYTES, MOST_TAGS, examine
+from edxml_router.stages.acceptance.submission import Examined
 from edxml_router.store.bodies import spool
 from tests import certificates
 from tests.attacks.signature import craft

@@ -11,10 +11,10 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.config import load
-from edxml_router.core.message.body import Held
+from edxml_router.core.body import Held
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring.composition import open_worker
 
 PLANS = (

@@ -14,9 +14,10 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.agencies.agency import Alias
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.manifest import TEXT_LIMIT
-from edxml_router.core.delivery.wire import (
+from edxml_router.core.link.manifest import TEXT_LIMIT
+from edxml_router.core.link.wire import (
     Hop,
     Inquiry,
     Outcome,
@@ -28,17 +29,16 @@ from edxml_router.core.delivery.wire import (
     encode_receipts,
     encode_transfer,
 )
-from edxml_router.core.message.body import Held
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.demo.letters import File
 from edxml_router.intake import batch
 from edxml_router.observe import events
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.stages import inbox
-from edxml_router.stages.dispatch import chunks
+from edxml_router.stages.acceptance.submission import Submission
+from edxml_router.stages.forwarding.dispatch import chunks
 from edxml_router.stages.node import Node
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.offices import inbox
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes

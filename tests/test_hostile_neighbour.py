@@ -11,19 +11,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.terms import Quota
 from edxml_router.core.delivery.views import Kept
-from edxml_router.core.delivery.wire import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
-from edxml_router.core.message.body import Held
+from edxml_router.core.link.wire import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, Bindings, Row
 from edxml_router.core.trust.certificate import names
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import operator
-from edxml_router.stages import inbox
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
+from edxml_router.stages.offices import inbox
 from edxml_router.transport import topology
 from tests.contract.hubs import until
 from tests.test_pipeline import Nodes, _transfer, letter, nodes

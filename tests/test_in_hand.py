@@ -17,12 +17,12 @@ from sqlalchemy.engine import make_url
 
 from edxml_router import pipeline
 from edxml_router.config import Settings
-from edxml_router.core.message.body import Body, Held
+from edxml_router.core.body import Body, Held
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Arrival
-from edxml_router.stages.dispatch import LAPSES
-from edxml_router.stages.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.forwarding.dispatch import LAPSES
 from edxml_router.store.bodies.table import SqlBodies
 from edxml_router.store.database import migrate
 from edxml_router.wiring.composition import Opened, open_ledger, open_worker

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.message.body import Held
+from edxml_router.core.body import Held
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.stages.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Judged, Submission
 from edxml_router.wiring import judging
 from edxml_router.wiring.judging import MOST_DEATHS, Noted, judge_apart
 

@@ -14,12 +14,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router import pipeline
-from edxml_router.core.delivery.credentials import UNPROVEN, Credentials, objection, read
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Delivery, Move
-from edxml_router.core.delivery.wire import Outcome, Receipt, Report, decode_receipts, encode_receipts, letter_name
-from edxml_router.core.message.body import Held
+from edxml_router.core.link.credentials import UNPROVEN, Credentials, objection, read
+from edxml_router.core.link.wire import Outcome, Receipt, Report, decode_receipts, encode_receipts, letter_name
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import PrivateKey, sign_bytes
 from edxml_router.core.trust.certificate import write_pem
@@ -30,8 +30,8 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch, reports
 from edxml_router.services import trial_authority
 from edxml_router.services.health.checks import CHECKS
-from edxml_router.stages import inbox
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
+from edxml_router.stages.offices import inbox
 from edxml_router.wiring.composition import Opened, open_worker
 from tests.certificates import NOW, key, leaf, root
 from tests.certificates import issuing as issuing_authority

@@ -14,11 +14,12 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.wire import Receipt
-from edxml_router.stages import following, inbox
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Receipt
+from edxml_router.stages.forwarding import following
+from edxml_router.stages.offices import inbox
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
 

@@ -8,10 +8,10 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.wire import Inquiry, Outcome, Receipt, encode_inquiry
+from edxml_router.core.link.wire import Inquiry, Outcome, Receipt, encode_inquiry
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages import receipts
+from edxml_router.stages.outcomes import receipts
 from edxml_router.transport import topology
 from tests.test_moved_agency import lead
 from tests.test_pipeline import Nodes, letter, nodes

@@ -16,15 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edxml_router.core.delivery.lifecycle import Event, State
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Move
+from edxml_router.core.link.route import Route
 from edxml_router.core.message.envelope import Document, Envelope, Party
 from edxml_router.core.problems import Finding
 from edxml_router.core.signature.by_signxml import Indication, Verdict
 from edxml_router.observe import events
 from edxml_router.observe.escape import json_line, printable
 from edxml_router.observe.logs import configure
-from edxml_router.stages.submission import Answer
+from edxml_router.stages.acceptance.submission import Answer
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
 ENVELOPE = Envelope(Party("H53"), (Party("G22"),), Document("H53,2026/03/02,1/UBND-VP", subject="V/v chuyện riêng"))

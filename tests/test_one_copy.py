@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.wire import Outcome, Receipt
-from edxml_router.core.message.body import Held
+from edxml_router.core.link.wire import Outcome, Receipt
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
@@ -27,8 +27,9 @@ from edxml_router.node import sole
 from edxml_router.ports.transport import Waiting
 from edxml_router.services import operator
 from edxml_router.services.health import mailboxes
-from edxml_router.stages import inquiring, pushing
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
+from edxml_router.stages.offices import pushing
+from edxml_router.stages.outcomes import inquiring
 from edxml_router.transport import topology
 from edxml_router.wiring.composition import Opened, open_worker
 from tests.clocks import Moved

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.message.body import Held
 from edxml_router.services import operator
-from edxml_router.stages import pushing
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
+from edxml_router.stages.offices import pushing
 from tests.contract.hubs import until
 from tests.test_pipeline import Nodes, letter, nodes
 from tests.test_pushed import Office, office

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.terms import Policy, Quota
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.wire import (
+from edxml_router.core.link.wire import (
     Hop,
     Inquiry,
     Outcome,
@@ -28,7 +29,6 @@ from edxml_router.core.delivery.wire import (
     encode_receipts,
     encode_transfer,
 )
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding
 from edxml_router.core.signature import by_signxml
 from edxml_router.core.signature.verdict import Engine
@@ -38,11 +38,13 @@ from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch, settling
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import operator
-from edxml_router.stages import dispatch, inbox, inquiring, windows
-from edxml_router.stages.dispatch import chunks
-from edxml_router.stages.submission import Answer, Submission
+from edxml_router.stages.acceptance.submission import Answer, Submission
+from edxml_router.stages.forwarding import dispatch, windows
+from edxml_router.stages.forwarding.dispatch import chunks
+from edxml_router.stages.offices import inbox
+from edxml_router.stages.outcomes import inquiring
 from edxml_router.transport import topology
-from edxml_router.transport.local_intake import Claim
+from edxml_router.transport.local.intake import Claim
 from edxml_router.wiring.composition import Opened, build_rules, open_worker
 from tests.clocks import Moved
 from tests.contract.hubs import until

@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 from edxml_router import pipeline
 from edxml_router.core.delivery import pace
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.resync import Resync
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.wire import Outcome
+from edxml_router.core.link.resync import Resync
+from edxml_router.core.link.wire import Outcome
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import verify_bytes
 from edxml_router.credentials.keys import load_certificates
@@ -25,12 +25,12 @@ from edxml_router.intake import batch
 from edxml_router.observe import events
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import operator
-from edxml_router.shapes.catalogue import MESSAGES
-from edxml_router.stages import inbox, pushing
-from edxml_router.stages.dispatch import LAPSES
-from edxml_router.stages.notices import call_message
+from edxml_router.shapes.reference.catalogue import MESSAGES
+from edxml_router.stages.forwarding.dispatch import LAPSES
+from edxml_router.stages.offices import inbox, pushing
+from edxml_router.stages.offices.notices import call_message
 from edxml_router.transport import topology
-from edxml_router.transport.local import LocalTransport
+from edxml_router.transport.local.hub import LocalTransport
 from tests.contract.hubs import until
 from tests.shapes import code_of, hold_message
 from tests.test_pipeline import Nodes, letter, nodes

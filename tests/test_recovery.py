@@ -8,12 +8,12 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.resync import Resync, decode_resync, encode_resync
-from edxml_router.core.delivery.wire import decode_transfer
+from edxml_router.core.link.resync import Resync, decode_resync, encode_resync
+from edxml_router.core.link.wire import decode_transfer
 from edxml_router.core.problems import Refusal
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages import inquiring, recovery
+from edxml_router.stages.outcomes import inquiring, recovery
 from edxml_router.transport import topology
 from tests.test_pipeline import Nodes, letter, nodes
 

@@ -15,14 +15,14 @@ from sqlalchemy.engine import make_url
 
 from edxml_router import pipeline
 from edxml_router.config import in_force, load
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change as change_of
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store.database.engine import connect, reading
 from edxml_router.transport import topology
 from edxml_router.wiring.composition import Opened, open_worker

@@ -21,8 +21,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from edxml_router import pipeline
 from edxml_router.config import Settings
 from edxml_router.core import pki
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust import ocsp
 from edxml_router.credentials import keys
@@ -34,7 +34,7 @@ from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch
 from edxml_router.services import trial_authority
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring.composition import Opened, open_worker
 from tests.clocks import Moved
 from tests.responder import Responder, send

@@ -21,12 +21,15 @@ from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.node.worker import Worker, work
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages import inbox, pushing, recovery, sending
+from edxml_router.stages.forwarding import sending
+from edxml_router.stages.offices import inbox, pushing
+from edxml_router.stages.outcomes import recovery
 from edxml_router.store.database.engine import writing
 from edxml_router.store.epochs import recovery as store_recovery
-from edxml_router.transport import rabbitmq, topology
-from edxml_router.transport.amqp_connection import RabbitSettings
-from edxml_router.transport.rabbitmq import RabbitTransport
+from edxml_router.transport import topology
+from edxml_router.transport.rabbitmq import hub as rabbitmq
+from edxml_router.transport.rabbitmq.connection import RabbitSettings
+from edxml_router.transport.rabbitmq.hub import RabbitTransport
 from edxml_router.wiring import composition, hubs
 from edxml_router.wiring.stored import StoredNode
 from tests.clocks import Moved

@@ -8,11 +8,12 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.wire import HOPS_LIMIT, Hop, Outcome
+from edxml_router.core.link.wire import HOPS_LIMIT, Hop, Outcome
 from edxml_router.demo.letters import File
 from edxml_router.intake import batch
-from edxml_router.stages import dispatch, pushing
-from edxml_router.transport.local import LocalTransport
+from edxml_router.stages.forwarding import dispatch
+from edxml_router.stages.offices import pushing
+from edxml_router.transport.local.hub import LocalTransport
 from edxml_router.wiring.composition import build_rules
 from tests.test_pipeline import Nodes, letter, nodes
 from tests.test_pushed import Office, arrived, office, settle, standing, told

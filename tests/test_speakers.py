@@ -19,10 +19,11 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.terms import UnsignedException
 from edxml_router.core.delivery.views import Kept
-from edxml_router.core.delivery.wire import (
+from edxml_router.core.link.wire import (
     Hop,
     Inquiry,
     Outcome,
@@ -32,7 +33,6 @@ from edxml_router.core.delivery.wire import (
     encode_receipts,
     encode_transfer,
 )
-from edxml_router.core.message.body import Held
 from edxml_router.core.signature.signing import sign_bytes
 from edxml_router.credentials.keys import load_key
 from edxml_router.demo.letters import Post
@@ -40,10 +40,10 @@ from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages.dispatch import chunks
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
+from edxml_router.stages.forwarding.dispatch import chunks
 from edxml_router.transport import topology
-from edxml_router.transport.local import LocalTransport
+from edxml_router.transport.local.hub import LocalTransport
 from edxml_router.wiring.composition import Opened, open_worker
 from tests.contract.hubs import until
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.message.body import Held
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.stages import inquiring
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
+from edxml_router.stages.outcomes import inquiring
 from edxml_router.store.clocks import steady_clock
 from edxml_router.store.clocks.steady_clock import FILE, PATIENCE, Change, Machine, SteadyClock
 from edxml_router.wiring.clocks import note_clock

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edxml_router import pipeline
 from edxml_router.config import load
 from edxml_router.core import pki
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.credentials import endings, sources
@@ -31,7 +31,7 @@ from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch
 from edxml_router.services import trial_authority
-from edxml_router.stages.submission import Answer, Submission
+from edxml_router.stages.acceptance.submission import Answer, Submission
 from edxml_router.wiring.composition import Opened, open_worker
 from tests.clocks import Moved
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages.windows import AHEAD, PORTION, Ahead, Sending, begin
-from edxml_router.transport.amqp_calls import Call
-from edxml_router.transport.amqp_connection import RabbitSettings
-from edxml_router.transport.amqp_lane import Lane, Outflow
+from edxml_router.stages.forwarding.windows import AHEAD, PORTION, Ahead, Sending, begin
+from edxml_router.transport.rabbitmq.calls import Call
+from edxml_router.transport.rabbitmq.connection import RabbitSettings
+from edxml_router.transport.rabbitmq.lane import Lane, Outflow
 
 WINDOW, WINDOW_BYTES = 8, 1000
 BOXES = tuple(f"edx.down.{each}" for each in "abcdefgh")

@@ -22,11 +22,11 @@ from typing import BinaryIO, Final
 
 import click
 
+from edxml_router.core.body import PIECE, Body, Held
 from edxml_router.core.detail import Detail
-from edxml_router.core.message.body import PIECE, Body, Held
-from edxml_router.core.message.skeleton import LARGE
 from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_TEMPORARY, Finding, Refusal
 from edxml_router.core.wording import in_words
+from edxml_router.core.xml.skeleton import LARGE
 from edxml_router.services.reading import UNREADABLE, Receive
 
 STDIO: Final = "-"  # standard input, or standard output

@@ -31,8 +31,8 @@ from edxml_router.config.values import (
 )
 from edxml_router.core.delivery.terms import Policy, Timing
 from edxml_router.core.message.classification import DEGREES
-from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Finding
+from edxml_router.core.xml.safe_xml import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.config import ChildSettings, ParentSettings, Settings
-from edxml_router.core.delivery import credentials as by
-from edxml_router.core.delivery.credentials import Credentials, certificate_name
 from edxml_router.core.detail import Detail
+from edxml_router.core.link import credentials as by
+from edxml_router.core.link.credentials import Credentials, certificate_name
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import SigningKey, sign_bytes
 from edxml_router.core.trust.certificate import read_all

@@ -20,15 +20,15 @@ from typing import Any, Protocol
 
 from edxml_router import pipeline
 from edxml_router.config import Settings
-from edxml_router.core.message.body import Held
+from edxml_router.core.body import Held
 from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages import inbox
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.node import Node
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.offices import inbox
 from edxml_router.transport import topology
-from edxml_router.transport.amqp_connection import RabbitSettings
-from edxml_router.transport.rabbitmq import RabbitTransport
+from edxml_router.transport.rabbitmq.connection import RabbitSettings
+from edxml_router.transport.rabbitmq.hub import RabbitTransport
 from edxml_router.wiring import composition
 
 ANSWER_SECONDS = 60.0  # how long an office waits for a verdict

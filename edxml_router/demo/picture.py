@@ -13,8 +13,8 @@ from rich.text import Text
 from sqlalchemy import select
 
 from edxml_router.core.delivery.lifecycle import ENDS, State
-from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Outcome, Receipt
 from edxml_router.core.problems import PROBLEMS
 from edxml_router.demo.oracle import Witness
 from edxml_router.demo.story import RECALL, Sent, Story

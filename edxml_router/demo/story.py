@@ -15,8 +15,9 @@ from typing import Any
 
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.message import reader, safe_xml
+from edxml_router.core.message import reader
 from edxml_router.core.message.envelope import Kind
+from edxml_router.core.xml import safe_xml
 from edxml_router.demo.letters import PDF, File, Post, tampered, with_dtd
 from edxml_router.demo.offices import Mail, Office, attach
 from edxml_router.demo.oracle import Witness

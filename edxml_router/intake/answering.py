@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from edxml_router.core.delivery.route import Route
-from edxml_router.core.message.body import Held
+from edxml_router.core.body import Held
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Weight
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.shapes.delivery import confirmation_shape
 from edxml_router.shapes.form import encode
+from edxml_router.stages.acceptance.submission import Answer
 from edxml_router.stages.node import Node
-from edxml_router.stages.submission import Answer
 
 SUBMISSION: Final = "submit"
 ANSWERS: Final = ("confirm", "return")  # of an office: what they are about stands in their correlation

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Aside
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding
 from edxml_router.intake.speakers import plain
 from edxml_router.ports.transport import Arrival
+from edxml_router.stages.acceptance.quarantine import set_aside
 from edxml_router.stages.node import Node
-from edxml_router.stages.quarantine import set_aside
 
 
 def keep(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:

@@ -17,10 +17,13 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from edxml_router import pipeline
-from edxml_router.core.delivery import skew
-from edxml_router.core.delivery.route import Route
+from edxml_router.core.body import Body, Held
 from edxml_router.core.delivery.values import Move
-from edxml_router.core.delivery.wire import (
+from edxml_router.core.detail import Detail
+from edxml_router.core.faults import machine_fault, mistake
+from edxml_router.core.link import skew
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import (
     Outcome,
     Receipt,
     decode_chunk,
@@ -30,18 +33,17 @@ from edxml_router.core.delivery.wire import (
     decode_transfer,
     read_letter_name,
 )
-from edxml_router.core.detail import Detail
-from edxml_router.core.faults import machine_fault, mistake
-from edxml_router.core.message.body import Body, Held
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.intake import answering, apart, reports, speakers
 from edxml_router.intake.settling import settle
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
-from edxml_router.stages import clocks, inbox, recovery
+from edxml_router.stages import clocks
+from edxml_router.stages.acceptance.order import WAITS
+from edxml_router.stages.acceptance.submission import Answer, Submission
 from edxml_router.stages.node import Node
-from edxml_router.stages.order import WAITS
-from edxml_router.stages.receipts import answer_questions, state_receipt
-from edxml_router.stages.submission import Answer, Submission
+from edxml_router.stages.offices import inbox
+from edxml_router.stages.outcomes import recovery
+from edxml_router.stages.outcomes.receipts import answer_questions, state_receipt
 
 T = TypeVar("T")
 

@@ -18,11 +18,11 @@ from datetime import timedelta
 from typing import Final
 
 from edxml_router import pipeline
-from edxml_router.core.delivery.credentials import UNPROVEN, objection
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Move
-from edxml_router.core.delivery.wire import Objection, Outcome, Receipt, Report, decode_receipts, encode_objection
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.credentials import UNPROVEN, objection
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Objection, Outcome, Receipt, Report, decode_receipts, encode_objection
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages import clocks

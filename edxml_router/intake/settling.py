@@ -12,8 +12,8 @@ from typing import Final
 
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Arrival, Transport
+from edxml_router.stages.acceptance.submission import Answer
 from edxml_router.stages.node import Node
-from edxml_router.stages.submission import Answer
 
 FAULT: Final = "EDX622"
 FIRST: Final = 1.0  # seconds until what was not dealt with comes again

@@ -29,8 +29,11 @@ from edxml_router.intake import reports
 from edxml_router.node.errand import Errand
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
-from edxml_router.stages import clocks, following, inquiring, pushing, recovery, sending
+from edxml_router.stages import clocks
+from edxml_router.stages.forwarding import following, sending
 from edxml_router.stages.node import Node
+from edxml_router.stages.offices import pushing
+from edxml_router.stages.outcomes import inquiring, recovery
 from edxml_router.wiring import composition
 
 LOOK_INTERVAL = 0.02  # seconds between looks at what nobody tells of: a folder without inotify, a hub that owes answers

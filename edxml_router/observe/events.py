@@ -15,12 +15,12 @@ from typing import Any
 import structlog
 
 from edxml_router import __version__
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Actor, Finding, Weight
 from edxml_router.ports.transport import Arrival
-from edxml_router.stages.submission import Answer
+from edxml_router.stages.acceptance.submission import Answer
 
 _log = structlog.get_logger()
 

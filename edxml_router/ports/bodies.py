@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from edxml_router.core.delivery.wire import Chunk, Transfer
-from edxml_router.core.message.body import Body
+from edxml_router.core.body import Body
+from edxml_router.core.link.wire import Chunk, Transfer
 
 
 class Bodies(Protocol):

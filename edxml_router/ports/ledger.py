@@ -15,11 +15,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from edxml_router.core.body import Body
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Aside, Delivery, EnvelopeRow, Move, NewDelivery
-from edxml_router.core.delivery.wire import Receipt
-from edxml_router.core.message.body import Body
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Finding
 from edxml_router.ports.mailboxes import Mailboxes, Moved
 from edxml_router.ports.recoveries import Recoveries

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Lying
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
 
 

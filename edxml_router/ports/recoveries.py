@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from edxml_router.core.delivery.resync import Recovery
-from edxml_router.core.delivery.route import Route
+from edxml_router.core.link.resync import Recovery
+from edxml_router.core.link.route import Route
 
 
 class Recoveries(Protocol):

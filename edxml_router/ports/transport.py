@@ -128,7 +128,7 @@ class Transport(Protocol):
 
     def hand_over(self, parcels: Sequence[Parcel]) -> Handover:
         """Begin to publish, without waiting for the hub. The answers are looked for later
-        (:mod:`edxml_router.stages.windows`): for what is much, or large."""
+        (:mod:`edxml_router.stages.forwarding.windows`): for what is much, or large."""
 
     def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
         """Hand over all parcels, windowed; one answer each, in order, within some seconds. For what is small.

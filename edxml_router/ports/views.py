@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Protocol
 
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import (
     Checkpoint,
@@ -28,6 +27,7 @@ from edxml_router.core.delivery.views import (
     Verification,
     Waiting,
 )
+from edxml_router.core.link.route import Route
 
 
 class Mail(Protocol):

@@ -23,7 +23,7 @@ from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.resources import folder
 from edxml_router.services.naming import naming
-from edxml_router.stages.admission import VIETNAM
+from edxml_router.stages.acceptance.admission import VIETNAM
 from edxml_router.store import catalogue
 from edxml_router.wiring.agencies import load_registry, own_catalogue
 

@@ -24,14 +24,14 @@ from edxml_router.core.delivery.journal import (
     INPUT_COUNTED,
 )
 from edxml_router.core.delivery.views import Found, Kept, Line, Trace, Verification
-from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust.bindings import Act
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import unknown
-from edxml_router.stages.settlement import LATE
+from edxml_router.stages.outcomes.settlement import LATE
 
 EVENTS: Final = (
     ENVELOPE_ACCEPTED,

@@ -20,12 +20,10 @@ from typing import Final
 from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode, Form
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.body import NOTHING, Body
 from edxml_router.core.detail import Detail, joined
-from edxml_router.core.message import schema
-from edxml_router.core.message.body import NOTHING, Body
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.message.letter_day import written_on
-from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
 from edxml_router.core.signature.by_signxml import Indication, Verdict
 from edxml_router.core.trust.bindings import Bindings, refuse_blocked, speaks_for
@@ -33,14 +31,16 @@ from edxml_router.core.trust.certificate import read_all
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation_list import RevocationList
 from edxml_router.core.wording import in_words
+from edxml_router.core.xml import schema
+from edxml_router.core.xml.safe_xml import Limits
 from edxml_router.credentials import sources
 from edxml_router.credentials.revocation import list_files
 from edxml_router.resources import folder
 from edxml_router.services.reading import UNREADABLE, Read
 from edxml_router.shapes.verdict import CheckOutcome
-from edxml_router.stages.admission import codes_of, recipients_of, sender_of
-from edxml_router.stages.examination import examine
-from edxml_router.stages.submission import Examined
+from edxml_router.stages.acceptance.admission import codes_of, recipients_of, sender_of
+from edxml_router.stages.acceptance.examination import examine
+from edxml_router.stages.acceptance.submission import Examined
 from edxml_router.store import catalogue
 from edxml_router.store.bodies import spool
 from edxml_router.wiring import judging

@@ -6,7 +6,7 @@
 
 An office is one of the configuration: whoever may use this node acts for those named in it. Raises Refusal EDX403 for
 an office that is not there, EDX503 for a code, EDX606 and EDX613 for a letter, and what
-:mod:`edxml_router.stages.inbox` and the views raise.
+:mod:`edxml_router.stages.offices.inbox` and the views raise.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from edxml_router import pipeline
 from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
-from edxml_router.core.delivery.resync import Recovery
-from edxml_router.core.delivery.route import Route
+from edxml_router.core.body import Body
 from edxml_router.core.delivery.views import Note, Waiting
-from edxml_router.core.delivery.wire import letter_name
 from edxml_router.core.detail import Detail
-from edxml_router.core.message.body import Body
+from edxml_router.core.link.resync import Recovery
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import letter_name
 from edxml_router.core.problems import Finding, Refusal, Setback, Weight
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import naming
 from edxml_router.services.reading import Read
-from edxml_router.stages import inbox
+from edxml_router.stages.acceptance.submission import Answer, Submission
 from edxml_router.stages.node import Node
-from edxml_router.stages.submission import Answer, Submission
+from edxml_router.stages.offices import inbox
 from edxml_router.store.epochs.recovery import pending
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring.agencies import load_registry

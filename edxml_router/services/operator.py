@@ -16,14 +16,14 @@ from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import Hindrance, Shape, Story
-from edxml_router.core.delivery.wire import GENERATION_LIMIT
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.wire import GENERATION_LIMIT
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book, Ledger
 from edxml_router.ports.views import Views
 from edxml_router.services.waiting import hindrances
 from edxml_router.stages.node import Node
-from edxml_router.stages.receipts import final_receipts, withdrawals
+from edxml_router.stages.outcomes.receipts import final_receipts, withdrawals
 
 
 def perform(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from edxml_router.core.message.body import Body
+from edxml_router.core.body import Body
 
 UNREADABLE: Final = "EDX111"
 Receive = Callable[[Iterable[bytes]], Body]

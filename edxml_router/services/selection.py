@@ -18,10 +18,10 @@ from typing import Final
 
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import Event, State, sources
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import Hindrance
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.ports.views import Views
 from edxml_router.services import auditor

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import signing
 from edxml_router.core.signature.form import Coverage
+from edxml_router.core.xml.safe_xml import Limits
 from edxml_router.credentials import keys, token_keys
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
-from edxml_router.core.delivery.journal import instant
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import Hindrance, Shape, Waiting
-from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.link.manifest import instant
+from edxml_router.core.link.wire import Hop
 from edxml_router.core.problems import Finding
 from edxml_router.shapes.envelope import EnvelopeShape, HopShape, envelope_shape, hop_shapes
 from edxml_router.shapes.form import Digest, Instant, LetterName

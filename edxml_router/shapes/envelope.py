@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypedDict
 
-from edxml_router.core.delivery.journal import instant
 from edxml_router.core.delivery.values import EnvelopeRow
-from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.link.manifest import instant
+from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.core.signature.form import Coverage

@@ -2,8 +2,8 @@
 
 A shape is a TypedDict called ``…Shape`` with a function beside it that makes it from a value. It holds nothing but what
 JSON has, so that every face writes the same: moments are texts in UTC, what is not known is null and never left out,
-numbers of things are numbers. One name means one thing in all of them (:mod:`edxml_router.shapes.glossary`);
-:mod:`edxml_router.shapes.schema` makes the JSON Schemas of docs/shapes.md from the types.
+numbers of things are numbers. One name means one thing in all of them (:mod:`edxml_router.shapes.reference.glossary`);
+:mod:`edxml_router.shapes.reference.schema` makes the JSON Schemas of docs/shapes.md from the types.
 """
 
 from __future__ import annotations

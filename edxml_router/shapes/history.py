@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
-from edxml_router.core.delivery.journal import instant
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.views import Found, Hindrance, Kept, Line, Story, Trace
-from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.link.manifest import instant
+from edxml_router.core.link.wire import Hop
 from edxml_router.shapes.delivery import DeliveryShape, TracedDeliveryShape, delivery_shape, traced_delivery_shape
 from edxml_router.shapes.envelope import EnvelopeShape, envelope_shape
 from edxml_router.shapes.form import Digest, Instant

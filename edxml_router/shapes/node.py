@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, TypedDict
 
-from edxml_router.core.delivery.journal import instant
-from edxml_router.core.delivery.resync import Recovery
 from edxml_router.core.delivery.views import Verification
+from edxml_router.core.link.manifest import instant
+from edxml_router.core.link.resync import Recovery
 from edxml_router.core.problems import Finding, Weight
 from edxml_router.shapes.form import Digest, Instant
 from edxml_router.shapes.problem import ProblemShape, problem_or_none, problem_shape

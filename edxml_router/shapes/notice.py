@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
-from edxml_router.core.delivery.journal import instant
-from edxml_router.core.delivery.resync import Resync
-from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.link.manifest import instant
+from edxml_router.core.link.resync import Resync
+from edxml_router.core.link.wire import Outcome, Receipt
 from edxml_router.shapes.envelope import HopShape, hop_shapes
 from edxml_router.shapes.form import Digest, Instant
 from edxml_router.shapes.problem import ProblemShape, kept_problem

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TypedDict
 
-from edxml_router.core.delivery.journal import instant
+from edxml_router.core.link.manifest import instant
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, Row
 from edxml_router.shapes.form import Digest, Instant

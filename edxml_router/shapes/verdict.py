@@ -7,9 +7,9 @@ from typing import Literal, TypedDict
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.message.envelope import Envelope, Kind
-from edxml_router.core.message.schema import Explanation
 from edxml_router.core.problems import Finding
 from edxml_router.core.signature.verdict import Verdict
+from edxml_router.core.xml.schema import Explanation
 from edxml_router.shapes.envelope import SignatureShape, signature_shape
 from edxml_router.shapes.form import Digest
 from edxml_router.shapes.problem import ProblemShape, problem_or_none, problem_shape

@@ -4,7 +4,7 @@
     alarms = said(node, peer, word)      # it tells what it sees of our clock
     judge = careful(node, judge, now)    # a refusal that only one of two clocks makes is put off
 
-A lifetime never needs two clocks: see :func:`edxml_router.stages.acceptance.expiry`.
+A lifetime never needs two clocks: see :func:`edxml_router.stages.acceptance.results.expiry`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from itertools import islice
 from typing import Final
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.skew import AGAIN, CODE, TOLERANCE, ClockWord, encode_clock
-from edxml_router.core.delivery.wire import Transfer
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.skew import AGAIN, CODE, TOLERANCE, ClockWord, encode_clock
+from edxml_router.core.link.wire import Transfer
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages.acceptance.submission import Judged, Submission
 from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Rules
-from edxml_router.stages.submission import Judged, Submission
 
 Alarms = Sequence[tuple[str, Finding | None]]
 Judge = Callable[[Rules, str, Submission, datetime], Judged]

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from edxml_router.core.delivery.pace import Pace
-from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.skew import Skews
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.skew import Skews
 from edxml_router.core.problems import Finding
 from edxml_router.ports.bodies import Bodies
 from edxml_router.ports.clock import Clock
 from edxml_router.ports.ledger import Ledger
 from edxml_router.ports.transport import Transport
+from edxml_router.stages.forwarding.windows import Outgoing
 from edxml_router.stages.rules import Rules
-from edxml_router.stages.windows import Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Node:
     filled_at: datetime | None = None  # when the store said so
     searched: tuple[datetime, Sequence[str]] | None = None  # when, and over which links, strays were looked for
     answered: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # questions of each neighbour in its hour
-    taken: list[Any] = field(default_factory=list)  # by acceptance, to be sent: edxml_router.stages.taking.Taken
+    taken: list[Any] = field(default_factory=list)  # by acceptance, to be sent: a Taken each
     left: bool = True  # whether something may be due in the store that nobody here has looked for
     waited: dict[str, datetime] = field(default_factory=dict)  # what was given back to wait, by this process
 

@@ -12,14 +12,14 @@ from enum import StrEnum
 
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
-from edxml_router.core.delivery.credentials import Credentials
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.terms import Policy, Quota, Timing, UnsignedException
+from edxml_router.core.link.credentials import Credentials
+from edxml_router.core.link.route import Route
 from edxml_router.core.message.classification import Markings
-from edxml_router.core.message.safe_xml import Limits
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.xml.safe_xml import Limits
 
 
 class Role(StrEnum):

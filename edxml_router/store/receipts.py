@@ -24,8 +24,8 @@ from sqlalchemy import (
     update,
 )
 
-from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Outcome, Receipt
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.columns import Hops, Instant, Number, Routed, Wording, metadata, partial, words
 from edxml_router.store.database.part import Part, chunks

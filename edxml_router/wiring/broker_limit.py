@@ -17,7 +17,7 @@ from typing import Final
 from edxml_router.config import RabbitHub, Settings
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
-from edxml_router.transport import rabbitmq
+from edxml_router.transport.rabbitmq import hub as rabbitmq
 from edxml_router.wiring import hubs
 
 FILE: Final = "broker.limit"  # in node.data

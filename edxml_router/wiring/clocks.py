@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.skew import TOLERANCE
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.skew import TOLERANCE
 from edxml_router.store.clocks import pauses
 from edxml_router.store.clocks.steady_clock import Change, SteadyClock
 from edxml_router.wiring.stored import OwnLedger, StoredNode

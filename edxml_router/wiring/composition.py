@@ -28,8 +28,8 @@ from edxml_router.credentials.sources import canonical, secret
 from edxml_router.credentials.trust_files import Fingerprint
 from edxml_router.disk.bell import FILE, Bell
 from edxml_router.ports.transport import Transport
-from edxml_router.stages import inquiring
 from edxml_router.stages.node import HubsRead, Node
+from edxml_router.stages.outcomes import inquiring
 from edxml_router.stages.rules import Peer, Role, Rules
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.clocks import neighbour_clocks, steady_clock

@@ -15,16 +15,19 @@ from dataclasses import replace
 from cryptography.x509.oid import NameOID
 
 from edxml_router.config import ClientCertificate, Hub, LocalHub, RabbitHub, Settings
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.credentials.sources import read, secret
 from edxml_router.ports.transport import Transport, Waiting
 from edxml_router.stages.node import Link
-from edxml_router.transport import attendance, local, message_file, rabbitmq, topology
-from edxml_router.transport.amqp_connection import LARGEST_MESSAGE, RabbitSettings
-from edxml_router.transport.tls import Tls
+from edxml_router.transport import topology
+from edxml_router.transport.local import attendance, message_file
+from edxml_router.transport.local import hub as local
+from edxml_router.transport.rabbitmq import hub as rabbitmq
+from edxml_router.transport.rabbitmq.connection import LARGEST_MESSAGE, RabbitSettings
+from edxml_router.transport.rabbitmq.tls import Tls
 
 
 def open_hub(settings: Settings, hub: Hub, consumes: Sequence[str]) -> Transport:

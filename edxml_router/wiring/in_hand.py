@@ -27,7 +27,7 @@ from edxml_router.disk.notes import Notes
 from edxml_router.intake import batch
 from edxml_router.intake.batch import Handled
 from edxml_router.ports.transport import Arrival, Transport
-from edxml_router.stages.dispatch import LAPSES
+from edxml_router.stages.forwarding.dispatch import LAPSES
 from edxml_router.stages.node import Node
 
 _REMEMBERED: Final = 3600.0  # seconds

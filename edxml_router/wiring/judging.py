@@ -29,11 +29,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from edxml_router.core.body import NOTHING
 from edxml_router.core.detail import Detail
-from edxml_router.core.message.body import NOTHING
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.disk.notes import Notes
-from edxml_router.stages.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Judged, Submission
 
 T = TypeVar("T")
 Judge = Callable[[Submission], Judged]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edxml_router.config import Settings
-from edxml_router.core.delivery.route import Route
+from edxml_router.core.link.route import Route
 from edxml_router.store.epochs import identity, renames
 from edxml_router.store.ledger import SqlLedger
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from edxml_router.core.delivery.wire import Transfer
+from edxml_router.core.link.wire import Transfer
 from edxml_router.stages.rules import Rules
 from tests.attacks import gate
 from tests.certificates import NOW

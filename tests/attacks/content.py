@@ -9,7 +9,7 @@ import io
 import zipfile
 from dataclasses import replace
 
-from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
+from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
 from tests.attacks import gate
 from tests.attacks.attack import Attack, Build
 from tests.attacks.signature import craft

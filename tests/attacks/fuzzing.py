@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from edxml_router.core.message.body import Held
-from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
+from edxml_router.core.body import Held
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.verdict import Engine
-from edxml_router.stages.examination import examine
+from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
+from edxml_router.stages.acceptance.examination import examine
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.attacks.signature.cases import good

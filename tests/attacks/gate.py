@@ -16,15 +16,15 @@ from edxml_router import pipeline
 from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
-from edxml_router.core.delivery.wire import Transfer
-from edxml_router.core.message.body import Held
-from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
+from edxml_router.core.body import Held
+from edxml_router.core.link.wire import Transfer
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Bindings
+from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
+from edxml_router.stages.acceptance.submission import Judged, Submission
 from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Peer, Role, Rules
-from edxml_router.stages.submission import Judged, Submission
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.database.engine import connect
 from edxml_router.store.database.migrate import upgrade

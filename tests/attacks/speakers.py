@@ -14,7 +14,7 @@ from cryptography import x509
 
 from edxml_router.core import pki
 from edxml_router.core.delivery.terms import Policy, UnsignedException
-from edxml_router.core.delivery.wire import Hop, Transfer
+from edxml_router.core.link.wire import Hop, Transfer
 from edxml_router.core.trust.bindings import Act, Bindings, Row
 from edxml_router.core.trust.certificate import spki_sha256, write_pem
 from edxml_router.core.trust.chain import TrustStore

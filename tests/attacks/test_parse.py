@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.message.safe_xml import DSIG, NS, Limits, parse
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml.safe_xml import DSIG, NS, Limits, parse
 from tests.attacks.oversize import OVERSIZE
 from tests.fixtures import document
 

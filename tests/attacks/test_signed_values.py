@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from edxml_router.core.message.envelope import Envelope
-from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
 from edxml_router.core.signature.verdict import Engine, Indication
-from edxml_router.stages.submission import Examined
+from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
+from edxml_router.stages.acceptance.submission import Examined
 from tests.attacks import gate
 from tests.attacks.corpus import ATTACKS
 from tests.attacks.signature import craft

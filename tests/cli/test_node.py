@@ -25,7 +25,7 @@ from edxml_router.cli.auditor.trace import trail
 from edxml_router.config import load
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import is_digest
 from edxml_router.node import worker
 from edxml_router.node.worker import Worker

@@ -21,7 +21,7 @@ from edxml_router.node import starting, supervisor, watch
 from edxml_router.node.sole import FILE, sole
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.transport import topology
-from edxml_router.transport.local import LocalTransport
+from edxml_router.transport.local.hub import LocalTransport
 from tests.cli.conftest import COMMAND, OneNode, call, rows
 
 PATIENCE = 60.0  # seconds until a test gives up

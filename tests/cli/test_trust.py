@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edxml_router import pipeline
 from edxml_router.cli.acting import account
 from edxml_router.config import load
-from edxml_router.core.message.body import Held
+from edxml_router.core.body import Held
 from edxml_router.core.trust.bindings import Act, Row
 from edxml_router.core.trust.certificate import spki_sha256
 from edxml_router.credentials import trust_files
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.node.worker import Worker
 from edxml_router.services import trial_authority
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring import composition
 from tests.cli.conftest import OneNode, call, rows, signed
 from tests.fixtures import document

@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
-from edxml_router.core.delivery.route import Route
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, NewDelivery
-from edxml_router.core.delivery.wire import Hop
-from edxml_router.core.message.body import Held
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import comparable
 from edxml_router.store.database.columns import metadata
 from edxml_router.store.database.engine import connect

@@ -20,10 +20,13 @@ import pika
 
 from edxml_router.demo.servers import Broker
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
-from edxml_router.transport import local, message_file, rabbitmq, topology
-from edxml_router.transport.amqp_connection import RabbitSettings
-from edxml_router.transport.local import LocalTransport
-from edxml_router.transport.rabbitmq import RabbitTransport
+from edxml_router.transport import topology
+from edxml_router.transport.local import hub as local
+from edxml_router.transport.local import message_file
+from edxml_router.transport.local.hub import LocalTransport
+from edxml_router.transport.rabbitmq import hub as rabbitmq
+from edxml_router.transport.rabbitmq.connection import RabbitSettings
+from edxml_router.transport.rabbitmq.hub import RabbitTransport
 
 CHILDREN, OFFICES = ("a", "b"), ("vp",)
 PASSWORD = "only-for-tests"

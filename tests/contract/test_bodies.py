@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.values import Aside
-from edxml_router.core.delivery.wire import Chunk, Transfer
-from edxml_router.core.message import skeleton
-from edxml_router.core.message.body import Held
+from edxml_router.core.link.wire import Chunk, Transfer
 from edxml_router.core.problems import Defect, Setback
+from edxml_router.core.xml import skeleton
 from edxml_router.store.bodies import files as store_bodies
 from edxml_router.store.bodies.files import BodyStore, Swept
 from tests.contract.databases import Database, digest_of

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from edxml_router.core.delivery.route import Route
-from edxml_router.core.message.body import Held
+from edxml_router.core.body import Held
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.store import integrity
 from edxml_router.store.backup import backup

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from edxml_router.core.delivery.lifecycle import Event, State
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Outcome, Receipt
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, add, body, delivery, digest_of
 from tests.contract.test_ledger import apply, claim, move, standing

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Aside, Delivery, Move
-from edxml_router.core.delivery.wire import Hop, Outcome, Receipt
-from edxml_router.core.message.body import Held
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Hop, Outcome, Receipt
 from edxml_router.core.problems import Defect
 from edxml_router.store import receipts as stored_receipts
 from edxml_router.store.database.engine import writing

@@ -18,9 +18,9 @@ import sqlalchemy
 from sqlalchemy import event as events
 from sqlalchemy.engine import make_url
 
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Aside, Delivery, Move
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Defect, Refusal, Setback
 from edxml_router.store import tables
 from edxml_router.store.database import migrate, patience
@@ -140,7 +140,7 @@ def test_a_deadlock_is_a_setback_for_one_of_the_two(postgresql_database: Databas
 CHILD = """
 import sys
 sys.path.insert(0, {root!r})
-from edxml_router.core.message.body import Held
+from edxml_router.core.body import Held
 from tests.contract.databases import *
 ledger = SqlLedger(connect({url!r}), SetClock())
 def accept(book, number):

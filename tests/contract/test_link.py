@@ -17,18 +17,19 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.config import load
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
 from edxml_router.intake import batch
 from edxml_router.services import trial_authority
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store.database import migrate
-from edxml_router.transport import rabbitmq, topology
-from edxml_router.transport.amqp_connection import LARGEST_MESSAGE
-from edxml_router.transport.definitions import user
+from edxml_router.transport import topology
+from edxml_router.transport.rabbitmq import hub as rabbitmq
+from edxml_router.transport.rabbitmq.connection import LARGEST_MESSAGE
+from edxml_router.transport.rabbitmq.definitions import user
 from edxml_router.wiring import broker_limit, composition, hubs
 from edxml_router.wiring.composition import Opened
 from tests.cli.conftest import call, rows

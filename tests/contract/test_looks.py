@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from edxml_router.core.delivery.lifecycle import Event, advance
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Lying, Move
 from edxml_router.core.delivery.views import Silence
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
-from edxml_router.stages.windows import Place
+from edxml_router.stages.forwarding.windows import Place
 from edxml_router.store.deliveries import looks
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, Database, add, body, delivery

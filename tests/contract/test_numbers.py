@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.values import Aside
-from edxml_router.core.message.body import Held
 from edxml_router.store.database.engine import connect
 from edxml_router.store.epochs import identity
 from edxml_router.store.epochs.identity import Claim, declare_restored, recognise

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from edxml_router.core.delivery.lifecycle import Event, State
-from edxml_router.core.delivery.manifest import LIST_LIMIT
 from edxml_router.core.delivery.values import Delivery, Move, NewDelivery
+from edxml_router.core.link.manifest import LIST_LIMIT
 from edxml_router.store.deliveries.chains import PATIENCE
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, Database, add, body, delivery, digest_of

@@ -15,15 +15,15 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.config import Settings
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.node.worker import work
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring.composition import Opened, open_worker
 from tests.contract.databases import Database
 from tests.contract.hubs import until

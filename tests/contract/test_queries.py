@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import Event, State, advance
 from edxml_router.core.delivery.values import Aside, EnvelopeRow, Move
 from edxml_router.core.delivery.views import Kept, Note, Shape
-from edxml_router.core.delivery.wire import Outcome, Receipt
-from edxml_router.core.message.body import Held
+from edxml_router.core.link.wire import Outcome, Receipt
 from edxml_router.store.journal.sequencer import number
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.quarantine import refused

@@ -10,8 +10,8 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection, event
 
-from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.wire import Outcome, Receipt
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Outcome, Receipt
 from edxml_router.store.epochs.identity import Claim, declare_restored, recognise
 from edxml_router.store.epochs.recovery import pending
 from edxml_router.store.epochs.renames import follow

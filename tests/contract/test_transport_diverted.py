@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 from edxml_router.core.problems import Setback
-from edxml_router.transport import attendance, local, local_folders, topology
-from edxml_router.transport.local import LocalTransport
+from edxml_router.transport import topology
+from edxml_router.transport.local import attendance
+from edxml_router.transport.local import folders as local_folders
+from edxml_router.transport.local import hub as local
+from edxml_router.transport.local.hub import LocalTransport
 from tests.contract.hubs import CHILDREN, OFFICES, LocalHub, collect, parcel
 from tests.contract.test_transport import DOWN, codes, ids
 

@@ -21,15 +21,18 @@ import pytest
 
 from edxml_router.core.problems import Setback
 from edxml_router.ports.transport import Parcel
-from edxml_router.transport import local, local_intake, message_file, topology, turns
-from edxml_router.transport.local import LocalTransport
+from edxml_router.transport import topology, turns
+from edxml_router.transport.local import hub as local
+from edxml_router.transport.local import intake as local_intake
+from edxml_router.transport.local import message_file
+from edxml_router.transport.local.hub import LocalTransport
 from tests.contract.hubs import LocalHub, collect, parcel, until
 from tests.contract.test_transport import DOWN, codes, ids
 
 CONSUMER = """
 import sys, time
 from pathlib import Path
-from edxml_router.transport.local import LocalTransport
+from edxml_router.transport.local.hub import LocalTransport
 arrivals = LocalTransport(Path(sys.argv[1]), "child-a", [sys.argv[2]]).take(2, 20.0)
 print(len(arrivals), flush=True)
 time.sleep(600)

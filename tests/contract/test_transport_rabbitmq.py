@@ -12,8 +12,9 @@ from pika.exceptions import ChannelClosedByBroker
 
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.transport import rabbitmq, topology
-from edxml_router.transport.rabbitmq import RabbitTransport
+from edxml_router.transport import topology
+from edxml_router.transport.rabbitmq import hub as rabbitmq
+from edxml_router.transport.rabbitmq.hub import RabbitTransport
 from tests.contract.hubs import RabbitHub, collect, parcel, until
 from tests.contract.test_transport import CHILD_A, DOWN, SUBMIT, UP, codes, ids
 

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from edxml_router.core.problems import Setback
-from edxml_router.transport import rabbitmq, topology
-from edxml_router.transport.amqp_connection import RabbitSettings
-from edxml_router.transport.rabbitmq import RabbitTransport
+from edxml_router.transport import topology
+from edxml_router.transport.rabbitmq import hub as rabbitmq
+from edxml_router.transport.rabbitmq.connection import RabbitSettings
+from edxml_router.transport.rabbitmq.hub import RabbitTransport
 from tests.contract.hubs import VHOST, RabbitHub, collect, parcel, suspended, until
 from tests.contract.lines import Line, line
 from tests.contract.test_transport import DOWN, codes

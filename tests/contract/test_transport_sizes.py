@@ -9,10 +9,11 @@ import pytest
 
 from edxml_router.demo.servers import Broker
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.transport import rabbitmq, topology
-from edxml_router.transport.amqp_connection import LARGEST_MESSAGE
-from edxml_router.transport.amqp_intake import AHEAD_BYTES
-from edxml_router.transport.rabbitmq import RabbitTransport
+from edxml_router.transport import topology
+from edxml_router.transport.rabbitmq import hub as rabbitmq
+from edxml_router.transport.rabbitmq.connection import LARGEST_MESSAGE
+from edxml_router.transport.rabbitmq.hub import RabbitTransport
+from edxml_router.transport.rabbitmq.intake import AHEAD_BYTES
 from edxml_router.transport.turns import MOUTHFUL
 from tests.contract.hubs import Hub, RabbitHub, parcel, until
 from tests.contract.test_transport import UP, UP_URGENT, codes, ids

@@ -27,9 +27,9 @@ from edxml_router.demo.servers import Broker
 from edxml_router.services import trial_authority
 from edxml_router.services.health.checks import CHECKS
 from edxml_router.services.trial_authority import Files
-from edxml_router.transport import rabbitmq
-from edxml_router.transport.amqp_connection import RabbitSettings
-from edxml_router.transport.tls import Tls
+from edxml_router.transport.rabbitmq import hub as rabbitmq
+from edxml_router.transport.rabbitmq.connection import RabbitSettings
+from edxml_router.transport.rabbitmq.tls import Tls
 from edxml_router.wiring import hubs
 from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, parcel, until
 from tests.contract.test_transport import CHILD_A, DOWN, UP, codes, ids

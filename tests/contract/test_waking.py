@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.message.body import Held
+from edxml_router.core.body import Held
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.disk import watch
 from edxml_router.disk.bell import FILE, Bell
 from edxml_router.disk.watch import COMES, Watch
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.transport import topology
 from edxml_router.wiring.composition import open_node
 from tests.contract.hubs import Hub, parcel, until

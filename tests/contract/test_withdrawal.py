@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from edxml_router.ports.transport import Message, Parcel, Waiting
-from edxml_router.transport import attendance, topology
+from edxml_router.transport import topology
+from edxml_router.transport.local import attendance
 from tests.contract.hubs import Hub, LocalHub, collect, parcel, until
 
 INBOX, UP = topology.inbox("vp"), topology.up("a")

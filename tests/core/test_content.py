@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.message.content import HEAD, Content, Meter, decode
+from edxml_router.core.xml.content import HEAD, Content, Meter, decode
 
 CHARACTERS = b"ABab01+/== \n\r\t"
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from edxml_router.core.message import declarations
-from edxml_router.core.message.safe_xml import NS, parse
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml import declarations
+from edxml_router.core.xml.safe_xml import NS, parse
 from tests.fixtures import document
 
 ROOT = f'<edXML:edXML xmlns:edXML="{NS}"'.encode()

@@ -12,11 +12,11 @@ import pytest
 
 from edxml_router import resources
 from edxml_router.core.faults import machine_fault, own_tools
-from edxml_router.core.message import schema
-from edxml_router.core.message.safe_xml import parse
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.signature import by_signxml
 from edxml_router.core.signature.by_signxml import Indication
+from edxml_router.core.xml import schema
+from edxml_router.core.xml.safe_xml import parse
 from tests.certificates import NOW, store
 from tests.core.test_signature import signed
 from tests.fixtures import document

@@ -27,9 +27,9 @@ from edxml_router.core.message.envelope import (
 )
 from edxml_router.core.message.reader import Reading, read
 from edxml_router.core.message.remarks import MOST
-from edxml_router.core.message.safe_xml import NS, Limits, parse
-from edxml_router.core.message.schema import explain, validate
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml.safe_xml import NS, Limits, parse
+from edxml_router.core.xml.schema import explain, validate
 from tests.fixtures import PDF, File, block, bussiness, document, party, recall, response_for, status, tag, trace
 
 ZIP = b"PK\x03\x04" + b"\0" * 26

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from lxml import etree
 
-from edxml_router.core.message import safe_xml
-from edxml_router.core.message.safe_xml import NS, Limits, parse, place
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml import safe_xml
+from edxml_router.core.xml.safe_xml import NS, Limits, parse, place
 from tests.fixtures import DSIG, File, document, status
 
 EDXML = f"{{{NS}}}"

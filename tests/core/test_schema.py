@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from lxml import etree
 
-from edxml_router.core.message.safe_xml import NS, parse
-from edxml_router.core.message.schema import Profile, explain, validate
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml.safe_xml import NS, parse
+from edxml_router.core.xml.schema import Profile, explain, validate
 from tests.fixtures import DSIG, File, block, bussiness, document, party, recall, response_for, status, tag, trace
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"

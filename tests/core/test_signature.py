@@ -17,12 +17,12 @@ from lxml import etree
 
 from edxml_router.core.message import reader
 from edxml_router.core.message.envelope import Business
-from edxml_router.core.message.safe_xml import Limits, parse
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.signature import by_signxml, form
 from edxml_router.core.signature.by_signxml import Coverage, Indication, Verdict, verify
 from edxml_router.core.signature.signing import sign
 from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.xml.safe_xml import Limits, parse
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.attacks.signature.craft import ENVELOPED, EXCLUSIVE, INCLUSIVE, PARTS, Recipe, transform

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 
-from edxml_router.core.message.safe_xml import Limits, parse
-from edxml_router.core.message.schema import validate
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form
 from edxml_router.core.signature.by_signxml import Coverage, Indication, verify
 from edxml_router.core.signature.signing import sign, sign_bytes, verify_bytes
 from edxml_router.core.trust.certificate import write_pem
+from edxml_router.core.xml.safe_xml import Limits, parse
+from edxml_router.core.xml.schema import validate
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.certificates import KEY_TYPES, NOW

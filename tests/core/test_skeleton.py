@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.message import safe_xml, skeleton
-from edxml_router.core.message.body import PIECE, Held
-from edxml_router.core.message.content import Content
-from edxml_router.core.message.safe_xml import Limits
-from edxml_router.core.message.skeleton import LEAST_RUN, Skeleton, scan
+from edxml_router.core.body import PIECE, Held
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml import safe_xml, skeleton
+from edxml_router.core.xml.content import Content
+from edxml_router.core.xml.safe_xml import Limits
+from edxml_router.core.xml.skeleton import LEAST_RUN, Skeleton, scan
 from tests.fixtures import File, document
 
 TOKEN = "0123456789abcdef" * 2

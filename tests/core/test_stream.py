@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
-from edxml_router.core.message.body import Body, Held
-from edxml_router.core.message.safe_xml import Limits, parse
-from edxml_router.core.message.skeleton import LEAST_RUN, Skeleton, scan
+from edxml_router.core.body import Body, Held
 from edxml_router.core.signature.by_stream import verify
 from edxml_router.core.signature.form import SIGNATURE, Coverage
 from edxml_router.core.signature.signing import sign
 from edxml_router.core.signature.verdict import Verdict
+from edxml_router.core.xml.safe_xml import Limits, parse
+from edxml_router.core.xml.skeleton import LEAST_RUN, Skeleton, scan
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.attacks.signature.craft import MORE, PARTS, WHOLE, Recipe

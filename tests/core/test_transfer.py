@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.delivery.manifest import LIST_LIMIT, MANIFEST_LIMIT, TEXT_LIMIT
-from edxml_router.core.delivery.wire import (
+from edxml_router.core.link.manifest import LIST_LIMIT, MANIFEST_LIMIT, TEXT_LIMIT
+from edxml_router.core.link.wire import (
     GENERATION_LIMIT,
     HOPS_LIMIT,
     NAME_LIMIT,

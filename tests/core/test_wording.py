@@ -25,8 +25,8 @@ from edxml_router.core.faults import machine_fault, mistake
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.token_keys import _WORDS
 from edxml_router.store.database import engine
-from edxml_router.transport.amqp_connection import RabbitSettings, finding
-from edxml_router.transport.tls import Tls
+from edxml_router.transport.rabbitmq.connection import RabbitSettings, finding
+from edxml_router.transport.rabbitmq.tls import Tls
 
 CODE = re.compile(r"[A-Za-z]Error\b|Exception|<class|\w\(|(?<!\w)'|[\"{}<>]|__|\b(pika|psycopg|sqlalchemy|pkcs11)\b")
 

@@ -27,10 +27,10 @@ from edxml_router.core.message.envelope import (
     Trace,
 )
 from edxml_router.core.message.reader import read
-from edxml_router.core.message.safe_xml import parse
-from edxml_router.core.message.schema import Profile, validate
 from edxml_router.core.message.writer import write
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml.safe_xml import parse
+from edxml_router.core.xml.schema import Profile, validate
 from tests.fixtures import NS, File, document, recall, status
 
 # All characters of XML 1.0, Vietnamese ones often; white space and markup characters too.

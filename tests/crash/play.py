@@ -15,17 +15,17 @@ from typing import Any
 
 from edxml_router import pipeline
 from edxml_router.config import load
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import ENDS, State
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.oracle import Witness, stray_files
 from edxml_router.demo.tree import Plan, Tree
 from edxml_router.intake import batch
 from edxml_router.node.worker import work
-from edxml_router.stages import inbox
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.node import Node
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.offices import inbox
 from edxml_router.store.journal import sequencer
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring import composition

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from edxml_router.core.problems import Finding, Setback
-from edxml_router.transport.local import Answered
+from edxml_router.transport.local.hub import Answered
 
 # Calls that leave something behind. What a Book does is undone until its commit, so all that is one call.
 EFFECTS = frozenset({"publish", "hand_over", "acknowledge", "give_back", "stage", "keep_chunk", "drop_chunks", "take"})

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.message.body import Held
-from edxml_router.core.message.safe_xml import DEFAULT_LIMITS
+from edxml_router.core.body import Held
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import sign
 from edxml_router.core.signature.verdict import Coverage, Engine
-from edxml_router.stages.examination import examine
+from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
+from edxml_router.stages.acceptance.examination import examine
 from tests import certificates
 from tests.attacks.signature.craft import PARTS, WHOLE
 from tests.certificates import KEY_TYPES, NOW

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.message.body import Held
-from edxml_router.core.message.safe_xml import Limits
-from edxml_router.core.message.skeleton import LARGE, LEAST_RUN
+from edxml_router.core.body import Held
 from edxml_router.core.signature.verdict import Engine
-from edxml_router.stages.examination import MOST_BYTES, examine
+from edxml_router.core.xml.safe_xml import Limits
+from edxml_router.core.xml.skeleton import LARGE, LEAST_RUN
+from edxml_router.stages.acceptance.examination import MOST_BYTES, examine
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.attacks.signature.craft import PARTS, WHOLE

@@ -16,10 +16,8 @@ from typing import Any
 import xmlsec
 from lxml import etree
 
+from edxml_router.core.body import Held
 from edxml_router.core.message import reader
-from edxml_router.core.message.body import Held
-from edxml_router.core.message.safe_xml import Limits, parse
-from edxml_router.core.message.skeleton import LEAST_RUN, scan
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import by_signxml as signature
 from edxml_router.core.signature import by_stream as stream
@@ -27,6 +25,8 @@ from edxml_router.core.signature import form
 from edxml_router.core.signature.form import Coverage
 from edxml_router.core.signature.verdict import Indication, Verdict
 from edxml_router.core.trust.certificate import write_pem
+from edxml_router.core.xml.safe_xml import Limits, parse
+from edxml_router.core.xml.skeleton import LEAST_RUN, scan
 from tests import certificates
 from tests.certificates import NOW
 from tests.fixtures import NS

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CAP = 400
 MEDIAN = 180
+ROOM = 12  # modules beside the __init__.py; the steps of the schema are a list, not a room
 PACKAGE = sorted((ROOT / "edxml_router").rglob("*.py"))
 CODE = [*PACKAGE, *sorted((ROOT / "scripts").glob("*.py"))]
 
@@ -51,3 +52,11 @@ def test_every_module_says_what_it_is(module: Path) -> None:
 def test_no_module_is_a_drawer() -> None:
     drawers = {"utils", "util", "helpers", "common", "misc", "base", "manager"}
     assert not [_name(module) for module in PACKAGE if module.stem in drawers]
+
+
+def test_no_room_holds_more_than_a_dozen_modules() -> None:
+    rooms: dict[Path, int] = {}
+    for module in PACKAGE:
+        if module.name != "__init__.py" and "versions" not in module.parts:
+            rooms[module.parent] = rooms.get(module.parent, 0) + 1
+    assert {_name(room): count for room, count in rooms.items() if count > ROOM} == {}

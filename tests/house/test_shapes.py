@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 
 import docs
 from edxml_router.cli.main import cli
-from edxml_router.shapes.catalogue import COMMANDS, MESSAGES
-from edxml_router.shapes.glossary import FIELDS, entry
-from edxml_router.shapes.schema import fields_of, name_of, schemas, shapes_within
+from edxml_router.shapes.reference.catalogue import COMMANDS, MESSAGES
+from edxml_router.shapes.reference.glossary import FIELDS, entry
+from edxml_router.shapes.reference.schema import fields_of, name_of, schemas, shapes_within
 from tests.shapes import faults, hold_command
 
 ROOT = Path(__file__).resolve().parents[2]

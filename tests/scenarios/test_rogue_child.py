@@ -22,10 +22,11 @@ import pika
 import pytest
 
 from edxml_router import pipeline
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import Kept
-from edxml_router.core.delivery.wire import (
+from edxml_router.core.link.wire import (
     Chunk,
     Hop,
     Inquiry,
@@ -38,13 +39,12 @@ from edxml_router.core.delivery.wire import (
     encode_receipts,
     encode_transfer,
 )
-from edxml_router.core.message.body import Held
 from edxml_router.core.signature.signing import sign_bytes
 from edxml_router.credentials.keys import load_key
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import Plan, Tree
-from edxml_router.stages.submission import Submission
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.transport import topology
 from edxml_router.wiring import composition

@@ -13,13 +13,13 @@ from datetime import timedelta
 import pytest
 
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.wire import Transfer, encode_transfer
+from edxml_router.core.link.wire import Transfer, encode_transfer
 from edxml_router.demo.letters import File
 from edxml_router.demo.offices import PushedOffice
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.transport import topology
-from edxml_router.transport.local import LocalTransport
-from edxml_router.transport.rabbitmq import RabbitTransport
+from edxml_router.transport.local.hub import LocalTransport
+from edxml_router.transport.rabbitmq.hub import RabbitTransport
 from edxml_router.wiring import hubs
 from tests.scenarios.world import World, code_of, digest_of, until
 

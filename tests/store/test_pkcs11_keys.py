@@ -21,12 +21,12 @@ from pkcs11.util.ec import encode_named_curve_parameters
 from edxml_router.cli.main import cli
 from edxml_router.config import ConfigErrors, load
 from edxml_router.core import pki
-from edxml_router.core.message.safe_xml import Limits, parse
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.signature.by_signxml import verify
 from edxml_router.core.signature.signing import sign, sign_bytes, verify_bytes
 from edxml_router.core.trust.certificate import write_pem
 from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.xml.safe_xml import Limits, parse
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.token_keys import Key, open_key
 from edxml_router.services import trial_authority

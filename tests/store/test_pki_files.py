@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from edxml_router.core.message.safe_xml import parse
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.by_signxml import verify
 from edxml_router.core.signature.signing import sign
 from edxml_router.core.trust.certificate import signer
 from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.xml.safe_xml import parse
 from edxml_router.credentials.keys import load_certificates, load_key, write_key, write_new
 from edxml_router.services import trial_authority
 from edxml_router.services.trial_authority import KeyType

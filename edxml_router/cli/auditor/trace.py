@@ -16,7 +16,7 @@ from edxml_router.cli.waiting import reason
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import Hindrance
-from edxml_router.core.delivery.wire import Hop
+from edxml_router.core.link.wire import Hop
 from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding
 from edxml_router.services import auditor
 from edxml_router.services.auditor import Past, Told

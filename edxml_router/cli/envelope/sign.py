@@ -11,7 +11,7 @@ from edxml_router.cli import files
 from edxml_router.cli.commands import Command
 from edxml_router.cli.parameters import Size
 from edxml_router.cli.session import Session, pass_session
-from edxml_router.core.message.safe_xml import Limits
+from edxml_router.core.xml.safe_xml import Limits
 from edxml_router.services import signing
 
 _file = click.Path(path_type=Path)

@@ -12,7 +12,7 @@ from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Command, Group, exit_with
 from edxml_router.cli.parameters import Moment
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.core.delivery.resync import Recovery
+from edxml_router.core.link.resync import Recovery
 from edxml_router.services.node import restoration
 from edxml_router.shapes.node import recovery_shape
 

@@ -9,10 +9,10 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
-from edxml_router.core.delivery.resync import Recovery, Resync
 from edxml_router.core.delivery.views import Waiting
-from edxml_router.core.delivery.wire import letter_name
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.resync import Recovery, Resync
+from edxml_router.core.link.wire import letter_name
 from edxml_router.services import office
 from edxml_router.services.office import DIGITS_SHOWN, Notices
 from edxml_router.shapes.delivery import letter_shape

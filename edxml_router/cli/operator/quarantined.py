@@ -12,8 +12,8 @@ from edxml_router.cli import files
 from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.session import Session, pass_session
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.views import Kept
-from edxml_router.core.message.body import Held
 from edxml_router.core.problems import Finding
 from edxml_router.services import quarantine
 from edxml_router.shapes.history import quarantined_shape

@@ -10,8 +10,8 @@ import click
 
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
-from edxml_router.core.delivery.journal import instant
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.manifest import instant
 from edxml_router.services import trial_authority
 from edxml_router.services.naming import agency_code
 from edxml_router.services.trial_authority import Files, Issued, KeyType

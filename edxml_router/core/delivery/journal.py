@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
 from typing import Final
 
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.detail import Detail, as_json, from_json
+from edxml_router.core.link.manifest import instant
 
 # What the ledger writes by itself, one entry for each change of state. Other facts ("input.refused", …) are named
 # where they are noted.
@@ -89,12 +89,6 @@ class Entry:
         if not same:
             raise ValueError(Detail("not in canonical form"))
         return entry
-
-
-@lru_cache(maxsize=64)  # a batch has one moment, and some hundred entries
-def instant(at: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: ``2026-11-22T01:02:03.456Z``."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def leaf_hash(canonical: bytes) -> bytes:

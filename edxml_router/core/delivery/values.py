@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from edxml_router.core.body import Body
 from edxml_router.core.delivery.lifecycle import Event, State
-from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.wire import Hop, letter_name
-from edxml_router.core.message.body import Body
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Hop, letter_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typing import Final
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State, outcome
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
-from edxml_router.core.delivery.wire import Receipt
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Finding
 
 

@@ -4,7 +4,7 @@ The manifest (``Reference``) and ``AttachmentEncoded`` (``Attachment``) name eac
 joins the two and refuses what does not pair up (EDX206), has an unsafe name (EDX209), is not base64 (EDX208) or
 is too many or too large (EDX210). :func:`attachment_content` gives the bytes of one. Contents are decoded one at
 a time and not kept; those of a large message were measured before it was parsed, and are given by their marks
-(:mod:`~edxml_router.core.message.skeleton`).
+(:mod:`~edxml_router.core.xml.skeleton`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.message import content as contents
-from edxml_router.core.message import elements
-from edxml_router.core.message.content import UNMEASURED, Content, Meter
 from edxml_router.core.message.envelope import Attachment
-from edxml_router.core.message.safe_xml import NS, Element, Limits, place
 from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.xml import content as contents
+from edxml_router.core.xml import elements
+from edxml_router.core.xml.content import UNMEASURED, Content, Meter
+from edxml_router.core.xml.safe_xml import NS, Element, Limits, place
 
 _REFERENCES = f"{{{NS}}}edXMLEnvelope/{{{NS}}}edXMLBody/{{{NS}}}edXMLManifest/{{{NS}}}Reference"
 _ATTACHMENTS = f"{{{NS}}}AttachmentEncoded/{{{NS}}}Attachment"

@@ -14,9 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.message import elements
 from edxml_router.core.message.attachments import attachment_content, read_attachments
-from edxml_router.core.message.content import UNMEASURED, Content
 from edxml_router.core.message.document_id import invisible
 from edxml_router.core.message.envelope import (
     Business,
@@ -34,8 +32,10 @@ from edxml_router.core.message.envelope import (
     Trace,
 )
 from edxml_router.core.message.remarks import remarks_on
-from edxml_router.core.message.safe_xml import DEFAULT_LIMITS, NS, Element, Limits, place
 from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.xml import elements
+from edxml_router.core.xml.content import UNMEASURED, Content
+from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS, NS, Element, Limits, place
 
 __all__ = ["Reading", "attachment_content", "read", "refuse_crowd"]
 
@@ -69,7 +69,7 @@ def read(
     """Read a message. Raises :class:`Refusal` as told in the module's description, never anything else.
 
     ``measured``: the contents of attachments that are not in the tree, by the marks that stand there instead
-    (:meth:`~edxml_router.core.message.skeleton.Skeleton.contents_in`).
+    (:meth:`~edxml_router.core.xml.skeleton.Skeleton.contents_in`).
     """
     if root.tag != f"{{{NS}}}edXML":
         raise Refusal("EDX110", detail=Detail("the root element is not edXML"))

@@ -27,9 +27,9 @@ from edxml_router.core.message.envelope import (
     Staff,
     Status,
 )
-from edxml_router.core.message.safe_xml import DEFAULT_LIMITS, NS, parse
-from edxml_router.core.message.schema import Profile, validate
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS, NS, parse
+from edxml_router.core.xml.schema import Profile, validate
 
 # A line feed or tab survives parsing in text; a carriage return only as a character reference.
 _ENTITIES = {"\r": "&#13;"}

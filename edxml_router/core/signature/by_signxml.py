@@ -29,7 +29,6 @@ from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, own_tools
-from edxml_router.core.message.safe_xml import DSIG, Element
 from edxml_router.core.problems import Refusal, Trouble
 from edxml_router.core.signature import fields, form
 from edxml_router.core.signature.form import Coverage, Form
@@ -37,6 +36,7 @@ from edxml_router.core.signature.verdict import LEGACY, Indication, Verdict, jud
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.wording import in_words
+from edxml_router.core.xml.safe_xml import DSIG, Element
 from edxml_router.resources import schema_file
 
 __all__ = ["LEGACY", "Coverage", "Indication", "Signer", "Verdict", "verify"]

@@ -34,8 +34,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.message.safe_xml import Element
-from edxml_router.core.message.skeleton import Skeleton
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form
 from edxml_router.core.signature.fields import Canonical, Fields
@@ -43,6 +41,8 @@ from edxml_router.core.signature.form import Coverage, Form
 from edxml_router.core.signature.verdict import Verdict, judge
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.wording import in_words
+from edxml_router.core.xml.safe_xml import Element
+from edxml_router.core.xml.skeleton import Skeleton
 
 _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "sha256": hashes.SHA256(),
@@ -55,7 +55,7 @@ MOST_COPIED: Final = 40_000  # elements of a part that must be parsed a second t
 
 
 class _Tools(threading.local):
-    """A parser per thread, as in :mod:`~edxml_router.core.message.safe_xml`."""
+    """A parser per thread, as in :mod:`~edxml_router.core.xml.safe_xml`."""
 
     def __init__(self) -> None:
         self.parser = etree.XMLParser(

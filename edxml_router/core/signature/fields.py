@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.message import content
-from edxml_router.core.message.safe_xml import DSIG, Element
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form
+from edxml_router.core.xml import content
+from edxml_router.core.xml.safe_xml import DSIG, Element
 
 _DSIG11: Final = "http://www.w3.org/2009/xmldsig11#"
 _WHITE_SPACE: Final = " \t\r\n"

@@ -25,8 +25,8 @@ from functools import lru_cache
 from lxml import etree
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.message.safe_xml import DSIG, NS, Element
 from edxml_router.core.problems import Refusal
+from edxml_router.core.xml.safe_xml import DSIG, NS, Element
 
 PLACE = "/edXML/edXMLEnvelope/edXMLHeader/Signature"
 

@@ -30,11 +30,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.message.safe_xml import DSIG, Element, Limits, parse
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form
 from edxml_router.core.signature.form import Coverage
 from edxml_router.core.trust.certificate import PublicKey
+from edxml_router.core.xml.safe_xml import DSIG, Element, Limits, parse
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 

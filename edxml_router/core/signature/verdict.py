@@ -21,13 +21,13 @@ from cryptography import x509
 from lxml import etree
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.message.safe_xml import NS, Element
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature import fields, form
 from edxml_router.core.signature.fields import Fields
 from edxml_router.core.signature.form import Coverage, Form
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.core.trust.chain import ChainVerdict, TrustStore
+from edxml_router.core.xml.safe_xml import NS, Element
 
 # The elements that were signed, in the order of ``Form.parts``; Refusal EDX112, EDX302, EDX303, EDX312, EDX320.
 Check = Callable[[Form, Fields, x509.Certificate], list[Element]]

@@ -14,8 +14,8 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.node.sole import served_before
 from edxml_router.services.health.report import PATIENCE, Findings
-from edxml_router.stages.inquiring import ABSENT
-from edxml_router.stages.room import WANTED
+from edxml_router.stages.forwarding.room import WANTED
+from edxml_router.stages.outcomes.inquiring import ABSENT
 from edxml_router.store import integrity, tables
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import probe

@@ -12,7 +12,9 @@ from edxml_router.credentials.revocation import list_files
 from edxml_router.node.sole import holder, served_before
 from edxml_router.services.health.database import is_lost
 from edxml_router.services.health.report import Findings
-from edxml_router.transport import local_folders, rabbitmq, topology
+from edxml_router.transport import topology
+from edxml_router.transport.local import folders as local_folders
+from edxml_router.transport.rabbitmq import hub as rabbitmq
 from edxml_router.wiring import broker_limit, hubs
 
 

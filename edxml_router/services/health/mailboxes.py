@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from edxml_router.config import Settings
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Lying
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.node.sole import served_before
 from edxml_router.ports.transport import Waiting

@@ -6,8 +6,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from edxml_router.config import Settings
-from edxml_router.core.delivery.credentials import UNPROVEN
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.credentials import UNPROVEN
 from edxml_router.core.problems import Finding
 from edxml_router.credentials import blocks, endings, identities, keys, token_keys
 from edxml_router.credentials.revocation import responders

@@ -29,7 +29,7 @@ from edxml_router.credentials.keys import write_new
 from edxml_router.services import trial_authority
 from edxml_router.services.naming import agency_code
 from edxml_router.transport import topology
-from edxml_router.transport.definitions import definitions
+from edxml_router.transport.rabbitmq.definitions import definitions
 from edxml_router.transport.topology import Role
 
 PASSWORD_BYTES = 32

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.core.delivery.resync import Recovery
+from edxml_router.core.link.resync import Recovery
 from edxml_router.core.problems import Finding
 from edxml_router.services.naming import unknown
 from edxml_router.shapes.node import BackupShape
-from edxml_router.stages import recovery
+from edxml_router.stages.outcomes import recovery
 from edxml_router.store import backup
 from edxml_router.store.backup import Kept
 from edxml_router.store.epochs import identity

@@ -27,11 +27,11 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, bindparam, select
 
-from edxml_router.core.delivery.wire import Chunk, Transfer
+from edxml_router.core.body import Body, Held
 from edxml_router.core.detail import Detail
-from edxml_router.core.message.body import Body, Held
-from edxml_router.core.message.skeleton import LARGE
+from edxml_router.core.link.wire import Chunk, Transfer
 from edxml_router.core.problems import Defect, Setback
+from edxml_router.core.xml.skeleton import LARGE
 from edxml_router.disk import durable, locks
 from edxml_router.store.bodies import spool
 from edxml_router.store.bodies.spool import FileBody, setback

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edxml_router.core.message.body import PIECE
+from edxml_router.core.body import PIECE
 from edxml_router.core.problems import Setback
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable

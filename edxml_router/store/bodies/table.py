@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, Text
 
-from edxml_router.core.message.body import Body
+from edxml_router.core.body import Body
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.columns import metadata
 from edxml_router.store.database.part import Part

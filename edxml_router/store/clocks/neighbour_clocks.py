@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from edxml_router.core.delivery.skew import Skew, Skews
+from edxml_router.core.link.skew import Skew, Skews
 from edxml_router.disk import durable, locks
 
 FILE: Final = "neighbour-clocks.json"
 
 
 class KeptSkews(Skews):
-    """:class:`~edxml_router.core.delivery.skew.Skews` of all processes on this machine."""
+    """:class:`~edxml_router.core.link.skew.Skews` of all processes on this machine."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

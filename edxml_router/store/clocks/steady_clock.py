@@ -29,8 +29,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from edxml_router.core.delivery.skew import TOLERANCE
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.skew import TOLERANCE
 from edxml_router.core.problems import Finding
 from edxml_router.disk import durable, locks
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, Text, TypeDecorator, text
 
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.route import Route
-from edxml_router.core.delivery.wire import Hop
 from edxml_router.core.detail import as_text, from_text
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Hop
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

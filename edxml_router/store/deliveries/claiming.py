@@ -16,10 +16,10 @@ from sqlalchemy import Connection, bindparam, case, literal_column, select, text
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import Event, State
-from edxml_router.core.delivery.manifest import LIST_LIMIT
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.manifest import LIST_LIMIT
+from edxml_router.core.link.route import Route
 from edxml_router.store.database.columns import Instant
 from edxml_router.store.database.part import Part, chunks
 from edxml_router.store.deliveries.chains import MAY_GO, PATIENCE

@@ -13,8 +13,8 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select, text, update
 
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.link.route import Route
 from edxml_router.store.database.columns import Instant
 from edxml_router.store.database.part import Part
 from edxml_router.store.deliveries.table import OPEN, deliveries

@@ -15,8 +15,8 @@ from sqlalchemy import Boolean, Engine, Select, bindparam, func, literal_column,
 
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.values import Delivery, Lying
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
 from edxml_router.store.database.columns import Instant, Wording
 from edxml_router.store.database.engine import reading

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import bindparam, literal, or_, select, text
 
 from edxml_router.core.delivery.handing_back import HANDED_BACK
-from edxml_router.core.delivery.route import FROM_OFFICES, Route
+from edxml_router.core.link.route import FROM_OFFICES, Route
 from edxml_router.store.database.part import Part
 from edxml_router.store.deliveries.table import OPEN, deliveries
 

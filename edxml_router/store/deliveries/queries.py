@@ -11,9 +11,9 @@ from itertools import pairwise
 from sqlalchemy import Engine, and_, case, func, select, text
 
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.route import FROM_OFFICES
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import AGES, Shape, Waiting
+from edxml_router.core.link.route import FROM_OFFICES
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import equal
 from edxml_router.store.deliveries.table import OPEN, deliveries, delivery_rows

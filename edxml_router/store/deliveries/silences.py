@@ -11,8 +11,8 @@ from typing import Final
 
 from sqlalchemy import Boolean, Column, Engine, Table, Text, bindparam, select, text
 
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.delivery.views import Silence
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
 from edxml_router.store.database.columns import Instant, metadata, words
 from edxml_router.store.database.engine import reading

@@ -15,10 +15,10 @@ from datetime import datetime
 from cryptography import x509
 from sqlalchemy import func, select
 
-from edxml_router.core.message import safe_xml
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form
 from edxml_router.core.trust import certificate
+from edxml_router.core.xml import safe_xml
 from edxml_router.store.database.engine import reading
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.ledger import SqlLedger

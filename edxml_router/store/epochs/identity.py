@@ -28,8 +28,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable

@@ -13,8 +13,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, select, text, update
 
-from edxml_router.core.delivery.resync import Recovery
-from edxml_router.core.delivery.route import Route
+from edxml_router.core.link.resync import Recovery
+from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import Part
 from edxml_router.store.deliveries.table import OPEN, deliveries

@@ -12,8 +12,8 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, exists, select
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.route import Route
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import alone, reading
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from edxml_router.core.message.safe_xml import parse
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.by_signxml import Coverage, Indication, verify
+from edxml_router.core.xml.safe_xml import parse
 from tests import certificates
 from tests.attacks.signature.cases import CASES, Case, Uris, good
 from tests.attacks.signature.craft import PARTS, WHOLE

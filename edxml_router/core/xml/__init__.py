@@ -1,0 +1,1 @@
+"""XML from strangers: parsed safely, walked, held against the schema, and large documents by their skeleton."""

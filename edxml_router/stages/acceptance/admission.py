@@ -1,0 +1,268 @@
+"""The questions of acceptance that need the rules and nothing else: who sends, may they, and where does it go.
+
+Each function answers from the snapshot it is given and raises Refusal (families 3, 4, 5) or Setback (EDX314).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime, timedelta, timezone
+from functools import partial
+from typing import TypeVar
+
+from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.agencies.routing import Local
+from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import HOPS_LIMIT, Transfer
+from edxml_router.core.message.envelope import Business, Envelope, Kind
+from edxml_router.core.message.letter_day import addressed_on, written_on
+from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.signature import by_signxml
+from edxml_router.core.signature.by_signxml import Indication, Verdict
+from edxml_router.core.trust import bindings
+from edxml_router.core.trust.certificate import Signer
+from edxml_router.stages.acceptance.results import LIFETIMES
+from edxml_router.stages.acceptance.submission import Examined, Submission
+from edxml_router.stages.rules import Peer, Role, Rules
+
+T = TypeVar("T")
+
+VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run on Vietnam time
+
+
+def sender_of(registry: Registry, envelope: Envelope, now: datetime, under_way: timedelta = timedelta()) -> str:
+    """The sender's canonical code. A closed agency may still answer for older documents.
+
+    ``under_way`` is how long ago another node may have accepted it. What was accepted before its sender was closed, or
+    before its code went to another agency, is that sender's still. How long it has been under way is the neighbours'
+    word: so that node may have taken it on any day since the letter's own, but on none before our own bound.
+    """
+    written, day = envelope.sender.organ_id, written_on(envelope)
+    today = now.astimezone(VIETNAM).date()
+    historic = envelope.kind is Kind.STATUS
+    if not under_way:
+        code = registry.resolve(written, today, historic=historic).code
+        _require_same_hands(registry, written, code, day)
+        return code
+    meant = registry.meaning(written, day)
+    agency = registry.get(meant) if meant else None
+    if agency is None:
+        registry.resolve(written, today, historic=True)  # says what is wrong, unless only the day is missing
+        raise _undated(written)
+    first = max(day or date.min, today - under_way)
+    if not historic and first < today:
+        with suppress(Refusal):
+            registry.require_open(agency, first)
+            return agency.code
+    if not historic:
+        registry.require_open(agency, today)
+    return agency.code
+
+
+def under_way(rules: Rules, transfer: Transfer | None) -> timedelta:
+    """How long ago another node may have accepted what a neighbour brings: as long as we would keep it ourselves."""
+    return LIFETIMES * rules.timing.lifetime if transfer else timedelta()
+
+
+def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: datetime) -> str:
+    """May this peer bring mail of this sender, and does the signature speak for the sender?
+
+    Returns the reason to record: the verdict's with its marks, or with the exception that stood in for a signature.
+    """
+    bindings.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
+    bindings.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
+    if verdict.indication is Indication.PASSED and verdict.signer is not None:
+        meaning = codes_of(rules.registry, verdict.signer, now)
+        bindings.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=meaning)
+        return "; ".join((verdict.reason, *verdict.marks))  # "ok; crl-stale"
+    exception = peer.unsigned
+    unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == by_signxml.LEGACY
+    if (
+        unverifiable
+        and exception is not None
+        and now.astimezone(VIETNAM).date() <= exception.until
+        and sender in (exception.senders or {sender})
+    ):
+        return Detail(
+            "{reason}; exception for {peer} until {until}: {why}",
+            reason=verdict.reason,
+            peer=peer.name,
+            until=exception.until,
+            why=exception.reason,
+        )
+    finding = verdict.finding or Finding("EDX301")
+    kind = Setback if finding.problem.weight == "transient" else Refusal
+    raise kind(finding.code, where=finding.where, detail=finding.detail)
+
+
+def admit(rules: Rules, submission: Submission, envelope: Envelope, now: datetime) -> None:
+    """Is this a thing to take at all? Refusal EDX405 for a state secret, EDX408 for an old or future time stamp."""
+    policy = rules.policy
+    marked = rules.markings.found_in(envelope)
+    if marked:
+        raise Refusal("EDX405", where=marked)
+    if submission.transfer is not None or not (policy.max_age or policy.max_ahead):
+        return
+    stamp = _time_stamp(envelope)
+    if stamp is None:
+        return
+    if policy.max_age and stamp < now - policy.max_age:
+        raise Refusal("EDX408", where="Timestamp", detail=Detail("{days} days old", days=(now - stamp).days))
+    if policy.max_ahead and stamp > now + policy.max_ahead:
+        raise Refusal("EDX408", where="Timestamp", detail=Detail("in the future"))
+
+
+def _time_stamp(envelope: Envelope) -> datetime | None:
+    """When the sender says it sent this, if it says so in the form of the standard (Vietnam time, no zone)."""
+    written = envelope.status.timestamp if envelope.status else next((one.timestamp for one in envelope.traces), None)
+    try:
+        return datetime.strptime((written or "").strip(), "%Y/%m/%d %H:%M:%S").replace(tzinfo=VIETNAM)
+    except ValueError:
+        return None
+
+
+def address(rules: Rules, examined: Examined, now: datetime) -> dict[str, Route]:
+    """The route of each recipient of a fresh submission. All or nothing: a sender corrects a list once."""
+    return recipients_of(rules.registry, examined.envelope, now, partial(route_for, rules, examined.size))
+
+
+def recipients_of(
+    registry: Registry, envelope: Envelope, now: datetime, reach: Callable[[str], T]
+) -> dict[str, T]:
+    """What ``reach`` says of each recipient of a fresh submission, by canonical code; where the code or ``reach`` is
+    refused, the refusal names the recipient by its number."""
+    today, day = now.astimezone(VIETNAM).date(), addressed_on(envelope)
+    # Statuses and recalls are about older documents, so they still find an agency whose code was closed since.
+    historic = envelope.kind is Kind.STATUS or envelope.business is Business.RECALL
+    reached: dict[str, T] = {}
+    for number, written in enumerate(envelope.recipients, start=1):
+        try:
+            code = registry.resolve(written, today, historic=historic).code
+            _require_same_hands(registry, written, code, day)
+            if code in reached:
+                raise Refusal("EDX207", detail=Detail("{written} is {code}", written=written, code=code))
+            reached[code] = reach(code)
+        except Refusal as refusal:
+            raise Refusal(
+                refusal.code, where=Detail("recipient {number}", number=number), detail=refusal.finding.detail
+            ) from refusal
+    if not reached:
+        raise Refusal("EDX507")
+    return reached
+
+
+def address_transfer(
+    rules: Rules, here: str, peer: Peer, transfer: Transfer, examined: Examined
+) -> tuple[dict[str, Route], dict[str, Finding]]:
+    """The routes of the recipients listed beside an envelope on a link, and those that cannot be reached from here.
+
+    The list is a neighbour's word; it may only choose among the recipients that the sender signed. What was
+    promised at acceptance stays promised: a recipient that fails here is returned alone.
+    """
+    if transfer.envelope != examined.digest:
+        raise Refusal("EDX704", where="envelope", detail=Detail("the body is not the one the manifest names"))
+    if any(hop.node == here for hop in transfer.hops):
+        raise Refusal("EDX506", detail=Detail("{here} already took it", here=here))
+    if not transfer.hops or transfer.hops[-1].node != peer.name:
+        # Each node vouches for the one before it; what is said of nodes further back is the neighbours' word.
+        raise Refusal(
+            "EDX704", where="hops", detail=Detail("the last one is not {peer}, who brought it", peer=peer.name)
+        )
+    day = addressed_on(examined.envelope)
+    recipients = examined.envelope.recipients
+    named = {rules.registry.meaning(written, day) for written in recipients}
+    ever: dict[str, str] | None = None  # whom a code of these has ever stood for; made for one list that needs it
+    routes: dict[str, Route] = {}
+    unreachable: dict[str, Finding] = {}
+    for code in transfer.recipients:
+        try:
+            if code not in named:
+                if ever is None:
+                    ever = {one: text for text in recipients for one in rules.registry.meanings(text)}
+                raise _not_named(rules.registry, code, ever.get(code), day)
+            following = route_for(rules, examined.size, code)
+            if following == Route.link(peer.name):
+                # Each of the two believes it behind the other, because neither has it: no routes turn in a circle.
+                detail = Detail("{code} would go back to {peer}, who has sent it here", code=code, peer=peer.name)
+                raise Refusal("EDX505", where="recipients", detail=detail)
+            if following.is_link and len(transfer.hops) >= HOPS_LIMIT:
+                # The next node could not read a longer list, and would be sent it again until the lifetime ends.
+                detail = Detail("{count} nodes have had it, as many as may", count=len(transfer.hops))
+                raise Refusal("EDX414", where="hops", detail=detail)
+            routes[code] = following
+        except Refusal as refusal:
+            unreachable[code] = refusal.finding
+    return routes, unreachable
+
+
+def _not_named(registry: Registry, code: str, written: str | None, day: date | None) -> Refusal:
+    """Why a recipient beside an envelope is none of those that were signed; ``written``: what once stood for it."""
+    if written is None:
+        return Refusal(
+            "EDX401", where="recipients", detail=Detail("{code} is not a recipient of the envelope", code=code)
+        )
+    if day is None:
+        return _undated(written)
+    meant = registry.meaning(written, day)
+    return Refusal(
+        "EDX412",
+        detail=Detail(
+            "{written} was {meant} on the letter's day, {day}, and not {code}",
+            written=written,
+            meant=meant,
+            day=day,
+            code=code,
+        ),
+    )
+
+
+def _require_same_hands(registry: Registry, written: str, code: str, day: date | None) -> None:
+    """Refusal EDX412 unless ``written`` stood for ``code`` on the letter's day too: whoever wrote it may have meant
+    either agency, and every node on the way must know which."""
+    meant = registry.meaning(written, day)
+    if meant == code:
+        return
+    if day is None:
+        raise _undated(written)
+    raise Refusal(
+        "EDX412",
+        detail=Detail(
+            "{written} was {meant} on the letter's day, {day}, and is {code} today",
+            written=written,
+            meant=meant,
+            day=day,
+            code=code,
+        ),
+    )
+
+
+def _undated(written: str) -> Refusal:
+    detail = Detail("{written} has stood for several agencies, and no date of the letter can be read", written=written)
+    return Refusal("EDX412", detail=detail)
+
+
+def codes_of(registry: Registry, signer: Signer, now: datetime) -> Callable[[str], str | None]:
+    """What the codes in a signer's certificate stand for: what they did when it was issued. Else the key of who had a
+    code before would sign for who has it now."""
+    issued = (signer.not_before or now).astimezone(VIETNAM).date()
+    return partial(registry.meaning, on=issued)
+
+
+def route_for(rules: Rules, size: int, code: str) -> Route:
+    """The route of a recipient for an envelope of ``size`` bytes. Raises Refusal EDX505, and EDX414 where it could
+    never be handed over: an office that is attached to a hub gets it in one message."""
+    following = route(rules, code)
+    most = rules.largest.get(following, size)
+    if size > most:
+        who = following.name
+        told = Detail("{office} gets at most {most} bytes in one message, not {size}", office=who, most=most, size=size)
+        raise Refusal("EDX414", where=code, detail=told)
+    return following
+
+
+def route(rules: Rules, code: str) -> Route:
+    """To the office of a recipient served here, else over a link. Raises Refusal EDX505."""
+    hop = rules.routes.next_hop(code)
+    return Route.office(hop.office) if isinstance(hop, Local) else Route.link(hop.link)

@@ -1,0 +1,157 @@
+"""What becomes of a batch that was judged: decided from values alone, and written as it was decided.
+
+    decision = decide(node.name, node.rules, judged, facts, now)
+    write(node, book, decision, now)
+
+A submission may stumble over four things that only the store can tell: its peer has brought too much (EDX406), its
+document may still be on its way (EDX625), other bytes have its identity (EDX404), or it was accepted before. They are
+asked in this order, and the first one counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+
+from edxml_router.core.body import Body
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
+from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Receipt
+from edxml_router.core.problems import Refusal, Setback, Trouble
+from edxml_router.ports.ledger import Book
+from edxml_router.stages.acceptance import order
+from edxml_router.stages.acceptance.facts import Facts
+from edxml_router.stages.acceptance.quarantine import aside, refusal_entry, set_aside
+from edxml_router.stages.acceptance.results import (
+    acceptance_receipts,
+    let_stand,
+    new_deliveries,
+    reopenings,
+    with_skew,
+)
+from edxml_router.stages.acceptance.submission import Judged, Ruling
+from edxml_router.stages.node import Node
+from edxml_router.stages.outcomes.receipts import answer_neighbours
+from edxml_router.stages.rules import Rules
+
+Troubles = Mapping[int, Trouble]  # by place in the batch
+
+_PAIR = attrgetter("digest", "recipient")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What acceptance writes, and what each submission is told, in the order of arrival."""
+
+    rulings: Sequence[Ruling]
+    rows: Sequence[EnvelopeRow]  # of the envelopes that are new
+    bodies: Mapping[str, Body]  # theirs, by digest
+    deliveries: Sequence[NewDelivery]
+    moves: Sequence[Move]
+    receipts: Sequence[tuple[Route, Receipt]]
+    waiting: frozenset[str]  # names of what is given back to wait for its document, from now on
+    waited: frozenset[str]  # … and of what has done so
+
+
+class Overtaken(Exception):  # noqa: N818  # an event, not a mistake
+    """Another worker has accepted one of these between our reading and our writing."""
+
+
+def decide(here: str, rules: Rules, judged: Sequence[Judged], facts: Facts, now: datetime) -> Decision:
+    """Everything that is decided about a batch; computes from its arguments only."""
+    troubles: dict[int, Trouble] = {place: item.trouble for place, item in enumerate(judged) if item.trouble}
+    troubles |= _over_quota(rules, judged, troubles, facts)
+    early = order.early(judged, troubles, facts)
+    troubles |= early
+    troubles |= _conflicts(judged, troubles, facts)
+    fit = [item for place, item in enumerate(judged) if place not in troubles]
+    rows: dict[str, EnvelopeRow] = {}
+    for item in fit:
+        if item.row is not None:
+            rows.setdefault(item.digest, with_skew(item.row, facts))
+    rows = order.chained(rows, facts.chains)
+    fresh = [item for item in fit if item.digest not in facts.known]
+    repeats = [item for item in fit if item.digest in facts.known]
+    chains = {digest: (facts.known.get(digest) or row).chains or row.chains for digest, row in rows.items()}
+    # In the order of arrival, which their numbers keep; more recipients of what is known sorted, for the ledger's sake.
+    more = [
+        row
+        for item in repeats
+        for row in new_deliveries(rules, item, now, chains)
+        if _PAIR(row) not in facts.standing
+    ]
+    deliveries = [
+        *sorted(more, key=_PAIR),
+        *(row for item in fresh for row in new_deliveries(rules, item, now, chains)),
+    ]
+    moves = list(reopenings(rules, facts, repeats, now))
+    rulings = [_ruling(item, troubles.get(place), facts, more) for place, item in enumerate(judged)]
+    return Decision(
+        rulings=rulings,
+        rows=[row for digest, row in rows.items() if digest not in facts.known],
+        bodies={item.digest: item.submission.data for item in fresh},
+        deliveries=deliveries,
+        moves=moves,
+        receipts=list(acceptance_receipts(here, rules, rulings, facts, moves, deliveries, now)),
+        waiting=frozenset(order.name(judged[place]) for place in early),
+        waited=facts.waited & {order.name(each.item) for each in rulings if not each.passing},
+    )
+
+
+def write(node: Node, book: Book, decision: Decision, now: datetime) -> None:
+    """Write it, each table once. Raises Overtaken where the facts are not true any more, and Setback."""
+    if book.envelopes.add(decision.rows) != {row.digest for row in decision.rows}:
+        raise Overtaken
+    book.bodies.add(decision.bodies)
+    book.deliveries.add(decision.deliveries)
+    book.deliveries.move(decision.moves)
+    answer_neighbours(node, book, decision.receipts, now)
+    refused = [ruling for ruling in decision.rulings if ruling.refused]
+    set_aside(node, book, [(aside(ruling, now), refusal_entry(ruling, now)) for ruling in refused])
+
+
+def _over_quota(rules: Rules, judged: Sequence[Judged], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:
+    """What goes beyond the quota of its peer for the last minute."""
+    used = {peer: list(brought) for peer, brought in facts.brought.items()}
+    found: dict[int, Trouble] = {}
+    for place, item in enumerate(judged):
+        peer = item.submission.peer
+        if place in troubles or peer not in used:
+            continue
+        quota = rules.peers[peer].quota
+        limits = (quota.messages, quota.bytes, quota.recipients)
+        asked = (1, len(item.submission.data), len(item.routes))
+        over = [most for most, so_far, more in zip(limits, used[peer], asked, strict=True) if 0 < most < so_far + more]
+        if over and any(used[peer]):  # a single large one must get through some time
+            found[place] = Setback("EDX406", where=peer, detail=Detail("at most {most} a minute", most=over[0]))
+        else:
+            used[peer] = [so_far + more for so_far, more in zip(used[peer], asked, strict=True)]
+    return found
+
+
+def _conflicts(judged: Sequence[Judged], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:
+    """What has the identity of other bytes; of a batch the first stands."""
+    holders = dict(facts.holders)
+    found: dict[int, Trouble] = {}
+    for place, item in enumerate(judged):
+        row = item.row
+        if place in troubles or row is None or item.digest in facts.known:
+            continue
+        if holders.setdefault(row.identity, item.digest) != item.digest:
+            found[place] = Refusal("EDX404", where="DocumentId", detail=row.document_id)
+    return found
+
+
+def _ruling(item: Judged, trouble: Trouble | None, facts: Facts, more: Sequence[NewDelivery]) -> Ruling:
+    """The outcome of one submission. This is the only place that says it."""
+    if trouble is not None:
+        return let_stand(item, trouble, facts) or Ruling(item, trouble)
+    if item.digest not in facts.known:
+        return Ruling(item, routes=item.routes)
+    standing = {recipient: one.state for (digest, recipient), one in facts.standing.items() if digest == item.digest}
+    queued = {row.recipient: State.QUEUED for row in more if row.digest == item.digest}
+    return Ruling(item, repeated=True, routes=item.routes, standing=standing | queued)

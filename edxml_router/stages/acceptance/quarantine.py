@@ -1,0 +1,52 @@
+"""Refused input, kept for the operator and journalled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from edxml_router.core.body import NOTHING
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.values import Aside
+from edxml_router.core.detail import Detail
+from edxml_router.core.message.document_id import comparable
+from edxml_router.core.problems import Defect
+from edxml_router.ports.ledger import Book
+from edxml_router.stages.acceptance.submission import Ruling
+from edxml_router.stages.node import Node
+
+
+def aside(ruling: Ruling, now: datetime) -> Aside:
+    assert ruling.trouble is not None  # noqa: S101  # refused
+    finding, item, submission = ruling.trouble.finding, ruling.item, ruling.item.submission
+    # Of a state secret nothing may stay here but the digest, which the journal has, and the notice.
+    secret = finding.code == "EDX405"
+    data = NOTHING if secret else submission.data
+    document_id = "" if secret or item.examined is None else comparable(item.examined.envelope.document_id)
+    fields = (finding.code, finding.where, finding.detail)
+    return Aside(now, submission.peer, submission.channel, *fields, data, document_id)
+
+
+def refusal_entry(ruling: Ruling, now: datetime) -> Entry:
+    assert ruling.trouble is not None  # noqa: S101  # refused
+    finding, item = ruling.trouble.finding, ruling.item
+    event = "input.defect" if isinstance(ruling.trouble, Defect) else "envelope.refused"
+    return Entry(now, event, item.digest, actor=item.submission.peer, code=finding.code, detail=finding.detail)
+
+
+def set_aside(node: Node, book: Book, items: Sequence[tuple[Aside, Entry]]) -> None:
+    """Keep refused input for the operator, and journal it; each within what its peer may have us keep."""
+    rules = node.rules
+    kept = book.quarantine.keep([one for one, _ in items], rules.aside_quota, rules.peers.keys())
+    entries = [
+        entry if was_kept else replace(entry, detail=_without_bytes(entry.detail))
+        for (_, entry), was_kept in zip(items, kept, strict=True)
+    ]
+    book.journal.note_odd(entries, rules.noted_hourly, rules.peers.keys())
+
+
+def _without_bytes(detail: str) -> str:
+    if not detail:
+        return Detail("(EDX604: bytes not kept)")
+    return Detail("{detail} (EDX604: bytes not kept)", detail=detail)

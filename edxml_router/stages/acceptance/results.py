@@ -1,0 +1,194 @@
+"""What acceptance makes: rows of the ledger, deliveries, and the answers to those who brought them. All of it values,
+made from values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from edxml_router.core.delivery.handing_back import HANDED_BACK
+from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
+from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
+from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Hop, Outcome, Receipt, Transfer
+from edxml_router.core.message.document_id import comparable
+from edxml_router.core.message.envelope import Kind
+from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
+from edxml_router.stages.acceptance.facts import Facts, not_served
+from edxml_router.stages.acceptance.submission import Examined, Judged, Ruling, Submission, origin_of
+from edxml_router.stages.outcomes.receipts import state_receipt
+from edxml_router.stages.rules import Rules
+
+LIFETIMES = 2  # of ours, at most, that a neighbour may have us keep an envelope
+
+
+def expiry(rules: Rules, transfer: Transfer | None, now: datetime) -> datetime:
+    """When a delivery ends unless it is completed. What a neighbour says was left stands, but it does not bind us for
+    years. It counts from now on by our clock: the time on the way is not known from two clocks, one of which may be
+    wrong by days, and what lay in a mailbox for too long the hub has withdrawn.
+    """
+    lifetime = rules.timing.lifetime
+    return now + (min(transfer.left, LIFETIMES * lifetime) if transfer else lifetime)
+
+
+def envelope_row(
+    rules: Rules, here: str, submission: Submission, examined: Examined, sender: str, reason: str, now: datetime
+) -> EnvelopeRow:
+    """The row of an envelope as it will be kept, but for its chains; ``reason`` is of the signature's verdict."""
+    envelope, verdict, transfer = examined.envelope, examined.verdict, submission.transfer
+    status = envelope.kind is Kind.STATUS
+    # A status carries no id of its own: it is the same only when its bytes are.
+    key = comparable(envelope.document_id)
+    own = examined.digest if status else key
+    return EnvelopeRow(
+        digest=examined.digest,
+        identity=f"{sender}|{'status' if status else int(envelope.business)}|{own}",
+        kind=str(envelope.kind),
+        business=int(envelope.business),
+        sender=sender,
+        document_id=envelope.document_id,
+        refers_to=tuple(dict.fromkeys(map(comparable, envelope.refers_to))),
+        status_code=envelope.status_code or "",
+        size=examined.size,
+        attachments=len(envelope.attachments),
+        urgent=envelope.priority > 0,
+        accepted_at=now,
+        expires_at=expiry(rules, transfer, now),
+        peer=submission.peer,
+        channel=submission.channel,
+        indication=str(verdict.indication),
+        reason=reason,
+        signer=verdict.signer.spki_sha256 if verdict.signer else "",
+        remarks=tuple(sorted({remark.code for remark in examined.remarks})),
+        hops=(*(transfer.hops if transfer else ()), Hop(here, now)),
+        document_key=key,
+    )
+
+
+def with_skew(row: EnvelopeRow, facts: Facts) -> EnvelopeRow:
+    """The row of what a neighbour brought whose clock differs from ours: then the times of its hops do not fit
+    together, and that is remarked."""
+    skew = facts.skews.get(row.peer)
+    return row if skew is None else replace(row, remarks=tuple(sorted({*row.remarks, skew.code})))
+
+
+def new_deliveries(
+    rules: Rules, item: Judged, now: datetime, chains: Mapping[str, tuple[int, ...]]
+) -> Iterable[NewDelivery]:
+    """One for each recipient; ``chains`` by envelope."""
+    assert item.row is not None  # noqa: S101  # fit implies a row
+    transfer = item.submission.transfer
+    for recipient, route in item.routes.items():
+        yield NewDelivery(
+            digest=item.digest,
+            recipient=recipient,
+            route=route,
+            origin=origin_of(rules, item.submission),
+            generation=transfer.generation if transfer else 0,
+            urgent=item.row.urgent,
+            due_at=now,
+            expires_at=expiry(rules, transfer, now),
+            chains=chains[item.digest],
+        )
+
+
+def reopenings(rules: Rules, facts: Facts, repeats: Sequence[Judged], now: datetime) -> Iterable[Move]:
+    """What failed is sent again on an explicit wish only: an operator's resend, here or further up.
+
+    A neighbour brings that wish as a higher generation; an old transfer that comes late must not start anything. An
+    office's repeat is no wish: it repeats when it has lost the answer, and the node takes a submission again by itself
+    when the verdict could not be sent. Either would give the recipient a letter twice that its sender was told to be
+    returned; so a repeat is answered with how things stand. What an operator of this node cancelled stays so whoever
+    asks, until one of this node's operators sends it again.
+    """
+    opened: set[int] = set()
+    for item in repeats:
+        transfer = item.submission.transfer
+        for recipient in item.routes if transfer else ():
+            delivery = facts.standing.get((item.digest, recipient))
+            if transfer is None or delivery is None or delivery.state not in FAILED_ENDS or delivery.id in opened:
+                continue
+            # Handed back it has not ended; its agency is here, or behind us, again.
+            wished = delivery.generation + (delivery.code != HANDED_BACK)
+            if transfer.generation < wished:
+                continue
+            # What the next node had accepted cannot be cancelled here: that end is its word, and it keeps it.
+            if delivery.state is State.CANCELLED and not delivery.far_accepted:
+                continue
+            opened.add(delivery.id)
+            yield change(
+                delivery,
+                Event.RESEND,
+                due_at=now,
+                attempts=0,
+                far_accepted=False,
+                generation=transfer.generation,
+                expires_at=expiry(rules, transfer, now),
+                origin=origin_of(rules, item.submission),
+            )
+
+
+def acceptance_receipts(
+    here: str,
+    rules: Rules,
+    rulings: Sequence[Ruling],
+    facts: Facts,
+    moves: Sequence[Move],
+    deliveries: Sequence[NewDelivery],
+    now: datetime,
+) -> Iterable[tuple[Route, Receipt]]:
+    """What neighbours must hear about the transfers they sent; offices hear it in their answer. ``moves`` and
+    ``deliveries`` are what this batch changes.
+
+    What was taken before stays taken: a repeat that would be refused today, perhaps because the signer's certificate
+    has ended since, is answered with the state of what it repeats.
+    """
+    after = dict(facts.standing)
+    for move in moves:
+        one = move.delivery
+        origin, generation = move.origin or one.origin, move.generation or one.generation
+        anew = replace(one, state=move.after, generation=generation, origin=origin)
+        after[one.digest, one.recipient] = anew
+    queued = {(row.digest, row.recipient) for row in deliveries}
+    for ruling in rulings:
+        item, transfer = ruling.item, ruling.item.submission.transfer
+        if transfer is None or item.submission.peer not in rules.peers:
+            continue
+        if isinstance(ruling.trouble, Setback) or item.digest != transfer.envelope:
+            continue  # it comes again: given back, or sent anew because no receipt went back for damaged bytes
+        row = facts.known.get(item.digest)
+        origin = origin_of(rules, item.submission)
+        for recipient in transfer.recipients:
+            finding = ruling.trouble.finding if ruling.trouble else item.unreachable.get(recipient)
+            if finding is not None and not_served(finding) and recipient in facts.found_before:
+                finding = Finding(
+                    HANDED_BACK, detail=Detail("{recipient} is not served here any more", recipient=recipient)
+                )
+            known = after.get((item.digest, recipient))
+            if finding and known and (known.origin != origin or known.generation < transfer.generation):
+                known = None  # another's, or ended and asked for anew: that is refused today
+            told = Receipt(transfer.envelope, recipient, transfer.generation, Outcome.ACCEPTED, now)
+            if known is not None and row is not None:
+                yield origin, replace(state_receipt(known, row), generation=transfer.generation)
+            elif row is not None and finding is None and (item.digest, recipient) in queued:
+                yield origin, replace(told, at=row.accepted_at, hops=row.hops)
+            else:
+                told = replace(told, hops=(*transfer.hops, Hop(here, now)))
+                if finding is not None:
+                    told = replace(told, outcome=Outcome.RETURNED, code=finding.code, detail=finding.detail)
+                yield origin, told
+
+
+def let_stand(item: Judged, trouble: Trouble, facts: Facts) -> Ruling | None:
+    """What an office was told to be accepted stays so: when it lost the answer and repeats the same bytes, it hears it
+    again, though they would be refused today, perhaps because the agency is blocked since. Nothing is done for them.
+    """
+    row = facts.known.get(item.digest)
+    if not isinstance(trouble, Refusal) or item.submission.transfer or row is None or row.peer != item.submission.peer:
+        return None
+    deliveries = [one for (digest, _), one in facts.standing.items() if digest == item.digest]
+    routes = {one.recipient: one.route for one in deliveries}
+    return Ruling(item, repeated=True, routes=routes, standing={one.recipient: one.state for one in deliveries})

@@ -1,0 +1,138 @@
+"""What somebody brought, on its way through acceptance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edxml_router.core.body import Body
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import EnvelopeRow
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Transfer
+from edxml_router.core.message.envelope import Envelope
+from edxml_router.core.problems import Finding, Setback, Trouble
+from edxml_router.core.signature.by_signxml import Verdict
+from edxml_router.shapes.verdict import SubmissionShape, submission_shape
+from edxml_router.stages.rules import Role, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What somebody brought. ``transfer`` is there when a neighbour brought
+    it over a link."""
+
+    data: Body
+    peer: str
+    channel: str  # "cli", "amqp", "link"
+    transfer: Transfer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An envelope that is safe, valid and read; whether its signature suffices is for ``judge`` to say."""
+
+    digest: str
+    envelope: Envelope
+    verdict: Verdict
+    remarks: tuple[Finding, ...]
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was found about a submission before the store was asked."""
+
+    submission: Submission
+    digest: str
+    examined: Examined | None = None
+    sender: str = ""
+    row: EnvelopeRow | None = None  # as the ledger will keep it, if it is accepted; only of what is fit
+    routes: Mapping[str, Route] = field(default_factory=dict)  # recipient → route
+    unreachable: Mapping[str, Finding] = field(default_factory=dict)  # recipient → why (transfers only)
+    trouble: Trouble | None = None
+
+    @property
+    def fit(self) -> bool:
+        return self.trouble is None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of a submission, once the store was asked as well."""
+
+    item: Judged
+    trouble: Trouble | None = None
+    repeated: bool = False  # accepted before
+    routes: Mapping[str, Route] = field(default_factory=dict)  # of what is accepted: recipient → route
+    standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: recipient → state
+
+    @property
+    def accepted(self) -> bool:
+        return self.trouble is None
+
+    @property
+    def passing(self) -> bool:
+        """It comes again, and nothing of it is kept."""
+        return isinstance(self.trouble, Setback)
+
+    @property
+    def refused(self) -> bool:
+        return not self.accepted and not self.passing
+
+    def answer(self) -> Answer:
+        examined = self.item.examined
+        return Answer(
+            digest=self.item.digest,
+            accepted=self.accepted,
+            repeated=self.repeated,
+            passing=self.passing,
+            finding=self.trouble.finding if self.trouble else None,
+            envelope=examined.envelope if examined else None,
+            verdict=examined.verdict if examined else None,
+            remarks=examined.remarks if examined else (),
+            recipients=tuple(self.routes),
+            standing=self.standing,
+        )
+
+
+def put_off(item: Judged, why: Finding) -> Answer:
+    """The answer where nothing of it was committed, whatever was found: it comes again."""
+    return Answer(item.digest, passing=True, finding=why)
+
+
+def origin_of(rules: Rules, submission: Submission) -> Route:
+    """Where receipts about this submission go."""
+    office = rules.peers[submission.peer].role is Role.OFFICE
+    return Route.office(submission.peer) if office else Route.link(submission.peer)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the peer is told. ``passing`` means: not now, and nothing was kept; bring it again."""
+
+    digest: str
+    accepted: bool = False
+    repeated: bool = False
+    passing: bool = False
+    finding: Finding | None = None
+    envelope: Envelope | None = None
+    verdict: Verdict | None = None
+    remarks: tuple[Finding, ...] = ()
+    recipients: tuple[str, ...] = ()
+    standing: Mapping[str, State] = field(default_factory=dict)  # of a repeat: how each recipient's delivery stands
+
+    def shape(self) -> SubmissionShape:
+        """The same as JSON."""
+        return submission_shape(
+            self.digest,
+            self.finding,
+            self.envelope,
+            self.verdict,
+            accepted=self.accepted,
+            repeated=self.repeated,
+            try_again=self.passing,
+            recipients=self.recipients,
+            states=self.standing,
+            remarks=self.remarks,
+        )

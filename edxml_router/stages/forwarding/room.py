@@ -1,0 +1,151 @@
+"""Room in the mailboxes: how much mail may wait for one neighbour or office on a hub that it shares with others.
+
+    lying = measured(node, groups, rows, now)                    # before sending
+    plan = fitting(rules, plan, rows, lying, now, chance)        # what has no room waits here instead, deferred
+    made(node, book, moves, now)                                 # something was taken: what waits for its room is due
+
+What lies in a mailbox is counted in the ledger: what was handed over and is not accepted, or offered and not answered.
+A broker tells no bytes to those who may not administrate it, and a limit of a queue cannot be changed while it exists.
+The count errs upwards where messages were lost, and so an empty mailbox has room whatever the ledger says. It errs
+downwards where one answers for letters that it leaves lying, and so the hub is asked how many messages lie there, each
+time that a part of the share was laid: these count as large as ours are on the average, if that is more. Workers do not
+know of each other between two looks, so together they may go beyond the share by what they send until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from edxml_router.core.delivery import lifecycle
+from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.terms import Timing
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Finding, Setback
+from edxml_router.ports.ledger import Book
+from edxml_router.stages.forwarding.dispatch import Chance, GroupKey, Groups, Plan
+from edxml_router.stages.forwarding.windows import Laid, Place
+from edxml_router.stages.node import Link, Node
+from edxml_router.stages.rules import Rules
+
+WANTED: Final = "EDX614"
+_FRESH: Final = timedelta(seconds=5)  # that a count serves while it is far below the share
+_FAR: Final = 4  # … which is below this part of it; and as much is laid before the hub is asked again
+
+
+def measured(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: datetime) -> dict[Place, int]:
+    """How many bytes lie in the mailboxes that these groups go to, as the ledger and their hubs say. Raises Setback."""
+    wanted: dict[Place, int] = {}
+    for key in groups:
+        if (place := _place(key, rows)) is not None and place[0] in node.links:
+            wanted[place] = wanted.get(place, 0) + rows[key[1]].size
+    filled = _filled(node, set(wanted), now)
+    lying: dict[Place, int] = {}
+    for (route, urgent), size in wanted.items():
+        counted, link, share = filled.get((route, urgent), 0), node.links[route], node.rules.mailbox_bytes
+        laid = laid_in(node, link, urgent=urgent)
+        if is_doubtful(laid, counted, size, share) and _looked(link, laid, urgent=urgent) == 0:
+            counted = filled[route, urgent] = 0
+        lying[route, urgent] = max(counted, laid.guess)
+    return lying
+
+
+def laid_in(node: Node, link: Link, *, urgent: bool) -> Laid:
+    """What this process has laid into the mailbox."""
+    return node.outgoing.ahead.laid.setdefault((id(link.transport), link.mailbox_for(urgent=urgent)), Laid())
+
+
+def is_doubtful(laid: Laid, counted: int, size: int, share: int) -> bool:
+    """Whether the hub is to be asked before ``size`` bytes more are laid: where they would not fit, or much was laid
+    since. ``counted`` is what lies there as the ledger says."""
+    return not has_room(max(counted, laid.guess), size, share) or laid.since * _FAR > share
+
+
+def fitting(
+    rules: Rules, plan: Plan, rows: Mapping[str, EnvelopeRow], lying: Mapping[Place, int], now: datetime, chance: Chance
+) -> Plan:
+    """The plan with what has no room in its mailbox put off. A letter larger than the share goes into a mailbox where
+    nothing lies."""
+    filled = dict(lying)
+    moves = list(plan.moves)
+    fit: dict[GroupKey, list[Delivery]] = {}
+    for key, group in plan.groups.items():
+        place, size = _place(key, rows), rows[key[1]].size
+        if place is None or place not in filled or has_room(filled[place], size, rules.mailbox_bytes):
+            fit[key] = group
+            if place is not None and place in filled:
+                filled[place] += size
+        else:
+            finding = full(rules.mailbox_bytes, filled[place])
+            moves += [_deferral(rules.timing, one, finding, now, chance()) for one in group]
+    return Plan(moves, fit)
+
+
+def taken(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow]) -> None:
+    """These go into their mailboxes now: until the store is asked again, that is remembered here."""
+    for key in groups:
+        if (place := _place(key, rows)) is not None and place[0] in node.links:
+            node.filled[place] = node.filled.get(place, 0) + rows[key[1]].size
+
+
+def _place(key: GroupKey, rows: Mapping[str, EnvelopeRow]) -> Place | None:
+    """Where the body of a group takes room; None where none is sent over a link."""
+    route, digest, _, there = key
+    return (route, rows[digest].urgent) if route.is_link and not there else None
+
+
+def has_room(lying: int, size: int, share: int) -> bool:
+    """Whether so much more may be laid into a mailbox in which ``lying`` bytes lie."""
+    return not lying or lying + size <= share
+
+
+def _looked(link: Link, laid: Laid, *, urgent: bool) -> int | None:
+    """How many messages lie in the mailbox, which is noted; None where its hub cannot tell."""
+    mailbox = link.mailbox_for(urgent=urgent)
+    try:
+        found = link.transport.waiting([mailbox]).get(mailbox)
+    except Setback:
+        return None
+    if found is None:
+        return None
+    laid.look(found.messages)
+    return found.messages
+
+
+def full(share: int, lying: int) -> Finding:
+    """Why something waits for room."""
+    return Finding(WANTED, detail=Detail("{lying} bytes wait in its mailbox, at most {most}", lying=lying, most=share))
+
+
+def _filled(node: Node, places: set[Place], now: datetime) -> dict[Place, int]:
+    """How much lies where. Asked of the store at most every few seconds while it is little: it is asked for each batch
+    that is sent, and the more is under way, the more there is to add up."""
+    if not places:
+        return node.filled
+    most = max((node.filled.get(place, 0) for place in places), default=0)
+    old = node.filled_at is None or not node.filled_at <= now < node.filled_at + _FRESH
+    if old or most * _FAR > node.rules.mailbox_bytes:
+        with node.ledger.book() as book:
+            node.filled = {place: lying.size for place, lying in book.mailboxes.lying(list(node.links)).items()}
+        node.filled_at = now
+    return node.filled
+
+
+def _deferral(timing: Timing, delivery: Delivery, finding: Finding, now: datetime, chance: float) -> Move:
+    """It is due as soon as something is taken, so the pauses grow to the longest."""
+    wait = lifecycle.back_off(delivery.attempts, timing.receipt_timeout, timing.inquiry_interval, chance)
+    return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
+
+
+def made(node: Node, book: Book, moves: Sequence[Move], now: datetime) -> None:
+    """These moves may have made room where others wait for it: a batch of those is due now."""
+    routes = {
+        move.delivery.route
+        for move in moves
+        if move.delivery.state in (State.FORWARDED, State.AVAILABLE) and move.delivery.handed_at is not None
+    }
+    if routes:
+        book.mailboxes.make_room(routes, now, node.rules.batch)

@@ -1,0 +1,227 @@
+"""Handing over to mailboxes, and recording what their hubs answer, in this turn or in a later one.
+
+    away = silent(node)                    # places that nothing is taken for now, and why
+    moves = send(node, sendings, now)      # what became of the deliveries that were answered in time
+    moves = answered(node, now)            # … and, in later turns, of the others
+    let_go(node)                           # the process ends
+
+A mailbox that is slow or silent keeps what it has under way, and nothing else is begun there until it has answered; no
+mail of others waits for it, on the same hub or another. What waits for one that does not answer, alone or with its
+whole hub, is not taken at all, so that its pauses do not grow, and is due as soon as it answers. A crash leaves leases
+that run out: then it is offered again, under the same names.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from edxml_router.core.delivery.handing_back import HANDED_BACK
+from edxml_router.core.delivery.lifecycle import Event
+from edxml_router.core.delivery.moves import change
+from edxml_router.core.delivery.values import Delivery, Move
+from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.ports.ledger import Book
+from edxml_router.stages.acceptance.admission import route
+from edxml_router.stages.forwarding.dispatch import deferral
+from edxml_router.stages.forwarding.windows import PATIENCE, Box, Place, Sending, Window, begin
+from edxml_router.stages.node import Node
+from edxml_router.stages.outcomes.receipts import final_receipts
+
+# Of the hub and not of a message: what was put off for these need not wait out its pause once the hub answers.
+HUB_PROBLEMS: Final = ("EDX701", "EDX705", "EDX706", "EDX707")
+
+
+def silent(node: Node, under_way: Mapping[Box, object] | None = None) -> Mapping[Place, Finding]:
+    """The places whose mailbox does not answer now, or has yet to answer about what is ``under_way`` (letters, where
+    nothing is said), and why."""
+    boxes = node.outgoing.letters if under_way is None else under_way
+    found: dict[Place, Finding] = {}
+    for name, link in node.links.items():
+        for urgent in (False, True):
+            mailbox = link.mailbox_for(urgent=urgent)
+            why = link.transport.silence(mailbox)
+            if why is None and (id(link.transport), mailbox) in boxes:
+                why = busy(mailbox)
+            if why is not None:
+                found[name, urgent] = why
+    return found
+
+
+def busy(mailbox: str) -> Finding:
+    """Why nothing more is begun at a mailbox that owes an answer."""
+    return Finding("EDX705", mailbox, Detail("an earlier letter is still on its way there"))
+
+
+def listening(node: Node) -> list[Route]:
+    """The neighbours that can be told something now."""
+    away = silent(node, node.outgoing.receipts)
+    return [route for route in node.links if route.is_link and (route, False) not in away]
+
+
+def welcome(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -> None:
+    """What was put off because of a mailbox that answers now is due. By each process at its start, too: what the one
+    before it knew is gone."""
+    before = node.outgoing.silent
+    places = [(name, urgent) for name in node.links for urgent in (False, True)]
+    back = {place[0] for place in places if place not in away and (before is None or place in before)}
+    if back:
+        offices = {route.inbox for route in back if route.is_office}
+        book.deliveries.due_again(back | offices, HUB_PROBLEMS, now)
+
+
+def note(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -> Mapping[Place, Finding]:
+    """Write down, for commands, what does not answer: what did not in the last turn either, for most are busy for a
+    moment only. What is noted now, once this is committed."""
+    before, noted = node.outgoing.silent, node.outgoing.noted
+    lasting = {place: why for place, why in away.items() if before is not None and place in before}
+    if before is None or lasting != noted:
+        fallen = {place: why for place, why in lasting.items() if noted.get(place) != why}
+        book.mailboxes.note_silences(fallen, noted.keys() - lasting.keys() if before is not None else None, now)
+    return lasting
+
+
+def rebind(node: Node, book: Book) -> None:
+    """Once after the routes have changed: what waits is bound by those of today. An attempt would do that too, but none
+    is made for a route whose hub is away, and the mail may not go there any more."""
+    if node.outgoing.bound is node.rules.routes:
+        return
+
+    def following(recipient: str) -> Route | None:
+        try:
+            return route(node.rules, recipient)
+        except Refusal:  # an attempt says so
+            return None
+
+    book.deliveries.rebind(node.links, following)
+
+
+def send(node: Node, sendings: Sequence[Sending[Delivery]], now: datetime) -> list[Move]:
+    """Hand over to all mailboxes at once, and say what became of the deliveries that were answered in time."""
+    letters = node.outgoing.letters
+    moves = [_put_back(node, each, one, now) for each in sendings if each.box in letters for one in each.group]
+    begun = begin([each for each in sendings if each.box not in letters], node.outgoing.ahead)
+    for box, window in begun.items():
+        if window.over:
+            moves += _moves(node, window, now)
+        else:
+            letters[box] = window
+    return moves
+
+
+def answered(node: Node, now: datetime) -> Sequence[Move]:
+    """Record what hubs have answered since the last turn about what was under way; keep the leases of the rest."""
+    letters, lease = node.outgoing.letters, node.rules.timing.lease
+    for window in letters.values():
+        window.go_on(0.0)
+    over = {box: window for box, window in letters.items() if window.over}
+    going = [one for window in letters.values() if not window.over for one in window.carried()]
+    aging = [one for one in going if node.outgoing.leased.get(one.id, one.due_at) < now + lease / 2]
+    if not over and not aging:
+        return ()
+    with node.ledger.book() as book:
+        applied = book.deliveries.move([move for window in over.values() for move in _moves(node, window, now)])
+        book.receipts.add(final_receipts(book, applied))
+        book.deliveries.keep(aging, now + lease)
+    # Only now: had the commit failed, the answers would be recorded in the next turn.
+    for box, window in over.items():
+        del letters[box]
+        for one in window.carried():
+            node.outgoing.leased.pop(one.id, None)
+    node.outgoing.leased.update(dict.fromkeys((one.id for one in aging), now + lease))
+    return applied
+
+
+def tell(node: Node, sendings: Sequence[Sending[int]], patience: float = PATIENCE) -> list[Box]:
+    """Hand over receipts, by their numbers; to which mailboxes. :func:`told` says which have been taken."""
+    begun: dict[Box, Window[int]] = {}
+    # What is under way there already comes again after its lease.
+    sendings = [each for each in sendings if each.box not in node.outgoing.receipts]
+    slow = {hub for hub, _ in node.outgoing.letters}  # behind letters that are slow receipts are no faster
+    for seconds, part in (
+        (0.0, [each for each in sendings if each.box[0] in slow]),
+        (patience, [each for each in sendings if each.box[0] not in slow]),
+    ):
+        begun |= begin(part, node.outgoing.ahead, seconds)
+    node.outgoing.receipts |= begun
+    return list(begun)
+
+
+def told(node: Node, now: datetime) -> int:
+    """Record the receipts that hubs have taken by now; how many. What was not taken is sent again after its lease."""
+    over, sent = heard(node)
+    if sent:
+        with node.ledger.book() as book:
+            book.receipts.sent(sent, now)
+    forget(node, over)
+    return len(sent)
+
+
+def heard(node: Node, begun: Sequence[Box] = ()) -> tuple[list[Box], list[int]]:
+    """The mailboxes that owe nothing more about receipts, and the numbers of those that they have taken. Those that
+    were ``begun`` beside letters are waited for, unless these are slow."""
+    receipts, until = node.outgoing.receipts, time.monotonic() + PATIENCE
+    slow = {hub for hub, _ in node.outgoing.letters}
+    for box, window in receipts.items():
+        window.go_on(until if box in begun and box[0] not in slow else 0.0)
+    over = [box for box, window in receipts.items() if window.over]
+    sent = [
+        number
+        for box in over
+        for sending, finding in receipts[box].outcomes()
+        if finding is None
+        for number in sending.group
+    ]
+    return over, sent
+
+
+def forget(node: Node, over: Sequence[Box]) -> None:
+    """What these mailboxes had of receipts is recorded."""
+    for box in over:
+        del node.outgoing.receipts[box]
+
+
+def let_go(node: Node) -> None:
+    """Whatever is under way gets a last moment; then it is put off, so that the next process begins with it. No lapse:
+    nothing was wrong. What of offers is under way is laid down again when its lease ends. Raises Setback."""
+    until, now = time.monotonic() + PATIENCE, node.now()
+    for window in node.outgoing.letters.values():
+        window.go_on(until)
+    for told_of in node.outgoing.receipts.values():
+        told_of.go_on(until)
+    answered(node, now)
+    told(node, now)
+    left = [one for window in node.outgoing.letters.values() for one in window.carried()]
+    with node.ledger.book() as book:
+        book.deliveries.move(
+            [change(one, Event.DEFER, due_at=now, attempts=one.attempts - 1, code="EDX705") for one in left]
+        )
+    node.outgoing.letters.clear()
+
+
+def _put_back(node: Node, sending: Sending[Delivery], delivery: Delivery, now: datetime) -> Move:
+    """No attempt was made; it is due when the mailbox has answered, and by itself after the first pause."""
+    wait = node.rules.timing.retry_first
+    why = busy(sending.mailbox)
+    told = {"code": why.code, "detail": why.detail, "route": delivery.route}
+    return change(delivery, Event.DEFER, due_at=now + wait, attempts=delivery.attempts - 1, **told)
+
+
+def _moves(node: Node, window: Window[Delivery], now: datetime) -> list[Move]:
+    return [
+        deferral(node.rules.timing, one, why, now, node.clock.chance()) if why else _handed_over(node, one, now)
+        for sending, why in window.outcomes()
+        for one in sending.group
+    ]
+
+
+def _handed_over(node: Node, delivery: Delivery, now: datetime) -> Move:
+    overdue = now + node.rules.timing.receipt_timeout
+    told: dict[str, Any] = {"route": delivery.route, "handed_at": now}
+    if delivery.code == HANDED_BACK:  # its new node may not know of the move yet
+        told |= {"code": HANDED_BACK, "detail": delivery.detail}
+    return change(delivery, Event.HAND_OVER, due_at=overdue, **told)

@@ -1,0 +1,1 @@
+"""What offices see: their inboxes, mail that is pushed to them, notices."""

@@ -1,0 +1,113 @@
+"""What a recipient's system does with its inbox: fetch an envelope, then confirm it or refuse it.
+
+Fetching changes no state, so it may be repeated; only confirming ends a delivery. An office sees nothing but the
+deliveries routed to it, and knows each by the letter's name (:func:`edxml_router.core.link.wire.letter_name`),
+which
+outlives the database. Raises Setback EDX602 when a worker comes in between, Refusal EDX606 for what is not there,
+EDX603 for a damaged body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from edxml_router.core.body import Body
+from edxml_router.core.delivery import lifecycle
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.lifecycle import Event, State
+from edxml_router.core.delivery.moves import change, was_offered
+from edxml_router.core.delivery.values import Delivery, Move
+from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import read_letter_name
+from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.ports.ledger import Book
+from edxml_router.stages.forwarding import room
+from edxml_router.stages.node import Node
+from edxml_router.stages.outcomes.receipts import final_receipts
+from edxml_router.stages.outcomes.settlement import confirmation
+
+REASON_LIMIT = 1000  # characters, as the products in use allow for a reason of return
+
+
+def fetch(node: Node, office: str, name: str) -> Body:
+    """The envelope of a delivery, exactly as it was sent; each access is journalled (NĐ 30/2020, Appendix VI)."""
+    now = node.now()
+    with node.ledger.book() as book:
+        delivery = _own(book, office, [name]).get(name)
+        if delivery is None or delivery.state not in (State.AVAILABLE, State.CONFIRMED):
+            raise Refusal("EDX606", where=name)
+        body = node.bodies.open([delivery.digest]).get(delivery.digest)
+        if body is None:
+            raise Refusal("EDX603", where=name)
+        book.journal.note([Entry(now, "delivery.fetched", delivery.digest, delivery.recipient, actor=office)])
+    return body
+
+
+def confirm(node: Node, office: str, names: Sequence[str]) -> list[Finding | None]:
+    """The recipient's system has taken these; one answer each. Confirming twice is no mistake.
+
+    EDX804 where the sender had been told another end: it is corrected, and both sides hear of it.
+    """
+    return _end(node, office, names, Event.CONFIRM, code="", detail="")
+
+
+def refuse(node: Node, office: str, names: Sequence[str], reason: str) -> list[Finding | None]:
+    """The recipient's system sends these back (QĐ 28/2018, article 5.4: it must say so, with the reason)."""
+    return _end(node, office, names, Event.RETURN, code="EDX801", detail=reason.replace("\0", "")[:REASON_LIMIT])
+
+
+def _end(
+    node: Node, office: str, names: Sequence[str], event: Event, *, code: str, detail: str
+) -> list[Finding | None]:
+    now = node.now()
+    answers: dict[str, Finding | None] = {}
+    with node.ledger.book() as book:
+        moves: list[Move] = []
+        own = _own(book, office, names)
+        for name in dict.fromkeys(names):
+            delivery = own.get(name)
+            if delivery is None:
+                answers[name] = Finding("EDX606", name)
+            elif lifecycle.TABLE[State.AVAILABLE][event] is delivery.state:
+                answers[name] = _late(delivery.code, delivery.detail, name)  # said before
+            elif move := _ending(delivery, event, now, office, code=code, detail=detail):
+                moves.append(move)
+                answers[name] = _late(move.code, move.detail, name)
+            else:
+                answers[name] = Finding("EDX607", name, delivery.state.word)
+        applied = book.deliveries.move(moves)
+        if len(applied) < len(moves):  # a worker changed one between our read and our write: the answer comes again
+            raise Setback("EDX602", detail=Detail("deliveries changed meanwhile"))
+        book.receipts.add(final_receipts(book, applied))
+        room.made(node, book, applied, now)
+    return [answers[name] for name in names]
+
+
+def _ending(
+    delivery: Delivery, event: Event, now: datetime, office: str, *, code: str, detail: str
+) -> Move | None:
+    """The move that an office's answer makes. It may come while a worker has the delivery in hand (an operator wanted
+    it laid into the mailbox again), and a confirmation even after the end: the office had it before it was withdrawn.
+    """
+    if not was_offered(delivery) or not lifecycle.allowed(delivery.state, event):
+        return None
+    if event is Event.CONFIRM:
+        return confirmation(delivery, now, office)
+    return change(delivery, event, code=code, detail=detail, ended_at=now, actor=office)
+
+
+def _late(code: str, detail: str, name: str) -> Finding | None:
+    """What an office hears whose confirmation came after the end, each time that it confirms."""
+    return Finding(code, name, detail) if code == "EDX804" else None
+
+
+def _own(book: Book, office: str, names: Sequence[str]) -> dict[str, Delivery]:
+    """The deliveries of these names that are routed to the office."""
+    digests = set()
+    for name in names:
+        with suppress(Refusal):  # no name of a letter names none
+            digests.add(read_letter_name(name)[0])
+    return {one.name: one for one in book.deliveries.of(digests) if one.route == Route.office(office)}

@@ -1,0 +1,76 @@
+"""Receipts as messages: to neighbours many at a time, to an office attached to the hub one for each envelope.
+
+An office gets one JSON object (:mod:`edxml_router.shapes.notice`), which it can parse without knowing of links. Its
+correlation is the digest that the verdict has named, or the name of the letter that is withdrawn. The node's signature
+over the body, the same as over receipts, stands in the header ``signature`` (base64; none where the node has no key).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from edxml_router.core.link.resync import Resync
+from edxml_router.core.link.route import Kind, Route
+from edxml_router.core.link.wire import Receipt, encode_receipts, letter_name
+from edxml_router.ports.transport import Message
+from edxml_router.shapes.form import encode
+from edxml_router.shapes.notice import NoticeShape, call_shape, notice_shape
+from edxml_router.stages.forwarding.dispatch import receipts_together
+from edxml_router.stages.node import Link, Node
+
+Told = Sequence[tuple[int, Receipt]]  # receipts, each with the number of its row
+
+_LARGER: Final = 2  # times the size that a receipt has on a link: its problem is told in both languages
+
+
+def report_messages(
+    node: Node, link: Link, origin: Route, told: Told, documents: Mapping[str, str]
+) -> Iterator[tuple[Message, list[int]]]:
+    """The messages to ``origin`` (a link, an office, or the inbox of one), with the rows that each reports.
+
+    ``documents`` has DocumentIds by digest. A message is named by what it holds: rows' numbers come again after a
+    restore.
+    """
+    kind, name = origin.kind, origin.name
+    most = receipts_together(link)
+    if kind is Kind.LINK:
+        for portion in _portions(told, most):
+            body = encode_receipts(tuple(receipt for _, receipt in portion), node.sign_receipts, node.certificates)
+            yield Message("receipts", _id(node, body), body), [number for number, _ in portion]
+        return
+    if kind is Kind.INBOX:
+        for number, receipt in told:
+            letter = letter_name(receipt.envelope, receipt.recipient)
+            shape = notice_shape(name, [receipt], documents)
+            yield _signed(node, "withdrawn", f"withdrawn.{letter}.{receipt.generation}", letter, shape), [number]
+        return
+    by_envelope: dict[str, list[tuple[int, Receipt]]] = defaultdict(list)
+    for number, receipt in told:
+        by_envelope[receipt.envelope].append((number, receipt))
+    for digest, group in by_envelope.items():
+        for portion in _portions(group, max(1, most // _LARGER)):
+            shape = notice_shape(name, [receipt for _, receipt in portion], documents)
+            yield _signed(node, "notice", "", digest, shape), [number for number, _ in portion]
+
+
+def call_message(node: Node, office: str, resync: Resync) -> Message:
+    """The notice that a back-up was restored; its correlation is the epoch, which the answer names again."""
+    return _signed(node, "notice", f"resync.{resync.epoch}", resync.epoch, call_shape(office, resync))
+
+
+def _signed(node: Node, kind: str, name: str, correlation: str, shape: NoticeShape) -> Message:
+    body = encode(shape)
+    headers = {"signature": node.sign_receipts(body)} if node.sign_receipts else {}
+    return Message(kind, name or _id(node, body), body, correlation=correlation, headers=headers)
+
+
+def _id(node: Node, body: bytes) -> str:
+    return f"{node.name}.{hashlib.sha256(body).hexdigest()[:32]}"
+
+
+def _portions(told: Told, most: int) -> Iterator[Told]:
+    for start in range(0, len(told), most):
+        yield told[start : start + most]

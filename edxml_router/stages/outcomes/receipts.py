@@ -1,0 +1,124 @@
+"""Receipts: what neighbours are told about a delivery, once it is taken and once it has ended."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from edxml_router.core.delivery.journal import ANSWER_WITHHELD, Entry
+from edxml_router.core.delivery.lifecycle import ENDS, Event, State
+from edxml_router.core.delivery.moves import was_offered
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
+from edxml_router.core.detail import Detail
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import Hop, Outcome, Receipt
+from edxml_router.ports.ledger import Book
+from edxml_router.stages.node import Node
+
+ANSWERED: Final = 20_000  # questions of one neighbour within an hour, at each worker; a receipt for each is an answer
+_HOUR: Final = timedelta(hours=1)
+
+
+def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[Route, Receipt]], now: datetime) -> None:
+    """Answer what neighbours have asked, each so often within an hour; for the rest it asks again.
+
+    An answer is thirty times as long as its question, and lies in the neighbour's mailbox until it is taken. Nobody
+    says that it was, so who asks and takes nothing would fill our hub with it.
+    """
+    fitting, left = list[tuple[Route, Receipt]](), Counter[Route]()
+    for origin, receipt in receipts:
+        since, count = node.answered.get(origin, (now, 0))
+        if not since <= now < since + _HOUR:
+            since, count = now, 0
+        if count < ANSWERED:
+            node.answered[origin] = (since, count + 1)
+            fitting.append((origin, receipt))
+        else:
+            left[origin] += 1
+    entries = [_withheld(origin, Detail("{number} questions", number=number), now) for origin, number in left.items()]
+    book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+    answer_neighbours(node, book, fitting, now)
+
+
+def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[Route, Receipt]], now: datetime) -> None:
+    """Answer neighbours, each as far as it may have answers waiting; it asks again, or sends again, for the others."""
+    of_origin: dict[Route, list[Receipt]] = defaultdict(list)
+    for origin, receipt in receipts:
+        of_origin[origin].append(receipt)
+    entries = []
+    for origin, told in of_origin.items():
+        if left := book.receipts.add_answers((origin, receipt) for receipt in told):
+            entries.append(_withheld(origin, Detail("{left} of {count}", left=left, count=len(told)), now))
+    book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+
+
+def _withheld(origin: Route, detail: str, now: datetime) -> Entry:
+    return Entry(now, ANSWER_WITHHELD, actor=origin.name, code="EDX413", detail=detail)
+
+
+_OUTCOMES = {
+    State.CONFIRMED: Outcome.CONFIRMED,
+    State.RETURNED: Outcome.RETURNED,
+    State.EXPIRED: Outcome.EXPIRED,
+    State.CANCELLED: Outcome.CANCELLED,
+}
+
+
+def state_receipt(delivery: Delivery, row: EnvelopeRow) -> Receipt:
+    """The receipt that a delivery's present state is worth: its end, or ``accepted`` while it is open.
+
+    Its time is that of the fact, so that it says the same however often it is given.
+    """
+    ended = delivery.state in ENDS
+    return Receipt(
+        delivery.digest,
+        delivery.recipient,
+        delivery.generation,
+        _OUTCOMES.get(delivery.state, Outcome.ACCEPTED),
+        (delivery.ended_at or delivery.updated_at) if ended else row.accepted_at,
+        delivery.code if ended else "",
+        delivery.detail if ended else "",
+        row.hops,
+    )
+
+
+def final_receipts(
+    book: Book, moves: Sequence[Move], trails: Mapping[int, tuple[Hop, ...]] | None = None
+) -> Sequence[tuple[Route, Receipt]]:
+    """Receipts towards the sender for the moves that ended a delivery, or corrected its end (P1).
+
+    ``trails`` has the hops by delivery, where a receipt from further on brought them; else the trail ends here.
+    """
+    ended = [move for move in moves if move.after in ENDS]
+    trails = trails or {}
+    untold = {move.delivery.digest for move in ended if move.delivery.id not in trails}
+    rows = book.envelopes.known(untold) if untold else {}
+    receipts = []
+    for move in ended:
+        one = move.delivery
+        assert move.ended_at is not None  # noqa: S101  # change() sees to it
+        hops = trails[one.id] if one.id in trails else rows[one.digest].hops
+        receipt = Receipt(
+            one.digest,
+            one.recipient,
+            one.generation,
+            _OUTCOMES[move.after],
+            move.ended_at,
+            move.code,
+            move.detail,
+            hops,
+        )
+        receipts.append((one.origin, receipt))
+    return receipts
+
+
+def withdrawals(node: Node, book: Book, moves: Sequence[Move]) -> Sequence[tuple[Route, Receipt]]:
+    """What offices attached to the hub must hear about mail that may lie in their mailboxes, or that they have taken
+    and not answered yet, and that is no longer theirs: it has expired or was cancelled."""
+    gone = [move for move in moves if move.event in (Event.EXPIRE, Event.CANCEL) and was_offered(move.delivery)]
+    pushed = {Route.office(peer.name) for peer in node.rules.peers.values() if peer.pushed}
+    receipts = final_receipts(book, [move for move in gone if move.delivery.route in pushed])
+    routes = {(move.delivery.digest, move.delivery.recipient): move.delivery.route for move in gone}
+    return [(routes[one.envelope, one.recipient].inbox, one) for _, one in receipts]

@@ -1,0 +1,1 @@
+"""Mailboxes in folders of a local disk."""

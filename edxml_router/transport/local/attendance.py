@@ -1,0 +1,66 @@
+"""What lies in the mailboxes of a hub that is a folder, and who takes from them: another node under our name would take
+half of our mail, and where nobody does, more of it is of no use.
+
+The same question to a broker is :func:`edxml_router.transport.rabbitmq.hub.waiting`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from edxml_router.disk import locks
+from edxml_router.ports.transport import Waiting
+from edxml_router.transport.local import message_file
+from edxml_router.transport.local.folders import Diverted, Mailbox, enter, lock_file, names, setback
+
+
+def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, Waiting]:
+    """What lies in each of the mailboxes that is there, and how many take from it: claims whose lock somebody holds.
+    Raises Setback EDX701, EDX710."""
+    found: dict[str, Waiting] = {}
+    try:
+        root.stat()
+        for mailbox in mailboxes:
+            # One that is not made yet, or that leads elsewhere, which is named by whoever takes from it.
+            with suppress(FileNotFoundError, Diverted), Mailbox(root, mailbox) as box:
+                claimed = box.folder("claimed")
+                takers = sum(_held(claimed, one) for one in names(claimed))
+                found[mailbox] = Waiting(len(names(box.folder("new"))), takers)
+    except OSError as error:
+        raise setback(error, root) from error
+    return found
+
+
+def withdraw(root: Path, mailboxes: Iterable[str]) -> int:
+    """Remove what is over from mailboxes whose owners do not come to take it; how many messages that was. Who comes
+    does the same as it takes."""
+    removed = 0
+    for mailbox in mailboxes:
+        with suppress(OSError), Mailbox(root, mailbox) as box:
+            new, now = box.folder("new"), message_file.present(box.folder("tmp"))
+            for name in names(new):
+                with suppress(OSError):  # somebody takes it, or it is no file; that is for whoever takes it to say
+                    if message_file.over(new, name, now):
+                        os.unlink(name, dir_fd=new)
+                        removed += 1
+    return removed
+
+
+def _held(claimed: int, claims: str) -> bool:
+    try:
+        folder = enter(claimed, claims)
+    except OSError:
+        return False
+    try:
+        lock = lock_file(folder)
+    except OSError:  # it is being made or removed
+        return False
+    finally:
+        os.close(folder)
+    try:
+        return locks.is_held(lock)
+    finally:
+        os.close(lock)
