@@ -36,7 +36,7 @@ from edxml_router.stages.acceptance.decision import Decision, Overtaken, decide,
 from edxml_router.stages.acceptance.examination import examine
 from edxml_router.stages.acceptance.facts import gather
 from edxml_router.stages.acceptance.results import envelope_row
-from edxml_router.stages.acceptance.submission import Answer, Judged, Submission, put_off
+from edxml_router.stages.acceptance.submission import Acceptance, Judged, Submission, put_off
 from edxml_router.stages.forwarding import room, sending
 from edxml_router.stages.forwarding.dispatch import Groups, plan, portions, shares_of, transfer_parcels
 from edxml_router.stages.forwarding.taking import RECEIPTS, Taken, take
@@ -50,7 +50,7 @@ from edxml_router.stages.rules import Rules
 # --- accept ------------------------------------------------------------------------------------------
 
 
-def accept(node: Node, submissions: Sequence[Submission], *, at_once: bool = False) -> list[Answer]:
+def accept(node: Node, submissions: Sequence[Submission], *, at_once: bool = False) -> list[Acceptance]:
     """Take responsibility for envelopes, or say why not; one answer each, in order. ``at_once``: this process sends
     them on (:func:`pass_on`) and takes them in the same transaction.
 
@@ -112,7 +112,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         return Judged(submission, digest, examined, trouble=fault)
 
 
-def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list[Answer]:
+def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list[Acceptance]:
     """Refuse transfers by their manifests alone, which are their data here: of what is too large for this node the
     neighbour hears at once, instead of sending it again until its lifetime ends."""
     judged = [

@@ -26,16 +26,16 @@ from edxml_router.core.body import Held
 from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import rabbitmq
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.node import Node
 from edxml_router.wiring.composition import open_node
 
 PLANS = (
-    Plan("tw", "Trung ương", ("G22",)),
-    Plan("tinh", "Tỉnh", ("H53",), "tw", ("H53",)),
-    Plan("huyen", "Huyện", ("H53.31",), "tinh", ("H53.31",)),
-    Plan("xa", "Xã", ("H53.31.22",), "huyen", ("H53.31.22",)),
+    NodePlan("tw", "Trung ương", ("G22",)),
+    NodePlan("tinh", "Tỉnh", ("H53",), "tw", ("H53",)),
+    NodePlan("huyen", "Huyện", ("H53.31",), "tinh", ("H53.31",)),
+    NodePlan("xa", "Xã", ("H53.31.22",), "huyen", ("H53.31.22",)),
 )
 WAY = [plan.name for plan in reversed(PLANS)]
 OFFERED = "delivery.offered"

@@ -23,7 +23,7 @@ from messages import messages
 from edxml_router.cli.main import cli
 from edxml_router.config import text
 from edxml_router.config.settings import Sections
-from edxml_router.config.values import Table
+from edxml_router.config.values import SettingsTable
 from edxml_router.core.delivery import journal, lifecycle
 from edxml_router.core.delivery.lifecycle import LATE, Event, State
 from edxml_router.core.problems import FAMILIES, PROBLEMS
@@ -142,7 +142,7 @@ def settings() -> Iterator[str]:
 def setting_names(hint: Any = Sections, prefix: str = "") -> Iterator[str]:
     """Every setting and section by its full name, such as ``limits.max_bytes``."""
     for table in (hint, *get_args(hint)):
-        if isinstance(table, type) and issubclass(table, Table):
+        if isinstance(table, type) and issubclass(table, SettingsTable):
             for name, inner in get_type_hints(table).items():
                 yield prefix + name
                 yield from setting_names(inner, f"{prefix}{name}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from edxml_router.store.clocks.steady_clock import Change, SteadyClock
+from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
 
 
 class Given(SteadyClock):
@@ -16,7 +16,7 @@ class Given(SteadyClock):
     def start(self, newest: datetime | None) -> None:
         """Believed as it is."""
 
-    def watch(self) -> Change | None:
+    def watch(self) -> ClockStep | None:
         return None
 
     def chance(self) -> float:

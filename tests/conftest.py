@@ -21,7 +21,7 @@ settings.load_profile("edxml-router")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from edxml_router.demo.servers import Broker, Tls, postgresql, rabbitmq  # noqa: E402 - found through the line above
+from edxml_router.demo.servers import Broker, BrokerTls, postgresql, rabbitmq  # noqa: E402 - found through the line above
 from edxml_router.services import trial_authority  # noqa: E402 - as above
 
 
@@ -48,7 +48,7 @@ def broker(servers_folder: Path, links_pki: Path) -> Iterator[Broker]:
     Who stops it starts it again; each test uses names of its own.
     """
     own = trial_authority.issue_node(links_pki, "mq", datetime.now(UTC), ["127.0.0.1", "mq.example.vn"])
-    with rabbitmq(servers_folder / "rabbitmq", Tls(own.anchors, own.certificate, own.key)) as running:
+    with rabbitmq(servers_folder / "rabbitmq", BrokerTls(own.anchors, own.certificate, own.key)) as running:
         yield running
 
 

@@ -17,7 +17,7 @@ from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Tree
-from edxml_router.disk.bell import FILE, Bell
+from edxml_router.disk.bell import FILE, FileBell
 from edxml_router.intake import batch as intake
 from edxml_router.node.worker import Worker
 from edxml_router.stages.acceptance.submission import Submission
@@ -143,6 +143,6 @@ def test_a_worker_that_waits_is_called(nodes: Nodes, caller: str) -> None:
         mailbox = nodes[PROVINCE].node.links[f"link:{NATION}"].mailbox
         assert nodes[PROVINCE].transports[-1].publish([parcel(mailbox)]) == [None]
     else:
-        Bell(nodes.tree.settings(NATION).node.data / FILE).ring()
+        FileBell(nodes.tree.settings(NATION).node.data / FILE).ring()
     waiting.join(20.0)
     assert not waiting.is_alive()

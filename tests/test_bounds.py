@@ -11,8 +11,8 @@ from edxml_router.core.link.wire import (
     HOPS_LIMIT,
     Hop,
     Inquiry,
-    Outcome,
     Receipt,
+    ReceiptOutcome,
     decode_receipts,
     encode_inquiry,
     encode_receipts,
@@ -34,7 +34,7 @@ def test_receipts_and_inquiries_about_nothing_leave_next_to_nothing(nodes: Nodes
     node, child = nodes["quoc-gia"].node, nodes["an-giang"]
     before, now = _size(nodes), nodes.clock.now()
     digests = [f"{number:064x}" for number in range(8_000)]
-    told = tuple(Receipt(digest, "H53", 0, Outcome.CONFIRMED, now) for digest in digests)
+    told = tuple(Receipt(digest, "H53", 0, ReceiptOutcome.CONFIRMED, now) for digest in digests)
     receipts = Message("receipts", "r", encode_receipts(told, child.node.sign_receipts))
     names = tuple(f"H53.{number}" for number in range(8_000))
     inquiry = Message("inquiry", "i", encode_inquiry(Inquiry(digests[0], names, 0)))
@@ -60,7 +60,7 @@ def test_a_transfer_that_no_next_node_could_read_is_refused_at_once(nodes: Nodes
     nodes.step("quoc-gia")
     [arrival] = nodes["an-giang"].transports[0].take(100, 0.0)
     told = {one.recipient: (one.outcome, one.code) for one in decode_receipts(arrival.message.body)[0]}
-    assert told == {"H53": (Outcome.RETURNED, "EDX414"), "G22": (Outcome.ACCEPTED, "")}
+    assert told == {"H53": (ReceiptOutcome.RETURNED, "EDX414"), "G22": (ReceiptOutcome.ACCEPTED, "")}
     assert nodes.states("quoc-gia", answer.digest) == {"G22": State.AVAILABLE}
 
 
@@ -73,4 +73,4 @@ def test_of_a_body_beyond_the_limit_the_neighbour_hears_at_once(nodes: Nodes) ->
     assert (handled.back, [one.finding.code for one in handled.answers if one.finding]) == ([], ["EDX102"])
     [arrival] = nodes["an-giang"].transports[0].take(100, 0.0)
     [told] = decode_receipts(arrival.message.body)[0]
-    assert (told.outcome, told.code, told.recipient) == (Outcome.RETURNED, "EDX102", "H53")
+    assert (told.outcome, told.code, told.recipient) == (ReceiptOutcome.RETURNED, "EDX102", "H53")

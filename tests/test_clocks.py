@@ -13,7 +13,7 @@ from edxml_router import pipeline
 from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.link.skew import AGAIN, Skew, Skews
-from edxml_router.core.link.wire import Outcome, Receipt
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import operator
 from edxml_router.stages import clocks
@@ -159,7 +159,7 @@ def test_expired_by_a_neighbours_clock_is_sent_there_again(nodes: Nodes) -> None
     turns(nodes)
     assert nodes.states(NATION, answer.digest) == {"H53": State.CONFIRMED}
     notes = nodes[NATION].node.ledger.views.notices(f"office:vanthu-{NATION}")
-    assert [one.receipt.outcome for one in notes] == [Outcome.CONFIRMED]
+    assert [one.receipt.outcome for one in notes] == [ReceiptOutcome.CONFIRMED]
 
 
 def test_once_the_lifetime_is_over_here_the_neighbours_word_counts(nodes: Nodes) -> None:
@@ -191,8 +191,8 @@ def test_a_resend_further_on_is_part_of_the_same_delivery(nodes: Nodes) -> None:
     answer = nodes.send(NATION, letter(nodes))
     turns(nodes)
     now = nodes.clock.now()
-    told = [(PROVINCE, Receipt(answer.digest, "H53", 1, Outcome.CONFIRMED, now))]
-    told += [(PROVINCE, Receipt(answer.digest, "H53", 0, Outcome.RETURNED, now, "EDX801"))]
+    told = [(PROVINCE, Receipt(answer.digest, "H53", 1, ReceiptOutcome.CONFIRMED, now))]
+    told += [(PROVINCE, Receipt(answer.digest, "H53", 0, ReceiptOutcome.RETURNED, now, "EDX801"))]
     [move] = pipeline.settle(node, told)  # both at once: the later one is how it stands
     assert (move.after, move.generation) == (State.CONFIRMED, 1)
     assert there.name == PROVINCE
@@ -207,7 +207,7 @@ def test_an_earlier_generation_settles_nothing(nodes: Nodes) -> None:
     turns(nodes)
     [here] = nodes.deliveries(NATION, answer.digest).values()
     assert operator.resend(node, [here.id], "operator:lan", "") == [None]
-    late = Receipt(answer.digest, "H53", 0, Outcome.RETURNED, nodes.clock.now(), "EDX801")
+    late = Receipt(answer.digest, "H53", 0, ReceiptOutcome.RETURNED, nodes.clock.now(), "EDX801")
     assert pipeline.settle(node, [(PROVINCE, late)]) == []
 
 

@@ -18,7 +18,7 @@ from edxml_router.config import ConfigErrors, DeliverySettings, LimitsSettings, 
 from edxml_router.config.positions import dotted, line_of, positions
 from edxml_router.config.settings import Sections
 from edxml_router.config.text import duration, example, reference
-from edxml_router.config.values import About, Table, read_duration, read_size
+from edxml_router.config.values import About, SettingsTable, read_duration, read_size
 from edxml_router.core.delivery.terms import Timing
 from edxml_router.core.xml.safe_xml import Limits
 
@@ -289,7 +289,7 @@ def test_every_setting_that_is_required_has_an_example() -> None:
                 yield next(each for each in hints[field.name].__metadata__ if isinstance(each, About))
             plain = get_type_hints(kind)[field.name]
             for inner in (plain, *get_args(plain)):
-                if isinstance(inner, type) and issubclass(inner, Table):
+                if isinstance(inner, type) and issubclass(inner, SettingsTable):
                     yield from required(inner)
 
     found = list(required(Sections))

@@ -19,18 +19,18 @@ from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.terms import Quota
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Hop, Outcome, Transfer
+from edxml_router.core.link.wire import Hop, ReceiptOutcome, Transfer
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.xml.safe_xml import Limits
 from edxml_router.demo.letters import Post
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.decision import Decision, decide
 from edxml_router.stages.acceptance.facts import Facts
 from edxml_router.stages.acceptance.submission import Judged, Submission
 from edxml_router.stages.forwarding import dispatch, room
-from edxml_router.stages.rules import Peer, Role, Rules
+from edxml_router.stages.rules import Peer, PeerRole, Rules
 from edxml_router.wiring.composition import open_worker
 from tests.contract.databases import LIFETIME, NOW, envelope
 
@@ -42,9 +42,9 @@ RULES = Rules(
     trust=TrustStore(),
     bindings=Bindings(),
     peers={
-        OFFICE: Peer(OFFICE, Role.OFFICE, quota=Quota(messages=2)),
-        CHILD: Peer(CHILD, Role.CHILD),
-        PARENT: Peer(PARENT, Role.PARENT),
+        OFFICE: Peer(OFFICE, PeerRole.OFFICE, quota=Quota(messages=2)),
+        CHILD: Peer(CHILD, PeerRole.CHILD),
+        PARENT: Peer(PARENT, PeerRole.PARENT),
     },
 )
 QUEUED, AVAILABLE, RETURNED, CANCELLED = State.QUEUED, State.AVAILABLE, State.RETURNED, State.CANCELLED
@@ -160,16 +160,16 @@ def test_deliveries_are_in_the_order_of_arrival_and_more_of_what_is_known_comes_
 @pytest.mark.parametrize(
     ("generation", "state", "changes", "reopened", "outcome"),
     [
-        (0, AVAILABLE, {}, False, Outcome.ACCEPTED),
-        (0, RETURNED, {"code": "EDX801"}, False, Outcome.RETURNED),
-        (1, RETURNED, {"code": "EDX801"}, True, Outcome.ACCEPTED),
-        (0, RETURNED, {"code": "EDX508"}, True, Outcome.ACCEPTED),
-        (1, CANCELLED, {}, False, Outcome.CANCELLED),
-        (1, CANCELLED, {"far_accepted": True}, True, Outcome.ACCEPTED),
+        (0, AVAILABLE, {}, False, ReceiptOutcome.ACCEPTED),
+        (0, RETURNED, {"code": "EDX801"}, False, ReceiptOutcome.RETURNED),
+        (1, RETURNED, {"code": "EDX801"}, True, ReceiptOutcome.ACCEPTED),
+        (0, RETURNED, {"code": "EDX508"}, True, ReceiptOutcome.ACCEPTED),
+        (1, CANCELLED, {}, False, ReceiptOutcome.CANCELLED),
+        (1, CANCELLED, {"far_accepted": True}, True, ReceiptOutcome.ACCEPTED),
     ],
 )
 def test_a_repeat_is_answered_with_how_it_stands_once_it_is_opened_again(
-    generation: int, state: State, changes: dict[str, Any], reopened: bool, outcome: Outcome
+    generation: int, state: State, changes: dict[str, Any], reopened: bool, outcome: ReceiptOutcome
 ) -> None:
     item = came(1, peer=CHILD, generation=generation)
     decision = decided(item, facts=known((item, stands(item, state, **changes))))
@@ -184,7 +184,7 @@ def test_two_transfers_of_one_envelope_open_what_each_of_them_names() -> None:
     facts = replace(known((first, None)), standing={(one.digest, one.recipient): one for one in standing})
     decision = decided(first, second, facts=facts)
     assert [move.delivery.id for move in decision.moves] == [1, 2]
-    assert {receipt.outcome for _, receipt in decision.receipts} == {Outcome.ACCEPTED}
+    assert {receipt.outcome for _, receipt in decision.receipts} == {ReceiptOutcome.ACCEPTED}
 
 
 def test_what_is_not_served_any_more_is_handed_back_where_its_mail_was_found_before() -> None:
@@ -196,7 +196,7 @@ def test_what_is_not_served_any_more_is_handed_back_where_its_mail_was_found_bef
 
 
 def test_what_another_worker_accepts_between_reading_and_writing_is_recognised(tmp_path: Path) -> None:
-    plan = Plan("quoc-gia", "Nút quốc gia", ("G22",))
+    plan = NodePlan("quoc-gia", "Nút quốc gia", ("G22",))
 
     class Stale:
         """A ledger whose first look is of a moment ago, before the other worker's commit."""

@@ -20,7 +20,7 @@ from edxml_router.core.body import Held
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.credentials import keys, trust_files
 from edxml_router.demo.letters import File, Post
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.disk import durable, locks
 from edxml_router.pipeline import accept
 from edxml_router.ports.transport import Message, Parcel
@@ -158,7 +158,7 @@ def test_a_received_body_that_did_not_reach_the_disk_is_a_setback(tmp_path: Path
 
 
 def test_what_did_not_reach_the_disk_is_not_accepted(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    with Tree(tmp_path, [Plan("quoc-gia", "Trục liên thông", ("G22", "G09"))]) as tree:
+    with Tree(tmp_path, [NodePlan("quoc-gia", "Trục liên thông", ("G22", "G09"))]) as tree:
         letter = Post(tree.pki).document("G22", ["G09"], 1, "V/v thử", files=[File("a.zip", 200_000)])
         with composition.open_node(load(tree.config("quoc-gia"))) as node:
             request.getfixturevalue("failing")

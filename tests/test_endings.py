@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edxml_router.core import pki
 from edxml_router.core.trust.expiry import Expiry
 from edxml_router.credentials import endings
-from edxml_router.credentials.endings import Watch, threshold
+from edxml_router.credentials.endings import EndingWatch, threshold
 from edxml_router.credentials.keys import load_certificates, load_key
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22", "G09")),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22", "G09")),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
 )
 DAY = timedelta(days=1)
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -88,7 +88,7 @@ def test_everything_that_ends_is_said_of_who_must_act(tree: Tree) -> None:
 
 
 def test_a_threshold_is_said_once() -> None:
-    watch = Watch()
+    watch = EndingWatch()
 
     def said(days: float, code: str = "EDX914", limit: int | None = 60) -> int:
         finding = endings._ending("own", "own", "CN=x", NOW + timedelta(days=days), limit, NOW)

@@ -13,13 +13,13 @@ from edxml_router import pipeline
 from edxml_router.config import load
 from edxml_router.core.body import Held
 from edxml_router.demo.letters import File, Post
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring.composition import open_worker
 
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22",)),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22",)),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
 )
 
 

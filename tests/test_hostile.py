@@ -20,8 +20,8 @@ from edxml_router.core.link.manifest import TEXT_LIMIT
 from edxml_router.core.link.wire import (
     Hop,
     Inquiry,
-    Outcome,
     Receipt,
+    ReceiptOutcome,
     Transfer,
     decode_inquiry,
     decode_receipts,
@@ -63,7 +63,7 @@ def _receipts_for(nodes: Nodes, name: str) -> list[Receipt]:
 def test_a_code_that_only_a_newer_neighbour_knows_ends_no_worker(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
-    receipt = Receipt(answer.digest, "H53", 0, Outcome.RETURNED, nodes.clock.now(), "EDX999", "vì lẽ mới")
+    receipt = Receipt(answer.digest, "H53", 0, ReceiptOutcome.RETURNED, nodes.clock.now(), "EDX999", "vì lẽ mới")
     body = encode_receipts((receipt,), nodes["tay-ninh"].node.sign_receipts)
     nodes["tay-ninh"].transports[0].publish([Parcel(topology.up("tay-ninh"), Message("receipts", "r", body))])
     events.moved(nodes.step("quoc-gia").moves)  # as the worker does
@@ -83,7 +83,9 @@ def test_an_offices_odd_reason_does_not_spoil_the_receipts_beside_it(nodes: Node
 
 @pytest.mark.parametrize("detail", ["issuer " + "x" * TEXT_LIMIT, "a\0b"])
 def test_every_receipt_that_is_written_can_be_read(detail: str) -> None:
-    receipt = Receipt(DIGEST, "H53", 0, Outcome.RETURNED, datetime.fromisoformat("2026-01-01T00:00:00Z"), "EDX308")
+    receipt = Receipt(
+        DIGEST, "H53", 0, ReceiptOutcome.RETURNED, datetime.fromisoformat("2026-01-01T00:00:00Z"), "EDX308"
+    )
     [read] = decode_receipts(encode_receipts((replace(receipt, detail=detail),)))[0]
     assert len(read.detail) <= TEXT_LIMIT
 
@@ -91,7 +93,7 @@ def test_every_receipt_that_is_written_can_be_read(detail: str) -> None:
 def test_as_many_receipts_as_a_node_sends_at_once_can_be_read() -> None:
     at = datetime.fromisoformat("2026-01-01T00:00:00Z")
     hops = tuple(Hop(f"node-{number}", at) for number in range(7))
-    receipts = tuple(Receipt(DIGEST, f"H53.{n}", 0, Outcome.CONFIRMED, at, hops=hops) for n in range(10_000))
+    receipts = tuple(Receipt(DIGEST, f"H53.{n}", 0, ReceiptOutcome.CONFIRMED, at, hops=hops) for n in range(10_000))
     assert decode_receipts(encode_receipts(receipts))[0] == receipts
 
 
@@ -132,12 +134,13 @@ def test_what_was_taken_is_not_returned_because_its_certificate_ended_since(node
     [again] = pipeline.accept(node, [Submission(Held(data), "quoc-gia", "link", transfer)])
     assert again.finding and again.finding.code == "EDX309"
     pipeline.report(node)
-    assert [(one.outcome, one.code) for one in _receipts_for(nodes, "quoc-gia")] == [(Outcome.CONFIRMED, "")]
+    assert [(one.outcome, one.code) for one in _receipts_for(nodes, "quoc-gia")] == [(ReceiptOutcome.CONFIRMED, "")]
     # What is asked for anew, or was never here, is refused as it must be.
     for fresh in (replace(transfer, generation=1), replace(transfer, recipients=("H53.1",))):
         pipeline.accept(node, [Submission(Held(data), "quoc-gia", "link", fresh)])
         pipeline.report(node)
-        assert [(one.outcome, one.code) for one in _receipts_for(nodes, "quoc-gia")] == [(Outcome.RETURNED, "EDX309")]
+        [told] = _receipts_for(nodes, "quoc-gia")
+        assert (told.outcome, told.code) == (ReceiptOutcome.RETURNED, "EDX309")
 
 
 @pytest.mark.parametrize("user", ["\ud800", "a\0b", "x" * 100_000])
@@ -233,7 +236,7 @@ def test_an_office_learns_nothing_of_deliveries_that_are_not_its_own(nodes: Node
     question = Message("inquiry", "i", encode_inquiry(Inquiry(answer.digest, ("H53",), 0)))
     hub.publish([Parcel(topology.up("an-giang"), question)])
     nodes.step("quoc-gia")
-    assert [one.outcome for one in _receipts_for(nodes, "an-giang")] == [Outcome.UNKNOWN]
+    assert [one.outcome for one in _receipts_for(nodes, "an-giang")] == [ReceiptOutcome.UNKNOWN]
     theirs = f"{answer.digest}.H53"
     for kind, correlation in (("confirm", theirs), ("return", theirs), ("confirm", "1"), ("confirm", "9" * 5000)):
         message = Message(kind, "x", b"", correlation=correlation)

@@ -14,10 +14,10 @@ from edxml_router import pipeline
 from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.terms import Quota
-from edxml_router.core.delivery.views import Kept
-from edxml_router.core.link.wire import Outcome, Receipt, decode_receipts, encode_receipts, encode_transfer
+from edxml_router.core.delivery.views import QuarantinedItem
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome, decode_receipts, encode_receipts, encode_transfer
 from edxml_router.core.problems import Finding
-from edxml_router.core.trust.bindings import Act, Bindings, Row
+from edxml_router.core.trust.bindings import Act, BindingRow, Bindings
 from edxml_router.core.trust.certificate import names
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Arrival, Message, Parcel
@@ -31,7 +31,7 @@ from tests.test_pipeline import Nodes, _transfer, letter, nodes
 __all__ = ["nodes"]  # the fixture
 
 
-def kept(nodes: Nodes) -> Sequence[Kept]:
+def kept(nodes: Nodes) -> Sequence[QuarantinedItem]:
     return nodes["quoc-gia"].node.ledger.views.list_quarantined()
 
 
@@ -50,7 +50,7 @@ def test_unknown_means_nothing_where_nobody_asked(nodes: Nodes) -> None:
     """Else a line of a hundred bytes would have us send a body of megabytes, at once and again."""
     answer = nodes.send("quoc-gia", letter(nodes))
     pipeline.forward(nodes["quoc-gia"].node)
-    unknown = Receipt(answer.digest, "H53", 0, Outcome.UNKNOWN, nodes.clock.now())
+    unknown = Receipt(answer.digest, "H53", 0, ReceiptOutcome.UNKNOWN, nodes.clock.now())
     assert not pipeline.settle(nodes["quoc-gia"].node, [("tay-ninh", unknown)])
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.FORWARDED}
 
@@ -61,7 +61,7 @@ def test_saying_accepted_and_unknown_in_turn_makes_us_send_ever_less_often(nodes
     waits = []
     for _ in range(4):
         pipeline.forward(node)
-        for outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN):
+        for outcome in (ReceiptOutcome.ACCEPTED, ReceiptOutcome.UNKNOWN):
             pipeline.settle(node, [("tay-ninh", Receipt(answer.digest, "H53", 0, outcome, nodes.clock.now()))])
         [delivery] = nodes.deliveries("quoc-gia", answer.digest).values()
         waits.append(delivery.due_at - nodes.clock.now())
@@ -77,8 +77,8 @@ def test_a_message_that_meets_a_mistake_of_ours_is_set_aside_alone(
     nodes.settle()
     hub, key = nodes["tay-ninh"].transports[-1], nodes["tay-ninh"].node.sign_receipts
     now = nodes.clock.now()
-    honest = encode_receipts((Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, now),), key)
-    poison = encode_receipts((Receipt("ab" * 32, "H53", 0, Outcome.CONFIRMED, now, detail="poison"),), key)
+    honest = encode_receipts((Receipt(answer.digest, "H53", 0, ReceiptOutcome.CONFIRMED, now),), key)
+    poison = encode_receipts((Receipt("ab" * 32, "H53", 0, ReceiptOutcome.CONFIRMED, now, detail="poison"),), key)
     up = topology.up("tay-ninh")
     hub.publish([Parcel(up, Message("receipts", name, body)) for name, body in (("a", poison), ("b", honest))])
     settle = pipeline.settle
@@ -107,7 +107,7 @@ def test_what_an_operator_cancelled_no_neighbour_opens_again(nodes: Nodes) -> No
     pipeline.report(node)
     came = nodes["an-giang"].transports[0].take(100, 0.0)
     told = [one for arrival in came for one in decode_receipts(arrival.message.body).receipts]
-    assert {one.generation for one in told if one.outcome is Outcome.CANCELLED} == {0, 1, 2, 1000}
+    assert {one.generation for one in told if one.outcome is ReceiptOutcome.CANCELLED} == {0, 1, 2, 1000}
     assert operator.resend(node, [one.id], "lan", "gửi lại theo đề nghị") == [None]
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.QUEUED}
 
@@ -143,9 +143,9 @@ def test_receipts_of_a_blocked_key_do_not_count(nodes: Nodes) -> None:
     inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [delivery.name])
     before = node.rules.bindings
     for name in names(certificate):
-        node.rules = replace(node.rules, bindings=Bindings([Row(Act.BLOCK, name)]))
+        node.rules = replace(node.rules, bindings=Bindings([BindingRow(Act.BLOCK, name)]))
         body = encode_receipts(
-            (Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, nodes.clock.now()),),
+            (Receipt(answer.digest, "H53", 0, ReceiptOutcome.CONFIRMED, nodes.clock.now()),),
             nodes["tay-ninh"].node.sign_receipts,
         )
         message = Message("receipts", name[:9], body)
@@ -190,7 +190,10 @@ def test_far_beyond_its_quota_a_neighbour_does_not_fill_the_room_of_the_others(n
     assert [(one.code, one.size < 1000) for one in kept(nodes)] == [("EDX406", True)] * 10
     told = [message for arrival in hub.take(100, 0.0) for message in decode_receipts(arrival.message.body)[0]]
     assert [(one.outcome, one.envelope) for one in told] == [
-        (Outcome.ACCEPTED, hashlib.sha256(letters[0]).hexdigest())  # no answer to the others, so they are sent again
+        (
+            ReceiptOutcome.ACCEPTED,
+            hashlib.sha256(letters[0]).hexdigest(),
+        )  # no answer to the others, so they are sent again
     ]
 
 

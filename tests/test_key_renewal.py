@@ -19,14 +19,14 @@ from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.link.credentials import UNPROVEN, Credentials, objection, read
-from edxml_router.core.link.wire import Outcome, Receipt, Report, decode_receipts, encode_receipts, letter_name
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome, Report, decode_receipts, encode_receipts, letter_name
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import PrivateKey, sign_bytes
 from edxml_router.core.trust.certificate import write_pem
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.demo.letters import Post
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch, reports
 from edxml_router.services import trial_authority
 from edxml_router.services.health.checks import CHECKS
@@ -39,8 +39,8 @@ from tests.clocks import Moved
 from tests.test_trust_reload import change, wait
 
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22",)),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22",)),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
 )
 
 
@@ -300,7 +300,7 @@ def test_running_nodes_follow_their_files(tree: Tree) -> None:
 
 # --- what counts ---------------------------------------------------------------------------------------------
 
-RECEIPT = Receipt("0" * 64, "H53.02", 0, Outcome.CONFIRMED, NOW)
+RECEIPT = Receipt("0" * 64, "H53.02", 0, ReceiptOutcome.CONFIRMED, NOW)
 
 
 def report(name: str, *shown: x509.Certificate) -> Report:

@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 
 from edxml_router.demo.letters import File, Post
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from tests import fixtures
 
 pytestmark = pytest.mark.slow
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22",)),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22",)),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
 )
 LIMITS = '\n[limits]\nmax_bytes = "256 MiB"\nmax_attachment_bytes = "128 MiB"\n'
 BLOCK = bytes(range(256)) * 3 * 1024  # 768 KiB, and a mebibyte as base64

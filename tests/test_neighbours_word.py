@@ -8,7 +8,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.link.wire import Inquiry, Outcome, Receipt, encode_inquiry
+from edxml_router.core.link.wire import Inquiry, Receipt, ReceiptOutcome, encode_inquiry
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.outcomes import receipts
@@ -23,7 +23,7 @@ def entries(nodes: Nodes, event: str = "") -> int:
     return len(nodes["quoc-gia"].node.ledger.views.lines(event=event))
 
 
-def say(nodes: Nodes, digest: str, outcome: Outcome, code: str = "") -> None:
+def say(nodes: Nodes, digest: str, outcome: ReceiptOutcome, code: str = "") -> None:
     receipt = Receipt(digest, "H53", 0, outcome, nodes.clock.now(), code)
     pipeline.settle(nodes["quoc-gia"].node, [("tay-ninh", receipt)])
 
@@ -35,8 +35,8 @@ def test_saying_accepted_and_unknown_in_turn_fills_no_journal(nodes: Nodes) -> N
     pipeline.forward(node)
     changes = ("delivery.accepted", "delivery.retried")
     for _ in range(20):
-        say(nodes, digest, Outcome.ACCEPTED)
-        say(nodes, digest, Outcome.UNKNOWN)
+        say(nodes, digest, ReceiptOutcome.ACCEPTED)
+        say(nodes, digest, ReceiptOutcome.UNKNOWN)
     assert [entries(nodes, event) for event in changes] == [2, 1]
 
 
@@ -45,11 +45,11 @@ def test_handing_back_what_waits_changes_nothing(nodes: Nodes) -> None:
     digest = nodes.send("quoc-gia", letter(nodes)).digest
     pipeline.forward(node)
     for _ in range(20):
-        say(nodes, digest, Outcome.RETURNED, "EDX508")
+        say(nodes, digest, ReceiptOutcome.RETURNED, "EDX508")
     assert entries(nodes, "delivery.retried") == 1
     lead(nodes)  # the routes lead elsewhere by now: due at once, by our own word
     for _ in range(20):
-        say(nodes, digest, Outcome.RETURNED, "EDX508")
+        say(nodes, digest, ReceiptOutcome.RETURNED, "EDX508")
     assert entries(nodes, "delivery.retried") == 2
     assert nodes.states("quoc-gia", digest) == {"H53": State.QUEUED}
 
@@ -66,7 +66,7 @@ def test_whatever_a_neighbour_says_few_copies_of_a_body_are_sent_to_it(
     while nodes.clock.now() < end:
         copies += len([move for move in pipeline.forward(node) if move.handed_at])
         for outcome, code in said:
-            say(nodes, digest, Outcome(outcome), code)
+            say(nodes, digest, ReceiptOutcome(outcome), code)
         nodes.clock.at = nodes.deliveries("quoc-gia", digest)["H53"].due_at
     assert 12 < copies < 60  # hundreds, were the pauses never longer than their ceiling
 

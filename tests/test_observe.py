@@ -24,7 +24,7 @@ from edxml_router.core.signature.by_signxml import Indication, Verdict
 from edxml_router.observe import events
 from edxml_router.observe.escape import json_line, printable
 from edxml_router.observe.logs import configure
-from edxml_router.stages.acceptance.submission import Answer
+from edxml_router.stages.acceptance.submission import Acceptance
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
 ENVELOPE = Envelope(Party("H53"), (Party("G22"),), Document("H53,2026/03/02,1/UBND-VP", subject="V/v chuyện riêng"))
@@ -73,7 +73,7 @@ def delivery(number: int, **fields: Any) -> Delivery:
 def test_an_accepted_envelope_is_one_line_without_content(out: io.StringIO) -> None:
     verdict = Verdict(Indication.PASSED, "ok")
     remarks = (Finding("EDX203", "PromulgationDate"), Finding("EDX203", "DueDate"))
-    events.answered([Answer("d" * 64, accepted=True, envelope=ENVELOPE, verdict=verdict, remarks=remarks,
+    events.answered([Acceptance("d" * 64, accepted=True, envelope=ENVELOPE, verdict=verdict, remarks=remarks,
                             recipients=("G22", "H01"))])  # fmt: skip
     assert one(out) == {
         "level": "info",
@@ -94,13 +94,13 @@ def test_an_accepted_envelope_is_one_line_without_content(out: io.StringIO) -> N
 @pytest.mark.parametrize(
     ("answer", "level", "event"),
     [
-        (Answer("d", accepted=True, repeated=True), "info", "envelope.repeated"),
-        (Answer("d", finding=Finding("EDX104", "line 1")), "warning", "envelope.refused"),
-        (Answer("d", passing=True, finding=Finding("EDX601")), "warning", "envelope.put-off"),
-        (Answer("d", finding=Finding("EDX699", "judge")), "error", "envelope.defect"),
+        (Acceptance("d", accepted=True, repeated=True), "info", "envelope.repeated"),
+        (Acceptance("d", finding=Finding("EDX104", "line 1")), "warning", "envelope.refused"),
+        (Acceptance("d", passing=True, finding=Finding("EDX601")), "warning", "envelope.put-off"),
+        (Acceptance("d", finding=Finding("EDX699", "judge")), "error", "envelope.defect"),
     ],
 )
-def test_every_answer_has_its_name(out: io.StringIO, answer: Answer, level: str, event: str) -> None:
+def test_every_answer_has_its_name(out: io.StringIO, answer: Acceptance, level: str, event: str) -> None:
     events.answered([answer])
     line = one(out)
     assert (line["level"], line["event"]) == (level, event)

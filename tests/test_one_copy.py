@@ -17,14 +17,14 @@ from edxml_router import pipeline
 from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.link.wire import Outcome, Receipt
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
 from edxml_router.node import sole
-from edxml_router.ports.transport import Waiting
+from edxml_router.ports.transport import MailboxDepth
 from edxml_router.services import operator
 from edxml_router.services.health import mailboxes
 from edxml_router.stages.acceptance.submission import Submission
@@ -37,9 +37,9 @@ from tests.contract.hubs import until
 
 TIMES = {"receipt_timeout": "5m", "inquiry_interval": "6h", "retry_ceiling": "1h", "retry_first": "5s"}
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22",), delivery=TIMES),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",), delivery=TIMES),
-    Plan("an-giang", "Nút tỉnh An Giang", ("H01",), parent="quoc-gia", prefixes=("H01",), delivery=TIMES),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22",), delivery=TIMES),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",), delivery=TIMES),
+    NodePlan("an-giang", "Nút tỉnh An Giang", ("H01",), parent="quoc-gia", prefixes=("H01",), delivery=TIMES),
 )
 DOWN, URGENT = topology.down("tay-ninh"), topology.down("tay-ninh", urgent=True)
 HOUR = timedelta(hours=1)
@@ -79,7 +79,7 @@ class Province:
             self.clock.at += pause
             self.turn()
 
-    def waiting(self, mailbox: str = DOWN) -> Waiting:
+    def waiting(self, mailbox: str = DOWN) -> MailboxDepth:
         return self.node.transports[0].waiting([mailbox])[mailbox]
 
     def lies(self, messages: int, mailbox: str = DOWN) -> None:
@@ -190,7 +190,7 @@ def test_questions_do_not_pile_up_for_a_neighbour_that_is_there_and_takes_nothin
     near.turn()
     with monkeypatch.context() as attended:
         hub = near.node.transports[0]
-        attended.setattr(hub, "waiting", lambda boxes: dict.fromkeys(boxes, Waiting(1, 1)))
+        attended.setattr(hub, "waiting", lambda boxes: dict.fromkeys(boxes, MailboxDepth(1, 1)))
         near.rest(*[timedelta(minutes=5)] * 60)
     near.lies(2)  # the letter, and a question about it
     assert near.standing(digest).attempts == 1
@@ -243,7 +243,7 @@ def test_what_lay_in_a_mailbox_that_is_made_anew_is_asked_about_at_once(far: Pro
 def test_unknown_counts_in_answer_to_a_question_only(near: Province) -> None:
     digest = near.send()
     near.turn()
-    unknown = Receipt(digest, "H53", near.standing(digest).generation, Outcome.UNKNOWN, near.clock.now())
+    unknown = Receipt(digest, "H53", near.standing(digest).generation, ReceiptOutcome.UNKNOWN, near.clock.now())
     pipeline.settle(near.node.node, [("tay-ninh", unknown)] * 3)
     assert near.standing(digest).state is State.FORWARDED
     empty(near)
@@ -276,7 +276,7 @@ def test_a_question_goes_the_way_of_its_letter(far: Province) -> None:
     empty(far, URGENT)
     far.rest(timedelta(minutes=5))
     far.lies(1, URGENT)
-    assert far.waiting() == Waiting(0, 0)
+    assert far.waiting() == MailboxDepth(0, 0)
     assert far.standing(digest).state is State.FORWARDED
 
 
@@ -308,7 +308,7 @@ def test_who_answers_for_letters_and_leaves_them_lying_has_its_share_and_no_more
         one = far.standing(digests[-1])
         if one.state is State.FORWARDED:
             far.lies(number)
-            accepted = Receipt(one.digest, "H53", one.generation, Outcome.ACCEPTED, far.clock.now())
+            accepted = Receipt(one.digest, "H53", one.generation, ReceiptOutcome.ACCEPTED, far.clock.now())
             pipeline.settle(far.node.node, [("tay-ninh", accepted)])
     stand = [far.standing(digest) for digest in digests]
     forwarded = [one for one in stand if one.far_accepted]
@@ -341,7 +341,7 @@ def test_what_has_expired_is_withdrawn_from_the_mailbox(far: Province) -> None:
     pipeline.expire(far.node.node)
     assert far.standing(digest).state is State.EXPIRED
     child = far.open()
-    until(lambda: step(child) or far.waiting() == Waiting(0, 1))
+    until(lambda: step(child) or far.waiting() == MailboxDepth(0, 1))
     assert far.deliveries(child, digest) == []
 
 
@@ -385,7 +385,7 @@ def test_nothing_is_asked_of_a_hub_that_is_away(near: Province, monkeypatch: pyt
     near.turn()
     hub = near.node.transports[0]
 
-    def away(*_: object) -> dict[str, Waiting]:
+    def away(*_: object) -> dict[str, MailboxDepth]:
         raise Setback("EDX701", detail="away")
 
     with monkeypatch.context() as gone:

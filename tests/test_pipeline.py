@@ -21,8 +21,8 @@ from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.link.wire import (
     Hop,
     Inquiry,
-    Outcome,
     Receipt,
+    ReceiptOutcome,
     Transfer,
     decode_receipts,
     encode_inquiry,
@@ -32,27 +32,27 @@ from edxml_router.core.link.wire import (
 from edxml_router.core.problems import Finding
 from edxml_router.core.signature import by_signxml
 from edxml_router.core.signature.verdict import Engine
-from edxml_router.core.trust.bindings import Act, Bindings, Row
+from edxml_router.core.trust.bindings import Act, BindingRow, Bindings
 from edxml_router.demo.letters import File, Post, tampered
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch, settling
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import operator
-from edxml_router.stages.acceptance.submission import Answer, Submission
+from edxml_router.stages.acceptance.submission import Acceptance, Submission
 from edxml_router.stages.forwarding import dispatch, windows
 from edxml_router.stages.forwarding.dispatch import chunks
 from edxml_router.stages.offices import inbox
 from edxml_router.stages.outcomes import inquiring
 from edxml_router.transport import topology
-from edxml_router.transport.local.intake import Claim
+from edxml_router.transport.local.intake import TakenMessage
 from edxml_router.wiring.composition import Opened, build_rules, open_worker
 from tests.clocks import Moved
 from tests.contract.hubs import until
 
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22",)),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
-    Plan("an-giang", "Nút tỉnh An Giang", ("H01",), parent="quoc-gia", prefixes=("H01",)),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22",)),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    NodePlan("an-giang", "Nút tỉnh An Giang", ("H01",), parent="quoc-gia", prefixes=("H01",)),
 )
 
 
@@ -68,7 +68,7 @@ class Nodes:
     def __getitem__(self, name: str) -> Opened:
         return self.opened[name]
 
-    def send(self, name: str, data: bytes) -> Answer:
+    def send(self, name: str, data: bytes) -> Acceptance:
         node = self[name].node
         [answer] = pipeline.accept(node, [Submission(Held(data), f"vanthu-{name}", "cli")])
         return answer
@@ -175,7 +175,7 @@ def test_what_was_accepted_stays_so_when_the_agency_is_blocked_since(nodes: Node
     first = nodes.send("quoc-gia", data)
     nodes.settle()
     before = nodes.events("quoc-gia", first.digest)
-    node.rules = replace(node.rules, bindings=Bindings([Row(Act.BLOCK, "G22", reason="khoá bị lộ")]))
+    node.rules = replace(node.rules, bindings=Bindings([BindingRow(Act.BLOCK, "G22", reason="khoá bị lộ")]))
     again = nodes.send("quoc-gia", data)
     assert (again.accepted, again.repeated, again.recipients) == (True, True, first.recipients)
     assert nodes.events("quoc-gia", first.digest) == before
@@ -190,7 +190,7 @@ def test_a_repeat_of_what_came_back_does_not_go_out_again_past_a_block(nodes: No
     waiting = nodes.deliveries("tay-ninh", first.digest)["H53"]
     inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [waiting.name], "Gửi nhầm")
     nodes.settle()
-    node.rules = replace(node.rules, bindings=Bindings([Row(Act.BLOCK, "G22")]))
+    node.rules = replace(node.rules, bindings=Bindings([BindingRow(Act.BLOCK, "G22")]))
     assert nodes.send("quoc-gia", data).repeated
     assert nodes.states("quoc-gia", first.digest) == {"H53": State.RETURNED}
 
@@ -259,7 +259,7 @@ def test_a_fault_of_this_machine_that_lasts_is_met_in_growing_pauses(
 def test_only_so_many_faults_are_remembered(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "REMEMBERED", 2)
     node, hub = nodes["tay-ninh"].node, nodes["tay-ninh"].transports[-1]
-    token = Claim("edx.up.x", "", "")
+    token = TakenMessage("edx.up.x", "", "")
     arrivals = [Arrival(Message("transfer", f"m{number}", b""), "edx.up.x", "x", token) for number in range(5)]
     settling.settle(node, hub, arrivals, arrivals, [Finding("EDX622")], [])
     assert list(node.faults) == [("edx.up.x", "m3"), ("edx.up.x", "m4")]
@@ -432,8 +432,8 @@ def test_a_neighbour_may_only_choose_among_signed_recipients(nodes: Nodes) -> No
     handled = nodes["an-giang"].transports[0].take(100, 0.0)
     receipts = decode_receipts(handled[0].message.body)[0]
     assert {one.recipient: (one.outcome, one.code) for one in receipts} == {
-        "H53": (Outcome.ACCEPTED, ""),
-        "G22": (Outcome.RETURNED, "EDX401"),
+        "H53": (ReceiptOutcome.ACCEPTED, ""),
+        "G22": (ReceiptOutcome.RETURNED, "EDX401"),
     }
 
 
@@ -539,7 +539,7 @@ def test_a_repeat_of_what_was_returned_is_answered_and_sends_nothing(nodes: Node
 def test_a_sibling_cannot_settle(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes, ["H53", "H01"]))
     nodes.settle()
-    forged = Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, nodes.clock.now())
+    forged = Receipt(answer.digest, "H53", 0, ReceiptOutcome.CONFIRMED, nodes.clock.now())
     assert pipeline.settle(nodes["quoc-gia"].node, [("an-giang", forged)]) == []
     assert nodes.states("quoc-gia", answer.digest)["H53"] is State.FORWARDED
     assert "receipt.late" in nodes.events("quoc-gia", answer.digest)
@@ -548,7 +548,7 @@ def test_a_sibling_cannot_settle(nodes: Nodes) -> None:
 def test_receipts_need_the_neighbours_signature(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
-    receipt = Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, nodes.clock.now())
+    receipt = Receipt(answer.digest, "H53", 0, ReceiptOutcome.CONFIRMED, nodes.clock.now())
     hub = nodes["tay-ninh"].transports[0]
     sign = nodes["an-giang"].node.sign_receipts
     for body in (
@@ -617,8 +617,8 @@ def test_a_late_confirmation_corrects_what_the_sender_was_told(nodes: Nodes) -> 
     assert (here.state, here.code, here.ended_at) == (State.CONFIRMED, "EDX804", to_the_millisecond(at))
     notes = nodes["quoc-gia"].node.ledger.views.notices("office:vanthu-quoc-gia")
     assert [(one.receipt.outcome, one.receipt.code) for one in notes] == [
-        (Outcome.EXPIRED, "EDX802"),
-        (Outcome.CONFIRMED, "EDX804"),
+        (ReceiptOutcome.EXPIRED, "EDX802"),
+        (ReceiptOutcome.CONFIRMED, "EDX804"),
     ]
 
 
@@ -627,7 +627,7 @@ def test_of_an_expired_and_a_confirmed_in_one_batch_the_fact_counts(nodes: Nodes
     nodes.settle()
     both = [
         ("tay-ninh", Receipt(answer.digest, "H53", 0, outcome, nodes.clock.now()))
-        for outcome in (Outcome.EXPIRED, Outcome.CONFIRMED)
+        for outcome in (ReceiptOutcome.EXPIRED, ReceiptOutcome.CONFIRMED)
     ]
     [move] = pipeline.settle(nodes["quoc-gia"].node, both)
     assert move.after is State.CONFIRMED
@@ -643,7 +643,7 @@ def test_only_who_holds_it_corrects_an_end(nodes: Nodes, peer: str, generation: 
     nodes["quoc-gia"].transports[0].take(1, 0.0)
     nodes.clock.at += node.rules.timing.lifetime + node.rules.timing.expiry_grace + timedelta(seconds=1)
     pipeline.expire(node)
-    told = Receipt(answer.digest, "H53", max(generation, 0), Outcome.CONFIRMED, nodes.clock.now())
+    told = Receipt(answer.digest, "H53", max(generation, 0), ReceiptOutcome.CONFIRMED, nodes.clock.now())
     assert pipeline.settle(node, [(peer, told)]) == []
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.EXPIRED}
 
@@ -660,7 +660,7 @@ def test_the_time_of_a_fact_is_the_same_over_every_repeat(nodes: Nodes) -> None:
         batch.receive(there.node, there.transports[-1], [transfer])
         said |= {(one.outcome, one.at, one.hops) for _, one in _unsent(there)}
         nodes.clock.at += timedelta(hours=1)
-    assert {(outcome, at) for outcome, at, _ in said} == {(Outcome.ACCEPTED, accepted_at)}
+    assert {(outcome, at) for outcome, at, _ in said} == {(ReceiptOutcome.ACCEPTED, accepted_at)}
     assert len(said) == 1
     pipeline.forward(there.node)
     [waiting] = nodes.deliveries("tay-ninh", answer.digest).values()
@@ -672,7 +672,7 @@ def test_the_time_of_a_fact_is_the_same_over_every_repeat(nodes: Nodes) -> None:
         question = encode_inquiry(Inquiry(answer.digest, ("H53",), 0))
         asked = replace(transfer, message=Message("inquiry", "q", question))
         batch.receive(there.node, there.transports[-1], [asked])
-    ends = [one for _, one in _unsent(there) if one.outcome is Outcome.CONFIRMED]
+    ends = [one for _, one in _unsent(there) if one.outcome is ReceiptOutcome.CONFIRMED]
     assert {one.at for one in ends} == {confirmed_at}
     nodes.settle()
     [here] = nodes.deliveries("quoc-gia", answer.digest).values()
@@ -684,7 +684,7 @@ def test_the_time_of_a_fact_is_the_same_over_every_repeat(nodes: Nodes) -> None:
 def test_a_fact_is_not_later_than_it_was_heard_of(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
-    ahead = Receipt(answer.digest, "H53", 0, Outcome.CONFIRMED, nodes.clock.now() + timedelta(days=6))
+    ahead = Receipt(answer.digest, "H53", 0, ReceiptOutcome.CONFIRMED, nodes.clock.now() + timedelta(days=6))
     pipeline.settle(nodes["quoc-gia"].node, [("tay-ninh", ahead)])
     [here] = nodes.deliveries("quoc-gia", answer.digest).values()
     assert here.ended_at == nodes.clock.now()
@@ -719,7 +719,7 @@ def test_what_the_far_side_never_knew_is_sent_again(nodes: Nodes) -> None:
     pipeline.forward(nodes["quoc-gia"].node)
     lost = nodes["tay-ninh"].transports[-1]
     lost.acknowledge(lost.take(100, 0.0))  # and the transfer with it
-    receipt = Receipt(answer.digest, "H53", 0, Outcome.ACCEPTED, nodes.clock.now())
+    receipt = Receipt(answer.digest, "H53", 0, ReceiptOutcome.ACCEPTED, nodes.clock.now())
     pipeline.settle(nodes["quoc-gia"].node, [("tay-ninh", receipt)])
     nodes.clock.at += timedelta(seconds=6)
     nodes.settle()
@@ -787,7 +787,7 @@ def test_cancel_tells_the_sender_and_a_machines_repeat_does_not_undo_it(nodes: N
     [one] = nodes.deliveries("quoc-gia", answer.digest).values()
     assert operator.cancel(node, [one.id], "lan", "gửi nhầm") == [None]
     [note] = node.ledger.views.notices("office:vanthu-quoc-gia")
-    assert (note.receipt.outcome, note.receipt.code) == (Outcome.CANCELLED, "EDX803")
+    assert (note.receipt.outcome, note.receipt.code) == (ReceiptOutcome.CANCELLED, "EDX803")
     assert nodes.send("quoc-gia", data).repeated
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CANCELLED}
 

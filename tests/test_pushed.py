@@ -17,7 +17,7 @@ from edxml_router.core.delivery import pace
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.link.resync import Resync
-from edxml_router.core.link.wire import Outcome
+from edxml_router.core.link.wire import ReceiptOutcome
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import verify_bytes
 from edxml_router.credentials.keys import load_certificates
@@ -94,7 +94,7 @@ def settle(nodes: Nodes) -> None:
             pushing.push(nodes[name].node)
 
 
-def told(nodes: Nodes, digest: str) -> list[tuple[Outcome, str]]:
+def told(nodes: Nodes, digest: str) -> list[tuple[ReceiptOutcome, str]]:
     """What the sender's office was told."""
     notes = nodes["tay-ninh"].node.ledger.views.notices("office:vanthu-tay-ninh")
     return [(one.receipt.outcome, one.receipt.code) for one in notes if one.receipt.envelope == digest]
@@ -295,7 +295,7 @@ def test_an_office_that_was_away_finds_no_mail_that_has_expired(nodes: Nodes, of
     nodes.clock.at = one.expires_at
     pipeline.expire(node)
     settle(nodes)
-    assert told(nodes, digest) == [(Outcome.EXPIRED, "EDX802")]
+    assert told(nodes, digest) == [(ReceiptOutcome.EXPIRED, "EDX802")]
     [gone] = office.take()
     assert (gone.message.kind, gone.message.correlation) == ("withdrawn", one.name)
     notice = json.loads(gone.message.body)
@@ -323,7 +323,7 @@ def test_a_late_confirmation_is_told_to_both_sides(nodes: Nodes, office: Office,
     assert json.loads(answer.message.body)["done"]
     for name in ("quoc-gia", "tay-ninh"):
         assert (standing(nodes, name, digest).state, standing(nodes, name, digest).code) == (State.CONFIRMED, "EDX804")
-    assert told(nodes, digest)[-1] == (Outcome.CONFIRMED, "EDX804")
+    assert told(nodes, digest)[-1] == (ReceiptOutcome.CONFIRMED, "EDX804")
     office.say("confirm", b"", mail.message.id, number=2)  # it lost the answer
     settle(nodes)
     assert [one.message.kind for one in office.take()] == ["answer"]

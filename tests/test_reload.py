@@ -21,7 +21,7 @@ from edxml_router.core.delivery.moves import change as change_of
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store.database.engine import connect, reading
 from edxml_router.transport import topology
@@ -29,8 +29,8 @@ from edxml_router.wiring.composition import Opened, open_worker
 from tests.test_trust_reload import change, wait
 
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22",)),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22",)),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
 )
 
 

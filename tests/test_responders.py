@@ -31,7 +31,7 @@ from edxml_router.credentials.revocation import asking, kept_answers, responders
 from edxml_router.credentials.revocation.asking import Asking
 from edxml_router.credentials.revocation.fetching import ask
 from edxml_router.demo.letters import Post
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
 from edxml_router.services import trial_authority
 from edxml_router.stages.acceptance.submission import Submission
@@ -40,8 +40,8 @@ from tests.clocks import Moved
 from tests.responder import Responder, send
 
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22", "G09")),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22", "G09")),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
 )
 DAY = timedelta(days=1)
 

@@ -18,7 +18,7 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.node.worker import Worker, work
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.forwarding import sending
@@ -39,10 +39,10 @@ from tests.test_pipeline import Nodes
 
 HERE, PARENT, NEAR, FAR = "tay-ninh", "quoc-gia", "an-thanh", "long-chu"
 PLANS = (
-    Plan(PARENT, "Nút quốc gia", ("G22",)),
-    Plan(HERE, "Nút tỉnh Tây Ninh", ("H53",), parent=PARENT, prefixes=("H53",), amqp=True),
-    Plan(NEAR, "Nút xã An Thạnh", ("H53.31.21",), parent=HERE, prefixes=("H53.31.21",)),
-    Plan(FAR, "Nút xã Long Chữ", ("H53.31.22",), parent=HERE, prefixes=("H53.31.22",)),
+    NodePlan(PARENT, "Nút quốc gia", ("G22",)),
+    NodePlan(HERE, "Nút tỉnh Tây Ninh", ("H53",), parent=PARENT, prefixes=("H53",), amqp=True),
+    NodePlan(NEAR, "Nút xã An Thạnh", ("H53.31.21",), parent=HERE, prefixes=("H53.31.21",)),
+    NodePlan(FAR, "Nút xã Long Chữ", ("H53.31.22",), parent=HERE, prefixes=("H53.31.22",)),
 )
 ENDLESS = 100_000.0
 

@@ -109,7 +109,7 @@ def test_the_log_is_bounded() -> None:
 def test_a_worker_that_waits_for_ever_is_told_from_a_busy_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """EDX698 in log and doctor; ended only when it uses no processor."""
     for command, ended in (("input()", True), ("while True: pass", False)):
-        seen = watch.Watch()
+        seen = watch.WorkerWatch()
         program = f"import os, sys\nos.write(int(sys.argv[1]), b'.')\n{command}"
         process = subprocess.Popen(
             [sys.executable, "-c", program, str(seen.end)], stdin=subprocess.PIPE, pass_fds=[seen.end]

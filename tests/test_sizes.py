@@ -8,7 +8,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.link.wire import HOPS_LIMIT, Hop, Outcome
+from edxml_router.core.link.wire import HOPS_LIMIT, Hop, ReceiptOutcome
 from edxml_router.demo.letters import File
 from edxml_router.intake import batch
 from edxml_router.stages.forwarding import dispatch
@@ -57,7 +57,7 @@ def test_what_a_neighbour_brings_for_such_an_office_is_returned_and_the_others_g
     nodes.settle()
     assert nodes.states("tay-ninh", answer.digest) == {"G22": State.RETURNED, "H01": State.FORWARDED}
     assert nodes.states("an-giang", answer.digest) == {"H01": State.AVAILABLE}
-    assert told(nodes, answer.digest) == [(Outcome.RETURNED, "EDX414")]
+    assert told(nodes, answer.digest) == [(ReceiptOutcome.RETURNED, "EDX414")]
 
 
 def test_what_the_hub_turns_out_not_to_carry_is_returned_and_not_tried_for_days(nodes: Nodes, office: Office) -> None:
@@ -70,7 +70,7 @@ def test_what_the_hub_turns_out_not_to_carry_is_returned_and_not_tried_for_days(
     assert (there.state, there.code) == (State.RETURNED, "EDX713")
     assert "at most 1000" in there.detail
     settle(nodes)
-    assert told(nodes, digest) == [(Outcome.RETURNED, "EDX713")]
+    assert told(nodes, digest) == [(ReceiptOutcome.RETURNED, "EDX713")]
     assert office.take() == []
     assert hub(nodes, "quoc-gia").problem is None  # nothing is wrong with the hub
     second = arrived(nodes, number=2)

@@ -22,12 +22,12 @@ from edxml_router import pipeline
 from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.terms import UnsignedException
-from edxml_router.core.delivery.views import Kept
+from edxml_router.core.delivery.views import QuarantinedItem
 from edxml_router.core.link.wire import (
     Hop,
     Inquiry,
-    Outcome,
     Receipt,
+    ReceiptOutcome,
     Transfer,
     encode_inquiry,
     encode_receipts,
@@ -37,7 +37,7 @@ from edxml_router.core.signature.signing import sign_bytes
 from edxml_router.credentials.keys import load_key
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.acceptance.submission import Submission
@@ -50,9 +50,9 @@ from tests.contract.hubs import until
 CAPITAL, PROVINCE, DISTRICT = "quoc-gia", "tay-ninh", "ben-cau"
 OFFICE = f"vanthu-{PROVINCE}"
 PLANS = (
-    Plan(CAPITAL, "Nút quốc gia", ("G22",)),
-    Plan(PROVINCE, "Nút tỉnh Tây Ninh", ("H53",), parent=CAPITAL, prefixes=("H53",), amqp=True),
-    Plan(DISTRICT, "Nút huyện Bến Cầu", ("H53.31",), parent=PROVINCE, prefixes=("H53.31",)),
+    NodePlan(CAPITAL, "Nút quốc gia", ("G22",)),
+    NodePlan(PROVINCE, "Nút tỉnh Tây Ninh", ("H53",), parent=CAPITAL, prefixes=("H53",), amqp=True),
+    NodePlan(DISTRICT, "Nút huyện Bến Cầu", ("H53.31",), parent=PROVINCE, prefixes=("H53.31",)),
 )
 
 
@@ -111,7 +111,7 @@ class Scene:
         until(all_came)
         return total
 
-    def kept(self) -> list[Kept]:
+    def kept(self) -> list[QuarantinedItem]:
         return sorted(self.province.node.ledger.views.list_quarantined(), key=lambda one: one.number)
 
     def codes(self, before: int) -> set[tuple[str, str, str]]:
@@ -178,7 +178,7 @@ def test_a_parent_does_not_speak_as_the_node_below(scene: Scene) -> None:
     pipeline.forward(node)
     seen = scene.post.document("H53.31", ["H53"], 2, "V/v")
     pieces = list(chunks(Held(seen), hashlib.sha256(seen).hexdigest(), len(seen) // 2 + 1))
-    receipt = Receipt(sent.digest, "H53.31", 0, Outcome.CONFIRMED, node.now())
+    receipt = Receipt(sent.digest, "H53.31", 0, ReceiptOutcome.CONFIRMED, node.now())
     key = load_key(scene.tree.pki / f"{DISTRICT}.key.pem")  # as if it had stolen even that
     signed = encode_receipts((receipt,), lambda line: base64.b64encode(sign_bytes(key, line)).decode())
     messages = [

@@ -12,11 +12,11 @@ from edxml_router import pipeline
 from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.demo.letters import Post
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.outcomes import inquiring
 from edxml_router.store.clocks import steady_clock
-from edxml_router.store.clocks.steady_clock import FILE, PATIENCE, Change, Machine, SteadyClock
+from edxml_router.store.clocks.steady_clock import FILE, PATIENCE, ClockStep, Machine, SteadyClock
 from edxml_router.wiring.clocks import note_clock
 from edxml_router.wiring.composition import Opened, open_worker
 
@@ -65,7 +65,7 @@ def test_time_goes_on_as_if_nothing_had_jumped(tmp_path: Path, jump: timedelta) 
     assert SteadyClock(tmp_path / FILE, machine).now() == TODAY + jump + MINUTE  # compared with nothing
     machine.jump(-jump)
     assert other.doubt() is None
-    assert [clock.watch(), other.watch()] == [Change(None), None]
+    assert [clock.watch(), other.watch()] == [ClockStep(None), None]
     assert clock.now() == TODAY + MINUTE
 
 
@@ -99,7 +99,7 @@ def test_after_a_start_of_the_machine_only_a_time_before_the_newest_entry_is_dou
     told = clock.watch()
     assert told is not None and told.finding is not None
     machine.jump(TODAY + 12 * DAY - datetime(2000, 1, 1, tzinfo=UTC))  # the time server answers
-    assert (clock.watch(), clock.now()) == (Change(None), TODAY + 12 * DAY)
+    assert (clock.watch(), clock.now()) == (ClockStep(None), TODAY + 12 * DAY)
 
 
 def test_what_stands_for_a_day_or_what_an_operator_says_is_believed(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_what_stands_for_a_day_or_what_an_operator_says_is_believed(tmp_path: Pa
     assert clock.watch() is None
     assert clock.now() == TODAY + 2 * DAY + PATIENCE - MINUTE
     machine.wait(MINUTE)
-    assert clock.watch() == Change(None, -2 * DAY)
+    assert clock.watch() == ClockStep(None, -2 * DAY)
     assert clock.now() == other.now() == TODAY + PATIENCE
 
 
@@ -143,7 +143,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Set:
 @pytest.fixture
 def node(tmp_path: Path, machine: Set) -> Iterator[tuple[Opened, bytes]]:
     assert machine.boot
-    plans = (Plan("quoc-gia", "Nút quốc gia", ("G22",)), Plan("tay-ninh", "Nút tỉnh", ("H53",), "quoc-gia", ("H53",)))
+    plans = (
+        NodePlan("quoc-gia", "Nút quốc gia", ("G22",)),
+        NodePlan("tay-ninh", "Nút tỉnh", ("H53",), "quoc-gia", ("H53",)),
+    )
     with Tree(tmp_path / "tree", plans) as tree, open_worker(tree.settings("quoc-gia")) as opened:
         opened.declare()
         opened.watch_clock()
@@ -185,7 +188,7 @@ def test_what_a_clock_that_was_ahead_has_left_is_due_when_it_is_put_right(
     pipeline.forward(here)
     machine.jump(-2 * DAY)
     assert inquiring.inquire(here) == 0
-    note_clock(here, Change(None, here.clock.accept()), "operator:lan")
+    note_clock(here, ClockStep(None, here.clock.accept()), "operator:lan")
     assert inquiring.inquire(here) == 1
     with here.ledger.book() as book:
         [delivery] = book.deliveries.of([answer.digest])

@@ -28,16 +28,16 @@ from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.revocation import kept_lists, list_files
 from edxml_router.credentials.revocation.fetching import fetch
 from edxml_router.demo.letters import Post
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
 from edxml_router.services import trial_authority
-from edxml_router.stages.acceptance.submission import Answer, Submission
+from edxml_router.stages.acceptance.submission import Acceptance, Submission
 from edxml_router.wiring.composition import Opened, open_worker
 from tests.clocks import Moved
 
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22", "G09")),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22", "G09")),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
 )
 DAY = timedelta(days=1)
 
@@ -63,17 +63,17 @@ def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[Opened, Moved]]
         yield node, clock
 
 
-def send(tree: Tree, node: Opened, number: int = 1) -> Answer:
+def send(tree: Tree, node: Opened, number: int = 1) -> Acceptance:
     data = Post(tree.pki).document("G22", ["G09"], number=number, subject="V/v thử nghiệm")
     [answer] = pipeline.accept(node.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
     return answer
 
 
-def code(answer: Answer) -> str:
+def code(answer: Acceptance) -> str:
     return answer.finding.code if answer.finding else "accepted"
 
 
-def reason(node: Opened, answer: Answer) -> str:
+def reason(node: Opened, answer: Acceptance) -> str:
     with node.node.ledger.book() as book:
         return book.envelopes.known([answer.digest])[answer.digest].reason
 

@@ -11,15 +11,15 @@ import pytest
 
 from edxml_router.config import Settings
 from edxml_router.core.problems import Finding
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.node import supervisor
 from edxml_router.node.worker import Worker
 from edxml_router.observe import events
 from edxml_router.wiring import composition, hubs
 
 PLANS = (
-    Plan("quoc-gia", "Nút quốc gia", ("G22",)),
-    Plan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
+    NodePlan("quoc-gia", "Nút quốc gia", ("G22",)),
+    NodePlan("tay-ninh", "Nút tỉnh Tây Ninh", ("H53",), parent="quoc-gia", prefixes=("H53",)),
 )
 
 

@@ -17,7 +17,7 @@ from edxml_router.cli.commands import Group, exit_with
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.config import Settings
 from edxml_router.core.agencies.agency import Agency
-from edxml_router.core.agencies.importing import Verdict
+from edxml_router.core.agencies.importing import RowResult
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
@@ -190,7 +190,7 @@ def import_(
     rows = [
         (row.line, row.code_text, row.canonical, row.name, session.say(f"verdict.{row.verdict}"), row.detail)
         for row in report.rows
-        if every_row or row.verdict is not Verdict.MAPPED
+        if every_row or row.verdict is not RowResult.MAPPED
     ]
     if rows:
         session.table(("#line", "written", "code", "name", "result", "detail"), rows)

@@ -142,7 +142,7 @@ class Group(_Helped, click.Group):
 Group.group_class = Group
 
 
-class Root(Group):
+class RootGroup(Group):
     """The command itself: here every failure ends."""
 
     group_class = Group

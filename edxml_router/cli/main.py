@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from edxml_router import __version__
-from edxml_router.cli.commands import Root
+from edxml_router.cli.commands import RootGroup
 
 # In the order of the help. A module is imported when its command is called: `explain` need not wait for the
 # database's libraries, and `doctor` can say which of them is missing.
@@ -45,7 +45,7 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
-class Lazy(Root):
+class Lazy(RootGroup):
     """The root, which imports a command's module when it is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:  # noqa: ARG002  # click's signature

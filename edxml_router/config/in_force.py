@@ -23,7 +23,7 @@ AT_RESTART: Final = ("node.name", "node.data", "store.url")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SettingChange:
     """A setting that is not what it was; of a child or office by its name. The values as text, empty for none."""
 
     name: str
@@ -52,11 +52,11 @@ def of_worker(settings: Settings) -> object:
     return settings.hub, settings.parent and settings.parent.hub, settings.store
 
 
-def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[SettingChange]:
     """The differences between two :func:`texts`, in the order of the file."""
     for name in dict.fromkeys((*after, *before)):
         if before.get(name, "") != after.get(name, ""):
-            yield Change(name, before.get(name, ""), after.get(name, ""))
+            yield SettingChange(name, before.get(name, ""), after.get(name, ""))
 
 
 def texts(settings: Settings) -> dict[str, str]:

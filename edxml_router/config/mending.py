@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from edxml_router.config.mistake import Mistake
 from edxml_router.config.positions import Place
 from edxml_router.config.settings import Sections
-from edxml_router.config.values import About, Table
+from edxml_router.config.values import About, SettingsTable
 
 _ROUNDS: Final = 5  # an example may itself stand in a place where something else is wrong
 
@@ -107,7 +107,7 @@ def _section(place: Place) -> Any:
         if isinstance(step, str):
             section = get_type_hints(section).get(step)
         kinds = [kind for kind in (section, *get_args(section)) if isinstance(kind, type)]
-        section = next((kind for kind in kinds if issubclass(kind, Table)), None)
+        section = next((kind for kind in kinds if issubclass(kind, SettingsTable)), None)
         if section is None:
             return None
     return section

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from edxml_router.config.values import MIB, About, Code, File, Files, Name, Size, Table, read_size
+from edxml_router.config.values import MIB, About, Code, File, Files, Name, SettingsTable, Size, read_size
 from edxml_router.core.delivery.terms import Quota, UnsignedException
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HubSettings(Table):
+class HubSettings(SettingsTable):
     """A hub: the broker, or the folder, that holds mailboxes."""
 
     kind: Annotated[
@@ -62,7 +62,7 @@ class HubSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnsignedSettings(Table, UnsignedException):
+class UnsignedSettings(SettingsTable, UnsignedException):
     """A named, dated exception: envelopes without an XML signature are taken. Every use is journalled."""
 
     until: Annotated[date, Field(strict=True), About("Last day on which it holds.", "2027-06-30")]
@@ -71,7 +71,7 @@ class UnsignedSettings(Table, UnsignedException):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaSettings(Table, Quota):
+class QuotaSettings(SettingsTable, Quota):
     """What a peer may bring within a minute; what is more is put off (EDX406). 0 means no limit."""
 
     messages: Annotated[int, Field(strict=True, ge=0), About("Envelopes a minute.", "600")] = 0
@@ -80,7 +80,7 @@ class QuotaSettings(Table, Quota):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParentSettings(Table):
+class ParentSettings(SettingsTable):
     """The node above this one."""
 
     name: Annotated[Name, About("The parent's node name.", '"national"')]
@@ -121,7 +121,7 @@ class ParentSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChildSettings(Table):
+class ChildSettings(SettingsTable):
     """A node below this one; its broker user on this node's hub has the same name."""
 
     name: Annotated[Name, About("The child's node name.", '"h53-31"')]
@@ -164,7 +164,7 @@ class ChildSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfficeSettings(Table):
+class OfficeSettings(SettingsTable):
     """An e-office system that connects to this node."""
 
     name: Annotated[Name, About("Name of the system, and of its broker user.", '"so-yte"')]

@@ -25,8 +25,8 @@ from edxml_router.config.values import (
     File,
     Key,
     Name,
+    SettingsTable,
     Size,
-    Table,
     read_duration,
 )
 from edxml_router.core.delivery.terms import Policy, Timing
@@ -36,7 +36,7 @@ from edxml_router.core.xml.safe_xml import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSettings(Table):
+class NodeSettings(SettingsTable):
     """This node."""
 
     name: Annotated[Name, About("Name of this node among its neighbours: a-z, 0-9, hyphen, underscore.", '"h53"')]
@@ -64,7 +64,7 @@ class NodeSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreSettings(Table):
+class StoreSettings(SettingsTable):
     """The journal's database."""
 
     url: Annotated[
@@ -81,7 +81,7 @@ class StoreSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OcspSettings(Table):
+class OcspSettings(SettingsTable):
     """A responder (OCSP) that is asked, in the background, about the certificates of one authority."""
 
     url: Annotated[str, About("Its address (http, https); answers are signed.", '"http://ocsp.ca.example.vn"')]
@@ -93,7 +93,7 @@ class OcspSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrustSettings(Table):
+class TrustSettings(SettingsTable):
     """Whose signatures count."""
 
     anchors: Annotated[File | None, About("Certificates of trusted authorities.", '"anchors.pem"')] = None
@@ -133,7 +133,7 @@ class TrustSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureSettings(Table):
+class SignatureSettings(SettingsTable):
     """How signatures are checked."""
 
     engine: Annotated[
@@ -146,7 +146,7 @@ class SignatureSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgenciesSettings(Table):
+class AgenciesSettings(SettingsTable):
     """Agency codes."""
 
     catalogue: Annotated[File | None, About("Folder; without it the one in the package.", '"agency_codes"')] = None
@@ -154,7 +154,7 @@ class AgenciesSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsSettings(Table, Limits):
+class LimitsSettings(SettingsTable, Limits):
     """What is too much (EDX1xx, EDX2xx, EDX407, EDX413, EDX604)."""
 
     max_bytes: Annotated[Size, About("Largest envelope.")] = 64 * MIB
@@ -184,7 +184,7 @@ class LimitsSettings(Table, Limits):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySettings(Table, Policy):
+class PolicySettings(SettingsTable, Policy):
     """What this node takes, apart from who may bring it."""
 
     classified: Annotated[
@@ -203,7 +203,7 @@ class PolicySettings(Table, Policy):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverySettings(Table, Timing):
+class DeliverySettings(SettingsTable, Timing):
     """Times and sizes of the delivery."""
 
     lifetime: Annotated[Duration, About("A delivery not completed by then expires (EDX802).")] = timedelta(days=30)
@@ -237,7 +237,7 @@ class DeliverySettings(Table, Timing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogSettings(Table):
+class LogSettings(SettingsTable):
     """The log on standard error."""
 
     format: Annotated[
@@ -249,7 +249,7 @@ class LogSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sections(Table):
+class Sections(SettingsTable):
     """The sections of the file."""
 
     node: Annotated[NodeSettings, About("This node.", '{ name = "h53" }')]
@@ -329,10 +329,10 @@ class Settings:
             yield from self._rows(section.name, getattr(self, section.name))
 
     def _rows(self, name: str, value: Any) -> Iterator[tuple[str, Any, bool]]:
-        if isinstance(value, Table):
+        if isinstance(value, SettingsTable):
             for field in fields(value):  # type: ignore[arg-type]  # every Table is a dataclass
                 yield from self._rows(f"{name}.{field.name}", getattr(value, field.name))
-        elif isinstance(value, tuple) and value and isinstance(value[0], Table):
+        elif isinstance(value, tuple) and value and isinstance(value[0], SettingsTable):
             for number, item in enumerate(value):
                 yield from self._rows(f"{name}.{number}", item)
         else:

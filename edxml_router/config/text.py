@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
 from edxml_router.config.settings import Sections
-from edxml_router.config.values import MIB, About, Table
+from edxml_router.config.values import MIB, About, SettingsTable
 
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
@@ -76,7 +76,7 @@ def _tables(prefix: str, kind: type) -> Iterator[tuple[str, type]]:
 def _inner(hint: Any) -> type | None:
     """The section that a field holds, if it holds one."""
     for kind in (hint, *get_args(hint)):
-        if isinstance(kind, type) and issubclass(kind, Table):
+        if isinstance(kind, type) and issubclass(kind, SettingsTable):
             return kind
     return None
 

@@ -76,7 +76,7 @@ Size = Annotated[int, BeforeValidator(read_size), Field(ge=1)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 
 
-class Table:
+class SettingsTable:
     """Base of every section: a key that is not a field is a mistake."""
 
     __slots__ = ()

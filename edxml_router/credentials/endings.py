@@ -224,7 +224,7 @@ def _ending(kind: str, where: str, name: str, until: datetime, limit: int | None
     )
 
 
-class Watch:
+class EndingWatch:
     """Says once what needs attention, and again when the next threshold is passed or it has come back."""
 
     def __init__(self) -> None:

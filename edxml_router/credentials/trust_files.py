@@ -22,7 +22,7 @@ from cryptography import x509
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
-from edxml_router.core.trust.bindings import COLUMNS, Act, Bindings, Row, read_row, write_row
+from edxml_router.core.trust.bindings import COLUMNS, Act, BindingRow, Bindings, read_row, write_row
 from edxml_router.core.trust.certificate import read_all, write_pem
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import write_over
@@ -36,12 +36,12 @@ def read(path: Path) -> Bindings:
     return Bindings.from_csv("\n".join(_lines(path)).encode(), str(path))
 
 
-def blocks(path: Path) -> tuple[Row, ...]:
+def blocks(path: Path) -> tuple[BindingRow, ...]:
     """The blocks in a table that may have mistakes; nothing from a file that cannot be read."""
     return tuple(row for row in legible(path) if row.act is Act.BLOCK)
 
 
-def legible(path: Path) -> tuple[Row, ...]:
+def legible(path: Path) -> tuple[BindingRow, ...]:
     """The rows without a mistake; nothing from a file that cannot be read."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
@@ -51,7 +51,7 @@ def legible(path: Path) -> tuple[Row, ...]:
     return tuple(row for row in rows if row is not None)
 
 
-def append(path: Path, row: Row) -> Row:
+def append(path: Path, row: BindingRow) -> BindingRow:
     """Add a row; the file is made where there is none. A row that says as much and is there already stays alone, and
     is returned instead.
 
@@ -66,7 +66,7 @@ def append(path: Path, row: Row) -> Row:
     return row
 
 
-def _covers(there: Row, row: Row) -> bool:
+def _covers(there: BindingRow, row: BindingRow) -> bool:
     same = (there.act, there.subject, there.agency) == (row.act, row.subject, row.agency)
     return same and there.since <= row.since and row.until <= there.until
 
@@ -109,7 +109,7 @@ def _stamp(path: Path) -> tuple[int, int, int, int] | None:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
-def _row(line: str) -> Row | None:
+def _row(line: str) -> BindingRow | None:
     try:
         return read_row(line)
     except ValueError:

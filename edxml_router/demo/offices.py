@@ -35,7 +35,7 @@ ANSWER_SECONDS = 60.0  # how long an office waits for a verdict
 
 
 @dataclass(frozen=True)
-class Mail:
+class Received:
     """An envelope in an inbox; ``number`` is what the node calls it, and what it is confirmed by."""
 
     number: str
@@ -52,7 +52,7 @@ class Office(Protocol):
     def send(self, data: bytes) -> Mapping[str, Any]:
         """Submit an envelope; the verdict."""
 
-    def receive(self) -> list[Mail]:
+    def receive(self) -> list[Received]:
         """What is in the inbox and was not confirmed yet; the same mail may come again."""
 
     def confirm(self, number: str) -> None: ...
@@ -83,9 +83,11 @@ class PullOffice:
         [answer] = pipeline.accept(self._node, [Submission(Held(data), self.name, "cli")])
         return answer.shape()
 
-    def receive(self) -> list[Mail]:
+    def receive(self) -> list[Received]:
         waiting = [item.delivery for item in self._ledger.views.inbox(self._agencies)]
-        return [Mail(one.name, one.recipient, inbox.fetch(self._node, self.name, one.name).whole()) for one in waiting]
+        return [
+            Received(one.name, one.recipient, inbox.fetch(self._node, self.name, one.name).whole()) for one in waiting
+        ]
 
     def confirm(self, number: str) -> None:
         self._expect(inbox.confirm(self._node, self.name, [number]))
@@ -118,7 +120,7 @@ class PushedOffice:
         )
         self._transport = RabbitTransport(settings, consumes=[topology.inbox(self.name)])
         self._ids = (f"{self.name}-{number}" for number in itertools.count(1))
-        self._mail: dict[str, Mail] = {}
+        self._mail: dict[str, Received] = {}
         self._taken: set[str] = set()
         self._verdicts: dict[str, Mapping[str, Any]] = {}
         self.notices: list[Mapping[str, Any]] = []
@@ -133,7 +135,7 @@ class PushedOffice:
             self._take(0.2)
         raise RuntimeError(f"{self.name}: no verdict after {ANSWER_SECONDS:.0f} s")
 
-    def receive(self) -> list[Mail]:
+    def receive(self) -> list[Received]:
         self._take(0.0)
         return list(self._mail.values())
 
@@ -170,7 +172,7 @@ class PushedOffice:
                 if number in self._taken:  # a crash may push an envelope again, under its name of before
                     self.confirm(number)
                 else:
-                    self._mail[number] = Mail(number, message.headers["recipient"], message.body)
+                    self._mail[number] = Received(number, message.headers["recipient"], message.body)
             elif message.kind == "verdict":
                 self._verdicts[message.correlation] = json.loads(message.body)
             elif message.kind == "withdrawn":

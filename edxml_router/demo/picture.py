@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Outcome, Receipt
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import PROBLEMS
 from edxml_router.demo.oracle import Witness
 from edxml_router.demo.story import RECALL, Sent, Story
@@ -145,7 +145,7 @@ class Picture:
         for hop in receipt.hops:
             way.append(" → " if way else "", style="dim")
             way.append(hop.node).append(f" {(hop.at - began).total_seconds() * 1000:.0f}", style="dim")
-        good = receipt.outcome is Outcome.CONFIRMED
+        good = receipt.outcome is ReceiptOutcome.CONFIRMED
         outcome = Text("✓ " if good else "↩ ", style="green" if good else "yellow")
         outcome.append(self.say("confirmed") if good else self.say("returned") + f" {receipt.code}: {receipt.detail}")
         outcome.append(f" {(receipt.at - began).total_seconds() * 1000:.0f}", style="dim")

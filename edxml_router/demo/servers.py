@@ -58,7 +58,7 @@ def free_port() -> int:
 # --- RabbitMQ -----------------------------------------------------------------------------------------
 
 
-class Tls(NamedTuple):
+class BrokerTls(NamedTuple):
     """The broker's own key and certificate chain, and the authority of those who may connect (PEM)."""
 
     ca: Path
@@ -73,7 +73,7 @@ class Broker:
     folder: Path
     port: int
     sbin: Path
-    tls: Tls | None = None
+    tls: BrokerTls | None = None
     tls_port: int = 0
     user: str = "edx"
     password: str = field(default_factory=lambda: secrets.token_hex(12))
@@ -152,7 +152,7 @@ class Broker:
 
 
 @contextmanager
-def rabbitmq(folder: Path, tls: Tls | None = None) -> Iterator[Broker]:
+def rabbitmq(folder: Path, tls: BrokerTls | None = None) -> Iterator[Broker]:
     """A private RabbitMQ (3.10 or later) with an epmd of its own; ``folder`` is made if need be."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -230,7 +230,7 @@ def _rabbitmq_environment(broker: Broker, epmd_port: int) -> dict[str, str]:
     }
 
 
-def _tls_listener(tls: Tls, port: int) -> str:
+def _tls_listener(tls: BrokerTls, port: int) -> str:
     """As docs/operations.md tells an operator to write it, but for the address."""
     return (
         f"listeners.ssl.1 = {HOST}:{port}\n"

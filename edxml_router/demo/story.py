@@ -19,18 +19,18 @@ from edxml_router.core.message import reader
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.xml import safe_xml
 from edxml_router.demo.letters import PDF, File, Post, tampered, with_dtd
-from edxml_router.demo.offices import Mail, Office, attach
+from edxml_router.demo.offices import Office, Received, attach
 from edxml_router.demo.oracle import Witness
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 
 PLANS = (
-    Plan("quoc-gia", "Trục liên thông quốc gia", ("G22", "G09"), rsa=True),
-    Plan("tay-ninh", "Tỉnh Tây Ninh", ("H53",), "quoc-gia", ("H53",), rsa=True, amqp=True),
-    Plan("ben-cau", "Huyện Bến Cầu", ("H53.31",), "tay-ninh", ("H53.31",)),
-    Plan("long-chu", "Xã Long Chữ", ("H53.31.22",), "ben-cau", ("H53.31.22",)),
-    Plan("an-thanh", "Xã An Thạnh", ("H53.31.21",), "ben-cau", ("H53.31.21",)),
-    Plan("an-giang", "Tỉnh An Giang", ("H01",), "quoc-gia", ("H01",), amqp=True),
-    Plan("dinh-my", "Xã Định Mỹ", ("H01.151",), "an-giang", ("H01.151",), rsa=True),
+    NodePlan("quoc-gia", "Trục liên thông quốc gia", ("G22", "G09"), rsa=True),
+    NodePlan("tay-ninh", "Tỉnh Tây Ninh", ("H53",), "quoc-gia", ("H53",), rsa=True, amqp=True),
+    NodePlan("ben-cau", "Huyện Bến Cầu", ("H53.31",), "tay-ninh", ("H53.31",)),
+    NodePlan("long-chu", "Xã Long Chữ", ("H53.31.22",), "ben-cau", ("H53.31.22",)),
+    NodePlan("an-thanh", "Xã An Thạnh", ("H53.31.21",), "ben-cau", ("H53.31.21",)),
+    NodePlan("an-giang", "Tỉnh An Giang", ("H01",), "quoc-gia", ("H01",), amqp=True),
+    NodePlan("dinh-my", "Xã Định Mỹ", ("H01.151",), "an-giang", ("H01.151",), rsa=True),
 )
 WRONG_DOOR = "Gửi nhầm nơi nhận: xã không có thẩm quyền giải quyết"
 
@@ -219,7 +219,7 @@ class Story:
             sent.kind = f"status {code}"
         return busy
 
-    def _read(self, office: Office, mail: Mail) -> None:
+    def _read(self, office: Office, mail: Received) -> None:
         sent = self.sent.get(hashlib.sha256(mail.data).hexdigest())
         if sent is None:
             self.failures.append(f"{office.name}: what came for {mail.recipient} is not what anybody sent")

@@ -82,7 +82,7 @@ class TreeError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class NodePlan:
     """One node: what it serves through its office, and what lives below it besides."""
 
     name: str
@@ -102,7 +102,7 @@ class Plan:
 class Tree:
     """The nodes of ``plans`` below ``folder``, which must be new or empty."""
 
-    def __init__(self, folder: Path, plans: Sequence[Plan], broker: Broker | None = None) -> None:
+    def __init__(self, folder: Path, plans: Sequence[NodePlan], broker: Broker | None = None) -> None:
         self.folder = folder.absolute()
         self.plans = {plan.name: plan for plan in plans}
         self.broker = broker
@@ -263,7 +263,7 @@ class Tree:
         path.touch(mode=0o600)
         path.write_text(self.password(user))
 
-    def _toml(self, plan: Plan) -> Iterator[str]:
+    def _toml(self, plan: NodePlan) -> Iterator[str]:
         yield from (f"# {plan.title}", "[node]", f'name = "{plan.name}"', f'title = "{plan.title}"', "workers = 1")
         yield from (f'key = "../pki/{plan.name}.key.pem"', f'certificate = "../pki/{plan.name}.cert.pem"')
         children = [child for child in self.plans.values() if child.parent == plan.name]
@@ -295,16 +295,16 @@ class Tree:
         """What an operator would type with rabbitmqctl, in one file: hundred commands would take a minute."""
         permissions: list[dict[str, str]] = []
 
-        def allow(hub: str, user: str, role: topology.Role) -> None:
+        def allow(hub: str, user: str, role: topology.HubRole) -> None:
             rights = topology.permissions(user, role, user)._asdict()
             permissions.append({"vhost": self.vhost(hub), **rights})
 
         for plan in self.plans.values():
-            allow(plan.name, plan.name, topology.Role.OWNER)
+            allow(plan.name, plan.name, topology.HubRole.OWNER)
             if plan.parent:
-                allow(plan.parent, plan.name, topology.Role.CHILD)
+                allow(plan.parent, plan.name, topology.HubRole.CHILD)
             if plan.amqp:
-                allow(plan.name, plan.office, topology.Role.OFFICE)
+                allow(plan.name, plan.office, topology.HubRole.OFFICE)
         return {
             "vhosts": [{"name": self.vhost(name)} for name in self.plans],
             "users": [

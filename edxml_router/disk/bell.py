@@ -16,20 +16,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from edxml_router.disk.watch import TOUCHED, Watch
+from edxml_router.disk.watch import TOUCHED, FolderWatch
 
 FILE: Final = "bell"  # in node.data
 _MADE: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Bell:
+class FileBell:
     """See :class:`edxml_router.ports.bell.Bell`."""
 
     def __init__(self, path: Path, *, listening: bool = False) -> None:
         self._path = path
-        self._watch: Watch | None = None
+        self._watch: FolderWatch | None = None
         if listening:
-            self._watch = Watch()
+            self._watch = FolderWatch()
             self.clear()
 
     def ring(self) -> None:

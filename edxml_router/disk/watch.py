@@ -41,7 +41,7 @@ def _library() -> ctypes.CDLL | None:
 _LIBC: Final = _library()
 
 
-class Watch:
+class FolderWatch:
     """What one process is told of. Each call is harmless when repeated."""
 
     def __init__(self) -> None:

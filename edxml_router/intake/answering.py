@@ -17,7 +17,7 @@ from edxml_router.core.problems import Finding, Weight
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.shapes.delivery import confirmation_shape
 from edxml_router.shapes.form import encode
-from edxml_router.stages.acceptance.submission import Answer
+from edxml_router.stages.acceptance.submission import Acceptance
 from edxml_router.stages.node import Node
 
 SUBMISSION: Final = "submit"
@@ -25,7 +25,7 @@ ANSWERS: Final = ("confirm", "return")  # of an office: what they are about stan
 _ID_LIMIT: Final = 255  # bytes: a short string of AMQP, as the id was that this one is made of
 
 
-def verdict(given: Message, answer: Answer) -> Message:
+def verdict(given: Message, answer: Acceptance) -> Message:
     """The answer to a submission."""
     body = encode(answer.shape())
     return Message("verdict", _id("verdict", given.id or answer.digest), body, correlation=given.id)
@@ -54,7 +54,7 @@ def tell_unread(node: Node, arrival: Arrival, finding: Finding) -> list[Arrival]
     link, given = node.links.get(Route.office(arrival.peer)), arrival.message
     if link is None or given.kind != SUBMISSION:
         return tell(node, [(arrival, finding)])
-    answer = Answer(Held(given.body).digest, passing=finding.problem.weight is Weight.TRANSIENT, finding=finding)
+    answer = Acceptance(Held(given.body).digest, passing=finding.problem.weight is Weight.TRANSIENT, finding=finding)
     untold = any(link.transport.publish([Parcel(link.mailbox, verdict(given, answer))]))
     return [arrival] if untold else []
 

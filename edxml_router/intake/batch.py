@@ -24,8 +24,8 @@ from edxml_router.core.faults import machine_fault, mistake
 from edxml_router.core.link import skew
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import (
-    Outcome,
     Receipt,
+    ReceiptOutcome,
     decode_chunk,
     decode_inquiry,
     decode_objection,
@@ -39,7 +39,7 @@ from edxml_router.intake.settling import settle
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.stages import clocks
 from edxml_router.stages.acceptance.order import WAITS
-from edxml_router.stages.acceptance.submission import Answer, Submission
+from edxml_router.stages.acceptance.submission import Acceptance, Submission
 from edxml_router.stages.node import Node
 from edxml_router.stages.offices import inbox
 from edxml_router.stages.outcomes import recovery
@@ -60,7 +60,7 @@ class Handled:
     transfer that came again without them would wait in vain.
     """
 
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[Acceptance] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     back: list[Arrival] = field(default_factory=list)
     spent: list[tuple[str, str]] = field(default_factory=list)  # (peer, digest)
@@ -210,7 +210,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
 
 
 def _put_off(
-    node: Node, ready: Sequence[tuple[Arrival, Submission]], answers: Sequence[Answer]
+    node: Node, ready: Sequence[tuple[Arrival, Submission]], answers: Sequence[Acceptance]
 ) -> tuple[list[Arrival], list[tuple[Arrival, Finding]]]:
     """What is given back to come again soon, and what is let go: a neighbour that is far over its quota (EDX406) would
     fill the room of everybody else with what it may not bring yet. Without a receipt it sends that again. So it does,
@@ -320,7 +320,7 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
                 if one is not None and one.origin == origin and one.generation >= inquiry.generation:
                     answers.append((origin, state_receipt(one, rows[one.digest])))
                 else:
-                    unknown = Receipt(inquiry.envelope, recipient, inquiry.generation, Outcome.UNKNOWN, now)
+                    unknown = Receipt(inquiry.envelope, recipient, inquiry.generation, ReceiptOutcome.UNKNOWN, now)
                     answers.append((origin, unknown))
         answer_questions(node, book, answers, now)
     return handled

@@ -22,7 +22,7 @@ from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.credentials import UNPROVEN, objection
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Objection, Outcome, Receipt, Report, decode_receipts, encode_objection
+from edxml_router.core.link.wire import Objection, Receipt, ReceiptOutcome, Report, decode_receipts, encode_objection
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages import clocks
@@ -47,7 +47,7 @@ def doubt(node: Node, peer: str, report: Report) -> Finding | None:
 def dated(node: Node, peer: str, report: Report) -> clocks.Alarms:
     """What the times in its receipts show of a neighbour's clock. That it has taken something it dates itself; an end
     may have been dated further on."""
-    own = [one.at for one in report.receipts if one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)]
+    own = [one.at for one in report.receipts if one.outcome in (ReceiptOutcome.ACCEPTED, ReceiptOutcome.UNKNOWN)]
     latest = max((one.at for one in report.receipts), default=None)
     if latest is None:
         return ()

@@ -12,7 +12,7 @@ from typing import Final
 
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Arrival, Transport
-from edxml_router.stages.acceptance.submission import Answer
+from edxml_router.stages.acceptance.submission import Acceptance
 from edxml_router.stages.node import Node
 
 FAULT: Final = "EDX622"
@@ -27,7 +27,7 @@ def settle(
     batch: Sequence[Arrival],
     back: Sequence[Arrival],
     setbacks: Sequence[Finding],
-    answers: Sequence[Answer],
+    answers: Sequence[Acceptance],
 ) -> None:
     """Acknowledge the batch but for ``back``, which comes again. A fault of the machine, be it met by one of them, is
     one of the whole batch."""

@@ -19,7 +19,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.node import Node
-from edxml_router.stages.rules import Peer, Role
+from edxml_router.stages.rules import Peer, PeerRole
 
 ASIDE: Final = "aside"
 LINK_KINDS: Final = frozenset(  # from a neighbour
@@ -45,7 +45,7 @@ def kind(node: Node, arrival: Arrival) -> str:
 
 
 def _fitting(peer: Peer) -> frozenset[str]:
-    return OFFICE_KINDS if peer.role is Role.OFFICE else LINK_KINDS
+    return OFFICE_KINDS if peer.role is PeerRole.OFFICE else LINK_KINDS
 
 
 def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:

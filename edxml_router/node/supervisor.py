@@ -25,7 +25,7 @@ from edxml_router.core.problems import EXIT_CONFIG, Trouble
 from edxml_router.credentials.revocation.renewal import Renewal
 from edxml_router.node import settings_file
 from edxml_router.node.lookout import Lookout
-from edxml_router.node.watch import TOLD, Watch
+from edxml_router.node.watch import TOLD, WorkerWatch
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.wiring import composition
@@ -49,7 +49,7 @@ class Supervisor:
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._leaving: list[subprocess.Popen[bytes]] = []  # told to end because fewer are wanted
         self._started: dict[int, float] = {}
-        self._watches: dict[int, Watch] = {}
+        self._watches: dict[int, WorkerWatch] = {}
         self._stuck: set[int] = set()  # those that were named
         self._pause = dict.fromkeys(range(self._count), FIRST_PAUSE)
         self._start_at = dict.fromkeys(range(self._count), 0.0)
@@ -105,7 +105,7 @@ class Supervisor:
                 events.worker_lost(worker.pid, worker.returncode, self._pause[number])
                 self._pause[number] = min(2 * self._pause[number], LONGEST_PAUSE)
             if now >= self._start_at[number]:
-                watch = self._watches[number] = Watch()
+                watch = self._watches[number] = WorkerWatch()
                 worker = self._workers[number] = start_worker(self._settings.path, self._pins, watch.end)
                 watch.began(worker.pid)
                 self._started[number] = now

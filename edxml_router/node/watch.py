@@ -24,7 +24,7 @@ BUSY: Final = 1800.0  # … and one that does
 IDLE_SHARE: Final = 0.05  # of one processor: the heartbeats of its connections take less
 
 
-class Watch:
+class WorkerWatch:
     """One worker, from its start to its end."""
 
     def __init__(self) -> None:

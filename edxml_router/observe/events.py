@@ -20,12 +20,12 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Actor, Finding, Weight
 from edxml_router.ports.transport import Arrival
-from edxml_router.stages.acceptance.submission import Answer
+from edxml_router.stages.acceptance.submission import Acceptance
 
 _log = structlog.get_logger()
 
 
-def answered(answers: Iterable[Answer]) -> None:
+def answered(answers: Iterable[Acceptance]) -> None:
     """The accept half: ``envelope.accepted``, ``.repeated``, ``.refused``, ``.put-off`` or ``.defect``."""
     for answer in answers:
         finding = answer.finding
@@ -40,7 +40,7 @@ def answered(answers: Iterable[Answer]) -> None:
             _log.warning("envelope.refused", **fields)
 
 
-def _accepted(answer: Answer) -> dict[str, Any]:
+def _accepted(answer: Acceptance) -> dict[str, Any]:
     envelope, verdict = answer.envelope, answer.verdict
     fields: dict[str, Any] = {"envelope": answer.digest}
     if envelope is not None:

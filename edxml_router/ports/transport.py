@@ -54,7 +54,7 @@ class Arrival:
     redelivered: bool = False
 
 
-class Waiting(NamedTuple):
+class MailboxDepth(NamedTuple):
     """What lies in a mailbox and was not given to anybody, and how many take from it."""
 
     messages: int
@@ -144,7 +144,7 @@ class Transport(Protocol):
     def depths(self) -> Mapping[str, int]:
         """Messages waiting per mailbox of this user, for operators. Raises Setback EDX701 when away."""
 
-    def waiting(self, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
+    def waiting(self, mailboxes: Collection[str]) -> Mapping[str, MailboxDepth]:
         """How things stand in each of these mailboxes that is there. Raises Setback EDX701, EDX706, EDX707."""
 
     def close(self) -> None:

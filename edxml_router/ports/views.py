@@ -16,21 +16,21 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import (
     Checkpoint,
+    DeliveryHistory,
+    EnvelopeHistory,
     Found,
-    Kept,
+    InboxItem,
     Line,
     Note,
+    QuarantinedItem,
     Shape,
     Silence,
-    Story,
-    Trace,
     Verification,
-    Waiting,
 )
 from edxml_router.core.link.route import Route
 
 
-class Mail(Protocol):
+class MailView(Protocol):
     """Envelopes and deliveries as they stand."""
 
     def find_envelopes(
@@ -89,7 +89,7 @@ class Mail(Protocol):
     def shape(self, now: datetime) -> Sequence[Shape]:
         """Where open deliveries pile up and how old they are; the longest queue first."""
 
-    def inbox(self, agencies: Iterable[str], after: int = 0, limit: int = 100) -> Sequence[Waiting]:
+    def inbox(self, agencies: Iterable[str], after: int = 0, limit: int = 100) -> Sequence[InboxItem]:
         """What lies ready for these agencies, by number, the oldest first."""
 
 
@@ -112,11 +112,11 @@ class History(Protocol):
         """Journal entries by number; ``until`` is not included, ``event`` may end in a dot: "delivery.", ``envelope``
         may be the beginning of a digest."""
 
-    def trace(self, digest: str, recipient: str = "", limit: int = 1000) -> Trace | None:
+    def trace(self, digest: str, recipient: str = "", limit: int = 1000) -> EnvelopeHistory | None:
         """Everything about the envelope of this digest; None when it was never accepted here. The acceptance is part
         of every recipient's story."""
 
-    def story(self, number: int, limit: int = 1000) -> Story | None:
+    def story(self, number: int, limit: int = 1000) -> DeliveryHistory | None:
         """The delivery of this number with all that happened to it; None when there is none."""
 
     def notices(self, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
@@ -126,15 +126,15 @@ class History(Protocol):
         """The newest checkpoint; None while nothing is numbered."""
 
 
-class Quarantine(Protocol):
+class QuarantineView(Protocol):
     """Input that was refused or could not be read, and was kept."""
 
     def list_quarantined(
         self, *, document: str = "", code: str = "", peer: str = "", after: int = 0, limit: int = 100
-    ) -> Sequence[Kept]:
+    ) -> Sequence[QuarantinedItem]:
         """Items by number, the oldest first; ``document`` is a DocumentId, or the beginning of a digest."""
 
-    def one_quarantined(self, number: int) -> tuple[Kept, bytes | None] | None:
+    def one_quarantined(self, number: int) -> tuple[QuarantinedItem, bytes | None] | None:
         """The item of this number and its bytes, where they were kept; None when there is no such item."""
 
     def counted_input(self, now: datetime) -> Sequence[tuple[str, datetime, int]]:
@@ -159,5 +159,5 @@ class Proof(Protocol):
         """How many bodies the database only names, because they lie in files beside it."""
 
 
-class Views(Mail, History, Quarantine, Proof, Protocol):
+class Views(MailView, History, QuarantineView, Proof, Protocol):
     """All that is asked of a node's database."""

@@ -23,7 +23,7 @@ from edxml_router.core.delivery.journal import (
     ENVELOPE_ACCEPTED,
     INPUT_COUNTED,
 )
-from edxml_router.core.delivery.views import Found, Kept, Line, Trace, Verification
+from edxml_router.core.delivery.views import EnvelopeHistory, Found, Line, QuarantinedItem, Verification
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import comparable, is_digest
@@ -63,7 +63,7 @@ LONGEST: Final = 100_000  # recipients, and journal entries, of one envelope in 
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class JournalQuery:
     """Which entries of the journal; all that is given must hold. ``document``: a DocumentId, or a digest's beginning;
     ``event``: one of :data:`EVENTS`, or "delivery." for all that begin so; ``limit``: at most so many entries."""
 
@@ -82,7 +82,7 @@ class Told:
     """The story of one accepted envelope: ``paths`` has the nodes passed for each recipient, as far as the latest
     receipt tells; ``changes`` are the envelopes that recall, update or replace it."""
 
-    trace: Trace
+    trace: EnvelopeHistory
     paths: Mapping[str, Sequence[Hop]]
     changes: Sequence[Found]
 
@@ -95,7 +95,7 @@ class Past:
     """
 
     told: Sequence[Told]
-    refused: Sequence[Kept]
+    refused: Sequence[QuarantinedItem]
     lines: Sequence[Line] = ()
 
 
@@ -105,7 +105,7 @@ def require_event(name: str) -> None:
         raise unknown(name, EVENTS)
 
 
-def query(views: Views, question: Question) -> Iterator[Sequence[Line]]:
+def query(views: Views, question: JournalQuery) -> Iterator[Sequence[Line]]:
     """The entries that answer, by number and document, in pages."""
     left = question.limit
     for envelope in [""] if question.document is None else _digests(views, question.document):
@@ -194,7 +194,7 @@ def _digests(views: Views, document: str) -> list[str]:
     return list(dict.fromkeys(digests))
 
 
-def _paths(told: Trace) -> Mapping[str, Sequence[Hop]]:
+def _paths(told: EnvelopeHistory) -> Mapping[str, Sequence[Hop]]:
     paths: dict[str, Sequence[Hop]] = {}
     for note in told.receipts:
         if len(note.receipt.hops) >= len(paths.get(note.receipt.recipient, ())):

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.core.agencies.code import AgencyCode, Form
+from edxml_router.core.agencies.code import AgencyCode, CodeForm
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.body import NOTHING, Body
 from edxml_router.core.detail import Detail, joined
@@ -181,7 +181,7 @@ def _is_opaque(agencies: Registry, text: str) -> bool:
     if agencies.canonical_or_none(text) in agencies:
         return False
     try:
-        return AgencyCode.parse(text).form is Form.TECHNICAL
+        return AgencyCode.parse(text).form is CodeForm.TECHNICAL
     except Refusal:
         return True
 

@@ -21,7 +21,7 @@ from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.body import Body
-from edxml_router.core.delivery.views import Note, Waiting
+from edxml_router.core.delivery.views import InboxItem, Note
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.resync import Recovery
 from edxml_router.core.link.route import Route
@@ -30,7 +30,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback, Weight
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import naming
 from edxml_router.services.reading import Read
-from edxml_router.stages.acceptance.submission import Answer, Submission
+from edxml_router.stages.acceptance.submission import Acceptance, Submission
 from edxml_router.stages.node import Node
 from edxml_router.stages.offices import inbox
 from edxml_router.store.epochs.recovery import pending
@@ -51,10 +51,10 @@ class Handed(NamedTuple):
     """An envelope that was handed in, by the name that its face has for it, and what its office is told."""
 
     name: str
-    answer: Answer
+    answer: Acceptance
 
 
-class Letter(NamedTuple):
+class InboxLetter(NamedTuple):
     """A letter in an office's inbox."""
 
     office: str
@@ -86,27 +86,27 @@ def submit(node: Node, office: str, names: Sequence[str], read: Read) -> Iterato
     """Hand envelopes in as an office, in batches that fit into memory; the answers in the same order. ``read`` gets a
     name, the most bytes, and how a large one is set down; what it refuses is the answer."""
     for batch in _batches(names, node, read):
-        fit = [Submission(data, office, "cli") for _, data in batch if not isinstance(data, Answer)]
+        fit = [Submission(data, office, "cli") for _, data in batch if not isinstance(data, Acceptance)]
         answers = iter(pipeline.accept(node, fit) if fit else ())
         for name, data in batch:
-            answer = data if isinstance(data, Answer) else next(answers)
-            if not isinstance(data, Answer):
+            answer = data if isinstance(data, Acceptance) else next(answers)
+            if not isinstance(data, Acceptance):
                 data.discard()
             yield Handed(name, answer)
 
 
-def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tuple[str, Body | Answer]]]:
+def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tuple[str, Body | Acceptance]]]:
     """The envelopes with their bytes, the large ones as bodies; one that cannot be had, with the answer to it."""
     most = node.rules.limits.max_bytes
-    batch: list[tuple[str, Body | Answer]] = []
+    batch: list[tuple[str, Body | Acceptance]] = []
     size = 0
     for name in names:
-        data: Body | Answer
+        data: Body | Acceptance
         try:
             data = read(name, most, node.bodies.receive)
         except (Refusal, Setback) as trouble:
-            data = Answer("", passing=isinstance(trouble, Setback), finding=trouble.finding)
-        held = 0 if isinstance(data, Answer) else len(data.held or b"")
+            data = Acceptance("", passing=isinstance(trouble, Setback), finding=trouble.finding)
+        held = 0 if isinstance(data, Acceptance) else len(data.held or b"")
         if batch and (len(batch) >= node.rules.batch or size + held > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
@@ -115,7 +115,7 @@ def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tupl
     yield batch
 
 
-def ready(views: Views, settings: Settings, *, office: str | None = None, agency: str | None = None) -> list[Waiting]:
+def ready(views: Views, settings: Settings, *, office: str | None = None, agency: str | None = None) -> list[InboxItem]:
     """What lies ready to be fetched, of all offices or of one, for all their agencies or for one."""
     registry = load_registry(settings)
     offices = [one for one in settings.offices if office in (None, one.name)]
@@ -155,7 +155,7 @@ def clear(ledger: SqlLedger, read: Notices) -> None:
             book.receipts.sent([note.number for note in read.notes], ledger.clock.now())
 
 
-def locate(views: Views, text: str) -> Letter:
+def locate(views: Views, text: str) -> InboxLetter:
     """The letter that a name, or the first twelve characters of it, means. Raises Refusal EDX606 for one that is in no
     inbox, and for a delivery's number, which after a restored back-up may be another letter's; EDX613 for several."""
     beginning, _, recipient = text.partition(".")
@@ -167,20 +167,20 @@ def locate(views: Views, text: str) -> Letter:
     if len(found) > 1:
         shown = ", ".join(letter_name(one.digest[:DIGITS_SHOWN], one.recipient) for one in found)
         raise Refusal("EDX613", where=text[:150], detail=shown)
-    return Letter(found[0].route.name, found[0].name)
+    return InboxLetter(found[0].route.name, found[0].name)
 
 
-def fetch(node: Node, letter: Letter) -> Body:
+def fetch(node: Node, letter: InboxLetter) -> Body:
     """The envelope, exactly as it was sent."""
     return inbox.fetch(node, letter.office, letter.name)
 
 
-def confirm(node: Node, taken: Iterable[Letter]) -> Mapping[Letter, Finding | None]:
+def confirm(node: Node, taken: Iterable[InboxLetter]) -> Mapping[InboxLetter, Finding | None]:
     """The office's system has taken these over; one answer each."""
     return _answered(taken, lambda office, names: inbox.confirm(node, office, names))
 
 
-def refuse(node: Node, returned: Iterable[Letter], reason: str) -> Mapping[Letter, Finding | None]:
+def refuse(node: Node, returned: Iterable[InboxLetter], reason: str) -> Mapping[InboxLetter, Finding | None]:
     """The office's system sends these back; one answer each."""
     return _answered(returned, lambda office, names: inbox.refuse(node, office, names, reason))
 
@@ -191,12 +191,12 @@ def is_done(answer: Finding | None) -> bool:
 
 
 def _answered(
-    given: Iterable[Letter], act: Callable[[str, Sequence[str]], Sequence[Finding | None]]
-) -> Mapping[Letter, Finding | None]:
-    by_office: dict[str, list[Letter]] = defaultdict(list)
+    given: Iterable[InboxLetter], act: Callable[[str, Sequence[str]], Sequence[Finding | None]]
+) -> Mapping[InboxLetter, Finding | None]:
+    by_office: dict[str, list[InboxLetter]] = defaultdict(list)
     for letter in given:
         by_office[letter.office].append(letter)
-    answers: dict[Letter, Finding | None] = {}
+    answers: dict[InboxLetter, Finding | None] = {}
     for office, own in by_office.items():
         answers.update(zip(own, act(office, [one.name for one in own]), strict=True))
     return answers
@@ -207,7 +207,7 @@ def _agency(registry: Registry, text: str) -> str:
         return registry.canonical_or_none(text) or AgencyCode.parse(text).known_as()
 
 
-def _waiting(views: Views, codes: Sequence[str]) -> Iterator[Waiting]:
+def _waiting(views: Views, codes: Sequence[str]) -> Iterator[InboxItem]:
     after = 0
     while page := views.inbox(codes, after, _PAGE):
         yield from page

@@ -15,7 +15,7 @@ from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.views import Hindrance, Shape, Story
+from edxml_router.core.delivery.views import DeliveryHistory, Hindrance, Shape
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.wire import GENERATION_LIMIT
 from edxml_router.core.problems import Finding, Refusal
@@ -65,7 +65,7 @@ def try_out(ledger: Ledger, event: Event, numbers: Sequence[int]) -> list[Findin
     return [answers[number] for number in numbers]
 
 
-def one(views: Views, number: int) -> tuple[Story, Hindrance | None]:
+def one(views: Views, number: int) -> tuple[DeliveryHistory, Hindrance | None]:
     """A delivery with all that happened to it, and what keeps it here, if something else does. Raises Refusal
     EDX606."""
     story = views.story(number)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edxml_router.core.delivery.views import Kept
+from edxml_router.core.delivery.views import QuarantinedItem
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.views import Views
@@ -15,12 +15,12 @@ from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.quarantine import refused
 
 
-def items(views: Views, *, document: str = "", code: str = "", limit: int = 100) -> Sequence[Kept]:
+def items(views: Views, *, document: str = "", code: str = "", limit: int = 100) -> Sequence[QuarantinedItem]:
     """At most so many, the oldest first; ``document`` is a DocumentId, or the beginning of a digest."""
     return views.list_quarantined(document=document, code=code, limit=limit)
 
 
-def item(views: Views, number: int) -> Kept:
+def item(views: Views, number: int) -> QuarantinedItem:
     """The item of this number."""
     return _found(views, number)[0]
 
@@ -43,7 +43,7 @@ def remove(ledger: SqlLedger, numbers: Sequence[int], operator: str) -> tuple[Se
     return removed, Finding("EDX606", ", ".join(map(str, missing))[:200]) if missing else None
 
 
-def _found(views: Views, number: int) -> tuple[Kept, bytes | None]:
+def _found(views: Views, number: int) -> tuple[QuarantinedItem, bytes | None]:
     found = views.one_quarantined(number)
     if found is None:
         raise Refusal("EDX606", where=Detail("aside {number}", number=number))

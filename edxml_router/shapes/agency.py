@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TypedDict
 
-from edxml_router.core.agencies.agency import Agency, State
-from edxml_router.core.agencies.importing import ImportReport, RowVerdict, Verdict
+from edxml_router.core.agencies.agency import Agency, AgencyState
+from edxml_router.core.agencies.importing import ImportReport, RowResult, RowVerdict
 from edxml_router.core.problems import Finding
 from edxml_router.shapes.form import Day
 from edxml_router.shapes.problem import ProblemShape, problem_or_none
@@ -20,7 +20,7 @@ class AgencyShape(TypedDict):
     name: str
     level: str
     parent: str | None
-    state: State
+    state: AgencyState
     valid_from: Day | None
     valid_to: Day | None
     successors: list[str]
@@ -54,7 +54,7 @@ class ImportedRowShape(TypedDict):
     text: str
     name: str
     code: str | None
-    outcome: Verdict
+    outcome: RowResult
     detail: str
 
 

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.views import Hindrance, Shape, Waiting
+from edxml_router.core.delivery.views import Hindrance, InboxItem, Shape
 from edxml_router.core.link.manifest import instant
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.problems import Finding
@@ -148,7 +148,7 @@ def traced_delivery_shape(
     return {**delivery_shape(delivery, document_id, hindrance), "hops": hop_shapes(hops)}
 
 
-def letter_shape(waiting: Waiting) -> LetterShape:
+def letter_shape(waiting: InboxItem) -> LetterShape:
     delivery = waiting.delivery
     return {
         "letter": delivery.name,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
 from edxml_router.core.delivery.lifecycle import outcome
-from edxml_router.core.delivery.views import Found, Hindrance, Kept, Line, Story, Trace
+from edxml_router.core.delivery.views import DeliveryHistory, EnvelopeHistory, Found, Hindrance, Line, QuarantinedItem
 from edxml_router.core.link.manifest import instant
 from edxml_router.core.link.wire import Hop
 from edxml_router.shapes.delivery import DeliveryShape, TracedDeliveryShape, delivery_shape, traced_delivery_shape
@@ -88,7 +88,7 @@ def entry_shape(line: Line) -> EntryShape:
     }
 
 
-def quarantined_shape(item: Kept) -> QuarantinedShape:
+def quarantined_shape(item: QuarantinedItem) -> QuarantinedShape:
     return {
         "number": item.number,
         "digest": item.digest,
@@ -105,10 +105,10 @@ def quarantined_shape(item: Kept) -> QuarantinedShape:
 
 
 def history_shape(
-    told: Trace,
+    told: EnvelopeHistory,
     paths: Mapping[str, Sequence[Hop]],
     changes: Iterable[Found],
-    refusals: Iterable[Kept],
+    refusals: Iterable[QuarantinedItem],
     hindrances: Mapping[int, Hindrance],
 ) -> HistoryShape:
     """``paths`` has the nodes passed by recipient; without them the envelope has come as far as here."""
@@ -128,7 +128,7 @@ def history_shape(
     }
 
 
-def refused_history_shape(items: Iterable[Kept], lines: Iterable[Line]) -> HistoryShape:
+def refused_history_shape(items: Iterable[QuarantinedItem], lines: Iterable[Line]) -> HistoryShape:
     """Of what was never accepted here."""
     return {
         "envelope": None,
@@ -140,6 +140,6 @@ def refused_history_shape(items: Iterable[Kept], lines: Iterable[Line]) -> Histo
     }
 
 
-def delivery_history_shape(story: Story, hindrance: Hindrance | None) -> DeliveryHistoryShape:
+def delivery_history_shape(story: DeliveryHistory, hindrance: Hindrance | None) -> DeliveryHistoryShape:
     standing = delivery_shape(story.delivery, story.envelope.document_id, hindrance)
     return {**standing, "entries": [entry_shape(line) for line in story.lines]}

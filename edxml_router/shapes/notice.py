@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from edxml_router.core.link.manifest import instant
 from edxml_router.core.link.resync import Resync
-from edxml_router.core.link.wire import Outcome, Receipt
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.shapes.envelope import HopShape, hop_shapes
 from edxml_router.shapes.form import Digest, Instant
 from edxml_router.shapes.problem import ProblemShape, kept_problem
@@ -18,7 +18,7 @@ class ReceiptShape(TypedDict):
 
     recipient: str
     generation: int
-    outcome: Outcome
+    outcome: ReceiptOutcome
     at: Instant
     problem: ProblemShape | None
     detail: str

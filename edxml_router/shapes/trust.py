@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from edxml_router.core.link.manifest import instant
 from edxml_router.core.problems import Finding
-from edxml_router.core.trust.bindings import Act, Row
+from edxml_router.core.trust.bindings import Act, BindingRow
 from edxml_router.shapes.form import Digest, Instant
 from edxml_router.shapes.problem import ProblemShape, problem_or_none, problem_shape
 
@@ -81,7 +81,7 @@ class IssuedRowShape(TypedDict):
     revoked: Instant | None
 
 
-_FIRST, _LAST = Row(Act.BLOCK, "").since, Row(Act.BLOCK, "").until  # no bound
+_FIRST, _LAST = BindingRow(Act.BLOCK, "").since, BindingRow(Act.BLOCK, "").until  # no bound
 
 
 def expiry_shape(
@@ -109,7 +109,7 @@ def expiry_shape(
     }
 
 
-def binding_shape(row: Row, now: datetime) -> BindingShape:
+def binding_shape(row: BindingRow, now: datetime) -> BindingShape:
     return {
         "act": row.act,
         "subject": row.subject,
@@ -122,6 +122,6 @@ def binding_shape(row: Row, now: datetime) -> BindingShape:
 
 
 def binding_change_shape(
-    row: Row, now: datetime, *, written: bool, remarks: Iterable[Finding] = ()
+    row: BindingRow, now: datetime, *, written: bool, remarks: Iterable[Finding] = ()
 ) -> BindingChangeShape:
     return {**binding_shape(row, now), "written": written, "remarks": [problem_shape(one) for one in remarks]}

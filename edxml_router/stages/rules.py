@@ -22,7 +22,7 @@ from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.xml.safe_xml import Limits
 
 
-class Role(StrEnum):
+class PeerRole(StrEnum):
     """What a peer is to this node."""
 
     OFFICE = "office"
@@ -38,7 +38,7 @@ class Peer:
     """
 
     name: str
-    role: Role
+    role: PeerRole
     prefixes: frozenset[str] = frozenset()
     codes: frozenset[str] = frozenset()
     unsigned: UnsignedException | None = None

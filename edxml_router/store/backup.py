@@ -48,7 +48,7 @@ _PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Backup:
     """What a back-up holds. ``missing`` are bodies that were gone or damaged already, ``damages`` of the journal."""
 
     folder: Path
@@ -67,7 +67,7 @@ class Kept:
 Progress = Callable[[int, int], None]  # bodies done, of how many
 
 
-def backup(ledger: SqlLedger, source: Path, folder: Path, now: datetime, progress: Progress | None = None) -> Kept:
+def backup(ledger: SqlLedger, source: Path, folder: Path, now: datetime, progress: Progress | None = None) -> Backup:
     """Make ``folder``, which must not exist; ``source`` is the folder of the bodies."""
     if ledger.engine.dialect.name != "sqlite":
         raise Refusal("EDX608", where="store.url", detail=ledger.engine.dialect.name)
@@ -109,7 +109,7 @@ def _copy_database(ledger: SqlLedger, target: Path, now: datetime) -> None:
     durable.synchronise(target)
 
 
-def _copy_bodies(source: Path, unfinished: Path, folder: Path, progress: Progress | None) -> Kept:
+def _copy_bodies(source: Path, unfinished: Path, folder: Path, progress: Progress | None) -> Backup:
     """The bodies that the copied database names, and what a look at the whole copy says."""
     engine = connect(f"sqlite:///{unfinished / DATABASE}")
     try:
@@ -133,7 +133,7 @@ def _copy_bodies(source: Path, unfinished: Path, folder: Path, progress: Progres
     (unfinished / f"{DATABASE}-wal").unlink(missing_ok=True)
     (unfinished / f"{DATABASE}-shm").unlink(missing_ok=True)
     size += (unfinished / DATABASE).stat().st_size
-    return Kept(folder, found.size + found.unnumbered, found.root, done, size, tuple(missing), found.damages)
+    return Backup(folder, found.size + found.unnumbered, found.root, done, size, tuple(missing), found.damages)
 
 
 def _filed(connection: object) -> Iterator[str]:

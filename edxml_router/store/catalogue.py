@@ -29,7 +29,7 @@ from typing import Any
 from edxml_router.core.agencies.agency import Agency, Alias
 from edxml_router.core.agencies.importing import ImportReport, import_rows
 from edxml_router.core.agencies.registry import Registry
-from edxml_router.core.agencies.rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS, Table, Value
+from edxml_router.core.agencies.rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS, AgencyTable, Value
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.wording import in_words
@@ -51,7 +51,7 @@ def load(*folders: Path) -> Registry:
         for name in FILES:
             digest.update(_facts(folder / name)["sha256"].encode() if (folder / name).exists() else b"-")
 
-    def every(table: Table[Value]) -> Iterator[Value]:
+    def every(table: AgencyTable[Value]) -> Iterator[Value]:
         return (row for folder in folders for row in _read(table, folder, findings))
 
     with _collector_paused():
@@ -112,7 +112,7 @@ def verify(folder: Path) -> tuple[Finding, ...]:
     )
 
 
-def _read(table: Table[Value], folder: Path, findings: list[Finding]) -> Iterator[Value]:
+def _read(table: AgencyTable[Value], folder: Path, findings: list[Finding]) -> Iterator[Value]:
     """The rows of one file, in its order. Of a doubled key the first counts; a missing file has no rows."""
     path = folder / table.file
     if not path.exists():
@@ -147,7 +147,7 @@ def _read(table: Table[Value], folder: Path, findings: list[Finding]) -> Iterato
         raise Refusal("EDX906", where=str(path), detail=said(error)) from error
 
 
-def _merge(table: Table[Value], folder: Path, new: Iterable[Value]) -> Iterator[str]:
+def _merge(table: AgencyTable[Value], folder: Path, new: Iterable[Value]) -> Iterator[str]:
     """Write a table anew if rows were added or changed; then yields its file name."""
     findings: list[Finding] = []
     present = {table.key(row): row for row in _read(table, folder, findings)}

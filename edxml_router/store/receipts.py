@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Outcome, Receipt
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.columns import Hops, Instant, Number, Routed, Wording, metadata, partial, words
 from edxml_router.store.database.part import Part, chunks
@@ -53,7 +53,7 @@ receipts = Table(
 )
 
 ANSWERS: Final = 20_000  # receipts about nothing, or of refusals, that wait for one neighbour: two of its messages
-_ANSWERS: Final = (Outcome.UNKNOWN, Outcome.RETURNED)
+_ANSWERS: Final = (ReceiptOutcome.UNKNOWN, ReceiptOutcome.RETURNED)
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 _FIELDS: Final = tuple(field.name for field in fields(Receipt))  # each one is a column
 
@@ -81,9 +81,9 @@ _LEASE: Final = (
 # What is said of things that are not here: of an envelope that was refused or never came, or to whoever added a
 # recipient to the sender's list (EDX401). Nobody here will ask for it again, and whoever asked can ask for anything.
 _ABOUT_NOTHING: Final = or_(
-    receipts.c.outcome == Outcome.UNKNOWN.value,
+    receipts.c.outcome == ReceiptOutcome.UNKNOWN.value,
     and_(
-        receipts.c.outcome == Outcome.RETURNED.value,
+        receipts.c.outcome == ReceiptOutcome.RETURNED.value,
         ~exists().where(deliveries.c.digest == receipts.c.envelope, deliveries.c.recipient == receipts.c.recipient),
         or_(receipts.c.code == "EDX401", ~exists().where(envelopes.c.digest == receipts.c.envelope)),
     ),
@@ -156,8 +156,8 @@ class SqlReceipts(Part):
 def receipt_of(row: Any) -> Receipt:
     """The receipt in a row of its table."""
     named = row._mapping
-    return Receipt(**{**{name: named[name] for name in _FIELDS}, "outcome": Outcome(row.outcome)})
+    return Receipt(**{**{name: named[name] for name in _FIELDS}, "outcome": ReceiptOutcome(row.outcome)})
 
 
-def _fact(origin: Route, receipt: Receipt) -> tuple[Route, str, str, int, Outcome]:
+def _fact(origin: Route, receipt: Receipt) -> tuple[Route, str, str, int, ReceiptOutcome]:
     return origin, receipt.envelope, receipt.recipient, receipt.generation, receipt.outcome

@@ -55,7 +55,7 @@ class Queue:
     arguments: Mapping[str, Any]
 
 
-class Role(StrEnum):
+class HubRole(StrEnum):
     """What a user of the broker is to the owner of the hub."""
 
     OWNER = "owner"
@@ -166,18 +166,18 @@ def arguments(capacity: int) -> Mapping[str, Any]:
     return MappingProxyType(fields)
 
 
-def permissions(user: str, role: Role | str, name: str = "") -> Permissions:
+def permissions(user: str, role: HubRole | str, name: str = "") -> Permissions:
     """What the broker lets ``user`` do; ``name`` is the child's or office's, as in its mailboxes.
 
     Patterns are anchored at both ends, because the broker searches anywhere in a name. ``configure`` is
     ``^$`` (nothing) for everybody but the owner, who declares all.
     """
-    role = Role(role)
-    if role is Role.OWNER:
+    role = HubRole(role)
+    if role is HubRole.OWNER:
         return Permissions(user, *(r"^edx\.",) * 3)
-    intake = up(name) if role is Role.CHILD else submit(name)
-    own = re.escape(down(name) if role is Role.CHILD else inbox(name))
-    tail = rf"({re.escape(_URGENT)})?" if role is Role.CHILD else ""
+    intake = up(name) if role is HubRole.CHILD else submit(name)
+    own = re.escape(down(name) if role is HubRole.CHILD else inbox(name))
+    tail = rf"({re.escape(_URGENT)})?" if role is HubRole.CHILD else ""
     return Permissions(user, "^$", f"^{re.escape(intake)}$", f"^{own}{tail}$")
 
 

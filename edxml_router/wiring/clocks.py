@@ -12,7 +12,7 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.skew import TOLERANCE
 from edxml_router.store.clocks import pauses
-from edxml_router.store.clocks.steady_clock import Change, SteadyClock
+from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
 from edxml_router.wiring.stored import OwnLedger, StoredNode
 
 
@@ -22,7 +22,7 @@ def compare_clock(ledger: OwnLedger) -> SteadyClock:
     return ledger.clock
 
 
-def note_clock(node: StoredNode, change: Change, actor: str) -> None:
+def note_clock(node: StoredNode, change: ClockStep, actor: str) -> None:
     """Journal it; where the node's time has gone back, nothing waits for longer than the longest pause."""
     finding, now = change.finding, node.now()
     if finding is not None:

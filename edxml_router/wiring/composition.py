@@ -26,15 +26,15 @@ from edxml_router.credentials import identities, sources, token_keys, trust_file
 from edxml_router.credentials.identities import Signing
 from edxml_router.credentials.sources import canonical, secret
 from edxml_router.credentials.trust_files import Fingerprint
-from edxml_router.disk.bell import FILE, Bell
+from edxml_router.disk.bell import FILE, FileBell
 from edxml_router.ports.transport import Transport
 from edxml_router.stages.node import HubsRead, Node
 from edxml_router.stages.outcomes import inquiring
-from edxml_router.stages.rules import Peer, Role, Rules
+from edxml_router.stages.rules import Peer, PeerRole, Rules
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.clocks import neighbour_clocks, steady_clock
 from edxml_router.store.clocks.neighbour_clocks import KeptSkews
-from edxml_router.store.clocks.steady_clock import Change, SteadyClock
+from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
 from edxml_router.store.database.engine import WORKER, connect
 from edxml_router.store.database.patience import PATIENCE
 from edxml_router.store.epochs.identity import Restored
@@ -61,14 +61,14 @@ class Opened:
     transports: Sequence[Transport]
     settings: Settings
     in_hand: InHand
-    bell: Bell  # rung by commands
+    bell: FileBell  # rung by commands
     declared: bool = False
     trust_seen: Fingerprint = ()
     credentials_seen: Fingerprint = ()
     signing: Signing | None = None
     pauses_seen: bool = False
 
-    def watch_clock(self) -> Change | None:
+    def watch_clock(self) -> ClockStep | None:
         """Keep the mark of the node's clock; when the machine's becomes doubtful, or is believed again, that goes into
         the journal. Raises Setback."""
         if not self.pauses_seen:  # a clock that was ahead may have written them before
@@ -212,7 +212,7 @@ def open_node(settings: Settings) -> Iterator[StoredNode]:
     """The node without its transports and its key: what a command needs to submit, look, and act."""
     with closing(open_ledger(settings)) as ledger:
         node = _node(settings, ledger)
-        ledger.bell = Bell(settings.node.data / FILE)
+        ledger.bell = FileBell(settings.node.data / FILE)
         node.judging = judging.judge_apart
         yield node
 
@@ -240,7 +240,7 @@ def open_worker(
         node.links, node.writers = hubs.links(settings, transports), hubs.writers(settings)
         node.hubs_read = HubsRead(list(transports.values()))
         hubs_open = list(transports.values())
-        bell = stack.enter_context(closing(Bell(settings.node.data / FILE, listening=True)))
+        bell = stack.enter_context(closing(FileBell(settings.node.data / FILE, listening=True)))
         yield Opened(node, hubs_open, settings, in_hand, bell, False, trust_seen, credentials_seen, signing)
 
 
@@ -337,7 +337,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
     peers = [
         Peer(
             office.name,
-            Role.OFFICE,
+            PeerRole.OFFICE,
             codes=codes(office.agencies),
             unsigned=exception(office.unsigned),
             quota=office.quota,
@@ -348,7 +348,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
     peers += [
         Peer(
             child.name,
-            Role.CHILD,
+            PeerRole.CHILD,
             prefixes=codes(child.prefixes),
             codes=codes(child.codes),
             unsigned=exception(child.unsigned),
@@ -361,7 +361,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
     if settings.parent is not None:
         parent = Peer(
             settings.parent.name,
-            Role.PARENT,
+            PeerRole.PARENT,
             prefixes=frozenset[str]().union(*(peer.prefixes for peer in peers)),
             codes=frozenset[str]().union(*(peer.codes for peer in peers)),
             unsigned=exception(settings.parent.unsigned),

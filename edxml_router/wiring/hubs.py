@@ -20,7 +20,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.credentials.sources import read, secret
-from edxml_router.ports.transport import Transport, Waiting
+from edxml_router.ports.transport import MailboxDepth, Transport
 from edxml_router.stages.node import Link
 from edxml_router.transport import topology
 from edxml_router.transport.local import attendance, message_file
@@ -146,7 +146,7 @@ def withdraw(settings: Settings) -> None:
         attendance.withdraw(own.path, {box for hub, *boxes in ways if hub == "hub" for box in boxes})
 
 
-def waiting(settings: Settings, hub: Hub, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
+def waiting(settings: Settings, hub: Hub, mailboxes: Collection[str]) -> Mapping[str, MailboxDepth]:
     """What lies in these mailboxes, without taking from the hub. Raises Setback EDX701, EDX706, EDX707, EDX710; Refusal
     EDX901, EDX902."""
     if isinstance(hub, LocalHub):

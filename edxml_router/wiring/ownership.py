@@ -15,11 +15,11 @@ def recognise(settings: Settings, ledger: SqlLedger) -> identity.Restored | None
     return restored
 
 
-def claim(settings: Settings) -> identity.Claim:
+def claim(settings: Settings) -> identity.Claimant:
     """Who opens the database, and whom it would ask after a restore."""
     neighbours = [child.name for child in settings.children] + ([settings.parent.name] if settings.parent else [])
     parties = [Route.link(name) for name in neighbours] + [Route.office(office.name) for office in settings.offices]
-    return identity.Claim(settings.node.name, settings.node.formerly, parties)
+    return identity.Claimant(settings.node.name, settings.node.formerly, parties)
 
 
 def _renamed(settings: Settings) -> dict[Route, Route]:

@@ -24,7 +24,7 @@ from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
 from edxml_router.stages.acceptance.submission import Judged, Submission
 from edxml_router.stages.node import Node
-from edxml_router.stages.rules import Peer, Role, Rules
+from edxml_router.stages.rules import Peer, PeerRole, Rules
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.database.engine import connect
 from edxml_router.store.database.migrate import upgrade
@@ -46,10 +46,12 @@ def rules(**changes: object) -> Rules:
         trust=certificates.store(),
         bindings=Bindings(),
         peers={
-            OFFICE: Peer(OFFICE, Role.OFFICE, codes=frozenset({SENDER, THIEF})),
-            OTHER: Peer(OTHER, Role.OFFICE, codes=frozenset({"H41.03"})),
-            CHILD: Peer(CHILD, Role.CHILD, prefixes=frozenset({"H01"})),
-            PARENT: Peer(PARENT, Role.PARENT, prefixes=frozenset({"H01"}), codes=frozenset({SENDER, THIEF, "H41.03"})),
+            OFFICE: Peer(OFFICE, PeerRole.OFFICE, codes=frozenset({SENDER, THIEF})),
+            OTHER: Peer(OTHER, PeerRole.OFFICE, codes=frozenset({"H41.03"})),
+            CHILD: Peer(CHILD, PeerRole.CHILD, prefixes=frozenset({"H01"})),
+            PARENT: Peer(
+                PARENT, PeerRole.PARENT, prefixes=frozenset({"H01"}), codes=frozenset({SENDER, THIEF, "H41.03"})
+            ),
         },
         engine=Engine.BOTH,
     )

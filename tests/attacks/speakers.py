@@ -15,7 +15,7 @@ from cryptography import x509
 from edxml_router.core import pki
 from edxml_router.core.delivery.terms import Policy, UnsignedException
 from edxml_router.core.link.wire import Hop, Transfer
-from edxml_router.core.trust.bindings import Act, Bindings, Row
+from edxml_router.core.trust.bindings import Act, BindingRow, Bindings
 from edxml_router.core.trust.certificate import spki_sha256, write_pem
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation import Freshness
@@ -47,7 +47,7 @@ def _key(code: str) -> str:
     return spki_sha256(certificates.leaf(code))
 
 
-def _bound(*rows: Row) -> Callable[[], Rules]:
+def _bound(*rows: BindingRow) -> Callable[[], Rules]:
     return lambda: gate.rules(bindings=Bindings(rows))
 
 
@@ -122,27 +122,35 @@ ATTACKS = (
         rules=lambda: _child_of("H53"),
     ),
     _speaker("a-status-of-another-agency", "EDX402", lambda: craft.signed(status(sender=THIEF))),
-    _speaker("a-key-bound-to-another-agency", "EDX402", by, rules=_bound(Row(Act.BIND, _key(SENDER), THIEF))),
-    _speaker("a-binding-that-has-ended", "EDX402", by, rules=_bound(Row(Act.BIND, _key(SENDER), SENDER, until=NOW))),
+    _speaker("a-key-bound-to-another-agency", "EDX402", by, rules=_bound(BindingRow(Act.BIND, _key(SENDER), THIEF))),
     _speaker(
-        "a-binding-not-yet-in-force", "EDX402", by, rules=_bound(Row(Act.BIND, _key(SENDER), SENDER, since=NOW + DAY))
+        "a-binding-that-has-ended", "EDX402", by, rules=_bound(BindingRow(Act.BIND, _key(SENDER), SENDER, until=NOW))
+    ),
+    _speaker(
+        "a-binding-not-yet-in-force",
+        "EDX402",
+        by,
+        rules=_bound(BindingRow(Act.BIND, _key(SENDER), SENDER, since=NOW + DAY)),
     ),
     _speaker(
         "a-delegation-that-has-ended",
         "EDX402",
         lambda: by("H53"),
-        rules=_bound(Row(Act.DELEGATE, "H53", SENDER, until=NOW)),
+        rules=_bound(BindingRow(Act.DELEGATE, "H53", SENDER, until=NOW)),
     ),
     _speaker(
-        "a-delegation-the-other-way-round", "EDX402", lambda: by("H53"), rules=_bound(Row(Act.DELEGATE, SENDER, "H53"))
+        "a-delegation-the-other-way-round",
+        "EDX402",
+        lambda: by("H53"),
+        rules=_bound(BindingRow(Act.DELEGATE, SENDER, "H53")),
     ),
-    _speaker("a-blocked-key", "EDX409", by, rules=_bound(Row(Act.BLOCK, _key(SENDER), since=NOW))),
-    _speaker("a-blocked-agency", "EDX409", by, rules=_bound(Row(Act.BLOCK, SENDER, since=NOW))),
+    _speaker("a-blocked-key", "EDX409", by, rules=_bound(BindingRow(Act.BLOCK, _key(SENDER), since=NOW))),
+    _speaker("a-blocked-agency", "EDX409", by, rules=_bound(BindingRow(Act.BLOCK, SENDER, since=NOW))),
     _speaker(
         "a-blocked-key-that-is-bound-too",
         "EDX409",
         by,
-        rules=_bound(Row(Act.BIND, _key(SENDER), SENDER), Row(Act.BLOCK, _key(SENDER), since=NOW)),
+        rules=_bound(BindingRow(Act.BIND, _key(SENDER), SENDER), BindingRow(Act.BLOCK, _key(SENDER), since=NOW)),
     ),
     _speaker(
         "a-revoked-certificate",

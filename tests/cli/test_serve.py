@@ -185,7 +185,7 @@ def test_a_database_that_is_not_there_yet_is_waited_for(small: OneNode) -> None:
 def test_a_worker_that_makes_no_turns_is_named_then_ended(small: OneNode) -> None:
     settings = load(small.config)
     node = supervisor.Supervisor(settings)
-    node._watches[0] = watched = watch.Watch()
+    node._watches[0] = watched = watch.WorkerWatch()
     worker = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     watched.began(worker.pid)
     now, stuck = time.monotonic(), settings.node.data / supervisor.STUCK

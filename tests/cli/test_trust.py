@@ -14,7 +14,7 @@ from edxml_router import pipeline
 from edxml_router.cli.acting import account
 from edxml_router.config import load
 from edxml_router.core.body import Held
-from edxml_router.core.trust.bindings import Act, Row
+from edxml_router.core.trust.bindings import Act, BindingRow
 from edxml_router.core.trust.certificate import spki_sha256
 from edxml_router.credentials import trust_files
 from edxml_router.credentials.keys import load_certificates
@@ -240,7 +240,7 @@ def test_root_leaves_the_file_to_its_owner(table: Path) -> None:
     if os.geteuid() == 0:
         os.chown(table, 65534, 65534)
     before = table.stat()
-    trust_files.append(table, Row(Act.BLOCK, "H53"))
+    trust_files.append(table, BindingRow(Act.BLOCK, "H53"))
     after = table.stat()
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
     assert after.st_ino != before.st_ino
@@ -405,7 +405,7 @@ def test_bad_anchors_do_not_hold_up_a_block(node: OneNode, table: Path, pki: Pat
     with composition.open_worker(load(node.config)) as opened:
         anchors.write_bytes(b"half a file")
         node.config.write_text("half a file", encoding="utf-8")  # nor does the rest of the configuration
-        trust_files.append(table, Row(Act.BLOCK, "G22", since=datetime.now(UTC)))
+        trust_files.append(table, BindingRow(Act.BLOCK, "G22", since=datetime.now(UTC)))
         findings = opened.renew_trust()
         assert findings and [finding.code for finding in findings] == ["EDX902"]
         assert outcome(opened, node, 1) == "accepted"  # by the old anchors

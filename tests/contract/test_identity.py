@@ -18,13 +18,13 @@ from edxml_router.store import integrity
 from edxml_router.store.backup import backup
 from edxml_router.store.database.engine import connect
 from edxml_router.store.epochs import identity, renames
-from edxml_router.store.epochs.identity import Claim, recognise
+from edxml_router.store.epochs.identity import Claimant, recognise
 from edxml_router.store.epochs.recovery import pending
 from edxml_router.store.journal import verification
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database, body, delivery, digest_of, envelope
 
-CLAIM = Claim("tinh", (), (Route.link("tw"), Route.office("vanthu")))
+CLAIM = Claimant("tinh", (), (Route.link("tw"), Route.office("vanthu")))
 
 
 def add(ledger: SqlLedger, number: int) -> None:
@@ -38,9 +38,9 @@ def test_a_database_of_another_node_is_refused(database: Database, tmp_path: Pat
     ledger = database.ledger()
     assert recognise(ledger, tmp_path, CLAIM) is None
     with pytest.raises(Refusal) as caught:
-        recognise(ledger, tmp_path, Claim("xa"))
+        recognise(ledger, tmp_path, Claimant("xa"))
     assert (caught.value.code, caught.value.finding.detail) == ("EDX619", "it is the database of tinh, not of xa")
-    assert recognise(ledger, tmp_path, Claim("tinh-moi", ("tinh",))) is None  # a rename is an act, and journalled
+    assert recognise(ledger, tmp_path, Claimant("tinh-moi", ("tinh",))) is None  # a rename is an act, and journalled
     assert identity.owner(ledger) == "tinh-moi"
     assert database.count("journal", "event = 'node.renamed'") == 1
     with pytest.raises(Refusal):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Outcome, Receipt
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, add, body, delivery, digest_of
 from tests.contract.test_ledger import apply, claim, move, standing
@@ -52,7 +52,7 @@ def test_what_was_put_off_because_of_a_hub_is_due_when_it_answers(ledger: SqlLed
 
 def test_receipts_that_were_not_sent_are_due_as_well(ledger: SqlLedger) -> None:
     add(ledger, delivery(1))
-    receipts = [(to, Receipt(digest_of(body(1)), to, 0, Outcome.CONFIRMED, NOW)) for to in (UP, DOWN)]
+    receipts = [(to, Receipt(digest_of(body(1)), to, 0, ReceiptOutcome.CONFIRMED, NOW)) for to in (UP, DOWN)]
     with ledger.book() as book:
         book.receipts.add(receipts)
         assert len(book.receipts.unsent(NOW, NOW + LEASE, 10)) == 2

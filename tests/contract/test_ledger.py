@@ -14,7 +14,7 @@ from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Aside, Delivery, Move
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Hop, Outcome, Receipt
+from edxml_router.core.link.wire import Hop, Receipt, ReceiptOutcome
 from edxml_router.core.problems import Defect
 from edxml_router.store import receipts as stored_receipts
 from edxml_router.store.database.engine import writing
@@ -421,19 +421,19 @@ def test_notes_are_journalled_as_they_are(ledger: SqlLedger) -> None:
 # --- receipts ---
 
 
-def receipt(number: int = 1, outcome: Outcome = Outcome.CONFIRMED) -> Receipt:
+def receipt(number: int = 1, outcome: ReceiptOutcome = ReceiptOutcome.CONFIRMED) -> Receipt:
     hops = (Hop("dong-nai", NOW), Hop("bien-hoa", NOW + SECOND))
     return Receipt(digest_of(body(number)), "H53.01", 1, outcome, NOW, "EDX801", "lý do", hops)
 
 
 def test_receipts_are_handed_out_under_a_lease_until_they_are_sent(ledger: SqlLedger) -> None:
     with ledger.book() as book:
-        book.receipts.add([("link:tay-ninh", receipt(1)), ("office:xa", receipt(2, Outcome.RETURNED))])
+        book.receipts.add([("link:tay-ninh", receipt(1)), ("office:xa", receipt(2, ReceiptOutcome.RETURNED))])
         book.receipts.add([])
     with ledger.book() as book:
         first, second = book.receipts.unsent(NOW, NOW + LEASE, 10)
     assert first[1:] == ("link:tay-ninh", receipt(1))
-    assert second[1:] == ("office:xa", receipt(2, Outcome.RETURNED))
+    assert second[1:] == ("office:xa", receipt(2, ReceiptOutcome.RETURNED))
     with ledger.book() as book:
         assert book.receipts.unsent(NOW + LEASE - SECOND, NOW + 2 * LEASE, 10) == []
         book.receipts.sent([first[0]], NOW)
@@ -542,7 +542,7 @@ def test_the_journal_names_so_many_of_a_peers_oddities_an_hour_and_counts_the_re
 
 def test_a_fact_has_one_receipt_however_often_it_is_asked_for(ledger: SqlLedger, database: Database) -> None:
     add(ledger, delivery(1))
-    first = replace(receipt(1), outcome=Outcome.CONFIRMED)
+    first = replace(receipt(1), outcome=ReceiptOutcome.CONFIRMED)
     for second in range(3):
         with ledger.book() as book:
             again = replace(first, at=NOW + second * SECOND)
@@ -556,13 +556,13 @@ def test_a_fact_has_one_receipt_however_often_it_is_asked_for(ledger: SqlLedger,
 
 def test_receipts_about_nothing_go_once_they_are_sent(ledger: SqlLedger, database: Database) -> None:
     add(ledger, delivery(1))
-    nothing = receipt(2, Outcome.UNKNOWN)
+    nothing = receipt(2, ReceiptOutcome.UNKNOWN)
     told = [
         receipt(1),
         nothing,
-        replace(nothing, outcome=Outcome.RETURNED),  # a transfer that was refused
-        replace(receipt(1, Outcome.RETURNED), recipient="H99", code="EDX401"),  # whom a neighbour added
-        replace(receipt(1, Outcome.RETURNED), recipient="H53.09", code="EDX501"),  # whom the sender named
+        replace(nothing, outcome=ReceiptOutcome.RETURNED),  # a transfer that was refused
+        replace(receipt(1, ReceiptOutcome.RETURNED), recipient="H99", code="EDX401"),  # whom a neighbour added
+        replace(receipt(1, ReceiptOutcome.RETURNED), recipient="H53.09", code="EDX501"),  # whom the sender named
     ]
     with ledger.book() as book:
         book.receipts.add_answers([("link:xa", one) for one in told])
@@ -581,15 +581,15 @@ def test_so_many_answers_about_nothing_wait_for_one_neighbour(
 ) -> None:
     monkeypatch.setattr(stored_receipts, "ANSWERS", 10)
     with ledger.book() as book:
-        asked = [("link:xa", receipt(number, Outcome.UNKNOWN)) for number in range(1, 9)]
+        asked = [("link:xa", receipt(number, ReceiptOutcome.UNKNOWN)) for number in range(1, 9)]
         assert book.receipts.add_answers(asked) == 0
     with ledger.book() as book:
-        more = [("link:xa", receipt(number, Outcome.UNKNOWN)) for number in range(9, 14)]
-        more += [("link:xa", receipt(20)), ("link:huyen", receipt(1, Outcome.UNKNOWN))]
+        more = [("link:xa", receipt(number, ReceiptOutcome.UNKNOWN)) for number in range(9, 14)]
+        more += [("link:xa", receipt(20)), ("link:huyen", receipt(1, ReceiptOutcome.UNKNOWN))]
         assert book.receipts.add_answers(more) == 3
     assert database.count("receipts") == 12
     with ledger.book() as book:  # what nobody can ask for is never left out
-        book.receipts.add([("link:xa", receipt(number, Outcome.RETURNED)) for number in range(30, 50)])
+        book.receipts.add([("link:xa", receipt(number, ReceiptOutcome.RETURNED)) for number in range(30, 50)])
     assert database.count("receipts") == 32
 
 

@@ -118,7 +118,7 @@ def vhost(broker: Broker, links_pki: Path) -> str:
     made = {
         "vhosts": [{"name": "link"}],
         "users": [user("quoc-gia", "secret", b"salt")],
-        "permissions": [{"vhost": "link", **topology.permissions("quoc-gia", topology.Role.OWNER)._asdict()}],
+        "permissions": [{"vhost": "link", **topology.permissions("quoc-gia", topology.HubRole.OWNER)._asdict()}],
     }
     file = links_pki / "owner.json"
     file.write_text(json.dumps(made))

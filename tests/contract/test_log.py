@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
+from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_hash
 from edxml_router.core.delivery.views import Checkpoint, Damage, Verification
 from edxml_router.core.problems import Setback
 from edxml_router.store.journal.sequencer import number
@@ -61,7 +61,7 @@ def test_entries_get_places_in_the_order_of_their_commits(ledger: SqlLedger) -> 
 
 def test_checkpoints_are_the_roots_of_the_tree(ledger: SqlLedger, database: Database) -> None:
     write(ledger, 10, 4)
-    tree, roots = Tree(), {}
+    tree, roots = MerkleTree(), {}
     for line in ledger.views.lines():
         tree.add(leaf_hash(line.entry.canonical()))
         roots[tree.size] = tree.root()

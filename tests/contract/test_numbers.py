@@ -13,11 +13,11 @@ from edxml_router.core.body import Held
 from edxml_router.core.delivery.values import Aside
 from edxml_router.store.database.engine import connect
 from edxml_router.store.epochs import identity
-from edxml_router.store.epochs.identity import Claim, declare_restored, recognise
+from edxml_router.store.epochs.identity import Claimant, declare_restored, recognise
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database, add, delivery
 
-CLAIM = Claim("tinh")
+CLAIM = Claimant("tinh")
 
 
 def keep(ledger: SqlLedger, number: int) -> int:

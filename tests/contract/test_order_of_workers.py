@@ -20,7 +20,7 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import Broker
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.node.worker import work
 from edxml_router.stages.acceptance.submission import Submission
@@ -30,8 +30,8 @@ from tests.contract.hubs import until
 
 HERE, BELOW = "quoc-gia", "tay-ninh"
 PLANS = (
-    Plan(HERE, "Nút quốc gia", ("G22",)),
-    Plan(BELOW, "Nút tỉnh Tây Ninh", ("H53",), parent=HERE, prefixes=("H53",)),
+    NodePlan(HERE, "Nút quốc gia", ("G22",)),
+    NodePlan(BELOW, "Nút tỉnh Tây Ninh", ("H53",), parent=HERE, prefixes=("H53",)),
 )
 WORKERS = 2  # of each node
 DOCUMENTS = 5

@@ -11,8 +11,8 @@ import pytest
 from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import Event, State, advance
 from edxml_router.core.delivery.values import Aside, EnvelopeRow, Move
-from edxml_router.core.delivery.views import Kept, Note, Shape
-from edxml_router.core.link.wire import Outcome, Receipt
+from edxml_router.core.delivery.views import Note, QuarantinedItem, Shape
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.store.journal.sequencer import number
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.quarantine import refused
@@ -182,7 +182,7 @@ def test_a_trace_tells_everything_about_an_envelope(ledger: SqlLedger) -> None:
     advance_to(ledger, 1, "H53.01", Event.CLAIM, Event.CONFIRM)
     digest = envelope(1).digest
     receipts = [
-        Receipt(digest, recipient, 1, Outcome.CONFIRMED, NOW, hops=envelope(1).hops)
+        Receipt(digest, recipient, 1, ReceiptOutcome.CONFIRMED, NOW, hops=envelope(1).hops)
         for recipient in ("H53.01", "H53.02")
     ]
     with ledger.book() as book:
@@ -227,7 +227,7 @@ def test_the_story_of_a_delivery(ledger: SqlLedger) -> None:
 
 
 def test_notices_wait_for_an_office(ledger: SqlLedger) -> None:
-    told = Receipt(envelope(1).digest, "H53.01", 1, Outcome.EXPIRED, NOW, "EDX802")
+    told = Receipt(envelope(1).digest, "H53.01", 1, ReceiptOutcome.EXPIRED, NOW, "EDX802")
     with ledger.book() as book:
         book.receipts.add([("office:xa", told), ("link:x", told), ("office:xa", replace(told, recipient="H53.02"))])
         book.receipts.unsent(NOW, NOW + LEASE, 1)  # a lease does not hide them
@@ -248,7 +248,7 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
         book.quarantine.keep([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", Held(b"beyond the quota"))], 2)
         book.quarantine.keep([Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", Held(b"<<"))], 2)
     first, second = ledger.views.list_quarantined()
-    assert first == Kept(
+    assert first == QuarantinedItem(
         first.number, NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", digest_of(b"<<"), 2, 2, NOW + MINUTE, "",
         kept=True,
     )  # fmt: skip

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection, event
 
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Outcome, Receipt
-from edxml_router.store.epochs.identity import Claim, declare_restored, recognise
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
+from edxml_router.store.epochs.identity import Claimant, declare_restored, recognise
 from edxml_router.store.epochs.recovery import pending
 from edxml_router.store.epochs.renames import follow
 from edxml_router.store.ledger import SqlLedger
@@ -21,7 +21,7 @@ from tests.contract.databases import NOW, Database, add, body, delivery, digest_
 RENAMED = {Route.link("tay-ninh"): Route.link("tay-ninh-moi"), Route.office("van-phong-xa"): Route.office("van-phong")}
 
 
-def receipt(number: int, outcome: Outcome = Outcome.UNKNOWN) -> Receipt:
+def receipt(number: int, outcome: ReceiptOutcome = ReceiptOutcome.UNKNOWN) -> Receipt:
     return Receipt(digest_of(body(number)), "H53.01", 1, outcome, NOW)
 
 
@@ -99,7 +99,7 @@ def test_a_fact_that_was_told_under_both_names_stays_one(database: Database, led
     """As when the neighbour has asked under its new name before this node was told of it."""
     with ledger.book() as book:
         book.receipts.add([(Route.link("tay-ninh-moi"), receipt(4))])
-        book.receipts.add([(Route.link("tay-ninh"), receipt(4, Outcome.EXPIRED))])
+        book.receipts.add([(Route.link("tay-ninh"), receipt(4, ReceiptOutcome.EXPIRED))])
     follow(ledger, RENAMED)
     assert origins(database) == [Route.link("an-giang"), Route.link("tay-ninh-moi"), Route.link("tay-ninh-moi")]
 
@@ -108,12 +108,12 @@ def test_a_fact_that_was_told_under_both_names_stays_one(database: Database, led
 def test_who_was_to_be_asked_is_asked_under_the_new_name(database: Database, tmp_path: Path, known: bool) -> None:
     """After a restored back-up; also where the new name had been asked, and had answered, before."""
     ledger, later = database.ledger(), NOW + timedelta(hours=1)
-    recognise(ledger, tmp_path, Claim("tinh"))
+    recognise(ledger, tmp_path, Claimant("tinh"))
     if known:
-        declare_restored(ledger, Claim("tinh", (), (Route.link("tay-ninh-moi"),)), later, "before")
+        declare_restored(ledger, Claimant("tinh", (), (Route.link("tay-ninh-moi"),)), later, "before")
         with ledger.book() as book:
             assert book.recoveries.finish(Route.link("tay-ninh-moi"), "", NOW)
-    declare_restored(ledger, Claim("tinh", (), (Route.link("tay-ninh"), Route.office("x"))), NOW, "a back-up")
+    declare_restored(ledger, Claimant("tinh", (), (Route.link("tay-ninh"), Route.office("x"))), NOW, "a back-up")
     follow(ledger, RENAMED)
     asked = [(one.party, one.since) for one in pending(ledger.engine)]
     assert asked == [(Route.link("tay-ninh-moi"), NOW), (Route.office("x"), NOW)]

@@ -77,5 +77,5 @@ def test_a_child_or_office_may_touch_its_own_only(name: str, others: list[str]) 
 
 
 def test_the_owner_may_do_all_within_the_hub() -> None:
-    owner = topology.permissions("node", topology.Role.OWNER)
+    owner = topology.permissions("node", topology.HubRole.OWNER)
     assert owner == ("node", r"^edx\.", r"^edx\.", r"^edx\.")

@@ -395,7 +395,7 @@ def strict(servers_folder: Path) -> Iterator[Strict]:
         assert f'"/etc/rabbitmq/{name}"' in text
         text = text.replace(f"/etc/rabbitmq/{name}", str(path))
     (home / "advanced.config").write_text(text)
-    with servers.rabbitmq(home, servers.Tls(own.anchors, own.certificate, own.key)) as running:
+    with servers.rabbitmq(home, servers.BrokerTls(own.anchors, own.certificate, own.key)) as running:
         yield Strict(running, pki, lists)
 
 

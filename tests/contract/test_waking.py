@@ -10,10 +10,10 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.body import Held
 from edxml_router.demo.letters import Post
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.disk import watch
-from edxml_router.disk.bell import FILE, Bell
-from edxml_router.disk.watch import COMES, Watch
+from edxml_router.disk.bell import FILE, FileBell
+from edxml_router.disk.watch import COMES, FolderWatch
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.transport import topology
 from edxml_router.wiring.composition import open_node
@@ -47,7 +47,7 @@ def test_a_transport_tells_of_what_comes_and_is_silent_once_that_is_taken(hub: H
 
 
 def test_a_mailbox_that_was_made_anew_is_told_of_again(tmp_path: Path) -> None:
-    folder, watched = tmp_path / "new", Watch()
+    folder, watched = tmp_path / "new", FolderWatch()
     assert watched.add(folder, COMES)  # not there yet
     folder.mkdir()
     assert watched.add(folder, COMES)
@@ -64,34 +64,34 @@ def test_a_mailbox_that_was_made_anew_is_told_of_again(tmp_path: Path) -> None:
 
 def test_nothing_is_told_where_the_kernel_gives_no_watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(watch, "_LIBC", None)
-    watched = Watch()
+    watched = FolderWatch()
     assert (watched.fileno(), watched.add(tmp_path, COMES), watched.clear()) == (-1, False, False)
-    bell = Bell(tmp_path / FILE, listening=True)
+    bell = FileBell(tmp_path / FILE, listening=True)
     bell.ring()
     assert (bell.fileno(), bell.clear()) == (-1, False)
 
 
 def test_the_bell_is_heard_by_all_workers_and_rings_nobody_by_being_listened_to(tmp_path: Path) -> None:
-    workers = [Bell(tmp_path / FILE, listening=True) for _ in range(2)]
+    workers = [FileBell(tmp_path / FILE, listening=True) for _ in range(2)]
     assert [worker.clear() for worker in workers] == [False, False]
-    Bell(tmp_path / FILE).ring()
+    FileBell(tmp_path / FILE).ring()
     assert [told(worker.fileno()) for worker in workers] == [True, True]
     assert [worker.clear() for worker in workers] == [True, True]
     assert [worker.clear() for worker in workers] == [False, False]
     (tmp_path / FILE).unlink()
-    Bell(tmp_path / FILE).ring()  # nobody hears it, and nobody minds
+    FileBell(tmp_path / FILE).ring()  # nobody hears it, and nobody minds
     workers[0].clear()
-    Bell(tmp_path / FILE).ring()
+    FileBell(tmp_path / FILE).ring()
     assert told(workers[0].fileno())
     for worker in workers:
         worker.close()
 
 
 def test_a_command_rings_once_it_has_committed(tmp_path: Path) -> None:
-    plan = Plan("quoc-gia", "Nút quốc gia", ("G22",))
+    plan = NodePlan("quoc-gia", "Nút quốc gia", ("G22",))
     with Tree(tmp_path, [plan]) as tree:
         settings = tree.settings(plan.name)
-        bell = Bell(settings.node.data / FILE, listening=True)
+        bell = FileBell(settings.node.data / FILE, listening=True)
         data = Post(tree.pki).document("G22", ["G22"], number=1, subject="V/v thử nghiệm")
         with open_node(settings) as node:
             assert not bell.clear()

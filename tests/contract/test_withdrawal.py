@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from edxml_router.ports.transport import Message, Parcel, Waiting
+from edxml_router.ports.transport import MailboxDepth, Message, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.local import attendance
 from tests.contract.hubs import Hub, LocalHub, collect, parcel, until
@@ -55,16 +55,16 @@ def test_a_message_in_a_folder_lives_as_long_whatever_either_clock_says(
 
 def test_how_much_waits_in_a_mailbox_of_somebody_else(hub: Hub) -> None:
     node = hub.open("node")
-    assert node.waiting([INBOX]) == {INBOX: Waiting(0, 0)}
+    assert node.waiting([INBOX]) == {INBOX: MailboxDepth(0, 0)}
     node.publish([parcel(INBOX, number) for number in (1, 2, 3)])
-    until(lambda: node.waiting([INBOX]) == {INBOX: Waiting(3, 0)})
+    until(lambda: node.waiting([INBOX]) == {INBOX: MailboxDepth(3, 0)})
     office = hub.open("vp", [INBOX])
     assert len(collect(office, 3)) == 3
-    until(lambda: node.waiting([INBOX]) == {INBOX: Waiting(0, 1)})
+    until(lambda: node.waiting([INBOX]) == {INBOX: MailboxDepth(0, 1)})
     office.close()
-    until(lambda: node.waiting([INBOX]) == {INBOX: Waiting(3, 0)})  # taken, and not acknowledged
+    until(lambda: node.waiting([INBOX]) == {INBOX: MailboxDepth(3, 0)})  # taken, and not acknowledged
     hub.remove(INBOX)
-    assert node.waiting([INBOX, UP]) == {UP: Waiting(0, 0)}
+    assert node.waiting([INBOX, UP]) == {UP: MailboxDepth(0, 0)}
 
 
 def test_a_mailbox_is_read_empty_once_all_of_it_was_taken(hub: Hub) -> None:

@@ -6,38 +6,38 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edxml_router.core.agencies.code import AgencyCode, Form, is_canonical, is_under
+from edxml_router.core.agencies.code import AgencyCode, CodeForm, is_canonical, is_under
 from edxml_router.core.problems import Refusal
 
 
 @pytest.mark.parametrize(
     ("text", "form", "canonical"),
     [
-        ("G12", Form.CANONICAL, "G12"),
-        ("H53.31.22", Form.CANONICAL, "H53.31.22"),
-        ("H01.151.01", Form.CANONICAL, "H01.151.01"),
-        ("H37.DN.001", Form.CANONICAL, "H37.DN.001"),
-        ("h53.31", Form.CANONICAL, "H53.31"),
-        ("  H53.31\r\n", Form.CANONICAL, "H53.31"),
-        ("000.00.00.G12", Form.LEGACY13, "G12"),
-        ("000.00.09.H53", Form.LEGACY13, "H53.09"),
-        ("000.22.31.h53", Form.LEGACY13, "H53.31.22"),
-        ("001.01.07.H53", Form.LEGACY13, "H53.07.01.001"),
-        ("000.00.01.A53", Form.LEGACY13, "A53.01"),
-        ("999.010.01.H22", Form.LEGACY13, "H22.01.010.999"),
-        ("28.22.H17", Form.LEGACY3, "H17.22.28"),
-        ("01.15.H63", Form.LEGACY3, "H63.15.01"),
-        ("00.14.H29", Form.LEGACY3, "H29.14"),
-        ("02.44.W00", Form.LEGACY3, "W00.44.02"),
-        ("Z01ABC123", Form.SCHEME, "Z01ABC123"),
-        ("z99abc", Form.SCHEME, "Z99ABC"),
-        ("0123456789", Form.ENTERPRISE, "0123456789"),
-        ("0123456789001", Form.ENTERPRISE, "0123456789001"),
-        ("vxp.saas.03", Form.TECHNICAL, "vxp.saas.03"),
-        ("Lgsp-Pilot_2", Form.TECHNICAL, "Lgsp-Pilot_2"),
+        ("G12", CodeForm.CANONICAL, "G12"),
+        ("H53.31.22", CodeForm.CANONICAL, "H53.31.22"),
+        ("H01.151.01", CodeForm.CANONICAL, "H01.151.01"),
+        ("H37.DN.001", CodeForm.CANONICAL, "H37.DN.001"),
+        ("h53.31", CodeForm.CANONICAL, "H53.31"),
+        ("  H53.31\r\n", CodeForm.CANONICAL, "H53.31"),
+        ("000.00.00.G12", CodeForm.LEGACY13, "G12"),
+        ("000.00.09.H53", CodeForm.LEGACY13, "H53.09"),
+        ("000.22.31.h53", CodeForm.LEGACY13, "H53.31.22"),
+        ("001.01.07.H53", CodeForm.LEGACY13, "H53.07.01.001"),
+        ("000.00.01.A53", CodeForm.LEGACY13, "A53.01"),
+        ("999.010.01.H22", CodeForm.LEGACY13, "H22.01.010.999"),
+        ("28.22.H17", CodeForm.LEGACY3, "H17.22.28"),
+        ("01.15.H63", CodeForm.LEGACY3, "H63.15.01"),
+        ("00.14.H29", CodeForm.LEGACY3, "H29.14"),
+        ("02.44.W00", CodeForm.LEGACY3, "W00.44.02"),
+        ("Z01ABC123", CodeForm.SCHEME, "Z01ABC123"),
+        ("z99abc", CodeForm.SCHEME, "Z99ABC"),
+        ("0123456789", CodeForm.ENTERPRISE, "0123456789"),
+        ("0123456789001", CodeForm.ENTERPRISE, "0123456789001"),
+        ("vxp.saas.03", CodeForm.TECHNICAL, "vxp.saas.03"),
+        ("Lgsp-Pilot_2", CodeForm.TECHNICAL, "Lgsp-Pilot_2"),
     ],
 )
-def test_form_and_canonical(text: str, form: Form, canonical: str) -> None:
+def test_form_and_canonical(text: str, form: CodeForm, canonical: str) -> None:
     code = AgencyCode.parse(text)
     assert (code.form, code.canonical()) == (form, canonical)
     assert code.text == text.strip()
@@ -160,7 +160,7 @@ old_codes = st.from_regex(r"[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[A-Y][0-9]{2}", fullma
 @given(canonical_codes)
 def test_canonical_is_a_fixed_point(text: str) -> None:
     code = AgencyCode.parse(text)
-    assert code.form is Form.CANONICAL
+    assert code.form is CodeForm.CANONICAL
     assert code.canonical() == text
     assert code.top == text[:3]
     assert is_under(text, code.top)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.agencies.agency import Agency, Alias, Level, State
-from edxml_router.core.agencies.importing import ImportReport, Verdict, import_rows
+from edxml_router.core.agencies.agency import Agency, AgencyState, Alias, Level
+from edxml_router.core.agencies.importing import ImportReport, RowResult, import_rows
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import Refusal
 
@@ -23,14 +23,16 @@ LEVELS = (
 KNOWN = Registry.build(
     [
         Agency("H53", "Ủy ban nhân dân tỉnh Tây Ninh", "province", verified=True),
-        Agency("H33", "Ủy ban nhân dân tỉnh Kiên Giang", "province", state=State.CLOSED, valid_to=date(2025, 6, 30)),
+        Agency(
+            "H33", "Ủy ban nhân dân tỉnh Kiên Giang", "province", state=AgencyState.CLOSED, valid_to=date(2025, 6, 30)
+        ),
     ],
     [Alias("000.00.88.H53", "H53.08")],
     levels=LEVELS,
 )
 
 
-def judged(report: ImportReport) -> list[tuple[str, Verdict, str]]:
+def judged(report: ImportReport) -> list[tuple[str, RowResult, str]]:
     return [(row.code_text, row.verdict, row.canonical) for row in report.rows]
 
 
@@ -56,23 +58,23 @@ def test_two_columns_in_the_old_form() -> None:
     )
     report = import_rows(text, KNOWN, source="a list")
     assert judged(report) == [
-        ("000.00.00.H53", Verdict.MAPPED, "H53"),
-        ("000.00.09.H53", Verdict.MAPPED, "H53.09"),
-        ("000.00.31.H53", Verdict.MAPPED, "H53.31"),
-        ("000.22.31.H53", Verdict.MAPPED, "H53.31.22"),
-        ("001.01.07.H53", Verdict.MAPPED, "H53.07.01.001"),
-        ("000.00.09.H53", Verdict.DUPLICATE, "H53.09"),
-        ("001.00.10.H47", Verdict.ALIAS, "001.00.10.H47"),
-        ("000.1137.H53", Verdict.MALFORMED, ""),
-        ("000.00.10.H53", Verdict.MALFORMED, ""),
-        ("000.00.88.H53", Verdict.MAPPED, "H53.08"),
-        ("000.00.00.H33", Verdict.MAPPED, "H33"),
+        ("000.00.00.H53", RowResult.MAPPED, "H53"),
+        ("000.00.09.H53", RowResult.MAPPED, "H53.09"),
+        ("000.00.31.H53", RowResult.MAPPED, "H53.31"),
+        ("000.22.31.H53", RowResult.MAPPED, "H53.31.22"),
+        ("001.01.07.H53", RowResult.MAPPED, "H53.07.01.001"),
+        ("000.00.09.H53", RowResult.DUPLICATE, "H53.09"),
+        ("001.00.10.H47", RowResult.ALIAS, "001.00.10.H47"),
+        ("000.1137.H53", RowResult.MALFORMED, ""),
+        ("000.00.10.H53", RowResult.MALFORMED, ""),
+        ("000.00.88.H53", RowResult.MAPPED, "H53.08"),
+        ("000.00.00.H33", RowResult.MAPPED, "H33"),
     ]
     assert report.counts == {
-        Verdict.MAPPED: 7,
-        Verdict.ALIAS: 1,
-        Verdict.DUPLICATE: 1,
-        Verdict.MALFORMED: 2,
+        RowResult.MAPPED: 7,
+        RowResult.ALIAS: 1,
+        RowResult.DUPLICATE: 1,
+        RowResult.MALFORMED: 2,
     }
     new = {each.code: each for each in report.agencies}
     assert set(new) == {"H53.09", "H53.31", "H53.31.22", "H53.07.01.001", "001.00.10.H47", "H53.08"}
@@ -90,7 +92,7 @@ def test_an_older_list_does_not_reopen_or_rename() -> None:
     text = "code,name\n000.00.00.H33,UBND Kiên Giang\n"
     assert import_rows(text, KNOWN).agencies == ()
     (changed,) = import_rows(text, KNOWN, replace_known=True).agencies
-    assert (changed.name, changed.state) == ("UBND Kiên Giang", State.CLOSED)
+    assert (changed.name, changed.state) == ("UBND Kiên Giang", AgencyState.CLOSED)
 
 
 def test_a_second_import_has_nothing_to_write() -> None:
@@ -111,7 +113,7 @@ def test_the_answer_of_the_axis_with_both_codes() -> None:
         {"id": 5, "pid": 1, "code": "H53.11", "name": "Sở Y tế", "code102": "no code", "oldCode": "soyte.tn"},
     ]
     report = import_rows(json.dumps({"status": "OK", "data": entries}), KNOWN, source="axis")
-    assert [row.verdict for row in report.rows] == [Verdict.MAPPED] * 5
+    assert [row.verdict for row in report.rows] == [RowResult.MAPPED] * 5
     assert {alias.alias: alias.canonical for alias in report.aliases} == {
         "000.00.15.H53": "H53.09",
         "000.1137.H53": "SNV.CCTDKT",
@@ -154,7 +156,7 @@ def test_our_own_columns() -> None:
             "Sở Nội vụ",
             "unit",
             "H53",
-            State.CLOSED,
+            AgencyState.CLOSED,
             date(2020, 1, 1),
             date(2025, 6, 30),
             (),
@@ -163,7 +165,7 @@ def test_our_own_columns() -> None:
             "QĐ",
         ),
     )
-    assert [row.verdict for row in report.rows[1:5]] == [Verdict.MALFORMED] * 4
+    assert [row.verdict for row in report.rows[1:5]] == [RowResult.MALFORMED] * 4
     assert [finding.code for finding in report.findings] == ["EDX905"] * 4
 
 
@@ -174,7 +176,7 @@ def test_header_variants(text: str) -> None:
 
 def test_short_and_long_rows_are_judged_too() -> None:
     report = import_rows("code,name\nG12\nG13,Bộ,more\n", KNOWN)
-    assert [row.verdict for row in report.rows] == [Verdict.MALFORMED, Verdict.MAPPED]
+    assert [row.verdict for row in report.rows] == [RowResult.MALFORMED, RowResult.MAPPED]
 
 
 @pytest.mark.parametrize(
@@ -204,5 +206,5 @@ cells = st.text(alphabet='0123456789.HG x"\n,', max_size=15)
 def test_every_row_gets_a_verdict(rows: list[tuple[str, str]]) -> None:
     report = import_rows(json.dumps([{"code": code, "name": name} for code, name in rows]), KNOWN)
     assert len(report.rows) == len(rows)
-    used = {row.canonical for row in report.rows if row.verdict in (Verdict.MAPPED, Verdict.ALIAS)}
+    used = {row.canonical for row in report.rows if row.verdict in (RowResult.MAPPED, RowResult.ALIAS)}
     assert {each.code for each in report.agencies} == used - {each.code for each in KNOWN}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edxml_router.core.problems import Refusal
-from edxml_router.core.trust.bindings import Act, Bindings, Row, may_bring, speaks_for, write_row
+from edxml_router.core.trust.bindings import Act, BindingRow, Bindings, may_bring, speaks_for, write_row
 from edxml_router.core.trust.certificate import Signer, signer
 from tests import certificates
 from tests.certificates import NOW
@@ -21,7 +21,7 @@ def somebody(*agencies: str, spki: str = KEY) -> Signer:
     return Signer("CN=x", "CN=y", "01", spki, agencies, NOW + 100 * DAY)
 
 
-def speaks(who: Signer, sender: str, *rows: Row, at: datetime = NOW) -> str:
+def speaks(who: Signer, sender: str, *rows: BindingRow, at: datetime = NOW) -> str:
     """ "" when allowed, else the code of the refusal."""
     try:
         speaks_for(who, sender, Bindings(rows), at)
@@ -30,8 +30,8 @@ def speaks(who: Signer, sender: str, *rows: Row, at: datetime = NOW) -> str:
     return ""
 
 
-def bind(agency: str, since: datetime = NOW - DAY, until: datetime = NOW + DAY, key: str = KEY) -> Row:
-    return Row(Act.BIND, key, agency, since, until)
+def bind(agency: str, since: datetime = NOW - DAY, until: datetime = NOW + DAY, key: str = KEY) -> BindingRow:
+    return BindingRow(Act.BIND, key, agency, since, until)
 
 
 # --- the certificate's own claim -----------------------------------------------------------------------------
@@ -91,8 +91,8 @@ def test_an_ended_binding_does_not_fall_back_on_the_certificate() -> None:
 # --- delegation ----------------------------------------------------------------------------------------------
 
 
-def delegate(since: datetime = NOW - DAY, until: datetime = NOW + DAY) -> Row:
-    return Row(Act.DELEGATE, "H53", "H53.02", since, until)
+def delegate(since: datetime = NOW - DAY, until: datetime = NOW + DAY) -> BindingRow:
+    return BindingRow(Act.DELEGATE, "H53", "H53.02", since, until)
 
 
 def test_a_delegation_lets_the_parent_sign_for_the_unit() -> None:
@@ -104,7 +104,7 @@ def test_a_delegation_reaches_no_further() -> None:
     assert speaks(somebody("H53"), "H53.03", delegate()) == "EDX402"
     assert speaks(somebody("H53"), "H53.02.01", delegate()) == "EDX402"
     assert speaks(somebody("H53.02"), "H53", delegate()) == "EDX402"
-    chained = Row(Act.DELEGATE, "H53.02", "H53.02.01")
+    chained = BindingRow(Act.DELEGATE, "H53.02", "H53.02.01")
     assert speaks(somebody("H53"), "H53.02.01", delegate(), chained) == "EDX402"
 
 
@@ -118,7 +118,7 @@ def test_a_delegation_is_dated() -> None:
 
 @pytest.mark.parametrize("subject", [KEY, "H53.02"])
 def test_a_block_wins_over_everything(subject: str) -> None:
-    block = Row(Act.BLOCK, subject, since=NOW)
+    block = BindingRow(Act.BLOCK, subject, since=NOW)
     rows = (bind("H53.02"), block)
     assert speaks(somebody("H53.02"), "H53.02", *rows) == "EDX409"
     assert speaks(somebody("H53.02"), "H53.02", *rows, at=NOW - timedelta(seconds=1)) == ""
@@ -133,20 +133,25 @@ def test_a_block_wins_over_everything(subject: str) -> None:
         (somebody(), [bind("H53"), delegate()]),
     ],
 )
-def test_a_blocked_agencys_key_signs_for_nobody(who: Signer, rows: list[Row]) -> None:
+def test_a_blocked_agencys_key_signs_for_nobody(who: Signer, rows: list[BindingRow]) -> None:
     assert speaks(who, "H53.02", *rows) == ""
-    assert speaks(who, "H53.02", *rows, Row(Act.BLOCK, "H53", since=NOW)) == "EDX409"
-    assert speaks(who, "H53.02", *rows, Row(Act.BLOCK, "H53", since=NOW + DAY)) == ""
-    assert speaks(who, "H53.02", *rows, Row(Act.BLOCK, "H41", since=NOW)) == ""
+    assert speaks(who, "H53.02", *rows, BindingRow(Act.BLOCK, "H53", since=NOW)) == "EDX409"
+    assert speaks(who, "H53.02", *rows, BindingRow(Act.BLOCK, "H53", since=NOW + DAY)) == ""
+    assert speaks(who, "H53.02", *rows, BindingRow(Act.BLOCK, "H41", since=NOW)) == ""
 
 
 def test_a_binding_that_has_ended_makes_no_key_the_agencys() -> None:
-    rows = bind("H53", until=NOW), bind("H53.02"), Row(Act.BLOCK, "H53")
+    rows = bind("H53", until=NOW), bind("H53.02"), BindingRow(Act.BLOCK, "H53")
     assert speaks(somebody(), "H53.02", *rows) == ""
 
 
 def test_a_block_hits_nobody_else() -> None:
-    assert speaks(somebody("H53.03", spki="cd" * 32), "H53.03", Row(Act.BLOCK, KEY), Row(Act.BLOCK, "H53.02")) == ""
+    assert (
+        speaks(
+            somebody("H53.03", spki="cd" * 32), "H53.03", BindingRow(Act.BLOCK, KEY), BindingRow(Act.BLOCK, "H53.02")
+        )
+        == ""
+    )
 
 
 # --- the table as a file -------------------------------------------------------------------------------------
@@ -248,14 +253,15 @@ def test_a_block_holds_by_key_by_certificate_and_by_agency() -> None:
     for subject in (named.spki_sha256, named.fingerprint, "H53.02"):
         assert len(subject) != 64 or named.spki_sha256 != named.fingerprint
         with pytest.raises(Refusal, match="EDX409"):
-            speaks_for(named, "H53.02", Bindings([Row(Act.BLOCK, subject)]), certificates.NOW)
-    other = Bindings([Row(Act.BLOCK, "ab" * 32), Row(Act.BLOCK, "H53")])
+            speaks_for(named, "H53.02", Bindings([BindingRow(Act.BLOCK, subject)]), certificates.NOW)
+    other = Bindings([BindingRow(Act.BLOCK, "ab" * 32), BindingRow(Act.BLOCK, "H53")])
     speaks_for(named, "H53.02", other, certificates.NOW)
 
 
 def test_codes_of_the_table_become_canonical() -> None:
     key = "ab" * 32
-    table = Bindings([Row(Act.BIND, key, "alias"), Row(Act.DELEGATE, "alias", "other"), Row(Act.BLOCK, "alias")])
+    rows = [BindingRow(Act.BIND, key, "alias"), BindingRow(Act.DELEGATE, "alias", "other")]
+    table = Bindings([*rows, BindingRow(Act.BLOCK, "alias")])
     known = table.with_codes({"alias": "H53"}.get)
     assert [(row.subject, row.agency) for row in known.rows] == [(key, "H53"), ("H53", "other"), ("H53", "")]
     assert known.of(Act.BLOCK, "H53")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
+from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_hash
 
 
 def definition(leaves: list[bytes]) -> bytes:
@@ -25,7 +25,7 @@ def definition(leaves: list[bytes]) -> bytes:
 @given(st.lists(st.binary(max_size=4), max_size=70))
 def test_the_root_is_that_of_the_rfc(entries: list[bytes]) -> None:
     leaves = [leaf_hash(entry) for entry in entries]
-    tree = Tree()
+    tree = MerkleTree()
     tree.extend(leaves)
     assert tree.root() == definition(leaves)
     assert tree.size == len(leaves)
@@ -35,7 +35,7 @@ def test_the_root_is_that_of_the_rfc(entries: list[bytes]) -> None:
 def test_any_change_changes_the_root(entries: list[bytes], data: st.DataObject) -> None:
     number = data.draw(st.integers(0, len(entries) - 1))
     changed = [*entries[:number], entries[number] + b"x", *entries[number + 1 :]]
-    before, after = Tree(), Tree()
+    before, after = MerkleTree(), MerkleTree()
     before.extend(map(leaf_hash, entries))
     after.extend(map(leaf_hash, changed))
     assert before.root() != after.root()
@@ -43,7 +43,7 @@ def test_any_change_changes_the_root(entries: list[bytes], data: st.DataObject) 
 
 def test_known_roots() -> None:
     # The empty tree, and one empty entry, as in the RFC's own test data.
-    tree = Tree()
+    tree = MerkleTree()
     assert tree.root().hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     tree.add(leaf_hash(b""))
     assert tree.root().hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"

@@ -18,7 +18,7 @@ from edxml_router.core import pki
 from edxml_router.core.problems import Setback
 from edxml_router.core.trust.certificate import names, write_pem
 from edxml_router.core.trust.chain import TrustStore
-from edxml_router.core.trust.ocsp import MAX_BYTES, Answer, question, read_answer, status
+from edxml_router.core.trust.ocsp import MAX_BYTES, OcspResponse, question, read_answer, status
 from edxml_router.core.trust.revocation import Freshness, RevocationLists, Standing
 from edxml_router.core.trust.revocation_list import read_lists
 from edxml_router.core.trust.standing import CLOCKS, Known, ListsAndAnswers, Responder, check_renewal, judge
@@ -103,7 +103,7 @@ def test_the_question_names_the_certificate_and_nothing_else() -> None:
 @pytest.mark.parametrize("algorithm", [hashes.SHA1(), hashes.SHA256()], ids=lambda each: each.name)  # noqa: S303
 def test_the_authority_itself_is_heard(named: OCSPResponderEncoding, algorithm: hashes.HashAlgorithm) -> None:
     said = read_answer(made(named=named, algorithm=algorithm), leaf(), issuing().certificate)
-    assert said == Answer(NOW - timedelta(hours=1), NOW + timedelta(hours=23), None, None)
+    assert said == OcspResponse(NOW - timedelta(hours=1), NOW + timedelta(hours=23), None, None)
     since = NOW - 9 * DAY
     assert read_answer(made(revoked=since), leaf(), issuing().certificate).revoked == since
 

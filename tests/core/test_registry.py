@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.agencies.agency import Agency, Alias, Level, State, Succession, fold
+from edxml_router.core.agencies.agency import Agency, AgencyState, Alias, Level, Succession, fold
 from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import Refusal
@@ -34,12 +34,12 @@ AGENCIES = (
     agency("G12", "national"),
     agency("H01", "province"),
     agency("H01.151", "commune", valid_from=AFTER),
-    agency("H33", "province", state=State.CLOSED, valid_to=LAST),
+    agency("H33", "province", state=AgencyState.CLOSED, valid_to=LAST),
     agency("H33.05"),
-    agency("H33.06", state=State.CLOSED),
+    agency("H33.06", state=AgencyState.CLOSED),
     agency("H53", "province", name="Ủy ban nhân dân tỉnh Tây Ninh"),
     agency("H53.09", name="Sở Nội vụ tỉnh Tây Ninh"),
-    agency("H53.12", state=State.CLOSED, valid_to=BEFORE),
+    agency("H53.12", state=AgencyState.CLOSED, valid_to=BEFORE),
     agency("H53.31", "district"),
     agency("H53.31.22", "commune"),
     agency("001.00.10.H47", "district", parent="H47"),
@@ -148,7 +148,7 @@ def test_the_last_day_is_still_valid(text: str) -> None:
 
 
 def test_closed_without_a_day_is_closed_on_every_day() -> None:
-    closed = agency("H53.13", state=State.CLOSED)
+    closed = agency("H53.13", state=AgencyState.CLOSED)
     assert closed.closed_on(date.min)
 
 

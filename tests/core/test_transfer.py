@@ -19,8 +19,8 @@ from edxml_router.core.link.wire import (
     Hop,
     Inquiry,
     Objection,
-    Outcome,
     Receipt,
+    ReceiptOutcome,
     Transfer,
     decode_chunk,
     decode_inquiry,
@@ -50,8 +50,8 @@ transfers = st.builds(
     st.booleans(), counts,
 )  # fmt: skip
 receipts = st.builds(
-    Receipt, digests, texts, generations, st.sampled_from(Outcome), instants, st.sampled_from(["", *PROBLEMS]), texts,
-    hops,
+    Receipt, digests, texts, generations, st.sampled_from(ReceiptOutcome), instants, st.sampled_from(["", *PROBLEMS]),
+    texts, hops,
 )  # fmt: skip
 
 
@@ -184,7 +184,7 @@ def test_texts_may_have_as_many_commas_as_they_like() -> None:
     """Else one reason of a return would make all receipts of its message unreadable."""
     hops = tuple(Hop(f"nút-{number}", datetime(2026, 1, 1, tzinfo=UTC)) for number in range(HOPS_LIMIT))
     odd = ',[{"\\' * (TEXT_LIMIT // 5)
-    ended = Receipt(DIGEST, "H53", 0, Outcome.RETURNED, datetime(2026, 1, 1, tzinfo=UTC), "EDX801", odd, hops)
+    ended = Receipt(DIGEST, "H53", 0, ReceiptOutcome.RETURNED, datetime(2026, 1, 1, tzinfo=UTC), "EDX801", odd, hops)
     told = (ended,) * RECEIPTS_TOGETHER
     assert decode_receipts(encode_receipts(told)).receipts == told
 
@@ -216,9 +216,9 @@ def test_a_piece_that_is_not_the_one_named_is_refused() -> None:
 
 def test_instants_are_read_as_utc() -> None:
     [receipt], *_ = decode_receipts(
-        encode_receipts((Receipt(DIGEST, "H53", 0, Outcome.CONFIRMED, datetime(2026, 1, 1, tzinfo=UTC)),)).replace(
-            b"2026-01-01T00:00:00.000Z", b"2026-01-01T07:00:00+07:00"
-        )
+        encode_receipts(
+            (Receipt(DIGEST, "H53", 0, ReceiptOutcome.CONFIRMED, datetime(2026, 1, 1, tzinfo=UTC)),)
+        ).replace(b"2026-01-01T00:00:00.000Z", b"2026-01-01T07:00:00+07:00")
     )
     assert receipt.at == datetime(2026, 1, 1, tzinfo=UTC)
     assert receipt.at.tzinfo is UTC

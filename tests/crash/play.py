@@ -20,7 +20,7 @@ from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.oracle import Witness, stray_files
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
 from edxml_router.node.worker import work
 from edxml_router.stages.acceptance.submission import Submission
@@ -33,9 +33,9 @@ from edxml_router.wiring.composition import Wrap
 from tests.clocks import Given
 
 PLANS = (
-    Plan("tw", "Trung ương", ("G22",), delivery={"chunk_bytes": "16 KiB"}),
-    Plan("tinh", "Tỉnh", ("H53",), "tw", ("H53",), delivery={"chunk_bytes": "16 KiB"}),
-    Plan("huyen", "Huyện", ("H53.31",), "tinh", ("H53.31",), delivery={"chunk_bytes": "16 KiB"}),
+    NodePlan("tw", "Trung ương", ("G22",), delivery={"chunk_bytes": "16 KiB"}),
+    NodePlan("tinh", "Tỉnh", ("H53",), "tw", ("H53",), delivery={"chunk_bytes": "16 KiB"}),
+    NodePlan("huyen", "Huyện", ("H53.31",), "tinh", ("H53.31",), delivery={"chunk_bytes": "16 KiB"}),
 )
 LARGE = (File("phu-luc.zip", 70_000),)  # travels in chunks, and is kept as a file
 REFUSES = "H53"  # the office that returns what is marked as urgent

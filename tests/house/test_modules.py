@@ -60,3 +60,12 @@ def test_no_room_holds_more_than_a_dozen_modules() -> None:
         if module.name != "__init__.py" and "versions" not in module.parts:
             rooms[module.parent] = rooms.get(module.parent, 0) + 1
     assert {_name(room): count for room, count in rooms.items() if count > ROOM} == {}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for module in PACKAGE:
+        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(_name(module))
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}

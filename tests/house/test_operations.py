@@ -9,7 +9,7 @@ import pytest
 
 from edxml_router.demo.servers import Broker
 from edxml_router.transport import topology
-from edxml_router.transport.topology import Role
+from edxml_router.transport.topology import HubRole
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 PLACES = {"listeners.tcp", "listeners.ssl.1", "ssl_options.cacertfile", "ssl_options.certfile", "ssl_options.keyfile"}
@@ -30,11 +30,11 @@ def test_the_brokers_settings_are_those_of_the_tests_broker(broker: Broker) -> N
 @pytest.mark.parametrize(
     ("row", "user", "role", "name"),
     [
-        ("the node itself", "node", Role.OWNER, ""),
-        ("child `xa`", "xa", Role.CHILD, "xa"),
-        ("office `vanphong`", "vanphong", Role.OFFICE, "vanphong"),
+        ("the node itself", "node", HubRole.OWNER, ""),
+        ("child `xa`", "xa", HubRole.CHILD, "xa"),
+        ("office `vanphong`", "vanphong", HubRole.OFFICE, "vanphong"),
     ],
 )
-def test_the_permissions_are_those_of_the_topology(row: str, user: str, role: Role, name: str) -> None:
+def test_the_permissions_are_those_of_the_topology(row: str, user: str, role: HubRole, name: str) -> None:
     _, configure, write, read = topology.permissions(user, role, name)
     assert f"| {row} | `{configure}` | `{write}` | `{read}` |" in TEXT

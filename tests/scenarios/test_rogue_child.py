@@ -25,13 +25,13 @@ from edxml_router import pipeline
 from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.views import Kept
+from edxml_router.core.delivery.views import QuarantinedItem
 from edxml_router.core.link.wire import (
     Chunk,
     Hop,
     Inquiry,
-    Outcome,
     Receipt,
+    ReceiptOutcome,
     Transfer,
     decode_receipts,
     encode_chunk,
@@ -43,7 +43,7 @@ from edxml_router.core.signature.signing import sign_bytes
 from edxml_router.credentials.keys import load_key
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.transport import topology
@@ -52,9 +52,9 @@ from tests.contract.hubs import until
 
 ROGUE, HONEST, PARENT = "an-giang", "tay-ninh", "quoc-gia"
 PLANS = (
-    Plan(PARENT, "Nút quốc gia", ("G22",)),
-    Plan(HONEST, "Nút tỉnh Tây Ninh", ("H53",), parent=PARENT, prefixes=("H53",)),
-    Plan(ROGUE, "Nút tỉnh An Giang", ("H01",), parent=PARENT, prefixes=("H01",)),
+    NodePlan(PARENT, "Nút quốc gia", ("G22",)),
+    NodePlan(HONEST, "Nút tỉnh Tây Ninh", ("H53",), parent=PARENT, prefixes=("H53",)),
+    NodePlan(ROGUE, "Nút tỉnh An Giang", ("H01",), parent=PARENT, prefixes=("H01",)),
 )
 
 
@@ -121,10 +121,10 @@ class Siege:
 
     # --- what became of it ---
 
-    def aside(self, node: str = PARENT) -> list[Kept]:
+    def aside(self, node: str = PARENT) -> list[QuarantinedItem]:
         return list(self.ledgers[node].views.list_quarantined(limit=10_000))
 
-    def codes_since(self, before: list[Kept]) -> list[str]:
+    def codes_since(self, before: list[QuarantinedItem]) -> list[str]:
         self.done()
         known = {kept.number for kept in before}
         return [kept.code for kept in self.aside() if kept.number not in known]
@@ -188,7 +188,7 @@ def nothing_breaks(siege: Siege) -> Iterator[None]:
 def test_it_can_send_its_own_agencies_mail(siege: Siege) -> None:
     digest = siege.transfer(siege.letter("H01", ["H53"]), ["H53"])
     [receipt] = siege.answers(lambda came: any(one.envelope == digest for one in came))
-    assert receipt.outcome is Outcome.ACCEPTED
+    assert receipt.outcome is ReceiptOutcome.ACCEPTED
     until(lambda: "H53" in siege.deliveries(digest, HONEST))
 
 
@@ -252,8 +252,8 @@ def test_it_cannot_hide_that_it_brought_a_letter(siege: Siege, hops: Sequence[st
 # --- others' deliveries ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_receipts_for_a_siblings_delivery_change_nothing(siege: Siege, outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", ReceiptOutcome)
+def test_receipts_for_a_siblings_delivery_change_nothing(siege: Siege, outcome: ReceiptOutcome) -> None:
     digest = siege.honest_letter()
     before = siege.deliveries(digest)["H53"]
     now = datetime.now(UTC)
@@ -269,14 +269,14 @@ def test_receipts_for_a_siblings_delivery_change_nothing(siege: Siege, outcome: 
 
 def test_receipts_without_its_nodes_signature_are_set_aside(siege: Siege) -> None:
     before, digest = siege.aside(), siege.honest_letter()
-    siege.receipts(Receipt(digest, "H53", 0, Outcome.CONFIRMED, datetime.now(UTC)), signed=False)
+    siege.receipts(Receipt(digest, "H53", 0, ReceiptOutcome.CONFIRMED, datetime.now(UTC)), signed=False)
     assert siege.codes_since(before) == ["EDX315"]
 
 
 def test_inquiries_tell_nothing_about_others_mail(siege: Siege) -> None:
     digest = siege.honest_letter()
     known, unknown = siege.inquire(digest, "H53"), siege.inquire("ab" * 32, "H53")
-    assert known.outcome is unknown.outcome is Outcome.UNKNOWN
+    assert known.outcome is unknown.outcome is ReceiptOutcome.UNKNOWN
     assert (known.code, known.detail, known.hops) == (unknown.code, unknown.detail, unknown.hops)
 
 
@@ -307,7 +307,7 @@ def test_it_cannot_have_its_mail_kept_for_years(siege: Siege) -> None:
 
 def test_what_has_expired_already_ends_as_such(siege: Siege) -> None:
     digest = siege.transfer(siege.letter("H01", ["H53"]), ["H53"], expires_at=datetime(2000, 1, 1, tzinfo=UTC))
-    found = siege.answers(lambda came: any(one.outcome is Outcome.EXPIRED for one in came))
+    found = siege.answers(lambda came: any(one.outcome is ReceiptOutcome.EXPIRED for one in came))
     assert found[-1].envelope == digest
     assert siege.deliveries(digest)["H53"].state is State.EXPIRED
 

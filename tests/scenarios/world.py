@@ -21,21 +21,21 @@ from edxml_router.demo.letters import Post
 from edxml_router.demo.offices import Office, PullOffice, attach
 from edxml_router.demo.oracle import Witness, await_none, stray_files
 from edxml_router.demo.servers import Broker
-from edxml_router.demo.tree import Plan, Tree
+from edxml_router.demo.tree import NodePlan, Tree
 
 SECONDS = 120.0  # for anything to come about; on an idle machine it is a fraction of one
 
 PLANS = (
-    Plan("tw", "Trung ương", ("G22", "G09")),
-    Plan("tinh", "Tỉnh", ("H53",), "tw", ("H53",), amqp=True),
-    Plan("huyen", "Huyện", ("H53.31",), "tinh", ("H53.31",)),
+    NodePlan("tw", "Trung ương", ("G22", "G09")),
+    NodePlan("tinh", "Tỉnh", ("H53",), "tw", ("H53",), amqp=True),
+    NodePlan("huyen", "Huyện", ("H53.31",), "tinh", ("H53.31",)),
 )
 
 
 class World:
     """A running tree."""
 
-    def __init__(self, folder: Path, broker: Broker | None, plans: Sequence[Plan] = PLANS) -> None:
+    def __init__(self, folder: Path, broker: Broker | None, plans: Sequence[NodePlan] = PLANS) -> None:
         self._stack = ExitStack()
         self.tree = self._stack.enter_context(Tree(folder, plans, broker))
         self.tree.start()

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.agencies.agency import Agency, Alias, State
+from edxml_router.core.agencies.agency import Agency, AgencyState, Alias
 from edxml_router.core.agencies.code import AgencyCode
-from edxml_router.core.agencies.importing import Verdict
+from edxml_router.core.agencies.importing import RowResult
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.rows import AGENCIES, ALIASES, FILES, LEVELS, SUCCESSIONS
 from edxml_router.core.problems import Refusal, Setback
@@ -25,7 +25,7 @@ TODAY = date(2026, 11, 22)
 HEADER = "code,name,level,parent,state,valid_from,valid_to,verified,dates_verified,source\n"
 ROWS = (
     Agency("H53.09", "Sở Nội vụ", "unit", "H53", source="a"),
-    Agency("001.00.10.H47", "UBND huyện Duy Xuyên", "district", "H47", State.CLOSED, None, date(2025, 6, 30)),
+    Agency("001.00.10.H47", "UBND huyện Duy Xuyên", "district", "H47", AgencyState.CLOSED, None, date(2025, 6, 30)),
     Agency("vxp.saas.03", 'Trục "thử nghiệm", số 3', "unit", "H53", verified=True, dates_verified=True),
 )
 
@@ -70,9 +70,9 @@ def test_provinces_and_their_successors(packaged: Registry) -> None:
     provinces = [each for each in packaged if AgencyCode.parse(each.code).level == 1 and each.code[0] == "H"]
     assert [each.code for each in provinces] == [f"H{number:02}" for number in range(1, 64)]
     states = Counter(each.state for each in provinces)
-    assert states == {State.ACTIVE: 34, State.CLOSED: 29}
+    assert states == {AgencyState.ACTIVE: 34, AgencyState.CLOSED: 29}
     for province in provinces:
-        if province.state is State.CLOSED:
+        if province.state is AgencyState.CLOSED:
             assert province.valid_to == date(2025, 6, 30)
             (successor,) = province.successors
             assert packaged.resolve(successor, TODAY).code == successor
@@ -81,7 +81,9 @@ def test_provinces_and_their_successors(packaged: Registry) -> None:
 
 
 def test_closed_ministries_have_living_successors(packaged: Registry) -> None:
-    closed = [each for each in packaged if each.parent is None and each.code[0] == "G" and each.state is State.CLOSED]
+    closed = [
+        each for each in packaged if each.parent is None and each.code[0] == "G" and each.state is AgencyState.CLOSED
+    ]
     assert {each.code for each in closed} == {"G04", "G05", "G07", "G13", "G14", "G24"}
     for ministry in closed:
         assert ministry.successors
@@ -288,7 +290,7 @@ def test_import_a_list_into_a_nodes_own_folder(tmp_path: Path, packaged: Registr
     given.write_text("code,name\n000.00.10.H53,Sở Tư pháp\n000.1137.H53,Phòng\n001.00.20.H53,Hạt kiểm lâm\n", "utf-8")
     own = tmp_path / "own"
     report = catalogue.import_file(given, packaged)
-    assert [row.verdict for row in report.rows] == [Verdict.MAPPED, Verdict.MALFORMED, Verdict.ALIAS]
+    assert [row.verdict for row in report.rows] == [RowResult.MAPPED, RowResult.MALFORMED, RowResult.ALIAS]
     catalogue.write(own, report.agencies, report.aliases, source="list")
     registry = catalogue.load(PACKAGED, own)
     assert registry.resolve("000.00.10.H53", TODAY).code == "H53.10"

@@ -10,12 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.credentials.revocation import kept_answers
-from edxml_router.credentials.revocation.kept_answers import Row
+from edxml_router.credentials.revocation.kept_answers import KeptAnswer
 from tests.certificates import NOW, leaf
 
 
-def row(code: str, answer: bytes = b"good") -> Row:
-    return Row(leaf(code).public_bytes(Encoding.DER), answer, NOW + timedelta(microseconds=7))
+def row(code: str, answer: bytes = b"good") -> KeptAnswer:
+    return KeptAnswer(leaf(code).public_bytes(Encoding.DER), answer, NOW + timedelta(microseconds=7))
 
 
 def names(*codes: str) -> list[bytes]:

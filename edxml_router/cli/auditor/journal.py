@@ -58,7 +58,7 @@ def query(
     if event:
         auditor.require_event(event)
     code = problem(code).code if code else ""
-    question = auditor.Question(since, until, event, document, recipient, code, actor, limit)
+    question = auditor.JournalQuery(since, until, event, document, recipient, code, actor, limit)
     shown = 0
     with open_asked(session, database) as asked:
         for page in auditor.query(asked.views, question):
@@ -78,7 +78,7 @@ def _show(session: Session, lines: Sequence[Line], as_json: bool) -> None:
         show_lines(session, lines)
 
 
-class Root(click.ParamType[tuple[int, str]]):
+class KeptRoot(click.ParamType[tuple[int, str]]):
     """A root that was kept elsewhere: ``SIZE:HEX``."""
 
     name = "size:hex"
@@ -92,7 +92,7 @@ class Root(click.ParamType[tuple[int, str]]):
 
 
 @journal.command()
-@click.option("--root", "roots", type=Root(), multiple=True, help="A root kept elsewhere; may be repeated.")
+@click.option("--root", "roots", type=KeptRoot(), multiple=True, help="A root kept elsewhere; may be repeated.")
 @database_option
 @json_option
 @pass_session

@@ -6,7 +6,7 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.services.health.report import Outcome, examine
+from edxml_router.services.health.report import CheckResult, examine
 from edxml_router.shapes.node import health_shape
 
 
@@ -20,7 +20,7 @@ def doctor(session: Session, as_json: bool) -> None:
 
     Exit status 0 when everything is in order or only worth a remark, else that of the gravest finding.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[CheckResult] = []
     for outcome in examine(session.config_file):
         outcomes.append(outcome)
         _show(session, outcome, as_json)
@@ -41,7 +41,7 @@ def _sum_up(session: Session, failed: int, remarks: int) -> None:
         session.line(session.say("doctor.good"), "bold green")
 
 
-def _show(session: Session, outcome: Outcome, as_json: bool) -> None:
+def _show(session: Session, outcome: CheckResult, as_json: bool) -> None:
     finding = outcome.finding
     if as_json:
         session.json(health_shape(outcome.check, outcome.detail, finding))

@@ -9,7 +9,7 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
-from edxml_router.core.delivery.views import Waiting
+from edxml_router.core.delivery.views import InboxItem
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.resync import Recovery, Resync
 from edxml_router.core.link.wire import letter_name
@@ -56,7 +56,7 @@ def _call(session: Session, pending: Sequence[tuple[str, Recovery]], *, as_json:
             session.problem(office.reminder(name, one))
 
 
-def _show_inbox(session: Session, rows: Sequence[Waiting], as_json: bool) -> None:
+def _show_inbox(session: Session, rows: Sequence[InboxItem], as_json: bool) -> None:
     if as_json:
         for row in rows:
             session.json(letter_shape(row))

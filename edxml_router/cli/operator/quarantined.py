@@ -13,7 +13,7 @@ from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.session import Session, pass_session
 from edxml_router.core.body import Held
-from edxml_router.core.delivery.views import Kept
+from edxml_router.core.delivery.views import QuarantinedItem
 from edxml_router.core.problems import Finding
 from edxml_router.services import quarantine
 from edxml_router.shapes.history import quarantined_shape
@@ -37,7 +37,7 @@ def discard(session: Session, numbers: Sequence[int]) -> None:
         exit_with([missing])
 
 
-def show_items(session: Session, items: Sequence[Kept], as_json: bool) -> None:
+def show_items(session: Session, items: Sequence[QuarantinedItem], as_json: bool) -> None:
     """A list of refused input."""
     if as_json:
         for item in items:

@@ -16,10 +16,10 @@ from edxml_router.cli.commands import Group, exit_with
 from edxml_router.cli.session import Session, for_people, json_option, pass_session, what_was_wrong
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
-from edxml_router.core.trust.bindings import Act, Row, moment
+from edxml_router.core.trust.bindings import Act, BindingRow, moment
 from edxml_router.core.trust.expiry import Expiry
 from edxml_router.services.trust import authorities, bindings
-from edxml_router.services.trust.bindings import Change, Period
+from edxml_router.services.trust.bindings import BindingChange, Period
 from edxml_router.services.trust.expiries import expiries, needs_attention
 from edxml_router.shapes.trust import (
     AuthorityShape,
@@ -29,7 +29,7 @@ from edxml_router.shapes.trust import (
     expiry_shape,
 )
 
-_FIRST, _LAST = Row(Act.BLOCK, "").since, Row(Act.BLOCK, "").until
+_FIRST, _LAST = BindingRow(Act.BLOCK, "").since, BindingRow(Act.BLOCK, "").until
 
 _key = click.argument("key", metavar="KEY")
 _agency = click.argument("agency", metavar="CODE")
@@ -221,7 +221,7 @@ def _period(since: str, until: str) -> Period:
     return period
 
 
-def _show(session: Session, change: Change, as_json: bool) -> None:
+def _show(session: Session, change: BindingChange, as_json: bool) -> None:
     row = change.row
     if as_json:
         session.json(binding_change_shape(row, datetime.now(UTC), written=change.written, remarks=change.remarks))
@@ -239,18 +239,18 @@ def _end_with(session: Session, trouble: Finding | None) -> None:
         exit_with([trouble])
 
 
-def _told(session: Session, row: Row, key: str) -> str:
+def _told(session: Session, row: BindingRow, key: str) -> str:
     since, until = _dates(row)
     return session.say(key, row=f"{row.act} {row.subject} {row.agency}".strip(), since=since, until=until)
 
 
-def _state(row: Row, now: datetime) -> str:
+def _state(row: BindingRow, now: datetime) -> str:
     if row.in_force(now):
         return "trust.in_force"
     return "trust.over" if row.until <= now else "trust.later"
 
 
-def _dates(row: Row) -> tuple[str, str]:
+def _dates(row: BindingRow) -> tuple[str, str]:
     """For people, in the time of this machine; empty where there is no bound."""
     since = "" if row.since == _FIRST else f"{row.since.astimezone():%Y-%m-%d %H:%M:%S}"
     until = "" if row.until == _LAST else f"{row.until.astimezone():%Y-%m-%d %H:%M:%S}"

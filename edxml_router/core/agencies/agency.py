@@ -14,7 +14,7 @@ from typing import NamedTuple
 from edxml_router.core.normal_forms import normal
 
 
-class State(StrEnum):
+class AgencyState(StrEnum):
     """Whether a code is in use. A closed code is never given to another agency (QĐ 20/2020 art. 6)."""
 
     ACTIVE = "active"
@@ -35,7 +35,7 @@ class Agency(NamedTuple):
     name: str
     level: str
     parent: str | None = None
-    state: State = State.ACTIVE
+    state: AgencyState = AgencyState.ACTIVE
     valid_from: date | None = None
     valid_to: date | None = None
     successors: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Agency(NamedTuple):
     def closed_on(self, day: date) -> bool:
         """Whether the agency no longer exists on that day."""
         if self.valid_to is None:
-            return self.state is State.CLOSED
+            return self.state is AgencyState.CLOSED
         return day > self.valid_to
 
 

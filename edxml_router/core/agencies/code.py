@@ -38,7 +38,7 @@ _ENTERPRISE = re.compile(r"[0-9]{10}(?:[0-9]{3})?")  # art. 5: the registration 
 _BRANCH_WITH_HYPHEN = re.compile(r"[0-9]{10}-[0-9]{3}")
 
 
-class Form(StrEnum):
+class CodeForm(StrEnum):
     """How a code is written."""
 
     CANONICAL = "canonical"  # QĐ 20/2020: H53.31.22
@@ -54,7 +54,7 @@ class AgencyCode:
     """A code as it was written (``text``, blanks around it removed) and the form that it has."""
 
     text: str
-    form: Form
+    form: CodeForm
 
     @classmethod
     def parse(cls, text: str) -> AgencyCode:
@@ -79,27 +79,27 @@ class AgencyCode:
         if _TOP.fullmatch(groups[0]):
             if not _CANONICAL.fullmatch(upper):
                 raise _malformed(text, Detail("a government code has letters A-Z, digits and dots only"))
-            return cls(text, Form.CANONICAL)
+            return cls(text, CodeForm.CANONICAL)
         if _SCHEME_ID.match(upper):
             if not _SCHEME.fullmatch(upper):
                 raise _malformed(text, Detail("a scheme code is Z01 to Z99 and 1 to 32 letters, digits or dots"))
-            return cls(text, Form.SCHEME)
+            return cls(text, CodeForm.SCHEME)
         if _TOP.fullmatch(groups[-1]):
             return cls(text, _legacy_form(text, upper))
         if _ENTERPRISE.fullmatch(text):
-            return cls(text, Form.ENTERPRISE)
+            return cls(text, CodeForm.ENTERPRISE)
         if _BRANCH_WITH_HYPHEN.fullmatch(text):
             raise _malformed(
                 text, Detail("write a branch's number as 13 digits: {number}", number=text.replace("-", ""))
             )
         if not any(character.isalpha() for character in text):
             raise _malformed(text, Detail("a number that is neither an agency code nor of 10 or 13 digits"))
-        return cls(text, Form.TECHNICAL)
+        return cls(text, CodeForm.TECHNICAL)
 
     @property
     def is_government(self) -> bool:
         """Whether the code has levels: both forms of government codes do, the others are opaque."""
-        return self.form in (Form.CANONICAL, Form.LEGACY13, Form.LEGACY3)
+        return self.form in (CodeForm.CANONICAL, CodeForm.LEGACY13, CodeForm.LEGACY3)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class AgencyCode:
         An old code with a hole keeps the zero group (``001.00.10.H47`` is H47, 10, 00, 001): enough to know
         the province, which routing needs, without inventing a new code.
         """
-        if self.form is Form.CANONICAL:
+        if self.form is CodeForm.CANONICAL:
             return tuple(self.text.upper().split("."))
         if not self.is_government:
             return (self.canonical(),)
@@ -130,7 +130,7 @@ class AgencyCode:
     @property
     def has_hole(self) -> bool:
         """Whether an old code leaves a level empty above a used one, so that no rule maps it."""
-        if self.form not in (Form.LEGACY13, Form.LEGACY3):
+        if self.form not in (CodeForm.LEGACY13, CodeForm.LEGACY3):
             return False
         return not all(group.strip("0") for group in self.groups)
 
@@ -140,9 +140,9 @@ class AgencyCode:
         Raises Refusal EDX504 where a zero group stands above a used one (``000.01.00.H53``): dropping it
         would name another agency, keeping it would invent a code.
         """
-        if self.form is Form.TECHNICAL:
+        if self.form is CodeForm.TECHNICAL:
             return self.text
-        if self.form in (Form.CANONICAL, Form.SCHEME, Form.ENTERPRISE):
+        if self.form in (CodeForm.CANONICAL, CodeForm.SCHEME, CodeForm.ENTERPRISE):
             return self.text.upper()
         if self.has_hole:
             raise Refusal(
@@ -156,14 +156,14 @@ class AgencyCode:
 
     def legacy13(self) -> str | None:
         """The 13 characters of QCVN 102:2016, or None where the code does not fit into them."""
-        if self.form is Form.LEGACY13:
+        if self.form is CodeForm.LEGACY13:
             old = self.text.upper()
-        elif self.form is Form.LEGACY3:
+        elif self.form is CodeForm.LEGACY3:
             old = f"000.{self.text.upper()}"
         else:
             groups = self.groups
             padded = groups + ("00", "00", "000")[len(groups) - 1 :]
-            if self.form is not Form.CANONICAL or len(padded) != 4 or not all(g.strip("0") for g in groups):
+            if self.form is not CodeForm.CANONICAL or len(padded) != 4 or not all(g.strip("0") for g in groups):
                 return None
             old = ".".join(reversed(padded))
         return old if _THIRTEEN.fullmatch(old) else None
@@ -192,11 +192,11 @@ def is_safe(text: str) -> bool:
     return len(text) <= MAX_LENGTH and _SAFE.fullmatch(text) is not None
 
 
-def _legacy_form(text: str, upper: str) -> Form:
+def _legacy_form(text: str, upper: str) -> CodeForm:
     if _LEGACY13.fullmatch(upper):
-        return Form.LEGACY13
+        return CodeForm.LEGACY13
     if _LEGACY3.fullmatch(upper):
-        return Form.LEGACY3
+        return CodeForm.LEGACY3
     *numbers, top = upper.split(".")
     digits = "".join(numbers)
     if len(digits) == 7 and digits.isdigit():

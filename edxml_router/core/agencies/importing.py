@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edxml_router.core.agencies.agency import Agency, Alias, fold
-from edxml_router.core.agencies.code import BLANKS, AgencyCode, Form, is_safe
+from edxml_router.core.agencies.code import BLANKS, AgencyCode, CodeForm, is_safe
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.rows import STATES, YES_NO, day, usual_parent
 from edxml_router.core.detail import Detail, joined, said
@@ -33,7 +33,7 @@ from edxml_router.core.problems import Finding, Refusal
 OLD_CODE_COLUMNS = ("code102", "oldcode")
 
 
-class Verdict(StrEnum):
+class RowResult(StrEnum):
     """What became of a row."""
 
     MAPPED = "mapped"  # an agency under its canonical code
@@ -49,7 +49,7 @@ class RowVerdict:
     line: int
     code_text: str
     name: str
-    verdict: Verdict
+    verdict: RowResult
     canonical: str = ""
     detail: str = ""
 
@@ -63,14 +63,14 @@ class ImportReport:
     aliases: tuple[Alias, ...]
 
     @property
-    def counts(self) -> Mapping[Verdict, int]:
+    def counts(self) -> Mapping[RowResult, int]:
         seen = Counter(row.verdict for row in self.rows)
-        return {verdict: seen[verdict] for verdict in Verdict}
+        return {verdict: seen[verdict] for verdict in RowResult}
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The rows that could not be used, as EDX905."""
-        unused = (Verdict.DUPLICATE, Verdict.MALFORMED)
+        unused = (RowResult.DUPLICATE, RowResult.MALFORMED)
         return tuple(
             Finding(
                 "EDX905",
@@ -90,7 +90,7 @@ class _Read:
     fields: Mapping[str, str]
     code: AgencyCode | None = None
     canonical: str = ""
-    verdict: Verdict = Verdict.MALFORMED
+    verdict: RowResult = RowResult.MALFORMED
     detail: str = ""
 
     @property
@@ -114,12 +114,12 @@ def import_rows(text: str, known: Registry, *, source: str = "", replace_known: 
     for row in read:
         verdict, details = row.verdict, [row.detail]
         if row.canonical in first:
-            verdict, details = Verdict.DUPLICATE, [Detail("line {line} has the same code", line=first[row.canonical])]
+            verdict, details = RowResult.DUPLICATE, [Detail("line {line} has the same code", line=first[row.canonical])]
         elif row.code is not None:
             try:
                 agency = _agency(row, row.code, known, by_id, source)
             except ValueError as error:
-                verdict, details = Verdict.MALFORMED, [said(error)]
+                verdict, details = RowResult.MALFORMED, [said(error)]
             else:
                 first[row.canonical] = row.line
                 old = known.get(agency.code)
@@ -130,7 +130,7 @@ def import_rows(text: str, known: Registry, *, source: str = "", replace_known: 
                     details.append(Detail("known already") if same else Detail("known already, under another name"))
                 for alias in _aliases(row, known, codes, source, details):
                     aliases[alias.alias] = alias
-        canonical = "" if verdict is Verdict.MALFORMED else row.canonical
+        canonical = "" if verdict is RowResult.MALFORMED else row.canonical
         detail = joined("; ", filter(None, details))
         rows.append(RowVerdict(row.line, row.text, row.name, verdict, canonical, detail))
     return ImportReport(tuple(rows), tuple(agencies), tuple(aliases.values()))
@@ -145,11 +145,11 @@ def _understand(line: int, fields: Mapping[str, str], known: Registry) -> _Read:
         return _Read(line, fields, detail=refusal.finding.detail)
     if alias := known.alias(code.text.upper() if code.is_government else code.text):
         detail = Detail("by alias to {canonical}", canonical=alias.canonical)
-        return _Read(line, fields, code, alias.canonical, Verdict.MAPPED, detail)
+        return _Read(line, fields, code, alias.canonical, RowResult.MAPPED, detail)
     try:
-        return _Read(line, fields, code, code.canonical(), Verdict.MAPPED)
+        return _Read(line, fields, code, code.canonical(), RowResult.MAPPED)
     except Refusal as refusal:
-        return _Read(line, fields, code, code.known_as(), Verdict.ALIAS, refusal.finding.detail)
+        return _Read(line, fields, code, code.known_as(), RowResult.ALIAS, refusal.finding.detail)
 
 
 def _agency(row: _Read, code: AgencyCode, known: Registry, by_id: Mapping[str, str], source: str) -> Agency:
@@ -189,7 +189,7 @@ def _aliases(row: _Read, known: Registry, codes: set[str], source: str, details:
             continue
         try:
             parsed = AgencyCode.parse(old)
-            old = old if parsed.form is Form.TECHNICAL else old.upper()
+            old = old if parsed.form is CodeForm.TECHNICAL else old.upper()
             if parsed.canonical() == row.canonical:
                 continue
         except Refusal as refusal:

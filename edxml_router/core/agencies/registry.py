@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 
 from edxml_router.core.agencies.agency import Agency, Alias, Level, Succession, fold, superior_code
-from edxml_router.core.agencies.code import BLANKS, AgencyCode, Form
+from edxml_router.core.agencies.code import BLANKS, AgencyCode, CodeForm
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 
@@ -292,6 +292,6 @@ def _spellings(written: str) -> Iterator[str]:
     code = AgencyCode.parse(written)
     if code.is_government:
         yield written.upper()
-    if code.form is Form.LEGACY3 and (old := code.legacy13()):
+    if code.form is CodeForm.LEGACY3 and (old := code.legacy13()):
         yield old
     yield code.canonical()

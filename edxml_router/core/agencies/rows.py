@@ -16,7 +16,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-from edxml_router.core.agencies.agency import Agency, Alias, Level, State, Succession, fold, superior_code
+from edxml_router.core.agencies.agency import Agency, AgencyState, Alias, Level, Succession, fold, superior_code
 from edxml_router.core.agencies.code import AgencyCode, is_canonical, is_safe
 from edxml_router.core.detail import Detail
 
@@ -31,13 +31,13 @@ class Words(dict[str, Choice]):
         raise ValueError(Detail("{word} is none of {value}", word=ascii(word[:20]), value=", ".join(self)))
 
 
-STATES = Words({state.value: state for state in State})
+STATES = Words({state.value: state for state in AgencyState})
 YES_NO = Words({"yes": True, "no": False})
 SHARES = Words({share: share for share in ("whole", "main", "part")})
 
 
 @dataclass(frozen=True)  # no slots: Table[Agency](…) sets an attribute of typing's on the instance
-class Table(Generic[Value]):
+class AgencyTable(Generic[Value]):
     """One file of a catalogue. ``key`` is what may occur once; files are sorted by it."""
 
     file: str
@@ -152,7 +152,7 @@ def _yes_no(value: bool) -> str:
     return "yes" if value else "no"
 
 
-AGENCIES = Table[Agency](
+AGENCIES = AgencyTable[Agency](
     "agencies.csv",
     (
         "code",
@@ -170,21 +170,21 @@ AGENCIES = Table[Agency](
     _agency_cells,
     attrgetter("code"),
 )
-ALIASES = Table[Alias](
+ALIASES = AgencyTable[Alias](
     "aliases.csv",
     ("alias", "canonical", "valid_from", "valid_to", "source"),
     _alias,
     _alias_cells,
     lambda alias: (alias.alias, alias.valid_from or date.min),
 )
-SUCCESSIONS = Table[Succession](
+SUCCESSIONS = AgencyTable[Succession](
     "successions.csv",
     ("code", "successor", "since", "share", "verified", "source"),
     _succession,
     _succession_cells,
     attrgetter("code", "successor"),
 )
-LEVELS = Table[Level](
+LEVELS = AgencyTable[Level](
     "levels.csv",
     ("level", "title_vi", "title_en", "valid_from", "valid_to", "letters", "name_starts", "source"),
     _level,

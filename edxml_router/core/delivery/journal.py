@@ -96,7 +96,7 @@ def leaf_hash(canonical: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + canonical).digest()
 
 
-class Tree:
+class MerkleTree:
     """An append-only Merkle tree hash, fed leaf by leaf; holds one hash per level."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class Tree:
         self._peaks: list[tuple[int, bytes]] = []  # (height, hash) of complete subtrees, largest first
 
     @classmethod
-    def resume(cls, size: int, peaks: bytes) -> Tree:
+    def resume(cls, size: int, peaks: bytes) -> MerkleTree:
         """The tree that had ``size`` leaves and these :meth:`peaks`; ValueError when the two do not fit."""
         heights = [height for height in reversed(range(size.bit_length())) if size >> height & 1]
         if len(peaks) != 32 * len(heights):

@@ -37,7 +37,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class EnvelopeHistory:
     """All about one envelope, or about its way to one recipient, each part in order and cut at the limit."""
 
     envelope: EnvelopeRow
@@ -47,7 +47,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class DeliveryHistory:
     """A delivery, its envelope, and its journal entries from first to last."""
 
     delivery: Delivery
@@ -97,7 +97,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class InboxItem:
     """A delivery in an inbox, with its envelope."""
 
     delivery: Delivery
@@ -122,7 +122,7 @@ class Hindrance:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class QuarantinedItem:
     """An item set aside, without its bytes."""
 
     number: int

@@ -16,7 +16,7 @@ from typing import Final
 from edxml_router.core.detail import Detail
 
 
-class Kind(StrEnum):
+class RouteKind(StrEnum):
     """What is at the other end."""
 
     LINK = "link"  # a neighbour
@@ -24,8 +24,8 @@ class Kind(StrEnum):
     INBOX = "inbox"  # of an office: where it hears of mail *for* it
 
 
-_KINDS: Final = frozenset(Kind)
-FROM_OFFICES: Final = f"{Kind.OFFICE}:%"  # a pattern of SQL for the routes of offices
+_KINDS: Final = frozenset(RouteKind)
+FROM_OFFICES: Final = f"{RouteKind.OFFICE}:%"  # a pattern of SQL for the routes of offices
 
 
 class Route(str):
@@ -41,15 +41,15 @@ class Route(str):
 
     @classmethod
     def link(cls, name: str) -> Route:
-        return cls(f"{Kind.LINK}:{name}")
+        return cls(f"{RouteKind.LINK}:{name}")
 
     @classmethod
     def office(cls, name: str) -> Route:
-        return cls(f"{Kind.OFFICE}:{name}")
+        return cls(f"{RouteKind.OFFICE}:{name}")
 
     @property
-    def kind(self) -> Kind:
-        return Kind(self[: self.index(":")])
+    def kind(self) -> RouteKind:
+        return RouteKind(self[: self.index(":")])
 
     @property
     def name(self) -> str:
@@ -58,13 +58,13 @@ class Route(str):
 
     @property
     def is_link(self) -> bool:
-        return self.startswith(f"{Kind.LINK}:")
+        return self.startswith(f"{RouteKind.LINK}:")
 
     @property
     def is_office(self) -> bool:
-        return self.startswith(f"{Kind.OFFICE}:")
+        return self.startswith(f"{RouteKind.OFFICE}:")
 
     @property
     def inbox(self) -> Route:
         """Where an office hears of mail *for* it."""
-        return Route(f"{Kind.INBOX}:{self.name}")
+        return Route(f"{RouteKind.INBOX}:{self.name}")

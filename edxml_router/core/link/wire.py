@@ -90,7 +90,7 @@ class Inquiry:
     generation: int
 
 
-class Outcome(StrEnum):
+class ReceiptOutcome(StrEnum):
     """What a receipt says about one delivery. ``accepted``: the far node has committed it."""
 
     ACCEPTED = "accepted"
@@ -108,7 +108,7 @@ class Receipt:
     envelope: str
     recipient: str
     generation: int
-    outcome: Outcome
+    outcome: ReceiptOutcome
     at: datetime
     code: str = ""
     detail: str = ""
@@ -305,7 +305,7 @@ def decode_receipts(data: bytes) -> Report:
                 manifest.digest(item["envelope"]),
                 manifest.text(item["recipient"]),
                 manifest.number(item["generation"], GENERATION_LIMIT),
-                Outcome(item["outcome"]),
+                ReceiptOutcome(item["outcome"]),
                 manifest.moment(item["at"]),
                 *_reason(manifest.text(item.get("code", "")), manifest.text(item.get("detail", ""))),
                 _read_hops(item.get("hops", [])),

@@ -31,7 +31,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, own_tools
 from edxml_router.core.problems import Refusal, Trouble
 from edxml_router.core.signature import fields, form
-from edxml_router.core.signature.form import Coverage, Form
+from edxml_router.core.signature.form import Coverage, SignatureForm
 from edxml_router.core.signature.verdict import LEGACY, Indication, Verdict, judge, put_together
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.core.trust.chain import TrustStore
@@ -117,7 +117,7 @@ def verify(data: bytes, root: Element, trust: TrustStore, at: datetime) -> Verdi
     return judge(root, trust, at, lambda found, _, leaf: _signed(data, found, leaf, at), put_together)
 
 
-def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> list[Element]:
+def _signed(data: bytes, found: SignatureForm, leaf: x509.Certificate, at: datetime) -> list[Element]:
     """Check signature and digests with signxml; the elements that were signed, or EDX302, EDX312, EDX320."""
     with own_tools("signxml"):  # apart from the message: while an upgrade replaces the files, no letter is broken
         _schemas()
@@ -148,7 +148,7 @@ def _signed(data: bytes, found: Form, leaf: x509.Certificate, at: datetime) -> l
         raise machine_fault(error, "signxml") or broken from error
 
 
-def _elements(found: Form, results: list[VerifyResult]) -> list[Element]:
+def _elements(found: SignatureForm, results: list[VerifyResult]) -> list[Element]:
     """What signxml says it has checked."""
     elements = [result.signed_xml for result in results]
     if [None if item is None else item.tag for item in elements] != list(found.parts):

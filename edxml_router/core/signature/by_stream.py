@@ -37,7 +37,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form
 from edxml_router.core.signature.fields import Canonical, Fields
-from edxml_router.core.signature.form import Coverage, Form
+from edxml_router.core.signature.form import Coverage, SignatureForm
 from edxml_router.core.signature.verdict import Verdict, judge
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.wording import in_words
@@ -77,7 +77,9 @@ def verify(skeleton: Skeleton, root: Element, trust: TrustStore, at: datetime) -
     )
 
 
-def _signed(skeleton: Skeleton, root: Element, found: Form, given: Fields, leaf: x509.Certificate) -> list[Element]:
+def _signed(
+    skeleton: Skeleton, root: Element, found: SignatureForm, given: Fields, leaf: x509.Certificate
+) -> list[Element]:
     """Check signature and digests; the elements that were signed. Refusal EDX112, EDX302, EDX303, EDX312."""
     signature = root.find(_SIGNATURE)
     try:

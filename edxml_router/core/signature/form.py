@@ -84,7 +84,7 @@ class Coverage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class SignatureForm:
     """A signature in an allowed form. ``parts`` are the covered elements' tags, in the order of the
     references.
     """
@@ -95,7 +95,7 @@ class Form:
     certificates: tuple[bytes, ...]  # DER, as sent
 
 
-def read(root: Element) -> Form | None:
+def read(root: Element) -> SignatureForm | None:
     """The form of the message's signature, or ``None`` for an unsigned message."""
     signature = check_placement(root)
     if signature is None:
@@ -119,7 +119,7 @@ def read(root: Element) -> Form | None:
     for uri, transforms, digest in references:
         _check_transforms(uri, transforms)
         _expect(digest in DIGEST_METHODS, "EDX306", Detail("DigestMethod {name}", name=_short(digest)))
-    return Form(coverage, method.rpartition("#")[2], covered, _certificates(key_info))
+    return SignatureForm(coverage, method.rpartition("#")[2], covered, _certificates(key_info))
 
 
 def check_placement(root: Element) -> Element | None:

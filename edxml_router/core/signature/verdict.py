@@ -24,13 +24,14 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature import fields, form
 from edxml_router.core.signature.fields import Fields
-from edxml_router.core.signature.form import Coverage, Form
+from edxml_router.core.signature.form import Coverage, SignatureForm
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.core.trust.chain import ChainVerdict, TrustStore
 from edxml_router.core.xml.safe_xml import NS, Element
 
-# The elements that were signed, in the order of ``Form.parts``; Refusal EDX112, EDX302, EDX303, EDX312, EDX320.
-Check = Callable[[Form, Fields, x509.Certificate], list[Element]]
+# The elements that were signed, in the order of ``SignatureForm.parts``; Refusal EDX112, EDX302,
+# EDX303, EDX312, EDX320.
+Check = Callable[[SignatureForm, Fields, x509.Certificate], list[Element]]
 # The message as signed, from the coverage, the tags of the signed elements, and these elements.
 Assemble = Callable[[Coverage, tuple[str, ...], list[Element]], Element]
 
@@ -127,7 +128,7 @@ def judge(root: Element, trust: TrustStore, at: datetime, check: Check, assemble
     )
 
 
-def _checked(check: Check, found: Form, given: Fields, leaf: x509.Certificate) -> list[Element]:
+def _checked(check: Check, found: SignatureForm, given: Fields, leaf: x509.Certificate) -> list[Element]:
     try:
         return check(found, given, leaf)
     except Refusal as refusal:
@@ -150,7 +151,7 @@ def _fields(root: Element, leaf: x509.Certificate) -> Fields:
     return given
 
 
-def _refused(finding: Finding, found: Form | None = None, chain: ChainVerdict | None = None) -> Verdict:
+def _refused(finding: Finding, found: SignatureForm | None = None, chain: ChainVerdict | None = None) -> Verdict:
     indication, reason = _VERDICTS[finding.code]
     verdict = Verdict(indication, reason, finding)
     if found is not None:

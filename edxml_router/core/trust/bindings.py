@@ -50,7 +50,7 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BindingRow:
     """One row, in force for ``since <= moment < until``. ``subject`` is a key's SHA-256 (hex; in a block also a
     certificate's) or a code."""
 
@@ -68,12 +68,12 @@ class Row:
 class Bindings:
     """The operator's table of rows, indexed; immutable."""
 
-    def __init__(self, rows: Iterable[Row] = ()) -> None:
+    def __init__(self, rows: Iterable[BindingRow] = ()) -> None:
         self.rows = tuple(rows)
-        self._by_subject: Mapping[tuple[Act, str], tuple[Row, ...]] = _index(self.rows)
+        self._by_subject: Mapping[tuple[Act, str], tuple[BindingRow, ...]] = _index(self.rows)
         self._key_blocks = tuple(row for row in self.rows if row.act is Act.BLOCK and SPKI.fullmatch(row.subject))
 
-    def of(self, act: Act, subject: str) -> tuple[Row, ...]:
+    def of(self, act: Act, subject: str) -> tuple[BindingRow, ...]:
         """The rows of this act about ``subject``, in force or not."""
         return self._by_subject.get((act, subject), ())
 
@@ -92,7 +92,7 @@ class Bindings:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise Refusal("EDX901", where=where, detail=Detail("not UTF-8")) from error
-        rows: list[Row] = []
+        rows: list[BindingRow] = []
         mistakes: list[str] = []
         for number, line in enumerate(text.splitlines(), start=1):
             try:
@@ -161,14 +161,14 @@ def may_bring(prefixes: Collection[str], codes: Collection[str], sender: str, *,
         raise Refusal("EDX401", detail=sender)
 
 
-def _index(rows: tuple[Row, ...]) -> dict[tuple[Act, str], tuple[Row, ...]]:
-    found: dict[tuple[Act, str], tuple[Row, ...]] = {}
+def _index(rows: tuple[BindingRow, ...]) -> dict[tuple[Act, str], tuple[BindingRow, ...]]:
+    found: dict[tuple[Act, str], tuple[BindingRow, ...]] = {}
     for row in rows:
         found[row.act, row.subject] = (*found.get((row.act, row.subject), ()), row)
     return found
 
 
-def read_row(line: str) -> Row | None:
+def read_row(line: str) -> BindingRow | None:
     """The row in one line of the file, None in a remark or an empty line; ValueError says what is wrong."""
     values = [field.strip() for field in next(csv.reader([line]), [])]
     if not any(values) or values[0].startswith("#") or tuple(values) == COLUMNS:
@@ -189,10 +189,10 @@ def read_row(line: str) -> Row | None:
     begin, end = moment(since, _FIRST, last=False), moment(until, _LAST, last=True)
     if begin >= end:
         raise ValueError(Detail("until is before since"))
-    return Row(Act(act), key if is_key else subject, agency, begin, end, reason)
+    return BindingRow(Act(act), key if is_key else subject, agency, begin, end, reason)
 
 
-def write_row(row: Row) -> str:
+def write_row(row: BindingRow) -> str:
     """The line of the file that :func:`read_row` reads as ``row``."""
     out = io.StringIO()
     since = "" if row.since == _FIRST else row.since.isoformat()

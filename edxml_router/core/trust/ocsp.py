@@ -34,7 +34,7 @@ _CRITICAL: Final = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OcspResponse:
     """What a responder said. ``revoked`` is since when, None means good; ``signer`` is the certificate that it was
     signed with, None means the issuer's."""
 
@@ -62,7 +62,7 @@ def question(certificate: x509.Certificate, issuer: x509.Certificate) -> bytes:
 
 def read_answer(
     data: bytes, certificate: x509.Certificate, issuer: x509.Certificate, named: x509.Certificate | None = None
-) -> Answer:
+) -> OcspResponse:
     """What ``data`` (DER) says of ``certificate``; Setback EDX319 where that is nothing. Dates are not judged here."""
     try:
         return _read(data, certificate, issuer, named)
@@ -80,7 +80,7 @@ def status(data: bytes) -> str:
 
 def _read(
     data: bytes, certificate: x509.Certificate, issuer: x509.Certificate, named: x509.Certificate | None
-) -> Answer:
+) -> OcspResponse:
     if len(data) > MAX_BYTES:
         raise useless(Detail("more than {most} bytes", most=MAX_BYTES))
     response = ocsp.load_der_ocsp_response(data)
@@ -101,7 +101,7 @@ def _read(
     if response.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
         raise useless(Detail("the responder does not know the certificate"))
     # The time is there when, and only when, the status is revoked (4.2.1).
-    return Answer(response.this_update_utc, response.next_update_utc, response.revocation_time_utc, signer)
+    return OcspResponse(response.this_update_utc, response.next_update_utc, response.revocation_time_utc, signer)
 
 
 def _signer(

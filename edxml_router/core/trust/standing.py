@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import hashes
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust.certificate import names, spki_sha256
-from edxml_router.core.trust.ocsp import Answer, read_answer, useless
+from edxml_router.core.trust.ocsp import OcspResponse, read_answer, useless
 from edxml_router.core.trust.revocation import ALWAYS, Freshness, RevocationSource, Standing, unknown
 
 CLOCKS: Final = timedelta(minutes=5)  # a responder answers for the present moment, and its clock may be ahead of ours
@@ -132,7 +132,7 @@ class ListsAndAnswers:
         return judge(answer, certificate, at, freshness)
 
 
-def judge(answer: Answer, certificate: x509.Certificate, at: datetime, freshness: Freshness) -> Standing:
+def judge(answer: OcspResponse, certificate: x509.Certificate, at: datetime, freshness: Freshness) -> Standing:
     """What ``answer`` about ``certificate`` means at the moment ``at``."""
     begin, until, ends = answer.this_update - CLOCKS, ALWAYS, ALWAYS
     if at < begin:
@@ -157,7 +157,7 @@ def judge(answer: Answer, certificate: x509.Certificate, at: datetime, freshness
     return unknown(freshness, detail, max(begin, over), until)
 
 
-def check_renewal(new: Answer, kept: Answer | None, at: datetime, grace: timedelta) -> None:
+def check_renewal(new: OcspResponse, kept: OcspResponse | None, at: datetime, grace: timedelta) -> None:
     """May ``new``, which has just come, take the place of ``kept``? Setback EDX319 if not: an old answer that somebody
     plays back never replaces a newer one."""
     if new.this_update > at + CLOCKS:

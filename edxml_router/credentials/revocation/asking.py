@@ -29,7 +29,7 @@ from edxml_router.core.trust.standing import check_renewal
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.revocation import fetching, kept_answers
-from edxml_router.credentials.revocation.kept_answers import Row
+from edxml_router.credentials.revocation.kept_answers import KeptAnswer
 from edxml_router.credentials.revocation.responders import Source, held, source_of, sources
 
 AGAIN: Final = timedelta(seconds=60)  # until a question that failed is asked again; trust.crl_interval, if shorter
@@ -125,7 +125,7 @@ class Asking:
                 self._failed[name] = now
                 wrong.setdefault(source.url, []).append(setback.finding)
             else:
-                self._rows[name] = Row(der, answer, now)
+                self._rows[name] = KeptAnswer(der, answer, now)
                 self._changed = True
         return done, [_summary(url, found) for url, found in wrong.items()]
 

@@ -32,7 +32,7 @@ _NOTE: Final = ".cert"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class KeptAnswer:
     """A certificate, what was answered about it, and when it was asked."""
 
     certificate: bytes
@@ -45,7 +45,7 @@ def place(folder: Path) -> Path:
     return folder / "answers"
 
 
-def held(folder: Path) -> dict[bytes, Row]:
+def held(folder: Path) -> dict[bytes, KeptAnswer]:
     """All rows, who was met first coming first; none where there is no file."""
     try:
         lines = place(folder).read_bytes().splitlines()
@@ -55,12 +55,14 @@ def held(folder: Path) -> dict[bytes, Row]:
     for line in lines:
         with suppress(ValueError):
             asked, certificate, answer = line.split(b" ")
-            row = Row(_decoded(certificate), _decoded(answer), datetime.fromisoformat(asked.decode()).astimezone(UTC))
+            row = KeptAnswer(
+                _decoded(certificate), _decoded(answer), datetime.fromisoformat(asked.decode()).astimezone(UTC)
+            )
             rows[_name(row.certificate)] = row
     return rows
 
 
-def keep(folder: Path, rows: Iterable[Row]) -> None:
+def keep(folder: Path, rows: Iterable[KeptAnswer]) -> None:
     """Write these rows in the place of all others; durable."""
     lines = [
         b" ".join((row.asked.isoformat().encode(), base64.b64encode(row.certificate), base64.b64encode(row.answer)))

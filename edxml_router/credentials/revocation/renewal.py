@@ -102,7 +102,7 @@ class _Watching:
     """Looks at what ends; remembers what it has said."""
 
     def __init__(self) -> None:
-        self._watch = endings.Watch()
+        self._watch = endings.EndingWatch()
 
     def __call__(self, settings: Settings, wake: threading.Event, _woken: bool) -> None:
         now = datetime.now(UTC)

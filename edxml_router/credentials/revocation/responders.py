@@ -26,12 +26,12 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.trust import ocsp
-from edxml_router.core.trust.ocsp import Answer
+from edxml_router.core.trust.ocsp import OcspResponse
 from edxml_router.core.trust.standing import Known, Responder, authority, check_renewal
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.revocation import fetching, kept_answers
-from edxml_router.credentials.revocation.kept_answers import Row
+from edxml_router.credentials.revocation.kept_answers import KeptAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Source:
     url: str
     responder: Responder
 
-    def read(self, data: bytes, certificate: x509.Certificate) -> Answer:
+    def read(self, data: bytes, certificate: x509.Certificate) -> OcspResponse:
         """What it said of the certificate. Raises Setback EDX319."""
         return ocsp.read_answer(data, certificate, self.responder.issuer, self.responder.named)
 
@@ -71,7 +71,7 @@ def source_of(found: Sequence[Source], der: bytes) -> tuple[x509.Certificate, So
     return None
 
 
-def held(folder: Path) -> dict[bytes, Row]:
+def held(folder: Path) -> dict[bytes, KeptAnswer]:
     """What is kept; Refusal EDX902 where it cannot be read."""
     try:
         return kept_answers.held(folder)
@@ -103,7 +103,7 @@ class OnHand:
 
     certificate: x509.Certificate
     source: Source
-    answer: Answer | None
+    answer: OcspResponse | None
     detail: str = ""
 
 

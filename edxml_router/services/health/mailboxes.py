@@ -20,7 +20,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.node.sole import served_before
-from edxml_router.ports.transport import Waiting
+from edxml_router.ports.transport import MailboxDepth
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.store.database import migrate
 from edxml_router.store.deliveries import looks
@@ -29,7 +29,7 @@ from edxml_router.wiring import composition, hubs
 MIB = 1024 * 1024
 
 
-class Mail(NamedTuple):
+class MailboxLoad(NamedTuple):
     """Of one neighbour or office: what was laid into its mailboxes, and what waits here for room there."""
 
     lying: Sequence[Lying]
@@ -49,7 +49,7 @@ def check(settings: Settings) -> Findings:
         kept = looks.wanting(ledger.engine)
     said, found = False, _seen(settings, ways)
     for route, seen in found.items():
-        mail = Mail([each for (where, _), each in lying.items() if where == route], kept.get(route, 0))
+        mail = MailboxLoad([each for (where, _), each in lying.items() if where == route], kept.get(route, 0))
         finding = _finding(settings, route, seen or (), mail)
         if finding is not None:
             said = True
@@ -59,9 +59,11 @@ def check(settings: Settings) -> Findings:
         yield Detail("{known}: nobody is absent, no mail waits for room", known=known), None
 
 
-def _seen(settings: Settings, ways: Mapping[Route, tuple[str, str, str]]) -> Mapping[Route, Sequence[Waiting] | None]:
+def _seen(
+    settings: Settings, ways: Mapping[Route, tuple[str, str, str]]
+) -> Mapping[Route, Sequence[MailboxDepth] | None]:
     """The mailboxes of each route; None of a hub that cannot be asked, of which its own check tells."""
-    found: dict[Route, Sequence[Waiting] | None] = {}
+    found: dict[Route, Sequence[MailboxDepth] | None] = {}
     routes: dict[str, list[Route]] = defaultdict(list)
     for route, (name, _, _) in ways.items():
         routes[name].append(route)
@@ -76,7 +78,7 @@ def _seen(settings: Settings, ways: Mapping[Route, tuple[str, str, str]]) -> Map
     return found
 
 
-def _finding(settings: Settings, route: Route, seen: Sequence[Waiting], mail: Mail) -> Finding | None:
+def _finding(settings: Settings, route: Route, seen: Sequence[MailboxDepth], mail: MailboxLoad) -> Finding | None:
     name = route.name
     messages = sum(each.messages for each in seen)
     absent = route.is_link and any(each.messages and not each.takers for each in seen)

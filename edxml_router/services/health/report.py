@@ -28,7 +28,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckResult:
     """What one check found; ``finding`` is None when all is well."""
 
     check: str
@@ -40,23 +40,23 @@ class Outcome:
         return result_of(self.finding)
 
 
-def examine(config_file: Callable[[], Path]) -> Iterator[Outcome]:
+def examine(config_file: Callable[[], Path]) -> Iterator[CheckResult]:
     """Check the packages, then the configuration, then all that it names. ``config_file`` is asked once the packages
     have been looked at, and may raise what there is to say when there is no configuration."""
     for detail, finding in _packages():
-        yield Outcome("packages", detail, finding)
+        yield CheckResult("packages", detail, finding)
     try:
         settings = load(config_file())
     except ConfigErrors as errors:
         for finding in errors.findings:
-            yield Outcome("config", finding.where, finding)
+            yield CheckResult("config", finding.where, finding)
         return
     except Trouble as trouble:
-        yield Outcome("config", trouble.finding.where, trouble.finding)
+        yield CheckResult("config", trouble.finding.where, trouble.finding)
         return
-    yield Outcome("config", str(settings.path))
+    yield CheckResult("config", str(settings.path))
     for remark in settings.remarks:
-        yield Outcome("config", remark.where, remark)
+        yield CheckResult("config", remark.where, remark)
     # Imported only now: a library that is missing has been named above, and is no reason to say nothing else.
     checks = import_module("edxml_router.services.health.checks")
     instead: Mapping[str, Check] = {}
@@ -67,15 +67,15 @@ def examine(config_file: Callable[[], Path]) -> Iterator[Outcome]:
                 instead = checks.WITHOUT_DATABASE
 
 
-def _outcomes(name: str, check: Check, settings: Settings) -> Iterator[Outcome]:
+def _outcomes(name: str, check: Check, settings: Settings) -> Iterator[CheckResult]:
     try:
         for detail, finding in check(settings):
-            yield Outcome(name, detail, finding)
+            yield CheckResult(name, detail, finding)
     except ConfigErrors as errors:
         for finding in errors.findings:
-            yield Outcome(name, finding.where, finding)
+            yield CheckResult(name, finding.where, finding)
     except Trouble as trouble:
-        yield Outcome(name, trouble.finding.where, trouble.finding)
+        yield CheckResult(name, trouble.finding.where, trouble.finding)
 
 
 def _packages() -> Findings:

@@ -7,7 +7,7 @@ from datetime import datetime
 from edxml_router.config import Settings
 from edxml_router.core.problems import Setback
 from edxml_router.core.wording import in_words
-from edxml_router.store.clocks.steady_clock import Change
+from edxml_router.store.clocks.steady_clock import ClockStep
 from edxml_router.wiring.clocks import note_clock
 from edxml_router.wiring.opening import node_of
 
@@ -20,5 +20,5 @@ def accept_clock(settings: Settings, operator: str) -> datetime:
             step = node.clock.accept()
         except OSError as error:
             raise Setback("EDX622", where="clock.json", detail=in_words(error)) from error
-        note_clock(node, Change(None, step), f"operator:{operator}")
+        note_clock(node, ClockStep(None, step), f"operator:{operator}")
         return node.now()

@@ -30,7 +30,7 @@ from edxml_router.services import trial_authority
 from edxml_router.services.naming import agency_code
 from edxml_router.transport import topology
 from edxml_router.transport.rabbitmq.definitions import definitions
-from edxml_router.transport.topology import Role
+from edxml_router.transport.topology import HubRole
 
 PASSWORD_BYTES = 32
 PRIVATE = 0o600
@@ -41,13 +41,13 @@ _UNPROVEN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LinkPlan:
     """A link to be made. ``known``: the configuration has this child or office already."""
 
     settings: Settings
     hub: HubSettings
     name: str
-    role: Role
+    role: HubRole
     agencies: Sequence[str]
     codes: Sequence[str]
     host: str
@@ -79,7 +79,7 @@ def plan_link(
     host: str = "",
     port: int | None = None,
     by_certificate: bool = False,
-) -> Plan:
+) -> LinkPlan:
     """A link for the child ``name``, or for an office that attaches over AMQP. ``agencies`` are a child's prefixes or
     an office's own, ``codes`` single ones of a child; ``host`` and ``port``: how the broker is reached from there, by
     default as from here."""
@@ -92,8 +92,8 @@ def plan_link(
         raise Refusal("EDX901", where=str(settings.path), detail=Detail("a link needs a section [hub]"))
     if by_certificate and hub.tls_ca is None:
         raise Refusal("EDX901", where="hub.tls_ca", detail=Detail("a log-in by certificate needs TLS"))
-    role = Role.OFFICE if office else Role.CHILD
-    return Plan(
+    role = HubRole.OFFICE if office else HubRole.CHILD
+    return LinkPlan(
         settings,
         hub,
         name,
@@ -107,7 +107,7 @@ def plan_link(
     )
 
 
-def write(plan: Plan, base: Path, pki: Path | None) -> Made:
+def write(plan: LinkPlan, base: Path, pki: Path | None) -> Made:
     """Write ``here/`` and ``there/`` below ``base``; ``pki``: the folder of a trial authority, which issues a
     certificate for the other side."""
     for each in (base, base / "here", base / "there"):
@@ -119,10 +119,10 @@ def write(plan: Plan, base: Path, pki: Path | None) -> Made:
     return Made(sorted(path for each in (here, there) for path in each.iterdir()), list(_missing(plan, pki)))
 
 
-def _missing(plan: Plan, pki: Path | None) -> Iterable[str]:
+def _missing(plan: LinkPlan, pki: Path | None) -> Iterable[str]:
     """What this link still lacks to work. A child that is known has its section already."""
     settings, certified = plan.settings, pki is not None
-    if plan.role is Role.CHILD:
+    if plan.role is HubRole.CHILD:
         known = next((each for each in settings.children if each.name == plan.name), None)
         named = known is not None and (known.certificate or known.authority or known.unsigned_receipts)
         if not certified and not named:
@@ -133,10 +133,10 @@ def _missing(plan: Plan, pki: Path | None) -> Iterable[str]:
         yield "no_tls_key"
 
 
-def _known(settings: Settings, name: str, role: Role) -> bool:
+def _known(settings: Settings, name: str, role: HubRole) -> bool:
     """Whether the configuration has this child or office already. A name of something else is refused."""
     children, offices = ({each.name for each in kind} for kind in (settings.children, settings.offices))
-    if name in (offices if role is Role.OFFICE else children):
+    if name in (offices if role is HubRole.OFFICE else children):
         return True
     others = {settings.node.name, *children, *offices}
     if settings.parent is not None:
@@ -146,7 +146,7 @@ def _known(settings: Settings, name: str, role: Role) -> bool:
     return False
 
 
-def _write(plan: Plan, here: Path, there: Path, pki: Path | None) -> None:
+def _write(plan: LinkPlan, here: Path, there: Path, pki: Path | None) -> None:
     settings, hub, name = plan.settings, plan.hub, plan.name
     if pki is not None:
         issued = trial_authority.issue_node(pki, name, datetime.now(UTC))
@@ -172,11 +172,11 @@ def _text(lines: Iterable[str]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _section(plan: Plan, certified: Path | None) -> Iterable[str]:
+def _section(plan: LinkPlan, certified: Path | None) -> Iterable[str]:
     """For this node's configuration; ``certified`` is where the other side's certificate lies."""
-    yield f"[[{'offices' if plan.role is Role.OFFICE else 'children'}]]"
+    yield f"[[{'offices' if plan.role is HubRole.OFFICE else 'children'}]]"
     yield _set("name", plan.name)
-    if plan.role is Role.OFFICE:
+    if plan.role is HubRole.OFFICE:
         yield _set("agencies", plan.agencies)
         yield _set("attach", "amqp")
         return
@@ -190,10 +190,10 @@ def _section(plan: Plan, certified: Path | None) -> Iterable[str]:
         yield from (line.format(name=plan.name) for line in _UNPROVEN)
 
 
-def _connection(plan: Plan) -> Iterable[str]:
+def _connection(plan: LinkPlan) -> Iterable[str]:
     """For the other side's configuration; an office's program reads it in its own way."""
     settings, hub = plan.settings, plan.hub
-    if plan.role is Role.CHILD:
+    if plan.role is HubRole.CHILD:
         yield "[parent]"
         yield _set("name", settings.node.name)
         if settings.node.certificate is not None:

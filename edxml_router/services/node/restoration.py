@@ -22,7 +22,7 @@ from edxml_router.services.naming import unknown
 from edxml_router.shapes.node import BackupShape
 from edxml_router.stages.outcomes import recovery
 from edxml_router.store import backup
-from edxml_router.store.backup import Kept
+from edxml_router.store.backup import Backup
 from edxml_router.store.epochs import identity
 from edxml_router.store.epochs.recovery import pending
 from edxml_router.wiring.opening import ledger_of, node_of
@@ -31,7 +31,7 @@ from edxml_router.wiring.ownership import claim
 _NAMED: Final = 10  # bodies or damages that are named
 
 
-def copy_node(settings: Settings, folder: Path, progress: Callable[[int, int], None]) -> Kept:
+def copy_node(settings: Settings, folder: Path, progress: Callable[[int, int], None]) -> Backup:
     """Copy the journal and the large bodies to a new folder, and verify the copy; ``progress`` gets (done, of)."""
     with ledger_of(settings) as ledger:
         return backup.backup(
@@ -39,7 +39,7 @@ def copy_node(settings: Settings, folder: Path, progress: Callable[[int, int], N
         )
 
 
-def findings(kept: Kept) -> Sequence[Finding]:
+def findings(kept: Backup) -> Sequence[Finding]:
     """What of a copy is damaged, the first of each kind."""
     missing = [Finding("EDX603", digest) for digest in kept.missing[:_NAMED]]
     return [*missing, *(Finding("EDX605", one.where, one.detail) for one in kept.damages[:_NAMED])]
@@ -73,7 +73,7 @@ def begin(settings: Settings, since: datetime, reason: str, operator: str) -> Se
         return pending(ledger.engine)
 
 
-def shape(kept: Kept) -> BackupShape:
+def shape(kept: Backup) -> BackupShape:
     """A copy as JSON."""
     return {
         "folder": str(kept.folder),

@@ -20,7 +20,7 @@ from edxml_router.config import Settings
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.problems import Finding, Refusal, Trouble
-from edxml_router.core.trust.bindings import Act, Row
+from edxml_router.core.trust.bindings import Act, BindingRow
 from edxml_router.credentials import trust_files
 from edxml_router.services.trust import names
 from edxml_router.wiring.agencies import load_registry
@@ -35,63 +35,63 @@ class Period(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BindingChange:
     """``row`` stands in the table now; not ``written``: it said as much before. ``remarks``: codes that no catalogue
     has. ``trouble``: what went wrong after it was written."""
 
-    row: Row
+    row: BindingRow
     written: bool = True
     remarks: Sequence[Finding] = ()
     trouble: Finding | None = None
 
 
-def rows(settings: Settings) -> Sequence[Row]:
+def rows(settings: Settings) -> Sequence[BindingRow]:
     """The table, as it is written."""
     return trust_files.read(settings.bindings).rows
 
 
-def bind(settings: Settings, key: str, agency: str, period: Period, reason: str, operator: str) -> Change:
+def bind(settings: Settings, key: str, agency: str, period: Period, reason: str, operator: str) -> BindingChange:
     """Let a key sign for an agency. From then on the codes in its certificate no longer count."""
     registry, known = load_registry(settings), names.known(settings, certificates=False)
-    row = Row(Act.BIND, names.key(key, known), names.code(registry, agency), *period, reason)
+    row = BindingRow(Act.BIND, names.key(key, known), names.code(registry, agency), *period, reason)
     return _add(settings, registry, row, operator)
 
 
-def unbind(settings: Settings, key: str, agency: str, reason: str, operator: str) -> Change:
+def unbind(settings: Settings, key: str, agency: str, reason: str, operator: str) -> BindingChange:
     """End a binding, now."""
     keys, codes = _written(settings, Act.BIND)
     return _end(settings, Act.BIND, names.key(key, lambda: keys), _code(settings, agency, codes), reason, operator)
 
 
-def delegate(settings: Settings, parent: str, agency: str, period: Period, reason: str, operator: str) -> Change:
+def delegate(settings: Settings, parent: str, agency: str, period: Period, reason: str, operator: str) -> BindingChange:
     """Let the signers of the agency ``parent`` sign for another as well."""
     registry = load_registry(settings)
     codes = names.code(registry, parent), names.code(registry, agency)
-    return _add(settings, registry, Row(Act.DELEGATE, *codes, *period, reason), operator)
+    return _add(settings, registry, BindingRow(Act.DELEGATE, *codes, *period, reason), operator)
 
 
-def undelegate(settings: Settings, parent: str, agency: str, reason: str, operator: str) -> Change:
+def undelegate(settings: Settings, parent: str, agency: str, reason: str, operator: str) -> BindingChange:
     """End a delegation, now."""
     parents, codes = _written(settings, Act.DELEGATE)
     subject, code = _code(settings, parent, parents), _code(settings, agency, codes)
     return _end(settings, Act.DELEGATE, subject, code, reason, operator)
 
 
-def block(settings: Settings, subject: str, period: Period, reason: str, operator: str) -> Change:
+def block(settings: Settings, subject: str, period: Period, reason: str, operator: str) -> BindingChange:
     """Accept nothing more from a key, a certificate or an agency. It is written whatever else is wrong with the table,
     which is then told as the trouble (EDX901)."""
     registry, known = load_registry(settings), names.known(settings, certificates=True)
-    row = Row(Act.BLOCK, names.subject(registry, subject, known), "", *period, reason)
+    row = BindingRow(Act.BLOCK, names.subject(registry, subject, known), "", *period, reason)
     change = _add(settings, registry, row, operator)
     if change.trouble is None:
         try:
             trust_files.read(settings.bindings)
         except Refusal as refusal:
-            return Change(change.row, change.written, change.remarks, refusal.finding)
+            return BindingChange(change.row, change.written, change.remarks, refusal.finding)
     return change
 
 
-def unblock(settings: Settings, subject: str, reason: str, operator: str) -> Change:
+def unblock(settings: Settings, subject: str, reason: str, operator: str) -> BindingChange:
     """End a block, now."""
     blocked, _ = _written(settings, Act.BLOCK)
     if subject not in blocked:
@@ -110,18 +110,18 @@ def note(settings: Settings, act: str, detail: str, operator: str) -> Finding | 
     return None
 
 
-def _add(settings: Settings, registry: Registry, row: Row, operator: str) -> Change:
+def _add(settings: Settings, registry: Registry, row: BindingRow, operator: str) -> BindingChange:
     there = trust_files.append(settings.bindings, row)
     codes = dict.fromkeys((row.subject, row.agency))
     remarks = [finding for each in codes if (finding := names.remark(registry, each))]
     trouble = note(settings, str(row.act), _told(row), operator) if there is row else None
-    return Change(there, there is row, remarks, trouble)
+    return BindingChange(there, there is row, remarks, trouble)
 
 
-def _end(settings: Settings, act: Act, subject: str, agency: str, reason: str, operator: str) -> Change:
-    row = Row(act, subject, agency, until=datetime.now(UTC).replace(microsecond=0), reason=reason)
+def _end(settings: Settings, act: Act, subject: str, agency: str, reason: str, operator: str) -> BindingChange:
+    row = BindingRow(act, subject, agency, until=datetime.now(UTC).replace(microsecond=0), reason=reason)
     trust_files.end(settings.bindings, act, subject, agency, row.until)
-    return Change(row, trouble=note(settings, f"un{act}", _told(row), operator))
+    return BindingChange(row, trouble=note(settings, f"un{act}", _told(row), operator))
 
 
 def _written(settings: Settings, act: Act) -> tuple[set[str], set[str]]:
@@ -135,5 +135,5 @@ def _code(settings: Settings, text: str, written: Collection[str]) -> str:
     return text if text in written else names.code(load_registry(settings), text)
 
 
-def _told(row: Row) -> str:
+def _told(row: BindingRow) -> str:
     return f"{' '.join(filter(None, (row.subject, row.agency)))}: {row.reason}"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.core.agencies.code import AgencyCode, Form
+from edxml_router.core.agencies.code import AgencyCode, CodeForm
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
@@ -99,7 +99,7 @@ def _is_code(registry: Registry, text: str) -> bool:
     if found is not None and (found in registry or registry.alias(text) is not None):
         return True
     try:
-        return AgencyCode.parse(text).form is not Form.TECHNICAL
+        return AgencyCode.parse(text).form is not CodeForm.TECHNICAL
     except Refusal:
         return False
 

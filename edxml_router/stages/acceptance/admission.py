@@ -25,7 +25,7 @@ from edxml_router.core.trust import bindings
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.stages.acceptance.results import LIFETIMES
 from edxml_router.stages.acceptance.submission import Examined, Submission
-from edxml_router.stages.rules import Peer, Role, Rules
+from edxml_router.stages.rules import Peer, PeerRole, Rules
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
 
     Returns the reason to record: the verdict's with its marks, or with the exception that stood in for a signature.
     """
-    bindings.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not Role.PARENT)
+    bindings.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not PeerRole.PARENT)
     bindings.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
     if verdict.indication is Indication.PASSED and verdict.signer is not None:
         meaning = codes_of(rules.registry, verdict.signer, now)

@@ -13,7 +13,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Hop, Outcome, Receipt, Transfer
+from edxml_router.core.link.wire import Hop, Receipt, ReceiptOutcome, Transfer
 from edxml_router.core.message.document_id import comparable
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
@@ -170,7 +170,7 @@ def acceptance_receipts(
             known = after.get((item.digest, recipient))
             if finding and known and (known.origin != origin or known.generation < transfer.generation):
                 known = None  # another's, or ended and asked for anew: that is refused today
-            told = Receipt(transfer.envelope, recipient, transfer.generation, Outcome.ACCEPTED, now)
+            told = Receipt(transfer.envelope, recipient, transfer.generation, ReceiptOutcome.ACCEPTED, now)
             if known is not None and row is not None:
                 yield origin, replace(state_receipt(known, row), generation=transfer.generation)
             elif row is not None and finding is None and (item.digest, recipient) in queued:
@@ -178,7 +178,7 @@ def acceptance_receipts(
             else:
                 told = replace(told, hops=(*transfer.hops, Hop(here, now)))
                 if finding is not None:
-                    told = replace(told, outcome=Outcome.RETURNED, code=finding.code, detail=finding.detail)
+                    told = replace(told, outcome=ReceiptOutcome.RETURNED, code=finding.code, detail=finding.detail)
                 yield origin, told
 
 

@@ -14,7 +14,7 @@ from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.problems import Finding, Setback, Trouble
 from edxml_router.core.signature.by_signxml import Verdict
 from edxml_router.shapes.verdict import SubmissionShape, submission_shape
-from edxml_router.stages.rules import Role, Rules
+from edxml_router.stages.rules import PeerRole, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ class Ruling:
     def refused(self) -> bool:
         return not self.accepted and not self.passing
 
-    def answer(self) -> Answer:
+    def answer(self) -> Acceptance:
         examined = self.item.examined
-        return Answer(
+        return Acceptance(
             digest=self.item.digest,
             accepted=self.accepted,
             repeated=self.repeated,
@@ -96,19 +96,19 @@ class Ruling:
         )
 
 
-def put_off(item: Judged, why: Finding) -> Answer:
+def put_off(item: Judged, why: Finding) -> Acceptance:
     """The answer where nothing of it was committed, whatever was found: it comes again."""
-    return Answer(item.digest, passing=True, finding=why)
+    return Acceptance(item.digest, passing=True, finding=why)
 
 
 def origin_of(rules: Rules, submission: Submission) -> Route:
     """Where receipts about this submission go."""
-    office = rules.peers[submission.peer].role is Role.OFFICE
+    office = rules.peers[submission.peer].role is PeerRole.OFFICE
     return Route.office(submission.peer) if office else Route.link(submission.peer)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Acceptance:
     """What the peer is told. ``passing`` means: not now, and nothing was kept; bring it again."""
 
     digest: str

@@ -49,7 +49,7 @@ Chance = Callable[[], float]  # from 0 to 1, another each time: so that pauses s
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DispatchPlan:
     """What becomes of deliveries that were taken: the moves that are decided already, and what there is to send."""
 
     moves: Sequence[Move]
@@ -63,7 +63,7 @@ def plan(
     rows: Mapping[str, EnvelopeRow],
     now: datetime,
     chance: Chance,
-) -> Plan:
+) -> DispatchPlan:
     """Where everything goes, by the rules of today; computes from its arguments only. ``links`` are the routes that
     lead somewhere."""
     spent = [one for one in due if one.lapses >= LAPSES]
@@ -83,7 +83,7 @@ def plan(
             moves += [change(one, Event.HAND_OVER, due_at=now, route=route) for one in group]
         else:
             left[key] = group
-    return Plan(moves, left)
+    return DispatchPlan(moves, left)
 
 
 def bind_routes(

@@ -18,7 +18,7 @@ from edxml_router.core.delivery.moves import change, was_offered
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Outcome, Receipt
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import Refusal
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.acceptance.admission import route
@@ -55,5 +55,5 @@ def _withdraw(rules: Rules, book: Book, moves: Sequence[Move]) -> None:
     pushed = {Route.office(peer.name) for peer in rules.peers.values() if peer.pushed}
     for one in (move.delivery for move in moves if move.delivery.route in pushed and was_offered(move.delivery)):
         back = (HANDED_BACK, one.detail)
-        told = Receipt(one.digest, one.recipient, one.generation, Outcome.RETURNED, one.updated_at, *back)
+        told = Receipt(one.digest, one.recipient, one.generation, ReceiptOutcome.RETURNED, one.updated_at, *back)
         book.receipts.add([(one.route.inbox, told)])

@@ -26,7 +26,7 @@ from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.ledger import Book
-from edxml_router.stages.forwarding.dispatch import Chance, GroupKey, Groups, Plan
+from edxml_router.stages.forwarding.dispatch import Chance, DispatchPlan, GroupKey, Groups
 from edxml_router.stages.forwarding.windows import Laid, Place
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.rules import Rules
@@ -65,8 +65,13 @@ def is_doubtful(laid: Laid, counted: int, size: int, share: int) -> bool:
 
 
 def fitting(
-    rules: Rules, plan: Plan, rows: Mapping[str, EnvelopeRow], lying: Mapping[Place, int], now: datetime, chance: Chance
-) -> Plan:
+    rules: Rules,
+    plan: DispatchPlan,
+    rows: Mapping[str, EnvelopeRow],
+    lying: Mapping[Place, int],
+    now: datetime,
+    chance: Chance,
+) -> DispatchPlan:
     """The plan with what has no room in its mailbox put off. A letter larger than the share goes into a mailbox where
     nothing lies."""
     filled = dict(lying)
@@ -81,7 +86,7 @@ def fitting(
         else:
             finding = full(rules.mailbox_bytes, filled[place])
             moves += [_deferral(rules.timing, one, finding, now, chance()) for one in group]
-    return Plan(moves, fit)
+    return DispatchPlan(moves, fit)
 
 
 def taken(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow]) -> None:

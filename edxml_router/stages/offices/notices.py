@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from edxml_router.core.link.resync import Resync
-from edxml_router.core.link.route import Kind, Route
+from edxml_router.core.link.route import Route, RouteKind
 from edxml_router.core.link.wire import Receipt, encode_receipts, letter_name
 from edxml_router.ports.transport import Message
 from edxml_router.shapes.form import encode
@@ -36,12 +36,12 @@ def report_messages(
     """
     kind, name = origin.kind, origin.name
     most = receipts_together(link)
-    if kind is Kind.LINK:
+    if kind is RouteKind.LINK:
         for portion in _portions(told, most):
             body = encode_receipts(tuple(receipt for _, receipt in portion), node.sign_receipts, node.certificates)
             yield Message("receipts", _id(node, body), body), [number for number, _ in portion]
         return
-    if kind is Kind.INBOX:
+    if kind is RouteKind.INBOX:
         for number, receipt in told:
             letter = letter_name(receipt.envelope, receipt.recipient)
             shape = notice_shape(name, [receipt], documents)

@@ -23,7 +23,7 @@ from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.ports.transport import Parcel, Transport, Waiting
+from edxml_router.ports.transport import MailboxDepth, Parcel, Transport
 from edxml_router.stages.acceptance.admission import route
 from edxml_router.stages.forwarding import sending
 from edxml_router.stages.forwarding.dispatch import inquiry_parcel
@@ -105,12 +105,12 @@ def _place(node: Node, delivery: Delivery) -> Place:
     return delivery.route, node.links[delivery.route].mailbox_for(urgent=delivery.urgent)
 
 
-def _look(node: Node, deliveries: Sequence[Delivery]) -> Mapping[Place, Waiting | Finding | None]:
+def _look(node: Node, deliveries: Sequence[Delivery]) -> Mapping[Place, MailboxDepth | Finding | None]:
     """How things stand in the mailboxes of these; what is wrong where that cannot be told; None where we may not know
     and have to ask without looking. Each hub is asked once."""
     of_hub: dict[int, set[Place]] = defaultdict(set)
     hubs: dict[int, Transport] = {}
-    seen: dict[Place, Waiting | Finding | None] = {}
+    seen: dict[Place, MailboxDepth | Finding | None] = {}
     for one in deliveries:
         transport, place = node.links[one.route].transport, _place(node, one)
         hubs[id(transport)] = transport
@@ -134,11 +134,11 @@ def _look(node: Node, deliveries: Sequence[Delivery]) -> Mapping[Place, Waiting 
     return seen
 
 
-def _tell(alarm: Alarm, seen: Mapping[Place, Waiting | Finding | None]) -> None:
+def _tell(alarm: Alarm, seen: Mapping[Place, MailboxDepth | Finding | None]) -> None:
     """Of each route whether nobody takes its mail; without how much, which changes from look to look."""
     absent: dict[Route, Finding | None] = {}
     for (each, mailbox), found in seen.items():
-        if isinstance(found, Waiting):
+        if isinstance(found, MailboxDepth):
             absent.setdefault(each, None)
             if found.messages and not found.takers:
                 absent[each] = Finding(ABSENT, mailbox)
@@ -146,9 +146,9 @@ def _tell(alarm: Alarm, seen: Mapping[Place, Waiting | Finding | None]) -> None:
         alarm(each, finding)
 
 
-def _hindrance(delivery: Delivery, seen: Waiting | Finding | None) -> Finding | None:
+def _hindrance(delivery: Delivery, seen: MailboxDepth | Finding | None) -> Finding | None:
     """Why it would be of no use to ask: the hub is away, or nobody takes what lies in the mailbox."""
-    if isinstance(seen, Waiting):
+    if isinstance(seen, MailboxDepth):
         absent = seen.messages and not seen.takers
         detail = Detail(
             "{name} takes nothing; {messages} messages wait for it", name=delivery.route.name, messages=seen.messages
@@ -157,9 +157,9 @@ def _hindrance(delivery: Delivery, seen: Waiting | Finding | None) -> Finding | 
     return seen
 
 
-def _asked_enough(delivery: Delivery, seen: Waiting | Finding | None, timing: Timing, now: datetime) -> bool:
+def _asked_enough(delivery: Delivery, seen: MailboxDepth | Finding | None, timing: Timing, now: datetime) -> bool:
     """Whether the last question may still lie there and is not old."""
-    lies = isinstance(seen, Waiting) and seen.messages > 0
+    lies = isinstance(seen, MailboxDepth) and seen.messages > 0
     return lies and delivery.asked_at is not None and now - delivery.asked_at < timing.inquiry_interval
 
 

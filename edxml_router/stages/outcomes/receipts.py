@@ -13,7 +13,7 @@ from edxml_router.core.delivery.moves import was_offered
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Hop, Outcome, Receipt
+from edxml_router.core.link.wire import Hop, Receipt, ReceiptOutcome
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.node import Node
 
@@ -59,10 +59,10 @@ def _withheld(origin: Route, detail: str, now: datetime) -> Entry:
 
 
 _OUTCOMES = {
-    State.CONFIRMED: Outcome.CONFIRMED,
-    State.RETURNED: Outcome.RETURNED,
-    State.EXPIRED: Outcome.EXPIRED,
-    State.CANCELLED: Outcome.CANCELLED,
+    State.CONFIRMED: ReceiptOutcome.CONFIRMED,
+    State.RETURNED: ReceiptOutcome.RETURNED,
+    State.EXPIRED: ReceiptOutcome.EXPIRED,
+    State.CANCELLED: ReceiptOutcome.CANCELLED,
 }
 
 
@@ -76,7 +76,7 @@ def state_receipt(delivery: Delivery, row: EnvelopeRow) -> Receipt:
         delivery.digest,
         delivery.recipient,
         delivery.generation,
-        _OUTCOMES.get(delivery.state, Outcome.ACCEPTED),
+        _OUTCOMES.get(delivery.state, ReceiptOutcome.ACCEPTED),
         (delivery.ended_at or delivery.updated_at) if ended else row.accepted_at,
         delivery.code if ended else "",
         delivery.detail if ended else "",

@@ -17,32 +17,36 @@ from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.skew import TOLERANCE
-from edxml_router.core.link.wire import GENERATION_LIMIT, Outcome, Receipt
+from edxml_router.core.link.wire import GENERATION_LIMIT, Receipt, ReceiptOutcome
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.stages.acceptance.admission import route
-from edxml_router.stages.rules import Peer, Role, Rules
+from edxml_router.stages.rules import Peer, PeerRole, Rules
 
 LATE: Final = "receipt.late"  # the event of a receipt that changes nothing
 
-EVENTS: Final[Mapping[Outcome, Event]] = {
-    Outcome.ACCEPTED: Event.ACCEPT,
-    Outcome.CONFIRMED: Event.CONFIRM,
-    Outcome.RETURNED: Event.RETURN,
-    Outcome.EXPIRED: Event.EXPIRE,
-    Outcome.CANCELLED: Event.CANCEL,
-    Outcome.UNKNOWN: Event.RETRY,
+EVENTS: Final[Mapping[ReceiptOutcome, Event]] = {
+    ReceiptOutcome.ACCEPTED: Event.ACCEPT,
+    ReceiptOutcome.CONFIRMED: Event.CONFIRM,
+    ReceiptOutcome.RETURNED: Event.RETURN,
+    ReceiptOutcome.EXPIRED: Event.EXPIRE,
+    ReceiptOutcome.CANCELLED: Event.CANCEL,
+    ReceiptOutcome.UNKNOWN: Event.RETRY,
 }
 
 _WAITS: Final = frozenset({State.QUEUED, State.DEFERRED})
 _MANY: Final = 12  # copies of one body to one neighbour, after which the pauses grow beyond their ceiling
 
 # What another end says may be mistaken, that the recipient has it is a fact.
-_RANK: Final[Mapping[Outcome, int]] = {Outcome.UNKNOWN: 0, Outcome.ACCEPTED: 1, Outcome.CONFIRMED: 3}  # other ends: 2
+_RANK: Final[Mapping[ReceiptOutcome, int]] = {
+    ReceiptOutcome.UNKNOWN: 0,
+    ReceiptOutcome.ACCEPTED: 1,
+    ReceiptOutcome.CONFIRMED: 3,
+}  # other ends: 2
 
 
 def sends_again(receipt: Receipt) -> bool:
     """Whether a receipt may have us send its body once more."""
-    return receipt.outcome in (Outcome.UNKNOWN, Outcome.EXPIRED) or receipt.code in NOT_THERE
+    return receipt.outcome in (ReceiptOutcome.UNKNOWN, ReceiptOutcome.EXPIRED) or receipt.code in NOT_THERE
 
 
 def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]:
@@ -67,7 +71,7 @@ def late_entries(
     that are about none one with their number, because of those a peer can make as many as it likes.
     """
     entries: list[Entry] = []
-    about_nothing: dict[tuple[str, Outcome], list[Receipt]] = defaultdict(list)
+    about_nothing: dict[tuple[str, ReceiptOutcome], list[Receipt]] = defaultdict(list)
     for peer, receipt in late:
         delivery = standing.get((receipt.envelope, receipt.recipient))
         if delivery is None:
@@ -175,7 +179,7 @@ def _moving(delivery: Delivery, receipt: Receipt, peer: Peer | None, found_befor
     """
     if HANDED_BACK in (receipt.code, delivery.code):
         return True
-    return peer is not None and peer.role is Role.CHILD and found_before(delivery.recipient)
+    return peer is not None and peer.role is PeerRole.CHILD and found_before(delivery.recipient)
 
 
 def _too_early(delivery: Delivery, peer: str, receipt: Receipt, now: datetime, wait: timedelta) -> Move | None:

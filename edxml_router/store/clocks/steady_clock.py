@@ -74,7 +74,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ClockStep:
     """The wall clock has become doubtful (``finding``), or is believed; ``step``: how far the node's time moved."""
 
     finding: Finding | None
@@ -116,7 +116,7 @@ class SteadyClock:
         began = self._began()
         return None if self._believes(began) else self._finding(began)
 
-    def watch(self) -> Change | None:
+    def watch(self) -> ClockStep | None:
         """Keep the mark. A change is answered to one process of the node; each of them acts on it."""
         began = self._began()
         believed, mark = self._believes(began), self._mark
@@ -139,20 +139,20 @@ class SteadyClock:
             self._write(Mark(self._machine.boot, began))
         return timedelta(seconds=began - mark.began) if mark and not mark.fits(began) else timedelta()
 
-    def _settle(self, began: float) -> Change | None:
+    def _settle(self, began: float) -> ClockStep | None:
         mark = self._read() or self._mark
         assert mark is not None  # noqa: S101  # started
         believed = Mark(self._machine.boot, began)
         if mark.fits(began):
             self._write(believed)
-            return Change(None) if mark.doubted is not None else None
+            return ClockStep(None) if mark.doubted is not None else None
         count = self._machine.since_start().total_seconds()
         if mark.doubted is None:
             self._write(replace(mark, doubted=count))
-            return Change(self._finding(began))
+            return ClockStep(self._finding(began))
         if count - mark.doubted >= PATIENCE.total_seconds():
             self._write(believed)
-            return Change(None, timedelta(seconds=began - mark.began))
+            return ClockStep(None, timedelta(seconds=began - mark.began))
         self._mark = self._written = mark
         return None
 

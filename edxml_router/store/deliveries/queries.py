@@ -12,7 +12,7 @@ from sqlalchemy import Engine, and_, case, func, select, text
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.delivery.views import AGES, Shape, Waiting
+from edxml_router.core.delivery.views import AGES, InboxItem, Shape
 from edxml_router.core.link.route import FROM_OFFICES
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import equal
@@ -82,7 +82,7 @@ class SqlDeliveryQueries:
             shapes = [Shape(route, tuple(ages)) for route, *ages in connection.execute(query)]
         return sorted(shapes, key=lambda one: (-one.total, one.route))
 
-    def inbox(self, agencies: Iterable[str], after: int = 0, limit: int = 100) -> Sequence[Waiting]:
+    def inbox(self, agencies: Iterable[str], after: int = 0, limit: int = 100) -> Sequence[InboxItem]:
         query = (
             select(deliveries)
             .where(
@@ -96,4 +96,4 @@ class SqlDeliveryQueries:
         with reading(self.engine) as connection:
             waiting = delivery_rows(connection.execute(query))
             theirs = envelopes_of(connection, (one.digest for one in waiting))
-        return [Waiting(one, theirs[one.digest]) for one in waiting]
+        return [InboxItem(one, theirs[one.digest]) for one in waiting]

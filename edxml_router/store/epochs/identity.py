@@ -47,7 +47,7 @@ _NEWEST: Final = select(journal.c.id, journal.c.leaf, journal.c.at).order_by(jou
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Claimant:
     """Who opens the database: the node's name, those it had before, and whom it would ask after a restore."""
 
     node: str
@@ -71,7 +71,7 @@ class _Mark:
     leaf: str
 
 
-def recognise(ledger: SqlLedger, data: Path, claim: Claim) -> Restored | None:
+def recognise(ledger: SqlLedger, data: Path, claim: Claimant) -> Restored | None:
     """Look whether the database is this node's and the one it left, and renew the mark; the epoch that began now."""
     mark = _read(data)
     with reading(ledger.engine) as connection:
@@ -91,7 +91,7 @@ def recognise(ledger: SqlLedger, data: Path, claim: Claim) -> Restored | None:
     return restored
 
 
-def declare_restored(ledger: SqlLedger, claim: Claim, since: datetime, reason: str) -> Restored:
+def declare_restored(ledger: SqlLedger, claim: Claimant, since: datetime, reason: str) -> Restored:
     """Begin an epoch because an operator says that everything since then is missing."""
     with ledger.book() as book:
         return _begin(book, claim, ledger.clock.now(), since, reason)
@@ -115,7 +115,7 @@ class _Standing:
     lost: str = ""  # why the journal is not the one that was left; empty when it is
 
 
-def _standing(connection: Connection, data: Path, mark: _Mark | None, claim: Claim) -> _Standing:
+def _standing(connection: Connection, data: Path, mark: _Mark | None, claim: Claimant) -> _Standing:
     row = connection.execute(select(identity)).one_or_none()
     if row is None:
         return _Standing(settled=False)
@@ -140,7 +140,7 @@ def _fits(connection: Connection, mark: _Mark, epoch: str) -> bool:
     return leaf is not None and bytes(leaf).hex() == mark.leaf
 
 
-def _settle(book: SqlBook, data: Path, claim: Claim, now: datetime) -> Restored | None:
+def _settle(book: SqlBook, data: Path, claim: Claimant, now: datetime) -> Restored | None:
     connection = book.connection
     row = connection.execute(select(identity)).one_or_none()
     if row is None:
@@ -163,7 +163,7 @@ def _settle(book: SqlBook, data: Path, claim: Claim, now: datetime) -> Restored 
     return _begin(book, claim, now, min(since, now), lost)
 
 
-def _begin(book: SqlBook, claim: Claim, now: datetime, since: datetime, reason: str) -> Restored:
+def _begin(book: SqlBook, claim: Claimant, now: datetime, since: datetime, reason: str) -> Restored:
     epoch = secrets.token_hex(8)
     connection = book.connection
     connection.execute(update(identity).values(epoch=epoch, copied_at=None))

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, select
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.views import Checkpoint, Line, Note, Story, Trace
+from edxml_router.core.delivery.views import Checkpoint, DeliveryHistory, EnvelopeHistory, Line, Note
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes_of
@@ -53,7 +53,7 @@ class SqlHistory:
         with reading(self.engine) as connection:
             return _read_lines(connection, query)
 
-    def trace(self, digest: str, recipient: str = "", limit: int = 1000) -> Trace | None:
+    def trace(self, digest: str, recipient: str = "", limit: int = 1000) -> EnvelopeHistory | None:
         about = select(deliveries).where(deliveries.c.digest == digest)
         told = select(receipts).where(receipts.c.envelope == digest)
         if recipient:
@@ -69,9 +69,9 @@ class SqlHistory:
         if recipient:  # the acceptance is part of every recipient's story
             accepted = [line for line in self.lines(envelope=digest, limit=1) if not line.entry.recipient]
             entries = [*accepted, *entries]
-        return Trace(envelope, standing, entries, notes)
+        return EnvelopeHistory(envelope, standing, entries, notes)
 
-    def story(self, number: int, limit: int = 1000) -> Story | None:
+    def story(self, number: int, limit: int = 1000) -> DeliveryHistory | None:
         with reading(self.engine) as connection:
             found = delivery_rows(connection.execute(select(deliveries).where(deliveries.c.id == number)))
             if not found:
@@ -79,7 +79,7 @@ class SqlHistory:
             [delivery] = found
             [envelope] = envelopes_of(connection, [delivery.digest]).values()
             entries = _read_lines(connection, _lines(delivery.digest, delivery.recipient, 0, limit))
-        return Story(delivery, envelope, entries)
+        return DeliveryHistory(delivery, envelope, entries)
 
     def notices(self, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
         query = select(receipts).where(receipts.c.origin == origin, receipts.c.sent_at.is_(None), receipts.c.id > after)

@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import func, insert, select, text
 
-from edxml_router.core.delivery.journal import Tree
+from edxml_router.core.delivery.journal import MerkleTree
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.engine import writing
@@ -50,7 +50,7 @@ def number(ledger: SqlLedger, limit: int = 10_000) -> int:
             if not connection.execute(lock, {"lock": _LOCK}).scalar_one():
                 return 0
         last = connection.execute(_LAST.limit(1)).one_or_none()
-        tree = _resumed(*last) if last else Tree()
+        tree = _resumed(*last) if last else MerkleTree()
         highest = connection.execute(_HIGHEST).scalar_one()
         if (0 if highest is None else highest + 1) != tree.size:
             raise Setback(
@@ -66,9 +66,9 @@ def number(ledger: SqlLedger, limit: int = 10_000) -> int:
         return len(rows)
 
 
-def _resumed(size: int, root: bytes, peaks: bytes) -> Tree:
+def _resumed(size: int, root: bytes, peaks: bytes) -> MerkleTree:
     try:
-        tree = Tree.resume(size, bytes(peaks))
+        tree = MerkleTree.resume(size, bytes(peaks))
     except ValueError as error:
         raise Setback(
             "EDX605", where=Detail("checkpoint {size}", size=size), detail=Detail("peaks and size do not fit")

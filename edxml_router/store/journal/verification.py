@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, Select, func, select
 
-from edxml_router.core.delivery.journal import Entry, Tree, leaf_hash
+from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_hash
 from edxml_router.core.delivery.views import Damage, Verification
 from edxml_router.core.detail import Detail, said
 from edxml_router.store.database.engine import reading
@@ -53,7 +53,7 @@ def verify(
         total, end, highest = connection.execute(_SCOPE).one()  # in one look, since numbering goes on meanwhile
     if highest is not None and highest >= end:
         found.add(Detail("place {end}", end=end), Detail("entries with a place but without a checkpoint"))
-    tree, marks = Tree(), _Marks(engine, end, known or {}, found)
+    tree, marks = MerkleTree(), _Marks(engine, end, known or {}, found)
     done = 0
     for row in _pages(engine, select(journal).where(journal.c.position < end), journal.c.position):
         if row.position != tree.size:
@@ -91,7 +91,7 @@ class _Marks:
         self._broken = False
         self.seen = 0
 
-    def compare(self, tree: Tree) -> None:
+    def compare(self, tree: MerkleTree) -> None:
         if tree.size in self._known:
             self._compare_known(tree)
         while self._next is not None and self._next.size <= tree.size:
@@ -109,7 +109,7 @@ class _Marks:
                     Detail("checkpoint {size}", size=mark.size), Detail("the peaks do not fit the entries before it")
                 )
 
-    def finish(self, tree: Tree) -> None:
+    def finish(self, tree: MerkleTree) -> None:
         if self._next is not None:
             self._found.add(
                 Detail("checkpoint {size}", size=self._next.size),
@@ -121,7 +121,7 @@ class _Marks:
                 Detail("the journal ends at {size}: entries are missing", size=tree.size),
             )
 
-    def _compare_known(self, tree: Tree) -> None:
+    def _compare_known(self, tree: MerkleTree) -> None:
         expected = self._known.pop(tree.size).lower()
         if expected != tree.root().hex():
             self._found.add(

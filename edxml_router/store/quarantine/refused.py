@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, Select, and_, or_, select
 
 from edxml_router.core.delivery.journal import ASIDE_REMOVED, Entry
-from edxml_router.core.delivery.views import Kept
+from edxml_router.core.delivery.views import QuarantinedItem
 from edxml_router.core.detail import Detail
 from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.store.book import SqlBook
@@ -34,7 +34,7 @@ class SqlRefused:
     def list_quarantined(
         self,
         *, document: str = "", code: str = "", peer: str = "", after: int = 0, limit: int = 100
-    ) -> Sequence[Kept]:
+    ) -> Sequence[QuarantinedItem]:
         query = _LIST.where(aside.c.id > after)
         if document:
             beginning = and_(aside.c.digest >= document.lower(), aside.c.digest < document.lower() + "g")
@@ -47,15 +47,17 @@ class SqlRefused:
         if peer:
             query = query.where(aside.c.peer == peer)
         with reading(self.engine) as connection:
-            return [Kept(**row._mapping) for row in connection.execute(query.order_by(aside.c.id).limit(limit))]
+            return [
+                QuarantinedItem(**row._mapping) for row in connection.execute(query.order_by(aside.c.id).limit(limit))
+            ]
 
-    def one_quarantined(self, number: int) -> tuple[Kept, bytes | None] | None:
+    def one_quarantined(self, number: int) -> tuple[QuarantinedItem, bytes | None] | None:
         with reading(self.engine) as connection:
             row = connection.execute(_LIST.where(aside.c.id == number)).one_or_none()
             if row is None:
                 return None
             data = connection.execute(select(BYTES).where(aside.c.id == number)).scalar_one()
-        return Kept(**row._mapping), None if data is None else bytes(data)
+        return QuarantinedItem(**row._mapping), None if data is None else bytes(data)
 
     def counted_input(self, now: datetime) -> Sequence[tuple[str, datetime, int]]:
         with reading(self.engine) as connection:

@@ -12,15 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from edxml_router.disk import locks
-from edxml_router.ports.transport import Waiting
+from edxml_router.ports.transport import MailboxDepth
 from edxml_router.transport.local import message_file
 from edxml_router.transport.local.folders import Diverted, Mailbox, enter, lock_file, names, setback
 
 
-def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, Waiting]:
+def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, MailboxDepth]:
     """What lies in each of the mailboxes that is there, and how many take from it: claims whose lock somebody holds.
     Raises Setback EDX701, EDX710."""
-    found: dict[str, Waiting] = {}
+    found: dict[str, MailboxDepth] = {}
     try:
         root.stat()
         for mailbox in mailboxes:
@@ -28,7 +28,7 @@ def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, Waiting]:
             with suppress(FileNotFoundError, Diverted), Mailbox(root, mailbox) as box:
                 claimed = box.folder("claimed")
                 takers = sum(_held(claimed, one) for one in names(claimed))
-                found[mailbox] = Waiting(len(names(box.folder("new"))), takers)
+                found[mailbox] = MailboxDepth(len(names(box.folder("new"))), takers)
     except OSError as error:
         raise setback(error, root) from error
     return found

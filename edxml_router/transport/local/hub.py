@@ -41,8 +41,8 @@ from typing import Final
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.disk import durable, watch
-from edxml_router.disk.watch import Watch
-from edxml_router.ports.transport import Arrival, Parcel, Waiting
+from edxml_router.disk.watch import FolderWatch
+from edxml_router.ports.transport import Arrival, MailboxDepth, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.local import attendance, message_file
 from edxml_router.transport.local.folders import (
@@ -57,7 +57,7 @@ from edxml_router.transport.local.folders import (
     setback,
     share,
 )
-from edxml_router.transport.local.intake import Claim, Intake, hidden
+from edxml_router.transport.local.intake import LocalIntake, TakenMessage, hidden
 from edxml_router.transport.turns import Turns
 
 RESERVE: Final = 64 * 1024 * 1024  # bytes left free on the disk, so that the databases beside can still work
@@ -97,9 +97,9 @@ class LocalTransport:
         self._user = user
         self._reserve = reserve
         self._fresh = (f"{secrets.token_hex(6)}-{number:08d}" for number in itertools.count())
-        self._intakes: list[Intake] = []
+        self._intakes: list[LocalIntake] = []
         self._turns = Turns()
-        self._watch = Watch()
+        self._watch = FolderWatch()
         self._watch_at = 0.0  # monotonic: when the folders are watched again, some of which may be others by then
         self._told = True  # of whatever comes
         self._closed = False
@@ -110,7 +110,7 @@ class LocalTransport:
     def consume(self, mailboxes: Sequence[str]) -> None:
         known = {intake.mailbox for intake in self._intakes}
         fresh = [mailbox for mailbox in topology.urgent_first(mailboxes) if mailbox not in known]
-        self._intakes += [Intake(self._root, mailbox) for mailbox in fresh]
+        self._intakes += [LocalIntake(self._root, mailbox) for mailbox in fresh]
         self._watch_at = 0.0
 
     @property
@@ -162,12 +162,12 @@ class LocalTransport:
                 claims, new = box.folder("claimed", claim.claims), box.folder("new")
                 os.rename(claim.name, hidden(claim.name, delay), src_dir_fd=claims, dst_dir_fd=new)
 
-    def _claimed(self, arrivals: Iterable[Arrival]) -> Iterator[tuple[Mailbox, Claim]]:
+    def _claimed(self, arrivals: Iterable[Arrival]) -> Iterator[tuple[Mailbox, TakenMessage]]:
         """Each that was taken, with its mailbox open. Where that is gone, so is what was taken from it."""
-        claims: dict[str, list[Claim]] = {}
+        claims: dict[str, list[TakenMessage]] = {}
         for arrival in arrivals:
             claim = arrival.token
-            if isinstance(claim, Claim):  # what did not come out of a mailbox has nothing to be forgotten there
+            if isinstance(claim, TakenMessage):  # what did not come out of a mailbox has nothing to be forgotten there
                 claims.setdefault(claim.mailbox, []).append(claim)
         for mailbox, taken in claims.items():
             with suppress(OSError), Mailbox(self._root, mailbox) as box:
@@ -251,7 +251,7 @@ class LocalTransport:
             raise setback(error, self._root) from error
         return found
 
-    def waiting(self, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
+    def waiting(self, mailboxes: Collection[str]) -> Mapping[str, MailboxDepth]:
         return attendance.waiting(self._root, mailboxes)
 
     def close(self) -> None:

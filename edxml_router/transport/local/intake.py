@@ -42,7 +42,7 @@ _KEPT_NAME: Final = 200  # bytes of a name in ``damaged`` that is there already,
 _NEW_LOCK: Final = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
 
 
-class Claim(NamedTuple):
+class TakenMessage(NamedTuple):
     """What one consumer has taken: the token of its arrival. The mailbox's folders are found anew each time."""
 
     mailbox: str
@@ -50,7 +50,7 @@ class Claim(NamedTuple):
     name: str  # empty for what is in ``damaged`` already
 
 
-class Intake:
+class LocalIntake:
     """One mailbox, consumed: what is waiting, what is claimed, and the lock that says we live."""
 
     def __init__(self, root: Path, mailbox: str) -> None:
@@ -164,7 +164,7 @@ class Intake:
             message, peer = message_file.decode(data)
         except (ValueError, TypeError, KeyError, RecursionError):
             message, peer = Message(topology.DAMAGED, name, data), ""
-        return Arrival(message, self.mailbox, peer, Claim(self.mailbox, self._claims, name), again)
+        return Arrival(message, self.mailbox, peer, TakenMessage(self.mailbox, self._claims, name), again)
 
     def _set_aside(self, box: Mailbox, folder: int, name: str, why: str) -> Arrival:
         """What is no message of ours is moved where the operator finds it, and told."""
@@ -175,7 +175,7 @@ class Intake:
         os.rename(name, kept, src_dir_fd=folder, dst_dir_fd=damaged)
         message = Message(topology.DAMAGED, name, b"", headers={"error": why})
         again = name.endswith((_AGAIN, _LATER))
-        return Arrival(message, self.mailbox, "", Claim(self.mailbox, self._claims, ""), again)
+        return Arrival(message, self.mailbox, "", TakenMessage(self.mailbox, self._claims, ""), again)
 
     def _age(self, claims: int, name: str) -> float:
         """Seconds since the message was written, by the clock of the file system that wrote the time of both."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from edxml_router.core.problems import Finding
-from edxml_router.ports.transport import Parcel, Waiting
+from edxml_router.ports.transport import MailboxDepth, Parcel
 from edxml_router.transport.rabbitmq.connection import Loop
 
 Told = Callable[[Sequence[Parcel], Sequence[Finding | None]], None]
@@ -73,13 +73,13 @@ class Job:
             self.call.done.set()
 
 
-class Question:
+class DepthQuery:
     """How things stand in some mailboxes, on its way. Those that are missing are left out."""
 
     def __init__(self, mailboxes: Collection[str]) -> None:
         self.left = sorted(mailboxes)
         self.asked = ""  # the mailbox whose answer is owed, once the broker has taken the question
-        self.found: dict[str, Waiting] = {}
+        self.found: dict[str, MailboxDepth] = {}
         self.problem: Finding | None = None
         self.done = threading.Event()
 

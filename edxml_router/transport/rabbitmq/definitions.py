@@ -14,14 +14,14 @@ import hashlib
 from typing import Any
 
 from edxml_router.transport import topology
-from edxml_router.transport.topology import Role
+from edxml_router.transport.topology import HubRole
 
 
 def definitions(
-    vhost: str, name: str, role: Role, password: str | None, salt: bytes
+    vhost: str, name: str, role: HubRole, password: str | None, salt: bytes
 ) -> dict[str, list[dict[str, Any]]]:
     """For the child or office ``name``; ``salt`` is four bytes of chance."""
-    children, offices = ([name], []) if role is Role.CHILD else ([], [name])
+    children, offices = ([name], []) if role is HubRole.CHILD else ([], [name])
     queues = topology.queues(children, offices)
     place = {"vhost": vhost}
     bound = {"destination_type": "queue", "arguments": {}}

@@ -26,9 +26,9 @@ import pika
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
-from edxml_router.ports.transport import Arrival, Parcel, Waiting
+from edxml_router.ports.transport import Arrival, MailboxDepth, Parcel
 from edxml_router.transport import topology
-from edxml_router.transport.rabbitmq.calls import Call, Question
+from edxml_router.transport.rabbitmq.calls import Call, DepthQuery
 from edxml_router.transport.rabbitmq.connection import (
     CLOSING_SECONDS,
     Connection,
@@ -37,7 +37,7 @@ from edxml_router.transport.rabbitmq.connection import (
     finding,
     parameters,
 )
-from edxml_router.transport.rabbitmq.intake import AHEAD_BYTES, Intake, Room, Token
+from edxml_router.transport.rabbitmq.intake import AHEAD_BYTES, RabbitIntake, Room, Token
 from edxml_router.transport.rabbitmq.lane import largest_told
 from edxml_router.transport.rabbitmq.publisher import Publisher
 from edxml_router.transport.rung import Rung
@@ -60,7 +60,7 @@ class RabbitTransport:
         self._loop = Loop(f"amqp {settings.place}")
         self._bell = Rung()  # rung when something has arrived
         self._room = Room(AHEAD_BYTES)
-        self._intakes: dict[str, Intake] = {}  # replaced, never changed: the I/O thread goes through it
+        self._intakes: dict[str, RabbitIntake] = {}  # replaced, never changed: the I/O thread goes through it
         self._turns = Turns()
         self._connection: pika.SelectConnection | None = None  # that consumes; of the I/O thread
         self._consuming = Connection(self._loop, settings, self._consume, self._suspend)
@@ -73,7 +73,7 @@ class RabbitTransport:
         wanted = {*self._intakes, *mailboxes}
         prefetch = min(self._settings.prefetch, max(_LEAST_AHEAD, _AHEAD // max(1, len(wanted))))
         fresh = {
-            mailbox: Intake(mailbox, prefetch, self._loop, self._bell, self._room)
+            mailbox: RabbitIntake(mailbox, prefetch, self._loop, self._bell, self._room)
             for mailbox in topology.urgent_first(mailboxes)
             if mailbox not in self._intakes
         }
@@ -135,7 +135,7 @@ class RabbitTransport:
         # Held unacknowledged meanwhile, so that the broker gives it to somebody else if we die.
         self._settle(arrivals, lambda intake, session, tags: intake.give_back(session, tags, delay))
 
-    def _settle(self, arrivals: Iterable[Arrival], act: Callable[[Intake, int, list[int]], None]) -> None:
+    def _settle(self, arrivals: Iterable[Arrival], act: Callable[[RabbitIntake, int, list[int]], None]) -> None:
         groups: dict[tuple[str, int], list[int]] = {}
         for arrival in arrivals:
             token: Token = arrival.token
@@ -186,8 +186,8 @@ class RabbitTransport:
     def depths(self) -> Mapping[str, int]:
         return depths(self._settings, self._intakes)
 
-    def waiting(self, mailboxes: Collection[str]) -> Mapping[str, Waiting]:
-        question, left = Question(mailboxes), -1
+    def waiting(self, mailboxes: Collection[str]) -> Mapping[str, MailboxDepth]:
+        question, left = DepthQuery(mailboxes), -1
         if self._closed:
             question.fail(Finding("EDX701", self._settings.place, Detail("closed")))
         else:
@@ -214,7 +214,7 @@ class RabbitTransport:
         self._loop.later(CLOSING_SECONDS, self._loop.stop)  # at the latest
         self._consuming.close(lambda: self._publisher.connection.close(self._loop.stop))
 
-    def _begin(self, fresh: Iterable[Intake]) -> None:
+    def _begin(self, fresh: Iterable[RabbitIntake]) -> None:
         if self._consuming.state == "new":
             self._consuming.open()
         elif self._connection is not None:
@@ -237,10 +237,10 @@ def depths(settings: RabbitSettings, mailboxes: Iterable[str]) -> Mapping[str, i
     return {name: found.message_count for name, found in _looked_at(settings, mailboxes).items()}
 
 
-def waiting(settings: RabbitSettings, mailboxes: Iterable[str]) -> dict[str, Waiting]:
+def waiting(settings: RabbitSettings, mailboxes: Iterable[str]) -> dict[str, MailboxDepth]:
     """How things stand in those of the mailboxes that exist. Raises Setback EDX701, EDX706, EDX707."""
     found = _looked_at(settings, mailboxes)
-    return {name: Waiting(each.message_count, each.consumer_count) for name, each in found.items()}
+    return {name: MailboxDepth(each.message_count, each.consumer_count) for name, each in found.items()}
 
 
 def _looked_at(settings: RabbitSettings, mailboxes: Iterable[str]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Room:
             return not self._held[mailbox] and self._held.total() <= self._total // 2
 
 
-class Intake:
+class RabbitIntake:
     """A mailbox consumed through a channel of its own, so that a missing queue does not close the others.
 
     ``take`` is called on the main thread, all else on the I/O thread; a deque is safe between them.

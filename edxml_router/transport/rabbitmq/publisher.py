@@ -18,8 +18,8 @@ import pika
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
-from edxml_router.ports.transport import Waiting
-from edxml_router.transport.rabbitmq.calls import Call, Job, Question
+from edxml_router.ports.transport import MailboxDepth
+from edxml_router.transport.rabbitmq.calls import Call, DepthQuery, Job
 from edxml_router.transport.rabbitmq.connection import Connection, Loop, RabbitSettings
 from edxml_router.transport.rabbitmq.lane import Lane, Outflow
 
@@ -33,7 +33,7 @@ class Publisher:
         self.connection = Connection(loop, settings, self._connected, self._lost)
         self._loop = loop
         self._settings = settings
-        self._questions: list[Question] = []  # until there is a connection
+        self._questions: list[DepthQuery] = []  # until there is a connection
         self._native: pika.SelectConnection | None = None
         self._outflow = Outflow(settings, self._heard, settings.largest_message)
         self._lanes: dict[str, Lane] = {}  # replaced, never changed: other threads look into it
@@ -132,7 +132,7 @@ class Publisher:
         away = self.connection.problem if self.connection.state != "open" else None  # the same while it tries again
         return away or self._outflow.finding("EDX705", "silent")
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: DepthQuery) -> None:
         """Look into mailboxes, on a channel that a missing one closes."""
         if self.connection.state == "new":
             self.connection.open()
@@ -147,7 +147,7 @@ class Publisher:
         else:
             self._ask(self._native, question)
 
-    def give_up_asking(self, question: Question) -> None:
+    def give_up_asking(self, question: DepthQuery) -> None:
         """Nobody waits for this any longer; an answer, or a channel that opens, says that the broker speaks again."""
         if question.done.is_set():
             return
@@ -157,7 +157,7 @@ class Publisher:
             self._owing = True
             question.fail(self._owed())
 
-    def _ask(self, native: pika.SelectConnection, question: Question) -> None:
+    def _ask(self, native: pika.SelectConnection, question: DepthQuery) -> None:
         def opened(channel: Any) -> None:
             self._heard()
             channel.add_on_close_callback(closed)
@@ -174,7 +174,7 @@ class Publisher:
 
         def told(channel: Any, mailbox: str, frame: Any) -> None:
             self._heard()
-            question.found[mailbox] = Waiting(frame.method.message_count, frame.method.consumer_count)
+            question.found[mailbox] = MailboxDepth(frame.method.message_count, frame.method.consumer_count)
             go_on(channel)
 
         def closed(_channel: Any, reason: Any) -> None:
