@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.link.wire import Inquiry, Receipt, ReceiptOutcome, encode_inquiry
+from edxml_router.core.link.route import Route
+from edxml_router.core.link.wire import (
+    Hop,
+    Inquiry,
+    Receipt,
+    ReceiptOutcome,
+    Transfer,
+    encode_inquiry,
+    encode_transfer,
+)
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.outcomes import receipts
@@ -95,3 +105,45 @@ def test_questions_are_answered_so_often_within_an_hour(nodes: Nodes) -> None:
     assert entries(nodes, "answer.withheld")
     nodes.clock.at += timedelta(hours=1)
     assert ask() == receipts.ANSWERED
+
+
+@pytest.mark.parametrize("kind", ["whole", "manifest", "too large", "unreadable"])
+def test_repeated_transfers_are_answered_so_often_within_an_hour(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """They change nothing, and cost their sender next to nothing: of what is known its manifest suffices."""
+    monkeypatch.setattr(receipts, "ANSWERED", 10)
+    node, hub, down = nodes["quoc-gia"].node, nodes["tay-ninh"].transports[0], topology.down("tay-ninh")
+    known = letter(nodes, ["G22"], sender="H53")
+    digest = nodes.send("tay-ninh", known).digest
+    nodes.settle()
+    body, size, chunks = {
+        "whole": (known, len(known), 0),
+        "manifest": (b"", len(known), 1),
+        "too large": (b"", 1 << 40, 9),
+        "unreadable": (b"x", 1, 0),
+    }[kind]
+    if kind in ("too large", "unreadable"):
+        digest = hashlib.sha256(body).hexdigest()
+
+    def lie() -> int:
+        return node.links[Route.link("tay-ninh")].transport.waiting([down])[down].messages
+
+    def answered() -> int:
+        before = lie()
+        for number in range(15):
+            now = nodes.clock.now()
+            hops, end = (Hop("tay-ninh", now),), now + timedelta(days=1)
+            again = Transfer(f"{number}", digest, size, ("G22",), 0, hops, end, chunks=chunks)
+            message = Message("transfer", f"{number}", encode_transfer(again, body))
+            hub.publish([Parcel(topology.up("tay-ninh"), message)])
+            nodes.step("quoc-gia")
+        return lie() - before
+
+    nodes.clock.at += timedelta(hours=1)
+    first = answered()
+    assert 0 < first <= 10
+    assert answered() == 0
+    assert entries(nodes, "answer.withheld")
+    nodes.clock.at += timedelta(hours=1)
+    assert answered() == first

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from edxml_router import pipeline
-from edxml_router.core.body import Body, Held
+from edxml_router.core.body import Held
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
@@ -36,6 +36,7 @@ from edxml_router.core.link.wire import (
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.intake import answering, apart, reports, speakers
 from edxml_router.intake.settling import settle
+from edxml_router.intake.wholes import Wholes, Withheld, whole_of
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.stages import clocks
 from edxml_router.stages.acceptance.order import WAITS
@@ -166,7 +167,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
     waiting: list[Arrival] = []
     odd: list[tuple[Arrival, Finding]] = []
     ready: list[tuple[Arrival, Submission]] = []
-    wholes: dict[tuple[str, str, int, int], Body | None] = {}  # put together once, however often it is named
+    wholes: Wholes = {}  # put together once, however often it is named
     most = node.rules.limits.max_bytes
     over: list[tuple[Submission, Finding]] = []
     decoded = list(_readable(batch, decode_transfer, odd))
@@ -177,12 +178,10 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
             found = Finding("EDX102", "size", Detail("{size} bytes, at most {most}", size=transfer.size, most=most))
             over.append((Submission(Held(line), arrival.peer, "link", transfer), found))
         elif transfer.chunks:
-            key = (arrival.peer, transfer.envelope, transfer.size, transfer.chunks)
-            if key not in wholes:
-                wholes[key] = node.bodies.assembled(arrival.peer, transfer)
-            whole = wholes[key]
-            if whole is None:  # accepted before perhaps, and its chunks are spent
-                whole = _accepted_before(node, arrival.peer, transfer.envelope)
+            try:
+                whole = whole_of(node, arrival.peer, transfer, wholes)
+            except Withheld:
+                continue  # it is sent anew, and answered then
             if whole is None:
                 if node.has_waited(f"{arrival.peer} {transfer.id}", again=arrival.redelivered):  # it is sent anew
                     odd.append((arrival, Finding("EDX708", transfer.id, Detail("{n} pieces", n=transfer.chunks))))
@@ -232,13 +231,6 @@ def _put_off(
                 continue
         back.append(arrival)
     return back, let_go
-
-
-def _accepted_before(node: Node, peer: str, digest: str) -> Body | None:
-    """The body of a transfer that a neighbour repeats without its chunks. Of what others brought it learns nothing."""
-    with node.ledger.book() as book:
-        row = book.envelopes.known([digest]).get(digest)
-    return node.bodies.open([digest]).get(digest) if row is not None and row.peer == peer else None
 
 
 def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:

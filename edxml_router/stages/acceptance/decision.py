@@ -35,7 +35,7 @@ from edxml_router.stages.acceptance.results import (
 )
 from edxml_router.stages.acceptance.submission import Judged, Ruling
 from edxml_router.stages.node import Node
-from edxml_router.stages.outcomes.receipts import answer_neighbours
+from edxml_router.stages.outcomes.receipts import answer_neighbours, answer_questions
 from edxml_router.stages.rules import Rules
 
 Troubles = Mapping[int, Trouble]  # by place in the batch
@@ -52,7 +52,8 @@ class Decision:
     bodies: Mapping[str, Body]  # theirs, by digest
     deliveries: Sequence[NewDelivery]
     moves: Sequence[Move]
-    receipts: Sequence[tuple[Route, Receipt]]
+    receipts: Sequence[tuple[Route, Receipt]]  # about what is new, or was read and refused
+    repeats: Sequence[tuple[Route, Receipt]]  # about what was known, and what brought nothing that could be read
     waiting: frozenset[str]  # names of what is given back to wait for its document, from now on
     waited: frozenset[str]  # … and of what has done so
 
@@ -90,13 +91,20 @@ def decide(here: str, rules: Rules, judged: Sequence[Judged], facts: Facts, now:
     ]
     moves = list(reopenings(rules, facts, repeats, now))
     rulings = [_ruling(item, troubles.get(place), facts, more) for place, item in enumerate(judged)]
+    changed = {_PAIR(row) for row in deliveries} | {_PAIR(move.delivery) for move in moves}
+    cheap = {item.digest for item in judged if item.digest in facts.known or item.examined is None}
+    answers: dict[bool, list[tuple[Route, Receipt]]] = {False: [], True: []}
+    for origin, told in acceptance_receipts(here, rules, rulings, facts, moves, deliveries, now):
+        is_repeat = told.envelope in cheap and (told.envelope, told.recipient) not in changed
+        answers[is_repeat].append((origin, told))
     return Decision(
         rulings=rulings,
         rows=[row for digest, row in rows.items() if digest not in facts.known],
         bodies={item.digest: item.submission.data for item in fresh},
         deliveries=deliveries,
         moves=moves,
-        receipts=list(acceptance_receipts(here, rules, rulings, facts, moves, deliveries, now)),
+        receipts=answers[False],
+        repeats=answers[True],
         waiting=frozenset(order.name(judged[place]) for place in early),
         waited=facts.waited & {order.name(each.item) for each in rulings if not each.passing},
     )
@@ -110,6 +118,7 @@ def write(node: Node, book: Book, decision: Decision, now: datetime) -> None:
     book.deliveries.add(decision.deliveries)
     book.deliveries.move(decision.moves)
     answer_neighbours(node, book, decision.receipts, now)
+    answer_questions(node, book, decision.repeats, now)
     refused = [ruling for ruling in decision.rulings if ruling.refused]
     set_aside(node, book, [(aside(ruling, now), refusal_entry(ruling, now)) for ruling in refused])
 

@@ -22,24 +22,37 @@ _HOUR: Final = timedelta(hours=1)
 
 
 def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[Route, Receipt]], now: datetime) -> None:
-    """Answer what neighbours have asked, each so often within an hour; for the rest it asks again.
+    """Answer what neighbours have asked, each so often within an hour; for the rest it asks again. A transfer that
+    changes nothing is such a question.
 
     An answer is thirty times as long as its question, and lies in the neighbour's mailbox until it is taken. Nobody
     says that it was, so who asks and takes nothing would fill our hub with it.
     """
     fitting, left = list[tuple[Route, Receipt]](), Counter[Route]()
     for origin, receipt in receipts:
-        since, count = node.answered.get(origin, (now, 0))
-        if not since <= now < since + _HOUR:
-            since, count = now, 0
-        if count < ANSWERED:
-            node.answered[origin] = (since, count + 1)
+        if may_ask(node, origin, now):
             fitting.append((origin, receipt))
         else:
             left[origin] += 1
+    withhold(node, book, left, now)
+    answer_neighbours(node, book, fitting, now)
+
+
+def may_ask(node: Node, origin: Route, now: datetime, worth: int = 1) -> bool:
+    """Whether a neighbour may have so many questions more answered in this hour; if it may, they are counted."""
+    since, count = node.answered.get(origin, (now, 0))
+    if not since <= now < since + _HOUR:
+        since, count = now, 0
+    if count + worth > ANSWERED:
+        return False
+    node.answered[origin] = (since, count + worth)
+    return True
+
+
+def withhold(node: Node, book: Book, left: Mapping[Route, int], now: datetime) -> None:
+    """Note how many questions of each neighbour get no answer."""
     entries = [_withheld(origin, Detail("{number} questions", number=number), now) for origin, number in left.items()]
     book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
-    answer_neighbours(node, book, fitting, now)
 
 
 def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[Route, Receipt]], now: datetime) -> None:
