@@ -26,7 +26,7 @@ VERSION: Final = "edx/1"
 MANIFEST_LIMIT: Final = 4 * 1024 * 1024  # bytes; ten thousand recipients of 35 characters need 0.4 MiB
 LIST_LIMIT: Final = 10_000  # recipients, receipts or chunks of one message
 TEXT_LIMIT: Final = 1000  # characters of any other text
-VALUES_LIMIT: Final = 250_000  # commas and opening brackets; a thousand receipts with all their hops have 60,000
+VALUES_LIMIT: Final = 400_000  # commas and opening brackets; ten thousand receipts over seven nodes have 330,000
 # A string is passed over: what people write into a text may have as many commas as it likes.
 _STRUCTURE: Final = rb'(?:[^",\[{]*+(?:"(?:[^"\\]++|\\.)*+"[^",\[{]*+)*+[,\[{])'
 _CROWD: Final = re.compile(_STRUCTURE + b"{%d}+" % (VALUES_LIMIT + 1), re.DOTALL)
