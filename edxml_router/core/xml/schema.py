@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import xmlschema
 from lxml import etree
 
 from edxml_router.core.detail import Detail
@@ -26,6 +25,9 @@ from edxml_router.core.faults import own_tools
 from edxml_router.core.problems import Refusal
 from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS, DSIG, NS, Element, Limits, parse, place
 from edxml_router.resources import schema_file
+
+if TYPE_CHECKING:
+    import xmlschema
 
 _SIGNATURE = f"{{{DSIG}}}Signature"
 _HEADER = f"{{{NS}}}edXMLHeader"
@@ -186,11 +188,15 @@ def explain(
 
 @cache
 def _explainer(profile: Profile) -> xmlschema.XMLSchema:
+    import xmlschema  # noqa: PLC0415  # reading it takes longer than most commands, and only explanations need it
+
     path = schema_file(f"edxml.{profile}.xsd")
     return xmlschema.XMLSchema(str(path), base_url=str(path.parent), allow="sandbox", defuse="always")
 
 
 def _explanation(error: xmlschema.XMLSchemaValidationError) -> Explanation:
+    import xmlschema  # noqa: PLC0415  # as above
+
     element = error.elem
     path = place(element) if element is not None else str(error.path)
     expected, found = "", ""
