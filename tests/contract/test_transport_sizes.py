@@ -68,11 +68,24 @@ def test_junk_of_one_child_takes_a_bounded_part_of_memory(rabbit: RabbitHub, sma
     owner.acknowledge(first)
     came += [one for one in first if one.message.id != "honest"]
     came += emptied(owner, len(sent) - len(came))
-    if small:  # several consumers give back what is on its way: each once, in no order
+    if small:  # what is on its way in a pause goes back, while others wait in line: each once, in no order
         assert sorted(ids(came)) == sorted(sent)
     else:
         assert ids(came) == sent
     until(lambda: owner.waiting([UP])[UP].messages == 0)
+
+
+def test_a_worker_counts_once_however_much_it_is_given(rabbit: RabbitHub) -> None:
+    """Who counts those that take would see a twin in a further consumer; what is given ahead still grows, in order."""
+    flood(rabbit, 400, 0)
+    owner = rabbit.open("node", [UP])
+    rabbit.received(owner, 250)
+    first = list(owner.take(300, 20.0))
+    owner.acknowledge(first)
+    until(lambda: owner.waiting([UP])[UP].messages == 0)
+    assert owner.waiting([UP])[UP].takers == 1
+    assert ids([*first, *emptied(owner, 400 - len(first))]) == [f"m{number}" for number in range(400)]
+    assert owner.waiting([UP])[UP].takers == 1
 
 
 def _at_rest(owner: RabbitTransport, left: int) -> int:

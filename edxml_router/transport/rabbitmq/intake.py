@@ -4,9 +4,10 @@
     intake = Intake(mailbox, 250, loop, bell, room)           # opened, and opened again, on the I/O thread
 
 A broker counts what it gives ahead in messages (RabbitMQ knows no ``prefetch_size``), and each may be as large as it
-lets pass. So a mailbox begins with few, and is given more while they are small. Where the bytes run out all the same
-the consumer is cancelled: what is here stays, what is still on its way goes back into its place in the queue as it
-comes, and once the room is free the mailbox goes on with as many as fit of the size that was met.
+lets pass. So a mailbox begins with few, and is given more while they are small. It has one consumer at any time, because
+:mod:`edxml_router.node.lookout` counts them to find a twin. Where the bytes run out all the same the consumer is
+cancelled: what is here stays, what is still on its way goes back into its place in the queue as it comes, and once the
+room is free the mailbox goes on with as many as fit of the size that was met.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from edxml_router.transport.turns import weight
 AHEAD_BYTES: Final = 64 * 1024 * 1024  # of one hub that are here and not taken yet
 _AT_ONCE: Final = AHEAD_BYTES // 4  # bytes that a mailbox is given ahead, as far as the size of what comes is known
 _UNKNOWN: Final = 4 * 1024 * 1024  # bytes that a message is believed to have before one has come: those of a chunk
-_WIDER: Final = 4  # times as many, or all, before it is worth a further consumer
+_WIDER: Final = 4  # times as many, or all, before it is worth another consumer
 _TRUSTING: Final = 2  # the part of that size that each smaller message takes away …
 _WARY: Final = 64  # … and after a pause
 _SESSIONS: Final = itertools.count()  # of the whole process: a token of another transport is as stale as an old one
@@ -108,8 +109,10 @@ class RabbitIntake:
         self._unsettled: dict[int, None] = {}  # delivery tags in their order
         self._typical = _UNKNOWN  # bytes of a message: the largest of late
         self._fading = _TRUSTING
-        self._prefetch = 0  # of all consumers together
-        self._consumers: list[str] = []  # their tags
+        self._consumer = ""  # its tag; empty in a pause
+        self._prefetch = 0  # what it may have unsettled
+        self._last = 0  # the delivery tag of what came last
+        self._since = 0  # … and before the consumer began
 
     @property
     def buffered(self) -> int:
@@ -151,8 +154,7 @@ class RabbitIntake:
         while self._next() is not None:
             pass
         self._unsettled.clear()
-        self._consumers.clear()
-        self._prefetch, self.paused = 0, False
+        self._consumer, self._prefetch, self._last, self.paused = "", 0, 0, False
 
     def _opened(self, channel: Any) -> None:
         self._channel = channel
@@ -164,12 +166,23 @@ class RabbitIntake:
         """How many messages may be ahead, by the size of those that came."""
         return max(1, min(self._most, _AT_ONCE // self._typical))
 
-    def _consume(self, more: int) -> None:
-        """Be given so many more ahead, by a further consumer: what a broker gives to one is fixed when it begins, and
-        ending it for a wider one would send back what is on its way."""
-        self._prefetch += more
-        self._channel.basic_qos(prefetch_count=more)
-        self._consumers.append(self._channel.basic_consume(self.mailbox, self._on_message, callback=self._consuming))
+    def _consume(self, ahead: int) -> None:
+        """Be given so many ahead: what a broker gives to a consumer is fixed when that begins."""
+        self._prefetch, self._since = ahead, self._last
+        self._channel.basic_qos(prefetch_count=ahead)
+        self._consumer = self._channel.basic_consume(self.mailbox, self._on_message, callback=self._consuming)
+
+    def _widen(self) -> None:
+        """Be given more ahead, by another consumer, once this one has all that it may have: then nothing is on its way
+        to it that would go back into the queue, behind what is given to the next. Two at a time were rejected: from
+        outside they look like two workers."""
+        fitting = self._fitting()
+        ahead = fitting - len(self._unsettled)  # what is here already counts, until it is settled
+        if ahead <= self._prefetch or (fitting < self._prefetch * _WIDER and fitting != self._most):
+            return
+        if sum(tag > self._since for tag in self._unsettled) >= self._prefetch:
+            self._channel.basic_cancel(self._consumer)
+            self._consume(ahead)
 
     def _consuming(self, _frame: Any) -> None:
         self.problem = None
@@ -209,6 +222,7 @@ class RabbitIntake:
 
     def _on_message(self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
         tag, size = method.delivery_tag, len(body)
+        self._last = tag
         self._typical = max(1, size, self._typical - self._typical // self._fading)
         if not self._room.enter(self.mailbox, size):
             channel.basic_nack(tag, requeue=True)  # pika says the same to what is on its way behind it
@@ -224,17 +238,16 @@ class RabbitIntake:
             self._bell.set()
         if self._room.crowded_by(self.mailbox):
             self._pause()
-        elif (fitting := self._fitting()) >= self._prefetch * _WIDER or self._prefetch < fitting == self._most:
-            self._consume(fitting - self._prefetch)
+        else:
+            self._widen()
 
     def _pause(self) -> None:
         """Be given nothing more for now. A message that was given back so often is the more to be expected large: else
         a few small ones between large ones would have all of them sent again and again."""
         self.paused, self._fading = True, _WARY
-        for tag in reversed(self._consumers):
-            self._channel.basic_cancel(tag)
-        self._consumers.clear()
-        self._prefetch = 0
+        if self._consumer:
+            self._channel.basic_cancel(self._consumer)
+        self._consumer, self._prefetch = "", 0
 
     def resume(self) -> None:
         """Go on after a pause, once there is room."""
