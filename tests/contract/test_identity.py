@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from contextlib import closing
 from datetime import timedelta
@@ -13,7 +14,7 @@ from sqlalchemy import text
 
 from edxml_router.core.body import Held
 from edxml_router.core.link.route import Route
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Setback
 from edxml_router.store import integrity
 from edxml_router.store.backup import backup
 from edxml_router.store.database.engine import connect
@@ -45,6 +46,29 @@ def test_a_database_of_another_node_is_refused(database: Database, tmp_path: Pat
     assert database.count("journal", "event = 'node.renamed'") == 1
     with pytest.raises(Refusal):
         recognise(ledger, tmp_path, CLAIM)
+
+
+def test_a_mark_that_cannot_be_read_for_now_is_no_lost_journal(database: Database, tmp_path: Path) -> None:
+    """A worker without a free handle began an epoch at every start of it, and asked everybody for everything."""
+    ledger = database.ledger()
+    add(ledger, 1)
+    recognise(ledger, tmp_path, CLAIM)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # the test's own files stay open; no other can be opened
+    try:
+        with pytest.raises(Setback) as caught:
+            recognise(ledger, tmp_path, CLAIM)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (caught.value.code, caught.value.finding.where) == ("EDX602", str(tmp_path / identity.FILE))
+    (tmp_path / identity.FILE).rename(tmp_path / "kept")
+    (tmp_path / identity.FILE).mkdir()
+    with pytest.raises(Setback):
+        recognise(ledger, tmp_path, CLAIM)
+    (tmp_path / identity.FILE).rmdir()
+    (tmp_path / "kept").rename(tmp_path / identity.FILE)
+    assert recognise(ledger, tmp_path, CLAIM) is None
+    assert len(database.rows("SELECT * FROM epochs")) == 1
 
 
 def test_a_journal_that_lost_its_newest_entry_begins_an_epoch(database: Database, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ who is to be asked for what is missing.
 
 The mark lags behind by the pause between two looks; a restore goes unnoticed only when nothing older than that is
 missing. Several machines on one PostgreSQL have a mark each: the first one that notices begins the epoch, the others
-find it in the list of epochs. Raises Refusal EDX619 when the database is another node's.
+find it in the list of epochs. Raises Refusal EDX619 when the database is another node's, Setback EDX602 when the mark
+cannot be read.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from sqlalchemy import Connection, func, insert, select, text, update
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
 from edxml_router.store.book import SqlBook
@@ -188,12 +189,15 @@ def _entry(newest: Any) -> tuple[int, str]:
 
 
 def _read(data: Path) -> _Mark | None:
-    """The mark; None where there is none yet, or none that can be read: then the database is taken as it is."""
+    """The mark; None where there is none, or something else. Raises Setback EDX602 where it cannot be read now: without
+    a handle, or the permission, a whole journal would be taken for one from a back-up, at every try again."""
     try:
         fields = json.loads((data / FILE).read_bytes())
         return _Mark(str(fields["epoch"]), int(fields["entry"]), str(fields["leaf"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
+    except OSError as error:
+        raise Setback("EDX602", where=str(data / FILE), detail=in_words(error)) from error
 
 
 def _first_mark(data: Path, epoch: str) -> None:
