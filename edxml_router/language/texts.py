@@ -282,6 +282,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "doctor.serve": "serve",
     "doctor.peers": "odd input of peers",
     "doctor.letters": "letters that could not be sent",
+    "doctor.journal": "places in the journal",
     "doctor.hub": "own hub",
     "doctor.parent": "parent's hub",
     "doctor.mailboxes": "mailboxes of others",

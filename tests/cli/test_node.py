@@ -23,6 +23,7 @@ from edxml_router import pipeline
 from edxml_router.cli.acting import account
 from edxml_router.cli.auditor.trace import trail
 from edxml_router.config import load
+from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.link.wire import Hop
@@ -31,6 +32,8 @@ from edxml_router.node import worker
 from edxml_router.node.worker import Worker
 from edxml_router.observe import logs
 from edxml_router.services import operator
+from edxml_router.services.health import database as health_database
+from edxml_router.store.journal import sequencer
 from edxml_router.wiring import composition
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, call, rows, signed
@@ -664,6 +667,38 @@ def test_doctor_is_not_in_order_while_letters_wait_with_a_problem(node: OneNode)
     assert told() == [("failed", "EDX603")]
     assert "2 deliveries wait" in node.call("doctor").stdout
     assert "2 lượt chuyển đang chờ" in node.call("--lang", "vi", "doctor").stdout
+
+
+def test_doctor_is_not_in_order_while_something_waits_to_be_looked_at(
+    node: OneNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Input that was refused and kept, entries without a place, an offer that could not be laid into its mailbox."""
+    node.work()
+    (node.folder / "data" / "serve.lock").touch()  # it was started once
+    monkeypatch.setattr(health_database, "holder", lambda _: "1234")
+
+    def told() -> dict[str, str | None]:
+        found = rows(node.call("doctor", "--json"))
+        return {row["check"]: row["problem"] and row["problem"]["code"] for row in found}
+
+    assert [told()[check] for check in ("peers", "journal", "letters")] == [None] * 3
+    junk = node.folder / "junk.edxml"
+    junk.write_bytes(b"<no/>")
+    assert node.call("send", str(junk), "--as", "vp").exit_code != 0
+    assert told()["peers"] == "EDX621"
+    node.send("H53-1", ["000.00.00.G22"])
+    node.work()
+    with closing(sqlite3.connect(node.folder / "data" / "journal.db")) as database, database:
+        database.execute("UPDATE deliveries SET code = 'EDX703' WHERE state = 'available'")
+        database.execute("UPDATE envelopes SET accepted_at = accepted_at - 3600000000")
+    assert told()["letters"] == "EDX703"
+    old = Entry(datetime.now(UTC) - timedelta(hours=2), "delivery.pushed", actor="node")
+    with closing(composition.open_ledger(load(node.config))) as ledger, ledger.book() as book:
+        book.journal.note([old])
+    assert told()["journal"] == "EDX616"
+    with closing(composition.open_ledger(load(node.config))) as ledger:
+        sequencer.number(ledger)
+    assert told()["journal"] is None
 
 
 def test_a_link_in_the_place_of_the_mailbox_to_the_parent_is_named_by_the_child(node: OneNode) -> None:

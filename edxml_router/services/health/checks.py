@@ -27,6 +27,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "serve": machine.serve,
     "peers": database.peers,
     "letters": database.letters,
+    "journal": database.numbering,
     "hub": hubs.own_hub,
     "parent": hubs.parent_hub,
     "mailboxes": mailboxes.check,
@@ -45,5 +46,6 @@ WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "clock": machine.was_set,
     "peers": _nothing,
     "letters": _nothing,
+    "journal": _nothing,
     "mailboxes": _nothing,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
-from edxml_router.node.sole import served_before
+from edxml_router.node.sole import holder, served_before
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.stages.forwarding.room import WANTED
 from edxml_router.stages.outcomes.inquiring import ABSENT
@@ -20,10 +20,13 @@ from edxml_router.store import integrity, tables
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import probe
 from edxml_router.store.epochs import identity, recovery
+from edxml_router.store.journal import sequencer
 from edxml_router.wiring import composition
 
 NOT_SENT: Final = (State.QUEUED, State.DEFERRED, State.HELD)
-LETTERS: Final = 1000  # the oldest deliveries that are looked at
+NOT_LAID: Final = ("EDX623", "EDX702", "EDX703", "EDX705", "EDX706")  # why what was offered is not in its mailbox
+LETTERS: Final = 1000  # the oldest deliveries, or items kept aside, that are looked at
+UNNUMBERED: Final = timedelta(hours=1)  # workers number each few seconds, ten thousand at a time
 
 
 def is_lost(settings: Settings) -> bool:
@@ -74,17 +77,36 @@ def repetitions(settings: Settings) -> Findings:
 
 
 def peers(settings: Settings) -> Findings:
-    """Whether a neighbour or office sends so much odd input that it is counted only."""
+    """Whether a neighbour or office sends so much odd input that it is counted only, and what of it is kept aside until
+    an operator has looked at it."""
     if not served_before(settings.node.data):
         return
     with closing(composition.open_ledger(settings)) as ledger:
         found = ledger.views.counted_input(datetime.now(UTC))
+        kept = ledger.views.list_quarantined(limit=LETTERS)
     for peer, since, counted in found:
         who = peer or Detail("strangers")
         detail = Detail("{who}: {count} more since {since:%Y-%m-%d %H:%M} UTC", who=who, count=counted, since=since)
         yield peer or "strangers", Finding("EDX413", peer, detail)
-    if not found:
+    for peer, items in Counter(one.peer for one in kept).items():
+        since = min(one.at for one in kept if one.peer == peer).astimezone()
+        detail = Detail("{count} items since {since:%Y-%m-%d %H:%M}", count=items, since=since)
+        yield peer or "strangers", Finding("EDX621", peer, detail)
+    if not found and not kept:
         yield Detail("no more of it than is noted piece by piece"), None
+
+
+def numbering(settings: Settings) -> Findings:
+    """Whether the workers give the journal's entries their places: without one an entry may be removed unseen."""
+    if not served_before(settings.node.data) or holder(settings.node.data) is None:
+        return  # that it does not run is said elsewhere
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+        since = sequencer.waiting_since(ledger)
+    if since is not None and datetime.now(UTC) - since > UNNUMBERED:
+        detail = Detail("the oldest is of {since:%Y-%m-%d %H:%M}", since=since.astimezone())
+        yield "journal", Finding("EDX616", "journal", detail)
+    else:
+        yield Detail("numbered"), None
 
 
 def letters(settings: Settings) -> Findings:
@@ -94,7 +116,16 @@ def letters(settings: Settings) -> Findings:
         return
     with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
         before = datetime.now(UTC) - settings.delivery.receipt_timeout
-        waiting = ledger.views.list_deliveries(states=NOT_SENT, accepted_before=before, limit=LETTERS)
+        waiting = [
+            *ledger.views.list_deliveries(states=NOT_SENT, accepted_before=before, limit=LETTERS),
+            *(
+                one
+                for code in NOT_LAID
+                for one in ledger.views.list_deliveries(
+                    code=code, states=(State.AVAILABLE,), accepted_before=before, limit=LETTERS
+                )
+            ),
+        ]
     troubled = Counter((one.route, one.code) for one in waiting if one.code not in ("", ABSENT, WANTED))
     for (route, code), number in troubled.items():
         yield route.name, Finding(code, route, Detail("{number} deliveries wait", number=number))

@@ -11,6 +11,7 @@ let the next call go on without reading old entries. A root kept elsewhere prove
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import func, insert, select, text
@@ -18,7 +19,7 @@ from sqlalchemy import func, insert, select, text
 from edxml_router.core.delivery.journal import MerkleTree
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
-from edxml_router.store.database.engine import writing
+from edxml_router.store.database.engine import reading, writing
 from edxml_router.store.journal.table import checkpoints, journal
 from edxml_router.store.ledger import SqlLedger
 
@@ -36,6 +37,13 @@ _NUMBER: Final = text(
     RETURNING journal.position, journal.leaf
     """
 )
+_WAITING: Final = select(journal.c.at).where(text("position IS NULL")).order_by(journal.c.id).limit(1)
+
+
+def waiting_since(ledger: SqlLedger) -> datetime | None:
+    """The time of the first entry that has no place yet; None where all have one. Raises Setback EDX602."""
+    with reading(ledger.engine) as connection:
+        return connection.execute(_WAITING).scalar_one_or_none()
 
 
 def number(ledger: SqlLedger, limit: int = 10_000) -> int:
