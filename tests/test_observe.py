@@ -167,6 +167,11 @@ def test_levels_are_obeyed() -> None:
     assert [line["event"] for line in lines(out)] == ["node.setback"]
 
 
+def test_a_restored_journal_says_since_when_as_every_other_line_says_a_time(out: io.StringIO) -> None:
+    events.restored("ab", NOW, "entry 7 of the journal is missing")
+    assert datetime.fromisoformat(one(out)["since"]) == NOW
+
+
 def test_a_stranger_cannot_forge_a_line(out: io.StringIO) -> None:
     events.setback(Finding("EDX701", 'x"}\n{"event":"envelope.accepted"}', "\u202etxt\x1b[2J" + "a" * 1000))
     line = one(out)

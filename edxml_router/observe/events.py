@@ -17,6 +17,7 @@ import structlog
 from edxml_router import __version__
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.manifest import instant
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Actor, Finding, Weight
 from edxml_router.ports.transport import Arrival
@@ -63,7 +64,7 @@ def _accepted(answer: Acceptance) -> dict[str, Any]:
 
 def restored(epoch: str, since: datetime, reason: str) -> None:
     """The journal is older than what this node remembers: a back-up was restored."""
-    _log.error("journal.restored", code="EDX618", epoch=epoch, since=since, reason=reason)
+    _log.error("journal.restored", code="EDX618", epoch=epoch, since=instant(since), reason=reason)
 
 
 def moved(moves: Iterable[Move]) -> None:
