@@ -8,6 +8,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import HOPS_LIMIT, Hop, ReceiptOutcome
 from edxml_router.demo.letters import File
 from edxml_router.intake import batch
@@ -127,6 +128,6 @@ def test_what_was_taken_before_the_bound_on_hops_was_known_is_returned(nodes: No
     hop, now = Hop("nut", row.accepted_at), nodes.clock.now()
     far = replace(row, hops=(hop,) * (HOPS_LIMIT + 1))
     claimed = replace(one, state=State.FORWARDING)
-    key: dispatch.GroupKey = ("link:tay-ninh", row.digest, 0, False)
+    key: dispatch.GroupKey = (Route.link("tay-ninh"), row.digest, 0, False)
     [move], left = dispatch.returns({key: [claimed]}, {row.digest: far}, now)
     assert (move.code, move.ended_at, left) == ("EDX414", now, {})

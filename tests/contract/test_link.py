@@ -355,8 +355,7 @@ def test_doctor_compares_the_broker_with_the_settings(ground: Ground) -> None:
         ground.config.write_text("\n".join([one for one in lines if "max_message_bytes" not in one]))
         ground.config.write_text(ground.config.read_text().replace("[hub]", "\n".join(["[hub]", *given])))
         settings = load(ground.config)
-        assert settings.hub is not None
-        _, finding = broker_limit.look(settings, settings.hub, now)
+        _, finding = broker_limit.look(settings, settings.hubs["hub"], now)
         return (finding.code, finding.detail) if finding else ("", "")
 
     opened_once = load(ground.config)
@@ -377,11 +376,10 @@ def test_doctor_compares_the_broker_with_the_settings(ground: Ground) -> None:
 @pytest.mark.parametrize("written", ["", "[]", "{", '{"at": 1}', '{"at": "2026-01-01"}'])
 def test_a_damaged_answer_is_asked_for_again(ground: Ground, written: str) -> None:
     settings = load(ground.config)
-    assert settings.hub is not None
     rabbitmq.declare(hubs.rabbit_settings(settings, settings.hubs["hub"]), [], [])
     settings.node.data.mkdir()
     (settings.node.data / broker_limit.FILE).write_text(written)
-    assert broker_limit.look(settings, settings.hub, datetime.now(UTC))[1] is None
+    assert broker_limit.look(settings, settings.hubs["hub"], datetime.now(UTC))[1] is None
     assert "bytes" in (settings.node.data / broker_limit.FILE).read_text()
 
 
