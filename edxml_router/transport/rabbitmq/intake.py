@@ -5,9 +5,10 @@
 
 A broker counts what it gives ahead in messages (RabbitMQ knows no ``prefetch_size``), and each may be as large as it
 lets pass. So a mailbox begins with few, and is given more while they are small. It has one consumer at any time:
-:mod:`edxml_router.node.lookout` counts them to find a twin. Where the bytes run out all the same the consumer is
-cancelled: what is here stays, what is still on its way goes back into its place in the queue as it comes, and once the
-room is free the mailbox goes on with as many as fit of the size that was met.
+:mod:`edxml_router.node.lookout` counts them to find a twin. One that gave way to a wider one is still counted by the
+broker until all that it was given is settled. Where the bytes run out all the same the consumer is cancelled: what is
+here stays, what is still on its way goes back into its place in the queue as it comes, and once the room is free the
+mailbox goes on with as many as fit of the size that was met.
 """
 
 from __future__ import annotations
