@@ -10,13 +10,13 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.core.agencies.agency import Agency, Alias
-from edxml_router.core.agencies.agency import State as Life
+from edxml_router.core.agencies.agency import AgencyState as Life
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.body import Held
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.link.wire import Hop, decode_receipts
 from edxml_router.demo.letters import VIETNAM, Post
-from edxml_router.pipeline import Answer
+from edxml_router.pipeline import Acceptance
 from edxml_router.stages.acceptance.submission import Submission
 from tests.test_pipeline import Nodes, _transfer, letter, nodes
 
@@ -48,7 +48,7 @@ def dated(nodes: Nodes, written: str, *, days: int, sender: str = "H01", number:
     return post.document(sender, [written], number=number, subject="V/v thử nghiệm")
 
 
-def brought(nodes: Nodes, data: bytes, recipients: tuple[str, ...], accepted: datetime | None = None) -> Answer:
+def brought(nodes: Nodes, data: bytes, recipients: tuple[str, ...], accepted: datetime | None = None) -> Acceptance:
     """What An Giang's node brings to the national one, and when it says that its own child has accepted it."""
     now = nodes.clock.now()
     hops = (Hop("xa", accepted or now), Hop("an-giang", now))

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.disk import locks
 
@@ -37,7 +38,7 @@ def taken(folder: Path) -> Iterator[None]:
         try:
             stack.enter_context(locks.folder_locked(folder, wait=False))
         except BlockingIOError:
-            raise Refusal("EDX908", where=str(folder), detail="a demonstration runs in it") from None
+            raise Refusal("EDX908", where=str(folder), detail=Detail("a demonstration runs in it")) from None
         folder.chmod(0o700)  # keys and passwords of the demonstration are the account's own, whatever the umask
         (folder / MARK).touch()
         for entry in folder.iterdir():

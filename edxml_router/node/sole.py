@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from edxml_router.core.detail import Detail
+from edxml_router.core.detail import Detail, as_text, from_text
 from edxml_router.core.problems import Refusal
 from edxml_router.core.wording import in_words
 from edxml_router.disk import locks
@@ -46,7 +46,7 @@ def sole(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
             now=datetime.now(UTC),
         )
         os.ftruncate(handle, 0)
-        os.pwrite(handle, said.encode(), 0)
+        os.pwrite(handle, as_text(said).encode(), 0)
         yield
     finally:
         os.close(handle)
@@ -90,4 +90,4 @@ def _take(handle: int, path: Path, until: float) -> None:
 
 
 def _said(handle: int) -> str:
-    return os.pread(handle, 200, 0).decode("utf-8", "replace")
+    return from_text(os.pread(handle, 1000, 0).decode("utf-8", "replace"))

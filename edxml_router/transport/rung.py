@@ -14,10 +14,12 @@ from contextlib import suppress
 
 
 class Rung(threading.Event):
-    """A pipe beside the event; :meth:`close` it in the end."""
+    """A pipe beside the event; :meth:`close` it in the end, while the other thread may still ring."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._lock = threading.Lock()  # a closed descriptor's number may be another file's by now
+        self._closed = False
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._reading, False)
         os.set_blocking(self._writing, False)
@@ -27,14 +29,19 @@ class Rung(threading.Event):
 
     def set(self) -> None:
         super().set()
-        with suppress(BlockingIOError, OSError):  # full is as good as rung
-            os.write(self._writing, b".")
+        with self._lock, suppress(BlockingIOError):  # full is as good as rung
+            if not self._closed:
+                os.write(self._writing, b".")
 
     def clear(self) -> None:
-        with suppress(BlockingIOError):
-            os.read(self._reading, 4096)
+        with self._lock, suppress(BlockingIOError):
+            if not self._closed:
+                os.read(self._reading, 4096)
         super().clear()
 
     def close(self) -> None:
-        os.close(self._reading)
-        os.close(self._writing)
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                os.close(self._reading)
+                os.close(self._writing)

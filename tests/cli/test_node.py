@@ -618,7 +618,7 @@ def test_a_link_in_the_place_of_a_folder_of_the_hub_is_named(node: OneNode) -> N
     ("language", "words"),
     [
         ("en", ["has not been started yet: the node's own hub, which `edxml-router serve` makes", "Start it:"]),
-        ("vi", ["chưa được khởi động lần nào: trung chuyển của chính nút này", "Khởi động nút:"]),
+        ("vi", ["chưa được khởi động lần nào: máy chủ trung chuyển của chính nút này", "Khởi động nút:"]),
     ],
 )
 def test_a_node_before_its_first_start_is_new_and_not_ill(node: OneNode, language: str, words: list[str]) -> None:

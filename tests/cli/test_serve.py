@@ -224,7 +224,9 @@ def test_a_copy_of_the_node_does_not_take_half_of_its_mail(small: OneNode, tmp_p
         text = small.config.read_text(encoding="utf-8").replace('path = "hub"', f'path = "{small.folder / "hub"}"')
         (twin / "node.toml").write_text(text, encoding="utf-8")
         assert call("init", twin, "--name", "h53").exit_code == 0
+        settings = load(twin / "node.toml")
+        wait(lambda: any(starting.consumers(settings).values()), log)  # a worker that has started takes soon
         with pytest.raises(Refusal) as caught:
-            starting.require_alone(load(twin / "node.toml"), 0.0)
+            starting.require_alone(settings, 0.0)
         assert caught.value.code == "EDX620"
     starting.require_alone(load(twin / "node.toml"))  # the first one has ended, and it may

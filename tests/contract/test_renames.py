@@ -10,6 +10,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection, event
 
+from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.store.epochs.identity import Claimant, declare_restored, recognise
@@ -51,7 +52,7 @@ def test_open_mail_and_receipts_go_on_under_the_new_name(database: Database, led
     assert standing(database) == [renamed, renamed, (Route.link("an-giang"), Route.office("khac"), "khac")]
     assert origins(database) == [Route.link("an-giang"), Route.link("tay-ninh-moi")]
     noted = database.rows("SELECT entry FROM journal WHERE event = 'peer.renamed' ORDER BY id")
-    assert [b"link:tay-ninh is link:tay-ninh-moi" in bytes(row[0]) for row in noted] == [True, False]
+    assert ["link:tay-ninh is link:tay-ninh-moi" in Entry.read(bytes(row[0])).detail for row in noted] == [True, False]
 
 
 def test_a_rename_is_followed_once(database: Database, ledger: SqlLedger) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy.engine import make_url
 
 from edxml_router import pipeline
 from edxml_router.config import Settings, load
+from edxml_router.core.body import Body, Held
 from edxml_router.core.delivery.lifecycle import Event, State
-from edxml_router.core.delivery.values import Body
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import signing
 from edxml_router.core.signature.form import Coverage
@@ -77,7 +77,7 @@ agencies = ["000.00.00.G22"]
     return load(file)
 
 
-def letters(pki: Path, *names: str, to: str = "G22") -> Callable[[str, int, Receive], bytes]:
+def letters(pki: Path, *names: str, to: str = "G22") -> Callable[[str, int, Receive], Body]:
     """Signed envelopes by their DocumentId, as a face reads them."""
     key, chain = keys.load_key(pki / "H53.key.pem"), keys.load_certificates(pki / "H53.cert.pem")
     made = {
@@ -85,11 +85,11 @@ def letters(pki: Path, *names: str, to: str = "G22") -> Callable[[str, int, Rece
         for name in names
     }
 
-    def read(name: str, most: int, _receive: Receive) -> bytes:
+    def read(name: str, most: int, _receive: Receive) -> Body:
         if name not in made:
             raise Refusal("EDX111", where=name)
         assert len(made[name]) <= most
-        return made[name]
+        return Held(made[name])
 
     return read
 
@@ -155,7 +155,7 @@ def test_refused_input_is_listed_and_removed(settings: Settings, pki: Path) -> N
         assert not handed.answer.accepted
     with ledger_of(settings) as ledger:
         [item] = quarantine.items(ledger.views)
-        assert quarantine.content(ledger.views, item.number) == letters(pki, "5/UBND")("5/UBND", 10**9, no_body)
+        assert quarantine.content(ledger.views, item.number) == letters(pki, "5/UBND")("5/UBND", 10**9, no_body).whole()
         removed, missing = quarantine.remove(ledger, [item.number, 999_999], "lan")
         assert (list(removed), missing and missing.code) == ([item.number], "EDX606")
         with pytest.raises(Refusal, match="EDX606"):

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,7 @@ def everything(hub: LocalHub, child: LocalTransport) -> None:
     late.take(5, 0.0)
     late.close()
     child.close()
+    owner.close()
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -290,19 +292,21 @@ def test_a_listing_has_an_end(directory: LocalHub, monkeypatch: pytest.MonkeyPat
     assert sorted(ids(taken)) == [f"m{number}" for number in range(7)]
 
 
-def test_no_descriptor_is_kept_but_that_of_the_lock(directory: LocalHub, ours: Path) -> None:
+def test_no_descriptor_is_kept_but_those_of_the_lock_and_the_watch(directory: LocalHub, ours: Path) -> None:
     directory.open("node").publish([parcel(DOWN, number) for number in range(3)])
     child = directory.open("child-a", [DOWN])
     child.take(1, 0.0)
     before = len(list(Path("/proc/self/fd").iterdir()))
-    everything(directory, directory.open("child-a", [DOWN]))
+    with closing(directory.open("child-a", [DOWN])) as another:
+        everything(directory, another)
     child.take(1, 0.0)
     replace(directory, "new", lambda path: path.symlink_to(ours))
-    everything(directory, directory.open("child-a", [DOWN]))
+    with closing(directory.open("child-a", [DOWN])) as another:
+        everything(directory, another)
     assert child.problem is not None
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     child.close()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before - 1
+    assert len(list(Path("/proc/self/fd").iterdir())) == before - 2
 
 
 def test_a_folder_that_is_put_in_the_place_of_the_hub_is_used(directory: LocalHub) -> None:

@@ -222,7 +222,7 @@ def test_a_key_that_belongs_to_another_certificate_is_named(rabbit: RabbitHub, c
     with pytest.raises(Refusal) as caught:
         reach(node(rabbit, credentials, tls_key=credentials.strangers.key))
     assert caught.value.code == "EDX902"
-    assert "KEY_VALUES_MISMATCH" in caught.value.finding.detail
+    assert "key values mismatch" in caught.value.finding.detail
 
 
 # --- revocation lists ------------------------------------------------------------------------------------

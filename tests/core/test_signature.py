@@ -307,7 +307,8 @@ def test_whatever_the_libraries_raise_becomes_a_verdict(monkeypatch: pytest.Monk
         verdict = verify(data, root, certificates.store(), NOW)
         assert verdict.indication is Indication.FAILED
         assert verdict.finding
-        assert verdict.finding.detail == error.__name__
+        assert verdict.finding.detail
+        assert error.__name__ not in verdict.finding.detail
 
 
 def test_a_lack_of_memory_is_not_the_senders_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,8 +186,8 @@ def _made(config: Path) -> Any:
 @pytest.mark.parametrize(
     ("path", "code", "said"),
     [
-        ("token=router;object=nobody", "EDX903", "NoSuchKey"),
-        ("token=other;object=p-256", "EDX903", "NoSuchToken"),
+        ("token=router;object=nobody", "EDX903", "no key of that name or id"),
+        ("token=other;object=p-256", "EDX903", "no token of that name"),
         ("token=router;object=rsa-1024", "EDX903", "RSA of 2048 bits or more"),
         ("token=router", "EDX903", "object or id"),
         ("token=router;object=p-256;type=cert", "EDX903", "type is private"),
