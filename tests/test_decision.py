@@ -174,7 +174,7 @@ def test_a_repeat_is_answered_with_how_it_stands_once_it_is_opened_again(
     item = came(1, peer=CHILD, generation=generation)
     decision = decided(item, facts=known((item, stands(item, state, **changes))))
     assert [move.event for move in decision.moves] == [Event.RESEND] * reopened
-    [(origin, receipt)] = decision.receipts
+    [(origin, receipt)] = [*decision.receipts, *decision.repeats]
     assert (origin, receipt.outcome, receipt.generation) == (Route.link(CHILD), outcome, generation)
 
 
@@ -190,9 +190,9 @@ def test_two_transfers_of_one_envelope_open_what_each_of_them_names() -> None:
 def test_what_is_not_served_any_more_is_handed_back_where_its_mail_was_found_before() -> None:
     gone = Finding("EDX505", "recipients", "nobody")
     item = replace(came(1, peer=CHILD, generation=0), routes={}, unreachable={"H53.01": gone})
-    assert [receipt.code for _, receipt in decided(item).receipts] == ["EDX505"]
+    assert [receipt.code for _, receipt in decided(item).repeats] == ["EDX505"]
     facts = Facts(found_before=frozenset({"H53.01"}))
-    assert [receipt.code for _, receipt in decided(item, facts=facts).receipts] == ["EDX508"]
+    assert [receipt.code for _, receipt in decided(item, facts=facts).repeats] == ["EDX508"]
 
 
 def test_what_another_worker_accepts_between_reading_and_writing_is_recognised(tmp_path: Path) -> None:
