@@ -18,7 +18,10 @@ from typing import Any, Final, TypeAlias
 
 Value: TypeAlias = str | int | float | date | timedelta  # a Detail is a str, a datetime a date
 
-FIELD: Final = re.compile(r"\{([A-Za-z_]\w*)(?::([^{}]{1,30}))?\}")  # with the form of a number or a date
+# With the form of a number or a date, in which no number has three digits: a width may ask for any amount of memory.
+FIELD: Final = re.compile(r"\{([A-Za-z_]\w*)(?::((?:[^{}\d]|\d{1,2}(?!\d)){1,30}))?\}")
+KEPT_LENGTH_MAX: Final = 16 * 1024  # characters; a longer one is kept as its English
+_PLAIN: Final = "{text}"
 
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -72,7 +75,9 @@ def shown(value: Value, form: str) -> str:
 
 def as_json(text: str) -> str | list[Any]:
     """What stands for it in JSON: a plain text for itself, a detail as its template and values."""
-    return _parts(text) if isinstance(text, Detail) else text
+    if not isinstance(text, Detail):
+        return text
+    return _parts(text) if _length(text.template, text.values) <= KEPT_LENGTH_MAX else str(text)
 
 
 def from_json(value: Any) -> str:
@@ -87,9 +92,10 @@ def from_json(value: Any) -> str:
 
 def as_text(text: str) -> str:
     """The same in a column of text: a plain text stands for itself there as well, if it does not look like a detail."""
-    if isinstance(text, Detail):
-        return _ENCODE(_parts(text))
-    return _ENCODE(["{text}", {"text": text}]) if text.startswith("[") else text
+    kept = as_json(text)
+    if isinstance(kept, list):
+        return _ENCODE(kept)
+    return _ENCODE([_PLAIN, {"text": kept}]) if kept.startswith("[") else kept
 
 
 def from_text(text: str) -> str:
@@ -120,7 +126,18 @@ def _read(parts: Any) -> Detail:
     template, values = parts
     if not isinstance(template, str):
         raise TypeError("a template is a text")
-    return Detail(template, **{name: _value(value) for name, value in values.items()})
+    read = {name: _value(value) for name, value in values.items()}
+    # Whoever can write to the database could nest a few hundred bytes into more text than fits into memory.
+    if _length(template, read) > KEPT_LENGTH_MAX:
+        raise ValueError("a longer detail than any that is kept")
+    return Detail(template, **read)
+
+
+def _length(template: str, values: Mapping[str, Value]) -> int:
+    """Characters of the text, about, before it is made. Of a plain text none: it is as long as what is kept."""
+    if template == _PLAIN and type(values.get("text")) is str:
+        return 0
+    return len(template) + sum(len(str(values[field[1]])) for field in FIELD.finditer(template))
 
 
 def _value(written: Any) -> Any:

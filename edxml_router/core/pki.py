@@ -2,7 +2,7 @@
 
 For tests, demonstrations and pilots; a production network uses its national authority's certificates. Keys,
 serial numbers and the date are given by the caller, so nothing here reads a clock or draws a number;
-:mod:`edxml_router.credentials.trial_authority` keeps such an authority in a folder.
+:mod:`edxml_router.services.trial_authority` keeps such an authority in a folder.
 
 The shape is that of a real one: a root, an issuing authority below it, agencies and nodes below that. An
 agency's code stands in the subject as organizationIdentifier (EN 319 412-1), once per code.

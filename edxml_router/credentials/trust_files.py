@@ -1,7 +1,7 @@
 """The operator's trust in files: the table of bindings, changed line by line, authorities' certificates, and noticing
 that a file changed.
 
-    append(path, Row(Act.BLOCK, "H53.02", since=now, reason="…"))
+    append(path, BindingRow(Act.BLOCK, "H53.02", since=now, reason="…"))
     end(path, Act.BIND, key, "H53.02", now)
     add_certificate(path, certificate)     # to a file of anchors or intermediates
     marks = fingerprint(paths)             # differs after any change: the running node reads its rules again

@@ -2,7 +2,7 @@
 
     office = attach(tree, "tay-ninh")
     office.send(data)           # the verdict, as JSON fields
-    office.receive()            # what has come: Mail(number, recipient, data)
+    office.receive()            # what has come: Received(number, recipient, data)
     office.confirm(number); office.refuse(number, "gửi nhầm nơi nhận")
 
 The first kind does what the command line does, in this process; the second speaks AMQP under a user of its own.

@@ -1,7 +1,7 @@
 """What happens in the demo: seven nodes, who writes to whom, what the offices answer, and what must come of it.
 
-:class:`Story` plays it against a running :class:`tree.Tree` and keeps what it expected and what it saw; a sentence
-in ``failures`` is an expectation that did not hold.
+:class:`Story` plays it against a running :class:`~edxml_router.demo.tree.Tree` and keeps what it expected and what it
+saw; a sentence in ``failures`` is an expectation that did not hold.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The bell of a node: commands ring it when they have committed something, and its workers come at once.
 
-    Bell(settings.node.data / FILE).ring()         # a command
-    bell = Bell(path, listening=True)              # a worker: waits for bell.fileno(), and then
+    FileBell(settings.node.data / FILE).ring()     # a command
+    bell = FileBell(path, listening=True)          # a worker: waits for bell.fileno(), and then
     bell.clear()                                   # looks into the ledger
 
 It is a file that is touched. Who rings waits for nobody and finds out nothing; where nobody listens, or the machine is

@@ -36,7 +36,7 @@ def new_file(path: Path | str, mode: int = 0o600, within: int | None = None) -> 
             yield file
             file.flush()
             os.fsync(descriptor)
-    except BaseException:
+    except BaseException:  # also a signal: the file is half written, and is told on
         with suppress(OSError):
             os.unlink(path, dir_fd=within)
         raise

@@ -1,6 +1,6 @@
 """Being told by the kernel of what others do to files, instead of looking again and again: Linux's inotify.
 
-    watch = Watch()
+    watch = FolderWatch()
     watch.add(folder, COMES)       # a file comes into it; False where the kernel will not tell
     watch.add(file, TOUCHED)       # somebody has touched it
     watch.fileno()                 # readable when something has happened; -1 where nothing is told
@@ -27,6 +27,7 @@ COMES: Final = 0x100 | 0x80  # IN_CREATE, IN_MOVED_TO
 TOUCHED: Final = 0x4  # IN_ATTRIB
 _NO_LINK: Final = 0x02000000  # IN_DONT_FOLLOW
 _AT_ONCE: Final = 64 * 1024  # bytes of events
+_READS: Final = 16  # as much as the kernel holds for one who does not look
 _ABSENT: Final = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -64,8 +65,8 @@ class FolderWatch:
         happened = False
         if self._descriptor >= 0:
             with suppress(BlockingIOError):
-                while os.read(self._descriptor, _AT_ONCE):
-                    happened = True
+                for _ in range(_READS):  # who writes faster than this is read has us look again, and no more
+                    happened |= bool(os.read(self._descriptor, _AT_ONCE))
         return happened
 
     def close(self) -> None:

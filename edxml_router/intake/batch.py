@@ -1,8 +1,8 @@
 """What comes out of a hub's mailboxes, by kind: the only place where a message's kind decides what happens.
 
 Offices submit, confirm and return; neighbours transfer, send chunks and receipts, and inquire. Whatever else comes, or
-from whomever else (see :mod:`~edxml_router.speakers`), is kept aside for the operator. A message is acknowledged after
-its effect is committed, and given back when that was not possible now: after a crash the hub brings it again.
+from whomever else (see :mod:`~edxml_router.intake.speakers`), is kept aside for the operator. A message is acknowledged
+after its effect is committed, and given back when that was not possible now: after a crash the hub brings it again.
 
 Neighbours may be hostile. What they send costs no more than its own bytes, is never given back for their sake (it would
 come again before everybody else's mail), and tells them nothing about others' mail.

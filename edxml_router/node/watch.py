@@ -1,6 +1,6 @@
 """Whether a worker still makes turns, seen by its supervisor.
 
-    watch = Watch()                                 # before the worker is started with watch.end
+    watch = WorkerWatch()                           # before the worker is started with watch.end
     watch.began(process)
     if watch.over(now): …                           # it is to be ended
 

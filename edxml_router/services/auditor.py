@@ -1,6 +1,6 @@
 """What an auditor asks: the journal by any of its fields, its proof, and the history of one document.
 
-    for page in query(views, Question(event="delivery.", limit=500)): …
+    for page in query(views, JournalQuery(event="delivery.", limit=500)): …
     found = verify(views, {104832: "9f86d0…"})
     told = history(views, "H53.31.22,2026/11/22,7/UBND-VP")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.detail import Detail, as_json, as_text, from_json, from_text, joined, said
+from edxml_router.core.detail import KEPT_LENGTH_MAX, Detail, as_json, as_text, from_json, from_text, joined, said
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.language.catalogues import told
 
@@ -118,17 +118,36 @@ def test_a_plain_text_is_kept_as_it_is(text: str) -> None:
     assert from_text(as_text(text)) == text
 
 
+def doubled(times: int) -> str:
+    """Each level twice as long as the one within, as somebody who can write to the database would have it."""
+    kept: object = "x" * 10_000
+    for _ in range(times):
+        kept = ["{a}{a}", {"a": kept}]
+    return json.dumps(kept)
+
+
 @pytest.mark.parametrize(
     "kept",
     [
         "[", "[]", "[1,{}]", '["{x}",{}]', '["{x}",{"x":{"moment":"never"}}]', '["{x}",{"x":{"other":1}}]',
         '["{x}",[]]',
-        '["{x}",{"x":{"seconds":1e999}}]', '["{x:%Q%}",{"x":[1]}]', "[" * 100_000,
+        doubled(10), doubled(40), '["{x}",{"x":{"seconds":1e999}}]', '["{x:%Q%}",{"x":[1]}]', "[" * 100_000,
     ],
 )  # fmt: skip
 def test_what_is_damaged_is_shown_as_it_stands(kept: str) -> None:
     assert from_text(kept) == kept
     assert told("vi", from_text(kept)) == kept
+
+
+def test_a_form_cannot_ask_for_memory() -> None:
+    assert from_text('["{x:300000000d}",{"x":1}]') == "{x:300000000d}"
+
+
+def test_a_detail_that_is_too_long_is_kept_as_its_text() -> None:
+    long = Detail("{name} is missing", name="x" * KEPT_LENGTH_MAX)
+    for text in (long, "[" * (2 * KEPT_LENGTH_MAX), Detail("{long} and more", long=long)):
+        assert from_text(as_text(text)) == from_json(json.loads(json.dumps(as_json(text)))) == text
+    assert isinstance(as_json(long), str)
 
 
 def test_a_template_of_another_version_is_english() -> None:

@@ -164,9 +164,8 @@ def _validate_bytes(data: bytes, schema: Any) -> None:
     first = next((error for error in parsing.error_log if error.domain_name == "SCHEMASV"), None)
     if first is None:
         raise Refusal("EDX201")
-    where = (
-        Detail("line {line}", line=first.line) if first.line else ""
-    )  # read in pieces, the parser does not always know
+    # Read in pieces, the parser does not always know the line.
+    where = Detail("line {line}", line=first.line) if first.line else ""
     raise Refusal("EDX312" if DSIG in first.message else "EDX201", where=where, detail=_detail(first))
 
 

@@ -34,7 +34,7 @@ class Facts:
     standing: Mapping[tuple[str, str], Delivery] = field(default_factory=dict)  # of ``known``, by digest and recipient
     chains: Known = field(default_factory=dict)
     documents: frozenset[str] = frozenset()  # keys of documents that are here, whoever sent them
-    waited: frozenset[str] = frozenset()  # what was given back to wait for its document: stages.order
+    waited: frozenset[str] = frozenset()  # what was given back to wait for its document, see order
     may_wait: bool = True
     brought: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)  # messages, bytes, recipients; by peer
     found_before: frozenset[str] = frozenset()  # recipients that have had mail behind this node

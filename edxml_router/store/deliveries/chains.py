@@ -134,7 +134,7 @@ _NUMBERS: Final = (
 
 
 class SqlOrder:
-    """See :class:`edxml_router.ports.views.Mail`."""
+    """See :class:`edxml_router.ports.views.MailView`."""
 
     engine: Engine
 

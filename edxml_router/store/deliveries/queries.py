@@ -1,5 +1,5 @@
 """Deliveries as operators and e-offices ask about them: :class:`SqlDeliveryQueries` keeps the promises of
-:class:`edxml_router.ports.views.Mail` in SQL, with the one of envelopes.
+:class:`edxml_router.ports.views.MailView` in SQL, with the one of envelopes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edxml_router.store.envelopes.table import envelopes, envelopes_of
 
 
 class SqlDeliveryQueries:
-    """See :class:`edxml_router.ports.views.Mail`."""
+    """See :class:`edxml_router.ports.views.MailView`."""
 
     engine: Engine
 

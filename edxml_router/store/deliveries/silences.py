@@ -56,7 +56,7 @@ class SilenceNotes(Part):
 
 
 class SqlSilences:
-    """See :class:`edxml_router.ports.views.Mail`."""
+    """See :class:`edxml_router.ports.views.MailView`."""
 
     engine: Engine
 

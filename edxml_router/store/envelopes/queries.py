@@ -1,5 +1,5 @@
 """Envelopes as operators and e-offices ask about them: :class:`SqlEnvelopeQueries` keeps the promises of
-:class:`edxml_router.ports.views.Mail` in SQL, with the one of deliveries.
+:class:`edxml_router.ports.views.MailView` in SQL, with the one of deliveries.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edxml_router.store.envelopes.table import CHANGES, envelope_rows, envelopes
 
 
 class SqlEnvelopeQueries:
-    """See :class:`edxml_router.ports.views.Mail`."""
+    """See :class:`edxml_router.ports.views.MailView`."""
 
     engine: Engine
 

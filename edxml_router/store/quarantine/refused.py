@@ -1,4 +1,4 @@
-"""Input that was set aside: :class:`SqlRefused` shows it, as :class:`edxml_router.ports.views.Quarantine` promises,
+"""Input that was set aside: :class:`SqlRefused` shows it, as :class:`edxml_router.ports.views.QuarantineView` promises,
 and :func:`remove` ends it. How it comes to be here is in :mod:`edxml_router.store.quarantine.items`.
 """
 
@@ -27,7 +27,7 @@ _LIST: Final[Select[Any]] = select(*_COLUMNS, KEPT_HERE.label("kept"))
 
 
 class SqlRefused:
-    """See :class:`edxml_router.ports.views.Quarantine`."""
+    """See :class:`edxml_router.ports.views.QuarantineView`."""
 
     engine: Engine
 

@@ -1,6 +1,6 @@
 """One mailbox of a hub on this disk, as its consumer sees it: what waits, what is claimed, the lock that says we live.
 
-    intake = Intake(root, mailbox)
+    intake = LocalIntake(root, mailbox)
     intake.take(arrivals, limit)
 
 The kernel drops a lock when its process dies, however it dies: who gets the lock of another's claims knows that their

@@ -1,7 +1,7 @@
 """A mailbox of a broker, consumed: what came and was not taken yet, within a number of bytes and not of messages only.
 
     room = Room(AHEAD_BYTES)                                  # of all mailboxes of a hub together
-    intake = Intake(mailbox, 250, loop, bell, room)           # opened, and opened again, on the I/O thread
+    intake = RabbitIntake(mailbox, 250, loop, bell, room)           # opened, and opened again, on the I/O thread
 
 A broker counts what it gives ahead in messages (RabbitMQ knows no ``prefetch_size``), and each may be as large as it
 lets pass. So a mailbox begins with few, and is given more while they are small. It has one consumer at any time:

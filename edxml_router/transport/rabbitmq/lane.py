@@ -1,7 +1,7 @@
 """One mailbox as a publisher reaches it: a channel of its own, what waits for it, and what is under way there.
 
 A channel for each mailbox, because a broker takes what comes over a channel one after the other: the first message for
-a quorum queue without its majority keeps the channel for a minute, and with it all that any other queue has confirmed.
+a quorum queue without its majority keeps the whole channel, and with it all that any other queue has confirmed.
 
 A mailbox may have as much under way as it leaves free in the window of the connection, and always one message. So
 whatever others owe, its mail goes on, and all together stay within the window but for one message of each. It is
