@@ -13,7 +13,7 @@ from edxml_router.config import Settings
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.demo.tree import Tree
 from edxml_router.node import starting
-from edxml_router.node.lookout import Lookout, twin
+from edxml_router.node.lookout import Lookout, lasting_twin, twin
 from edxml_router.observe import events
 from edxml_router.wiring.composition import Opened, open_worker
 from tests.test_reload import tree
@@ -44,6 +44,7 @@ def test_a_twin_is_refused_at_the_start_and_named_while_it_runs(
     """At its own hub, and at its parent's. It may have started while the hub was away."""
     told: list[Finding | None] = []
     monkeypatch.setattr(events, "twin", told.append)
+    monkeypatch.setattr("edxml_router.node.lookout.LASTS", 0.0)
     with ExitStack() as stack:
         if name != "quoc-gia":
             stack.enter_context(open_worker(tree.settings("quoc-gia"))).declare()
@@ -61,6 +62,8 @@ def test_a_twin_is_refused_at_the_start_and_named_while_it_runs(
         with open_worker(other) as second:
             assert wait(lambda: taking(other, second, 2))
             assert [found.code for each in (settings, other) if (found := twin(each))] == ["EDX620"] * 2
+            assert (found := lasting_twin(settings)) is not None
+            assert found.code == "EDX620"
             lookout.look()
             assert told == []  # once may be a worker that is just ending
             lookout.look()
@@ -69,3 +72,11 @@ def test_a_twin_is_refused_at_the_start_and_named_while_it_runs(
         wait(lambda: twin(settings) is None)
         lookout.look()
         assert told[1:] == [None]
+
+
+def test_who_takes_for_a_moment_only_is_no_twin(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a broker counts a consumer that was replaced, until what it was given is settled."""
+    seen = [Finding("EDX620"), Finding("EDX620"), None]
+    monkeypatch.setattr("edxml_router.node.lookout.twin", lambda _settings: seen.pop(0))
+    assert lasting_twin(tree.settings("quoc-gia")) is None
+    assert seen == []

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from contextlib import closing
 from types import TracebackType
 from typing import Final
@@ -24,6 +25,8 @@ from edxml_router.store.database.engine import working
 from edxml_router.wiring import composition
 
 PAUSE: Final = 60.0  # seconds between looks; a twin is named when two in a row have seen it
+LASTS: Final = 3.0  # seconds that whoever looks only once goes on seeing it before it is named
+_AGAIN: Final = 0.5  # seconds between these looks
 
 
 def twin(settings: Settings) -> Finding | None:
@@ -40,6 +43,15 @@ def twin(settings: Settings) -> Finding | None:
     return Finding(
         "EDX620", place, Detail("{taken} take from it, and this node has {own} workers", taken=taken[place], own=own)
     )
+
+
+def lasting_twin(settings: Settings) -> Finding | None:
+    """The same, seen for some seconds: a broker also counts a consumer that was just replaced by a wider one, until all
+    that it was given is settled."""
+    until = time.monotonic() + LASTS
+    while (found := twin(settings)) is not None and time.monotonic() < until:
+        time.sleep(_AGAIN)
+    return found
 
 
 class Lookout:

@@ -81,7 +81,7 @@ def serve(settings: Settings) -> Findings:
     if holding := holder(folder):
         yield holding, None
         yield from _in_force(settings)
-        if crowd := lookout.twin(settings):
+        if crowd := lookout.lasting_twin(settings):
             yield crowd.where, crowd
         for name, code in ((sink.FILE, "EDX615"), (STUCK, "EDX698")):
             note = folder / name
