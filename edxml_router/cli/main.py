@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "link": "node.link:link",
     "clock": "node.clock:clock",
     "send": "office.send:send",
+    "sent": "office.sent:sent",
     "inbox": "office.inbox:inbox",
     "fetch": "office.letters:fetch",
     "confirm": "office.letters:confirm",

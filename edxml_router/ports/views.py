@@ -23,6 +23,7 @@ from edxml_router.core.delivery.views import (
     Line,
     Note,
     QuarantinedItem,
+    SentDelivery,
     Shape,
     Silence,
     Verification,
@@ -44,10 +45,13 @@ class MailView(Protocol):
         until: datetime | None = None,
         state: State | None = None,
         code: str = "",
+        office: str = "",
+        kind: str = "",
         before: tuple[datetime, str] | None = None,
         limit: int = 50,
     ) -> Sequence[Found]:
-        """Accepted envelopes, newest first. ``digest`` may be a prefix; ``until`` is not included.
+        """Accepted envelopes, newest first. ``digest`` may be a prefix; ``until`` is not included; ``office`` is the
+        one that handed them in here.
 
         ``document_id`` may be in any spelling that looks the same.
         ``recipient``, ``state`` and ``code`` (of the last problem) are those of one and the same delivery.
@@ -82,6 +86,10 @@ class MailView(Protocol):
 
     def offered_mail(self, beginning: str, recipient: str = "", limit: int = 10) -> Sequence[Delivery]:
         """What was offered to offices here and whose digest begins so, if it is for ``recipient``."""
+
+    def sent_deliveries(self, digests: Iterable[str], after: int = 0, limit: int = 100) -> Sequence[SentDelivery]:
+        """The deliveries of these envelopes by number, ``limit`` of each at most. Statuses are those that came back to
+        the envelope's sender."""
 
     def counts(self) -> Mapping[State, int]:
         """Deliveries per state, zeros included."""

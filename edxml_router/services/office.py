@@ -1,6 +1,8 @@
-"""What an e-office does: hand envelopes in, look into its inbox, fetch, confirm or return letters, read its notices.
+"""What an e-office does: hand envelopes in, see what became of them, look into its inbox, fetch, confirm or return
+letters, read its notices.
 
     for name, answer in submit(node, "vp", files, read): …
+    page = sent(ledger.views, "vp", SentQuery(limit=20))
     rows = ready(ledger.views, settings, office="vp")
     data = fetch(node, locate(ledger.views, text))
 
@@ -14,6 +16,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from edxml_router import pipeline
@@ -21,11 +25,14 @@ from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.body import Body
-from edxml_router.core.delivery.views import InboxItem, Note
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.views import Found, InboxItem, Note, SentDelivery
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.resync import Recovery
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import letter_name
+from edxml_router.core.message.document_id import is_digest
+from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import Finding, Refusal, Setback, Weight
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import naming
@@ -59,6 +66,38 @@ class InboxLetter(NamedTuple):
 
     office: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentQuery:
+    """Which of the envelopes that an office sent; all that is given must hold. ``document``: a DocumentId, or the
+    beginning of a digest; ``recipient``: a canonical code; ``after``: :attr:`SentPage.next` of the page before."""
+
+    kind: Kind | None = None
+    document: str = ""
+    recipient: str = ""
+    state: State | None = None
+    since: datetime | None = None
+    until: datetime | None = None  # not included
+    after: str = ""
+    limit: int = 50
+    recipients: int = 100  # of each envelope, at most
+
+
+class SentEnvelope(NamedTuple):
+    """An envelope that an office sent, with the first of its recipients; ``next`` begins the others, None after the
+    last."""
+
+    found: Found
+    deliveries: Sequence[SentDelivery]
+    next: int | None
+
+
+class SentPage(NamedTuple):
+    """Envelopes, the newest first; ``next`` begins the page after, empty after the last."""
+
+    envelopes: Sequence[SentEnvelope]
+    next: str
 
 
 class Notices(NamedTuple):
@@ -113,6 +152,61 @@ def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tupl
         batch.append((name, data))
         size += held
     yield batch
+
+
+def sent(views: Views, office: str, query: SentQuery) -> SentPage:
+    """What an office handed in here, whichever way, and how it stands with each recipient. Raises Refusal EDX606 for
+    an ``after`` that is no page's."""
+    found = views.find_envelopes(
+        office=office,
+        kind=query.kind or "",
+        digest=query.document.lower() if is_digest(query.document) else "",
+        document_id="" if is_digest(query.document) else query.document,
+        recipient=query.recipient,
+        state=query.state,
+        since=query.since,
+        until=query.until,
+        before=_read_cursor(query.after) if query.after else None,
+        limit=query.limit + 1,
+    )
+    page = found[: query.limit]
+    theirs: dict[str, list[SentDelivery]] = defaultdict(list)
+    for one in views.sent_deliveries((one.envelope.digest for one in page), limit=query.recipients + 1):
+        theirs[one.delivery.digest].append(one)
+    shown = [_sent_envelope(one, theirs[one.envelope.digest], query.recipients) for one in page]
+    return SentPage(shown, _cursor(page[-1]) if len(found) > len(page) else "")
+
+
+def sent_one(views: Views, office: str, digest: str, after: int = 0, recipients: int = 100) -> SentEnvelope:
+    """One envelope that an office handed in, with the recipients after a delivery's number. Raises Refusal EDX606 for
+    a digest, or its beginning, that is of none of them; EDX613 for several."""
+    found = views.find_envelopes(office=office, digest=digest.lower(), limit=2) if is_digest(digest) else ()
+    if not found:
+        raise Refusal("EDX606", where=digest[:150])
+    if len(found) > 1:
+        shown = ", ".join(one.envelope.digest[:DIGITS_SHOWN] for one in found)
+        raise Refusal("EDX613", where=digest[:150], detail=shown)
+    theirs = views.sent_deliveries([found[0].envelope.digest], after, recipients + 1)
+    return _sent_envelope(found[0], theirs, recipients)
+
+
+def _sent_envelope(found: Found, theirs: Sequence[SentDelivery], most: int) -> SentEnvelope:
+    shown = theirs[:most]
+    return SentEnvelope(found, shown, shown[-1].delivery.id if len(theirs) > len(shown) else None)
+
+
+def _cursor(last: Found) -> str:
+    """A page's end as a text: it holds no number of a row, so it stays true whatever is added or restored."""
+    at, digest = last.key
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{digest}"
+
+
+def _read_cursor(text: str) -> tuple[datetime, str]:
+    try:
+        at, digest = text.split("-")
+        return datetime.strptime(at, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC), digest
+    except ValueError:
+        raise Refusal("EDX606", where=text[:150], detail=Detail("no page begins there")) from None
 
 
 def ready(views: Views, settings: Settings, *, office: str | None = None, agency: str | None = None) -> list[InboxItem]:

@@ -19,12 +19,15 @@ from edxml_router.store.deliveries.chains import SqlOrder
 from edxml_router.store.deliveries.queries import SqlDeliveryQueries
 from edxml_router.store.deliveries.silences import SqlSilences
 from edxml_router.store.envelopes.queries import SqlEnvelopeQueries
+from edxml_router.store.envelopes.sent import SqlSentDeliveries
 from edxml_router.store.journal import verification
 from edxml_router.store.journal.history import SqlHistory
 from edxml_router.store.quarantine.refused import SqlRefused
 
 
-class SqlViews(SqlSilences, SqlEnvelopeQueries, SqlDeliveryQueries, SqlOrder, SqlHistory, SqlRefused):
+class SqlViews(
+    SqlSilences, SqlEnvelopeQueries, SqlDeliveryQueries, SqlSentDeliveries, SqlOrder, SqlHistory, SqlRefused
+):
     """See :class:`edxml_router.ports.views.Views`. Safe to share between threads; never carried over a fork."""
 
     def __init__(self, engine: Engine) -> None:

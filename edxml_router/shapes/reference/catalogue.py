@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edxml_router.shapes import agency, delivery, history, node, notice, problem, trust, verdict
+from edxml_router.shapes import agency, delivery, history, node, notice, problem, sent, trust, verdict
 
 Shapes = tuple[type, ...]
 
@@ -44,6 +44,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "recovery show": (node.RecoveryShape,),
         "resend": (delivery.ActShape,),
         "send": (verdict.SentShape,),
+        "sent": (sent.SentLetterShape,),
         "trace": (history.HistoryShape,),
         "trust add": (trust.AuthorityShape,),
         "trust bind": (trust.BindingChangeShape,),

@@ -17,7 +17,7 @@ from edxml_router.core.message.document_id import comparable
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks, equal
 from edxml_router.store.deliveries.table import deliveries
-from edxml_router.store.envelopes.table import CHANGES, envelope_rows, envelopes
+from edxml_router.store.envelopes.table import CHANGES, HANDED_IN, envelope_rows, envelopes
 
 
 class SqlEnvelopeQueries:
@@ -36,6 +36,8 @@ class SqlEnvelopeQueries:
         until: datetime | None = None,
         state: State | None = None,
         code: str = "",
+        office: str = "",
+        kind: str = "",
         before: tuple[datetime, str] | None = None,
         limit: int = 50,
     ) -> Sequence[Found]:
@@ -43,7 +45,9 @@ class SqlEnvelopeQueries:
         if digest:
             # In hex every continuation of a prefix sorts before the prefix with a "g".
             query = query.where(envelopes.c.digest >= digest, envelopes.c.digest < digest + "g")
-        query = equal(query, envelopes, document_key=comparable(document_id), sender=sender)
+        query = equal(query, envelopes, document_key=comparable(document_id), sender=sender, kind=kind)
+        if office:
+            query = query.where(text(HANDED_IN), envelopes.c.peer == office)
         if since is not None:
             query = query.where(envelopes.c.accepted_at >= since)
         if until is not None:

@@ -23,6 +23,7 @@ from edxml_router.store.database.columns import Hops, Instant, Texts, Wording, m
 from edxml_router.store.database.part import chunks
 
 CHANGES: Final = "business <> 0"  # recalls, updates, replacements
+HANDED_IN: Final = "channel <> 'link'"  # by an office of this node
 
 # Each column is a field of EnvelopeRow.
 envelopes = Table(
@@ -55,6 +56,8 @@ envelopes = Table(
     Index("envelopes_accepted_at", "accepted_at", "digest"),
     Index("envelopes_sender", "sender", "accepted_at"),
     partial("envelopes_changes", "sender", "accepted_at", where=CHANGES),
+    # What came over a link is not in it: a node on the way pays nothing for what its offices may ask.
+    partial("envelopes_handed_in", "peer", "accepted_at", "digest", where=HANDED_IN),
 )
 
 
