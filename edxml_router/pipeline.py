@@ -59,7 +59,7 @@ def accept(node: Node, submissions: Sequence[Submission], *, at_once: bool = Fal
     submission never fails its batch-mates.
     """
     now = node.now()
-    judged = node.judging(clocks.careful(node, judge, now), submissions, node.rules.judging_time)
+    judged = node.judging(clocks.careful(node, judge, now), submissions, node.rules.limits.judging_time)
     try:
         node.bodies.stage({item.digest: item.submission.data for item in judged if item.fit})
         decision = record(node, judged, now, at_once=at_once)
@@ -162,12 +162,12 @@ def forward(node: Node) -> Sequence[Move]:
     with node.ledger.book() as book:
         sending.rebind(node, book)
         sending.welcome(node, book, away, now)
-        due = book.deliveries.claim(now, now + node.rules.timing.lease, node.rules.batch, closed, LIST_LIMIT)
+        due = book.deliveries.claim(now, now + node.rules.delivery.lease, node.rules.delivery.batch, closed, LIST_LIMIT)
         rows = book.envelopes.known({delivery.digest for delivery in due})
         noted = sending.note(node, book, away, now)
     # Committed: these are ours until the leases end. A crash before leaves them due, one after to whoever comes then.
     node.outgoing.silent, node.outgoing.noted, node.outgoing.bound = away, noted, node.rules.routes
-    return [*applied, *hand_over(node, Taken(now + node.rules.timing.lease, due, rows, {}), now)]
+    return [*applied, *hand_over(node, Taken(now + node.rules.delivery.lease, due, rows, {}), now)]
 
 
 def pass_on(node: Node) -> Sequence[Move]:
@@ -228,7 +228,7 @@ def _sendings(
             moves += deliver(group, now)
         elif link is not None:
             for part in shares_of(link, group):
-                parcels = transfer_parcels(link, row, part, body, node.rules.chunk_bytes, node.name, now)
+                parcels = transfer_parcels(link, row, part, body, node.rules.delivery.chunk_bytes, node.name, now)
                 mailbox = link.mailbox_for(urgent=row.urgent)
                 sendings.append(Sending(link.transport, mailbox, parcels, part))
     return sendings, moves
@@ -273,7 +273,8 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
         applied = book.deliveries.move(moves)
         if len(applied) < len(moves):  # somebody changed a delivery between our read and our write
             raise Setback("EDX602", detail=Detail("deliveries changed meanwhile"))
-        book.journal.note_odd(late_entries(late, standing, now), node.rules.noted_hourly, node.rules.peers.keys())
+        odd = late_entries(late, standing, now)
+        book.journal.note_odd(odd, node.rules.limits.noted_hourly, node.rules.peers.keys())
         book.receipts.add(final_receipts(book, applied, trails))
         room.made(node, book, applied, now)
     # Committed: only now are the messages acknowledged. A crash before makes the hub bring them again.
@@ -291,7 +292,7 @@ def expire(node: Node) -> Sequence[Move]:
         return ()
     now = node.now()
     with node.ledger.book() as book:
-        over = book.deliveries.expired(now, now - node.rules.timing.expiry_grace, node.rules.batch)
+        over = book.deliveries.expired(now, now - node.rules.delivery.expiry_grace, node.rules.delivery.batch)
         unproven = book.quarantine.kept_of(UNPROVEN) if over else {}
         applied = book.deliveries.move([expiry(delivery, unproven, now) for delivery in over])
         book.receipts.add([*final_receipts(book, applied), *withdrawals(node, book, applied)])
@@ -315,7 +316,8 @@ def report(node: Node) -> int:
         if one.transport.silence(one.mailbox) is None and (id(one.transport), one.mailbox) not in busy
     }
     with node.ledger.book() as book:
-        waiting = book.receipts.unsent(now, now + node.rules.timing.lease, RECEIPTS * node.rules.batch, list(links))
+        terms = node.rules.delivery
+        waiting = book.receipts.unsent(now, now + terms.lease, RECEIPTS * terms.batch, list(links))
         offices = {receipt.envelope for _, origin, receipt in waiting if not origin.is_link}
         known = book.envelopes.known(offices) if offices else {}
         documents = {digest: row.document_id for digest, row in known.items()}

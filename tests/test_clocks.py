@@ -85,7 +85,7 @@ def test_a_childs_wrong_clock_ends_nothing_and_is_named_at_both_ends(nodes: Node
 
 @pytest.mark.parametrize("ahead", [NATION, PROVINCE])
 def test_the_lifetime_is_what_was_left_whosever_clock_is_wrong(nodes: Nodes, ahead: str) -> None:
-    lifetime = nodes[NATION].node.rules.timing.lifetime
+    lifetime = nodes[NATION].node.rules.delivery.lifetime
     set_wrong(nodes, timedelta())
     clocks_of = {name: nodes[name].node.clock for name in (NATION, PROVINCE)}
     wrong = clocks_of[ahead]
@@ -115,7 +115,7 @@ def test_a_letter_that_waited_is_no_wrong_clock(nodes: Nodes) -> None:
 
 def test_what_has_ended_while_a_letter_waited_is_refused_for_itself(nodes: Nodes) -> None:
     rules = nodes[NATION].node.rules
-    nodes[NATION].node.rules = replace(rules, timing=replace(rules.timing, lifetime=10000 * DAY))
+    nodes[NATION].node.rules = replace(rules, delivery=replace(rules.delivery, lifetime=10000 * DAY))
     answer = nodes.send(NATION, letter(nodes))
     nodes.step(NATION)
     nodes.clock.at += 9000 * DAY  # both clocks are right, and the signer's certificate has ended
@@ -165,7 +165,7 @@ def test_expired_by_a_neighbours_clock_is_sent_there_again(nodes: Nodes) -> None
 def test_once_the_lifetime_is_over_here_the_neighbours_word_counts(nodes: Nodes) -> None:
     answer = nodes.send(NATION, letter(nodes))
     turns(nodes)
-    nodes.clock.at += nodes[NATION].node.rules.timing.lifetime
+    nodes.clock.at += nodes[NATION].node.rules.delivery.lifetime
     pipeline.expire(nodes[PROVINCE].node)
     turns(nodes)
     assert nodes.states(NATION, answer.digest) == {"H53": State.EXPIRED}

@@ -262,7 +262,7 @@ def test_where_a_delivery_goes(one: Delivery, event: Event | None, code: str, se
 
 
 def test_what_has_no_room_in_its_mailbox_waits_here() -> None:
-    rules = replace(RULES, mailbox_bytes=100)
+    rules = replace(RULES, delivery=replace(RULES.delivery, mailbox_bytes=100))
     due = [taken(number, "H53.31.22", Route.link(CHILD)) for number in (1, 2, 3)]
     rows = {one.digest: envelope(one.id, size=40) for one in due}
     plan = dispatch.plan(rules, {Route.link(CHILD)}, due, rows, NOW, lambda: 0.5)

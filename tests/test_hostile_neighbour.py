@@ -37,7 +37,7 @@ def kept(nodes: Nodes) -> Sequence[QuarantinedItem]:
 
 def test_a_neighbours_time_does_not_bind_us_for_years(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
-    end = nodes.clock.now() + 2 * node.rules.timing.lifetime
+    end = nodes.clock.now() + 2 * node.rules.delivery.lifetime
     for number, asked in enumerate((datetime(9000, 1, 1, tzinfo=UTC), end - timedelta(hours=1)), start=1):
         data = letter(nodes, ["H53"], sender="H01", number=number)
         transfer = _transfer(nodes, data, ("H53",), expires_at=asked)
@@ -67,7 +67,7 @@ def test_saying_accepted_and_unknown_in_turn_makes_us_send_ever_less_often(nodes
         waits.append(delivery.due_at - nodes.clock.now())
         assert not pipeline.forward(node)  # not at once
         nodes.clock.at = delivery.due_at
-    assert waits == [node.rules.timing.retry_first * 2**power for power in range(4)]
+    assert waits == [node.rules.delivery.retry_first * 2**power for power in range(4)]
 
 
 def test_a_message_that_meets_a_mistake_of_ours_is_set_aside_alone(
@@ -131,7 +131,7 @@ def test_who_cancelled_it_may_lift_that_though_it_was_sent_again_meanwhile(nodes
     assert inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [one.name]) == [None]
     for _ in range(4):  # the generations differ, so the ends are asked for
         nodes.settle()
-        nodes.clock.at += nodes["quoc-gia"].node.rules.timing.inquiry_interval
+        nodes.clock.at += nodes["quoc-gia"].node.rules.delivery.inquiry_interval
     assert {nodes.states(name, answer.digest)["H53"] for name in nodes.opened} == {State.CONFIRMED}
 
 
@@ -160,7 +160,7 @@ def test_receipts_of_a_blocked_key_do_not_count(nodes: Nodes) -> None:
 
 def test_beyond_the_space_for_odd_input_the_journal_still_says_what_came(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
-    node.rules = replace(node.rules, aside_quota=10)
+    node.rules = replace(node.rules, limits=replace(node.rules.limits, aside_bytes=10))
     message = Message("gossip", "x", b"longer than ten bytes")
     nodes["an-giang"].transports[-1].publish([Parcel(topology.up("an-giang"), message)])
     nodes.step("quoc-gia")

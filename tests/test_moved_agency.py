@@ -14,7 +14,7 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.terms import Timing
+from edxml_router.core.delivery.terms import DeliveryTerms
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt
@@ -117,7 +117,7 @@ def test_a_stranger_to_the_agency_says_so_and_the_routes_of_today_decide(nodes: 
 
 def test_where_nobody_knows_it_waits_for_the_true_reason_and_comes_back_when_that_was_a_mistake(nodes: Nodes) -> None:
     top = nodes["quoc-gia"].node
-    top.rules = replace(top.rules, timing=Timing())
+    top.rules = replace(top.rules, delivery=DeliveryTerms())
     digest = nodes.send("quoc-gia", letter(nodes)).digest
     nodes.settle()
     before = nodes["tay-ninh"].node.rules.routes

@@ -281,7 +281,8 @@ def test_a_question_goes_the_way_of_its_letter(far: Province) -> None:
 
 
 def test_a_full_share_holds_up_nobody_else_and_empties_by_itself(far: Province) -> None:
-    far.node.node.rules = replace(far.node.node.rules, mailbox_bytes=300_000)
+    delivery = replace(far.node.node.rules.delivery, mailbox_bytes=300_000)
+    far.node.node.rules = replace(far.node.node.rules, delivery=delivery)
     digests = [far.send(number, size=100_000) for number in range(1, 7)]
     sibling = far.open("an-giang")
     for _ in range(3):
@@ -300,7 +301,8 @@ def test_a_full_share_holds_up_nobody_else_and_empties_by_itself(far: Province) 
 
 
 def test_who_answers_for_letters_and_leaves_them_lying_has_its_share_and_no_more(far: Province) -> None:
-    far.node.node.rules = replace(far.node.node.rules, mailbox_bytes=600_000)
+    delivery = replace(far.node.node.rules.delivery, mailbox_bytes=600_000)
+    far.node.node.rules = replace(far.node.node.rules, delivery=delivery)
     digests: list[str] = []
     for number in range(1, 13):
         digests.append(far.send(number, size=100_000))
@@ -322,7 +324,8 @@ def test_who_answers_for_letters_and_leaves_them_lying_has_its_share_and_no_more
 
 
 def test_a_letter_that_is_larger_than_the_share_goes_where_nothing_lies(near: Province) -> None:
-    near.node.node.rules = replace(near.node.node.rules, mailbox_bytes=1000)
+    delivery = replace(near.node.node.rules.delivery, mailbox_bytes=1000)
+    near.node.node.rules = replace(near.node.node.rules, delivery=delivery)
     first, second = near.send(1), near.send(2)
     near.turn()
     assert [near.standing(one).state for one in (first, second)] == [State.FORWARDED, State.DEFERRED]
@@ -349,7 +352,8 @@ def test_doctor_names_who_does_not_take_its_mail(far: Province) -> None:
     settings = far.tree.settings("quoc-gia")
     (settings.node.data / sole.FILE).touch()
     assert [finding for _, finding in mailboxes.check(settings)] == [None]
-    far.node.node.rules = replace(far.node.node.rules, mailbox_bytes=300_000)
+    delivery = replace(far.node.node.rules.delivery, mailbox_bytes=300_000)
+    far.node.node.rules = replace(far.node.node.rules, delivery=delivery)
     digests = [far.send(number, size=100_000) for number in range(1, 5)]
     far.turn()
     far.lies(2)

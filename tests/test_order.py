@@ -87,7 +87,7 @@ def test_whatever_comes_in_between_each_document_keeps_its_order(nodes: Nodes, s
     for _ in range(40):
         top.links = links if chance.random() < 0.7 else {}  # no link: an attempt is put off
         nodes.step(chance.choice(list(nodes.opened)))
-        nodes.clock.at += top.rules.timing.retry_first * chance.random() * 2
+        nodes.clock.at += top.rules.delivery.retry_first * chance.random() * 2
         [one] = nodes.deliveries("quoc-gia", chance.choice(sent[chance.choice(list(sent))])).values()
         chance.choice((operator.hold, operator.release, operator.retry))(top, [one.id], "an", "thử")
     top.links = links
@@ -96,7 +96,7 @@ def test_whatever_comes_in_between_each_document_keeps_its_order(nodes: Nodes, s
         operator.release(top, [one.id], "an", "thử")
     for _ in range(8):
         nodes.settle(2)
-        nodes.clock.at += top.rules.timing.retry_ceiling
+        nodes.clock.at += top.rules.delivery.retry_ceiling
     came = arrived(nodes, "tay-ninh")
     for first, second in sent.values():
         assert came.index(first) < came.index(second)
@@ -147,7 +147,7 @@ def test_an_attached_office_finds_letter_and_recall_in_this_order(nodes: Nodes, 
 def test_a_circular_is_one_body_on_the_link(nodes: Nodes, batch: int) -> None:
     recipients = ["H53", "H53.01", "H53.09", "H53.14", "H53.17"]
     top = nodes["quoc-gia"].node
-    top.rules = replace(top.rules, batch=batch)
+    top.rules = replace(top.rules, delivery=replace(top.rules.delivery, batch=batch))
     digest = hand_in(nodes, "quoc-gia", letter(nodes, recipients))[0]
     pipeline.forward(top)
     pipeline.forward(top)

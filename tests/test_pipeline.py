@@ -288,7 +288,7 @@ def test_what_ends_its_worker_again_and_again_is_set_aside_and_other_mail_goes_o
             pipeline.forward(node)
         except Killed:
             ended += 1
-        nodes.clock.at += node.rules.timing.lease + timedelta(seconds=1)
+        nodes.clock.at += node.rules.delivery.lease + timedelta(seconds=1)
     assert ended == dispatch.LAPSES
     held = nodes.deliveries("quoc-gia", poison)["H53"]
     assert (held.state, held.code, held.attempts) == (State.HELD, "EDX623", dispatch.LAPSES + 1)
@@ -301,7 +301,7 @@ def test_what_ends_its_worker_again_and_again_is_set_aside_and_other_mail_goes_o
 
 def test_of_a_large_letter_only_some_pieces_are_in_memory(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     node = nodes["quoc-gia"].node
-    node.rules = replace(node.rules, chunk_bytes=512 * 1024)
+    node.rules = replace(node.rules, delivery=replace(node.rules.delivery, chunk_bytes=512 * 1024))
     monkeypatch.setattr(windows, "PORTION", 2 * 1024 * 1024)
     data = letter(nodes, files=(File("bản vẽ.pdf", 9_000_000),))
     answer = nodes.send("quoc-gia", data)
@@ -324,7 +324,7 @@ def test_after_a_piece_that_was_not_taken_no_more_of_that_letter_is_read(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = nodes["quoc-gia"].node
-    node.rules = replace(node.rules, chunk_bytes=64 * 1024)
+    node.rules = replace(node.rules, delivery=replace(node.rules.delivery, chunk_bytes=64 * 1024))
     monkeypatch.setattr(windows, "PORTION", 256 * 1024)
     answer = nodes.send("quoc-gia", letter(nodes, files=(File("bản vẽ.pdf", 3_000_000),)))
     (nodes.tree.hub("quoc-gia") / topology.down("tay-ninh")).rename(nodes.tree.folder / "gone")
@@ -460,7 +460,7 @@ def test_a_body_that_is_not_the_one_named_is_kept_aside_unanswered(nodes: Nodes)
 
 def test_a_large_body_travels_in_chunks(nodes: Nodes) -> None:
     for opened in nodes.opened.values():
-        opened.node.rules = replace(opened.node.rules, chunk_bytes=50_000)
+        opened.node.rules = replace(opened.node.rules, delivery=replace(opened.node.rules.delivery, chunk_bytes=50_000))
     data = letter(nodes, files=(File("phu-luc.pdf", 400_000),))
     answer = nodes.send("quoc-gia", data)
     nodes.settle()
@@ -566,7 +566,7 @@ def test_receipts_need_the_neighbours_signature(nodes: Nodes) -> None:
 def test_expiry_tells_the_sender(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
-    nodes.clock.at += nodes["quoc-gia"].node.rules.timing.lifetime + timedelta(seconds=1)
+    nodes.clock.at += nodes["quoc-gia"].node.rules.delivery.lifetime + timedelta(seconds=1)
     assert pipeline.expire(nodes["quoc-gia"].node) == []  # the province has it, the province expires it
     [move] = pipeline.expire(nodes["tay-ninh"].node)
     assert (move.after, move.code) == (State.EXPIRED, "EDX802")
@@ -577,7 +577,7 @@ def test_expiry_tells_the_sender(nodes: Nodes) -> None:
 def test_expiry_after_the_grace_when_the_far_side_stays_silent(nodes: Nodes) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
     nodes.settle()
-    timing = nodes["quoc-gia"].node.rules.timing
+    timing = nodes["quoc-gia"].node.rules.delivery
     nodes.clock.at += timing.lifetime + timing.expiry_grace + timedelta(seconds=1)
     pipeline.expire(nodes["quoc-gia"].node)
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.EXPIRED}
@@ -590,7 +590,7 @@ def test_nothing_expires_before_the_hubs_are_read(tmp_path: Path, nodes: Nodes) 
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
     inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name])
     pipeline.report(nodes["tay-ninh"].node)
-    timing = nodes["quoc-gia"].node.rules.timing
+    timing = nodes["quoc-gia"].node.rules.delivery
     nodes.clock.at += timing.lifetime + timing.expiry_grace + timedelta(seconds=1)
     with open_worker(nodes["quoc-gia"].settings, nodes.clock) as again:
         assert pipeline.expire(again.node) == ()
@@ -608,7 +608,7 @@ def test_a_late_confirmation_corrects_what_the_sender_was_told(nodes: Nodes) -> 
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
     at = nodes.clock.at
     inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name])
-    timing = nodes["quoc-gia"].node.rules.timing
+    timing = nodes["quoc-gia"].node.rules.delivery
     nodes.clock.at += timing.lifetime + timing.expiry_grace + timedelta(seconds=1)
     [ended] = pipeline.expire(nodes["quoc-gia"].node)
     assert ended.after is State.EXPIRED
@@ -641,7 +641,7 @@ def test_only_who_holds_it_corrects_an_end(nodes: Nodes, peer: str, generation: 
     if not never:
         nodes.settle()
     nodes["quoc-gia"].transports[0].take(1, 0.0)
-    nodes.clock.at += node.rules.timing.lifetime + node.rules.timing.expiry_grace + timedelta(seconds=1)
+    nodes.clock.at += node.rules.delivery.lifetime + node.rules.delivery.expiry_grace + timedelta(seconds=1)
     pipeline.expire(node)
     told = Receipt(answer.digest, "H53", max(generation, 0), ReceiptOutcome.CONFIRMED, nodes.clock.now())
     assert pipeline.settle(node, [(peer, told)]) == []
@@ -845,7 +845,7 @@ def test_a_state_secret_leaves_nothing_but_its_digest(nodes: Nodes) -> None:
 
 def test_beyond_the_space_for_refused_input_only_the_refusal_is_kept(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
-    node.rules = replace(node.rules, aside_quota=10)
+    node.rules = replace(node.rules, limits=replace(node.rules.limits, aside_bytes=10))
     answer = nodes.send("quoc-gia", b"<not-edxml>" + b" " * 100)
     assert answer.finding and answer.finding.code == "EDX101"
     [kept] = node.ledger.views.list_quarantined()

@@ -174,12 +174,12 @@ def test_a_deleted_mailbox_loses_nothing(nodes: Nodes, office: Office) -> None:
     office.hub.close()
     mailbox = nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE)
     mailbox.rename(mailbox.with_name("deleted"))
-    nodes.clock.at += node.rules.timing.receipt_timeout
+    nodes.clock.at += node.rules.delivery.receipt_timeout
     pushing.push(node)
     assert {standing(nodes, "quoc-gia", one).code for one in digests} == {"EDX703"}
     nodes["quoc-gia"].declared = False
     nodes["quoc-gia"].declare()
-    nodes.clock.at += node.rules.timing.retry_ceiling
+    nodes.clock.at += node.rules.delivery.retry_ceiling
     pushing.push(node)
     hub = LocalTransport(nodes.tree.hub("quoc-gia"), OFFICE, [topology.inbox(OFFICE)])
     assert {one.message.headers["envelope"] for one in hub.take(100, 0.0)} == set(digests)
@@ -194,7 +194,7 @@ def test_what_ends_workers_while_it_is_laid_into_a_mailbox_rests(
     nodes: Nodes, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deadly, node = arrived(nodes), nodes["quoc-gia"].node
-    node.rules = replace(node.rules, timing=replace(node.rules.timing, inquiry_interval=timedelta(hours=6)))
+    node.rules = replace(node.rules, delivery=replace(node.rules.delivery, inquiry_interval=timedelta(hours=6)))
     name, publish = standing(nodes, "quoc-gia", deadly).name, LocalTransport.publish
 
     def die(hub: LocalTransport, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
@@ -210,14 +210,14 @@ def test_what_ends_workers_while_it_is_laid_into_a_mailbox_rests(
             pushing.push(node)
         except Killed:
             ended += 1
-        nodes.clock.at += node.rules.timing.lease + timedelta(seconds=1)
+        nodes.clock.at += node.rules.delivery.lease + timedelta(seconds=1)
     assert ended == LAPSES
     resting = standing(nodes, "quoc-gia", deadly)
     assert (resting.state, resting.code, resting.handed_at) == (State.AVAILABLE, "EDX623", None)
     settle(nodes)
     assert all(standing(nodes, "quoc-gia", each).handed_at for each in others)
     monkeypatch.undo()
-    nodes.clock.at += node.rules.timing.inquiry_interval
+    nodes.clock.at += node.rules.delivery.inquiry_interval
     settle(nodes)
     assert name in [one.message.id for one in office.take()]
     assert standing(nodes, "quoc-gia", deadly).code == ""
@@ -230,12 +230,12 @@ def test_an_office_that_is_away_has_one_copy_of_each_waiting(nodes: Nodes, offic
     looked = 0
     for _ in range(50):
         looked += pushing.push(node)
-        nodes.clock.at += node.rules.timing.receipt_timeout
+        nodes.clock.at += node.rules.delivery.receipt_timeout
     assert looked > 3
     assert len(list((nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE) / "new").iterdir())) == 3
     [first, *_] = office.hub.take(1, 0.0)  # taken and lost: the oldest is what is missing
     office.hub.acknowledge([first])
-    nodes.clock.at += node.rules.timing.inquiry_interval
+    nodes.clock.at += node.rules.delivery.inquiry_interval
     pushing.push(node)
     assert {one.message.id for one in office.take() + office.take()} > {first.message.id}
 
@@ -244,9 +244,9 @@ def test_a_full_mailbox_of_an_office_keeps_the_rest_of_its_mail_here(nodes: Node
     digests, node = [arrived(nodes, number) for number in (1, 2, 3)], nodes["quoc-gia"].node
     with node.ledger.book() as book:
         size = book.envelopes.known(digests[:1])[digests[0]].size
-    node.rules = replace(node.rules, mailbox_bytes=2 * size + size // 2)
+    node.rules = replace(node.rules, delivery=replace(node.rules.delivery, mailbox_bytes=2 * size + size // 2))
     for _ in range(20):
-        nodes.clock.at += node.rules.timing.receipt_timeout
+        nodes.clock.at += node.rules.delivery.receipt_timeout
         pushing.push(node)
     mailbox = nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE) / "new"
     assert len(list(mailbox.iterdir())) == 2
@@ -266,7 +266,7 @@ def test_an_office_that_confirms_mail_and_leaves_it_lying_has_its_share_and_no_m
     node, digests = nodes["quoc-gia"].node, [arrived(nodes)]
     with node.ledger.book() as book:
         size = book.envelopes.known(digests)[digests[0]].size
-    node.rules = replace(node.rules, mailbox_bytes=3 * size + size // 2)
+    node.rules = replace(node.rules, delivery=replace(node.rules.delivery, mailbox_bytes=3 * size + size // 2))
     mailbox = nodes.tree.hub("quoc-gia") / topology.inbox(OFFICE) / "new"
     for number in range(2, 9):
         pushing.push(node)
@@ -281,7 +281,7 @@ def test_an_office_that_confirms_mail_and_leaves_it_lying_has_its_share_and_no_m
     assert [one.state for one in stand[:3]] == [State.CONFIRMED] * 3
     assert {one.code for one in stand[3:]} == {"EDX614"}
     assert office.take()
-    nodes.clock.at += node.rules.timing.inquiry_interval
+    nodes.clock.at += node.rules.delivery.inquiry_interval
     pushing.push(node)
     assert "" in {standing(nodes, "quoc-gia", digest).code for digest in digests[3:]}
 
@@ -309,7 +309,7 @@ def test_a_late_confirmation_is_told_to_both_sides(nodes: Nodes, office: Office,
     pushing.push(node)
     [mail] = office.take()
     if end is State.EXPIRED:
-        nodes.clock.at += node.rules.timing.lifetime
+        nodes.clock.at += node.rules.delivery.lifetime
         pipeline.expire(node)
     else:
         operator.cancel(node, [standing(nodes, "quoc-gia", digest).id], "lan", "gửi nhầm")

@@ -57,13 +57,13 @@ def test_mail_of_a_neighbour_that_was_taken_out_waits_for_the_true_reason(nodes:
     node = nodes["quoc-gia"].node
     links = node.links
     node.links = {route: link for route, link in links.items() if route != "link:tay-ninh"}
-    nodes.clock.at += node.rules.timing.inquiry_interval + timedelta(seconds=1)
+    nodes.clock.at += node.rules.delivery.inquiry_interval + timedelta(seconds=1)
     inquiring.inquire(node)
     pipeline.forward(node)
     waiting = nodes.deliveries("quoc-gia", answer.digest)["H53"]
     assert (waiting.state, waiting.code, waiting.far_accepted) == (State.DEFERRED, "EDX509", True)
     node.links = links  # put back, it is asked about as before
-    nodes.clock.at += node.rules.timing.retry_ceiling
+    nodes.clock.at += node.rules.delivery.retry_ceiling
     pipeline.forward(node)
     assert nodes.states("quoc-gia", answer.digest) == {"H53": State.FORWARDED}
 

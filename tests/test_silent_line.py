@@ -179,7 +179,7 @@ def test_a_confirm_that_comes_late_counts(province: Province) -> None:
     under_way = province.one(up, "G22")
     assert under_way is not None
     assert under_way.state is State.FORWARDING
-    province.clock.at += province.node.rules.timing.lease * 0.75
+    province.clock.at += province.node.rules.delivery.lease * 0.75
     province.turn()  # and its lease goes on
     kept = province.one(up, "G22")
     assert kept is not None
@@ -203,7 +203,7 @@ def test_what_waits_for_a_hub_that_is_away_is_not_taken_and_goes_at_once_when_it
     until(lambda: (province.turn(), province.state(lost, "G22"))[1] is State.DEFERRED)
     waiting = [province.write("G22") for _ in range(3)]
     for _ in range(5):
-        province.clock.at += province.node.rules.timing.retry_ceiling  # all pauses are over
+        province.clock.at += province.node.rules.delivery.retry_ceiling  # all pauses are over
         province.turn()
     assert {(one.state, one.attempts) for digest in waiting if (one := province.one(digest, "G22"))} == {
         (State.QUEUED, 0)
@@ -272,7 +272,7 @@ def test_a_question_to_a_silent_parent_is_given_up_and_asked_again(province: Pro
     assert [one.code for one in found if one] == ["EDX705"]
     province.line.open()
     until(lambda: transport.answering)
-    province.clock.at += province.node.rules.timing.retry_first
+    province.clock.at += province.node.rules.delivery.retry_first
     assert recovery.ask(province.node) == 1
 
 
@@ -325,7 +325,7 @@ def test_a_letter_is_not_laid_twice_because_its_confirm_is_late(own: Province) -
         for digest in letters:
             own.arrives(digest, "H53", PARENT, HERE)
         for _ in range(3):
-            own.clock.at += own.node.rules.timing.lease * 0.75  # leases go on
+            own.clock.at += own.node.rules.delivery.lease * 0.75  # leases go on
             own.turn()
         assert own.node.outgoing.offers
     until(lambda: (own.turn(), not own.node.outgoing.offers)[1])

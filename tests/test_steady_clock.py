@@ -169,10 +169,10 @@ def test_nothing_ends_and_nothing_waits_by_a_clock_that_has_jumped(
         [delivery] = book.deliveries.of([answer.digest])
     assert delivery.state is State.FORWARDED
     assert inquiring.inquire(here) == 0
-    assert before <= delivery.due_at <= before + here.rules.timing.receipt_timeout
+    assert before <= delivery.due_at <= before + here.rules.delivery.receipt_timeout
     machine.jump(-jump)
     opened.watch_clock()
-    machine.wait(here.rules.timing.receipt_timeout)
+    machine.wait(here.rules.delivery.receipt_timeout)
     assert inquiring.inquire(here) == 1
     entries = here.ledger.views.lines(event="clock.")
     assert [line.entry.event for line in entries] == ["clock.doubtful", "clock.believed"]

@@ -29,10 +29,9 @@ from edxml_router.config.values import (
     Size,
     read_duration,
 )
-from edxml_router.core.delivery.terms import Policy, Timing
+from edxml_router.core.delivery.terms import DeliveryTerms, IntakeLimits, Policy
 from edxml_router.core.message.classification import DEGREES
 from edxml_router.core.problems import Finding
-from edxml_router.core.xml.safe_xml import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +153,7 @@ class AgenciesSettings(SettingsTable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsSettings(SettingsTable, Limits):
+class LimitsSettings(SettingsTable, IntakeLimits):
     """What is too much (EDX1xx, EDX2xx, EDX407, EDX413, EDX604)."""
 
     max_bytes: Annotated[Size, About("Largest envelope.")] = 64 * MIB
@@ -203,7 +202,7 @@ class PolicySettings(SettingsTable, Policy):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverySettings(SettingsTable, Timing):
+class DeliverySettings(SettingsTable, DeliveryTerms):
     """Times and sizes of the delivery."""
 
     lifetime: Annotated[Duration, About("A delivery not completed by then expires (EDX802).")] = timedelta(days=30)
@@ -223,7 +222,7 @@ class DeliverySettings(SettingsTable, Timing):
     expiry_grace: Annotated[
         Duration, About("How far past its lifetime a delivery that was accepted further on is waited for.")
     ] = timedelta(days=14)
-    batch: Annotated[Count, Field(le=1000), About("Envelopes per transaction at most.")] = 100
+    batch: Annotated[Count, Field(ge=2, le=1000), About("Envelopes per transaction at most.")] = 100
     chunk_bytes: Annotated[
         Size, Field(ge=1024, le=15 * MIB), About("Larger bodies travel between nodes in pieces of this size.")
     ] = 4 * MIB

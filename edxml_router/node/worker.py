@@ -160,7 +160,7 @@ class Worker:
         """From a lease after the hubs were read empty: by then the other workers are done with what they had taken."""
         if self._read_at is None and opened.node.hubs_read():
             self._read_at = time.monotonic()
-        lease = opened.node.rules.timing.lease.total_seconds()
+        lease = opened.node.rules.delivery.lease.total_seconds()
         if self._read_at is not None and time.monotonic() >= self._read_at + lease:
             events.moved(pipeline.expire(opened.node))
 
@@ -172,7 +172,7 @@ class Worker:
     def _take(self, opened: composition.Opened) -> bool:
         came, node = False, opened.node
         for transport in opened.transports:
-            arrivals = transport.take(node.rules.batch, 0.0)
+            arrivals = transport.take(node.rules.delivery.batch, 0.0)
             if arrivals:
                 came = True
                 handled = opened.in_hand.receive(node, transport, arrivals)

@@ -146,7 +146,7 @@ def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tupl
         except (Refusal, Setback) as trouble:
             data = Acceptance("", passing=isinstance(trouble, Setback), finding=trouble.finding)
         held = 0 if isinstance(data, Acceptance) else len(data.held or b"")
-        if batch and (len(batch) >= node.rules.batch or size + held > _BATCH_BYTES):
+        if batch and (len(batch) >= node.rules.delivery.batch or size + held > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append((name, data))

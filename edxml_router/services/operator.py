@@ -167,7 +167,7 @@ def _fields(node: Node, delivery: Delivery, event: Event, now: datetime) -> dict
     if event is Event.CANCEL:
         return {"code": "EDX803", "ended_at": now}
     if event is Event.RESEND:
-        expires_at = now + node.rules.timing.lifetime
+        expires_at = now + node.rules.delivery.lifetime
         return {
             "due_at": now,
             "attempts": 0,

@@ -92,7 +92,7 @@ def _alarm(node: Node, peer: str, now: datetime) -> Alarms:
     if finding is not None:
         entry = Entry(now, "clock.differs", actor=peer, code=finding.code, detail=finding.detail)
     with node.ledger.book() as book:  # like all that a neighbour provokes: it may set its clock as often as it likes
-        book.journal.note_odd([entry], node.rules.noted_hourly, node.rules.peers.keys())
+        book.journal.note_odd([entry], node.rules.limits.noted_hourly, node.rules.peers.keys())
     return ((peer, finding),)
 
 

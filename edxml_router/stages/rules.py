@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
 
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
-from edxml_router.core.delivery.terms import Policy, Quota, Timing, UnsignedException
+from edxml_router.core.delivery.terms import DeliveryTerms, IntakeLimits, Policy, Quota, UnsignedException
 from edxml_router.core.link.credentials import Credentials
 from edxml_router.core.link.route import Route
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.trust.chain import TrustStore
-from edxml_router.core.xml.safe_xml import Limits
 
 
 class PeerRole(StrEnum):
@@ -52,20 +50,14 @@ class Peer:
 class Rules:
     """One snapshot."""
 
-    limits: Limits
+    limits: IntakeLimits
     registry: Registry
     routes: Routes
     trust: TrustStore
     bindings: Bindings
     peers: Mapping[str, Peer]
-    timing: Timing = field(default_factory=Timing)
+    delivery: DeliveryTerms = field(default_factory=DeliveryTerms)
     policy: Policy = field(default_factory=Policy)
     markings: Markings = field(default_factory=Markings)  # of ``policy.classified``
     engine: Engine = Engine.SIGNXML  # for what is not too large for it
-    aside_quota: int = 1024**3  # bytes
-    noted_hourly: int = 1000  # journal entries about the refused and odd input of one peer
-    batch: int = 100
-    chunk_bytes: int = 4 * 1024 * 1024
-    mailbox_bytes: int = 256 * 1024 * 1024  # of mail that waits in one mailbox of a neighbour or office
     largest: Mapping[Route, int] = field(default_factory=dict)  # bytes of an envelope, by route, where there is a bound
-    judging_time: timedelta = timedelta(seconds=1)  # of a processor, for one envelope; more for what is larger

@@ -38,6 +38,6 @@ def note_clock(node: StoredNode, change: ClockStep, actor: str) -> None:
 
 def shorten_pauses(node: StoredNode) -> None:
     """Make due what is further ahead than any pause of the settings. Raises Setback."""
-    timing = node.rules.timing
+    timing = node.rules.delivery
     longest = max(timing.lease, timing.retry_ceiling, timing.receipt_timeout, timing.inquiry_interval)
     pauses.shorten(node.ledger, longest + TOLERANCE)

@@ -303,14 +303,8 @@ def build_rules(settings: Settings) -> Rules:
             engine=Engine(settings.signature.engine),
             policy=settings.policy,
             markings=Markings(settings.policy.classified),
-            timing=settings.delivery,
-            aside_quota=settings.limits.aside_bytes,
-            noted_hourly=settings.limits.noted_hourly,
-            batch=max(2, settings.delivery.batch),  # one place for urgent mail, one for ordinary mail
-            chunk_bytes=settings.delivery.chunk_bytes,
-            mailbox_bytes=settings.delivery.mailbox_bytes,
+            delivery=settings.delivery,
             largest=hubs.largest(settings),
-            judging_time=settings.limits.judging_time,
         )
     except Refusal as refusal:
         raise ConfigErrors([refusal.finding]) from refusal

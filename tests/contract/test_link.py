@@ -329,7 +329,7 @@ def test_a_link_learns_what_its_broker_takes(ground: Ground, opening: ExitStack)
     parent.declare()
     child = opened(opening, config)
     rules = parent.node.rules
-    parent.node.rules = replace(rules, timing=replace(rules.timing, retry_first=timedelta(milliseconds=1)))
+    parent.node.rules = replace(rules, delivery=replace(rules.delivery, retry_first=timedelta(milliseconds=1)))
     letter = Post(ground.pki).document("G22", ["H53"], 5, "V/v thử nghiệm", files=[File("a.pdf", 300_000)])
     with taking(ground.broker, 60_000):
         down = send(parent, "vpcp", letter)

@@ -93,7 +93,8 @@ def crew(request: pytest.FixtureRequest, tmp_path: Path, database: Database) -> 
         sending, taking = workers(settings), workers(tree.settings(BELOW))
         for each in (*sending, *taking):
             each.declare()
-            each.node.rules = replace(each.node.rules, batch=3)  # so that no worker takes all of a document
+            delivery = replace(each.node.rules.delivery, batch=3)  # so that no worker takes all of a document
+            each.node.rules = replace(each.node.rules, delivery=delivery)
         yield Crew(sending, taking, Post(tree.pki))
 
 

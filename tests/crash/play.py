@@ -133,7 +133,7 @@ class Play:
         """What a worker does in one round, and then the node's office."""
         node, busy = opened.node, False
         for hub in opened.transports:
-            arrivals = hub.take(node.rules.batch, 0.0)
+            arrivals = hub.take(node.rules.delivery.batch, 0.0)
             if arrivals:
                 busy |= len(batch.receive(node, hub, arrivals).back) < len(arrivals)
         busy |= work(node, lambda _: None)

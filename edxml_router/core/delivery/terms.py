@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from edxml_router.core.message.classification import DEGREES
+from edxml_router.core.xml.safe_xml import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """Durations of the delivery; see docs/settings.md for what each one means to an operator."""
+class DeliveryTerms:
+    """Durations and sizes of the delivery; see docs/settings.md for what each one means to an operator."""
 
     lifetime: timedelta = timedelta(days=30)
     lease: timedelta = timedelta(seconds=60)
@@ -57,3 +58,15 @@ class Timing:
     receipt_timeout: timedelta = timedelta(minutes=5)
     inquiry_interval: timedelta = timedelta(hours=6)
     expiry_grace: timedelta = timedelta(days=14)
+    batch: int = 100  # envelopes; at least two: one place for urgent mail, one for ordinary mail
+    chunk_bytes: int = 4 * 1024 * 1024
+    mailbox_bytes: int = 256 * 1024 * 1024  # of mail that waits in one mailbox of a neighbour or office
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeLimits(Limits):
+    """Bounds of one message, and of what is spent on it and kept of it when it is refused."""
+
+    judging_time: timedelta = timedelta(seconds=1)  # of a processor, for one envelope; more for what is larger
+    aside_bytes: int = 1024**3
+    noted_hourly: int = 1000  # journal entries about the refused and odd input of one peer

@@ -63,7 +63,7 @@ def sender_of(registry: Registry, envelope: Envelope, now: datetime, under_way: 
 
 def under_way(rules: Rules, transfer: Transfer | None) -> timedelta:
     """How long ago another node may have accepted what a neighbour brings: as long as we would keep it ourselves."""
-    return LIFETIMES * rules.timing.lifetime if transfer else timedelta()
+    return LIFETIMES * rules.delivery.lifetime if transfer else timedelta()
 
 
 def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: datetime) -> str:

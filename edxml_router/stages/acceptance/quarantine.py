@@ -38,12 +38,12 @@ def refusal_entry(ruling: Ruling, now: datetime) -> Entry:
 def set_aside(node: Node, book: Book, items: Sequence[tuple[Aside, Entry]]) -> None:
     """Keep refused input for the operator, and journal it; each within what its peer may have us keep."""
     rules = node.rules
-    kept = book.quarantine.keep([one for one, _ in items], rules.aside_quota, rules.peers.keys())
+    kept = book.quarantine.keep([one for one, _ in items], rules.limits.aside_bytes, rules.peers.keys())
     entries = [
         entry if was_kept else replace(entry, detail=_without_bytes(entry.detail))
         for (_, entry), was_kept in zip(items, kept, strict=True)
     ]
-    book.journal.note_odd(entries, rules.noted_hourly, rules.peers.keys())
+    book.journal.note_odd(entries, rules.limits.noted_hourly, rules.peers.keys())
 
 
 def _without_bytes(detail: str) -> str:

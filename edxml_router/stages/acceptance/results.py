@@ -30,7 +30,7 @@ def expiry(rules: Rules, transfer: Transfer | None, now: datetime) -> datetime:
     years. It counts from now on by our clock: the time on the way is not known from two clocks, one of which may be
     wrong by days, and what lay in a mailbox for too long the hub has withdrawn.
     """
-    lifetime = rules.timing.lifetime
+    lifetime = rules.delivery.lifetime
     return now + (min(transfer.left, LIFETIMES * lifetime) if transfer else lifetime)
 
 

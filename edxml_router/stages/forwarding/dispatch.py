@@ -14,7 +14,7 @@ from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.terms import Timing
+from edxml_router.core.delivery.terms import DeliveryTerms
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.manifest import LIST_LIMIT, MANIFEST_LIMIT
@@ -78,7 +78,7 @@ def plan(
         route, _, _, there = key
         if route.is_link and route not in links:
             away = Finding("EDX509", detail=route)
-            moves += [deferral(rules.timing, one, away, now, chance()) for one in group]
+            moves += [deferral(rules.delivery, one, away, now, chance()) for one in group]
         elif there:  # it is asked about instead (edxml_router.stages.outcomes.inquiring), whoever wanted it sent
             moves += [change(one, Event.HAND_OVER, due_at=now, route=route) for one in group]
         else:
@@ -148,11 +148,11 @@ def portions(
     yield portion
 
 
-def deferral(timing: Timing, delivery: Delivery, finding: Finding, now: datetime, chance: float) -> Move:
+def deferral(terms: DeliveryTerms, delivery: Delivery, finding: Finding, now: datetime, chance: float) -> Move:
     """The move of a delivery that could not be sent: it is due again later, or returned where that could not help."""
     if finding.code in NEVER:
         return change(delivery, Event.RETURN, code=finding.code, detail=finding.detail, ended_at=now)
-    wait = lifecycle.back_off(delivery.attempts, timing.retry_first, timing.retry_ceiling, chance)
+    wait = lifecycle.back_off(delivery.attempts, terms.retry_first, terms.retry_ceiling, chance)
     told = {"code": finding.code, "detail": finding.detail, "route": delivery.route}
     return change(delivery, Event.DEFER, due_at=now + wait, **told)
 

@@ -33,7 +33,7 @@ def follow(node: Node) -> Sequence[Move]:
         for recipient, place in book.moved.places():
             if not _elsewhere(rules, recipient, place):
                 continue
-            found = book.deliveries.numbered(book.moved.placed(recipient, place, rules.batch))
+            found = book.deliveries.numbered(book.moved.placed(recipient, place, rules.delivery.batch))
             told = {"code": HANDED_BACK, "detail": Detail("no longer at {place}", place=place)}
             moves = [change(one, Event.RETRY, due_at=now, far_accepted=False, **told) for one in found]
             applied += book.deliveries.move(moves)

@@ -21,7 +21,7 @@ from typing import Final
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.terms import Timing
+from edxml_router.core.delivery.terms import DeliveryTerms
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
@@ -45,7 +45,7 @@ def measured(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: d
     filled = _filled(node, set(wanted), now)
     lying: dict[Place, int] = {}
     for (route, urgent), size in wanted.items():
-        counted, link, share = filled.get((route, urgent), 0), node.links[route], node.rules.mailbox_bytes
+        counted, link, share = filled.get((route, urgent), 0), node.links[route], node.rules.delivery.mailbox_bytes
         laid = laid_in(node, link, urgent=urgent)
         if is_doubtful(laid, counted, size, share) and _looked(link, laid, urgent=urgent) == 0:
             counted = filled[route, urgent] = 0
@@ -79,13 +79,13 @@ def fitting(
     fit: dict[GroupKey, list[Delivery]] = {}
     for key, group in plan.groups.items():
         place, size = _place(key, rows), rows[key[1]].size
-        if place is None or place not in filled or has_room(filled[place], size, rules.mailbox_bytes):
+        if place is None or place not in filled or has_room(filled[place], size, rules.delivery.mailbox_bytes):
             fit[key] = group
             if place is not None and place in filled:
                 filled[place] += size
         else:
-            finding = full(rules.mailbox_bytes, filled[place])
-            moves += [_deferral(rules.timing, one, finding, now, chance()) for one in group]
+            finding = full(rules.delivery.mailbox_bytes, filled[place])
+            moves += [_deferral(rules.delivery, one, finding, now, chance()) for one in group]
     return DispatchPlan(moves, fit)
 
 
@@ -132,16 +132,16 @@ def _filled(node: Node, places: set[Place], now: datetime) -> dict[Place, int]:
         return node.filled
     most = max((node.filled.get(place, 0) for place in places), default=0)
     old = node.filled_at is None or not node.filled_at <= now < node.filled_at + _FRESH
-    if old or most * _FAR > node.rules.mailbox_bytes:
+    if old or most * _FAR > node.rules.delivery.mailbox_bytes:
         with node.ledger.book() as book:
             node.filled = {place: lying.size for place, lying in book.mailboxes.lying(list(node.links)).items()}
         node.filled_at = now
     return node.filled
 
 
-def _deferral(timing: Timing, delivery: Delivery, finding: Finding, now: datetime, chance: float) -> Move:
+def _deferral(terms: DeliveryTerms, delivery: Delivery, finding: Finding, now: datetime, chance: float) -> Move:
     """It is due as soon as something is taken, so the pauses grow to the longest."""
-    wait = lifecycle.back_off(delivery.attempts, timing.receipt_timeout, timing.inquiry_interval, chance)
+    wait = lifecycle.back_off(delivery.attempts, terms.receipt_timeout, terms.inquiry_interval, chance)
     return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
 
 
@@ -153,4 +153,4 @@ def made(node: Node, book: Book, moves: Sequence[Move], now: datetime) -> None:
         if move.delivery.state in (State.FORWARDED, State.AVAILABLE) and move.delivery.handed_at is not None
     }
     if routes:
-        book.mailboxes.make_room(routes, now, node.rules.batch)
+        book.mailboxes.make_room(routes, now, node.rules.delivery.batch)

@@ -115,7 +115,7 @@ def send(node: Node, sendings: Sequence[Sending[Delivery]], now: datetime) -> li
 
 def answered(node: Node, now: datetime) -> Sequence[Move]:
     """Record what hubs have answered since the last turn about what was under way; keep the leases of the rest."""
-    letters, lease = node.outgoing.letters, node.rules.timing.lease
+    letters, lease = node.outgoing.letters, node.rules.delivery.lease
     for window in letters.values():
         window.go_on(0.0)
     over = {box: window for box, window in letters.items() if window.over}
@@ -205,7 +205,7 @@ def let_go(node: Node) -> None:
 
 def _put_back(node: Node, sending: Sending[Delivery], delivery: Delivery, now: datetime) -> Move:
     """No attempt was made; it is due when the mailbox has answered, and by itself after the first pause."""
-    wait = node.rules.timing.retry_first
+    wait = node.rules.delivery.retry_first
     why = busy(sending.mailbox)
     told = {"code": why.code, "detail": why.detail, "route": delivery.route}
     return change(delivery, Event.DEFER, due_at=now + wait, attempts=delivery.attempts - 1, **told)
@@ -213,14 +213,14 @@ def _put_back(node: Node, sending: Sending[Delivery], delivery: Delivery, now: d
 
 def _moves(node: Node, window: Window[Delivery], now: datetime) -> list[Move]:
     return [
-        deferral(node.rules.timing, one, why, now, node.clock.chance()) if why else _handed_over(node, one, now)
+        deferral(node.rules.delivery, one, why, now, node.clock.chance()) if why else _handed_over(node, one, now)
         for sending, why in window.outcomes()
         for one in sending.group
     ]
 
 
 def _handed_over(node: Node, delivery: Delivery, now: datetime) -> Move:
-    overdue = now + node.rules.timing.receipt_timeout
+    overdue = now + node.rules.delivery.receipt_timeout
     told: dict[str, Any] = {"route": delivery.route, "handed_at": now}
     if delivery.code == HANDED_BACK:  # its new node may not know of the move yet
         told |= {"code": HANDED_BACK, "detail": delivery.detail}

@@ -42,12 +42,12 @@ def take(
     node: Node, book: Book, rows: Sequence[EnvelopeRow], bodies: Mapping[str, Body], now: datetime
 ) -> Taken:
     """Take what may go now. ``rows`` and ``bodies`` are of what was accepted in this transaction. Raises Setback."""
-    until, most = now + node.rules.timing.lease, _WIDER * node.rules.batch
+    until, most = now + node.rules.delivery.lease, _WIDER * node.rules.delivery.batch
     closed = [place for place in sending.silent(node) if place[0].is_link]  # an offer needs no hub
     due = book.deliveries.claim(now, until, most, closed, LIST_LIMIT)
     known = {row.digest: row for row in rows}
     known |= book.envelopes.known({one.digest for one in due} - known.keys())
-    receipts = book.receipts.unsent(now, until, RECEIPTS * node.rules.batch, sending.listening(node))
-    node.left |= len(due) >= most or len(receipts) >= RECEIPTS * node.rules.batch
+    receipts = book.receipts.unsent(now, until, RECEIPTS * node.rules.delivery.batch, sending.listening(node))
+    node.left |= len(due) >= most or len(receipts) >= RECEIPTS * node.rules.delivery.batch
     held = {digest: body for digest, body in bodies.items() if body.held is not None}
     return Taken(until, due, known, held, receipts)

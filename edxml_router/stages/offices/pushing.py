@@ -46,7 +46,7 @@ def push(node: Node) -> int:
     if not links:
         return count
     with node.ledger.book() as book:
-        due = book.mailboxes.offered(now, now + node.rules.timing.lease, node.rules.batch, list(links))
+        due = book.mailboxes.offered(now, now + node.rules.delivery.lease, node.rules.delivery.batch, list(links))
         rows = book.envelopes.known({one.digest for one in due})
         lying = book.mailboxes.lying({one.route for one in due})
     if not due:
@@ -97,7 +97,7 @@ def _absent(
 ) -> tuple[list[Delivery], dict[int, Finding | None]]:
     """What of one office's is not in its mailbox, as far as can be told, and has room there; and what is wrong with
     the rest."""
-    filled, share = sum(each.size for each in lies), node.rules.mailbox_bytes
+    filled, share = sum(each.size for each in lies), node.rules.delivery.mailbox_bytes
     fresh = sorted((one for one in due if one.handed_at is None), key=attrgetter("id"))
     repeats = sorted((one for one in due if one.handed_at is not None), key=attrgetter("id"))
     laid = room.laid_in(node, link, urgent=False)
@@ -151,7 +151,7 @@ def _lay(
 
 def _answered(node: Node, now: datetime) -> int:
     """Record what mailboxes have answered since the last turn, and keep the leases of the rest; how many it was."""
-    offers, leased, lease = node.outgoing.offers, node.outgoing.leased, node.rules.timing.lease
+    offers, leased, lease = node.outgoing.offers, node.outgoing.leased, node.rules.delivery.lease
     for window in offers.values():
         window.go_on(0.0)
     over = {box: window for box, window in offers.items() if window.over}
@@ -188,13 +188,13 @@ def _laid(
 
 
 def _never(node: Node, delivery: Delivery, finding: Finding, now: datetime) -> Move:
-    return deferral(node.rules.timing, delivery, finding, now, node.clock.chance())
+    return deferral(node.rules.delivery, delivery, finding, now, node.clock.chance())
 
 
 def _pause(node: Node, delivery: Delivery, problem: Finding | None) -> timedelta:
-    timing, times = node.rules.timing, delivery.attempts - _FIRST + 1
+    terms, times = node.rules.delivery, delivery.attempts - _FIRST + 1
     if problem is not None and problem.code == SPENT:
-        return timing.inquiry_interval
+        return terms.inquiry_interval
     if problem is not None and problem.code != room.WANTED:  # which ends by itself, and is told then
-        return lifecycle.back_off(times, timing.retry_first, timing.retry_ceiling, node.clock.chance())
-    return lifecycle.back_off(times, 2 * timing.receipt_timeout, timing.inquiry_interval, 0.0)
+        return lifecycle.back_off(times, terms.retry_first, terms.retry_ceiling, node.clock.chance())
+    return lifecycle.back_off(times, 2 * terms.receipt_timeout, terms.inquiry_interval, 0.0)

@@ -18,7 +18,7 @@ from typing import Final
 
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.terms import Timing
+from edxml_router.core.delivery.terms import DeliveryTerms
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
@@ -48,13 +48,13 @@ def inquire(node: Node, alarm: Alarm = nobody) -> int:
     with node.ledger.book() as book:
         silent = sending.silent(node)
         answering = [each for each in links if (each, False) not in silent or (each, True) not in silent]
-        due = book.mailboxes.overdue(now, now + node.rules.timing.lease, node.rules.batch, answering)
+        due = book.mailboxes.overdue(now, now + node.rules.delivery.lease, node.rules.delivery.batch, answering)
         astray = [one for one in due if not _stays(node, one)]
-        lost = book.mailboxes.strays(now, node.rules.batch, links) if search else ()
+        lost = book.mailboxes.strays(now, node.rules.delivery.batch, links) if search else ()
         # What goes another way now, or none, is sent anew, or told to its sender: both are for forward to do.
         book.deliveries.move([change(one, Event.RETRY, due_at=now) for one in (*astray, *lost)])
         rows = book.envelopes.known({one.digest for one in due})
-    if search and len(lost) < node.rules.batch:
+    if search and len(lost) < node.rules.delivery.batch:
         node.searched = (now, links)
     if not due:
         return len(lost)
@@ -67,13 +67,13 @@ def inquire(node: Node, alarm: Alarm = nobody) -> int:
         problem = _hindrance(one, seen[_place(node, one)])
         if problem is not None:
             problems[one.id] = problem
-        elif not _asked_enough(one, seen[_place(node, one)], node.rules.timing, now):
+        elif not _asked_enough(one, seen[_place(node, one)], node.rules.delivery, now):
             asked.append(one)
     problems |= _ask(node, asked, rows, now)
     pauses: dict[tuple[datetime, Finding | None], list[int]] = defaultdict(list)
     for one in looked_at:
         problem = problems.get(one.id)
-        pauses[now + _pause(node.rules.timing, one, problem, now), problem].append(one.id)
+        pauses[now + _pause(node.rules.delivery, one, problem, now), problem].append(one.id)
     with node.ledger.book() as book:
         for (at, problem), numbers in pauses.items():
             book.mailboxes.look_again(numbers, at, problem)
@@ -157,10 +157,10 @@ def _hindrance(delivery: Delivery, seen: MailboxDepth | Finding | None) -> Findi
     return seen
 
 
-def _asked_enough(delivery: Delivery, seen: MailboxDepth | Finding | None, timing: Timing, now: datetime) -> bool:
+def _asked_enough(delivery: Delivery, seen: MailboxDepth | Finding | None, terms: DeliveryTerms, now: datetime) -> bool:
     """Whether the last question may still lie there and is not old."""
     lies = isinstance(seen, MailboxDepth) and seen.messages > 0
-    return lies and delivery.asked_at is not None and now - delivery.asked_at < timing.inquiry_interval
+    return lies and delivery.asked_at is not None and now - delivery.asked_at < terms.inquiry_interval
 
 
 def _ask(
@@ -186,9 +186,9 @@ def _ask(
     return problems
 
 
-def _pause(timing: Timing, delivery: Delivery, problem: Finding | None, now: datetime) -> timedelta:
+def _pause(terms: DeliveryTerms, delivery: Delivery, problem: Finding | None, now: datetime) -> timedelta:
     """As long as it has been away, within bounds; where only the hub was away, not longer than between attempts."""
-    pause = timing.inquiry_interval
+    pause = terms.inquiry_interval
     if not delivery.far_accepted and delivery.handed_at is not None:
-        pause = min(max(now - delivery.handed_at, timing.receipt_timeout), timing.inquiry_interval)
-    return min(pause, timing.retry_ceiling) if problem is not None and problem.code != ABSENT else pause
+        pause = min(max(now - delivery.handed_at, terms.receipt_timeout), terms.inquiry_interval)
+    return min(pause, terms.retry_ceiling) if problem is not None and problem.code != ABSENT else pause

@@ -52,7 +52,7 @@ def may_ask(node: Node, origin: Route, now: datetime, worth: int = 1) -> bool:
 def withhold(node: Node, book: Book, left: Mapping[Route, int], now: datetime) -> None:
     """Note how many questions of each neighbour get no answer."""
     entries = [_withheld(origin, Detail("{number} questions", number=number), now) for origin, number in left.items()]
-    book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+    book.journal.note_odd(entries, node.rules.limits.noted_hourly, node.rules.peers.keys())
 
 
 def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[Route, Receipt]], now: datetime) -> None:
@@ -64,7 +64,7 @@ def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[Route, Re
     for origin, told in of_origin.items():
         if left := book.receipts.add_answers((origin, receipt) for receipt in told):
             entries.append(_withheld(origin, Detail("{left} of {count}", left=left, count=len(told)), now))
-    book.journal.note_odd(entries, node.rules.noted_hourly, node.rules.peers.keys())
+    book.journal.note_odd(entries, node.rules.limits.noted_hourly, node.rules.peers.keys())
 
 
 def _withheld(origin: Route, detail: str, now: datetime) -> Entry:

@@ -31,18 +31,18 @@ def ask(node: Node) -> int:
 
     Neighbours are asked again until they answer, offices as rarely as about an overdue outcome.
     """
-    now, timing = node.now(), node.rules.timing
+    now, terms = node.now(), node.rules.delivery
     links = [route for route in node.links if route.is_link]
     offices = [route for route in node.links if route.is_office]
     with node.ledger.book() as book:
         due = [
-            *book.recoveries.claim(now, now + timing.receipt_timeout, links),
-            *book.recoveries.claim(now, now + timing.inquiry_interval, offices),
+            *book.recoveries.claim(now, now + terms.receipt_timeout, links),
+            *book.recoveries.claim(now, now + terms.inquiry_interval, offices),
         ]
     failed = [one.party for one in due if not _send(node, one)]
     if failed:
         with node.ledger.book() as book:
-            book.recoveries.ask_again(failed, now + timing.retry_first)
+            book.recoveries.ask_again(failed, now + terms.retry_first)
     return len(due) - len(failed)
 
 

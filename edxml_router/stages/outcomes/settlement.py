@@ -117,13 +117,13 @@ def _effect(
     found_before: Callable[[str], bool],
     copies: int,
 ) -> Move | None:
-    event, timing = EVENTS[receipt.outcome], rules.timing
+    event, terms = EVENTS[receipt.outcome], rules.delivery
     if not lifecycle.allowed(delivery.state, event):
         return None
     if event is Event.ACCEPT:
         if delivery.far_accepted and delivery.state is State.FORWARDED:
             return None
-        return change(delivery, event, due_at=now + timing.inquiry_interval, far_accepted=True, actor=peer)
+        return change(delivery, event, due_at=now + terms.inquiry_interval, far_accepted=True, actor=peer)
     if event is Event.RETRY:
         # Only an answer to an inquiry can mean this, asked since the body was handed over last: an older answer is
         # about an older copy. And it waits like a failed attempt: else a neighbour could make us send large bodies as
@@ -131,18 +131,18 @@ def _effect(
         # either: it could say both in turn for ever, and each is an entry of the journal.
         if not (delivery.asked_at or (delivery.far_accepted and delivery.handed_at)):
             return None
-        wait = _pause(delivery, timing.retry_first, timing.retry_ceiling, copies)
+        wait = _pause(delivery, terms.retry_first, terms.retry_ceiling, copies)
         return change(delivery, event, due_at=now + wait, far_accepted=False, actor=peer)
     if event is Event.RETURN and receipt.code in NOT_THERE:
         elsewhere = _elsewhere(rules, delivery)
         if elsewhere or _moving(delivery, receipt, rules.peers.get(peer), found_before):
             if not lifecycle.allowed(delivery.state, Event.RETRY) or delivery.state in _WAITS:
                 return None  # an operator holds it, or it waits for its next attempt: it goes on from here anyway
-            wait = _pause(delivery, timing.retry_first, timing.inquiry_interval, copies)
+            wait = _pause(delivery, terms.retry_first, terms.inquiry_interval, copies)
             told = {"code": HANDED_BACK, "detail": receipt.detail, "far_accepted": False, "actor": peer}
             return change(delivery, Event.RETRY, due_at=now if elsewhere else now + wait, **told)
     if event is Event.EXPIRE and now + TOLERANCE < delivery.expires_at:
-        wait = _pause(delivery, timing.retry_first, timing.retry_ceiling, copies)
+        wait = _pause(delivery, terms.retry_first, terms.retry_ceiling, copies)
         return _too_early(delivery, peer, receipt, now, wait)
     # Who dates a fact in our future has a clock ahead of ours, and the fact was not later than we heard of it.
     ended_at = min(receipt.at, now)
