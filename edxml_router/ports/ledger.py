@@ -94,11 +94,11 @@ class Deliveries(Protocol):
     def keep(self, deliveries: Sequence[Delivery], until: datetime) -> None:
         """The leases of these go on to ``until``, of as many as nobody else has changed or taken."""
 
-    def due_again(self, routes: Collection[str], codes: Collection[str], now: datetime) -> int:
+    def due_again(self, routes: Collection[Route], codes: Collection[str], now: datetime) -> int:
         """What was put off on these routes with one of these problems, to be sent or looked at, is due at ``now``, and
         receipts to them that were not sent; how many deliveries. No change of state."""
 
-    def rebind(self, routes: Collection[str], route: Callable[[str], Route | None]) -> int:
+    def rebind(self, routes: Collection[Route], route: Callable[[str], Route | None]) -> int:
         """Ask again where the QUEUED and DEFERRED on these routes go, by their recipients (None: as it is); how many
         go elsewhere now. No change of state: it is bound once more at the attempt."""
 
@@ -125,7 +125,7 @@ class Receipts(Protocol):
         """
 
     def unsent(
-        self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
+        self, now: datetime, until: datetime, limit: int, routes: Sequence[Route] | None = None
     ) -> Sequence[tuple[int, Route, Receipt]]:
         """Claim up to ``limit`` unsent receipts under a lease to ``until``: (number, origin, receipt)."""
 

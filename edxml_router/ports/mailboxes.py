@@ -17,13 +17,13 @@ from edxml_router.core.problems import Finding
 class Mailboxes(Protocol):
     """What has left and is not answered: its mailboxes are looked at, its state stays."""
 
-    def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+    def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[Route]) -> Sequence[Delivery]:
         """Take up to ``limit`` FORWARDED deliveries of these routes that are due and not expired, under a lease."""
 
-    def strays(self, now: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+    def strays(self, now: datetime, limit: int, routes: Sequence[Route]) -> Sequence[Delivery]:
         """Up to ``limit`` of those that went none of these routes. It looks through all that is open."""
 
-    def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+    def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[Route]) -> Sequence[Delivery]:
         """As :meth:`overdue`, of AVAILABLE deliveries. ``attempts`` is one higher than before."""
 
     def asked_about(self, numbers: Collection[int], at: datetime | None) -> None:
@@ -42,7 +42,7 @@ class Mailboxes(Protocol):
     def copies(self, digests: Collection[str]) -> Mapping[tuple[str, str], int]:
         """How often each delivery of these envelopes was handed over, by digest and recipient, as the journal says."""
 
-    def make_room(self, routes: Collection[str], now: datetime, limit: int) -> None:
+    def make_room(self, routes: Collection[Route], now: datetime, limit: int) -> None:
         """Up to ``limit`` deliveries of each of these routes that wait for room (EDX614) are due at ``now``."""
 
     def note_silences(
@@ -62,7 +62,7 @@ class Moved(Protocol):
     def places(self) -> Sequence[tuple[str, Route]]:
         """Recipient and route, once each, of what lies in an inbox or waits after it was handed back."""
 
-    def placed(self, recipient: str, route: str, limit: int) -> Sequence[int]:
+    def placed(self, recipient: str, route: Route, limit: int) -> Sequence[int]:
         """The numbers of such deliveries."""
 
     def found_before(self, recipient: str) -> bool:

@@ -75,7 +75,7 @@ class MailView(Protocol):
         *,
         digest: str = "",
         recipient: str = "",
-        route: str = "",
+        route: Route | None = None,
         code: str = "",
         states: Iterable[State] = (),
         accepted_before: datetime | None = None,
@@ -127,7 +127,7 @@ class History(Protocol):
     def story(self, number: int, limit: int = 1000) -> DeliveryHistory | None:
         """The delivery of this number with all that happened to it; None when there is none."""
 
-    def notices(self, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
+    def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Note]:
         """Receipts for an office that were not handed over yet."""
 
     def checkpoint(self) -> Checkpoint | None:

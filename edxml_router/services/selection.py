@@ -89,7 +89,7 @@ def failed(views: Views, settings: Settings, things: Sequence[str], recipient: s
 
 def select(views: Views, settings: Settings, filters: Filters, states: Sequence[State]) -> Iterator[Delivery]:
     """The deliveries in these states that match, page by page."""
-    route = _route(views, settings, filters.link) if filters.link else ""
+    route = _route(views, settings, filters.link) if filters.link else None
     recipient = filters.recipient
     if recipient:
         recipient = load_registry(settings).canonical_or_none(recipient) or recipient

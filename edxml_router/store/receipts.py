@@ -136,7 +136,7 @@ class SqlReceipts(Part):
         return len(answers) - len(fitting)
 
     def unsent(
-        self, now: datetime, until: datetime, limit: int, routes: Sequence[str] | None = None
+        self, now: datetime, until: datetime, limit: int, routes: Sequence[Route] | None = None
     ) -> Sequence[tuple[int, Route, Receipt]]:
         values: dict[str, Any] = {"now": now, "limit": limit}
         if routes is None:

@@ -58,7 +58,7 @@ class DispatchPlan:
 
 def plan(
     rules: Rules,
-    links: Collection[str],
+    links: Collection[Route],
     due: Sequence[Delivery],
     rows: Mapping[str, EnvelopeRow],
     now: datetime,

@@ -65,13 +65,13 @@ class Leases(Part):
         if rows:
             self._execute(_KEEP, rows)
 
-    def due_again(self, routes: Collection[str], codes: Collection[str], now: datetime) -> int:
+    def due_again(self, routes: Collection[Route], codes: Collection[str], now: datetime) -> int:
         values = {"routes": sorted(routes), "codes": sorted(codes), "time": now}
         self._execute(_UNSENT_AGAIN, values)
         count: int = self._execute(_DUE_AGAIN, values).rowcount
         return count
 
-    def rebind(self, routes: Collection[str], route: Callable[[str], Route | None]) -> int:
+    def rebind(self, routes: Collection[Route], route: Callable[[str], Route | None]) -> int:
         changed = []
         for row in self._execute(_BOUND, {"routes": sorted(routes)}).all():
             following = route(row.recipient)

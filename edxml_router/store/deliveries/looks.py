@@ -139,7 +139,7 @@ def wanting(engine: Engine) -> Mapping[Route, int]:
 class SqlMailboxes(SilenceNotes):
     """See :class:`edxml_router.ports.ledger.Mailboxes`."""
 
-    def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+    def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[Route]) -> Sequence[Delivery]:
         due: list[Delivery] = []
         for far_accepted in (False, True):  # first what may be lost; an accepted letter is safe somewhere
             if len(due) < limit:
@@ -147,10 +147,10 @@ class SqlMailboxes(SilenceNotes):
                 due += self._take(_OVERDUE, values, until)
         return due
 
-    def strays(self, now: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+    def strays(self, now: datetime, limit: int, routes: Sequence[Route]) -> Sequence[Delivery]:
         return delivery_rows(self._execute(_STRAYS, {"now": now, "limit": limit, "routes": list(routes)}))
 
-    def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[str]) -> Sequence[Delivery]:
+    def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[Route]) -> Sequence[Delivery]:
         values = {"now": now, "limit": limit, "routes": list(routes), "far_accepted": False}
         return [replace(one, attempts=one.attempts + 1) for one in self._take(_OFFERS, values, until, _LEASE_OFFERS)]
 
@@ -190,7 +190,7 @@ class SqlMailboxes(SilenceNotes):
     def copies(self, digests: Collection[str]) -> Mapping[tuple[str, str], int]:
         return {(row.envelope, row.recipient): row.times for row in self._by_keys(_COPIES, digests)}
 
-    def make_room(self, routes: Collection[str], now: datetime, limit: int) -> None:
+    def make_room(self, routes: Collection[Route], now: datetime, limit: int) -> None:
         for route in sorted(routes):
             values = {"route": route, "now": now, "limit": limit, "far_accepted": False}
             keys = list(self._execute(_WANTING, values).scalars())

@@ -39,7 +39,7 @@ class SqlMoved(Part):
     def places(self) -> Sequence[tuple[str, Route]]:
         return [(row.recipient, row.route) for row in self._execute(_PLACES)]
 
-    def placed(self, recipient: str, route: str, limit: int) -> Sequence[int]:
+    def placed(self, recipient: str, route: Route, limit: int) -> Sequence[int]:
         values = {"recipient": recipient, "route": route, "most": limit}
         return list(self._execute(_AT, values).scalars())
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, and_, case, func, select, text
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import AGES, InboxItem, Shape
-from edxml_router.core.link.route import FROM_OFFICES
+from edxml_router.core.link.route import FROM_OFFICES, Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import equal
 from edxml_router.store.deliveries.table import OPEN, deliveries, delivery_rows
@@ -30,7 +30,7 @@ class SqlDeliveryQueries:
         *,
         digest: str = "",
         recipient: str = "",
-        route: str = "",
+        route: Route | None = None,
         code: str = "",
         states: Iterable[State] = (),
         accepted_before: datetime | None = None,
@@ -38,7 +38,7 @@ class SqlDeliveryQueries:
         limit: int = 100,
     ) -> Sequence[Delivery]:
         query = select(deliveries).where(deliveries.c.id > after)
-        query = equal(query, deliveries, digest=digest, recipient=recipient, route=route, code=code)
+        query = equal(query, deliveries, digest=digest, recipient=recipient, route=route or "", code=code)
         wanted = list(states)
         if wanted:
             query = query.where(deliveries.c.state.in_(wanted))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Select, select
 
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.views import Checkpoint, DeliveryHistory, EnvelopeHistory, Line, Note
+from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes_of
@@ -81,7 +82,7 @@ class SqlHistory:
             entries = _read_lines(connection, _lines(delivery.digest, delivery.recipient, 0, limit))
         return DeliveryHistory(delivery, envelope, entries)
 
-    def notices(self, origin: str, after: int = 0, limit: int = 100) -> Sequence[Note]:
+    def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Note]:
         query = select(receipts).where(receipts.c.origin == origin, receipts.c.sent_at.is_(None), receipts.c.id > after)
         with reading(self.engine) as connection:
             return _read_notes(connection, query.order_by(receipts.c.id).limit(limit))
