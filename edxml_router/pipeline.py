@@ -36,10 +36,10 @@ from edxml_router.stages.acceptance.decision import Decision, Overtaken, decide,
 from edxml_router.stages.acceptance.examination import examine
 from edxml_router.stages.acceptance.facts import gather
 from edxml_router.stages.acceptance.results import envelope_row
-from edxml_router.stages.acceptance.submission import Acceptance, Judged, Submission, put_off
+from edxml_router.stages.acceptance.submission import Acceptance, Candidate, Submission, put_off
 from edxml_router.stages.forwarding import room, sending
 from edxml_router.stages.forwarding.dispatch import Groups, plan, portions, shares_of, transfer_parcels
-from edxml_router.stages.forwarding.taking import RECEIPTS, Taken, take
+from edxml_router.stages.forwarding.taking import RECEIPTS, LeasedWork, take
 from edxml_router.stages.forwarding.windows import Sending
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.offices.notices import report_messages
@@ -80,7 +80,7 @@ def accept(node: Node, submissions: Sequence[Submission], *, at_once: bool = Fal
     return [ruling.answer() for ruling in decision.rulings]
 
 
-def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Judged:
+def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Candidate:
     """Everything that can be decided about a submission before the store is asked. Never raises.
 
     ``examine`` parses safely, validates, verifies the signature, and reads only what was signed; then come the
@@ -103,27 +103,27 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Jud
         else:
             routes, unreachable = address_transfer(rules, here, peer, transfer, examined)
         row = envelope_row(rules, here, submission, examined, sender, reason, now)
-        return Judged(submission, digest, examined, sender, row, routes, unreachable)
+        return Candidate(submission, digest, examined, sender, row, routes, unreachable)
     except Trouble as trouble:
-        return Judged(submission, digest, examined, trouble=trouble)
+        return Candidate(submission, digest, examined, trouble=trouble)
     except Exception as error:  # noqa: BLE001  # a mistake of ours must not take the batch or the worker with it
         fault = machine_fault(error, "judge") or mistake(error, "judge")
         fault.__cause__ = error
-        return Judged(submission, digest, examined, trouble=fault)
+        return Candidate(submission, digest, examined, trouble=fault)
 
 
 def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list[Acceptance]:
     """Refuse transfers by their manifests alone, which are their data here: of what is too large for this node the
     neighbour hears at once, instead of sending it again until its lifetime ends."""
     judged = [
-        Judged(one, one.transfer.envelope, trouble=Refusal(found.code, where=found.where, detail=found.detail))
+        Candidate(one, one.transfer.envelope, trouble=Refusal(found.code, where=found.where, detail=found.detail))
         for one, found in transfers
         if one.transfer is not None
     ]
     return [ruling.answer() for ruling in record(node, judged, node.now()).rulings]
 
 
-def record(node: Node, judged: Sequence[Judged], now: datetime, *, at_once: bool = False) -> Decision:
+def record(node: Node, judged: Sequence[Candidate], now: datetime, *, at_once: bool = False) -> Decision:
     """The one transaction of acceptance: gather what the store knows, decide, write; and take what may go now, if it
     is sent at once. Raises Setback.
     """
@@ -167,7 +167,7 @@ def forward(node: Node) -> Sequence[Move]:
         noted = sending.note(node, book, away, now)
     # Committed: these are ours until the leases end. A crash before leaves them due, one after to whoever comes then.
     node.outgoing.silent, node.outgoing.noted, node.outgoing.bound = away, noted, node.rules.routes
-    return [*applied, *hand_over(node, Taken(now + node.rules.delivery.lease, due, rows, {}), now)]
+    return [*applied, *hand_over(node, LeasedWork(now + node.rules.delivery.lease, due, rows, {}), now)]
 
 
 def pass_on(node: Node) -> Sequence[Move]:
@@ -183,7 +183,7 @@ def pass_on(node: Node) -> Sequence[Move]:
     return applied
 
 
-def hand_over(node: Node, taken: Taken, now: datetime) -> Sequence[Move]:
+def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
     """Plan where it goes, send it, record what came of that; large bodies in portions, with a commit for each."""
     if not taken.due and not taken.receipts:
         return ()
@@ -213,7 +213,7 @@ def hand_over(node: Node, taken: Taken, now: datetime) -> Sequence[Move]:
 
 
 def _sendings(
-    node: Node, groups: Groups, taken: Taken, now: datetime
+    node: Node, groups: Groups, taken: LeasedWork, now: datetime
 ) -> tuple[list[Sending[Delivery]], list[Move]]:
     """What there is to send for these groups, and the moves of what is not sent."""
     wanted = {digest for _, digest, _, _ in groups}

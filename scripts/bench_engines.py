@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.signature import by_signxml as signature
 from edxml_router.core.signature import by_stream as stream
 from edxml_router.core.signature.signing import sign
@@ -55,7 +55,7 @@ def by_signxml(data: bytes, trust: TrustStore, at: datetime) -> Indication:
 
 
 def by_stream(data: bytes, trust: TrustStore, at: datetime) -> Indication:
-    bones = skeleton.scan(Held(data), LIMITS, "t" * 32)
+    bones = skeleton.scan(MemoryBody(data), LIMITS, "t" * 32)
     root = safe_xml.parse(bones.text, LIMITS)
     bones.contents_in(root)
     return stream.verify(bones, root, trust, at).indication
@@ -97,8 +97,8 @@ def take(small: Path, large: Path, keys: Path, folder: Path) -> None:
     before, begin = memory("VmRSS"), time.process_time()
     with large.open("rb") as file:
         body = bodies.receive(pieces(file.read))
-    examined = examine(Held(body), LIMITS, trust, at)
-    bodies.stage({examined.digest: Held(body)})
+    examined = examine(MemoryBody(body), LIMITS, trust, at)
+    bodies.stage({examined.digest: MemoryBody(body)})
     cpu = time.process_time() - begin
     if examined.verdict.indication is not Indication.PASSED:
         raise bench.BenchError(f"the large envelope is {examined.verdict.reason}")

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED
 from edxml_router.demo.letters import Post
 from edxml_router.demo.servers import rabbitmq
@@ -76,7 +76,7 @@ def main() -> int:
         nodes = {plan.name: stack.enter_context(open_node(tree.settings(plan.name))) for plan in PLANS}
         digests = []
         for data in track(sent, "sending", console=Console(stderr=True), transient=True):
-            [answer] = pipeline.accept(nodes[WAY[0]], [Submission(Held(data), f"vanthu-{WAY[0]}", "cli")])
+            [answer] = pipeline.accept(nodes[WAY[0]], [Submission(MemoryBody(data), f"vanthu-{WAY[0]}", "cli")])
             digests.append(answer.digest)
             time.sleep(1 / options.rate)
         deadline = time.monotonic() + PATIENCE

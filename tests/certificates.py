@@ -100,7 +100,7 @@ def odd_leaf(
     return builder.sign(issuer.key, hash_algorithm or hashes.SHA256())
 
 
-def crl(*revoked: pki.Revoked, issuer: pki.Issuer | None = None, number: int = 1, **when: object) -> bytes:
+def crl(*revoked: pki.RevokedCertificate, issuer: pki.Issuer | None = None, number: int = 1, **when: object) -> bytes:
     """A revocation list in DER; ``at`` and ``days`` as in :func:`pki.revocation_list`."""
     options = {"at": NOW - timedelta(days=1), "days": 7, **when}
     made = pki.revocation_list(issuer or issuing(), revoked, number=number, **options)  # type: ignore[arg-type]

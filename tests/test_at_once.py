@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Tree
@@ -54,7 +54,7 @@ def nodes(tmp_path: Path, watched: Meddler) -> Iterator[Nodes]:
         yield Nodes(opened, tree, Post(tree.pki), clock)
 
 
-def take_in(nodes: Nodes, name: str) -> list[intake.Handled]:
+def take_in(nodes: Nodes, name: str) -> list[intake.BatchResult]:
     """What the node's hubs bring is dealt with; nothing is sent on yet."""
     opened = nodes[name]
     taken = [(hub, hub.take(100, 0.0)) for hub in opened.transports]
@@ -91,7 +91,7 @@ def test_what_must_keep_behind_its_letter_is_not_sent_on_before_it(nodes: Nodes)
     nation = nodes[NATION].node
 
     def hand_in(data: bytes) -> str:
-        [answer] = pipeline.accept(nation, [Submission(Held(data), f"vanthu-{NATION}", "amqp")], at_once=True)
+        [answer] = pipeline.accept(nation, [Submission(MemoryBody(data), f"vanthu-{NATION}", "amqp")], at_once=True)
         return answer.digest
 
     first = hand_in(letter(nodes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.link.wire import (
     HOPS_LIMIT,
@@ -55,7 +55,7 @@ def test_a_transfer_that_no_next_node_could_read_is_refused_at_once(nodes: Nodes
     data, now = letter(nodes, ["H53", "G22"], sender="H01"), nodes.clock.now()
     hops = (*(Hop(f"nut-{number}", now) for number in range(HOPS_LIMIT - 1)), Hop("an-giang", now))
     transfer = _transfer(nodes, data, ("H53", "G22"), hops=hops)
-    [answer] = pipeline.accept(nodes["quoc-gia"].node, [Submission(Held(data), "an-giang", "link", transfer)])
+    [answer] = pipeline.accept(nodes["quoc-gia"].node, [Submission(MemoryBody(data), "an-giang", "link", transfer)])
     assert answer.recipients == ("G22",)  # who is served here gets it
     nodes.step("quoc-gia")
     [arrival] = nodes["an-giang"].transports[0].take(100, 0.0)

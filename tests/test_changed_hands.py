@@ -12,7 +12,7 @@ from edxml_router import pipeline
 from edxml_router.core.agencies.agency import Agency, Alias
 from edxml_router.core.agencies.agency import AgencyState as Life
 from edxml_router.core.agencies.registry import Registry
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.link.wire import Hop, decode_receipts
 from edxml_router.demo.letters import VIETNAM, Post
@@ -53,7 +53,7 @@ def brought(nodes: Nodes, data: bytes, recipients: tuple[str, ...], accepted: da
     now = nodes.clock.now()
     hops = (Hop("xa", accepted or now), Hop("an-giang", now))
     transfer = _transfer(nodes, data, recipients, hops=hops)
-    [answer] = pipeline.accept(nodes["quoc-gia"].node, [Submission(Held(data), "an-giang", "link", transfer)])
+    [answer] = pipeline.accept(nodes["quoc-gia"].node, [Submission(MemoryBody(data), "an-giang", "link", transfer)])
     return answer
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.link.skew import AGAIN, Skew, Skews
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import operator
 from edxml_router.stages import clocks
-from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Candidate, Submission
 from edxml_router.stages.offices import inbox
 from edxml_router.stages.rules import Rules
 from edxml_router.store.clocks.neighbour_clocks import FILE, KeptSkews
@@ -277,10 +277,10 @@ def test_a_letter_is_judged_again_by_a_few_clocks_only(nodes: Nodes) -> None:
     for number in range(20):
         node.skews.said(f"xa-{number}", DAY, node.now())
 
-    def judge(_rules: Rules, _here: str, submission: Submission, at: datetime) -> Judged:
+    def judge(_rules: Rules, _here: str, submission: Submission, at: datetime) -> Candidate:
         times.append(at)
-        return Judged(submission, "0", trouble=Refusal("EDX309"))
+        return Candidate(submission, "0", trouble=Refusal("EDX309"))
 
-    item = clocks.careful(node, judge, node.now())(Submission(Held(b"<"), "vanthu", "cli"))
+    item = clocks.careful(node, judge, node.now())(Submission(MemoryBody(b"<"), "vanthu", "cli"))
     assert item.trouble is not None
     assert (item.trouble.code, len(times)) == ("EDX309", 1 + clocks.MOST)

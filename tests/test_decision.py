@@ -14,7 +14,7 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.terms import Quota
 from edxml_router.core.delivery.values import Delivery
@@ -28,7 +28,7 @@ from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.decision import Decision, decide
 from edxml_router.stages.acceptance.facts import Facts
-from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Candidate, Submission
 from edxml_router.stages.forwarding import dispatch, room
 from edxml_router.stages.rules import Peer, PeerRole, Rules
 from edxml_router.wiring.composition import open_worker
@@ -50,7 +50,7 @@ RULES = Rules(
 QUEUED, AVAILABLE, RETURNED, CANCELLED = State.QUEUED, State.AVAILABLE, State.RETURNED, State.CANCELLED
 
 
-def came(number: int, *recipients: str, peer: str = OFFICE, generation: int | None = None, **row: Any) -> Judged:
+def came(number: int, *recipients: str, peer: str = OFFICE, generation: int | None = None, **row: Any) -> Candidate:
     """What was judged and is fit; with a generation, as a neighbour brought it."""
     kept = envelope(number, **({"peer": peer, "refers_to": ()} | row))
     listed = recipients or ("H53.01",)
@@ -58,11 +58,11 @@ def came(number: int, *recipients: str, peer: str = OFFICE, generation: int | No
     if generation is not None:
         hops = (Hop(peer, NOW),)
         transfer = Transfer(f"t{number}", kept.digest, 40, listed, generation, hops, NOW + LIFETIME, sent_at=NOW)
-    submission = Submission(Held(b"x" * 40), peer, kept.channel, transfer)
-    return Judged(submission, kept.digest, row=kept, routes=dict.fromkeys(listed, Route.office(OFFICE)))
+    submission = Submission(MemoryBody(b"x" * 40), peer, kept.channel, transfer)
+    return Candidate(submission, kept.digest, row=kept, routes=dict.fromkeys(listed, Route.office(OFFICE)))
 
 
-def stands(item: Judged, state: State, recipient: str = "H53.01", number: int = 1, **changes: Any) -> Delivery:
+def stands(item: Candidate, state: State, recipient: str = "H53.01", number: int = 1, **changes: Any) -> Delivery:
     origin = f"{'link' if item.submission.transfer else 'office'}:{item.submission.peer}"
     one = Delivery(
         number, item.digest, recipient, state, Route.office(OFFICE), origin, 0, 1, False, NOW, NOW + LIFETIME, False,
@@ -71,7 +71,7 @@ def stands(item: Judged, state: State, recipient: str = "H53.01", number: int = 
     return replace(one, **changes)
 
 
-def known(*pairs: tuple[Judged, Delivery | None], **more: Any) -> Facts:
+def known(*pairs: tuple[Candidate, Delivery | None], **more: Any) -> Facts:
     """Facts of a store that has these."""
     rows = [replace(item.row, accepted_at=NOW - timedelta(days=1)) for item, _ in pairs if item.row]
     standing = {(one.digest, one.recipient): one for _, one in pairs if one}
@@ -79,7 +79,7 @@ def known(*pairs: tuple[Judged, Delivery | None], **more: Any) -> Facts:
     return Facts(known={row.digest: row for row in rows}, holders=holders, standing=standing, **more)
 
 
-def decided(*judged: Judged, facts: Facts | None = None) -> Decision:
+def decided(*judged: Candidate, facts: Facts | None = None) -> Decision:
     return decide("tay-ninh", RULES, judged, facts or Facts(), NOW)
 
 
@@ -90,7 +90,7 @@ def codes(decision: Decision) -> list[str]:
 ONE, AGAIN = came(1), came(1)
 OTHER = came(2, identity=ONE.row.identity) if ONE.row else ONE
 LATER = came(3, channel="amqp", refers_to=("a",), document_key="b")
-TABLE: Mapping[str, tuple[tuple[Judged, ...], Facts, list[str], list[bool], int]] = {
+TABLE: Mapping[str, tuple[tuple[Candidate, ...], Facts, list[str], list[bool], int]] = {
     # name: what was judged, what is known; codes, whether repeated, new envelopes
     "nothing is known": ((ONE, came(2)), Facts(), ["", ""], [False, False], 2),
     "the same twice in a batch": ((ONE, AGAIN), Facts(), ["", ""], [False, False], 1),
@@ -106,21 +106,21 @@ TABLE: Mapping[str, tuple[tuple[Judged, ...], Facts, list[str], list[bool], int]
     "over the quota it does not wait": ((LATER,), Facts(brought={OFFICE: (2, 80, 2)}), ["EDX406"], [False], 0),
     "its document came before it": ((came(4, document_key="a"), LATER), Facts(), ["", ""], [False, False], 2),
     "it would be refused today": (
-        (Judged(ONE.submission, ONE.digest, trouble=Refusal("EDX402")),),
+        (Candidate(ONE.submission, ONE.digest, trouble=Refusal("EDX402")),),
         known((ONE, stands(ONE, AVAILABLE))),
         [""],
         [True],
         0,
     ),
     "another's would be refused": (
-        (Judged(replace(ONE.submission, peer=CHILD), ONE.digest, trouble=Refusal("EDX402")),),
+        (Candidate(replace(ONE.submission, peer=CHILD), ONE.digest, trouble=Refusal("EDX402")),),
         known((ONE, stands(ONE, AVAILABLE))),
         ["EDX402"],
         [False],
         0,
     ),
     "it is put off today": (
-        (Judged(ONE.submission, ONE.digest, trouble=Setback("EDX314")),),
+        (Candidate(ONE.submission, ONE.digest, trouble=Setback("EDX314")),),
         known((ONE, stands(ONE, AVAILABLE))),
         ["EDX314"],
         [False],
@@ -226,7 +226,7 @@ def test_what_another_worker_accepts_between_reading_and_writing_is_recognised(t
 
     with Tree(tmp_path, [plan]) as tree, open_worker(tree.settings(plan.name), wrap=wrap) as opened:
         data = Post(tree.pki).document("G22", ["G22"], number=1, subject="V/v thử nghiệm")
-        given = [Submission(Held(data), "vanthu-quoc-gia", "cli")]
+        given = [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")]
         [first], [second] = pipeline.accept(opened.node, given), pipeline.accept(opened.node, given)
     assert (first.accepted, first.repeated, second.accepted, second.repeated) == (True, False, True, True)
     assert ledgers[0].looks == 3  # and one more, after the writing had found it

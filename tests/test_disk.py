@@ -16,7 +16,7 @@ import pytest
 
 from edxml_router.config import load
 from edxml_router.core.agencies.agency import Agency
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.credentials import keys, trust_files
 from edxml_router.demo.letters import File, Post
@@ -91,7 +91,7 @@ def replaced(folder: Path) -> None:
 def bodies(folder: Path) -> None:
     with closing(ledger(folder.parent)) as kept:
         store = BodyStore(kept.engine, folder, reserve_bytes=0)
-        store.stage({digest_of(LARGE): Held(LARGE)})
+        store.stage({digest_of(LARGE): MemoryBody(LARGE)})
         body = store.receive([b"x" * 100_000, b"y" * 300_000])
         store.stage({body.digest: body})
         body.discard()
@@ -116,9 +116,9 @@ def operators_files(folder: Path) -> None:
 def copied(folder: Path) -> None:
     with closing(ledger(folder.parent)) as kept:
         store = BodyStore(kept.engine, folder.parent / "bodies", reserve_bytes=0)
-        store.stage({digest_of(LARGE): Held(LARGE)})
+        store.stage({digest_of(LARGE): MemoryBody(LARGE)})
         with kept.book() as book:
-            book.bodies.add({digest_of(LARGE): Held(LARGE)})
+            book.bodies.add({digest_of(LARGE): MemoryBody(LARGE)})
         made = backup(kept, folder.parent / "bodies", folder, datetime.now(UTC))
         assert made.sound
         (folder / "journal.db").unlink()  # SQLite's own, which it syncs itself
@@ -162,7 +162,7 @@ def test_what_did_not_reach_the_disk_is_not_accepted(tmp_path: Path, request: py
         letter = Post(tree.pki).document("G22", ["G09"], 1, "V/v thử", files=[File("a.zip", 200_000)])
         with composition.open_node(load(tree.config("quoc-gia"))) as node:
             request.getfixturevalue("failing")
-            [answer] = accept(node, [Submission(Held(letter), "vanthu-quoc-gia", "cli")])
+            [answer] = accept(node, [Submission(MemoryBody(letter), "vanthu-quoc-gia", "cli")])
             assert not answer.accepted
             assert answer.passing
             assert answer.finding is not None

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.body import Body, Held
+from edxml_router.core.body import Body, MemoryBody
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import by_stream
 from edxml_router.core.signature.verdict import Engine, Indication
 from edxml_router.core.xml.safe_xml import Limits
 from edxml_router.core.xml.skeleton import LARGE
 from edxml_router.stages.acceptance.examination import MOST_BYTES, MOST_TAGS, examine
-from edxml_router.stages.acceptance.submission import Examined
+from edxml_router.stages.acceptance.submission import Examination
 from edxml_router.store.bodies import spool
 from tests import certificates
 from tests.attacks.signature import craft
@@ -24,8 +24,8 @@ from tests.fixtures import File, document
 ENGINES = list(Engine)
 
 
-def examined(data: bytes | Body, engine: Engine = Engine.SIGNXML) -> Examined:
-    return examine(Held(data) if isinstance(data, bytes) else data, Limits(), certificates.store(), NOW, engine)
+def examined(data: bytes | Body, engine: Engine = Engine.SIGNXML) -> Examination:
+    return examine(MemoryBody(data) if isinstance(data, bytes) else data, Limits(), certificates.store(), NOW, engine)
 
 
 def by_parts(recipients: int = 1, size: int = 10) -> bytes:
@@ -43,7 +43,7 @@ def test_all_engines_read_the_same(engine: Engine, size: int) -> None:
     found = examined(data, engine)
     assert found == examined(data)
     assert found.verdict.indication is Indication.PASSED
-    assert found.digest == Held(data).digest
+    assert found.digest == MemoryBody(data).digest
     assert found.envelope.attachments[0].size == size
 
 
@@ -99,7 +99,7 @@ def test_a_body_on_disk_is_examined_like_bytes(tmp_path: Path) -> None:
     for size in (10, LARGE):
         data = craft.signed(document(ids=True, files=[File(content=bytes(size))]))
         body = spool.receive(tmp_path, [data[:1000], data[1000:]])
-        assert (body.digest, len(body)) == (Held(data).digest, len(data))
+        assert (body.digest, len(body)) == (MemoryBody(data).digest, len(data))
         assert examined(body) == examined(data)
         assert examined(body).verdict.reason == "ok"
         body.discard()

@@ -11,7 +11,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.config import load
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.demo.letters import File, Post
 from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.submission import Submission
@@ -43,7 +43,7 @@ def test_what_a_node_writes_is_for_its_account(tmp_path: Path, size: int) -> Non
         data = Post(tree.pki).document("G22", ["H53"], number=1, subject="V/v thử nghiệm", files=[File("a.pdf", size)])
         with open_worker(tree.settings("quoc-gia")) as opened:
             opened.declare()
-            [answer] = pipeline.accept(opened.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+            [answer] = pipeline.accept(opened.node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
             assert answer.accepted
             pipeline.forward(opened.node)
             written = [path for folder in folders for path in folder.rglob("*") if path.is_file()]

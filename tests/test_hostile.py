@@ -14,7 +14,7 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.agencies.agency import Alias
 from edxml_router.core.agencies.registry import Registry
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.link.manifest import TEXT_LIMIT
 from edxml_router.core.link.wire import (
@@ -131,13 +131,13 @@ def test_what_was_taken_is_not_returned_because_its_certificate_ended_since(node
     nodes.clock.at += timedelta(days=3650)
     transfer = _transfer(nodes, data, ("H53",), "quoc-gia")
     node = nodes["tay-ninh"].node
-    [again] = pipeline.accept(node, [Submission(Held(data), "quoc-gia", "link", transfer)])
+    [again] = pipeline.accept(node, [Submission(MemoryBody(data), "quoc-gia", "link", transfer)])
     assert again.finding and again.finding.code == "EDX309"
     pipeline.report(node)
     assert [(one.outcome, one.code) for one in _receipts_for(nodes, "quoc-gia")] == [(ReceiptOutcome.CONFIRMED, "")]
     # What is asked for anew, or was never here, is refused as it must be.
     for fresh in (replace(transfer, generation=1), replace(transfer, recipients=("H53.1",))):
-        pipeline.accept(node, [Submission(Held(data), "quoc-gia", "link", fresh)])
+        pipeline.accept(node, [Submission(MemoryBody(data), "quoc-gia", "link", fresh)])
         pipeline.report(node)
         [told] = _receipts_for(nodes, "quoc-gia")
         assert (told.outcome, told.code) == (ReceiptOutcome.RETURNED, "EDX309")
@@ -172,7 +172,7 @@ def test_a_fifo_in_a_mailbox_holds_nobody_up_and_is_named(nodes: Nodes) -> None:
 def test_a_mistake_while_the_store_is_away_gives_the_message_back(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def mistaken(_node: Node, _batch: object) -> batch.Handled:
+    def mistaken(_node: Node, _batch: object) -> batch.BatchResult:
         raise ZeroDivisionError
 
     def away() -> object:
@@ -191,7 +191,7 @@ def test_a_large_body_is_put_together_once_for_all_transfers_that_name_it(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = letter(nodes, ["H53"], sender="H01", files=(File("phu-luc.pdf", 100_000),))
-    pieces = list(chunks(Held(data), hashlib.sha256(data).hexdigest(), 30_000))
+    pieces = list(chunks(MemoryBody(data), hashlib.sha256(data).hexdigest(), 30_000))
     manifest = encode_transfer(_transfer(nodes, data, ("H53",), "an-giang", chunks=len(pieces)))
     messages = [Message("chunk", f"t.{number}", piece) for number, piece in enumerate(pieces)]
     messages += [Message("transfer", "t", manifest)] * 20

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.terms import Quota
 from edxml_router.core.delivery.views import QuarantinedItem
@@ -41,7 +41,7 @@ def test_a_neighbours_time_does_not_bind_us_for_years(nodes: Nodes) -> None:
     for number, asked in enumerate((datetime(9000, 1, 1, tzinfo=UTC), end - timedelta(hours=1)), start=1):
         data = letter(nodes, ["H53"], sender="H01", number=number)
         transfer = _transfer(nodes, data, ("H53",), expires_at=asked)
-        [answer] = pipeline.accept(node, [Submission(Held(data), "an-giang", "link", transfer)])
+        [answer] = pipeline.accept(node, [Submission(MemoryBody(data), "an-giang", "link", transfer)])
         [delivery] = nodes.deliveries("quoc-gia", answer.digest).values()
         assert abs(delivery.expires_at - min(asked, end)) < timedelta(milliseconds=1)
 
@@ -97,12 +97,14 @@ def test_a_message_that_meets_a_mistake_of_ours_is_set_aside_alone(
 def test_what_an_operator_cancelled_no_neighbour_opens_again(nodes: Nodes) -> None:
     """By whatever generation; the neighbour is told the end, and an operator of this node can send it after all."""
     node, data = nodes["quoc-gia"].node, letter(nodes, ["H53"], sender="H01")
-    [answer] = pipeline.accept(node, [Submission(Held(data), "an-giang", "link", _transfer(nodes, data, ("H53",)))])
+    [answer] = pipeline.accept(
+        node, [Submission(MemoryBody(data), "an-giang", "link", _transfer(nodes, data, ("H53",)))]
+    )
     [one] = nodes.deliveries("quoc-gia", answer.digest).values()
     assert operator.cancel(node, [one.id], "lan", "gửi nhầm") == [None]
     for generation in (1, 2, 1000):
         again = _transfer(nodes, data, ("H53",), generation=generation)
-        pipeline.accept(node, [Submission(Held(data), "an-giang", "link", again)])
+        pipeline.accept(node, [Submission(MemoryBody(data), "an-giang", "link", again)])
         assert nodes.states("quoc-gia", answer.digest) == {"H53": State.CANCELLED}
     pipeline.report(node)
     came = nodes["an-giang"].transports[0].take(100, 0.0)

@@ -17,15 +17,15 @@ from sqlalchemy.engine import make_url
 
 from edxml_router import pipeline
 from edxml_router.config import Settings
-from edxml_router.core.body import Body, Held
+from edxml_router.core.body import Body, MemoryBody
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Arrival
-from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Candidate, Submission
 from edxml_router.stages.forwarding.dispatch import LAPSES
 from edxml_router.store.bodies.table import SqlBodies
 from edxml_router.store.database import migrate
-from edxml_router.wiring.composition import Opened, open_ledger, open_worker
+from edxml_router.wiring.composition import RunningNode, open_ledger, open_worker
 from tests.contract.hubs import until
 from tests.test_reload import PLANS
 
@@ -47,13 +47,13 @@ class Place:
         with open_worker(self.tree.settings("tay-ninh")) as child:
             for number, subject in enumerate(subjects, 1):
                 data = post.document("H53", ["G22"], number=number, subject=subject)
-                [answer] = pipeline.accept(child.node, [Submission(Held(data), "vanthu-tay-ninh", "cli")])
+                [answer] = pipeline.accept(child.node, [Submission(MemoryBody(data), "vanthu-tay-ninh", "cli")])
                 assert answer.accepted, answer
                 sent.append(answer.digest)
             pipeline.forward(child.node)
         return sent
 
-    def worker(self, turn: Callable[[Opened], None]) -> int:
+    def worker(self, turn: Callable[[RunningNode], None]) -> int:
         """A process that takes what there is: 0, or the signal that ended it."""
         child = os.fork()
         if child == 0:
@@ -103,7 +103,7 @@ def database(server: str) -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def take(opened: Opened) -> None:
+def take(opened: RunningNode) -> None:
     """Deal with all there is."""
     [hub] = opened.transports
     arrivals: list[Arrival] = []
@@ -119,7 +119,7 @@ def test_what_takes_too_long_to_judge_ends_one_worker_and_is_refused(
     slow, plain = place.send(MARK, "V/v thử nghiệm")
     judge = pipeline.judge
 
-    def for_ever(rules: Any, here: str, submission: Submission, now: Any) -> Judged:
+    def for_ever(rules: Any, here: str, submission: Submission, now: Any) -> Candidate:
         while MARK.encode() in submission.data.whole():
             pass
         return judge(rules, here, submission, now)

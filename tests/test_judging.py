@@ -13,31 +13,31 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Candidate, Submission
 from edxml_router.wiring import judging
-from edxml_router.wiring.judging import MOST_DEATHS, Noted, judge_apart
+from edxml_router.wiring.judging import MOST_DEATHS, NotingJudge, judge_apart
 
 LITTLE = timedelta(milliseconds=100)
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def judge(submission: Submission) -> Judged:
+def judge(submission: Submission) -> Candidate:
     """Stands for any judgement: it does what the bytes say."""
     if submission.data.whole().startswith(b"slow"):
         while True:
             pass
     if submission.data.whole().startswith(b"deadly"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return Judged(submission, submission.data.digest, sender="H53.02")
+    return Candidate(submission, submission.data.digest, sender="H53.02")
 
 
 def given(*data: bytes, peer: str = "tay-ninh") -> list[Submission]:
-    return [Submission(Held(each), peer, "link") for each in data]
+    return [Submission(MemoryBody(each), peer, "link") for each in data]
 
 
-def codes(judged: Sequence[Judged]) -> list[str]:
+def codes(judged: Sequence[Candidate]) -> list[str]:
     return [item.trouble.code if item.trouble else item.sender for item in judged]
 
 
@@ -61,8 +61,8 @@ def worker(folder: Path, *data: bytes, peer: str = "tay-ninh") -> tuple[int, lis
         "import sys, json\n"
         "from pathlib import Path\n"
         "from tests.test_judging import LITTLE, codes, given, judge\n"
-        "from edxml_router.wiring.judging import Noted\n"
-        "noted = Noted(Path(sys.argv[1]))\n"
+        "from edxml_router.wiring.judging import NotingJudge\n"
+        "noted = NotingJudge(Path(sys.argv[1]))\n"
         "data = [each.encode() for each in sys.argv[3:]]\n"
         "print(json.dumps(codes(noted(judge, given(*data, peer=sys.argv[2]), LITTLE))))\n"
         "noted.close()\n"
@@ -89,7 +89,7 @@ def test_who_brought_it_is_judged_apart_for_a_while(tmp_path: Path) -> None:
 
 def test_five_deaths_without_an_answer_are_one_refusal(tmp_path: Path) -> None:
     assert worker(tmp_path, b"deadly") == (-signal.SIGKILL, [])
-    noted = Noted(tmp_path)
+    noted = NotingJudge(tmp_path)
     answers = [noted(judge, given(b"deadly"), LITTLE)[0].trouble for _ in range(MOST_DEATHS)]
     noted.close()
     refused = [isinstance(trouble, Refusal) for trouble in answers]
@@ -102,13 +102,13 @@ def test_a_worker_that_dies_between_two_envelopes_blames_nobody(tmp_path: Path) 
         "import os, sys\n"
         "from pathlib import Path\n"
         "from tests.test_judging import LITTLE, given, judge\n"
-        "from edxml_router.wiring.judging import Noted\n"
-        "Noted(Path(sys.argv[1]))(judge, given(b'one'), LITTLE)\n"
+        "from edxml_router.wiring.judging import NotingJudge\n"
+        "NotingJudge(Path(sys.argv[1]))(judge, given(b'one'), LITTLE)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
-    noted = Noted(tmp_path)
+    noted = NotingJudge(tmp_path)
     assert codes(noted(judge, given(b"one"), LITTLE)) == ["H53.02"]
     noted.close()
     assert list(tmp_path.iterdir()) == []

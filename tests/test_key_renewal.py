@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Delivery, Move
@@ -32,7 +32,7 @@ from edxml_router.services import trial_authority
 from edxml_router.services.health.checks import CHECKS
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.offices import inbox
-from edxml_router.wiring.composition import Opened, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
 from tests.certificates import NOW, key, leaf, root
 from tests.certificates import issuing as issuing_authority
 from tests.clocks import Moved
@@ -53,7 +53,7 @@ class Pair:
         self.child, self.child_clock = self._open("tay-ninh", stack)
         self.alarms: list[tuple[str, str]] = []  # (who was told, code)
 
-    def _open(self, name: str, stack: ExitStack) -> tuple[Opened, Moved]:
+    def _open(self, name: str, stack: ExitStack) -> tuple[RunningNode, Moved]:
         clock = Moved()
         opened = stack.enter_context(open_worker(self.tree.settings(name), clock))
         opened.declare()
@@ -62,7 +62,7 @@ class Pair:
     def letter(self, number: int) -> None:
         """From the parent's office to the child's."""
         data = Post(self.tree.pki).document("G22", ["H53"], number=number, subject="V/v thử nghiệm")
-        [answer] = pipeline.accept(self.parent.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+        [answer] = pipeline.accept(self.parent.node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
         assert answer.accepted
 
     def turn(self) -> list[Move]:
@@ -88,12 +88,12 @@ class Pair:
         """Of the parent's deliveries."""
         return dict(Counter(one.state for one in _all(self.parent)))
 
-    def kept(self, opened: Opened) -> dict[str, Finding]:
+    def kept(self, opened: RunningNode) -> dict[str, Finding]:
         with opened.node.ledger.book() as book:
             return dict(book.quarantine.kept_of((*UNPROVEN, reports.OBJECTED)))
 
 
-def _all(opened: Opened) -> Sequence[Delivery]:
+def _all(opened: RunningNode) -> Sequence[Delivery]:
     with opened.node.ledger.book() as book:
         return book.deliveries.numbered(range(1, 100))
 
@@ -154,7 +154,7 @@ def test_receipts_of_a_renewed_key_are_kept_and_count_once_it_is_known(tree: Tre
     assert [doctor(pair.parent), doctor(pair.child)] == ["", ""]
 
 
-def doctor(opened: Opened) -> str:
+def doctor(opened: RunningNode) -> str:
     """What the check of the neighbours says."""
     [(_, finding)] = CHECKS["neighbours"](opened.settings)
     return finding.code if finding else ""

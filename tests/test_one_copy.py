@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
@@ -31,7 +31,7 @@ from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.offices import pushing
 from edxml_router.stages.outcomes import inquiring
 from edxml_router.transport import topology
-from edxml_router.wiring.composition import Opened, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
 from tests.clocks import Moved
 from tests.contract.hubs import until
 
@@ -51,11 +51,11 @@ class Province:
 
     tree: Tree
     post: Post
-    node: Opened
+    node: RunningNode
     clock: Moved
     stack: ExitStack
 
-    def open(self, name: str = "tay-ninh") -> Opened:
+    def open(self, name: str = "tay-ninh") -> RunningNode:
         """The child's worker, which takes from its mailboxes from now on."""
         child = self.stack.enter_context(open_worker(self.tree.settings(name), self.clock))
         step(child)
@@ -66,7 +66,7 @@ class Province:
         files = {"files": (File("phu-luc.pdf", size),)} if size else {}
         more = {"priority": "3"} if urgent else {}
         data = self.post.document("G22", [to], number=number, subject="V/v thử nghiệm", **files, **more)  # type: ignore[arg-type]
-        [answer] = pipeline.accept(self.node.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+        [answer] = pipeline.accept(self.node.node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
         assert answer.accepted, answer
         return answer.digest
 
@@ -86,7 +86,7 @@ class Province:
         """So many messages, once the broker has counted them."""
         until(lambda: self.waiting(mailbox).messages == messages)
 
-    def deliveries(self, opened: Opened, digest: str) -> list[Delivery]:
+    def deliveries(self, opened: RunningNode, digest: str) -> list[Delivery]:
         with opened.node.ledger.book() as book:
             return list(book.deliveries.of([digest]))
 
@@ -94,7 +94,7 @@ class Province:
         [one] = self.deliveries(self.node, digest)
         return one
 
-    def arrives(self, child: Opened, *digests: str) -> None:
+    def arrives(self, child: RunningNode, *digests: str) -> None:
         """All are in the inbox there, and known here to be."""
 
         def arrived() -> bool:
@@ -106,7 +106,7 @@ class Province:
         until(arrived)
 
 
-def step(opened: Opened) -> None:
+def step(opened: RunningNode) -> None:
     for transport in opened.transports:
         batch.receive(opened.node, transport, transport.take(100, 0.0))
     pipeline.forward(opened.node)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.services import operator
 from edxml_router.stages.acceptance.submission import Submission
@@ -23,7 +23,9 @@ CODES = ("01", "03", "04", "05", "06")
 
 def hand_in(nodes: Nodes, name: str, *data: bytes) -> list[str]:
     """In one batch; the digests."""
-    answers = pipeline.accept(nodes[name].node, [Submission(Held(each), f"vanthu-{name}", "cli") for each in data])
+    answers = pipeline.accept(
+        nodes[name].node, [Submission(MemoryBody(each), f"vanthu-{name}", "cli") for each in data]
+    )
     assert all(each.accepted for each in answers)
     return [each.digest for each in answers]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.terms import Policy, Quota
 from edxml_router.core.delivery.values import Delivery
@@ -45,7 +45,7 @@ from edxml_router.stages.offices import inbox
 from edxml_router.stages.outcomes import inquiring
 from edxml_router.transport import topology
 from edxml_router.transport.local.intake import TakenMessage
-from edxml_router.wiring.composition import Opened, build_rules, open_worker
+from edxml_router.wiring.composition import RunningNode, build_rules, open_worker
 from tests.clocks import Moved
 from tests.contract.hubs import until
 
@@ -60,23 +60,23 @@ PLANS = (
 class Nodes:
     """The nodes by name, opened as a worker opens them, and a clock they share."""
 
-    opened: dict[str, Opened]
+    opened: dict[str, RunningNode]
     tree: Tree
     post: Post
     clock: Moved
 
-    def __getitem__(self, name: str) -> Opened:
+    def __getitem__(self, name: str) -> RunningNode:
         return self.opened[name]
 
     def send(self, name: str, data: bytes) -> Acceptance:
         node = self[name].node
-        [answer] = pipeline.accept(node, [Submission(Held(data), f"vanthu-{name}", "cli")])
+        [answer] = pipeline.accept(node, [Submission(MemoryBody(data), f"vanthu-{name}", "cli")])
         return answer
 
-    def step(self, name: str) -> batch.Handled:
+    def step(self, name: str) -> batch.BatchResult:
         """One round of a worker: take, deal with, forward, inquire, report."""
         opened = self[name]
-        total = batch.Handled()
+        total = batch.BatchResult()
         for transport in opened.transports:
             arrivals = transport.take(100, 0.0)
             handled = batch.receive(opened.node, transport, arrivals)
@@ -345,7 +345,7 @@ def test_after_a_piece_that_was_not_taken_no_more_of_that_letter_is_read(
 def test_the_same_twice_in_one_batch(nodes: Nodes) -> None:
     data = letter(nodes)
     node = nodes["quoc-gia"].node
-    answers = pipeline.accept(node, [Submission(Held(data), "vanthu-quoc-gia", "cli")] * 2)
+    answers = pipeline.accept(node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")] * 2)
     assert [answer.accepted for answer in answers] == [True, True]
     assert nodes.events("quoc-gia", answers[0].digest).count("envelope.accepted") == 1
 
@@ -353,7 +353,7 @@ def test_the_same_twice_in_one_batch(nodes: Nodes) -> None:
 def test_the_same_id_with_other_content_is_a_conflict(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
     one, other = letter(nodes), letter(nodes, ["H53", "H01"])
-    answered = pipeline.accept(node, [Submission(Held(data), "vanthu-quoc-gia", "cli") for data in (one, other)])
+    answered = pipeline.accept(node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli") for data in (one, other)])
     assert [answer.accepted for answer in answered] == [True, False]
     assert answered[1].finding and answered[1].finding.code == "EDX404"
     late = nodes.send("quoc-gia", other)
@@ -365,7 +365,7 @@ def test_the_same_id_with_other_content_is_a_conflict(nodes: Nodes) -> None:
 def test_one_bad_submission_does_not_fail_its_batch_mates(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
     good, bad = letter(nodes, number=1), tampered(letter(nodes, number=2), "thử nghiệm", "thử nghịch")
-    given = [Submission(Held(data), "vanthu-quoc-gia", "cli") for data in (b"not xml", good, bad)]
+    given = [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli") for data in (b"not xml", good, bad)]
     answers = pipeline.accept(node, given)
     codes = [answer.finding.code if answer.finding else None for answer in answers]
     assert codes == ["EDX101", None, "EDX302"]
@@ -381,14 +381,14 @@ def test_one_bad_submission_does_not_fail_its_batch_mates(nodes: Nodes) -> None:
 )
 def test_who_may_bring_what(nodes: Nodes, peer: str, sender: str, code: str) -> None:
     data = letter(nodes, ["G22"] if sender != "G22" else ["H53"], sender=sender)
-    [answer] = pipeline.accept(nodes["quoc-gia"].node, [Submission(Held(data), peer, "cli")])
+    [answer] = pipeline.accept(nodes["quoc-gia"].node, [Submission(MemoryBody(data), peer, "cli")])
     assert answer.finding and answer.finding.code == code
     assert not answer.accepted
 
 
 def test_the_parent_may_not_bring_mail_of_our_own_agencies(nodes: Nodes) -> None:
     data = letter(nodes, ["H53"], sender="H53")
-    [answer] = pipeline.accept(nodes["tay-ninh"].node, [Submission(Held(data), "quoc-gia", "link")])
+    [answer] = pipeline.accept(nodes["tay-ninh"].node, [Submission(MemoryBody(data), "quoc-gia", "link")])
     assert answer.finding and answer.finding.code == "EDX401"
 
 
@@ -425,7 +425,8 @@ def _transfer(nodes: Nodes, data: bytes, recipients: tuple[str, ...], **fields: 
 def test_a_neighbour_may_only_choose_among_signed_recipients(nodes: Nodes) -> None:
     data = letter(nodes, ["H53"], sender="H01")
     [answer] = pipeline.accept(
-        nodes["quoc-gia"].node, [Submission(Held(data), "an-giang", "link", _transfer(nodes, data, ("H53", "G22")))]
+        nodes["quoc-gia"].node,
+        [Submission(MemoryBody(data), "an-giang", "link", _transfer(nodes, data, ("H53", "G22")))],
     )
     assert answer.recipients == ("H53",)
     nodes.step("quoc-gia")
@@ -442,10 +443,12 @@ def test_an_envelope_does_not_run_in_circles(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
     now = nodes.clock.now()
     looped = _transfer(nodes, data, ("H53",), hops=(Hop("quoc-gia", now), Hop("an-giang", now)))
-    [answer] = pipeline.accept(node, [Submission(Held(data), "an-giang", "link", looped)])
+    [answer] = pipeline.accept(node, [Submission(MemoryBody(data), "an-giang", "link", looped)])
     assert answer.finding and answer.finding.code == "EDX506"
     back = letter(nodes, ["H01"], sender="H01", number=2)
-    [answer] = pipeline.accept(node, [Submission(Held(back), "an-giang", "link", _transfer(nodes, back, ("H01",)))])
+    [answer] = pipeline.accept(
+        node, [Submission(MemoryBody(back), "an-giang", "link", _transfer(nodes, back, ("H01",)))]
+    )
     assert answer.recipients == ()  # returned to where it came from, not sent there again
 
 
@@ -453,7 +456,7 @@ def test_a_body_that_is_not_the_one_named_is_kept_aside_unanswered(nodes: Nodes)
     data = letter(nodes, ["H53"], sender="H01")
     node = nodes["quoc-gia"].node
     wrong = _transfer(nodes, data, ("H53",), envelope="ab" * 32)
-    [answer] = pipeline.accept(node, [Submission(Held(data), "an-giang", "link", wrong)])
+    [answer] = pipeline.accept(node, [Submission(MemoryBody(data), "an-giang", "link", wrong)])
     assert answer.finding and answer.finding.code == "EDX704"
     assert pipeline.report(node) == 0
 
@@ -473,7 +476,7 @@ def test_a_transfer_waits_for_its_chunks(nodes: Nodes) -> None:
     data = letter(nodes, ["H53"], sender="H01", files=(File("phu-luc.pdf", 100_000),))
     hub = nodes["an-giang"].transports[0]
     digest = hashlib.sha256(data).hexdigest()
-    pieces = list(chunks(Held(data), digest, 30_000))
+    pieces = list(chunks(MemoryBody(data), digest, 30_000))
     manifest = encode_transfer(_transfer(nodes, data, ("H53",), chunks=len(pieces)))
     hub.publish([Parcel(topology.up("an-giang"), Message("transfer", "t", manifest))])
     assert nodes.step("quoc-gia").back  # given back, nothing accepted
@@ -516,7 +519,7 @@ def test_a_late_repeat_of_an_old_transfer_starts_nothing(nodes: Nodes) -> None:
     [there] = nodes.deliveries("tay-ninh", answer.digest).values()
     inbox.refuse(nodes["tay-ninh"].node, "vanthu-tay-ninh", [there.name], "nhầm")
     old = _transfer(nodes, data, ("H53",))
-    pipeline.accept(nodes["tay-ninh"].node, [Submission(Held(data), "quoc-gia", "link", old)])
+    pipeline.accept(nodes["tay-ninh"].node, [Submission(MemoryBody(data), "quoc-gia", "link", old)])
     assert nodes.states("tay-ninh", answer.digest) == {"H53": State.RETURNED}
 
 
@@ -700,7 +703,7 @@ def to_the_millisecond(at: datetime) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
-def _unsent(opened: Opened) -> list[tuple[str, Receipt]]:
+def _unsent(opened: RunningNode) -> list[tuple[str, Receipt]]:
     with opened.node.ledger.book() as book:
         now = opened.node.now()
         return [(origin, one) for _, origin, one in book.receipts.unsent(now, now, 100)]
@@ -898,7 +901,7 @@ def test_beyond_its_quota_a_peer_waits_and_loses_nothing(nodes: Nodes, quota: Qu
     node = nodes["quoc-gia"].node
     office = replace(node.rules.peers["vanthu-quoc-gia"], quota=quota)
     node.rules = replace(node.rules, peers={**node.rules.peers, office.name: office})
-    submissions = [Submission(Held(letter(nodes, number=number)), office.name, "cli") for number in (1, 2, 3)]
+    submissions = [Submission(MemoryBody(letter(nodes, number=number)), office.name, "cli") for number in (1, 2, 3)]
     answers = pipeline.accept(node, submissions)
     assert [answer.accepted for answer in answers] == [True, True, False]
     assert answers[2].passing

@@ -458,7 +458,7 @@ def test_what_is_kept_aside_unread_is_answered(
     def broken(*_: object) -> None:
         raise KeyError("x")
 
-    def deal() -> batch.Handled:
+    def deal() -> batch.BatchResult:
         [arrival] = until(lambda: hub.take(10, 0.2))
         if way == "deaths":
             return batch.abandon(opened.node, hub, arrival, LAPSES, whole=False)

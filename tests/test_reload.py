@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from edxml_router import pipeline
 from edxml_router.config import in_force, load
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change as change_of
 from edxml_router.core.problems import Setback
@@ -25,7 +25,7 @@ from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store.database.engine import connect, reading
 from edxml_router.transport import topology
-from edxml_router.wiring.composition import Opened, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
 from tests.test_trust_reload import change, wait
 
 PLANS = (
@@ -49,14 +49,14 @@ def lose(tree: Tree, mailbox: str) -> None:
         tree.broker.ctl("delete_queue", "--vhost", tree.vhost("quoc-gia"), mailbox)
 
 
-def sent(opened: Opened, tree: Tree, number: int) -> str:
+def sent(opened: RunningNode, tree: Tree, number: int) -> str:
     data = Post(tree.pki).document("G22", ["H53"], number=number, subject="V/v thử nghiệm")
-    [answer] = pipeline.accept(opened.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(opened.node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
     assert answer.accepted
     return answer.digest
 
 
-def state(opened: Opened, digest: str) -> State:
+def state(opened: RunningNode, digest: str) -> State:
     with opened.node.ledger.book() as book:
         [delivery] = book.deliveries.of([digest])
     return delivery.state

@@ -21,21 +21,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from edxml_router import pipeline
 from edxml_router.config import Settings
 from edxml_router.core import pki
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust import ocsp
 from edxml_router.credentials import keys
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.revocation import asking, kept_answers, responders
-from edxml_router.credentials.revocation.asking import Asking
+from edxml_router.credentials.revocation.asking import OcspPoller
 from edxml_router.credentials.revocation.fetching import ask
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
 from edxml_router.services import trial_authority
 from edxml_router.stages.acceptance.submission import Submission
-from edxml_router.wiring.composition import Opened, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
 from tests.clocks import Moved
 from tests.responder import Responder, send
 
@@ -74,17 +74,17 @@ def certificate(tree: Tree, name: str) -> x509.Certificate:
 
 
 @contextmanager
-def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[Opened, Moved]]:
+def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[RunningNode, Moved]]:
     clock = Moved()
     with open_worker(tree.settings(name), clock) as node:
         node.declare()
         yield node, clock
 
 
-def outcome(tree: Tree, node: Opened, number: int, sender: str = "G22") -> str:
+def outcome(tree: Tree, node: RunningNode, number: int, sender: str = "G22") -> str:
     """The code, or the reason that is recorded."""
     data = Post(tree.pki).document(sender, ["G09" if sender == "G22" else "G22"], number=number, subject="V/v thử")
-    [answer] = pipeline.accept(node.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(node.node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
     if answer.finding is not None:
         assert answer.passing == (answer.finding.code == "EDX314")
         return answer.finding.code
@@ -115,7 +115,7 @@ def test_good_revoked_and_unknown(tree: Tree, responder: Responder) -> None:
     responder.knows(good)
     responder.knows(gone, revoked=now - DAY)
     met(settings, good, gone, other)
-    [finding] = Asking(settings).turn(now)
+    [finding] = OcspPoller(settings).turn(now)
     assert (finding.code, finding.where) == ("EDX319", responder.url)
     assert finding.detail == "the responder does not know the certificate"
     assert said(settings) == {"G22": "good", "G09": "revoked", "H53": "no answer yet"}
@@ -140,7 +140,7 @@ def test_what_openssl_can_say_differently(
     responder.knows(one)
     responder.options = ("-ndays", "1", *options)
     met(settings, one)
-    findings = Asking(settings).turn(datetime.now(UTC))
+    findings = OcspPoller(settings).turn(datetime.now(UTC))
     assert said(settings)["G22"] == ("good" if heard else "no answer yet")
     assert [finding.code for finding in findings] == ([] if heard else ["EDX319"])
     if "-rmd" in options and not heard:
@@ -192,7 +192,7 @@ def test_who_may_answer_for_the_authority(tree: Tree, responder: Responder) -> N
     def heard(signer: Path) -> str:
         settings = tree.settings("quoc-gia")
         responder.signer = signer
-        [*findings] = Asking(settings).turn(datetime.now(UTC))
+        [*findings] = OcspPoller(settings).turn(datetime.now(UTC))
         return findings[0].detail if findings else said(settings)["G22"]
 
     plain = made_responder(tree, "plain")
@@ -227,11 +227,11 @@ def test_what_is_not_an_answer(tree: Tree, responder: Responder) -> None:
     met(settings, one)
     for body, detail in expected.items():
         responder.instead = lambda request, _, body=body: send(request, body)
-        [finding] = Asking(settings).turn(datetime.now(UTC))
+        [finding] = OcspPoller(settings).turn(datetime.now(UTC))
         assert (finding.code, finding.detail) == ("EDX319", detail)
         assert said(settings) == {"G22": "no answer yet"}
     responder.instead = lambda request, _: send(request, good)
-    assert Asking(settings).turn(datetime.now(UTC)) == []
+    assert OcspPoller(settings).turn(datetime.now(UTC)) == []
     assert said(settings) == {"G22": "good"}
 
 
@@ -277,7 +277,7 @@ def test_an_old_answer_that_is_played_back_changes_nothing(tree: Tree, responder
     old = responder.answer(ocsp.question(one, certificate(tree, "issuing")))
     responder.knows(one, revoked=now - DAY)
     wait_for_another_second(old)
-    works = Asking(settings)
+    works = OcspPoller(settings)
     assert works.turn(now) == []
     assert said(settings) == {"G22": "revoked"}
     responder.instead = lambda request, _: send(request, old)
@@ -301,7 +301,7 @@ def test_what_is_asked_and_when(tree: Tree, responder: Responder) -> None:
     responder.knows(known)
     met(settings, known)
     kept_answers.note(settings.kept_answers, root)  # nobody was named who answers for it
-    works = Asking(settings)
+    works = OcspPoller(settings)
 
     def asked(after: timedelta, findings: int = 0) -> list[int]:
         responder.asked.clear()
@@ -325,7 +325,7 @@ def test_what_is_asked_and_when(tree: Tree, responder: Responder) -> None:
     responder.instead = None
     assert asked(timedelta(hours=3) + asking.AGAIN, 1) == [other.serial_number, known.serial_number]
     assert said(settings) == {"G22": "good", "H53": "no answer yet"}
-    works = Asking(settings)  # another start: the answer is kept, and the question too
+    works = OcspPoller(settings)  # another start: the answer is kept, and the question too
     assert asked(timedelta(hours=3) + asking.AGAIN, 1) == [other.serial_number]
     assert asked(timedelta(hours=2), 1) == [known.serial_number, other.serial_number]  # by a clock that was set back
 
@@ -333,7 +333,7 @@ def test_what_is_asked_and_when(tree: Tree, responder: Responder) -> None:
 def test_an_authority_is_asked_about_before_it_is_met(tree: Tree, responder: Responder) -> None:
     change(tree, "[trust]\n", '[trust]\nintermediates = "../pki/issuing.cert.pem"\n')
     change(tree, 'issuer = "../pki/issuing.cert.pem"', 'issuer = "../pki/root.cert.pem"')
-    Asking(tree.settings("quoc-gia")).turn(datetime.now(UTC))
+    OcspPoller(tree.settings("quoc-gia")).turn(datetime.now(UTC))
     assert responder.asked == [certificate(tree, "issuing").serial_number]
 
 
@@ -345,7 +345,7 @@ def test_certificates_that_are_over_are_forgotten(
         responder.knows(certificate(tree, name))
         met(settings, certificate(tree, name))
     monkeypatch.setattr(asking, "MOST", 2)
-    works = Asking(settings)
+    works = OcspPoller(settings)
     assert works.turn(now) == []
     assert len(said(settings)) == 2
     assert works.turn(now + 731 * DAY) == []
@@ -360,7 +360,7 @@ def test_what_cannot_be_written_is_said_and_tried_again(tree: Tree, responder: R
     responder.knows(certificate(tree, "G22"))
     met(settings, certificate(tree, "G22"))
     place = kept_answers.place(settings.kept_answers)
-    works = Asking(settings)
+    works = OcspPoller(settings)
     place.mkdir()
     [finding] = works.turn(now)
     assert (finding.code, finding.where) == ("EDX319", str(settings.kept_answers))
@@ -399,7 +399,7 @@ def test_an_envelope_waits_for_the_answer_is_accepted_and_refused_once_revoked(
     responder.knows(one)
     with opened(tree) as (node, clock):
         assert outcome(tree, node, 1) == "EDX314"  # and is noted
-        works = Asking(settings)
+        works = OcspPoller(settings)
         assert node.renew_trust() is None
         assert works.turn(clock.at) == []
         assert node.renew_trust() == []
@@ -425,7 +425,7 @@ def test_a_responder_alone_makes_it_required_to_know(
     change(tree, 'crls = ["../pki/root.crl.pem"]', f'crl_required = "{required}"')
     responder.knows(certificate(tree, "G22"))
     met(tree.settings("quoc-gia"), certificate(tree, "G22"))
-    Asking(tree.settings("quoc-gia")).turn(datetime.now(UTC))
+    OcspPoller(tree.settings("quoc-gia")).turn(datetime.now(UTC))
     with opened(tree) as (node, _):
         assert outcome(tree, node, 1) == expected  # it does not answer for the issuing authority itself
 
@@ -435,7 +435,7 @@ def test_an_answer_is_fresh_stale_and_old(tree: Tree, responder: Responder) -> N
     settings = tree.settings("quoc-gia")
     responder.knows(certificate(tree, "G22"))
     met(settings, certificate(tree, "G22"))
-    assert Asking(settings).turn(datetime.now(UTC)) == []
+    assert OcspPoller(settings).turn(datetime.now(UTC)) == []
     with opened(tree) as (node, clock):
         assert outcome(tree, node, 1) == "ok"
         clock.at += DAY  # as openssl was told
@@ -451,7 +451,7 @@ def test_a_list_that_says_revoked_wins(tree: Tree, responder: Responder) -> None
     responder.knows(one)
     with opened(tree) as (node, clock):
         assert outcome(tree, node, 1) == "ok"  # by the list; and asked about all the same
-        assert Asking(settings).turn(clock.at) == []
+        assert OcspPoller(settings).turn(clock.at) == []
         assert responder.asked == [one.serial_number]
         clock.at += 12 * timedelta(hours=1)
         assert node.renew_trust() == []
@@ -482,7 +482,7 @@ def test_addresses_come_from_the_configuration_only(tree: Tree, responder: Respo
         finding = node.node.rules.trust.judge(sent, now).finding
         assert finding
         assert finding.code == "EDX314"
-        [finding] = Asking(tree.settings("quoc-gia")).turn(now)
+        [finding] = OcspPoller(tree.settings("quoc-gia")).turn(now)
         assert (finding.where, finding.detail) == ("http://127.0.0.1:1/", "Connection refused")
     assert responder.asked == []
 
@@ -515,7 +515,7 @@ def test_a_running_node_asks_and_every_worker_obeys(tree: Tree, responder: Respo
         def outcomes(count: int = 6) -> set[tuple[State, str]]:
             """What becomes of mail from below, which the workers share out."""
             letters = [post.document("H53", ["G22"], number=next(sent), subject="V/v thử") for _ in range(count)]
-            given = [Submission(Held(each), "vanthu-tay-ninh", "cli") for each in letters]
+            given = [Submission(MemoryBody(each), "vanthu-tay-ninh", "cli") for each in letters]
             answers = pipeline.accept(child.node, given)
             digests = [answer.digest for answer in answers]
 

@@ -19,7 +19,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.terms import UnsignedException
 from edxml_router.core.delivery.views import QuarantinedItem
@@ -44,7 +44,7 @@ from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.forwarding.dispatch import chunks
 from edxml_router.transport import topology
 from edxml_router.transport.local.hub import LocalTransport
-from edxml_router.wiring.composition import Opened, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
 from tests.contract.hubs import until
 
 CAPITAL, PROVINCE, DISTRICT = "quoc-gia", "tay-ninh", "ben-cau"
@@ -61,7 +61,7 @@ class Scene:
     """The province's worker, and whoever writes into the hubs around it."""
 
     tree: Tree
-    province: Opened
+    province: RunningNode
     post: Post
 
     def write(self, hub: str, mailbox: str, user: str, *messages: Message) -> None:
@@ -96,9 +96,9 @@ class Scene:
             found = [channel.basic_get(topology.inbox(OFFICE), auto_ack=True) for _ in range(count)]
         return [(properties.correlation_id, body) for _, properties, body in found]
 
-    def take(self, count: int) -> batch.Handled:
+    def take(self, count: int) -> batch.BatchResult:
         """The province deals with what lies there, until that were ``count`` messages."""
-        total, seen = batch.Handled(), 0
+        total, seen = batch.BatchResult(), 0
 
         def all_came() -> bool:
             nonlocal seen
@@ -174,10 +174,10 @@ def test_a_parent_does_not_speak_as_the_node_below(scene: Scene) -> None:
     """Neither by a transfer of mail that the child's agency has signed, nor by its receipts, questions and chunks."""
     node, down, before = scene.province.node, topology.down(PROVINCE, urgent=True), len(scene.kept())
     outgoing = scene.post.document("H53", ["H53.31"], 1, "V/v")
-    [sent] = pipeline.accept(node, [Submission(Held(outgoing), OFFICE, "cli")])
+    [sent] = pipeline.accept(node, [Submission(MemoryBody(outgoing), OFFICE, "cli")])
     pipeline.forward(node)
     seen = scene.post.document("H53.31", ["H53"], 2, "V/v")
-    pieces = list(chunks(Held(seen), hashlib.sha256(seen).hexdigest(), len(seen) // 2 + 1))
+    pieces = list(chunks(MemoryBody(seen), hashlib.sha256(seen).hexdigest(), len(seen) // 2 + 1))
     receipt = Receipt(sent.digest, "H53.31", 0, ReceiptOutcome.CONFIRMED, node.now())
     key = load_key(scene.tree.pki / f"{DISTRICT}.key.pem")  # as if it had stolen even that
     signed = encode_receipts((receipt,), lambda line: base64.b64encode(sign_bytes(key, line)).decode())

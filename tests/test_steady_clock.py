@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import NodePlan, Tree
@@ -18,7 +18,7 @@ from edxml_router.stages.outcomes import inquiring
 from edxml_router.store.clocks import steady_clock
 from edxml_router.store.clocks.steady_clock import FILE, PATIENCE, ClockStep, Machine, SteadyClock
 from edxml_router.wiring.clocks import note_clock
-from edxml_router.wiring.composition import Opened, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
 
 TODAY = datetime(2026, 11, 27, 8, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -141,7 +141,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Set:
 
 
 @pytest.fixture
-def node(tmp_path: Path, machine: Set) -> Iterator[tuple[Opened, bytes]]:
+def node(tmp_path: Path, machine: Set) -> Iterator[tuple[RunningNode, bytes]]:
     assert machine.boot
     plans = (
         NodePlan("quoc-gia", "Nút quốc gia", ("G22",)),
@@ -155,11 +155,11 @@ def node(tmp_path: Path, machine: Set) -> Iterator[tuple[Opened, bytes]]:
 
 @pytest.mark.parametrize("jump", JUMPS, ids=str)
 def test_nothing_ends_and_nothing_waits_by_a_clock_that_has_jumped(
-    node: tuple[Opened, bytes], machine: Set, jump: timedelta
+    node: tuple[RunningNode, bytes], machine: Set, jump: timedelta
 ) -> None:
     (opened, data), here = node, node[0].node
     before = here.now()
-    [answer] = pipeline.accept(here, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(here, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
     machine.jump(jump)
     change = opened.watch_clock()
     assert change is not None and change.finding is not None
@@ -179,12 +179,12 @@ def test_nothing_ends_and_nothing_waits_by_a_clock_that_has_jumped(
 
 
 def test_what_a_clock_that_was_ahead_has_left_is_due_when_it_is_put_right(
-    node: tuple[Opened, bytes], machine: Set
+    node: tuple[RunningNode, bytes], machine: Set
 ) -> None:
     data, here = node[1], node[0].node
     machine.jump(2 * DAY)
     here.clock.accept()  # somebody believed it
-    [answer] = pipeline.accept(here, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(here, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
     pipeline.forward(here)
     machine.jump(-2 * DAY)
     assert inquiring.inquire(here) == 0

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edxml_router import pipeline
 from edxml_router.config import load
 from edxml_router.core import pki
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust.chain import TrustStore
@@ -32,7 +32,7 @@ from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
 from edxml_router.services import trial_authority
 from edxml_router.stages.acceptance.submission import Acceptance, Submission
-from edxml_router.wiring.composition import Opened, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
 from tests.clocks import Moved
 
 PLANS = (
@@ -56,16 +56,16 @@ def change(tree: Tree, name: str, before: str, after: str) -> None:
 
 
 @contextmanager
-def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[Opened, Moved]]:
+def opened(tree: Tree, name: str = "quoc-gia") -> Iterator[tuple[RunningNode, Moved]]:
     clock = Moved()
     with open_worker(tree.settings(name), clock) as node:
         node.declare()
         yield node, clock
 
 
-def send(tree: Tree, node: Opened, number: int = 1) -> Acceptance:
+def send(tree: Tree, node: RunningNode, number: int = 1) -> Acceptance:
     data = Post(tree.pki).document("G22", ["G09"], number=number, subject="V/v thử nghiệm")
-    [answer] = pipeline.accept(node.node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+    [answer] = pipeline.accept(node.node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
     return answer
 
 
@@ -73,7 +73,7 @@ def code(answer: Acceptance) -> str:
     return answer.finding.code if answer.finding else "accepted"
 
 
-def reason(node: Opened, answer: Acceptance) -> str:
+def reason(node: RunningNode, answer: Acceptance) -> str:
     with node.node.ledger.book() as book:
         return book.envelopes.known([answer.digest])[answer.digest].reason
 
@@ -82,7 +82,7 @@ def made_list(folder: Path, *revoked: str, number: int, at: datetime, days: int 
     """A list of the issuing authority in ``folder``, with the certificates of these agencies on it."""
     issuer = pki.Issuer(load_key(folder / "issuing.key.pem"), load_certificates(folder / "issuing.cert.pem")[0])
     serials = [load_certificates(folder / f"{each}.cert.pem")[0].serial_number for each in revoked]
-    rows = [pki.Revoked(serial, at) for serial in serials]
+    rows = [pki.RevokedCertificate(serial, at) for serial in serials]
     return pki.revocation_list(issuer, rows, number=number, at=at, days=days).public_bytes(Encoding.DER)
 
 
@@ -124,7 +124,7 @@ def test_an_envelope_from_a_neighbour_is_given_back_until_there_is_a_list(tree: 
     change(tree, "quoc-gia", "../pki/issuing.crl.pem", "own.crl")
     with opened(tree) as (parent, clock), opened(tree, "tay-ninh") as (child, _):
         data = Post(tree.pki).document("H53", ["G22"], number=1, subject="V/v thử nghiệm")
-        [answer] = pipeline.accept(child.node, [Submission(Held(data), "vanthu-tay-ninh", "cli")])
+        [answer] = pipeline.accept(child.node, [Submission(MemoryBody(data), "vanthu-tay-ninh", "cli")])
         assert answer.accepted
         pipeline.forward(child.node)
         [transport] = parent.transports
@@ -451,7 +451,7 @@ def test_the_kill_switch_reaches_every_worker_of_a_running_node(fetching: Tree, 
             digests = []
             for _ in range(count):
                 data = post.document("H53", ["G22"], number=next(sent), subject="V/v thử nghiệm")
-                given = [Submission(Held(data), "vanthu-tay-ninh", "cli")]
+                given = [Submission(MemoryBody(data), "vanthu-tay-ninh", "cli")]
                 digests += [answer.digest for answer in pipeline.accept(child.node, given)]
 
             def ended() -> set[tuple[State, str]]:

@@ -15,7 +15,7 @@ from edxml_router.demo.tree import Tree
 from edxml_router.node import starting
 from edxml_router.node.lookout import Lookout, lasting_twin, twin
 from edxml_router.observe import events
-from edxml_router.wiring.composition import Opened, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
 from tests.test_reload import tree
 from tests.test_trust_reload import wait
 
@@ -32,7 +32,7 @@ def copied(settings: Settings, place: Path) -> Settings:
     return replace(settings, node=replace(settings.node, data=place))
 
 
-def taking(settings: Settings, worker: Opened, number: int) -> bool:
+def taking(settings: Settings, worker: RunningNode, number: int) -> bool:
     worker.transports[-1].take(1, 0.0)
     return list(starting.consumers(settings).values()) == [number]
 

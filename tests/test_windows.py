@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages.forwarding.windows import AHEAD, PORTION, Ahead, Sending, begin
+from edxml_router.stages.forwarding.windows import AHEAD, PORTION, BytesAhead, Sending, begin
 from edxml_router.transport.rabbitmq.calls import Call
 from edxml_router.transport.rabbitmq.connection import RabbitSettings
 from edxml_router.transport.rabbitmq.lane import Lane, Outflow
@@ -129,7 +129,7 @@ class Mute:
 
 
 def test_all_that_is_owed_an_answer_is_bounded_and_every_mailbox_is_begun() -> None:
-    hub, ahead, piece = Mute(), Ahead(), PORTION // 8
+    hub, ahead, piece = Mute(), BytesAhead(), PORTION // 8
     transport: Any = hub
     boxes = [f"edx.down.{number}" for number in range(20)]
     letters = {box: [Parcel(box, Message("chunk", f"{each}", bytes(piece))) for each in range(8)] for box in boxes}

@@ -35,7 +35,7 @@ def test_trouble_with_a_hub_is_told_when_it_begins_and_when_it_ends(
     with Tree(tmp_path / "tree", PLANS) as tree:
         worker = Worker(tree.config("tay-ninh"), os.getppid())
 
-        def turns(opened: composition.Opened) -> None:
+        def turns(opened: composition.RunningNode) -> None:
             for _ in range(3):
                 worker._upkeep_at = 0.0
                 worker._turn(opened)

@@ -10,16 +10,16 @@ import click
 
 from edxml_router.cli.session import Session, what_was_wrong
 from edxml_router.wiring import reading
-from edxml_router.wiring.reading import Asked, Place
+from edxml_router.wiring.reading import DatabasePlace, ReadableDatabase
 
 
-class Database(click.ParamType[Place]):
+class Database(click.ParamType[DatabasePlace]):
     """A database that is only read: a path, ``sqlite:///PATH`` or ``postgresql://USER@HOST/NAME``."""
 
     name = "database"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
-        if isinstance(value, Place):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DatabasePlace:
+        if isinstance(value, DatabasePlace):
             return value
         try:
             return reading.read_place(value)
@@ -36,7 +36,7 @@ database_option = click.option(
 
 
 @contextmanager
-def open_asked(session: Session, database: Place | None) -> Iterator[Asked]:
+def open_asked(session: Session, database: DatabasePlace | None) -> Iterator[ReadableDatabase]:
     """The database to be asked: the one given, or the node's."""
     how = reading.open_own(session.config_file()) if database is None else reading.open_other(database)
     with how as asked:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edxml_router.cli.session import Session
-from edxml_router.core.delivery.views import Line
+from edxml_router.core.delivery.views import JournalLine
 
 
-def show_lines(session: Session, lines: Sequence[Line]) -> None:
+def show_lines(session: Session, lines: Sequence[JournalLine]) -> None:
     """Journal entries as a table."""
     session.table(
         ("#id", "at", "event", "envelope", "recipient", "account", "code", "detail"),

@@ -22,7 +22,7 @@ from typing import BinaryIO, Final
 
 import click
 
-from edxml_router.core.body import PIECE, Body, Held
+from edxml_router.core.body import PIECE, Body, MemoryBody
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_TEMPORARY, Finding, Refusal
 from edxml_router.core.wording import in_words
@@ -41,7 +41,7 @@ def read(file: str, most: int, receive: Receive) -> Body:
         begun = _take(source, file, min(LARGE, most) + 1)
         if len(begun) <= LARGE:
             _require_fit(len(begun), file, most)
-            return Held(begun)
+            return MemoryBody(begun)
         # It may have grown since it was measured, and standard input has no size: so many pieces and no more.
         rest = iter(lambda: _take(source, file, PIECE), b"")
         body = receive(chain((begun,), islice(rest, (most - len(begun)) // PIECE + 2)))

@@ -43,7 +43,7 @@ class Body(Protocol):
         """It is no longer needed here; what was staged stays. Idempotent."""
 
 
-class Held:
+class MemoryBody:
     """A :class:`Body` in memory."""
 
     __slots__ = ("_digest", "held")
@@ -53,7 +53,7 @@ class Held:
         self._digest = digest
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Held) and self.held == other.held
+        return isinstance(other, MemoryBody) and self.held == other.held
 
     def __hash__(self) -> int:
         return hash(self.held)
@@ -83,4 +83,4 @@ class Held:
         return None
 
 
-NOTHING: Final = Held(b"")
+NOTHING: Final = MemoryBody(b"")

@@ -35,7 +35,7 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True)
-class Revoked:
+class RevokedCertificate:
     """One row of a revocation list."""
 
     serial: int
@@ -102,7 +102,7 @@ def _host(host: str) -> x509.GeneralName:
 
 
 def revocation_list(
-    issuer: Issuer, revoked: Sequence[Revoked], *, number: int, at: datetime, days: int
+    issuer: Issuer, revoked: Sequence[RevokedCertificate], *, number: int, at: datetime, days: int
 ) -> x509.CertificateRevocationList:
     """The list of ``revoked`` that ``issuer`` publishes at ``at`` and promises to renew within ``days``."""
     builder = (

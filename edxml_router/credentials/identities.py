@@ -33,7 +33,7 @@ from edxml_router.stages.rules import Peer
 
 
 @dataclass(frozen=True, slots=True)
-class Signing:
+class SigningIdentity:
     """A key at work: ``sign`` takes bytes and gives base64. ``certificates`` (DER) are shown beside what it signed, its
     own first; ``name`` names that one to people."""
 
@@ -43,7 +43,7 @@ class Signing:
     name: str
 
 
-def signing(settings: Settings) -> Signing | None:
+def signing(settings: Settings) -> SigningIdentity | None:
     """The node's own key, which must be that of its certificate: else neighbours would refuse all that it signs."""
     if settings.node.key is None or settings.node.certificate is None:
         return None
@@ -62,7 +62,7 @@ def signing(settings: Settings) -> Signing | None:
         return base64.b64encode(sign_bytes(key, data)).decode("ascii")
 
     shown = [each.public_bytes(Encoding.DER) for each in chain]
-    return Signing(key, sign, shown, certificate_name(chain[0]))
+    return SigningIdentity(key, sign, shown, certificate_name(chain[0]))
 
 
 def credentials(section: ChildSettings | ParentSettings) -> Credentials:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from edxml_router import pipeline
 from edxml_router.config import Settings
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.demo.tree import Tree
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.acceptance.submission import Submission
@@ -35,7 +35,7 @@ ANSWER_SECONDS = 60.0  # how long an office waits for a verdict
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedLetter:
     """An envelope in an inbox; ``number`` is what the node calls it, and what it is confirmed by."""
 
     number: str
@@ -52,7 +52,7 @@ class Office(Protocol):
     def send(self, data: bytes) -> Mapping[str, Any]:
         """Submit an envelope; the verdict."""
 
-    def receive(self) -> list[Received]:
+    def receive(self) -> list[ReceivedLetter]:
         """What is in the inbox and was not confirmed yet; the same mail may come again."""
 
     def confirm(self, number: str) -> None: ...
@@ -80,13 +80,14 @@ class PullOffice:
         self._ledger = self._stack.enter_context(closing(composition.open_ledger(settings)))
 
     def send(self, data: bytes) -> Mapping[str, Any]:
-        [answer] = pipeline.accept(self._node, [Submission(Held(data), self.name, "cli")])
+        [answer] = pipeline.accept(self._node, [Submission(MemoryBody(data), self.name, "cli")])
         return answer.shape()
 
-    def receive(self) -> list[Received]:
+    def receive(self) -> list[ReceivedLetter]:
         waiting = [item.delivery for item in self._ledger.views.inbox(self._agencies)]
         return [
-            Received(one.name, one.recipient, inbox.fetch(self._node, self.name, one.name).whole()) for one in waiting
+            ReceivedLetter(one.name, one.recipient, inbox.fetch(self._node, self.name, one.name).whole())
+            for one in waiting
         ]
 
     def confirm(self, number: str) -> None:
@@ -120,7 +121,7 @@ class PushedOffice:
         )
         self._transport = RabbitTransport(settings, consumes=[topology.inbox(self.name)])
         self._ids = (f"{self.name}-{number}" for number in itertools.count(1))
-        self._mail: dict[str, Received] = {}
+        self._mail: dict[str, ReceivedLetter] = {}
         self._taken: set[str] = set()
         self._verdicts: dict[str, Mapping[str, Any]] = {}
         self.notices: list[Mapping[str, Any]] = []
@@ -135,7 +136,7 @@ class PushedOffice:
             self._take(0.2)
         raise RuntimeError(f"{self.name}: no verdict after {ANSWER_SECONDS:.0f} s")
 
-    def receive(self) -> list[Received]:
+    def receive(self) -> list[ReceivedLetter]:
         self._take(0.0)
         return list(self._mail.values())
 
@@ -172,7 +173,7 @@ class PushedOffice:
                 if number in self._taken:  # a crash may push an envelope again, under its name of before
                     self.confirm(number)
                 else:
-                    self._mail[number] = Received(number, message.headers["recipient"], message.body)
+                    self._mail[number] = ReceivedLetter(number, message.headers["recipient"], message.body)
             elif message.kind == "verdict":
                 self._verdicts[message.correlation] = json.loads(message.body)
             elif message.kind == "withdrawn":

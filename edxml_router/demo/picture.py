@@ -17,7 +17,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import PROBLEMS
 from edxml_router.demo.oracle import Witness
-from edxml_router.demo.story import RECALL, Sent, Story
+from edxml_router.demo.story import RECALL, SentLetter, Story
 from edxml_router.store.database.engine import reading
 from edxml_router.store.receipts import receipt_of, receipts
 
@@ -123,7 +123,7 @@ class Picture:
                 blocks.append(self._trace(sent, receipts))
         return Group(*blocks, *([] if numbers else [statuses]))
 
-    def _trace(self, sent: Sent, receipts: Mapping[tuple[str, str], Receipt]) -> RenderableType:
+    def _trace(self, sent: SentLetter, receipts: Mapping[tuple[str, str], Receipt]) -> RenderableType:
         mark = "↶ " if sent.number == RECALL.number else ""
         title = Text(f"{mark}{sent.document_id}  ", style="bold")
         title.append(sent.title, style="italic")

@@ -19,7 +19,7 @@ from edxml_router.core.message import reader
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.xml import safe_xml
 from edxml_router.demo.letters import PDF, File, Post, tampered, with_dtd
-from edxml_router.demo.offices import Office, Received, attach
+from edxml_router.demo.offices import Office, ReceivedLetter, attach
 from edxml_router.demo.oracle import Witness
 from edxml_router.demo.tree import NodePlan, Tree
 
@@ -70,7 +70,7 @@ RECALL = Letter(
 
 
 @dataclass(frozen=True)
-class Bad:
+class BadLetter:
     """Something that must be refused, with exactly this code."""
 
     title: Mapping[str, str]
@@ -79,8 +79,8 @@ class Bad:
     make: Callable[[Post], bytes]
 
 
-def _bad(vi: str, en: str, sender: str, code: str, make: Callable[[Post], bytes]) -> Bad:
-    return Bad({"vi": vi, "en": en}, sender, code, make)
+def _bad(vi: str, en: str, sender: str, code: str, make: Callable[[Post], bytes]) -> BadLetter:
+    return BadLetter({"vi": vi, "en": en}, sender, code, make)
 
 
 BAD = (
@@ -108,7 +108,7 @@ BAD = (
 
 
 @dataclass
-class Sent:
+class SentLetter:
     """An accepted envelope, and the end that each recipient's delivery must come to at the sender's node."""
 
     digest: str
@@ -125,10 +125,10 @@ class Sent:
 
 
 @dataclass
-class Refused:
+class RefusedLetter:
     """A bad one and what it was answered."""
 
-    bad: Bad
+    bad: BadLetter
     digest: str
     node: str
     verdict: Mapping[str, Any]
@@ -142,8 +142,8 @@ class Story:
         self.post = Post(tree.pki)
         self.offices: dict[str, Office] = {name: attach(tree, name) for name in tree.plans}
         self.witnesses = {name: Witness(tree.settings(name)) for name in tree.plans}
-        self.sent: dict[str, Sent] = {}
-        self.refused: list[Refused] = []
+        self.sent: dict[str, SentLetter] = {}
+        self.refused: list[RefusedLetter] = []
         self.failures: list[str] = []
         self._answers: deque[tuple[str, str, str, str]] = deque()  # statuses to send: from, to, document, code
         self._home = {code: name for name, plan in tree.plans.items() for code in plan.agencies}
@@ -168,11 +168,11 @@ class Story:
         sent.kind = "recall" if recalls else "document"
         sent.number, sent.parts = letter.number, letter.parts
 
-    def send_bad(self, bad: Bad) -> None:
+    def send_bad(self, bad: BadLetter) -> None:
         data = bad.make(self.post)
         office = self.offices[self._home[bad.sender]]
         verdict = office.send(data)
-        self.refused.append(Refused(bad, hashlib.sha256(data).hexdigest(), office.node, verdict))
+        self.refused.append(RefusedLetter(bad, hashlib.sha256(data).hexdigest(), office.node, verdict))
         code = (verdict.get("problem") or {}).get("code")
         if verdict["accepted"] or code != bad.code:
             self.failures.append(f"{bad.title['en']}: expected {bad.code}, the answer is {code or 'accepted'}")
@@ -188,12 +188,12 @@ class Story:
             if number % 20 == 19:
                 self.step()
 
-    def _submit(self, sender: str, data: bytes, title: str, ends: Mapping[str, State]) -> Sent:
+    def _submit(self, sender: str, data: bytes, title: str, ends: Mapping[str, State]) -> SentLetter:
         office = self.offices[self._home[sender]]
         verdict = office.send(data)
         digest = hashlib.sha256(data).hexdigest()
         expected = {_canonical(code): end for code, end in ends.items()}
-        sent = Sent(digest, office.node, sender, title, str(verdict["document_id"]), verdict, expected)
+        sent = SentLetter(digest, office.node, sender, title, str(verdict["document_id"]), verdict, expected)
         self.sent[digest] = sent
         if not verdict["accepted"]:
             self.failures.append(f"{title}: not accepted: {(verdict.get('problem') or {}).get('code')}")
@@ -219,7 +219,7 @@ class Story:
             sent.kind = f"status {code}"
         return busy
 
-    def _read(self, office: Office, mail: Received) -> None:
+    def _read(self, office: Office, mail: ReceivedLetter) -> None:
         sent = self.sent.get(hashlib.sha256(mail.data).hexdigest())
         if sent is None:
             self.failures.append(f"{office.name}: what came for {mail.recipient} is not what anybody sent")

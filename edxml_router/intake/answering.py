@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Weight
 from edxml_router.ports.transport import Arrival, Message, Parcel
@@ -54,7 +54,9 @@ def tell_unread(node: Node, arrival: Arrival, finding: Finding) -> list[Arrival]
     link, given = node.links.get(Route.office(arrival.peer)), arrival.message
     if link is None or given.kind != SUBMISSION:
         return tell(node, [(arrival, finding)])
-    answer = Acceptance(Held(given.body).digest, passing=finding.problem.weight is Weight.TRANSIENT, finding=finding)
+    answer = Acceptance(
+        MemoryBody(given.body).digest, passing=finding.problem.weight is Weight.TRANSIENT, finding=finding
+    )
     untold = any(link.transport.publish([Parcel(link.mailbox, verdict(given, answer))]))
     return [arrival] if untold else []
 

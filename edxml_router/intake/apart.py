@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Aside
 from edxml_router.core.problems import Finding
@@ -27,6 +27,6 @@ def keep(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
         peer = plain(one.peer)
         told = (found.code, found.where, found.detail)
         entry = Entry(now, "input.aside", actor=peer, code=found.code, detail=found.detail)
-        kept.append((Aside(now, peer, one.mailbox, *told, Held(one.message.body)), entry))
+        kept.append((Aside(now, peer, one.mailbox, *told, MemoryBody(one.message.body)), entry))
     with node.ledger.book() as book:
         set_aside(node, book, kept)

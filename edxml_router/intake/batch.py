@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
@@ -54,7 +54,7 @@ _BEGUN = 4  # bodies of the largest size that a neighbour may have begun to send
 
 
 @dataclass(slots=True)
-class Handled:
+class BatchResult:
     """What became of a batch: the answers of acceptance, the deliveries that receipts moved, and what to give back.
 
     ``spent`` are envelopes whose chunks are of no more use once the transfer is acknowledged; not before, because a
@@ -70,7 +70,7 @@ class Handled:
     clocks: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, how its clock differs from ours)
     odd: list[tuple[Arrival, Finding]] = field(default_factory=list)  # what was set aside, and why
 
-    def add(self, other: Handled) -> None:
+    def add(self, other: BatchResult) -> None:
         self.answers += other.answers
         self.moves += other.moves
         self.back += other.back
@@ -81,12 +81,12 @@ class Handled:
         self.odd += other.odd
 
 
-def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Handled:
+def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> BatchResult:
     """Deal with one hub's arrivals; each is acknowledged or given back."""
     by_kind: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         by_kind[speakers.kind(node, arrival)].append(arrival)
-    total = Handled()
+    total = BatchResult()
     # Chunks first: a transfer in the same batch may need them.
     for kind, handle in _HANDLERS.items():
         if not (batch := by_kind.pop(kind, [])):
@@ -101,7 +101,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ha
     return total
 
 
-def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, whole: bool) -> Handled:
+def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, whole: bool) -> BatchResult:
     """Keep aside, unread, what has ended so many workers; unless ``whole``, only its beginning."""
     body = arrival.message.body if whole else arrival.message.body[:_BEGINNING]
     kept = replace(arrival, message=replace(arrival.message, body=body))
@@ -111,7 +111,7 @@ def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, 
     return handled
 
 
-def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
+def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> BatchResult:
     """Deal with messages of one kind. One that provokes a mistake of ours is kept aside; it must not come again and
     again to end every worker that takes it."""
     try:
@@ -119,32 +119,32 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> Handled:
         apart.keep(node, handled.odd)
         return handled
     except Setback as setback:
-        return Handled(back=batch, setbacks=[setback.finding])
+        return BatchResult(back=batch, setbacks=[setback.finding])
     except Exception as error:  # noqa: BLE001  # whatever it is: the worker and the other messages go on
         if fault := machine_fault(error, handle.__name__.strip("_")):
-            return Handled(back=batch, setbacks=[fault.finding])
+            return BatchResult(back=batch, setbacks=[fault.finding])
         if len(batch) == 1:
             return _unread(node, batch[0], mistake(error, handle.__name__.strip("_")).finding)
-        total = Handled()
+        total = BatchResult()
         for arrival in batch:
             total.add(_handle(node, handle, [arrival]))
         return total
 
 
-def _unread(node: Node, arrival: Arrival, finding: Finding, kept: Arrival | None = None) -> Handled:
+def _unread(node: Node, arrival: Arrival, finding: Finding, kept: Arrival | None = None) -> BatchResult:
     """Keep aside what could not be dealt with, and tell an office that sent it; else it would wait for its verdict for
     good. What cannot be written or told comes again: it would never be acknowledged otherwise."""
     try:
         apart.keep(node, [(kept or arrival, finding)])
-        return Handled(back=answering.tell_unread(node, arrival, finding), odd=[(arrival, finding)])
+        return BatchResult(back=answering.tell_unread(node, arrival, finding), odd=[(arrival, finding)])
     except Setback as setback:
-        return Handled(back=[arrival], setbacks=[setback.finding])
+        return BatchResult(back=[arrival], setbacks=[setback.finding])
 
 
-Handler = Callable[[Node, Sequence[Arrival]], Handled]
+Handler = Callable[[Node, Sequence[Arrival]], BatchResult]
 
 
-def _chunks(node: Node, batch: Sequence[Arrival]) -> Handled:
+def _chunks(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     most = node.rules.limits.max_bytes
     odd: list[tuple[Arrival, Finding]] = []
     for arrival, (chunk, piece) in _readable(batch, decode_chunk, odd):
@@ -154,7 +154,7 @@ def _chunks(node: Node, batch: Sequence[Arrival]) -> Handled:
             # Its transfer stays without a receipt, so the neighbour sends both again.
             detail = Detail("bodies begun and not completed: {size} bytes", size=_BEGUN * most)
             odd.append((_manifest_only(arrival), Finding("EDX406", arrival.peer, detail)))
-    return Handled(odd=odd)
+    return BatchResult(odd=odd)
 
 
 def _manifest_only(arrival: Arrival) -> Arrival:
@@ -163,7 +163,7 @@ def _manifest_only(arrival: Arrival) -> Arrival:
     return replace(arrival, message=replace(arrival.message, body=line))
 
 
-def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
+def _transfers(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     waiting: list[Arrival] = []
     odd: list[tuple[Arrival, Finding]] = []
     ready: list[tuple[Arrival, Submission]] = []
@@ -176,7 +176,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
         if transfer.chunks and transfer.size > most:
             line = _manifest_only(arrival).message.body
             found = Finding("EDX102", "size", Detail("{size} bytes, at most {most}", size=transfer.size, most=most))
-            over.append((Submission(Held(line), arrival.peer, "link", transfer), found))
+            over.append((Submission(MemoryBody(line), arrival.peer, "link", transfer), found))
         elif transfer.chunks:
             try:
                 whole = whole_of(node, arrival.peer, transfer, wholes)
@@ -190,7 +190,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
                 continue
             ready.append((arrival, Submission(whole, arrival.peer, "link", transfer)))
         else:
-            ready.append((arrival, Submission(Held(body), arrival.peer, "link", transfer)))
+            ready.append((arrival, Submission(MemoryBody(body), arrival.peer, "link", transfer)))
     try:
         declined = pipeline.decline(node, over) if over else []
         answers = pipeline.accept(node, [submission for _, submission in ready], at_once=True) if ready else []
@@ -205,7 +205,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> Handled:
         for arrival, submission in ready
         if submission.transfer and submission.transfer.chunks and submission.transfer.envelope not in unfinished
     ]
-    return Handled([*declined, *answers], back=waiting + back, spent=spent, clocks=differing, odd=odd + let_go)
+    return BatchResult([*declined, *answers], back=waiting + back, spent=spent, clocks=differing, odd=odd + let_go)
 
 
 def _put_off(
@@ -233,9 +233,9 @@ def _put_off(
     return back, let_go
 
 
-def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
+def _submissions(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     """An office's envelopes; each is answered, correlated to the request, before it is acknowledged."""
-    submissions = [Submission(Held(one.message.body), one.peer, "amqp") for one in batch]
+    submissions = [Submission(MemoryBody(one.message.body), one.peer, "amqp") for one in batch]
     answers = pipeline.accept(node, submissions, at_once=True)
     back: list[Arrival] = []
     replies: dict[str, list[tuple[Arrival, Message]]] = defaultdict(list)
@@ -253,13 +253,13 @@ def _submissions(node: Node, batch: Sequence[Arrival]) -> Handled:
             if finding is not None:
                 back.append(arrival)  # unanswered: it comes again, is recognised, and gets the same answer
     passing = [one for one, answer in zip(batch, answers, strict=True) if answer.passing and one not in back]
-    return Handled(answers, back=back + passing)
+    return BatchResult(answers, back=back + passing)
 
 
-def _receipts(node: Node, batch: Sequence[Arrival]) -> Handled:
+def _receipts(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     """Outcomes that neighbours report. What cannot be proven is kept whole: it may count later."""
     counted: list[tuple[str, Receipt]] = []
-    handled = Handled()
+    handled = BatchResult()
     for arrival, report in _readable(batch, decode_receipts, handled.odd):
         finding = reports.doubt(node, arrival.peer, report)
         if finding is not None:
@@ -273,18 +273,18 @@ def _receipts(node: Node, batch: Sequence[Arrival]) -> Handled:
     return handled
 
 
-def _clocks(node: Node, batch: Sequence[Arrival]) -> Handled:
+def _clocks(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     """What neighbours see of our clock; the last word of each counts."""
-    handled = Handled()
+    handled = BatchResult()
     said = {arrival.peer: word for arrival, word in _readable(batch, skew.decode_clock, handled.odd)}
     for peer, word in said.items():
         handled.clocks += clocks.said(node, peer, word)
     return handled
 
 
-def _objections(node: Node, batch: Sequence[Arrival]) -> Handled:
+def _objections(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     """What neighbours say of our receipts; the last word of each counts."""
-    handled = Handled()
+    handled = BatchResult()
     read = _readable(batch, decode_objection, handled.odd)
     said = {arrival.peer: (arrival, objection) for arrival, objection in read}
     for peer, (arrival, objection) in said.items():
@@ -296,8 +296,8 @@ def _objections(node: Node, batch: Sequence[Arrival]) -> Handled:
     return handled
 
 
-def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
-    handled = Handled()
+def _inquiries(node: Node, batch: Sequence[Arrival]) -> BatchResult:
+    handled = BatchResult()
     asked = list(_readable(batch, lambda data: (decode_inquiry(data), b""), handled.odd))
     now = node.now()
     with node.ledger.book() as book:
@@ -318,16 +318,16 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> Handled:
     return handled
 
 
-def _recoveries(node: Node, batch: Sequence[Arrival]) -> Handled:
-    return Handled(odd=[(one, odd) for one in batch if (odd := recovery.heard(node, one))])
+def _recoveries(node: Node, batch: Sequence[Arrival]) -> BatchResult:
+    return BatchResult(odd=[(one, odd) for one in batch if (odd := recovery.heard(node, one))])
 
 
-def _confirmations(node: Node, batch: Sequence[Arrival]) -> Handled:
+def _confirmations(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     """Offices' answers about their mail. Where one has no effect, or another than the office thinks, it is told so."""
     found = [(arrival, finding) for arrival in batch if (finding := _confirmed(node, arrival)) is not None]
     untold = answering.tell(node, found)
     odd = [(one, finding) for one, finding in found if finding.code != "EDX804" and one not in untold]
-    return Handled(back=untold, odd=odd)
+    return BatchResult(back=untold, odd=odd)
 
 
 def _confirmed(node: Node, arrival: Arrival) -> Finding | None:
@@ -344,13 +344,13 @@ def _confirmed(node: Node, arrival: Arrival) -> Finding | None:
     return finding
 
 
-def _strangers(node: Node, batch: Sequence[Arrival]) -> Handled:
+def _strangers(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     """Messages of no kind that their writer may send. An office hears of it, so many in a minute: nobody else would
     tell whoever writes its software, and neighbours have operators for that."""
     odd = [speakers.strange(node, arrival) for arrival in batch]
     now = node.now()
     answering.tell(node, [(one, finding) for one, finding in odd if node.telling.allows(one.peer, now)])
-    return Handled(odd=odd)
+    return BatchResult(odd=odd)
 
 
 _HANDLERS: dict[str, Handler] = {

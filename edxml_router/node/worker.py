@@ -100,7 +100,7 @@ class Worker:
         settings = load(self._path)
         return in_force.pinned(settings, self._pins) if self._pins else settings
 
-    def _turn(self, opened: composition.Opened) -> bool:
+    def _turn(self, opened: composition.RunningNode) -> bool:
         """One round: everything that has come, then everything that is due; whether there was anything."""
         self._renew_trust(opened)
         try:
@@ -139,7 +139,7 @@ class Worker:
             return True
         return moved
 
-    def _wait(self, opened: composition.Opened) -> None:
+    def _wait(self, opened: composition.RunningNode) -> None:
         """Until something comes into any of the hubs, a command rings, or a duty is due."""
         until = min(self._poll_at, self._upkeep_at, self._trust_at)
         told = [opened.bell.fileno(), *(transport.fileno() for transport in opened.transports)]
@@ -156,7 +156,7 @@ class Worker:
             with suppress(OSError):  # full is as good as told; a supervisor that is gone is noticed elsewhere
                 os.write(self._turns, b".")
 
-    def _expire(self, opened: composition.Opened) -> None:
+    def _expire(self, opened: composition.RunningNode) -> None:
         """From a lease after the hubs were read empty: by then the other workers are done with what they had taken."""
         if self._read_at is None and opened.node.hubs_read():
             self._read_at = time.monotonic()
@@ -169,7 +169,7 @@ class Worker:
             self._follow_at = time.monotonic() + FOLLOW_INTERVAL
             events.moved(following.follow(node))
 
-    def _take(self, opened: composition.Opened) -> bool:
+    def _take(self, opened: composition.RunningNode) -> bool:
         came, node = False, opened.node
         for transport in opened.transports:
             arrivals = transport.take(node.rules.delivery.batch, 0.0)
@@ -186,7 +186,7 @@ class Worker:
                 events.set_aside(handled.odd)
         return came
 
-    def _declare(self, opened: composition.Opened) -> None:
+    def _declare(self, opened: composition.RunningNode) -> None:
         """Make the own hub's mailboxes. A hub that is away or silent holds up nothing else."""
         if self._declaring is None and opened.undeclared and time.monotonic() >= self._declare_at:
             self._declaring = Errand(opened.make_mailboxes)
@@ -209,7 +209,7 @@ class Worker:
             self._problems[hub] = problem
             events.transport_problem(hub, problem)
 
-    def _renew_trust(self, opened: composition.Opened) -> None:
+    def _renew_trust(self, opened: composition.RunningNode) -> None:
         """Before anything is taken, and whatever else is wrong: a hub that is away must not delay a block."""
         if time.monotonic() < self._trust_at:
             return
@@ -221,7 +221,7 @@ class Worker:
             events.trust_renewed(os.getpid(), opened.node.rules.trust.epoch)
         self._renew_credentials(opened)
 
-    def _renew_credentials(self, opened: composition.Opened) -> None:
+    def _renew_credentials(self, opened: composition.RunningNode) -> None:
         unusable = opened.renew_credentials()
         if unusable is None:
             return
@@ -232,7 +232,7 @@ class Worker:
             events.reload_refused(unusable)
         self._unusable = unusable
 
-    def _load_rules(self, opened: composition.Opened) -> None:
+    def _load_rules(self, opened: composition.RunningNode) -> None:
         self._reloading = False
         try:
             settings = self._load()

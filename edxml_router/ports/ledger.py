@@ -21,7 +21,7 @@ from edxml_router.core.delivery.values import Aside, Delivery, EnvelopeRow, Move
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Finding
-from edxml_router.ports.mailboxes import Mailboxes, Moved
+from edxml_router.ports.mailboxes import Mailboxes, MovedMail
 from edxml_router.ports.recoveries import Recoveries
 from edxml_router.ports.views import Views
 
@@ -184,7 +184,7 @@ class Book(Protocol):
     def mailboxes(self) -> Mailboxes: ...
 
     @property
-    def moved(self) -> Moved: ...
+    def moved(self) -> MovedMail: ...
 
     @property
     def receipts(self) -> Receipts: ...

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from edxml_router.core.delivery.values import Delivery, Lying
+from edxml_router.core.delivery.values import Delivery, UnansweredMail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
 
@@ -35,7 +35,7 @@ class Mailboxes(Protocol):
         """When these are looked at again, if they are still there to be, and what was wrong now; ``handed_at`` where
         they have just been laid into their mailbox."""
 
-    def lying(self, routes: Collection[Route]) -> Mapping[tuple[Route, bool], Lying]:
+    def lying(self, routes: Collection[Route]) -> Mapping[tuple[Route, bool], UnansweredMail]:
         """What lies in the mailboxes of these routes, or was taken and not answered yet, by route and urgency. Letters
         over a link count once for all their recipients."""
 
@@ -55,7 +55,7 @@ class Mailboxes(Protocol):
         fallen silent before keep their time. ``back`` answer again; None: all of them did until now."""
 
 
-class Moved(Protocol):
+class MovedMail(Protocol):
     """The mail of agencies that have moved (:mod:`edxml_router.core.delivery.handing_back`): it makes no attempt by
     itself."""
 

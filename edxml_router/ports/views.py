@@ -18,10 +18,10 @@ from edxml_router.core.delivery.views import (
     Checkpoint,
     DeliveryHistory,
     EnvelopeHistory,
-    Found,
+    FoundEnvelope,
     InboxItem,
-    Line,
-    Note,
+    JournalLine,
+    Notice,
     QuarantinedItem,
     SentDelivery,
     Shape,
@@ -49,7 +49,7 @@ class MailView(Protocol):
         kind: str = "",
         before: tuple[datetime, str] | None = None,
         limit: int = 50,
-    ) -> Sequence[Found]:
+    ) -> Sequence[FoundEnvelope]:
         """Accepted envelopes, newest first. ``digest`` may be a prefix; ``until`` is not included; ``office`` is the
         one that handed them in here.
 
@@ -58,7 +58,7 @@ class MailView(Protocol):
         ``before`` is the key of the last one of the page before.
         """
 
-    def changes(self, envelope: EnvelopeRow) -> Sequence[Found]:
+    def changes(self, envelope: EnvelopeRow) -> Sequence[FoundEnvelope]:
         """The recalls, updates and replacements of a document by its sender that came here, the oldest first."""
 
     def document_ids(self, digests: Iterable[str]) -> Mapping[str, str]:
@@ -116,7 +116,7 @@ class History(Protocol):
         actor: str = "",
         after: int = 0,
         limit: int = 100,
-    ) -> Sequence[Line]:
+    ) -> Sequence[JournalLine]:
         """Journal entries by number; ``until`` is not included, ``event`` may end in a dot: "delivery.", ``envelope``
         may be the beginning of a digest."""
 
@@ -127,7 +127,7 @@ class History(Protocol):
     def story(self, number: int, limit: int = 1000) -> DeliveryHistory | None:
         """The delivery of this number with all that happened to it; None when there is none."""
 
-    def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Note]:
+    def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Notice]:
         """Receipts for an office that were not handed over yet."""
 
     def checkpoint(self) -> Checkpoint | None:

@@ -23,7 +23,7 @@ from edxml_router.core.delivery.journal import (
     ENVELOPE_ACCEPTED,
     INPUT_COUNTED,
 )
-from edxml_router.core.delivery.views import EnvelopeHistory, Found, Line, QuarantinedItem, Verification
+from edxml_router.core.delivery.views import EnvelopeHistory, FoundEnvelope, JournalLine, QuarantinedItem, Verification
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import comparable, is_digest
@@ -78,25 +78,25 @@ class JournalQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EnvelopeStory:
     """The story of one accepted envelope: ``paths`` has the nodes passed for each recipient, as far as the latest
     receipt tells; ``changes`` are the envelopes that recall, update or replace it."""
 
     trace: EnvelopeHistory
     paths: Mapping[str, Sequence[Hop]]
-    changes: Sequence[Found]
+    changes: Sequence[FoundEnvelope]
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class DocumentHistory:
     """All that is known of a document: what was accepted under its name, the oldest first, and what was refused.
 
     ``lines`` are what the journal says where nothing was accepted and nothing kept.
     """
 
-    told: Sequence[Told]
+    told: Sequence[EnvelopeStory]
     refused: Sequence[QuarantinedItem]
-    lines: Sequence[Line] = ()
+    lines: Sequence[JournalLine] = ()
 
 
 def require_event(name: str) -> None:
@@ -105,7 +105,7 @@ def require_event(name: str) -> None:
         raise unknown(name, EVENTS)
 
 
-def query(views: Views, question: JournalQuery) -> Iterator[Sequence[Line]]:
+def query(views: Views, question: JournalQuery) -> Iterator[Sequence[JournalLine]]:
     """The entries that answer, by number and document, in pages."""
     left = question.limit
     for envelope in [""] if question.document is None else _digests(views, question.document):
@@ -152,12 +152,12 @@ def filed_bodies(views: Views) -> int:
     return views.filed_bodies()
 
 
-def find(views: Views, document: str, limit: int = 50) -> Sequence[Found]:
+def find(views: Views, document: str, limit: int = 50) -> Sequence[FoundEnvelope]:
     """Envelopes by the beginning of their digest, or by DocumentId, newest first. Raises Refusal EDX606 when there is
     none."""
     if not comparable(document):  # the views would take it for no condition
         raise Refusal("EDX606", detail=Detail("no document is named"))
-    found: Sequence[Found] = ()
+    found: Sequence[FoundEnvelope] = ()
     if is_digest(document):
         found = views.find_envelopes(digest=document.lower(), limit=limit)
     if not found:
@@ -167,7 +167,7 @@ def find(views: Views, document: str, limit: int = 50) -> Sequence[Found]:
     return found
 
 
-def history(views: Views, document: str, recipient: str = "") -> Past:
+def history(views: Views, document: str, recipient: str = "") -> DocumentHistory:
     """What became of a document, on the way to one ``recipient`` (canonical code) or to all."""
     refused = views.list_quarantined(document=document)
     try:
@@ -176,9 +176,11 @@ def history(views: Views, document: str, recipient: str = "") -> Past:
         lines = views.lines(envelope=document.lower()) if is_digest(document) and not refused else ()
         if not refused and not lines:
             raise
-        return Past((), refused, lines)
+        return DocumentHistory((), refused, lines)
     traces = (views.trace(found.envelope.digest, recipient, LONGEST) for found in reversed(envelopes))
-    return Past([Told(one, _paths(one), views.changes(one.envelope)) for one in traces if one is not None], refused)
+    return DocumentHistory(
+        [EnvelopeStory(one, _paths(one), views.changes(one.envelope)) for one in traces if one is not None], refused
+    )
 
 
 def _digests(views: Views, document: str) -> list[str]:

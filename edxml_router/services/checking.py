@@ -40,7 +40,7 @@ from edxml_router.services.reading import UNREADABLE, Read
 from edxml_router.shapes.verdict import CheckOutcome
 from edxml_router.stages.acceptance.admission import codes_of, recipients_of, sender_of
 from edxml_router.stages.acceptance.examination import examine
-from edxml_router.stages.acceptance.submission import Examined
+from edxml_router.stages.acceptance.submission import Examination
 from edxml_router.store import catalogue
 from edxml_router.store.bodies import spool
 from edxml_router.wiring import judging
@@ -53,12 +53,12 @@ _CATALOGUE: Final = frozenset({"EDX501", "EDX502", "EDX504"})  # another catalog
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedFile:
     """The verdict on one file. ``finding`` says why it is refused."""
 
     file: str
     finding: Finding | None
-    examined: Examined | None = None
+    examined: Examination | None = None
     reasons: tuple[schema.Explanation, ...] = ()
     open: tuple[Finding, ...] = ()  # what a node's catalogue would have to know
     authority: str = ""  # whether the signer speaks for the sender; "" where there is no signer who could
@@ -88,7 +88,7 @@ class Desk:
     anchored: bool
     unfit: tuple[Finding, ...] = ()  # authorities of which nothing can ever pass (EDX323)
 
-    def check(self, file: str, read: Read) -> Checked:
+    def check(self, file: str, read: Read) -> CheckedFile:
         """The verdict on one envelope; nothing that it suffers from is raised."""
         body: Body = NOTHING
         try:
@@ -99,9 +99,9 @@ class Desk:
             # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
             wanted = body.held if trouble.code == "EDX201" else None
             explained = schema.explain(wanted, limits=self.limits) if wanted else ()
-            return Checked(file, trouble.finding, reasons=explained)
+            return CheckedFile(file, trouble.finding, reasons=explained)
         except Exception as error:  # noqa: BLE001  # a mistake of ours about one file must not keep the others waiting
-            return Checked(file, Defect(Detail("judging the file: {reason}", reason=in_words(error))).finding)
+            return CheckedFile(file, Defect(Detail("judging the file: {reason}", reason=in_words(error))).finding)
         objection = _objection(examined.verdict, required=self.required, anchored=self.anchored)
         unknown = list(_unaddressed(self.agencies, examined.envelope, self.now))
         if objection is None:
@@ -109,9 +109,9 @@ class Desk:
         authority, contradiction = self._authority(examined)
         objection = objection or contradiction
         remarks = tuple(one for one in unknown if one != objection)
-        return Checked(file, objection, examined, open=remarks, authority=authority)
+        return CheckedFile(file, objection, examined, open=remarks, authority=authority)
 
-    def _authority(self, examined: Examined) -> tuple[str, Finding | None]:
+    def _authority(self, examined: Examination) -> tuple[str, Finding | None]:
         """Whether the signer speaks for the sender, as far as it can be known, and the finding where it does not.
 
         Of a signer whose authority is not known it is asked as well: no node takes the one for the other either.
@@ -195,10 +195,10 @@ def _unaddressed(agencies: Registry, envelope: Envelope, now: datetime) -> Itera
             yield Finding(refusal.code, refusal.finding.where or what, refusal.finding.detail)
 
 
-def _examined(body: Body, limits: Limits, trust: TrustStore, now: datetime) -> Examined:
+def _examined(body: Body, limits: Limits, trust: TrustStore, now: datetime) -> Examination:
     """In a process of its own: whatever a file does to that, the others are checked."""
 
-    def work() -> Examined | Exception:
+    def work() -> Examination | Exception:
         try:
             return examine(body, limits, trust, now)
         except Exception as error:  # noqa: BLE001  # raised again where it is dealt with
@@ -207,7 +207,7 @@ def _examined(body: Body, limits: Limits, trust: TrustStore, now: datetime) -> E
     seconds = judging.seconds_for(body.size, judging.MOST_TIME)
     try:
         found = judging.apart(work, seconds)
-    except judging.Ended as ended:
+    except judging.ProcessEnded as ended:
         raise ended.trouble(seconds) from None
     if isinstance(found, Exception):
         raise found

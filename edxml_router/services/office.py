@@ -26,7 +26,7 @@ from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.body import Body
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.views import Found, InboxItem, Note, SentDelivery
+from edxml_router.core.delivery.views import FoundEnvelope, InboxItem, Notice, SentDelivery
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.resync import Recovery
 from edxml_router.core.link.route import Route
@@ -54,7 +54,7 @@ _NO_NAME: Final = Detail(
 )
 
 
-class Handed(NamedTuple):
+class NamedAcceptance(NamedTuple):
     """An envelope that was handed in, by the name that its face has for it, and what its office is told."""
 
     name: str
@@ -88,7 +88,7 @@ class SentEnvelope(NamedTuple):
     """An envelope that an office sent, with the first of its recipients; ``next`` begins the others, None after the
     last."""
 
-    found: Found
+    found: FoundEnvelope
     deliveries: Sequence[SentDelivery]
     next: int | None
 
@@ -103,7 +103,7 @@ class SentPage(NamedTuple):
 class Notices(NamedTuple):
     """What became of envelopes that offices sent, and the DocumentId of each envelope."""
 
-    notes: Sequence[Note]
+    notes: Sequence[Notice]
     documents: Mapping[str, str]
 
 
@@ -121,7 +121,7 @@ def named(settings: Settings, name: str | None) -> list[str]:
     return [one.name for one in settings.offices if name in (None, one.name)]
 
 
-def submit(node: Node, office: str, names: Sequence[str], read: Read) -> Iterator[Handed]:
+def submit(node: Node, office: str, names: Sequence[str], read: Read) -> Iterator[NamedAcceptance]:
     """Hand envelopes in as an office, in batches that fit into memory; the answers in the same order. ``read`` gets a
     name, the most bytes, and how a large one is set down; what it refuses is the answer."""
     for batch in _batches(names, node, read):
@@ -131,7 +131,7 @@ def submit(node: Node, office: str, names: Sequence[str], read: Read) -> Iterato
             answer = data if isinstance(data, Acceptance) else next(answers)
             if not isinstance(data, Acceptance):
                 data.discard()
-            yield Handed(name, answer)
+            yield NamedAcceptance(name, answer)
 
 
 def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tuple[str, Body | Acceptance]]]:
@@ -190,12 +190,12 @@ def sent_one(views: Views, office: str, digest: str, after: int = 0, recipients:
     return _sent_envelope(found[0], theirs, recipients)
 
 
-def _sent_envelope(found: Found, theirs: Sequence[SentDelivery], most: int) -> SentEnvelope:
+def _sent_envelope(found: FoundEnvelope, theirs: Sequence[SentDelivery], most: int) -> SentEnvelope:
     shown = theirs[:most]
     return SentEnvelope(found, shown, shown[-1].delivery.id if len(theirs) > len(shown) else None)
 
 
-def _cursor(last: Found) -> str:
+def _cursor(last: FoundEnvelope) -> str:
     """A page's end as a text: it holds no number of a row, so it stays true whatever is added or restored."""
     at, digest = last.key
     return f"{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{digest}"
@@ -233,7 +233,7 @@ def reminder(office: str, one: Recovery) -> Finding:
 
 def notices(views: Views, offices: Sequence[str]) -> Notices:
     """What became of envelopes that these offices sent and was not cleared."""
-    rows: list[Note] = []
+    rows: list[Notice] = []
     for office in offices:
         after = 0
         while page := views.notices(Route.office(office), after, _PAGE):

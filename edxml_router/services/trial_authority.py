@@ -59,7 +59,7 @@ class KeyType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedRow:
     """A row of ``issued.csv``. Times are ISO 8601 in UTC; ``revoked`` is empty while the certificate is
     good.
     """
@@ -72,7 +72,7 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class KeyFiles:
     """Where a key, its certificate chain and the anchors stand."""
 
     key: Path
@@ -109,7 +109,7 @@ def init(folder: Path, now: datetime, days: int = AUTHORITY_DAYS) -> Path:
     return folder / ANCHORS
 
 
-def issue(folder: Path, agency: str, now: datetime, key_type: KeyType = KeyType.EC, days: int = LEAF_DAYS) -> Files:
+def issue(folder: Path, agency: str, now: datetime, key_type: KeyType = KeyType.EC, days: int = LEAF_DAYS) -> KeyFiles:
     """A key and a certificate for ``agency`` (its canonical code), the issuing authority's appended."""
 
     def certify(issuer: pki.Issuer, key: PublicKey, serial: int) -> x509.Certificate:
@@ -125,7 +125,7 @@ def issue_node(
     hosts: Sequence[str] = (),
     key_type: KeyType = KeyType.EC,
     days: int = LEAF_DAYS,
-) -> Files:
+) -> KeyFiles:
     """A key and a certificate for a node, good for TLS under ``hosts`` (or its name) and for receipts."""
 
     def certify(issuer: pki.Issuer, key: PublicKey, serial: int) -> x509.Certificate:
@@ -134,7 +134,7 @@ def issue_node(
     return _issue(folder, name, key_type, certify)
 
 
-def issued(folder: Path) -> tuple[Issued, ...]:
+def issued(folder: Path) -> tuple[IssuedRow, ...]:
     """What the authority has issued, oldest first."""
     path = folder / ISSUED
     try:
@@ -143,7 +143,7 @@ def issued(folder: Path) -> tuple[Issued, ...]:
         return ()
     except OSError as error:
         raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
-    return tuple(Issued(**row) for row in csv.DictReader(io.StringIO(text)))
+    return tuple(IssuedRow(**row) for row in csv.DictReader(io.StringIO(text)))
 
 
 def revoke(folder: Path, serial: str, now: datetime) -> Path:
@@ -163,7 +163,9 @@ def publish(folder: Path, now: datetime, days: int = LIST_DAYS) -> Path:
     path = folder / LIST
     number = read_lists([path.read_bytes()], str(path))[0].number + 1 if path.exists() else 1
     revoked = [
-        pki.Revoked(int(row.serial, 16), datetime.fromisoformat(row.revoked)) for row in issued(folder) if row.revoked
+        pki.RevokedCertificate(int(row.serial, 16), datetime.fromisoformat(row.revoked))
+        for row in issued(folder)
+        if row.revoked
     ]
     made = pki.revocation_list(_issuer(folder), revoked, number=number, at=now, days=days)
     write_over(path, made.public_bytes(Encoding.PEM))
@@ -175,16 +177,16 @@ def _issue(
     name: str,
     key_type: KeyType,
     certify: Callable[[pki.Issuer, PublicKey, int], x509.Certificate],
-) -> Files:
+) -> KeyFiles:
     if not is_safe(name) or name.startswith(".") or name in _RESERVED:
         raise Refusal("EDX503", detail=name)
     issuer = _issuer(folder)
     key = new_key(key_type)
     certificate = certify(issuer, key.public_key(), x509.random_serial_number())
-    files = Files(folder / f"{name}.key.pem", folder / f"{name}.cert.pem", folder / ANCHORS)
+    files = KeyFiles(folder / f"{name}.key.pem", folder / f"{name}.cert.pem", folder / ANCHORS)
     write_key(files.key, key)
     write_new(files.certificate, write_pem([certificate, issuer.certificate]))
-    row = Issued(
+    row = IssuedRow(
         f"{certificate.serial_number:x}",
         name,
         certificate.not_valid_before_utc.isoformat(),
@@ -203,9 +205,9 @@ def _issuer(folder: Path) -> pki.Issuer:
     return pki.Issuer(load_key(folder / "issuing.key.pem"), load_certificates(path)[0])
 
 
-def _write_index(folder: Path, rows: Sequence[Issued]) -> None:
+def _write_index(folder: Path, rows: Sequence[IssuedRow]) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Issued)])
+    writer.writerow([field.name for field in fields(IssuedRow)])
     writer.writerows(astuple(row) for row in rows)
     write_over(folder / ISSUED, out.getvalue().encode())

@@ -15,18 +15,18 @@ from typing import Annotated
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class TextForm:
     """How a text is written, in the words of JSON Schema."""
 
     pattern: str = ""
     format: str = ""
 
 
-Digest = Annotated[str, Written(pattern="^[0-9a-f]{64}$")]
-Instant = Annotated[str, Written(format="date-time")]
-Day = Annotated[str, Written(format="date")]
-Code = Annotated[str, Written(pattern="^EDX[0-9]{3}$")]
-LetterName = Annotated[str, Written(pattern=r"^[0-9a-f]{64}\..+$")]
+Digest = Annotated[str, TextForm(pattern="^[0-9a-f]{64}$")]
+Instant = Annotated[str, TextForm(format="date-time")]
+Day = Annotated[str, TextForm(format="date")]
+Code = Annotated[str, TextForm(pattern="^EDX[0-9]{3}$")]
+LetterName = Annotated[str, TextForm(pattern=r"^[0-9a-f]{64}\..+$")]
 
 
 def encode(shape: Mapping[str, object]) -> bytes:

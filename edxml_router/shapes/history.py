@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
 from edxml_router.core.delivery.lifecycle import outcome
-from edxml_router.core.delivery.views import DeliveryHistory, EnvelopeHistory, Found, Hindrance, Line, QuarantinedItem
+from edxml_router.core.delivery.views import (
+    DeliveryHistory,
+    EnvelopeHistory,
+    FoundEnvelope,
+    Hindrance,
+    JournalLine,
+    QuarantinedItem,
+)
 from edxml_router.core.link.manifest import instant
 from edxml_router.core.link.wire import Hop
 from edxml_router.shapes.delivery import DeliveryShape, TracedDeliveryShape, delivery_shape, traced_delivery_shape
@@ -71,7 +78,7 @@ class DeliveryHistoryShape(DeliveryShape):
     entries: list[EntryShape]
 
 
-def entry_shape(line: Line) -> EntryShape:
+def entry_shape(line: JournalLine) -> EntryShape:
     entry = line.entry
     return {
         "number": line.number,
@@ -107,7 +114,7 @@ def quarantined_shape(item: QuarantinedItem) -> QuarantinedShape:
 def history_shape(
     told: EnvelopeHistory,
     paths: Mapping[str, Sequence[Hop]],
-    changes: Iterable[Found],
+    changes: Iterable[FoundEnvelope],
     refusals: Iterable[QuarantinedItem],
     hindrances: Mapping[int, Hindrance],
 ) -> HistoryShape:
@@ -128,7 +135,7 @@ def history_shape(
     }
 
 
-def refused_history_shape(items: Iterable[QuarantinedItem], lines: Iterable[Line]) -> HistoryShape:
+def refused_history_shape(items: Iterable[QuarantinedItem], lines: Iterable[JournalLine]) -> HistoryShape:
     """Of what was never accepted here."""
     return {
         "envelope": None,

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import EnvelopeRow
-from edxml_router.core.delivery.views import Found, Hindrance, SentDelivery
+from edxml_router.core.delivery.views import FoundEnvelope, Hindrance, SentDelivery
 from edxml_router.core.link.manifest import instant
 from edxml_router.shapes.delivery import TracedDeliveryShape, traced_delivery_shape
 from edxml_router.shapes.envelope import EnvelopeShape, envelope_shape
@@ -47,7 +47,7 @@ def status_mark_shape(status: EnvelopeRow | None) -> StatusMarkShape | None:
 
 def sent_letter_shape(
     office: str,
-    found: Found,
+    found: FoundEnvelope,
     deliveries: Iterable[SentDelivery],
     following: int | None,
     hindrances: Mapping[int, Hindrance],

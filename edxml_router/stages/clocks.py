@@ -22,12 +22,12 @@ from edxml_router.core.link.skew import AGAIN, CODE, TOLERANCE, ClockWord, encod
 from edxml_router.core.link.wire import Transfer
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Candidate, Submission
 from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Rules
 
 Alarms = Sequence[tuple[str, Finding | None]]
-Judge = Callable[[Rules, str, Submission, datetime], Judged]
+Judge = Callable[[Rules, str, Submission, datetime], Candidate]
 
 # What is refused on one day and taken on another: certificates, their authorities and lists, exceptions, bindings, the
 # catalogue, the sender's own time stamp. Not what is revoked or blocked: that stays so.
@@ -96,12 +96,12 @@ def _alarm(node: Node, peer: str, now: datetime) -> Alarms:
     return ((peer, finding),)
 
 
-def careful(node: Node, judge: Judge, now: datetime) -> Callable[[Submission], Judged]:
+def careful(node: Node, judge: Judge, now: datetime) -> Callable[[Submission], Candidate]:
     """``judge`` at this moment. What it refuses for the date, and would not by the clock of a neighbour, is put off: of
     a transfer the one that sent it, else any whose clock is known to differ. It is never *taken* by another's clock."""
     rules = node.rules
 
-    def by_each(submission: Submission) -> Judged:
+    def by_each(submission: Submission) -> Candidate:
         item = judge(rules, node.name, submission, now)
         if item.trouble is not None and item.trouble.code in _BY_DATE:
             for peer, at in _other_times(node, item, now):
@@ -119,7 +119,7 @@ def careful(node: Node, judge: Judge, now: datetime) -> Callable[[Submission], J
     return by_each
 
 
-def _other_times(node: Node, item: Judged, now: datetime) -> Iterator[tuple[str, datetime]]:
+def _other_times(node: Node, item: Candidate, now: datetime) -> Iterator[tuple[str, datetime]]:
     transfer, peer = item.submission.transfer, item.submission.peer
     if transfer is None:
         for each, skew in islice(node.skews.all().items(), MOST):
@@ -129,7 +129,7 @@ def _other_times(node: Node, item: Judged, now: datetime) -> Iterator[tuple[str,
         yield peer, transfer.dated_at
 
 
-def _doubtful(node: Node, item: Judged) -> bool:
+def _doubtful(node: Node, item: Candidate) -> bool:
     """Lists that are old make nothing end, and old lists are what a machine has that was off for a week."""
     assert item.trouble is not None  # noqa: S101  # it was refused or put off
     return item.trouble.code != _LISTS or node.skews.of(item.submission.peer) is not None

@@ -14,7 +14,7 @@ from edxml_router.store.bodies.table import SqlBodies
 from edxml_router.store.deliveries.book import SqlDeliveries
 from edxml_router.store.deliveries.chains import SqlDocuments
 from edxml_router.store.deliveries.looks import SqlMailboxes
-from edxml_router.store.deliveries.moved import SqlMoved
+from edxml_router.store.deliveries.moved import SqlMovedMail
 from edxml_router.store.envelopes.book import SqlEnvelopes
 from edxml_router.store.epochs.recovery import SqlRecoveries
 from edxml_router.store.journal.book import SqlJournal
@@ -32,7 +32,7 @@ class SqlBook:
     documents: SqlDocuments
     deliveries: SqlDeliveries
     mailboxes: SqlMailboxes
-    moved: SqlMoved
+    moved: SqlMovedMail
     receipts: SqlReceipts
     quarantine: SqlQuarantine
     recoveries: SqlRecoveries
@@ -45,7 +45,7 @@ class SqlBook:
         self.documents = SqlDocuments(connection)
         self.deliveries = SqlDeliveries(connection, self.journal, now)
         self.mailboxes = SqlMailboxes(connection)
-        self.moved = SqlMoved(connection)
+        self.moved = SqlMovedMail(connection)
         self.receipts = SqlReceipts(connection)
         self.quarantine = SqlQuarantine(connection)
         self.recoveries = SqlRecoveries(connection)

@@ -48,7 +48,7 @@ _HEAD: Final = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DatabasePlace:
     """Where a database is: a file, or a server's; ``shown`` has no password."""
 
     shown: str
@@ -56,12 +56,12 @@ class Place:
     url: str = ""
 
 
-def read_place(text: str) -> Place:
+def read_place(text: str) -> DatabasePlace:
     """What was typed as a database: a path, or a URL. Raises ValueError with what is wrong; no password is in it."""
     if "://" not in text:
         if not text or "\0" in text:
             raise ValueError(Detail("a path is a text that is not empty"))
-        return Place(text, Path(text))
+        return DatabasePlace(text, Path(text))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
@@ -70,10 +70,10 @@ def read_place(text: str) -> Place:
     if kind == "sqlite":
         if not url.database or url.database == ":memory:" or url.host or url.query or "\0" in url.database:
             raise ValueError(Detail("it names no file: sqlite:///PATH, with four slashes for a path from the root"))
-        return Place(url.database, Path(url.database))
+        return DatabasePlace(url.database, Path(url.database))
     if kind != "postgresql":
         raise ValueError(Detail("{kind} is not supported", kind=kind))
-    return Place(url.render_as_string(hide_password=True), url=text)
+    return DatabasePlace(url.render_as_string(hide_password=True), url=text)
 
 
 class OpenedViews(SqlViews):
@@ -89,7 +89,7 @@ class OpenedViews(SqlViews):
             self._temporary.cleanup()
 
 
-def open_views(place: Place) -> OpenedViews:
+def open_views(place: DatabasePlace) -> OpenedViews:
     """Open it. Raises Refusal EDX902 where no such file is, EDX610 where it is another kind of file; Setback EDX601
     where the temporary folder has no room for a copy. A server is not asked before the first question."""
     if place.path is None:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.store.database.bulk import Insert
-from edxml_router.store.database.columns import Hops, Instant, Number, Routed, Wording, metadata, partial, words
+from edxml_router.store.database.columns import Hops, Instant, Number, RouteName, Wording, metadata, partial, words
 from edxml_router.store.database.part import Part, chunks
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
@@ -36,7 +36,7 @@ receipts = Table(
     "receipts",
     metadata,
     Column("id", Number, primary_key=True),
-    Column("origin", Routed, nullable=False),
+    Column("origin", RouteName, nullable=False),
     words("envelope"),
     words("recipient"),
     Column("generation", Integer, nullable=False),

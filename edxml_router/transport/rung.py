@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 
 
-class Rung(threading.Event):
+class WakeEvent(threading.Event):
     """A pipe beside the event; :meth:`close` it in the end, while the other thread may still ring."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@
     with open_worker(settings) as opened: …         # and the transports, for a worker process
 
 Raises ConfigErrors for files that the settings name and that cannot be used, and Setback EDX602 when the database
-is away. A hub that is away is no failure: its transport mends itself, and :meth:`Opened.declare` is tried again.
+is away. A hub that is away is no failure: its transport mends itself, and :meth:`RunningNode.declare` is tried again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edxml_router.core.message.classification import Markings
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.credentials import identities, sources, token_keys, trust_files
-from edxml_router.credentials.identities import Signing
+from edxml_router.credentials.identities import SigningIdentity
 from edxml_router.credentials.sources import canonical, secret
 from edxml_router.credentials.trust_files import Fingerprint
 from edxml_router.disk.bell import FILE, FileBell
@@ -37,12 +37,12 @@ from edxml_router.store.clocks.neighbour_clocks import KeptSkews
 from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
 from edxml_router.store.database.engine import WORKER, connect
 from edxml_router.store.database.patience import PATIENCE
-from edxml_router.store.epochs.identity import Restored
+from edxml_router.store.epochs.identity import NewEpoch
 from edxml_router.store.journal import sequencer
 from edxml_router.wiring import hubs, judging
 from edxml_router.wiring.agencies import load_registry
 from edxml_router.wiring.clocks import compare_clock, note_clock, shorten_pauses
-from edxml_router.wiring.in_hand import InHand
+from edxml_router.wiring.in_hand import InHandGuard
 from edxml_router.wiring.ownership import recognise
 from edxml_router.wiring.stored import OwnLedger, StoredNode
 
@@ -54,18 +54,18 @@ Wrap = Callable[[str, Any], Any]
 
 
 @dataclass(slots=True)
-class Opened:
+class RunningNode:
     """A node with its transports, as a worker runs it."""
 
     node: StoredNode
     transports: Sequence[Transport]
     settings: Settings
-    in_hand: InHand
+    in_hand: InHandGuard
     bell: FileBell  # rung by commands
     declared: bool = False
     trust_seen: Fingerprint = ()
     credentials_seen: Fingerprint = ()
-    signing: Signing | None = None
+    signing: SigningIdentity | None = None
     pauses_seen: bool = False
 
     def watch_clock(self) -> ClockStep | None:
@@ -110,7 +110,7 @@ class Opened:
         self.credentials_seen = seen
         return findings
 
-    def _sign_by(self, signing: Signing | None) -> None:
+    def _sign_by(self, signing: SigningIdentity | None) -> None:
         before, self.signing = self.signing, signing
         _sign_by(self.node, signing)
         if before is not None and isinstance(before.key, token_keys.Key):
@@ -160,7 +160,7 @@ class Opened:
         transports = zip(hubs.names(self.settings), self.transports, strict=True)
         return {name: transport.problem for name, transport in transports}
 
-    def look_at_journal(self) -> Restored | None:
+    def look_at_journal(self) -> NewEpoch | None:
         """Whether the database is still the one that was left, a moment ago or by the run before; else a new epoch."""
         return recognise(self.settings, self.node.ledger)
 
@@ -193,7 +193,7 @@ class Opened:
         return True
 
 
-def check(settings: Settings) -> tuple[Rules, Signing | None]:
+def check(settings: Settings) -> tuple[Rules, SigningIdentity | None]:
     """What a worker makes of the settings and the files they name. Raises ConfigErrors with what is wrong; Setback
     EDX909 for a token."""
     rules, signing = build_rules(settings), _signing(settings)
@@ -220,7 +220,7 @@ def open_node(settings: Settings) -> Iterator[StoredNode]:
 @contextmanager
 def open_worker(
     settings: Settings, clock: SteadyClock | None = None, wrap: Wrap = lambda _, port: port
-) -> Iterator[Opened]:
+) -> Iterator[RunningNode]:
     """The node with the transports of its own hub and its parent's. ``clock`` stands for the machine's; ``wrap`` is
     given each port by its name, and the node has what it answers."""
     with ExitStack() as stack:
@@ -228,8 +228,8 @@ def open_worker(
         credentials_seen = trust_files.fingerprint(identities.paths(settings))
         ledger = open_ledger(settings, WORKER_PATIENCE, WORKER, clock)
         node = _node(settings, stack.enter_context(closing(ledger)), wrap)
-        node.judging = stack.enter_context(closing(judging.Noted(settings.node.data / "judging")))
-        in_hand = stack.enter_context(closing(InHand(settings.node.data / "in-hand")))
+        node.judging = stack.enter_context(closing(judging.NotingJudge(settings.node.data / "judging")))
+        in_hand = stack.enter_context(closing(InHandGuard(settings.node.data / "in-hand")))
         signing = _signing(settings)
         _sign_by(node, signing)
         transports: dict[str, Transport] = {}
@@ -241,7 +241,7 @@ def open_worker(
         node.hubs_read = HubsRead(list(transports.values()))
         hubs_open = list(transports.values())
         bell = stack.enter_context(closing(FileBell(settings.node.data / FILE, listening=True)))
-        yield Opened(node, hubs_open, settings, in_hand, bell, False, trust_seen, credentials_seen, signing)
+        yield RunningNode(node, hubs_open, settings, in_hand, bell, False, trust_seen, credentials_seen, signing)
 
 
 def number_journal(node: StoredNode) -> None:
@@ -258,14 +258,14 @@ def _node(settings: Settings, ledger: OwnLedger, wrap: Wrap = lambda _, port: po
     return StoredNode(name, wrap("ledger", ledger), wrap("bodies", bodies), ledger.clock, rules, {}, skews=skews)
 
 
-def _signing(settings: Settings) -> Signing | None:
+def _signing(settings: Settings) -> SigningIdentity | None:
     try:
         return identities.signing(settings)
     except Refusal as refusal:
         raise ConfigErrors([refusal.finding]) from refusal
 
 
-def _sign_by(node: Node, signing: Signing | None) -> None:
+def _sign_by(node: Node, signing: SigningIdentity | None) -> None:
     node.sign_receipts, node.certificates = (signing.sign, signing.certificates) if signing else (None, ())
 
 

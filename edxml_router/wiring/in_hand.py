@@ -1,6 +1,6 @@
 """Messages that end the worker that deals with them, wherever in its turn: five times, and they are kept aside.
 
-    in_hand = InHand(folder)
+    in_hand = InHandGuard(folder)
     handled = in_hand.receive(node, transport, arrivals)    # as edxml_router.intake.batch.receive, with a guard
 
 Judging has a finer guard (:mod:`edxml_router.wiring.judging`), and what is sent has its leases. Between them a worker
@@ -25,7 +25,7 @@ from typing import Final
 
 from edxml_router.disk.notes import Notes
 from edxml_router.intake import batch
-from edxml_router.intake.batch import Handled
+from edxml_router.intake.batch import BatchResult
 from edxml_router.ports.transport import Arrival, Transport
 from edxml_router.stages.forwarding.dispatch import LAPSES
 from edxml_router.stages.node import Node
@@ -34,19 +34,19 @@ _REMEMBERED: Final = 3600.0  # seconds
 _DIED: Final = ".died"  # one byte for each death with nothing else in hand
 
 
-class InHand:
+class InHandGuard:
     """The guard of one worker."""
 
     def __init__(self, folder: Path) -> None:
         self._notes = Notes(folder)
         self._folder = folder
 
-    def receive(self, node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Handled:
+    def receive(self, node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> BatchResult:
         names = {id(one): _name(one) for one in arrivals}
         deaths = self._deaths()
         doubtful = sorted((one for one in arrivals if names[id(one)] in deaths), key=lambda one: deaths[names[id(one)]])
         others = [one for one in arrivals if names[id(one)] not in deaths]
-        total = Handled()
+        total = BatchResult()
         if others:
             with self._noted([names[id(one)] for one in others]):
                 total.add(batch.receive(node, transport, others))

@@ -1,6 +1,6 @@
 """What happens to an envelope that takes too long to judge, or ends the process that judges it.
 
-    node.judging = Noted(folder)     # a worker: here, under a timer of the kernel, with a note of what is judged
+    node.judging = NotingJudge(folder) # a worker: here, under a timer of the kernel, with a note of what is judged
     node.judging = judge_apart       # a command: each in a process of its own, which may end without the command
     apart(work, seconds)             # the result of one piece of work in such a process; raises Ended
 
@@ -33,10 +33,10 @@ from edxml_router.core.body import NOTHING
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.disk.notes import Notes
-from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Candidate, Submission
 
 T = TypeVar("T")
-Judge = Callable[[Submission], Judged]
+Judge = Callable[[Submission], Candidate]
 
 MOST_TIME: Final = timedelta(seconds=1)  # of a processor, where no settings say otherwise
 MOST_DEATHS: Final = 5
@@ -45,7 +45,7 @@ _SUSPECTED: Final = 3600.0  # seconds
 _DIED = ".died"
 
 
-class Ended(Exception):  # noqa: N818  # an event, not a mistake
+class ProcessEnded(Exception):  # noqa: N818  # an event, not a mistake
     """A process apart ended without a result, by this signal (0: without one)."""
 
     def __init__(self, number: int) -> None:
@@ -91,29 +91,29 @@ def apart(work: Callable[[], T], seconds: float) -> T:
         data = pipe.read()
     _, ended = os.waitpid(child, 0)
     if ended != os.EX_OK:
-        raise Ended(os.WTERMSIG(ended) if os.WIFSIGNALED(ended) else 0)
+        raise ProcessEnded(os.WTERMSIG(ended) if os.WIFSIGNALED(ended) else 0)
     result: T = pickle.loads(data)  # noqa: S301  # our own process wrote it
     return result
 
 
-def judge_apart(judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Judged]:
+def judge_apart(judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Candidate]:
     """Each in a process of its own: a command must outlast what it was given."""
     return [_one_apart(judge, submission, most) for submission in submissions]
 
 
-def _one_apart(judge: Judge, submission: Submission, most: timedelta, deaths: int = 0) -> Judged:
-    def work() -> Judged:
+def _one_apart(judge: Judge, submission: Submission, most: timedelta, deaths: int = 0) -> Candidate:
+    def work() -> Candidate:
         return replace(judge(submission), submission=replace(submission, data=NOTHING))  # the other process has it
 
     seconds = seconds_for(len(submission.data), most)
     try:
         judged = apart(work, seconds)
-    except Ended as ended:
-        judged = Judged(submission, submission.data.digest, trouble=ended.trouble(seconds, deaths + 1))
+    except ProcessEnded as ended:
+        judged = Candidate(submission, submission.data.digest, trouble=ended.trouble(seconds, deaths + 1))
     return replace(judged, submission=submission)
 
 
-class Noted:
+class NotingJudge:
     """Judges in this process, and leaves a note for the case that it does not live to say what came of it."""
 
     def __init__(self, folder: Path) -> None:
@@ -121,7 +121,7 @@ class Noted:
         self._notes = Notes(folder)
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
 
-    def __call__(self, judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Judged]:
+    def __call__(self, judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Candidate]:
         suspects = self._suspects()
         peers = {peer for deaths in suspects.values() for peer in deaths}
         judged = []
@@ -147,7 +147,7 @@ class Noted:
 
     def _suspect(
         self, judge: Judge, submission: Submission, most: timedelta, suspects: dict[str, list[str]]
-    ) -> Judged:
+    ) -> Candidate:
         deaths = suspects.get(submission.data.digest, [])
         judged = _one_apart(judge, submission, most, len(deaths))
         if judged.trouble is not None and judged.trouble.code == "EDX113":

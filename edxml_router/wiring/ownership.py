@@ -8,7 +8,7 @@ from edxml_router.store.epochs import identity, renames
 from edxml_router.store.ledger import SqlLedger
 
 
-def recognise(settings: Settings, ledger: SqlLedger) -> identity.Restored | None:
+def recognise(settings: Settings, ledger: SqlLedger) -> identity.NewEpoch | None:
     """See that the database is this node's and the one it left. Raises Refusal EDX619, EDX908."""
     restored = identity.recognise(ledger, settings.node.data, claim(settings))
     renames.follow(ledger, _renamed(settings))

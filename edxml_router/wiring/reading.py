@@ -22,16 +22,16 @@ from edxml_router.ports.views import Views
 from edxml_router.resources import folder
 from edxml_router.store import catalogue
 from edxml_router.store.database import migrate
-from edxml_router.store.read_only import Place, compare_schema, open_views, read_place
+from edxml_router.store.read_only import DatabasePlace, compare_schema, open_views, read_place
 from edxml_router.store.views import SqlViews
 from edxml_router.wiring import composition
 from edxml_router.wiring.agencies import load_registry
 
-__all__ = ["Asked", "Place", "open_other", "open_own", "read_place", "require_file"]
+__all__ = ["DatabasePlace", "ReadableDatabase", "open_other", "open_own", "read_place", "require_file"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReadableDatabase:
     """A database that can be asked. ``schema`` is "older" or "newer" where it is not this program's."""
 
     views: Views
@@ -57,21 +57,21 @@ def require_file(settings: Settings) -> None:
 
 
 @contextmanager
-def open_own(config: Path) -> Iterator[Asked]:
+def open_own(config: Path) -> Iterator[ReadableDatabase]:
     """The node's database; what else its configuration says is not looked at."""
     settings = load_for_reading(config)
     require_file(settings)
     ledger = composition.open_ledger(settings)
     with _explained(ledger.views, ""):
-        yield Asked(ledger.views, config)
+        yield ReadableDatabase(ledger.views, config)
 
 
 @contextmanager
-def open_other(place: Place) -> Iterator[Asked]:
+def open_other(place: DatabasePlace) -> Iterator[ReadableDatabase]:
     """A copy, or any database that may be read: nothing is written to it or beside it."""
     views = open_views(place)
     with _explained(views, place.shown):
-        yield Asked(views, schema=compare_schema(views.engine))
+        yield ReadableDatabase(views, schema=compare_schema(views.engine))
 
 
 @contextmanager

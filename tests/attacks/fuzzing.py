@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
@@ -30,7 +30,7 @@ LIMITS = replace(DEFAULT_LIMITS, max_bytes=256 * 1024, max_text=2_000)  # so tha
 def try_bytes(data: bytes) -> bool:
     """Whether ``data`` is an envelope; raises what must never be raised."""
     try:
-        examine(Held(data), LIMITS, certificates.store(), NOW, Engine.BOTH)
+        examine(MemoryBody(data), LIMITS, certificates.store(), NOW, Engine.BOTH)
     except Refusal as refusal:
         # The second engine may refuse alone what is spelled oddly (tests/differential, STRICTER), never accept alone.
         if refusal.code == "EDX317" and not refusal.finding.detail.endswith("; stream: signature-broken"):

@@ -16,13 +16,13 @@ from edxml_router import pipeline
 from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.link.wire import Transfer
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
-from edxml_router.stages.acceptance.submission import Judged, Submission
+from edxml_router.stages.acceptance.submission import Candidate, Submission
 from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Peer, PeerRole, Rules
 from edxml_router.store.bodies.files import BodyStore
@@ -63,11 +63,11 @@ RULES = rules()
 
 def judge(
     data: bytes, by: Rules = RULES, peer: str = OFFICE, transfer: Transfer | None = None, at: datetime = NOW
-) -> Judged:
-    return pipeline.judge(by, NODE, Submission(Held(data), peer, "link" if transfer else "cli", transfer), at)
+) -> Candidate:
+    return pipeline.judge(by, NODE, Submission(MemoryBody(data), peer, "link" if transfer else "cli", transfer), at)
 
 
-def outcome(item: Judged) -> str:
+def outcome(item: Candidate) -> str:
     """ "" for what is taken, else the code; that of a recipient who alone cannot be reached counts too."""
     if item.trouble is not None:
         return item.trouble.code
@@ -95,10 +95,10 @@ def accept(folder: Path, before: Iterable[bytes], data: bytes, peer: str = OFFIC
     ledger = SqlLedger(engine, _Stopped())
     node = Node(NODE, ledger, BodyStore(engine, folder / "bodies"), ledger.clock, RULES, {})
     for earlier in before:
-        [answer] = pipeline.accept(node, [Submission(Held(earlier), OFFICE, "cli")])
+        [answer] = pipeline.accept(node, [Submission(MemoryBody(earlier), OFFICE, "cli")])
         if not answer.accepted:
             raise Refusal(answer.finding.code if answer.finding else "EDX699")
-    [answer] = pipeline.accept(node, [Submission(Held(data), peer, "cli")])
+    [answer] = pipeline.accept(node, [Submission(MemoryBody(data), peer, "cli")])
     with ledger.book() as book:
         deliveries = book.deliveries.of([answer.digest])
     ledger.close()

@@ -60,12 +60,12 @@ def _lists(*crls: Callable[[], bytes], **freshness: object) -> Callable[[], Rule
     return made
 
 
-def _of_root(*revoked: pki.Revoked, **when: object) -> bytes:
+def _of_root(*revoked: pki.RevokedCertificate, **when: object) -> bytes:
     return certificates.crl(*revoked, issuer=certificates.root(), **when)
 
 
-def _revoked(certificate: x509.Certificate) -> pki.Revoked:
-    return pki.Revoked(certificate.serial_number, NOW - DAY)
+def _revoked(certificate: x509.Certificate) -> pki.RevokedCertificate:
+    return pki.RevokedCertificate(certificate.serial_number, NOW - DAY)
 
 
 def _exception(until: date = date(2026, 3, 2), senders: tuple[str, ...] = ()) -> Callable[[], Rules]:

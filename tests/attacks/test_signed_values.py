@@ -21,7 +21,7 @@ from lxml import etree
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.signature.verdict import Engine, Indication
 from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
-from edxml_router.stages.acceptance.submission import Examined
+from edxml_router.stages.acceptance.submission import Examination
 from tests.attacks import gate
 from tests.attacks.corpus import ATTACKS
 from tests.attacks.signature import craft
@@ -103,7 +103,7 @@ def _as_read(envelope: Envelope) -> Values:
     }
 
 
-def _compare(data: bytes, examined: Examined) -> None:
+def _compare(data: bytes, examined: Examination) -> None:
     signed = _in_signed_bytes(data)
     read = _as_read(examined.envelope)
     for name in signed:

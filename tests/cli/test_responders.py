@@ -12,7 +12,7 @@ import pytest
 from edxml_router.config import load
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.revocation import kept_answers
-from edxml_router.credentials.revocation.asking import Asking
+from edxml_router.credentials.revocation.asking import OcspPoller
 from tests.cli.conftest import OneNode, rows
 from tests.responder import Responder, send
 from tests.shapes import code_of
@@ -51,7 +51,7 @@ def doctor(node: OneNode) -> list[dict[str, Any]]:
 def test_status_shows_answers_beside_lists(node: OneNode, responder: Responder) -> None:
     settings = load(node.config)
     assert {each[1:] for each in status(node).values()} == {("EDX319", "no answer yet")}
-    Asking(settings).turn(datetime.now(UTC))
+    OcspPoller(settings).turn(datetime.now(UTC))
     assert node.call("trust", "status", "--json").exit_code == 75
     assert status(node) == {
         "H53, good": (True, None, None),
@@ -69,7 +69,7 @@ def test_status_tells_of_old_answers(
 ) -> None:
     responder.options = ()  # then openssl names no next update
     text = node.config.read_text(encoding="utf-8")
-    Asking(load(node.config)).turn(datetime.now(UTC))
+    OcspPoller(load(node.config)).turn(datetime.now(UTC))
     node.config.write_text(text.replace("[trust]\n", f'[trust]\ncrl_grace = "{grace}"\n', 1), encoding="utf-8")
     told = status(node)
     [old] = [each for name, each in told.items() if name.startswith("H53") and "revoked" not in name]
@@ -80,7 +80,7 @@ def test_status_tells_of_old_answers(
 def test_doctor_asks_whether_responders_can_be_reached(node: OneNode, responder: Responder) -> None:
     first, *_ = doctor(node)  # nothing is known yet: it is enough that somebody is there
     assert (first["detail"], first["result"]) == (responder.url, "ok")
-    Asking(load(node.config)).turn(datetime.now(UTC))
+    OcspPoller(load(node.config)).turn(datetime.now(UTC))
     responder.asked.clear()
     reached, summary, unknown = doctor(node)
     assert (reached["result"], summary["result"], unknown["result"]) == ("ok", "ok", "failed")

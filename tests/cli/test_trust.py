@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edxml_router import pipeline
 from edxml_router.cli.acting import account
 from edxml_router.config import load
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.trust.bindings import Act, BindingRow
 from edxml_router.core.trust.certificate import spki_sha256
 from edxml_router.credentials import trust_files
@@ -318,13 +318,13 @@ def test_status_tells_what_ends_soon(node: OneNode, tmp_path: Path) -> None:
 # --- a running worker ---------------------------------------------------------------------------------
 
 
-def outcome(opened: composition.Opened, node: OneNode, number: int) -> str:
+def outcome(opened: composition.RunningNode, node: OneNode, number: int) -> str:
     data = signed(node.pki, document(sender="H53", to=["G22"], document_id=f"H53-{number}"))
-    [answer] = pipeline.accept(opened.node, [Submission(Held(data), "vp", "cli")])
+    [answer] = pipeline.accept(opened.node, [Submission(MemoryBody(data), "vp", "cli")])
     return answer.finding.code if answer.finding else "accepted"
 
 
-def turn(worker: Worker, opened: composition.Opened) -> None:
+def turn(worker: Worker, opened: composition.RunningNode) -> None:
     """A round of a worker that looks at the files, as it does twice a second."""
     worker._trust_at = 0.0
     worker._turn(opened)
@@ -368,7 +368,7 @@ def test_a_blocked_agency_sends_nothing_signed_or_not(node: OneNode, table: Path
     text = node.config.read_text(encoding="utf-8")
     node.config.write_text(text.replace('name = "vp"\n', f'name = "vp"\n{exception}'), encoding="utf-8")
     data = document(sender="H53", to=["G22"], document_id="H53-1")
-    submission = Submission(Held(data if unsigned else signed(node.pki, data)), "vp", "cli")
+    submission = Submission(MemoryBody(data if unsigned else signed(node.pki, data)), "vp", "cli")
     with composition.open_worker(load(node.config)) as opened:
         done(node, "block", "H53", "--reason", "x")
         opened.renew_trust()

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, NewDelivery
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Hop
@@ -172,7 +172,7 @@ def add(ledger: SqlLedger, *rows: NewDelivery, **changes: Any) -> list[Delivery]
     digests = {row.digest for row in rows}
     with ledger.book() as book:
         book.envelopes.add([envelope(numbers[digest], **changes) for digest in digests])
-        book.bodies.add({digest: Held(body(numbers[digest])) for digest in digests})
+        book.bodies.add({digest: MemoryBody(body(numbers[digest])) for digest in digests})
         book.deliveries.add(rows)
         standing = {(one.digest, one.recipient): one for one in book.deliveries.of(digests)}
     return [standing[row.digest, row.recipient] for row in rows]

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.values import Aside
 from edxml_router.core.link.wire import Chunk, Transfer
 from edxml_router.core.problems import Defect, Setback
 from edxml_router.core.xml import skeleton
 from edxml_router.store.bodies import files as store_bodies
-from edxml_router.store.bodies.files import BodyStore, Swept
+from edxml_router.store.bodies.files import BodyStore, SweepResult
 from tests.contract.databases import Database, digest_of
 
 SMALL, LARGE = b"<edXML/>", b"<edXML>" + b"x" * 200_000 + b"</edXML>"
@@ -37,7 +37,7 @@ def bodies(database: Database, folder: Path) -> BodyStore:
 
 def keep(database: Database, bodies: BodyStore, *contents: bytes) -> list[str]:
     """Stage and commit, as accepting does."""
-    named = {digest_of(data): Held(data) for data in contents}
+    named = {digest_of(data): MemoryBody(data) for data in contents}
     bodies.stage(named)
     with database.ledger().book() as book:
         book.bodies.add(named)
@@ -97,7 +97,7 @@ def test_the_largest_stay_on_disk_and_are_checked_all_the_same(
 
 
 def test_what_was_staged_without_a_row_is_not_there(bodies: BodyStore, folder: Path) -> None:
-    bodies.stage({digest_of(LARGE): Held(LARGE)})
+    bodies.stage({digest_of(LARGE): MemoryBody(LARGE)})
     assert len(files(folder)) == 1
     assert bodies.read([digest_of(LARGE)]) == {}
 
@@ -106,7 +106,7 @@ def test_staging_again_mends_a_file(database: Database, bodies: BodyStore, folde
     [large] = keep(database, bodies, LARGE)
     (folder / large[:2] / large[2:]).write_bytes(b"torn")
     assert bodies.read([large]) == {}
-    bodies.stage({large: Held(LARGE)})
+    bodies.stage({large: MemoryBody(LARGE)})
     assert bodies.read([large]) == {large: LARGE}
 
 
@@ -137,7 +137,7 @@ def test_a_damaged_row_is_left_out(database: Database, bodies: BodyStore) -> Non
 def test_a_name_that_is_no_digest_never_becomes_a_path(bodies: BodyStore, tmp_path: Path) -> None:
     for name in ("../" * 10 + "x" * 34, "AB" * 32, "", "a" * 63):
         with pytest.raises(Defect):
-            bodies.stage({name: Held(LARGE)})
+            bodies.stage({name: MemoryBody(LARGE)})
         with pytest.raises(Defect):
             keep_piece(bodies, name, 0, 1, 10, b"x")
         with pytest.raises(Defect):
@@ -152,8 +152,8 @@ def test_a_name_that_is_no_digest_never_becomes_a_path(bodies: BodyStore, tmp_pa
 def test_nothing_is_taken_when_the_reserve_would_be_touched(database: Database, folder: Path) -> None:
     bodies = BodyStore(database.ledger().engine, folder, reserve_bytes=2**60)
     attempts: list[Callable[[], None]] = [
-        lambda: bodies.stage({digest_of(SMALL): Held(SMALL)}),
-        lambda: bodies.stage({digest_of(LARGE): Held(LARGE)}),
+        lambda: bodies.stage({digest_of(SMALL): MemoryBody(SMALL)}),
+        lambda: bodies.stage({digest_of(LARGE): MemoryBody(LARGE)}),
         lambda: keep_piece(bodies, digest_of(LARGE), 0, 1, len(LARGE), LARGE),
     ]
     for attempt in attempts:
@@ -173,7 +173,7 @@ def test_a_file_that_cannot_be_written_is_a_setback_and_leaves_no_rest(bodies: B
     digest = digest_of(LARGE)
     (folder / digest[:2] / digest[2:]).mkdir(parents=True)  # the rename fails
     with pytest.raises(Setback) as caught:
-        bodies.stage({digest: Held(LARGE)})
+        bodies.stage({digest: MemoryBody(LARGE)})
     assert caught.value.code == "EDX622"
     assert files(folder) == set()
 
@@ -213,9 +213,9 @@ def test_what_is_received_and_not_accepted_leaves_nothing(bodies: BodyStore, fol
 def test_the_sweep_removes_what_a_crash_left_half_received(bodies: BodyStore, folder: Path) -> None:
     bodies.receive([LARGE])
     now = datetime.now(UTC)
-    assert bodies.sweep(DAY, now) == Swept()
+    assert bodies.sweep(DAY, now) == SweepResult()
     age(folder, 2 * DAY)
-    assert bodies.sweep(DAY, now) == Swept(unfinished=1)
+    assert bodies.sweep(DAY, now) == SweepResult(unfinished=1)
     assert files(folder) == set()
 
 
@@ -346,24 +346,24 @@ def test_the_first_body_is_begun_whatever_its_size(bodies: BodyStore) -> None:
 def test_the_sweep_removes_what_nothing_refers_to(database: Database, bodies: BodyStore, folder: Path) -> None:
     [kept] = keep(database, bodies, LARGE)
     loose = LARGE + b" "
-    bodies.stage({digest_of(loose): Held(loose)})
+    bodies.stage({digest_of(loose): MemoryBody(loose)})
     keep_piece(bodies, "ab" * 32, 0, 2, 10, b"x")
     (folder / kept[:2] / "0123.part").write_bytes(b"a crash left this")
-    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
+    assert bodies.sweep(DAY, datetime.now(UTC)) == SweepResult()
     age(folder, 2 * DAY)
-    assert bodies.sweep(3 * DAY, datetime.now(UTC)) == Swept()
-    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept(files=1, unfinished=1, chunks=1)
+    assert bodies.sweep(3 * DAY, datetime.now(UTC)) == SweepResult()
+    assert bodies.sweep(DAY, datetime.now(UTC)) == SweepResult(files=1, unfinished=1, chunks=1)
     assert files(folder) == {f"{kept[:2]}/{kept[2:]}"}
     assert bodies.read([kept]) == {kept: LARGE}
-    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
+    assert bodies.sweep(DAY, datetime.now(UTC)) == SweepResult()
 
 
 def test_staging_again_keeps_the_sweep_away(bodies: BodyStore, folder: Path) -> None:
     """A repeat after a crash: the row comes only after the sweep has looked."""
-    bodies.stage({digest_of(LARGE): Held(LARGE)})
+    bodies.stage({digest_of(LARGE): MemoryBody(LARGE)})
     age(folder, 2 * DAY)
-    bodies.stage({digest_of(LARGE): Held(LARGE)})
-    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
+    bodies.stage({digest_of(LARGE): MemoryBody(LARGE)})
+    assert bodies.sweep(DAY, datetime.now(UTC)) == SweepResult()
 
 
 def test_a_new_piece_keeps_the_old_ones(bodies: BodyStore, folder: Path) -> None:
@@ -371,9 +371,9 @@ def test_a_new_piece_keeps_the_old_ones(bodies: BodyStore, folder: Path) -> None
     keep_piece(bodies, digest, 0, 2, len(LARGE), first)
     age(folder, 2 * DAY)
     keep_piece(bodies, digest, 1, 2, len(LARGE), second)
-    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
+    assert bodies.sweep(DAY, datetime.now(UTC)) == SweepResult()
     assert assembled(bodies, digest, 2) == LARGE
 
 
 def test_sweeping_an_empty_store(bodies: BodyStore) -> None:
-    assert bodies.sweep(DAY, datetime.now(UTC)) == Swept()
+    assert bodies.sweep(DAY, datetime.now(UTC)) == SweepResult()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.store import integrity
@@ -31,7 +31,7 @@ CLAIM = Claimant("tinh", (), (Route.link("tw"), Route.office("vanthu")))
 def add(ledger: SqlLedger, number: int) -> None:
     with ledger.book() as book:
         book.envelopes.add([envelope(number)])
-        book.bodies.add({digest_of(body(number)): Held(body(number))})
+        book.bodies.add({digest_of(body(number)): MemoryBody(body(number))})
         book.deliveries.add([delivery(number)])
 
 

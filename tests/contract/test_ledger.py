@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
 from edxml_router.core.delivery.moves import change
@@ -53,7 +53,7 @@ def claim(ledger: SqlLedger, limit: int = 10, after: timedelta = timedelta()) ->
 def test_a_book_that_raises_leaves_nothing(ledger: SqlLedger, database: Database) -> None:
     with pytest.raises(ZeroDivisionError), ledger.book() as book:
         book.envelopes.add([envelope()])
-        book.bodies.add({envelope().digest: Held(body())})
+        book.bodies.add({envelope().digest: MemoryBody(body())})
         book.deliveries.add([delivery()])
         book.journal.note([Entry(NOW, "input.refused")])
         raise ZeroDivisionError
@@ -100,9 +100,9 @@ def test_small_bodies_are_kept_in_the_row_and_large_ones_are_not(database: Datab
     ledger = database.ledger(inline_limit=50)
     small, large, larger = body(1, 50), body(2, 51), body(3, 10_000)
     with ledger.book() as book:
-        book.bodies.add({digest_of(small): Held(small), digest_of(large): Held(large)})
-        book.bodies.add({digest_of(small): Held(small)})
-        book.bodies.add({digest_of(larger): Held(larger)})
+        book.bodies.add({digest_of(small): MemoryBody(small), digest_of(large): MemoryBody(large)})
+        book.bodies.add({digest_of(small): MemoryBody(small)})
+        book.bodies.add({digest_of(larger): MemoryBody(larger)})
         book.bodies.add({})
     rows = {row[0]: (row[1], row[2]) for row in database.rows("SELECT digest, size, data FROM bodies")}
     assert rows == {digest_of(small): (50, small), digest_of(large): (51, None), digest_of(larger): (10_000, None)}
@@ -457,7 +457,7 @@ def test_receipts_can_be_asked_for_by_route(ledger: SqlLedger) -> None:
 
 
 def aside(data: bytes, **changes: Any) -> Aside:
-    return replace(Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", Held(data)), **changes)
+    return replace(Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", MemoryBody(data)), **changes)
 
 
 def test_refused_input_is_kept_within_the_quota(ledger: SqlLedger, database: Database) -> None:

@@ -18,7 +18,7 @@ import sqlalchemy
 from sqlalchemy import event as events
 from sqlalchemy.engine import make_url
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Aside, Delivery, Move
 from edxml_router.core.problems import Defect, Refusal, Setback
@@ -140,12 +140,12 @@ def test_a_deadlock_is_a_setback_for_one_of_the_two(postgresql_database: Databas
 CHILD = """
 import sys
 sys.path.insert(0, {root!r})
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from tests.contract.databases import *
 ledger = SqlLedger(connect({url!r}), SetClock())
 def accept(book, number):
     book.envelopes.add([envelope(number)])
-    book.bodies.add({{envelope(number).digest: Held(body(number))}})
+    book.bodies.add({{envelope(number).digest: MemoryBody(body(number))}})
     book.deliveries.add([delivery(number)])
 """
 IN_THE_MIDDLE = """
@@ -217,7 +217,7 @@ def _pages(ledger: SqlLedger, limit: int) -> Iterator[None]:
 def test_a_full_disk_is_a_setback_and_passes(sqlite_database: Database) -> None:
     ledger = sqlite_database.ledger()
     add(ledger, delivery(1))
-    bodies = {each.digest: each for each in (Held(body(number, 60_000)) for number in range(100))}
+    bodies = {each.digest: each for each in (MemoryBody(body(number, 60_000)) for number in range(100))}
     with _pages(ledger, 200):
         with pytest.raises(Setback) as caught, ledger.book() as book:
             book.envelopes.add([envelope(2)])
@@ -237,7 +237,7 @@ def test_every_call_of_a_book_tells_the_setback_itself(sqlite_database: Database
     ledger = sqlite_database.ledger()
     with _pages(ledger, 1), pytest.raises(Setback), ledger.book() as book:
         with pytest.raises(Setback) as caught:
-            book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "", "", Held(b"x" * 1_000_000))], 10**9)
+            book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "", "", MemoryBody(b"x" * 1_000_000))], 10**9)
         assert caught.value.code == "EDX601"
         raise caught.value
 
@@ -279,7 +279,7 @@ def test_a_connection_that_breaks_is_a_setback_and_passes(postgresql_database: D
     with pytest.raises(Setback) as caught, ledger.book() as book:
         book.envelopes.add([envelope()])
         postgresql_database.run(others + "pg_backend_pid()")
-        book.bodies.add({envelope().digest: Held(body())})
+        book.bodies.add({envelope().digest: MemoryBody(body())})
     assert caught.value.code == "EDX602"
     assert postgresql_database.count("envelopes") == 0
     postgresql_database.run(others + "pg_backend_pid()")  # also the connection that waits in the pool

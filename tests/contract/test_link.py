@@ -17,7 +17,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.config import load
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
@@ -31,7 +31,7 @@ from edxml_router.transport.rabbitmq import hub as rabbitmq
 from edxml_router.transport.rabbitmq.connection import LARGEST_MESSAGE
 from edxml_router.transport.rabbitmq.definitions import user
 from edxml_router.wiring import broker_limit, composition, hubs
-from edxml_router.wiring.composition import Opened
+from edxml_router.wiring.composition import RunningNode
 from tests.cli.conftest import call, rows
 
 PARENT = """
@@ -143,7 +143,7 @@ def opening() -> Iterator[ExitStack]:
         yield stack
 
 
-def opened(stack: ExitStack, config: Path) -> Opened:
+def opened(stack: ExitStack, config: Path) -> RunningNode:
     settings = load(config)
     settings.node.data.mkdir()
     with closing(composition.open_ledger(settings)) as ledger:
@@ -151,20 +151,20 @@ def opened(stack: ExitStack, config: Path) -> Opened:
     return stack.enter_context(composition.open_worker(settings))
 
 
-def send(node: Opened, office: str, data: bytes) -> str:
-    [answer] = pipeline.accept(node.node, [Submission(Held(data), office, "cli")])
+def send(node: RunningNode, office: str, data: bytes) -> str:
+    [answer] = pipeline.accept(node.node, [Submission(MemoryBody(data), office, "cli")])
     assert answer.accepted, answer.finding
     return answer.digest
 
 
-def turn(node: Opened) -> None:
+def turn(node: RunningNode) -> None:
     for transport in node.transports:
         batch.receive(node.node, transport, transport.take(100, 0.3))
     pipeline.forward(node.node)
     pipeline.report(node.node)
 
 
-def states(node: Opened, digest: str) -> dict[str, State]:
+def states(node: RunningNode, digest: str) -> dict[str, State]:
     with node.node.ledger.book() as book:
         return {one.recipient: one.state for one in book.deliveries.of([digest])}
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from edxml_router.core.delivery.lifecycle import Event, advance
-from edxml_router.core.delivery.values import Delivery, Lying, Move
+from edxml_router.core.delivery.values import Delivery, Move, UnansweredMail
 from edxml_router.core.delivery.views import Silence
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
@@ -102,9 +102,9 @@ def test_a_letter_lies_once_for_all_its_recipients_until_it_is_accepted(ledger: 
     with ledger.book() as book:
         found = book.mailboxes.lying([*ROUTES, Route.office("vp")])
     assert found == {
-        (Route.link("tay-ninh"), False): Lying(2, 2 * size, NOW),
-        (Route.link("tay-ninh"), True): Lying(1, size, NOW),
-        (Route.link("an-giang"), False): Lying(1, size, NOW),
+        (Route.link("tay-ninh"), False): UnansweredMail(2, 2 * size, NOW),
+        (Route.link("tay-ninh"), True): UnansweredMail(1, size, NOW),
+        (Route.link("an-giang"), False): UnansweredMail(1, size, NOW),
     }
     accepted = [one for one in made if one.route == Route.link("tay-ninh")]
     moved(ledger, accepted, Event.ACCEPT, far_accepted=True)

@@ -15,7 +15,7 @@ import pytest
 
 from edxml_router import pipeline
 from edxml_router.config import Settings
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import Post
@@ -24,7 +24,7 @@ from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch as intake
 from edxml_router.node.worker import work
 from edxml_router.stages.acceptance.submission import Submission
-from edxml_router.wiring.composition import Opened, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
 from tests.contract.databases import Database
 from tests.contract.hubs import until
 
@@ -41,14 +41,14 @@ DOCUMENTS = 5
 class Crew:
     """The workers of both nodes."""
 
-    sending: Sequence[Opened]
-    taking: Sequence[Opened]
+    sending: Sequence[RunningNode]
+    taking: Sequence[RunningNode]
     post: Post
 
     def hand_in(self, *data: bytes) -> list[str]:
         """In one batch; the digests."""
         node = self.sending[0].node
-        answers = pipeline.accept(node, [Submission(Held(each), f"vanthu-{HERE}", "cli") for each in data])
+        answers = pipeline.accept(node, [Submission(MemoryBody(each), f"vanthu-{HERE}", "cli") for each in data])
         assert all(each.accepted for each in answers)
         return [each.digest for each in answers]
 
@@ -70,7 +70,7 @@ class Crew:
             each.result()
 
 
-def _run(opened: Opened, ended: Event) -> None:
+def _run(opened: RunningNode, ended: Event) -> None:
     while not ended.is_set():
         with suppress(Setback):  # the other worker of a file of SQLite was quicker
             for transport in opened.transports:
@@ -84,7 +84,7 @@ def crew(request: pytest.FixtureRequest, tmp_path: Path, database: Database) -> 
     with ExitStack() as stack:
         tree = stack.enter_context(Tree(tmp_path / "tree", PLANS, broker))
 
-        def workers(settings: Settings) -> list[Opened]:
+        def workers(settings: Settings) -> list[RunningNode]:
             return [stack.enter_context(open_worker(settings)) for _ in range(WORKERS)]
 
         settings = tree.settings(HERE)

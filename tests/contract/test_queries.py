@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import Event, State, advance
 from edxml_router.core.delivery.values import Aside, EnvelopeRow, Move
-from edxml_router.core.delivery.views import Note, QuarantinedItem, Shape
+from edxml_router.core.delivery.views import Notice, QuarantinedItem, Shape
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.store.journal.sequencer import number
 from edxml_router.store.ledger import SqlLedger
@@ -202,8 +202,8 @@ def test_a_trace_tells_everything_about_an_envelope(ledger: SqlLedger) -> None:
     ]
     assert [line.position for line in whole.lines] == [0, 1, 2, 6, 7]
     assert whole.receipts == [
-        Note(1, "link:x", receipts[0], NOW + MINUTE),
-        Note(2, "office:y", receipts[1], None),
+        Notice(1, "link:x", receipts[0], NOW + MINUTE),
+        Notice(2, "office:y", receipts[1], None),
     ]
     one = ledger.views.trace(digest, "H53.02")
     assert one is not None
@@ -244,9 +244,11 @@ def test_notices_wait_for_an_office(ledger: SqlLedger) -> None:
 
 def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
     with ledger.book() as book:
-        book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", Held(b"<<"))], 2)
-        book.quarantine.keep([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", Held(b"beyond the quota"))], 2)
-        book.quarantine.keep([Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", Held(b"<<"))], 2)
+        book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", MemoryBody(b"<<"))], 2)
+        book.quarantine.keep([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", MemoryBody(b"beyond the quota"))], 2)
+        book.quarantine.keep(
+            [Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", MemoryBody(b"<<"))], 2
+        )
     first, second = ledger.views.list_quarantined()
     assert first == QuarantinedItem(
         first.number, NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", digest_of(b"<<"), 2, 2, NOW + MINUTE, "",
@@ -267,7 +269,7 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
 
 
 def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger, database: Database) -> None:
-    one = Aside(NOW, "xa", "amqp", "EDX301", "Signature", "", Held(b"the same"))
+    one = Aside(NOW, "xa", "amqp", "EDX301", "Signature", "", MemoryBody(b"the same"))
     others = [replace(one, code="EDX309"), replace(one, peer="ke-la"), one]
     with ledger.book() as book:
         assert book.quarantine.keep([one], 10) == [True]
@@ -296,9 +298,9 @@ def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger
 
 
 def test_refused_input_is_found_by_its_document(ledger: SqlLedger) -> None:
-    unread = Aside(NOW, "xa", "cli", "EDX102", "", "", Held(b"much"))
+    unread = Aside(NOW, "xa", "cli", "EDX102", "", "", MemoryBody(b"much"))
     with ledger.book() as book:
-        book.quarantine.keep([Aside(NOW, "xa", "cli", "EDX301", "", "", Held(b"a"), "cafe0123"), unread], 100)
+        book.quarantine.keep([Aside(NOW, "xa", "cli", "EDX301", "", "", MemoryBody(b"a"), "cafe0123"), unread], 100)
         book.quarantine.keep([replace(unread, document_id="H53-2"), replace(unread, code="EDX101")], 100)
     first, second, third = sorted(ledger.views.list_quarantined(), key=lambda item: (item.size, item.number))
     assert (first.document_id, second.document_id, second.count) == ("cafe0123", "H53-2", 2)

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from edxml_router import pipeline
 from edxml_router.config import Settings, load
-from edxml_router.core.body import Body, Held
+from edxml_router.core.body import Body, MemoryBody
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import signing
@@ -89,7 +89,7 @@ def letters(pki: Path, *names: str, to: str = "G22") -> Callable[[str, int, Rece
         if name not in made:
             raise Refusal("EDX111", where=name)
         assert len(made[name]) <= most
-        return Held(made[name])
+        return MemoryBody(made[name])
 
     return read
 

@@ -26,7 +26,7 @@ from edxml_router.demo import servers
 from edxml_router.demo.servers import Broker
 from edxml_router.services import trial_authority
 from edxml_router.services.health.checks import CHECKS
-from edxml_router.services.trial_authority import Files
+from edxml_router.services.trial_authority import KeyFiles
 from edxml_router.transport.rabbitmq import hub as rabbitmq
 from edxml_router.transport.rabbitmq.connection import RabbitSettings
 from edxml_router.transport.rabbitmq.tls import Tls
@@ -40,9 +40,9 @@ class Credentials:
     """Certificates of the broker's authority, and of a stranger's with the same name."""
 
     pki: Path
-    good: Files
-    strangers: Files
-    expired: Files
+    good: KeyFiles
+    strangers: KeyFiles
+    expired: KeyFiles
     folder: Path
 
 
@@ -250,7 +250,7 @@ class Lists:
         root = pki.Issuer(load_key(self.pki / "root.key.pem"), load_certificates(self.pki / "root.cert.pem")[0])
         [issuing] = load_certificates(self.pki / "issuing.cert.pem")
         now = datetime.now(UTC)
-        made = pki.revocation_list(root, [pki.Revoked(issuing.serial_number, now)], number=2, at=now, days=9)
+        made = pki.revocation_list(root, [pki.RevokedCertificate(issuing.serial_number, now)], number=2, at=now, days=9)
         self.root.write_bytes(made.public_bytes(Encoding.PEM))
 
 
@@ -367,7 +367,7 @@ class Strict:
             shutil.copy(self.pki / name, self.lists / f"{name}.pem")
         subprocess.run(["openssl", "rehash", str(self.lists)], check=True, capture_output=True)
 
-    def says(self, files: Files) -> str:
+    def says(self, files: KeyFiles) -> str:
         """What a node with this certificate is told: "" when it is let in."""
         tls = Tls(files.anchors, files.certificate, files.key)
         settings = RabbitSettings(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.disk import watch
@@ -95,6 +95,6 @@ def test_a_command_rings_once_it_has_committed(tmp_path: Path) -> None:
         data = Post(tree.pki).document("G22", ["G22"], number=1, subject="V/v thử nghiệm")
         with open_node(settings) as node:
             assert not bell.clear()
-            pipeline.accept(node, [Submission(Held(data), plan.office, "cli")])
+            pipeline.accept(node, [Submission(MemoryBody(data), plan.office, "cli")])
         assert bell.clear()
         bell.close()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import der
 from edxml_router.core.trust.certificate import read_all, write_pem
-from edxml_router.core.trust.containers import Contents, unpack
+from edxml_router.core.trust.containers import ContainerContents, unpack
 from edxml_router.core.trust.containers import write_pem as block
 from edxml_router.core.trust.revocation_list import read_lists
 from tests.certificates import chain, crl, key, root
@@ -58,7 +58,7 @@ def test_what_stands_beside_is_passed_over() -> None:
     """A file with key and certificate, with lists: each reader takes its own."""
     secret = key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     mixed = secret + write_pem(CHAIN) + block(b"X509 CRL", LIST)
-    assert unpack(mixed) == Contents(DER, (LIST,))
+    assert unpack(mixed) == ContainerContents(DER, (LIST,))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.ocsp import MAX_BYTES, OcspResponse, question, read_answer, status
 from edxml_router.core.trust.revocation import Freshness, RevocationLists, Standing
 from edxml_router.core.trust.revocation_list import read_lists
-from edxml_router.core.trust.standing import CLOCKS, Known, ListsAndAnswers, Responder, check_renewal, judge
+from edxml_router.core.trust.standing import CLOCKS, KnownAnswers, ListsAndAnswers, Responder, check_renewal, judge
 from tests.certificates import NOW, chain, crl, issuing, key, leaf, odd_leaf, root
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -221,7 +221,7 @@ def standing(
     named: x509.Certificate | None = None,
     blocked: frozenset[str] = frozenset(),
 ) -> Standing:
-    known = Known([Responder(issuing().certificate, named)], {} if answer is None else {NAME: answer})
+    known = KnownAnswers([Responder(issuing().certificate, named)], {} if answer is None else {NAME: answer})
     source = ListsAndAnswers(RevocationLists(read_lists(lists)), known)
     return source.standing(leaf(), issuing().certificate, at, freshness, blocked)
 
@@ -281,7 +281,7 @@ def test_a_delegated_answer_ends_with_the_responders_certificate() -> None:
 def test_a_responder_on_a_list_is_not_heard() -> None:
     by = responder()
     answer = made(by=by, include=by.certificate)
-    listed = crl(pki.Revoked(by.certificate.serial_number, NOW - DAY), at=NOW - 9 * DAY, days=1)
+    listed = crl(pki.RevokedCertificate(by.certificate.serial_number, NOW - DAY), at=NOW - 9 * DAY, days=1)
     assert said(answer=answer) == "good"
     assert said(listed, answer=answer) == "EDX314"
     assert said(listed, answer=answer, named=by.certificate) == "good"  # the operator's word
@@ -316,7 +316,7 @@ def test_of_lists_and_answers_the_clearer_one_counts() -> None:
 
 
 def test_who_says_revoked_is_believed() -> None:
-    listed = crl(pki.Revoked(leaf().serial_number, NOW - 2 * DAY), at=NOW - 2 * DAY)
+    listed = crl(pki.RevokedCertificate(leaf().serial_number, NOW - 2 * DAY), at=NOW - 2 * DAY)
     gone = made(revoked=NOW - 2 * DAY, at=NOW - 9 * DAY)
     assert said(listed, answer=made()) == "EDX313"
     assert said(crl(), answer=gone) == "EDX313"
@@ -333,7 +333,7 @@ def test_what_is_not_known_is_wanted_and_nothing_else() -> None:
     wanted: list[x509.Certificate] = []
     first, second = (chain(code)[0] for code in ("H53.02", "H53.03"))
     answers = {first.fingerprint(hashes.SHA256()): made(about=first)}
-    known = Known([Responder(issuing().certificate)], answers, wanted.append)
+    known = KnownAnswers([Responder(issuing().certificate)], answers, wanted.append)
     store = TrustStore.from_pem(write_pem([root().certificate]), known=known, freshness=Freshness(required=False))
     for code in ("H53.02", "H53.03"):
         sent = [each.public_bytes(Encoding.DER) for each in chain(code)]
@@ -349,19 +349,19 @@ def test_what_is_not_known_is_wanted_and_nothing_else() -> None:
 def test_a_store_with_other_answers_is_another_store() -> None:
     by, good, gone = Responder(issuing().certificate), made(), made(revoked=NOW - DAY)
 
-    def epoch(known: Known | None) -> str:
+    def epoch(known: KnownAnswers | None) -> str:
         return TrustStore.from_pem(write_pem([root().certificate]), known=known).epoch
 
     epochs = [
         epoch(None),
-        epoch(Known([by])),
-        epoch(Known([by], {NAME: good})),
-        epoch(Known([by], {NAME: gone})),
-        epoch(Known([by], {NAME[::-1]: gone})),
-        epoch(Known([Responder(by.issuer, leaf())])),
+        epoch(KnownAnswers([by])),
+        epoch(KnownAnswers([by], {NAME: good})),
+        epoch(KnownAnswers([by], {NAME: gone})),
+        epoch(KnownAnswers([by], {NAME[::-1]: gone})),
+        epoch(KnownAnswers([Responder(by.issuer, leaf())])),
     ]
     assert len(set(epochs)) == len(epochs)
-    assert epoch(Known([by], {NAME: good}, lambda _: None)) == epochs[2]
+    assert epoch(KnownAnswers([by], {NAME: good}, lambda _: None)) == epochs[2]
 
 
 # --- renewal -------------------------------------------------------------------------------------------------

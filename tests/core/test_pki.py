@@ -57,8 +57,8 @@ def test_a_nodes_certificate_speaks_for_no_agency() -> None:
 
 
 def test_a_revocation_list_is_signed_and_numbered() -> None:
-    row = pki.Revoked(7, NOW, x509.ReasonFlags.key_compromise)
-    made = pki.revocation_list(issuing(), [row, pki.Revoked(8, NOW)], number=3, at=NOW, days=7)
+    row = pki.RevokedCertificate(7, NOW, x509.ReasonFlags.key_compromise)
+    made = pki.revocation_list(issuing(), [row, pki.RevokedCertificate(8, NOW)], number=3, at=NOW, days=7)
     assert made.is_signature_valid(issuing().key.public_key())
     assert made.next_update_utc == NOW + timedelta(days=7)
     first, second = made

@@ -35,8 +35,10 @@ def said(*lists: bytes, **options: object) -> str:
     return found.finding.code if found.finding else " ".join(found.marks) or "good"
 
 
-def revoked(at: datetime = NOW - 2 * DAY, reason: x509.ReasonFlags = x509.ReasonFlags.unspecified) -> pki.Revoked:
-    return pki.Revoked(leaf().serial_number, at, reason)
+def revoked(
+    at: datetime = NOW - 2 * DAY, reason: x509.ReasonFlags = x509.ReasonFlags.unspecified
+) -> pki.RevokedCertificate:
+    return pki.RevokedCertificate(leaf().serial_number, at, reason)
 
 
 def special(*extensions: tuple[x509.ExtensionType, bool], entry: x509.ExtensionType | None = None) -> bytes:
@@ -177,7 +179,7 @@ def test_what_is_not_understood_does_not_speak() -> None:
 def test_an_authority_can_be_revoked_too() -> None:
     store = TrustStore.from_pem(
         certificates_pem([root().certificate]),
-        crls=[crl(), crl(pki.Revoked(issuing().certificate.serial_number, NOW - DAY), issuer=root())],
+        crls=[crl(), crl(pki.RevokedCertificate(issuing().certificate.serial_number, NOW - DAY), issuer=root())],
     )
     chain = [item.public_bytes(Encoding.DER) for item in (leaf(), issuing().certificate)]
     finding = store.judge(chain, NOW).finding

@@ -20,7 +20,7 @@ from edxml_router.core.trust import der, revoked_entries
 from edxml_router.core.trust.certificate import DAMAGED
 from edxml_router.core.trust.revocation import RevocationLists, check_renewal
 from edxml_router.core.trust.revocation_list import RevocationList, read_lists
-from edxml_router.core.trust.revoked_entries import RUN_BYTES, Entries
+from edxml_router.core.trust.revoked_entries import RUN_BYTES, RevokedEntries
 from tests.certificates import NOW, crl, issuing, key, leaf, root
 
 DAY = timedelta(days=1)
@@ -122,7 +122,7 @@ def test_the_algorithm_inside_must_be_the_one_outside() -> None:
 @pytest.mark.parametrize("kind", ["rsa-2048", "p-384"])
 def test_the_signature_counts_as_the_library_counts_it(kind: str) -> None:
     signer = pki.root(key(kind, "lists"), "Lists", serial=1, at=NOW - DAY, days=9)
-    good = crl(pki.Revoked(5, NOW - DAY), issuer=signer)
+    good = crl(pki.RevokedCertificate(5, NOW - DAY), issuer=signer)
     bent = bytearray(good)
     bent[good.index(b"Lists")] ^= 1
     changed = bytearray(good)
@@ -160,7 +160,7 @@ dates = st.sampled_from([b"261101000000Z", b"260228235959Z", b"20510101000000Z"]
 @given(st.lists(st.tuples(serials, dates, extras), max_size=40, unique_by=lambda row: row[0]), serials)
 def test_every_number_is_found_and_no_other(rows: list[tuple[int, bytes, bytes]], other: int) -> None:
     data = b"".join(entry(*row) for row in rows)
-    found = Entries(b"head" + data + b"tail", 4, 4 + len(data))
+    found = RevokedEntries(b"head" + data + b"tail", 4, 4 + len(data))
     listed = {serial for serial, _, _ in rows}
     for serial, date, _ in rows:
         form = "%y%m%d%H%M%SZ" if len(date) == 13 else "%Y%m%d%H%M%SZ"
@@ -184,7 +184,7 @@ def test_entries_of_countless_shapes_are_found_without_learning_each(monkeypatch
     extensions = [der.value(der.SEQUENCE, extension("0603551d63", bytes(size))) for size in range(40)]
     rows = [entry(1000 + number, more=extensions[number % 40]) for number in range(4000)]
     data = b"".join(rows)
-    found = Entries(data, 0, len(data))
+    found = RevokedEntries(data, 0, len(data))
     assert all(found.revoked(1000 + number) for number in range(4000))
     assert found.revoked(999) is None
     assert len(made) < 8
@@ -195,13 +195,13 @@ def test_the_runs_of_a_large_list_meet_without_a_gap() -> None:
     numbers = [chance.getrandbits(chance.choice((8, 127, 128))) for _ in range(60_000)]
     data = b"".join(entry(number, more=REASON if number % 3 else b"") for number in numbers)
     assert len(data) > 4 * RUN_BYTES
-    found = Entries(data, 0, len(data))
+    found = RevokedEntries(data, 0, len(data))
     assert all(found.revoked(number) for number in numbers[::7])
     others = {chance.getrandbits(128) for _ in range(500)} - set(numbers)
     assert not any(found.revoked(number) for number in others)
     for cut in (1, 20):
         with pytest.raises(ValueError, match="cut off"):
-            Entries(data, 0, len(data) - cut)
+            RevokedEntries(data, 0, len(data) - cut)
 
 
 @given(st.binary(max_size=300))

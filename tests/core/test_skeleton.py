@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.body import PIECE, Held
+from edxml_router.core.body import PIECE, MemoryBody
 from edxml_router.core.problems import Refusal
 from edxml_router.core.xml import safe_xml, skeleton
 from edxml_router.core.xml.content import Content
@@ -54,7 +54,7 @@ def code(data: bytes, limits: Limits | None = None) -> str:
     """What the whole way up to the tree says of a message: a code, or "" """
     limits = limits or Limits()
     try:
-        found = scan(Held(data), limits, TOKEN)
+        found = scan(MemoryBody(data), limits, TOKEN)
         found.contents_in(safe_xml.parse(found.text, limits))
     except Refusal as refusal:
         return refusal.code
@@ -99,7 +99,7 @@ def test_the_text_of_a_section_is_a_run(piece: int, before: bytes, after: bytes)
 def test_a_mebibyte_border_changes_nothing() -> None:
     for shift in range(-3, 4):
         data = b"<a>" + b"A" * (PIECE - 7 + shift) + b"</a><b>" + LONG + b"</b>"
-        assert [run.stop - run.start for run in scan(Held(data), Limits(), TOKEN).runs] == [
+        assert [run.stop - run.start for run in scan(MemoryBody(data), Limits(), TOKEN).runs] == [
             PIECE - 7 + shift,
             len(LONG),
         ]
@@ -108,16 +108,16 @@ def test_a_mebibyte_border_changes_nothing() -> None:
 @pytest.mark.parametrize(("length", "runs"), [(LEAST_RUN - 4, 0), (LEAST_RUN, 1), (LEAST_RUN + 4, 1)])
 def test_only_long_texts_are_taken_out(length: int, runs: int) -> None:
     data = document(files=[File(encoded="A" * length)])
-    assert len(scan(Held(data), Limits(), TOKEN).runs) == runs
+    assert len(scan(MemoryBody(data), Limits(), TOKEN).runs) == runs
     assert code(data) == ""
 
 
 def test_the_content_is_measured() -> None:
     content = bytes(range(256)) * 400
     data = document(files=[File(encoded=base64.encodebytes(content).decode())])
-    [run] = scan(Held(data), Limits(), TOKEN).runs
+    [run] = scan(MemoryBody(data), Limits(), TOKEN).runs
     assert run.content == Content.of(content)
-    [run] = scan(Held(document(files=[File(encoded="A" * 70_001)])), Limits(), TOKEN).runs
+    [run] = scan(MemoryBody(document(files=[File(encoded="A" * 70_001)])), Limits(), TOKEN).runs
     assert run.content is None
 
 
@@ -161,13 +161,13 @@ def test_sizes_are_refused() -> None:
     assert code(document(files=[File(encoded="A" * 90_000)]), Limits(max_bytes=90_000)) == "EDX102"
     plain = inside(b"&#65;" * (skeleton.MOST_TEXT // 5))
     with pytest.raises(Refusal, match="EDX102"):
-        scan(Held(plain), Limits(), TOKEN)
+        scan(MemoryBody(plain), Limits(), TOKEN)
 
 
 def test_a_guessed_token_does_not_help() -> None:
     """It cannot be guessed; were it known, a text of the message could pose as the mark of another."""
     mark = f"{TOKEN}00000000"
     data = document(subject=mark, files=[File(encoded=LONG.decode())])
-    found = scan(Held(data), Limits(), TOKEN)
+    found = scan(MemoryBody(data), Limits(), TOKEN)
     with pytest.raises(Refusal, match="EDX108"):
         found.contents_in(safe_xml.parse(found.text))

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
-from edxml_router.core.body import Body, Held
+from edxml_router.core.body import Body, MemoryBody
 from edxml_router.core.signature.by_stream import verify
 from edxml_router.core.signature.form import SIGNATURE, Coverage
 from edxml_router.core.signature.signing import sign
@@ -34,7 +34,7 @@ def skeleton_of(source: Body) -> tuple[Skeleton, etree._Element]:
 
 
 def judged(data: bytes) -> Verdict:
-    return verify(*skeleton_of(Held(data)), certificates.store(), NOW)
+    return verify(*skeleton_of(MemoryBody(data)), certificates.store(), NOW)
 
 
 def code(data: bytes) -> str:
@@ -77,7 +77,7 @@ def test_line_ends_are_one_wherever_a_piece_ends(ending: bytes, uris: tuple[str,
 def test_each_of_several_long_attachments_counts(place: int, coverage: Coverage) -> None:
     files = [File(f"cid:{number}", content=bytes([number]) * LEAST_RUN) for number in range(3)]
     data = signed(document(files=files), coverage)
-    skeleton, _ = skeleton_of(Held(data))
+    skeleton, _ = skeleton_of(MemoryBody(data))
     assert len(skeleton.runs) == 3
     assert code(data) == "passed"
     middle = skeleton.runs[place].start + LEAST_RUN // 2

@@ -260,7 +260,7 @@ def _dated_store() -> TrustStore:
     """A list that is fresh, then stale, then too old; one that comes later; and a revocation in the future."""
     lists = (
         crl(at=NOW - 2 * DAY, days=1),
-        crl(pki.Revoked(leaf().serial_number, NOW + 8 * DAY), at=NOW + 5 * DAY, days=9, number=2),
+        crl(pki.RevokedCertificate(leaf().serial_number, NOW + 8 * DAY), at=NOW + 5 * DAY, days=9, number=2),
         crl(issuer=root(), at=NOW - 300 * DAY, days=3000),
     )
     return store_of(root().certificate, crls=lists, freshness=Freshness(grace=3 * DAY))

@@ -15,7 +15,7 @@ from typing import Any
 
 from edxml_router import pipeline
 from edxml_router.config import load
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import File, Post
@@ -87,14 +87,14 @@ class Play:
     def __init__(self, folder: Path, wrap: Wrap, since: datetime) -> None:
         self._stack = ExitStack()
         self._clock = Clock(since)
-        self._opened: dict[str, composition.Opened] = {}
+        self._opened: dict[str, composition.RunningNode] = {}
         self._hubs = [folder / plan.name / "hub" for plan in PLANS]
         self._unanswered = sorted((folder / "letters").iterdir())
         self._ledgers: dict[str, SqlLedger] = {}
         for plan in PLANS:
             self._opened[plan.name] = self._open(folder, plan.name, wrap)
 
-    def _open(self, folder: Path, name: str, wrap: Wrap) -> composition.Opened:
+    def _open(self, folder: Path, name: str, wrap: Wrap) -> composition.RunningNode:
         def wrapped(port_name: str, port: Any) -> Any:
             if port_name == "ledger":
                 self._ledgers[name] = port  # for questions that are no part of the play
@@ -129,7 +129,7 @@ class Play:
                 busy |= self._turn(opened)
         return busy
 
-    def _turn(self, opened: composition.Opened) -> bool:
+    def _turn(self, opened: composition.RunningNode) -> bool:
         """What a worker does in one round, and then the node's office."""
         node, busy = opened.node, False
         for hub in opened.transports:
@@ -144,7 +144,7 @@ class Play:
     def _submit(self) -> bool:
         for path in list(self._unanswered):
             name = path.name.split("-")[0]
-            submission = Submission(Held(path.read_bytes()), f"vanthu-{name}", "cli")
+            submission = Submission(MemoryBody(path.read_bytes()), f"vanthu-{name}", "cli")
             [answer] = pipeline.accept(self._opened[name].node, [submission])
             if not answer.passing:
                 self._unanswered.remove(path)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from edxml_router.core.problems import Finding, Setback
-from edxml_router.transport.local.hub import Answered
+from edxml_router.transport.local.hub import FolderHandover
 
 # Calls that leave something behind. What a Book does is undone until its commit, so all that is one call.
 EFFECTS = frozenset({"publish", "hand_over", "acknowledge", "give_back", "stage", "keep_chunk", "drop_chunks", "take"})
@@ -75,7 +75,7 @@ class _Port:
             if method == "publish":
                 return [Finding("EDX705") for _ in arguments[0]]
             if method == "hand_over":
-                return Answered([Finding("EDX705") for _ in arguments[0]])
+                return FolderHandover([Finding("EDX705") for _ in arguments[0]])
             raise Setback("EDX601", detail="as the test wants it")
 
         return called

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import sign
 from edxml_router.core.signature.verdict import Coverage, Engine
@@ -63,7 +63,7 @@ def plain(how: Signing, spelling: str = "") -> bytes:
 def verdict(data: bytes) -> str:
     """What the examination says that asks both engines: "passed", or why not."""
     try:
-        found = examine(Held(data), DEFAULT_LIMITS, certificates.store(), NOW, Engine.BOTH).verdict
+        found = examine(MemoryBody(data), DEFAULT_LIMITS, certificates.store(), NOW, Engine.BOTH).verdict
     except Refusal as refusal:
         return refusal.code
     return "passed" if found.finding is None else found.finding.code

@@ -188,4 +188,4 @@ def test_the_verifiers_can_tell() -> None:
     assert [by_signxml(data).said for data in (good, bad)] == ["passed", "EDX302"]
     assert [by_stream(data, LEAST).said for data in (good, bad)] == ["passed", "EDX302"]
     assert [by_python_xmlsec(data) for data in (good, bad)] == [True, False]
-    assert verifiers.scan(verifiers.Held(good), verifiers.Limits(max_text=LEAST), verifiers.TOKEN, LEAST).runs
+    assert verifiers.scan(verifiers.MemoryBody(good), verifiers.Limits(max_text=LEAST), verifiers.TOKEN, LEAST).runs

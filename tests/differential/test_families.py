@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.xml.safe_xml import Limits
 from edxml_router.core.xml.skeleton import LARGE, LEAST_RUN
@@ -133,9 +133,9 @@ def test_contents_in_cdata(wrapped: str, size: int) -> None:
     text = wrapped.format(encoded)
     data = letters.signed(document(ids=True, files=[File(encoded=text)]), Signing())
     plain = letters.signed(document(ids=True, files=[File(encoded=_plain(text))]), Signing())
-    found = examine(Held(data), Limits(), certificates.store(), NOW, Engine.BOTH)
+    found = examine(MemoryBody(data), Limits(), certificates.store(), NOW, Engine.BOTH)
     assert found.verdict.reason == "ok"
-    assert found.envelope == examine(Held(plain), Limits(), certificates.store(), NOW, Engine.BOTH).envelope
+    assert found.envelope == examine(MemoryBody(plain), Limits(), certificates.store(), NOW, Engine.BOTH).envelope
 
 
 def _plain(text: str) -> str:
@@ -149,6 +149,8 @@ def test_contents_cut_by_many_sections(size: int, count: int) -> None:
     cut = [encoded[at : at + size] for at in range(0, len(encoded), size)]
     text = "".join(f"<![CDATA[{each}]]>" for each in cut)
     for engine in Engine:
-        found = examine(Held(document(files=[File(encoded=text)])), Limits(), certificates.store(), NOW, engine)
-        again = examine(Held(document(files=[File(encoded=encoded)])), Limits(), certificates.store(), NOW, engine)
+        found = examine(MemoryBody(document(files=[File(encoded=text)])), Limits(), certificates.store(), NOW, engine)
+        again = examine(
+            MemoryBody(document(files=[File(encoded=encoded)])), Limits(), certificates.store(), NOW, engine
+        )
         assert found.envelope == again.envelope

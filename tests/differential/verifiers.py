@@ -16,7 +16,7 @@ from typing import Any
 import xmlsec
 from lxml import etree
 
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.message import reader
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import by_signxml as signature
@@ -58,7 +58,7 @@ def by_signxml(data: bytes) -> Answer:
 def by_stream(data: bytes, least: int = LEAST_RUN) -> Answer:
     limits = Limits(max_text=min(least, Limits().max_text))
     try:
-        skeleton = scan(Held(data), limits, TOKEN, least)
+        skeleton = scan(MemoryBody(data), limits, TOKEN, least)
         root = parse(skeleton.text)
         contents = skeleton.contents_in(root)
         verdict = stream.verify(skeleton, root, certificates.store(), NOW)

@@ -22,7 +22,7 @@ import pika
 import pytest
 
 from edxml_router import pipeline
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import QuarantinedItem
@@ -144,7 +144,7 @@ class Siege:
         """A letter from the capital to the honest province, seen to arrive; its digest."""
         data = self.letter("G22", ["H53"])
         with composition.open_node(self.tree.settings(PARENT)) as node:
-            [answer] = pipeline.accept(node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+            [answer] = pipeline.accept(node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
         assert answer.accepted
         until(lambda: "H53" in self.deliveries(answer.digest, HONEST))
         until(lambda: self.deliveries(answer.digest)["H53"].far_accepted)
@@ -216,7 +216,7 @@ def test_mail_that_is_not_its_own_is_returned(siege: Siege, sender: str, signer:
 def test_what_it_received_itself_cannot_be_sent_on(siege: Siege) -> None:
     data = siege.letter("G22", ["H01", "H53"])
     with composition.open_node(siege.tree.settings(PARENT)) as node:
-        [answer] = pipeline.accept(node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+        [answer] = pipeline.accept(node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
     until(lambda: siege.deliveries(answer.digest)["H53"].far_accepted)
     before = siege.deliveries(answer.digest)["H53"]
     siege.transfer(data, ["H53"], generation=1)
@@ -284,7 +284,7 @@ def test_naming_the_body_of_others_mail_tells_nothing_either(siege: Siege) -> No
     """A transfer in chunks that never come: whether the node has that body makes no difference."""
     data = siege.letter("G22", ["H53"])
     with composition.open_node(siege.tree.settings(PARENT)) as node:
-        [answer] = pipeline.accept(node, [Submission(Held(data), "vanthu-quoc-gia", "cli")])
+        [answer] = pipeline.accept(node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
     before = siege.aside()
     manifest = Transfer(
         "t", answer.digest, len(data), ("H53",), 0, (Hop(ROGUE, datetime.now(UTC)),), datetime.now(UTC), chunks=1

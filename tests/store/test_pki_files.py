@@ -42,7 +42,7 @@ def authority(tmp_path: Path) -> Path:
     return tmp_path / "ca"
 
 
-def outcome(authority: Path, files: trial_authority.Files) -> str:
+def outcome(authority: Path, files: trial_authority.KeyFiles) -> str:
     """Sign with what was issued, verify with what is published: "ok" or the reason."""
     data = sign(document(), load_key(files.key), load_certificates(files.certificate))
     crls = [(authority / name).read_bytes() for name in ("root.crl.pem", "issuing.crl.pem")]

@@ -13,13 +13,13 @@ from edxml_router.cli.commands import Group
 from edxml_router.cli.entries import show_lines
 from edxml_router.cli.parameters import Moment
 from edxml_router.cli.session import Session, for_people, json_option, local, pass_session
-from edxml_router.core.delivery.views import Line
+from edxml_router.core.delivery.views import JournalLine
 from edxml_router.core.detail import Detail
 from edxml_router.services import auditor
 from edxml_router.services.naming import problem
 from edxml_router.shapes.history import entry_shape
 from edxml_router.shapes.node import verification_shape
-from edxml_router.wiring.reading import Place
+from edxml_router.wiring.reading import DatabasePlace
 
 
 @click.group(cls=Group)
@@ -49,7 +49,7 @@ def query(
     code: str,
     actor: str,
     limit: int,
-    database: Place | None,
+    database: DatabasePlace | None,
     as_json: bool,
 ) -> None:
     """List journal entries, the oldest first."""
@@ -70,7 +70,7 @@ def query(
         session.note(session.say("journal.cut", limit=limit))
 
 
-def _show(session: Session, lines: Sequence[Line], as_json: bool) -> None:
+def _show(session: Session, lines: Sequence[JournalLine], as_json: bool) -> None:
     if as_json:
         for line in lines:
             session.json(entry_shape(line))
@@ -96,7 +96,7 @@ class KeptRoot(click.ParamType[tuple[int, str]]):
 @database_option
 @json_option
 @pass_session
-def verify(session: Session, roots: Sequence[tuple[int, str]], database: Place | None, as_json: bool) -> None:
+def verify(session: Session, roots: Sequence[tuple[int, str]], database: DatabasePlace | None, as_json: bool) -> None:
     """Verify every entry and every checkpoint of the journal.
 
     Keep the root that this prints somewhere else and give it back later with --root: then a journal that was

@@ -19,10 +19,10 @@ from edxml_router.core.delivery.views import Hindrance
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding
 from edxml_router.services import auditor
-from edxml_router.services.auditor import Past, Told
+from edxml_router.services.auditor import DocumentHistory, EnvelopeStory
 from edxml_router.services.waiting import hindrances
 from edxml_router.shapes.history import history_shape, refused_history_shape
-from edxml_router.wiring.reading import Place
+from edxml_router.wiring.reading import DatabasePlace
 
 _SHOWN: Final = 50  # recipients in a table without --all
 
@@ -41,7 +41,7 @@ def trace(
     recipient: str | None,
     events: bool,
     everything: bool,
-    database: Place | None,
+    database: DatabasePlace | None,
     as_json: bool,
 ) -> None:
     """Trace a DOCUMENT: hops, signature, outcome per recipient.
@@ -72,7 +72,7 @@ def trace(
         session.note(session.say("trace.also_refused", numbers=numbers), "yellow")
 
 
-def _show_refused(session: Session, document: str, past: Past, *, as_json: bool) -> None:
+def _show_refused(session: Session, document: str, past: DocumentHistory, *, as_json: bool) -> None:
     if as_json:
         session.json(refused_history_shape(past.refused, past.lines))
         return
@@ -85,7 +85,7 @@ def _show_refused(session: Session, document: str, past: Past, *, as_json: bool)
         show_lines(session, past.lines)
 
 
-def _show(session: Session, told: Told, most: int | None, kept_by: Mapping[int, Hindrance]) -> None:
+def _show(session: Session, told: EnvelopeStory, most: int | None, kept_by: Mapping[int, Hindrance]) -> None:
     envelope, deliveries, paths = told.trace.envelope, told.trace.deliveries, told.paths
     kind = session.say(f"kind.{envelope.kind}")
     what = envelope.status_code or session.say(f"business.{envelope.business}")

@@ -17,7 +17,7 @@ from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.problems import Finding
 from edxml_router.core.signature.verdict import Verdict
 from edxml_router.language.texts import LANGUAGES, say
-from edxml_router.services.checking import Authorities, Checked, open_desk
+from edxml_router.services.checking import Authorities, CheckedFile, open_desk
 from edxml_router.shapes.verdict import CheckOutcome, CheckShape, check_shape
 
 _EXPLANATIONS: Final = 5
@@ -82,7 +82,7 @@ def check(
     files.exit_after(wrong)
 
 
-def _shape(checked: Checked) -> CheckShape:
+def _shape(checked: CheckedFile) -> CheckShape:
     examined = checked.examined
     return check_shape(
         checked.file,
@@ -99,7 +99,7 @@ def _shape(checked: Checked) -> CheckShape:
     )
 
 
-def _show(session: Session, checked: Checked) -> None:
+def _show(session: Session, checked: CheckedFile) -> None:
     finding, examined = checked.finding, checked.examined
     said = session.say(f"check.{checked.outcome}")
     style = {"accepted": "bold green", "not-judged": "bold yellow"}.get(checked.outcome, "bold red")
@@ -117,7 +117,7 @@ def _show(session: Session, checked: Checked) -> None:
         session.line(f"  {session.say('error.remark')}: {remark.code} {remark.title(session.language)}{why}{where}")
 
 
-def _remedy(checked: Checked) -> Mapping[str, str]:
+def _remedy(checked: CheckedFile) -> Mapping[str, str]:
     """Where the table's advice is to call this command, another one, by language; else nothing."""
     if checked.finding is None or checked.finding.code != "EDX201":
         return {}

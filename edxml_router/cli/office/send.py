@@ -14,7 +14,7 @@ from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.problems import Finding
 from edxml_router.services import office
-from edxml_router.services.office import Handed
+from edxml_router.services.office import NamedAcceptance
 from edxml_router.services.reading import UNREADABLE
 from edxml_router.shapes.verdict import SentShape
 from edxml_router.wiring.opening import node_of
@@ -43,7 +43,7 @@ def send(session: Session, names: Sequence[str], sender: str, as_json: bool) -> 
     files.exit_after(wrong)
 
 
-def _outcome(handed: Handed) -> str:
+def _outcome(handed: NamedAcceptance) -> str:
     answer = handed.answer
     if answer.accepted:
         return "accepted"
@@ -51,7 +51,7 @@ def _outcome(handed: Handed) -> str:
     return "passing" if answer.passing else "unread" if unread else "refused"
 
 
-def _show_answer(session: Session, handed: Handed, as_json: bool) -> None:
+def _show_answer(session: Session, handed: NamedAcceptance, as_json: bool) -> None:
     file, answer = handed
     if as_json:
         told: SentShape = {"file": file, **answer.shape()}

@@ -12,7 +12,7 @@ from edxml_router.cli import files
 from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.session import Session, pass_session
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.views import QuarantinedItem
 from edxml_router.core.problems import Finding
 from edxml_router.services import quarantine
@@ -66,7 +66,7 @@ def show_item(session: Session, number: int, output: Path | None, as_json: bool)
     with ledger_of(session.settings()) as ledger:
         if output is not None:
             data = quarantine.content(ledger.views, number)
-            files.write_mail(output, Held(data))
+            files.write_mail(output, MemoryBody(data))
             session.note(session.say("fetch.done", name=number, size=len(data), file=output))
             return
         item = quarantine.item(ledger.views, number)

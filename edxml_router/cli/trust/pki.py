@@ -14,7 +14,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.manifest import instant
 from edxml_router.services import trial_authority
 from edxml_router.services.naming import agency_code
-from edxml_router.services.trial_authority import Files, Issued, KeyType
+from edxml_router.services.trial_authority import IssuedRow, KeyFiles, KeyType
 from edxml_router.shapes.trust import IssuedRowShape, IssuedShape, TrialAuthorityShape
 
 _folder = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
@@ -130,7 +130,7 @@ def crl(session: Session, folder: Path, days: int) -> None:
     session.line(str(trial_authority.publish(folder, datetime.now(UTC), days)))
 
 
-def _show(session: Session, name: str, files: Files, as_json: bool) -> None:
+def _show(session: Session, name: str, files: KeyFiles, as_json: bool) -> None:
     if as_json:
         key, certificate, anchors = map(str, (files.key, files.certificate, files.anchors))
         told: IssuedShape = {"name": name, "key_file": key, "certificate": certificate, "anchors": anchors}
@@ -139,7 +139,7 @@ def _show(session: Session, name: str, files: Files, as_json: bool) -> None:
     session.line(session.say("pki.issued", agency=name, key=files.key, certificate=files.certificate))
 
 
-def _row(row: Issued) -> IssuedRowShape:
+def _row(row: IssuedRow) -> IssuedRowShape:
     issued, until, revoked = (
         instant(datetime.fromisoformat(at)) if at else "" for at in (row.issued, row.until, row.revoked)
     )

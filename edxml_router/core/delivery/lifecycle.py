@@ -69,14 +69,14 @@ class Event(StrEnum):
     RESEND = "resend"
 
 
-class Late:
+class LateNotice:
     """The cell for a late or repeated notice: journalled, changes nothing."""
 
     def __repr__(self) -> str:
         return "LATE"
 
 
-LATE: Final = Late()
+LATE: Final = LateNotice()
 
 # Three of the ends say that the recipient will not have it. Time, an operator or a node on the way said so, and none of
 # them can know what lies confirmed in a mailbox further on: that the recipient has it is a fact, and corrects them.
@@ -85,12 +85,12 @@ FAILED_ENDS: Final = frozenset({State.RETURNED, State.EXPIRED, State.CANCELLED})
 
 # The three notices that end a delivery from any open state: an answer from further on may overtake our own
 # record of having sent it (crash after send, before the record).
-_NOTICES: Final[Mapping[Event, State | Late]] = {
+_NOTICES: Final[Mapping[Event, State | LateNotice]] = {
     Event.CONFIRM: State.CONFIRMED,
     Event.RETURN: State.RETURNED,
     Event.EXPIRE: State.EXPIRED,
 }
-_LATE_NOTICES: Final[Mapping[Event, State | Late]] = {
+_LATE_NOTICES: Final[Mapping[Event, State | LateNotice]] = {
     Event.ACCEPT: LATE,
     Event.CONFIRM: LATE,
     Event.RETURN: LATE,
@@ -102,13 +102,13 @@ _LATE_NOTICES: Final[Mapping[Event, State | Late]] = {
     Event.OFFER: LATE,
 }
 
-_FAILED: Final[Mapping[Event, State | Late]] = {
+_FAILED: Final[Mapping[Event, State | LateNotice]] = {
     **_LATE_NOTICES,
     Event.CONFIRM: State.CONFIRMED,
     Event.RESEND: State.QUEUED,
 }
 
-TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
+TABLE: Final[Mapping[State, Mapping[Event, State | LateNotice]]] = {
     State.QUEUED: {
         **_NOTICES,
         Event.CLAIM: State.FORWARDING,
@@ -179,7 +179,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | Late]]] = {
 }
 
 
-def advance(state: State, event: Event) -> State | Late:
+def advance(state: State, event: Event) -> State | LateNotice:
     """The state after ``event``, or :data:`LATE` when the event changes nothing.
 
     Raises Defect (EDX699) for a blank cell. Commands of operators ask :func:`allowed` first and answer EDX607.

@@ -127,7 +127,7 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
-class Lying:
+class UnansweredMail:
     """What was laid into a mailbox and not answered: messages, bytes, and since when the oldest lies there."""
 
     messages: int

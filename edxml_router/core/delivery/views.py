@@ -18,7 +18,7 @@ from edxml_router.core.problems import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JournalLine:
     """A journal entry with its number, and its place in the log once it has one."""
 
     number: int
@@ -27,7 +27,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Notice:
     """A receipt that this node made: for whom, and when it was handed over."""
 
     number: int
@@ -42,8 +42,8 @@ class EnvelopeHistory:
 
     envelope: EnvelopeRow
     deliveries: Sequence[Delivery]
-    lines: Sequence[Line]
-    receipts: Sequence[Note]  # with the nodes further on, where the far side told
+    lines: Sequence[JournalLine]
+    receipts: Sequence[Notice]  # with the nodes further on, where the far side told
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class DeliveryHistory:
 
     delivery: Delivery
     envelope: EnvelopeRow
-    lines: Sequence[Line]
+    lines: Sequence[JournalLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEnvelope:
     """An envelope and how many of its deliveries are in which state."""
 
     envelope: EnvelopeRow

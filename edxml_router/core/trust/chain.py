@@ -41,7 +41,7 @@ from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.trust.certificate import Signer, is_authority
 from edxml_router.core.trust.revocation import Freshness, RevocationLists, RevocationSource
 from edxml_router.core.trust.revocation_list import RevocationList, read_lists
-from edxml_router.core.trust.standing import Known, ListsAndAnswers
+from edxml_router.core.trust.standing import KnownAnswers, ListsAndAnswers
 
 REMEMBERED = 4096  # chains
 
@@ -88,7 +88,7 @@ class TrustStore:
         intermediates: bytes = b"",
         crls: Sequence[bytes | RevocationList] = (),
         freshness: Freshness | None = None,
-        known: Known | None = None,
+        known: KnownAnswers | None = None,
     ) -> TrustStore:
         """A store from files' contents: certificates, and revocation lists, which may have been read already; and what
         responders have said (OCSP), where there are any.

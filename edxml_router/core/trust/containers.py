@@ -32,14 +32,14 @@ _LONGEST_LABEL: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ContainerContents:
     """What a file holds: certificates and revocation lists in DER."""
 
     certificates: tuple[bytes, ...] = ()
     lists: tuple[bytes, ...] = ()
 
 
-def unpack(data: bytes) -> Contents:
+def unpack(data: bytes) -> ContainerContents:
     """What is in ``data``; other PEM blocks, such as a key, are passed over."""
     if _BEGIN not in data:
         return _der(data)
@@ -56,7 +56,7 @@ def unpack(data: bytes) -> Contents:
             inner = _der(content)
             certificates += inner.certificates
             lists += inner.lists
-    return Contents(tuple(certificates), tuple(lists))
+    return ContainerContents(tuple(certificates), tuple(lists))
 
 
 def write_pem(label: bytes, content: bytes) -> bytes:
@@ -90,7 +90,7 @@ def _blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at = data.find(_BEGIN, stop + len(ending))
 
 
-def _der(data: bytes) -> Contents:
+def _der(data: bytes) -> ContainerContents:
     """A certificate, a list, or PKCS#7: told apart by their first values."""
     start, end = der.only(data, der.SEQUENCE)
     tag, inner, stop = der.header(data, start, end)
@@ -103,8 +103,8 @@ def _der(data: bytes) -> Contents:
     tags = [tag for tag, _, _ in _first(data, inner, stop, 4)]
     named = tags[1:] if tags[:1] == [der.INTEGER] else tags
     if tags[:1] != [der.CONTEXT] and named[2:3] and named[2] in (der.UTC_TIME, der.GENERALIZED_TIME):
-        return Contents(lists=(data,))
-    return Contents(certificates=(data,))
+        return ContainerContents(lists=(data,))
+    return ContainerContents(certificates=(data,))
 
 
 def _first(data: bytes, at: int, end: int, count: int) -> Iterator[tuple[int, int, int]]:
@@ -115,7 +115,7 @@ def _first(data: bytes, at: int, end: int, count: int) -> Iterator[tuple[int, in
             return
 
 
-def _pkcs7(data: bytes, start: int, end: int) -> Contents:
+def _pkcs7(data: bytes, start: int, end: int) -> ContainerContents:
     """SignedData (RFC 2315, 9.1): behind version, digests and content, [0] has certificates and [1] has lists."""
     kind, *wrapped = der.values(data, start, end)
     if data[kind[2] : kind[3]] != _SIGNED_DATA or len(wrapped) != 1 or wrapped[0][0] != der.CONTEXT:
@@ -127,4 +127,4 @@ def _pkcs7(data: bytes, start: int, end: int) -> Contents:
     for tag, _, at, until in der.values(data, inner, stop):
         if tag in (der.CONTEXT, der.CONTEXT + 1):
             found[tag] = tuple(data[a:b] for kind, a, _, b in der.values(data, at, until) if kind == der.SEQUENCE)
-    return Contents(found.get(der.CONTEXT, ()), found.get(der.CONTEXT + 1, ()))
+    return ContainerContents(found.get(der.CONTEXT, ()), found.get(der.CONTEXT + 1, ()))

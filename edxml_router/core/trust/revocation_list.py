@@ -33,7 +33,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import der
 from edxml_router.core.trust.certificate import DAMAGED
 from edxml_router.core.trust.containers import unpack
-from edxml_router.core.trust.revoked_entries import Entries
+from edxml_router.core.trust.revoked_entries import RevokedEntries
 from edxml_router.core.wording import text_in_words
 
 MAX_BYTES: Final = 128 * 1024 * 1024  # the largest public lists have some 10 MB; one of an authority's whole life 100
@@ -130,8 +130,8 @@ class RevocationList:
         return ""
 
     @cached_property
-    def _entries(self) -> Entries:
-        return Entries(self.data, *self._entries_at)
+    def _entries(self) -> RevokedEntries:
+        return RevokedEntries(self.data, *self._entries_at)
 
     def revoked(self, serial: int) -> datetime | None:
         """Since when the certificate with this number is revoked; None if it is not listed. Only without trouble."""

@@ -40,7 +40,7 @@ _LAST: Final = itemgetter(slice(-_KEY, None))
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-class Entries:
+class RevokedEntries:
     """The entries between ``start`` and ``end`` of ``data``; immutable."""
 
     def __init__(self, data: bytes, start: int, end: int) -> None:

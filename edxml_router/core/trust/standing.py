@@ -53,7 +53,7 @@ def _nobody(_certificate: x509.Certificate) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownAnswers:
     """What responders have said: answers (DER) by the SHA-256 of the certificate they are about, not looked at yet.
 
     ``wanted`` is called with a certificate that one of ``responders`` could be asked about, and of which nothing is
@@ -78,7 +78,7 @@ class Known:
 class ListsAndAnswers:
     """Lists first, and what responders have said (a :class:`RevocationSource`)."""
 
-    def __init__(self, lists: RevocationSource, known: Known) -> None:
+    def __init__(self, lists: RevocationSource, known: KnownAnswers) -> None:
         self._lists = lists
         self._known = known
         self._responders = {authority(each.issuer): each for each in known.responders}

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edxml_router.core.body import Body, Held
+from edxml_router.core.body import Body, MemoryBody
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.xml.content import Content, Meter
@@ -99,7 +99,7 @@ class Skeleton:
 
 def whole(data: bytes) -> Skeleton:
     """A message that is parsed as it is."""
-    return Skeleton(Held(data), data)
+    return Skeleton(MemoryBody(data), data)
 
 
 def scan(source: Body, limits: Limits, token: str, least: int = LEAST_RUN) -> Skeleton:

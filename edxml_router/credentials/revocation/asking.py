@@ -1,6 +1,6 @@
 """The responders (OCSP) of [[trust.ocsp]], asked in the background, one question after the other.
 
-    asking = Asking(settings)
+    asking = OcspPoller(settings)
     findings = asking.turn(now)         # again and again, in one process of the node
 
 They are asked about the authorities in trust.intermediates, and about every certificate that this node has met in a
@@ -30,7 +30,7 @@ from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.revocation import fetching, kept_answers
 from edxml_router.credentials.revocation.kept_answers import KeptAnswer
-from edxml_router.credentials.revocation.responders import Source, held, source_of, sources
+from edxml_router.credentials.revocation.responders import ResponderAddress, held, source_of, sources
 
 AGAIN: Final = timedelta(seconds=60)  # until a question that failed is asked again; trust.crl_interval, if shorter
 TURN: Final = 5.0  # seconds of asking, after which what has come is written
@@ -38,7 +38,7 @@ MOST: Final = 10_000  # certificates; of more, those met first are forgotten, an
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-class Asking:
+class OcspPoller:
     """Asks, one question after the other, as ``settings`` say. One for a node: it alone writes the answers."""
 
     def __init__(self, settings: Settings) -> None:
@@ -129,7 +129,7 @@ class Asking:
                 self._changed = True
         return done, [_summary(url, found) for url, found in wrong.items()]
 
-    def _answer(self, source: Source, certificate: x509.Certificate, name: bytes, now: datetime) -> bytes:
+    def _answer(self, source: ResponderAddress, certificate: x509.Certificate, name: bytes, now: datetime) -> bytes:
         """A new answer that may be kept. Raises Setback EDX319."""
         try:
             came = fetching.ask(source.url, ocsp.question(certificate, source.responder.issuer))

@@ -20,7 +20,7 @@ from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import Refusal
 from edxml_router.credentials import blocks, endings, sources
 from edxml_router.credentials.revocation import list_files
-from edxml_router.credentials.revocation.asking import Asking
+from edxml_router.credentials.revocation.asking import OcspPoller
 from edxml_router.observe import events
 
 AGAIN = 60.0  # seconds until what failed is tried again, unless trust.crl_interval is shorter
@@ -89,7 +89,7 @@ def _ask(settings: Settings, wake: threading.Event, woken: bool) -> None:
     """The responders, turn by turn, until it is time to look at the configuration again."""
     pause = settings.trust.crl_interval.total_seconds()
     until = time.monotonic() + pause
-    asking = Asking(settings)
+    asking = OcspPoller(settings)
     if woken:
         asking.anew(datetime.now(UTC))
     while not wake.is_set() and time.monotonic() < until:

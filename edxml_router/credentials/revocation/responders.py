@@ -27,7 +27,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.ocsp import OcspResponse
-from edxml_router.core.trust.standing import Known, Responder, authority, check_renewal
+from edxml_router.core.trust.standing import KnownAnswers, Responder, authority, check_renewal
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.revocation import fetching, kept_answers
@@ -35,7 +35,7 @@ from edxml_router.credentials.revocation.kept_answers import KeptAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ResponderAddress:
     """A responder and its address."""
 
     url: str
@@ -46,19 +46,19 @@ class Source:
         return ocsp.read_answer(data, certificate, self.responder.issuer, self.responder.named)
 
 
-def sources(settings: Settings) -> Sequence[Source]:
+def sources(settings: Settings) -> Sequence[ResponderAddress]:
     """As the settings name them."""
     found = []
     for number, each in enumerate(settings.trust.ocsp, start=1):
         issuer = _only(each.issuer, f"trust.ocsp[{number}].issuer")
         named = _only(each.responder, f"trust.ocsp[{number}].responder") if each.responder else None
-        found.append(Source(each.url, Responder(issuer, named)))
+        found.append(ResponderAddress(each.url, Responder(issuer, named)))
     if len({authority(each.responder.issuer) for each in found}) < len(found):
         raise Refusal("EDX901", where="trust.ocsp", detail=Detail("two responders for one authority"))
     return found
 
 
-def source_of(found: Sequence[Source], der: bytes) -> tuple[x509.Certificate, Source] | None:
+def source_of(found: Sequence[ResponderAddress], der: bytes) -> tuple[x509.Certificate, ResponderAddress] | None:
     """A certificate (DER), and the responder of the authority that issued it; None where there is no such one."""
     try:
         certificate = certificates.read(der)
@@ -79,13 +79,13 @@ def held(folder: Path) -> dict[bytes, KeptAnswer]:
         raise Refusal("EDX902", where=str(folder), detail=in_words(error)) from error
 
 
-def known_answers(settings: Settings, *, noting: bool) -> Known | None:
+def known_answers(settings: Settings, *, noting: bool) -> KnownAnswers | None:
     """What is on hand; None where no responder is named. ``noting``: what it is asked in vain is noted."""
     found = sources(settings)
     if not found:
         return None
     answers = {name: row.answer for name, row in held(settings.kept_answers).items()}
-    known = Known([each.responder for each in found], answers)
+    known = KnownAnswers([each.responder for each in found], answers)
     return replace(known, wanted=partial(kept_answers.note, settings.kept_answers)) if noting else known
 
 
@@ -98,16 +98,16 @@ def paths(settings: Settings) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class OnHand:
+class KnownStatus:
     """What is known of a certificate: an answer, or why there is none."""
 
     certificate: x509.Certificate
-    source: Source
+    source: ResponderAddress
     answer: OcspResponse | None
     detail: str = ""
 
 
-def on_hand(settings: Settings) -> Iterator[OnHand]:
+def on_hand(settings: Settings) -> Iterator[KnownStatus]:
     """Every certificate of the authorities that have a responder, as far as it was met."""
     found = sources(settings)
     if not found:
@@ -123,12 +123,12 @@ def on_hand(settings: Settings) -> Iterator[OnHand]:
             continue
         certificate, source = one
         if der not in answers:
-            yield OnHand(certificate, source, None, Detail("no answer yet"))
+            yield KnownStatus(certificate, source, None, Detail("no answer yet"))
             continue
         try:
-            yield OnHand(certificate, source, source.read(answers[der], certificate))
+            yield KnownStatus(certificate, source, source.read(answers[der], certificate))
         except Setback as setback:
-            yield OnHand(certificate, source, None, setback.finding.detail)
+            yield KnownStatus(certificate, source, None, setback.finding.detail)
 
 
 def probe(settings: Settings, now: datetime) -> Iterator[tuple[str, Finding | None]]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from edxml_router.config import Settings
-from edxml_router.core.delivery.values import Lying
+from edxml_router.core.delivery.values import UnansweredMail
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Setback
@@ -32,7 +32,7 @@ MIB = 1024 * 1024
 class MailboxLoad(NamedTuple):
     """Of one neighbour or office: what was laid into its mailboxes, and what waits here for room there."""
 
-    lying: Sequence[Lying]
+    lying: Sequence[UnansweredMail]
     kept_here: int
 
 

@@ -61,7 +61,7 @@ class LinkPlan:
         return self.known or bool(self.agencies or self.codes)
 
 
-class Made(NamedTuple):
+class LinkResult(NamedTuple):
     """What was written, and what the link still lacks to work: "child_unproven" (the child's certificate is not named
     here), "own_unproven" (this node has none), "no_tls_key" (the other side needs one for TLS)."""
 
@@ -107,7 +107,7 @@ def plan_link(
     )
 
 
-def write(plan: LinkPlan, base: Path, pki: Path | None) -> Made:
+def write(plan: LinkPlan, base: Path, pki: Path | None) -> LinkResult:
     """Write ``here/`` and ``there/`` below ``base``; ``pki``: the folder of a trial authority, which issues a
     certificate for the other side."""
     for each in (base, base / "here", base / "there"):
@@ -116,7 +116,7 @@ def write(plan: LinkPlan, base: Path, pki: Path | None) -> Made:
             raise Refusal("EDX908", where=str(each), detail=Detail("the folder is not empty"))
     here, there = base / "here", base / "there"
     _write(plan, here, there, pki)
-    return Made(sorted(path for each in (here, there) for path in each.iterdir()), list(_missing(plan, pki)))
+    return LinkResult(sorted(path for each in (here, there) for path in each.iterdir()), list(_missing(plan, pki)))
 
 
 def _missing(plan: LinkPlan, pki: Path | None) -> Iterable[str]:

@@ -3,7 +3,7 @@
     schemas([ProblemShape])["$defs"]["Problem"]
 
 A schema is exact: every field is there, and no other. What a text looks like is said by
-:class:`~edxml_router.shapes.form.Written`.
+:class:`~edxml_router.shapes.form.TextForm`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from edxml_router.shapes.form import Written
+from edxml_router.shapes.form import TextForm
 from edxml_router.shapes.reference.glossary import meaning
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -72,7 +72,7 @@ def _object(shape: type) -> dict[str, Any]:
 def _value(hint: Any) -> dict[str, Any]:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        [written] = [each for each in inner[1:] if isinstance(each, Written)]
+        [written] = [each for each in inner[1:] if isinstance(each, TextForm)]
         return _value(inner[0]) | dict(_written(written))
     if origin in (Union, types.UnionType):
         return {"anyOf": [_value(each) for each in inner]}
@@ -91,7 +91,7 @@ def _value(hint: Any) -> dict[str, Any]:
     return {"type": _PLAIN[hint]}
 
 
-def _written(written: Written) -> Iterator[tuple[str, str]]:
+def _written(written: TextForm) -> Iterator[tuple[str, str]]:
     if written.pattern:
         yield "pattern", written.pattern
     if written.format:

@@ -24,7 +24,7 @@ from edxml_router.core.signature.by_signxml import Indication, Verdict
 from edxml_router.core.trust import bindings
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.stages.acceptance.results import LIFETIMES
-from edxml_router.stages.acceptance.submission import Examined, Submission
+from edxml_router.stages.acceptance.submission import Examination, Submission
 from edxml_router.stages.rules import Peer, PeerRole, Rules
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ def _time_stamp(envelope: Envelope) -> datetime | None:
         return None
 
 
-def address(rules: Rules, examined: Examined, now: datetime) -> dict[str, Route]:
+def address(rules: Rules, examined: Examination, now: datetime) -> dict[str, Route]:
     """The route of each recipient of a fresh submission. All or nothing: a sender corrects a list once."""
     return recipients_of(rules.registry, examined.envelope, now, partial(route_for, rules, examined.size))
 
@@ -154,7 +154,7 @@ def recipients_of(
 
 
 def address_transfer(
-    rules: Rules, here: str, peer: Peer, transfer: Transfer, examined: Examined
+    rules: Rules, here: str, peer: Peer, transfer: Transfer, examined: Examination
 ) -> tuple[dict[str, Route], dict[str, Finding]]:
     """The routes of the recipients listed beside an envelope on a link, and those that cannot be reached from here.
 

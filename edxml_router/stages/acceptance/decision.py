@@ -33,7 +33,7 @@ from edxml_router.stages.acceptance.results import (
     reopenings,
     with_skew,
 )
-from edxml_router.stages.acceptance.submission import Judged, Ruling
+from edxml_router.stages.acceptance.submission import Candidate, Ruling
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import answer_neighbours, answer_questions
 from edxml_router.stages.rules import Rules
@@ -62,7 +62,7 @@ class Overtaken(Exception):  # noqa: N818  # an event, not a mistake
     """Another worker has accepted one of these between our reading and our writing."""
 
 
-def decide(here: str, rules: Rules, judged: Sequence[Judged], facts: Facts, now: datetime) -> Decision:
+def decide(here: str, rules: Rules, judged: Sequence[Candidate], facts: Facts, now: datetime) -> Decision:
     """Everything that is decided about a batch; computes from its arguments only."""
     troubles: dict[int, Trouble] = {place: item.trouble for place, item in enumerate(judged) if item.trouble}
     troubles |= _over_quota(rules, judged, troubles, facts)
@@ -123,7 +123,7 @@ def write(node: Node, book: Book, decision: Decision, now: datetime) -> None:
     set_aside(node, book, [(aside(ruling, now), refusal_entry(ruling, now)) for ruling in refused])
 
 
-def _over_quota(rules: Rules, judged: Sequence[Judged], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:
+def _over_quota(rules: Rules, judged: Sequence[Candidate], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:
     """What goes beyond the quota of its peer for the last minute."""
     used = {peer: list(brought) for peer, brought in facts.brought.items()}
     found: dict[int, Trouble] = {}
@@ -142,7 +142,7 @@ def _over_quota(rules: Rules, judged: Sequence[Judged], troubles: Troubles, fact
     return found
 
 
-def _conflicts(judged: Sequence[Judged], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:
+def _conflicts(judged: Sequence[Candidate], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:
     """What has the identity of other bytes; of a batch the first stands."""
     holders = dict(facts.holders)
     found: dict[int, Trouble] = {}
@@ -155,7 +155,7 @@ def _conflicts(judged: Sequence[Judged], troubles: Troubles, facts: Facts) -> di
     return found
 
 
-def _ruling(item: Judged, trouble: Trouble | None, facts: Facts, more: Sequence[NewDelivery]) -> Ruling:
+def _ruling(item: Candidate, trouble: Trouble | None, facts: Facts, more: Sequence[NewDelivery]) -> Ruling:
     """The outcome of one submission. This is the only place that says it."""
     if trouble is not None:
         return let_stand(item, trouble, facts) or Ruling(item, trouble)

@@ -26,7 +26,7 @@ from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.xml import safe_xml, schema, skeleton
 from edxml_router.core.xml.content import UNMEASURED, Content
 from edxml_router.core.xml.safe_xml import Limits
-from edxml_router.stages.acceptance.submission import Examined
+from edxml_router.stages.acceptance.submission import Examination
 
 # What signxml is asked about. It makes four trees of a message and as many texts: eight bytes for a byte, half a
 # kilobyte for a tag, and 64 MiB beside the message is the most that judging one may take.
@@ -40,7 +40,7 @@ def examine(
     trust: TrustStore,
     at: datetime,
     engine: Engine = Engine.SIGNXML,
-) -> Examined:
+) -> Examination:
     """Parse safely, validate, verify the signature, and read only what was signed, where there is a signature.
 
     The signature's verdict is returned, not judged: an offline check wants to see it, and only a peer's policy can
@@ -56,7 +56,7 @@ def examine(
     return _by_signxml(body, limits, trust, at)
 
 
-def _by_signxml(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examined:
+def _by_signxml(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examination:
     data = body.whole()
     root = safe_xml.parse(data, limits)
     reader.refuse_crowd(root, limits)
@@ -64,7 +64,7 @@ def _by_signxml(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> 
     return _read(body.digest, body.size, root, by_signxml.verify(data, root, trust, at), limits)
 
 
-def _by_stream(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examined:
+def _by_stream(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examination:
     # The marks must be unknown to whoever wrote the message, and nothing else depends on them.
     token = secrets.token_hex(16)
     bones = skeleton.scan(body, limits, token)
@@ -82,14 +82,14 @@ def _read(
     verdict: Verdict,
     limits: Limits,
     measured: Mapping[str, Content | None] = UNMEASURED,
-) -> Examined:
+) -> Examination:
     reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits, measured)
     # Without the tree: it is ten times the message, and a batch that keeps a hundred of them leaves the caches.
-    return Examined(digest, reading.envelope, replace(verdict, signed_root=None), reading.remarks, size)
+    return Examination(digest, reading.envelope, replace(verdict, signed_root=None), reading.remarks, size)
 
 
-def _by_both(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examined:
-    outcomes: list[Examined | Refusal] = []
+def _by_both(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examination:
+    outcomes: list[Examination | Refusal] = []
     for way in (_by_signxml, _by_stream):
         try:
             outcomes.append(way(body, limits, trust, at))
@@ -105,7 +105,7 @@ def _by_both(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Exa
     return first
 
 
-def _essence(outcome: Examined | Refusal) -> Any:
+def _essence(outcome: Examination | Refusal) -> Any:
     """What the engines must agree on: everything but the particulars of a finding, which are for people."""
     if isinstance(outcome, Refusal):
         return outcome.code
@@ -114,5 +114,5 @@ def _essence(outcome: Examined | Refusal) -> Any:
     return outcome.envelope, outcome.remarks, verdict, finding.code if finding else ""
 
 
-def _word(outcome: Examined | Refusal) -> str:
+def _word(outcome: Examination | Refusal) -> str:
     return outcome.code if isinstance(outcome, Refusal) else outcome.verdict.reason

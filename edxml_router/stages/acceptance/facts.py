@@ -18,7 +18,7 @@ from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.problems import Finding
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.acceptance import order
-from edxml_router.stages.acceptance.submission import Judged
+from edxml_router.stages.acceptance.submission import Candidate
 from edxml_router.stages.node import Node
 
 _QUOTA_TIME: Final = timedelta(minutes=1)
@@ -41,7 +41,7 @@ class Facts:
     skews: Mapping[str, Finding] = field(default_factory=dict)  # of neighbours' clocks, by peer
 
 
-def gather(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> Facts:
+def gather(node: Node, book: Book, judged: Sequence[Candidate], now: datetime) -> Facts:
     """The facts of this moment. Raises Setback."""
     rows = [item.row for item in judged if item.row is not None]
     peers = {item.submission.peer for item in judged}
@@ -69,7 +69,7 @@ def gather(node: Node, book: Book, judged: Sequence[Judged], now: datetime) -> F
     )
 
 
-def _not_served(judged: Iterable[Judged]) -> set[str]:
+def _not_served(judged: Iterable[Candidate]) -> set[str]:
     """Recipients whose mail may have gone this way before they moved."""
     found: set[str] = set()
     for item in judged:

@@ -16,7 +16,7 @@ from edxml_router.core.delivery.chains import Known, chains
 from edxml_router.core.delivery.values import EnvelopeRow
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import Setback, Trouble
-from edxml_router.stages.acceptance.submission import Judged
+from edxml_router.stages.acceptance.submission import Candidate
 
 if TYPE_CHECKING:
     from edxml_router.stages.acceptance.facts import Facts
@@ -38,7 +38,7 @@ def chained(rows: Mapping[str, EnvelopeRow], known: Known) -> dict[str, Envelope
     return found
 
 
-def early(judged: Sequence[Judged], troubles: Mapping[int, Trouble], facts: Facts) -> dict[int, Trouble]:
+def early(judged: Sequence[Candidate], troubles: Mapping[int, Trouble], facts: Facts) -> dict[int, Trouble]:
     """What an office laid into the hub and what changes a document that is not here, nor before it in this batch: put
     off (EDX625), once; by place."""
     found: dict[int, Trouble] = {}
@@ -53,16 +53,16 @@ def early(judged: Sequence[Judged], troubles: Mapping[int, Trouble], facts: Fact
     return found
 
 
-def may_have_to_wait(item: Judged) -> bool:
+def may_have_to_wait(item: Candidate) -> bool:
     """Whether it came by a way on which another worker may have its document in hand."""
     return item.submission.channel == "amqp" and item.row is not None and item.row.kind != Kind.STATUS
 
 
-def changed(item: Judged) -> Sequence[str]:
+def changed(item: Candidate) -> Sequence[str]:
     """The keys of the documents that it changes."""
     return item.row.refers_to if item.row is not None else ()
 
 
-def name(item: Judged) -> str:
+def name(item: Candidate) -> str:
     """By which a submission that waits is known when it comes again."""
     return f"{item.submission.peer} {item.digest}"

@@ -18,7 +18,7 @@ from edxml_router.core.message.document_id import comparable
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
 from edxml_router.stages.acceptance.facts import Facts, not_served
-from edxml_router.stages.acceptance.submission import Examined, Judged, Ruling, Submission, origin_of
+from edxml_router.stages.acceptance.submission import Candidate, Examination, Ruling, Submission, origin_of
 from edxml_router.stages.outcomes.receipts import state_receipt
 from edxml_router.stages.rules import Rules
 
@@ -35,7 +35,7 @@ def expiry(rules: Rules, transfer: Transfer | None, now: datetime) -> datetime:
 
 
 def envelope_row(
-    rules: Rules, here: str, submission: Submission, examined: Examined, sender: str, reason: str, now: datetime
+    rules: Rules, here: str, submission: Submission, examined: Examination, sender: str, reason: str, now: datetime
 ) -> EnvelopeRow:
     """The row of an envelope as it will be kept, but for its chains; ``reason`` is of the signature's verdict."""
     envelope, verdict, transfer = examined.envelope, examined.verdict, submission.transfer
@@ -76,7 +76,7 @@ def with_skew(row: EnvelopeRow, facts: Facts) -> EnvelopeRow:
 
 
 def new_deliveries(
-    rules: Rules, item: Judged, now: datetime, chains: Mapping[str, tuple[int, ...]]
+    rules: Rules, item: Candidate, now: datetime, chains: Mapping[str, tuple[int, ...]]
 ) -> Iterable[NewDelivery]:
     """One for each recipient; ``chains`` by envelope."""
     assert item.row is not None  # noqa: S101  # fit implies a row
@@ -95,7 +95,7 @@ def new_deliveries(
         )
 
 
-def reopenings(rules: Rules, facts: Facts, repeats: Sequence[Judged], now: datetime) -> Iterable[Move]:
+def reopenings(rules: Rules, facts: Facts, repeats: Sequence[Candidate], now: datetime) -> Iterable[Move]:
     """What failed is sent again on an explicit wish only: an operator's resend, here or further up.
 
     A neighbour brings that wish as a higher generation; an old transfer that comes late must not start anything. An
@@ -182,7 +182,7 @@ def acceptance_receipts(
                 yield origin, told
 
 
-def let_stand(item: Judged, trouble: Trouble, facts: Facts) -> Ruling | None:
+def let_stand(item: Candidate, trouble: Trouble, facts: Facts) -> Ruling | None:
     """What an office was told to be accepted stays so: when it lost the answer and repeats the same bytes, it hears it
     again, though they would be refused today, perhaps because the agency is blocked since. Nothing is done for them.
     """

@@ -29,7 +29,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class Examination:
     """An envelope that is safe, valid and read; whether its signature suffices is for ``judge`` to say."""
 
     digest: str
@@ -40,12 +40,12 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Candidate:
     """What was found about a submission before the store was asked."""
 
     submission: Submission
     digest: str
-    examined: Examined | None = None
+    examined: Examination | None = None
     sender: str = ""
     row: EnvelopeRow | None = None  # as the ledger will keep it, if it is accepted; only of what is fit
     routes: Mapping[str, Route] = field(default_factory=dict)  # recipient → route
@@ -61,7 +61,7 @@ class Judged:
 class Ruling:
     """What becomes of a submission, once the store was asked as well."""
 
-    item: Judged
+    item: Candidate
     trouble: Trouble | None = None
     repeated: bool = False  # accepted before
     routes: Mapping[str, Route] = field(default_factory=dict)  # of what is accepted: recipient → route
@@ -96,7 +96,7 @@ class Ruling:
         )
 
 
-def put_off(item: Judged, why: Finding) -> Acceptance:
+def put_off(item: Candidate, why: Finding) -> Acceptance:
     """The answer where nothing of it was committed, whatever was found: it comes again."""
     return Acceptance(item.digest, passing=True, finding=why)
 

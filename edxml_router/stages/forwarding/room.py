@@ -27,7 +27,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.forwarding.dispatch import Chance, DispatchPlan, GroupKey, Groups
-from edxml_router.stages.forwarding.windows import Laid, Place
+from edxml_router.stages.forwarding.windows import MailboxFill, Place
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.rules import Rules
 
@@ -53,12 +53,12 @@ def measured(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: d
     return lying
 
 
-def laid_in(node: Node, link: Link, *, urgent: bool) -> Laid:
+def laid_in(node: Node, link: Link, *, urgent: bool) -> MailboxFill:
     """What this process has laid into the mailbox."""
-    return node.outgoing.ahead.laid.setdefault((id(link.transport), link.mailbox_for(urgent=urgent)), Laid())
+    return node.outgoing.ahead.laid.setdefault((id(link.transport), link.mailbox_for(urgent=urgent)), MailboxFill())
 
 
-def is_doubtful(laid: Laid, counted: int, size: int, share: int) -> bool:
+def is_doubtful(laid: MailboxFill, counted: int, size: int, share: int) -> bool:
     """Whether the hub is to be asked before ``size`` bytes more are laid: where they would not fit, or much was laid
     since. ``counted`` is what lies there as the ledger says."""
     return not has_room(max(counted, laid.guess), size, share) or laid.since * _FAR > share
@@ -107,7 +107,7 @@ def has_room(lying: int, size: int, share: int) -> bool:
     return not lying or lying + size <= share
 
 
-def _looked(link: Link, laid: Laid, *, urgent: bool) -> int | None:
+def _looked(link: Link, laid: MailboxFill, *, urgent: bool) -> int | None:
     """How many messages lie in the mailbox, which is noted; None where its hub cannot tell."""
     mailbox = link.mailbox_for(urgent=urgent)
     try:

@@ -28,7 +28,7 @@ RECEIPTS: Final = 10  # times a batch
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class LeasedWork:
     """Deliveries and receipts of ours until the lease ends, and what is known of them."""
 
     until: datetime
@@ -40,7 +40,7 @@ class Taken:
 
 def take(
     node: Node, book: Book, rows: Sequence[EnvelopeRow], bodies: Mapping[str, Body], now: datetime
-) -> Taken:
+) -> LeasedWork:
     """Take what may go now. ``rows`` and ``bodies`` are of what was accepted in this transaction. Raises Setback."""
     until, most = now + node.rules.delivery.lease, _WIDER * node.rules.delivery.batch
     closed = [place for place in sending.silent(node) if place[0].is_link]  # an offer needs no hub
@@ -50,4 +50,4 @@ def take(
     receipts = book.receipts.unsent(now, until, RECEIPTS * node.rules.delivery.batch, sending.listening(node))
     node.left |= len(due) >= most or len(receipts) >= RECEIPTS * node.rules.delivery.batch
     held = {digest: body for digest, body in bodies.items() if body.held is not None}
-    return Taken(until, due, known, held, receipts)
+    return LeasedWork(until, due, known, held, receipts)

@@ -49,7 +49,7 @@ class Sending(Generic[T]):
 
 
 @dataclass(slots=True)
-class Laid:
+class MailboxFill:
     """What this process has laid into a mailbox, by which it guesses what lies there: a broker counts messages only."""
 
     messages: int = 0  # since it was seen empty
@@ -75,11 +75,11 @@ class Laid:
 
 
 @dataclass(slots=True)
-class Ahead:
+class BytesAhead:
     """Bytes that all windows of this process have handed over and no answer about; and what they have laid where."""
 
     held: int = 0
-    laid: dict[Box, Laid] = field(default_factory=dict)
+    laid: dict[Box, MailboxFill] = field(default_factory=dict)
 
     @property
     def share(self) -> int:
@@ -90,7 +90,7 @@ class Ahead:
 class Window(Generic[T]):
     """Sendings for one mailbox."""
 
-    def __init__(self, sendings: Sequence[Sending[T]], ahead: Ahead) -> None:
+    def __init__(self, sendings: Sequence[Sending[T]], ahead: BytesAhead) -> None:
         self.over = False
         self._ahead = ahead
         self._sendings = sendings
@@ -126,7 +126,7 @@ class Window(Generic[T]):
 
     def _note(self, answers: Sequence[Finding | None]) -> None:
         smaller = self._transport.largest_message < self._largest  # the hub has just said so: smaller pieces will do
-        laid = self._ahead.laid.setdefault(self._sendings[0].box, Laid())
+        laid = self._ahead.laid.setdefault(self._sendings[0].box, MailboxFill())
         for (number, parcel), finding in zip(self._portion, answers, strict=True):
             if finding is None or finding.code == "EDX705":  # which may have arrived all the same
                 laid.add(len(parcel.message.body))
@@ -169,7 +169,7 @@ def _size(portion: Sequence[tuple[int, Parcel]]) -> int:
     return sum(len(parcel.message.body) for _, parcel in portion)
 
 
-def begin(sendings: Iterable[Sending[T]], ahead: Ahead, patience: float = PATIENCE) -> dict[Box, Window[T]]:
+def begin(sendings: Iterable[Sending[T]], ahead: BytesAhead, patience: float = PATIENCE) -> dict[Box, Window[T]]:
     """Hand over to all these mailboxes at once, and wait so long for them together; their windows, over or not."""
     until = time.monotonic() + patience
     boxes: dict[Box, list[Sending[T]]] = defaultdict(list)
@@ -190,7 +190,7 @@ class Outgoing:
     letters: dict[Box, Window[Delivery]] = field(default_factory=dict)
     offers: dict[Box, Window[Delivery]] = field(default_factory=dict)
     receipts: dict[Box, Window[int]] = field(default_factory=dict)
-    ahead: Ahead = field(default_factory=Ahead)
+    ahead: BytesAhead = field(default_factory=BytesAhead)
     leased: dict[int, datetime] = field(default_factory=dict)  # ends of leases that were kept on, by delivery
     silent: Mapping[Place, Finding] | None = None  # mailboxes that did not answer, and why; None before the first look
     noted: Mapping[Place, Finding] = field(default_factory=dict)  # of these, what is written down

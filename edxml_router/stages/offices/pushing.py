@@ -23,7 +23,7 @@ from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Lying, Move
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move, UnansweredMail
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Setback
@@ -93,7 +93,7 @@ def _record(
 
 
 def _absent(
-    node: Node, link: Link, due: Sequence[Delivery], lies: Sequence[Lying], rows: Mapping[str, EnvelopeRow]
+    node: Node, link: Link, due: Sequence[Delivery], lies: Sequence[UnansweredMail], rows: Mapping[str, EnvelopeRow]
 ) -> tuple[list[Delivery], dict[int, Finding | None]]:
     """What of one office's is not in its mailbox, as far as can be told, and has room there; and what is wrong with
     the rest."""

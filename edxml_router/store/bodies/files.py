@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, bindparam, select
 
-from edxml_router.core.body import Body, Held
+from edxml_router.core.body import Body, MemoryBody
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.wire import Chunk, Transfer
 from edxml_router.core.problems import Defect, Setback
@@ -52,7 +52,7 @@ _FILED: Final = select(bodies.c.digest).where(bodies.c.digest.in_(_KEYS), bodies
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """What a sweep removed."""
 
     files: int = 0
@@ -114,7 +114,7 @@ class BodyStore:
             with reading(self._engine) as connection:
                 rows = connection.execute(_BODIES, {"keys": wanted[start : start + CHUNK]}).all()
             for digest, kept in rows:
-                body = self._open_file(digest) if kept is None else Held(bytes(kept))
+                body = self._open_file(digest) if kept is None else MemoryBody(bytes(kept))
                 if body is not None and body.digest == digest:
                     found[digest] = body
         return found
@@ -150,7 +150,7 @@ class BodyStore:
             size = sum((folder / name).stat().st_size for name in names)
             pieces = (piece for name in names for piece in spool.read(folder / name))
             # A large one is copied, because its chunks could be sent again, and different, while it is judged.
-            whole = self.receive(pieces) if size > LARGE else Held(b"".join(pieces))
+            whole = self.receive(pieces) if size > LARGE else MemoryBody(b"".join(pieces))
         except FileNotFoundError:  # no piece yet, or swept just now
             return None
         except OSError as error:
@@ -168,7 +168,7 @@ class BodyStore:
                 if folder.name.startswith(envelope):
                     _remove(folder)
 
-    def sweep(self, older_than: timedelta, now: datetime) -> Swept:
+    def sweep(self, older_than: timedelta, now: datetime) -> SweepResult:
         """Remove files and pieces that nothing refers to and nobody has touched for ``older_than``.
 
         That must be longer than any time between :meth:`stage` and the commit after it.
@@ -189,7 +189,7 @@ class BodyStore:
             for peer in _entries(self._folder / "chunks"):
                 for folder in _entries(peer):
                     chunks += self._remove_old_chunks(folder, before)
-        return Swept(files, unfinished, chunks)
+        return SweepResult(files, unfinished, chunks)
 
     def _unreferenced(self, paths: list[Path]) -> list[Path]:
         loose = []
@@ -225,7 +225,7 @@ class BodyStore:
         try:
             size = path.stat().st_size
             if size <= LARGE:
-                return Held(path.read_bytes())
+                return MemoryBody(path.read_bytes())
             # Read through once, though it is read again when it is sent: nothing damaged may be begun to be sent.
             found = hashlib.sha256()
             for piece in spool.read(path):

@@ -45,7 +45,7 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else moment(value)
 
 
-class Named(TypeDecorator[State]):
+class StateName(TypeDecorator[State]):
     """A delivery's state by its name."""
 
     impl = Text
@@ -58,7 +58,7 @@ class Named(TypeDecorator[State]):
         return None if value is None else State(value)
 
 
-class Routed(TypeDecorator[Route]):
+class RouteName(TypeDecorator[Route]):
     """A route as its text."""
 
     impl = Text

@@ -15,7 +15,7 @@ from sqlalchemy import Boolean, Engine, Select, bindparam, func, literal_column,
 
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS
 from edxml_router.core.delivery.lifecycle import Event
-from edxml_router.core.delivery.values import Delivery, Lying
+from edxml_router.core.delivery.values import Delivery, UnansweredMail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
 from edxml_router.store.database.columns import Instant, Wording
@@ -94,12 +94,8 @@ def _sums(letters: Select[Any]) -> Select[Any]:
     ).group_by(each.c.route, each.c.urgent)
 
 
-_LYING: Final = _sums(
-    _letters(_FORWARDED).group_by(deliveries.c.route, deliveries.c.urgent, deliveries.c.digest)
-)
-_LYING_OFFERS: Final = _sums(
-    _letters(_OFFERED).group_by(deliveries.c.route, deliveries.c.urgent, deliveries.c.id)
-)
+_LYING: Final = _sums(_letters(_FORWARDED).group_by(deliveries.c.route, deliveries.c.urgent, deliveries.c.digest))
+_LYING_OFFERS: Final = _sums(_letters(_OFFERED).group_by(deliveries.c.route, deliveries.c.urgent, deliveries.c.id))
 _WANTING: Final = (
     select(deliveries.c.id)
     .where(
@@ -178,13 +174,15 @@ class SqlMailboxes(SilenceNotes):
         else:
             self._execute(_LAID, {**values, "handed_at": handed_at})
 
-    def lying(self, routes: Collection[Route]) -> Mapping[tuple[Route, bool], Lying]:
-        found: dict[tuple[Route, bool], Lying] = {}
+    def lying(self, routes: Collection[Route]) -> Mapping[tuple[Route, bool], UnansweredMail]:
+        found: dict[tuple[Route, bool], UnansweredMail] = {}
         links, offices = [each for each in routes if each.is_link], [each for each in routes if each.is_office]
         for here, letters in ((links, _LYING), (offices, _LYING_OFFERS)):
             if here:
                 rows = self._execute(letters, {"routes": here, "far_accepted": False})
-                found |= {(row.route, row.urgent): Lying(row.messages, int(row.size), row.since) for row in rows}
+                found |= {
+                    (row.route, row.urgent): UnansweredMail(row.messages, int(row.size), row.since) for row in rows
+                }
         return found
 
     def copies(self, digests: Collection[str]) -> Mapping[tuple[str, str], int]:

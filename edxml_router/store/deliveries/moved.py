@@ -1,4 +1,4 @@
-"""The mail of agencies that have moved (:class:`edxml_router.ports.ledger.Moved`), found in SQL."""
+"""The mail of agencies that have moved (:class:`edxml_router.ports.ledger.MovedMail`), found in SQL."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _FOUND: Final = (
 )
 
 
-class SqlMoved(Part):
-    """``book.moved``: see :class:`edxml_router.ports.ledger.Moved`."""
+class SqlMovedMail(Part):
+    """``book.moved``: see :class:`edxml_router.ports.ledger.MovedMail`."""
 
     def places(self) -> Sequence[tuple[str, Route]]:
         return [(row.recipient, row.route) for row in self._execute(_PLACES)]

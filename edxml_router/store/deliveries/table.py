@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.store.database.columns import Instant, Named, Number, Routed, Wording, metadata, partial, words
+from edxml_router.store.database.columns import Instant, Number, RouteName, StateName, Wording, metadata, partial, words
 
 # Literals: see ``partial``.
 CLAIMABLE: Final = "state IN ('queued', 'forwarding', 'deferred')"
@@ -21,9 +21,9 @@ deliveries = Table(
     Column("id", Number, primary_key=True),
     Column("digest", Text, ForeignKey("envelopes.digest", name="deliveries_digest"), nullable=False),
     words("recipient"),
-    Column("state", Named, nullable=False),
-    Column("route", Routed, nullable=False),
-    Column("origin", Routed, nullable=False),
+    Column("state", StateName, nullable=False),
+    Column("route", RouteName, nullable=False),
+    Column("origin", RouteName, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("urgent", Boolean, nullable=False),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, Text, and_, exists, func, or_, select
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import EnvelopeRow
-from edxml_router.core.delivery.views import Found
+from edxml_router.core.delivery.views import FoundEnvelope
 from edxml_router.core.message.document_id import comparable
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks, equal
@@ -40,7 +40,7 @@ class SqlEnvelopeQueries:
         kind: str = "",
         before: tuple[datetime, str] | None = None,
         limit: int = 50,
-    ) -> Sequence[Found]:
+    ) -> Sequence[FoundEnvelope]:
         query = select(envelopes)
         if digest:
             # In hex every continuation of a prefix sorts before the prefix with a "g".
@@ -66,9 +66,9 @@ class SqlEnvelopeQueries:
         with reading(self.engine) as connection:
             rows = envelope_rows(connection.execute(query))
             states = _states(connection, [row.digest for row in rows])
-        return [Found(row, states.get(row.digest, {})) for row in rows]
+        return [FoundEnvelope(row, states.get(row.digest, {})) for row in rows]
 
-    def changes(self, envelope: EnvelopeRow) -> Sequence[Found]:
+    def changes(self, envelope: EnvelopeRow) -> Sequence[FoundEnvelope]:
         if not envelope.document_key:
             return ()
         written = json.dumps(envelope.document_key, ensure_ascii=False)
@@ -85,7 +85,7 @@ class SqlEnvelopeQueries:
             found = envelope_rows(connection.execute(query))
             rows = [row for row in found if envelope.document_key in row.refers_to and row.digest != envelope.digest]
             states = _states(connection, [row.digest for row in rows])
-        return [Found(row, states.get(row.digest, {})) for row in rows]
+        return [FoundEnvelope(row, states.get(row.digest, {})) for row in rows]
 
     def document_ids(self, digests: Iterable[str]) -> Mapping[str, str]:
         query = select(envelopes.c.digest, envelopes.c.document_id)

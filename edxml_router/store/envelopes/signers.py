@@ -27,7 +27,7 @@ LARGEST = 4 * 1024 * 1024  # bytes of a document that is read for its certificat
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenKey:
     """A key, when it was last used, and the smallest document in which its certificate stands."""
 
     key: str  # SHA-256 of the public key, hex
@@ -37,7 +37,7 @@ class Seen:
     size: int
 
 
-def seen(ledger: SqlLedger, since: datetime) -> Sequence[Seen]:
+def seen(ledger: SqlLedger, since: datetime) -> Sequence[SeenKey]:
     """The signers of envelopes accepted since then, the last used first."""
     table = envelopes.c
     lately = (table.accepted_at >= since, table.signer != "", table.indication == "passed")
@@ -57,7 +57,7 @@ def seen(ledger: SqlLedger, since: datetime) -> Sequence[Seen]:
     rows = select(ranked.c.signer.label("key"), ranked.c.last, ranked.c.sender, ranked.c.digest, ranked.c.size)
     with reading(ledger.engine) as connection:
         found = connection.execute(rows.where(ranked.c.place == 1).order_by(ranked.c.last.desc(), ranked.c.signer))
-        return [Seen(**row._mapping) for row in found]
+        return [SeenKey(**row._mapping) for row in found]
 
 
 def certificate_of(document: bytes, key: str) -> x509.Certificate | None:

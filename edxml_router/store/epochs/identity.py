@@ -57,7 +57,7 @@ class Claimant:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class NewEpoch:
     """A new epoch: everything after ``since`` is missing."""
 
     epoch: str
@@ -72,7 +72,7 @@ class _Mark:
     leaf: str
 
 
-def recognise(ledger: SqlLedger, data: Path, claim: Claimant) -> Restored | None:
+def recognise(ledger: SqlLedger, data: Path, claim: Claimant) -> NewEpoch | None:
     """Look whether the database is this node's and the one it left, and renew the mark; the epoch that began now."""
     mark = _read(data)
     with reading(ledger.engine) as connection:
@@ -92,7 +92,7 @@ def recognise(ledger: SqlLedger, data: Path, claim: Claimant) -> Restored | None
     return restored
 
 
-def declare_restored(ledger: SqlLedger, claim: Claimant, since: datetime, reason: str) -> Restored:
+def declare_restored(ledger: SqlLedger, claim: Claimant, since: datetime, reason: str) -> NewEpoch:
     """Begin an epoch because an operator says that everything since then is missing."""
     with ledger.book() as book:
         return _begin(book, claim, ledger.clock.now(), since, reason)
@@ -141,7 +141,7 @@ def _fits(connection: Connection, mark: _Mark, epoch: str) -> bool:
     return leaf is not None and bytes(leaf).hex() == mark.leaf
 
 
-def _settle(book: SqlBook, data: Path, claim: Claimant, now: datetime) -> Restored | None:
+def _settle(book: SqlBook, data: Path, claim: Claimant, now: datetime) -> NewEpoch | None:
     connection = book.connection
     row = connection.execute(select(identity)).one_or_none()
     if row is None:
@@ -164,7 +164,7 @@ def _settle(book: SqlBook, data: Path, claim: Claimant, now: datetime) -> Restor
     return _begin(book, claim, now, min(since, now), lost)
 
 
-def _begin(book: SqlBook, claim: Claimant, now: datetime, since: datetime, reason: str) -> Restored:
+def _begin(book: SqlBook, claim: Claimant, now: datetime, since: datetime, reason: str) -> NewEpoch:
     epoch = secrets.token_hex(8)
     connection = book.connection
     connection.execute(update(identity).values(epoch=epoch, copied_at=None))
@@ -181,7 +181,7 @@ def _begin(book: SqlBook, claim: Claimant, now: datetime, since: datetime, reaso
         "epoch {epoch}, since {since:%Y-%m-%d %H:%M:%S} UTC: {reason}", epoch=epoch, since=since, reason=reason
     )
     book.journal.note([Entry(now, "journal.restored", actor="node", code="EDX618", detail=detail)])
-    return Restored(epoch, since, reason)
+    return NewEpoch(epoch, since, reason)
 
 
 def _entry(newest: Any) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text
 
-from edxml_router.store.database.columns import Instant, Routed, Wording, metadata, words
+from edxml_router.store.database.columns import Instant, RouteName, Wording, metadata, words
 
 identity = Table(
     "identity",
@@ -31,7 +31,7 @@ epochs = Table(
 recoveries = Table(
     "recoveries",
     metadata,
-    Column("party", Routed, primary_key=True),
+    Column("party", RouteName, primary_key=True),
     words("epoch"),
     Column("since", Instant, nullable=False),
     Column("ask_at", Instant, nullable=False),
@@ -51,8 +51,8 @@ resyncs = Table(
 renames = Table(
     "renames",
     metadata,
-    Column("party", Routed, primary_key=True),  # the former one
-    Column("now", Routed, nullable=False),
+    Column("party", RouteName, primary_key=True),  # the former one
+    Column("now", RouteName, nullable=False),
     Column("at", Instant, nullable=False),
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, select
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.views import Checkpoint, DeliveryHistory, EnvelopeHistory, Line, Note
+from edxml_router.core.delivery.views import Checkpoint, DeliveryHistory, EnvelopeHistory, JournalLine, Notice
 from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
@@ -37,7 +37,7 @@ class SqlHistory:
         actor: str = "",
         after: int = 0,
         limit: int = 100,
-    ) -> Sequence[Line]:
+    ) -> Sequence[JournalLine]:
         query = _lines(envelope, recipient, after, limit)
         if since is not None:
             query = query.where(journal.c.at >= since)
@@ -82,7 +82,7 @@ class SqlHistory:
             entries = _read_lines(connection, _lines(delivery.digest, delivery.recipient, 0, limit))
         return DeliveryHistory(delivery, envelope, entries)
 
-    def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Note]:
+    def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Notice]:
         query = select(receipts).where(receipts.c.origin == origin, receipts.c.sent_at.is_(None), receipts.c.id > after)
         with reading(self.engine) as connection:
             return _read_notes(connection, query.order_by(receipts.c.id).limit(limit))
@@ -107,9 +107,9 @@ def _lines(envelope: str, recipient: str, after: int, limit: int) -> Select[Any]
     return query.order_by(journal.c.id).limit(limit)
 
 
-def _read_lines(connection: Connection, query: Select[Any]) -> list[Line]:
-    return [Line(row.id, row.position, Entry.read(bytes(row.entry))) for row in connection.execute(query)]
+def _read_lines(connection: Connection, query: Select[Any]) -> list[JournalLine]:
+    return [JournalLine(row.id, row.position, Entry.read(bytes(row.entry))) for row in connection.execute(query)]
 
 
-def _read_notes(connection: Connection, query: Select[Any]) -> list[Note]:
-    return [Note(row.id, row.origin, receipt_of(row), row.sent_at) for row in connection.execute(query)]
+def _read_notes(connection: Connection, query: Select[Any]) -> list[Notice]:
+    return [Notice(row.id, row.origin, receipt_of(row), row.sent_at) for row in connection.execute(query)]

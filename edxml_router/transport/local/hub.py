@@ -68,7 +68,7 @@ _WATCH_SECONDS: Final = 0.5
 _ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a writer that died
 
 
-class Answered:
+class FolderHandover:
     """Parcels that a folder has taken, or not: it does so at once."""
 
     def __init__(self, answers: Sequence[Finding | None]) -> None:
@@ -180,8 +180,8 @@ class LocalTransport:
     def silence(self, _mailbox: str) -> Finding | None:
         return None if self.answering else Finding("EDX701", str(self._root), Detail("no such folder"))
 
-    def hand_over(self, parcels: Sequence[Parcel]) -> Answered:
-        return Answered(self.publish(parcels))
+    def hand_over(self, parcels: Sequence[Parcel]) -> FolderHandover:
+        return FolderHandover(self.publish(parcels))
 
     def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
         answers: list[Finding | None] = [None] * len(parcels)

@@ -40,7 +40,7 @@ from edxml_router.transport.rabbitmq.connection import (
 from edxml_router.transport.rabbitmq.intake import AHEAD_BYTES, RabbitIntake, Room, Token
 from edxml_router.transport.rabbitmq.lane import largest_told
 from edxml_router.transport.rabbitmq.publisher import Publisher
-from edxml_router.transport.rung import Rung
+from edxml_router.transport.rung import WakeEvent
 from edxml_router.transport.turns import Turns
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class RabbitTransport:
     def __init__(self, settings: RabbitSettings, consumes: Sequence[str] = ()) -> None:
         self._settings = settings
         self._loop = Loop(f"amqp {settings.place}")
-        self._bell = Rung()  # rung when something has arrived
+        self._bell = WakeEvent()  # rung when something has arrived
         self._room = Room(AHEAD_BYTES)
         self._intakes: dict[str, RabbitIntake] = {}  # replaced, never changed: the I/O thread goes through it
         self._turns = Turns()
