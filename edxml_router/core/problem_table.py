@@ -6,6 +6,7 @@ and remedy. Texts speak to the person who must act, and name the command or sett
 
 from __future__ import annotations
 
+from edxml_router.core.problem_table_axis import AXIS
 from edxml_router.core.problem_table_form import FORM, Row
 
 _S, _O, _R, _I = "sender", "operator", "recipient", "router"
@@ -13,6 +14,7 @@ _NO, _LATER, _NOTE = "permanent", "transient", "remark"
 
 ROWS: tuple[Row, ...] = (
     *FORM,  # 1 parse, 2 schema
+    *AXIS,  # of 4: calls in the way of the national axis
     # 3 signature and trust -------------------------------------------------------------------------------
     ("EDX301", "signature-missing", _S, _NO, 403, 1,
      "The envelope is not signed", "Sign it (`edxml-router sign`), or have the node's operator grant a dated exception for this sender.",

@@ -1,0 +1,23 @@
+"""The rows of the problem table about calls in the way of the national document axis.
+
+:mod:`edxml_router.core.problem_table` has the others, and tells what the columns are.
+"""
+
+from __future__ import annotations
+
+from edxml_router.core.problem_table_form import Row
+
+_S, _O = "sender", "operator"
+_NO = "permanent"
+
+AXIS: tuple[Row, ...] = (
+    ("EDX422", "call-unproven", _S, _NO, 401, 1,
+     "The headers of the call are not proven", "Compare the system id and the secret in the e-office's settings with those that the operator gave out; nothing on the way may change headers. The detail says which one does not fit.",
+     "Phần đầu của lời gọi không được chứng thực", "Đối chiếu mã hệ thống và khóa bí mật trong thiết lập của phần mềm với những gì người vận hành đã cấp; không thiết bị nào trên đường truyền được sửa phần đầu. Phần chi tiết nêu chỗ không khớp."),
+    ("EDX423", "call-outdated", _S, _NO, 401, 1,
+     "The call's time stamp is too far from the node's clock", "Set the clock of the e-office's machine (Vietnam time, QĐ 28/2018, article 14); where its software keeps one client object for days, restart it or have it make a new one for each round. The operator can allow more.",
+     "Dấu thời gian của lời gọi lệch quá xa đồng hồ của nút", "Chỉnh đồng hồ máy chạy phần mềm (giờ Việt Nam, Điều 14 QĐ 28/2018); nếu phần mềm giữ một đối tượng kết nối nhiều ngày, hãy khởi động lại hoặc tạo mới cho mỗi lượt. Người vận hành có thể cho phép lệch nhiều hơn."),
+    ("EDX424", "call-contradicts", _S, _NO, 422, 1,
+     "The headers of the call say something else than the envelope", "`from` is the sender in the envelope, and `to` chooses among its recipients. Write the same codes into both, or leave `to` out to reach all.",
+     "Phần đầu của lời gọi không khớp với gói tin", "`from` là cơ quan gửi trong gói tin, `to` chỉ chọn trong các nơi nhận của gói tin. Hãy ghi cùng một mã ở cả hai nơi, hoặc bỏ `to` để gửi cho tất cả."),
+)

@@ -1,0 +1,1 @@
+"""The national axis's way of speaking, and the forms that provinces have made of it."""
