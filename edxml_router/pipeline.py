@@ -99,7 +99,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Can
         reason = authorise(rules, peer, examined.verdict, sender, now)
         unreachable: Mapping[str, Finding] = {}
         if transfer is None:
-            routes = address(rules, examined, now)
+            routes = address(rules, examined, now, submission.chosen)
         else:
             routes, unreachable = address_transfer(rules, here, peer, transfer, examined)
         row = envelope_row(rules, here, submission, examined, sender, reason, now)

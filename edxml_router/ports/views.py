@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import (
@@ -90,6 +91,28 @@ class MailView(Protocol):
     def sent_deliveries(self, digests: Iterable[str], after: int = 0, limit: int = 100) -> Sequence[SentDelivery]:
         """The deliveries of these envelopes by number, ``limit`` of each at most. Statuses are those that came back to
         the envelope's sender."""
+
+    def received(
+        self,
+        office: Route,
+        agencies: Iterable[str],
+        states: Iterable[State],
+        *,
+        kind: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest: bool = False,
+        limit: int = 100,
+    ) -> Sequence[InboxItem]:
+        """What came for these agencies to an office here and is in one of ``states``, the oldest first, or the
+        ``newest``; ``until`` is not included."""
+
+    def received_count(self, office: Route, agencies: Iterable[str], states: Iterable[State], kind: str = "") -> int:
+        """How many of those there are."""
+
+    def handled(self, digests: Iterable[str]) -> Mapping[tuple[str, str], Entry]:
+        """By envelope and recipient, the last that the recipient's system did or said here without an end: that it
+        fetched it, works on it, or what it says of it."""
 
     def counts(self) -> Mapping[State, int]:
         """Deliveries per state, zeros included."""

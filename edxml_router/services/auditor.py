@@ -21,6 +21,7 @@ from edxml_router.core.delivery.journal import (
     DELIVERY_EVENTS,
     DELIVERY_QUEUED,
     ENVELOPE_ACCEPTED,
+    HANDLED,
     INPUT_COUNTED,
 )
 from edxml_router.core.delivery.views import EnvelopeHistory, FoundEnvelope, JournalLine, QuarantinedItem, Verification
@@ -38,7 +39,7 @@ EVENTS: Final = (
     "envelope.refused",
     DELIVERY_QUEUED,
     *DELIVERY_EVENTS.values(),
-    "delivery.fetched",
+    *HANDLED,
     "delivery.pushed",
     LATE,
     ANSWER_WITHHELD,

@@ -17,6 +17,7 @@ from edxml_router.store.bodies.table import bodies
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.chains import SqlOrder
 from edxml_router.store.deliveries.queries import SqlDeliveryQueries
+from edxml_router.store.deliveries.received import SqlReceived
 from edxml_router.store.deliveries.silences import SqlSilences
 from edxml_router.store.envelopes.queries import SqlEnvelopeQueries
 from edxml_router.store.envelopes.sent import SqlSentDeliveries
@@ -26,7 +27,14 @@ from edxml_router.store.quarantine.refused import SqlRefused
 
 
 class SqlViews(
-    SqlSilences, SqlEnvelopeQueries, SqlDeliveryQueries, SqlSentDeliveries, SqlOrder, SqlHistory, SqlRefused
+    SqlSilences,
+    SqlEnvelopeQueries,
+    SqlDeliveryQueries,
+    SqlSentDeliveries,
+    SqlReceived,
+    SqlOrder,
+    SqlHistory,
+    SqlRefused,
 ):
     """See :class:`edxml_router.ports.views.Views`. Safe to share between threads; never carried over a fork."""
 

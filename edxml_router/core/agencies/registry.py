@@ -91,6 +91,10 @@ class Registry:
         """Every alias that leads to an agency."""
         return tuple(a for group in self._aliases.values() for a in group if a.canonical == code)
 
+    def valid_aliases(self, on: date) -> Iterator[Alias]:
+        """Every alias that stands for its agency on that day."""
+        return (alias for group in self._aliases.values() for alias in group if alias.valid_on(on))
+
     def successions(self, code: str) -> tuple[Succession, ...]:
         """What became of an agency."""
         return self._successions.get(code, ())

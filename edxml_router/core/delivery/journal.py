@@ -24,6 +24,10 @@ DELIVERY_QUEUED: Final = "delivery.queued"
 ANSWER_WITHHELD: Final = "answer.withheld"  # more answers wait for a neighbour than may: it will ask again
 ASIDE_REMOVED: Final = "aside.removed"  # by an operator, who has understood it
 INPUT_COUNTED: Final = "input.counted"  # in the place of entries beyond what one peer may have within an hour
+DELIVERY_FETCHED: Final = "delivery.fetched"
+DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system says that it is at work on it
+DELIVERY_DESCRIBED: Final = "delivery.described"  # … and what it says of having taken it
+HANDLED: Final = (DELIVERY_FETCHED, DELIVERY_PROCESSING, DELIVERY_DESCRIBED)  # by the recipient's system, no new state
 DELIVERY_EVENTS: Final[Mapping[Event, str]] = {
     Event.CLAIM: "delivery.claimed",
     Event.HAND_OVER: "delivery.forwarded",

@@ -5,8 +5,9 @@ Each function answers from the snapshot it is given and raises Refusal (families
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from functools import partial
 from typing import TypeVar
@@ -123,9 +124,26 @@ def _time_stamp(envelope: Envelope) -> datetime | None:
         return None
 
 
-def address(rules: Rules, examined: Examination, now: datetime) -> dict[str, Route]:
-    """The route of each recipient of a fresh submission. All or nothing: a sender corrects a list once."""
-    return recipients_of(rules.registry, examined.envelope, now, partial(route_for, rules, examined.size))
+def address(rules: Rules, examined: Examination, now: datetime, chosen: Sequence[str] = ()) -> dict[str, Route]:
+    """The route of each recipient of a fresh submission, or of each that its office has ``chosen``. All or nothing: a
+    sender corrects a list once."""
+    envelope = _narrowed(rules.registry, examined.envelope, chosen) if chosen else examined.envelope
+    return recipients_of(rules.registry, envelope, now, partial(route_for, rules, examined.size))
+
+
+def _narrowed(registry: Registry, envelope: Envelope, chosen: Sequence[str]) -> Envelope:
+    """The envelope with only those of its recipients that are chosen. A choice among what the sender has signed is the
+    office's to make: others may get the document on paper. Anybody else is not; Refusal EDX424."""
+    if envelope.kind is Kind.STATUS:
+        return envelope  # it has one addressee, and a client may still name those of the document before
+    day = addressed_on(envelope)
+    wanted = {registry.meaning(text, day): text for text in chosen}
+    parties = tuple(one for one in envelope.to if registry.meaning(one.organ_id, day) in wanted)
+    strangers = wanted.keys() - {registry.meaning(one.organ_id, day) for one in parties}
+    if strangers:
+        named = ", ".join(sorted(wanted[one] for one in strangers)[:5])
+        raise Refusal("EDX424", where="to", detail=Detail("{named}: no recipient of the envelope", named=named[:200]))
+    return replace(envelope, to=parties)
 
 
 def recipients_of(

@@ -20,12 +20,14 @@ from edxml_router.stages.rules import PeerRole, Rules
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What somebody brought. ``transfer`` is there when a neighbour brought
-    it over a link."""
+    it over a link; ``chosen`` are those of the envelope's recipients that an office wants it to go to, as it writes
+    them: all, where it names none."""
 
     data: Body
     peer: str
     channel: str  # "cli", "amqp", "link"
     transfer: Transfer | None = None
+    chosen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

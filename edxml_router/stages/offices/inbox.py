@@ -15,7 +15,7 @@ from datetime import datetime
 
 from edxml_router.core.body import Body
 from edxml_router.core.delivery import lifecycle
-from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.journal import DELIVERY_DESCRIBED, DELIVERY_FETCHED, DELIVERY_PROCESSING, Entry
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change, was_offered
 from edxml_router.core.delivery.values import Delivery, Move
@@ -42,8 +42,26 @@ def fetch(node: Node, office: str, name: str) -> Body:
         body = node.bodies.open([delivery.digest]).get(delivery.digest)
         if body is None:
             raise Refusal("EDX603", where=name)
-        book.journal.note([Entry(now, "delivery.fetched", delivery.digest, delivery.recipient, actor=office)])
+        book.journal.note([Entry(now, DELIVERY_FETCHED, delivery.digest, delivery.recipient, actor=office)])
     return body
+
+
+def describe(node: Node, office: str, name: str, description: str, *, ended: bool) -> Finding | None:
+    """What the recipient's system says of a letter without ending it: that it is at work on it, or, of what has
+    ``ended`` as confirmed, how. It is journalled, and nothing else."""
+    now = node.now()
+    with node.ledger.book() as book:
+        delivery = _own(book, office, [name]).get(name)
+        if delivery is None:
+            return Finding("EDX606", name)
+        if delivery.state is not (State.CONFIRMED if ended else State.AVAILABLE):
+            return Finding("EDX607", name, delivery.state.word)
+        event = DELIVERY_DESCRIBED if ended else DELIVERY_PROCESSING
+        told = _words(description)
+        last = node.ledger.views.handled([delivery.digest]).get((delivery.digest, delivery.recipient))
+        if last is None or (last.event, last.detail) != (event, told):  # a client repeats itself
+            book.journal.note([Entry(now, event, delivery.digest, delivery.recipient, actor=office, detail=told)])
+    return None
 
 
 def confirm(node: Node, office: str, names: Sequence[str]) -> list[Finding | None]:
@@ -56,7 +74,7 @@ def confirm(node: Node, office: str, names: Sequence[str]) -> list[Finding | Non
 
 def refuse(node: Node, office: str, names: Sequence[str], reason: str) -> list[Finding | None]:
     """The recipient's system sends these back (QĐ 28/2018, article 5.4: it must say so, with the reason)."""
-    return _end(node, office, names, Event.RETURN, code="EDX801", detail=reason.replace("\0", "")[:REASON_LIMIT])
+    return _end(node, office, names, Event.RETURN, code="EDX801", detail=_words(reason))
 
 
 def _end(
@@ -97,6 +115,11 @@ def _ending(
     if event is Event.CONFIRM:
         return confirmation(delivery, now, office)
     return change(delivery, event, code=code, detail=detail, ended_at=now, actor=office)
+
+
+def _words(text: str) -> str:
+    """What an office says, as it can be kept; a text of ours stays one."""
+    return text if isinstance(text, Detail) else text.replace("\0", "")[:REASON_LIMIT]
 
 
 def _late(code: str, detail: str, name: str) -> Finding | None:
