@@ -34,7 +34,7 @@ def _headers(client: SdkClient, encoding: str = "utf-8") -> Headers:
     return [(name.encode(), value.encode(encoding, "replace")) for name, value in client.headers().items()]
 
 
-def _prove(headers: Headers, secret: str = SECRET, now: datetime = NOW, window: timedelta = HOUR) -> axis.Call:
+def _prove(headers: Headers, secret: str = SECRET, now: datetime = NOW, window: timedelta = HOUR) -> axis.SignedCall:
     return axis.prove(axis.read(headers), secret.encode(), now, window, (VIETNAM, UTC))
 
 

@@ -68,7 +68,7 @@ def test_every_event_that_is_noted_can_be_asked_for() -> None:
                 noted |= {arg.value for arg in each.args[1:2] if isinstance(arg, ast.Constant)}
             elif isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "event":
                 noted |= {one.value for one in ast.walk(each.value) if isinstance(one, ast.Constant)}
-    assert {"input.aside", "input.defect", "envelope.refused", "delivery.fetched"} < noted
+    assert {"input.aside", "input.defect", "envelope.refused", "delivery.pushed"} < noted
     assert noted - {""} <= set(auditor.EVENTS)
 
 

@@ -12,14 +12,14 @@ from sqlalchemy.engine import make_url
 from edxml_router import pipeline
 from edxml_router.config import load
 from edxml_router.core.axis.states import TransportState
-from edxml_router.core.body import Held
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.message.heading import Heading, heading
 from edxml_router.core.problems import Refusal
 from edxml_router.services import office, operator
 from edxml_router.services.axis import transfers
-from edxml_router.services.axis.transfers import Transfer, TransferQuery
+from edxml_router.services.axis.transfers import ListedTransfer, TransferQuery
 from edxml_router.services.node import serving
 from edxml_router.stages.acceptance.submission import Acceptance, Submission
 from edxml_router.wiring.opening import node_of
@@ -72,13 +72,13 @@ def send(node: StoredNode, number: int, *to: str, chosen: tuple[str, ...] = (), 
 
 
 def hand_in(node: StoredNode, data: bytes, peer: str, chosen: tuple[str, ...] = ()) -> Acceptance:
-    [answer] = pipeline.accept(node, [Submission(Held(data), peer, "sdk", chosen=chosen)])
+    [answer] = pipeline.accept(node, [Submission(MemoryBody(data), peer, "sdk", chosen=chosen)])
     while pipeline.forward(node):
         pass
     return answer
 
 
-def states(found: list[Transfer]) -> list[tuple[str, str, str]]:
+def states(found: list[ListedTransfer]) -> list[tuple[str, str, str]]:
     return [(one.envelope.document_id, one.delivery.recipient, str(one.state)) for one in found]
 
 
@@ -90,7 +90,8 @@ def test_a_transfer_goes_from_initial_to_its_end_and_both_sides_see_it(node: Sto
         ("2/VPCP", "H53", "initial"),
         ("3/VPCP", "H53", "initial"),
     ]
-    first, second, third = (transfers.letter(node, "vp", one.delivery.name) for one in transfers.received(node, "vp", ALL))
+    names = [one.delivery.name for one in transfers.received(node, "vp", ALL)]
+    first, second, third = (transfers.letter(node, "vp", name) for name in names)
     assert heading(transfers.fetch(node, first)).number == "12/UBND-VP"
     assert transfers.update(node, second, TransportState.PROCESSING, "đang tải") is None
     assert [one.state for one in transfers.received(node, "vp", ALL)] == ["processing", "processing", "initial"]
@@ -227,13 +228,13 @@ def test_what_was_withdrawn_fails_for_its_sender_and_is_gone_for_its_recipient(n
 
 def test_a_heading_is_read_without_the_attachments() -> None:
     data = fixtures.document(subject="V/v báo cáo & kế hoạch <2026>")
-    assert heading(Held(data)) == Heading("V/v báo cáo & kế hoạch <2026>", "12/UBND-VP")
+    assert heading(MemoryBody(data)) == Heading("V/v báo cáo & kế hoạch <2026>", "12/UBND-VP")
     cut = data[: data.index(b"<AttachmentEncoded") + 60]  # what comes behind is not looked at
-    assert heading(Held(cut)) == heading(Held(data))
+    assert heading(MemoryBody(cut)) == heading(MemoryBody(data))
     told = fixtures.status(description="Đã vào sổ")
-    assert heading(Held(told)) == Heading("Đã vào sổ", "12/UBND-VP")
-    assert heading(Held(b"<edXML/>")) == Heading()
-    assert heading(Held(b"")) == Heading()
+    assert heading(MemoryBody(told)) == Heading("Đã vào sổ", "12/UBND-VP")
+    assert heading(MemoryBody(b"<edXML/>")) == Heading()
+    assert heading(MemoryBody(b"")) == Heading()
 
 
 def test_a_returned_letter_needs_no_reason_but_its_sender_is_told_one(node: StoredNode) -> None:

@@ -57,7 +57,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SignedCall:
     """A call that is proven: ``values`` by name in lower case, as they were signed."""
 
     system: str
@@ -98,7 +98,7 @@ def read(headers: Iterable[tuple[bytes, bytes]]) -> Claim:
     return Claim(system, signed, proof, sent, _text(listed))
 
 
-def prove(claim: Claim, secret: bytes, now: datetime, window: timedelta, zones: Sequence[tzinfo]) -> Call:
+def prove(claim: Claim, secret: bytes, now: datetime, window: timedelta, zones: Sequence[tzinfo]) -> SignedCall:
     """The call, once its secret has proven it. ``zones``: those in which its clock may be read, since its time stamp
     names none. Raises Refusal EDX422 and EDX423."""
     if not is_proven(claim, secret):
@@ -118,7 +118,7 @@ def prove(claim: Claim, secret: bytes, now: datetime, window: timedelta, zones: 
     if [one.strip(_BLANKS) for one in values[SYSTEM]] != [claim.system] or len(values[TIMESTAMP]) != 1:
         raise _unproven(Detail("{system} and {time} are not signed", system=PREFIX + SYSTEM, time=PREFIX + TIMESTAMP))
     at = _timely(values[TIMESTAMP][0], now, window, zones)
-    return Call(claim.system, at, {name: tuple(found) for name, found in values.items()})
+    return SignedCall(claim.system, at, {name: tuple(found) for name, found in values.items()})
 
 
 def is_proven(claim: Claim, secret: bytes) -> bool:

@@ -51,7 +51,7 @@ class TransferQuery:
     limit: int = 1000
 
 
-class Transfer(NamedTuple):
+class ListedTransfer(NamedTuple):
     """An envelope to a recipient, its transport state, and what is said of that: a Detail, or a person's words."""
 
     delivery: Delivery
@@ -60,7 +60,7 @@ class Transfer(NamedTuple):
     description: str
 
 
-def received(node: Node, office: str, query: TransferQuery) -> list[Transfer]:
+def received(node: Node, office: str, query: TransferQuery) -> list[ListedTransfer]:
     """What came for an office. First what it has not ended, the oldest first, so that however much it has taken, none
     of the others is cut off; then what it has, the newest first."""
     views, route, codes = node.ledger.views, Route.office(office), node.rules.peers[office].codes
@@ -73,13 +73,13 @@ def received(node: Node, office: str, query: TransferQuery) -> list[Transfer]:
         rest = limit - len(found)
         found += views.received(route, codes, _TAKEN, kind=kind, since=since, until=until, newest=True, limit=rest)
     handled = views.handled({one.delivery.digest for one in found})
-    shown: list[Transfer] = []
+    shown: list[ListedTransfer] = []
     for delivery, envelope in ((one.delivery, one.envelope) for one in found):
         entry = handled.get((delivery.digest, delivery.recipient))
         said = entry.detail if entry is not None and entry.event != DELIVERY_FETCHED else ""
         told = [_unsigned(envelope), delivery.detail if delivery.state is State.RETURNED else said]
         state = transport_state(delivery.state, fetched=entry is not None)
-        shown.append(Transfer(delivery, envelope, state, joined("; ", filter(None, told))))
+        shown.append(ListedTransfer(delivery, envelope, state, joined("; ", filter(None, told))))
     return shown
 
 
@@ -89,7 +89,7 @@ def waiting(node: Node, office: str, kind: Kind) -> int:
     return node.ledger.views.received_count(Route.office(office), codes, [State.AVAILABLE], kind)
 
 
-def sent(node: Node, office: str, query: TransferQuery) -> list[Transfer]:
+def sent(node: Node, office: str, query: TransferQuery) -> list[ListedTransfer]:
     """What an office handed in here and how it stands with each recipient, the newest first. That a recipient's system
     has fetched it is known of those served here only."""
     digest, _, recipient = query.document.partition(".")
@@ -106,8 +106,8 @@ def sent(node: Node, office: str, query: TransferQuery) -> list[Transfer]:
     return found
 
 
-def _sent(node: Node, office: str, query: SentQuery, limit: int) -> list[Transfer]:
-    shown: list[Transfer] = []
+def _sent(node: Node, office: str, query: SentQuery, limit: int) -> list[ListedTransfer]:
+    shown: list[ListedTransfer] = []
     while True:
         page = offices.sent(node.ledger.views, office, query)
         handled = node.ledger.views.handled(one.found.envelope.digest for one in page.envelopes)
@@ -116,7 +116,7 @@ def _sent(node: Node, office: str, query: SentQuery, limit: int) -> list[Transfe
                 entry = handled.get((delivery.digest, delivery.recipient))
                 said = entry.detail if entry is not None and entry.event != DELIVERY_FETCHED else ""
                 state = transport_state(delivery.state, fetched=entry is not None)
-                shown.append(Transfer(delivery, envelope, state, _why(delivery) or said))
+                shown.append(ListedTransfer(delivery, envelope, state, _why(delivery) or said))
                 if len(shown) >= limit:
                     return shown
         if not page.next:
