@@ -74,7 +74,7 @@ def accept(node: Node, submissions: Sequence[Submission], *, at_once: bool = Fal
         if len(submissions) > 1:
             return [answer for submission in submissions for answer in accept(node, [submission])]
         if isinstance(judged[0].trouble, Defect):
-            raise  # not even keeping it aside works: let the worker stop, the hub keeps the message
+            raise  # not even quarantining it works: let the worker stop, the hub keeps the message
         defect = mistake(error, "record")
         decision = record(node, [replace(judged[0], trouble=defect)], now)
     return [ruling.answer() for ruling in decision.rulings]

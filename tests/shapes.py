@@ -1,6 +1,6 @@
 """Holds what the program writes as JSON against docs/shapes.schema.json.
 
-    hold_command(["queue", "list", "--aside", "--json"], output)
+    hold_command(["queue", "list", "--quarantine", "--json"], output)
     hold_message("notice", body)
 """
 
@@ -20,7 +20,7 @@ from edxml_router.shapes.reference.schema import name_of
 ROOT = Path(__file__).resolve().parents[1]
 
 WITH_VALUE = ("--config", "--lang")
-VARIANTS = ("--aside", "--notices")
+VARIANTS = ("--quarantine", "--notices")
 
 
 @cache

@@ -70,7 +70,7 @@ def test_saying_accepted_and_unknown_in_turn_makes_us_send_ever_less_often(nodes
     assert waits == [node.rules.delivery.retry_first * 2**power for power in range(4)]
 
 
-def test_a_message_that_meets_a_mistake_of_ours_is_set_aside_alone(
+def test_a_message_that_meets_a_mistake_of_ours_is_quarantined_alone(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = nodes.send("quoc-gia", letter(nodes))
@@ -162,14 +162,14 @@ def test_receipts_of_a_blocked_key_do_not_count(nodes: Nodes) -> None:
 
 def test_beyond_the_space_for_odd_input_the_journal_still_says_what_came(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
-    node.rules = replace(node.rules, limits=replace(node.rules.limits, aside_bytes=10))
+    node.rules = replace(node.rules, limits=replace(node.rules.limits, quarantine_bytes=10))
     message = Message("gossip", "x", b"longer than ten bytes")
     nodes["an-giang"].transports[-1].publish([Parcel(topology.up("an-giang"), message)])
     nodes.step("quoc-gia")
     assert [(one.code, one.kept, one.size) for one in kept(nodes)] == [("EDX704", False, 21)]
     ledger = nodes["quoc-gia"].node.ledger
     lines = ledger.views.lines()
-    [entry] = [line.entry for line in lines if line.entry.event == "input.aside"]
+    [entry] = [line.entry for line in lines if line.entry.event == "input.quarantined"]
     assert (entry.code, "EDX604" in entry.detail) == ("EDX704", True)
 
 
@@ -211,7 +211,7 @@ def test_a_flood_of_one_child_delays_no_siblings_letter(nodes: Nodes) -> None:
 
 
 @pytest.mark.parametrize("number", ["", "x", "-1", "9" * 200])
-def test_an_offices_answer_about_no_delivery_is_set_aside(nodes: Nodes, number: str) -> None:
+def test_an_offices_answer_about_no_delivery_is_quarantined(nodes: Nodes, number: str) -> None:
     message, mailbox = Message("confirm", "x", b"", correlation=number), topology.submit("vanthu-quoc-gia")
     arrival = Arrival(message, mailbox, "vanthu-quoc-gia", "", False)
     batch.receive(nodes["quoc-gia"].node, nodes["quoc-gia"].transports[0], [arrival])

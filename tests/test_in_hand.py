@@ -131,7 +131,7 @@ def test_what_takes_too_long_to_judge_ends_one_worker_and_is_refused(
     assert (place.accepted(slow), place.accepted(plain)) == (False, True)
 
 
-def test_what_ends_workers_while_it_is_recorded_is_kept_aside_unread(
+def test_what_ends_workers_while_it_is_recorded_is_quarantined_unread(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deadly, plain = place.send(MARK, "V/v thử nghiệm")

@@ -265,7 +265,7 @@ def test_only_so_many_faults_are_remembered(nodes: Nodes, monkeypatch: pytest.Mo
     assert list(node.faults) == [("edx.up.x", "m3"), ("edx.up.x", "m4")]
 
 
-def test_what_ends_its_worker_again_and_again_is_set_aside_and_other_mail_goes_on(
+def test_what_ends_its_worker_again_and_again_is_quarantined_and_other_mail_goes_on(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = nodes["quoc-gia"].node
@@ -452,7 +452,7 @@ def test_an_envelope_does_not_run_in_circles(nodes: Nodes) -> None:
     assert answer.recipients == ()  # returned to where it came from, not sent there again
 
 
-def test_a_body_that_is_not_the_one_named_is_kept_aside_unanswered(nodes: Nodes) -> None:
+def test_a_body_that_is_not_the_one_named_is_quarantined_unanswered(nodes: Nodes) -> None:
     data = letter(nodes, ["H53"], sender="H01")
     node = nodes["quoc-gia"].node
     wrong = _transfer(nodes, data, ("H53",), envelope="ab" * 32)
@@ -822,7 +822,7 @@ def test_an_office_sees_only_its_own_inbox(nodes: Nodes) -> None:
         ("gossip", b"", "EDX704"),
     ],
 )
-def test_strange_messages_are_kept_aside_and_the_queue_moves_on(
+def test_strange_messages_are_quarantined_and_the_queue_moves_on(
     nodes: Nodes, kind: str, body: bytes, code: str
 ) -> None:
     hub = nodes["tay-ninh"].transports[0]
@@ -848,7 +848,7 @@ def test_a_state_secret_leaves_nothing_but_its_digest(nodes: Nodes) -> None:
 
 def test_beyond_the_space_for_refused_input_only_the_refusal_is_kept(nodes: Nodes) -> None:
     node = nodes["quoc-gia"].node
-    node.rules = replace(node.rules, limits=replace(node.rules.limits, aside_bytes=10))
+    node.rules = replace(node.rules, limits=replace(node.rules.limits, quarantine_bytes=10))
     answer = nodes.send("quoc-gia", b"<not-edxml>" + b" " * 100)
     assert answer.finding and answer.finding.code == "EDX101"
     [kept] = node.ledger.views.list_quarantined()

@@ -415,10 +415,10 @@ def test_a_malformed_message_is_answered_kept_and_logged(nodes: Nodes, office: O
     [kept] = nodes["quoc-gia"].node.ledger.views.list_quarantined()
     assert (kept.peer, kept.code) == (OFFICE, code)
     with capture_logs() as lines:
-        events.set_aside([(arrival, finding)])
+        events.input_quarantined([(arrival, finding)])
     [line] = lines
     assert (line["event"], line["peer"], line["code"], line["mailbox"]) == (
-        "input.aside", OFFICE, code, topology.submit(OFFICE),
+        "input.quarantined", OFFICE, code, topology.submit(OFFICE),
     )  # fmt: skip
 
 
@@ -448,7 +448,7 @@ def test_an_office_that_sends_rubbish_is_answered_so_often_in_a_minute(nodes: No
 
 @pytest.mark.parametrize("kind", ["submit", "confirm"])
 @pytest.mark.parametrize("way", ["deaths", "mistake"])
-def test_what_is_kept_aside_unread_is_answered(
+def test_what_is_quarantined_unread_is_answered(
     nodes: Nodes, office: Office, kind: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has ended so many workers, or the router has a mistake: whoever wrote it would wait for good."""

@@ -43,7 +43,7 @@ def test_a_neighbour_that_asks_all_the_time_costs_nothing(nodes: Nodes) -> None:
         assert book.recoveries.asked("tay-ninh", "b", later, recovery.PAUSE) is True
 
 
-def test_what_is_no_question_is_set_aside(nodes: Nodes) -> None:
+def test_what_is_no_question_is_quarantined(nodes: Nodes) -> None:
     for kind, data in (("resync", b"{}"), ("resynced", b'{"v":"edx/1","epoch":1,"since":"x"}\n')):
         with pytest.raises(Refusal) as caught:
             decode_resync(data)

@@ -115,7 +115,7 @@ class Scene:
         return sorted(self.province.node.ledger.views.list_quarantined(), key=lambda one: one.number)
 
     def codes(self, before: int) -> set[tuple[str, str, str]]:
-        """Code, peer and mailbox of what was kept aside since there were ``before``."""
+        """Code, peer and mailbox of what was quarantined since there were ``before``."""
         return {(one.code, one.peer, one.channel) for one in self.kept()[before:]}
 
     def states(self, digest: str) -> dict[str, State]:

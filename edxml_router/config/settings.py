@@ -46,7 +46,7 @@ class NodeSettings(SettingsTable):
     data: Annotated[
         File,
         Field(validate_default=True),
-        About("Folder of this node's own data (journal, large bodies, input set aside)."),
+        About("Folder of this node's own data (journal, large bodies, quarantined input)."),
     ] = Path("data")
     workers: Annotated[
         int, Field(strict=True, ge=0, le=256), About("Worker processes; 0 means one per processor core.")
@@ -170,10 +170,10 @@ class LimitsSettings(SettingsTable, IntakeLimits):
         Duration,
         About(
             "Most processor time to judge one envelope, and a second more for each 16 MiB of it; what takes longer is "
-            "kept aside (EDX113). Raise it on a slow machine."
+            "quarantined (EDX113). Raise it on a slow machine."
         ),
     ] = timedelta(seconds=1)
-    aside_bytes: Annotated[
+    quarantine_bytes: Annotated[
         Size, About("Space for refused input that is kept for the operator; each peer has a share of it.")
     ] = 1024 * MIB
     noted_hourly: Annotated[

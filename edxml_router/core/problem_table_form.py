@@ -49,8 +49,8 @@ FORM: tuple[Row, ...] = (
      "The namespaces of the envelope are too many or too long to be compared", "Declare each namespace once, on the root element, only those that are used, and list few prefixes in InclusiveNamespaces; the document itself may stay as it is.",
      "Khai báo không gian tên trong gói tin quá nhiều hoặc quá dài", "Khai báo mỗi không gian tên một lần ở phần tử gốc, chỉ những tên có dùng, và liệt kê ít tiền tố trong InclusiveNamespaces; nội dung văn bản không phải sửa."),
     ("EDX113", "judging-abandoned", _O, _NO, 422, 1,
-     "Judging the envelope takes too much processor time, or ends the process that does it", "Look at what was kept aside (`edxml-router queue list --aside`) and ask who sent it; if it is honest and this machine is slow, raise limits.judging_time and have it sent again, else send it to the maintainers.",
-     "Việc kiểm tra gói tin tốn quá nhiều thời gian xử lý hoặc làm tiến trình kết thúc", "Xem gói đã được giữ riêng (`edxml-router queue list --aside`) và hỏi bên gửi; nếu gói hợp lệ mà máy chậm thì tăng limits.judging_time rồi đề nghị gửi lại, nếu không thì gửi cho nhóm phát triển."),
+     "Judging the envelope takes too much processor time, or ends the process that does it", "Look at the quarantine (`edxml-router queue list --quarantine`) and ask who sent it; if it is honest and this machine is slow, raise limits.judging_time and have it sent again, else send it to the maintainers.",
+     "Việc kiểm tra gói tin tốn quá nhiều thời gian xử lý hoặc làm tiến trình kết thúc", "Xem gói đã được cách ly (`edxml-router queue list --quarantine`) và hỏi bên gửi; nếu gói hợp lệ mà máy chậm thì tăng limits.judging_time rồi đề nghị gửi lại, nếu không thì gửi cho nhóm phát triển."),
     # 2 schema --------------------------------------------------------------------------------------------
     ("EDX201", "schema", _S, _NO, 422, 1,
      "The envelope does not follow the schema", "Correct the element named; `edxml-router check FILE` shows what was expected there.",

@@ -5,7 +5,7 @@ Code raises one of three exceptions, and the *kind* of exception is the decision
 
 * :class:`Refusal`: no, for good; the same bytes would be refused again;
 * :class:`Setback`: not now; the cause is expected to pass, try again later;
-* :class:`Defect`: our own mistake; keep the bytes aside, tell the operator, go on with the next.
+* :class:`Defect`: our own mistake; quarantine the bytes, tell the operator, go on with the next.
 
 The rows themselves are in :mod:`edxml_router.core.problem_table`. A code is never renumbered or reused.
 """
@@ -152,7 +152,7 @@ class Setback(Trouble):
 
 
 class Defect(Trouble):
-    """Our own mistake: the bytes are kept aside and the worker goes on."""
+    """Our own mistake: the bytes are quarantined and the worker goes on."""
 
     def __init__(self, detail: str, *, where: str = "") -> None:
         super().__init__("EDX699", where=where, detail=detail)

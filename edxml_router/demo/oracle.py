@@ -22,7 +22,7 @@ from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.journal.table import journal
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.quarantine.items import aside
+from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts import receipts
 from edxml_router.wiring import composition
 
@@ -52,10 +52,13 @@ class Witness:
         with reading(self.ledger.engine) as connection:
             return [Delivery(*row) for row in connection.execute(query)]
 
-    def aside(self) -> list[tuple[str, str, int]]:
+    def quarantined(self) -> list[tuple[str, str, int]]:
         """Refused input: digest, problem code, and how often it came."""
         with reading(self.ledger.engine) as connection:
-            return [tuple(row) for row in connection.execute(select(aside.c.digest, aside.c.code, aside.c.count))]
+            return [
+                tuple(row)
+                for row in connection.execute(select(quarantine.c.digest, quarantine.c.code, quarantine.c.count))
+            ]
 
     # --- the questions ---
 
@@ -71,11 +74,7 @@ class Witness:
         query = select(receipts.c.id, receipts.c.origin).where(receipts.c.sent_at.is_(None))
         with reading(self.ledger.engine) as connection:
             rows = connection.execute(query).all()
-        return [
-            f"{self.name}: receipt {number} for {origin} was not sent"
-            for number, origin in rows
-            if origin.is_link
-        ]
+        return [f"{self.name}: receipt {number} for {origin} was not sent" for number, origin in rows if origin.is_link]
 
     def broken_chains(self) -> list[str]:
         """One entry for each change of state: replayed, the entries lead to every delivery's state and version."""

@@ -44,7 +44,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "from": ("from", "từ"),
     "to": ("to", "đến"),
     "traces": ("One trace per envelope", "Vết của từng gói tin"),
-    "bad": ("Refused, kept aside for the operator", "Bị từ chối, giữ lại cho người vận hành"),
+    "bad": ("Refused, in quarantine for the operator", "Bị từ chối, cách ly chờ người vận hành"),
     "what": ("what", "nội dung"),
     "code": ("code", "mã"),
     "problem": ("problem", "vấn đề"),
@@ -81,7 +81,7 @@ class Picture:
                 counts.get(State.AVAILABLE, 0),
                 counts.get(State.CONFIRMED, 0),
                 counts.get(State.RETURNED, 0),
-                len(witness.aside()),
+                len(witness.quarantined()),
             )
             cells = [Text(str(value) if value else "·", style="" if value else "dim") for value in values]
             depth = self._depth(name)

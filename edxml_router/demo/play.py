@@ -63,7 +63,7 @@ TEXTS = {
              "Cây nút vẫn đang chạy. Ở một cửa sổ khác, ví dụ:"),
     "shape": ("what waits where, and for how long", "những gì đang chờ, ở đâu, bao lâu"),
     "trace": ("the way of the first letter, and its recall", "đường đi của văn bản đầu tiên và việc thu hồi nó"),
-    "aside": ("what a node refused, and from whom", "những gì một nút đã từ chối, của ai"),
+    "quarantine": ("what a node refused, and from whom", "những gì một nút đã từ chối, của ai"),
     "journal": ("all that happened at a node", "mọi việc đã xảy ra tại một nút"),
     "doctor": ("is anything wrong with a node?", "nút có vấn đề gì không?"),
     "try_kill": ("Kill a node in the middle of a letter's way, and start it again:",
@@ -273,7 +273,7 @@ class Demo:
         self.say("next", "bold")
         self.suggest("shape", self.command(tree, "quoc-gia", ["queue", "shape"]))
         self.suggest("trace", self.command(tree, "quoc-gia", ["trace", first]))
-        self.suggest("aside", self.command(tree, "quoc-gia", ["queue", "list", "--aside"]))
+        self.suggest("quarantine", self.command(tree, "quoc-gia", ["queue", "list", "--quarantine"]))
         self.suggest("journal", self.command(tree, "tay-ninh", ["journal", "query"]))
         self.suggest("doctor", self.command(tree, "ben-cau", ["doctor"]))
         self.say("try_kill", "bold")

@@ -287,9 +287,9 @@ class Story:
             if extra := sent.copies.keys() - sent.expected.keys():
                 wrong.append(f"{sent.document_id}: came to {', '.join(sorted(extra))}, who were not addressed")
         for refused in self.refused:
-            kept = [code for digest, code, _ in self.witnesses[refused.node].aside() if digest == refused.digest]
+            kept = [code for digest, code, _ in self.witnesses[refused.node].quarantined() if digest == refused.digest]
             if kept != [refused.bad.code]:
-                wrong.append(f"{refused.bad.title['en']}: kept aside under {kept or 'no code'}")
+                wrong.append(f"{refused.bad.title['en']}: quarantined under {kept or 'no code'}")
             for witness in self.witnesses.values():
                 if witness.deliveries([refused.digest]):
                     wrong.append(f"{refused.bad.title['en']}: has a delivery at {witness.name}")

@@ -49,7 +49,7 @@ def tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
 
 
 def tell_unread(node: Node, arrival: Arrival, finding: Finding) -> list[Arrival]:
-    """Answer an office whose message was kept aside unread; the arrival, if its answer could not be laid into the
+    """Answer an office whose message was quarantined unread; the arrival, if its answer could not be laid into the
     mailbox."""
     link, given = node.links.get(Route.office(arrival.peer)), arrival.message
     if link is None or given.kind != SUBMISSION:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.values import Aside
+from edxml_router.core.delivery.values import NewQuarantinedItem
 from edxml_router.core.problems import Finding
 from edxml_router.intake.speakers import plain
 from edxml_router.ports.transport import Arrival
-from edxml_router.stages.acceptance.quarantine import set_aside
+from edxml_router.stages.acceptance.quarantine import quarantine_items
 from edxml_router.stages.node import Node
 
 
@@ -26,7 +26,7 @@ def keep(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
     for one, found in items:
         peer = plain(one.peer)
         told = (found.code, found.where, found.detail)
-        entry = Entry(now, "input.aside", actor=peer, code=found.code, detail=found.detail)
-        kept.append((Aside(now, peer, one.mailbox, *told, MemoryBody(one.message.body)), entry))
+        entry = Entry(now, "input.quarantined", actor=peer, code=found.code, detail=found.detail)
+        kept.append((NewQuarantinedItem(now, peer, one.mailbox, *told, MemoryBody(one.message.body)), entry))
     with node.ledger.book() as book:
-        set_aside(node, book, kept)
+        quarantine_items(node, book, kept)

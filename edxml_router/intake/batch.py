@@ -1,8 +1,9 @@
 """What comes out of a hub's mailboxes, by kind: the only place where a message's kind decides what happens.
 
 Offices submit, confirm and return; neighbours transfer, send chunks and receipts, and inquire. Whatever else comes, or
-from whomever else (see :mod:`~edxml_router.intake.speakers`), is kept aside for the operator. A message is acknowledged
-after its effect is committed, and given back when that was not possible now: after a crash the hub brings it again.
+from whomever else (see :mod:`~edxml_router.intake.speakers`), is quarantined for the operator. A message is
+acknowledged after its effect is committed, and given back when that was not possible now: after a crash the hub brings
+it again.
 
 Neighbours may be hostile. What they send costs no more than its own bytes, is never given back for their sake (it would
 come again before everybody else's mail), and tells them nothing about others' mail.
@@ -68,7 +69,7 @@ class BatchResult:
     setbacks: list[Finding] = field(default_factory=list)  # why messages that have no answer of their own come again
     alarms: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, what is wrong now with receipts)
     clocks: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, how its clock differs from ours)
-    odd: list[tuple[Arrival, Finding]] = field(default_factory=list)  # what was set aside, and why
+    odd: list[tuple[Arrival, Finding]] = field(default_factory=list)  # what was quarantined, and why
 
     def add(self, other: BatchResult) -> None:
         self.answers += other.answers
@@ -102,7 +103,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ba
 
 
 def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, whole: bool) -> BatchResult:
-    """Keep aside, unread, what has ended so many workers; unless ``whole``, only its beginning."""
+    """Quarantine, unread, what has ended so many workers; unless ``whole``, only its beginning."""
     body = arrival.message.body if whole else arrival.message.body[:_BEGINNING]
     kept = replace(arrival, message=replace(arrival.message, body=body))
     finding = Finding("EDX623", arrival.message.kind, Detail("{count} attempts", count=deaths))
@@ -112,7 +113,7 @@ def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, 
 
 
 def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> BatchResult:
-    """Deal with messages of one kind. One that provokes a mistake of ours is kept aside; it must not come again and
+    """Deal with messages of one kind. One that provokes a mistake of ours is quarantined; it must not come again and
     again to end every worker that takes it."""
     try:
         handled = handle(node, batch)
@@ -132,7 +133,7 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> BatchResult:
 
 
 def _unread(node: Node, arrival: Arrival, finding: Finding, kept: Arrival | None = None) -> BatchResult:
-    """Keep aside what could not be dealt with, and tell an office that sent it; else it would wait for its verdict for
+    """Quarantine what could not be dealt with, and tell an office that sent it; else it would wait for its verdict for
     good. What cannot be written or told comes again: it would never be acknowledged otherwise."""
     try:
         apart.keep(node, [(kept or arrival, finding)])
@@ -363,14 +364,14 @@ _HANDLERS: dict[str, Handler] = {
     "clock": _clocks,
     **dict.fromkeys(answering.ANSWERS, _confirmations),
     **dict.fromkeys(recovery.KINDS, _recoveries),
-    speakers.ASIDE: _strangers,
+    speakers.QUARANTINE: _strangers,
 }
 
 
 def _readable(
     batch: Sequence[Arrival], decode: Callable[[bytes], T], odd: list[tuple[Arrival, Finding]]
 ) -> Iterable[tuple[Arrival, T]]:
-    """The arrivals that can be decoded; the others are added to ``odd``, to be kept aside once these are dealt with."""
+    """The arrivals that can be decoded; the others go into ``odd``, to be quarantined once these are dealt with."""
     for arrival in batch:
         try:
             decoded = decode(arrival.message.body)

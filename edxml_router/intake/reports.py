@@ -4,7 +4,7 @@
     told = object_to(node, peer, finding)        # the neighbour learns that its receipts do not count here, and why
     moves = count_kept(node)                     # once certificates have changed: what was kept is judged again
 
-Receipts that cannot be proven are set aside whole (EDX315, EDX324). Mostly a certificate was renewed at one end only,
+Receipts that cannot be proven are quarantined whole (EDX315, EDX324). Mostly a certificate was renewed at one end only,
 so nothing is dropped: they count as soon as the certificate is named, and the neighbour is told, because it cannot see
 from there that what it delivered looks open here. An objection from a neighbour is kept the same way (EDX325), one
 for each, until the neighbour lifts it.

@@ -1,8 +1,8 @@
 """Who speaks in a message from a hub: the one place that says whose word an arrival is.
 
     speaker(node, arrival)        # the peer, or None: then nothing may be done for it
-    kind(node, arrival)           # its kind, if that peer may send it; else ASIDE
-    strange(node, arrival)        # the finding for what is kept aside, and whose share it takes
+    kind(node, arrival)           # its kind, if that peer may send it; else QUARANTINE
+    strange(node, arrival)        # the finding for what is quarantined, and whose share it takes
 
 The mailbox says whose word a message can be. Each has one writer, and which hub it is on was our own choice: on the own
 hub it is the child or the office that the mailbox is named after, on the parent's it is the parent. The name that the
@@ -21,7 +21,7 @@ from edxml_router.ports.transport import Arrival
 from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Peer, PeerRole
 
-ASIDE: Final = "aside"
+QUARANTINE: Final = "quarantine"
 LINK_KINDS: Final = frozenset(  # from a neighbour
     {"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock"}
 )
@@ -40,8 +40,8 @@ def kind(node: Node, arrival: Arrival) -> str:
     """What is to be done with a message."""
     peer = speaker(node, arrival)
     if peer is None:
-        return ASIDE
-    return arrival.message.kind if arrival.message.kind in _fitting(peer) else ASIDE
+        return QUARANTINE
+    return arrival.message.kind if arrival.message.kind in _fitting(peer) else QUARANTINE
 
 
 def _fitting(peer: Peer) -> frozenset[str]:

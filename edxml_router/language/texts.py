@@ -195,11 +195,13 @@ TEXTS: Final[Mapping[str, str]] = {
     "trace.changed.2": "updated by",
     "trace.changed.3": "replaced by",
     "trace.refused": "{document}: refused, and never accepted by this node",
-    "trace.aside": (
-        "{at}, from {peer} ({channel}), times: {count}; see `queue show --aside {number}`, `queue list --aside` and "
-        "`journal query --document {digest}`"
+    "trace.quarantined": (
+        "{at}, from {peer} ({channel}), times: {count}; see `queue show --quarantine {number}`, "
+        "`queue list --quarantine` and `journal query --document {digest}`"
     ),
-    "trace.also_refused": "Under this id something was refused as well, see `queue show --aside NUMBER`: {numbers}",
+    "trace.also_refused": (
+        "Under this id something was refused as well, see `queue show --quarantine NUMBER`: {numbers}"
+    ),
     "trace.more": "… further recipients: {count} (--all)",
     "outcome.open": "under way",
     "outcome.confirmed": "confirmed by all",

@@ -183,7 +183,7 @@ class Worker:
                     events.setback(finding)
                 events.receipts_doubted(handled.alarms)
                 events.clocks_differ(handled.clocks)
-                events.set_aside(handled.odd)
+                events.input_quarantined(handled.odd)
         return came
 
     def _declare(self, opened: composition.RunningNode) -> None:

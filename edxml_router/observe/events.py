@@ -172,13 +172,13 @@ def clocks_differ(alarms: Iterable[tuple[str, Finding | None]]) -> None:
             _log.error("clock.differs", peer=peer, **_finding(finding))
 
 
-def set_aside(odd: Iterable[tuple[Arrival, Finding]]) -> None:
+def input_quarantined(odd: Iterable[tuple[Arrival, Finding]]) -> None:
     """Messages that were kept for the operator instead of being dealt with. Of much of the same the log's own bound
     leaves some lines and a number."""
     for arrival, finding in odd:
         message = arrival.message
         _log.warning(
-            "input.aside", peer=arrival.peer, mailbox=arrival.mailbox, kind=message.kind, id=message.id,
+            "input.quarantined", peer=arrival.peer, mailbox=arrival.mailbox, kind=message.kind, id=message.id,
             size=len(message.body), **_finding(finding),
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from edxml_router.core.body import Body
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.values import Aside, Delivery, EnvelopeRow, Move, NewDelivery
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move, NewDelivery, NewQuarantinedItem
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Finding
@@ -147,18 +147,20 @@ class Journal(Protocol):
 class Quarantine(Protocol):
     """Input that was refused or could not be read."""
 
-    def keep(self, items: Sequence[Aside], quota: int, peers: Collection[str] | None = None) -> Sequence[bool]:
+    def keep(
+        self, items: Sequence[NewQuarantinedItem], quota: int, peers: Collection[str] | None = None
+    ) -> Sequence[bool]:
         """Keep refused input while the total stays under ``quota`` bytes; whether each one's bytes were kept. Each of
         ``peers`` has a share, all others one together; beyond it only metadata is kept. Repeats are counted."""
 
     def kept(self, codes: Sequence[str], after: int, limit: int) -> Sequence[tuple[int, str, bytes]]:
-        """What was set aside with one of these problem codes and is here in full, by number: (number, peer, bytes)."""
+        """What is quarantined with one of these problem codes, and here in full, by number: (number, peer, bytes)."""
 
     def kept_of(self, codes: Sequence[str]) -> Mapping[str, Finding]:
-        """The peers from whom something was set aside with one of these codes, and what was wrong with the last."""
+        """The peers from whom something was quarantined with one of these codes, and what was wrong with the last."""
 
     def take_back(self, numbers: Iterable[int]) -> None:
-        """Remove these from what was set aside: they were of use after all. No journal entry: their effect has one."""
+        """Remove these from the quarantine: they were of use after all. No journal entry: their effect has one."""
 
 
 class Book(Protocol):

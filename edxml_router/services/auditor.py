@@ -17,12 +17,12 @@ from typing import Final
 
 from edxml_router.core.delivery.journal import (
     ANSWER_WITHHELD,
-    ASIDE_REMOVED,
     DELIVERY_EVENTS,
     DELIVERY_QUEUED,
     ENVELOPE_ACCEPTED,
     HANDLED,
     INPUT_COUNTED,
+    QUARANTINE_REMOVED,
 )
 from edxml_router.core.delivery.views import EnvelopeHistory, FoundEnvelope, JournalLine, QuarantinedItem, Verification
 from edxml_router.core.detail import Detail
@@ -43,10 +43,10 @@ EVENTS: Final = (
     "delivery.pushed",
     LATE,
     ANSWER_WITHHELD,
-    "input.aside",
+    "input.quarantined",
     INPUT_COUNTED,
     "input.defect",
-    ASIDE_REMOVED,
+    QUARANTINE_REMOVED,
     "clock.doubtful",
     "clock.believed",
     "clock.differs",

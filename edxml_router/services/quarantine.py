@@ -12,7 +12,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.views import Views
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.quarantine import refused
+from edxml_router.store.quarantine import queries
 
 
 def items(views: Views, *, document: str = "", code: str = "", limit: int = 100) -> Sequence[QuarantinedItem]:
@@ -30,7 +30,9 @@ def content(views: Views, number: int) -> bytes:
     _, data = _found(views, number)
     if data is None:
         raise Refusal(
-            "EDX606", where=Detail("aside {number}", number=number), detail=Detail("its bytes were not kept (EDX604)")
+            "EDX606",
+            where=Detail("quarantine {number}", number=number),
+            detail=Detail("its bytes were not kept (EDX604)"),
         )
     return data
 
@@ -38,7 +40,7 @@ def content(views: Views, number: int) -> bytes:
 def remove(ledger: SqlLedger, numbers: Sequence[int], operator: str) -> tuple[Sequence[int], Finding | None]:
     """Remove items, with a journal entry each: the numbers of those that there were, and a finding about the others."""
     with ledger.book() as book:
-        removed = refused.remove(book, numbers, f"operator:{operator}", ledger.clock.now())
+        removed = queries.remove(book, numbers, f"operator:{operator}", ledger.clock.now())
     missing = sorted(set(numbers) - set(removed))
     return removed, Finding("EDX606", ", ".join(map(str, missing))[:200]) if missing else None
 
@@ -46,5 +48,5 @@ def remove(ledger: SqlLedger, numbers: Sequence[int], operator: str) -> tuple[Se
 def _found(views: Views, number: int) -> tuple[QuarantinedItem, bytes | None]:
     found = views.one_quarantined(number)
     if found is None:
-        raise Refusal("EDX606", where=Detail("aside {number}", number=number))
+        raise Refusal("EDX606", where=Detail("quarantine {number}", number=number))
     return found

@@ -16,11 +16,11 @@ from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.epochs.tables import epochs, identity, numbers, recoveries, renames, resyncs
 from edxml_router.store.journal.noting import noted
 from edxml_router.store.journal.table import checkpoints, journal
-from edxml_router.store.quarantine.items import aside
+from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts import receipts
 
 # What a batch writes, all in one transaction.
-_WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, aside, noted)
+_WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, quarantine, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, numbers, identity, epochs, recoveries, resyncs, renames)

@@ -23,7 +23,7 @@ from edxml_router.store.envelopes.queries import SqlEnvelopeQueries
 from edxml_router.store.envelopes.sent import SqlSentDeliveries
 from edxml_router.store.journal import verification
 from edxml_router.store.journal.history import SqlHistory
-from edxml_router.store.quarantine.refused import SqlRefused
+from edxml_router.store.quarantine.queries import SqlQuarantineQueries
 
 
 class SqlViews(
@@ -34,7 +34,7 @@ class SqlViews(
     SqlReceived,
     SqlOrder,
     SqlHistory,
-    SqlRefused,
+    SqlQuarantineQueries,
 ):
     """See :class:`edxml_router.ports.views.Views`. Safe to share between threads; never carried over a fork."""
 

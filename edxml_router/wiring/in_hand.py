@@ -1,14 +1,15 @@
-"""Messages that end the worker that deals with them, wherever in its turn: five times, and they are kept aside.
+"""Messages that end the worker that deals with them, wherever in its turn: five times, and they are quarantined.
 
     in_hand = InHandGuard(folder)
     handled = in_hand.receive(node, transport, arrivals)    # as edxml_router.intake.batch.receive, with a guard
 
 Judging has a finer guard (:mod:`edxml_router.wiring.judging`), and what is sent has its leases. Between them a worker
-reads, records, keeps aside and acknowledges: memory that is not there, or a mistake in a library, may end it in any of
+reads, records, quarantines and acknowledges: memory that is not there, or a mistake in a library, may end it in any of
 these steps, and the hub brings the message again, for ever. So it writes down what it has in hand. When it has died,
 what was in hand is dealt with one by one, behind everything else, so that each death afterwards has one message to its
-name; and what five deaths in a row have is kept aside unread (EDX623). Any outcome, be it that the message has to wait,
-ends the row. An hour later it may be tried again: what it is sent by still has it, and somebody may have given memory.
+name; and what five deaths in a row have is quarantined unread (EDX623). Any outcome, be it that the message has to
+wait, ends the row. An hour later it may be tried again: what it is sent by still has it, and somebody may have given
+memory.
 
 The notes are this machine's, like those of judging.
 """

@@ -9,7 +9,7 @@ of processor time (ITIMER_PROF) ends the process. For a worker that costs two sy
 judges, it writes the digest to a file that it holds locked; when it has died, whoever takes the next batch finds the
 file unlocked. That envelope, and for an hour all mail of who brought it, is then judged in a process of its own: so one
 envelope ends one worker at most, and its batch-mates are judged as always. Whoever overruns there is refused (EDX113)
-and kept aside like other input. What ends otherwise may be this machine's fault: it is put off, four times.
+and quarantined like other input. What ends otherwise may be this machine's fault: it is put off, four times.
 
 The notes (:mod:`edxml_router.disk.notes`) are this machine's: another that takes from the same hub loses one worker of
 its own before it knows.

@@ -66,7 +66,7 @@ def test_send_goes_on_with_the_others(node: OneNode) -> None:
     ]
     assert result.exit_code == 66
     assert len(node.rows("queue", "list")) == 2
-    assert node.rows("queue", "list", "--aside") == []
+    assert node.rows("queue", "list", "--quarantine") == []
 
 
 def test_which_exit_status_wins(node: OneNode) -> None:
@@ -142,7 +142,7 @@ def test_what_cannot_be_written_is_said_to_be_so(node: OneNode, pki: Path) -> No
     keys = ("--key", pki / "H53.key.pem", "--cert", pki / "H53.cert.pem")
     for result in (
         node.call("fetch", digest, "-o", "nowhere/x"),
-        node.call("queue", "show", "1", "--aside", "-o", "nowhere/x"),
+        node.call("queue", "show", "1", "--quarantine", "-o", "nowhere/x"),
         call("sign", "a.edxml", *keys, "-o", "nowhere/x"),
     ):
         assert (result.exit_code, result.stderr[:6]) == (1, "EDX908")

@@ -50,9 +50,9 @@ def test_what_was_kept_is_told_in_the_language_of_whoever_reads_it(node: OneNode
     odd = node.folder / "odd.edxml"
     odd.write_text("<office/>", encoding="utf-8")
     node.call("send", odd, "--as", "vp")
-    assert "phần tử gốc là office" in node.call("queue", "list", "--aside", "--lang", "vi").stdout
-    assert "the root element is office" in node.call("queue", "list", "--aside", "--lang", "en").stdout
-    [item] = node.rows("queue", "list", "--aside")
+    assert "phần tử gốc là office" in node.call("queue", "list", "--quarantine", "--lang", "vi").stdout
+    assert "the root element is office" in node.call("queue", "list", "--quarantine", "--lang", "en").stdout
+    [item] = node.rows("queue", "list", "--quarantine")
     assert item["problem"]["detail"] == "the root element is office"
     assert item["problem"]["detail_vi"] == "phần tử gốc là office"
     refused = [entry for entry in node.rows("journal", "query") if entry["event"] == "envelope.refused"]

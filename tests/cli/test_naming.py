@@ -9,7 +9,7 @@ import pytest
 
 import edxml_router
 from edxml_router.config import load
-from edxml_router.core.delivery.journal import ASIDE_REMOVED
+from edxml_router.core.delivery.journal import QUARANTINE_REMOVED
 from edxml_router.core.problems import Refusal
 from edxml_router.services import auditor, naming
 from edxml_router.wiring.opening import ledger_of
@@ -61,14 +61,14 @@ def test_an_event_that_does_not_exist_is_refused_with_those_that_do(node: OneNod
 
 
 def test_every_event_that_is_noted_can_be_asked_for() -> None:
-    noted = {ASIDE_REMOVED}
+    noted = {QUARANTINE_REMOVED}
     for path in PACKAGE.rglob("*.py"):
         for each in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(each, ast.Call) and ast.unparse(each.func) == "Entry":
                 noted |= {arg.value for arg in each.args[1:2] if isinstance(arg, ast.Constant)}
             elif isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "event":
                 noted |= {one.value for one in ast.walk(each.value) if isinstance(one, ast.Constant)}
-    assert {"input.aside", "input.defect", "envelope.refused", "delivery.pushed"} < noted
+    assert {"input.quarantined", "input.defect", "envelope.refused", "delivery.pushed"} < noted
     assert noted - {""} <= set(auditor.EVENTS)
 
 

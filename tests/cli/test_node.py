@@ -356,19 +356,19 @@ def test_refused_input_is_kept_for_the_operator(node: OneNode) -> None:
     bad = node.folder / "bad.edxml"
     bad.write_bytes(b"<!DOCTYPE x><x/>")
     node.call("send", bad, "--as", "vp")
-    [item] = node.rows("queue", "list", "--aside")
+    [item] = node.rows("queue", "list", "--quarantine")
     assert (code_of(item), item["peer"], item["size"], item["kept"]) == ("EDX104", "vp", 16, True)
-    assert node.rows("queue", "list", "--aside", "--code", "EDX101") == []
-    assert "EDX104" in node.call("queue", "list", "--aside").stdout
+    assert node.rows("queue", "list", "--quarantine", "--code", "EDX101") == []
+    assert "EDX104" in node.call("queue", "list", "--quarantine").stdout
     number = str(item["number"])
-    assert "DTD" in node.call("queue", "show", number, "--aside", "--lang", "vi").stdout
-    assert node.call("queue", "show", number, "--aside", "-o", "kept").exit_code == 0
+    assert "DTD" in node.call("queue", "show", number, "--quarantine", "--lang", "vi").stdout
+    assert node.call("queue", "show", number, "--quarantine", "-o", "kept").exit_code == 0
     assert Path("kept").read_bytes() == bad.read_bytes()
     assert node.call("queue", "discard", number).exit_code == 0
-    assert node.rows("queue", "list", "--aside") == []
+    assert node.rows("queue", "list", "--quarantine") == []
     assert node.call("queue", "discard", number).exit_code == 66
-    assert node.call("queue", "show", number, "--aside").exit_code == 66
-    assert node.rows("journal", "query", "--event", "aside.removed")[0]["actor"] == f"operator:{account()}"
+    assert node.call("queue", "show", number, "--quarantine").exit_code == 66
+    assert node.rows("journal", "query", "--event", "quarantine.removed")[0]["actor"] == f"operator:{account()}"
 
 
 # --- trace and journal --------------------------------------------------------------------------------
@@ -422,11 +422,11 @@ def test_a_refused_document_is_traced_to_what_was_kept_of_it(node: OneNode, pki:
     said = shown.stdout.splitlines()
     assert said[:2] == ["H53-1: refused, and never accepted by this node", "EDX301 The envelope is not signed"]
     assert said[-1].endswith(
-        f", from vp (cli), times: 2; see `queue show --aside 1`, `queue list --aside` and "
+        f", from vp (cli), times: 2; see `queue show --quarantine 1`, `queue list --quarantine` and "
         f"`journal query --document {digest}`"
     )
     assert "chưa từng tiếp nhận" in node.call("trace", "H53-1", "--lang", "vi").stdout
-    assert [row["number"] for row in node.rows("queue", "list", "--aside", "--document", "H53-1")] == [1]
+    assert [row["number"] for row in node.rows("queue", "list", "--quarantine", "--document", "H53-1")] == [1]
     for text in (digest, digest[:8], "H53-1"):
         assert [row["event"] for row in node.rows("journal", "query", "--document", text)] == ["envelope.refused"] * 2
     node.call("queue", "discard", "1")  # now only the journal knows, and only by the digest
@@ -443,7 +443,7 @@ def test_a_refused_try_is_told_beside_the_accepted_document(node: OneNode) -> No
     node.call("send", other, "--as", "vp")
     result = node.call("trace", "H53-1")
     assert (result.exit_code, "refused" in result.stdout) == (0, False)
-    assert result.stderr.splitlines()[-1].endswith("see `queue show --aside NUMBER`: 1 (EDX404)")
+    assert result.stderr.splitlines()[-1].endswith("see `queue show --quarantine NUMBER`: 1 (EDX404)")
 
 
 def test_of_a_state_secret_not_even_the_id_is_kept(node: OneNode, pki: Path) -> None:
@@ -452,7 +452,7 @@ def test_of_a_state_secret_not_even_the_id_is_kept(node: OneNode, pki: Path) -> 
     secret.write_bytes(signed(pki, data))
     [row] = rows(node.call("send", secret, "--as", "vp", "--json"))
     assert row["problem"]["code"] == "EDX405"
-    assert node.rows("queue", "list", "--aside")[0]["document_id"] is None
+    assert node.rows("queue", "list", "--quarantine")[0]["document_id"] is None
     assert node.call("trace", "H53-1").exit_code == 66
     assert node.call("trace", row["digest"]).exit_code == 1
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edxml_router.core.body import MemoryBody
-from edxml_router.core.delivery.values import Aside
+from edxml_router.core.delivery.values import NewQuarantinedItem
 from edxml_router.core.link.wire import Chunk, Transfer
 from edxml_router.core.problems import Defect, Setback
 from edxml_router.core.xml import skeleton
@@ -256,7 +256,7 @@ def test_a_large_body_is_assembled_on_disk(bodies: BodyStore, folder: Path) -> N
 
 def test_of_a_refused_body_only_the_metadata_is_kept(database: Database, bodies: BodyStore) -> None:
     body = bodies.receive([LARGE])
-    item = Aside(datetime.now(UTC), "h53", "cli", "EDX302", "", "", body)
+    item = NewQuarantinedItem(datetime.now(UTC), "h53", "cli", "EDX302", "", "", body)
     with database.ledger().book() as book:
         assert book.quarantine.keep([item], 10**9) == [False]
     body.discard()

@@ -12,14 +12,14 @@ from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.values import Aside, Delivery, Move
+from edxml_router.core.delivery.values import Delivery, Move, NewQuarantinedItem
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Hop, Receipt, ReceiptOutcome
 from edxml_router.core.problems import Defect
 from edxml_router.store import receipts as stored_receipts
 from edxml_router.store.database.engine import writing
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.quarantine.items import keep_aside
+from edxml_router.store.quarantine.items import keep_items
 from tests.contract.databases import LEASE, LIFETIME, NOW, Database, add, body, delivery, digest_of, envelope
 
 SECOND = timedelta(seconds=1)
@@ -456,14 +456,16 @@ def test_receipts_can_be_asked_for_by_route(ledger: SqlLedger) -> None:
 # --- refused input ---
 
 
-def aside(data: bytes, **changes: Any) -> Aside:
-    return replace(Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", MemoryBody(data)), **changes)
+def refused_input(data: bytes, **changes: Any) -> NewQuarantinedItem:
+    return replace(NewQuarantinedItem(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", MemoryBody(data)), **changes)
 
 
 def test_refused_input_is_kept_within_the_quota(ledger: SqlLedger, database: Database) -> None:
     with ledger.book() as book:
-        assert book.quarantine.keep([aside(b"a" * 60), aside(b"b" * 60), aside(b"c" * 40)], 100) == [True, False, True]
-        assert book.quarantine.keep([aside(b"d")], 100) == [False]
+        assert book.quarantine.keep(
+            [refused_input(b"a" * 60), refused_input(b"b" * 60), refused_input(b"c" * 40)], 100
+        ) == [True, False, True]
+        assert book.quarantine.keep([refused_input(b"d")], 100) == [False]
         assert book.quarantine.keep([], 100) == []
     rows = database.rows("SELECT size, data FROM aside ORDER BY id")
     assert {(size, data and bytes(data)) for size, data in rows} == {
@@ -473,24 +475,24 @@ def test_refused_input_is_kept_within_the_quota(ledger: SqlLedger, database: Dat
         (1, None),
     }
     with ledger.book() as book:
-        assert book.quarantine.keep([aside(b"b" * 60)], 200) == [True]  # there is room now
+        assert book.quarantine.keep([refused_input(b"b" * 60)], 200) == [True]  # there is room now
     assert database.count("aside", "data IS NOT NULL") == 3
 
 
 def test_the_same_refused_input_is_counted(ledger: SqlLedger, database: Database) -> None:
     for seconds in range(3):
         with ledger.book() as book:
-            again = aside(b"a", at=NOW + seconds * SECOND)
+            again = refused_input(b"a", at=NOW + seconds * SECOND)
             assert book.quarantine.keep([again, again], 100) == [True, True]
     [(count, first, last)] = database.rows("SELECT count, at, last_at FROM aside")
     assert (count, last - first) == (6, 2_000_000)
 
 
 def test_refused_input_has_a_limited_number_of_rows(ledger: SqlLedger, database: Database) -> None:
-    items = [aside(b"%d" % number) for number in range(5)]
+    items = [refused_input(b"%d" % number) for number in range(5)]
     with writing(ledger.engine) as connection:
-        assert keep_aside(connection, items, 100, rows=3) == [True, True, True, False, False]
-        assert keep_aside(connection, [items[4], items[0]], 100, rows=3) == [False, True]
+        assert keep_items(connection, items, 100, rows=3) == [True, True, True, False, False]
+        assert keep_items(connection, [items[4], items[0]], 100, rows=3) == [False, True]
     assert database.count("aside") == 3
 
 
@@ -498,15 +500,17 @@ def test_one_peer_does_not_fill_the_space_for_refused_input(ledger: SqlLedger, d
     """Nor do names that nobody knows, however many one invents."""
     peers = {"xa", "huyen"}
     with ledger.book() as book:
-        flood = [aside(b"%04d" % number, peer="xa") for number in range(300)]
+        flood = [refused_input(b"%04d" % number, peer="xa") for number in range(300)]
         assert sum(book.quarantine.keep(flood, 600, peers)) == 62  # pieces of 150: its certain 25, and half of 75
-        strangers = [aside(b"s%03d" % number, peer=f"ten-{number}") for number in range(300)]
+        strangers = [refused_input(b"s%03d" % number, peer=f"ten-{number}") for number in range(300)]
         assert sum(book.quarantine.keep(strangers, 600, peers)) == 44
-        assert all(book.quarantine.keep([aside(b"h%03d" % number, peer="huyen") for number in range(25)], 600, peers))
+        assert all(
+            book.quarantine.keep([refused_input(b"h%03d" % number, peer="huyen") for number in range(25)], 600, peers)
+        )
     with writing(ledger.engine) as connection:
-        more = [aside(b"m%03d" % number, peer="huyen") for number in range(3)]
-        assert keep_aside(connection, more, 10**6, peers, rows=630) == [True] * 3
-        assert not any(keep_aside(connection, [aside(b"!", peer="xa")], 10**6, peers, rows=630))
+        more = [refused_input(b"m%03d" % number, peer="huyen") for number in range(3)]
+        assert keep_items(connection, more, 10**6, peers, rows=630) == [True] * 3
+        assert not any(keep_items(connection, [refused_input(b"!", peer="xa")], 10**6, peers, rows=630))
 
 
 def test_the_journal_names_so_many_of_a_peers_oddities_an_hour_and_counts_the_rest(
@@ -515,7 +519,9 @@ def test_the_journal_names_so_many_of_a_peers_oddities_an_hour_and_counts_the_re
     def odd(actor: str, count: int, seconds: int) -> None:
         ledger.clock.at = NOW + seconds * SECOND  # type: ignore[attr-defined]
         with ledger.book() as book:
-            book.journal.note_odd([Entry(NOW, "input.aside", actor=actor, code="EDX704")] * count, 10, {"xa", "huyen"})
+            book.journal.note_odd(
+                [Entry(NOW, "input.quarantined", actor=actor, code="EDX704")] * count, 10, {"xa", "huyen"}
+            )
 
     def told(actor: str) -> tuple[int, list[str]]:
         lines = [line.entry for line in ledger.views.lines(actor=actor, limit=1000)]

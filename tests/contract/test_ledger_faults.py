@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import Event, State
-from edxml_router.core.delivery.values import Aside, Delivery, Move
+from edxml_router.core.delivery.values import Delivery, Move, NewQuarantinedItem
 from edxml_router.core.problems import Defect, Refusal, Setback
 from edxml_router.store import tables
 from edxml_router.store.database import migrate, patience
@@ -237,7 +237,9 @@ def test_every_call_of_a_book_tells_the_setback_itself(sqlite_database: Database
     ledger = sqlite_database.ledger()
     with _pages(ledger, 1), pytest.raises(Setback), ledger.book() as book:
         with pytest.raises(Setback) as caught:
-            book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "", "", MemoryBody(b"x" * 1_000_000))], 10**9)
+            book.quarantine.keep(
+                [NewQuarantinedItem(NOW, "ke-la", "amqp", "EDX101", "", "", MemoryBody(b"x" * 1_000_000))], 10**9
+            )
         assert caught.value.code == "EDX601"
         raise caught.value
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edxml_router.core.body import MemoryBody
-from edxml_router.core.delivery.values import Aside
+from edxml_router.core.delivery.values import NewQuarantinedItem
 from edxml_router.store.database.engine import connect
 from edxml_router.store.epochs import identity
 from edxml_router.store.epochs.identity import Claimant, declare_restored, recognise
@@ -21,9 +21,11 @@ CLAIM = Claimant("tinh")
 
 
 def keep(ledger: SqlLedger, number: int) -> int:
-    """Set something aside; its number."""
+    """Quarantine something; its number."""
     with ledger.book() as book:
-        book.quarantine.keep([Aside(NOW, "xa", "edx.up.xa", "EDX704", "", "", MemoryBody(b"odd %d" % number))], 10**6)
+        book.quarantine.keep(
+            [NewQuarantinedItem(NOW, "xa", "edx.up.xa", "EDX704", "", "", MemoryBody(b"odd %d" % number))], 10**6
+        )
     return max(item.number for item in ledger.views.list_quarantined(limit=100))
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import Event, State, advance
-from edxml_router.core.delivery.values import Aside, EnvelopeRow, Move
+from edxml_router.core.delivery.values import EnvelopeRow, Move, NewQuarantinedItem
 from edxml_router.core.delivery.views import Notice, QuarantinedItem, Shape
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.store.journal.sequencer import number
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.quarantine import refused
+from edxml_router.store.quarantine import queries
 from tests.contract.databases import LEASE, NOW, Database, body, delivery, digest_of, envelope
 
 MINUTE = timedelta(minutes=1)
@@ -244,10 +244,14 @@ def test_notices_wait_for_an_office(ledger: SqlLedger) -> None:
 
 def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
     with ledger.book() as book:
-        book.quarantine.keep([Aside(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", MemoryBody(b"<<"))], 2)
-        book.quarantine.keep([Aside(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", MemoryBody(b"beyond the quota"))], 2)
         book.quarantine.keep(
-            [Aside(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", MemoryBody(b"<<"))], 2
+            [NewQuarantinedItem(NOW, "ke-la", "amqp", "EDX101", "line 1", "not XML", MemoryBody(b"<<"))], 2
+        )
+        book.quarantine.keep(
+            [NewQuarantinedItem(NOW + MINUTE, "xa", "cli", "EDX403", "", "xa", MemoryBody(b"beyond the quota"))], 2
+        )
+        book.quarantine.keep(
+            [NewQuarantinedItem(NOW + MINUTE, "ke-la", "amqp", "EDX101", "line 1", "not XML", MemoryBody(b"<<"))], 2
         )
     first, second = ledger.views.list_quarantined()
     assert first == QuarantinedItem(
@@ -261,15 +265,15 @@ def test_refused_input_is_listed_shown_and_removed(ledger: SqlLedger) -> None:
     assert ledger.views.one_quarantined(first.number) == (first, b"<<")
     assert ledger.views.one_quarantined(second.number) == (second, None)
     with ledger.book() as book:
-        assert refused.remove(book, [first.number, first.number, 10**6], "operator:lan", NOW) == [first.number]
+        assert queries.remove(book, [first.number, first.number, 10**6], "operator:lan", NOW) == [first.number]
     assert ledger.views.list_quarantined() == [second]
     assert ledger.views.one_quarantined(first.number) is None
-    [line] = ledger.views.lines(event="aside.removed")
+    [line] = ledger.views.lines(event="quarantine.removed")
     assert (line.entry.actor, line.entry.code) == ("operator:lan", "EDX101")
 
 
 def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger, database: Database) -> None:
-    one = Aside(NOW, "xa", "amqp", "EDX301", "Signature", "", MemoryBody(b"the same"))
+    one = NewQuarantinedItem(NOW, "xa", "amqp", "EDX301", "Signature", "", MemoryBody(b"the same"))
     others = [replace(one, code="EDX309"), replace(one, peer="ke-la"), one]
     with ledger.book() as book:
         assert book.quarantine.keep([one], 10) == [True]
@@ -290,17 +294,19 @@ def test_another_fault_of_the_same_bytes_is_an_item_of_its_own(ledger: SqlLedger
     assert ledger.views.list_quarantined() == left
     assert {ledger.views.one_quarantined(item.number) for item in left} == {(item, b"the same") for item in left}
     with ledger.book() as book:
-        assert refused.remove(book, [left[0].number], "operator:lan", NOW) == [left[0].number]
+        assert queries.remove(book, [left[0].number], "operator:lan", NOW) == [left[0].number]
     assert ledger.views.one_quarantined(left[1].number) == (left[1], b"the same")
     with ledger.book() as book:
-        assert refused.remove(book, [left[1].number], "operator:lan", NOW) == [left[1].number]
+        assert queries.remove(book, [left[1].number], "operator:lan", NOW) == [left[1].number]
     assert database.count("aside") == 0
 
 
 def test_refused_input_is_found_by_its_document(ledger: SqlLedger) -> None:
-    unread = Aside(NOW, "xa", "cli", "EDX102", "", "", MemoryBody(b"much"))
+    unread = NewQuarantinedItem(NOW, "xa", "cli", "EDX102", "", "", MemoryBody(b"much"))
     with ledger.book() as book:
-        book.quarantine.keep([Aside(NOW, "xa", "cli", "EDX301", "", "", MemoryBody(b"a"), "cafe0123"), unread], 100)
+        book.quarantine.keep(
+            [NewQuarantinedItem(NOW, "xa", "cli", "EDX301", "", "", MemoryBody(b"a"), "cafe0123"), unread], 100
+        )
         book.quarantine.keep([replace(unread, document_id="H53-2"), replace(unread, code="EDX101")], 100)
     first, second, third = sorted(ledger.views.list_quarantined(), key=lambda item: (item.size, item.number))
     assert (first.document_id, second.document_id, second.count) == ("cafe0123", "H53-2", 2)

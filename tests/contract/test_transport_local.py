@@ -194,7 +194,7 @@ ODD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", ODD, ids=lambda name: name[:30])
-def test_what_is_no_message_of_ours_is_set_aside_unread(directory: LocalHub, name: str) -> None:
+def test_what_is_no_message_of_ours_is_quarantined_unread(directory: LocalHub, name: str) -> None:
     """Not waited for, not followed, not read; and it holds up no honest message, before it or after it."""
     make, error = ODD[name]
     directory.open("node").publish([parcel(DOWN, 1)])
@@ -312,7 +312,7 @@ def test_the_mailboxes_are_for_the_group_that_the_hub_is_given_to(tmp_path: Path
 
 
 def test_a_message_that_its_reader_may_not_open_waits(directory: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Written by another account of no common group: nothing is wrong with it, so it is not set aside as damaged."""
+    """Written by another account of no common group: nothing is wrong with it, so it is not quarantined as damaged."""
     child = directory.open("child-a", [DOWN])
     directory.open("node").publish([parcel(DOWN)])
 

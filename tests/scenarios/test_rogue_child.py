@@ -1,7 +1,7 @@
 """A child node that does as it pleases, with its own client, its own good password and its own good keys.
 
 The national node and an honest province run as real processes on a real broker. Whatever the rogue tries, it ends
-aside or in the journal with a code; the node stays up, honest mail goes on, and the rogue's own agencies' mail is
+quarantine or in the journal with a code; the node stays up, honest mail goes on, and the rogue's own agencies' mail is
 all that it can have delivered.
 """
 
@@ -121,13 +121,13 @@ class Siege:
 
     # --- what became of it ---
 
-    def aside(self, node: str = PARENT) -> list[QuarantinedItem]:
+    def quarantined(self, node: str = PARENT) -> list[QuarantinedItem]:
         return list(self.ledgers[node].views.list_quarantined(limit=10_000))
 
     def codes_since(self, before: list[QuarantinedItem]) -> list[str]:
         self.done()
         known = {kept.number for kept in before}
-        return [kept.code for kept in self.aside() if kept.number not in known]
+        return [kept.code for kept in self.quarantined() if kept.number not in known]
 
     def deliveries(self, digest: str, node: str = PARENT) -> dict[str, Delivery]:
         with self.ledgers[node].book() as book:
@@ -182,7 +182,7 @@ def nothing_breaks(siege: Siege) -> Iterator[None]:
     assert siege.tree.running() == [PARENT, HONEST]
     for node in (PARENT, HONEST):
         assert "worker.lost" not in siege.tree.log(node).read_text()
-    assert siege.aside(HONEST) == []
+    assert siege.quarantined(HONEST) == []
 
 
 def test_it_can_send_its_own_agencies_mail(siege: Siege) -> None:
@@ -267,8 +267,8 @@ def test_receipts_for_a_siblings_delivery_change_nothing(siege: Siege, outcome: 
     assert ("receipt.late", ROGUE, "") in siege.journal(digest)
 
 
-def test_receipts_without_its_nodes_signature_are_set_aside(siege: Siege) -> None:
-    before, digest = siege.aside(), siege.honest_letter()
+def test_receipts_without_its_nodes_signature_are_quarantined(siege: Siege) -> None:
+    before, digest = siege.quarantined(), siege.honest_letter()
     siege.receipts(Receipt(digest, "H53", 0, ReceiptOutcome.CONFIRMED, datetime.now(UTC)), signed=False)
     assert siege.codes_since(before) == ["EDX315"]
 
@@ -285,7 +285,7 @@ def test_naming_the_body_of_others_mail_tells_nothing_either(siege: Siege) -> No
     data = siege.letter("G22", ["H53"])
     with composition.open_node(siege.tree.settings(PARENT)) as node:
         [answer] = pipeline.accept(node, [Submission(MemoryBody(data), "vanthu-quoc-gia", "cli")])
-    before = siege.aside()
+    before = siege.quarantined()
     manifest = Transfer(
         "t", answer.digest, len(data), ("H53",), 0, (Hop(ROGUE, datetime.now(UTC)),), datetime.now(UTC), chunks=1
     )
@@ -329,8 +329,8 @@ def test_what_has_expired_already_ends_as_such(siege: Siege) -> None:
     ],
     ids=lambda fields: f"{next(iter(fields))}-{str(next(iter(fields.values())))[:12]}",
 )
-def test_absurd_manifests_are_set_aside(siege: Siege, fields: dict[str, Any]) -> None:
-    data, before = siege.letter("H01", ["H53"]), siege.aside()
+def test_absurd_manifests_are_quarantined(siege: Siege, fields: dict[str, Any]) -> None:
+    data, before = siege.letter("H01", ["H53"]), siege.quarantined()
     manifest = {
         "v": "edx/1", "transfer": "t", "envelope": hashlib.sha256(data).hexdigest(), "size": len(data),
         "recipients": ["H53"], "generation": 0, "hops": [[ROGUE, "2026-01-01T00:00:00Z"]],
@@ -345,7 +345,7 @@ def test_absurd_manifests_are_set_aside(siege: Siege, fields: dict[str, Any]) ->
 
 def test_chunks_of_bodies_that_never_come_are_bounded(siege: Siege) -> None:
     most = siege.tree.settings(PARENT).limits.max_bytes
-    before, piece = siege.aside(), b"x" * 1000
+    before, piece = siege.quarantined(), b"x" * 1000
     digest = hashlib.sha256(piece).hexdigest()
     for number in range(8):
         body = hashlib.sha256(b"never %d" % number).hexdigest()
@@ -359,7 +359,7 @@ def test_chunks_of_bodies_that_never_come_are_bounded(siege: Siege) -> None:
 
 def test_announced_bodies_that_never_come_stop_nobody(siege: Siege) -> None:
     """More of them than the worker takes from the broker at once: none may come again and again."""
-    before, data, now = siege.aside(), b"x", datetime.now(UTC)
+    before, data, now = siege.quarantined(), b"x", datetime.now(UTC)
     for number in range(300):
         body = hashlib.sha256(b"announced %d" % number).hexdigest()
         manifest = Transfer(f"t{number}", body, 10**6, ("H53",), 0, (Hop(ROGUE, now),), now + timedelta(9), chunks=3)
@@ -370,7 +370,7 @@ def test_announced_bodies_that_never_come_stop_nobody(siege: Siege) -> None:
 
 
 def test_a_thousand_pieces_of_rubbish_stop_nobody(siege: Siege) -> None:
-    before = siege.aside()
+    before = siege.quarantined()
     channel = siege.connection.channel()
     kinds = ("transfer", "chunk", "receipts", "inquiry", "gossip")
     for number in range(1000):
@@ -386,26 +386,26 @@ def test_a_thousand_pieces_of_rubbish_stop_nobody(siege: Siege) -> None:
 
 
 @pytest.mark.parametrize("kind", ["submit", "confirm", "return", "envelope", "notice", "verdict", "damaged", "x" * 255])
-def test_kinds_that_are_not_a_childs_are_set_aside(siege: Siege, kind: str) -> None:
-    before = siege.aside()
+def test_kinds_that_are_not_a_childs_are_quarantined(siege: Siege, kind: str) -> None:
+    before = siege.quarantined()
     body = siege.letter("G22", ["H53"]) if kind == "submit" else kind.encode()
     siege.send(kind, body, correlation_id="1")
     assert siege.codes_since(before) == ["EDX704"]
 
 
-def test_a_message_of_nobody_is_set_aside(siege: Siege) -> None:
-    before = siege.aside()
+def test_a_message_of_nobody_is_quarantined(siege: Siege) -> None:
+    before = siege.quarantined()
     siege.raw(siege.letter("H01", ["H53"]), pika.BasicProperties(type="transfer"))
     assert siege.codes_since(before) == ["EDX403"]
 
 
 def test_further_keys_in_headers_reach_nobody(siege: Siege) -> None:
     keys = [topology.down(HONEST), topology.inbox("vanthu-quoc-gia"), "submit", "urgent", "#"]
-    before = siege.aside()
+    before = siege.quarantined()
     for header in ("CC", "BCC"):
         siege.send("transfer", f"by {header}".encode(), headers={header: keys})
     assert set(siege.codes_since(before)) == {"EDX704"}
-    counts = {kept.detail or kept.code: kept.count for kept in siege.aside() if kept not in before}
+    counts = {kept.detail or kept.code: kept.count for kept in siege.quarantined() if kept not in before}
     assert all(number <= 2 for number in counts.values())  # at most once more in its own intake, by the key "urgent"
 
 
@@ -420,8 +420,8 @@ class _Header(pika.BasicProperties):
         return [b"\x20\x00", len(self._table).to_bytes(4, "big"), self._table]
 
 
-def test_properties_that_cannot_be_decoded_are_set_aside(siege: Siege) -> None:
-    before = siege.aside()
+def test_properties_that_cannot_be_decoded_are_quarantined(siege: Siege) -> None:
+    before = siege.quarantined()
     siege.raw(b"poison", _Header(b"T" + b"\x7f" * 8))
     assert siege.codes_since(before) == ["EDX403"]
 
@@ -459,7 +459,7 @@ def test_the_broker_lets_it_touch_nothing_else(siege: Siege) -> None:
 def test_what_is_kept_says_who_it_was(siege: Siege, tmp_path: Path) -> None:
     siege.send("gossip", b"who am I")
     siege.done()
-    [kept] = [one for one in siege.aside() if one.digest == hashlib.sha256(b"who am I").hexdigest()]
+    [kept] = [one for one in siege.quarantined() if one.digest == hashlib.sha256(b"who am I").hexdigest()]
     assert (kept.peer, kept.channel, kept.code, kept.kept) == (ROGUE, topology.up(ROGUE), "EDX704", True)
-    [shown] = siege.tree.ask(PARENT, "queue", "show", str(kept.number), "--aside")
+    [shown] = siege.tree.ask(PARENT, "queue", "show", str(kept.number), "--quarantine")
     assert shown["peer"] == ROGUE

@@ -73,7 +73,7 @@ def test_the_same_id_with_other_bytes_is_a_conflict(world: World) -> None:
     assert world.office("H53").send(first)["accepted"]
     assert code_of(world.office("H53").send(other)) == "EDX404"
     world.confirm("G22", first)
-    assert (digest_of(other), "EDX404", 1) in world.witnesses["tinh"].aside()
+    assert (digest_of(other), "EDX404", 1) in world.witnesses["tinh"].quarantined()
 
 
 @on_one
@@ -151,7 +151,7 @@ def test_an_operator_holds_releases_and_retries_what_a_dead_hub_keeps(world: Wor
     world.await_state("huyen", held, State.CONFIRMED)
 
 
-def test_what_a_stranger_brings_is_kept_aside(world: World) -> None:
+def test_what_a_stranger_brings_is_quarantined(world: World) -> None:
     data = world.letter("H53", "G22")
     now = world.witnesses["tw"].ledger.clock.now()
     transfer = Transfer("x.1", digest_of(data), len(data), ("G22",), 0, (), now + timedelta(days=1))
@@ -167,10 +167,10 @@ def test_what_a_stranger_brings_is_kept_aside(world: World) -> None:
         hub = LocalTransport(world.tree.hub("tw"), "nguoi-la")
     assert hub.publish([parcel]) == [None]
     hub.close()
-    until(lambda: "EDX403" in [code for _, code, _ in world.witnesses["tw"].aside()], "EDX403")
+    until(lambda: "EDX403" in [code for _, code, _ in world.witnesses["tw"].quarantined()], "EDX403")
     assert world.witnesses["tw"].deliveries([digest_of(data)]) == []
     [entry] = world.tree.ask("tw", "journal", "query", "--code", "EDX403")
-    assert entry["event"] == "input.aside"
+    assert entry["event"] == "input.quarantined"
 
 
 @pytest.mark.parametrize("world", ["rabbitmq"], indirect=True)

@@ -80,7 +80,7 @@ def _show_refused(session: Session, document: str, past: DocumentHistory, *, as_
     for item in past.refused:
         session.problem(Finding(item.code, item.where, item.detail), out=True)
         times = {"at": local(item.last_at), "peer": item.peer, "channel": item.channel, "count": item.count}
-        session.line("  " + session.say("trace.aside", number=item.number, digest=item.digest, **times))
+        session.line("  " + session.say("trace.quarantined", number=item.number, digest=item.digest, **times))
     if past.lines:
         show_lines(session, past.lines)
 

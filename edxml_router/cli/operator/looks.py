@@ -26,18 +26,20 @@ from edxml_router.wiring.opening import ledger_of
 
 @click.command("list", cls=Command)
 @filter_options
-@click.option("--aside", is_flag=True, help="List refused input that was kept, instead (filters: --code, --document).")
+@click.option(
+    "--quarantine", "quarantined", is_flag=True, help="List the quarantine instead (filters: --code, --document)."
+)
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
 @json_option
 @pass_session
-def list_(session: Session, filters: Filters, aside: bool, limit: int, as_json: bool) -> None:
+def list_(session: Session, filters: Filters, quarantined: bool, limit: int, as_json: bool) -> None:
     """List open deliveries, the oldest first.
 
     With --state also those that have ended.
     """
     settings = session.settings()
     with ledger_of(settings) as ledger:
-        if aside:
+        if quarantined:
             items = quarantine.items(ledger.views, document=filters.document, code=filters.code, limit=limit)
             show_items(session, items, as_json)
             return
@@ -74,15 +76,17 @@ def shape(session: Session, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @click.argument("number", metavar="DELIVERY", type=click.IntRange(min=1))
-@click.option("--aside", is_flag=True, help="The number is of refused input that was kept.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="With --aside: write its bytes.")
+@click.option("--quarantine", "quarantined", is_flag=True, help="The number is of a quarantined item.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="With --quarantine: write its bytes."
+)
 @json_option
 @pass_session
-def show(session: Session, number: int, aside: bool, output: Path | None, as_json: bool) -> None:
-    """Show one DELIVERY, or one item set aside, and its story."""
-    if output is not None and not aside:
-        raise click.UsageError(for_people(Detail("-o goes with --aside; `edxml-router fetch` writes envelopes")))
-    if aside:
+def show(session: Session, number: int, quarantined: bool, output: Path | None, as_json: bool) -> None:
+    """Show one DELIVERY, or one quarantined item, and its story."""
+    if output is not None and not quarantined:
+        raise click.UsageError(for_people(Detail("-o goes with --quarantine; `edxml-router fetch` writes envelopes")))
+    if quarantined:
         show_item(session, number, output, as_json)
         return
     with ledger_of(session.settings()) as ledger:

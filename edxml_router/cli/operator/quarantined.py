@@ -1,4 +1,4 @@
-"""``queue discard``, and ``queue list`` and ``show`` with ``--aside``: refused input that was kept."""
+"""``queue discard``, and ``queue list`` and ``show`` with ``--quarantine``: refused and odd input."""
 
 from __future__ import annotations
 

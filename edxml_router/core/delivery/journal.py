@@ -22,7 +22,7 @@ from edxml_router.core.link.manifest import instant
 ENVELOPE_ACCEPTED: Final = "envelope.accepted"
 DELIVERY_QUEUED: Final = "delivery.queued"
 ANSWER_WITHHELD: Final = "answer.withheld"  # more answers wait for a neighbour than may: it will ask again
-ASIDE_REMOVED: Final = "aside.removed"  # by an operator, who has understood it
+QUARANTINE_REMOVED: Final = "quarantine.removed"  # by an operator, who has understood it
 INPUT_COUNTED: Final = "input.counted"  # in the place of entries beyond what one peer may have within an hour
 DELIVERY_FETCHED: Final = "delivery.fetched"
 DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system says that it is at work on it

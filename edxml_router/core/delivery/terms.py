@@ -68,5 +68,5 @@ class IntakeLimits(Limits):
     """Bounds of one message, and of what is spent on it and kept of it when it is refused."""
 
     judging_time: timedelta = timedelta(seconds=1)  # of a processor, for one envelope; more for what is larger
-    aside_bytes: int = 1024**3
+    quarantine_bytes: int = 1024**3
     noted_hourly: int = 1000  # journal entries about the refused and odd input of one peer

@@ -113,7 +113,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class NewQuarantinedItem:
     """Input that was refused or could not be read, kept for the operator; of a body on disk only its metadata."""
 
     at: datetime

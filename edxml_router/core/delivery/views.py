@@ -133,7 +133,7 @@ class Hindrance:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedItem:
-    """An item set aside, without its bytes."""
+    """A quarantined item, without its bytes."""
 
     number: int
     at: datetime

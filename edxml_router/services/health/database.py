@@ -25,7 +25,7 @@ from edxml_router.wiring import composition
 
 NOT_SENT: Final = (State.QUEUED, State.DEFERRED, State.HELD)
 NOT_LAID: Final = ("EDX623", "EDX702", "EDX703", "EDX705", "EDX706")  # why what was offered is not in its mailbox
-LETTERS: Final = 1000  # the oldest deliveries, or items kept aside, that are looked at
+LETTERS: Final = 1000  # the oldest deliveries, or items quarantined, that are looked at
 UNNUMBERED: Final = timedelta(hours=1)  # workers number each few seconds, ten thousand at a time
 
 
@@ -77,8 +77,8 @@ def repetitions(settings: Settings) -> Findings:
 
 
 def peers(settings: Settings) -> Findings:
-    """Whether a neighbour or office sends so much odd input that it is counted only, and what of it is kept aside until
-    an operator has looked at it."""
+    """Whether a neighbour or office sends so much odd input that it is counted only, and what of it is quarantined
+    until an operator has looked at it."""
     if not served_before(settings.node.data):
         return
     with closing(composition.open_ledger(settings)) as ledger:

@@ -25,7 +25,7 @@ from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.acceptance import order
 from edxml_router.stages.acceptance.facts import Facts
-from edxml_router.stages.acceptance.quarantine import aside, refusal_entry, set_aside
+from edxml_router.stages.acceptance.quarantine import quarantine_items, quarantined_item, refusal_entry
 from edxml_router.stages.acceptance.results import (
     acceptance_receipts,
     let_stand,
@@ -120,7 +120,7 @@ def write(node: Node, book: Book, decision: Decision, now: datetime) -> None:
     answer_neighbours(node, book, decision.receipts, now)
     answer_questions(node, book, decision.repeats, now)
     refused = [ruling for ruling in decision.rulings if ruling.refused]
-    set_aside(node, book, [(aside(ruling, now), refusal_entry(ruling, now)) for ruling in refused])
+    quarantine_items(node, book, [(quarantined_item(ruling, now), refusal_entry(ruling, now)) for ruling in refused])
 
 
 def _over_quota(rules: Rules, judged: Sequence[Candidate], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from edxml_router.core.body import NOTHING
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.values import Aside
+from edxml_router.core.delivery.values import NewQuarantinedItem
 from edxml_router.core.detail import Detail
 from edxml_router.core.message.document_id import comparable
 from edxml_router.core.problems import Defect
@@ -17,7 +17,7 @@ from edxml_router.stages.acceptance.submission import Ruling
 from edxml_router.stages.node import Node
 
 
-def aside(ruling: Ruling, now: datetime) -> Aside:
+def quarantined_item(ruling: Ruling, now: datetime) -> NewQuarantinedItem:
     assert ruling.trouble is not None  # noqa: S101  # refused
     finding, item, submission = ruling.trouble.finding, ruling.item, ruling.item.submission
     # Of a state secret nothing may stay here but the digest, which the journal has, and the notice.
@@ -25,7 +25,7 @@ def aside(ruling: Ruling, now: datetime) -> Aside:
     data = NOTHING if secret else submission.data
     document_id = "" if secret or item.examined is None else comparable(item.examined.envelope.document_id)
     fields = (finding.code, finding.where, finding.detail)
-    return Aside(now, submission.peer, submission.channel, *fields, data, document_id)
+    return NewQuarantinedItem(now, submission.peer, submission.channel, *fields, data, document_id)
 
 
 def refusal_entry(ruling: Ruling, now: datetime) -> Entry:
@@ -35,10 +35,10 @@ def refusal_entry(ruling: Ruling, now: datetime) -> Entry:
     return Entry(now, event, item.digest, actor=item.submission.peer, code=finding.code, detail=finding.detail)
 
 
-def set_aside(node: Node, book: Book, items: Sequence[tuple[Aside, Entry]]) -> None:
+def quarantine_items(node: Node, book: Book, items: Sequence[tuple[NewQuarantinedItem, Entry]]) -> None:
     """Keep refused input for the operator, and journal it; each within what its peer may have us keep."""
     rules = node.rules
-    kept = book.quarantine.keep([one for one, _ in items], rules.limits.aside_bytes, rules.peers.keys())
+    kept = book.quarantine.keep([one for one, _ in items], rules.limits.quarantine_bytes, rules.peers.keys())
     entries = [
         entry if was_kept else replace(entry, detail=_without_bytes(entry.detail))
         for (_, entry), was_kept in zip(items, kept, strict=True)

@@ -1,4 +1,4 @@
-"""The numbers that operators type, of deliveries and of what is set aside: one is never another thing's.
+"""The numbers that operators type, of deliveries and of what is quarantined: one is never another thing's.
 
 A number is copied into a ticket, read out on the telephone, typed a day later. PostgreSQL's sequences give each once,
 and SQLite's keys would not: the highest one is given again when its row has gone, so ``numbers`` remembers it, by
@@ -17,9 +17,9 @@ from sqlalchemy import Connection, func, select, text
 
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.epochs.tables import numbers
-from edxml_router.store.quarantine.items import aside
+from edxml_router.store.quarantine.items import quarantine
 
-_NUMBERED: Final = (deliveries, aside)
+_NUMBERED: Final = (deliveries, quarantine)
 _ZERO: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _GO_ON: Final = text("SELECT setval(pg_get_serial_sequence(:name, 'id'), greatest(nextval(:name || '_id_seq'), :last))")
 

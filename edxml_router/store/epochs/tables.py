@@ -56,7 +56,7 @@ renames = Table(
     Column("at", Instant, nullable=False),
 )
 
-# The highest number of deliveries and of what is set aside that must not be given again.
+# The highest number of deliveries and of what is quarantined that must not be given again.
 numbers = Table(
     "numbers",
     metadata,

@@ -34,21 +34,21 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.delivery import shares
-from edxml_router.core.delivery.values import Aside
+from edxml_router.core.delivery.values import NewQuarantinedItem
 from edxml_router.core.problems import Finding
 from edxml_router.store.database.columns import Instant, Number, Wording, metadata, partial, words
 from edxml_router.store.database.engine import troubles
 from edxml_router.store.database.part import Part, chunks
 
-aside = Table(
-    "aside",
+quarantine = Table(
+    "aside",  # the quarantine's name in the database
     metadata,
     Column("id", Number, primary_key=True),
     Column("at", Instant, nullable=False),
     words("peer"),
     words("channel"),
     words("code"),
-    words("place", Wording),  # Aside.where: a word SQL has taken
+    words("place", Wording),  # ``where`` in Python: a word SQL has taken
     words("detail", Wording),
     words("digest"),
     Column("size", BigInteger, nullable=False),
@@ -64,44 +64,50 @@ aside = Table(
 
 ROWS: Final = 100_000  # some 50 MB of metadata
 
-_SIZES: Final = select(aside.c.peer, func.sum(aside.c.size)).where(aside.c.data.is_not(None)).group_by(aside.c.peer)
-_COUNTS: Final = select(aside.c.peer, func.count()).group_by(aside.c.peer)
-_KNOWN: Final = select(aside.c.digest, aside.c.peer, aside.c.code, aside.c.data.is_not(None).label("holds")).where(
-    aside.c.digest.in_(bindparam("keys", expanding=True))
+_SIZES: Final = (
+    select(quarantine.c.peer, func.sum(quarantine.c.size))
+    .where(quarantine.c.data.is_not(None))
+    .group_by(quarantine.c.peer)
 )
+_COUNTS: Final = select(quarantine.c.peer, func.count()).group_by(quarantine.c.peer)
+_KNOWN: Final = select(
+    quarantine.c.digest, quarantine.c.peer, quarantine.c.code, quarantine.c.data.is_not(None).label("holds")
+).where(quarantine.c.digest.in_(bindparam("keys", expanding=True)))
 
-_holder = aside.alias("holder")
-_HELD: Final = (_holder.c.digest == aside.c.digest, _holder.c.data.is_not(None))
+_holder = quarantine.alias("holder")
+_HELD: Final = (_holder.c.digest == quarantine.c.digest, _holder.c.data.is_not(None))
 KEPT_HERE: Final = exists().where(*_HELD)  # whether an item's bytes are here, with whichever item
 BYTES: Final = select(_holder.c.data).where(*_HELD).limit(1).scalar_subquery()
 
 
 def _upsert(insert: Any) -> Any:
-    statement = insert(aside)
+    statement = insert(quarantine)
     return statement.on_conflict_do_update(
-        index_elements=[aside.c.digest, aside.c.peer, aside.c.code],
+        index_elements=[quarantine.c.digest, quarantine.c.peer, quarantine.c.code],
         set_={
-            "count": aside.c.count + statement.excluded.count,
+            "count": quarantine.c.count + statement.excluded.count,
             "last_at": statement.excluded.last_at,
-            "data": func.coalesce(aside.c.data, statement.excluded.data),
+            "data": func.coalesce(quarantine.c.data, statement.excluded.data),
             # Bytes that could not be read before may be readable under today's limits.
-            "document_id": func.coalesce(func.nullif(statement.excluded.document_id, ""), aside.c.document_id),
+            "document_id": func.coalesce(func.nullif(statement.excluded.document_id, ""), quarantine.c.document_id),
         },
     )
 
 
-_BY_CODE: Final = aside.c.code.in_(bindparam("codes", expanding=True))
+_BY_CODE: Final = quarantine.c.code.in_(bindparam("codes", expanding=True))
 _KEPT: Final = (
-    select(aside.c.id, aside.c.peer, BYTES.label("data"))
-    .where(_BY_CODE, KEPT_HERE, aside.c.id > bindparam("after"))
-    .order_by(aside.c.id)
+    select(quarantine.c.id, quarantine.c.peer, BYTES.label("data"))
+    .where(_BY_CODE, KEPT_HERE, quarantine.c.id > bindparam("after"))
+    .order_by(quarantine.c.id)
     .limit(bindparam("limit"))
 )
 _KEPT_OF: Final = (
-    select(aside.c.peer, aside.c.code, aside.c.place, aside.c.detail).where(_BY_CODE).order_by(aside.c.id)
+    select(quarantine.c.peer, quarantine.c.code, quarantine.c.place, quarantine.c.detail)
+    .where(_BY_CODE)
+    .order_by(quarantine.c.id)
 )
 _KEYS: Final[BindParameter[int]] = bindparam("keys", expanding=True)
-_gone, _heir = aside.alias("gone"), aside.alias("heir")
+_gone, _heir = quarantine.alias("gone"), quarantine.alias("heir")
 _LEAVING: Final = select(_gone.c.digest).where(_gone.c.id.in_(_KEYS), _gone.c.data.is_not(None))
 _HEIRS: Final = (
     select(func.min(_heir.c.id))
@@ -110,9 +116,13 @@ _HEIRS: Final = (
     .scalar_subquery()
 )
 _BEQUEATH: Final = (
-    update(aside).where(aside.c.id.in_(_HEIRS)).values(data=func.coalesce(aside.c.data, BYTES))
+    update(quarantine).where(quarantine.c.id.in_(_HEIRS)).values(data=func.coalesce(quarantine.c.data, BYTES))
 )
-_REMOVE: Final = delete(aside).where(aside.c.id.in_(_KEYS)).returning(aside.c.id, aside.c.digest, aside.c.code)
+_REMOVE: Final = (
+    delete(quarantine)
+    .where(quarantine.c.id.in_(_KEYS))
+    .returning(quarantine.c.id, quarantine.c.digest, quarantine.c.code)
+)
 
 # The same SQL on both databases, but two classes in SQLAlchemy.
 _KEEP: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
@@ -121,9 +131,11 @@ _KEEP: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgres
 class SqlQuarantine(Part):
     """``book.quarantine``: see :class:`edxml_router.ports.ledger.Quarantine`."""
 
-    def keep(self, items: Sequence[Aside], quota: int, peers: Collection[str] | None = None) -> Sequence[bool]:
+    def keep(
+        self, items: Sequence[NewQuarantinedItem], quota: int, peers: Collection[str] | None = None
+    ) -> Sequence[bool]:
         with troubles():
-            return keep_aside(self._connection, items, quota, peers)
+            return keep_items(self._connection, items, quota, peers)
 
     def kept(self, codes: Sequence[str], after: int, limit: int) -> Sequence[tuple[int, str, bytes]]:
         rows = self._execute(_KEPT, {"codes": list(codes), "after": after, "limit": limit})
@@ -167,9 +179,9 @@ class _Space:
         return name if self._peers is None else shares.holder(name, self._peers)
 
 
-def keep_aside(
+def keep_items(
     connection: Connection,
-    items: Sequence[Aside],
+    items: Sequence[NewQuarantinedItem],
     quota: int,
     peers: Collection[str] | None = None,
     rows: int = ROWS,

@@ -102,7 +102,7 @@ class LocalIntake:
             name = self._listed.popleft()
             try:
                 if name.startswith("."):  # one of them would take the place of our lock
-                    into.append(self._set_aside(box, new, name, Detail("not a name of ours")))
+                    into.append(self._move_to_damaged(box, new, name, Detail("not a name of ours")))
                     continue
                 os.rename(name, name, src_dir_fd=new, dst_dir_fd=claims)
             except FileNotFoundError:  # another consumer was quicker
@@ -151,12 +151,12 @@ class LocalIntake:
             if error.errno in _PASSING:
                 os.rename(name, name, src_dir_fd=claims, dst_dir_fd=box.folder("new"))
                 raise
-            if error.errno in _DENIED:  # set aside it would be lost, though nothing is wrong with it
+            if error.errno in _DENIED:  # among the damaged ones it would be lost, though nothing is wrong with it
                 later = hidden(name, _DENIED_SECONDS)
                 os.rename(name, later, src_dir_fd=claims, dst_dir_fd=box.folder("new"))
                 self._denied_until = time.monotonic() + 2 * _DENIED_SECONDS
                 raise
-            return self._set_aside(box, claims, name, in_words(error))
+            return self._move_to_damaged(box, claims, name, in_words(error))
         if message_file.is_over(data, self._age(claims, name)):
             os.unlink(name, dir_fd=claims)
             return None
@@ -166,7 +166,7 @@ class LocalIntake:
             message, peer = Message(topology.DAMAGED, name, data), ""
         return Arrival(message, self.mailbox, peer, TakenMessage(self.mailbox, self._claims, name), again)
 
-    def _set_aside(self, box: Mailbox, folder: int, name: str, why: str) -> Arrival:
+    def _move_to_damaged(self, box: Mailbox, folder: int, name: str, why: str) -> Arrival:
         """What is no message of ours is moved where the operator finds it, and told."""
         damaged, kept = box.folder("damaged"), name
         with suppress(FileNotFoundError):

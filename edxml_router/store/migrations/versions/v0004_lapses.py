@@ -1,4 +1,4 @@
-"""How often in a row a delivery's lease ran out without an outcome: what ends its workers is set aside."""
+"""How often in a row a delivery's lease ran out without an outcome: what ends its workers is quarantined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of deliveries and of what is set aside are given once (edxml_router.store.epochs.numbers).
+"""The numbers of deliveries and of what is quarantined are given once (edxml_router.store.epochs.numbers).
 
 Whoever makes one of these tables anew on SQLite has to make its triggers anew.
 """
