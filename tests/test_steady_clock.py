@@ -89,6 +89,20 @@ def test_small_steps_are_followed_however_many(tmp_path: Path) -> None:
     assert clock.now() == begun(tmp_path, machine).now() == TODAY + 40 * MINUTE
 
 
+def test_steps_that_are_not_worth_it_are_not_written(tmp_path: Path) -> None:
+    machine = Set()
+    clock = begun(tmp_path, machine)
+    written = (tmp_path / FILE).stat().st_mtime_ns
+    for _ in range(10):
+        machine.jump(timedelta(microseconds=7))  # between reading one clock and the other
+        clock.now()
+        assert clock.watch() is None
+    assert (tmp_path / FILE).stat().st_mtime_ns == written
+    machine.jump(timedelta(seconds=2))
+    assert clock.watch() is None
+    assert (tmp_path / FILE).stat().st_mtime_ns != written
+
+
 def test_after_a_start_of_the_machine_only_a_time_before_the_newest_entry_is_doubtful(tmp_path: Path) -> None:
     begun(tmp_path, Set())
     assert begun(tmp_path, Set(TODAY + 12 * DAY, "second"), TODAY).doubt() is None  # off over the holidays

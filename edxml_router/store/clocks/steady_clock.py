@@ -122,8 +122,7 @@ class SteadyClock:
         believed, mark = self._believes(began), self._mark
         if mark is None:
             return None
-        steady = self._written == mark and mark.doubted is None
-        if believed and steady and not mark.floor and abs(began - mark.began) < _FOLLOW.total_seconds():
+        if believed and not mark.floor and mark.doubted is None and self._is_written(began):
             return None
         try:
             with self._alone():
@@ -166,6 +165,14 @@ class SteadyClock:
         if self._mark.doubted is None and not self._mark.floor:
             self._mark = replace(self._mark, began=began)  # small steps are how clocks are kept right
         return True
+
+    def _is_written(self, began: float) -> bool:
+        """Whether the mark that was read or written last says about the same: what is believed follows the wall clock
+        by microseconds, and two syncs for each of these would be paid by the mail."""
+        written = self._written
+        if written is None or written.floor or written.doubted is not None:
+            return False
+        return abs(began - written.began) < _FOLLOW.total_seconds()
 
     def _finding(self, began: float) -> Finding:
         assert self._mark is not None  # noqa: S101  # only what is compared is doubted
