@@ -40,7 +40,8 @@ class Detail(str):
 
     def __new__(cls, template: str, /, **values: Any) -> Detail:
         kept = {name: _kept(value) for name, value in values.items()}
-        detail = super().__new__(cls, fill(template, kept, shown))
+        # Most have no field, and are made for each envelope, said or not.
+        detail = super().__new__(cls, fill(template, kept, shown) if "{" in template else template)
         detail.template = template
         detail.values = kept
         return detail

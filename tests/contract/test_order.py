@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Delivery, Move, NewDelivery
 from edxml_router.core.link.manifest import LIST_LIMIT
+from edxml_router.store.database.engine import connect
+from edxml_router.store.database.migrate import upgrade
 from edxml_router.store.deliveries.chains import PATIENCE
 from edxml_router.store.ledger import SqlLedger
-from tests.contract.databases import LEASE, NOW, Database, add, body, delivery, digest_of
+from tests.contract.databases import LEASE, NOW, Database, SetClock, add, body, delivery, digest_of
 from tests.contract.test_ledger import apply, claim, move, standing
 
 LATER = NOW + timedelta(hours=1)
@@ -205,3 +210,37 @@ def test_no_move_is_lost_for_a_circular(ledger: SqlLedger) -> None:
     add(ledger, *(delivery(1, f"H53.{each}") for each in range(1200)))
     moves: list[Move] = [move(one, Event.HAND_OVER, due_at=LATER) for one in company(ledger, 100)]
     assert len(apply(ledger, *moves)) == 1200
+
+
+def test_to_have_no_company_costs_no_statement_of_its_own(ledger: SqlLedger) -> None:
+    statements: list[str] = []
+    event.listen(ledger.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    asked = []
+    for first in (20, 100):
+        add(ledger, *(delivery(each) for each in range(first, first + first)))
+        statements.clear()
+        assert len(company(ledger, 100)) == first
+        asked.append(len(statements))
+    assert asked[0] == asked[1]
+
+
+# --- a backlog ---
+
+
+def test_a_backlog_for_one_recipient_does_not_cost_its_square(tmp_path: Path) -> None:
+    """By the steps that SQLite counts, in tens: what a claim costs does not depend on how much else waits."""
+    costs = []
+    for waiting in (40, 390):
+        ledger, steps = SqlLedger(connect(f"sqlite:///{tmp_path}/{waiting}.db"), SetClock()), list[None]()
+
+        def count(connection: sqlite3.Connection, _: object, steps: list[None] = steps) -> None:
+            connection.set_progress_handler(lambda: steps.append(None), 10)
+
+        event.listen(ledger.engine, "connect", count)
+        upgrade(ledger.engine)
+        add(ledger, *(delivery(each, chains=(each,)) for each in range(1, waiting + 1)))
+        steps.clear()
+        assert len(claim(ledger, 40)) == 40
+        costs.append(len(steps))
+        ledger.close()
+    assert costs[1] < 2 * costs[0]

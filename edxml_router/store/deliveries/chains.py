@@ -89,10 +89,13 @@ def _blockers(standing: ColumnElement[bool]) -> tuple[Select[Any], ...]:
     row = select(_EARLIER.c.id).correlate(deliveries).limit(1)
     theirs = and_(_THEIRS.c.recipient == deliveries.c.recipient, _THEIRS.c.delivery == _EARLIER.c.id)
     own = _OWN.c.delivery == deliveries.c.id
+    # As a list and not as a join, which SQLite would begin with all that is pending for the recipient, for each row
+    # that is due: a backlog would cost its square.
+    chains = select(_OWN.c.chain).where(own).correlate(deliveries)
     return (
         row.where(_EARLIER.c.chain == deliveries.c.chain, before),
         row.where(_THEIRS.c.chain == deliveries.c.chain, theirs, before),
-        row.where(own, _EARLIER.c.chain == _OWN.c.chain, before),
+        row.where(_EARLIER.c.chain.in_(chains), before),
         row.where(own, _THEIRS.c.chain == _OWN.c.chain, theirs, before),
     )
 

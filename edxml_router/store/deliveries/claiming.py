@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, case, literal_column, select, text, update
+from sqlalchemy import Connection, bindparam, case, func, literal_column, select, text, update
 
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
@@ -47,6 +47,14 @@ _COMPANIONS: Final = _READY.where(
     deliveries.c.route == bindparam("route"),
     deliveries.c.id.not_in(bindparam("taken", expanding=True)),
 ).order_by(deliveries.c.id)
+# Of which of these envelopes more may be due on one way than one row. Asked once for all: most have no company, and to
+# ask for each costs as much as everything else that a claim does.
+_CROWDED: Final = (
+    select(deliveries.c.digest, deliveries.c.route, func.count())
+    .where(text(CLAIMABLE), deliveries.c.digest.in_(_KEYS), deliveries.c.due_at <= _NOW)
+    .group_by(deliveries.c.digest, deliveries.c.route)
+    .having(func.count() > literal_column("1"))
+)
 _CLAIM: Final = (
     update(deliveries)
     .where(deliveries.c.id.in_(_KEYS))
@@ -120,7 +128,6 @@ class Claims(Part):
             return delivery_rows(self._execute(_DUE, values))
         return delivery_rows(self._execute(_DUE_WITHOUT, {**values, "without": closed}))
 
-
     def _companions(self, now: datetime, due: Sequence[Delivery], company: int) -> list[Delivery]:
         """What else is due of these envelopes on these links. A circular was cut by the size of a batch before, and had
         its body sent once for each part. Into inboxes here no body is sent, and few of these have company."""
@@ -128,8 +135,16 @@ class Claims(Part):
         for one in due:
             if one.route.is_link:
                 taken.setdefault((one.digest, one.route), []).append(one.id)
+        crowded = {
+            (row.digest, row.route)
+            for chunk in chunks(sorted({digest for digest, _ in taken}))
+            for row in self._execute(_CROWDED, {"keys": chunk, "now": now})
+            if row[2] > len(taken.get((row.digest, row.route), ()))
+        }
         found: list[Delivery] = []
         for (digest, route), numbers in taken.items():
+            if (digest, route) not in crowded:
+                continue
             most = min(LIST_LIMIT - len(numbers), company - len(found))
             if most <= 0:
                 continue

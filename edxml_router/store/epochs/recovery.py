@@ -50,7 +50,8 @@ class SqlRecoveries(Part):
         return due
 
     def ask_again(self, parties: Sequence[Route], at: datetime) -> None:
-        self._execute(update(recoveries).where(recoveries.c.party.in_(list(parties))).values(ask_at=at))
+        if parties:
+            self._execute(update(recoveries).where(recoveries.c.party.in_(list(parties))).values(ask_at=at))
 
     def finish(self, party: Route, epoch: str, now: datetime) -> bool:
         rows = update(recoveries).where(recoveries.c.party == party, recoveries.c.done_at.is_(None))
