@@ -193,11 +193,17 @@ def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
     lying = room.measured(node, planned.groups, rows, now)
     planned = room.fitting(node.rules, planned, rows, lying, now, node.clock.chance)
     room.taken(node, planned.groups, rows)
-    moves, reports = list(planned.moves), _reports(node, node.links, taken.receipts, {})
+    moves, receipts = list(planned.moves), taken.receipts
     for portion in portions(planned.groups, rows):
         sendings, decided = _sendings(node, portion, taken, now)
-        begun = sending.tell(node, reports, 0.0)
-        moves += [*decided, *sending.send(node, sendings, now)]
+        # The letters first: the next node works on them while the receipts are signed and written.
+        letters = sending.begin_letters(node, sendings)
+        begun, unsigned = [], None
+        try:
+            begun = sending.tell(node, _reports(node, node.links, receipts, {}), 0.0)
+        except Setback as setback:  # a key that is away: what became of the letters is recorded all the same
+            unsigned = setback
+        moves += [*decided, *sending.outcome(node, letters, now)]
         over, sent = sending.heard(node, begun)
         with node.ledger.book() as book:
             done = book.deliveries.move(moves)
@@ -208,7 +214,9 @@ def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
         sending.forget(node, over)
         applied += done
         node.left |= bool(ends) or any(move.event is Event.OFFER for move in done)
-        moves, reports = [], []
+        if unsigned is not None:
+            raise unsigned
+        moves, receipts = [], ()
     return applied
 
 

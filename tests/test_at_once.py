@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +15,14 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.link.route import Route
+from edxml_router.core.problems import Setback
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import Tree
 from edxml_router.disk.bell import FILE, FileBell
 from edxml_router.intake import batch as intake
 from edxml_router.node.worker import Worker
+from edxml_router.ports.transport import Handover, Parcel
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.forwarding import sending
 from edxml_router.wiring.composition import open_worker
@@ -55,7 +58,7 @@ def nodes(tmp_path: Path, watched: Meddler) -> Iterator[Nodes]:
 
 
 def take_in(nodes: Nodes, name: str) -> list[intake.BatchResult]:
-    """What the node's hubs bring is dealt with; nothing is sent on yet."""
+    """What the node's hubs bring is dealt with, and sent on."""
     opened = nodes[name]
     taken = [(hub, hub.take(100, 0.0)) for hub in opened.transports]
     return [intake.receive(opened.node, hub, arrivals) for hub, arrivals in taken if arrivals]
@@ -74,17 +77,53 @@ def test_two_commits_take_a_batch_through_a_node(nodes: Nodes, watched: Meddler)
     nodes[NATION].node.filled_at = nodes.clock.now()  # how much lies where was asked for a moment ago
     watched.calls.clear()
     take_in(nodes, NATION)
-    pipeline.pass_on(nodes[NATION].node)
     calls = [call for call in watched.calls if not call.endswith((" take", " stage", " give_back"))]
-    assert calls[0] == f"{NATION} ledger commit"
-    assert set(calls[1:-1]) == {f"{NATION} hub acknowledge", f"{NATION} hub hand_over"}
-    assert calls[-1] == f"{NATION} ledger commit"
+    assert calls == [
+        f"{NATION} ledger commit",
+        *[f"{NATION} hub hand_over"] * 2,  # the letters, and the receipts behind them
+        f"{NATION} ledger commit",
+        f"{NATION} hub acknowledge",  # for which nobody waits
+    ]
     assert [nodes.states(NATION, digest) for digest in digests] == [{"H01": State.FORWARDED}] * 3
     assert nodes[NATION].node.ledger.views.notices(f"link:{PROVINCE}") == []  # the receipts too
     nodes.step(PROVINCE)
     assert all(one.far_accepted for digest in digests for one in nodes.deliveries(PROVINCE, digest).values())
     nodes.step(OTHER)
     assert [nodes.states(OTHER, digest) for digest in digests] == [{"H01": State.AVAILABLE}] * 3
+
+
+def test_letters_leave_before_the_receipts_about_them(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    send_up(nodes, letter(nodes, ["H01"], sender="H53"))
+    node, kinds = nodes[NATION].node, list[str]()
+    hub = node.links[Route.link(OTHER)].transport
+    hand_over = hub.hand_over
+
+    def watched_handing_over(parcels: Sequence[Parcel]) -> Handover:
+        kinds.extend(each.message.kind for each in parcels)
+        return hand_over(parcels)
+
+    for link in set(node.links.values()):
+        monkeypatch.setattr(link.transport, "hand_over", watched_handing_over, raising=False)
+    take_in(nodes, NATION)
+    assert kinds == ["transfer", "receipts"]
+
+
+def test_a_key_that_is_away_keeps_no_letter_back(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    [digest] = send_up(nodes, letter(nodes, ["H01"], sender="H53"))
+
+    def away(_data: bytes) -> str:
+        raise Setback("EDX909")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(nodes[NATION].node, "sign_receipts", away)
+        [handled] = take_in(nodes, NATION)
+    assert [finding.code for finding in handled.setbacks] == ["EDX909"]
+    assert nodes.states(NATION, digest) == {"H01": State.FORWARDED}
+    assert not nodes.deliveries(PROVINCE, digest)["H01"].far_accepted
+    nodes.clock.at += timedelta(minutes=2)
+    pipeline.report(nodes[NATION].node)  # when its lease has ended
+    nodes.step(PROVINCE)
+    assert nodes.deliveries(PROVINCE, digest)["H01"].far_accepted
 
 
 def test_what_must_keep_behind_its_letter_is_not_sent_on_before_it(nodes: Nodes) -> None:
@@ -104,9 +143,19 @@ def test_what_must_keep_behind_its_letter_is_not_sent_on_before_it(nodes: Nodes)
     assert [move.delivery.digest for move in pipeline.forward(nation)] == [first]
 
 
-def test_what_was_taken_and_never_sent_is_due_when_its_lease_ends(nodes: Nodes) -> None:
+def test_what_was_taken_and_never_sent_is_due_when_its_lease_ends(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [digest] = send_up(nodes, letter(nodes, ["H01"], sender="H53"))
-    take_in(nodes, NATION)
+
+    def away(_node: object) -> Any:
+        raise Setback("EDX602")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pipeline, "pass_on", away)
+        [handled] = take_in(nodes, NATION)
+    assert [finding.code for finding in handled.setbacks] == ["EDX602"]
+    assert take_in(nodes, NATION) == []  # it is acknowledged
     nation = nodes[NATION].node
     nodes.clock.at += timedelta(minutes=2)
     assert pipeline.pass_on(nation) == []  # another worker may have it by now

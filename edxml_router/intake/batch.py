@@ -83,7 +83,8 @@ class BatchResult:
 
 
 def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> BatchResult:
-    """Deal with one hub's arrivals; each is acknowledged or given back."""
+    """Deal with one hub's arrivals; each is acknowledged or given back. What was accepted is sent on before that: the
+    next node waits for it, and nobody for an acknowledgement."""
     by_kind: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         by_kind[speakers.kind(node, arrival)].append(arrival)
@@ -94,6 +95,11 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ba
             continue
         handled = _handle(node, handle, batch)
         node.left |= kind not in ("chunk", "transfer", "submit")  # of these it is sent on from memory
+        try:
+            handled.moves += pipeline.pass_on(node)
+        except Setback as setback:  # what was accepted is committed; it is due again when its leases end
+            handled.setbacks.append(setback.finding)
+        # After a crash before this line the hub brings the batch again, and what was committed is recognised.
         settle(node, transport, batch, handled.back, handled.setbacks, handled.answers)
         with suppress(Setback):  # the sweep removes them later
             for peer, digest in handled.spent:

@@ -178,7 +178,6 @@ class Worker:
                 handled = opened.in_hand.receive(node, transport, arrivals)
                 events.answered(handled.answers)
                 events.moved(handled.moves)
-                events.moved(pipeline.pass_on(node))
                 for finding in handled.setbacks:
                     events.setback(finding)
                 events.receipts_doubted(handled.alarms)

@@ -1,7 +1,8 @@
 """Handing over to mailboxes, and recording what their hubs answer, in this turn or in a later one.
 
     away = silent(node)                    # places that nothing is taken for now, and why
-    moves = send(node, sendings, now)      # what became of the deliveries that were answered in time
+    begun = begin_letters(node, sendings)  # handed over, and not waited for yet
+    moves = outcome(node, begun, now)      # what became of the deliveries that were answered in time
     moves = answered(node, now)            # … and, in later turns, of the others
     let_go(node)                           # the process ends
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import Event
@@ -28,7 +29,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.acceptance.admission import route
 from edxml_router.stages.forwarding.dispatch import deferral
-from edxml_router.stages.forwarding.windows import PATIENCE, Box, Place, Sending, Window, begin
+from edxml_router.stages.forwarding.windows import PATIENCE, Box, Place, Sending, Window, begin, wait
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import final_receipts
 
@@ -100,12 +101,27 @@ def rebind(node: Node, book: Book) -> None:
     book.deliveries.rebind(node.links, following)
 
 
-def send(node: Node, sendings: Sequence[Sending[Delivery]], now: datetime) -> list[Move]:
-    """Hand over to all mailboxes at once, and say what became of the deliveries that were answered in time."""
+class BegunLetters(NamedTuple):
+    """Letters on their way, by mailbox, and those that were not begun, because their mailbox owes an answer."""
+
+    windows: Mapping[Box, Window[Delivery]]
+    put_back: Sequence[Sending[Delivery]]
+
+
+def begin_letters(node: Node, sendings: Sequence[Sending[Delivery]]) -> BegunLetters:
+    """Hand over to all mailboxes at once, without waiting for the hubs: what else there is to send to them goes in the
+    same window, behind the letters, which others wait for."""
     letters = node.outgoing.letters
-    moves = [_put_back(node, each, one, now) for each in sendings if each.box in letters for one in each.group]
-    begun = begin([each for each in sendings if each.box not in letters], node.outgoing.ahead)
-    for box, window in begun.items():
+    begun = begin([each for each in sendings if each.box not in letters], node.outgoing.ahead, 0.0)
+    return BegunLetters(begun, [each for each in sendings if each.box in letters])
+
+
+def outcome(node: Node, begun: BegunLetters, now: datetime) -> list[Move]:
+    """Give the hubs a moment, and say what became of the deliveries that were answered in time."""
+    letters = node.outgoing.letters
+    moves = [_put_back(node, each, one, now) for each in begun.put_back for one in each.group]
+    wait(begun.windows.values())
+    for box, window in begun.windows.items():
         if window.over:
             moves += _moves(node, window, now)
         else:

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.link.route import Route
@@ -171,16 +171,21 @@ def _size(portion: Sequence[tuple[int, Parcel]]) -> int:
 
 def begin(sendings: Iterable[Sending[T]], ahead: BytesAhead, patience: float = PATIENCE) -> dict[Box, Window[T]]:
     """Hand over to all these mailboxes at once, and wait so long for them together; their windows, over or not."""
-    until = time.monotonic() + patience
     boxes: dict[Box, list[Sending[T]]] = defaultdict(list)
     for sending in sendings:
         boxes[sending.box].append(sending)
     begun = {box: Window(group, ahead) for box, group in boxes.items()}
     for each in begun.values():
         each.go_on(0.0)
-    for each in begun.values():
-        each.go_on(until)
+    wait(begun.values(), patience)
     return begun
+
+
+def wait(windows: Iterable[Window[Any]], patience: float = PATIENCE) -> None:
+    """Go on with these for so long, together."""
+    until = time.monotonic() + patience
+    for each in windows:
+        each.go_on(until)
 
 
 @dataclass(slots=True)
