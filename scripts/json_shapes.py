@@ -6,10 +6,13 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from edxml_router.shapes.reference.catalogue import COMMANDS, MESSAGES
+from edxml_router.shapes.reference.catalogue import ANSWERS, COMMANDS, MESSAGES
 from edxml_router.shapes.reference.schema import name_of, schemas
 
-MET = [*(shape for shapes in COMMANDS.values() for shape in shapes), *MESSAGES.values()]
+MET = [
+    *(shape for shapes in (*COMMANDS.values(), *ANSWERS.values()) for shape in shapes),
+    *MESSAGES.values(),
+]
 
 
 def schema_document() -> str:
@@ -38,6 +41,15 @@ def shapes() -> Iterator[str]:
     yield "|---|---|"
     for command, printed in COMMANDS.items():
         yield f"| `{command}` | {_links(printed)} |"
+    yield ""
+    yield "## Answers of the gateway"
+    yield ""
+    yield "What else it answers is a [Problem](#problem)."
+    yield ""
+    yield "| call | shape |"
+    yield "|---|---|"
+    for call, answered in ANSWERS.items():
+        yield f"| `{call}` | {_links(answered)} |"
     yield ""
     yield "## Messages to an office"
     yield ""

@@ -374,6 +374,9 @@ def test_removing_the_marks_of_the_example_makes_settings_of_all_lines(tmp_path:
     text = text.replace("[[children]]", '[[children]]\nname = "child"').replace(
         'host = "mq.example.vn"', 'host = "mq.example.vn"\npassword_file = "secret"'
     )
+    text = text.replace('certificate_name = "so-yte.example.vn"', "").replace(
+        "[gateway]", '[gateway]\ncertificate = "secret"\nkey = "secret"'
+    )
     text = text.replace("[[trust.ocsp]]", '[[trust.ocsp]]\nissuer = "secret"')
     text = text.replace('name = "h53-31"', "").replace('agencies = ["H53.31"]', 'agencies = ["H53"]')
     secret = tmp_path / "secret"

@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "fetch": "office.letters:fetch",
     "confirm": "office.letters:confirm",
     "trace": "auditor.trace:trace",
+    "token": "operator.token:token",
     "queue": "operator.queue:queue",
     "resend": "operator.acts:resend",
     "journal": "auditor.journal:journal",

@@ -19,6 +19,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from edxml_router.config.checks import check
+from edxml_router.config.faces.gateway import GatewaySettings
 from edxml_router.config.hubs import ClientCertificate, Hub, HubTls, LocalHub, RabbitHub
 from edxml_router.config.mending import is_certain, mended, nearest
 from edxml_router.config.mistake import REMARKS, WRONG, Mistake
@@ -54,6 +55,7 @@ __all__ = [
     "ClientCertificate",
     "ConfigErrors",
     "DeliverySettings",
+    "GatewaySettings",
     "Hub",
     "HubSettings",
     "HubTls",

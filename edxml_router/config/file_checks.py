@@ -80,6 +80,15 @@ def _files(sections: Sections) -> Iterator[Mistake]:
             plain += [((*place, "tls_ca"), hub.tls_ca), ((*place, "tls_certificate"), hub.tls_certificate)]
             plain += [((*place, "tls_crls", number), path) for number, path in enumerate(hub.tls_crls)]
             secret += [((*place, "password_file"), hub.password_file), ((*place, "tls_key"), hub.tls_key)]
+    for number, office in enumerate(sections.offices):
+        plain += [
+            (("offices", number, "certificate", *((index,) if len(office.certificate) > 1 else ())), path)
+            for index, path in enumerate(office.certificate)
+        ]
+    if sections.gateway:
+        place = ("gateway",)
+        plain += [((*place, name), getattr(sections.gateway, name)) for name in ("certificate", "client_anchors")]
+        secret.append(((*place, "key"), sections.gateway.key))
     yield from _readable(plain, private=False)
     yield from _readable(secret, private=True)
     folders: list[tuple[Place, Path | None]] = [(("agencies", "catalogue"), sections.agencies.catalogue)]

@@ -177,7 +177,25 @@ class OfficeSettings(SettingsTable):
     ]
     attach: Annotated[
         Literal["pull", "amqp"],
-        About('"pull": it fetches with the command line; "amqp": it has an inbox queue on this node\'s hub.'),
+        About(
+            '"pull": it fetches with the command line or over HTTP; "amqp": it has an inbox queue on this node\'s hub.'
+        ),
     ] = "pull"
+    certificate: Annotated[
+        Files,
+        About(
+            "Certificates by which it logs in at the gateway (PEM); a renewed one with the same key counts too.",
+            '"so-yte.cert.pem"',
+        ),
+    ] = ()
+    certificate_name: Annotated[
+        str | None,
+        Field(min_length=1),
+        About(
+            "Common name in certificates by which it logs in: what an authority of gateway.client_anchors issued in "
+            "this name.",
+            '"so-yte.example.vn"',
+        ),
+    ] = None
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
     unsigned: Annotated[UnsignedSettings | None, About("Exception for unsigned envelopes.")] = None

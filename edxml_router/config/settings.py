@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from edxml_router.config.faces.gateway import GatewaySettings
 from edxml_router.config.hubs import Hub, understood
 from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings
 from edxml_router.config.values import (
@@ -257,6 +258,7 @@ class Sections(SettingsTable):
     parent: ParentSettings | None = None
     children: tuple[ChildSettings, ...] = ()
     offices: tuple[OfficeSettings, ...] = ()
+    gateway: GatewaySettings | None = None
     trust: TrustSettings = TrustSettings()
     signature: SignatureSettings = SignatureSettings()
     agencies: AgenciesSettings = AgenciesSettings()
@@ -281,6 +283,7 @@ class Settings:
     parent: ParentSettings | None
     children: tuple[ChildSettings, ...]
     offices: tuple[OfficeSettings, ...]
+    gateway: GatewaySettings | None
     trust: TrustSettings
     signature: SignatureSettings
     agencies: AgenciesSettings

@@ -7,6 +7,7 @@ and remedy. Texts speak to the person who must act, and name the command or sett
 from __future__ import annotations
 
 from edxml_router.core.problem_table_axis import AXIS
+from edxml_router.core.problem_table_faces import FACES
 from edxml_router.core.problem_table_form import FORM, Row
 
 _S, _O, _R, _I = "sender", "operator", "recipient", "router"
@@ -346,4 +347,5 @@ ROWS: tuple[Row, ...] = (
     ("EDX917", "ends-now", _O, _LATER, 503, 75,
      "Something that trust hangs on has ended, or ends within a week", "Have whoever is named renew it now, put the new one in the place of the old, and reload. No sender is to blame for what follows from it.",
      "Một thành phần mà việc tin cậy dựa vào đã hết hạn hoặc hết hạn trong vòng một tuần", "Yêu cầu bên được nêu gia hạn ngay, đặt bản mới thay bản cũ rồi nạp lại. Hậu quả của việc này không phải lỗi của bên gửi."),
+    *FACES,
 )

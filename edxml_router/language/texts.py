@@ -34,6 +34,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "col.envelope": "envelope",
     "col.event": "event",
     "col.expires": "expires",
+    "col.token": "token",
+    "col.office": "office",
+    "col.scopes": "scopes",
+    "col.note": "note",
     "col.field": "field",
     "col.file": "file",
     "col.fingerprint": "SHA-256 of the certificate",
@@ -257,6 +261,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "verdict.malformed": "malformed",
     # clock
     "clock.accepted": "The node goes by the machine's clock: {time}",
+    # token
+    "token.issued": "{prefix}: for {office} until {until}. This was the only time that it is shown.",
+    "token.revoked": "{prefix} of {office} is revoked",
     # doctor
     "doctor.good": "Everything is in order.",
     "doctor.remarks": "Nothing is broken; warnings that need a look: {count}.",

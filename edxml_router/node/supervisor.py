@@ -4,7 +4,8 @@ A worker that ends unasked is started again, after a pause that doubles up to a 
 SIGTERM and SIGINT drain: every worker finishes its batch; who has not ended within DRAIN seconds is killed, which
 loses nothing. SIGHUP makes the workers reload. Revocation lists are fetched and responders asked here
 (:mod:`edxml_router.credentials.revocation.renewal`), for all workers. Workers notice by themselves when the
-supervisor was killed.
+supervisor was killed. Where the settings have a section [gateway], its process runs beside the workers
+(:mod:`edxml_router.node.side_process`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from edxml_router.core.problems import EXIT_CONFIG, Trouble
 from edxml_router.credentials.revocation.renewal import Renewal
 from edxml_router.node import settings_file
 from edxml_router.node.lookout import Lookout
+from edxml_router.node.side_process import SideProcess
 from edxml_router.node.watch import TOLD, WorkerWatch
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -57,6 +59,7 @@ class Supervisor:
         self._reloading = False
         self._begun = time.monotonic()
         self._pins = in_force.pins(settings)
+        self._sides: dict[str, SideProcess] = {}
         self._renewal = Renewal(settings)
         self._lookout = Lookout(settings)
 
@@ -72,7 +75,7 @@ class Supervisor:
         status = 0
         with self._renewal, self._lookout:
             while not self._ending and not status:
-                status = self._look()
+                status = self._look() or self._look_beside()
                 if self._reloading:  # not in the signal's handler, which may have interrupted a holder of the lock
                     self._reloading = False
                     self._reload()
@@ -111,6 +114,22 @@ class Supervisor:
                 self._started[number] = now
         return 0
 
+    def _look_beside(self) -> int:
+        """The same for the processes beside the workers, which the settings may have come to want, or not any more."""
+        for name in [each for each in self._sides if each not in self._wanted()]:
+            side = self._sides.pop(name)
+            side.end()
+            side.wait(DRAIN)
+        for name in self._wanted():
+            if name not in self._sides:
+                self._sides[name] = SideProcess(name, self._settings.path, self._pins)
+            if status := self._sides[name].look(time.monotonic()):
+                return status
+        return 0
+
+    def _wanted(self) -> list[str]:
+        return ["edxml_router.gateway"] if self._settings.gateway is not None else []
+
     def _see(self, number: int, worker: subprocess.Popen[bytes], now: float) -> None:
         """Name a worker that makes no turns, and end it when that has lasted too long."""
         watch = self._watches[number]
@@ -137,6 +156,8 @@ class Supervisor:
         workers = [*self._workers.values(), *self._leaving]
         for worker in workers:
             worker.terminate()
+        for side in self._sides.values():
+            side.end()
         until = time.monotonic() + DRAIN
         for worker in workers:
             try:
@@ -144,6 +165,8 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()
+        for side in self._sides.values():
+            side.wait(until - time.monotonic())
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         self._ending = True
@@ -173,6 +196,8 @@ class Supervisor:
         settings_file.write(settings.node.data, settings)
         for worker in self._workers.values():
             worker.send_signal(signal.SIGHUP)
+        for side in self._sides.values():
+            side.reload()
 
     def _renumber(self, count: int) -> None:
         """As many workers as the settings say: new ones are started, what is too many finishes its batch and ends."""

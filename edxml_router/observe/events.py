@@ -116,6 +116,31 @@ def worker_stuck(process: int, seconds: float, *, ended: bool) -> None:
     _log.error("worker.stuck", process=process, seconds=round(seconds), ended=ended, code="EDX698")
 
 
+def gateway_started(process: int, addresses: Iterable[str]) -> None:
+    """The gateway process listens."""
+    _log.info("gateway.started", process=process, listen=list(addresses))
+
+
+def gateway_ended(process: int) -> None:
+    """The gateway process has answered what it had in hand and ends."""
+    _log.info("gateway.ended", process=process)
+
+
+def acceptor_started(process: int) -> None:
+    """A process that judges for the gateway is ready."""
+    _log.info("acceptor.started", process=process)
+
+
+def acceptor_lost(process: int, status: int) -> None:
+    """A process that judges for the gateway ended in the middle; a negative status is a signal."""
+    _log.error("acceptor.lost", process=process, status=status)
+
+
+def caller_refused(finding: Finding, address: str) -> None:
+    """Somebody came to the gateway whose credentials count for nothing; ``address`` is where from."""
+    _log.warning("caller.refused", address=address, **_finding(finding))
+
+
 def clock(finding: Finding | None, step: float) -> None:
     """The machine's clock has jumped, and the node goes on without it; or it is believed again, which has moved the
     node's time by ``step`` seconds."""

@@ -51,6 +51,8 @@ EVENTS: Final = (
     "clock.believed",
     "clock.differs",
     "clock.agrees",
+    "token.issued",
+    "token.revoked",
     "trust.add",
     "journal.restored",
     "link.resync",

@@ -76,7 +76,7 @@ class CheckedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CheckingDesk:
     """What envelopes are held against, the same for each."""
 
     limits: Limits
@@ -154,7 +154,7 @@ class Authorities:
 
 def open_desk(
     settings: Settings | None, authorities: Authorities, max_bytes: int | None, *, required: bool
-) -> Desk:
+) -> CheckingDesk:
     """Read what envelopes are held against: agencies and bindings as a node's settings have them, or the packaged
     agencies. ``required``: refuse what has no signature that passes. Raises Refusal EDX322, EDX902, EDX903 for files.
     """
@@ -173,7 +173,7 @@ def open_desk(
     if table is not None:
         trust = trust.blocking(table.blocked_keys(now))
     limits = Limits.up_to(max_bytes)
-    return Desk(limits, trust, now, agencies, table, required, bool(trust.anchors), tuple(unfit))
+    return CheckingDesk(limits, trust, now, agencies, table, required, bool(trust.anchors), tuple(unfit))
 
 
 def _is_opaque(agencies: Registry, text: str) -> bool:

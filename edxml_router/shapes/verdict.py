@@ -37,6 +37,12 @@ class SubmissionShape(VerdictShape):
     states: dict[str, State]
 
 
+class RefusedSubmissionShape(ProblemShape):
+    """The problem for which an envelope was not accepted, with the whole answer beside it."""
+
+    submission: SubmissionShape
+
+
 class SentShape(SubmissionShape):
     """The node's answer about one file."""
 

@@ -14,13 +14,16 @@ from jsonschema import Draft202012Validator
 
 import docs
 from edxml_router.cli.main import cli
-from edxml_router.shapes.reference.catalogue import COMMANDS, MESSAGES
+from edxml_router.shapes.reference.catalogue import ANSWERS, COMMANDS, MESSAGES
 from edxml_router.shapes.reference.glossary import FIELDS, entry
 from edxml_router.shapes.reference.schema import fields_of, name_of, schemas, shapes_within
 from tests.shapes import faults, hold_command
 
 ROOT = Path(__file__).resolve().parents[2]
-MET = [*(shape for shapes in COMMANDS.values() for shape in shapes), *MESSAGES.values()]
+MET = [
+    *(shape for shapes in (*COMMANDS.values(), *ANSWERS.values()) for shape in shapes),
+    *MESSAGES.values(),
+]
 SHAPES = sorted({each for shape in MET for each in shapes_within(shape)}, key=name_of)
 
 

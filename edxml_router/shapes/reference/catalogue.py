@@ -1,4 +1,5 @@
-"""Where each shape is met: what a command prints with ``--json``, and what a message to an office holds."""
+"""Where each shape is met: what a command prints with ``--json``, what the gateway answers, and what a message to an
+office holds."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edxml_router.shapes import agency, delivery, history, node, notice, problem, sent, trust, verdict
+from edxml_router.shapes import agency, delivery, gateway, history, node, notice, problem, sent, trust, verdict
 
 Shapes = tuple[type, ...]
 
@@ -45,6 +46,9 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "resend": (delivery.ActShape,),
         "send": (verdict.SentShape,),
         "sent": (sent.SentLetterShape,),
+        "token issue": (gateway.IssuedTokenShape,),
+        "token list": (gateway.TokenShape,),
+        "token revoke": (gateway.TokenShape,),
         "trace": (history.HistoryShape,),
         "trust add": (trust.AuthorityShape,),
         "trust bind": (trust.BindingChangeShape,),
@@ -56,6 +60,16 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "trust unbind": (trust.BindingChangeShape,),
         "trust unblock": (trust.BindingChangeShape,),
         "trust undelegate": (trust.BindingChangeShape,),
+    }
+)
+
+# The body of an answer of the gateway that is no problem, by method and path.
+ANSWERS: Final[Mapping[str, Shapes]] = MappingProxyType(
+    {
+        "GET /v1/health": (gateway.ReadyShape,),
+        "GET /v1/ready": (gateway.ReadyShape,),
+        "POST /v1/envelopes": (verdict.SubmissionShape, verdict.RefusedSubmissionShape),
+        "PUT /v1/envelopes/{sha256}": (verdict.SubmissionShape, verdict.RefusedSubmissionShape),
     }
 )
 

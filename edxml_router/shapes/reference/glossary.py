@@ -81,6 +81,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "in_force": "Whether it counts now.",
         "indication": "What is known: passed, failed (proven bad), indeterminate (cannot be known), absent.",
         "issued": "When it was issued.",
+        "issued_at": "When it was issued.",
         "kept": "Whether the bytes are here.",
         "key": "SHA-256 of the public key, hex.",
         "key_file": "The file of the private key.",
@@ -94,6 +95,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "missing": "Digests of bodies that were gone or damaged.",
         "name": "Its name.",
         "node": "The node's name.",
+        "note": "What was written down about it, for people.",
         "number": "Its number in this node's database; it means nothing elsewhere.",
         "office": "The office's name.",
         "origin": "Whom the outcome is reported to: `link:NAME` or `office:NAME`.",
@@ -103,9 +105,11 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "peer": "Who brought it.",
         "position": "Its place in the log; null until it has one.",
         "possible": "Whether its state allows it.",
+        "prefix": "The beginning of the token's text, which names it.",
         "problem": "What is wrong; null when nothing is.",
         "problems": "All that is wrong or remarkable.",
         "quarantined": "What was refused under the same name, and kept.",
+        "ready": "Whether an envelope could be accepted now; null where only that it lives was asked.",
         "reason": "Why, as it was given.",
         "receipts": "The outcome for each recipient of whom there is news.",
         "recipient": "The recipient's agency code.",
@@ -118,10 +122,12 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "repeated": "Whether the same bytes were accepted before: nothing is sent again.",
         "result": "Whether it is all right.",
         "revoked": "When it was revoked; null while it is good.",
+        "revoked_at": "When it was revoked; null while it is not.",
         "role": "`child` or `office`.",
         "root": "Hash of the journal's tree (RFC 6962), hex.",
         "route": "Where it goes from here: `link:NAME` or `office:NAME`.",
         "rows": "How many rows the list has.",
+        "scopes": "What it is for: `send`, `receive`.",
         "send_again": "Not null: a back-up was restored, and what was handed in since then must be sent again.",
         "sender": "The sender's agency code.",
         "serial": "The serial number, hex.",
@@ -137,11 +143,13 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "status": "The HTTP status that it answers to.",
         "status_code": "Of a status message: its code, in two digits where it is known.",
         "subject": "The name in the certificate (RFC 4514).",
+        "submission": "The whole answer about the envelope.",
         "successors": "Codes of the agencies that took over.",
         "text": "The code as it was written.",
         "threshold": "The smallest of 60, 30, 7 and 1 days that it falls under; 0 when it has ended; null while it is far.",
         "title": "What it is, in English.",
         "title_vi": "What it is, in Vietnamese.",
+        "token": "The token's text. It is told this once.",
         "total": "How many in all.",
         "try_again": "Whether nothing was kept for a passing reason: send it again later.",
         "type": "Names the problem (RFC 9457).",
@@ -198,12 +206,13 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Signature.reason": "Why, in a word.",
         "Signature.problem": "Why it did not pass; null when it did, and of an envelope that is kept.",
         "Signer.agencies": "The codes in the certificate, which prove nothing by themselves; null where they are not kept.",
+        "Token.expires_at": "When it stops to count; null where it does not.",
         "Verification.size": "How many entries are numbered.",
     }
 )
 
 
-_EXTENDED: Final = {"AgencyDetail": "Agency", "BindingChange": "Binding"}  # shapes whose own names are another's
+_EXTENDED: Final = {"AgencyDetail": "Agency", "BindingChange": "Binding", "IssuedToken": "Token"}  # shapes whose own names are another's
 
 
 def entry(shape: str, field: str) -> str:

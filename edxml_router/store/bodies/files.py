@@ -34,7 +34,7 @@ from edxml_router.core.problems import Defect, Setback
 from edxml_router.core.xml.skeleton import LARGE
 from edxml_router.disk import durable, locks
 from edxml_router.store.bodies import spool
-from edxml_router.store.bodies.spool import FileBody, setback
+from edxml_router.store.bodies.spool import FileBody, Spool, setback
 from edxml_router.store.bodies.table import INLINE_LIMIT, bodies
 from edxml_router.store.database.engine import reading
 
@@ -85,6 +85,17 @@ class BodyStore:
                 body.discard()
                 raise
             return body
+
+    def require_room(self) -> None:
+        """Raises Setback EDX601 when nothing would be accepted, EDX622."""
+        with _disk():
+            self._reserve_room(0)
+
+    def begin(self) -> Spool:
+        """As :meth:`receive`, for pieces that come at somebody else's pace."""
+        with _disk():
+            self._reserve_room(0)
+        return Spool(self._folder / "incoming")
 
     def stage(self, bodies: Mapping[str, Body]) -> None:
         held = {digest: body.held for digest, body in bodies.items() if body.held is not None}

@@ -12,14 +12,19 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from edxml_router.core.body import PIECE
 from edxml_router.core.problems import Setback
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
+
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,53 @@ def receive(folder: Path, pieces: Iterable[bytes]) -> FileBody:
             size += len(piece)
             file.write(piece)
     return FileBody(path, size, digest.hexdigest())
+
+
+class Spool:
+    """A document that somebody else's pace decides about: pieces are written as they come, by whichever thread.
+
+        spool = Spool(folder)
+        spool.write(pieces)
+        body = spool.finish()       # its content is on disk; or
+        spool.abandon()             # nothing is left of it
+
+    Raises Setback EDX601, EDX622.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._digest = hashlib.sha256()
+        self.size = 0
+        try:
+            durable.make_folder(folder)
+            self._path = durable.temporary(folder)
+            self._file = os.fdopen(os.open(self._path, _NEW, 0o600), "wb")
+        except OSError as error:
+            raise setback(error) from error
+
+    def write(self, pieces: Iterable[bytes]) -> None:
+        try:
+            for piece in pieces:
+                self._digest.update(piece)
+                self.size += len(piece)
+                self._file.write(piece)
+        except OSError as error:
+            raise setback(error) from error
+
+    def finish(self) -> FileBody:
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            self.abandon()
+            raise setback(error) from error
+        return FileBody(self._path, self.size, self._digest.hexdigest())
+
+    def abandon(self) -> None:
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
 
 def read(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

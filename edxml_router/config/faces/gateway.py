@@ -1,0 +1,69 @@
+"""The settings of the HTTP gateway. A part of :mod:`edxml_router.config.settings`, with which it shares its ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from edxml_router.config.values import MIB, About, Count, Duration, File, SettingsTable, Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings(SettingsTable):
+    """The HTTP gateway, through which e-offices connect. Without this section there is none."""
+
+    listen: Annotated[
+        tuple[str, ...],
+        Field(min_length=1),
+        About("Addresses and ports to listen on, IPv4 and IPv6.", '["0.0.0.0:8443", "[::]:8443"]'),
+    ]
+    certificate: Annotated[
+        File | None, About("The gateway's certificate and those above it (PEM).", '"gateway.cert.pem"')
+    ] = None
+    key: Annotated[File | None, About("Private key of that certificate (PEM, mode 0600).", '"gateway.key.pem"')] = None
+    plain: Annotated[
+        bool,
+        Field(strict=True),
+        About("Speak HTTP without TLS, on loopback addresses only: for a proxy on this machine, or a trial."),
+    ] = False
+    client_anchors: Annotated[
+        File | None,
+        About(
+            "Authorities of the certificates by which offices log in (PEM), those that issue them among them: what a "
+            "client sends along is not looked at.",
+            '"offices-ca.pem"',
+        ),
+    ] = None
+    proxies: Annotated[
+        tuple[str, ...],
+        About(
+            "Addresses or networks of proxies that end TLS and name the client's certificate in Client-Cert "
+            "(RFC 9440). From anywhere else that header counts for nothing.",
+            '["127.0.0.1", "10.1.0.0/28"]',
+        ),
+    ] = ()
+    connections: Annotated[Count, About("Most connections at once; more are closed at once.")] = 5000
+    head_bytes: Annotated[
+        Count, Field(ge=4096, le=MIB), About("Longest request line with its header fields, in bytes.")
+    ] = 32 * 1024
+    head_time: Annotated[Duration, About("A request's head must have come within this time.")] = timedelta(seconds=10)
+    body_time: Annotated[Duration, About("A body that sends nothing for so long is given up (EDX627).")] = timedelta(
+        seconds=30
+    )
+    idle_time: Annotated[Duration, About("How long a connection without a request stays open.")] = timedelta(seconds=75)
+    longest_wait: Annotated[Duration, About("Longest time that a request may wait for mail (wait=).")] = timedelta(
+        seconds=60
+    )
+    receiving: Annotated[Count, About("Most envelopes that are received at once; more are put off (EDX626).")] = 256
+    requests: Annotated[Count, About("Requests a minute of one office; more are put off (EDX417).")] = 6000
+    processes: Annotated[
+        int,
+        Field(strict=True, ge=0, le=64),
+        About("Processes that judge what comes in; 0 means one per processor core."),
+    ] = 0
+    body_bytes: Annotated[
+        Size, About("Of what is received, so much of each envelope is held in memory; the rest goes to disk.")
+    ] = 256 * 1024

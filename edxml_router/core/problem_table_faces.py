@@ -1,0 +1,44 @@
+"""The rows of the problem table about how e-offices connect: the gateway and who calls it.
+
+:mod:`edxml_router.core.problem_table` has the others, and tells what the columns are.
+"""
+
+from __future__ import annotations
+
+from edxml_router.core.problem_table_form import Row
+
+_S, _O = "sender", "operator"
+_NO, _LATER = "permanent", "transient"
+
+FACES: tuple[Row, ...] = (
+    # 4 authority and policy ------------------------------------------------------------------------------
+    ("EDX415", "caller-unknown", _S, _NO, 401, 1,
+     "These credentials stand for no office of this node", "Show a token of this node (`edxml-router token issue`) as Authorization: Bearer, or a certificate that is bound to the office in [[offices]]; the node's log tells its operator why they do not count.",
+     "Thông tin xác thực không ứng với đơn vị nào của nút này", "Gửi mã truy cập do nút này cấp (`edxml-router token issue`) trong Authorization: Bearer, hoặc dùng chứng thư đã gắn với đơn vị trong [[offices]]; nhật ký hoạt động của nút cho người vận hành biết vì sao không được chấp nhận."),
+    ("EDX416", "scope-missing", _S, _NO, 403, 1,
+     "These credentials are not for this call", "Ask the node's operator for a token with the scope named (`edxml-router token issue --scope`).",
+     "Thông tin xác thực không được dùng cho lệnh gọi này", "Đề nghị người vận hành nút cấp mã truy cập có phạm vi được nêu (`edxml-router token issue --scope`)."),
+    ("EDX417", "too-many-requests", _S, _LATER, 429, 75,
+     "This office has asked too often", "Wait as long as Retry-After says. To learn of mail, wait with wait= instead of asking again and again; the operator may raise gateway.requests.",
+     "Đơn vị này đã gọi quá nhiều lần", "Chờ đủ thời gian ghi trong Retry-After. Để biết có văn bản mới, hãy dùng wait= thay vì hỏi liên tục; người vận hành có thể tăng gateway.requests."),
+    ("EDX418", "request-malformed", _S, _NO, 400, 1,
+     "The request cannot be understood", "Correct the part named; /v1/openapi.json describes every call.",
+     "Không hiểu được yêu cầu", "Sửa phần được nêu; /v1/openapi.json mô tả mọi lệnh gọi."),
+    ("EDX419", "digest-differs", _S, _NO, 400, 1,
+     "What came is not what its digest says", "Nothing was accepted. Send the same bytes again with their own SHA-256; if it repeats, something between you and the node changes them.",
+     "Dữ liệu nhận được không khớp mã băm đã nêu", "Chưa tiếp nhận gì. Gửi lại đúng dữ liệu kèm SHA-256 của chính nó; nếu lặp lại, có thành phần trên đường truyền làm thay đổi dữ liệu."),
+    ("EDX420", "no-such-call", _S, _NO, 404, 1,
+     "The gateway has no such call", "Check the method and the path; /v1/openapi.json lists all calls.",
+     "Cổng kết nối không có lệnh gọi này", "Kiểm tra phương thức và đường dẫn; /v1/openapi.json liệt kê mọi lệnh gọi."),
+    # 6 store and capacity --------------------------------------------------------------------------------
+    ("EDX626", "gateway-busy", _O, _LATER, 503, 75,
+     "The gateway has as much in hand as it may", "Nothing was accepted; repeat after Retry-After. If it lasts, raise gateway.receiving or gateway.processes, or look in the log for what ends the processes (acceptor.lost).",
+     "Cổng kết nối đang xử lý tối đa số yêu cầu cho phép", "Chưa tiếp nhận gì; gửi lại sau thời gian ghi trong Retry-After. Nếu kéo dài, tăng gateway.receiving hoặc gateway.processes, hoặc xem nhật ký hoạt động để biết vì sao tiến trình kết thúc (acceptor.lost)."),
+    ("EDX627", "body-silent", _S, _LATER, 408, 75,
+     "The body did not come in time", "Nothing was accepted; send it again. The time is gateway.body_time.",
+     "Nội dung yêu cầu không đến kịp thời", "Chưa tiếp nhận gì; hãy gửi lại. Thời gian chờ là gateway.body_time."),
+    # 9 configuration -------------------------------------------------------------------------------------
+    ("EDX918", "gateway-cannot-listen", _O, _NO, 500, 78,
+     "The gateway cannot listen", "Correct what is named: an address of gateway.listen that is taken or not this machine's, or gateway.certificate and gateway.key, which must belong together.",
+     "Cổng kết nối không mở được địa chỉ lắng nghe", "Sửa phần được nêu: địa chỉ trong gateway.listen đang bị dùng hoặc không thuộc máy này, hoặc gateway.certificate và gateway.key không khớp nhau."),
+)

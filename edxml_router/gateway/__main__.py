@@ -1,0 +1,127 @@
+"""The gateway process of a node: ``python -m edxml_router.gateway FILE SUPERVISOR PINS``, started by the supervisor.
+
+SIGTERM stops listening, answers what is under way, and ends; SIGHUP takes the settings and the certificate's files as
+they are now, but for the addresses, which a new process takes. When the supervisor is gone it ends as on SIGTERM. Exit
+status 0, 70 after a defect, 75 when the database is away, 78 for the configuration (EDX918: an address, a certificate).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from edxml_router.config import ConfigErrors, GatewaySettings, Settings, load
+from edxml_router.config.faces.gateway_checks import address
+from edxml_router.config.in_force import pinned
+from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Refusal, Setback
+from edxml_router.gateway import server
+from edxml_router.gateway.application import build
+from edxml_router.gateway.desk import Desk
+from edxml_router.observe import events
+from edxml_router.observe.logs import configure
+from edxml_router.wiring.lasting import Lasting, open_lasting
+
+LOOK_SECONDS = 0.5  # between looks whether the supervisor is there
+
+
+class Gateway:
+    """One run of the process."""
+
+    def __init__(self, path: Path, supervisor: int, pins: Mapping[str, str]) -> None:
+        self._path = path
+        self._supervisor = supervisor
+        self._pins = pins
+
+    def run(self) -> int:
+        settings = self._load()
+        gateway = settings.gateway
+        if gateway is None:  # taken out meanwhile: the supervisor will know
+            return 0
+        configure(settings.log.format, settings.log.level, node=settings.node.name, data=settings.node.data)
+        _let_many_connect()
+        with open_lasting(settings) as lasting:
+            asyncio.run(self._serve(lasting, gateway))
+        events.gateway_ended(os.getpid())
+        return 0
+
+    async def _serve(self, lasting: Lasting, gateway: GatewaySettings) -> None:
+        tls = server.tls_context(gateway)
+        sockets = server.bind([address(text) for text in gateway.listen])
+        desk = Desk(lasting, gateway)
+        serving = server.server_of(build(desk), gateway, tls)
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            serving.should_exit = True
+
+        def reload() -> None:
+            try:
+                settings = self._load()
+                if settings.gateway is None or settings.gateway.listen != gateway.listen:
+                    end()
+                    return
+                if tls is not None and settings.gateway.certificate is not None:
+                    server.load_certificate(tls, settings.gateway)
+                desk.reload(settings)
+            except ConfigErrors as errors:
+                events.reload_refused(errors.findings)
+            except (Refusal, Setback) as trouble:
+                events.reload_refused([trouble.finding])
+            else:
+                events.reloaded()
+
+        def look() -> None:
+            if os.getppid() != self._supervisor:
+                end()
+            loop.call_later(LOOK_SECONDS, look)
+
+        desk.start()
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        loop.add_signal_handler(signal.SIGTERM, end)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal's Ctrl-C is the supervisor's to answer
+        look()
+        events.gateway_started(os.getpid(), [_shown(one.getsockname()) for one in sockets])
+        await serving._serve(sockets)  # serve() would take the signals
+        await desk.close()
+
+    def _load(self) -> Settings:
+        return pinned(load(self._path), self._pins)
+
+
+def _shown(name: tuple[str | int, ...]) -> str:
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+
+
+def _let_many_connect() -> None:
+    """As many descriptors as this account may have: each connection takes one, and the usual bound is a thousand."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def main() -> int:
+    configure("auto", "info")  # until the settings say otherwise
+    try:
+        return Gateway(Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])).run()
+    except ConfigErrors as errors:
+        events.reload_refused(errors.findings)
+        return EXIT_CONFIG
+    except Refusal as refusal:  # a file of the settings, or an address
+        events.reload_refused([refusal.finding])
+        return EXIT_CONFIG
+    except Setback as setback:  # the database is away; the supervisor tries again
+        events.setback(setback.finding)
+        return EXIT_TEMPORARY
+    except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew
+        events.defect("gateway", error)
+        return EXIT_SOFTWARE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The desk: what routes talk to, and the only thing they talk to.
+
+    caller = await desk.caller_of(token, der)          # Refusal EDX415
+    body = await desk.receive(stream)                  # set down while it comes; the caller discards it
+    answer = await desk.submit(caller.office, body)    # committed when this returns
+    rows = await desk.call(office.ready, …)            # a service, in a thread
+
+Services wait for the database and for disks, so they run in threads, of which there are few; what may wait for a free
+one is bounded (EDX626). Judging is done in other processes (:mod:`edxml_router.gateway.collector`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, TypeVar
+
+from edxml_router.config import GatewaySettings, Settings
+from edxml_router.core.body import Body, MemoryBody
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Refusal, Setback
+from edxml_router.gateway.collector import Collector
+from edxml_router.observe import events
+from edxml_router.services.gateway import tokens
+from edxml_router.services.gateway.caller import Caller
+from edxml_router.services.gateway.clients import Clients
+from edxml_router.services.gateway.given import Acceptance, Spool, StoredNode, Submission, TokenRow, begin_body
+from edxml_router.wiring.lasting import Lasting
+
+T = TypeVar("T")
+
+THREADS: Final = 8
+WAITING: Final = 256  # calls that may wait for a thread
+TOKENS_SECONDS: Final = 1.0  # for so long a token that was revoked may still count
+NEW_SECONDS: Final = 0.1  # between looks for a token that is not known
+TRUST_SECONDS: Final = 0.5  # between looks at the files of [trust]
+
+
+class Desk:
+    """See the module. Made in the loop that serves; :meth:`close` ends what it began."""
+
+    def __init__(self, lasting: Lasting, gateway: GatewaySettings) -> None:
+        self._lasting = lasting
+        self.gateway = gateway
+        self._threads = ThreadPoolExecutor(THREADS, "desk")
+        self._calls = 0
+        self._receiving = 0
+        self._clients = Clients(lasting.settings)
+        self._tokens: Mapping[str, TokenRow] = {}
+        self._tokens_at = float("-inf")
+        self._tokens_read = asyncio.Lock()
+        self._collector = Collector(lasting.settings, gateway.processes or os.cpu_count() or 1)
+        self._upkeep: asyncio.Task[None] | None = None
+
+    # What services are given.
+    @property
+    def settings(self) -> Settings:
+        return self._lasting.settings
+
+    @property
+    def node(self) -> StoredNode:
+        return self._lasting.node
+
+    def start(self) -> None:
+        """Within the loop that serves."""
+        self._collector.start()
+        self._upkeep = asyncio.create_task(self._keep_trust())
+
+    async def close(self) -> None:
+        """Once no request is under way."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+        await self._collector.close()
+        self._threads.shutdown(wait=True)
+
+    def reload(self, settings: Settings) -> None:
+        """Other rules. Raises ConfigErrors, Refusal and changes nothing."""
+        clients = Clients(settings)
+        self._lasting.reload(settings)
+        self._clients = clients
+        if settings.gateway is not None:
+            self.gateway = settings.gateway
+        self._collector.reload(settings)
+
+    async def call(self, function: Callable[..., T], /, *arguments: object, **named: object) -> T:
+        """What a service answers, or raises. Setback EDX626 when too many wait."""
+        if self._calls >= THREADS + WAITING:
+            raise Setback("EDX626", detail=Detail("{count} calls wait", count=WAITING))
+        self._calls += 1
+        try:
+            work = partial(function, *arguments, **named)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._calls -= 1
+
+    async def submit(self, sender: str, body: Body, channel: str = "http") -> Acceptance:
+        """Hand an envelope in as an office. When this returns, what was accepted is committed."""
+        return await self._collector.submit(Submission(body, sender, channel))
+
+    async def receive(self, stream: AsyncIterator[bytes], most: int | None = None) -> Body:
+        """What comes, up to ``most`` bytes (limits.max_bytes); beyond a first part of it on disk. Raises Refusal EDX102
+        for more, Setback EDX626 when too many are received already, EDX601, EDX622, and what the stream raises."""
+        limit = self.settings.limits.max_bytes if most is None else most
+        if self._receiving >= self.gateway.receiving:
+            raise Setback("EDX626", detail=Detail("{count} envelopes are being received", count=self._receiving))
+        self._receiving += 1
+        spool: Spool | None = None
+        held: list[bytes] = []
+        size = in_memory = 0
+        try:
+            async for piece in stream:
+                size += len(piece)
+                if size > limit:
+                    raise Refusal("EDX102", detail=Detail("more than {most} bytes", most=limit))
+                held.append(piece)
+                in_memory += len(piece)
+                if in_memory > self.gateway.body_bytes:
+                    if spool is None:
+                        spool = await self.call(begin_body, self.node)
+                    await self.call(spool.write, held)
+                    held, in_memory = [], 0
+            if spool is None:
+                return MemoryBody(b"".join(held))
+            await self.call(spool.write, held)
+            body, spool = await self.call(spool.finish), None
+            return body
+        finally:
+            self._receiving -= 1
+            if spool is not None:
+                spool.abandon()
+
+    async def caller_of(self, token: str | None, der: bytes | None) -> Caller:
+        """Whose credentials these are; with both, they must be of one office. Raises Refusal EDX415."""
+        now = self.node.now()
+        callers = []
+        if token is not None:
+            names = {one.name for one in self.settings.offices}
+            known = await self._known_tokens(TOKENS_SECONDS)
+            if tokens.name_of(token) not in known:  # perhaps it is new
+                known = await self._known_tokens(NEW_SECONDS)
+            callers.append(tokens.look_up(known, token, now, names))
+        if der is not None:
+            callers.append(self._clients.of(der, self.node.rules, now))
+        if not callers:
+            raise Refusal("EDX415", detail=Detail("neither a token nor a certificate"))
+        if callers[0].office != callers[-1].office:
+            raise Refusal("EDX415", detail=Detail("the token and the certificate are of different offices"))
+        return callers[0]
+
+    async def _known_tokens(self, seconds: float) -> Mapping[str, TokenRow]:
+        """As the database had them so long ago at most. When it is away, nobody is let in by what was: fails closed."""
+        async with self._tokens_read:
+            if time.monotonic() >= self._tokens_at + seconds:
+                at = time.monotonic()
+                rows = await self.call(tokens.listed, self.node.ledger)
+                self._tokens, self._tokens_at = {row.prefix: row for row in rows}, at
+        return self._tokens
+
+    async def _keep_trust(self) -> None:
+        while True:
+            await asyncio.sleep(TRUST_SECONDS)
+            try:
+                findings = await self.call(self._lasting.renew_trust)
+            except Setback as setback:
+                findings = [setback.finding]
+            if findings:
+                events.reload_refused(findings)

@@ -1,0 +1,193 @@
+"""The server: uvicorn with h11, and what it lacks against clients that are slow, large, many or hostile.
+
+    server = serve_on(application, gateway, sockets, tls)
+    await server.serve(sockets)
+
+Beside what uvicorn does: the certificate of the connection (DER) stands in ``request.state.peer_certificate``, also
+when the session was resumed; a head must come within gateway.head_time, however it trickles; more connections than
+gateway.connections are closed at once; a body that is silent for gateway.body_time is given up (:class:`Patience`).
+Bytes that are no HTTP, and heads above gateway.head_bytes, are answered 400 by h11.
+
+uvicorn's own limit_concurrency is not used: it counts connections that only wait, and answers 503 to who comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.sslproto
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Final
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from edxml_router.config import GatewaySettings
+from edxml_router.core.problems import Refusal
+
+# Of each TLS connection asyncio keeps a buffer of this size for reading: 256 KiB by itself, which with thousands of
+# waiting clients is most of the memory. A record of TLS has 16 KiB.
+BUFFER: Final = 16 * 1024
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class Guarded(H11Protocol):
+    """One connection."""
+
+    gateway: GatewaySettings  # of the class that :func:`protocol` makes
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+        self.app_state = {**self.app_state, "peer_certificate": certificate}
+        self._deadline: asyncio.TimerHandle | None = None
+        if len(self.connections) > self.gateway.connections:
+            transport.abort()
+            return
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        idle = self.cycle is None or self.cycle.response_complete
+        if self.cycle is not before:
+            self._stop()
+        if idle and not self.transport.is_closing() and self._deadline is None:
+            self._await_head()  # some bytes of the next head have come: the whole of it must come in time
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY and self._deadline is None and not self.transport.is_closing():
+            # Answered before the body had come. It is read on and dropped for a while, because a line that is closed
+            # while the other side sends may lose the answer.
+            self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._deadline = self.loop.call_later(self.gateway.head_time.total_seconds(), self._late)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        self._deadline = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+
+
+class Patience:
+    """Ends the reading of a body that sends nothing for gateway.body_time: Refusal EDX627 in who reads it."""
+
+    def __init__(self, application: Application, seconds: float) -> None:
+        self._application = application
+        self._seconds = seconds
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        ended = False
+
+        async def patient() -> Message:
+            nonlocal ended
+            if ended:  # the whole body has come: what comes now is that the client goes away, whenever it likes
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), self._seconds)
+            except TimeoutError:
+                raise Refusal("EDX627") from None
+            ended = not message.get("more_body", False)
+            return message
+
+        await self._application(scope, patient, send)
+
+
+def protocol(settings: GatewaySettings) -> type[Guarded]:
+    """The protocol with these limits."""
+    return type("Limited", (Guarded,), {"gateway": settings})
+
+
+def tls_context(settings: GatewaySettings) -> ssl.SSLContext | None:
+    """TLS 1.2 and later; a client's certificate is asked for where offices may log in by one, and need not be shown.
+    None for plain HTTP. Raises Refusal EDX918."""
+    if settings.certificate is None or settings.key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    load_certificate(context, settings)
+    if settings.client_anchors is not None:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        try:
+            context.load_verify_locations(cafile=str(settings.client_anchors))
+        except (OSError, ssl.SSLError) as error:
+            raise Refusal("EDX918", where="gateway.client_anchors", detail=str(error)) from error
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, settings: GatewaySettings) -> None:
+    """Take the gateway's certificate as its files are now; connections that are there keep the old one. Raises Refusal
+    EDX918."""
+    try:
+        # The callback: a key with a passphrase must not make a service ask a terminal for it.
+        context.load_cert_chain(str(settings.certificate), str(settings.key), lambda: b"")
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise Refusal("EDX918", where="gateway.certificate", detail=str(error)) from error
+
+
+def server_of(application: Application, settings: GatewaySettings, tls: ssl.SSLContext | None) -> uvicorn.Server:
+    """A server that is not started yet."""
+    asyncio.sslproto.SSLProtocol.max_size = BUFFER
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # "Invalid HTTP request" is whoever scans ports
+    return uvicorn.Server(
+        uvicorn.Config(
+            Patience(application, settings.body_time.total_seconds()),
+            http=protocol(settings),
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=max(1, int(settings.idle_time.total_seconds())),
+            timeout_graceful_shutdown=20,
+            h11_max_incomplete_event_size=settings.head_bytes,
+            ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
+        )
+    )
+
+
+def bind(addresses: Sequence[tuple[str, int]]) -> list[Any]:
+    """Listening sockets. Raises Refusal EDX918."""
+    found: list[Any] = []
+    for host, port in addresses:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        one = socket.socket(family, socket.SOCK_STREAM)
+        found.append(one)
+        try:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # beside a listener on 0.0.0.0
+            one.bind((host, port))
+            one.listen(2048)
+            one.setblocking(False)
+        except OSError as error:
+            for each in found:
+                each.close()
+            raise Refusal("EDX918", where=f"{host}:{port}", detail=error.strerror or str(error)) from error
+    return found

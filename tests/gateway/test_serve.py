@@ -1,0 +1,72 @@
+"""``serve`` runs the gateway beside its workers: from a token to a letter that is accepted, reload, and the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from edxml_router.core.problems import Refusal
+from edxml_router.demo.tree import program
+from edxml_router.gateway import server
+from tests.gateway.world import World, digest
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def run(world: World, *arguments: str) -> str:
+    done = subprocess.run(
+        [*program(), "--config", str(world.path), *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_serve_runs_the_gateway(tmp_path: Path) -> None:
+    world, port = World(tmp_path), free_port()
+    world.path.write_text(world.path.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+    log = (tmp_path / "serve.log").open("wb+")
+    serving = subprocess.Popen([*program(), "--config", str(world.path), "serve"], stderr=log)
+    try:
+        token = run(world, "token", "issue", "vp").strip()
+        deadline = time.monotonic() + 60
+        while b'"gateway.started"' not in (tmp_path / "serve.log").read_bytes():
+            assert time.monotonic() < deadline
+            assert serving.poll() is None
+            time.sleep(0.05)
+        data = world.letter()
+        with httpx.Client(verify=world.tls(), timeout=60, headers={"authorization": f"Bearer {token}"}) as client:
+            url = f"https://127.0.0.1:{port}/v1/envelopes/{digest(data)}"
+            assert client.put(url, content=data).status_code == 201
+            os.kill(serving.pid, signal.SIGHUP)
+            while (tmp_path / "serve.log").read_bytes().count(b'"node.reloaded"') < 2:  # a worker's and the gateway's
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert client.put(url, content=data).status_code == 200  # on the same connection, by another process
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait(60) == 0
+        assert b'"gateway.ended"' in (tmp_path / "serve.log").read_bytes()
+    finally:
+        serving.kill()
+        serving.wait()
+        log.close()
+
+
+def test_an_address_that_is_taken_is_named() -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        with pytest.raises(Refusal) as caught:
+            server.bind([one.getsockname()])
+    assert caught.value.code == "EDX918"
