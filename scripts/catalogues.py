@@ -21,6 +21,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from edxml_router.cli.main import cli
+from edxml_router.demo import texts as demo
 from edxml_router.language import catalogues, texts
 
 PACKAGE = Path(__file__).resolve().parent.parent / "edxml_router"
@@ -43,21 +44,39 @@ def collected(language: str = "en") -> Catalog:
         catalog.add(template)
     for key, english in texts.TEXTS.items():
         catalog.add(english, context=key)
-    for english in helps(cli):
-        catalog.add(cleandoc(english))
+    for key, english in demo.TEXTS.items():
+        catalog.add(english, context=f"demo.{key}")
+    for command in commands(cli, click.Context(cli)):
+        for english in (command.help, *(getattr(param, "help", None) for param in command.params)):
+            if english:
+                catalog.add(cleandoc(english))
+        for context, english in values(command):
+            catalog.add(english, context=context)
     own = {"_": None, "ngettext": (1, 2)}
     for _, _, template, _, _ in extract_from_dir(Path(click.__file__).parent, keywords=own):
         catalog.add(template)
     return catalog
 
 
-def helps(command: click.Command) -> Iterator[str]:
-    """What is said of a command, its options and those below it."""
-    yield from filter(None, (command.help, *(getattr(param, "help", None) for param in command.params)))
+def commands(command: click.Command, context: click.Context) -> Iterator[click.Command]:
+    """A command and all below it."""
+    yield command
     if isinstance(command, click.Group):
-        context = click.Context(command)
         for name in command.list_commands(context):
-            yield from helps(command.get_command(context, name) or command)
+            if (inner := command.get_command(context, name)) is not None:
+                yield from commands(inner, click.Context(inner))
+
+
+def values(command: click.Command) -> Iterator[tuple[str, str]]:
+    """What stands for a value in the usage of a command, and the names of the kinds of values; each with its context
+    in the catalogue."""
+    shown = [command.options_metavar or "", getattr(command, "subcommand_metavar", None) or ""]
+    for param in command.params:
+        shown.append(param.metavar or (param.name or "").upper() * isinstance(param, click.Argument))
+        if not isinstance(param.type, click.Choice) and not getattr(param, "is_flag", False):
+            yield catalogues.TYPE, param.type.name
+    for word in catalogues.metavar_words(" ".join(shown)):
+        yield catalogues.METAVAR, word
 
 
 def place(language: str, kind: str) -> Path:

@@ -1,9 +1,9 @@
 """Write the reference pages of docs/ and the example configuration from the code, or check them (--check).
 
 problems.md from the problem table, states.md from the table of a delivery's life, settings.md from what each
-setting says of itself, cli.md from the commands, modules.md from the modules' docstrings, messages.md from the
-schemas, attacks.md from the corpus of the tests, shapes.md from the shapes. A failed check ends with 1 and the names
-of the stale pages.
+setting says of itself, cli.md and vi/cli.md from the commands, modules.md from the modules' docstrings, messages.md
+from the schemas, attacks.md from the corpus of the tests, shapes.md from the shapes. A failed check ends with 1 and the
+names of the stale pages.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -21,12 +22,14 @@ from json_shapes import schema_document, shapes
 from messages import messages
 
 from edxml_router.cli.main import cli
+from edxml_router.cli.session import Session
 from edxml_router.config import text
 from edxml_router.config.settings import Sections
 from edxml_router.config.values import SettingsTable
 from edxml_router.core.delivery import journal, lifecycle
 from edxml_router.core.delivery.lifecycle import LATE, Event, State
 from edxml_router.core.problems import FAMILIES, PROBLEMS
+from edxml_router.language.catalogues import speak, told
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 EXAMPLE = "../config/node.example.toml"
@@ -46,9 +49,9 @@ def problems() -> Iterator[str]:
     yield "*Who* is the one who can make it go away. *Weight* is `permanent` (the same bytes would be"
     yield "refused again), `transient` (the router tries again by itself) or `remark` (accepted, and said in"
     yield "the verdict)."
-    for family, names in FAMILIES.items():
+    for family, title in FAMILIES.items():
         yield ""
-        yield f"## {family}: {names['en']} / {names['vi']}"
+        yield f"## {family}: {title} / {told('vi', title)}"
         for problem in PROBLEMS.values():
             if problem.family != family:
                 continue
@@ -151,21 +154,31 @@ def setting_names(hint: Any = Sections, prefix: str = "") -> Iterator[str]:
 # --- command line -------------------------------------------------------------------------------------
 
 
-def commands() -> Iterator[str]:
-    yield "# The command line"
+def commands(language: str = "en") -> Iterator[str]:
+    title, said = COMMAND_LINE[language]
+    yield f"# {title}"
     yield ""
-    yield "Every command as `--help` shows it."
+    yield said
+    speak(language)
     for path, command in walk((), cli):
         yield ""
         yield f"## {' '.join(('edxml-router', *path))}"
         yield ""
         yield "```text"
-        context = click.Context(command, info_name=" ".join(("edxml-router", *path)), max_content_width=100)
+        name, session = " ".join(("edxml-router", *path)), Session(language=language)
+        context = click.Context(command, info_name=name, max_content_width=100, obj=session)
         # As when it is called; click remembers the option in the command, so that whoever asks first decides.
         context.help_option_names = cli.context_settings["help_option_names"]
         context.terminal_width = 100
         yield from (line.rstrip() for line in command.get_help(context).splitlines())
         yield "```"
+    speak("en")
+
+
+COMMAND_LINE = {
+    "en": ("The command line", "Every command as `--help` shows it."),
+    "vi": ("Dòng lệnh", "Mọi lệnh, đúng như `--help --lang vi` hiển thị."),
+}
 
 
 def walk(path: tuple[str, ...], command: click.Command) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -222,6 +235,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "states.md": states,
     "settings.md": settings,
     "cli.md": commands,
+    "vi/cli.md": partial(commands, "vi"),
     "modules.md": modules,
     "messages.md": messages,
     "attacks.md": attacks,

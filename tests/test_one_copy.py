@@ -23,8 +23,9 @@ from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
+from edxml_router.language.catalogues import told
 from edxml_router.node import sole
-from edxml_router.ports.transport import MailboxDepth
+from edxml_router.ports.transport import MailboxDepth, Message, Parcel
 from edxml_router.services import operator
 from edxml_router.services.health import mailboxes
 from edxml_router.stages.acceptance.submission import Submission
@@ -364,10 +365,20 @@ def test_doctor_names_who_does_not_take_its_mail(far: Province) -> None:
     [(name, finding)] = mailboxes.check(settings)
     assert finding is not None
     assert (name, finding.code) == ("tay-ninh", "EDX709")
-    assert finding.detail.startswith("2 messages wait for tay-ninh, 0.3 MiB, the oldest letter since ")
+    assert finding.detail.startswith("2 messages wait for tay-ninh: 0.3 MiB of letters, the oldest since 2")
     assert finding.detail.endswith("; 2 letters wait here for room there")
     far.open()
     assert [found.code for _, found in mailboxes.check(settings) if found] == ["EDX614"]
+
+
+def test_doctor_counts_no_letters_where_only_other_messages_wait(near: Province) -> None:
+    settings = near.tree.settings("quoc-gia")
+    (settings.node.data / sole.FILE).touch()
+    assert near.node.transports[0].publish([Parcel(DOWN, Message("receipts", "1", b""))]) == [None]
+    [(_, finding)] = mailboxes.check(settings)
+    assert finding is not None
+    assert (finding.code, finding.detail) == ("EDX709", "1 messages wait for tay-ninh")
+    assert told("vi", finding.detail) == "có 1 thông điệp đang chờ tay-ninh"
 
 
 def test_who_keeps_the_log_is_told_of_a_neighbour_that_takes_nothing(near: Province) -> None:

@@ -7,7 +7,7 @@ node's own folder stands over it; ``import`` writes there and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def show(session: Session, code: str, data: Path | None, as_json: bool) -> None:
             "level": _level(session, registry, one),
             "parent": ", ".join(f"{each.code} {each.name}" for each in told.superiors),
             "state": session.say(f"agency.{one.state}"),
-            "valid": f"{one.valid_from or '…'} – {one.valid_to or '…'}" if one.valid_from or one.valid_to else "",
+            "valid": _period(session, one.valid_from, one.valid_to),
             "successors": ", ".join(_marked(session, s.successor, s.verified) for s in told.successions),
             "aliases": ", ".join(told.aliases),
             "children": _first(told.children),
@@ -232,6 +232,12 @@ def _level(session: Session, registry: Registry, one: Agency) -> str:
     if level is None:
         return one.level
     return level.title_vi if session.language == "vi" else level.title_en
+
+
+def _period(session: Session, begin: date | None, end: date | None) -> str:
+    if begin is None and end is None:
+        return ""
+    return " – ".join(session.shown(day) if day else "…" for day in (begin, end))
 
 
 def _marked(session: Session, text: str, verified: bool) -> str:

@@ -19,7 +19,7 @@ from edxml_router.config import ConfigErrors
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import EXIT_CONFIG, Finding, Trouble
 from edxml_router.core.wording import in_words
-from edxml_router.language.catalogues import plain, speak
+from edxml_router.language.catalogues import metavar, plain, speak, type_name
 from edxml_router.language.texts import LANGUAGES, language_of
 
 DEBUG = "EDXML_ROUTER_DEBUG"  # set it to let a traceback through, for whoever mends the router
@@ -72,7 +72,21 @@ def shared_options() -> list[click.Parameter]:
 
 
 class _Helped(click.Command):
-    """A command whose help is in the person's language; it is translated when it is shown."""
+    """A command whose help, usage and mistakes in what was typed are in the person's language."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The parameters in the language of this call; the same each time, since click compares them by identity."""
+        language = _session(ctx).language
+        known: dict[str, list[click.Parameter]] = self.__dict__.setdefault("_translated", {})
+        if language not in known:
+            own = copy(self)
+            own._help_option = None  # click's --help keeps the text of the language it was first made in
+            known[language] = [_told(param, language, ctx) for param in click.Command.get_params(own, ctx)]
+        return known[language]
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        language = _session(ctx).language
+        return [metavar(language, piece) for piece in super().collect_usage_pieces(ctx)]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super(_Helped, self._told(ctx)).format_help(ctx, formatter)
@@ -83,16 +97,22 @@ class _Helped(click.Command):
     def _told(self, context: click.Context | None) -> Self:
         language = _session(context).language if context is not None else "en"
         told = copy(self)
-        told._help_option = None  # which has kept its own text
         told.help = plain(language, self.help)
-        told.params = [_told(param, language) for param in self.params]
         return told
 
 
-def _told(param: click.Parameter, language: str) -> click.Parameter:
+def _told(param: click.Parameter, language: str, context: click.Context) -> click.Parameter:
     told = copy(param)
     if isinstance(told, click.Option):
         told.help = plain(language, told.help)
+    if told.metavar is not None:
+        told.metavar = metavar(language, told.metavar)
+    elif isinstance(told, click.Argument):
+        told.name, name = metavar(language, (told.name or "").upper()), told.name
+        told.metavar = told.make_metavar(context)
+        told.name = name
+    told.type = copy(told.type)
+    told.type.name = type_name(language, told.type.name)
     return told
 
 
@@ -105,8 +125,8 @@ class Command(_Helped):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
-        for param in self.params:
-            if param.type is click.STRING and param.name is not None:
+        for param in self.get_params(ctx):
+            if isinstance(param.type, click.types.StringParamType) and param.name is not None:
                 _require_text(ctx, param, ctx.params.get(param.name))
         return rest
 

@@ -30,7 +30,7 @@ def explain(session: Session, code: str | None, as_json: bool) -> None:
     session.line(f"{problem.code} {problem.title[session.language]}", "bold")
     session.line(problem.remedy[session.language])
     rows = {
-        "family": FAMILIES[problem.family][session.language],
+        "family": session.detail(FAMILIES[problem.family]),
         "who": session.say(f"actor.{problem.actor}"),
         "weight": session.say(f"weight.{problem.weight}"),
         "http": str(problem.http_status),

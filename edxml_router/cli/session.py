@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from edxml_router.config import Settings, load
-from edxml_router.core.detail import Detail, said
+from edxml_router.core.detail import Detail, Value, said
 from edxml_router.core.problems import Finding, Refusal, Weight
-from edxml_router.language.catalogues import told
+from edxml_router.language.catalogues import shown_value, told
 from edxml_router.language.texts import language_of, say
 from edxml_router.observe.escape import json_line, printable
 
@@ -121,8 +121,23 @@ class Session:
             name = key if key[:1] in "<≥" else self.say(f"col.{key}")  # a bound of a histogram is its own name
             table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(_cell(value) for value in row))
+            table.add_row(*(self._cell(value) for value in row))
         self.out.print(table)
+
+    def shown(self, value: Value) -> str:
+        """A number, a day or a moment as people write it; a moment in this machine's time zone."""
+        return shown_value(self.language, value)
+
+    def _cell(self, value: object) -> Text:
+        if isinstance(value, Text):
+            return value
+        if isinstance(value, bool):
+            return Text(self.say("yes" if value else "no"))
+        if isinstance(value, Detail):
+            return Text(printable(self.detail(value)))
+        if isinstance(value, date):
+            return Text(self.shown(value))
+        return Text("" if value is None else printable(str(value)))
 
     @contextmanager
     def progress(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
@@ -153,19 +168,6 @@ def _console(*, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = WIDE
     return console
-
-
-def _cell(value: object) -> Text:
-    if isinstance(value, Text):
-        return value
-    if isinstance(value, datetime):
-        return Text(local(value))
-    return Text("" if value is None else printable(str(value)))
-
-
-def local(at: datetime) -> str:
-    """A moment for people, in this machine's time zone."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edxml_router.cli.session import Session, local
+from edxml_router.cli.session import Session
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import Hindrance, Silence
@@ -20,7 +20,8 @@ def hindered(session: Session, delivery: Delivery, hindrance: Hindrance | None) 
 def _silence(session: Session, delivery: Delivery, silence: Silence) -> str:
     why = silence.finding
     detail = ": ".join(part for part in (why.where, session.detail(why.detail)) if part)
-    return f"{why.code} " + session.say("waits.hub", route=delivery.route, at=local(silence.since), detail=detail)
+    at = session.shown(silence.since)
+    return f"{why.code} " + session.say("waits.hub", route=delivery.route, at=at, detail=detail)
 
 
 def reason(session: Session, delivery: Delivery, hindrance: Hindrance | None = None) -> str:
@@ -28,7 +29,7 @@ def reason(session: Session, delivery: Delivery, hindrance: Hindrance | None = N
     tells."""
     if said := hindered(session, delivery, hindrance):
         return said
-    values = {"route": delivery.route, "at": local(delivery.updated_at), "attempts": delivery.attempts}
+    values = {"route": delivery.route, "at": session.shown(delivery.updated_at), "attempts": delivery.attempts}
     if delivery.state is State.AVAILABLE:
         return session.say("waits.office", **values)
     if delivery.far_accepted and delivery.state not in (*ENDS, State.HELD):

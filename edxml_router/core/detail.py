@@ -88,7 +88,7 @@ def from_json(value: Any) -> str:
     try:
         return _read(value)
     except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        raise ValueError("not a detail") from error
+        raise ValueError(Detail("not the template and values of a detail")) from error
 
 
 def as_text(text: str) -> str:
@@ -130,7 +130,7 @@ def _read(parts: Any) -> Detail:
     read = {name: _value(value) for name, value in values.items()}
     # Whoever can write to the database could nest a few hundred bytes into more text than fits into memory.
     if _length(template, read) > KEPT_LENGTH_MAX:
-        raise ValueError("a longer detail than any that is kept")
+        raise ValueError(Detail("longer than a detail may be"))
     return Detail(template, **read)
 
 

@@ -18,6 +18,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from edxml_router.core.detail import Detail
 from edxml_router.core.problem_table import ROWS
 
 
@@ -57,17 +58,17 @@ class Problem:
         return int(self.code[3])
 
 
-FAMILIES: Mapping[int, Mapping[str, str]] = MappingProxyType(
+FAMILIES: Mapping[int, Detail] = MappingProxyType(
     {
-        1: {"en": "parse", "vi": "đọc XML"},
-        2: {"en": "schema", "vi": "cấu trúc gói tin"},
-        3: {"en": "signature and trust", "vi": "chữ ký và chứng thư số"},
-        4: {"en": "authority and policy", "vi": "thẩm quyền và chính sách"},
-        5: {"en": "addressing", "vi": "mã định danh và định tuyến"},
-        6: {"en": "store and capacity", "vi": "lưu trữ và dung lượng"},
-        7: {"en": "transport", "vi": "đường truyền"},
-        8: {"en": "recipient", "vi": "bên nhận"},
-        9: {"en": "configuration", "vi": "cấu hình"},
+        1: Detail("parse"),
+        2: Detail("schema"),
+        3: Detail("signature and trust"),
+        4: Detail("authority and policy"),
+        5: Detail("addressing"),
+        6: Detail("store and capacity"),
+        7: Detail("transport"),
+        8: Detail("recipient"),
+        9: Detail("configuration"),
     }
 )
 

@@ -18,38 +18,11 @@ from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import PROBLEMS
 from edxml_router.demo.oracle import Witness
 from edxml_router.demo.story import RECALL, SentLetter, Story
+from edxml_router.demo.texts import TEXTS, narrate
+from edxml_router.language.catalogues import told
 from edxml_router.store.database.engine import reading
 from edxml_router.store.receipts import receipt_of, receipts
 
-TEXTS: Mapping[str, tuple[str, str]] = {
-    "board": ("{envelopes} envelopes sent, {seconds:.1f} s", "đã gửi {envelopes} gói tin, {seconds:.1f} giây"),
-    "node": ("node", "nút"),
-    "serves": ("serves", "phục vụ"),
-    "envelopes": ("envelopes", "gói tin"),
-    "waiting": ("waiting", "chờ"),
-    "forwarded": ("forwarded", "đã chuyển"),
-    "inbox": ("inbox", "hộp nhận"),
-    "confirmed": ("confirmed", "xác nhận"),
-    "returned": ("returned", "trả lại"),
-    "refused": ("refused", "từ chối"),
-    "recipient": ("recipient", "nơi nhận"),
-    "way": ("hops, with milliseconds since acceptance", "các chặng, mili giây kể từ khi tiếp nhận"),
-    "outcome": ("outcome", "kết quả"),
-    "signature": ("signature {verdict} ({cover}), signer {signer}", "chữ ký {verdict} ({cover}), người ký {signer}"),
-    "whole": ("whole message", "toàn bộ gói"),
-    "parts": ("the three parts", "ba phần"),
-    "passed": ("passed", "hợp lệ"),
-    "statuses": ("Statuses sent back", "Trạng thái phản hồi"),
-    "status": ("status", "trạng thái"),
-    "from": ("from", "từ"),
-    "to": ("to", "đến"),
-    "traces": ("One trace per envelope", "Vết của từng gói tin"),
-    "bad": ("Refused, in quarantine for the operator", "Bị từ chối, cách ly chờ người vận hành"),
-    "what": ("what", "nội dung"),
-    "code": ("code", "mã"),
-    "problem": ("problem", "vấn đề"),
-    "remedy": ("remedy", "cách xử lý"),
-}
 WAITING = (State.QUEUED, State.FORWARDING, State.DEFERRED, State.HELD)
 
 
@@ -62,7 +35,7 @@ class Picture:
     began: float
 
     def say(self, key: str, **values: object) -> str:
-        return TEXTS[key][self.language == "vi"].format(**values)
+        return narrate(self.language, f"board.{key}", **values)
 
     def board(self) -> RenderableType:
         """How things stand at every node, now."""
@@ -129,7 +102,7 @@ class Picture:
         title.append(sent.title, style="italic")
         cover = self.say("parts" if sent.parts else "whole")
         verdict = str(sent.verdict["signature"]["indication"])
-        words = self.say(verdict) if verdict in TEXTS else verdict
+        words = self.say(verdict) if f"board.{verdict}" in TEXTS else verdict
         title.append(f"\n{self.say('signature', verdict=words, cover=cover, signer=sent.sender)}", style="dim")
         table = Table(box=None, padding=(0, 2), show_header=False)
         table.add_column(min_width=10)
@@ -161,7 +134,7 @@ class Picture:
             problem = PROBLEMS.get(code)
             title, remedy = (problem.title[self.language], problem.remedy[self.language]) if problem else ("?", "?")
             marked = Text(code, style="green" if code == refused.bad.code else "red")
-            table.add_row(refused.bad.title[self.language], marked, title, remedy)
+            table.add_row(told(self.language, refused.bad.title), marked, title, remedy)
         return table
 
     def _depth(self, name: str) -> int:

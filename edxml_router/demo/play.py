@@ -39,6 +39,7 @@ from edxml_router.demo.oracle import await_none, stray_files
 from edxml_router.demo.picture import Picture
 from edxml_router.demo.servers import Broker, ServerError, rabbitmq
 from edxml_router.demo.story import BAD, LETTERS, PLANS, RECALL, Letter, Story
+from edxml_router.demo.texts import narrate
 from edxml_router.demo.tree import Tree, TreeError
 
 STORY_SECONDS = 120.0  # a story of 50 envelopes takes 10; past this something hangs
@@ -47,37 +48,6 @@ PICTURE_WIDTH = 116
 PICTURED = (101, 15, 24)  # the letters whose traces are in the picture: down to four, across, and one sent back
 REST_SECONDS = 30.0  # for the last receipts: a lost one is asked for after five
 LOAD_SECONDS = 0.5  # more for each envelope of --load
-
-TEXTS = {
-    "making": ("Certificates, configurations and databases in {folder} …",
-               "Tạo chứng thư số, cấu hình và cơ sở dữ liệu trong {folder} …"),
-    "broker": ("A private RabbitMQ for this demo …", "Khởi động RabbitMQ riêng cho bản trình diễn …"),
-    "starting": ("Starting {count} nodes …", "Khởi động {count} nút …"),
-    "killed": ("kill -9 {name}, and started again", "kill -9 {name}, rồi khởi động lại"),
-    "by_hand": ("The same by hand", "Làm bằng tay với dòng lệnh"),
-    "held": ("Every expectation held: {sent} envelopes, {deliveries} deliveries, {refused} refused, {seconds:.1f} s.",
-             "Mọi kỳ vọng đều đạt: {sent} gói, {deliveries} lượt chuyển, {refused} bị từ chối, {seconds:.1f} giây."),
-    "failed": ("{count} expectations did not hold:", "{count} kỳ vọng không đạt:"),
-    "logs": ("The nodes' logs: {folder}/*/serve.log", "Nhật ký chạy của các nút: {folder}/*/serve.log"),
-    "next": ("The tree keeps running. In another terminal, for instance:",
-             "Cây nút vẫn đang chạy. Ở một cửa sổ khác, ví dụ:"),
-    "shape": ("what waits where, and for how long", "những gì đang chờ, ở đâu, bao lâu"),
-    "trace": ("the way of the first letter, and its recall", "đường đi của văn bản đầu tiên và việc thu hồi nó"),
-    "quarantine": ("what a node refused, and from whom", "những gì một nút đã từ chối, của ai"),
-    "journal": ("all that happened at a node", "mọi việc đã xảy ra tại một nút"),
-    "doctor": ("is anything wrong with a node?", "nút có vấn đề gì không?"),
-    "try_kill": ("Kill a node in the middle of a letter's way, and start it again:",
-                 "Giết một nút ở giữa đường đi của văn bản rồi khởi động lại:"),
-    "kill": ("ben-cau is gone at once, with its worker", "ben-cau dừng ngay lập tức, cùng tiến trình con"),
-    "send": ("a letter whose way leads through ben-cau: accepted all the same",
-             "một văn bản phải đi qua ben-cau: vẫn được tiếp nhận"),
-    "list": ("it waits: not confirmed by ben-cau, and sent again until it is",
-             "văn bản chờ: ben-cau chưa xác nhận thì còn gửi lại"),
-    "serve": ("ben-cau runs again, in this terminal until Ctrl-C there; type the next line in a third one",
-              "ben-cau chạy lại, trong cửa sổ này cho đến khi nhấn Ctrl-C; gõ dòng kế tiếp ở cửa sổ thứ ba"),
-    "inbox": ("seconds later the letter is here, once", "vài giây sau văn bản đã đến, đúng một lần"),
-    "end": ("Ctrl-C in this terminal ends the tree.", "Nhấn Ctrl-C ở cửa sổ này để kết thúc cây nút."),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +77,7 @@ class Demo:
         self.busiest: tuple[int, RenderableType] = (-1, "")  # deliveries under way, and the board at that moment
 
     def say(self, key: str, style: str = "", **values: object) -> None:
-        self.console.print(Text(TEXTS[key][self.options.language == "vi"].format(**values), style=style))
+        self.console.print(Text(narrate(self.options.language, f"play.{key}", **values), style=style))
 
     def run(self) -> int:
         began = time.monotonic()
@@ -294,7 +264,7 @@ class Demo:
 
     def suggest(self, key: str, command: str) -> None:
         """A command to type, below what it shows."""
-        self.console.print(Text(f"  # {TEXTS[key][self.options.language == 'vi']}", style="dim"), soft_wrap=True)
+        self.console.print(Text(f"  # {narrate(self.options.language, f'play.{key}')}", style="dim"), soft_wrap=True)
         self.console.print(Text(f"  {command}"), soft_wrap=True)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.detail import Detail
 from edxml_router.core.message import reader
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.xml import safe_xml
@@ -73,36 +74,32 @@ RECALL = Letter(
 class BadLetter:
     """Something that must be refused, with exactly this code."""
 
-    title: Mapping[str, str]
+    title: Detail
     sender: str
     code: str
     make: Callable[[Post], bytes]
 
 
-def _bad(vi: str, en: str, sender: str, code: str, make: Callable[[Post], bytes]) -> BadLetter:
-    return BadLetter({"vi": vi, "en": en}, sender, code, make)
-
-
 BAD = (
-    _bad("sửa nội dung sau khi ký", "changed after signing", "G22", "EDX302",
+    BadLetter(Detail("changed after signing"), "G22", "EDX302",
          lambda post: tampered(post.document("G22", ["H53"], 901, "V/v chi 1 triệu đồng"), "1 triệu", "9 triệu")),
-    _bad("nơi nhận không tồn tại", "recipient that does not exist", "H53.31.22", "EDX501",
+    BadLetter(Detail("recipient that does not exist"), "H53.31.22", "EDX501",
          lambda post: post.document("H53.31.22", ["H53.31.99"], 902, "V/v gửi xã không tồn tại")),
-    _bad("sai cấu trúc", "against the schema", "H53.31.21", "EDX201",
+    BadLetter(Detail("against the schema"), "H53.31.21", "EDX201",
          lambda post: tampered(post.unsigned("H53.31.21", ["H53"], 903, "V/v x"), "edXML:Subject>", "edXML:TrichYeu>")),
-    _bad("có khai báo DTD", "with a document type declaration", "H01", "EDX104",
+    BadLetter(Detail("with a document type declaration"), "H01", "EDX104",
          lambda post: with_dtd(post.document("H01", ["H01.151"], 904, "V/v khai báo DTD"))),
-    _bad("không ký", "not signed", "H53", "EDX301",
+    BadLetter(Detail("not signed"), "H53", "EDX301",
          lambda post: post.document("H53", ["H53.31"], 905, "V/v không ký", signer=None)),
-    _bad("ký bằng chứng thư của cơ quan khác", "signed by another agency", "H53.31.22", "EDX402",
+    BadLetter(Detail("signed by another agency"), "H53.31.22", "EDX402",
          lambda post: post.document("H53.31.22", ["G22"], 906, "V/v ký thay", signer="H53.31.21")),
-    _bad("trùng nơi nhận", "recipient named twice", "G09", "EDX207",
+    BadLetter(Detail("recipient named twice"), "G09", "EDX207",
          lambda post: post.document("G09", ["H53.31.22", "000.22.31.H53"], 907, "V/v trùng nơi nhận")),
-    _bad("gửi thay cơ quan của nút khác", "sender of another node", "H53.31.21", "EDX401",
+    BadLetter(Detail("sender of another node"), "H53.31.21", "EDX401",
          lambda post: post.document("H53.31.22", ["H53"], 908, "V/v gửi thay")),
-    _bad("mã đã đóng", "closed code", "G22", "EDX502",
+    BadLetter(Detail("closed code"), "G22", "EDX502",
          lambda post: post.document("G22", ["H07"], 909, "V/v gửi tỉnh Bến Tre cũ")),
-    _bad("trùng số, khác nội dung", "same id, other content", "H53.31", "EDX404",
+    BadLetter(Detail("same id, other content"), "H53.31", "EDX404",
          lambda post: post.document("H53.31", ["H53"], 31, "V/v nội dung khác dưới số cũ")),
 )  # fmt: skip
 
@@ -175,7 +172,7 @@ class Story:
         self.refused.append(RefusedLetter(bad, hashlib.sha256(data).hexdigest(), office.node, verdict))
         code = (verdict.get("problem") or {}).get("code")
         if verdict["accepted"] or code != bad.code:
-            self.failures.append(f"{bad.title['en']}: expected {bad.code}, the answer is {code or 'accepted'}")
+            self.failures.append(f"{bad.title}: expected {bad.code}, the answer is {code or 'accepted'}")
 
     def load(self, count: int) -> None:
         """Further letters between all agencies, one after the other."""
@@ -289,10 +286,10 @@ class Story:
         for refused in self.refused:
             kept = [code for digest, code, _ in self.witnesses[refused.node].quarantined() if digest == refused.digest]
             if kept != [refused.bad.code]:
-                wrong.append(f"{refused.bad.title['en']}: quarantined under {kept or 'no code'}")
+                wrong.append(f"{refused.bad.title}: quarantined under {kept or 'no code'}")
             for witness in self.witnesses.values():
                 if witness.deliveries([refused.digest]):
-                    wrong.append(f"{refused.bad.title['en']}: has a delivery at {witness.name}")
+                    wrong.append(f"{refused.bad.title}: has a delivery at {witness.name}")
         return wrong
 
 

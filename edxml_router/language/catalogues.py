@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gettext
 import os
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -21,6 +22,10 @@ from edxml_router.core.detail import Detail, Value, fill, shown
 DOMAIN: Final = "edxml-router"
 FOLDER: Final = Path(__file__).parent
 
+METAVAR: Final = "metavar"  # the contexts of the catalogue
+TYPE: Final = "type"
+
+_METAVAR_WORD: Final = re.compile(r"\b[A-Z]{2,}\b")
 _UNITS: Final = ((86400, "ngày"), (3600, "giờ"), (60, "phút"))  # seconds
 
 
@@ -40,6 +45,30 @@ def text(language: str, key: str, english: str, values: Mapping[str, object]) ->
     if language == "en":
         return fill(english, known, shown)
     return fill(_catalogue(language).pgettext(key, english), known, _vietnamese)
+
+
+def shown_value(language: str, value: Value) -> str:
+    """A number, a day or a moment as this language writes it; a moment in this machine's time zone."""
+    if isinstance(value, datetime):
+        value = value.astimezone()
+        return _vietnamese(value, "") if language == "vi" else value.strftime("%Y-%m-%d %H:%M:%S")
+    return _vietnamese(value, "") if language == "vi" else shown(value, "")
+
+
+def metavar(language: str, english: str) -> str:
+    """What stands for a value in usage and help, such as ``FILE`` or ``[OPTIONS]``: each of its words by itself."""
+    known = _catalogue(language)
+    return _METAVAR_WORD.sub(lambda word: known.pgettext(METAVAR, word[0]), english)
+
+
+def type_name(language: str, english: str) -> str:
+    """What click calls a kind of value where it tells what was wrong with one, such as ``integer``."""
+    return _catalogue(language).pgettext(TYPE, english)
+
+
+def metavar_words(english: str) -> list[str]:
+    """The words of a metavar that have a translation; a single letter or a mixed one (``EDXnnn``) has none."""
+    return _METAVAR_WORD.findall(english)
 
 
 def plain(language: str, english: str | None) -> str:

@@ -1,8 +1,8 @@
 """What a person typed as the name of something, and what to say when there is nothing of that name.
 
-    with naming(typed): registry.resolve(typed, day)    # a refusal without a place names what was typed
-    raise unknown(typed, ["hold", "release"])           # EDX606 with what was perhaps meant, and what there is
-    problem("302"), problem("edx302"), problem("signature-broken")
+with naming(typed): registry.resolve(typed, day)    # a refusal without a place names what was typed
+raise unknown(typed, ["hold", "release"])           # EDX606 with what was perhaps meant, and what there is
+problem("302"), problem("edx302"), problem("signature-broken")
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from edxml_router.core.agencies.code import AgencyCode
-from edxml_router.core.detail import Detail
+from edxml_router.core.detail import Detail, joined
 from edxml_router.core.problems import PROBLEMS, Problem, Refusal
 
 _SHOWN: Final = 100  # characters of what was typed
@@ -40,8 +40,8 @@ def unknown(typed: str, there: Collection[str], *, listed: bool = True) -> Refus
     """Nothing is called so: EDX606 with the nearest name and, with ``listed``, all names that there are."""
     near = get_close_matches(typed.lower(), there, n=1)
     said = [Detail("did you mean {near}?", near=near[0])] if near else []
-    said += [Detail("there is: {there}", there=', '.join(there))] if listed and there else []
-    return Refusal("EDX606", where=typed[:_SHOWN], detail="; ".join(said))
+    said += [Detail("there is: {there}", there=", ".join(there))] if listed and there else []
+    return Refusal("EDX606", where=typed[:_SHOWN], detail=joined("; ", said) if said else "")
 
 
 def problem(typed: str) -> Problem:

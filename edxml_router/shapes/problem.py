@@ -103,7 +103,7 @@ def explanation_shape(problem: Problem) -> ExplanationShape:
     family = FAMILIES[problem.family]
     return {
         **problem_kind_shape(problem),
-        "family": family["en"],
-        "family_vi": family["vi"],
+        "family": str(family),
+        "family_vi": told("vi", family),
         "exit_status": problem.exit_status,
     }

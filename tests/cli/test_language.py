@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import date
 
+import catalogues
 import click
 import pytest
 
 from edxml_router.cli.main import cli
+from edxml_router.language.catalogues import METAVAR
 from tests.cli.conftest import OneNode, call
 
 
@@ -89,6 +92,53 @@ def test_no_english_is_left_in_the_vietnamese_help(path: tuple[str, ...]) -> Non
     assert not re.search(r"\b(the|of|and|is|are|this|with)\b", re.sub(r"`[^`]*`", "", shown))
 
 
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_the_vietnamese_help_fits_a_terminal(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = call(*path, "--help", "--lang", "vi")
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_what_stands_for_a_value_is_vietnamese_in_usage_and_help_alike(path: tuple[str, ...]) -> None:
+    shown = call(*path, "--help", "--lang", "vi").stdout
+    same = {"ID", "PEM", "URL"}  # in both languages
+    words = {word for kind, word in catalogues.values(COMMANDS[path]) if kind == METAVAR} - same
+    assert "OPTIONS" in words
+    assert [word for word in words if re.search(rf"\b{word}\b", shown)] == []
+    usage = call(*path, "--lang", "vi", "--no-such-option").output
+    assert [word for word in words if re.search(rf"\b{word}\b", usage)] == []
+
+
+def test_days_come_first_for_people_and_programs_read_iso(node: OneNode) -> None:
+    node.send("H53-1", ["G22"])
+    day = date.today()
+    for command in (["queue", "list"], ["queue", "show", "1"], ["trace", "H53-1"], ["journal", "query"]):
+        shown = node.call(*command, "--lang", "vi").stdout
+        assert f"{day:%d/%m/%Y}" in shown
+        assert f"{day:%Y-%m-%d}" not in shown
+        assert f"{day:%Y-%m-%d}" in node.call(*command).stdout
+        assert f"{day:%d/%m/%Y}" not in node.call(*command, "--json", "--lang", "vi").stdout
+
+
+def test_fields_and_what_is_in_them_are_told_in_vietnamese(node: OneNode) -> None:
+    node.send("H53-1", ["G22"])
+    shown = {tuple(re.split(r"\s{2,}", line.strip())) for line in _lines(node, "queue", "show", "1")}
+    assert {("trạng thái", "chờ chuyển"), ("khẩn", "không"), ("số lần gửi", "0")} <= shown
+    (node.folder / "odd.edxml").write_text("<office/>", encoding="utf-8")
+    node.call("send", node.folder / "odd.edxml", "--as", "vp")
+    assert any("phần tử gốc là office" in line for line in _lines(node, "journal", "query"))
+    assert "còn giữ dữ liệu" in "".join(_lines(node, "queue", "show", "--quarantine", "1"))
+
+
+def _lines(node: OneNode, *command: str) -> list[str]:
+    return node.call(*command, "--lang", "vi").stdout.splitlines()
+
+
+def test_what_a_name_could_have_meant_is_told_in_vietnamese() -> None:
+    assert "ý bạn là signature-broken?" in call("explain", "signature-borken", "--lang", "vi").output
+
+
 def test_the_language_of_help_is_that_of_each_call() -> None:
     assert call("queue", "--help", "--lang", "vi").stdout.startswith("Cách dùng")
     assert call("queue", "--help").stdout.startswith("Usage")
@@ -99,11 +149,12 @@ def test_the_language_of_help_is_that_of_each_call() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["check"], "Lỗi: Thiếu tham số 'FILE...'."),
+        (["check"], "Lỗi: Thiếu tham số 'TỆP...'."),
         (["chek"], "Lỗi: Không có lệnh 'chek'."),
         (["check", "--ancors", "x", "y"], "Không có tùy chọn '--ancors'. Ý bạn là '--anchors'"),
         (["check", "--lang", "fr", "x"], "'fr' không thuộc 'en', 'vi'"),
-        (["queue", "list", "--limit", "x"], "'x' không phải integer"),
+        (["queue", "list", "--limit", "x"], "'x' không phải số nguyên hợp lệ"),
+        (["trace"], "Lỗi: Thiếu tham số 'VĂN_BẢN'."),
         (["queue", "list", "--older", "x"], 'khoảng thời gian ghi như "30s", "5m", "12h" hoặc "10d"'),
         (["explain", "1", "2"], "Thừa tham số (2)"),
         (["queue", "list", "--state"], "Tùy chọn '--state' cần 1 giá trị."),

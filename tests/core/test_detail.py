@@ -165,6 +165,15 @@ def test_the_journal_keeps_template_and_values() -> None:
         Entry.read(entry.canonical().replace(b"attempts}", b"other}"))
 
 
+@pytest.mark.parametrize("detail", ["5", '["x"]', '["x",{"a":{"hour":"?"}}]', '["{a}",{"a":{"moment":"yesterday"}}]'])
+def test_what_is_wrong_with_an_entry_is_told_in_our_words(detail: str) -> None:
+    canonical = Entry(AT, "delivery.claimed", detail="why").canonical().replace(b'"why"', detail.encode())
+    with pytest.raises(ValueError) as wrong:  # its argument is looked at
+        Entry.read(canonical)
+    assert isinstance(wrong.value.args[0], Detail)
+    assert str(wrong.value) not in told("vi", wrong.value.args[0])
+
+
 def test_a_missing_value_is_a_mistake_of_ours() -> None:
     with pytest.raises(KeyError):
         Detail("more than {most} bytes")

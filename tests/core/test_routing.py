@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from edxml_router.core.agencies.code import is_under
 from edxml_router.core.agencies.routing import Local, Routes, Via
 from edxml_router.core.problems import Refusal
+from edxml_router.language.catalogues import told
 
 PROVINCE = Routes.build(
     served={"H53": "vpub", "000.00.09.H53": "sonv", "001.00.10.H53": "oldhole"},
@@ -97,7 +98,7 @@ def test_explain_tells_each_step() -> None:
     )
     assert PROVINCE.explain("H53") == ("H53 is served here by office vpub",)
     assert PROVINCE.explain("G12")[-1] == "everything else goes to the parent, link national"
-    assert ROOT.explain("G12", "vi")[-1] == "nút này không có nút cấp trên nên không có đường đi"
+    assert told("vi", ROOT.explain("G12")[-1]) == "nút này không có nút cấp trên nên không có đường đi"
 
 
 prefixes = st.from_regex(r"H5[0-3](\.3[0-3]){0,2}", fullmatch=True)

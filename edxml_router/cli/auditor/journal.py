@@ -12,7 +12,7 @@ from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Group
 from edxml_router.cli.entries import show_lines
 from edxml_router.cli.parameters import Moment
-from edxml_router.cli.session import Session, for_people, json_option, local, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.core.delivery.views import JournalLine
 from edxml_router.core.detail import Detail
 from edxml_router.services import auditor
@@ -121,11 +121,11 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], database: Databas
     elif result.sound:
         session.line(session.say("journal.good", size=result.size, root=f"{result.size}:{result.root}"), "green")
         if result.unnumbered_since:
-            since = local(result.unnumbered_since)
+            since = session.shown(result.unnumbered_since)
             session.line(session.say("journal.waiting", count=result.unnumbered, since=since), "yellow")
     else:
         for damage in result.damages:
-            session.line(f"{damage.where}: {damage.detail}", "red")
+            session.line(f"{session.detail(damage.where)}: {session.detail(damage.detail)}", "red")
     if database is not None:
         session.note(session.say("database.only", count=filed_bodies))
     if finding := auditor.damage(result):

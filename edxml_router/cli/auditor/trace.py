@@ -11,7 +11,7 @@ import click
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.entries import show_lines
-from edxml_router.cli.session import Session, json_option, local, pass_session
+from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.waiting import reason
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
@@ -79,7 +79,7 @@ def _show_refused(session: Session, document: str, past: DocumentHistory, *, as_
     session.line(session.say("trace.refused", document=document), "bold red")
     for item in past.refused:
         session.problem(Finding(item.code, item.where, item.detail), out=True)
-        times = {"at": local(item.last_at), "peer": item.peer, "channel": item.channel, "count": item.count}
+        times = {"at": session.shown(item.last_at), "peer": item.peer, "channel": item.channel, "count": item.count}
         session.line("  " + session.say("trace.quarantined", number=item.number, digest=item.digest, **times))
     if past.lines:
         show_lines(session, past.lines)
@@ -93,16 +93,16 @@ def _show(session: Session, told: EnvelopeStory, most: int | None, kept_by: Mapp
     rows = [
         ("col.envelope", f"{envelope.digest}, {envelope.size} B"),
         ("col.sender", envelope.sender),
-        ("trace.accepted", f"{local(envelope.accepted_at)}, {envelope.peer} ({envelope.channel})"),
+        ("trace.accepted", f"{session.shown(envelope.accepted_at)}, {envelope.peer} ({envelope.channel})"),
         ("trace.signature", _signature(session, envelope)),
-        ("trace.hops", trail(envelope.hops)),
+        ("trace.hops", trail(session, envelope.hops)),
         ("trace.outcome", session.say(f"outcome.{outcome(one.state for one in deliveries)}")),
     ]
     if envelope.business and envelope.refers_to:
         rows.append((f"trace.changes.{envelope.business}", ", ".join(envelope.refers_to)))
     for one in told.changes:
-        said = f"{one.envelope.document_id}, {local(one.envelope.accepted_at)}, {session.say(f'outcome.{one.outcome}')}"
-        rows.append((f"trace.changed.{one.envelope.business}", said))
+        said = one.envelope.document_id, session.shown(one.envelope.accepted_at), session.say(f"outcome.{one.outcome}")
+        rows.append((f"trace.changed.{one.envelope.business}", ", ".join(said)))
     width = max(len(session.say(key)) for key, _ in rows)
     for key, value in rows:
         session.line(f"  {session.say(key):<{width}}  {value}")
@@ -115,7 +115,7 @@ def _show(session: Session, told: EnvelopeStory, most: int | None, kept_by: Mapp
                 one.recipient,
                 session.say(f"state.{one.state}"),
                 one.updated_at,
-                trail(paths[one.recipient]) if one.recipient in paths else one.route,
+                trail(session, paths[one.recipient]) if one.recipient in paths else one.route,
                 _problem(session, one, kept_by.get(one.id)),
             )
             for one in shown
@@ -130,13 +130,13 @@ def _signature(session: Session, envelope: EnvelopeRow) -> str:
     return f"{session.say(f'signature.{envelope.indication}')} ({envelope.reason}{signer})"
 
 
-def trail(hops: Sequence[Hop]) -> str:
-    """The nodes passed, each with its own clock's time; the day stands where it is another than before, so that a
-    clock that is days ahead can be seen."""
+def trail(session: Session, hops: Sequence[Hop]) -> str:
+    """The nodes passed, each with the time of its own clock. The day is given where it changes, so that a clock that is
+    days ahead shows."""
     steps, day = [], None
     for hop in hops:
         at = hop.at.astimezone()
-        steps.append(f"{hop.node} {at:%H:%M:%S}" if at.date() == day else f"{hop.node} {local(hop.at)}")
+        steps.append(f"{hop.node} {at:%H:%M:%S}" if at.date() == day else f"{hop.node} {session.shown(at)}")
         day = at.date()
     return " → ".join(steps)
 

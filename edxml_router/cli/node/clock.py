@@ -23,4 +23,4 @@ def accept(session: Session) -> None:
     Look at it first: what would be over by that time ends. `doctor` shows the clock, and whether the node doubts it.
     """
     now = accept_clock(session.settings(), account())
-    session.line(session.say("clock.accepted", time=f"{now.astimezone():%Y-%m-%d %H:%M:%S %Z}"))
+    session.line(session.say("clock.accepted", time=now.astimezone()))

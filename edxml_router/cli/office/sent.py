@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Final
 
 import click
 
@@ -22,6 +23,7 @@ from edxml_router.wiring.agencies import load_registry
 from edxml_router.wiring.opening import ledger_of
 from edxml_router.wiring.stored import OwnLedger
 
+STATES: Final = [str(state) for state in State]
 _PAGE = 50
 
 
@@ -29,7 +31,12 @@ _PAGE = 50
 @click.option("--office", "name", metavar="NAME", help="Only what this office sent.")
 @click.option("--document", metavar="ID", default="", help="Of this DocumentId, or beginning of a SHA-256.")
 @click.option("--recipient", metavar="CODE", default="", help="Only what went to this agency.")
-@click.option("--state", type=click.Choice([str(state) for state in State]), help="With a recipient in this state.")
+@click.option(
+    "--state",
+    type=click.Choice(STATES),
+    metavar="STATE",
+    help=f"With a recipient in this state: {', '.join(STATES)}.",
+)
 @click.option("--since", type=Moment(), help="Accepted then or later: 2026-11-22, 2026-11-22T08:30, 2h.")
 @click.option("--until", type=Moment(), help="Accepted before.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, help="At most so many envelopes of an office.")
@@ -98,7 +105,7 @@ def _show(session: Session, ledger: OwnLedger, name: str, one: SentEnvelope, as_
                 session.say(f"state.{each.delivery.state}"),
                 each.delivery.updated_at,
                 each.status.status_code if each.status else "",
-                trail(each.hops) if each.hops else each.delivery.route,
+                trail(session, each.hops) if each.hops else each.delivery.route,
                 f"{each.delivery.code} {session.detail(each.delivery.detail)}".strip(),
             )
             for each in one.deliveries

@@ -33,7 +33,14 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     gathered.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]  # click's
     for option in reversed(
         (
-            click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="In this state."),
+            click.option(
+                "--state",
+                "states",
+                multiple=True,
+                type=click.Choice(STATES),
+                metavar="STATE",
+                help=f"In this state: {', '.join(STATES)}. May be repeated.",
+            ),
             click.option("--link", metavar="NAME", help="On the way to this link or office."),
             click.option("--recipient", metavar="CODE", help="To this agency."),
             click.option("--code", metavar="EDXnnn", callback=_code, help="Whose last problem is this one."),

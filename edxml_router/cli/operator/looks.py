@@ -10,7 +10,7 @@ import click
 from edxml_router.cli.commands import Command
 from edxml_router.cli.entries import show_lines
 from edxml_router.cli.operator.filters import filter_options
-from edxml_router.cli.operator.quarantined import show_item, show_items
+from edxml_router.cli.operator.quarantined import show_fields, show_item, show_items
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.cli.waiting import reason
 from edxml_router.core.delivery.values import Delivery
@@ -94,8 +94,9 @@ def show(session: Session, number: int, quarantined: bool, output: Path | None, 
     if as_json:
         session.json(delivery_history_shape(story, hindrance))
         return
-    rows = [(key, value) for key, value in asdict(story.delivery).items() if key not in ("version", "chain")]
-    session.table(("field", "value"), [("document_id", story.envelope.document_id), *rows])
+    fields = {"document_id": story.envelope.document_id, **asdict(story.delivery)}
+    state = session.say(f"state.{story.delivery.state}")
+    show_fields(session, fields | {"state": state}, but=("version", "chain"))
     if why := reason(session, story.delivery, hindrance):
         session.line(f"{session.say('col.waits')}: {why}")
     if story.delivery.code in PROBLEMS:

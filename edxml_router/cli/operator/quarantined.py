@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,6 +35,11 @@ def discard(session: Session, numbers: Sequence[int]) -> None:
     if missing:
         session.problem(missing)
         exit_with([missing])
+
+
+def show_fields(session: Session, fields: Mapping[str, object], but: Collection[str] = ()) -> None:
+    """One thing as a table of what it is made of."""
+    session.table(("field", "value"), [(session.say(f"field.{key}"), fields[key]) for key in fields if key not in but])
 
 
 def show_items(session: Session, items: Sequence[QuarantinedItem], as_json: bool) -> None:
@@ -73,5 +78,5 @@ def show_item(session: Session, number: int, output: Path | None, as_json: bool)
     if as_json:
         session.json(quarantined_shape(item))
         return
-    session.table(("field", "value"), list(asdict(item).items()))
+    show_fields(session, asdict(item))
     session.problem(Finding(item.code, item.where, item.detail), out=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
@@ -100,7 +100,7 @@ def list_(session: Session, folder: Path, as_json: bool) -> None:
         for row in rows:
             session.json(_row(row))
         return
-    shown = [(row.serial, row.name, row.issued[:10], row.until[:10], row.revoked[:10]) for row in rows]
+    shown = [(row.serial, row.name, _day(row.issued), _day(row.until), _day(row.revoked)) for row in rows]
     session.table(("serial", "name", "issued", "until", "revoked"), shown)
 
 
@@ -137,6 +137,10 @@ def _show(session: Session, name: str, files: KeyFiles, as_json: bool) -> None:
         session.json(told)
         return
     session.line(session.say("pki.issued", agency=name, key=files.key, certificate=files.certificate))
+
+
+def _day(at: str) -> date | None:
+    return datetime.fromisoformat(at).date() if at else None
 
 
 def _row(row: IssuedRow) -> IssuedRowShape:

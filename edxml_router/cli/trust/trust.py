@@ -57,7 +57,8 @@ def list_(session: Session, as_json: bool) -> None:
             session.json(binding_shape(row, now))
         return
     shown = [
-        (str(row.act), row.subject, row.agency, *_dates(row), session.say(_state(row, now)), row.reason) for row in rows
+        (str(row.act), row.subject, row.agency, *_dates(session, row), session.say(_state(row, now)), row.reason)
+        for row in rows
     ]
     session.table(("act", "subject", "agency", "since", "until", "state", "reason"), shown)
 
@@ -240,7 +241,7 @@ def _end_with(session: Session, trouble: Finding | None) -> None:
 
 
 def _told(session: Session, row: BindingRow, key: str) -> str:
-    since, until = _dates(row)
+    since, until = _dates(session, row)
     return session.say(key, row=f"{row.act} {row.subject} {row.agency}".strip(), since=since, until=until)
 
 
@@ -250,10 +251,10 @@ def _state(row: BindingRow, now: datetime) -> str:
     return "trust.over" if row.until <= now else "trust.later"
 
 
-def _dates(row: BindingRow) -> tuple[str, str]:
+def _dates(session: Session, row: BindingRow) -> tuple[str, str]:
     """For people, in the time of this machine; empty where there is no bound."""
-    since = "" if row.since == _FIRST else f"{row.since.astimezone():%Y-%m-%d %H:%M:%S}"
-    until = "" if row.until == _LAST else f"{row.until.astimezone():%Y-%m-%d %H:%M:%S}"
+    since = "" if row.since == _FIRST else session.shown(row.since)
+    until = "" if row.until == _LAST else session.shown(row.until)
     return since, until
 
 

@@ -31,26 +31,6 @@ class Via:
     link: str
 
 
-_WORDS = {
-    "en": {
-        "served": "{code} is served here by office {name}",
-        "not_served": "{code} is served by no office of this node",
-        "claimed": "prefix {prefix} belongs to link {name}",
-        "unclaimed": "no link claims {prefix}",
-        "parent": "everything else goes to the parent, link {name}",
-        "root": "this node has no parent, so there is no route",
-    },
-    "vi": {
-        "served": "{code} do phần mềm {name} tại nút này phục vụ",
-        "not_served": "không phần mềm nào tại nút này phục vụ {code}",
-        "claimed": "tiền tố {prefix} thuộc liên kết {name}",
-        "unclaimed": "không liên kết nào nhận tiền tố {prefix}",
-        "parent": "mọi mã khác chuyển lên nút cấp trên, liên kết {name}",
-        "root": "nút này không có nút cấp trên nên không có đường đi",
-    },
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Routes:
     """The routes of a node, an immutable snapshot."""
@@ -94,18 +74,19 @@ class Routes:
         """The prefixes and codes that a link claims, sorted; none for the parent, which has the rest."""
         return tuple(sorted(prefix for prefix, owner in self.claims.items() if owner == link))
 
-    def explain(self, code: str, language: str = "en") -> tuple[str, ...]:
-        """How :meth:`next_hop` decides, one line per step, for ``route explain``."""
-        words = _WORDS[language]
+    def explain(self, code: str) -> tuple[Detail, ...]:
+        """How :meth:`next_hop` decides, one line per step."""
         if code in self.served:
-            return (words["served"].format(code=code, name=self.served[code]),)
-        lines = [words["not_served"].format(code=code)]
+            return (Detail("{code} is served here by office {name}", code=code, name=self.served[code]),)
+        lines = [Detail("{code} is served by no office of this node", code=code)]
         for prefix in _prefixes(code):
             if prefix in self.claims:
-                return (*lines, words["claimed"].format(prefix=prefix, name=self.claims[prefix]))
-            lines.append(words["unclaimed"].format(prefix=prefix))
-        last = words["root"] if self.parent is None else words["parent"].format(name=self.parent)
-        return (*lines, last)
+                owner = Detail("prefix {prefix} belongs to link {name}", prefix=prefix, name=self.claims[prefix])
+                return (*lines, owner)
+            lines.append(Detail("no link claims {prefix}", prefix=prefix))
+        if self.parent is None:
+            return (*lines, Detail("this node has no parent, so there is no route"))
+        return (*lines, Detail("everything else goes to the parent, link {name}", name=self.parent))
 
 
 def _prefixes(code: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from edxml_router.core.delivery.lifecycle import Event
-from edxml_router.core.detail import Detail, as_json, from_json
+from edxml_router.core.detail import Detail, as_json, from_json, said
 from edxml_router.core.link.manifest import instant
 
 # What the ledger writes by itself, one entry for each change of state. Other facts ("input.refused", …) are named
@@ -88,8 +88,9 @@ class Entry:
             told = {"detail": from_json(fields["detail"])} if "detail" in fields else {}
             entry = cls(**{**fields, **told, "at": datetime.fromisoformat(fields["at"])})
             same = entry.canonical() == canonical
-        except (TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ValueError(Detail("not an entry")) from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            why = said(error)  # a library's own words are not in the catalogues
+            raise ValueError(why if isinstance(why, Detail) else Detail("not an entry")) from error
         if not same:
             raise ValueError(Detail("not in canonical form"))
         return entry

@@ -85,14 +85,14 @@ def _finding(settings: Settings, route: Route, seen: Sequence[MailboxDepth], mai
     since = min((each.since for each in mail.lying), default=None)
     size = sum(each.size for each in mail.lying) / MIB
     if absent and (since is None or datetime.now(UTC) - since >= settings.delivery.receipt_timeout):
-        when = f"{since.astimezone():%Y-%m-%d %H:%M}" if since else "-"
-        detail = Detail(
-            "{messages} messages wait for {name}, {size:.1f} MiB, the oldest letter since {when}",
-            messages=messages,
-            name=name,
-            size=size,
-            when=when,
-        )
+        detail = Detail("{messages} messages wait for {name}", messages=messages, name=name)
+        if since is not None:  # else receipts, pieces or questions, which are not counted as mail laid there
+            detail = Detail(
+                "{detail}: {size:.1f} MiB of letters, the oldest since {since:%Y-%m-%d %H:%M}",
+                detail=detail,
+                size=size,
+                since=since.astimezone(),
+            )
         if mail.kept_here:
             detail = Detail(
                 "{detail}; {kept_here} letters wait here for room there", detail=detail, kept_here=mail.kept_here
