@@ -22,6 +22,7 @@ def check(sections: Sections) -> Iterator[Mistake]:
     """Mistakes of this kind, in no particular order."""
     yield from _lists(sections)
     yield from _files(sections)
+    yield from _webhooks(sections)
 
 
 def _lists(sections: Sections) -> Iterator[Mistake]:
@@ -44,6 +45,18 @@ def _lists(sections: Sections) -> Iterator[Mistake]:
             yield Mistake(WRONG, (*place, "issuer"), detail, (first,))
 
 
+def _webhooks(sections: Sections) -> Iterator[Mistake]:
+    for number, office in enumerate(sections.offices):
+        place: Place = ("offices", number, "webhook")
+        if office.webhook is None:
+            continue
+        if not _is_address(office.webhook, ("http", "https")) or "@" in office.webhook:
+            yield Mistake(WRONG, place, Detail("{place}: not an address of http or https", place=dotted(place)))
+        elif not sections.webhooks.keys:
+            detail = Detail("{place}: nothing signs the calls (webhooks.keys)", place=dotted(place))
+            yield Mistake(WRONG, place, detail, (("webhooks", "keys"),))
+
+
 def _is_address(url: str, schemes: Collection[str]) -> bool:
     try:
         parts = urlsplit(url)
@@ -54,6 +67,7 @@ def _is_address(url: str, schemes: Collection[str]) -> bool:
 
 def _files(sections: Sections) -> Iterator[Mistake]:
     secret: list[tuple[Place, Path | None]] = [
+        *((("webhooks", "keys", number), path) for number, path in enumerate(sections.webhooks.keys)),
         (("node", "key"), sections.node.key if isinstance(sections.node.key, Path) else None),
         (("store", "password_file"), sections.store.password_file),
     ]
@@ -62,6 +76,7 @@ def _files(sections: Sections) -> Iterator[Mistake]:
         (("trust", "anchors"), sections.trust.anchors),
         (("trust", "intermediates"), sections.trust.intermediates),
         (("trust", "bindings"), sections.trust.bindings),
+        (("webhooks", "ca"), sections.webhooks.ca),
     ]
     plain += [(("trust", "crls", number), path) for number, path in enumerate(sections.trust.crls)]
     for number, responder in enumerate(sections.trust.ocsp):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -197,5 +198,33 @@ class OfficeSettings(SettingsTable):
             '"so-yte.example.vn"',
         ),
     ] = None
+    webhook: Annotated[
+        str | None,
+        About(
+            "Address that is called when something has come for it, so that it need not ask again and again.",
+            '"https://eoffice.example.vn/edxml"',
+        ),
+    ] = None
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
     unsigned: Annotated[UnsignedSettings | None, About("Exception for unsigned envelopes.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings(SettingsTable):
+    """How the systems of offices are called (`offices.webhook`)."""
+
+    keys: Annotated[
+        Files,
+        About(
+            "Ed25519 keys that sign the calls (PEM, mode 0600; `edxml-router webhook key FILE` makes one). With two, "
+            "each call has both signatures, so that receivers can change from one to the other.",
+            '["webhook.key"]',
+        ),
+    ] = ()
+    networks: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        About("Networks that may be called although they are not public, and without TLS.", '["10.20.0.0/16"]'),
+    ] = ()
+    ca: Annotated[
+        File | None, About("Authorities of receivers' certificates besides the machine's (PEM).", '"receivers-ca.pem"')
+    ] = None

@@ -8,7 +8,7 @@ settings at once is in :mod:`edxml_router.config.checks`. Secrets are never here
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 
 from edxml_router.config.faces.gateway import GatewaySettings
 from edxml_router.config.hubs import Hub, understood
-from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings
+from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings, WebhookSettings
 from edxml_router.config.values import (
     MIB,
     About,
@@ -265,6 +265,7 @@ class Sections(SettingsTable):
     limits: LimitsSettings = LimitsSettings()
     policy: PolicySettings = PolicySettings()
     delivery: DeliverySettings = DeliverySettings()
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     log: LogSettings = LogSettings()
 
 
@@ -290,6 +291,7 @@ class Settings:
     limits: LimitsSettings
     policy: PolicySettings
     delivery: DeliverySettings
+    webhooks: WebhookSettings
     log: LogSettings
     given: frozenset[str] = frozenset()
     remarks: tuple[Finding, ...] = ()

@@ -24,6 +24,7 @@ from edxml_router.core.problems import Finding
 from edxml_router.ports.mailboxes import Mailboxes, MovedMail
 from edxml_router.ports.recoveries import Recoveries
 from edxml_router.ports.views import Views
+from edxml_router.ports.webhooks import Webhooks
 
 
 class Envelopes(Protocol):
@@ -199,6 +200,9 @@ class Book(Protocol):
 
     @property
     def recoveries(self) -> Recoveries: ...
+
+    @property
+    def webhooks(self) -> Webhooks: ...
 
 
 class Ledger(Protocol):

@@ -29,6 +29,7 @@ from edxml_router.core.delivery.views import (
     Silence,
     Verification,
 )
+from edxml_router.core.delivery.webhook import Hook
 from edxml_router.core.link.route import Route
 
 
@@ -185,6 +186,9 @@ class Proof(Protocol):
     def damage(self, *, quick: bool = False) -> str:
         """What is damaged in the database's own pages, in its words; empty when nothing is. ``quick`` does not compare
         indexes."""
+
+    def webhooks(self) -> Sequence[Hook]:
+        """The calls to offices' systems: what each was told last, what failed, and when it is called again."""
 
     def filed_bodies(self) -> int:
         """How many bodies the database only names, because they lie in files beside it."""

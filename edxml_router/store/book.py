@@ -20,6 +20,7 @@ from edxml_router.store.epochs.recovery import SqlRecoveries
 from edxml_router.store.journal.book import SqlJournal
 from edxml_router.store.quarantine.items import SqlQuarantine
 from edxml_router.store.receipts import SqlReceipts
+from edxml_router.store.webhooks import SqlWebhooks
 
 
 class SqlBook:
@@ -36,6 +37,7 @@ class SqlBook:
     receipts: SqlReceipts
     quarantine: SqlQuarantine
     recoveries: SqlRecoveries
+    webhooks: SqlWebhooks
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
         self.connection = connection
@@ -49,3 +51,4 @@ class SqlBook:
         self.receipts = SqlReceipts(connection)
         self.quarantine = SqlQuarantine(connection)
         self.recoveries = SqlRecoveries(connection)
+        self.webhooks = SqlWebhooks(connection)

@@ -19,10 +19,11 @@ from edxml_router.store.journal.table import checkpoints, journal
 from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts import receipts
 from edxml_router.store.tokens import tokens
+from edxml_router.store.webhooks import webhooks
 
 # What a batch writes, all in one transaction.
 _WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, quarantine, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
-_OTHERS: Final = (checkpoints, numbers, identity, epochs, recoveries, resyncs, renames, tokens)
+_OTHERS: Final = (checkpoints, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)
 ALL: Final = frozenset((*_WRITTEN, *_OTHERS))

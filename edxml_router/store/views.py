@@ -24,6 +24,7 @@ from edxml_router.store.envelopes.sent import SqlSentDeliveries
 from edxml_router.store.journal import verification
 from edxml_router.store.journal.history import SqlHistory
 from edxml_router.store.quarantine.queries import SqlQuarantineQueries
+from edxml_router.store.webhooks import SqlWebhookQueries
 
 
 class SqlViews(
@@ -35,6 +36,7 @@ class SqlViews(
     SqlOrder,
     SqlHistory,
     SqlQuarantineQueries,
+    SqlWebhookQueries,
 ):
     """See :class:`edxml_router.ports.views.Views`. Safe to share between threads; never carried over a fork."""
 

@@ -1,0 +1,174 @@
+"""Calls to the systems of offices: which are due, making them, and what an operator asks about them.
+
+    async with opened_caller(settings) as caller:
+        made = await call(node.ledger, settings, caller)    # all that is due; then wait for news, or until next_at
+
+A call is claimed in one commit and its answer recorded in another. A crash between them calls again, with the same id,
+when the claim has run out. Raises Refusal EDX403 for an office without a webhook, EDX902 and EDX903 for keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edxml_router.config import Settings
+from edxml_router.core.delivery import webhook
+from edxml_router.core.delivery.webhook import Hook, Waiting, WebhookSubject
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.credentials.webhook_keys import load_webhook_key, make_webhook_key
+from edxml_router.ports.views import Views
+from edxml_router.store.ledger import SqlLedger
+from edxml_router.transport.posting import SECONDS, WebhookCaller
+
+_CLAIM: Final = timedelta(seconds=4 * SECONDS)  # in which a process that made a call has recorded its answer
+_GONE: Final = 410
+_DONE: Final = range(200, 300)
+
+
+class CallAnswer(NamedTuple):
+    """What came of a call. ``problem`` is none where the receiver took it; ``gone``: it wants no more."""
+
+    hook: Hook
+    problem: Finding | None
+    gone: bool = False
+
+
+class CallRound(NamedTuple):
+    """The calls that were made, and when the next one is due (none: when there is news)."""
+
+    answers: Sequence[CallAnswer]
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedCaller:
+    """What makes calls, and the keys that sign them."""
+
+    caller: WebhookCaller
+    keys: Sequence[Ed25519PrivateKey]
+
+
+@asynccontextmanager
+async def opened_caller(settings: Settings) -> AsyncIterator[KeyedCaller]:
+    """A caller with the keys of the settings."""
+    keys = [load_webhook_key(path) for path in settings.webhooks.keys]
+    caller = WebhookCaller(settings.webhooks.networks, settings.webhooks.ca)
+    try:
+        yield KeyedCaller(caller, keys)
+    finally:
+        await caller.close()
+
+
+async def call(ledger: SqlLedger, settings: Settings, by: KeyedCaller) -> CallRound:
+    """Call all offices that are to be called now, each for itself. Raises Setback of the store."""
+    due, next_at = await asyncio.to_thread(_claim, ledger, settings)
+    if not due:
+        return CallRound((), next_at)
+    now = ledger.clock.now()
+    answers = await asyncio.gather(*(_call(hook, by, now) for hook in due))
+    next_at = await asyncio.to_thread(_record, ledger, answers)
+    return CallRound(answers, next_at)
+
+
+async def _call(hook: Hook, by: KeyedCaller, now: datetime) -> CallAnswer:
+    body = webhook.payload(hook, now)
+    try:
+        status = await by.caller.post(hook.url, webhook.signed(hook, body, by.keys, now), body)
+    except Setback as setback:
+        return CallAnswer(hook, setback.finding)
+    if status in _DONE:
+        return CallAnswer(hook, None)
+    if status == _GONE:
+        return CallAnswer(hook, Finding("EDX716", hook.url), gone=True)
+    return CallAnswer(hook, Finding("EDX715", hook.url, Detail("it answered {status}", status=status)))
+
+
+def _claim(ledger: SqlLedger, settings: Settings) -> tuple[Sequence[Hook], datetime | None]:
+    now = ledger.clock.now()
+    wanted = _wanted(settings)
+    with ledger.book() as book:
+        kept = {(hook.office, hook.subject): hook for hook in book.webhooks.all()}
+        book.webhooks.drop([hook for key, hook in kept.items() if key not in wanted])
+        waiting = book.webhooks.waiting([office for office, _ in wanted]) if wanted else {}
+        due, others = [], []
+        for key, url in wanted.items():
+            lies = waiting.get(key, Waiting())
+            before = kept.get(key)
+            hook = webhook.looked(_at(url, before, key), lies, now)
+            if hook.due_at is not None and hook.due_at <= now:
+                hook = webhook.claimed(hook, lies, now + _CLAIM)
+                due.append(hook)
+            else:
+                others.append(hook)
+            if hook != before:
+                book.webhooks.keep([hook])
+        # Commit. A crash before it: nobody was called. After it: called again when the claim has run out.
+    return due, min((hook.due_at for hook in others if hook.due_at is not None), default=None)
+
+
+def _record(ledger: SqlLedger, answers: Sequence[CallAnswer]) -> datetime | None:
+    """Write down what came of the calls; when the next one is due."""
+    now = ledger.clock.now()
+    with ledger.book() as book:
+        kept = {(hook.office, hook.subject): hook for hook in book.webhooks.all()}
+        for answer in answers:
+            key = (answer.hook.office, answer.hook.subject)
+            if kept.get(key) == answer.hook:  # else somebody has begun it again, or it was claimed by another meanwhile
+                kept[key] = webhook.answered(answer.hook, answer.problem, now, gone=answer.gone)
+                book.webhooks.keep([kept[key]])
+        # Commit. A crash before it: called again with the same id, which the receiver may drop.
+    succeeded = any(answer.problem is None for answer in answers)
+    later = min((hook.due_at for hook in kept.values() if hook.due_at is not None), default=None)
+    return now if succeeded else later  # what came during the call is news now
+
+
+def _wanted(settings: Settings) -> dict[tuple[str, WebhookSubject], str]:
+    return {
+        (office.name, subject): office.webhook
+        for office in settings.offices
+        if office.webhook is not None
+        for subject in WebhookSubject
+    }
+
+
+def _at(url: str, hook: Hook | None, key: tuple[str, WebhookSubject]) -> Hook:
+    """The row as kept. At another address nothing is known of what was told, and the 410 of the old one is over."""
+    if hook is not None and hook.url == url:
+        return hook
+    fresh = Hook(*key, url)
+    return fresh if hook is None else replace(fresh, number=hook.number)
+
+
+def hooks(views: Views) -> Sequence[Hook]:
+    """How the calls stand, by office and subject."""
+    return views.webhooks()
+
+
+def begin_again(ledger: SqlLedger, office: str) -> Sequence[Hook]:
+    """Call this office again whatever was before, also after a 410. The gateway calls at its next look."""
+    now = ledger.clock.now()
+    with ledger.book() as book:
+        found = [webhook.begun_again(hook, now) for hook in book.webhooks.all() if hook.office == office]
+        if not found:
+            raise Refusal("EDX403", where=office, detail=Detail("this office has no webhook, or was never called"))
+        book.webhooks.keep(found)
+    return found
+
+
+def make_key(path: Path) -> str:
+    """A new key in a new file; its public half, as a receiver enters it."""
+    return webhook.public_text(make_webhook_key(path).public_key())
+
+
+def public_keys(settings: Settings) -> Sequence[str]:
+    """The public halves of the keys of the settings."""
+    return [webhook.public_text(load_webhook_key(path).public_key()) for path in settings.webhooks.keys]
