@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "inbox": "office.inbox:inbox",
     "fetch": "office.letters:fetch",
     "confirm": "office.letters:confirm",
+    "webhook": "office.webhooks:webhook",
     "trace": "auditor.trace:trace",
     "token": "operator.token:token",
     "queue": "operator.queue:queue",

@@ -194,6 +194,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "send.refused": "refused",
     "send.unread": "not read",
     "send.working": "sending",
+    "webhook.again": "{office} is called again at once.",
+    "webhook.ended": "no more",
     "inbox.empty": "The inbox is empty.",
     "sent.empty": "Nothing was sent that matches.",
     "notices.empty": "There are no notices.",

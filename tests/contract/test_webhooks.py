@@ -33,8 +33,8 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import Refusal
 from edxml_router.demo.servers import free_port
-from edxml_router.services import webhooks
-from edxml_router.services.webhooks import CallRound
+from edxml_router.services.offices import webhooks
+from edxml_router.services.offices.webhooks import CallRound
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, Database, add, delivery
 

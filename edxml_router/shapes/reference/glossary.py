@@ -60,6 +60,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "entry_count": "How many journal entries it holds.",
         "earlier": "The number of the delivery that goes first; null where none does.",
         "envelope": "The envelope, as this node keeps it.",
+        "ended": "Whether the receiver wants no more calls.",
         "epoch": "Names the restore of a back-up.",
         "event": "What happened.",
         "exit_status": "What a command ends with that this stops.",
@@ -155,6 +156,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "type": "Names the problem (RFC 9457).",
         "unnumbered": "Entries that have no place in the log yet; no root protects them.",
         "unnumbered_since": "The moment of the oldest of them.",
+        "url": "The address that is called.",
         "until": "Until this moment.",
         "updated_at": "When it changed last.",
         "urgent": "Whether it goes before ordinary mail.",
@@ -165,6 +167,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "waits_for": "Who has to move next: `link:NAME` or `office:NAME` (it is theirs to take), `recipient` (the next node"
         " has it), `operator` (held), `node` (this one tries again); null at an end.",
         "weight": "`permanent`: the same would be refused again. `transient`: it may pass. `remark`: nothing is stopped.",
+        "waiting": "How much lay ready at the last call.",
         "where": "The place: a line, a path, a setting.",
         "written": "Whether something was written, and not there before.",
         # --- names that a shape uses for something of its own ---
@@ -207,6 +210,10 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Signature.problem": "Why it did not pass; null when it did, and of an envelope that is kept.",
         "Signer.agencies": "The codes in the certificate, which prove nothing by themselves; null where they are not kept.",
         "Token.expires_at": "When it stops to count; null where it does not.",
+        "Webhook.attempts": "How often this call failed.",
+        "Webhook.due_at": "When the office is called next; null while there is nothing to tell.",
+        "Webhook.problem": "Why the last call failed; null when it was taken.",
+        "Webhook.subject": "What is told: `mail.waiting` or `receipts.waiting`.",
         "Verification.size": "How many entries are numbered.",
     }
 )
