@@ -1,4 +1,4 @@
-"""What the HTTP gateway tells of itself, and of the tokens by which it is called."""
+"""What the HTTP gateway tells of itself, of the tokens by which it is called, and of its calls to offices' systems."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, TypedDict
 
+from edxml_router.core.delivery.webhook import Hook, WebhookSubject
 from edxml_router.core.link.manifest import instant
+from edxml_router.core.problems import Finding
 from edxml_router.shapes.form import Instant
+from edxml_router.shapes.node import instant_or_none
+from edxml_router.shapes.problem import ProblemShape, problem_or_none
 
 
 class ReadyShape(TypedDict):
@@ -60,6 +64,32 @@ def token_shape(one: TokenFacts) -> TokenShape:
         "scopes": list(one.scopes),
         "note": one.note,
         "issued_at": instant(one.issued_at),
-        "expires_at": instant(one.expires_at) if one.expires_at else None,
-        "revoked_at": instant(one.revoked_at) if one.revoked_at else None,
+        "expires_at": instant_or_none(one.expires_at),
+        "revoked_at": instant_or_none(one.revoked_at),
+    }
+
+
+class WebhookShape(TypedDict):
+    """How the calls to one office about one subject stand."""
+
+    office: str
+    subject: WebhookSubject
+    url: str
+    waiting: int
+    attempts: int
+    due_at: Instant | None
+    ended: bool
+    problem: ProblemShape | None
+
+
+def webhook_shape(hook: Hook) -> WebhookShape:
+    return {
+        "office": hook.office,
+        "subject": hook.subject,
+        "url": hook.url,
+        "waiting": hook.told.count,
+        "attempts": hook.attempts,
+        "due_at": instant_or_none(hook.due_at),
+        "ended": hook.ended,
+        "problem": problem_or_none(Finding(hook.code, hook.url, hook.detail) if hook.code else None),
     }

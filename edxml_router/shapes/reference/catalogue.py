@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edxml_router.shapes import agency, delivery, gateway, history, node, notice, problem, sent, trust, verdict, webhook
+from edxml_router.shapes import agency, delivery, gateway, history, node, notice, problem, sent, trust, verdict
 
 Shapes = tuple[type, ...]
 
@@ -60,7 +60,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "trust unbind": (trust.BindingChangeShape,),
         "trust unblock": (trust.BindingChangeShape,),
         "trust undelegate": (trust.BindingChangeShape,),
-        "webhook list": (webhook.WebhookShape,),
+        "webhook list": (gateway.WebhookShape,),
     }
 )
 
