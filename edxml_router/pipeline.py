@@ -7,9 +7,9 @@
                                       │
               settle: receipts from further on ─▶ our deliveries ─▶ report: receipts towards the sender
 
-Every stage works on a batch and commits once; what a crash leaves on either side of a commit is said there. The
-rules are a snapshot (:mod:`edxml_router.stages.rules`), the outside is behind :mod:`edxml_router.ports`. A stage raises
-only Setback, when the store is away: nothing of it was committed then, and it is simply called again.
+Every stage works on a batch and commits once; each commit point says what a crash leaves on either side. The rules are
+a snapshot (:mod:`edxml_router.stages.rules`), and the outside world is behind :mod:`edxml_router.ports`. A stage raises
+only Setback, when the store is away: then nothing was committed and the stage is simply called again.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ from edxml_router.stages.rules import Rules
 
 
 def accept(node: Node, submissions: Sequence[Submission], *, at_once: bool = False) -> list[Acceptance]:
-    """Take responsibility for envelopes, or say why not; one answer each, in order. ``at_once``: this process sends
-    them on (:func:`pass_on`) and takes them in the same transaction.
+    """Take responsibility for envelopes, or say why not: one answer each, in order. With ``at_once`` the same
+    transaction also leases them to this process, which sends them with :func:`pass_on`.
 
-    When this returns, what was accepted is committed. A crash before leaves nothing, or an unreferenced file; a
-    crash after and before the peer hears of it makes the peer repeat, and the repeat gets the same answer. One bad
-    submission never fails its batch-mates.
+    Whatever was accepted is committed when this returns. A crash before the commit leaves nothing, or an unreferenced
+    file. After a crash between the commit and the answer the peer repeats the submission and gets the same answer. A
+    bad submission never fails its batch-mates.
     """
     now = node.now()
     judged = node.judging(clocks.careful(node, judge, now), submissions, node.rules.limits.judging_time)
@@ -64,27 +64,28 @@ def accept(node: Node, submissions: Sequence[Submission], *, at_once: bool = Fal
         node.bodies.stage({item.digest: item.submission.data for item in judged if item.fit})
         decision = record(node, judged, now, at_once=at_once)
     except Setback as setback:
-        # Nothing was committed, refusals included: all of them come again.
+        # Nothing was committed, not even the refusals: all of them come again.
         return [put_off(item, setback.finding) for item in judged]
-    except Exception as error:  # a mistake of ours, met while recording: find the one that provokes it
+    except Exception as error:  # a defect of ours, met while recording: find the submission that provokes it
         if fault := machine_fault(error):
             return [put_off(item, fault.finding) for item in judged]
         if at_once:
-            return accept(node, submissions)  # perhaps it was what else is due, which is no fault of these
+            return accept(node, submissions)  # the cause may be other due work, not these submissions
         if len(submissions) > 1:
             return [answer for submission in submissions for answer in accept(node, [submission])]
         if isinstance(judged[0].trouble, Defect):
-            raise  # not even quarantining it works: let the worker stop, the hub keeps the message
+            raise  # it cannot even be quarantined: let the worker stop; the hub keeps the message
         defect = mistake(error, "record")
         decision = record(node, [replace(judged[0], trouble=defect)], now)
     return [ruling.answer() for ruling in decision.rulings]
 
 
 def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Candidate:
-    """Everything that can be decided about a submission before the store is asked. Never raises.
+    """Decide everything about a submission that needs no store. Never raises.
 
-    ``examine`` parses safely, validates, verifies the signature, and reads only what was signed; then come the
-    questions that need the rules: who sends, is it a thing to take, may this peer and this signer, and where to.
+    ``examine`` parses safely, validates, verifies the signature, and reads only what was signed; then the rules decide:
+    who the sender is, whether such an envelope is accepted at all, whether this peer and this signer may send it, and
+    where it goes.
     """
     digest, examined = submission.data.digest, None
     try:
@@ -94,7 +95,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Can
         trust = rules.trust.blocking(rules.bindings.blocked_keys(now))
         examined = examine(submission.data, rules.limits, trust, now, rules.engine)
         envelope, transfer = examined.envelope, submission.transfer
-        admit(rules, submission, envelope, now)  # first: of a state secret nothing is kept, not even for a wrong code
+        admit(rules, submission, envelope, now)  # first: nothing of a state secret is kept, whatever else is wrong
         sender = sender_of(rules.registry, envelope, now, under_way(rules, transfer))
         reason = authorise(rules, peer, examined.verdict, sender, now)
         unreachable: Mapping[str, Finding] = {}
@@ -113,8 +114,8 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Can
 
 
 def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list[Acceptance]:
-    """Refuse transfers by their manifests alone, which are their data here: of what is too large for this node the
-    neighbour hears at once, instead of sending it again until its lifetime ends."""
+    """Refuse transfers by their manifests alone. The neighbour learns at once that an envelope is too large for this
+    node, instead of sending it again until its lifetime ends."""
     judged = [
         Candidate(one, one.transfer.envelope, trouble=Refusal(found.code, where=found.where, detail=found.detail))
         for one, found in transfers
@@ -124,10 +125,10 @@ def decline(node: Node, transfers: Sequence[tuple[Submission, Finding]]) -> list
 
 
 def record(node: Node, judged: Sequence[Candidate], now: datetime, *, at_once: bool = False) -> Decision:
-    """The one transaction of acceptance: gather what the store knows, decide, write; and take what may go now, if it
-    is sent at once. Raises Setback.
+    """The one transaction of acceptance: gather what the store knows, decide, write; and lease what may go now, if it
+    is to be sent at once. Raises Setback.
     """
-    while True:  # as often as another worker is quicker: of one more envelope each time, which is known then
+    while True:  # another worker was quicker; each round knows at least one envelope more, so this ends
         try:
             with node.ledger.book() as book:
                 decision = decide(node.name, node.rules, judged, gather(node, book, judged, now), now)
@@ -135,8 +136,8 @@ def record(node: Node, judged: Sequence[Candidate], now: datetime, *, at_once: b
                 taken = [take(node, book, decision.rows, decision.bodies, now)] if at_once else []
         except Overtaken:
             continue
-        # Committed. A crash before this line leaves at most a file that nothing refers to; after it a repeat is known,
-        # and what was taken is due again when its lease ends.
+        # Committed. A crash before this line leaves at most an unreferenced file. After it, a repeat is recognised, and
+        # leased deliveries are due again when the lease ends.
         node.taken += taken
         node.let_wait(decision.waiting, decision.waited)
         return decision
@@ -146,13 +147,14 @@ def record(node: Node, judged: Sequence[Candidate], now: datetime, *, at_once: b
 
 
 def forward(node: Node) -> Sequence[Move]:
-    """Send what is due, one copy of the body per link, and deliver what is for here; what was done, if anything.
+    """Send what is due, with one copy of the body per link, and deliver what is for here. Returns what was done, if
+    anything.
 
-    One commit takes the deliveries, one records what became of them, with the sending between; large bodies go in
-    portions, so that memory stays flat. A crash after the first leaves leases that run out; a crash after sending
-    repeats the transfer under the same id, and the next node recognises it. What was in hand at five crashes in a row
-    is held (EDX623). What a mailbox has not answered in time is recorded in a later turn, and nothing is taken for one
-    that does not answer (:mod:`edxml_router.stages.forwarding.sending`).
+    One commit leases the deliveries and another records the outcome, with the sending between them; large bodies go in
+    portions, so that memory stays flat. After a crash behind the first commit the leases run out. After a crash behind
+    the sending the transfer is repeated under the same id, and the next node recognises it. A delivery that was in hand
+    at five crashes in a row is held (EDX623). An answer that a mailbox gives late is recorded in a later turn, and
+    nothing is claimed for a mailbox that does not answer (:mod:`edxml_router.stages.forwarding.sending`).
     """
     now = node.now()
     applied = [*pass_on(node), *sending.answered(node, now)]
@@ -165,30 +167,31 @@ def forward(node: Node) -> Sequence[Move]:
         due = book.deliveries.claim(now, now + node.rules.delivery.lease, node.rules.delivery.batch, closed, LIST_LIMIT)
         rows = book.envelopes.known({delivery.digest for delivery in due})
         noted = sending.note(node, book, away, now)
-    # Committed: these are ours until the leases end. A crash before leaves them due, one after to whoever comes then.
+    # Committed: these are ours until the leases end. A crash before leaves them due; after a crash here any worker may
+    # claim them once the leases have ended.
     node.outgoing.silent, node.outgoing.noted, node.outgoing.bound = away, noted, node.rules.routes
     return [*applied, *hand_over(node, LeasedWork(now + node.rules.delivery.lease, due, rows, {}), now)]
 
 
 def pass_on(node: Node) -> Sequence[Move]:
-    """Send what acceptance has taken in its own transaction, from memory, and its receipts; what was done.
+    """Send, from memory, what acceptance leased in its own transaction, and its receipts. Returns what was done.
 
-    A crash before, or while it is sent, leaves leases that run out, as with :func:`forward`.
+    After a crash before or during the sending the leases run out, as with :func:`forward`.
     """
     applied: list[Move] = []
     while node.taken:
         taken, now = node.taken.pop(0), node.now()
-        if now < taken.until:  # else it is somebody else's by now
+        if now < taken.until:  # otherwise another worker may have it by now
             applied += hand_over(node, taken, now)
     return applied
 
 
 def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
-    """Plan where it goes, send it, record what came of that; large bodies in portions, with a commit for each."""
+    """Plan where it goes, send it, and record the outcome; large bodies in portions, with one commit each."""
     if not taken.due and not taken.receipts:
         return ()
     rows, applied = taken.rows, list[Move]()
-    # The plan: values in, values out, but for the room in the mailboxes, which the store and the hubs tell.
+    # The plan: values in, values out, except for the room in the mailboxes, which only the store and the hubs know.
     planned = plan(node.rules, node.links.keys(), taken.due, rows, now, node.clock.chance)
     lying = room.measured(node, planned.groups, rows, now)
     planned = room.fitting(node.rules, planned, rows, lying, now, node.clock.chance)
@@ -201,7 +204,7 @@ def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
         begun, unsigned = [], None
         try:
             begun = sending.tell(node, _reports(node, node.links, receipts, {}), 0.0)
-        except Setback as setback:  # a key that is away: what became of the letters is recorded all the same
+        except Setback as setback:  # the signing key is away: the outcome of the letters is recorded all the same
             unsigned = setback
         moves += [*decided, *sending.outcome(node, letters, now)]
         over, sent = sending.heard(node, begun)
@@ -223,7 +226,7 @@ def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
 def _sendings(
     node: Node, groups: Groups, taken: LeasedWork, now: datetime
 ) -> tuple[list[Sending[Delivery]], list[Move]]:
-    """What there is to send for these groups, and the moves of what is not sent."""
+    """The messages to send for these groups, and the moves of the deliveries that are not sent."""
     wanted = {digest for _, digest, _, _ in groups}
     bodies = {**taken.bodies, **node.bodies.open(wanted - taken.bodies.keys())}
     sendings: list[Sending[Delivery]] = []
@@ -243,10 +246,10 @@ def _sendings(
 
 
 def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:
-    """An envelope for recipients served here goes into their inbox, which is the delivery itself, once AVAILABLE.
+    """Put an envelope for recipients served here into their inbox, which is the delivery itself in state AVAILABLE.
 
-    Into the mailbox of an office attached to the hub it is laid after that commit
-    (:mod:`edxml_router.stages.offices.pushing`), so that an answer that comes at once finds it offered.
+    For an office attached to the hub it is put into the mailbox after that commit
+    (:mod:`edxml_router.stages.offices.pushing`), so that even an immediate answer finds it offered.
     """
     return [change(one, Event.OFFER, due_at=now, attempts=1, route=one.route) for one in group]
 
@@ -255,10 +258,10 @@ def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:
 
 
 def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move]:
-    """Apply what neighbours report, (peer, receipt) each, and pass ends on towards the sender; one commit.
+    """Apply what neighbours report, as (peer, receipt), and pass final outcomes on towards the sender; one commit.
 
-    A receipt of an earlier generation, a repeated or an unmatched one changes nothing and is journalled, those about
-    no delivery of ours as a number. A crash before the commit makes the hub bring the receipts again.
+    A receipt that is repeated, unmatched or of an earlier generation changes nothing and is journalled; those about no
+    delivery of ours are journalled as a count. After a crash before the commit the hub redelivers the receipts.
     """
     now = node.now()
     with node.ledger.book() as book:
@@ -279,22 +282,22 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
             moves.append(move)
             trails[move.delivery.id] = receipt.hops
         applied = book.deliveries.move(moves)
-        if len(applied) < len(moves):  # somebody changed a delivery between our read and our write
+        if len(applied) < len(moves):  # another worker changed a delivery between our read and our write
             raise Setback("EDX602", detail=Detail("deliveries changed meanwhile"))
         odd = late_entries(late, standing, now)
         book.journal.note_odd(odd, node.rules.limits.noted_hourly, node.rules.peers.keys())
         book.receipts.add(final_receipts(book, applied, trails))
         room.made(node, book, applied, now)
-    # Committed: only now are the messages acknowledged. A crash before makes the hub bring them again.
+    # Committed: only now are the messages acknowledged. After an earlier crash the hub redelivers them.
     return applied
 
 
 def expire(node: Node) -> Sequence[Move]:
-    """End deliveries whose lifetime is over, with a receipt towards the sender; what ended. One commit.
+    """End deliveries whose lifetime is over, with a receipt towards the sender. Returns what ended. One commit.
 
-    What the far side has committed is the far side's to expire; only when its receipt stays away for the grace as
-    well does it end here, so that no sender waits for ever (P1). Nothing ends before every hub that this node reads
-    has been read empty once since the start: after a long rest the confirmation of what is over may lie there.
+    What the far side has committed, the far side expires. It ends here only when no receipt arrives within the grace
+    period either, so that no sender waits for ever (P1). Nothing expires before every hub of this node has been read
+    empty once since the start: after a long downtime the confirmation may still be lying there.
     """
     if not node.hubs_read():
         return ()
@@ -304,15 +307,16 @@ def expire(node: Node) -> Sequence[Move]:
         unproven = book.quarantine.kept_of(UNPROVEN) if over else {}
         applied = book.deliveries.move([expiry(delivery, unproven, now) for delivery in over])
         book.receipts.add([*final_receipts(book, applied), *withdrawals(node, book, applied)])
-    # Committed, the end with its notice. A crash before leaves both undone.
+    # Committed: the end and its notice together. A crash before this leaves neither.
     return applied
 
 
 def report(node: Node) -> int:
-    """Send receipts, batched per link, and to attached offices notices and withdrawals; how many hubs have taken.
+    """Send receipts, batched per link, and notices and withdrawals to attached offices. Returns how many the hubs have
+    taken.
 
-    A hub that does not answer is left out until it does. A crash after sending, before the record, sends them again:
-    applying a receipt twice changes nothing.
+    A hub that does not answer is left out until it does. After a crash between sending and recording they are sent
+    again: applying a receipt twice changes nothing.
     """
     now = node.now()
     count = sending.told(node, now)
@@ -339,7 +343,7 @@ def _reports(
     waiting: Sequence[tuple[int, Route, Receipt]],
     documents: Mapping[str, str],
 ) -> list[Sending[int]]:
-    """What there is to send of these receipts."""
+    """The messages that carry these receipts."""
     told: dict[Route, list[tuple[int, Receipt]]] = defaultdict(list)
     for number, origin, receipt in waiting:
         told[origin].append((number, receipt))
@@ -347,7 +351,7 @@ def _reports(
     for origin, receipts in told.items():
         link = links.get(origin)
         if link is None:
-            continue  # the rules have changed since: nobody is told that is no neighbour any more
+            continue  # the rules have changed since: a former neighbour is told nothing
         for message, numbers in report_messages(node, link, origin, receipts, documents):
             sendings.append(Sending(link.transport, link.mailbox, [Parcel(link.mailbox, message)], numbers))
     return sendings

@@ -1,1 +1,1 @@
-"""From a submission to what is written of it: examined, admitted, decided by what is known."""
+"""Acceptance: a submission is examined, admitted, decided and written."""

@@ -1,6 +1,6 @@
-"""The questions of acceptance that need the rules and nothing else: who sends, may they, and where does it go.
+"""The checks of acceptance that need nothing but the rules: who the sender is, whether they may send, and where to.
 
-Each function answers from the snapshot it is given and raises Refusal (families 3, 4, 5) or Setback (EDX314).
+Each function works on the snapshot it is given, and raises Refusal (families 3, 4, 5) or Setback (EDX314).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run 
 
 
 def sender_of(registry: Registry, envelope: Envelope, now: datetime, under_way: timedelta = timedelta()) -> str:
-    """The sender's canonical code. A closed agency may still answer for older documents.
+    """The sender's canonical code. A closed agency may still send statuses about older documents.
 
-    ``under_way`` is how long ago another node may have accepted it. What was accepted before its sender was closed, or
-    before its code went to another agency, is that sender's still. How long it has been under way is the neighbours'
-    word: so that node may have taken it on any day since the letter's own, but on none before our own bound.
+    ``under_way`` is how long ago another node may have accepted it. An envelope that was accepted before its sender was
+    closed, or before the code passed to another agency, still counts as that sender's. Only the neighbours say how long
+    it has been under way, so any day from the letter's own date is believed, but none before our own bound.
     """
     written, day = envelope.sender.organ_id, written_on(envelope)
     today = now.astimezone(VIETNAM).date()
@@ -50,7 +50,7 @@ def sender_of(registry: Registry, envelope: Envelope, now: datetime, under_way: 
     meant = registry.meaning(written, day)
     agency = registry.get(meant) if meant else None
     if agency is None:
-        registry.resolve(written, today, historic=True)  # says what is wrong, unless only the day is missing
+        registry.resolve(written, today, historic=True)  # raises the right refusal, unless only the day was at fault
         raise _undated(written)
     first = max(day or date.min, today - under_way)
     if not historic and first < today:
@@ -63,14 +63,15 @@ def sender_of(registry: Registry, envelope: Envelope, now: datetime, under_way: 
 
 
 def under_way(rules: Rules, transfer: Transfer | None) -> timedelta:
-    """How long ago another node may have accepted what a neighbour brings: as long as we would keep it ourselves."""
+    """How long ago another node may have accepted what a neighbour brings: no longer than we would keep it
+    ourselves."""
     return LIFETIMES * rules.delivery.lifetime if transfer else timedelta()
 
 
 def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: datetime) -> str:
     """May this peer bring mail of this sender, and does the signature speak for the sender?
 
-    Returns the reason to record: the verdict's with its marks, or with the exception that stood in for a signature.
+    Returns the reason to record: that of the verdict with its marks, or the exception that stood in for a signature.
     """
     bindings.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not PeerRole.PARENT)
     bindings.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
@@ -99,7 +100,8 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
 
 
 def admit(rules: Rules, submission: Submission, envelope: Envelope, now: datetime) -> None:
-    """Is this a thing to take at all? Refusal EDX405 for a state secret, EDX408 for an old or future time stamp."""
+    """Is such an envelope accepted at all? Raises Refusal EDX405 for a state secret, EDX408 for an old or future time
+    stamp."""
     policy = rules.policy
     marked = rules.markings.found_in(envelope)
     if marked:
@@ -116,7 +118,7 @@ def admit(rules: Rules, submission: Submission, envelope: Envelope, now: datetim
 
 
 def _time_stamp(envelope: Envelope) -> datetime | None:
-    """When the sender says it sent this, if it says so in the form of the standard (Vietnam time, no zone)."""
+    """The sender's own time stamp, if it is in the form of the standard (Vietnam time, no zone)."""
     written = envelope.status.timestamp if envelope.status else next((one.timestamp for one in envelope.traces), None)
     try:
         return datetime.strptime((written or "").strip(), "%Y/%m/%d %H:%M:%S").replace(tzinfo=VIETNAM)
@@ -125,17 +127,17 @@ def _time_stamp(envelope: Envelope) -> datetime | None:
 
 
 def address(rules: Rules, examined: Examination, now: datetime, chosen: Sequence[str] = ()) -> dict[str, Route]:
-    """The route of each recipient of a fresh submission, or of each that its office has ``chosen``. All or nothing: a
+    """The route of each recipient of a fresh submission, or of those its office has ``chosen``. All or nothing: a
     sender corrects a list once."""
     envelope = _narrowed(rules.registry, examined.envelope, chosen) if chosen else examined.envelope
     return recipients_of(rules.registry, envelope, now, partial(route_for, rules, examined.size))
 
 
 def _narrowed(registry: Registry, envelope: Envelope, chosen: Sequence[str]) -> Envelope:
-    """The envelope with only those of its recipients that are chosen. A choice among what the sender has signed is the
-    office's to make: others may get the document on paper. Anybody else is not; Refusal EDX424."""
+    """The envelope with only the chosen recipients. An office may choose among the recipients that the sender signed,
+    since others may get the document on paper. Raises Refusal EDX424 for anybody else."""
     if envelope.kind is Kind.STATUS:
-        return envelope  # it has one addressee, and a client may still name those of the document before
+        return envelope  # it has one addressee, and a client may still name those of the original document
     day = addressed_on(envelope)
     wanted = {registry.meaning(text, day): text for text in chosen}
     parties = tuple(one for one in envelope.to if registry.meaning(one.organ_id, day) in wanted)
@@ -149,10 +151,10 @@ def _narrowed(registry: Registry, envelope: Envelope, chosen: Sequence[str]) -> 
 def recipients_of(
     registry: Registry, envelope: Envelope, now: datetime, reach: Callable[[str], T]
 ) -> dict[str, T]:
-    """What ``reach`` says of each recipient of a fresh submission, by canonical code; where the code or ``reach`` is
-    refused, the refusal names the recipient by its number."""
+    """The result of ``reach`` for each recipient of a fresh submission, by canonical code. A refusal names the
+    recipient by its number."""
     today, day = now.astimezone(VIETNAM).date(), addressed_on(envelope)
-    # Statuses and recalls are about older documents, so they still find an agency whose code was closed since.
+    # Statuses and recalls concern older documents, so they still reach an agency whose code has been closed since.
     historic = envelope.kind is Kind.STATUS or envelope.business is Business.RECALL
     reached: dict[str, T] = {}
     for number, written in enumerate(envelope.recipients, start=1):
@@ -174,24 +176,25 @@ def recipients_of(
 def address_transfer(
     rules: Rules, here: str, peer: Peer, transfer: Transfer, examined: Examination
 ) -> tuple[dict[str, Route], dict[str, Finding]]:
-    """The routes of the recipients listed beside an envelope on a link, and those that cannot be reached from here.
+    """The routes of the recipients listed beside an envelope on a link, and the findings of those that cannot be
+    reached.
 
-    The list is a neighbour's word; it may only choose among the recipients that the sender signed. What was
-    promised at acceptance stays promised: a recipient that fails here is returned alone.
+    The list is a neighbour's word, so it may only choose among the recipients that the sender signed. Acceptance was
+    promised to the sender before, so a recipient that fails here is returned by itself.
     """
     if transfer.envelope != examined.digest:
         raise Refusal("EDX704", where="envelope", detail=Detail("the body is not the one the manifest names"))
     if any(hop.node == here for hop in transfer.hops):
         raise Refusal("EDX506", detail=Detail("{here} already took it", here=here))
     if not transfer.hops or transfer.hops[-1].node != peer.name:
-        # Each node vouches for the one before it; what is said of nodes further back is the neighbours' word.
+        # Each node vouches for the one before it; about nodes further back there is only the neighbours' word.
         raise Refusal(
             "EDX704", where="hops", detail=Detail("the last one is not {peer}, who brought it", peer=peer.name)
         )
     day = addressed_on(examined.envelope)
     recipients = examined.envelope.recipients
     named = {rules.registry.meaning(written, day) for written in recipients}
-    ever: dict[str, str] | None = None  # whom a code of these has ever stood for; made for one list that needs it
+    ever: dict[str, str] | None = None  # what the codes ever stood for; made once, if needed
     routes: dict[str, Route] = {}
     unreachable: dict[str, Finding] = {}
     for code in transfer.recipients:
@@ -202,11 +205,11 @@ def address_transfer(
                 raise _not_named(rules.registry, code, ever.get(code), day)
             following = route_for(rules, examined.size, code)
             if following == Route.link(peer.name):
-                # Each of the two believes it behind the other, because neither has it: no routes turn in a circle.
+                # Sender and next hop are the same neighbour: each would send it to the other for ever.
                 detail = Detail("{code} would go back to {peer}, who has sent it here", code=code, peer=peer.name)
                 raise Refusal("EDX505", where="recipients", detail=detail)
             if following.is_link and len(transfer.hops) >= HOPS_LIMIT:
-                # The next node could not read a longer list, and would be sent it again until the lifetime ends.
+                # The next node could not read a longer list, and would get it again until its lifetime ends.
                 detail = Detail("{count} nodes have had it, as many as may", count=len(transfer.hops))
                 raise Refusal("EDX414", where="hops", detail=detail)
             routes[code] = following
@@ -216,7 +219,8 @@ def address_transfer(
 
 
 def _not_named(registry: Registry, code: str, written: str | None, day: date | None) -> Refusal:
-    """Why a recipient beside an envelope is none of those that were signed; ``written``: what once stood for it."""
+    """Why a recipient listed beside an envelope is not one of those signed; ``written`` are codes that once stood for
+    it."""
     if written is None:
         return Refusal(
             "EDX401", where="recipients", detail=Detail("{code} is not a recipient of the envelope", code=code)
@@ -237,8 +241,8 @@ def _not_named(registry: Registry, code: str, written: str | None, day: date | N
 
 
 def _require_same_hands(registry: Registry, written: str, code: str, day: date | None) -> None:
-    """Refusal EDX412 unless ``written`` stood for ``code`` on the letter's day too: whoever wrote it may have meant
-    either agency, and every node on the way must know which."""
+    """Raise Refusal EDX412 unless ``written`` stood for ``code`` on the letter's day too: otherwise either agency may
+    have been meant, and every node on the way must come to the same answer."""
     meant = registry.meaning(written, day)
     if meant == code:
         return
@@ -262,15 +266,15 @@ def _undated(written: str) -> Refusal:
 
 
 def codes_of(registry: Registry, signer: Signer, now: datetime) -> Callable[[str], str | None]:
-    """What the codes in a signer's certificate stand for: what they did when it was issued. Else the key of who had a
-    code before would sign for who has it now."""
+    """The agencies that the codes in a signer's certificate stood for when it was issued. By today's meaning, the
+    former holder of a code could sign for the present one."""
     issued = (signer.not_before or now).astimezone(VIETNAM).date()
     return partial(registry.meaning, on=issued)
 
 
 def route_for(rules: Rules, size: int, code: str) -> Route:
     """The route of a recipient for an envelope of ``size`` bytes. Raises Refusal EDX505, and EDX414 where it could
-    never be handed over: an office that is attached to a hub gets it in one message."""
+    never be handed over, because an office attached to a hub gets an envelope in one message."""
     following = route(rules, code)
     most = rules.largest.get(following, size)
     if size > most:

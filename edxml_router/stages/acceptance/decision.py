@@ -1,11 +1,11 @@
-"""What becomes of a batch that was judged: decided from values alone, and written as it was decided.
+"""The outcome of a judged batch: decided from values alone, then written as decided.
 
     decision = decide(node.name, node.rules, judged, facts, now)
     write(node, book, decision, now)
 
-A submission may stumble over four things that only the store can tell: its peer has brought too much (EDX406), its
-document may still be on its way (EDX625), other bytes have its identity (EDX404), or it was accepted before. They are
-asked in this order, and the first one counts.
+Only the store can tell four things about a submission: its peer has brought too much (EDX406), the document it changes
+may still be on its way (EDX625), other bytes have its identity (EDX404), or it was accepted before. They are checked in
+this order, and the first counts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PAIR = attrgetter("digest", "recipient")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What acceptance writes, and what each submission is told, in the order of arrival."""
+    """What acceptance writes, and the answer to each submission, in the order of arrival."""
 
     rulings: Sequence[Ruling]
     rows: Sequence[EnvelopeRow]  # of the envelopes that are new
@@ -54,8 +54,8 @@ class Decision:
     moves: Sequence[Move]
     receipts: Sequence[tuple[Route, Receipt]]  # about what is new, or was read and refused
     repeats: Sequence[tuple[Route, Receipt]]  # about what was known, and what brought nothing that could be read
-    waiting: frozenset[str]  # names of what is given back to wait for its document, from now on
-    waited: frozenset[str]  # … and of what has done so
+    waiting: frozenset[str]  # names of submissions given back to wait for their document
+    waited: frozenset[str]  # names of those that have waited
 
 
 class Overtaken(Exception):  # noqa: N818  # an event, not a mistake
@@ -63,7 +63,7 @@ class Overtaken(Exception):  # noqa: N818  # an event, not a mistake
 
 
 def decide(here: str, rules: Rules, judged: Sequence[Candidate], facts: Facts, now: datetime) -> Decision:
-    """Everything that is decided about a batch; computes from its arguments only."""
+    """Decide a whole batch, from the arguments alone."""
     troubles: dict[int, Trouble] = {place: item.trouble for place, item in enumerate(judged) if item.trouble}
     troubles |= _over_quota(rules, judged, troubles, facts)
     early = order.early(judged, troubles, facts)
@@ -78,7 +78,8 @@ def decide(here: str, rules: Rules, judged: Sequence[Candidate], facts: Facts, n
     fresh = [item for item in fit if item.digest not in facts.known]
     repeats = [item for item in fit if item.digest in facts.known]
     chains = {digest: (facts.known.get(digest) or row).chains or row.chains for digest, row in rows.items()}
-    # In the order of arrival, which their numbers keep; more recipients of what is known sorted, for the ledger's sake.
+    # In the order of arrival, which the numbers preserve. Further recipients of known envelopes come sorted: two
+    # writers that insert in different orders could deadlock.
     more = [
         row
         for item in repeats
@@ -111,7 +112,7 @@ def decide(here: str, rules: Rules, judged: Sequence[Candidate], facts: Facts, n
 
 
 def write(node: Node, book: Book, decision: Decision, now: datetime) -> None:
-    """Write it, each table once. Raises Overtaken where the facts are not true any more, and Setback."""
+    """Write the decision, each table once. Raises Overtaken where the facts no longer hold, and Setback."""
     if book.envelopes.add(decision.rows) != {row.digest for row in decision.rows}:
         raise Overtaken
     book.bodies.add(decision.bodies)
@@ -124,7 +125,7 @@ def write(node: Node, book: Book, decision: Decision, now: datetime) -> None:
 
 
 def _over_quota(rules: Rules, judged: Sequence[Candidate], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:
-    """What goes beyond the quota of its peer for the last minute."""
+    """The submissions beyond their peer's quota for the last minute."""
     used = {peer: list(brought) for peer, brought in facts.brought.items()}
     found: dict[int, Trouble] = {}
     for place, item in enumerate(judged):
@@ -135,7 +136,7 @@ def _over_quota(rules: Rules, judged: Sequence[Candidate], troubles: Troubles, f
         limits = (quota.messages, quota.bytes, quota.recipients)
         asked = (1, len(item.submission.data), len(item.routes))
         over = [most for most, so_far, more in zip(limits, used[peer], asked, strict=True) if 0 < most < so_far + more]
-        if over and any(used[peer]):  # a single large one must get through some time
+        if over and any(used[peer]):  # a single large one must get through at some point
             found[place] = Setback("EDX406", where=peer, detail=Detail("at most {most} a minute", most=over[0]))
         else:
             used[peer] = [so_far + more for so_far, more in zip(used[peer], asked, strict=True)]
@@ -143,7 +144,7 @@ def _over_quota(rules: Rules, judged: Sequence[Candidate], troubles: Troubles, f
 
 
 def _conflicts(judged: Sequence[Candidate], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:
-    """What has the identity of other bytes; of a batch the first stands."""
+    """The submissions whose identity belongs to other bytes; within a batch the first one stands."""
     holders = dict(facts.holders)
     found: dict[int, Trouble] = {}
     for place, item in enumerate(judged):
@@ -156,7 +157,7 @@ def _conflicts(judged: Sequence[Candidate], troubles: Troubles, facts: Facts) ->
 
 
 def _ruling(item: Candidate, trouble: Trouble | None, facts: Facts, more: Sequence[NewDelivery]) -> Ruling:
-    """The outcome of one submission. This is the only place that says it."""
+    """The outcome of one submission; no other place decides it."""
     if trouble is not None:
         return let_stand(item, trouble, facts) or Ruling(item, trouble)
     if item.digest not in facts.known:

@@ -2,10 +2,10 @@
 
     examined = examine(data, limits, trust, at)
 
-The settings choose the engine for what the reference can verify in little memory. What is larger (:data:`MOST_BYTES`,
-:data:`MOST_TAGS`) is parsed without the contents of its attachments and verified by the stream engine, whatever they
-say. Raises :class:`Refusal` for what no policy could accept: families 1 and 2, and EDX317 when both engines were asked
-and do not agree.
+The settings choose the engine for messages that the reference engine can verify in little memory. Larger ones
+(:data:`MOST_BYTES`, :data:`MOST_TAGS`) are always parsed without the contents of their attachments and verified by the
+stream engine. Raises :class:`Refusal` for what no policy could accept: families 1 and 2, and EDX317 when both engines
+ran and disagree.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from edxml_router.core.xml.content import UNMEASURED, Content
 from edxml_router.core.xml.safe_xml import Limits
 from edxml_router.stages.acceptance.submission import Examination
 
-# What signxml is asked about. It makes four trees of a message and as many texts: eight bytes for a byte, half a
-# kilobyte for a tag, and 64 MiB beside the message is the most that judging one may take.
+# The most that signxml is given. It builds four trees and four texts of a message: eight bytes per byte and half a
+# kilobyte per tag. Judging one message may take 64 MiB beside the message itself.
 MOST_BYTES: Final = 3_000_000
 MOST_TAGS: Final = 50_000  # "<" and "=" in the bytes; a circular to two thousand recipients
 
@@ -43,8 +43,8 @@ def examine(
 ) -> Examination:
     """Parse safely, validate, verify the signature, and read only what was signed, where there is a signature.
 
-    The signature's verdict is returned, not judged: an offline check wants to see it, and only a peer's policy can
-    say what it is worth.
+    The verdict on the signature is returned, not acted on: an offline check shows it, and only the policy for a peer
+    can say what it is worth.
     """
     if body.size > MOST_BYTES:
         return _by_stream(body, limits, trust, at)
@@ -65,7 +65,7 @@ def _by_signxml(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> 
 
 
 def _by_stream(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Examination:
-    # The marks must be unknown to whoever wrote the message, and nothing else depends on them.
+    # The marks must be unpredictable to whoever wrote the message; nothing else depends on them.
     token = secrets.token_hex(16)
     bones = skeleton.scan(body, limits, token)
     root = safe_xml.parse(bones.text, limits)
@@ -84,7 +84,7 @@ def _read(
     measured: Mapping[str, Content | None] = UNMEASURED,
 ) -> Examination:
     reading = reader.read(root if verdict.signed_root is None else verdict.signed_root, limits, measured)
-    # Without the tree: it is ten times the message, and a batch that keeps a hundred of them leaves the caches.
+    # Without the tree, which is ten times the message: a hundred of them would no longer fit the processor's caches.
     return Examination(digest, reading.envelope, replace(verdict, signed_root=None), reading.remarks, size)
 
 
@@ -106,7 +106,7 @@ def _by_both(body: Body, limits: Limits, trust: TrustStore, at: datetime) -> Exa
 
 
 def _essence(outcome: Examination | Refusal) -> Any:
-    """What the engines must agree on: everything but the particulars of a finding, which are for people."""
+    """What the engines must agree on: everything but the details of a finding, which are for people."""
     if isinstance(outcome, Refusal):
         return outcome.code
     finding = outcome.verdict.finding

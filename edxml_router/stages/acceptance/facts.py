@@ -1,9 +1,9 @@
-"""What is known about a batch before anything is decided: the reads of acceptance, a fixed number for any batch.
+"""What is known about a batch before anything is decided: a fixed number of reads, whatever its size.
 
     facts = gather(node, book, judged, now)
 
-Read inside the transaction that writes what is decided. On SQLite nobody else writes meanwhile; on PostgreSQL another
-worker may, and the writing finds that.
+They are read inside the transaction that writes the decision. On SQLite nobody else can write meanwhile; on PostgreSQL
+another worker may, and the write detects it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ NOT_SERVED: Final = "EDX505"
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the store and this process know of what a batch names."""
+    """What the store and this process know about a batch."""
 
-    known: Mapping[str, EnvelopeRow] = field(default_factory=dict)  # of the batch, what is here; by digest
+    known: Mapping[str, EnvelopeRow] = field(default_factory=dict)  # those of the batch that are here already, by digest
     holders: Mapping[str, str] = field(default_factory=dict)  # identity → digest of the envelope that has it
     standing: Mapping[tuple[str, str], Delivery] = field(default_factory=dict)  # of ``known``, by digest and recipient
     chains: Known = field(default_factory=dict)
-    documents: frozenset[str] = frozenset()  # keys of documents that are here, whoever sent them
-    waited: frozenset[str] = frozenset()  # what was given back to wait for its document, see order
+    documents: frozenset[str] = frozenset()  # keys of documents that were accepted here, whoever sent them
+    waited: frozenset[str] = frozenset()  # names of those given back to wait for their document (see order)
     may_wait: bool = True
     brought: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)  # messages, bytes, recipients; by peer
     found_before: frozenset[str] = frozenset()  # recipients that have had mail behind this node
@@ -70,7 +70,7 @@ def gather(node: Node, book: Book, judged: Sequence[Candidate], now: datetime) -
 
 
 def _not_served(judged: Iterable[Candidate]) -> set[str]:
-    """Recipients whose mail may have gone this way before they moved."""
+    """Recipients whose mail may have passed through here before they moved."""
     found: set[str] = set()
     for item in judged:
         if item.submission.transfer is None:

@@ -1,9 +1,9 @@
-"""What is of one document keeps its order: acceptance gives each envelope its chains, and waits once for a document.
+"""Envelopes of one document keep their order: acceptance assigns the chains, and waits once for a missing document.
 
-Behind acceptance the ledger sees to it (:class:`edxml_router.ports.ledger.Book`, ``claim``). Before it nobody does: an
-office lays a letter and its recall into the hub at once, and two workers take one each. So what changes a document that
-is unknown here is given back once, to come again when the other worker is done; and then it is taken, whether the
-document has come or not, for it may have gone another way, or never have been.
+After acceptance the ledger keeps the order (``claim`` in :class:`edxml_router.ports.ledger.Book`). Before it nobody
+does: an office may publish a letter and its recall together, and two workers take one each. So a recall, update or
+replacement of a document that is unknown here is given back once, until the other worker is done. The second time it is
+accepted whether or not the document has arrived: that may have taken another way, or never have existed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ WAITS = "EDX625"
 
 
 def chained(rows: Mapping[str, EnvelopeRow], known: Known) -> dict[str, EnvelopeRow]:
-    """The rows of a batch, in the order of arrival, with their chains; ``known`` are those of what is here."""
+    """The rows of a batch with their chains, in the order of arrival; ``known`` are the chains of what is here
+    already."""
     before = dict(known)
     found: dict[str, EnvelopeRow] = {}
     for digest, row in rows.items():
@@ -39,8 +40,8 @@ def chained(rows: Mapping[str, EnvelopeRow], known: Known) -> dict[str, Envelope
 
 
 def early(judged: Sequence[Candidate], troubles: Mapping[int, Trouble], facts: Facts) -> dict[int, Trouble]:
-    """What an office laid into the hub and what changes a document that is not here, nor before it in this batch: put
-    off (EDX625), once; by place."""
+    """Those from an office's mailbox that change a document which is neither here nor earlier in this batch: put off
+    once (EDX625); by place."""
     found: dict[int, Trouble] = {}
     before: set[str] = set()
     for place, item in enumerate(judged):
@@ -54,7 +55,7 @@ def early(judged: Sequence[Candidate], troubles: Mapping[int, Trouble], facts: F
 
 
 def may_have_to_wait(item: Candidate) -> bool:
-    """Whether it came by a way on which another worker may have its document in hand."""
+    """Whether it came by a channel on which another worker may have its document in hand."""
     return item.submission.channel == "amqp" and item.row is not None and item.row.kind != Kind.STATUS
 
 
@@ -64,5 +65,5 @@ def changed(item: Candidate) -> Sequence[str]:
 
 
 def name(item: Candidate) -> str:
-    """By which a submission that waits is known when it comes again."""
+    """The name by which a waiting submission is recognised when it comes again."""
     return f"{item.submission.peer} {item.digest}"

@@ -20,7 +20,7 @@ from edxml_router.stages.node import Node
 def quarantined_item(ruling: Ruling, now: datetime) -> NewQuarantinedItem:
     assert ruling.trouble is not None  # noqa: S101  # refused
     finding, item, submission = ruling.trouble.finding, ruling.item, ruling.item.submission
-    # Of a state secret nothing may stay here but the digest, which the journal has, and the notice.
+    # Nothing of a state secret may stay here except its digest, in the journal, and the notice.
     secret = finding.code == "EDX405"
     data = NOTHING if secret else submission.data
     document_id = "" if secret or item.examined is None else comparable(item.examined.envelope.document_id)
@@ -36,7 +36,7 @@ def refusal_entry(ruling: Ruling, now: datetime) -> Entry:
 
 
 def quarantine_items(node: Node, book: Book, items: Sequence[tuple[NewQuarantinedItem, Entry]]) -> None:
-    """Keep refused input for the operator, and journal it; each within what its peer may have us keep."""
+    """Keep refused input for the operator, within its peer's share, and journal it."""
     rules = node.rules
     kept = book.quarantine.keep([one for one, _ in items], rules.limits.quarantine_bytes, rules.peers.keys())
     entries = [

@@ -1,5 +1,4 @@
-"""What acceptance makes: rows of the ledger, deliveries, and the answers to those who brought them. All of it values,
-made from values."""
+"""What acceptance produces: rows of the ledger, deliveries, and answers. Values made from values."""
 
 from __future__ import annotations
 
@@ -26,9 +25,9 @@ LIFETIMES = 2  # of ours, at most, that a neighbour may have us keep an envelope
 
 
 def expiry(rules: Rules, transfer: Transfer | None, now: datetime) -> datetime:
-    """When a delivery ends unless it is completed. What a neighbour says was left stands, but it does not bind us for
-    years. It counts from now on by our clock: the time on the way is not known from two clocks, one of which may be
-    wrong by days, and what lay in a mailbox for too long the hub has withdrawn.
+    """When a delivery expires. A neighbour tells the lifetime that was left, up to our own bound, and it is counted
+    from now by our clock. The time spent on the way cannot be had from two clocks, one of which may be wrong by days;
+    and the hub withdraws what lay in a mailbox for too long.
     """
     lifetime = rules.delivery.lifetime
     return now + (min(transfer.left, LIFETIMES * lifetime) if transfer else lifetime)
@@ -37,7 +36,7 @@ def expiry(rules: Rules, transfer: Transfer | None, now: datetime) -> datetime:
 def envelope_row(
     rules: Rules, here: str, submission: Submission, examined: Examination, sender: str, reason: str, now: datetime
 ) -> EnvelopeRow:
-    """The row of an envelope as it will be kept, but for its chains; ``reason`` is of the signature's verdict."""
+    """The row of an envelope, still without its chains; ``reason`` is that of the signature's verdict."""
     envelope, verdict, transfer = examined.envelope, examined.verdict, submission.transfer
     status = envelope.kind is Kind.STATUS
     # A status carries no id of its own: it is the same only when its bytes are.
@@ -69,8 +68,8 @@ def envelope_row(
 
 
 def with_skew(row: EnvelopeRow, facts: Facts) -> EnvelopeRow:
-    """The row of what a neighbour brought whose clock differs from ours: then the times of its hops do not fit
-    together, and that is remarked."""
+    """The row, with a remark where the neighbour's clock differs from ours: the times of the hops do not fit together
+    then."""
     skew = facts.skews.get(row.peer)
     return row if skew is None else replace(row, remarks=tuple(sorted({*row.remarks, skew.code})))
 
@@ -78,7 +77,7 @@ def with_skew(row: EnvelopeRow, facts: Facts) -> EnvelopeRow:
 def new_deliveries(
     rules: Rules, item: Candidate, now: datetime, chains: Mapping[str, tuple[int, ...]]
 ) -> Iterable[NewDelivery]:
-    """One for each recipient; ``chains`` by envelope."""
+    """One delivery for each recipient; ``chains`` by envelope."""
     assert item.row is not None  # noqa: S101  # fit implies a row
     transfer = item.submission.transfer
     for recipient, route in item.routes.items():
@@ -96,13 +95,12 @@ def new_deliveries(
 
 
 def reopenings(rules: Rules, facts: Facts, repeats: Sequence[Candidate], now: datetime) -> Iterable[Move]:
-    """What failed is sent again on an explicit wish only: an operator's resend, here or further up.
+    """Reopen failed deliveries, but only on an explicit wish: an operator's resend, here or at an earlier node.
 
-    A neighbour brings that wish as a higher generation; an old transfer that comes late must not start anything. An
-    office's repeat is no wish: it repeats when it has lost the answer, and the node takes a submission again by itself
-    when the verdict could not be sent. Either would give the recipient a letter twice that its sender was told to be
-    returned; so a repeat is answered with how things stand. What an operator of this node cancelled stays so whoever
-    asks, until one of this node's operators sends it again.
+    A neighbour expresses it by a higher generation, so that an old transfer that comes late starts nothing. A repeat
+    from an office is no such wish: the office has lost the answer, or this node could not send it. Reopening would
+    deliver a letter that its sender was told was returned, so a repeat is answered with the present state. What an
+    operator of this node cancelled stays cancelled until an operator of this node sends it again.
     """
     opened: set[int] = set()
     for item in repeats:
@@ -111,11 +109,11 @@ def reopenings(rules: Rules, facts: Facts, repeats: Sequence[Candidate], now: da
             delivery = facts.standing.get((item.digest, recipient))
             if transfer is None or delivery is None or delivery.state not in FAILED_ENDS or delivery.id in opened:
                 continue
-            # Handed back it has not ended; its agency is here, or behind us, again.
+            # Handed back, it has not ended, and its agency is here or behind us again.
             wished = delivery.generation + (delivery.code != HANDED_BACK)
             if transfer.generation < wished:
                 continue
-            # What the next node had accepted cannot be cancelled here: that end is its word, and it keeps it.
+            # What the next node has accepted cannot be cancelled here: that end was its own report, and stands.
             if delivery.state is State.CANCELLED and not delivery.far_accepted:
                 continue
             opened.add(delivery.id)
@@ -140,11 +138,11 @@ def acceptance_receipts(
     deliveries: Sequence[NewDelivery],
     now: datetime,
 ) -> Iterable[tuple[Route, Receipt]]:
-    """What neighbours must hear about the transfers they sent; offices hear it in their answer. ``moves`` and
-    ``deliveries`` are what this batch changes.
+    """The receipts for transfers that neighbours sent (offices get an answer instead). ``moves`` and ``deliveries`` are
+    what this batch changes.
 
-    What was taken before stays taken: a repeat that would be refused today, perhaps because the signer's certificate
-    has ended since, is answered with the state of what it repeats.
+    Accepted stays accepted: a repeat that would be refused today, say because the signer's certificate has expired
+    since, is answered with the present state.
     """
     after = dict(facts.standing)
     for move in moves:
@@ -158,7 +156,7 @@ def acceptance_receipts(
         if transfer is None or item.submission.peer not in rules.peers:
             continue
         if isinstance(ruling.trouble, Setback) or item.digest != transfer.envelope:
-            continue  # it comes again: given back, or sent anew because no receipt went back for damaged bytes
+            continue  # it comes again: it was given back, or damaged bytes got no receipt and are sent anew
         row = facts.known.get(item.digest)
         origin = origin_of(rules, item.submission)
         for recipient in transfer.recipients:
@@ -169,7 +167,7 @@ def acceptance_receipts(
                 )
             known = after.get((item.digest, recipient))
             if finding and known and (known.origin != origin or known.generation < transfer.generation):
-                known = None  # another's, or ended and asked for anew: that is refused today
+                known = None  # from another peer, or ended and asked for again: refused today
             told = Receipt(transfer.envelope, recipient, transfer.generation, ReceiptOutcome.ACCEPTED, now)
             if known is not None and row is not None:
                 yield origin, replace(state_receipt(known, row), generation=transfer.generation)
@@ -183,8 +181,8 @@ def acceptance_receipts(
 
 
 def let_stand(item: Candidate, trouble: Trouble, facts: Facts) -> Ruling | None:
-    """What an office was told to be accepted stays so: when it lost the answer and repeats the same bytes, it hears it
-    again, though they would be refused today, perhaps because the agency is blocked since. Nothing is done for them.
+    """Honour an acceptance: an office that lost the answer and repeats the same bytes is told the same again, even if
+    they would be refused today, say because the agency has been blocked since. Nothing else is done.
     """
     row = facts.known.get(item.digest)
     if not isinstance(trouble, Refusal) or item.submission.transfer or row is None or row.peer != item.submission.peer:

@@ -1,4 +1,4 @@
-"""What somebody brought, on its way through acceptance."""
+"""A submission on its way through acceptance."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from edxml_router.stages.rules import PeerRole, Rules
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What somebody brought. ``transfer`` is there when a neighbour brought
-    it over a link; ``chosen`` are those of the envelope's recipients that an office wants it to go to, as it writes
-    them: all, where it names none."""
+    """What a peer brought. ``transfer`` is set when a neighbour brought it over a link. ``chosen`` are the recipients
+    that an office wants it sent to, as the office writes them; none named means all."""
 
     data: Body
     peer: str
@@ -32,7 +31,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """An envelope that is safe, valid and read; whether its signature suffices is for ``judge`` to say."""
+    """An envelope that is safe, valid and read. Whether its signature suffices is decided in ``judge``."""
 
     digest: str
     envelope: Envelope
@@ -43,13 +42,13 @@ class Examination:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What was found about a submission before the store was asked."""
+    """What is known about a submission before the store is asked."""
 
     submission: Submission
     digest: str
     examined: Examination | None = None
     sender: str = ""
-    row: EnvelopeRow | None = None  # as the ledger will keep it, if it is accepted; only of what is fit
+    row: EnvelopeRow | None = None  # as the ledger will keep it; only where the submission may be accepted
     routes: Mapping[str, Route] = field(default_factory=dict)  # recipient → route
     unreachable: Mapping[str, Finding] = field(default_factory=dict)  # recipient → why (transfers only)
     trouble: Trouble | None = None
@@ -61,7 +60,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What becomes of a submission, once the store was asked as well."""
+    """The outcome of a submission, once the store has been asked too."""
 
     item: Candidate
     trouble: Trouble | None = None
@@ -75,7 +74,7 @@ class Ruling:
 
     @property
     def passing(self) -> bool:
-        """It comes again, and nothing of it is kept."""
+        """Whether it is to come again, and nothing of it is kept."""
         return isinstance(self.trouble, Setback)
 
     @property
@@ -99,12 +98,12 @@ class Ruling:
 
 
 def put_off(item: Candidate, why: Finding) -> Acceptance:
-    """The answer where nothing of it was committed, whatever was found: it comes again."""
+    """The answer when nothing was committed, whatever was found: it is to come again."""
     return Acceptance(item.digest, passing=True, finding=why)
 
 
 def origin_of(rules: Rules, submission: Submission) -> Route:
-    """Where receipts about this submission go."""
+    """The route of receipts about this submission."""
     office = rules.peers[submission.peer].role is PeerRole.OFFICE
     return Route.office(submission.peer) if office else Route.link(submission.peer)
 
