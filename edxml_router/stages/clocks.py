@@ -1,4 +1,4 @@
-"""Neighbours' clocks: whose differs from ours is named at both ends (EDX806), and nothing is refused by either.
+"""Neighbours' clocks: a difference from ours is reported at both ends (EDX806), and nothing is refused because of it.
 
     alarms = dated(node, peer, at)       # what a neighbour has dated came now
     alarms = said(node, peer, word)      # it tells what it sees of our clock
@@ -29,17 +29,18 @@ from edxml_router.stages.rules import Rules
 Alarms = Sequence[tuple[str, Finding | None]]
 Judge = Callable[[Rules, str, Submission, datetime], Candidate]
 
-# What is refused on one day and taken on another: certificates, their authorities and lists, exceptions, bindings, the
-# catalogue, the sender's own time stamp. Not what is revoked or blocked: that stays so.
+# Refusals that depend on the date: certificates, their authorities and lists, exceptions, bindings, the catalogue, the
+# sender's time stamp. Revoked and blocked are not among them: that does not change with the date.
 _LISTS: Final = "EDX314"
-MOST: Final = 4  # neighbours' clocks by which a submission is judged again: each may claim what it likes, and it costs
+MOST: Final = 4  # neighbours' clocks by which a submission is judged again; each costs a judgement
 _BY_DATE: Final = frozenset(
     ("EDX301", "EDX307", "EDX308", "EDX309", _LISTS, "EDX323", "EDX402", "EDX408", "EDX501", "EDX502")
 )
 
 
 def dated(node: Node, peer: str, at: datetime, *, by_itself: bool = True) -> Alarms:
-    """A neighbour has dated something that came now. It is told what that shows, and so is the operator: the alarm."""
+    """Compare the date that a neighbour wrote with the moment of arrival. The neighbour and the operator (by the alarm)
+    are told of a difference."""
     now = node.now()
     if not node.skews.dated(peer, at, now, by_itself=by_itself):
         return ()
@@ -49,7 +50,7 @@ def dated(node: Node, peer: str, at: datetime, *, by_itself: bool = True) -> Ala
 
 
 def transferred(node: Node, peer: str, transfer: Transfer) -> Alarms:
-    """The same of a transfer. One without hops is refused elsewhere."""
+    """The same for a transfer. One without hops is refused elsewhere."""
     return dated(node, peer, transfer.dated_at) if transfer.hops else ()
 
 
@@ -57,30 +58,31 @@ def said(node: Node, peer: str, word: ClockWord) -> Alarms:
     """A neighbour says by how much our clock is ahead of its, and what the time is there."""
     now = node.now()
     if word.ahead > TOLERANCE and abs(word.sent_at - now) <= TOLERANCE:
-        ask(node, peer)  # it speaks of how it was, and the same time here and there shows that it is over
+        ask(node, peer)  # it reports a past difference; equal times now show that it is over
     elif node.skews.said(peer, word.ahead, now):
         return _alarm(node, peer, now)
     return dated(node, peer, word.sent_at)
 
 
 def ask(node: Node, peer: str) -> None:
-    """Show a neighbour our time, where its mail is put off by that: only it can see that our clock is ahead."""
+    """Send our time to a neighbour whose mail is put off because of it: only it can see that our clock is ahead."""
     now, skew = node.now(), node.skews.of(peer)
     if node.skews.may_ask(peer, now):
         _tell(node, peer, skew.ahead if skew else timedelta(), now)
 
 
 def keep_asking(node: Node) -> None:
-    """Show our time to those whose clock differs: on a quiet link nothing else would show that it is over."""
+    """Send our time to neighbours whose clock differs: on a quiet link nothing else would show that the difference is
+    gone."""
     for peer in node.skews.all():
         ask(node, peer)
 
 
 def _tell(node: Node, peer: str, ahead: timedelta, now: datetime) -> None:
     link = node.links.get(Route.link(peer))
-    if link is not None:  # where it cannot be sent now, it is said again after a while
+    if link is not None:  # if it cannot be sent now, it is sent again later
         name = f"{node.name}.clock.{now:%Y%m%dT%H%M%S%f}"
-        # Nobody reads of a time that is long gone: with a neighbour that is away these must not pile up.
+        # An old time is of no use, and these must not pile up while a neighbour is away.
         message = Message("clock", name, encode_clock(ClockWord(ahead, now)), lifetime=AGAIN)
         link.transport.publish([Parcel(link.mailbox, message)])
 
@@ -91,14 +93,14 @@ def _alarm(node: Node, peer: str, now: datetime) -> Alarms:
     entry = Entry(now, "clock.agrees", actor=peer)
     if finding is not None:
         entry = Entry(now, "clock.differs", actor=peer, code=finding.code, detail=finding.detail)
-    with node.ledger.book() as book:  # like all that a neighbour provokes: it may set its clock as often as it likes
+    with node.ledger.book() as book:  # bounded, like everything a neighbour provokes
         book.journal.note_odd([entry], node.rules.limits.noted_hourly, node.rules.peers.keys())
     return ((peer, finding),)
 
 
 def careful(node: Node, judge: Judge, now: datetime) -> Callable[[Submission], Candidate]:
-    """``judge`` at this moment. What it refuses for the date, and would not by the clock of a neighbour, is put off: of
-    a transfer the one that sent it, else any whose clock is known to differ. It is never *taken* by another's clock."""
+    """``judge`` at this moment. A refusal for the date is put off if it would not happen by a neighbour's clock: for a
+    transfer that of its sender, else any that is known to differ. Nothing is ever *accepted* by another's clock."""
     rules = node.rules
 
     def by_each(submission: Submission) -> Candidate:
@@ -125,16 +127,16 @@ def _other_times(node: Node, item: Candidate, now: datetime) -> Iterator[tuple[s
         for each, skew in islice(node.skews.all().items(), MOST):
             yield each, now + skew.ahead
     elif transfer.hops and abs(transfer.dated_at - now) > TOLERANCE and _doubtful(node, item):
-        # It may only have waited on the way. Then it is sent again, with a new date, and refused for its own fault.
+        # It may only have waited on the way. Then it is sent again with a new date, and refused for the right reason.
         yield peer, transfer.dated_at
 
 
 def _doubtful(node: Node, item: Candidate) -> bool:
-    """Lists that are old make nothing end, and old lists are what a machine has that was off for a week."""
+    """Old lists do not count: a machine that was off for a week has old lists."""
     assert item.trouble is not None  # noqa: S101  # it was refused or put off
     return item.trouble.code != _LISTS or node.skews.of(item.submission.peer) is not None
 
 
 def puts_off(answer_code: str) -> bool:
-    """Whether what was put off with this code may be so by a clock."""
+    """Whether a clock may be the cause of being put off with this code."""
     return answer_code in (CODE, _LISTS)

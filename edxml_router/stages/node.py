@@ -35,8 +35,8 @@ class Link:
 class HubsRead:
     """Whether what lay in these hubs at the start has been read.
 
-    A hub that nobody can reach, or that somebody keeps full, is waited for a day and no longer: then senders would
-    wait for ever. On no setting, for a short time would undo what it is for.
+    A hub that cannot be reached, or that somebody keeps full, is waited for a day and no longer, or senders would wait
+    for ever. There is no setting for it: a short time would defeat its purpose.
     """
 
     PATIENCE = timedelta(days=1)
@@ -50,8 +50,8 @@ class HubsRead:
         return read or time.monotonic() - self._began > self.PATIENCE.total_seconds()
 
 
-# How a batch is judged: the question about one submission, the submissions, and the time that one may take. An answer
-# for each. Real nodes guard it (edxml_router.wiring.judging).
+# How a batch is judged: the function for one submission, the submissions, and the time one may take; one result for
+# each. Real nodes guard it (edxml_router.wiring.judging).
 Judging = Callable[[Callable[[Any], Any], Sequence[Any], timedelta], list[Any]]
 
 
@@ -61,7 +61,7 @@ def judge_here(judge: Callable[[Any], Any], submissions: Sequence[Any], _: timed
 
 
 _WAITING = 1000  # names of what was given back to wait
-_FORGOTTEN = timedelta(minutes=10)  # after which another worker has seen to it
+_FORGOTTEN = timedelta(minutes=10)  # after which another worker is done with it
 
 
 @dataclass(slots=True)
@@ -78,25 +78,25 @@ class Node:
     sign_receipts: Callable[[bytes], str] | None = None
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
     judging: Judging = judge_here
-    objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # told by this process, by peer
-    telling: Pace = field(default_factory=Pace)  # how often each office is told of what it does wrong
+    objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # what each peer was told
+    telling: Pace = field(default_factory=Pace)  # how often each office has been told of its mistakes
     skews: Skews = field(default_factory=Skews)  # of neighbours' clocks
-    faults: dict[tuple[str, str], int] = field(default_factory=dict)  # how often this machine failed a message, by name
-    outgoing: Outgoing = field(default_factory=Outgoing)  # what hubs have yet to answer about
+    faults: dict[tuple[str, str], int] = field(default_factory=dict)  # faults of this machine, by message
+    outgoing: Outgoing = field(default_factory=Outgoing)  # what hubs still owe an answer about
     hubs_read: Callable[[], bool] = lambda: True  # whether what lay in the hubs at the start has been read
     filled: dict[tuple[Route, bool], int] = field(default_factory=dict)  # bytes by route and urgency: stages.room
     filled_at: datetime | None = None  # when the store said so
     searched: tuple[datetime, Sequence[str]] | None = None  # when, and over which links, strays were looked for
     answered: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # questions of each neighbour in its hour
-    taken: list[Any] = field(default_factory=list)  # by acceptance, to be sent: a Taken each
-    left: bool = True  # whether something may be due in the store that nobody here has looked for
+    taken: list[Any] = field(default_factory=list)  # leased by acceptance, to be sent
+    left: bool = True  # whether the store may have due work that this process has not looked for
     waited: dict[str, datetime] = field(default_factory=dict)  # what was given back to wait, by this process
 
     def has_waited(self, name: str, *, again: bool) -> bool:
-        """Whether what is called so was given back to wait before; if not, it is from now on.
+        """Whether the submission of this name was given back to wait before; if not, it counts as such from now on.
 
-        ``again`` is what the hub says, and does not suffice: a hub gives again as well what was sent ahead and never
-        taken. But it decides where nothing more can be remembered.
+        ``again`` is the hub's redelivery flag. It does not suffice, since a hub also redelivers what was prefetched and
+        never taken, but it decides when nothing more can be remembered.
         """
         if self.waited.pop(name, None) is not None:
             return True
@@ -106,14 +106,14 @@ class Node:
         return False
 
     def may_wait(self) -> bool:
-        """Whether more that waits can be remembered."""
+        """Whether another waiting submission can be remembered."""
         if len(self.waited) >= _WAITING:
             now = self.now()
             self.waited = {each: at for each, at in self.waited.items() if at > now - _FORGOTTEN}
         return len(self.waited) < _WAITING
 
     def let_wait(self, began: Iterable[str], ended: Iterable[str]) -> None:
-        """What was given back to wait now, and what came again."""
+        """Remember what was given back to wait, and forget what came again."""
         for name in ended:
             self.waited.pop(name, None)
         self.waited.update(dict.fromkeys(began, self.now()))

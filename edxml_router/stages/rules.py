@@ -1,6 +1,6 @@
-"""What a node knows and allows: the immutable snapshot that every decision of the pipeline is made against.
+"""What a node knows and allows: the immutable snapshot behind every decision of the pipeline.
 
-A reload builds a new snapshot and swaps it whole, so that no envelope is judged half by old and half by new rules.
+A reload builds a new snapshot and swaps it as a whole, so that no envelope is judged by a mixture of old and new rules.
 """
 
 from __future__ import annotations

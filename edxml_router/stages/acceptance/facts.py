@@ -29,7 +29,7 @@ NOT_SERVED: Final = "EDX505"
 class Facts:
     """What the store and this process know about a batch."""
 
-    known: Mapping[str, EnvelopeRow] = field(default_factory=dict)  # those of the batch that are here already, by digest
+    known: Mapping[str, EnvelopeRow] = field(default_factory=dict)  # those of the batch that are here, by digest
     holders: Mapping[str, str] = field(default_factory=dict)  # identity → digest of the envelope that has it
     standing: Mapping[tuple[str, str], Delivery] = field(default_factory=dict)  # of ``known``, by digest and recipient
     chains: Known = field(default_factory=dict)

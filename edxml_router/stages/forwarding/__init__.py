@@ -1,1 +1,1 @@
-"""From what is due to what a hub has confirmed: bound, planned, and sent as far as there is room."""
+"""From due deliveries to what a hub has confirmed: routed, planned, and sent as far as there is room."""

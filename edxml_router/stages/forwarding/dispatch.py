@@ -1,4 +1,4 @@
-"""Deliveries turned into messages: who shares a body, in which mailbox, in how many pieces."""
+"""Turn deliveries into messages: which of them share a body, in which mailbox, in how many pieces."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ from edxml_router.stages.rules import Rules
 
 _CHUNK_LINE = 1024  # bytes that the manifest of a chunk takes at most
 _RECEIPT = 8 * 1024  # bytes of one, with a detail and hops as long as they may be
-NEVER: Final = frozenset({"EDX713"})  # what a hub answers that it will answer to each repeat
-LAPSES = 5  # after so many workers that ended with a delivery in hand, it waits for an operator
+NEVER: Final = frozenset({"EDX713"})  # answers of a hub that every repeat would get again
+LAPSES = 5  # workers that ended with a delivery in hand before it waits for an operator
 
 GroupKey = tuple[Route, str, int, bool]  # route, digest, generation, whether the body is there, or on its way, already
 Groups = Mapping[GroupKey, Sequence[Delivery]]
-Chance = Callable[[], float]  # from 0 to 1, another each time: so that pauses spread
+Chance = Callable[[], float]  # a new random number from 0 to 1, which spreads the pauses
 
 
 @dataclass(frozen=True, slots=True)
 class DispatchPlan:
-    """What becomes of deliveries that were taken: the moves that are decided already, and what there is to send."""
+    """What to do with claimed deliveries: the moves that are decided already, and what to send."""
 
     moves: Sequence[Move]
     groups: Mapping[GroupKey, list[Delivery]]  # one copy of a body over one link each, or into inboxes here
@@ -64,8 +64,8 @@ def plan(
     now: datetime,
     chance: Chance,
 ) -> DispatchPlan:
-    """Where everything goes, by the rules of today; computes from its arguments only. ``links`` are the routes that
-    lead somewhere."""
+    """Where everything goes by today's rules, from the arguments alone. ``links`` are the routes that lead
+    somewhere."""
     spent = [one for one in due if one.lapses >= LAPSES]
     moves, groups = bind_routes(rules, [one for one in due if one.lapses < LAPSES], now)
     moves += [
@@ -79,7 +79,7 @@ def plan(
         if route.is_link and route not in links:
             away = Finding("EDX509", detail=route)
             moves += [deferral(rules.delivery, one, away, now, chance()) for one in group]
-        elif there:  # it is asked about instead (edxml_router.stages.outcomes.inquiring), whoever wanted it sent
+        elif there:  # the next node is asked instead (edxml_router.stages.outcomes.inquiring), whoever wanted it sent
             moves += [change(one, Event.HAND_OVER, due_at=now, route=route) for one in group]
         else:
             left[key] = group
@@ -94,14 +94,15 @@ def bind_routes(
     groups: dict[GroupKey, list[Delivery]] = defaultdict(list)
     for delivery in due:
         try:
-            # What the far side has committed stays with that link, whatever the routes say now.
+            # What the far side has committed stays on that link, whatever the routes say now.
             following = delivery.route if delivery.far_accepted else route(rules, delivery.recipient)
         except Refusal as refusal:
             found = refusal.finding
             moves.append(change(delivery, Event.RETURN, code=found.code, detail=found.detail, ended_at=now))
             continue
         if following == delivery.origin and following.is_link and not delivery.far_accepted:
-            # Its agency has moved away from here. Who brought it has the envelope still, and would refuse it as a loop.
+            # Its agency has moved away. The neighbour that brought it still has the envelope, and would refuse it as a
+            # loop.
             detail = Detail("{recipient} is not served here any more", recipient=delivery.recipient)
             moves.append(change(delivery, Event.RETURN, code=HANDED_BACK, detail=detail, ended_at=now))
             continue
@@ -114,8 +115,8 @@ def bind_routes(
 def returns(
     groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow], now: datetime
 ) -> tuple[list[Move], dict[GroupKey, list[Delivery]]]:
-    """The moves of what no next node will ever take, and the groups without it. Acceptance refuses such transfers; this
-    is for those that were taken before it did."""
+    """The moves of deliveries that no next node will ever accept, and the groups without them. Acceptance refuses such
+    transfers; this covers those accepted before it did."""
     over = {key for key in groups if key[0].is_link and len(rows[key[1]].hops) > HOPS_LIMIT}
     detail = Detail("more than {most} nodes have had it", most=HOPS_LIMIT)
     told = {"code": "EDX414", "detail": detail, "ended_at": now}
@@ -126,10 +127,10 @@ def returns(
 def portions(
     groups: Mapping[GroupKey, list[Delivery]], rows: Mapping[str, EnvelopeRow]
 ) -> Iterator[dict[GroupKey, list[Delivery]]]:
-    """The groups in portions whose bodies together hold PORTION bytes at most, or that are one group; at least one.
+    """The groups in portions, at least one, of PORTION bytes of bodies at most, or of a single larger group.
 
-    What a worker had in hand when it ended comes last and by itself, large bodies before it: should it end this one
-    too, everything else has been sent and recorded.
+    What an earlier worker had in hand when it ended comes last and alone, after the large bodies: should it end this
+    worker too, everything else has been sent and recorded.
     """
 
     def doubtful(key: GroupKey) -> int:
@@ -149,7 +150,7 @@ def portions(
 
 
 def deferral(terms: DeliveryTerms, delivery: Delivery, finding: Finding, now: datetime, chance: float) -> Move:
-    """The move of a delivery that could not be sent: it is due again later, or returned where that could not help."""
+    """The move of a delivery that could not be sent: due again later, or returned where trying again cannot help."""
     if finding.code in NEVER:
         return change(delivery, Event.RETURN, code=finding.code, detail=finding.detail, ended_at=now)
     wait = lifecycle.back_off(delivery.attempts, terms.retry_first, terms.retry_ceiling, chance)
@@ -158,13 +159,13 @@ def deferral(terms: DeliveryTerms, delivery: Delivery, finding: Finding, now: da
 
 
 def receipts_together(link: Link) -> int:
-    """How many receipts may be in one message, so that the hub takes it whatever they say."""
+    """How many receipts fit into one message that the hub takes, whatever they say."""
     return max(1, min(RECEIPTS_TOGETHER, link.transport.largest_message // _RECEIPT))
 
 
 def shares_of(link: Link, group: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
-    """A group in as few parts as can be, so that the recipients of each fit into half of a message that the hub takes
-    and a node reads. The other half is for the rest of the manifest; a body that finds no room there goes in chunks."""
+    """A group in the fewest parts whose recipients each fill at most half of a message that the hub takes and a node
+    reads. The other half is for the rest of the manifest; a body that does not fit there goes in chunks."""
     room = min(MANIFEST_LIMIT, link.transport.largest_message) // 2
     part: list[Delivery] = []
     held = 0
@@ -187,22 +188,21 @@ def transfer_parcels(
     here: str,
     now: datetime,
 ) -> Iterator[Parcel]:
-    """The messages of one transfer: its chunks, if the body is large, and the manifest last; each made when asked for.
+    """The messages of one transfer: its chunks, if the body is large, then the manifest; each is made when asked for.
 
-    The hub withdraws them when the lifetime of the last delivery is over, whatever clocks say: what has expired must
-    not fill the mailbox of a node that is away. Raises Setback EDX601, EDX622 when the body cannot be read
-    any more.
+    The hub withdraws them when the lifetime of the last delivery is over, whatever clocks say: expired mail must not
+    fill the mailbox of a node that is away. Raises Setback EDX601 or EDX622 when the body can no longer be read.
     """
     first = group[0]
     mailbox = link.mailbox_for(urgent=row.urgent)
-    chunk_bytes = max(chunk_bytes, -(-body.size // LIST_LIMIT))  # longer ones where there would be too many
+    chunk_bytes = max(chunk_bytes, -(-body.size // LIST_LIMIT))  # longer chunks where there would be too many
     transfer = Transfer(
         id=_name(row, group),
         envelope=row.digest,
         size=row.size,
         recipients=tuple(delivery.recipient for delivery in group),
         generation=first.generation,
-        # A node that has another name since it took this vouches for it under the new one, which the far side knows.
+        # A node that was renamed since it accepted this vouches for it under its new name, which the far side knows.
         hops=row.hops if row.hops[-1:] and row.hops[-1].node == here else (*row.hops, Hop(here, row.accepted_at)),
         expires_at=max(delivery.expires_at for delivery in group),
         urgent=row.urgent,
@@ -220,8 +220,8 @@ def transfer_parcels(
 
 
 def inquiry_parcel(link: Link, row: EnvelopeRow, group: Sequence[Delivery]) -> Parcel:
-    """The question what became of deliveries that were handed over. It goes the way of their body, behind it: else it
-    could be answered before the body is taken, and a second copy would be sent for nothing."""
+    """The question what became of deliveries that were handed over. It follows their body through the same mailbox:
+    otherwise it could be answered before the body is taken, and a second copy would be sent for nothing."""
     inquiry = Inquiry(row.digest, tuple(delivery.recipient for delivery in group), group[0].generation)
     headers = {"envelope": row.digest}
     message = Message("inquiry", _name(row, group), encode_inquiry(inquiry), row.urgent, headers=headers)
@@ -229,10 +229,10 @@ def inquiry_parcel(link: Link, row: EnvelopeRow, group: Sequence[Delivery]) -> P
 
 
 def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes, now: datetime) -> Parcel:
-    """An envelope pushed to an office; the message's id is the letter's name, over all repeats.
+    """An envelope pushed to an office. The message's id is the letter's name, the same for every repeat.
 
-    It is withdrawn when the delivery's lifetime is over: an office that was away must not find live mail of which the
-    sender was told that it has expired.
+    It is withdrawn when the delivery's lifetime is over: an office that was away must not find mail whose sender was
+    told that it has expired.
     """
     headers = {"envelope": row.digest, "sender": row.sender, "recipient": delivery.recipient}
     left = delivery.expires_at - now
@@ -251,6 +251,6 @@ def chunks(body: Body, digest: str, size: int) -> Iterator[bytes]:
 
 
 def _name(row: EnvelopeRow, group: Sequence[Delivery]) -> str:
-    """The transfer's id: the same for every repeat of one group, whatever the database forgets."""
+    """The transfer's id: the same for every repeat of one group, even if the database has forgotten it."""
     recipients = "\n".join(sorted(delivery.recipient for delivery in group))
     return f"{row.digest[:32]}.{group[0].generation}.{hashlib.sha256(recipients.encode()).hexdigest()[:16]}"

@@ -1,11 +1,11 @@
-"""Mail follows an agency that is served somewhere else now: what lies in the inbox that it has left goes on.
+"""Mail follows an agency that has moved to another node: what lies in its old inbox is sent on.
 
-Routes bind at each attempt, so whatever waits to be sent goes the new way by itself. What lies in an inbox makes no
-attempt, and would lie there unseen until it expires; what was handed back (see
-:mod:`edxml_router.core.delivery.handing_back`) waits for routes that say where its agency is. Both are looked at when
-the rules are new, and now and then.
+Routes bind at each attempt, so whatever waits to be sent takes the new way by itself. Mail in an inbox makes no
+attempts and would lie there unseen until it expires, and mail that was handed back (see
+:mod:`edxml_router.core.delivery.handing_back`) waits for routes that tell where its agency is. Both are checked when
+the rules change, and periodically.
 
-Whoever fetched a letter and did not confirm it before the agency moved may find it at its new node again.
+An office that fetched a letter but did not confirm it before the move may find it again at its new node.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edxml_router.stages.rules import Rules
 
 
 def follow(node: Node) -> Sequence[Move]:
-    """Let go on what is not where its agency is; a batch for each agency and place, one commit. Raises Setback."""
+    """Send on what is not where its agency is; one batch for each agency and place, one commit. Raises Setback."""
     now, rules, applied = node.now(), node.rules, list[Move]()
     with node.ledger.book() as book:
         for recipient, place in book.moved.places():
@@ -42,8 +42,8 @@ def follow(node: Node) -> Sequence[Move]:
 
 
 def _elsewhere(rules: Rules, recipient: str, place: str) -> bool:
-    """Whether the routes of today lead somewhere else. Where they lead nowhere the letter stays: a section that was
-    taken out by mistake can be put back, a letter that was returned cannot."""
+    """Whether today's routes lead somewhere else. Where they lead nowhere the letter stays: a section removed by
+    mistake can be put back, but a returned letter cannot."""
     try:
         return route(rules, recipient) != place
     except Refusal:
@@ -51,7 +51,8 @@ def _elsewhere(rules: Rules, recipient: str, place: str) -> bool:
 
 
 def _withdraw(rules: Rules, book: Book, moves: Sequence[Move]) -> None:
-    """Tell offices attached to the hub, in whose mailboxes letters may lie that are no longer theirs."""
+    """Withdraw letters from offices attached to the hub, whose mailboxes may still hold letters that are no longer
+    theirs."""
     pushed = {Route.office(peer.name) for peer in rules.peers.values() if peer.pushed}
     for one in (move.delivery for move in moves if move.delivery.route in pushed and was_offered(move.delivery)):
         back = (HANDED_BACK, one.detail)

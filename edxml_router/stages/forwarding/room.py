@@ -1,15 +1,15 @@
 """Room in the mailboxes: how much mail may wait for one neighbour or office on a hub that it shares with others.
 
-    lying = measured(node, groups, rows, now)                    # before sending
-    plan = fitting(rules, plan, rows, lying, now, chance)        # what has no room waits here instead, deferred
-    made(node, book, moves, now)                                 # something was taken: what waits for its room is due
+    lying = measured(node, groups, rows, now) # before sending plan = fitting(rules, plan, rows, lying, now, chance) #
+    what has no room waits here instead, deferred made(node, book, moves, now) # something was taken: what waits for
+    that room is due
 
-What lies in a mailbox is counted in the ledger: what was handed over and is not accepted, or offered and not answered.
-A broker tells no bytes to those who may not administrate it, and a limit of a queue cannot be changed while it exists.
-The count errs upwards where messages were lost, and so an empty mailbox has room whatever the ledger says. It errs
-downwards where one answers for letters that it leaves lying, and so the hub is asked how many messages lie there, each
-time that a part of the share was laid: these count as large as ours are on the average, if that is more. Workers do not
-know of each other between two looks, so together they may go beyond the share by what they send until then.
+The ledger counts what lies in a mailbox: mail handed over and not yet accepted, or offered and not yet answered. A
+broker tells sizes in bytes only to administrators, and a queue's limit cannot be changed while it exists. The count is
+too high where messages were lost; therefore an empty mailbox has room whatever the ledger says. It is too low where a
+neighbour answers for letters that it leaves lying; therefore the hub is asked for the number of messages each time a
+part of the share has been used, and that number times our average size counts if it is more. Workers do not know of
+each other between two checks, so together they may exceed the share by what they send until the next one.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from edxml_router.stages.node import Link, Node
 from edxml_router.stages.rules import Rules
 
 WANTED: Final = "EDX614"
-_FRESH: Final = timedelta(seconds=5)  # that a count serves while it is far below the share
-_FAR: Final = 4  # … which is below this part of it; and as much is laid before the hub is asked again
+_FRESH: Final = timedelta(seconds=5)  # that a count is used for while it is far below the share
+_FAR: Final = 4  # "far below": less than this part; the hub is asked again after as much was put there
 
 
 def measured(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: datetime) -> dict[Place, int]:
-    """How many bytes lie in the mailboxes that these groups go to, as the ledger and their hubs say. Raises Setback."""
+    """The bytes lying in the mailboxes of these groups, according to the ledger and their hubs. Raises Setback."""
     wanted: dict[Place, int] = {}
     for key in groups:
         if (place := _place(key, rows)) is not None and place[0] in node.links:
@@ -54,13 +54,13 @@ def measured(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow], now: d
 
 
 def laid_in(node: Node, link: Link, *, urgent: bool) -> MailboxFill:
-    """What this process has laid into the mailbox."""
+    """What this process has put into the mailbox."""
     return node.outgoing.ahead.laid.setdefault((id(link.transport), link.mailbox_for(urgent=urgent)), MailboxFill())
 
 
 def is_doubtful(laid: MailboxFill, counted: int, size: int, share: int) -> bool:
-    """Whether the hub is to be asked before ``size`` bytes more are laid: where they would not fit, or much was laid
-    since. ``counted`` is what lies there as the ledger says."""
+    """Whether the hub must be asked before ``size`` more bytes are put there: they would not fit, or much was put there
+    since. ``counted`` is the ledger's figure."""
     return not has_room(max(counted, laid.guess), size, share) or laid.since * _FAR > share
 
 
@@ -72,8 +72,8 @@ def fitting(
     now: datetime,
     chance: Chance,
 ) -> DispatchPlan:
-    """The plan with what has no room in its mailbox put off. A letter larger than the share goes into a mailbox where
-    nothing lies."""
+    """The plan, with mail that has no room in its mailbox put off. A letter larger than the share goes into an empty
+    mailbox."""
     filled = dict(lying)
     moves = list(plan.moves)
     fit: dict[GroupKey, list[Delivery]] = {}
@@ -90,14 +90,14 @@ def fitting(
 
 
 def taken(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow]) -> None:
-    """These go into their mailboxes now: until the store is asked again, that is remembered here."""
+    """Remember, until the store is asked again, that these go into their mailboxes now."""
     for key in groups:
         if (place := _place(key, rows)) is not None and place[0] in node.links:
             node.filled[place] = node.filled.get(place, 0) + rows[key[1]].size
 
 
 def _place(key: GroupKey, rows: Mapping[str, EnvelopeRow]) -> Place | None:
-    """Where the body of a group takes room; None where none is sent over a link."""
+    """The mailbox where the body of a group takes room; None where no body is sent over a link."""
     route, digest, _, there = key
     return (route, rows[digest].urgent) if route.is_link and not there else None
 
@@ -108,7 +108,7 @@ def has_room(lying: int, size: int, share: int) -> bool:
 
 
 def _looked(link: Link, laid: MailboxFill, *, urgent: bool) -> int | None:
-    """How many messages lie in the mailbox, which is noted; None where its hub cannot tell."""
+    """Ask how many messages lie in the mailbox, and note it; None where the hub cannot tell."""
     mailbox = link.mailbox_for(urgent=urgent)
     try:
         found = link.transport.waiting([mailbox]).get(mailbox)
@@ -121,13 +121,13 @@ def _looked(link: Link, laid: MailboxFill, *, urgent: bool) -> int | None:
 
 
 def full(share: int, lying: int) -> Finding:
-    """Why something waits for room."""
+    """The reason for waiting, as a finding."""
     return Finding(WANTED, detail=Detail("{lying} bytes wait in its mailbox, at most {most}", lying=lying, most=share))
 
 
 def _filled(node: Node, places: set[Place], now: datetime) -> dict[Place, int]:
-    """How much lies where. Asked of the store at most every few seconds while it is little: it is asked for each batch
-    that is sent, and the more is under way, the more there is to add up."""
+    """How much lies where. While that is little, the store is asked only every few seconds: the sum is wanted for each
+    batch, and it costs more the more is under way."""
     if not places:
         return node.filled
     most = max((node.filled.get(place, 0) for place in places), default=0)
@@ -140,13 +140,13 @@ def _filled(node: Node, places: set[Place], now: datetime) -> dict[Place, int]:
 
 
 def _deferral(terms: DeliveryTerms, delivery: Delivery, finding: Finding, now: datetime, chance: float) -> Move:
-    """It is due as soon as something is taken, so the pauses grow to the longest."""
+    """It becomes due as soon as something is taken, so the pauses may grow to the longest."""
     wait = lifecycle.back_off(delivery.attempts, terms.receipt_timeout, terms.inquiry_interval, chance)
     return change(delivery, Event.DEFER, due_at=now + wait, code=finding.code, detail=finding.detail)
 
 
 def made(node: Node, book: Book, moves: Sequence[Move], now: datetime) -> None:
-    """These moves may have made room where others wait for it: a batch of those is due now."""
+    """These moves may have made room: a batch of those waiting for it is due now."""
     routes = {
         move.delivery.route
         for move in moves

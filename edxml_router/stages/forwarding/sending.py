@@ -1,4 +1,4 @@
-"""Handing over to mailboxes, and recording what their hubs answer, in this turn or in a later one.
+"""Hand over to mailboxes, and record the hubs' answers in this turn or a later one.
 
     away = silent(node)                    # places that nothing is taken for now, and why
     begun = begin_letters(node, sendings)  # handed over, and not waited for yet
@@ -6,10 +6,10 @@
     moves = answered(node, now)            # … and, in later turns, of the others
     let_go(node)                           # the process ends
 
-A mailbox that is slow or silent keeps what it has under way, and nothing else is begun there until it has answered; no
-mail of others waits for it, on the same hub or another. What waits for one that does not answer, alone or with its
-whole hub, is not taken at all, so that its pauses do not grow, and is due as soon as it answers. A crash leaves leases
-that run out: then it is offered again, under the same names.
+A slow or silent mailbox keeps what it has under way, and nothing else is begun there until it has answered; mail to
+other mailboxes does not wait for it. Mail for a mailbox that does not answer, by itself or with its whole hub, is not
+even claimed, so that its pauses do not grow, and is due as soon as the mailbox answers. After a crash the leases run
+out and it is offered again under the same names.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from edxml_router.stages.forwarding.windows import PATIENCE, Box, Place, Sending
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import final_receipts
 
-# Of the hub and not of a message: what was put off for these need not wait out its pause once the hub answers.
+# Problems of the hub, not of a message: what was put off for them is due at once when the hub answers.
 HUB_PROBLEMS: Final = ("EDX701", "EDX705", "EDX706", "EDX707")
 
 
 def silent(node: Node, under_way: Mapping[Box, object] | None = None) -> Mapping[Place, Finding]:
-    """The places whose mailbox does not answer now, or has yet to answer about what is ``under_way`` (letters, where
-    nothing is said), and why."""
+    """The places whose mailbox does not answer, or owes an answer about what is ``under_way`` (letters, by default),
+    and why."""
     boxes = node.outgoing.letters if under_way is None else under_way
     found: dict[Place, Finding] = {}
     for name, link in node.links.items():
@@ -59,14 +59,14 @@ def busy(mailbox: str) -> Finding:
 
 
 def listening(node: Node) -> list[Route]:
-    """The neighbours that can be told something now."""
+    """The neighbours that can be reached now."""
     away = silent(node, node.outgoing.receipts)
     return [route for route in node.links if route.is_link and (route, False) not in away]
 
 
 def welcome(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -> None:
-    """What was put off because of a mailbox that answers now is due. By each process at its start, too: what the one
-    before it knew is gone."""
+    """Make due what was put off because of a mailbox that now answers. Each process also does so at its start, since it
+    does not know what its predecessor knew."""
     before = node.outgoing.silent
     places = [(name, urgent) for name in node.links for urgent in (False, True)]
     back = {place[0] for place in places if place not in away and (before is None or place in before)}
@@ -76,8 +76,8 @@ def welcome(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime
 
 
 def note(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -> Mapping[Place, Finding]:
-    """Write down, for commands, what does not answer: what did not in the last turn either, for most are busy for a
-    moment only. What is noted now, once this is committed."""
+    """Write down, for the commands, what does not answer: only what did not answer in the last turn either, since most
+    are busy for a moment only. Returns what is noted, once this is committed."""
     before, noted = node.outgoing.silent, node.outgoing.noted
     lasting = {place: why for place, why in away.items() if before is not None and place in before}
     if before is None or lasting != noted:
@@ -87,8 +87,8 @@ def note(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -
 
 
 def rebind(node: Node, book: Book) -> None:
-    """Once after the routes have changed: what waits is bound by those of today. An attempt would do that too, but none
-    is made for a route whose hub is away, and the mail may not go there any more."""
+    """After a change of routes, bind waiting mail anew. An attempt would do so too, but none is made while the hub of
+    the old route is away, and the mail may no longer go there."""
     if node.outgoing.bound is node.rules.routes:
         return
 
@@ -102,22 +102,22 @@ def rebind(node: Node, book: Book) -> None:
 
 
 class BegunLetters(NamedTuple):
-    """Letters on their way, by mailbox, and those that were not begun, because their mailbox owes an answer."""
+    """Letters on their way, by mailbox, and those not begun because their mailbox owes an answer."""
 
     windows: Mapping[Box, Window[Delivery]]
     put_back: Sequence[Sending[Delivery]]
 
 
 def begin_letters(node: Node, sendings: Sequence[Sending[Delivery]]) -> BegunLetters:
-    """Hand over to all mailboxes at once, without waiting for the hubs: what else there is to send to them goes in the
-    same window, behind the letters, which others wait for."""
+    """Hand over to all mailboxes at once, without waiting for the hubs. Whatever else goes to them shares the window,
+    behind the letters, because those are waited for."""
     letters = node.outgoing.letters
     begun = begin([each for each in sendings if each.box not in letters], node.outgoing.ahead, 0.0)
     return BegunLetters(begun, [each for each in sendings if each.box in letters])
 
 
 def outcome(node: Node, begun: BegunLetters, now: datetime) -> list[Move]:
-    """Give the hubs a moment, and say what became of the deliveries that were answered in time."""
+    """Give the hubs a moment; returns the moves of the deliveries that were answered in time."""
     letters = node.outgoing.letters
     moves = [_put_back(node, each, one, now) for each in begun.put_back for one in each.group]
     wait(begun.windows.values())
@@ -130,7 +130,7 @@ def outcome(node: Node, begun: BegunLetters, now: datetime) -> list[Move]:
 
 
 def answered(node: Node, now: datetime) -> Sequence[Move]:
-    """Record what hubs have answered since the last turn about what was under way; keep the leases of the rest."""
+    """Record what hubs have answered since the last turn; renew the leases of the rest."""
     letters, lease = node.outgoing.letters, node.rules.delivery.lease
     for window in letters.values():
         window.go_on(0.0)
@@ -143,7 +143,7 @@ def answered(node: Node, now: datetime) -> Sequence[Move]:
         applied = book.deliveries.move([move for window in over.values() for move in _moves(node, window, now)])
         book.receipts.add(final_receipts(book, applied))
         book.deliveries.keep(aging, now + lease)
-    # Only now: had the commit failed, the answers would be recorded in the next turn.
+    # Only now: had the commit failed, the answers would have to be recorded in the next turn.
     for box, window in over.items():
         del letters[box]
         for one in window.carried():
@@ -153,11 +153,11 @@ def answered(node: Node, now: datetime) -> Sequence[Move]:
 
 
 def tell(node: Node, sendings: Sequence[Sending[int]], patience: float = PATIENCE) -> list[Box]:
-    """Hand over receipts, by their numbers; to which mailboxes. :func:`told` says which have been taken."""
+    """Hand over receipts, by their numbers. Returns the mailboxes; :func:`told` says what has been taken."""
     begun: dict[Box, Window[int]] = {}
-    # What is under way there already comes again after its lease.
+    # What is already under way there comes again after its lease.
     sendings = [each for each in sendings if each.box not in node.outgoing.receipts]
-    slow = {hub for hub, _ in node.outgoing.letters}  # behind letters that are slow receipts are no faster
+    slow = {hub for hub, _ in node.outgoing.letters}  # receipts behind slow letters are no faster
     for seconds, part in (
         (0.0, [each for each in sendings if each.box[0] in slow]),
         (patience, [each for each in sendings if each.box[0] not in slow]),
@@ -168,7 +168,7 @@ def tell(node: Node, sendings: Sequence[Sending[int]], patience: float = PATIENC
 
 
 def told(node: Node, now: datetime) -> int:
-    """Record the receipts that hubs have taken by now; how many. What was not taken is sent again after its lease."""
+    """Record the receipts that hubs have taken by now, and return how many. The rest is sent again after its lease."""
     over, sent = heard(node)
     if sent:
         with node.ledger.book() as book:
@@ -178,8 +178,8 @@ def told(node: Node, now: datetime) -> int:
 
 
 def heard(node: Node, begun: Sequence[Box] = ()) -> tuple[list[Box], list[int]]:
-    """The mailboxes that owe nothing more about receipts, and the numbers of those that they have taken. Those that
-    were ``begun`` beside letters are waited for, unless these are slow."""
+    """The mailboxes that owe no more answers about receipts, and the numbers of the receipts they have taken. Those
+    ``begun`` beside letters are waited for, unless the letters are slow."""
     receipts, until = node.outgoing.receipts, time.monotonic() + PATIENCE
     slow = {hub for hub, _ in node.outgoing.letters}
     for box, window in receipts.items():
@@ -196,14 +196,15 @@ def heard(node: Node, begun: Sequence[Box] = ()) -> tuple[list[Box], list[int]]:
 
 
 def forget(node: Node, over: Sequence[Box]) -> None:
-    """What these mailboxes had of receipts is recorded."""
+    """Forget the receipts of these mailboxes: they are recorded."""
     for box in over:
         del node.outgoing.receipts[box]
 
 
 def let_go(node: Node) -> None:
-    """Whatever is under way gets a last moment; then it is put off, so that the next process begins with it. No lapse:
-    nothing was wrong. What of offers is under way is laid down again when its lease ends. Raises Setback."""
+    """At the end of the process, give what is under way a last moment, then put it off so that the next process begins
+    with it. That counts as no lapse, since nothing was wrong. Offers under way are made again when their leases end.
+    Raises Setback."""
     until, now = time.monotonic() + PATIENCE, node.now()
     for window in node.outgoing.letters.values():
         window.go_on(until)
@@ -220,7 +221,7 @@ def let_go(node: Node) -> None:
 
 
 def _put_back(node: Node, sending: Sending[Delivery], delivery: Delivery, now: datetime) -> Move:
-    """No attempt was made; it is due when the mailbox has answered, and by itself after the first pause."""
+    """No attempt was made: it is due when the mailbox answers, or else after the first pause."""
     wait = node.rules.delivery.retry_first
     why = busy(sending.mailbox)
     told = {"code": why.code, "detail": why.detail, "route": delivery.route}
@@ -238,6 +239,6 @@ def _moves(node: Node, window: Window[Delivery], now: datetime) -> list[Move]:
 def _handed_over(node: Node, delivery: Delivery, now: datetime) -> Move:
     overdue = now + node.rules.delivery.receipt_timeout
     told: dict[str, Any] = {"route": delivery.route, "handed_at": now}
-    if delivery.code == HANDED_BACK:  # its new node may not know of the move yet
+    if delivery.code == HANDED_BACK:  # the new node may not know of the move yet
         told |= {"code": HANDED_BACK, "detail": delivery.detail}
     return change(delivery, Event.HAND_OVER, due_at=overdue, **told)

@@ -1,10 +1,10 @@
-"""What acceptance takes under a lease in its own transaction, so that it is sent from memory, without a further one.
+"""Deliveries that acceptance leases in its own transaction, to send them from memory without another one.
 
     taken = take(node, book, rows, bodies, now)       # inside the transaction, behind what it writes
     node.taken.append(taken)                          # once it is committed; pipeline.pass_on sends it
 
-It is the claim of :func:`edxml_router.pipeline.forward`, with its order, shares and leases: what has just been accepted
-and may go, and with it whatever else is due. Nothing is woken or bound anew here, which forward does.
+It is the same claim as in :func:`edxml_router.pipeline.forward`, with its order, shares and leases: what has just been
+accepted and may go, and with it whatever else is due. Waking and rebinding are left to forward.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LeasedWork:
 def take(
     node: Node, book: Book, rows: Sequence[EnvelopeRow], bodies: Mapping[str, Body], now: datetime
 ) -> LeasedWork:
-    """Take what may go now. ``rows`` and ``bodies`` are of what was accepted in this transaction. Raises Setback."""
+    """Lease what may go now. ``rows`` and ``bodies`` are of what was accepted in this transaction. Raises Setback."""
     until, most = now + node.rules.delivery.lease, _WIDER * node.rules.delivery.batch
     closed = [place for place in sending.silent(node) if place[0].is_link]  # an offer needs no hub
     due = book.deliveries.claim(now, until, most, closed, LIST_LIMIT)

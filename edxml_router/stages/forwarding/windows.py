@@ -1,14 +1,14 @@
-"""Messages on their way to mailboxes, over as many turns as each takes: a slow or silent one holds up no other.
+"""Messages on their way to mailboxes, for as many turns as each mailbox needs: a slow or silent one holds up no other.
 
     begun = begin([Sending(transport, mailbox, parcels, group), …], ahead)     # a window for each mailbox
     window.go_on(0.0)                              # in later turns, until window.over
     for sending, finding in window.outcomes(): …   # finding is None where all of it was taken
 
-A mailbox and not a hub has a window: of one hub a single queue may be silent, one that has lost its majority, say.
-Messages are handed over PORTION bytes at a time, and made as they are handed over: of a letter of any size only some
-pieces are in memory, and all windows together hold AHEAD bytes, and one message of each. What a mailbox owes is not
-sent again meanwhile; a confirm that comes late counts like one in time. Nothing here is kept over the end of the
-process: what was under way is offered again, under the same names.
+The window belongs to a mailbox and not to its hub, because a single queue may be silent, for instance one that has lost
+its quorum. Messages are made as they are handed over, PORTION bytes at a time, so only some pieces of a letter are in
+memory; all windows together hold AHEAD bytes and one message each. What a mailbox owes an answer about is not sent
+again meanwhile, and a late confirm counts like one in time. Nothing here outlives the process: what was under way is
+offered again under the same names.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.transport import Handover, Parcel, Transport
 
-PORTION: Final = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages made of them as much again
-AHEAD: Final = 4 * PORTION  # bytes of messages that all mailboxes together may owe an answer about
-PATIENCE: Final = 1.0  # seconds that a turn waits for all mailboxes together; a healthy one needs some milliseconds
+PORTION: Final = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages take as much again
+AHEAD: Final = 4 * PORTION  # bytes of unconfirmed messages, over all mailboxes
+PATIENCE: Final = 1.0  # seconds that a turn waits for all mailboxes together; a healthy one needs milliseconds
 
 T = TypeVar("T")
 Box = tuple[int, str]  # the ``id`` of a transport, and a mailbox of its hub
@@ -36,7 +36,7 @@ Place = tuple[Route, bool]  # a route, and whether its urgent mailbox is meant
 
 @dataclass(frozen=True, slots=True)
 class Sending(Generic[T]):
-    """Messages that stand or fall together, and what they carry."""
+    """Messages that succeed or fail together, and what they carry."""
 
     transport: Transport
     mailbox: str
@@ -50,24 +50,25 @@ class Sending(Generic[T]):
 
 @dataclass(slots=True)
 class MailboxFill:
-    """What this process has laid into a mailbox, by which it guesses what lies there: a broker counts messages only."""
+    """What this process has put into a mailbox, from which it estimates what lies there: a broker counts only
+    messages."""
 
     messages: int = 0  # since it was seen empty
     size: int = 0  # their bytes
-    lay: int = 0  # bytes that lay there when the hub was asked last, by the mean of these
-    since: int = 0  # bytes laid since it was asked
+    lay: int = 0  # bytes that lay there at the last check, estimated by the mean
+    since: int = 0  # bytes put there since
 
     @property
     def guess(self) -> int:
-        """Bytes that lie there now at most, if nobody else lays anything."""
+        """The most bytes that can lie there now, if nobody else puts anything there."""
         return self.lay + self.since
 
     def add(self, size: int) -> None:
-        """One message more was taken by the hub."""
+        """The hub has taken one more message."""
         self.messages, self.size, self.since = self.messages + 1, self.size + size, self.since + size
 
     def look(self, messages: int) -> None:
-        """So many lie there, as the hub says now. All of them, whoever laid them, are taken to be as large as ours."""
+        """The hub reports so many messages. All of them, whoever put them there, are taken to be as large as ours."""
         mean = self.size // self.messages if self.messages else 0
         self.lay, self.since = messages * mean, 0
         if not messages:
@@ -76,7 +77,7 @@ class MailboxFill:
 
 @dataclass(slots=True)
 class BytesAhead:
-    """Bytes that all windows of this process have handed over and no answer about; and what they have laid where."""
+    """Bytes that the windows of this process have handed over without an answer yet, and what they have put where."""
 
     held: int = 0
     laid: dict[Box, MailboxFill] = field(default_factory=dict)
@@ -102,7 +103,7 @@ class Window(Generic[T]):
         self._largest = self._transport.largest_message
 
     def go_on(self, until: float) -> None:
-        """Hand over what the mailbox takes, and note the answers, as long as they come before ``until``."""
+        """Hand over what the mailbox takes, and note the answers that come before ``until``."""
         while not self.over:
             if self._handover is None and not self._begin():
                 self.over = True
@@ -116,7 +117,7 @@ class Window(Generic[T]):
             self._handover, self._portion = None, []
 
     def outcomes(self) -> Iterator[tuple[Sending[T], Finding | None]]:
-        """What became of each sending, once the window is over."""
+        """The result of each sending, once the window is over."""
         for number, sending in enumerate(self._sendings):
             yield sending, self._failed.get(number)
 
@@ -125,7 +126,7 @@ class Window(Generic[T]):
         return [one for sending in self._sendings for one in sending.group]
 
     def _note(self, answers: Sequence[Finding | None]) -> None:
-        smaller = self._transport.largest_message < self._largest  # the hub has just said so: smaller pieces will do
+        smaller = self._transport.largest_message < self._largest  # the hub has just said so: smaller pieces will fit
         laid = self._ahead.laid.setdefault(self._sendings[0].box, MailboxFill())
         for (number, parcel), finding in zip(self._portion, answers, strict=True):
             if finding is None or finding.code == "EDX705":  # which may have arrived all the same
@@ -153,12 +154,13 @@ class Window(Generic[T]):
                     yield made
                     made, held, share = [], 0, self._ahead.share
                 if number in self._failed:
-                    break  # what is left of it would be of no use there
+                    break  # the rest would be of no use there
         if made:
             yield made
 
     def _readable(self, number: int, sending: Sending[T]) -> Iterator[Parcel]:
-        """The parcels of a sending, until one cannot be made: its body cannot be read any more. It alone fails."""
+        """The parcels of a sending, until one cannot be made because its body cannot be read. Only that sending
+        fails."""
         try:
             yield from sending.parcels
         except Setback as setback:
@@ -170,7 +172,8 @@ def _size(portion: Sequence[tuple[int, Parcel]]) -> int:
 
 
 def begin(sendings: Iterable[Sending[T]], ahead: BytesAhead, patience: float = PATIENCE) -> dict[Box, Window[T]]:
-    """Hand over to all these mailboxes at once, and wait so long for them together; their windows, over or not."""
+    """Hand over to all these mailboxes at once, and wait so long for them together. Returns their windows, over or
+    not."""
     boxes: dict[Box, list[Sending[T]]] = defaultdict(list)
     for sending in sendings:
         boxes[sending.box].append(sending)
@@ -182,7 +185,7 @@ def begin(sendings: Iterable[Sending[T]], ahead: BytesAhead, patience: float = P
 
 
 def wait(windows: Iterable[Window[Any]], patience: float = PATIENCE) -> None:
-    """Go on with these for so long, together."""
+    """Go on with these together for so long."""
     until = time.monotonic() + patience
     for each in windows:
         each.go_on(until)
@@ -190,7 +193,7 @@ def wait(windows: Iterable[Window[Any]], patience: float = PATIENCE) -> None:
 
 @dataclass(slots=True)
 class Outgoing:
-    """What this process has under way, by mailbox, and what it knew in the last turn."""
+    """What this process has under way, by mailbox, and what it knew last turn."""
 
     letters: dict[Box, Window[Delivery]] = field(default_factory=dict)
     offers: dict[Box, Window[Delivery]] = field(default_factory=dict)
@@ -203,5 +206,5 @@ class Outgoing:
 
     @property
     def owed(self) -> bool:
-        """Whether a hub has still to answer about anything."""
+        """Whether any hub still owes an answer."""
         return bool(self.letters or self.receipts)

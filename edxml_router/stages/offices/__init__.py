@@ -1,1 +1,1 @@
-"""What offices see: their inboxes, mail that is pushed to them, notices."""
+"""What offices see: their inboxes, pushed mail, and notices."""

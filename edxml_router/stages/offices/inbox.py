@@ -1,10 +1,9 @@
 """What a recipient's system does with its inbox: fetch an envelope, then confirm it or refuse it.
 
-Fetching changes no state, so it may be repeated; only confirming ends a delivery. An office sees nothing but the
-deliveries routed to it, and knows each by the letter's name (:func:`edxml_router.core.link.wire.letter_name`),
-which
-outlives the database. Raises Setback EDX602 when a worker comes in between, Refusal EDX606 for what is not there,
-EDX603 for a damaged body.
+Fetching changes no state, so it may be repeated; only confirming ends a delivery. An office sees only the deliveries
+routed to it, and knows each by the letter's name (:func:`edxml_router.core.link.wire.letter_name`), which outlives the
+database. Raises Setback EDX602 when a worker interferes, Refusal EDX606 for an unknown letter, and EDX603 for a damaged
+body.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import final_receipts
 from edxml_router.stages.outcomes.settlement import confirmation
 
-REASON_LIMIT = 1000  # characters, as the products in use allow for a reason of return
+REASON_LIMIT = 1000  # characters that the products in use allow for a reason of return
 
 
 def fetch(node: Node, office: str, name: str) -> Body:
@@ -47,8 +46,8 @@ def fetch(node: Node, office: str, name: str) -> Body:
 
 
 def describe(node: Node, office: str, name: str, description: str, *, ended: bool) -> Finding | None:
-    """What the recipient's system says of a letter without ending it: that it is at work on it, or, of what has
-    ``ended`` as confirmed, how. It is journalled, and nothing else."""
+    """Journal what the recipient's system says of a letter without ending it: that it is being worked on or, once
+    ``ended`` as confirmed, with what result. Nothing else changes."""
     now = node.now()
     with node.ledger.book() as book:
         delivery = _own(book, office, [name]).get(name)
@@ -65,9 +64,9 @@ def describe(node: Node, office: str, name: str, description: str, *, ended: boo
 
 
 def confirm(node: Node, office: str, names: Sequence[str]) -> list[Finding | None]:
-    """The recipient's system has taken these; one answer each. Confirming twice is no mistake.
+    """Record that the recipient's system has taken these; one answer each. Confirming twice is no error.
 
-    EDX804 where the sender had been told another end: it is corrected, and both sides hear of it.
+    EDX804 where the sender had been told another outcome: it is corrected, and both sides are told.
     """
     return _end(node, office, names, Event.CONFIRM, code="", detail="")
 
@@ -97,7 +96,7 @@ def _end(
             else:
                 answers[name] = Finding("EDX607", name, delivery.state.word)
         applied = book.deliveries.move(moves)
-        if len(applied) < len(moves):  # a worker changed one between our read and our write: the answer comes again
+        if len(applied) < len(moves):  # a worker changed one between our read and our write: the office answers again
             raise Setback("EDX602", detail=Detail("deliveries changed meanwhile"))
         book.receipts.add(final_receipts(book, applied))
         room.made(node, book, applied, now)
@@ -107,8 +106,8 @@ def _end(
 def _ending(
     delivery: Delivery, event: Event, now: datetime, office: str, *, code: str, detail: str
 ) -> Move | None:
-    """The move that an office's answer makes. It may come while a worker has the delivery in hand (an operator wanted
-    it laid into the mailbox again), and a confirmation even after the end: the office had it before it was withdrawn.
+    """The move that an office's answer makes. An answer may come while a worker has the delivery in hand (an operator
+    wanted it offered again), and a confirmation even after the end: the office had the letter before it was withdrawn.
     """
     if not was_offered(delivery) or not lifecycle.allowed(delivery.state, event):
         return None
@@ -118,12 +117,12 @@ def _ending(
 
 
 def _words(text: str) -> str:
-    """What an office says, as it can be kept; a text of ours stays one."""
+    """An office's words in a form that can be kept; a text of our own stays translatable."""
     return text if isinstance(text, Detail) else text.replace("\0", "")[:REASON_LIMIT]
 
 
 def _late(code: str, detail: str, name: str) -> Finding | None:
-    """What an office hears whose confirmation came after the end, each time that it confirms."""
+    """The answer to an office that confirms after the end, each time it does so."""
     return Finding(code, name, detail) if code == "EDX804" else None
 
 
@@ -131,6 +130,6 @@ def _own(book: Book, office: str, names: Sequence[str]) -> dict[str, Delivery]:
     """The deliveries of these names that are routed to the office."""
     digests = set()
     for name in names:
-        with suppress(Refusal):  # no name of a letter names none
+        with suppress(Refusal):  # not a letter's name, so it names nothing
             digests.add(read_letter_name(name)[0])
     return {one.name: one for one in book.deliveries.of(digests) if one.route == Route.office(office)}

@@ -1,8 +1,8 @@
-"""Receipts as messages: to neighbours many at a time, to an office attached to the hub one for each envelope.
+"""Receipts as messages: many at a time to neighbours, one per envelope to an office attached to the hub.
 
-An office gets one JSON object (:mod:`edxml_router.shapes.notice`), which it can parse without knowing of links. Its
-correlation is the digest that the verdict has named, or the name of the letter that is withdrawn. The node's signature
-over the body, the same as over receipts, stands in the header ``signature`` (base64; none where the node has no key).
+An office gets one JSON object (:mod:`edxml_router.shapes.notice`), which it can parse without knowing about links. Its
+correlation is the digest that the verdict named, or the name of the letter that is withdrawn. The node's signature over
+the body is in the header ``signature`` (base64; absent where the node has no key), as with receipts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def report_messages(
 ) -> Iterator[tuple[Message, list[int]]]:
     """The messages to ``origin`` (a link, an office, or the inbox of one), with the rows that each reports.
 
-    ``documents`` has DocumentIds by digest. A message is named by what it holds: rows' numbers come again after a
+    ``documents`` has DocumentIds by digest. A message is named by its content, because row numbers repeat after a
     restore.
     """
     kind, name = origin.kind, origin.name
@@ -57,7 +57,7 @@ def report_messages(
 
 
 def call_message(node: Node, office: str, resync: Resync) -> Message:
-    """The notice that a back-up was restored; its correlation is the epoch, which the answer names again."""
+    """The notice that a back-up was restored. Its correlation is the epoch, which the answer repeats."""
     return _signed(node, "notice", f"resync.{resync.epoch}", resync.epoch, call_shape(office, resync))
 
 

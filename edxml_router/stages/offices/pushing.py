@@ -1,15 +1,15 @@
-"""What is offered, laid into the mailboxes of offices that are attached to the hub; again while it is not answered.
+"""Put offered letters into the mailboxes of offices attached to the hub, again while they are not answered.
 
-An offer is committed before it is laid there (:func:`edxml_router.pipeline.deliver`), so an answer that comes at once
-is about something that is AVAILABLE. It is laid there again, under the same name, when no answer comes: a mailbox that
-was deleted, or whose broker lost its data, loses nothing. The pauses double; and while as many messages lie in the
-mailbox as are without an answer, the office is merely away, and the copies there suffice. Of fewer, the oldest are
-missing: they were at its head. What finds no room there waits here (:mod:`edxml_router.stages.forwarding.room`).
+An offer is committed before it is published (:func:`edxml_router.pipeline.deliver`), so that even an immediate answer
+is about an AVAILABLE delivery. Without an answer it is published again under the same name, so nothing is lost when a
+mailbox is deleted or its broker loses data. The pauses double. While as many messages lie in the mailbox as are
+unanswered, the office is merely away and those copies suffice; if there are fewer, the oldest are missing, since they
+were at its head. What has no room there waits here (:mod:`edxml_router.stages.forwarding.room`).
 
-A crash after the first commit leaves leases that run out; a crash after publishing lays it there again. What was in
-hand at five crashes in a row waits for the longest pause (EDX623), and after the first it is laid there by itself. A
-mailbox that does not confirm in time keeps what is under way there, and nothing more is begun there
-(:mod:`edxml_router.stages.forwarding.windows`): a confirm that is late must not have the letter laid there twice.
+After a crash behind the first commit the leases run out; after a crash behind the publishing it is published again. A
+letter in hand at a crash is published by itself the next time; after five crashes in a row it waits for the longest
+pause (EDX623). A mailbox that does not confirm in time keeps what is under way there, and nothing more is begun there
+(:mod:`edxml_router.stages.forwarding.windows`): a late confirm must not lead to a second copy.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from edxml_router.stages.node import Link, Node
 from edxml_router.stages.outcomes.receipts import final_receipts
 
 SPENT = "EDX623"
-_FIRST = 2  # attempts of a delivery that is looked at for the first time; one was the offer
+_FIRST = 2  # attempts of a delivery at its first look; one was the offer
 
 
 def push(node: Node) -> int:
-    """Lay what is due into the mailboxes; how many deliveries were looked at, or answered about."""
+    """Put what is due into the mailboxes. Returns how many deliveries were looked at or answered."""
     now = node.now()
     count = _answered(node, now)
     away = sending.silent(node, node.outgoing.offers)
@@ -72,7 +72,7 @@ def push(node: Node) -> int:
     _record(node, [one for one in due if one not in absent], problems, now)
     for portion in portions(groups, rows) if groups else ():
         part = [one for group in portion.values() for one in group]
-        # Recorded at once: should the next portion end this worker, it was not for these.
+        # Recorded at once: should the next portion end this worker, these are not suspected.
         _lay(node, links, part, rows, now)
     return count + len(due)
 
@@ -80,7 +80,7 @@ def push(node: Node) -> int:
 def _record(
     node: Node, part: Sequence[Delivery], problems: Mapping[int, Finding | None], now: datetime, *, laid: bool = False
 ) -> None:
-    """When these are looked at again. ``laid``: those without a problem lie in the mailbox since now."""
+    """Set when these are looked at again. ``laid``: those without a problem are in the mailbox as of now."""
     pauses: dict[tuple[datetime, Finding | None], list[int]] = defaultdict(list)
     for one in part:
         problem = problems.get(one.id)
@@ -95,8 +95,8 @@ def _record(
 def _absent(
     node: Node, link: Link, due: Sequence[Delivery], lies: Sequence[UnansweredMail], rows: Mapping[str, EnvelopeRow]
 ) -> tuple[list[Delivery], dict[int, Finding | None]]:
-    """What of one office's is not in its mailbox, as far as can be told, and has room there; and what is wrong with
-    the rest."""
+    """One office's deliveries that are missing from its mailbox, as far as can be told, and have room there; and the
+    problems of the rest."""
     filled, share = sum(each.size for each in lies), node.rules.delivery.mailbox_bytes
     fresh = sorted((one for one in due if one.handed_at is None), key=attrgetter("id"))
     repeats = sorted((one for one in due if one.handed_at is not None), key=attrgetter("id"))
@@ -111,8 +111,8 @@ def _absent(
         there = found[link.mailbox].messages
         repeats = repeats[: max(0, sum(each.messages for each in lies) - there)]
         laid.look(there)
-        filled = filled if there else 0  # all of it was taken, if not answered
-    filled = max(filled, laid.guess)  # what was answered may lie there all the same
+        filled = filled if there else 0  # everything was taken, if not answered
+    filled = max(filled, laid.guess)  # what was answered may still lie there
     problems: dict[int, Finding | None] = {}
     fit: list[Delivery] = []
     for one in fresh:
@@ -128,7 +128,7 @@ def _absent(
 def _lay(
     node: Node, links: Mapping[Route, Link], absent: Sequence[Delivery], rows: Mapping[str, EnvelopeRow], now: datetime
 ) -> None:
-    """Publish these, each office's in a window of its own, and record what was answered in time."""
+    """Publish these, with a window for each office, and record what was answered in time."""
     bodies, offers = node.bodies.read({one.digest for one in absent}), node.outgoing.offers
     sendings: list[Sending[Delivery]] = []
     later: dict[int, Finding | None] = {}
@@ -150,7 +150,7 @@ def _lay(
 
 
 def _answered(node: Node, now: datetime) -> int:
-    """Record what mailboxes have answered since the last turn, and keep the leases of the rest; how many it was."""
+    """Record what mailboxes have answered since the last turn, and renew the leases of the rest. Returns the count."""
     offers, leased, lease = node.outgoing.offers, node.outgoing.leased, node.rules.delivery.lease
     for window in offers.values():
         window.go_on(0.0)
@@ -173,14 +173,14 @@ def _answered(node: Node, now: datetime) -> int:
 def _laid(
     node: Node, windows: Sequence[Window[Delivery]], now: datetime, damaged: Sequence[Delivery] = ()
 ) -> None:
-    """Record what became of what was to be laid into mailboxes, and what could not be because its body is damaged."""
+    """Record what was put into mailboxes, and what was not because its body is damaged."""
     answers = {one.id: found for window in windows for each, found in window.outcomes() for one in each.group}
     laid = [one for window in windows for one in window.carried()]
     taken = [one for one in laid if answers[one.id] is None]
     never = [(one, found) for one in laid if (found := answers[one.id]) is not None and found.code in NEVER]
     with node.ledger.book() as book:
         book.journal.note([Entry(now, "delivery.pushed", one.digest, one.recipient, actor="node") for one in taken])
-        # Where the body is damaged the delivery goes back to where forward finds that, and holds it.
+        # With a damaged body the delivery goes back to the queue, where forward finds the damage and holds it.
         book.deliveries.move([change(one, Event.RETRY, due_at=now) for one in damaged])
         ended = book.deliveries.move([_never(node, one, found, now) for one, found in never])
         book.receipts.add(final_receipts(book, ended))

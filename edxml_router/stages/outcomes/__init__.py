@@ -1,1 +1,1 @@
-"""What became of deliveries, told and asked on the way back."""
+"""Outcomes of deliveries: told and asked on the way back."""

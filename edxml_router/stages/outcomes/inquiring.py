@@ -1,12 +1,12 @@
-"""What was handed over and is not ended: the next node is asked about it, and its body is not sent again meanwhile.
+"""Ask the next node about deliveries that were handed over and have not ended, instead of sending their body again.
 
-One copy waits in the next node's mailbox, however long that node is away. A body goes again only when the next node
-says that it does not know it, in answer to an inquiry that was laid behind the body; so it was taken and lost, or the
-hub has lost it. The pauses grow with the time since the hand-over. While messages lie in the mailbox and nobody takes
-them nothing is asked at all (EDX709), and while something lies there no second time before the longest pause is over:
-questions must not pile up either.
+One copy waits in the next node's mailbox, however long that node is away. A body is sent again only when the next node
+answers that it does not know it, to an inquiry that followed the body through the same mailbox: then the body was taken
+and lost, or the hub has lost it. The pauses grow with the time since the hand-over. Nothing is asked while messages lie
+in the mailbox and nobody takes them (EDX709), and while anything lies there, a second inquiry waits for the longest
+pause: questions must not pile up either.
 
-The deliveries stay FORWARDED: being asked about is no change. A crash leaves a lease that runs out.
+The deliveries stay FORWARDED: an inquiry changes no state. After a crash the lease runs out.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from edxml_router.stages.node import Link, Node
 
 ABSENT: Final = "EDX709"
 _SEARCH: Final = timedelta(minutes=1)  # between searches for what went over a link that is gone
-_AWAY: Final = ("EDX701", "EDX707")  # problems of a hub that it would take seconds to meet again
+_AWAY: Final = ("EDX701", "EDX707")  # problems of a hub that would take seconds to run into again
 
 
-Alarm = Callable[[str, Finding | None], None]  # told of each route that was looked at, and what is wrong there
+Alarm = Callable[[str, Finding | None], None]  # called with each route that was looked at and its problem
 
 
 def nobody(_route: str, _finding: Finding | None) -> None:
-    """Whom an alarm is told that nobody wants."""
+    """An alarm that nobody listens to."""
 
 
 def inquire(node: Node, alarm: Alarm = nobody) -> int:
-    """Ask about what is due, or look why that would be of no use; how many deliveries were looked at."""
+    """Ask about what is due, or find out why asking is of no use. Returns how many deliveries were looked at."""
     now, links = node.now(), [each for each in node.links if each.is_link]
     search = node.searched is None or node.searched[1] != links or not now - node.searched[0] < _SEARCH
     with node.ledger.book() as book:
@@ -51,7 +51,7 @@ def inquire(node: Node, alarm: Alarm = nobody) -> int:
         due = book.mailboxes.overdue(now, now + node.rules.delivery.lease, node.rules.delivery.batch, answering)
         astray = [one for one in due if not _stays(node, one)]
         lost = book.mailboxes.strays(now, node.rules.delivery.batch, links) if search else ()
-        # What goes another way now, or none, is sent anew, or told to its sender: both are for forward to do.
+        # What now goes another way, or no way at all, is left to forward, which sends it anew or tells its sender.
         book.deliveries.move([change(one, Event.RETRY, due_at=now) for one in (*astray, *lost)])
         rows = book.envelopes.known({one.digest for one in due})
     if search and len(lost) < node.rules.delivery.batch:
@@ -83,7 +83,7 @@ def inquire(node: Node, alarm: Alarm = nobody) -> int:
 
 
 def hurry(node: Node, routes: Collection[Route]) -> None:
-    """The hub has lost what lay in the mailboxes of these: all that went there is asked about now."""
+    """The hub has lost the contents of these mailboxes: ask now about everything that went there."""
     now = node.now()
     with node.ledger.book() as book:
         for each in sorted(routes):
@@ -91,7 +91,7 @@ def hurry(node: Node, routes: Collection[Route]) -> None:
 
 
 def _stays(node: Node, delivery: Delivery) -> bool:
-    """Whether it still belongs on the link that it was sent over. What the far side has committed stays there."""
+    """Whether it still belongs on the link it was sent over. What the far side has committed stays there."""
     try:
         return delivery.far_accepted or route(node.rules, delivery.recipient) == delivery.route
     except Refusal:
@@ -106,8 +106,8 @@ def _place(node: Node, delivery: Delivery) -> Place:
 
 
 def _look(node: Node, deliveries: Sequence[Delivery]) -> Mapping[Place, MailboxDepth | Finding | None]:
-    """How things stand in the mailboxes of these; what is wrong where that cannot be told; None where we may not know
-    and have to ask without looking. Each hub is asked once."""
+    """The state of these mailboxes, or the finding why it is unknown; None where we may not see it and must ask
+    blindly. Each hub is asked once."""
     of_hub: dict[int, set[Place]] = defaultdict(set)
     hubs: dict[int, Transport] = {}
     seen: dict[Place, MailboxDepth | Finding | None] = {}
@@ -135,7 +135,7 @@ def _look(node: Node, deliveries: Sequence[Delivery]) -> Mapping[Place, MailboxD
 
 
 def _tell(alarm: Alarm, seen: Mapping[Place, MailboxDepth | Finding | None]) -> None:
-    """Of each route whether nobody takes its mail; without how much, which changes from look to look."""
+    """Report for each route whether nobody takes its mail; without the amount, which changes from look to look."""
     absent: dict[Route, Finding | None] = {}
     for (each, mailbox), found in seen.items():
         if isinstance(found, MailboxDepth):
@@ -147,7 +147,7 @@ def _tell(alarm: Alarm, seen: Mapping[Place, MailboxDepth | Finding | None]) -> 
 
 
 def _hindrance(delivery: Delivery, seen: MailboxDepth | Finding | None) -> Finding | None:
-    """Why it would be of no use to ask: the hub is away, or nobody takes what lies in the mailbox."""
+    """Why asking is of no use: the hub is away, or nobody takes what lies in the mailbox."""
     if isinstance(seen, MailboxDepth):
         absent = seen.messages and not seen.takers
         detail = Detail(
@@ -158,7 +158,7 @@ def _hindrance(delivery: Delivery, seen: MailboxDepth | Finding | None) -> Findi
 
 
 def _asked_enough(delivery: Delivery, seen: MailboxDepth | Finding | None, terms: DeliveryTerms, now: datetime) -> bool:
-    """Whether the last question may still lie there and is not old."""
+    """Whether the last question may still lie there and is recent."""
     lies = isinstance(seen, MailboxDepth) and seen.messages > 0
     return lies and delivery.asked_at is not None and now - delivery.asked_at < terms.inquiry_interval
 
@@ -166,7 +166,7 @@ def _asked_enough(delivery: Delivery, seen: MailboxDepth | Finding | None, terms
 def _ask(
     node: Node, deliveries: Sequence[Delivery], rows: Mapping[str, EnvelopeRow], now: datetime
 ) -> Mapping[int, Finding | None]:
-    """Publish one inquiry for each envelope and link; what became of each delivery's."""
+    """Publish one inquiry for each envelope and link. Returns the result for each delivery."""
     groups: dict[tuple[Route, str, int], list[Delivery]] = defaultdict(list)
     for one in deliveries:
         groups[one.route, one.digest, one.generation].append(one)
@@ -176,7 +176,7 @@ def _ask(
         windows[id(link.transport)].append((link, inquiry_parcel(link, rows[digest], group), group))
     if not windows:
         return {}
-    with node.ledger.book() as book:  # before: the answer may be quicker than a commit after
+    with node.ledger.book() as book:  # committed before publishing: the answer may be quicker than a commit afterwards
         book.mailboxes.asked_about([one.id for one in deliveries], now)
     problems: dict[int, Finding | None] = {}
     for window in windows.values():
@@ -187,7 +187,7 @@ def _ask(
 
 
 def _pause(terms: DeliveryTerms, delivery: Delivery, problem: Finding | None, now: datetime) -> timedelta:
-    """As long as it has been away, within bounds; where only the hub was away, not longer than between attempts."""
+    """As long as it has been away, within bounds; if only the hub was away, no longer than between attempts."""
     pause = terms.inquiry_interval
     if not delivery.far_accepted and delivery.handed_at is not None:
         pause = min(max(now - delivery.handed_at, terms.receipt_timeout), terms.inquiry_interval)

@@ -1,4 +1,4 @@
-"""Receipts: what neighbours are told about a delivery, once it is taken and once it has ended."""
+"""Receipts: what neighbours are told about a delivery when it is accepted and when it ends."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _HOUR: Final = timedelta(hours=1)
 
 
 def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[Route, Receipt]], now: datetime) -> None:
-    """Answer what neighbours have asked, each so often within an hour; for the rest it asks again. A transfer that
-    changes nothing is such a question.
+    """Answer what neighbours have asked, up to a number per hour and neighbour; about the rest they ask again. A
+    transfer that changes nothing counts as a question.
 
-    An answer is thirty times as long as its question, and lies in the neighbour's mailbox until it is taken. Nobody
-    says that it was, so who asks and takes nothing would fill our hub with it.
+    An answer is thirty times as long as its question and lies in the neighbour's mailbox until it is taken. Nothing
+    tells us that it was, so a neighbour that asks and takes nothing would fill our hub.
     """
     fitting, left = list[tuple[Route, Receipt]](), Counter[Route]()
     for origin, receipt in receipts:
@@ -39,7 +39,7 @@ def answer_questions(node: Node, book: Book, receipts: Sequence[tuple[Route, Rec
 
 
 def may_ask(node: Node, origin: Route, now: datetime, worth: int = 1) -> bool:
-    """Whether a neighbour may have so many questions more answered in this hour; if it may, they are counted."""
+    """Whether so many more questions of a neighbour may be answered in this hour; if so, they are counted."""
     since, count = node.answered.get(origin, (now, 0))
     if not since <= now < since + _HOUR:
         since, count = now, 0
@@ -50,13 +50,13 @@ def may_ask(node: Node, origin: Route, now: datetime, worth: int = 1) -> bool:
 
 
 def withhold(node: Node, book: Book, left: Mapping[Route, int], now: datetime) -> None:
-    """Note how many questions of each neighbour get no answer."""
+    """Journal how many questions of each neighbour get no answer."""
     entries = [_withheld(origin, Detail("{number} questions", number=number), now) for origin, number in left.items()]
     book.journal.note_odd(entries, node.rules.limits.noted_hourly, node.rules.peers.keys())
 
 
 def answer_neighbours(node: Node, book: Book, receipts: Iterable[tuple[Route, Receipt]], now: datetime) -> None:
-    """Answer neighbours, each as far as it may have answers waiting; it asks again, or sends again, for the others."""
+    """Answer neighbours, each up to its limit of waiting answers; about the others it asks or sends again."""
     of_origin: dict[Route, list[Receipt]] = defaultdict(list)
     for origin, receipt in receipts:
         of_origin[origin].append(receipt)
@@ -80,9 +80,9 @@ _OUTCOMES = {
 
 
 def state_receipt(delivery: Delivery, row: EnvelopeRow) -> Receipt:
-    """The receipt that a delivery's present state is worth: its end, or ``accepted`` while it is open.
+    """The receipt for a delivery's present state: its end, or ``accepted`` while it is open.
 
-    Its time is that of the fact, so that it says the same however often it is given.
+    Its time is that of the fact, so it says the same however often it is given.
     """
     ended = delivery.state in ENDS
     return Receipt(
@@ -102,7 +102,7 @@ def final_receipts(
 ) -> Sequence[tuple[Route, Receipt]]:
     """Receipts towards the sender for the moves that ended a delivery, or corrected its end (P1).
 
-    ``trails`` has the hops by delivery, where a receipt from further on brought them; else the trail ends here.
+    ``trails`` has the hops by delivery, where a receipt from a later node brought them; otherwise the trail ends here.
     """
     ended = [move for move in moves if move.after in ENDS]
     trails = trails or {}
@@ -128,8 +128,8 @@ def final_receipts(
 
 
 def withdrawals(node: Node, book: Book, moves: Sequence[Move]) -> Sequence[tuple[Route, Receipt]]:
-    """What offices attached to the hub must hear about mail that may lie in their mailboxes, or that they have taken
-    and not answered yet, and that is no longer theirs: it has expired or was cancelled."""
+    """The notices for offices attached to the hub about mail that has expired or was cancelled: it may lie in their
+    mailbox, or they have taken it and not answered yet."""
     gone = [move for move in moves if move.event in (Event.EXPIRE, Event.CANCEL) and was_offered(move.delivery)]
     pushed = {Route.office(peer.name) for peer in node.rules.peers.values() if peer.pushed}
     receipts = final_receipts(book, [move for move in gone if move.delivery.route in pushed])

@@ -1,10 +1,10 @@
-"""After a restored back-up: asking for what the database has forgotten, and doing what a neighbour asks.
+"""After a restored back-up: ask for what the database has forgotten, and answer neighbours that ask.
 
-The node's own memory ends with the back-up. What neighbours sent since then they know to be accepted and would ask
-about only after hours; so they are asked to ask now (``resync``), and are answered that it is unknown here, and send
-it again. What had been sent to them is asked about at once. What offices handed in nobody else has for certain: they
-are told, and say when they have sent it again (``resent``). Who has not done its part yet, the database knows;
-``edxml-router doctor`` and ``edxml-router recovery`` say it. Everything here may be repeated.
+The node's memory ends with the back-up. Neighbours believe that what they sent since then was accepted, and would ask
+about it only hours later; so they are requested to ask now (``resync``), learn that it is unknown here, and send it
+again. What had been sent to them is inquired about at once. What offices submitted may exist nowhere else: they are
+told, and report when they have sent it again (``resent``). The database keeps who has not done its part yet;
+``edxml-router doctor`` and ``edxml-router recovery`` show it. Everything here may be repeated.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from edxml_router.stages.node import Node
 from edxml_router.stages.offices.notices import call_message
 
 KINDS: Final = ("resync", "resynced", "resent")
-PAUSE: Final = timedelta(hours=1)  # between two restores that a neighbour may report: each makes us ask about all
+PAUSE: Final = timedelta(hours=1)  # between restores that a neighbour may report: each makes us ask about all
 
 
 def ask(node: Node) -> int:
-    """Ask those whose turn it is; how many were asked. A crash between the commit and the sending delays the question.
+    """Ask those whose turn it is. Returns how many were asked. A crash between commit and sending delays the question.
 
-    Neighbours are asked again until they answer, offices as rarely as about an overdue outcome.
+    Neighbours are asked again until they answer; offices as rarely as about an overdue outcome.
     """
     now, terms = node.now(), node.rules.delivery
     links = [route for route in node.links if route.is_link]
@@ -56,7 +56,7 @@ def _send(node: Node, one: Recovery) -> bool:
 
 
 def heard(node: Node, arrival: Arrival) -> Finding | None:
-    """Do what a message of one of KINDS asks or tells; what is wrong with it, if it cannot be read."""
+    """Act on a message of one of KINDS. Returns what is wrong with it if it cannot be read."""
     message, peer = arrival.message, arrival.peer
     if message.kind == "resent":
         finish(node, Route.office(peer), message.correlation or "-")
@@ -73,9 +73,9 @@ def heard(node: Node, arrival: Arrival) -> Finding | None:
 
 
 def repeat(node: Node, peer: str, resync: Resync) -> None:
-    """A neighbour has lost its newest memory: ask it about everything that went there and has not ended.
+    """A neighbour has lost its latest memory: ask it about everything that went there and has not ended.
 
-    Answered once that is committed; without an answer it asks again, and is answered again without more work.
+    It is answered once that is committed. Without an answer it asks again, and is answered again at no further cost.
     """
     now, route = node.now(), Route.link(peer)
     with node.ledger.book() as book:
@@ -93,11 +93,11 @@ def repeat(node: Node, peer: str, resync: Resync) -> None:
     if first is None or link is None:
         return
     answer = Message("resynced", f"resynced.{resync.epoch}", encode_resync(resync))
-    link.transport.publish([Parcel(link.mailbox, answer)])  # where that fails, it asks again
+    link.transport.publish([Parcel(link.mailbox, answer)])  # if that fails, it asks again
 
 
 def finish(node: Node, party: Route, epoch: str, actor: str = "") -> bool:
-    """A party has done its part; whether that was still open. ``epoch`` may be empty for whatever is open."""
+    """A party has done its part. Returns whether that was still open. An empty ``epoch`` means whichever is open."""
     now = node.now()
     with node.ledger.book() as book:
         done = book.recoveries.finish(party, epoch, now)

@@ -36,7 +36,7 @@ EVENTS: Final[Mapping[ReceiptOutcome, Event]] = {
 _WAITS: Final = frozenset({State.QUEUED, State.DEFERRED})
 _MANY: Final = 12  # copies of one body to one neighbour, after which the pauses grow beyond their ceiling
 
-# What another end says may be mistaken, that the recipient has it is a fact.
+# Another outcome may be mistaken; that the recipient has it is a fact.
 _RANK: Final[Mapping[ReceiptOutcome, int]] = {
     ReceiptOutcome.UNKNOWN: 0,
     ReceiptOutcome.ACCEPTED: 1,
@@ -45,12 +45,12 @@ _RANK: Final[Mapping[ReceiptOutcome, int]] = {
 
 
 def sends_again(receipt: Receipt) -> bool:
-    """Whether a receipt may have us send its body once more."""
+    """Whether a receipt may make us send the body once more."""
     return receipt.outcome in (ReceiptOutcome.UNKNOWN, ReceiptOutcome.EXPIRED) or receipt.code in NOT_THERE
 
 
 def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]:
-    """One receipt per delivery and peer, the one that says most, of the last generation: a version guards only one
+    """One receipt per delivery and peer: the one of the last generation that says most. A version guards only one
     change in a batch."""
     best: dict[tuple[str, str, str], Receipt] = {}
 
@@ -67,8 +67,8 @@ def latest(receipts: Sequence[tuple[str, Receipt]]) -> list[tuple[str, Receipt]]
 def late_entries(
     late: Sequence[tuple[str, Receipt]], standing: Mapping[tuple[str, str], Delivery], now: datetime
 ) -> list[Entry]:
-    """What the journal says of receipts that change nothing: one entry for each that is about a delivery, and for all
-    that are about none one with their number, because of those a peer can make as many as it likes.
+    """Journal entries for receipts that change nothing: one for each about a delivery, and a single one with a count
+    for those about no delivery, since a peer can make as many of them as it likes.
     """
     entries: list[Entry] = []
     about_nothing: dict[tuple[str, ReceiptOutcome], list[Receipt]] = defaultdict(list)
@@ -95,11 +95,11 @@ def settlement(
     found_before: Callable[[str], bool],
     copies: int = 0,
 ) -> Move | None:
-    """The move that a receipt makes, or None when it is late, repeated, unmatched, or not this peer's to give.
+    """The move that a receipt makes; None when it is late, repeated, unmatched, or not from the right peer.
 
-    Only the neighbour that a delivery was sent to may settle it: a child cannot confirm for its sibling. One of a later
-    generation is of a resend over there: it tells of the same delivery, whose next resend here is then later still.
-    ``copies`` is how often the body was handed over, which three of its answers have us do again.
+    Only the neighbour that a delivery was sent to may settle it: a child cannot confirm for its sibling. A later
+    generation comes from a resend over there and concerns the same delivery; the next resend here is then later still.
+    ``copies`` is how often the body was handed over, since three of the answers make us send it again.
     """
     if delivery is None or delivery.route != Route.link(peer) or receipt.generation < delivery.generation:
         return None
@@ -125,10 +125,10 @@ def _effect(
             return None
         return change(delivery, event, due_at=now + terms.inquiry_interval, far_accepted=True, actor=peer)
     if event is Event.RETRY:
-        # Only an answer to an inquiry can mean this, asked since the body was handed over last: an older answer is
-        # about an older copy. And it waits like a failed attempt: else a neighbour could make us send large bodies as
-        # fast as it says that it does not know them. That it has accepted what was not handed over since is no reason
-        # either: it could say both in turn for ever, and each is an entry of the journal.
+        # Only the answer to an inquiry made since the body was last handed over can mean this: an older answer is about
+        # an older copy. The delivery then waits as after a failed attempt; otherwise a neighbour could make us send
+        # large bodies as fast as it claims not to know them. Nor does it count that it has accepted something not
+        # handed over since: it could claim both in turn for ever, with a journal entry each.
         if not (delivery.asked_at or (delivery.far_accepted and delivery.handed_at)):
             return None
         wait = _pause(delivery, terms.retry_first, terms.retry_ceiling, copies)
@@ -137,34 +137,34 @@ def _effect(
         elsewhere = _elsewhere(rules, delivery)
         if elsewhere or _moving(delivery, receipt, rules.peers.get(peer), found_before):
             if not lifecycle.allowed(delivery.state, Event.RETRY) or delivery.state in _WAITS:
-                return None  # an operator holds it, or it waits for its next attempt: it goes on from here anyway
+                return None  # an operator holds it, or it waits for its next attempt: it is sent from here anyway
             wait = _pause(delivery, terms.retry_first, terms.inquiry_interval, copies)
             told = {"code": HANDED_BACK, "detail": receipt.detail, "far_accepted": False, "actor": peer}
             return change(delivery, Event.RETRY, due_at=now if elsewhere else now + wait, **told)
     if event is Event.EXPIRE and now + TOLERANCE < delivery.expires_at:
         wait = _pause(delivery, terms.retry_first, terms.retry_ceiling, copies)
         return _too_early(delivery, peer, receipt, now, wait)
-    # Who dates a fact in our future has a clock ahead of ours, and the fact was not later than we heard of it.
+    # A fact dated in our future comes from a clock ahead of ours; it happened no later than we heard of it.
     ended_at = min(receipt.at, now)
     if event is Event.CONFIRM:
         return confirmation(delivery, ended_at, peer)
-    # That the far side has it stays true of its cancellation, also where its answer came without "accepted" before:
-    # so it is told from what an operator of this node cancelled, and that node may lift its own word.
+    # After a cancellation by the far side it is still recorded that the far side has it, even if no "accepted" came
+    # before: this tells it apart from a cancellation by an operator here, and that node may revise its own report.
     far = True if event is Event.CANCEL else None
     told = {"code": receipt.code, "detail": receipt.detail, "ended_at": ended_at}
     return change(delivery, event, **told, far_accepted=far, actor=peer)
 
 
 def _pause(delivery: Delivery, first: timedelta, ceiling: timedelta, copies: int) -> timedelta:
-    """How long a body that a neighbour does not know, or gives back, waits before it is sent there again. Mailboxes are
-    lost twice or thrice; who goes on saying so leaves the copies where they are, so that the pauses grow without end.
+    """How long to wait before sending a body again that a neighbour does not know or gives back. A mailbox may be lost
+    two or three times; a neighbour that goes on saying so leaves the copies lying, so the pauses grow without bound.
     """
     longest = ceiling * 2 ** max(0, min(copies, _MANY + 20) - _MANY)
     return lifecycle.back_off(delivery.attempts, first, longest, 1.0)
 
 
 def _elsewhere(rules: Rules, delivery: Delivery) -> bool:
-    """Whether the routes of today lead to the recipient by another way than the delivery went."""
+    """Whether today's routes lead to the recipient another way than the delivery went."""
     try:
         return route(rules, delivery.recipient) != delivery.route
     except Refusal:
@@ -172,10 +172,10 @@ def _elsewhere(rules: Rules, delivery: Delivery) -> bool:
 
 
 def _moving(delivery: Delivery, receipt: Receipt, peer: Peer | None, found_before: Callable[[str], bool]) -> bool:
-    """Whether the recipient is on its way to another node, and this neighbour, the one that it leaves or the one that
-    it comes to, knows more or less than our routes. Then the letter waits, and is sent there again now and then.
+    """Whether the recipient is moving to another node, so that this neighbour (the old or the new one) knows more or
+    less than our routes. Then the letter waits, and is sent there again now and then.
 
-    A parent that has no route for it knows best, and a child that never had its mail is a mistake in our routes.
+    A parent without a route for it knows best; a child that never had its mail is a mistake in our routes.
     """
     if HANDED_BACK in (receipt.code, delivery.code):
         return True
@@ -183,8 +183,8 @@ def _moving(delivery: Delivery, receipt: Receipt, peer: Peer | None, found_befor
 
 
 def _too_early(delivery: Delivery, peer: str, receipt: Receipt, now: datetime, wait: timedelta) -> Move | None:
-    """A neighbour's lifetime is over before ours: its clock may be wrong, and nothing ends by that. It is asked again,
-    as if an operator had, after a growing wait, until the lifetime is over here.
+    """The lifetime is over at a neighbour but not here: its clock may be wrong, so nothing ends. It is resent, as an
+    operator would, after growing pauses until the lifetime is over here.
     """
     if not lifecycle.allowed(delivery.state, Event.RETRY) or delivery.state in _WAITS:
         return None
@@ -200,10 +200,10 @@ def _too_early(delivery: Delivery, peer: str, receipt: Receipt, now: datetime, w
 
 
 def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | None:
-    """The recipient has it: the end of an open delivery, or the correction of an end that was told too early (EDX804).
+    """The recipient has it: the end of an open delivery, or the correction of an outcome reported too early (EDX804).
 
-    None where that cannot be: it was never sent there in this generation, or the recipient itself has returned it,
-    and whoever says both is believed the first time.
+    None where that cannot be: it was never sent there in this generation, or the recipient itself has returned it; of
+    two contradictory answers the first is believed.
     """
     if delivery.state not in FAILED_ENDS:
         return change(delivery, Event.CONFIRM, ended_at=ended_at, actor=actor)
@@ -214,9 +214,9 @@ def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | N
 
 
 def expiry(delivery: Delivery, unproven: Mapping[str, Finding], now: datetime) -> Move:
-    """The end of a delivery whose time is over, with its cause. Where the neighbour's receipts are here and cannot be
-    proven (``unproven``, by neighbour), it may well have arrived: that is not the recipient's fault, and the sender
-    should not believe it."""
+    """The end of a delivery whose lifetime is over, with its cause. Where receipts of the neighbour are here but cannot
+    be proven (``unproven``, by neighbour), it may well have arrived: the recipient is not at fault, and the sender must
+    not be told otherwise."""
     neighbour = delivery.route.name
     doubt = unproven.get(neighbour)
     if doubt is None:
