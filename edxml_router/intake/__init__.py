@@ -1,1 +1,1 @@
-"""What comes out of the mailboxes of a hub, by kind, and whose word it is."""
+"""Messages from the mailboxes of a hub: what is done with each kind, and whose word it is."""

@@ -1,9 +1,9 @@
-"""What an office that is attached to the hub is told of the messages it sent: the verdict, or what is wrong with them.
+"""Answers to an office attached to the hub: the verdict on its submission, or what is wrong with its message.
 
     message = verdict(arrival.message, answer)     # on a submission
     untold = tell(node, found)                     # on any other, with the finding
 
-Answers are correlated with what they answer, and have the same id however often they are given.
+An answer is correlated with its message, and has the same id however often it is given.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from edxml_router.stages.acceptance.submission import Acceptance
 from edxml_router.stages.node import Node
 
 SUBMISSION: Final = "submit"
-ANSWERS: Final = ("confirm", "return")  # of an office: what they are about stands in their correlation
-_ID_LIMIT: Final = 255  # bytes: a short string of AMQP, as the id was that this one is made of
+ANSWERS: Final = ("confirm", "return")  # from an office; their correlation names what they are about
+_ID_LIMIT: Final = 255  # bytes, the most of an AMQP short string; the id this one is derived from was one
 
 
 def verdict(given: Message, answer: Acceptance) -> Message:
@@ -32,7 +32,7 @@ def verdict(given: Message, answer: Acceptance) -> Message:
 
 
 def tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
-    """Answer these offices; the arrivals whose answer could not be laid into a mailbox, which come again for it."""
+    """Answer these offices. Returns the arrivals whose answer could not be published; they come again for it."""
     untold: list[Arrival] = []
     for arrival, finding in found:
         link = node.links.get(Route.office(arrival.peer))
@@ -49,8 +49,8 @@ def tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
 
 
 def tell_unread(node: Node, arrival: Arrival, finding: Finding) -> list[Arrival]:
-    """Answer an office whose message was quarantined unread; the arrival, if its answer could not be laid into the
-    mailbox."""
+    """Answer an office whose message was quarantined unread. Returns the arrival if the answer could not be
+    published."""
     link, given = node.links.get(Route.office(arrival.peer)), arrival.message
     if link is None or given.kind != SUBMISSION:
         return tell(node, [(arrival, finding)])

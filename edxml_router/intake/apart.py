@@ -1,4 +1,4 @@
-"""Messages that are kept apart: odd, or never dealt with to the end.
+"""Quarantine messages that are odd, or were never dealt with to the end.
 
     keep(node, [(arrival, finding)])
 """
@@ -18,7 +18,7 @@ from edxml_router.stages.node import Node
 
 
 def keep(node: Node, items: Sequence[tuple[Arrival, Finding]]) -> None:
-    """Write them to the quarantine, each with its entry in the journal; Setback where the store cannot."""
+    """Write them to the quarantine, each with a journal entry. Raises Setback."""
     if not items:
         return
     now = node.now()

@@ -1,12 +1,11 @@
-"""What comes out of a hub's mailboxes, by kind: the only place where a message's kind decides what happens.
+"""Messages from a hub's mailboxes: the only place where the kind of a message decides what happens.
 
-Offices submit, confirm and return; neighbours transfer, send chunks and receipts, and inquire. Whatever else comes, or
-from whomever else (see :mod:`~edxml_router.intake.speakers`), is quarantined for the operator. A message is
-acknowledged after its effect is committed, and given back when that was not possible now: after a crash the hub brings
-it again.
+Offices submit, confirm and return; neighbours transfer, send chunks and receipts, and inquire. Anything else, from
+anybody else (see :mod:`~edxml_router.intake.speakers`), is quarantined for the operator. A message is acknowledged
+after its effect is committed, and given back when that is not possible now. After a crash the hub redelivers it.
 
 Neighbours may be hostile. What they send costs no more than its own bytes, is never given back for their sake (it would
-come again before everybody else's mail), and tells them nothing about others' mail.
+come again ahead of everybody else's mail), and reveals nothing about others' mail.
 """
 
 from __future__ import annotations
@@ -49,24 +48,24 @@ from edxml_router.stages.outcomes.receipts import answer_questions, state_receip
 
 T = TypeVar("T")
 
-_HELD = 50  # messages of one neighbour over its quota, in one batch, that are given back more than once
+_HELD = 50  # messages of a neighbour over its quota that one batch gives back more than once
 _BEGINNING = 1000  # bytes
-_BEGUN = 4  # bodies of the largest size that a neighbour may have begun to send in chunks
+_BEGUN = 4  # bodies of the largest size that a neighbour may have begun in chunks
 
 
 @dataclass(slots=True)
 class BatchResult:
-    """What became of a batch: the answers of acceptance, the deliveries that receipts moved, and what to give back.
+    """The result of a batch: the answers of acceptance, the deliveries that receipts moved, and what to give back.
 
-    ``spent`` are envelopes whose chunks are of no more use once the transfer is acknowledged; not before, because a
-    transfer that came again without them would wait in vain.
+    ``spent`` are envelopes whose chunks can go once the transfer is acknowledged, and not before: a redelivered
+    transfer would wait for them in vain.
     """
 
     answers: list[Acceptance] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     back: list[Arrival] = field(default_factory=list)
     spent: list[tuple[str, str]] = field(default_factory=list)  # (peer, digest)
-    setbacks: list[Finding] = field(default_factory=list)  # why messages that have no answer of their own come again
+    setbacks: list[Finding] = field(default_factory=list)  # why messages without an answer of their own come again
     alarms: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, what is wrong now with receipts)
     clocks: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, how its clock differs from ours)
     odd: list[tuple[Arrival, Finding]] = field(default_factory=list)  # what was quarantined, and why
@@ -83,8 +82,8 @@ class BatchResult:
 
 
 def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> BatchResult:
-    """Deal with one hub's arrivals; each is acknowledged or given back. What was accepted is sent on before that: the
-    next node waits for it, and nobody for an acknowledgement."""
+    """Deal with one hub's arrivals; each is acknowledged or given back. What was accepted is sent on first, since the
+    next node waits for it and nobody waits for an acknowledgement."""
     by_kind: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         by_kind[speakers.kind(node, arrival)].append(arrival)
@@ -99,7 +98,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ba
             handled.moves += pipeline.pass_on(node)
         except Setback as setback:  # what was accepted is committed; it is due again when its leases end
             handled.setbacks.append(setback.finding)
-        # After a crash before this line the hub brings the batch again, and what was committed is recognised.
+        # After a crash before this line the hub redelivers the batch, and what was committed is recognised.
         settle(node, transport, batch, handled.back, handled.setbacks, handled.answers)
         with suppress(Setback):  # the sweep removes them later
             for peer, digest in handled.spent:
@@ -109,7 +108,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ba
 
 
 def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, whole: bool) -> BatchResult:
-    """Quarantine, unread, what has ended so many workers; unless ``whole``, only its beginning."""
+    """Quarantine, unread, a message that has ended too many workers; only its beginning, unless ``whole``."""
     body = arrival.message.body if whole else arrival.message.body[:_BEGINNING]
     kept = replace(arrival, message=replace(arrival.message, body=body))
     finding = Finding("EDX623", arrival.message.kind, Detail("{count} attempts", count=deaths))
@@ -119,8 +118,8 @@ def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, 
 
 
 def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> BatchResult:
-    """Deal with messages of one kind. One that provokes a mistake of ours is quarantined; it must not come again and
-    again to end every worker that takes it."""
+    """Deal with messages of one kind. One that provokes a defect of ours is quarantined: it must not come again and end
+    every worker that takes it."""
     try:
         handled = handle(node, batch)
         apart.keep(node, handled.odd)
@@ -139,8 +138,8 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> BatchResult:
 
 
 def _unread(node: Node, arrival: Arrival, finding: Finding, kept: Arrival | None = None) -> BatchResult:
-    """Quarantine what could not be dealt with, and tell an office that sent it; else it would wait for its verdict for
-    good. What cannot be written or told comes again: it would never be acknowledged otherwise."""
+    """Quarantine what could not be dealt with, and tell the office that sent it, which would otherwise wait for its
+    verdict for ever. What cannot be written or told now comes again."""
     try:
         apart.keep(node, [(kept or arrival, finding)])
         return BatchResult(back=answering.tell_unread(node, arrival, finding), odd=[(arrival, finding)])
@@ -158,14 +157,14 @@ def _chunks(node: Node, batch: Sequence[Arrival]) -> BatchResult:
         if chunk.size > most or chunk.count > chunk.size:
             odd.append((_manifest_only(arrival), Finding("EDX102", "size", str(chunk.size))))
         elif not node.bodies.keep_chunk(arrival.peer, chunk, piece, _BEGUN * most):
-            # Its transfer stays without a receipt, so the neighbour sends both again.
+            # Its transfer gets no receipt, so the neighbour sends both again.
             detail = Detail("bodies begun and not completed: {size} bytes", size=_BEGUN * most)
             odd.append((_manifest_only(arrival), Finding("EDX406", arrival.peer, detail)))
     return BatchResult(odd=odd)
 
 
 def _manifest_only(arrival: Arrival) -> Arrival:
-    """With nothing but the manifest line: megabytes of what was not taken must not fill the space for what is odd."""
+    """Only the manifest line: megabytes of refused mail must not fill the quarantine."""
     line = arrival.message.body.partition(b"\n")[0]
     return replace(arrival, message=replace(arrival.message, body=line))
 
@@ -174,7 +173,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     waiting: list[Arrival] = []
     odd: list[tuple[Arrival, Finding]] = []
     ready: list[tuple[Arrival, Submission]] = []
-    wholes: Wholes = {}  # put together once, however often it is named
+    wholes: Wholes = {}  # assembled once, however often it is named
     most = node.rules.limits.max_bytes
     over: list[tuple[Submission, Finding]] = []
     decoded = list(_readable(batch, decode_transfer, odd))
@@ -188,7 +187,7 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> BatchResult:
             try:
                 whole = whole_of(node, arrival.peer, transfer, wholes)
             except Withheld:
-                continue  # it is sent anew, and answered then
+                continue  # it is sent again, and answered then
             if whole is None:
                 if node.has_waited(f"{arrival.peer} {transfer.id}", again=arrival.redelivered):  # it is sent anew
                     odd.append((arrival, Finding("EDX708", transfer.id, Detail("{n} pieces", n=transfer.chunks))))
@@ -218,9 +217,9 @@ def _transfers(node: Node, batch: Sequence[Arrival]) -> BatchResult:
 def _put_off(
     node: Node, ready: Sequence[tuple[Arrival, Submission]], answers: Sequence[Acceptance]
 ) -> tuple[list[Arrival], list[tuple[Arrival, Finding]]]:
-    """What is given back to come again soon, and what is let go: a neighbour that is far over its quota (EDX406) would
-    fill the room of everybody else with what it may not bring yet. Without a receipt it sends that again. So it does,
-    under a new date, with what only one of two clocks takes."""
+    """Decide what is given back to come again soon, and what is dropped. What a neighbour sends far beyond its quota
+    (EDX406) would take up everybody else's room, so it is dropped: without a receipt it is sent again later. The same
+    goes for what only one of two clocks accepts; it is sent again with a new date."""
     back: list[Arrival] = []
     let_go: list[tuple[Arrival, Finding]] = []
     held: Counter[str] = Counter()
@@ -241,30 +240,30 @@ def _put_off(
 
 
 def _submissions(node: Node, batch: Sequence[Arrival]) -> BatchResult:
-    """An office's envelopes; each is answered, correlated to the request, before it is acknowledged."""
+    """Accept envelopes of offices; each is answered, correlated to the request, before it is acknowledged."""
     submissions = [Submission(MemoryBody(one.message.body), one.peer, "amqp") for one in batch]
     answers = pipeline.accept(node, submissions, at_once=True)
     back: list[Arrival] = []
     replies: dict[str, list[tuple[Arrival, Message]]] = defaultdict(list)
     for arrival, answer in zip(batch, answers, strict=True):
         if answer.finding is not None and answer.finding.code == WAITS:
-            continue  # nothing is wrong: it comes again by itself, and is answered then
+            continue  # nothing is wrong: it is redelivered, and answered then
         message = answering.verdict(arrival.message, answer)
         replies[arrival.peer].append((arrival, message))
     for peer, pairs in replies.items():
         link = node.links.get(Route.office(peer))
         if link is None:
-            continue  # an office that pulls has no mailbox; it asks for the trace
+            continue  # an office that pulls has no mailbox; it can ask for the trace
         parcels = [Parcel(link.mailbox, message) for _, message in pairs]
         for (arrival, _), finding in zip(pairs, link.transport.publish(parcels), strict=True):
             if finding is not None:
-                back.append(arrival)  # unanswered: it comes again, is recognised, and gets the same answer
+                back.append(arrival)  # unanswered: it is redelivered, recognised, and gets the same answer
     passing = [one for one, answer in zip(batch, answers, strict=True) if answer.passing and one not in back]
     return BatchResult(answers, back=back + passing)
 
 
 def _receipts(node: Node, batch: Sequence[Arrival]) -> BatchResult:
-    """Outcomes that neighbours report. What cannot be proven is kept whole: it may count later."""
+    """Settle the outcomes that neighbours report. Unproven receipts are kept whole, since they may count later."""
     counted: list[tuple[str, Receipt]] = []
     handled = BatchResult()
     for arrival, report in _readable(batch, decode_receipts, handled.odd):
@@ -281,7 +280,7 @@ def _receipts(node: Node, batch: Sequence[Arrival]) -> BatchResult:
 
 
 def _clocks(node: Node, batch: Sequence[Arrival]) -> BatchResult:
-    """What neighbours see of our clock; the last word of each counts."""
+    """Hear what neighbours say of our clock; the last word of each counts."""
     handled = BatchResult()
     said = {arrival.peer: word for arrival, word in _readable(batch, skew.decode_clock, handled.odd)}
     for peer, word in said.items():
@@ -290,7 +289,7 @@ def _clocks(node: Node, batch: Sequence[Arrival]) -> BatchResult:
 
 
 def _objections(node: Node, batch: Sequence[Arrival]) -> BatchResult:
-    """What neighbours say of our receipts; the last word of each counts."""
+    """Hear what neighbours say of our receipts; the last word of each counts."""
     handled = BatchResult()
     read = _readable(batch, decode_objection, handled.odd)
     said = {arrival.peer: (arrival, objection) for arrival, objection in read}
@@ -330,7 +329,8 @@ def _recoveries(node: Node, batch: Sequence[Arrival]) -> BatchResult:
 
 
 def _confirmations(node: Node, batch: Sequence[Arrival]) -> BatchResult:
-    """Offices' answers about their mail. Where one has no effect, or another than the office thinks, it is told so."""
+    """Apply offices' answers about their mail. An office is told where its answer has no effect, or another than it
+    expects."""
     found = [(arrival, finding) for arrival in batch if (finding := _confirmed(node, arrival)) is not None]
     untold = answering.tell(node, found)
     odd = [(one, finding) for one, finding in found if finding.code != "EDX804" and one not in untold]
@@ -352,8 +352,8 @@ def _confirmed(node: Node, arrival: Arrival) -> Finding | None:
 
 
 def _strangers(node: Node, batch: Sequence[Arrival]) -> BatchResult:
-    """Messages of no kind that their writer may send. An office hears of it, so many in a minute: nobody else would
-    tell whoever writes its software, and neighbours have operators for that."""
+    """Quarantine messages of a kind that their writer may not send. An office is told, a limited number of times a
+    minute, because nothing else would tell its developers; neighbours have operators for that."""
     odd = [speakers.strange(node, arrival) for arrival in batch]
     now = node.now()
     answering.tell(node, [(one, finding) for one, finding in odd if node.telling.allows(one.peer, now)])
@@ -377,7 +377,7 @@ _HANDLERS: dict[str, Handler] = {
 def _readable(
     batch: Sequence[Arrival], decode: Callable[[bytes], T], odd: list[tuple[Arrival, Finding]]
 ) -> Iterable[tuple[Arrival, T]]:
-    """The arrivals that can be decoded; the others go into ``odd``, to be quarantined once these are dealt with."""
+    """The arrivals that can be decoded. The others go into ``odd``, to be quarantined afterwards."""
     for arrival in batch:
         try:
             decoded = decode(arrival.message.body)

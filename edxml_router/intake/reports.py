@@ -1,13 +1,13 @@
-"""What neighbours report, and whether it counts: receipts must be the neighbour's own.
+"""Reports of neighbours, and whether they count: receipts must be the neighbour's own.
 
     finding = doubt(node, peer, report)          # None: they count
     told = object_to(node, peer, finding)        # the neighbour learns that its receipts do not count here, and why
     moves = count_kept(node)                     # once certificates have changed: what was kept is judged again
 
-Receipts that cannot be proven are quarantined whole (EDX315, EDX324). Mostly a certificate was renewed at one end only,
-so nothing is dropped: they count as soon as the certificate is named, and the neighbour is told, because it cannot see
-from there that what it delivered looks open here. An objection from a neighbour is kept the same way (EDX325), one
-for each, until the neighbour lifts it.
+Receipts that cannot be proven are quarantined whole (EDX315, EDX324). The usual cause is a certificate that was renewed
+at one end only, so nothing is dropped: they count as soon as the certificate is configured. The neighbour is told,
+because it cannot see that what it delivered still looks open here. An objection from a neighbour is kept the same way
+(EDX325), one per neighbour, until it is lifted.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from edxml_router.stages import clocks
 from edxml_router.stages.node import Node
 
 OBJECTED: Final = "EDX325"
-TELL_AGAIN: Final = timedelta(hours=1)  # a neighbour is told as long as its receipts keep coming, but not for each
-_PAGE: Final = 4  # messages that were kept, judged in one transaction: one may have 8 MiB
+TELL_AGAIN: Final = timedelta(hours=1)  # a neighbour is told as long as its receipts keep coming, but not of each
+_PAGE: Final = 4  # kept messages judged in one transaction; each may have 8 MiB
 _OBJECTIONS: Final = 2000  # short ones, one for each neighbour
 
 
 def doubt(node: Node, peer: str, report: Report) -> Finding | None:
-    """Why these receipts do not count as those of ``peer``; None when they do."""
+    """Why these receipts do not count as coming from ``peer``; None when they do."""
     credentials, now = node.rules.peers[peer].credentials, node.now()
     trust = node.rules.trust.blocking(node.rules.bindings.blocked_keys(now))
     if credentials:
         return objection(credentials, report, trust, now)
-    # Nothing says whose they are. That counts only where the operator has written that it shall.
+    # Nothing proves whose they are. They count only if the operator has configured so.
     return None if node.rules.peers[peer].unsigned_receipts else Finding("EDX411", peer)
 
 
 def dated(node: Node, peer: str, report: Report) -> clocks.Alarms:
-    """What the times in its receipts show of a neighbour's clock. That it has taken something it dates itself; an end
-    may have been dated further on."""
+    """What the times in its receipts show of a neighbour's clock. An acceptance is dated by the neighbour itself; an
+    end may have been dated by a later node."""
     own = [one.at for one in report.receipts if one.outcome in (ReceiptOutcome.ACCEPTED, ReceiptOutcome.UNKNOWN)]
     latest = max((one.at for one in report.receipts), default=None)
     if latest is None:
@@ -55,16 +55,17 @@ def dated(node: Node, peer: str, report: Report) -> clocks.Alarms:
 
 
 def placed(receipt: Receipt, here: str) -> Receipt:
-    """A receipt whose fact is not before this node had the envelope, as its trail tells: who dates it earlier has a
-    clock that is behind, and the sender would read that it was confirmed before it was sent."""
+    """The receipt, with a fact no earlier than this node had the envelope according to the trail. An earlier date comes
+    from a clock that is behind, and the sender would read that the letter was confirmed before it was sent."""
     ours = next((hop.at for hop in receipt.hops if hop.node == here), receipt.at)
     return replace(receipt, at=max(receipt.at, ours))
 
 
 def object_to(node: Node, peer: str, finding: Finding | None) -> bool:
-    """Tell a neighbour that its receipts do not count here, or, with None, that they do again. False when it knows.
+    """Tell a neighbour that its receipts do not count here or, with None, that they do again. False when it knows
+    already.
 
-    Each worker remembers whom it has told; forgetting it in a restart costs one more message.
+    Each worker remembers whom it has told; forgetting that at a restart costs one more message.
     """
     now = node.now()
     last = node.objections.get(peer)
@@ -78,19 +79,19 @@ def object_to(node: Node, peer: str, finding: Finding | None) -> bool:
         node.objections[peer] = (finding, now)
     said = Objection(finding.code, finding.detail) if finding else Objection("", "")
     link = node.links.get(Route.link(peer))
-    if link is not None:  # if it cannot be sent now, it is said again after a while
+    if link is not None:  # if it cannot be sent now, it is sent again later
         name = f"{node.name}.objection.{now:%Y%m%dT%H%M%S%f}"
         link.transport.publish([Parcel(link.mailbox, Message("objection", name, encode_objection(said)))])
     return True
 
 
 def objected(node: Node, peer: str, said: Objection) -> tuple[Finding, bytes] | None:
-    """Take a neighbour's word about our receipts: what is to be kept for the operator, or None when it lifts the
-    objection. The last word of a neighbour takes the place of the one before it."""
+    """Read what a neighbour says of our receipts: the objection to keep for the operator, or None when it is lifted.
+    The last word replaces the one before it."""
     with node.ledger.book() as book:
         standing = book.quarantine.kept((OBJECTED,), 0, _OBJECTIONS)
         book.quarantine.take_back([number for number, by, _ in standing if by == peer])
-    # Written anew: what stands beside it in the message is not worth keeping.
+    # Written anew: nothing else in the message is worth keeping.
     kept = encode_objection(said) + peer.encode()
     return (
         (Finding(OBJECTED, peer, Detail("{code}: {detail}", code=said.code, detail=said.detail)), kept)
@@ -100,10 +101,10 @@ def objected(node: Node, peer: str, said: Objection) -> tuple[Finding, bytes] | 
 
 
 def count_kept(node: Node) -> Sequence[Move]:
-    """Judge again the receipts that could not be proven, and count those that now can; by each worker whenever its
-    certificates have changed, and once at its start. What moved.
+    """Judge unproven receipts again and count those that can now be proven. Each worker does so at its start and
+    whenever its certificates have changed. Returns what moved.
 
-    Counted first, removed after: a crash in between counts them twice, which changes nothing.
+    They are counted first and removed afterwards: a crash in between counts them twice, which changes nothing.
     """
     moves: list[Move] = []
     after = 0
@@ -124,7 +125,7 @@ def count_kept(node: Node) -> Sequence[Move]:
             with node.ledger.book() as book:
                 book.quarantine.take_back([number for number, _, _ in proven])
             for peer in {peer for _, peer, _ in proven}:
-                node.objections.setdefault(peer, (Finding(UNPROVEN[0]), node.now()))  # told by a worker before us
+                node.objections.setdefault(peer, (Finding(UNPROVEN[0]), node.now()))  # another worker has told it
                 object_to(node, peer, None)
 
 

@@ -1,8 +1,8 @@
-"""Acknowledging what was dealt with, and giving back what was not: the end of each batch of one kind.
+"""Acknowledge what was dealt with and give back what was not: the end of each batch of one kind.
 
-What met a fault of this machine (EDX622) comes again after a second, and after twice as long each further time, up to a
-minute: a disk that is read-only for a night must not have every message read, judged and logged each second of it.
-Counted by message and in this process alone; a message that another worker takes begins anew there.
+A message that met a fault of this machine (EDX622) comes again after a second, then after twice as long each time, up
+to a minute: while a disk is read-only for a night, no message should be read, judged and logged every second. The count
+is by message and within this process; a message that another worker takes starts anew there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edxml_router.stages.node import Node
 FAULT: Final = "EDX622"
 FIRST: Final = 1.0  # seconds until what was not dealt with comes again
 LONGEST: Final = 60.0
-REMEMBERED: Final = 10_000  # messages; the oldest is forgotten, and begins anew
+REMEMBERED: Final = 10_000  # messages; the oldest is forgotten and starts anew
 
 
 def settle(
@@ -29,8 +29,8 @@ def settle(
     setbacks: Sequence[Finding],
     answers: Sequence[Acceptance],
 ) -> None:
-    """Acknowledge the batch but for ``back``, which comes again. A fault of the machine, be it met by one of them, is
-    one of the whole batch."""
+    """Acknowledge the batch except ``back``, which comes again. A fault of the machine met by one concerns the whole
+    batch."""
     returned = {id(arrival) for arrival in back}
     done = [arrival for arrival in batch if id(arrival) not in returned]
     transport.acknowledge(done)

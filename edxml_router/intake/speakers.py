@@ -1,13 +1,13 @@
-"""Who speaks in a message from a hub: the one place that says whose word an arrival is.
+"""Who speaks in a message from a hub: the one place that decides whose word an arrival is.
 
-    speaker(node, arrival)        # the peer, or None: then nothing may be done for it
-    kind(node, arrival)           # its kind, if that peer may send it; else QUARANTINE
-    strange(node, arrival)        # the finding for what is quarantined, and whose share it takes
+    speaker(node, arrival) # the peer, or None: then nothing may be done for it kind(node, arrival) # its kind if that
+    peer may send it, else QUARANTINE strange(node, arrival) # the finding for what is quarantined, and whose share it
+    takes
 
-The mailbox says whose word a message can be. Each has one writer, and which hub it is on was our own choice: on the own
-hub it is the child or the office that the mailbox is named after, on the parent's it is the parent. The name that the
-hub gives the sender must be that writer's; it is not enough by itself. Who owns a hub makes users of any name there: a
-parent could speak as our own offices and children, confirm for them and send in their name.
+The mailbox decides whose word a message can be. Each mailbox has one writer, and we chose the hub it is on: on our own
+hub the writer is the child or the office that the mailbox is named after, on the parent's hub it is the parent. The
+sender's name according to the hub must be that writer's, but does not suffice: the owner of a hub can create users of
+any name. A parent could otherwise speak as our own offices and children, confirm for them and send in their name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LONGEST = 255  # characters of a name that are kept
 
 
 def speaker(node: Node, arrival: Arrival) -> Peer | None:
-    """The writer of the mailbox, if the hub names the same sender."""
+    """The writer of the mailbox, if the hub names that same sender."""
     writer = node.writers.get(arrival.mailbox)
     return node.rules.peers.get(writer) if writer is not None and arrival.peer == writer else None
 
@@ -49,8 +49,8 @@ def _fitting(peer: Peer) -> frozenset[str]:
 
 
 def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:
-    """What is wrong with an arrival that is for nobody, and the arrival as its mailbox's writer sent it: whatever name
-    was given, the writer answers for it."""
+    """The finding for an arrival that cannot be attributed, and the arrival as sent by its mailbox's writer, who
+    answers for it whatever name was given."""
     written = replace(arrival, peer=node.writers.get(arrival.mailbox, arrival.peer))
     message = arrival.message
     if arrival.peer not in node.rules.peers:
@@ -65,5 +65,5 @@ def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:
 
 
 def plain(name: str) -> str:
-    """The name that a stranger gives itself, so that it can be stored: a folder's mailbox has no broker to check it."""
+    """A stranger's name in a form that can be stored: a mailbox in a folder has no broker to check it."""
     return ascii(name[:_LONGEST])[1:-1]

@@ -1,4 +1,4 @@
-"""The bodies of transfers that come in chunks: put together from these, or what was accepted before and is repeated."""
+"""The bodies of transfers that come in chunks: assembled, or taken from what was accepted before and is repeated."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from edxml_router.core.link.wire import Transfer
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import may_ask, withhold
 
-_ASKED: Final = 100_000  # bytes of a body to be read and judged once more that count as one question
+_ASKED: Final = 100_000  # bytes of a body read and judged once more that count as one question
 
 Wholes = dict[tuple[str, str, int, int], Body | None]  # by peer, envelope, size, and number of chunks
 
 
 class Withheld(Exception):  # noqa: N818  # an event, not a mistake
-    """A neighbour repeats more than is answered within an hour."""
+    """A neighbour repeats more than is answered per hour."""
 
 
 def whole_of(node: Node, peer: str, transfer: Transfer, wholes: Wholes) -> Body | None:
-    """The body of a transfer that comes in chunks, put together once; None while some are missing."""
+    """The body of a transfer that comes in chunks, assembled once; None while some are missing."""
     key = (peer, transfer.envelope, transfer.size, transfer.chunks)
     if key not in wholes:
         wholes[key] = node.bodies.assembled(peer, transfer)
     whole = wholes[key]
-    if whole is None:  # accepted before perhaps, and its chunks are spent
+    if whole is None:  # perhaps accepted before, with its chunks gone
         whole = _accepted_before(node, peer, transfer.envelope)
     return whole
 
 
 def _accepted_before(node: Node, peer: str, digest: str) -> Body | None:
-    """The body of a transfer that a neighbour repeats without its chunks. Of what others brought it learns nothing.
+    """The body of a transfer that a neighbour repeats without its chunks; never a body that others brought.
 
-    The repeat costs its sender a line, and us the reading and judging of it all. Raises Withheld."""
+    A repeat costs its sender one line, and us reading and judging the whole body. Raises Withheld."""
     now, origin = node.now(), Route.link(peer)
     with node.ledger.book() as book:
         row = book.envelopes.known([digest]).get(digest)

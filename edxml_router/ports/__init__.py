@@ -1,1 +1,1 @@
-"""The contracts between the story and the outside, in prose: what an adapter promises, or raises."""
+"""The contracts between the pipeline and the outside, in prose: what an adapter promises, and what it raises."""

@@ -1,4 +1,4 @@
-"""The bell of a node, which calls its workers."""
+"""The bell of a node, which wakes its workers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Protocol
 class Bell(Protocol):
     """Rung after a commit that a worker should see to at once.
 
-    Nothing hangs on it: workers look into the ledger now and then whether somebody has rung or not.
+    Nothing depends on it: workers look into the ledger periodically, rung or not.
     """
 
     def ring(self) -> None:
-        """Call. Waits for nobody, and never raises."""
+        """Wake the workers. Never waits and never raises."""

@@ -17,9 +17,9 @@ class Bodies(Protocol):
     """The documents by digest. Small ones live in the database, large ones in files."""
 
     def receive(self, pieces: Iterable[bytes]) -> Body:
-        """Set down a document that arrives in pieces; nobody refers to it yet, and it may be gone after a crash.
+        """Store a document that arrives in pieces. Nothing refers to it yet, and it may be gone after a crash.
 
-        The caller discards it in the end. Raises Setback EDX601 or EDX622, and what ``pieces`` raises.
+        The caller discards it in the end. Raises Setback EDX601 or EDX622, and whatever ``pieces`` raises.
         """
 
     def stage(self, bodies: Mapping[str, Body]) -> None:
@@ -33,23 +33,23 @@ class Bodies(Protocol):
         """The bytes, each checked against its digest; one that is damaged or missing is left out."""
 
     def open(self, digests: Iterable[str]) -> Mapping[str, Body]:
-        """As :meth:`read`, but what is larger than ``skeleton.LARGE`` stays on disk, checked as well.
+        """Like :meth:`read`, but bodies larger than ``skeleton.LARGE`` stay on disk; they are checked too.
 
-        To discard such a body removes nothing.
+        Discarding such a body removes nothing.
         """
 
     def keep_chunk(self, peer: str, chunk: Chunk, piece: bytes, quota: int) -> bool:
         """Keep a piece of a body that ``peer`` sends in chunks (durable, idempotent), or answer False.
 
-        That is when the bodies that this peer has begun would take more than ``quota`` bytes if all were sent.
+        False means that the bodies begun by this peer would take more than ``quota`` bytes once complete.
         """
 
     def assembled(self, peer: str, transfer: Transfer) -> Body | None:
-        """The whole body once all chunks are here and the digest is right; None while some are missing.
+        """The whole body, once all chunks are here and the digest matches; None while some are missing.
 
         On disk when it is larger than ``skeleton.LARGE``; the caller discards it in the end.
 
-        Chunks that add up to another digest are dropped, and None is the answer: they will be sent again.
+        Chunks that add up to another digest are dropped, with None as the answer: they will be sent again.
         """
 
     def drop_chunks(self, peer: str, envelope: str) -> None:

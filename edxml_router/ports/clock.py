@@ -1,4 +1,4 @@
-"""Time and chance, the two things that ``core`` may not fetch itself."""
+"""Time and chance, the two inputs that ``core`` may not obtain itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time and chance, the two things that core may not fetch itself."""
+    """Time and chance, the two inputs that core may not obtain itself."""
 
     def now(self) -> datetime:
         """The present, aware, in UTC."""

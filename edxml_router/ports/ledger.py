@@ -31,98 +31,97 @@ class Envelopes(Protocol):
     """What was accepted."""
 
     def add(self, rows: Sequence[EnvelopeRow]) -> set[str]:
-        """Insert those that are new (by digest and by identity); the digests that were inserted."""
+        """Insert those that are new, by digest and by identity. Returns the digests inserted."""
 
     def known(self, digests: Iterable[str]) -> Mapping[str, EnvelopeRow]:
-        """Those of ``digests`` that are known."""
+        """The rows of those ``digests`` that are known."""
 
     def recognised(self, digests: Collection[str], identities: Collection[str]) -> Sequence[EnvelopeRow]:
-        """The envelopes that are known by one of these digests, or that have one of these identities."""
+        """The envelopes with one of these digests or identities."""
 
     def brought(self, peer: str, since: datetime) -> tuple[int, int, int]:
-        """How many messages, bytes and recipients of ``peer`` were accepted since then."""
+        """How many messages, bytes and recipients were accepted from ``peer`` since then."""
 
 
 class KeptBodies(Protocol):
     """The rows of bodies; their bytes are behind :class:`~edxml_router.ports.bodies.Bodies`."""
 
     def add(self, bodies: Mapping[str, Body]) -> None:
-        """Keep the bytes of envelopes by digest: small ones inside this transaction, of large ones that they are there,
-        staged before."""
+        """Keep the bytes of envelopes by digest: small ones within this transaction; of large ones, which were staged
+        before, only that they exist."""
 
 
 class Documents(Protocol):
-    """Which envelopes are of one document, and must keep their order."""
+    """Which envelopes belong to one document and must keep their order."""
 
     def chains(self, documents: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[int, ...]]:
-        """The chains of the documents that were accepted here, by their sender and ``document_key``; of several
-        envelopes with one key (a document and its recall) those of all."""
+        """The chains of documents accepted here, by sender and ``document_key``; where several envelopes share a key (a
+        document and its recall), the chains of all."""
 
     def known(self, keys: Collection[str]) -> set[str]:
-        """Which of these keys a document has that was accepted here, whoever sent it."""
+        """Those of these keys that belong to a document accepted here, whoever sent it."""
 
 
 class Deliveries(Protocol):
     """One row for each recipient of an envelope, and every change of its state."""
 
     def add(self, rows: Sequence[NewDelivery]) -> set[tuple[str, str]]:
-        """Insert those that are new; the (digest, recipient) pairs that were inserted.
+        """Insert those that are new. Returns the (digest, recipient) pairs inserted.
 
-        They are numbered in this order, which is that of their arrival: what is of one chain leaves in it. Those of
-        envelopes that were known before come sorted, or two writers could wait for each other."""
+        They are numbered in this order, the order of arrival, and a chain leaves in it. Those of envelopes known before
+        must come sorted, or two writers could deadlock."""
 
     def of(self, digests: Iterable[str]) -> Sequence[Delivery]:
         """All deliveries of these envelopes."""
 
     def numbered(self, numbers: Iterable[int]) -> Sequence[Delivery]:
-        """The deliveries with these numbers, in no order."""
+        """The deliveries with these numbers, in any order."""
 
     def claim(
         self, now: datetime, until: datetime, limit: int, without: Collection[tuple[Route, bool]] = (), company: int = 0
     ) -> Sequence[Delivery]:
-        """Take up to ``limit`` deliveries that are due at ``now`` and not expired, under a lease to ``until``; none
-        whose route and urgency are in ``without``, and none before an earlier one of its chains to the same recipient
-        is with the next node. What else is due of the same envelopes on the same links comes with them, ``company``
-        deliveries at most and no more than one transfer holds: the body travels once.
+        """Lease, until ``until``, up to ``limit`` deliveries that are due at ``now`` and not expired. None with a route
+        and urgency in ``without``, and none while an earlier one of its chain to the same recipient is not yet with the
+        next node. Other due deliveries of the same envelopes on the same links come with them, so that the body travels
+        once: at most ``company`` of them, and no more than one transfer holds.
 
-        Due are QUEUED, DEFERRED, and FORWARDING whose lease ended, by due time, urgent ones first but for a share of
-        the places. Each comes back in state FORWARDING; ``attempts`` is one higher.
-        No two callers get the same one while the lease lasts (SKIP LOCKED, or the write lock of SQLite). Of those
-        whose lease has run out twice in a row or more only the deliveries of one envelope are taken at once: what
-        ends its worker again and again must not bring others under the same suspicion.
+        Due are QUEUED and DEFERRED deliveries, and FORWARDING ones whose lease has ended; by due time, urgent ones
+        first except for a share of the places. Each comes back in state FORWARDING with ``attempts`` one higher. No two
+        callers get the same one while the lease lasts (SKIP LOCKED, or SQLite's write lock). Where leases have run out
+        twice in a row or more, only the deliveries of one envelope are leased at a time: what ends its worker again and
+        again must not bring others under suspicion.
         """
 
     def keep(self, deliveries: Sequence[Delivery], until: datetime) -> None:
-        """The leases of these go on to ``until``, of as many as nobody else has changed or taken."""
+        """Renew these leases until ``until``, where nobody else has changed or leased the delivery."""
 
     def due_again(self, routes: Collection[Route], codes: Collection[str], now: datetime) -> int:
-        """What was put off on these routes with one of these problems, to be sent or looked at, is due at ``now``, and
-        receipts to them that were not sent; how many deliveries. No change of state."""
+        """Make due at ``now`` what was put off on these routes with one of these problems, and the unsent receipts to
+        them. Returns how many deliveries. No change of state."""
 
     def rebind(self, routes: Collection[Route], route: Callable[[str], Route | None]) -> int:
-        """Ask again where the QUEUED and DEFERRED on these routes go, by their recipients (None: as it is); how many
-        go elsewhere now. No change of state: it is bound once more at the attempt."""
+        """Rebind QUEUED and DEFERRED deliveries on these routes by their recipients (None: unchanged). Returns how many
+        now go elsewhere. No change of state: they are bound again at the attempt."""
 
     def expired(self, now: datetime, grace_until: datetime, limit: int) -> Sequence[Delivery]:
         """Open deliveries past ``expires_at``; those the far side has accepted only when past it by the grace
         (that is, ``expires_at`` < ``grace_until``)."""
 
     def move(self, moves: Sequence[Move]) -> Sequence[Move]:
-        """Apply; the moves that were applied. One whose version has changed meanwhile is left out."""
+        """Apply the moves; returns those applied. One whose version has changed meanwhile is left out."""
 
 
 class Receipts(Protocol):
-    """What this node tells of outcomes, each with the origin that it goes to."""
+    """Outcomes that this node reports, each with the origin that it goes to."""
 
     def add(self, receipts: Iterable[tuple[Route, Receipt]]) -> None:
-        """Outgoing receipts. The same fact again is the row that was there, to be sent again, with the time of the
-        fact."""
+        """Add outgoing receipts. The same fact again reuses its row, which is sent again with the time of the fact."""
 
     def add_answers(self, receipts: Iterable[tuple[Route, Receipt]]) -> int:
-        """Those that an origin will ask for again: what is said of transfers and to inquiries. So many refusals and
-        "unknown" may wait for one origin; how many were left out.
+        """Add answers to transfers and inquiries, for which an origin will ask again. Only a limited number of refusals
+        and "unknown" may wait for one origin. Returns how many were left out.
 
-        What is about nothing that is here goes once it is sent.
+        An answer about nothing that is here is removed once it is sent.
         """
 
     def unsent(
@@ -131,18 +130,18 @@ class Receipts(Protocol):
         """Claim up to ``limit`` unsent receipts under a lease to ``until``: (number, origin, receipt)."""
 
     def sent(self, numbers: Iterable[int], now: datetime) -> None:
-        """These were handed over."""
+        """Mark these as handed over."""
 
 
 class Journal(Protocol):
-    """Facts that change no delivery. Changes are journalled by what makes them."""
+    """Facts that change no delivery. Whatever makes a change journals it."""
 
     def note(self, entries: Iterable[Entry]) -> None:
-        """What operators and commands do."""
+        """Note what operators and commands do."""
 
     def note_odd(self, entries: Iterable[Entry], most: int, peers: Collection[str]) -> None:
-        """What peers provoke without an effect, as often as they like (refusals, late notices): of each of ``peers``,
-        and of all others together, ``most`` entries an hour one by one, and the rest as a number in one."""
+        """Note what peers can provoke at will and without effect (refusals, late notices). For each of ``peers``, and
+        for all others together, ``most`` entries an hour are noted singly and the rest as a count."""
 
 
 class Quarantine(Protocol):
@@ -151,17 +150,18 @@ class Quarantine(Protocol):
     def keep(
         self, items: Sequence[NewQuarantinedItem], quota: int, peers: Collection[str] | None = None
     ) -> Sequence[bool]:
-        """Keep refused input while the total stays under ``quota`` bytes; whether each one's bytes were kept. Each of
-        ``peers`` has a share, all others one together; beyond it only metadata is kept. Repeats are counted."""
+        """Keep refused input while the total stays under ``quota`` bytes. Returns for each whether its bytes were kept.
+        Each of ``peers`` has a share and all others have one together; beyond it only metadata is kept. Repeats are
+        counted."""
 
     def kept(self, codes: Sequence[str], after: int, limit: int) -> Sequence[tuple[int, str, bytes]]:
-        """What is quarantined with one of these problem codes, and here in full, by number: (number, peer, bytes)."""
+        """The items quarantined in full with one of these problem codes, by number: (number, peer, bytes)."""
 
     def kept_of(self, codes: Sequence[str]) -> Mapping[str, Finding]:
-        """The peers from whom something was quarantined with one of these codes, and what was wrong with the last."""
+        """The peers with items quarantined under one of these codes, and the finding of the last item."""
 
     def take_back(self, numbers: Iterable[int]) -> None:
-        """Remove these from the quarantine: they were of use after all. No journal entry: their effect has one."""
+        """Remove these from the quarantine because they counted after all. No journal entry: their effect has one."""
 
 
 class Book(Protocol):
@@ -210,7 +210,7 @@ class Ledger(Protocol):
 
     @property
     def views(self) -> Views:
-        """What is asked of it without a transaction of one's own."""
+        """Queries, without a transaction of the caller's."""
 
     def book(self) -> AbstractContextManager[Book]:
         """A transaction: committed and durable when the block ends, undone when it raises."""

@@ -1,6 +1,6 @@
-"""What has left and is not answered, and where mail lies: the parts of a book that look at mailboxes.
+"""Mail that has left and is unanswered, and where mail lies: the parts of a book that look at mailboxes.
 
-A look is no change of a delivery, so none of these counts as one or makes an entry.
+Looking changes no delivery, so nothing here changes a version or makes an entry.
 """
 
 from __future__ import annotations
@@ -15,35 +15,36 @@ from edxml_router.core.problems import Finding
 
 
 class Mailboxes(Protocol):
-    """What has left and is not answered: its mailboxes are looked at, its state stays."""
+    """Mail that has left and is unanswered: its mailboxes are looked at, its state stays."""
 
     def overdue(self, now: datetime, until: datetime, limit: int, routes: Sequence[Route]) -> Sequence[Delivery]:
-        """Take up to ``limit`` FORWARDED deliveries of these routes that are due and not expired, under a lease."""
+        """Lease up to ``limit`` FORWARDED deliveries of these routes that are due and not expired."""
 
     def strays(self, now: datetime, limit: int, routes: Sequence[Route]) -> Sequence[Delivery]:
-        """Up to ``limit`` of those that went none of these routes. It looks through all that is open."""
+        """Like :meth:`overdue`, for deliveries on none of these routes. It scans everything open."""
 
     def offered(self, now: datetime, until: datetime, limit: int, routes: Sequence[Route]) -> Sequence[Delivery]:
-        """As :meth:`overdue`, of AVAILABLE deliveries. ``attempts`` is one higher than before."""
+        """Like :meth:`overdue`, for AVAILABLE deliveries. ``attempts`` is one higher than before."""
 
     def asked_about(self, numbers: Collection[int], at: datetime | None) -> None:
-        """When the next node was asked about these last; None where it could not be."""
+        """Set when the next node was last asked about these; None where it could not be asked."""
 
     def look_again(
         self, numbers: Collection[int], at: datetime, problem: Finding | None, handed_at: datetime | None = None
     ) -> None:
-        """When these are looked at again, if they are still there to be, and what was wrong now; ``handed_at`` where
-        they have just been laid into their mailbox."""
+        """Set when these are looked at again, unless they have changed, and what was wrong this time; ``handed_at``
+        where they have just been put into their mailbox."""
 
     def lying(self, routes: Collection[Route]) -> Mapping[tuple[Route, bool], UnansweredMail]:
-        """What lies in the mailboxes of these routes, or was taken and not answered yet, by route and urgency. Letters
-        over a link count once for all their recipients."""
+        """The mail in the mailboxes of these routes, or taken from there and not answered yet, by route and urgency. A
+        letter over a link counts once for all its recipients."""
 
     def copies(self, digests: Collection[str]) -> Mapping[tuple[str, str], int]:
-        """How often each delivery of these envelopes was handed over, by digest and recipient, as the journal says."""
+        """How often each delivery of these envelopes was handed over, by digest and recipient, according to the
+        journal."""
 
     def make_room(self, routes: Collection[Route], now: datetime, limit: int) -> None:
-        """Up to ``limit`` deliveries of each of these routes that wait for room (EDX614) are due at ``now``."""
+        """Make due at ``now`` up to ``limit`` deliveries of each of these routes that wait for room (EDX614)."""
 
     def note_silences(
         self,
@@ -51,19 +52,22 @@ class Mailboxes(Protocol):
         back: Collection[tuple[Route, bool]] | None,
         now: datetime,
     ) -> None:
-        """Which mailboxes do not answer, by route and urgency: commands have no connection to see it by. Those that had
-        fallen silent before keep their time. ``back`` answer again; None: all of them did until now."""
+        """Note which mailboxes do not answer, by route and urgency, for the commands, which have no connection of their
+        own. Mailboxes that were silent before keep their time. Those in ``back`` answer again; None stands for all
+        noted before."""
 
 
 class MovedMail(Protocol):
-    """The mail of agencies that have moved (:mod:`edxml_router.core.delivery.handing_back`): it makes no attempt by
+    """Mail of agencies that have moved (:mod:`edxml_router.core.delivery.handing_back`), which makes no attempts by
     itself."""
 
     def places(self) -> Sequence[tuple[str, Route]]:
-        """Recipient and route, once each, of what lies in an inbox or waits after it was handed back."""
+        """The distinct pairs of recipient and route of mail that lies in an inbox, or waits after it was handed
+        back."""
 
     def placed(self, recipient: str, route: Route, limit: int) -> Sequence[int]:
         """The numbers of such deliveries."""
 
     def found_before(self, recipient: str) -> bool:
-        """Whether mail for this agency has found it: in an inbox here, or further on, from where it may be back."""
+        """Whether mail for this agency has reached it before: in an inbox here, or further on, from where it may have
+        returned."""

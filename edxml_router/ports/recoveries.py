@@ -1,4 +1,4 @@
-"""After a restored back-up: the part of a book that remembers who has still to repeat, and who has asked us to."""
+"""After a restored back-up: the part of a book that keeps who has still to repeat, and who has asked us to."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Recoveries(Protocol):
     """Whom we ask, and who asks us."""
 
     def claim(self, now: datetime, until: datetime, parties: Sequence[Route]) -> Sequence[Recovery]:
-        """Those of ``parties`` that have not done their part; they are not claimed again before ``until``."""
+        """Claim those of ``parties`` that have not done their part; they are not claimed again before ``until``."""
 
     def ask_again(self, parties: Sequence[Route], at: datetime) -> None:
         """These could not be asked."""
 
     def finish(self, party: Route, epoch: str, now: datetime) -> bool:
-        """This party has done its part for ``epoch`` (any, if empty); whether that was open."""
+        """This party has done its part for ``epoch`` (any, if empty). Returns whether that was open."""
 
     def asked(self, peer: str, epoch: str, now: datetime, pause: timedelta) -> bool | None:
-        """A neighbour asks us to repeat: True for the first time in its epoch, False again, None when another epoch
+        """A neighbour asks us to repeat: True the first time in its epoch, False after that, None when another epoch
         began less than ``pause`` ago."""
 
     def hurry(self, route: Route, now: datetime) -> int:
-        """Everything that went to ``route`` and has not ended is due at ``now``, however lately it was asked about; how
-        many deliveries that is. No change of state."""
+        """Make everything that went to ``route`` and has not ended due at ``now``, however recently it was asked about.
+        Returns how many deliveries. No change of state."""

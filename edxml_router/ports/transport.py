@@ -26,8 +26,8 @@ class Message:
     body: bytes
     urgent: bool = False
     correlation: str = ""  # id of the message this one answers
-    headers: Mapping[str, str] = field(default_factory=dict)  # for people and tracing; never for decisions
-    lifetime: timedelta | None = None  # what is not taken by then is withdrawn: nobody gets it any more
+    headers: Mapping[str, str] = field(default_factory=dict)  # for people and for tracing, never for decisions
+    lifetime: timedelta | None = None  # if not taken by then, the hub withdraws it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message that was taken and must be acknowledged or given back through its transport.
+    """A message that was taken, to be acknowledged or given back through its transport.
 
-    ``peer`` is who sent it *as the hub says* (the broker's ``user_id``), never what the message says; empty when the
-    hub could not tell, and then nothing is accepted. ``mailbox`` is where we took it from, and so which hub it is on:
-    only both together say who speaks (:mod:`edxml_router.intake.speakers`).
+    ``peer`` is the sender *according to the hub* (the broker's ``user_id``), never according to the message; empty when
+    the hub could not tell, and then nothing is accepted. ``mailbox`` is where it was taken from, and thereby on which
+    hub: only both together identify who speaks (:mod:`edxml_router.intake.speakers`).
     """
 
     message: Message
@@ -55,7 +55,7 @@ class Arrival:
 
 
 class MailboxDepth(NamedTuple):
-    """What lies in a mailbox and was not given to anybody, and how many take from it."""
+    """The messages in a mailbox that nobody has been given, and the number of takers."""
 
     messages: int
     takers: int
@@ -65,8 +65,8 @@ class Handover(Protocol):
     """Parcels on their way to a hub, which answers when it likes."""
 
     def wait(self, seconds: float) -> Sequence[Finding | None] | None:
-        """One answer for each parcel, as those of ``Transport.publish``; None while the hub owes some. It answers in
-        the end: what it never says becomes EDX701 or EDX705."""
+        """One answer for each parcel, as from ``Transport.publish``; None while the hub owes any. It ends in any case:
+        an answer that never comes becomes EDX701 or EDX705."""
 
 
 class Transport(Protocol):
@@ -74,11 +74,11 @@ class Transport(Protocol):
 
     No call waits for a hub that is silent for longer than it says: others' mail would wait too.
 
-    ``problem`` is what is wrong with the hub now, for operators; it never raises, and never stops a call. A mailbox
-    that is not there, to take from or to publish to, is EDX703.
+    ``problem`` is what is wrong with the hub now, for operators; it never raises and never stops a call. A missing
+    mailbox, whether to take from or to publish to, is EDX703.
 
-    Calls may come from one thread at a time (the worker's main thread). A lost connection is mended inside;
-    what was taken and not acknowledged before the loss comes again, and a token from before it is ignored.
+    Only one thread at a time may call (the worker's main thread). A lost connection is restored internally; messages
+    taken and not acknowledged before come again, and their old tokens are ignored.
     """
 
     @property
@@ -86,66 +86,67 @@ class Transport(Protocol):
 
     @property
     def largest_message(self) -> int:
-        """Bytes of a body that the hub takes, as far as is known; a larger one is answered EDX713."""
+        """The largest body that the hub takes, in bytes, as far as is known; a larger one is answered with EDX713."""
 
     @property
     def emptied(self) -> bool:
-        """Whether each mailbox consumed has been found empty once: what lay there at the start has been taken."""
+        """Whether each consumed mailbox has been found empty once, so that what lay there at the start has been
+        taken."""
 
     def consume(self, mailboxes: Sequence[str]) -> None:
-        """Take from these mailboxes as well, from now on. One that does not exist yet is taken from once it does."""
+        """From now on take from these mailboxes too; from one that does not exist yet, once it does."""
 
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
-        """Up to ``limit`` messages, most of them from urgent mailboxes; at most ``wait`` seconds for the first. Fewer
-        where they are large: all of them are in memory.
+        """Take up to ``limit`` messages, most of them from urgent mailboxes, waiting at most ``wait`` seconds for the
+        first. Fewer where they are large, since all are held in memory.
 
-        Mailboxes are taken from in turn: one that has much waiting takes no place that another could fill.
+        Mailboxes take turns, so that a full one does not crowd out the others.
 
-        Empty when nothing came or when the hub is away (the pipeline has other work to do then).
+        Empty when nothing came or the hub is away (the pipeline has other work then).
         """
 
     def fileno(self) -> int:
-        """A descriptor that is readable when something may have come since the last ``take`` began; -1 where nobody
-        tells, and it has to be looked. What was given back for a while, and mailboxes that are new, are looked for
-        only."""
+        """A descriptor that becomes readable when something may have come since the last ``take`` began; -1 where
+        nothing tells, so that the caller must poll. Messages given back with a delay, and new mailboxes, are found only
+        by polling."""
 
     def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
-        """These are done with: the hub may forget them. Call only after the commit."""
+        """The hub may forget these. Call only after the commit."""
 
     def give_back(self, arrivals: Iterable[Arrival], delay: float = 1.0) -> None:
-        """Not now: they come again, not before ``delay`` seconds where the hub can do so."""
+        """Have these redelivered, after ``delay`` seconds at the earliest where the hub supports it."""
 
     @property
     def answering(self) -> bool:
-        """Whether the hub answers, as far as is known. Not while it cannot be reached, is in alarm, or has owed an
-        answer for so long that somebody gave up waiting; what is published meanwhile is answered at once, and not
-        sent. It becomes true again by itself."""
+        """Whether the hub answers, as far as is known. False while it cannot be reached, is in alarm, or owes an answer
+        that a caller gave up waiting for; what is published meanwhile is not sent, and answered at once. It becomes
+        true again by itself."""
 
     def silence(self, mailbox: str) -> Finding | None:
-        """Why nothing is handed over to this mailbox now, as far as is known: its hub does not answer, or it has itself
-        owed a confirm (EDX705) for so long that somebody gave up waiting. What is published there meanwhile is
-        answered so at once. None while it is taken."""
+        """Why this mailbox takes nothing now, as far as is known: its hub does not answer, or the mailbox itself owes a
+        confirm (EDX705) that a caller gave up waiting for. What is published there meanwhile gets this answer at once.
+        None while it takes messages."""
 
     def hand_over(self, parcels: Sequence[Parcel]) -> Handover:
-        """Begin to publish, without waiting for the hub. The answers are looked for later
+        """Begin to publish, without waiting for the hub. The answers are collected later
         (:mod:`edxml_router.stages.forwarding.windows`): for what is much, or large."""
 
     def publish(self, parcels: Sequence[Parcel]) -> Sequence[Finding | None]:
-        """Hand over all parcels, windowed; one answer each, in order, within some seconds. For what is small.
+        """Hand over all parcels, windowed; one answer each, in order, within seconds. For small messages.
 
-        ``None``: the hub has taken responsibility (written and synced, or confirmed by a quorum). Otherwise
-        why not: EDX701 away, EDX702 not taken, EDX703 no such mailbox, EDX705 no confirm in time, EDX706 not
-        permitted, EDX707 no trust, EDX713 too large for good. After EDX705 it may have arrived all the same.
+        ``None``: the hub has taken responsibility (written and synced, or confirmed by a quorum). Otherwise the reason:
+        EDX701 away, EDX702 rejected, EDX703 no such mailbox, EDX705 no confirm in time, EDX706 not permitted, EDX707
+        not trusted, EDX713 too large for ever. After EDX705 the message may still have arrived.
         """
 
     def declared(self) -> None:
-        """The mailboxes of the hub have just been made: none that was missing in an earlier ``publish`` is missing."""
+        """The mailboxes of the hub have just been declared: forget which were missing in an earlier ``publish``."""
 
     def depths(self) -> Mapping[str, int]:
         """Messages waiting per mailbox of this user, for operators. Raises Setback EDX701 when away."""
 
     def waiting(self, mailboxes: Collection[str]) -> Mapping[str, MailboxDepth]:
-        """How things stand in each of these mailboxes that is there. Raises Setback EDX701, EDX706, EDX707."""
+        """The depth of each of these mailboxes that exists. Raises Setback EDX701, EDX706, EDX707."""
 
     def close(self) -> None:
-        """Let go; unacknowledged messages come again to somebody. Idempotent."""
+        """Close. Unacknowledged messages are redelivered. Idempotent."""

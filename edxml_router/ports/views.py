@@ -1,8 +1,8 @@
-"""What operators, offices and auditors ask a node's database; nothing here changes anything.
+"""Queries of operators, offices and auditors to a node's database. Nothing here changes anything.
 
 Every list comes in pages by key, never by offset: give the last row's key to get the next page. Codes of agencies are
 canonical, times are aware datetimes in UTC. An adapter keeps these promises or raises Setback EDX601, EDX602, EDX610,
-EDX622, EDX624; a driver's own exception never crosses a port. Any :class:`~edxml_router.ports.ledger.Ledger` has its
+EDX622, EDX624; a driver's own exception never crosses a port. Every :class:`~edxml_router.ports.ledger.Ledger` has
 :class:`Views`; a copy of a database has them without a ledger, since nobody may write to it.
 """
 
@@ -55,22 +55,22 @@ class MailView(Protocol):
         """Accepted envelopes, newest first. ``digest`` may be a prefix; ``until`` is not included; ``office`` is the
         one that handed them in here.
 
-        ``document_id`` may be in any spelling that looks the same.
-        ``recipient``, ``state`` and ``code`` (of the last problem) are those of one and the same delivery.
-        ``before`` is the key of the last one of the page before.
+        ``document_id`` may be in any spelling that looks the same. ``recipient``, ``state`` and ``code`` (of the last
+        problem) must match in a single delivery. ``before`` is the key of the last one on the previous page.
         """
 
     def changes(self, envelope: EnvelopeRow) -> Sequence[FoundEnvelope]:
-        """The recalls, updates and replacements of a document by its sender that came here, the oldest first."""
+        """The recalls, updates and replacements by which its sender changed a document, as far as they came here,
+        oldest first."""
 
     def document_ids(self, digests: Iterable[str]) -> Mapping[str, str]:
         """The DocumentId of each envelope that was accepted here."""
 
     def waits_for(self, numbers: Iterable[int], now: datetime) -> Mapping[int, int]:
-        """By delivery, the earlier one of its documents, to the same recipient, that it waits for at ``now``."""
+        """For each delivery, the earlier one of its documents to the same recipient that it waits for at ``now``."""
 
     def silences(self) -> Mapping[tuple[Route, bool], Silence]:
-        """The mailboxes that do not answer, by route and urgency, as the workers last knew."""
+        """The mailboxes that do not answer, by route and urgency, as the workers last noted."""
 
     def list_deliveries(
         self,
@@ -87,7 +87,7 @@ class MailView(Protocol):
         """Deliveries by number, the oldest first; without ``states`` all open ones, unless ``digest`` is given."""
 
     def offered_mail(self, beginning: str, recipient: str = "", limit: int = 10) -> Sequence[Delivery]:
-        """What was offered to offices here and whose digest begins so, if it is for ``recipient``."""
+        """Deliveries offered to offices here for ``recipient``, by the beginning of the digest."""
 
     def sent_deliveries(self, digests: Iterable[str], after: int = 0, limit: int = 100) -> Sequence[SentDelivery]:
         """The deliveries of these envelopes by number, ``limit`` of each at most. Statuses are those that came back to
@@ -105,15 +105,15 @@ class MailView(Protocol):
         newest: bool = False,
         limit: int = 100,
     ) -> Sequence[InboxItem]:
-        """What came for these agencies to an office here and is in one of ``states``, the oldest first, or the
-        ``newest``; ``until`` is not included."""
+        """What came for these agencies to an office here and is in one of ``states``, oldest first, or ``newest``
+        first; ``until`` is not included."""
 
     def received_count(self, office: Route, agencies: Iterable[str], states: Iterable[State], kind: str = "") -> int:
         """How many of those there are."""
 
     def handled(self, digests: Iterable[str]) -> Mapping[tuple[str, str], Entry]:
-        """By envelope and recipient, the last that the recipient's system did or said here without an end: that it
-        fetched it, works on it, or what it says of it."""
+        """By envelope and recipient, the last thing that the recipient's system did or said here without ending the
+        delivery: it fetched the letter, is working on it, or reports a result."""
 
     def counts(self) -> Mapping[State, int]:
         """Deliveries per state, zeros included."""
@@ -152,7 +152,7 @@ class History(Protocol):
         """The delivery of this number with all that happened to it; None when there is none."""
 
     def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Notice]:
-        """Receipts for an office that were not handed over yet."""
+        """Receipts for an office that have not been handed over yet."""
 
     def checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint; None while nothing is numbered."""
@@ -170,12 +170,12 @@ class QuarantineView(Protocol):
         """The item of this number and its bytes, where they were kept; None when there is no such item."""
 
     def counted_input(self, now: datetime) -> Sequence[tuple[str, datetime, int]]:
-        """The peers of which more odd input came within their hour than the journal names: since when, and how much
+        """The peers whose odd input within the hour exceeded what the journal notes singly: since when, and how much
         was only counted. Strangers have the empty name."""
 
 
 class Proof(Protocol):
-    """Whether what the database holds is what was written."""
+    """Proof that the database holds what was written."""
 
     def verify(
         self, known: Mapping[int, str] | None = None, progress: Callable[[int, int], None] | None = None
@@ -184,15 +184,15 @@ class Proof(Protocol):
         ``progress`` gets (done, of). Runs beside a working node."""
 
     def damage(self, *, quick: bool = False) -> str:
-        """What is damaged in the database's own pages, in its words; empty when nothing is. ``quick`` does not compare
+        """Damage in the database's own pages, in the database's words; empty when sound. ``quick`` skips comparing the
         indexes."""
 
     def webhooks(self) -> Sequence[Hook]:
         """The calls to offices' systems: what each was told last, what failed, and when it is called again."""
 
     def filed_bodies(self) -> int:
-        """How many bodies the database only names, because they lie in files beside it."""
+        """How many bodies lie in files beside the database."""
 
 
 class Views(MailView, History, QuarantineView, Proof, Protocol):
-    """All that is asked of a node's database."""
+    """All queries to a node's database."""
