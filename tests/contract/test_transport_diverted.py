@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from edxml_router.core.problems import Setback
+from edxml_router.disk import folders
 from edxml_router.transport import topology
 from edxml_router.transport.local import attendance
 from edxml_router.transport.local import folders as local_folders
@@ -284,7 +285,7 @@ def test_the_sweep_goes_no_deeper_than_what_a_consumer_leaves(directory: LocalHu
 
 
 def test_a_listing_has_an_end(directory: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_folders, "MOST_NAMES", 3)
+    monkeypatch.setattr(folders, "MOST_NAMES", 3)
     directory.open("node").publish([parcel(DOWN, number) for number in range(7)])
     child = directory.open("child-a", [DOWN])
     assert child.depths() == {DOWN: 3}

@@ -12,9 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from edxml_router.disk import locks
+from edxml_router.disk.folders import Diverted, enter, names
 from edxml_router.ports.transport import MailboxDepth
 from edxml_router.transport.local import message_file
-from edxml_router.transport.local.folders import Diverted, Mailbox, enter, lock_file, names, setback
+from edxml_router.transport.local.folders import Mailbox, lock_file, setback
 
 
 def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, MailboxDepth]:

@@ -15,26 +15,17 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.wording import in_words
+from edxml_router.disk.folders import PASS, Diverted, enter
 
 PARTS: Final = ("tmp", "new", "claimed", "damaged")
-MOST_NAMES: Final = 100_000  # of one listing; whoever may write into a folder may fill it without end
 
-_LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# To go on from, which needs no leave to list; Linux alone has it.
-_PASS: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _MACHINE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-
-
-class Diverted(OSError):  # noqa: N818  # what somebody did, not a mistake
-    """Where a folder of the hub should be is a link, or no folder at all."""
 
 
 class Mailbox:
@@ -45,9 +36,9 @@ class Mailbox:
         self._opened: dict[tuple[str, ...], int] = {}
 
     def __enter__(self) -> Mailbox:
-        hub = os.open(self._root, _PASS)
+        hub = os.open(self._root, PASS)
         try:
-            self._opened[()] = enter(hub, self._name, str(self._root / self._name), _PASS)
+            self._opened[()] = enter(hub, self._name, str(self._root / self._name), PASS)
         finally:
             os.close(hub)
         return self
@@ -69,24 +60,7 @@ class Mailbox:
     def look(self) -> None:
         """Raises what keeps a part of it from being used, but for its permissions."""
         for part in PARTS:
-            os.close(enter(self.folder(), part, str(self._root / self._name / part), _PASS))
-
-
-def enter(folder: int, name: str, place: str = "", flags: int = _LIST) -> int:
-    """The descriptor of a folder in ``folder``; ``place`` is its path, to be told."""
-    try:
-        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise Diverted(error.errno, _instead(folder, name), place or name) from error
-        raise
-
-
-def _instead(folder: int, name: str) -> str:
-    with suppress(OSError):  # it may be gone by now
-        kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-        return Detail("it is a link") if stat.S_ISLNK(kind) else Detail("it is a file")
-    return Detail("it is no folder")
+            os.close(enter(self.folder(), part, str(self._root / self._name / part), PASS))
 
 
 def look(root: Path, mailbox: str) -> Finding | None:
@@ -103,34 +77,6 @@ def diverted(root: Path, mailboxes: Iterable[str]) -> dict[str, Finding]:
     """Of these mailboxes, each that has a link in the place of a folder."""
     found = {mailbox: look(root, mailbox) for mailbox in mailboxes}
     return {mailbox: one for mailbox, one in found.items() if one and one.code == "EDX714"}
-
-
-def names(folder: int) -> list[str]:
-    """Of what is in it, in no order, and not of more than MOST_NAMES. Raises OSError."""
-    found = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            found.append(entry.name)
-            if len(found) == MOST_NAMES:
-                break
-    return found
-
-
-def remove(folder: int, name: str) -> None:
-    """If it is there and can be removed."""
-    with suppress(OSError):
-        os.unlink(name, dir_fd=folder)
-
-
-def share(descriptor: int, given: os.stat_result) -> None:
-    """A new folder for the account and for the group that ``given``, a folder of the hub, is for, whatever the umask;
-    never for all. What is made in it stays with that group."""
-    try:
-        os.fchown(descriptor, -1, given.st_gid)
-    except PermissionError:  # not a group of this account
-        os.fchmod(descriptor, 0o700)
-    else:
-        os.fchmod(descriptor, 0o700 | given.st_mode & 0o070 | (stat.S_ISGID if given.st_mode & 0o070 else 0))
 
 
 def lock_file(claims: int) -> int:

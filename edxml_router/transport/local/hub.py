@@ -41,22 +41,12 @@ from typing import Final
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.disk import durable, watch
+from edxml_router.disk.folders import Diverted, enter, names, remove, share
 from edxml_router.disk.watch import FolderWatch
 from edxml_router.ports.transport import Arrival, MailboxDepth, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.local import attendance, message_file
-from edxml_router.transport.local.folders import (
-    PARTS,
-    Diverted,
-    Mailbox,
-    enter,
-    finding,
-    look,
-    names,
-    remove,
-    setback,
-    share,
-)
+from edxml_router.transport.local.folders import PARTS, Mailbox, finding, look, setback
 from edxml_router.transport.local.intake import LocalIntake, TakenMessage, hidden
 from edxml_router.transport.turns import Turns
 

@@ -23,10 +23,11 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable, locks
+from edxml_router.disk.folders import enter, names, remove, share
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import topology
 from edxml_router.transport.local import message_file
-from edxml_router.transport.local.folders import Mailbox, enter, finding, lock_file, names, remove, share
+from edxml_router.transport.local.folders import Mailbox, finding, lock_file
 from edxml_router.transport.turns import weight
 
 _LONGEST_DELAY: Final = 24 * 3600 * 10**9  # nanoseconds

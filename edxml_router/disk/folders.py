@@ -1,0 +1,75 @@
+"""Folders that others may write into: entered by their descriptors, listed within bounds, shared with a group.
+
+    inner = enter(folder, "new")        # never through a link; raises Diverted
+    names(inner)                        # not of more than MOST_NAMES
+    share(inner, os.fstat(folder))      # for the group that the folder above is for
+
+Whoever else may write there may put a link in the place of any folder, and the node would empty what it leads to. So no
+folder below the first, which is the operator's, is named by a path: each is entered from the one above it, and what is
+done in it is done by its descriptor. Everything here raises OSError.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from typing import Final
+
+from edxml_router.core.detail import Detail
+
+MOST_NAMES: Final = 100_000  # of one listing; whoever may write into a folder may fill it without end
+
+_LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# To go on from, which needs no leave to list; Linux alone has it.
+PASS: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Diverted(OSError):  # noqa: N818  # what somebody did, not a mistake
+    """Where a folder of the hub should be is a link, or no folder at all."""
+
+
+def enter(folder: int, name: str, place: str = "", flags: int = _LIST) -> int:
+    """The descriptor of a folder in ``folder``; ``place`` is its path, to be told."""
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise Diverted(error.errno, _instead(folder, name), place or name) from error
+        raise
+
+
+def _instead(folder: int, name: str) -> str:
+    with suppress(OSError):  # it may be gone by now
+        kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        return Detail("it is a link") if stat.S_ISLNK(kind) else Detail("it is a file")
+    return Detail("it is no folder")
+
+
+def names(folder: int) -> list[str]:
+    """Of what is in it, in no order, and not of more than MOST_NAMES. Raises OSError."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            found.append(entry.name)
+            if len(found) == MOST_NAMES:
+                break
+    return found
+
+
+def remove(folder: int, name: str) -> None:
+    """If it is there and can be removed."""
+    with suppress(OSError):
+        os.unlink(name, dir_fd=folder)
+
+
+def share(descriptor: int, given: os.stat_result) -> None:
+    """A new folder for the account and for the group that ``given``, a folder of the hub, is for, whatever the umask;
+    never for all. What is made in it stays with that group."""
+    try:
+        os.fchown(descriptor, -1, given.st_gid)
+    except PermissionError:  # not a group of this account
+        os.fchmod(descriptor, 0o700)
+    else:
+        os.fchmod(descriptor, 0o700 | given.st_mode & 0o070 | (stat.S_ISGID if given.st_mode & 0o070 else 0))
