@@ -25,6 +25,9 @@ _LIST: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # To go on from, which needs no leave to list; Linux alone has it.
 PASS: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 
+_NO_FILE: Final = Detail("not a file")
+_TWO_NAMES: Final = Detail("a file with a second name")
+
 
 class Diverted(OSError):  # noqa: N818  # what somebody did, not a mistake
     """Where a folder of the hub should be is a link, or no folder at all."""
@@ -73,3 +76,46 @@ def share(descriptor: int, given: os.stat_result) -> None:
         os.fchmod(descriptor, 0o700)
     else:
         os.fchmod(descriptor, 0o700 | given.st_mode & 0o070 | (stat.S_ISGID if given.st_mode & 0o070 else 0))
+
+
+def share_file(descriptor: int, folder: os.stat_result) -> None:
+    """Who may enter the folder may read the file, and nobody else, whatever the umask says: the account, and a
+    group where the operator gave that folder to one. Raises PermissionError when the folder's owner could not."""
+    try:
+        os.fchown(descriptor, -1, folder.st_gid)
+    except PermissionError:
+        if folder.st_uid != os.geteuid():
+            raise
+        os.fchmod(descriptor, 0o600)
+    else:
+        os.fchmod(descriptor, 0o600 | folder.st_mode & 0o060)
+
+
+def open_plain(folder: int, name: str) -> int:
+    """The descriptor of a plain file with one name, to read from, whatever somebody may put in its place.
+
+    What it is, is asked before it is opened: with the closing of a file, every lock that this process has on it goes,
+    and a second name may be that of our database. It is asked again of what was opened, because the name may stand for
+    something else a moment later. Nothing is waited for or followed.
+    """
+    require_plain(os.stat(name, dir_fd=folder, follow_symlinks=False))
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, or a socket
+            raise OSError(error.errno, _NO_FILE) from error
+        raise
+    try:
+        require_plain(os.fstat(descriptor))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def require_plain(status: os.stat_result) -> None:
+    """Raise OSError for what is no plain file, or has a second name."""
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, _NO_FILE)
+    if status.st_nlink > 1:
+        raise OSError(errno.EMLINK, _TWO_NAMES)

@@ -5,11 +5,12 @@
     watch.add(file, TOUCHED)       # somebody has touched it
     watch.fileno()                 # readable when something has happened; -1 where nothing is told
     watch.clear()                  # before looking: what happens after the look is told again
+    watch.told()                   # the same, and by the names in the folders what happened to each
     wait([watch.fileno(), …], 0.5)
 
 Python has no inotify, so two functions of the C library are called. Where there is none (another system, or as many
 instances as one account may have), nothing is told, and whoever waits has to look. It tells that something may have
-happened, never what: no path is trusted for it.
+happened; what it says of a name is a hint, and no path is trusted for it.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ import ctypes
 import errno
 import os
 import select
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 COMES: Final = 0x100 | 0x80  # IN_CREATE, IN_MOVED_TO
 TOUCHED: Final = 0x4  # IN_ATTRIB
+WRITTEN: Final = 0x100 | 0x80 | 0x8  # IN_CREATE, IN_MOVED_TO, IN_CLOSE_WRITE
+GONE: Final = 0x40 | 0x200  # IN_MOVED_FROM, IN_DELETE
+_WHOLE: Final = 0x80 | 0x8  # who wrote it has closed it, or it came by another name
+_EVENT: Final = struct.Struct("iIII")
 _NO_LINK: Final = 0x02000000  # IN_DONT_FOLLOW
 _AT_ONCE: Final = 64 * 1024  # bytes of events
 _READS: Final = 16  # as much as the kernel holds for one who does not look
@@ -68,6 +74,20 @@ class FolderWatch:
                 for _ in range(_READS):  # who writes faster than this is read has us look again, and no more
                     happened |= bool(os.read(self._descriptor, _AT_ONCE))
         return happened
+
+    def told(self) -> Mapping[str, bool]:
+        """As :meth:`clear`; by name, whether the last that is known of it is that nobody writes it any more."""
+        told: dict[str, bool] = {}
+        if self._descriptor >= 0:
+            with suppress(BlockingIOError):
+                for _ in range(_READS):
+                    data, at = os.read(self._descriptor, _AT_ONCE), 0
+                    while at + _EVENT.size <= len(data):
+                        _, mask, _, length = _EVENT.unpack_from(data, at)
+                        at += _EVENT.size
+                        told[os.fsdecode(data[at : at + length].rstrip(b"\0"))] = bool(mask & _WHOLE)
+                        at += length
+        return told
 
     def close(self) -> None:
         if self._descriptor >= 0:

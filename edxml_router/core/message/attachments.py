@@ -92,6 +92,12 @@ def attachment_content(root: Element, content_id: str) -> bytes:
     raise Refusal("EDX206", detail=Detail("no Attachment has this ContentId"))
 
 
+def encoded_texts(root: Element) -> Mapping[str, str]:
+    """The base64 text of each attachment as it stands in the tree, by its plain id."""
+    found = (_Named(element, elements.parts(element)) for element in root.iterfind(_ATTACHMENTS))
+    return {plain_id(named.text("ContentId") or ""): _encoded(named) for named in found}
+
+
 class _Named(NamedTuple):
     """A Reference or an Attachment, and what stands in it by name."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -45,6 +45,19 @@ def decode(text: bytes) -> bytes:
     if len(plain) % 4 or plain.endswith(b"==="):
         raise ValueError(Detail("the padding is not that of base64"))
     return binascii.a2b_base64(plain, strict_mode=True)
+
+
+def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes that a base64 text in pieces stands for, in pieces. Raises ValueError."""
+    rest = b""
+    for piece in pieces:
+        text = rest + _plain(piece)
+        whole = len(text) - len(text) % 4
+        rest = text[whole:]
+        if whole:
+            yield decode(text[:whole])
+    if rest:
+        yield decode(rest)
 
 
 class Meter:

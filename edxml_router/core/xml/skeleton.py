@@ -86,6 +86,14 @@ class Skeleton:
             )
         return contents
 
+    def written(self, text: str) -> Iterator[bytes]:
+        """The bytes of the document that ``text`` of the tree stands for, marks and all, in pieces."""
+        by_mark = {run.mark: run for run in self.runs}
+        parts = re.split(f"({re.escape(self.token)}[0-9]{{{_DIGITS}}})", text) if self.token else [text]
+        for part in parts:
+            run = by_mark.get(part)
+            yield from self.source.pieces(run.start, run.stop) if run else (part.encode(),)
+
     def _joined(self, parts: Sequence[str], by_mark: Mapping[str, Run]) -> Content | None:
         """A content of several texts and runs in turn, as when CDATA sections cut it: read once more, as one."""
         meter = Meter()

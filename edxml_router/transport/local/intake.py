@@ -23,7 +23,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable, locks
-from edxml_router.disk.folders import enter, names, remove, share
+from edxml_router.disk.folders import enter, names, remove, share, share_file
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import topology
 from edxml_router.transport.local import message_file
@@ -200,7 +200,7 @@ class LocalIntake:
         lock = os.open(".lock", _NEW_LOCK, 0o600, dir_fd=folder)
         try:
             with suppress(PermissionError):  # not a group of this account: then for this account alone
-                message_file.share(lock, given)
+                share_file(lock, given)
             locks.take(lock)
             os.rename(aside, self._claims, src_dir_fd=box.folder("tmp"), dst_dir_fd=box.folder("claimed"))
         except OSError:

@@ -17,11 +17,11 @@ import errno
 import hashlib
 import json
 import os
-import stat
 from typing import Any, Final
 
 from edxml_router.core.detail import Detail
 from edxml_router.disk import durable
+from edxml_router.disk.folders import open_plain, require_plain, share_file
 from edxml_router.ports.transport import Message
 from edxml_router.transport import topology
 
@@ -29,9 +29,7 @@ LARGEST: Final = 128 * 1024 * 1024  # bytes of a file, as of a broker's message;
 LARGEST_BODY: Final = LARGEST - 1024 * 1024  # which leaves room for the line before it
 _FIRST_LINE: Final = 64 * 1024  # bytes; headers repeat a few ids, and no more
 _LONGEST_NAME: Final = 200  # bytes; ours have 50
-_NO_FILE: Final = Detail("not a file")
 _TOO_LARGE: Final = Detail("larger than a message may be")
-_TWO_NAMES: Final = Detail("a file with a second name")
 
 
 def write(folder: int, name: str, message: Message, user: str) -> None:
@@ -40,21 +38,8 @@ def write(folder: int, name: str, message: Message, user: str) -> None:
     if len(data) > LARGEST:
         raise OSError(errno.EFBIG, _TOO_LARGE)
     with durable.new_file(name, within=folder) as file:
-        share(file.fileno(), os.fstat(folder))
+        share_file(file.fileno(), os.fstat(folder))
         file.write(data)
-
-
-def share(descriptor: int, folder: os.stat_result) -> None:
-    """Who may enter the folder may read the message, and nobody else, whatever the umask says: the account, and a
-    group where the operator gave the hub's folder to one. Raises PermissionError when the folder's owner could not."""
-    try:
-        os.fchown(descriptor, -1, folder.st_gid)
-    except PermissionError:
-        if folder.st_uid != os.geteuid():
-            raise
-        os.fchmod(descriptor, 0o600)
-    else:
-        os.fchmod(descriptor, 0o600 | folder.st_mode & 0o060)
 
 
 def is_odd(name: str) -> bool:
@@ -63,16 +48,11 @@ def is_odd(name: str) -> bool:
 
 
 def read(folder: int, name: str) -> bytes:
-    """The bytes of a plain file that is no larger than a message and has this name alone.
-
-    What it is, is asked before it is opened: with the closing of a file, every lock that this process has on it goes,
-    and a second name may be that of our database. It is asked again of what was opened, because the name may stand for
-    something else a moment later.
-    """
+    """The bytes of a plain file that is no larger than a message and has this name alone."""
     if is_odd(name):
         raise OSError(errno.ENAMETOOLONG, Detail("not a name of ours"))
     _check(os.stat(name, dir_fd=folder, follow_symlinks=False))
-    descriptor = _open(folder, name)
+    descriptor = open_plain(folder, name)
     try:
         size = _check(os.fstat(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
@@ -87,7 +67,7 @@ def over(folder: int, name: str, now: float) -> bool:
     if is_odd(name):
         return False
     _check(os.stat(name, dir_fd=folder, follow_symlinks=False))
-    descriptor = _open(folder, name)
+    descriptor = open_plain(folder, name)
     try:
         return is_over(os.read(descriptor, _FIRST_LINE), now - os.fstat(descriptor).st_mtime)
     finally:
@@ -103,22 +83,10 @@ def present(descriptor: int) -> float:
 
 def _check(status: os.stat_result) -> int:
     """Its size, if this can be a message."""
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, _NO_FILE)
-    if status.st_nlink > 1:
-        raise OSError(errno.EMLINK, _TWO_NAMES)
+    require_plain(status)
     if status.st_size > LARGEST:
         raise OSError(errno.EFBIG, _TOO_LARGE)
     return status.st_size
-
-
-def _open(folder: int, name: str) -> int:
-    try:
-        return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, or a socket
-            raise OSError(error.errno, _NO_FILE) from error
-        raise
 
 
 def encode(message: Message, user: str) -> bytes:
