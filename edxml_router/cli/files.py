@@ -16,18 +16,16 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import click
 
-from edxml_router.core.body import PIECE, Body, MemoryBody
+from edxml_router.core.body import Body
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_TEMPORARY, Finding, Refusal
 from edxml_router.core.wording import in_words
-from edxml_router.core.xml.skeleton import LARGE
-from edxml_router.services.reading import UNREADABLE, Receive
+from edxml_router.services.reading import UNREADABLE, Receive, received
 
 STDIO: Final = "-"  # standard input, or standard output
 
@@ -38,17 +36,7 @@ File: Final = click.Path(readable=False)
 def read(file: str, most: int, receive: Receive) -> Body:
     """The envelope in a file of at most ``most`` bytes; one larger than LARGE on disk; the caller discards it."""
     with _opened(file, most) as source:
-        begun = _take(source, file, min(LARGE, most) + 1)
-        if len(begun) <= LARGE:
-            _require_fit(len(begun), file, most)
-            return MemoryBody(begun)
-        # It may have grown since it was measured, and standard input has no size: so many pieces and no more.
-        rest = iter(lambda: _take(source, file, PIECE), b"")
-        body = receive(chain((begun,), islice(rest, (most - len(begun)) // PIECE + 2)))
-    if len(body) > most:
-        body.discard()
-    _require_fit(len(body), file, most)
-    return body
+        return received(lambda count: _take(source, file, count), file, most, receive)
 
 
 def read_whole(file: str, most: int) -> bytes:

@@ -23,6 +23,7 @@ def check(sections: Sections) -> Iterator[Mistake]:
     yield from _lists(sections)
     yield from _files(sections)
     yield from _webhooks(sections)
+    yield from _office_folders(sections)
 
 
 def _lists(sections: Sections) -> Iterator[Mistake]:
@@ -152,3 +153,38 @@ def _readable(files: Iterable[tuple[Place, Path | None]], *, private: bool) -> I
                     mode=stat.S_IMODE(mode),
                 ),
             )
+
+
+def _office_folders(sections: Sections) -> Iterator[Mistake]:
+    """Each for one office, and apart from what is the node's own. That they are there is seen while the node runs."""
+    own: list[tuple[Place, Path]] = [(("node", "data"), sections.node.data)]
+    hubs = [(("hub",), sections.hub), (("parent", "hub"), sections.parent.hub if sections.parent else None)]
+    own += [((*place, "path"), hub.path) for place, hub in hubs if hub is not None and hub.path is not None]
+    taken = list(own)
+    for number, office in enumerate(sections.offices):
+        attach: Place = ("offices", number, "attach")
+        place: Place = ("offices", number, "folder")
+        if office.attach == "folder" and office.folder is None:
+            detail = Detail('{office}: attach = "folder" needs a folder', office=office.name)
+            yield Mistake(WRONG, attach, detail, (place, ("offices", number, "name")))
+        elif office.attach != "folder" and office.folder is not None:
+            detail = Detail('{office}: folder has no meaning without attach = "folder"', office=office.name)
+            yield Mistake(WRONG, place, detail, (attach,))
+        if office.folder is None:
+            continue
+        for other, path in taken:
+            if _overlap(office.folder, path):
+                detail = Detail(
+                    "{place}: {folder} and {other} lie in one another",
+                    place=dotted(place),
+                    folder=office.folder,
+                    other=dotted(other),
+                )
+                yield Mistake(WRONG, place, detail, (other,))
+                break
+        taken.append((place, office.folder))
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    first, second = one.resolve(), other.resolve()
+    return first.is_relative_to(second) or second.is_relative_to(first)

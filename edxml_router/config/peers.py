@@ -177,11 +177,16 @@ class OfficeSettings(SettingsTable):
         tuple[Code, ...], Field(min_length=1), About("The agencies it sends and receives for.", '["H53.31"]')
     ]
     attach: Annotated[
-        Literal["pull", "amqp"],
+        Literal["pull", "amqp", "folder"],
         About(
-            '"pull": it fetches with the command line or over HTTP; "amqp": it has an inbox queue on this node\'s hub.'
+            '"pull": it fetches with the command line or over HTTP; "amqp": it has an inbox queue on this node\'s hub; '
+            '"folder": its letters are files in a folder.'
         ),
     ] = "pull"
+    folder: Annotated[
+        File | None,
+        About('Its folder (attach = "folder"), with outbox, inbox and the like in it.', '"/srv/edxml/xa-an-thanh"'),
+    ] = None
     certificate: Annotated[
         Files,
         About(

@@ -268,6 +268,29 @@ TEXTS: Final[Mapping[str, str]] = {
     "journal.waiting": (
         "Not protected by this root yet: {count} entries, the oldest of {since}; `edxml-router serve` numbers them"
     ),
+    # texts beside files in an office's folder
+    "folder.refused": "NOT ACCEPTED: {name}",
+    "folder.refused.then": "Correct it, then lay the file into the outbox again. The file with the ending .json says "
+    "the same for programs.",
+    "folder.answered": "About the letter {name}",
+    "folder.withdrawn": "The letter {name} has ended before it was confirmed, and was taken out of the inbox.",
+    "folder.state": "State: {state}",
+    "folder.reason": "Why is the letter {name} returned? Write the reason below, then save this file.",
+    "folder.reason.then": "Lines that begin with # are passed over. The letter is returned once a reason is here.",
+    "folder.receipt": "Document {document}, for {recipient}",
+    "folder.at": "Time: {at:%d/%m/%Y %H:%M:%S}",
+    "folder.again": "The node was restored from a back-up. Documents that were handed in since {since:%d/%m/%Y "
+    "%H:%M:%S} are to be handed in again.",
+    "folder.again.then": "Copy them from the folder sent into the outbox. Nobody gets anything twice.",
+    "folder.cover.from": "From: {name} ({code})",
+    "folder.cover.number": "Number: {number}, date: {date}",
+    "folder.cover.kind": "Kind: {kind}",
+    "folder.cover.subject": "Subject: {subject}",
+    "folder.cover.status": "Status {code} of document {document}",
+    "folder.problem": "Why: {title} ({code})",
+    "folder.detail": "Details: {detail}",
+    "folder.where": "Where: {where}",
+    "folder.remedy": "What to do: {remedy}",
     # agency
     "col.written": "as written",
     "agency.code": "code",
@@ -331,6 +354,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "doctor.hub": "own hub",
     "doctor.parent": "parent's hub",
     "doctor.mailboxes": "mailboxes of others",
+    "doctor.folders": "folders of offices",
 }
 
 

@@ -1,4 +1,5 @@
-"""A process beside the workers that the supervisor runs when the settings ask for it: the gateway.
+"""A process beside the workers that the supervisor runs when the settings ask for it: the gateway, the folders of
+offices.
 
     side = SideProcess("edxml_router.gateway", path, pins)
     side.look(now)          # starts it when it does not run; the exit status to end with, or 0

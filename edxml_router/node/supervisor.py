@@ -4,8 +4,8 @@ A worker that ends unasked is started again, after a pause that doubles up to a 
 SIGTERM and SIGINT drain: every worker finishes its batch; who has not ended within DRAIN seconds is killed, which
 loses nothing. SIGHUP makes the workers reload. Revocation lists are fetched and responders asked here
 (:mod:`edxml_router.credentials.revocation.renewal`), for all workers. Workers notice by themselves when the
-supervisor was killed. Where the settings have a section [gateway], its process runs beside the workers
-(:mod:`edxml_router.node.side_process`).
+supervisor was killed. Where the settings have a section [gateway], its process runs beside the workers, and one for the
+folders of offices where some are attached so (:mod:`edxml_router.node.side_process`).
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ class Supervisor:
         return 0
 
     def _wanted(self) -> list[str]:
-        return ["edxml_router.gateway"] if self._settings.gateway is not None else []
+        wanted = ["edxml_router.gateway"] if self._settings.gateway is not None else []
+        folders = any(office.attach == "folder" for office in self._settings.offices)
+        return [*wanted, "edxml_router.folders"] if folders else wanted
 
     def _see(self, number: int, worker: subprocess.Popen[bytes], now: float) -> None:
         """Name a worker that makes no turns, and end it when that has lasted too long."""

@@ -241,6 +241,20 @@ def transport_problem(hub: str, finding: Finding | None) -> None:
         _log.error("transport.problem", hub=hub, **_finding(finding))
 
 
+def folders_started(process: int, count: int) -> None:
+    """The process that serves the folders of offices is ready."""
+    _log.info("folders.started", process=process, folders=count)
+
+
+def folder_problem(office: str, finding: Finding | None) -> None:
+    """What is wrong with the folder of an office, or with what was handed in there, has changed: ``folder.problem``,
+    or ``folder.mended`` when nothing is."""
+    if finding is None:
+        _log.info("folder.mended", office=office)
+    else:
+        _log.error("folder.problem", office=office, **_finding(finding))
+
+
 def hub_declared(lost: Finding | None) -> None:
     """The mailboxes of the own hub had gone (a queue was deleted, a broker came back empty) and were made again."""
     _log.warning("hub.declared-again", **_finding(lost))

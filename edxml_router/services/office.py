@@ -121,11 +121,13 @@ def named(settings: Settings, name: str | None) -> list[str]:
     return [one.name for one in settings.offices if name in (None, one.name)]
 
 
-def submit(node: Node, office: str, names: Sequence[str], read: Read) -> Iterator[NamedAcceptance]:
+def submit(
+    node: Node, office: str, names: Sequence[str], read: Read, channel: str = "cli"
+) -> Iterator[NamedAcceptance]:
     """Hand envelopes in as an office, in batches that fit into memory; the answers in the same order. ``read`` gets a
     name, the most bytes, and how a large one is set down; what it refuses is the answer."""
     for batch in _batches(names, node, read):
-        fit = [Submission(data, office, "cli") for _, data in batch if not isinstance(data, Acceptance)]
+        fit = [Submission(data, office, channel) for _, data in batch if not isinstance(data, Acceptance)]
         answers = iter(pipeline.accept(node, fit) if fit else ())
         for name, data in batch:
             answer = data if isinstance(data, Acceptance) else next(answers)

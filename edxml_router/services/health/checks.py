@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.services.health import catalogue, database, hubs, machine, mailboxes, trust
+from edxml_router.services.health import catalogue, database, folders, hubs, machine, mailboxes, trust
 from edxml_router.services.health.report import Check, Findings
 
 CHECKS: Final[Mapping[str, Check]] = {
@@ -31,6 +31,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "hub": hubs.own_hub,
     "parent": hubs.parent_hub,
     "mailboxes": mailboxes.check,
+    "folders": folders.folders,
 }
 
 
