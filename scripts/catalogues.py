@@ -1,13 +1,15 @@
 """Collect the texts of the program into its catalogues and compile them, or check them (--check).
 
 Collected are the templates of details, the texts of the commands with their keys, the commands' help, and what the
-library of commands says by itself. A new text comes into each catalogue without a translation; one that is gone leaves
-it. A failed check ends with 1 and says what is missing.
+library of commands says by itself. The help of the root's commands goes into a file of its own, too. A new text comes
+into each catalogue without a translation; one that is gone leaves it. A failed check ends with 1 and says what is
+missing.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +22,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from edxml_router.cli.main import cli
+from edxml_router.cli.main import HELPS, cli
 from edxml_router.demo import texts as demo
 from edxml_router.language import catalogues, texts
 
@@ -79,6 +81,14 @@ def values(command: click.Command) -> Iterator[tuple[str, str]]:
         yield catalogues.METAVAR, word
 
 
+def listed() -> bytes:
+    """What the root's help needs of its commands."""
+    context = click.Context(cli)
+    found = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+    texts = {name: cleandoc(command.help or "") for name, command in found.items() if command}
+    return json.dumps(texts, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
 def place(language: str, kind: str) -> Path:
     return catalogues.FOLDER / language / "LC_MESSAGES" / f"{catalogues.DOMAIN}.{kind}"
 
@@ -120,6 +130,10 @@ def is_missing(message: Message) -> bool:
 def main() -> int:
     checking = "--check" in sys.argv[1:]
     wrong = []
+    if not HELPS.exists() or HELPS.read_bytes() != listed():
+        wrong.append(f"{HELPS.name} is not what the commands say: run scripts/catalogues.py")
+        if not checking:
+            HELPS.write_bytes(listed())
     for language in TRANSLATED:
         catalog = merged(language)
         for kind, data in (("po", po(catalog)), ("mo", mo(catalog))):

@@ -15,9 +15,8 @@ import click
 from click.core import ParameterSource
 
 from edxml_router.cli.session import Session, for_people
-from edxml_router.config import ConfigErrors
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import EXIT_CONFIG, Finding, Trouble
+from edxml_router.core.problems import EXIT_CONFIG, ConfigErrors, Finding, Trouble
 from edxml_router.core.wording import in_words
 from edxml_router.language.catalogues import metavar, plain, speak, type_name
 from edxml_router.language.texts import LANGUAGES, language_of
@@ -71,7 +70,7 @@ def shared_options() -> list[click.Parameter]:
     ]
 
 
-class _Helped(click.Command):
+class Helped(click.Command):
     """A command whose help, usage and mistakes in what was typed are in the person's language."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -89,10 +88,10 @@ class _Helped(click.Command):
         return [metavar(language, piece) for piece in super().collect_usage_pieces(ctx)]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super(_Helped, self._told(ctx)).format_help(ctx, formatter)
+        super(Helped, self._told(ctx)).format_help(ctx, formatter)
 
     def get_short_help_str(self, limit: int = 45) -> str:
-        return super(_Helped, self._told(click.get_current_context(silent=True))).get_short_help_str(limit)
+        return super(Helped, self._told(click.get_current_context(silent=True))).get_short_help_str(limit)
 
     def _told(self, context: click.Context | None) -> Self:
         language = _session(context).language if context is not None else "en"
@@ -116,7 +115,7 @@ def _told(param: click.Parameter, language: str, context: click.Context) -> clic
     return told
 
 
-class Command(_Helped):
+class Command(Helped):
     """A command that takes the shared options as well, and no text that is blank."""
 
     def __init__(self, *args: Any, **fields: Any) -> None:
@@ -149,7 +148,7 @@ def exit_with(findings: Sequence[Finding | None]) -> None:
         click.get_current_context().exit(status)
 
 
-class Group(_Helped, click.Group):
+class Group(Helped, click.Group):
     """A group whose commands take the shared options."""
 
     command_class = Command
@@ -160,6 +159,13 @@ class Group(_Helped, click.Group):
 
 
 Group.group_class = Group
+
+
+class InOrder(click.Group):
+    """Commands in the order in which they are given."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(self.commands)
 
 
 class RootGroup(Group):

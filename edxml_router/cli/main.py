@@ -6,15 +6,17 @@ router, 75 not now, 78 configuration. ``edxml-router explain CODE`` tells about 
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 import click
 
 from edxml_router import __version__
-from edxml_router.cli.commands import RootGroup
+from edxml_router.cli.commands import Helped, InOrder, RootGroup
 
 # In the order of the help. A module is imported when its command is called: `explain` need not wait for the
 # database's libraries, and `doctor` can say which of them is missing.
@@ -48,6 +50,10 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
+# What each says of itself, as scripts/catalogues.py has read it: to list them, none needs to be imported.
+HELPS: Final = Path(__file__).with_name("helps.json")
+
+
 class Lazy(RootGroup):
     """The root, which imports a command's module when it is asked for."""
 
@@ -60,6 +66,12 @@ class Lazy(RootGroup):
         module, _, attribute = COMMANDS[name].partition(":")
         command: click.Command = getattr(import_module(f"edxml_router.cli.{module}"), attribute)
         return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        helps: Mapping[str, str] = json.loads(HELPS.read_bytes())
+        shown = {name: Helped(name, help=text) for name, text in helps.items()}
+        listed = {name: shown.get(name) or self.get_command(context, name) for name in COMMANDS}
+        InOrder(commands={name: each for name, each in listed.items() if each}).format_commands(context, formatter)
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -13,21 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
-from edxml_router.config import Settings, load
 from edxml_router.core.detail import Detail, Value, said
 from edxml_router.core.problems import Finding, Refusal, Weight
 from edxml_router.language.catalogues import shown_value, told
 from edxml_router.language.texts import language_of, say
 from edxml_router.observe.escape import json_line, printable
+
+if TYPE_CHECKING:
+    from edxml_router.config import Settings
 
 DEFAULT_FILES: Final = (Path("node.toml"), Path("/etc/edxml-router/node.toml"))
 WIDE: Final = 240  # columns of a table that goes into a pipe: cut nothing that grep may look for
@@ -65,6 +64,8 @@ class Session:
 
     def settings(self) -> Settings:
         """The configuration; its remarks are shown. Raises ConfigErrors or Refusal EDX902."""
+        from edxml_router.config import load  # noqa: PLC0415  # reading it takes longer than the commands that need none
+
         settings = load(self.config_file())
         for remark in settings.remarks:
             self.problem(remark)
@@ -114,6 +115,9 @@ class Session:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
         """A table; ``columns`` are keys of the texts without their ``col.``, ``#`` before one aligns right."""
+        from rich.box import SIMPLE_HEAD  # noqa: PLC0415  # few commands show one
+        from rich.table import Table  # noqa: PLC0415  # as above
+
         table = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
         for column in columns:
             right = column.startswith("#")
@@ -142,6 +146,14 @@ class Session:
     @contextmanager
     def progress(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """A bar on standard error while the block runs (on a terminal only); call what is yielded to advance."""
+        from rich.progress import (  # noqa: PLC0415  # few commands show one
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         console = self.err
         bar = Progress(
             TextColumn("{task.description}", markup=False),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ from edxml_router.config.settings import (
     TrustSettings,
 )
 from edxml_router.core.detail import Detail, said
-from edxml_router.core.problems import Finding
+from edxml_router.core.problems import ConfigErrors, Finding
 from edxml_router.core.wording import in_words
 
 __all__ = [
@@ -81,15 +81,6 @@ _ADAPTER = TypeAdapter(Sections)
 _AT_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
 _AGENCIES = ("catalogue", "extra")
 _MAX_BYTES = 4 * 1024 * 1024  # a configuration of ten thousand children has 1 MB
-
-
-class ConfigErrors(Exception):  # noqa: N818  # it is about all of them at once
-    """The file is wrong; ``findings`` has every mistake, ``remarks`` what is only worth a look, by their lines."""
-
-    def __init__(self, findings: Sequence[Finding], remarks: Sequence[Finding] = ()) -> None:
-        self.findings = tuple(findings)
-        self.remarks = tuple(remarks)
-        super().__init__("; ".join(str(finding) for finding in self.findings))
 
 
 def load(path: Path, *, today: date | None = None) -> Settings:

@@ -12,7 +12,7 @@ The rows themselves are in :mod:`edxml_router.core.problem_table`. A code is nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -157,6 +157,16 @@ class Defect(Trouble):
 
     def __init__(self, detail: str, *, where: str = "") -> None:
         super().__init__("EDX699", where=where, detail=detail)
+
+
+class ConfigErrors(Exception):  # noqa: N818  # it is about all of them at once
+    """The configuration is wrong; ``findings`` has every mistake, ``remarks`` what is only worth a look, by their
+    lines."""
+
+    def __init__(self, findings: Sequence[Finding], remarks: Sequence[Finding] = ()) -> None:
+        self.findings = tuple(findings)
+        self.remarks = tuple(remarks)
+        super().__init__("; ".join(str(finding) for finding in self.findings))
 
 
 def _again(kind: type[Trouble], finding: Finding) -> Trouble:

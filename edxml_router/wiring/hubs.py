@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cryptography.x509.oid import NameOID
 
@@ -25,15 +26,17 @@ from edxml_router.stages.node import Link
 from edxml_router.transport import topology
 from edxml_router.transport.local import attendance, message_file
 from edxml_router.transport.local import hub as local
-from edxml_router.transport.rabbitmq import hub as rabbitmq
-from edxml_router.transport.rabbitmq.connection import LARGEST_MESSAGE, RabbitSettings
-from edxml_router.transport.rabbitmq.tls import Tls
+
+if TYPE_CHECKING:
+    from edxml_router.transport.rabbitmq.connection import RabbitSettings
 
 
 def open_hub(settings: Settings, hub: Hub, consumes: Sequence[str]) -> Transport:
     """The mailboxes of a hub, as this node's user of it."""
     if isinstance(hub, LocalHub):
         return local.LocalTransport(hub.path, settings.node.name, consumes, largest=largest_message(hub))
+    from edxml_router.transport.rabbitmq import hub as rabbitmq  # noqa: PLC0415  # its driver is for nodes with a broker
+
     return rabbitmq.RabbitTransport(rabbit_settings(settings, hub), consumes)
 
 
@@ -43,6 +46,8 @@ def declare(settings: Settings) -> None:
     if isinstance(hub, LocalHub):
         local.declare(hub.path, children, offices)
     else:
+        from edxml_router.transport.rabbitmq import hub as rabbitmq  # noqa: PLC0415  # as above
+
         rabbitmq.declare(rabbit_settings(settings, hub), children, offices)
 
 
@@ -56,6 +61,8 @@ def largest_message(hub: Hub) -> int:
     """Bytes of a message's body that a hub carries, by the settings."""
     if isinstance(hub, LocalHub):
         return min(hub.max_message_bytes or message_file.LARGEST_BODY, message_file.LARGEST_BODY)
+    from edxml_router.transport.rabbitmq.connection import LARGEST_MESSAGE  # noqa: PLC0415  # as above
+
     return hub.max_message_bytes or LARGEST_MESSAGE
 
 
@@ -71,6 +78,9 @@ def intakes(settings: Settings) -> Sequence[str]:
 
 def rabbit_settings(settings: Settings, hub: RabbitHub) -> RabbitSettings:
     """How to reach a broker. Raises Refusal EDX901, EDX902 for its files."""
+    from edxml_router.transport.rabbitmq.connection import RabbitSettings  # noqa: PLC0415  # as above
+    from edxml_router.transport.rabbitmq.tls import Tls  # noqa: PLC0415  # as above
+
     login = hub.login
 
     def password() -> str:
@@ -151,6 +161,8 @@ def waiting(settings: Settings, hub: Hub, mailboxes: Collection[str]) -> Mapping
     EDX901, EDX902."""
     if isinstance(hub, LocalHub):
         return attendance.waiting(hub.path, mailboxes)
+    from edxml_router.transport.rabbitmq import hub as rabbitmq  # noqa: PLC0415  # as above
+
     return rabbitmq.waiting(rabbit_settings(settings, hub), mailboxes)
 
 

@@ -11,12 +11,7 @@ from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Connection, CursorResult, Dialect, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
-_DIALECTS: Final[Mapping[str, Dialect]] = {
-    "sqlite": sqlite.dialect(),
-    "postgresql": postgresql.dialect(),  # type: ignore[no-untyped-call]
-}
 _VALUES: Final = 30_000  # in one statement; SQLite takes 32,766
 
 
@@ -26,18 +21,25 @@ class _Rows:
     def __init__(self, table: Table, columns: Sequence[str]) -> None:
         self._table = table.name
         self._columns = columns
-        types = [table.c[column].type for column in columns]
-        self._processors: dict[str, list[Callable[[Any], Any] | None]] = {
-            name: [each.dialect_impl(dialect).bind_processor(dialect) for each in types]
-            for name, dialect in _DIALECTS.items()
-        }
-        # PostgreSQL is given one array per column, in binary: its driver takes apart every statement in Python,
-        # and one with a mark for each value costs it more than the insert costs the server.
-        arrays = [f"%b::{each.compile(_DIALECTS['postgresql'])}[]" for each in types]
-        self._arrays = f"unnest({', '.join(arrays)})"
+        self._types = [table.c[column].type for column in columns]
+        self._processors: dict[str, list[Callable[[Any], Any] | None]] = {}  # by dialect, as it is first met
+        self._arrays = ""
 
-    def _converted(self, dialect: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-        how = list(zip(self._columns, self._processors[dialect], strict=True))
+    def _unnested(self, dialect: Dialect) -> str:
+        """PostgreSQL is given one array per column, in binary: its driver takes apart every statement in Python, and
+        one with a mark for each value costs it more than the insert costs the server."""
+        if not self._arrays:
+            arrays = [f"%b::{each.compile(dialect)}[]" for each in self._types]
+            self._arrays = f"unnest({', '.join(arrays)})"
+        return self._arrays
+
+    def _converted(self, dialect: Dialect, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        if dialect.name not in self._processors:
+            made: list[Callable[[Any], Any] | None] = [
+                each.dialect_impl(dialect).bind_processor(dialect) for each in self._types
+            ]
+            self._processors[dialect.name] = made
+        how = list(zip(self._columns, self._processors[dialect.name], strict=True))
         return [
             tuple([row[column] if process is None else process(row[column]) for column, process in how]) for row in rows
         ]
@@ -53,10 +55,10 @@ class Insert(_Rows):
 
     def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Run; the rows that a RETURNING in the ending gave."""
-        dialect = connection.dialect.name
+        dialect = connection.dialect
         values = self._converted(dialect, rows)
-        if dialect == "postgresql":
-            statement = f"{self._into} SELECT * FROM {self._arrays} {self._ending}"  # noqa: S608  # our own names
+        if dialect.name == "postgresql":
+            statement = f"{self._into} SELECT * FROM {self._unnested(dialect)} {self._ending}"  # noqa: S608  # our own names
             return _returned(connection.exec_driver_sql(statement, tuple(map(list, zip(*values, strict=True)))))
         marks = ", ".join("?" * len(self._columns))
         step = _VALUES // len(self._columns)
@@ -75,12 +77,12 @@ class Update(_Rows):
         super().__init__(table, (*columns, "id"))
 
     def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        dialect = connection.dialect.name
+        dialect = connection.dialect
         values = self._converted(dialect, rows)
         columns = self._columns[:-1]
-        if dialect == "postgresql":
+        if dialect.name == "postgresql":
             assigned = ", ".join(f"{column} = new.{column}" for column in columns)
-            source = f"{self._arrays} AS new ({', '.join(self._columns)})"
+            source = f"{self._unnested(dialect)} AS new ({', '.join(self._columns)})"
             target = f"UPDATE {self._table} SET {assigned}"  # noqa: S608  # our own names
             statement = f"{target} FROM {source} WHERE {self._table}.id = new.id"
             connection.exec_driver_sql(statement, tuple(map(list, zip(*values, strict=True))))

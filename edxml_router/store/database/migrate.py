@@ -8,28 +8,32 @@ version has changed, because an older program would not know what it writes to.
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.script.revision import RevisionError
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.store.database.engine import reading, writing
 from edxml_router.store.database.patience import without_end
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_REVISION: Final = re.compile(r'^revision = "(\w+)"$', re.MULTILINE)
 _STEPS: Final = Path(__file__).resolve().parents[1] / "migrations"
 _LOCK: Final = 0x6564786D_0001  # an advisory lock of PostgreSQL: "edxm", 1
 
 
 def upgrade(engine: Engine, to: str = "head") -> str:
     """Apply the missing steps up to revision ``to``; the revision reached."""
+    from alembic import command  # noqa: PLC0415  # a second of a slow machine, which only this needs
+    from alembic.script.revision import RevisionError  # noqa: PLC0415  # as above
+    from alembic.util import CommandError  # noqa: PLC0415  # as above
+
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -53,19 +57,31 @@ def current(engine: Engine) -> str:
 
 def newest() -> str:
     """The revision this version of the program works with."""
-    return ScriptDirectory.from_config(_settings()).get_current_head() or ""
+    return _revisions()[-1]
 
 
 def is_known(revision: str) -> bool:
     """Whether this version of the program has that revision among its steps; if not, a newer one made it."""
-    return revision in {step.revision for step in ScriptDirectory.from_config(_settings()).walk_revisions()}
+    return revision in _revisions()
+
+
+@cache
+def _revisions() -> tuple[str, ...]:
+    """Of all steps, in order: their files are named so that they sort. Alembic would say the same, and is not asked:
+    commands that only look need not wait until it is loaded."""
+    texts = (path.read_text("utf-8") for path in sorted((_STEPS / "versions").glob("v*.py")))
+    return tuple(found[1] for text in texts if (found := _REVISION.search(text)))
 
 
 def _revision(connection: Connection) -> str:
-    return MigrationContext.configure(connection).get_current_revision() or ""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
 
 
 def _settings() -> Config:
+    from alembic.config import Config  # noqa: PLC0415  # as above
+
     settings = Config()  # no alembic.ini: it would have to be found from an installed wheel
     settings.set_main_option("script_location", str(_STEPS).replace("%", "%%"))
     settings.set_main_option("path_separator", "os")
