@@ -1,4 +1,5 @@
-"""The bell of a node: commands ring it when they have committed something, and its workers come at once.
+"""The bells of a node: commands and the gateway ring one when they have committed something, and its workers come at
+once; everybody rings the other, and who waits for mail at the gateway hears of it.
 
     FileBell(settings.node.data / FILE).ring()     # a command
     bell = FileBell(path, listening=True)          # a worker: waits for bell.fileno(), and then
@@ -18,7 +19,8 @@ from typing import Final
 
 from edxml_router.disk.watch import TOUCHED, FolderWatch
 
-FILE: Final = "bell"  # in node.data
+FILE: Final = "bell"  # of the workers, in node.data
+READERS: Final = "bell.readers"  # of those who wait for mail at the gateway
 _MADE: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

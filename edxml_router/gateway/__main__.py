@@ -59,6 +59,7 @@ class Gateway:
 
         def end() -> None:
             serving.should_exit = True
+            desk.end()
 
         def reload() -> None:
             try:

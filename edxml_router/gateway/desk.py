@@ -4,6 +4,7 @@
     body = await desk.receive(stream)                  # set down while it comes; the caller discards it
     answer = await desk.submit(caller.office, body)    # committed when this returns
     rows = await desk.call(office.ready, …)            # a service, in a thread
+    await desk.readers.wait("so", "mail", head, 30)    # until there is something
 
 Services wait for the database and for disks, so they run in threads, of which there are few; what may wait for a free
 one is bounded (EDX626). Judging is done in other processes (:mod:`edxml_router.gateway.collector`).
@@ -20,12 +21,14 @@ from functools import partial
 from typing import Final, TypeVar
 
 from edxml_router.config import GatewaySettings, Settings
+from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.body import Body, MemoryBody
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.gateway.collector import Collector
+from edxml_router.gateway.readers import Readers
 from edxml_router.observe import events
-from edxml_router.services.gateway import tokens
+from edxml_router.services.gateway import mailbox, tokens
 from edxml_router.services.gateway.caller import Caller
 from edxml_router.services.gateway.clients import Clients
 from edxml_router.services.gateway.given import Acceptance, Spool, StoredNode, Submission, TokenRow, begin_body
@@ -48,12 +51,19 @@ class Desk:
         self.gateway = gateway
         self._threads = ThreadPoolExecutor(THREADS, "desk")
         self._calls = 0
+        self.ending = False
         self._receiving = 0
         self._clients = Clients(lasting.settings)
         self._tokens: Mapping[str, TokenRow] = {}
         self._tokens_at = float("-inf")
         self._tokens_read = asyncio.Lock()
         self._collector = Collector(lasting.settings, gateway.processes or os.cpu_count() or 1)
+        bell = lasting.bell
+        self.readers = Readers(
+            lambda after: self.call(mailbox.look, self.node, after),
+            bell.fileno() if bell is not None else -1,
+            bell.clear if bell is not None else lambda: None,
+        )
         self._upkeep: asyncio.Task[None] | None = None
 
     # What services are given.
@@ -62,18 +72,29 @@ class Desk:
         return self._lasting.settings
 
     @property
+    def registry(self) -> Registry:
+        return self.node.rules.registry
+
+    @property
     def node(self) -> StoredNode:
         return self._lasting.node
 
     def start(self) -> None:
         """Within the loop that serves."""
         self._collector.start()
+        self.readers.start()
         self._upkeep = asyncio.create_task(self._keep_trust())
+
+    def end(self) -> None:
+        """Whoever only waits is let go, so that the process can end."""
+        self.ending = True
+        self.readers.release()
 
     async def close(self) -> None:
         """Once no request is under way."""
         if self._upkeep is not None:
             self._upkeep.cancel()
+        await self.readers.close()
         await self._collector.close()
         self._threads.shutdown(wait=True)
 

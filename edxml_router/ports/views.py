@@ -8,7 +8,7 @@ EDX622, EDX624; a driver's own exception never crosses a port. Every :class:`~ed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -19,6 +19,8 @@ from edxml_router.core.delivery.views import (
     Checkpoint,
     DeliveryHistory,
     EnvelopeHistory,
+    FeedHead,
+    FeedLine,
     FoundEnvelope,
     InboxItem,
     JournalLine,
@@ -158,6 +160,30 @@ class History(Protocol):
         """The newest checkpoint; None while nothing is numbered."""
 
 
+class Feed(Protocol):
+    """The journal in the order of its places, as offices follow it. A place is a number from 0 on without gaps."""
+
+    def feed_head(self) -> FeedHead:
+        """How far the journal is numbered, and in which epoch."""
+
+    def feed(
+        self, after: int, until: int, *, office: Route | None = None, events: Collection[str] = (), limit: int = 1000
+    ) -> Sequence[FeedLine]:
+        """The entries about deliveries at places from ``after`` to before ``until``: with ``office`` those of its
+        mail, sent or received; of these events, where any are given."""
+
+    def ready_for(
+        self, office: Route, agencies: Collection[str], *, after: int = 0, limit: int = 100
+    ) -> Sequence[InboxItem]:
+        """What lies ready for an office, which serves these agencies, by the delivery's number."""
+
+    def offered_to(
+        self, office: Route, event: str, after: int, until: int, limit: int
+    ) -> Sequence[tuple[int, InboxItem]]:
+        """What was offered to an office by an entry at a place from ``after`` to before ``until``, and lies ready
+        still; with that place, in their order."""
+
+
 class QuarantineView(Protocol):
     """Input that was refused or could not be read, and was kept."""
 
@@ -194,5 +220,5 @@ class Proof(Protocol):
         """How many bodies lie in files beside the database."""
 
 
-class Views(MailView, History, QuarantineView, Proof, Protocol):
+class Views(MailView, History, Feed, QuarantineView, Proof, Protocol):
     """All queries to a node's database."""

@@ -4,20 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol, TypedDict
+from typing import Literal, Protocol, TypedDict
 
+from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.webhook import Hook, WebhookSubject
 from edxml_router.core.link.manifest import instant
 from edxml_router.core.problems import Finding
-from edxml_router.shapes.form import Instant
+from edxml_router.shapes.agency import AgencyShape
+from edxml_router.shapes.delivery import ConfirmationShape, LetterShape
+from edxml_router.shapes.form import Digest, Instant
 from edxml_router.shapes.node import instant_or_none
-from edxml_router.shapes.problem import ProblemShape, problem_or_none
+from edxml_router.shapes.problem import ProblemShape, kept_problem, problem_or_none
 
 
 class ReadyShape(TypedDict):
     """Whether the gateway lives, and whether it could accept an envelope now."""
 
     ready: bool | None
+
+
+class InboxPageShape(TypedDict):
+    """Letters in an office's inbox; ``cursor`` begins the next page."""
+
+    letters: list[LetterShape]
+    cursor: str
+    more: bool
+
+
+class ConfirmationsShape(TypedDict):
+    """What became of an office's word on several letters."""
+
+    letters: list[ConfirmationShape]
+
+
+class OfficeEventShape(TypedDict):
+    """What became of a letter that the office sent, or has in its inbox."""
+
+    cursor: str
+    at: Instant
+    event: str
+    side: Literal["sent", "received"]
+    digest: Digest
+    document_id: str | None
+    recipient: str
+    before: str | None
+    after: str | None
+    problem: ProblemShape | None
+    detail: str
+
+
+class EventPageShape(TypedDict):
+    """Events of an office's mail; ``cursor`` begins the next page."""
+
+    events: list[OfficeEventShape]
+    cursor: str
+    more: bool
+
+
+class AgencyPageShape(TypedDict):
+    """Agencies that were found."""
+
+    agencies: list[AgencyShape]
+    more: bool
 
 
 class TokenShape(TypedDict):
@@ -92,4 +140,21 @@ def webhook_shape(hook: Hook) -> WebhookShape:
         "due_at": instant_or_none(hook.due_at),
         "ended": hook.ended,
         "problem": problem_or_none(Finding(hook.code, hook.url, hook.detail) if hook.code else None),
+    }
+
+
+def office_event_shape(cursor: str, entry: Entry, document_id: str | None, *, sent: bool) -> OfficeEventShape:
+    """Who did it is not told: an operator's name, or a neighbour's, is no office's business."""
+    return {
+        "cursor": cursor,
+        "at": instant(entry.at),
+        "event": entry.event,
+        "side": "sent" if sent else "received",
+        "digest": entry.envelope,
+        "document_id": document_id,
+        "recipient": entry.recipient,
+        "before": entry.before or None,
+        "after": entry.after or None,
+        "problem": kept_problem(entry.code, "", entry.detail),
+        "detail": entry.detail,
     }

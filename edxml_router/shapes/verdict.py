@@ -139,7 +139,7 @@ def check_shape(
         "refers_to": list(envelope.refers_to) if envelope else [],
         "signature": signature_shape(verdict, reason) if verdict else None,
         "authority": authority or None,
-        "attachments": _attachments(envelope) if envelope else [],
+        "attachments": attachment_shapes(envelope) if envelope else [],
         "remarks": [problem_shape(one) for one in remarks],
         "expected": [
             {"where": one.path, "line": one.line, "expected": one.expected, "found": one.found} for one in expected
@@ -147,7 +147,7 @@ def check_shape(
     }
 
 
-def _attachments(envelope: Envelope) -> list[AttachmentShape]:
+def attachment_shapes(envelope: Envelope) -> list[AttachmentShape]:
     return [
         {"name": one.name, "content_type": one.content_type, "size": one.size, "digest": one.sha256}
         for one in envelope.attachments

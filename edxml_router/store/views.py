@@ -22,6 +22,7 @@ from edxml_router.store.deliveries.silences import SqlSilences
 from edxml_router.store.envelopes.queries import SqlEnvelopeQueries
 from edxml_router.store.envelopes.sent import SqlSentDeliveries
 from edxml_router.store.journal import verification
+from edxml_router.store.journal.feed import SqlFeed
 from edxml_router.store.journal.history import SqlHistory
 from edxml_router.store.quarantine.queries import SqlQuarantineQueries
 from edxml_router.store.webhooks import SqlWebhookQueries
@@ -35,6 +36,7 @@ class SqlViews(
     SqlReceived,
     SqlOrder,
     SqlHistory,
+    SqlFeed,
     SqlQuarantineQueries,
     SqlWebhookQueries,
 ):

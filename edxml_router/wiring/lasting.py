@@ -10,13 +10,14 @@ A changed database is taken by another process only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from edxml_router.config import Settings
 from edxml_router.core.problems import Finding
 from edxml_router.credentials import sources, trust_files
 from edxml_router.credentials.trust_files import Fingerprint
+from edxml_router.disk.bell import READERS, FileBell
 from edxml_router.wiring import judging
 from edxml_router.wiring.composition import build_rules, open_node
 from edxml_router.wiring.stored import StoredNode
@@ -29,6 +30,7 @@ class Lasting:
     node: StoredNode
     settings: Settings
     trust_seen: Fingerprint
+    bell: FileBell | None = None  # of the readers, where somebody here waits
 
     def renew_trust(self) -> Sequence[Finding] | None:
         """Apply what has changed in the files of [trust] since the last look, as workers do: a blocked key must not
@@ -48,11 +50,13 @@ class Lasting:
 
 @contextmanager
 def open_lasting(settings: Settings, *, judges: bool = False) -> Iterator[Lasting]:
-    """The node without its transports. ``judges``: this process judges envelopes, one at a time, as a worker does."""
+    """The node without its transports. ``judges``: this process judges envelopes, one at a time, as a worker does;
+    otherwise it serves those who wait for mail, and hears their bell."""
     seen = trust_files.fingerprint(sources.paths(settings))
     with open_node(settings) as node:
         if not judges:
-            yield Lasting(node, settings, seen)
+            with closing(FileBell(settings.node.data / READERS, listening=True)) as bell:
+                yield Lasting(node, settings, seen, bell)
             return
         noted = judging.NotingJudge(settings.node.data / "judging")
         node.judging = noted

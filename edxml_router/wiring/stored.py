@@ -21,6 +21,7 @@ class OwnLedger(SqlLedger):
 
     clock: SteadyClock
     bell: Bell | None = None  # of the workers, where somebody else writes
+    readers: Bell | None = None  # of those who wait for mail at the gateway
 
     @contextmanager
     def book(self) -> Iterator[SqlBook]:
@@ -29,6 +30,8 @@ class OwnLedger(SqlLedger):
         # Committed. A crash before this line leaves it to the workers' next look.
         if self.bell is not None:
             self.bell.ring()
+        if self.readers is not None and book.journal.wrote:
+            self.readers.ring()
 
 
 @dataclass(slots=True)

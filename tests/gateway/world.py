@@ -106,9 +106,13 @@ format = "json"
 
     def __exit__(self, *_: object) -> None:
         self.stack.close()
-        self._loop.call_soon_threadsafe(lambda: setattr(self.server, "should_exit", True))
+        self._loop.call_soon_threadsafe(self._end)
         self._thread.join(60)
         assert not self._thread.is_alive()
+
+    def _end(self) -> None:
+        self.server.should_exit = True
+        self.desk.end()
 
     async def _serve(self, ready: threading.Event) -> None:
         settings = self.settings()

@@ -23,7 +23,7 @@ from edxml_router.core.problems import Finding, Refusal
 class Registry:
     """A snapshot of the catalogue. Make it with :meth:`build`; it never changes afterwards."""
 
-    __slots__ = ("_agencies", "_aliases", "_successions", "findings", "levels", "version")
+    __slots__ = ("_agencies", "_aliases", "_folded", "_successions", "findings", "levels", "version")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Registry:
         self._agencies = agencies
         self._aliases = aliases
         self._successions = successions
+        self._folded: list[tuple[str, Agency]] = []
         self.levels = levels
         self.version = version
         self.findings = findings
@@ -116,8 +117,9 @@ class Registry:
     def find(self, query: str) -> Iterator[Agency]:
         """Agencies whose code and name contain all words of ``query``; case and diacritics do not matter."""
         words = fold(query).split()
-        for agency in self:
-            text = fold(f"{agency.code} {agency.name}")
+        if not self._folded:  # once for a registry: to fold costs more than to search
+            self._folded = [(fold(f"{agency.code} {agency.name}"), agency) for agency in self]
+        for text, agency in self._folded:
             if all(word in text for word in words):
                 yield agency
 

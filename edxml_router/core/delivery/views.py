@@ -65,6 +65,24 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedHead:
+    """Of the journal so many entries have their place; ``epoch`` is another one since a back-up was restored."""
+
+    epoch: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLine:
+    """A journal entry at its place, with where the delivery that it is about goes and comes from."""
+
+    position: int
+    entry: Entry
+    route: Route
+    origin: Route
+
+
+@dataclass(frozen=True, slots=True)
 class FoundEnvelope:
     """An envelope and how many of its deliveries are in which state."""
 

@@ -11,17 +11,19 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from edxml_router.core.problems import PROBLEMS as TABLE
 from edxml_router.core.problems import Finding
-from edxml_router.shapes.gateway import ReadyShape
 from edxml_router.shapes.problem import ProblemShape, problem_shape
+from edxml_router.shapes.reference.catalogue import ANSWERS
 from edxml_router.shapes.reference.schema import name_of
 from edxml_router.shapes.verdict import RefusedSubmissionShape, SubmissionShape
 
 PLACE: Final = "#/components/schemas/"
 PROBLEM_JSON: Final = "application/problem+json"
 DIGEST: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-SHAPES: Final = (ProblemShape, SubmissionShape, RefusedSubmissionShape, ReadyShape)
+SHAPES: Final = tuple({shape: None for shapes in ANSWERS.values() for shape in shapes} | {ProblemShape: None})
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -44,6 +46,12 @@ def problem(*codes: str, shape: type | None = None) -> dict[str, Any]:
         "description": "; ".join(f"{code}: {TABLE[code].title['en']}" for code in codes),
         "content": {PROBLEM_JSON: {"schema": schema, "examples": examples}},
     }
+
+
+def json_body(model: type[BaseModel], example: Any) -> dict[str, Any]:
+    """A body in JSON, which a route reads by itself because it bounds it."""
+    content = {"application/json": {"schema": model.model_json_schema(), "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def example_of(code: str) -> dict[str, Any]:

@@ -6,9 +6,12 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from edxml_router.gateway.native.agencies import agencies
 from edxml_router.gateway.native.envelopes import envelopes
+from edxml_router.gateway.native.events import events
 from edxml_router.gateway.native.health import health
+from edxml_router.gateway.native.inbox import inbox
 
 native: Final = APIRouter(prefix="/v1")
-for each in (envelopes, health):
+for each in (envelopes, inbox, events, agencies, health):
     native.include_router(each)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edxml_router.shapes import agency, delivery, gateway, history, node, notice, problem, sent, trust, verdict
+from edxml_router.shapes import agency, content, delivery, gateway, history, node, notice, problem, sent, trust, verdict
 
 Shapes = tuple[type, ...]
 
@@ -67,8 +67,16 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
 # The body of an answer of the gateway that is no problem, by method and path.
 ANSWERS: Final[Mapping[str, Shapes]] = MappingProxyType(
     {
+        "GET /v1/agencies": (gateway.AgencyPageShape,),
+        "GET /v1/agencies/{code}": (agency.AgencyShape,),
+        "GET /v1/events": (gateway.EventPageShape,),
         "GET /v1/health": (gateway.ReadyShape,),
+        "GET /v1/inbox": (gateway.InboxPageShape,),
+        "GET /v1/inbox/{letter}/content": (content.LetterContentShape,),
         "GET /v1/ready": (gateway.ReadyShape,),
+        "POST /v1/inbox/confirm": (gateway.ConfirmationsShape,),
+        "POST /v1/inbox/{letter}/confirm": (delivery.ConfirmationShape,),
+        "POST /v1/inbox/{letter}/return": (delivery.ConfirmationShape,),
         "POST /v1/envelopes": (verdict.SubmissionShape, verdict.RefusedSubmissionShape),
         "PUT /v1/envelopes/{sha256}": (verdict.SubmissionShape, verdict.RefusedSubmissionShape),
     }

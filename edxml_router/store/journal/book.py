@@ -28,6 +28,7 @@ class SqlJournal(Part):
         super().__init__(connection)
         self._now = now
         self._entries: list[Entry] = []
+        self.wrote = False  # whether this transaction has anything to tell
 
     def note(self, entries: Iterable[Entry]) -> None:
         self._entries += entries
@@ -54,4 +55,5 @@ class SqlJournal(Part):
                 }
             )
         self._entries = []
+        self.wrote |= bool(rows)
         self._write(_ADD, rows)
