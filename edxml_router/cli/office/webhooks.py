@@ -9,7 +9,7 @@ import click
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.services.offices import webhooks
-from edxml_router.shapes.gateway import webhook_shape
+from edxml_router.shapes.gateway.answers import webhook_shape
 from edxml_router.wiring.opening import ledger_of
 
 

@@ -11,7 +11,7 @@ from edxml_router.cli.commands import Command, Group
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.services.gateway import tokens
 from edxml_router.services.gateway.caller import SCOPES
-from edxml_router.shapes.gateway import IssuedTokenShape, token_shape
+from edxml_router.shapes.gateway.answers import IssuedTokenShape, token_shape
 from edxml_router.wiring.opening import ledger_of
 
 LONGEST_DAYS = 3650

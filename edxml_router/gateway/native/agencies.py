@@ -17,7 +17,7 @@ from edxml_router.gateway.native import examples
 from edxml_router.gateway.native.openapi import answer, problems
 from edxml_router.services import agencies as service
 from edxml_router.shapes.agency import AgencyShape, agency_shape
-from edxml_router.shapes.gateway import AgencyPageShape
+from edxml_router.shapes.gateway.answers import AgencyPageShape
 
 agencies = APIRouter(tags=["agencies"])
 

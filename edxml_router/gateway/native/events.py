@@ -18,7 +18,7 @@ from edxml_router.gateway.native.inbox import Limit, Wait
 from edxml_router.gateway.native.openapi import answer, problems
 from edxml_router.observe.escape import json_line
 from edxml_router.services.gateway import mailbox
-from edxml_router.shapes.gateway import EventPageShape, OfficeEventShape, office_event_shape
+from edxml_router.shapes.gateway.answers import EventPageShape, OfficeEventShape, office_event_shape
 
 events = APIRouter(tags=["events"])
 

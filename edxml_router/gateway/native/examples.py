@@ -63,7 +63,7 @@ CONTENT: Final[dict[str, Any]] = {
     "subject": "V/v kết nối phần mềm quản lý văn bản",
     "content": None,
     "document_type": "Công văn",
-    "signer": "Lê Văn Thử",
+    "signed_by": "Lê Văn Thử",
     "signer_position": "Chánh Văn phòng",
     "due_day": None,
     "priority": 0,

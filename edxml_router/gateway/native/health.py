@@ -9,7 +9,7 @@ from edxml_router.gateway.answers import json_answer
 from edxml_router.gateway.callers import AtDesk
 from edxml_router.gateway.native.openapi import answer, problem
 from edxml_router.services.gateway import readiness
-from edxml_router.shapes.gateway import ReadyShape
+from edxml_router.shapes.gateway.answers import ReadyShape
 
 health = APIRouter(tags=["health"])
 

@@ -25,9 +25,9 @@ from edxml_router.gateway.native.openapi import answer, json_body, problems
 from edxml_router.services import office
 from edxml_router.services.gateway import contents, mailbox
 from edxml_router.services.office import InboxLetter
-from edxml_router.shapes.content import LetterContentShape, letter_content_shape
 from edxml_router.shapes.delivery import ConfirmationShape, confirmation_shape, letter_shape
-from edxml_router.shapes.gateway import ConfirmationsShape, InboxPageShape
+from edxml_router.shapes.gateway.answers import ConfirmationsShape, InboxPageShape
+from edxml_router.shapes.gateway.content import LetterContentShape, letter_content_shape
 
 inbox = APIRouter(tags=["inbox"])
 
@@ -148,11 +148,11 @@ async def attachment(
 ) -> Response:
     """Fetch one attachment of a letter, by its place in the content's list, from 1 on."""
     body = await desk.call(office.fetch, desk.node, InboxLetter(caller.office, letter))
-    found = await desk.call(contents.attachment_of, desk.node, body, number)
-    headers = headers_of(found.about.sha256, found.about.size)
+    about, pieces = await desk.call(contents.attachment_of, desk.node, body, number)
+    headers = headers_of(about.sha256, about.size)
     headers |= {"content-disposition": "attachment", "accept-ranges": "none"}
     # What a stranger calls text/html must not be that to a browser.
-    return StreamingResponse(streamed(found.pieces()), 200, headers, "application/octet-stream")
+    return StreamingResponse(streamed(pieces), 200, headers, "application/octet-stream")
 
 
 @inbox.post(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edxml_router.shapes import agency, content, delivery, gateway, history, node, notice, problem, sent, trust, verdict
+from edxml_router.shapes import agency, delivery, history, node, notice, problem, sent, trust, verdict
+from edxml_router.shapes.gateway import answers, content
 
 Shapes = tuple[type, ...]
 
@@ -46,9 +47,9 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "resend": (delivery.ActShape,),
         "send": (verdict.SentShape,),
         "sent": (sent.SentLetterShape,),
-        "token issue": (gateway.IssuedTokenShape,),
-        "token list": (gateway.TokenShape,),
-        "token revoke": (gateway.TokenShape,),
+        "token issue": (answers.IssuedTokenShape,),
+        "token list": (answers.TokenShape,),
+        "token revoke": (answers.TokenShape,),
         "trace": (history.HistoryShape,),
         "trust add": (trust.AuthorityShape,),
         "trust bind": (trust.BindingChangeShape,),
@@ -60,21 +61,21 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "trust unbind": (trust.BindingChangeShape,),
         "trust unblock": (trust.BindingChangeShape,),
         "trust undelegate": (trust.BindingChangeShape,),
-        "webhook list": (gateway.WebhookShape,),
+        "webhook list": (answers.WebhookShape,),
     }
 )
 
 # The body of an answer of the gateway that is no problem, by method and path.
 ANSWERS: Final[Mapping[str, Shapes]] = MappingProxyType(
     {
-        "GET /v1/agencies": (gateway.AgencyPageShape,),
+        "GET /v1/agencies": (answers.AgencyPageShape,),
         "GET /v1/agencies/{code}": (agency.AgencyShape,),
-        "GET /v1/events": (gateway.EventPageShape,),
-        "GET /v1/health": (gateway.ReadyShape,),
-        "GET /v1/inbox": (gateway.InboxPageShape,),
+        "GET /v1/events": (answers.EventPageShape,),
+        "GET /v1/health": (answers.ReadyShape,),
+        "GET /v1/inbox": (answers.InboxPageShape,),
         "GET /v1/inbox/{letter}/content": (content.LetterContentShape,),
-        "GET /v1/ready": (gateway.ReadyShape,),
-        "POST /v1/inbox/confirm": (gateway.ConfirmationsShape,),
+        "GET /v1/ready": (answers.ReadyShape,),
+        "POST /v1/inbox/confirm": (answers.ConfirmationsShape,),
         "POST /v1/inbox/{letter}/confirm": (delivery.ConfirmationShape,),
         "POST /v1/inbox/{letter}/return": (delivery.ConfirmationShape,),
         "POST /v1/envelopes": (verdict.SubmissionShape, verdict.RefusedSubmissionShape),

@@ -31,7 +31,7 @@ class LetterContentShape(TypedDict):
     subject: str | None
     content: str | None
     document_type: str | None
-    signer: str | None
+    signed_by: str | None
     signer_position: str | None
     due_day: str | None
     priority: int
@@ -58,7 +58,7 @@ def letter_content_shape(letter: str, envelope: Envelope) -> LetterContentShape:
         "subject": document.subject if document else None,
         "content": document.content if document else None,
         "document_type": document.type_name if document else None,
-        "signer": document.full_name if document else None,
+        "signed_by": document.full_name if document else None,
         "signer_position": document.position if document else None,
         "due_day": document.due_date if document else None,
         "priority": envelope.priority,

@@ -1,0 +1,1 @@
+"""What only the gateway tells: pages, events, what a letter says, tokens."""
