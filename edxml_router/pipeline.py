@@ -31,7 +31,15 @@ from edxml_router.core.link.wire import Hop, Receipt
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.transport import Parcel
 from edxml_router.stages import clocks
-from edxml_router.stages.acceptance.admission import address, address_transfer, admit, authorise, sender_of, under_way
+from edxml_router.stages.acceptance.admission import (
+    address,
+    address_transfer,
+    admit,
+    authorise,
+    same_sender,
+    sender_of,
+    under_way,
+)
 from edxml_router.stages.acceptance.decision import Decision, Overtaken, decide, write
 from edxml_router.stages.acceptance.examination import examine
 from edxml_router.stages.acceptance.facts import gather
@@ -97,6 +105,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Can
         envelope, transfer = examined.envelope, submission.transfer
         admit(rules, submission, envelope, now)  # first: nothing of a state secret is kept, whatever else is wrong
         sender = sender_of(rules.registry, envelope, now, under_way(rules, transfer))
+        same_sender(rules.registry, submission, envelope, sender)
         reason = authorise(rules, peer, examined.verdict, sender, now)
         unreachable: Mapping[str, Finding] = {}
         if transfer is None:

@@ -101,6 +101,7 @@ def _files(sections: Sections) -> Iterator[Mistake]:
             (("offices", number, "certificate", *((index,) if len(office.certificate) > 1 else ())), path)
             for index, path in enumerate(office.certificate)
         ]
+        secret.append((("offices", number, "secret_file"), office.secret_file))
     if sections.gateway:
         place = ("gateway",)
         plain += [((*place, name), getattr(sections.gateway, name)) for name in ("certificate", "client_anchors")]

@@ -210,6 +210,18 @@ class OfficeSettings(SettingsTable):
             '"https://eoffice.example.vn/edxml"',
         ),
     ] = None
+    system_id: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, pattern=r"^[!-~]+$"),
+        About(
+            "Its id in the ways of the national axis ([gateway.national] and others), mostly the code of its agency. "
+            "Lists have codes in the form that this one has.",
+            '"000.00.00.H57"',
+        ),
+    ] = None
+    secret_file: Annotated[
+        File | None, About("File with the secret that it shares with this node (mode 0600).", '"so-yte.secret"')
+    ] = None
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
     unsigned: Annotated[UnsignedSettings | None, About("Exception for unsigned envelopes.")] = None
 

@@ -13,8 +13,10 @@ from fastapi import FastAPI
 from edxml_router import __version__
 from edxml_router.gateway import problem_answers
 from edxml_router.gateway.desk import Desk
+from edxml_router.gateway.national import router as national
 from edxml_router.gateway.native.openapi import SHAPES, extended
 from edxml_router.gateway.native.router import native
+from edxml_router.gateway.provincial import lgsp, wso2
 from edxml_router.gateway.rates import Rate, Rates
 from edxml_router.gateway.server import Application, Message, Receive, Send
 from edxml_router.shapes.reference.schema import schemas
@@ -35,6 +37,13 @@ def build(desk: Desk) -> FastAPI:
     application.state.rates = Rates()
     problem_answers.install(application)
     application.include_router(native)
+    for settings, router in (
+        (desk.gateway.national, national.router),
+        (desk.gateway.provincial, lgsp.router),
+        (desk.gateway.wso2, wso2.router),
+    ):
+        if settings is not None:
+            application.include_router(router(settings.path))
     application.add_middleware(RateHeaders)
     plain = application.openapi
     application.openapi = lambda: extended(plain(), schemas(SHAPES))  # type: ignore[method-assign]

@@ -118,9 +118,12 @@ class Desk:
         finally:
             self._calls -= 1
 
-    async def submit(self, sender: str, body: Body, channel: str = "http") -> Acceptance:
-        """Hand an envelope in as an office. When this returns, what was accepted is committed."""
-        return await self._collector.submit(Submission(body, sender, channel))
+    async def submit(
+        self, sender: str, body: Body, channel: str = "http", *, chosen: tuple[str, ...] = (), named: str = ""
+    ) -> Acceptance:
+        """Hand an envelope in as an office, for those of its recipients that are ``chosen``, and of the sender that is
+        ``named`` beside it, where they are. When this returns, what was accepted is committed."""
+        return await self._collector.submit(Submission(body, sender, channel, chosen=chosen, named=named))
 
     async def receive(self, stream: AsyncIterator[bytes], most: int | None = None) -> Body:
         """What comes, up to ``most`` bytes (limits.max_bytes); beyond a first part of it on disk. Raises Refusal EDX102

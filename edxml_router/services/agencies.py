@@ -20,10 +20,10 @@ from edxml_router.core.agencies.agency import Agency, Succession
 from edxml_router.core.agencies.code import AgencyCode, is_under
 from edxml_router.core.agencies.importing import ImportReport
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.message.letter_day import VIETNAM
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.resources import folder
 from edxml_router.services.naming import naming
-from edxml_router.stages.acceptance.admission import VIETNAM
 from edxml_router.store import catalogue
 from edxml_router.wiring.agencies import load_registry, own_catalogue
 

@@ -47,6 +47,7 @@ EVENTS: Final = (
     INPUT_COUNTED,
     "input.defect",
     QUARANTINE_REMOVED,
+    "agency.asked",
     "clock.doubtful",
     "clock.believed",
     "clock.differs",

@@ -60,9 +60,10 @@ class SdkClient:
     def send(self, file: bytes, **headers: str) -> dict[str, Any]:
         self._put(headers, "application/octet-stream")
         self.kept["hash-file"] = "".join(f"{byte:x}" for byte in hashlib.sha256(file).digest())
-        answer = self._call("POST", "/sendEdoc", file).fields
-        assert isinstance(answer["DocId"], str)  # read of a refusal as well
-        return answer
+        came = self._call("POST", "/sendEdoc", file + b"\r\n")  # the original adds a line end, which it has not hashed
+        assert came.body.isascii(), "the original reads this answer as US-ASCII"
+        assert isinstance(came.fields["DocId"], str)  # read of a refusal as well
+        return came.fields
 
     def received(self, **headers: str) -> list[dict[str, str]]:
         self._put({"servicetype": "eDoc", **headers})

@@ -228,11 +228,12 @@ def test_what_was_withdrawn_fails_for_its_sender_and_is_gone_for_its_recipient(n
 
 def test_a_heading_is_read_without_the_attachments() -> None:
     data = fixtures.document(subject="V/v báo cáo & kế hoạch <2026>")
-    assert heading(MemoryBody(data)) == Heading("V/v báo cáo & kế hoạch <2026>", "12/UBND-VP")
+    told = Heading("H53.02", "V/v báo cáo & kế hoạch <2026>", "12/UBND-VP", ("cong-van.pdf",))
+    assert heading(MemoryBody(data)) == told
     cut = data[: data.index(b"<AttachmentEncoded") + 60]  # what comes behind is not looked at
     assert heading(MemoryBody(cut)) == heading(MemoryBody(data))
-    told = fixtures.status(description="Đã vào sổ")
-    assert heading(MemoryBody(told)) == Heading("Đã vào sổ", "12/UBND-VP")
+    status = fixtures.status(description="Đã vào sổ")
+    assert heading(MemoryBody(status)) == Heading("H41.03", "Đã vào sổ", "12/UBND-VP")
     assert heading(MemoryBody(b"<edXML/>")) == Heading()
     assert heading(MemoryBody(b"")) == Heading()
 

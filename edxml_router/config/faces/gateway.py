@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from edxml_router.config.faces.axis import NationalSettings, ProvincialSettings, Wso2Settings
 from edxml_router.config.values import MIB, About, Count, Duration, File, SettingsTable, Size
 
 
@@ -67,3 +68,6 @@ class GatewaySettings(SettingsTable):
     body_bytes: Annotated[
         Size, About("Of what is received, so much of each envelope is held in memory; the rest goes to disk.")
     ] = 256 * 1024
+    national: Annotated[NationalSettings | None, About("The national axis's SDK.")] = None
+    provincial: Annotated[ProvincialSettings | None, About("The provincial form of its calls.")] = None
+    wso2: Annotated[Wso2Settings | None, About("Their form on WSO2.")] = None

@@ -9,10 +9,12 @@ covers; those of the trace list need not be covered, and are never used.
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta, timezone
 from typing import Final
 
 from edxml_router.core.message.envelope import Envelope
+
+VIETNAM: Final = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run on Vietnam time
 
 # QCVN 102:2016 writes yyyy/MM/dd, some systems yyyy-MM-dd. 02/03/2026 is left alone: it has two readings.
 _DAY: Final = re.compile(r"\s*(\d{4})[/-](\d{2})[/-](\d{2})(?!\d)", re.ASCII)

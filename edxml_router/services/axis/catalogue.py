@@ -10,9 +10,10 @@ in a letter what its own list has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
-from typing import NamedTuple
+from threading import Lock
+from typing import Final, NamedTuple
 
 from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.agencies.code import AgencyCode, CodeForm
@@ -20,7 +21,7 @@ from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.problems import Refusal
 
 
-class Unit(NamedTuple):
+class ListedAgency(NamedTuple):
     """An agency in a list: ``old`` is its code of 13 characters, or empty where it has none."""
 
     agency: Agency
@@ -54,6 +55,27 @@ class Spelling:
         return (self.old(code) or code) if old else code
 
 
+class AxisCatalogue:
+    """A registry on a day, with the lists that were made of it: each once, however many ask at the same time."""
+
+    MOST: Final = 16  # lists; a client chooses among few
+
+    def __init__(self, registry: Registry, day: date) -> None:
+        self.registry, self.day = registry, day
+        self.spelling = Spelling(registry, day)
+        self._made: dict[str, bytes] = {}
+        self._making = Lock()
+
+    def made(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """The list of this name."""
+        with self._making:
+            if name not in self._made:
+                if len(self._made) >= self.MOST:
+                    self._made.clear()
+                self._made[name] = make()
+            return self._made[name]
+
+
 def is_old(text: str) -> bool:
     """Whether a code is written in 13 characters."""
     try:
@@ -63,10 +85,10 @@ def is_old(text: str) -> bool:
     return code.form is CodeForm.LEGACY13 and code.legacy13() is not None
 
 
-def listed(spelling: Spelling, day: date, *, level: int = 0, closed: bool = False) -> Iterator[Unit]:
+def listed(spelling: Spelling, day: date, *, level: int = 0, closed: bool = False) -> Iterator[ListedAgency]:
     """The agencies that are open on a day, or all; ``level`` 1 for ministries and provinces, 2 for what is below."""
     for agency in spelling.registry:
         code = AgencyCode.parse(agency.code)
         ended = agency.closed_on(day)
         if (closed or not ended) and level in (0, code.level):
-            yield Unit(agency, spelling.old(agency.code), code.top, ended)
+            yield ListedAgency(agency, spelling.old(agency.code), code.top, ended)

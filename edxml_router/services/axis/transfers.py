@@ -106,6 +106,12 @@ def sent(node: Node, office: str, query: TransferQuery) -> list[ListedTransfer]:
     return found
 
 
+def sent_of(node: Node, office: str, query: TransferQuery, document: str) -> list[ListedTransfer]:
+    """The one that is named, where this office has sent it; else all."""
+    one = sent(node, office, replace(query, document=document)) if document else []
+    return one or sent(node, office, query)
+
+
 def _sent(node: Node, office: str, query: SentQuery, limit: int) -> list[ListedTransfer]:
     shown: list[ListedTransfer] = []
     while True:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from edxml_router.config import Settings
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.letter_day import VIETNAM
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services.health.report import Findings
-from edxml_router.stages.acceptance.admission import VIETNAM
 from edxml_router.wiring.agencies import load_registry
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import HOPS_LIMIT, Transfer
 from edxml_router.core.message.envelope import Business, Envelope, Kind
-from edxml_router.core.message.letter_day import addressed_on, written_on
+from edxml_router.core.message.letter_day import VIETNAM, addressed_on, written_on
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.signature import by_signxml
 from edxml_router.core.signature.by_signxml import Indication, Verdict
@@ -29,8 +29,6 @@ from edxml_router.stages.acceptance.submission import Examination, Submission
 from edxml_router.stages.rules import Peer, PeerRole, Rules
 
 T = TypeVar("T")
-
-VIETNAM = timezone(timedelta(hours=7))  # QĐ 28/2018, article 14.4: clocks run on Vietnam time
 
 
 def sender_of(registry: Registry, envelope: Envelope, now: datetime, under_way: timedelta = timedelta()) -> str:
@@ -60,6 +58,13 @@ def sender_of(registry: Registry, envelope: Envelope, now: datetime, under_way: 
     if not historic:
         registry.require_open(agency, today)
     return agency.code
+
+
+def same_sender(registry: Registry, submission: Submission, envelope: Envelope, sender: str) -> None:
+    """Refusal EDX424 where an office names another sender beside the envelope than the one in it."""
+    if submission.named and registry.meaning(submission.named, written_on(envelope)) != sender:
+        detail = Detail("{named} is not the sender in the envelope, {sender}", named=submission.named, sender=sender)
+        raise Refusal("EDX424", where="from", detail=detail)
 
 
 def under_way(rules: Rules, transfer: Transfer | None) -> timedelta:

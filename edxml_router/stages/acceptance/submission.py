@@ -20,13 +20,15 @@ from edxml_router.stages.rules import PeerRole, Rules
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What a peer brought. ``transfer`` is set when a neighbour brought it over a link. ``chosen`` are the recipients
-    that an office wants it sent to, as the office writes them; none named means all."""
+    that an office wants it sent to, as the office writes them; none named means all. ``named`` is the sender as an
+    office names it beside the envelope, if it does."""
 
     data: Body
     peer: str
     channel: str  # "cli", "amqp", "link"
     transfer: Transfer | None = None
     chosen: tuple[str, ...] = ()
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)
