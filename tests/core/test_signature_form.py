@@ -41,6 +41,13 @@ def test_the_form_is_read() -> None:
     assert form.read(tree(document())) is None
 
 
+def test_nothing_is_said_of_a_signature_that_is_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are for what is wrong: made for every letter, they cost more than the looking."""
+    monkeypatch.delattr(form, "Detail")
+    assert form.read(tree(craft.signed(document()))) is not None
+    assert form.read(tree(craft.signed(document(ids=True), Recipe(uris=PARTS)))) is not None
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -105,11 +105,10 @@ def read(root: Element) -> SignatureForm | None:
     check_text_only(root)
     # What is large here is paid for several times, and lxml takes an element out in the square of those inside.
     count = sum(1 for _ in signature.iter())
-    _expect(
-        count <= MAX_ELEMENTS,
-        "EDX312",
-        Detail("{count} elements in the Signature, at most {most}", count=count, most=MAX_ELEMENTS),
-    )
+    if count > MAX_ELEMENTS:
+        raise _refusal(
+            "EDX312", Detail("{count} elements in the Signature, at most {most}", count=count, most=MAX_ELEMENTS)
+        )
     signed_info, key_info = _skeleton(signature)
     check_ids(root)
     method, references = _signed_info(signed_info)
@@ -118,7 +117,8 @@ def read(root: Element) -> SignatureForm | None:
     covered = (ROOT,) if coverage is Coverage.WHOLE else _covered_parts(root, uris)
     for uri, transforms, digest in references:
         _check_transforms(uri, transforms)
-        _expect(digest in DIGEST_METHODS, "EDX306", Detail("DigestMethod {name}", name=_short(digest)))
+        if digest not in DIGEST_METHODS:
+            raise _refusal("EDX306", Detail("DigestMethod {name}", name=_short(digest)))
     return SignatureForm(coverage, method.rpartition("#")[2], covered, _certificates(key_info))
 
 
@@ -127,7 +127,8 @@ def check_placement(root: Element) -> Element | None:
     found = list(root.iter(SIGNATURE, LEGACY_SIGNATURE))
     if not found:
         return None
-    _expect(len(found) == 1, "EDX304", Detail("{count} Signature elements", count=len(found)))
+    if len(found) != 1:
+        raise _refusal("EDX304", Detail("{count} Signature elements", count=len(found)))
     signature = found[0]
     above = [item.tag for item in signature.iterancestors()]
     if above != [HEADER, ENVELOPE, ROOT]:
@@ -153,7 +154,8 @@ def check_text_only(root: Element) -> None:
 def check_ids(root: Element) -> None:
     """Every id-like value occurs once in the whole document: EDX312."""
     values = _IDS(root)
-    _expect(len(set(values)) == len(values), "EDX312", Detail("the same id on two elements"))
+    if len(set(values)) != len(values):
+        raise _refusal("EDX312", Detail("the same id on two elements"))
 
 
 def parts(root: Element) -> list[Element]:
@@ -162,7 +164,8 @@ def parts(root: Element) -> list[Element]:
 
     Everything else is uncovered, so nothing else may be there but the trace list and the signature: EDX303.
     """
-    _expect(root.tag == ROOT, "EDX303", Detail("the root is not edXML"))
+    if root.tag != ROOT:
+        raise _refusal("EDX303", Detail("the root is not edXML"))
     envelope, attachments = _only(root, ENVELOPE, ATTACHMENTS)
     header, body = _only(envelope, HEADER, BODY)
     message_header, _, _ = _only(header, MESSAGE_HEADER, TRACES, SIGNATURE)
@@ -176,7 +179,8 @@ def check_kind_without_cover(root: Element) -> None:
     and the signature would still hold. EDX303.
     """
     kinds = {"".join(kind.itertext()).strip() for kind in root.iter(BUSINESS_KIND)}
-    _expect(kinds <= {"", "0"}, "EDX303", Detail('BussinessDocType is not covered by parts; sign with URI=""'))
+    if kinds - {"", "0"}:
+        raise _refusal("EDX303", Detail('BussinessDocType is not covered by parts; sign with URI=""'))
 
 
 def _only(parent: Element, first: str, *optional: str) -> list[Element]:
@@ -186,20 +190,27 @@ def _only(parent: Element, first: str, *optional: str) -> list[Element]:
     found: dict[str, Element] = {}
     for child in parent:
         name = etree.QName(child.tag).localname
-        _expect(child.tag in (first, *optional), "EDX303", Detail("{name} is outside the signed parts", name=name))
-        _expect(child.tag not in found, "EDX303", Detail("{name} occurs twice", name=name))
+        if child.tag not in (first, *optional):
+            raise _refusal("EDX303", Detail("{name} is outside the signed parts", name=name))
+        if child.tag in found:
+            raise _refusal("EDX303", Detail("{name} occurs twice", name=name))
         found[child.tag] = child
-    _expect(first in found, "EDX303", Detail("no {name}", name=etree.QName(first).localname))
+    if first not in found:
+        raise _refusal("EDX303", Detail("no {name}", name=etree.QName(first).localname))
     return [found.get(tag) for tag in (first, *optional)]
 
 
 def _skeleton(signature: Element) -> tuple[Element, Element]:
     names = [_local(child) for child in signature]
-    _expect(names[:2] == ["SignedInfo", "SignatureValue"], "EDX312", Detail("Signature has no proper begin"))
-    _expect(len(names) > 2, "EDX311", Detail("no KeyInfo"))
-    _expect(names[2:] == ["KeyInfo"], "EDX312", Detail("only KeyInfo may follow SignatureValue, once"))
+    if names[:2] != ["SignedInfo", "SignatureValue"]:
+        raise _refusal("EDX312", Detail("Signature has no proper begin"))
+    if len(names) <= 2:
+        raise _refusal("EDX311", Detail("no KeyInfo"))
+    if names[2:] != ["KeyInfo"]:
+        raise _refusal("EDX312", Detail("only KeyInfo may follow SignatureValue, once"))
     value = signature[1]
-    _expect(len(value) == 0 and bool((value.text or "").strip()), "EDX312", Detail("SignatureValue has no value"))
+    if len(value) or not (value.text or "").strip():
+        raise _refusal("EDX312", Detail("SignatureValue has no value"))
     return signature[0], signature[2]
 
 
@@ -207,12 +218,16 @@ def _signed_info(signed_info: Element) -> tuple[str, list[tuple[str, list[str], 
     """SignatureMethod, and of each reference: URI, transforms, DigestMethod."""
     names = [_local(child) for child in signed_info]
     expected = ["CanonicalizationMethod", "SignatureMethod"]
-    _expect(names[:2] == expected and len(names) > 2, "EDX312", Detail("SignedInfo is incomplete"))
-    _expect(set(names[2:]) == {"Reference"}, "EDX312", Detail("SignedInfo holds something else than references"))
+    if names[:2] != expected or len(names) <= 2:
+        raise _refusal("EDX312", Detail("SignedInfo is incomplete"))
+    if set(names[2:]) != {"Reference"}:
+        raise _refusal("EDX312", Detail("SignedInfo holds something else than references"))
     canonicalization, method = signed_info[0], signed_info[1]
-    _expect(canonicalization.get("Algorithm") in CANONICAL, "EDX306", _algorithm(canonicalization))
+    if canonicalization.get("Algorithm") not in CANONICAL:
+        raise _refusal("EDX306", _algorithm(canonicalization))
     _check_parameters(canonicalization)
-    _expect(method.get("Algorithm") in SIGNATURE_METHODS and len(method) == 0, "EDX306", _algorithm(method))
+    if method.get("Algorithm") not in SIGNATURE_METHODS or len(method):
+        raise _refusal("EDX306", _algorithm(method))
     return method.get("Algorithm"), [_reference(reference) for reference in signed_info[2:]]
 
 
@@ -220,16 +235,21 @@ def _reference(reference: Element) -> tuple[str, list[str], str]:
     names = [_local(child) for child in reference]
     transforms = reference[0] if names[:1] == ["Transforms"] else []
     names = names[1:] if names[:1] == ["Transforms"] else names
-    _expect(names == ["DigestMethod", "DigestValue"], "EDX312", Detail("Reference has missing or repeated parts"))
-    _expect(set(reference.attrib) <= {"URI", "Id"}, "EDX312", Detail("Reference has foreign attributes"))
+    if names != ["DigestMethod", "DigestValue"]:
+        raise _refusal("EDX312", Detail("Reference has missing or repeated parts"))
+    if set(reference.attrib) - {"URI", "Id"}:
+        raise _refusal("EDX312", Detail("Reference has foreign attributes"))
     uri = reference.get("URI")
-    _expect(uri is not None, "EDX303", Detail("a Reference without URI"))
+    if uri is None:
+        raise _refusal("EDX303", Detail("a Reference without URI"))
     algorithms = []
     for transform in transforms:
-        _expect(_local(transform) == "Transform", "EDX312", Detail("Transforms holds something else"))
+        if _local(transform) != "Transform":
+            raise _refusal("EDX312", Detail("Transforms holds something else"))
         _check_parameters(transform)
         algorithms.append(transform.get("Algorithm") or "")
-    _expect(len(reference[-2]) == 0 and len(reference[-1]) == 0, "EDX312", Detail("a digest with elements inside"))
+    if len(reference[-2]) or len(reference[-1]):
+        raise _refusal("EDX312", Detail("a digest with elements inside"))
     return uri, algorithms, reference[-2].get("Algorithm") or ""
 
 
@@ -237,11 +257,8 @@ def _check_parameters(method: Element) -> None:
     """A transform takes no parameter but InclusiveNamespaces of exclusive canonicalisation."""
     for child in method:
         prefixes = child.tag == _INCLUSIVE_NAMESPACES and len(child) == 0
-        _expect(
-            prefixes and method.get("Algorithm") == EXCLUSIVE,
-            "EDX306",
-            Detail("{name} with a parameter", name=_local(method)),
-        )
+        if not prefixes or method.get("Algorithm") != EXCLUSIVE:
+            raise _refusal("EDX306", Detail("{name} with a parameter", name=_local(method)))
 
 
 def _check_transforms(uri: str, transforms: list[str]) -> None:
@@ -250,11 +267,14 @@ def _check_transforms(uri: str, transforms: list[str]) -> None:
     """
     rest = transforms
     if uri == "":
-        _expect(transforms[:1] == [ENVELOPED], "EDX306", Detail("the first transform must be enveloped-signature"))
+        if transforms[:1] != [ENVELOPED]:
+            raise _refusal("EDX306", Detail("the first transform must be enveloped-signature"))
         rest = transforms[1:]
     for name in rest:
-        _expect(name in CANONICAL, "EDX306", Detail("transform {name}", name=_short(name)))
-    _expect(len(rest) <= 1, "EDX306", Detail("more than one canonicalisation"))
+        if name not in CANONICAL:
+            raise _refusal("EDX306", Detail("transform {name}", name=_short(name)))
+    if len(rest) > 1:
+        raise _refusal("EDX306", Detail("more than one canonicalisation"))
 
 
 def _covered_parts(root: Element, uris: list[str]) -> tuple[str, ...]:
@@ -269,8 +289,10 @@ def _covered_parts(root: Element, uris: list[str]) -> tuple[str, ...]:
             )
         by_uri[f"#{name}"] = part.tag
     left_out = [etree.QName(tag).localname for uri, tag in by_uri.items() if uri not in uris]
-    _expect(not left_out, "EDX303", Detail("not covered: {left_out}", left_out=", ".join(left_out)))
-    _expect(sorted(uris) == sorted(by_uri), "EDX303", Detail("a reference to something else than the three parts"))
+    if left_out:
+        raise _refusal("EDX303", Detail("not covered: {left_out}", left_out=", ".join(left_out)))
+    if sorted(uris) != sorted(by_uri):
+        raise _refusal("EDX303", Detail("a reference to something else than the three parts"))
     check_kind_without_cover(root)
     return tuple(by_uri[uri] for uri in uris)
 
@@ -279,12 +301,16 @@ def _certificates(key_info: Element) -> tuple[bytes, ...]:
     """The certificates sent along, the leaf wherever it stands; names, serials and bare keys beside it are
     ignored (signxml compares a KeyValue with the certificate)."""
     for child in key_info:
-        _expect(_local(child) in _KEY_INFO, "EDX312", Detail("{name} in KeyInfo", name=_local(child)))
+        if _local(child) not in _KEY_INFO:
+            raise _refusal("EDX312", Detail("{name} in KeyInfo", name=_local(child)))
     texts = ["".join(item.itertext()) for item in key_info.iterfind(_CERTIFICATE)]
-    _expect(bool(texts), "EDX311", Detail("no X509Certificate"))
-    _expect(len(texts) <= MAX_CERTIFICATES, "EDX312", Detail("more than {most} certificates", most=MAX_CERTIFICATES))
+    if not texts:
+        raise _refusal("EDX311", Detail("no X509Certificate"))
+    if len(texts) > MAX_CERTIFICATES:
+        raise _refusal("EDX312", Detail("more than {most} certificates", most=MAX_CERTIFICATES))
     for text in texts:
-        _expect(len(text) <= MAX_CERTIFICATE_CHARS, "EDX311", Detail("a certificate is too long"))
+        if len(text) > MAX_CERTIFICATE_CHARS:
+            raise _refusal("EDX311", Detail("a certificate is too long"))
     return tuple(map(_der, texts))
 
 
@@ -316,6 +342,6 @@ def _short(text: str) -> str:
     return ascii(text[:80])[1:-1]
 
 
-def _expect(condition: bool, code: str, detail: str) -> None:
-    if not condition:
-        raise Refusal(code, where=PLACE, detail=detail)
+def _refusal(code: str, detail: str) -> Refusal:
+    """Made only where something is wrong: to say it costs more than to look."""
+    return Refusal(code, where=PLACE, detail=detail)
