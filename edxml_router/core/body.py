@@ -1,4 +1,4 @@
-"""The bytes of a document on the road: in memory if it is small, on disk if it is large, and read alike.
+"""The bytes of a document under way: in memory if small, on disk if large, read the same way.
 
     for piece in body.pieces(): …
     body.whole()                    # of what is known to be small, or goes out in one message
@@ -14,9 +14,9 @@ PIECE: Final = 1024 * 1024
 
 
 class Body(Protocol):
-    """A document that can be read more than once and that nobody else can change.
+    """A document that can be read repeatedly and that nobody else can change.
 
-    One that is on disk raises Setback EDX601 or EDX622 when the disk fails.
+    A body on disk raises Setback EDX601 or EDX622 when the disk fails.
     """
 
     @property
@@ -29,18 +29,18 @@ class Body(Protocol):
 
     @property
     def held(self) -> bytes | None:
-        """The bytes, where they are in memory; None of what is too large for that."""
+        """The bytes, if they are in memory; None for a body on disk."""
 
     def __len__(self) -> int: ...
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from ``start`` to before ``stop``, in order, in pieces that are never empty."""
+        """The bytes from ``start`` up to ``stop``, in order, in non-empty pieces."""
 
     def whole(self) -> bytes:
         """All of them, in memory."""
 
     def discard(self) -> None:
-        """It is no longer needed here; what was staged stays. Idempotent."""
+        """Drop it; what was staged stays. Idempotent."""
 
 
 class MemoryBody:

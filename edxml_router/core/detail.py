@@ -1,11 +1,11 @@
-"""What is said of one occurrence: a template in English, and the values that are put into it.
+"""The detail of one occurrence: a template in English and its values.
 
     Detail("more than {most} bytes", most=5)            # is the text "more than 5 bytes"
 
-A :class:`Detail` *is* its English, so that logs, the wire and JSON take it as any other text; whoever shows it to a
-person has it in that person's language (:mod:`edxml_router.language.catalogues`), however long it was kept. Templates
-are literals of ours, which is how they get into the catalogues; what others wrote is only ever a value. Nothing in a
-value is looked at again: braces in it are braces.
+A :class:`Detail` *is* its English text, so logs, links and JSON treat it like any other; shown to a person, it is
+translated into their language (:mod:`edxml_router.language.catalogues`), however long it was kept. Templates are
+literals in our code, from where they get into the catalogues; text from others is only ever a value. Values are not
+interpreted: braces in them are braces.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Any, Final, TypeAlias
 
 Value: TypeAlias = str | int | float | date | timedelta  # a Detail is a str, a datetime a date
 
-# With the form of a number or a date, in which no number has three digits: a width may ask for any amount of memory.
+# A field with an optional format, in which no number has three digits: a width could demand any amount of memory.
 FIELD: Final = re.compile(r"\{([A-Za-z_]\w*)(?::((?:[^{}\d]|\d{1,2}(?!\d)){1,30}))?\}")
-KEPT_LENGTH_MAX: Final = 16 * 1024  # characters; a longer one is kept as its English
+KEPT_LENGTH_MAX: Final = 16 * 1024  # characters; a longer detail is kept as its English text
 _PLAIN: Final = "{text}"
 
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Detail(str):
-    """A text of ours that can be told in another language.
+    """A text of ours that can be translated.
 
-    ``values`` are kept as what they are where languages write it differently: numbers, days, moments, durations, other
-    details. Anything else is kept as its text. Raises KeyError where a value is missing.
+    ``values`` keep their type where languages write it differently: numbers, days, moments, durations, other details.
+    Anything else becomes text. Raises KeyError for a missing value.
     """
 
     __slots__ = ("template", "values")
@@ -62,7 +62,7 @@ def joined(separator: str, parts: Iterable[str]) -> Detail:
 
 
 def said(error: BaseException) -> str:
-    """What an exception says: the detail that it was raised with, else its text."""
+    """The detail that an exception was raised with, else its text."""
     return error.args[0] if error.args and isinstance(error.args[0], Detail) else str(error)
 
 
@@ -75,14 +75,14 @@ def shown(value: Value, form: str) -> str:
 
 
 def as_json(text: str) -> str | list[Any]:
-    """What stands for it in JSON: a plain text for itself, a detail as its template and values."""
+    """Its form in JSON: a plain text as it is, a detail as template and values."""
     if not isinstance(text, Detail):
         return text
     return _parts(text) if _length(text.template, text.values) <= KEPT_LENGTH_MAX else str(text)
 
 
 def from_json(value: Any) -> str:
-    """What :func:`as_json` was made of. Raises ValueError for what it never made."""
+    """The inverse of :func:`as_json`. Raises ValueError for anything that function never returns."""
     if isinstance(value, str):
         return value
     try:
@@ -92,7 +92,7 @@ def from_json(value: Any) -> str:
 
 
 def as_text(text: str) -> str:
-    """The same in a column of text: a plain text stands for itself there as well, if it does not look like a detail."""
+    """Its form in a text column; a plain text stays as it is there too, unless it looks like a detail."""
     kept = as_json(text)
     if isinstance(kept, list):
         return _ENCODE(kept)
@@ -100,7 +100,7 @@ def as_text(text: str) -> str:
 
 
 def from_text(text: str) -> str:
-    """What :func:`as_text` was made of. What it never made stands for itself."""
+    """The inverse of :func:`as_text`. Anything that function never returns is taken as plain text."""
     if not text.startswith("["):
         return text
     try:
@@ -128,14 +128,14 @@ def _read(parts: Any) -> Detail:
     if not isinstance(template, str):
         raise TypeError("a template is a text")
     read = {name: _value(value) for name, value in values.items()}
-    # Whoever can write to the database could nest a few hundred bytes into more text than fits into memory.
+    # Somebody with write access to the database could nest a few hundred bytes into more text than fits into memory.
     if _length(template, read) > KEPT_LENGTH_MAX:
         raise ValueError(Detail("longer than a detail may be"))
     return Detail(template, **read)
 
 
 def _length(template: str, values: Mapping[str, Value]) -> int:
-    """Characters of the text, about, before it is made. Of a plain text none: it is as long as what is kept."""
+    """The approximate length of the text before it is made; 0 for a plain text, which is as long as what is kept."""
     if template == _PLAIN and type(values.get("text")) is str:
         return 0
     return len(template) + sum(len(str(values[field[1]])) for field in FIELD.finditer(template))

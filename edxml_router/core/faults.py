@@ -1,13 +1,13 @@
-"""Faults of this machine, told from what a message provokes.
+"""Tell faults of this machine from what a message provokes.
 
     with own_tools("signxml"):                          # nothing in here depends on any message
         schemas = load()
     except Exception as error:
         raise machine_fault(error) or Defect(…)
 
-A file that is missing for the minute of an upgrade, no memory, no file handle left, a codec that this Python lacks: who
-sent the message can do nothing about it, and will be right when the machine is. So each becomes :class:`Setback`
-EDX622: the message stays where it is and comes again. A refusal would stand for good.
+A file missing during an upgrade, no memory, no file handle left, a codec that this Python lacks: the sender can do
+nothing about these, and the message is fine once the machine is. So each becomes :class:`Setback` EDX622, and the
+message stays where it is and comes again. A refusal would be final.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edxml_router.core.wording import in_words
 
 
 def machine_fault(error: BaseException, where: str = "") -> Setback | None:
-    """What an exception says about this machine; None where it says nothing of the kind.
+    """The machine fault behind an exception; None for anything else.
 
     No input of ours names a file, a module or a codec, so an OSError, ImportError or LookupError of a codec while a
     message is judged is never the message's doing.
@@ -34,14 +34,13 @@ def machine_fault(error: BaseException, where: str = "") -> Setback | None:
 
 
 def mistake(error: BaseException, where: str) -> Defect:
-    """What an exception that nobody expected is: a mistake of ours. A person is told the step and the kind; the log has
-    the rest."""
+    """An unexpected exception as a defect of ours. People are told the step and the kind; the log has the rest."""
     return Defect(joined(": ", (where, in_words(error))))
 
 
 @contextmanager
 def own_tools(where: str) -> Iterator[None]:
-    """Whatever fails inside is the machine's fault: it works with files of the installation alone."""
+    """Whatever fails inside is the machine's fault: the block works only with files of the installation."""
     try:
         yield
     except Trouble:
@@ -51,7 +50,7 @@ def own_tools(where: str) -> Iterator[None]:
 
 
 def _words(error: BaseException) -> str:
-    """Which kind of fault, and of what: the name of a file or module of ours, never a path."""
+    """The kind of fault and its subject: the name of a file or module of ours, never a path."""
     name = (error.name if isinstance(error, ImportError) else getattr(error, "filename", None)) or ""
     name = PurePath(name).name if isinstance(name, str) else ""
     return joined(": ", (name, in_words(error))) if name else in_words(error)

@@ -1,1 +1,1 @@
-"""Agency codes, the registry of agencies, and the way to each."""
+"""Agency codes, the registry of agencies, and the routes to them."""

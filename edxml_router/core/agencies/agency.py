@@ -1,4 +1,4 @@
-"""What the catalogue says: agencies, other codes of them, what became of them, and the levels they are on.
+"""What the catalogue says: agencies, their other codes, their successors, and the levels they belong to.
 
 Plain values; :mod:`edxml_router.core.agencies.registry` answers questions about them. Dates are inclusive at both
 ends: ``valid_to`` is the last day. ``None`` means unbounded.
@@ -26,9 +26,9 @@ class Agency(NamedTuple):
 
     A tuple: a national catalogue has 150,000 of them, and a frozen dataclass takes five times as long.
 
-    ``code`` is canonical; an old code that no rule can map stands as it is written. ``level`` names a row of
-    the levels, ``parent`` the code above. ``verified`` says whether code and name were seen together in a
-    source of first hand, ``dates_verified`` the same of the dates.
+    ``code`` is canonical; an old code that no rule can map stands as it is written. ``level`` names a row of the
+    levels, ``parent`` the code above. ``verified`` says whether code and name were seen together in a primary source;
+    ``dates_verified`` says the same of the dates.
     """
 
     code: str
@@ -52,7 +52,7 @@ class Agency(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Another code under which an agency is addressed: an old number, a technical system's code."""
+    """Another code by which an agency is addressed: an old number, or the code of a technical system."""
 
     alias: str
     canonical: str
@@ -80,8 +80,8 @@ class Succession:
 class Level:
     """A level of the state, as data: a reform that ends one (the districts, 30 June 2025) is a date here.
 
-    ``letters`` (of level-1 codes) and ``name_starts`` (folded, see :func:`fold`) tell the level of an agency
-    of which a list gives only code and name; a level with neither stands for what no other claims.
+    ``letters`` (of level-1 codes) and ``name_starts`` (folded, see :func:`fold`) identify the level of an agency when a
+    list has only code and name; a level with neither takes whatever no other claims.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Level:
 
 
 def fold(text: str) -> str:
-    """Lower case without diacritics: ``Sở Nội vụ`` and ``so noi vu`` are the same to somebody searching."""
+    """Lower case without diacritics: ``Sở Nội vụ`` and ``so noi vu`` are the same in a search."""
     decomposed = normal("NFD", text.casefold().replace("đ", "d"))
     return decomposed.encode("ascii", "ignore").decode()
 

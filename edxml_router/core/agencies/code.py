@@ -1,12 +1,11 @@
 """Agency codes: the two forms of the law, the shapes seen in traffic, and the rule between them.
 
-``AgencyCode.parse(text)`` tells which form a code has; ``canonical()`` gives the form this router works
-with: QĐ 20/2020 art. 4, general to specific (``H53.31.22``), which is at once a topic of AMQP: ``H53.#`` is
-a whole province. The 13 characters of QCVN 102:2016 (``000.22.31.H53``, specific to general) are turned
-round by rule. The rule is only a default (provinces renumbered their offices):
-:mod:`edxml_router.core.agencies.registry` asks its table of aliases first.
+``AgencyCode.parse(text)`` tells which form a code has; ``canonical()`` gives the form this router works with: QĐ
+20/2020 art. 4, general to specific (``H53.31.22``), which also is an AMQP topic: ``H53.#`` is a whole province. The 13
+characters of QCVN 102:2016 (``000.22.31.H53``, specific to general) are reversed by rule. The rule is only a default
+(provinces renumbered their offices): :mod:`edxml_router.core.agencies.registry` asks its table of aliases first.
 
-Fails with :class:`Refusal` only: EDX503 (not the form of a code), EDX504 (an old code that no rule can map).
+Fails with :class:`Refusal` only: EDX503 (not a code), EDX504 (an old code that no rule can map).
 """
 
 from __future__ import annotations
@@ -51,14 +50,14 @@ class CodeForm(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class AgencyCode:
-    """A code as it was written (``text``, blanks around it removed) and the form that it has."""
+    """A code as written (``text``, without surrounding blanks) and its form."""
 
     text: str
     form: CodeForm
 
     @classmethod
     def parse(cls, text: str) -> AgencyCode:
-        """Tell the form of a code. Upper and lower case are the same, except in technical codes.
+        """Tell the form of a code. Case is ignored, except in technical codes.
 
         Raises Refusal EDX503 with a detail that says what is wrong.
         """
@@ -98,7 +97,7 @@ class AgencyCode:
 
     @property
     def is_government(self) -> bool:
-        """Whether the code has levels: both forms of government codes do, the others are opaque."""
+        """Whether the code has levels: both government forms do, the others are opaque."""
         return self.form in (CodeForm.CANONICAL, CodeForm.LEGACY13, CodeForm.LEGACY3)
 
     @property
@@ -124,7 +123,7 @@ class AgencyCode:
 
     @property
     def level(self) -> int:
-        """1 for a ministry or province, 2 for what is below it … and 0 for an opaque code."""
+        """1 for a ministry or province, 2 for the level below, and so on; 0 for an opaque code."""
         return len(self.groups) if self.is_government else 0
 
     @property
@@ -151,7 +150,7 @@ class AgencyCode:
         return ".".join(self.groups)
 
     def known_as(self) -> str:
-        """The code under which a catalogue keeps the agency: canonical, or an old code with its hole."""
+        """The code under which a catalogue lists the agency: the canonical one, or an old code with its hole."""
         return self.text.upper() if self.has_hole else self.canonical()
 
     def legacy13(self) -> str | None:
@@ -188,7 +187,7 @@ def is_canonical(text: str) -> bool:
 
 
 def is_safe(text: str) -> bool:
-    """Whether ``text`` could stand as an alias: harmless in a routing key or file name, if no code."""
+    """Whether ``text`` could be an alias: harmless in a routing key or file name, even if it is not a code."""
     return len(text) <= MAX_LENGTH and _SAFE.fullmatch(text) is not None
 
 

@@ -1,15 +1,14 @@
-"""Reading somebody else's list of agencies: a verdict for every row, nothing dropped in silence.
+"""Read somebody else's list of agencies: a verdict for every row, nothing dropped silently.
 
 Three shapes are understood, as CSV (comma, semicolon or tab) or as JSON:
 
-* ``code,name``, the code in any form (the lists that e-office systems pass around);
-* our own columns (``agency_codes/README.md``);
-* the answers of the axis: ``id, pid, code, name, mail, oldCode`` and, since QĐ 20/2020, ``code102`` (the
-  13-character code beside the new one). The mail address is not taken over.
+* ``code,name``, the code in any form (the lists that e-office systems pass around); * our own columns
+(``agency_codes/README.md``); * the answers of the axis: ``id, pid, code, name, mail, oldCode`` and, since QĐ 20/2020,
+``code102`` (the 13-character code beside the new one). The mail address is ignored.
 
-What is already known stays as it is unless ``replace_known`` is asked for: an older list must not reopen a
-closed province. Hence a second import of the same list changes nothing. Raises Refusal EDX906 for text that
-is no list.
+Agencies that are known already stay as they are, unless ``replace_known`` is set: an older list must not reopen a
+closed province. A second import of the same list therefore changes nothing. Raises Refusal EDX906 for text that is not
+a list.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ OLD_CODE_COLUMNS = ("code102", "oldcode")
 
 
 class RowResult(StrEnum):
-    """What became of a row."""
+    """The result for a row."""
 
     MAPPED = "mapped"  # an agency under its canonical code
-    ALIAS = "alias"  # no rule maps the old code: the agency is known under it as it stands
+    ALIAS = "alias"  # no rule maps the old code: the agency keeps it
     DUPLICATE = "duplicate"  # an earlier row has the same code; that one counts
     MALFORMED = "malformed"  # no code, no name, or a value out of range
 
@@ -56,7 +55,7 @@ class RowVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """Every row's verdict, and what is to be written: only what the registry does not say already."""
+    """Every row's verdict, and the rows to write: only what the registry does not have already."""
 
     rows: tuple[RowVerdict, ...]
     agencies: tuple[Agency, ...]
@@ -84,7 +83,7 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A row with its code understood, or the reason why it is not."""
+    """A row with its code parsed, or the reason why it cannot be."""
 
     line: int
     fields: Mapping[str, str]
@@ -103,7 +102,7 @@ class _Read:
 
 
 def import_rows(text: str, known: Registry, *, source: str = "", replace_known: bool = False) -> ImportReport:
-    """Judge every row of a list against what is known. Raises Refusal EDX906 when the text is no list."""
+    """Judge every row of a list against what is known. Raises Refusal EDX906 when the text is not a list."""
     read = [_understand(line, fields, known) for line, fields in _rows(text)]
     by_id = {row.fields["id"]: row.canonical for row in read if row.canonical and row.fields.get("id")}
     codes = {row.canonical for row in read}
@@ -153,7 +152,7 @@ def _understand(line: int, fields: Mapping[str, str], known: Registry) -> _Read:
 
 
 def _agency(row: _Read, code: AgencyCode, known: Registry, by_id: Mapping[str, str], source: str) -> Agency:
-    """The agency that a row describes; what the row leaves open is taken from what is known, or from rules.
+    """The agency that a row describes; what the row leaves open comes from what is known, or from rules.
 
     Raises ValueError with a text for the operator.
     """

@@ -1,11 +1,11 @@
 """The registry: which agency a code means on a given day.
 
-An immutable snapshot over dictionaries (150,000 agencies are a look-up, not a query); a reload builds a new
-one and swaps it whole. Aliases stand over the mechanical rule between old and new codes, and whether a level
-still exists or a province is closed is read from the tables, never written in code.
+An immutable snapshot over dictionaries (150,000 agencies are a look-up, not a query); a reload builds a new one and
+swaps it whole. Aliases take precedence over the mechanical rule between old and new codes. Whether a level still exists
+or a province is closed is in the tables, never in code.
 
-``resolve`` fails with :class:`Refusal`: EDX501 (nobody has this code, or not yet), EDX502 (closed; the detail
-names successors), EDX503 (malformed), EDX504 (an old code with a hole that no alias explains).
+``resolve`` fails with :class:`Refusal`: EDX501 (no agency has this code, or not yet), EDX502 (closed; the detail names
+successors), EDX503 (malformed), EDX504 (an old code with a hole that no alias explains).
 """
 
 from __future__ import annotations
@@ -53,10 +53,9 @@ class Registry:
         version: str = "",
         findings: Iterable[Finding] = (),
     ) -> Registry:
-        """Index the rows. Of two rows with one code the later stands: a node's own rows follow the packaged.
+        """Index the rows. Of two rows with one code the later wins: a node's own rows follow the packaged ones.
 
-        ``version`` identifies the snapshot in logs and answers; ``findings`` are the rows that whoever read
-        the files could not use.
+        ``version`` identifies the snapshot in logs and answers; ``findings`` are rows that could not be used.
         """
         by_code = {agency.code: agency for agency in agencies}
         by_alias: dict[str, tuple[Alias, ...]] = {}
@@ -89,11 +88,11 @@ class Registry:
         return self._aliases[text][0] if text in self._aliases else None
 
     def aliases(self, code: str) -> tuple[Alias, ...]:
-        """Every alias that leads to an agency."""
+        """Every alias of an agency."""
         return tuple(a for group in self._aliases.values() for a in group if a.canonical == code)
 
     def valid_aliases(self, on: date) -> Iterator[Alias]:
-        """Every alias that stands for its agency on that day."""
+        """Every alias that is valid on that day."""
         return (alias for group in self._aliases.values() for alias in group if alias.valid_on(on))
 
     def successions(self, code: str) -> tuple[Succession, ...]:
@@ -101,7 +100,7 @@ class Registry:
         return self._successions.get(code, ())
 
     def children(self, code: str) -> tuple[Agency, ...]:
-        """The agencies directly under one."""
+        """The agencies directly below one."""
         return tuple(agency for agency in self if agency.parent == code)
 
     def superiors(self, code: str) -> Iterator[Agency]:
@@ -138,10 +137,11 @@ class Registry:
         return canonical
 
     def meaning(self, text: str, on: date | None) -> str | None:
-        """The canonical code that ``text`` stands for in what was written on the day ``on``, open or not.
+        """The canonical code that ``text`` means in something written on the day ``on``, whether or not the agency is
+        open.
 
-        A code that nobody had on that day is whose it became first; one that no catalogue knows is read by rule. None
-        where it is no code at all, or where the day is not known and it has stood for several agencies.
+        A code that nobody had on that day means its first later holder; one that no catalogue knows is mapped by rule.
+        None where it is not a code, or where the day is unknown and it has meant several agencies.
         """
         if on is None:
             meant = self.meanings(text)
@@ -160,7 +160,7 @@ class Registry:
         return min(coming, key=lambda a: a.valid_from or date.min).canonical if coming else canonical
 
     def meanings(self, text: str) -> set[str]:
-        """Every canonical code that ``text`` has ever stood for, or will as far as the catalogue knows."""
+        """Every canonical code that ``text`` has ever meant, or will mean as far as the catalogue knows."""
         days = {date.min}  # on which a meaning may begin
         with suppress(Refusal):
             for name in _spellings(text.strip(BLANKS)):
@@ -171,10 +171,10 @@ class Registry:
         return {meant for day in days if (meant := self.meaning(text, day))}
 
     def resolve(self, text: str, on: date, *, historic: bool = False) -> Agency:
-        """The agency that a code, as it was written, means on the day ``on``.
+        """The agency that a code as written means on the day ``on``.
 
-        ``historic`` also finds what is closed: for statuses and recalls of older documents, and for look-ups.
-        Raises Refusal EDX501, EDX502, EDX503 or EDX504.
+        ``historic`` also finds closed agencies: for statuses and recalls of older documents, and for look-ups. Raises
+        Refusal EDX501, EDX502, EDX503 or EDX504.
         """
         agency = self._named(text, on, historic)
         if agency.valid_from and on < agency.valid_from:
@@ -189,8 +189,8 @@ class Registry:
     def level_for(self, code: AgencyCode, name: str) -> str:
         """The level of an agency that a list gives only code and name of, read from the levels' own rows.
 
-        The name decides ("UBND huyện …"), at level 1 the letter; the first level that names neither stands for
-        what is left. Without any, the level is not known: "".
+        The name decides ("UBND huyện …"), at level 1 the letter; else the first level that claims neither. Empty when
+        there is no such level.
         """
         folded = fold(name).replace("uy ban nhan dan", "ubnd")
         depth, letter = code.level, code.top[0]
@@ -212,7 +212,7 @@ class Registry:
         known = self._aliases.get(name, ())
         alias, ended = _valid(known, on), _ended(known, on)
         if alias is None and ended:
-            # Not back to the mechanical rule: that would give a code that was in use a new meaning.
+            # No falling back to the mechanical rule: that would give a used code a new meaning.
             if not historic:
                 detail = Detail(
                     "{name}, an alias of {canonical}, ended on {valid_to}",
@@ -276,7 +276,7 @@ class Registry:
 
 
 def _below(code: str, why: str) -> str:
-    """Where not the agency itself is closed: whose superior is."""
+    """For an agency that is closed only because a superior is."""
     return Detail("{code} is under {why}", code=code, why=why) if code else why
 
 

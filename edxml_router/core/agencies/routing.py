@@ -1,8 +1,8 @@
-"""Where the next hop to an agency is: an office served here, a child, a peer, or the parent.
+"""The next hop to an agency: an office served here, a child, a peer, or the parent.
 
-``Routes.build(...)`` from the configuration, then ``next_hop(code)``: an agency served here wins, then the
-longest prefix that some link claims, dot by dot, and everything else goes to the parent. A node without a
-parent refuses what nobody serves. Opaque codes (``vxp.saas.03``) have no levels: a link names each whole.
+``Routes.build(...)`` from the configuration, then ``next_hop(code)``: an agency served here wins, then the longest
+prefix claimed by a link, dot by dot; everything else goes to the parent. A node without a parent refuses agencies that
+nobody serves. Opaque codes (``vxp.saas.03``) have no levels and must be claimed whole.
 
 Fails with :class:`Refusal`: EDX505 (no route), EDX901 (one code claimed twice), EDX503 (no agency code).
 """
@@ -71,7 +71,7 @@ class Routes:
         return Via(self.parent)
 
     def under(self, link: str) -> tuple[str, ...]:
-        """The prefixes and codes that a link claims, sorted; none for the parent, which has the rest."""
+        """The prefixes and codes that a link claims, sorted; empty for the parent, which gets the rest."""
         return tuple(sorted(prefix for prefix, owner in self.claims.items() if owner == link))
 
     def explain(self, code: str) -> tuple[Detail, ...]:
@@ -90,7 +90,7 @@ class Routes:
 
 
 def _prefixes(code: str) -> Iterator[str]:
-    """The code and what is above it, longest first. An old code with a hole counts as what it lies under."""
+    """The code and those above it, longest first. An old code with a hole counts as the code it lies under."""
     yield code
     groups = AgencyCode.parse(code).groups
     for end in range(len(groups), 0, -1):

@@ -1,9 +1,9 @@
 """The catalogue's tables: their columns, how a row becomes a value, and back.
 
-``AGENCIES.read(cells)`` gives an :class:`Agency`, ``AGENCIES.cells(agency)`` the row again; the same for
-``ALIASES``, ``SUCCESSIONS`` and ``LEVELS``. Dates are ``yyyy-mm-dd`` or empty, choices ``yes`` and ``no``. An
-empty ``parent`` means what the code's dots say. Fails with ValueError, or with Refusal EDX503 for a code that
-is none; the reader of the file says which line.
+``AGENCIES.read(cells)`` gives an :class:`Agency`, ``AGENCIES.cells(agency)`` the row again; the same for ``ALIASES``,
+``SUCCESSIONS`` and ``LEVELS``. Dates are ``yyyy-mm-dd`` or empty, choices ``yes`` and ``no``. An empty ``parent`` means
+what the code's dots say. Fails with ValueError, or with Refusal EDX503 for a malformed code; the reader of the file
+adds the line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Choice = TypeVar("Choice")
 
 
 class Words(dict[str, Choice]):
-    """The words that a column may hold, and what they mean. A look-up of another is a ValueError."""
+    """The words that a column may hold, with their meanings. Looking up any other is a ValueError."""
 
     def __missing__(self, word: str) -> Choice:
         raise ValueError(Detail("{word} is none of {value}", word=ascii(word[:20]), value=", ".join(self)))
@@ -38,7 +38,7 @@ SHARES = Words({share: share for share in ("whole", "main", "part")})
 
 @dataclass(frozen=True)  # no slots: Table[Agency](…) sets an attribute of typing's on the instance
 class AgencyTable(Generic[Value]):
-    """One file of a catalogue. ``key`` is what may occur once; files are sorted by it."""
+    """One file of a catalogue. ``key`` is unique, and files are sorted by it."""
 
     file: str
     columns: tuple[str, ...]
@@ -49,7 +49,7 @@ class AgencyTable(Generic[Value]):
 
 @cache
 def day(text: str) -> date | None:
-    """A date, or None for no text. ValueError says what was expected."""
+    """A date, or None for an empty text. The ValueError says what was expected."""
     if not text:
         return None
     try:
@@ -59,7 +59,7 @@ def day(text: str) -> date | None:
 
 
 def usual_parent(code: str) -> str | None:
-    """The code above by the dots alone; of an old code with a hole the level-1 code, of opaque ones none."""
+    """The code above, by the dots alone; for an old code with a hole the level-1 code, for opaque ones None."""
     if is_canonical(code):
         return superior_code(code)
     parsed = AgencyCode.parse(code)

@@ -1,1 +1,1 @@
-"""Deliveries: their life, their values, what links carry about them, and their journal."""
+"""Deliveries: their life cycle, their values, and their journal."""

@@ -1,13 +1,14 @@
 """Which envelopes must keep their order on the way to a recipient: those of one document.
 
-    chains("H53", "12/QĐ-UBND", refers_to=("11/QĐ-UBND",), known={})      # numbers; what shares one keeps its order
+    chains("H53", "12/QĐ-UBND", refers_to=("11/QĐ-UBND",), known={}) # numbers; envelopes that share one keep their
+    order
 
-A document begins a chain; its updates, replacements and recall go on with it, and so do statuses, with the chain of the
-document that they are about. The sender is part of it: what others write about a document goes its own way, and nobody
-can have another's mail wait behind his. What changes several documents belongs to all their chains.
+A document begins a chain; its updates, replacements and recall continue it, and a status continues the chain of the
+document it is about. The chain includes the sender: what others write about a document goes its own way, so nobody can
+make another's mail wait. An envelope that changes several documents belongs to all their chains.
 
-A chain is a number and not a text, because it stands in an index: 63 bits of a hash. Two that are the same by chance
-wait for each other without need, which is all that can happen.
+A chain is a number rather than a text because it is indexed: 63 bits of a hash. A collision merely makes two documents
+wait for each other needlessly.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-MOST: Final = 16  # chains of one envelope; one that changes more documents than this keeps its order with so many
+MOST: Final = 16  # chains of one envelope; of further documents that it changes, the order is not kept
 
 Known = Mapping[tuple[str, str], tuple[int, ...]]  # sender and key of the document → its chains
 
@@ -30,12 +31,12 @@ def chain(sender: str, key: str) -> int:
 def chains(sender: str, key: str, refers_to: Sequence[str], known: Known) -> tuple[int, ...]:
     """The chains of an envelope; ``key`` is its own document's, empty for a status, which has none.
 
-    A document that is unknown here begins a chain, whether this envelope is it or only refers to it: when it comes, it
-    finds itself in that chain.
+    A document unknown here begins a chain, whether it is this envelope or is only referred to: when it arrives, it
+    joins that chain.
     """
     found: dict[int, None] = {}
     for each in (key, *refers_to) if (sender, key) in known else (refers_to or (key,)):
         if not each:
-            continue  # a status about nothing that it names
+            continue  # a status that names no document
         found.update(dict.fromkeys(known.get((sender, each)) or (chain(sender, each),)))
     return tuple(found)[:MOST]

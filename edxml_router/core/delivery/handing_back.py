@@ -1,9 +1,9 @@
-"""Mail for an agency that is served at another node now, while it is under way.
+"""Mail under way to an agency that is now served at another node.
 
-A node that is brought mail for an agency which it has served, and does not serve any more, or that has such mail in an
-inbox, *hands it back* (EDX508) to the neighbour that brought it. That is no end: the neighbour has the envelope still,
-and sends it where the agency is now. Where no node knows that yet, the letter waits, and is tried again now and then,
-whichever of the nodes is told of the move first.
+A node that receives mail for an agency it used to serve, or still has such mail in an inbox, *hands it back* (EDX508)
+to the neighbour that brought it. That is not an end: the neighbour still has the envelope, and sends it to the agency's
+new node. While no node knows that one yet, the letter waits and is tried again periodically, so the nodes may be told
+of the move in any order.
 """
 
 from __future__ import annotations
@@ -11,6 +11,6 @@ from __future__ import annotations
 from typing import Final
 
 HANDED_BACK: Final = "EDX508"
-# What a neighbour answers that does not have the agency. It is no reason to return a letter here when the routes say
-# by now that the agency lives behind somebody else.
+# Answers of a neighbour that does not have the agency. They are no reason to return a letter when our routes by now
+# lead to the agency another way.
 NOT_THERE: Final = frozenset({"EDX505", "EDX506", HANDED_BACK})

@@ -1,7 +1,7 @@
 """Journal entries as canonical bytes, and the Merkle tree over them (RFC 6962, section 2.1).
 
-An entry's bytes are JSON with sorted keys and no spaces, so that every program computes the same leaf hash.
-Numbering is the sequencer's business: the tree is over entries in commit order.
+An entry's bytes are JSON with sorted keys and no spaces, so that every program computes the same leaf hash. The
+sequencer does the numbering: the tree is over entries in commit order.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from edxml_router.core.link.manifest import instant
 ENVELOPE_ACCEPTED: Final = "envelope.accepted"
 DELIVERY_QUEUED: Final = "delivery.queued"
 ANSWER_WITHHELD: Final = "answer.withheld"  # more answers wait for a neighbour than may: it will ask again
-QUARANTINE_REMOVED: Final = "quarantine.removed"  # by an operator, who has understood it
-INPUT_COUNTED: Final = "input.counted"  # in the place of entries beyond what one peer may have within an hour
+QUARANTINE_REMOVED: Final = "quarantine.removed"  # by an operator who has dealt with it
+INPUT_COUNTED: Final = "input.counted"  # stands for the entries beyond one peer's share of an hour
 DELIVERY_FETCHED: Final = "delivery.fetched"
-DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system says that it is at work on it
-DELIVERY_DESCRIBED: Final = "delivery.described"  # … and what it says of having taken it
+DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system is working on it
+DELIVERY_DESCRIBED: Final = "delivery.described"  # the result that the recipient's system reports
 HANDLED: Final = (DELIVERY_FETCHED, DELIVERY_PROCESSING, DELIVERY_DESCRIBED)  # by the recipient's system, no new state
 DELIVERY_EVENTS: Final[Mapping[Event, str]] = {
     Event.CLAIM: "delivery.claimed",
@@ -82,7 +82,7 @@ class Entry:
 
     @classmethod
     def read(cls, canonical: bytes) -> Entry:
-        """The entry that has these bytes. Raises ValueError when no entry has them."""
+        """The entry that has these bytes. Raises ValueError for anything else."""
         try:
             fields = json.loads(canonical)
             told = {"detail": from_json(fields["detail"])} if "detail" in fields else {}
@@ -102,7 +102,7 @@ def leaf_hash(canonical: bytes) -> bytes:
 
 
 class MerkleTree:
-    """An append-only Merkle tree hash, fed leaf by leaf; holds one hash per level."""
+    """An append-only Merkle tree hash, fed leaf by leaf; it holds one hash per level."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -120,7 +120,7 @@ class MerkleTree:
         return tree
 
     def peaks(self) -> bytes:
-        """All that is needed to go on later: the hashes of the complete subtrees, largest first."""
+        """What :meth:`resume` needs: the hashes of the complete subtrees, largest first."""
         return b"".join(peak for _, peak in self._peaks)
 
     def add(self, leaf: bytes) -> None:
@@ -138,7 +138,7 @@ class MerkleTree:
             self.add(leaf)
 
     def root(self) -> bytes:
-        """The tree hash; of the empty tree SHA-256 of nothing."""
+        """The tree hash; for the empty tree, SHA-256 of no bytes."""
         if not self._peaks:
             return hashlib.sha256(b"").digest()
         right = self._peaks[-1][1]

@@ -1,8 +1,8 @@
 """The life of a delivery (one envelope to one recipient), as one table.
 
-``advance(state, event)`` is a look-up. A cell holds the next state, or :data:`LATE` for a notice that comes
-late or twice and changes nothing; a blank cell is a :class:`~edxml_router.core.problems.Defect`, because
-nobody may ask for it. An envelope has no state of its own: :func:`outcome` computes one from its deliveries.
+``advance(state, event)`` is a look-up. A cell holds the next state, or :data:`LATE` for a late or repeated notice that
+changes nothing; a blank cell is a :class:`~edxml_router.core.problems.Defect`, because it must never be asked for. An
+envelope has no state of its own: :func:`outcome` computes one from its deliveries.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class State(StrEnum):
     QUEUED = "queued"  # accepted; waits for its next hop
     FORWARDING = "forwarding"  # a worker holds it under a lease
     FORWARDED = "forwarded"  # the next node's broker has it
-    DEFERRED = "deferred"  # an attempt failed for a passing reason; due again later
+    DEFERRED = "deferred"  # an attempt failed temporarily; due again later
     HELD = "held"  # an operator or a damaged body stopped it
     AVAILABLE = "available"  # in the recipient's inbox
     CONFIRMED = "confirmed"  # the recipient's system took it
@@ -33,7 +33,7 @@ class State(StrEnum):
 
     @property
     def word(self) -> Detail:
-        """Its name, within a detail."""
+        """The state's name within a detail."""
         return _WORDS[self]
 
 
@@ -56,7 +56,7 @@ class Event(StrEnum):
 
     CLAIM = "claim"  # a worker takes it (again, when a lease ran out)
     HAND_OVER = "hand-over"  # the transport confirmed that the next hop's queue has it
-    ACCEPT = "accept"  # the next node has committed it: ours no longer to send
+    ACCEPT = "accept"  # the next node has committed it, and has to send it from now on
     DEFER = "defer"  # not now
     OFFER = "offer"  # put into the recipient's inbox
     HOLD = "hold"
@@ -78,13 +78,14 @@ class LateNotice:
 
 LATE: Final = LateNotice()
 
-# Three of the ends say that the recipient will not have it. Time, an operator or a node on the way said so, and none of
-# them can know what lies confirmed in a mailbox further on: that the recipient has it is a fact, and corrects them.
+# Three of the ends say that the recipient will not get it. That was decided by time, an operator or a node on the way,
+# and none of these can know of a confirmation that is still in a mailbox further on. That the recipient has it is a
+# fact, and corrects them.
 ENDS: Final = frozenset({State.CONFIRMED, State.RETURNED, State.EXPIRED, State.CANCELLED})
 FAILED_ENDS: Final = frozenset({State.RETURNED, State.EXPIRED, State.CANCELLED})
 
-# The three notices that end a delivery from any open state: an answer from further on may overtake our own
-# record of having sent it (crash after send, before the record).
+# The three notices that end a delivery from any open state: an answer may overtake our own record of having sent it
+# (after a crash between the two).
 _NOTICES: Final[Mapping[Event, State | LateNotice]] = {
     Event.CONFIRM: State.CONFIRMED,
     Event.RETURN: State.RETURNED,
@@ -96,7 +97,7 @@ _LATE_NOTICES: Final[Mapping[Event, State | LateNotice]] = {
     Event.RETURN: LATE,
     Event.EXPIRE: LATE,
     Event.CANCEL: LATE,
-    # The worker that held the lease of a delivery which a notice ended meanwhile:
+    # A worker reports about a delivery that a notice has ended during its lease:
     Event.HAND_OVER: LATE,
     Event.DEFER: LATE,
     Event.OFFER: LATE,
@@ -116,7 +117,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | LateNotice]]] = {
         Event.HOLD: State.HELD,
         Event.RETRY: State.QUEUED,
         Event.CANCEL: State.CANCELLED,
-        # A lease ended, somebody released or retried the delivery, and its first holder reports late:
+        # A lease ended, the delivery was released or retried, and the first holder reports late:
         Event.HAND_OVER: LATE,
         Event.DEFER: LATE,
         Event.OFFER: LATE,
@@ -139,7 +140,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | LateNotice]]] = {
         Event.DEFER: LATE,
         Event.OFFER: LATE,
         Event.RETRY: State.QUEUED,
-        # The next node says that it was cancelled there. An operator here cannot stop what has left, nor hold it.
+        # The next node reports a cancellation there. An operator here can neither stop nor hold what has left.
         Event.CANCEL: State.CANCELLED,
     },
     State.DEFERRED: {
@@ -182,7 +183,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State | LateNotice]]] = {
 def advance(state: State, event: Event) -> State | LateNotice:
     """The state after ``event``, or :data:`LATE` when the event changes nothing.
 
-    Raises Defect (EDX699) for a blank cell. Commands of operators ask :func:`allowed` first and answer EDX607.
+    Raises Defect (EDX699) for a blank cell. Operators' commands check :func:`allowed` first and answer EDX607.
     """
     following = TABLE[state].get(event)
     if following is None:

@@ -1,4 +1,4 @@
-"""Moves of deliveries, made from the table of their life."""
+"""Moves of deliveries, made from the life-cycle table."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from edxml_router.core.problems import Defect
 def change(delivery: Delivery, event: Event, **fields: Any) -> Move:
     """The move that ``event`` makes of ``delivery``; ``fields`` are those of :class:`Move`.
 
-    Raises Defect where the table has no change: callers ask ``lifecycle.allowed`` when they cannot know. Also for an
-    end without its time, which all receipts about it will carry.
+    Raises Defect where the table has no change (callers that cannot know check ``lifecycle.allowed`` first), and for an
+    end without its time, which every receipt about it carries.
     """
     after = advance(delivery.state, event)
     if not isinstance(after, State):
@@ -27,5 +27,5 @@ def change(delivery: Delivery, event: Event, **fields: Any) -> Move:
 
 
 def was_offered(delivery: Delivery) -> bool:
-    """Whether it lies in its recipient's inbox here, or has lain there."""
+    """Whether it is or was in its recipient's inbox here."""
     return delivery.route.is_office and (delivery.state is State.AVAILABLE or delivery.attempts > 0)

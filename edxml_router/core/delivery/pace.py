@@ -1,4 +1,4 @@
-"""So many in a time, for each of several: what is more is not done.
+"""A rate limit by name: what exceeds it is not done.
 
     if pace.allows("vanthu", now): …
 """
@@ -13,7 +13,7 @@ WINDOW: Final = timedelta(minutes=1)  # … in this time
 
 
 class Pace:
-    """Counts in memory, for names that are few: peers of the settings."""
+    """Counts in memory, for a limited set of names such as the configured peers."""
 
     def __init__(self, most: int = MOST, window: timedelta = WINDOW) -> None:
         self._most = most

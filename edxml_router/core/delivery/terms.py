@@ -1,5 +1,4 @@
-"""The terms on which a node takes mail and passes it on. The settings of a node are such values, and the rules have
-them as they are.
+"""The terms on which a node accepts and forwards mail. They are settings, and the rules use them as they are.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ class UnsignedException:
 
     until: date  # last day, Vietnam time
     reason: str
-    senders: Collection[str] = ()  # codes, canonical where they are compared; none: all that this peer may bring
+    senders: Collection[str] = ()  # codes, canonical where compared; none means all that this peer may bring
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What a peer may bring within a minute; what is more is put off (EDX406), not refused. 0 means no limit."""
+    """What a peer may bring within a minute; the excess is put off (EDX406), not refused. 0 means no limit."""
 
     messages: int = 0
     bytes: int = 0
@@ -36,10 +35,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What this node takes, apart from who may bring it.
+    """What this node accepts, apart from who may bring it.
 
     A fresh submission whose own time stamp is more than ``max_age`` past or ``max_ahead`` in the future is refused
-    (EDX408); zero switches that off. Transfers are not asked: they may have waited on the way.
+    (EDX408); zero switches that off. Transfers are exempt: they may have waited on the way.
     """
 
     classified: tuple[str, ...] = DEGREES  # markings of state secrets (EDX405)
@@ -58,14 +57,14 @@ class DeliveryTerms:
     receipt_timeout: timedelta = timedelta(minutes=5)
     inquiry_interval: timedelta = timedelta(hours=6)
     expiry_grace: timedelta = timedelta(days=14)
-    batch: int = 100  # envelopes; at least two: one place for urgent mail, one for ordinary mail
+    batch: int = 100  # envelopes, at least two: a place each for urgent and ordinary mail
     chunk_bytes: int = 4 * 1024 * 1024
-    mailbox_bytes: int = 256 * 1024 * 1024  # of mail that waits in one mailbox of a neighbour or office
+    mailbox_bytes: int = 256 * 1024 * 1024  # of mail waiting in one mailbox of a neighbour or office
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeLimits(Limits):
-    """Bounds of one message, and of what is spent on it and kept of it when it is refused."""
+    """Bounds for one message, for what is spent on it, and for what is kept of refused input."""
 
     judging_time: timedelta = timedelta(seconds=1)  # of a processor, for one envelope; more for what is larger
     quarantine_bytes: int = 1024**3

@@ -36,8 +36,8 @@ class EnvelopeRow:
     signer: str  # SHA-256 of the signer's public key, hex; empty when unsigned
     remarks: tuple[str, ...] = ()  # problem codes
     hops: tuple[Hop, ...] = ()  # up to and including this node
-    document_key: str = ""  # ``document_id`` in its comparable form (core.document_id): by it documents are found
-    chains: tuple[int, ...] = ()  # what it keeps its order with (core.delivery.chains)
+    document_key: str = ""  # ``document_id`` in comparable form (core.document_id), by which documents are found
+    chains: tuple[int, ...] = ()  # the chains whose order it keeps (core.delivery.chains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +68,23 @@ class Delivery:
     generation: int
     attempts: int
     urgent: bool
-    due_at: datetime  # next attempt, end of the lease, overdue time, or when an inbox is looked at again, by state
+    due_at: datetime  # by state: next attempt, end of the lease, overdue time, or next look at an inbox
     expires_at: datetime
-    far_accepted: bool  # the next node has committed it, and answers for it
+    far_accepted: bool  # the next node has committed it and is responsible for it
     code: str  # last problem
     detail: str
     updated_at: datetime
     version: int
-    lapses: int = 0  # leases in a row that ran out without an outcome: the worker ended while it had this in hand
-    ended_at: datetime | None = None  # when it happened, as its witness dated it; only of what has ended
-    handed_at: datetime | None = None  # when its hub confirmed the body, whose one copy waits there or was taken
+    lapses: int = 0  # leases in a row that ended without an outcome because the worker ended
+    ended_at: datetime | None = None  # when it ended, as dated by whoever witnessed it
+    handed_at: datetime | None = None  # when the hub confirmed the body, whose one copy waits there or was taken
     asked_at: datetime | None = None  # the last inquiry since
-    chain: int = 0  # the first of its envelope's; 0: of none
+    chain: int = 0  # the first of its envelope's chains; 0 for none
 
     @property
     def name(self) -> str:
-        """What its office knows it by; ``id`` is a number of this database, for the node and its operators only."""
+        """The name by which its office knows it; ``id`` is a number of this database, for the node and its operators
+        only."""
         return letter_name(self.digest, self.recipient)
 
 
@@ -91,8 +92,8 @@ class Delivery:
 class Move:
     """A guarded change of one delivery: applied only if ``delivery.version`` is still the stored one.
 
-    ``after`` comes from ``lifecycle.advance``. Fields left ``None`` keep their value, but ``ended_at`` is of the move.
-    A ``far_accepted`` of False, or an offer, says that the body is to be sent: ``handed_at`` is forgotten.
+    ``after`` comes from ``lifecycle.advance``. Fields left ``None`` keep their value, except ``ended_at``. With
+    ``far_accepted`` False, or an offer, the body is to be sent again, so ``handed_at`` is cleared.
     """
 
     delivery: Delivery
@@ -128,7 +129,7 @@ class NewQuarantinedItem:
 
 @dataclass(frozen=True, slots=True)
 class UnansweredMail:
-    """What was laid into a mailbox and not answered: messages, bytes, and since when the oldest lies there."""
+    """Unanswered mail in a mailbox: messages, bytes, and the time of the oldest."""
 
     messages: int
     size: int

@@ -1,5 +1,5 @@
-"""What the ledger tells those who ask, as values: envelopes with their outcome, deliveries with their story, journal
-entries with their number, and what was refused and kept. All times are UTC.
+"""Results of queries to the ledger, as values: envelopes with their outcome, deliveries with their story, numbered
+journal entries, and quarantined items. All times are UTC.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeHistory:
-    """All about one envelope, or about its way to one recipient, each part in order and cut at the limit."""
+    """Everything about one envelope, or its way to one recipient; each part in order and cut at the limit."""
 
     envelope: EnvelopeRow
     deliveries: Sequence[Delivery]
     lines: Sequence[JournalLine]
-    receipts: Sequence[Notice]  # with the nodes further on, where the far side told
+    receipts: Sequence[Notice]  # with the later nodes, where their receipts told
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class DeliveryHistory:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The log's size and root (hex) at a time: what to keep elsewhere."""
+    """The log's size and root (hex) at a time: the pair to keep elsewhere."""
 
     size: int
     root: str
@@ -142,8 +142,8 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Hindrance:
-    """Why this node does not move a delivery on, where its row cannot say so: an earlier delivery of its document that
-    goes first, or the mailbox that it is for."""
+    """Why this node does not forward a delivery, where its row cannot tell: an earlier delivery of its document goes
+    first, or its mailbox does not answer."""
 
     earlier: int | None = None
     silence: Silence | None = None
@@ -182,7 +182,7 @@ class Verification:
 
     size: int
     root: str  # hex
-    unnumbered: int  # entries too young to have a place; each is checked for itself, no root protects them
+    unnumbered: int  # entries without a place yet: checked one by one, protected by no root
     unnumbered_since: datetime | None  # the oldest of them
     checkpoints: int
     damages: tuple[Damage, ...]
