@@ -1,15 +1,15 @@
-"""Copies a node's SQLite database and large bodies while the node works, and verifies the copy.
+"""Copy a node's SQLite database and large bodies while the node works, and verify the copy.
 
     kept = backup(ledger, data / "bodies", Path("/backup/2026-11-27"), now, progress)
 
-The database goes first, in one statement (``VACUUM INTO``): one moment of it, which writers neither wait for nor hold
-up. SQLite's own online copy begins again with every write of another process, so on a busy node it never ends. The
-bodies that *this copy* names come after: a body is written before the row that names it and never changes, so all of
-them are there; the other way round, what was accepted in between would be without its body. Bodies are copied and not
-linked, because a link lies on the same sectors.
+The database goes first, in one statement (``VACUUM INTO``): a snapshot for which writers do not wait, and which does
+not wait for them. SQLite's online back-up restarts with every write of another process, so on a busy node it would
+never end. The bodies named by *this copy* follow: a body is written before the row that names it and never changes, so
+all of them exist; in the opposite order, mail accepted in between would lack its body. Bodies are copied rather than
+linked, because a link shares the same sectors.
 
 The copy says that it is one (``identity.copied_at``), so that a node which is started from it knows what it has
-forgotten (:mod:`edxml_router.store.epochs.identity`). Until everything is verified and durable the folder has another
+forgotten (:mod:`edxml_router.store.epochs.identity`). Until everything is verified and durable, the folder has another
 name. Raises Refusal EDX608 on PostgreSQL, EDX908 when the folder cannot be made; Setback EDX601, EDX610; what is wrong
 with the copied journal, or a body that is missing, is told in :class:`Kept`.
 """
@@ -64,7 +64,7 @@ class Backup:
         return not self.missing and not self.damages
 
 
-Progress = Callable[[int, int], None]  # bodies done, of how many
+Progress = Callable[[int, int], None]  # bodies done, of the total
 
 
 def backup(ledger: SqlLedger, source: Path, folder: Path, now: datetime, progress: Progress | None = None) -> Backup:
@@ -75,7 +75,7 @@ def backup(ledger: SqlLedger, source: Path, folder: Path, now: datetime, progres
         raise Refusal("EDX908", where=str(folder), detail=Detail("it is there already"))
     unfinished = folder.with_name(folder.name + durable.TEMPORARY)
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)  # of a back-up that was interrupted
+        shutil.rmtree(unfinished, ignore_errors=True)  # left by an interrupted back-up
         durable.make_folder(unfinished)
     except OSError as error:
         raise Refusal("EDX908", where=str(folder), detail=in_words(error)) from error
@@ -83,7 +83,7 @@ def backup(ledger: SqlLedger, source: Path, folder: Path, now: datetime, progres
         _copy_database(ledger, unfinished / DATABASE, now)
         kept = _copy_bodies(source, unfinished, folder, progress)
         durable.synchronise(unfinished)
-        unfinished.rename(folder)  # the moment at which there is a back-up; before it only something unfinished
+        unfinished.rename(folder)  # from this moment there is a back-up; before it, only something unfinished
         durable.synchronise(folder.parent)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -110,7 +110,7 @@ def _copy_database(ledger: SqlLedger, target: Path, now: datetime) -> None:
 
 
 def _copy_bodies(source: Path, unfinished: Path, folder: Path, progress: Progress | None) -> Backup:
-    """The bodies that the copied database names, and what a look at the whole copy says."""
+    """Copy the bodies that the copied database names, and verify the whole copy."""
     engine = connect(f"sqlite:///{unfinished / DATABASE}")
     try:
         if damage := integrity.damage(engine):
@@ -148,7 +148,7 @@ def _filed(connection: object) -> Iterator[str]:
 
 
 def _copy_body(source: Path, target: Path, digest: str) -> int | None:
-    """Copy one body durably, hashing what is written; None where it is not the body that its name says."""
+    """Copy one body durably, hashing what is written; None where the content does not match the name."""
     durable.make_folder(target.parent)
     seen = hashlib.sha256()
     try:

@@ -1,8 +1,8 @@
 """The agency catalogue on disk: folders of CSV files with a manifest, read into a registry.
 
 A folder holds any of ``agencies.csv``, ``aliases.csv``, ``successions.csv`` and ``levels.csv`` (columns in
-``agency_codes/README.md``), and ``manifest.json`` with the rows, digest, source and date of each. The program
-ships one folder; a node keeps its own beside it, whose rows stand over the packaged ones, code by code.
+``agency_codes/README.md``), and ``manifest.json`` with the rows, digest, source and date of each. The program ships one
+folder; a node has its own beside it, whose rows override the packaged ones, code by code.
 
     registry = load(packaged, own)
     report = import_file(path, registry, source="LGSP, 2026-11")
@@ -84,8 +84,8 @@ def write(
 ) -> None:
     """Put rows into a node's own folder, in place of those with the same code, and renew its manifest.
 
-    ``source`` and ``day`` (yyyy-mm-dd) are noted in the manifest. Where no row is new, no file is touched.
-    Raises Refusal EDX905 when the folder has rows that cannot be read, because they would be lost.
+    ``source`` and ``day`` (yyyy-mm-dd) are noted in the manifest. Where no row is new, no file is touched. Raises
+    Refusal EDX905 when the folder has unreadable rows, because they would be lost.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def verify(folder: Path) -> tuple[Finding, ...]:
 
 
 def _read(table: AgencyTable[Value], folder: Path, findings: list[Finding]) -> Iterator[Value]:
-    """The rows of one file, in its order. Of a doubled key the first counts; a missing file has no rows."""
+    """The rows of one file, in order. For a duplicate key the first counts; a missing file has no rows."""
     path = folder / table.file
     if not path.exists():
         return
@@ -165,7 +165,7 @@ def _merge(table: AgencyTable[Value], folder: Path, new: Iterable[Value]) -> Ite
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """What the manifest says of a file that can be computed again."""
+    """The parts of a file's manifest that can be recomputed."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -199,7 +199,7 @@ def _manifest(folder: Path, changed: Iterable[str], source: str, day: str) -> by
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """None of 150,000 new rows is garbage; looking through them again and again costs a fifth of the time."""
+    """None of the 150,000 new rows is garbage; scanning them repeatedly costs a fifth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -210,5 +210,5 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """The whole new file or the whole old one, for everybody to read."""
+    """Replace the file atomically; everybody may read it."""
     durable.write([(path, data)], mode=0o644)

@@ -6,10 +6,10 @@
     with ledger.book() as book:
         book.deliveries.claim(now, until, 100)
 
-Raises Setback EDX601 (disk full) and EDX602 (away, locked, deadlock) from any call, also from the end of the
-block. Nothing is tried again here: the pipeline knows what to do meanwhile. When the connection breaks during
-COMMIT it is unknown whether the transaction is in force; repeating is safe, because envelopes are recognised
-by digest and identity, moves are guarded by version, and leases end by themselves.
+Raises Setback EDX601 (disk full) and EDX602 (away, locked, deadlock) from any call, also from the end of the block.
+Nothing is retried here: the pipeline decides what to do meanwhile. When the connection breaks during COMMIT, it is
+unknown whether the transaction is in force. Repeating it is safe, because envelopes are recognised by digest and
+identity, moves are guarded by version, and leases end by themselves.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edxml_router.store.views import SqlViews
 class SqlLedger:
     """``clock`` dates what the calls themselves do not date: deliveries made and moved.
 
-    Safe to share between threads and to make anew in each process; never carried over a fork.
+    May be shared between threads; each process makes its own, and none survives a fork.
     """
 
     def __init__(self, engine: Engine, clock: Clock, inline_limit: int = INLINE_LIMIT) -> None:
@@ -47,5 +47,5 @@ class SqlLedger:
             book.journal.write()
 
     def close(self) -> None:
-        """Let go of all connections. Idempotent; a later call opens new ones."""
+        """Close all connections. Idempotent; a later call opens new ones."""
         self.engine.dispose()

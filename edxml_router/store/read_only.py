@@ -1,13 +1,13 @@
-"""A database that nobody here may write to: a copy, a back-up, or a node's own beside the running node.
+"""A database that is only read: a copy, a back-up, or a node's own while the node runs.
 
     with closing(open_views(read_place("backup/journal.db"))) as views: …     # or a URL
 
-It needs no configuration and no data folder, and does not ask whose database it is: the mark that a node keeps beside
-its journal (:mod:`edxml_router.store.epochs.identity`) is about serving mail from it, not about reading. Nothing is
-made, upgraded, or left beside it.
+No configuration or data folder is needed, and it does not matter whose database it is: the mark that a node keeps
+beside its journal (:mod:`edxml_router.store.epochs.identity`) concerns serving mail from it, not reading. Nothing is
+created, upgraded or left beside it.
 
 SQLite would leave files: a reader of a database in WAL mode makes ``-shm`` and ``-wal`` where they are missing, even
-with ``mode=ro``. So the way depends on what lies there:
+with ``mode=ro``. So the method depends on what is there:
 
 - the file alone, as ``edxml-router backup`` makes it: ``immutable=1``. No lock, no file, and a folder that cannot be
   written to will do. SQLite then looks at nothing beside the file, so this would miss the newest entries where a log

@@ -5,10 +5,10 @@
     with ledger.book() as book:
         book.bodies.add({digest: data})   # … then the row that refers to them
 
-A file ``ab/cdef…`` never changes; what no row refers to (a crash between the two steps) goes with the sweep.
-Pieces of bodies that arrive in chunks wait in ``chunks/PEER/DIGEST.SIZE.COUNT/``: nobody adds to what another peer
-has begun, and what each has begun can be summed up from the names. Raises Setback EDX601 when the disk is full
-or holds less than the reserve, EDX622 when it fails; EDX602 when the database is away.
+A file ``ab/cdef…`` never changes; what no row refers to (a crash between the two steps) goes with the sweep. Pieces of
+bodies that arrive in chunks wait in ``chunks/PEER/DIGEST.SIZE.COUNT/``: no peer can add to what another has begun, and
+the total begun by each can be computed from the names. Raises Setback EDX601 when the disk is full or holds less than
+the reserve, EDX622 when it fails; EDX602 when the database is away.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RESERVE_BYTES: Final = 512 * 1024 * 1024
 CHUNK: Final = 500  # keys in one IN list
 
 BLOCK: Final = 4096  # bytes that a small file takes
-LEAST: Final = 1024 * 1024  # bytes that a body counts for which arrives in chunks, be it ever so small
+LEAST: Final = 1024 * 1024  # least bytes that a body arriving in chunks counts for
 
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _PEER: Final = re.compile("[a-z0-9][a-z0-9_-]*")
@@ -53,7 +53,7 @@ _FILED: Final = select(bodies.c.digest).where(bodies.c.digest.in_(_KEYS), bodies
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What a sweep removed."""
+    """What a sweep has removed."""
 
     files: int = 0
     unfinished: int = 0
@@ -92,7 +92,7 @@ class BodyStore:
             self._reserve_room(0)
 
     def begin(self) -> Spool:
-        """As :meth:`receive`, for pieces that come at somebody else's pace."""
+        """Like :meth:`receive`, for pieces that arrive at the sender's pace."""
         with _disk():
             self._reserve_room(0)
         return Spool(self._folder / "incoming")
@@ -102,12 +102,12 @@ class BodyStore:
         large = {digest: data for digest, data in held.items() if len(data) > self._inline_limit}
         received = {digest: body for digest, body in bodies.items() if isinstance(body, FileBody)}
         with _disk():
-            # Small ones need room too, in a database that is usually on the same disk; what was received has its.
+            # Small ones need room too, in a database that is usually on the same disk; received ones have it already.
             self._reserve_room(sum(map(len, held.values())))
             if not large and not received:
                 return
-            # Written even where the file is there already: it may be damaged or from a crash, and a fresh
-            # modification time keeps the sweep away until the row is committed.
+            # Written even if the file exists: it may be damaged or left by a crash, and a fresh modification time keeps
+            # the sweep away until the row is committed.
             with self._lock(shared=True):
                 durable.write((self._path(digest), data) for digest, data in large.items())
                 for digest, body in received.items():
@@ -145,7 +145,7 @@ class BodyStore:
             begun = {path.name for path in _entries(folder.parent)}
             if begun and folder.name not in begun and sum(map(_cost, (folder.name, *begun))) > quota:
                 return False
-            # Room for the whole body, so that one that cannot fit is put off at its first piece.
+            # Room for the whole body, so that one that cannot fit is put off at its first chunk.
             self._reserve_room(chunk.size)
             with self._lock(shared=True):
                 durable.write([(folder / str(chunk.number), piece)])
@@ -160,7 +160,7 @@ class BodyStore:
                 return None
             size = sum((folder / name).stat().st_size for name in names)
             pieces = (piece for name in names for piece in spool.read(folder / name))
-            # A large one is copied, because its chunks could be sent again, and different, while it is judged.
+            # A large body is copied, because different chunks could be sent while it is judged.
             whole = self.receive(pieces) if size > LARGE else MemoryBody(b"".join(pieces))
         except FileNotFoundError:  # no piece yet, or swept just now
             return None
@@ -182,7 +182,7 @@ class BodyStore:
     def sweep(self, older_than: timedelta, now: datetime) -> SweepResult:
         """Remove files and pieces that nothing refers to and nobody has touched for ``older_than``.
 
-        That must be longer than any time between :meth:`stage` and the commit after it.
+        It must exceed any time between :meth:`stage` and the following commit.
         """
         before = (now - older_than).timestamp()
         with _disk():
@@ -237,7 +237,7 @@ class BodyStore:
             size = path.stat().st_size
             if size <= LARGE:
                 return MemoryBody(path.read_bytes())
-            # Read through once, though it is read again when it is sent: nothing damaged may be begun to be sent.
+            # Read through once here, although it is read again when sent: sending a damaged body must not even begin.
             found = hashlib.sha256()
             for piece in spool.read(path):
                 found.update(piece)
@@ -245,7 +245,7 @@ class BodyStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            if error.errno == errno.EIO:  # a broken place on the disk: damaged like any other
+            if error.errno == errno.EIO:  # a bad sector: damaged like any other
                 return None
             raise setback(error) from error
 
@@ -277,7 +277,7 @@ class BodyStore:
 
     def _chunks(self, peer: str, envelope: str, size: int, count: int) -> Path:
         _check(envelope)
-        # Another count is another way of cutting; its pieces do not fit.
+        # Another count means other cuts; its chunks do not fit.
         return self._begun_by(peer) / f"{envelope}.{size}.{count}"
 
 

@@ -1,11 +1,10 @@
-"""Documents too large for memory while they are judged: files of this node's own that nobody else changes.
+"""Documents too large for memory while they are judged: private files that nobody else changes.
 
-    body = receive(folder, pieces)      # written and hashed as the pieces come
-    …                                   # scanned, verified, staged under its digest by a further link
-    body.discard()
+    body = receive(folder, pieces) # written and hashed as the pieces come … # scanned, verified, staged under its
+    digest by a hard link body.discard()
 
-What a crash leaves is removed by the sweep of :mod:`edxml_router.store.bodies.files`. Functions raise OSError; a body's
-own reading raises Setback EDX601.
+Files left by a crash are removed by the sweep of :mod:`edxml_router.store.bodies.files`. Functions raise OSError; a
+body's own reading raises Setback EDX601.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class FileBody:
-    """``ports.Body`` in a file; one that is ``kept`` belongs to the store, and to discard it leaves it there."""
+    """``ports.Body`` in a file. A ``kept`` one belongs to the store, and discarding it leaves it there."""
 
     path: Path
     size: int
@@ -58,8 +57,8 @@ class FileBody:
 
 
 def receive(folder: Path, pieces: Iterable[bytes]) -> FileBody:
-    """Set the pieces down in a file of their own in ``folder``. Its content is on disk when this returns, so that to
-    accept it only gives it a name; a document that is refused costs the sync for nothing."""
+    """Write the pieces to a new file in ``folder``. Its content is synced when this returns, so accepting it only gives
+    it a name; for a refused document the sync was in vain."""
     durable.make_folder(folder)
     path = durable.temporary(folder)
     digest = hashlib.sha256()
@@ -130,6 +129,6 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]
 
 
 def setback(error: OSError) -> Setback:
-    """What a failing disk is to the pipeline: full, or something that no room helps (read-only, broken, forbidden)."""
+    """A failing disk as a problem: full, or something that space does not help (read-only, broken, forbidden)."""
     code = "EDX601" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "EDX622"
     return Setback(code, where="bodies", detail=in_words(error))

@@ -1,8 +1,8 @@
 """The table of bodies, and ``book.bodies``: :class:`edxml_router.ports.ledger.KeptBodies` in SQL.
 
 Kept here up to a size; above it ``data`` is null and the bytes are in a file (:mod:`edxml_router.store.bodies.files`),
-because databases hold large values badly: a megabyte per row brings SQLite from thousands of commits a second to some
-hundred.
+because databases handle large values badly: with a megabyte per row SQLite drops from thousands of commits a second to
+about a hundred.
 """
 
 from __future__ import annotations

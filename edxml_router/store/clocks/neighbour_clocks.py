@@ -1,7 +1,7 @@
-"""What this machine knows of its neighbours' clocks, in a file that its workers share and `edxml-router doctor` reads.
+"""What this machine knows of its neighbours' clocks, in a file shared by its workers and read by `edxml-router doctor`.
 
-A file and not a table: it is about this machine's clock, and another machine of the node has its own. A file that is
-lost or damaged is as none; a disk that is full keeps no process from knowing what it knows.
+A file rather than a table, because it concerns this machine's clock and another machine of the node has its own. A lost
+or damaged file counts as empty; on a full disk each process still knows what it knows.
 """
 
 from __future__ import annotations

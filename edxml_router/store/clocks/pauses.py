@@ -1,8 +1,8 @@
-"""What a clock that was ahead has left behind: times to wait for that nobody would live to see.
+"""What a clock that ran ahead leaves behind: due times far in the future.
 
-Next attempts and leases are written as times. When the node's time goes back, perhaps by a year, each of them is that
-much further away; but none was ever meant to be longer than the longest pause of the settings. What is further ahead
-than that is due now. Doing something too soon is harmless here: a transfer or receipt that comes twice is recognised.
+Next attempts and leases are stored as times. When the node's time goes back, perhaps by a year, each is that much
+further away; but none was meant to exceed the longest pause of the settings. Anything further ahead is made due now.
+Acting too soon is harmless: a repeated transfer or receipt is recognised.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NEWEST: Final = select(journal.c.at).order_by(journal.c.id.desc()).limit(1)
 
 
 def shorten(ledger: SqlLedger, longest: timedelta) -> int:
-    """Make due what is further ahead than ``longest``; how many deliveries and receipts were. Raises Setback."""
+    """Make due what is further ahead than ``longest``. Returns how many deliveries and receipts. Raises Setback."""
     now = ledger.clock.now()
     values = {"now": now, "latest": now + longest}
     with writing(ledger.engine) as connection:
@@ -37,7 +37,7 @@ def shorten(ledger: SqlLedger, longest: timedelta) -> int:
 
 
 def newest_entry(ledger: SqlLedger) -> datetime | None:
-    """The time of the journal's last entry, which is not the latest time in it: an operator may have said since that
-    the clock was ahead. Raises Setback EDX601, EDX602."""
+    """The time of the journal's last entry; not the latest time in it, since an operator may have said later that the
+    clock was ahead. Raises Setback EDX601, EDX602."""
     with reading(ledger.engine) as connection:
         return connection.execute(_NEWEST).scalar_one_or_none()

@@ -1,20 +1,20 @@
-"""The node's clock: the machine's, for as long as that one goes on steadily.
+"""The node's clock: the machine's clock, as long as that runs steadily.
 
     clock = SteadyClock(folder / FILE)
     clock.start(newest)      # the time of the newest journal entry
     clock.now()              # after a jump of the machine's clock: as if it had not jumped
     clock.watch()            # by workers, now and then: keeps the mark, answers what has changed
 
-A wall clock that is set wrong for a minute (a virtual machine restored, a time server gone mad, a dead battery)
-would end every open delivery at once, or put off every next attempt by the jump. What the kernel counts since the
-machine was started, sleep included, nobody can set. The mark says which time belongs to that count; all processes of
-the node share it. Where the wall clock is further from it than TOLERANCE, it is doubtful (EDX805), and the node goes on
-by the count: nothing ends, and no lease or pause is set, by a clock that has just jumped. It is believed again once it
-has come back, when an operator says that it is right, or when it has stood for PATIENCE: else a node whose clock was
-corrected would be behind for ever.
+A wall clock that is wrong for a minute (a restored virtual machine, a faulty time server, a dead battery) could end
+every open delivery at once, or postpone every next attempt by the jump. The kernel's count since the machine was
+started, sleep included, cannot be set by anybody. The mark, shared by all processes of the node, says which time
+corresponds to that count. When the wall clock differs from it by more than TOLERANCE it is in doubt (EDX805), and the
+node goes by the count: nothing ends, and no lease or pause is set, by a clock that has just jumped. The wall clock is
+trusted again once it has come back, when an operator says that it is right, or when it has run on for PATIENCE:
+otherwise a node whose clock was corrected would be behind for ever.
 
-After a start of the machine the count is a new one, and the newest entry is all that is known: a clock before that is
-doubtful, and one after it never, for a node may have been off for weeks.
+After a reboot the count starts anew and only the newest journal entry is known: a clock before it is in doubt, one
+after it never, since a node may have been off for weeks.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class SteadyClock:
         return random.random()  # noqa: S311  # jitter, not a secret
 
     def start(self, newest: datetime | None) -> None:
-        """Begin to compare: with the mark of this run of the machine, or else with the newest entry."""
+        """Begin to compare, with the mark since the last boot or else with the newest entry."""
         self._mark = self._written = self._read()
         if self._mark is None:
             self._mark = Mark(self._machine.boot, self._began())
@@ -112,12 +112,12 @@ class SteadyClock:
         return _EPOCH + timedelta(seconds=self._mark.began) + count
 
     def doubt(self) -> Finding | None:
-        """EDX805 while the wall clock is not believed."""
+        """EDX805 while the wall clock is in doubt."""
         began = self._began()
         return None if self._believes(began) else self._finding(began)
 
     def watch(self) -> ClockStep | None:
-        """Keep the mark. A change is answered to one process of the node; each of them acts on it."""
+        """Keep the mark. A change is reported to one process of the node; all of them follow it."""
         began = self._began()
         believed, mark = self._believes(began), self._mark
         if mark is None:
@@ -131,7 +131,7 @@ class SteadyClock:
             return None
 
     def accept(self) -> timedelta:
-        """An operator says that the wall clock is right; how far that moves the node's time. Raises OSError."""
+        """An operator says that the wall clock is right. Returns how far that moves the node's time. Raises OSError."""
         began = self._began()
         with self._alone():
             mark = self._read() or self._mark
@@ -163,7 +163,7 @@ class SteadyClock:
         if not self._mark.fits(began):
             return False
         if self._mark.doubted is None and not self._mark.floor:
-            self._mark = replace(self._mark, began=began)  # small steps are how clocks are kept right
+            self._mark = replace(self._mark, began=began)  # clocks are kept right by small steps
         return True
 
     def _is_written(self, began: float) -> bool:

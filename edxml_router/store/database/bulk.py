@@ -1,6 +1,6 @@
-"""Many rows at once: statements as text, which go to the driver as tuples.
+"""Many rows at once: statements as text, with tuples for the driver.
 
-Per row, SQLAlchemy's own way costs several times what the database needs. Each statement is built once, because
+SQLAlchemy's own way costs several times what the database needs per row. Each statement is built only once, because
 building costs more than running.
 """
 

@@ -1,8 +1,8 @@
-"""How our values become columns, and the schema that all tables belong to.
+"""Column types for our values, and the schema that all tables belong to.
 
-Each table stands with the statements of its subject; together they are in :mod:`edxml_router.store.tables`. Column
-types convert: an :class:`Instant` goes in and comes out as an aware datetime. The columns of what is read as a value
-are named as its fields are, so that ``Delivery(**row._mapping)`` is all that reading takes.
+Each table is defined with the statements of its subject; :mod:`edxml_router.store.tables` collects them. Column types
+convert: an :class:`Instant` goes in and comes out as an aware datetime. Columns that are read as a value have the names
+of its fields, so that reading is just ``Delivery(**row._mapping)``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def microseconds(at: datetime) -> int:
-    """Since 1970 in UTC: what the databases hold, because their own types disagree about zones."""
+    """Microseconds since 1970 in UTC: stored so because the databases' own types disagree about zones."""
     return (at - _EPOCH) // _MICROSECOND
 
 
@@ -69,7 +69,7 @@ class RouteName(TypeDecorator[Route]):
 
 
 class Wording(TypeDecorator[str]):
-    """A detail or a place, with what it takes to tell it in any language; see :mod:`edxml_router.core.detail`."""
+    """A detail or a place, kept translatable; see :mod:`edxml_router.core.detail`."""
 
     impl = Text
     cache_ok = True
@@ -107,7 +107,7 @@ class Hops(TypeDecorator[tuple[Hop, ...]]):
         return tuple(Hop(node, moment(at)) for node, at in json.loads(value))
 
 
-# SQLite numbers rows by itself only in a column declared INTEGER, which holds 64 bits there all the same.
+# SQLite numbers rows by itself only in a column declared INTEGER, which holds 64 bits anyway.
 Number = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData()

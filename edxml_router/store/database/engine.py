@@ -1,16 +1,15 @@
-"""The database behind the ledger, by URL, set up so that a commit means durable.
+"""The database behind the ledger, by URL, set up so that committed means durable.
 
 ``connect("sqlite:////var/lib/edxml-router/ledger.db")`` or
 ``connect("postgresql+psycopg://user@host/name")``. A transaction begins with the write lock on SQLite
 (``BEGIN IMMEDIATE``): begun as a reader, it would fail at its first write with "database is locked" at once,
 whatever the time-out. Readers ask for ``reading(engine)``.
 
-Every driver error is turned into a problem here, in :func:`troubles`: Setback EDX601 (disk full),
-EDX602 (away, deadlock, serialization), EDX610 (no database), EDX622 (read-only, or the disk fails), EDX624 (silent, or
-a lock is held for too long), Defect for anything else. After a Setback
-nothing of the transaction is in force, with one exception that no database can spare us: when the connection
-breaks during COMMIT, the outcome is unknown. So whoever repeats must be recognised by digest, identity or
-version.
+Every driver error is turned into a problem here, in :func:`troubles`: Setback EDX601 (disk full), EDX602 (away,
+deadlock, serialization), EDX610 (no database), EDX622 (read-only, or the disk fails), EDX624 (silent, or a lock is held
+for too long), Defect for anything else. After a Setback nothing of the transaction is in force, with one exception that
+no database can avoid: when the connection breaks during COMMIT, the outcome is unknown. A repeat must therefore be
+recognised by digest, identity or version.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ from edxml_router.store.database.patience import PATIENCE, options, patient
 from edxml_router.store.database.postgres_reasons import POOLER, reason
 
 WORKER: Final = "edxml-router worker"  # what PostgreSQL shows of a worker's connections
-BUSY_MILLISECONDS: Final = 10_000  # how long a writer waits for another one
+BUSY_MILLISECONDS: Final = 10_000  # how long a writer waits for another
 WAL_BYTES: Final = 64 * 1024 * 1024  # the log file is cut back to this after a checkpoint
 
 _SQLITE_PRAGMAS: Final = (
-    f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}",  # first: the next one may have to wait
+    f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}",  # first: the next statement may have to wait
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # NORMAL may lose the newest commits in a power failure
     "PRAGMA foreign_keys = ON",
@@ -63,7 +62,7 @@ _SQLITE_AWAY: Final = frozenset(
 )
 # Classes and codes of SQLSTATE: 08 connection, 40 rolled back (deadlock, serialization), 53 out of resources,
 # 55 lock not available, 57 shut down, 58 the server's disk, 28 and 3D cannot log in, 25006 a standby.
-_DIRECT: Final = "edxml_router.direct"  # a setting of ours, given at the start of a connection: is it still there?
+_DIRECT: Final = "edxml_router.direct"  # one of our connection settings: is it still in force?
 # XX001 and XX002 are data and indexes that are damaged.
 _STATES_DAMAGED: Final = ("XX001", "XX002")
 _STATES_FULL: Final = ("53100", "58030")
@@ -155,7 +154,7 @@ def working(engine: Engine) -> int:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that only reads and keeps nobody from writing. Raises Setback EDX601, EDX602."""
+    """A transaction that only reads, and blocks no writer. Raises Setback EDX601, EDX602."""
     with troubles(), engine.connect().execution_options(edxml_reading=True) as connection, connection.begin():
         yield connection
 
@@ -184,7 +183,7 @@ def troubles() -> Iterator[None]:
 
 
 def problem(error: SQLAlchemyError) -> Trouble:
-    """What a database error means. Its text is left out: it may quote rows."""
+    """The problem behind a database error. Its text is left out, because it may quote rows."""
     if isinstance(error, PoolTimeout):
         return Setback("EDX602", detail=Detail("no free connection"))
     if not isinstance(error, DBAPIError):
@@ -198,7 +197,7 @@ def problem(error: SQLAlchemyError) -> Trouble:
             return Setback("EDX622", where="store.url", detail=name)
         if primary in _SQLITE_HELD:
             return Setback("EDX624", where="store.url", detail=name)
-        if primary in sqlite_reasons.DAMAGED:  # for a person to mend; until then the node takes nothing
+        if primary in sqlite_reasons.DAMAGED:  # a person must mend it; until then the node takes nothing
             return Setback("EDX610", where="store.url", detail=name)
         return Setback("EDX602", detail=name) if primary in _SQLITE_AWAY else Defect(name, where="store")
     state = getattr(cause, "sqlstate", None)

@@ -1,9 +1,9 @@
 """Bring a database to the schema of this version of the program.
 
-``upgrade(engine)`` applies what is missing, in one transaction and by one process at a time: killed in the
-middle it leaves the schema as it was, and the next start goes on. ``current(engine)`` and :func:`newest` tell
-where a database is and should be. Raises Setback EDX601, EDX602; Refusal EDX901 for a database that a newer
-version has changed, because an older program would not know what it writes to.
+``upgrade(engine)`` applies the missing steps in one transaction, one process at a time: if killed in the middle it
+leaves the schema unchanged, and the next start repeats it. ``current(engine)`` and :func:`newest` tell where a database
+is and should be. Raises Setback EDX601, EDX602; Refusal EDX901 for a database that a newer version has changed, because
+an older program does not know what it would write to.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOCK: Final = 0x6564786D_0001  # an advisory lock of PostgreSQL: "edxm", 1
 
 
 def upgrade(engine: Engine, to: str = "head") -> str:
-    """Apply the missing steps up to revision ``to``; the revision reached."""
+    """Apply the missing steps up to revision ``to``; returns the revision reached."""
     from alembic import command  # noqa: PLC0415  # a second of a slow machine, which only this needs
     from alembic.script.revision import RevisionError  # noqa: PLC0415  # as above
     from alembic.util import CommandError  # noqa: PLC0415  # as above
@@ -61,7 +61,7 @@ def newest() -> str:
 
 
 def is_known(revision: str) -> bool:
-    """Whether this version of the program has that revision among its steps; if not, a newer one made it."""
+    """Whether this version of the program knows that revision; if not, a newer version made it."""
     return revision in _revisions()
 
 

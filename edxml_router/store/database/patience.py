@@ -1,11 +1,12 @@
-"""How long PostgreSQL is waited for: a lock, a statement, a server that has stopped, a line that is dead.
+"""Time-outs for PostgreSQL: a lock, a statement, a stopped server, a dead line.
 
     engine = create_engine(url, connect_args=options(20))
     event.listen(engine, "do_connect", patient(20))
 
-The server ends what takes too long itself (``statement_timeout``, ``lock_timeout``) and says so. One that is frozen
-says nothing, while its kernel goes on acknowledging what is sent: no time-out of TCP sees that, so the client has one
-of its own, a little longer. A connection on which it ran out is closed at once: its rollback would wait as long again.
+The server itself ends what takes too long (``statement_timeout``, ``lock_timeout``) and reports it. A frozen server
+says nothing while its kernel goes on acknowledging packets, which no TCP time-out detects; so the client has a time-out
+of its own, a little longer. A connection on which that ran out is closed at once, because its rollback would wait as
+long again.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def patient(seconds: int) -> Callable[..., Any]:
     import psycopg  # noqa: PLC0415  # an extra of the installation
 
     class Silent(psycopg.OperationalError):
-        """The server did not answer."""
+        """The server did not answer in time."""
 
         silent = True
 

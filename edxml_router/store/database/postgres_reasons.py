@@ -1,10 +1,10 @@
-"""Why PostgreSQL does not let us in, in one sentence each.
+"""Why PostgreSQL refuses a connection, in one sentence each.
 
     reason(error)          # of a psycopg error; "" when it is none of these
 
 A connection that could not be made has no SQLSTATE: libpq gives only a text. The texts below are libpq's and the
-server's in English, which is what a server writes unless ``lc_messages`` says otherwise; of another language only
-"no connection" is left. Never quoted is what they were found in, which names hosts and users.
+server's in English, which is what a server writes unless ``lc_messages`` says otherwise; in another language only "no
+connection" is left. The full text, which names hosts and users, is never quoted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Why SQLite does not do as it is asked, in words; :mod:`~edxml_router.store.database.postgres_reasons` is its sibling.
+"""Why SQLite fails, in words; :mod:`~edxml_router.store.database.postgres_reasons` is its sibling.
 
     reason(error)          # of a sqlite3.Error: "the disk is full (SQLITE_FULL)"
 
-The text of an error may quote a row, so it is said by the error's number.
+The text of an error may quote a row, so the error's number decides.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def primary(error: sqlite3.Error) -> int:
 
 
 def reason(error: sqlite3.Error) -> str:
-    """The sentence, and SQLite's own name for who looks it up."""
+    """The sentence, with SQLite's own name of the error for looking it up."""
     said = _REASONS.get(primary(error)) or in_words(error)
     name = getattr(error, "sqlite_errorname", "")
     return Detail("{reason} ({name})", reason=said, name=name) if name else said

@@ -1,1 +1,1 @@
-"""Deliveries: their table, and all that is done with them and asked of them."""
+"""Deliveries: their table, their changes, and queries about them."""

@@ -1,8 +1,8 @@
 """``book.deliveries``: :class:`edxml_router.ports.ledger.Deliveries` in SQL.
 
-Rows are locked in the order of their keys, so that two batches rarely wait for each other in a circle; where they do,
-PostgreSQL undoes one of them and that is Setback EDX602 like every other passing failure. A broken rule of the schema
-(a delivery of an unknown envelope) is a Defect.
+Rows are locked in the order of their keys, so that two batches rarely deadlock; when they do, PostgreSQL rolls one of
+them back, and that is Setback EDX602 like any other transient failure. A broken rule of the schema (a delivery of an
+unknown envelope) is a Defect.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _VERSIONS: Final = (
     .order_by(deliveries.c.id)
     .with_for_update()
 )
-# What a move says, or leaves as it is.
+# The values of a move; None leaves the column unchanged.
 _KEPT: Final = ("route", "origin", "generation", "attempts", "due_at", "expires_at", "far_accepted")
 _MOVE: Final = Update(
     deliveries,
@@ -75,8 +75,8 @@ class SqlDeliveries(Claims, Leases):
         wanted: dict[tuple[str, str], NewDelivery] = {}
         for row in rows:
             wanted.setdefault((row.digest, row.recipient), row)
-        # Their numbers are their order. Two that insert the same in another order would wait for each other; but whose
-        # envelopes are new has locked these, and those of known envelopes come sorted.
+        # The numbers preserve the order. Two writers inserting the same rows in different orders would deadlock; but
+        # whoever has new envelopes has locked them, and rows of known envelopes come sorted.
         written = self._write(_ADD, [self._first_state(row) for row in wanted.values()])
         inserted = {(row.digest, row.recipient) for row in written}
         cross(self._connection, [row for pair, row in wanted.items() if pair in inserted])
@@ -121,15 +121,15 @@ class SqlDeliveries(Claims, Leases):
         return delivery_rows(self._execute(_EXPIRED, {"now": now, "grace_until": grace_until, "limit": limit}))
 
     def move(self, moves: Sequence[Move]) -> Sequence[Move]:
-        # Two steps, because drivers do not tell which rows of a set an UPDATE met: lock the rows and compare
-        # the versions, then write. Nobody can come between the two.
+        # Two steps, because drivers do not tell which rows of a set an UPDATE matched: lock the rows and compare the
+        # versions, then write. Nobody can come between the two.
         versions: dict[int, int] = {}
         for chunk in chunks(sorted({move.delivery.id for move in moves})):
             versions |= {row.id: row.version for row in self._execute(_VERSIONS, {"keys": chunk})}
         applied = []
         for move in moves:
             if versions.get(move.delivery.id) == move.delivery.version:
-                del versions[move.delivery.id]  # a second move in the same set starts from a stale version
+                del versions[move.delivery.id]  # a second move of one delivery in the same set has a stale version
                 applied.append(move)
         self._write(_MOVE, [self._changed(move) for move in applied])
         self._journal.note(self._moved(move) for move in applied)

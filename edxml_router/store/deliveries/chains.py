@@ -1,11 +1,11 @@
-"""The order of what is of one document (:mod:`edxml_router.core.delivery.chains`), in SQL.
+"""The order of a document's envelopes (:mod:`edxml_router.core.delivery.chains`), in SQL.
 
-A delivery is blocked while an earlier one of its chains, to the same recipient, is not with the next node yet. Numbers
-are given in the order of arrival, so "earlier" is a smaller number, and nothing can wait in a circle. Nothing is woken
-when the earlier one moves on: what is due is asked for again at each turn, and then nothing stands before it.
+A delivery is blocked while an earlier one of its chains, to the same recipient, is not yet with the next node. Numbers
+follow the order of arrival, so "earlier" means a smaller number, and there can be no circle. Nothing needs waking when
+the earlier one moves on: each turn asks anew what is due, and then nothing blocks it.
 
-The first chain of a delivery stands in its row. Those of the few that change several documents have rows of their own
-(``crossings``), which cost nobody else anything but two looks into an empty index.
+A delivery's first chain is in its row. The further chains of the few that change several documents have rows of their
+own (``crossings``), which cost the others only two look-ups in an empty index.
 """
 
 from __future__ import annotations
@@ -51,28 +51,28 @@ crossings = Table(
     Index("crossings_delivery", "delivery"),
 )
 
-PATIENCE: Final = timedelta(hours=1)  # for what a node that was left may still give back
+PATIENCE: Final = timedelta(hours=1)  # for mail that the old node may still give back
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 
 _EARLIER: Final = deliveries.alias("earlier")
 _OWN: Final = crossings.alias("own")
 _THEIRS: Final = crossings.alias("theirs")
 
-# Not with the next node: whatever its state says, ``far_accepted`` tells of a commit there. As literals, for the index
-# on recipient, state and chain.
+# Not with the next node: ``far_accepted`` records a commit there, whatever the state. As literals, for the index on
+# recipient, state and chain.
 _SENT_FROM_HERE: Final = ("queued", "forwarding", "deferred", "held", "forwarded")
 _PENDING: Final = and_(
     _EARLIER.c.state.in_([literal_column(f"'{each}'") for each in _SENT_FROM_HERE]),
     _EARLIER.c.far_accepted == false(),
 )
-# With another node than the one that this goes to now: its agency has moved, and the letter follows it soon. Not waited
-# for without end, because a node that is gone may never give it back.
+# With another node than the present next hop: the agency has moved and the letter will follow soon. The wait is
+# bounded, because a node that is gone may never give it back.
 _ELSEWHERE: Final = and_(
     _EARLIER.c.state.in_([literal_column("'forwarded'"), literal_column("'available'")]),
     _EARLIER.c.route != deliveries.c.route,
     deliveries.c.updated_at > bindparam("waited", type_=Instant),
 )
-# Offered and not laid into the mailbox of its office, or on its way there.
+# Offered but not yet in the mailbox of its office, or on its way there.
 _UNLAID: Final = or_(
     _PENDING,
     and_(
@@ -84,13 +84,13 @@ _UNLAID: Final = or_(
 
 
 def _blockers(standing: ColumnElement[bool]) -> tuple[Select[Any], ...]:
-    """The earlier ones of the chains of a row of ``deliveries`` that stand so: by the rows alone, or by crossings."""
+    """Earlier deliveries in this state on the chains of a row of ``deliveries``: by the rows alone, or by crossings."""
     before = and_(_EARLIER.c.id < deliveries.c.id, _EARLIER.c.recipient == deliveries.c.recipient, standing)
     row = select(_EARLIER.c.id).correlate(deliveries).limit(1)
     theirs = and_(_THEIRS.c.recipient == deliveries.c.recipient, _THEIRS.c.delivery == _EARLIER.c.id)
     own = _OWN.c.delivery == deliveries.c.id
-    # As a list and not as a join, which SQLite would begin with all that is pending for the recipient, for each row
-    # that is due: a backlog would cost its square.
+    # As a list, not a join: SQLite would start the join from everything pending for the recipient, for each due row,
+    # and a backlog would cost its square.
     chains = select(_OWN.c.chain).where(own).correlate(deliveries)
     return (
         row.where(_EARLIER.c.chain == deliveries.c.chain, before),
@@ -101,15 +101,15 @@ def _blockers(standing: ColumnElement[bool]) -> tuple[Select[Any], ...]:
 
 
 def _free(*standings: ColumnElement[bool]) -> ColumnElement[bool]:
-    """That there is no such one. Scalar subqueries, which are looked at for each row: PostgreSQL would make a join of
-    NOT EXISTS, and that may begin with all that is pending."""
+    """True if there is none. Scalar subqueries, evaluated per row: PostgreSQL would turn NOT EXISTS into a join, which
+    may start from everything pending."""
     ways = [each.scalar_subquery().is_(None) for one in standings for each in _blockers(one)]
     return or_(deliveries.c.chain == literal_column("0"), and_(*ways))
 
 
-# What the next node has is only asked about, in whatever order.
+# Mail with the next node is only inquired about, in any order.
 MAY_GO: Final = or_(deliveries.c.far_accepted, _free(_PENDING, _ELSEWHERE))
-# Laid there before, it is laid there again whatever came since.
+# Published before, it is published again, whatever came since.
 MAY_BE_LAID: Final = or_(deliveries.c.handed_at.is_not(None), _free(_UNLAID))
 
 _WAITS_FOR: Final = (

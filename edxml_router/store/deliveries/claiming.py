@@ -1,7 +1,7 @@
-"""Which deliveries a worker takes: what is due, in order, and with each one all that shares its body and its way.
+"""Which deliveries a worker leases: those due, in order, each with all that share its body and its link.
 
-What is behind ``book.deliveries.claim``. What something earlier of its document stands
-before is passed over (:mod:`edxml_router.store.deliveries.chains`).
+The implementation of ``book.deliveries.claim``. Deliveries blocked by an earlier one of their document are skipped
+(:mod:`edxml_router.store.deliveries.chains`).
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _READY: Final = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
-# Asked once for the urgent and once for the others: each is a range of the index. In one query, urgent ones
-# that are not due yet would all be walked over before the first ordinary one.
+# One query for urgent and one for ordinary mail: each is a range of the index. A single query would scan all urgent
+# deliveries that are not due yet before the first ordinary one.
 _DUE: Final = _READY.where(deliveries.c.urgent == bindparam("urgent")).order_by(deliveries.c.due_at, deliveries.c.id)
 _DUE_WITHOUT: Final = _DUE.where(deliveries.c.route.not_in(bindparam("without", expanding=True)))
 _COMPANIONS: Final = _READY.where(
@@ -47,8 +47,8 @@ _COMPANIONS: Final = _READY.where(
     deliveries.c.route == bindparam("route"),
     deliveries.c.id.not_in(bindparam("taken", expanding=True)),
 ).order_by(deliveries.c.id)
-# Of which of these envelopes more may be due on one way than one row. Asked once for all: most have no company, and to
-# ask for each costs as much as everything else that a claim does.
+# Which of these envelopes may have more than one due row on a link. One query for all: most have no company, and asking
+# for each would double the cost of a claim.
 _CROWDED: Final = (
     select(deliveries.c.digest, deliveries.c.route, func.count())
     .where(text(CLAIMABLE), deliveries.c.digest.in_(_KEYS), deliveries.c.due_at <= _NOW)
@@ -64,7 +64,7 @@ _CLAIM: Final = (
         due_at=_UNTIL,
         updated_at=_NOW,
         version=deliveries.c.version + literal_column("1"),
-        # Still FORWARDING when it is claimed: the lease ran out, and whoever had it never said what became of it.
+        # Still FORWARDING when claimed: the lease has ended and its holder never reported an outcome.
         lapses=case((deliveries.c.state == State.FORWARDING, deliveries.c.lapses + literal_column("1")), else_=0),
     )
 )
@@ -115,7 +115,7 @@ class Claims(Part):
         part = shares.for_ordinary(limit)
         ordinary = self._first(now, part, without, urgent=False)
         urgent = self._first(now, limit - len(ordinary), without, urgent=True)
-        if len(ordinary) == part and len(urgent) + part < limit:  # urgent ones leave more than the share
+        if len(ordinary) == part and len(urgent) + part < limit:  # urgent ones leave more than the guaranteed share
             ordinary = self._first(now, limit - len(urgent), without, urgent=False)
         return [*urgent, *ordinary]
 
@@ -129,8 +129,9 @@ class Claims(Part):
         return delivery_rows(self._execute(_DUE_WITHOUT, {**values, "without": closed}))
 
     def _companions(self, now: datetime, due: Sequence[Delivery], company: int) -> list[Delivery]:
-        """What else is due of these envelopes on these links. A circular was cut by the size of a batch before, and had
-        its body sent once for each part. Into inboxes here no body is sent, and few of these have company."""
+        """What else of these envelopes is due on these links. Without this a circular would be cut by the size of a
+        batch, and its body sent once for each part. No body is sent into inboxes here, and few of those have
+        company."""
         taken: dict[tuple[str, str], list[int]] = {}
         for one in due:
             if one.route.is_link:
@@ -154,6 +155,6 @@ class Claims(Part):
 
 
 def _one_doubtful(due: list[Delivery]) -> list[Delivery]:
-    """Without those whose worker ended more than once, but for the deliveries of one envelope."""
+    """Of the deliveries whose worker has ended more than once, keep only those of one envelope."""
     doubtful = [one for one in due if one.lapses and one.state is State.FORWARDING]
     return [one for one in due if one not in doubtful or one.digest == doubtful[0].digest]

@@ -1,7 +1,7 @@
-"""What changes about deliveries without a change of state: leases that go on, and what to do now that a hub is back.
+"""Changes to deliveries without a change of state: renewed leases, and what is due now that a hub is back.
 
-Nothing here counts as a version: whoever
-moves a delivery meanwhile writes these columns anyhow. Raises Setback like every call of a book.
+Nothing here changes the version: whoever moves a delivery meanwhile overwrites these columns anyway. Raises Setback
+like every call of a book.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What has left and is not answered: which mailboxes are to be looked at, and how much lies in them.
+"""Mail that has left and is unanswered: which mailboxes to look at, and how much lies in them.
 
-:class:`SqlMailboxes` is ``book.mailboxes`` in SQL. A look is no change of a delivery: its version stays, and the
-journal says nothing. Of what changes meanwhile the statements leave alone what they would no longer be true of.
+:class:`SqlMailboxes` is ``book.mailboxes`` in SQL. Looking does not change a delivery: its version stays, and there is
+no journal entry. The statements skip deliveries that have changed meanwhile.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNTIL: Final = bindparam("until", type_=Instant)
 _LIMIT: Final[Any] = bindparam("limit")
 _HANDED: Final = bindparam("handed_at", type_=Instant)
 
-# The first words are for the index, which SQLite finds by them.
+# The first conditions are there for SQLite to find the index.
 _FORWARDED: Final = text(f"{OPEN} AND state = 'forwarded'")
 _OFFERED: Final = text(f"{OPEN} AND state = 'available'")
 _FAR_ACCEPTED: Final = deliveries.c.far_accepted == bindparam("far_accepted", type_=Boolean)
@@ -55,7 +55,7 @@ _OVERDUE: Final = _due(_FORWARDED, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTE
 _OFFERS: Final = _due(_OFFERED, deliveries.c.route.in_(_ROUTES), _FAR_ACCEPTED, MAY_BE_LAID)
 _STRAYS: Final = _due(_FORWARDED, deliveries.c.route.not_in(_ROUTES))
 _LEASE: Final = update(deliveries).where(deliveries.c.id.in_(_KEYS)).values(due_at=_UNTIL)
-# What ends the worker that has it in hand is counted here, and forgotten with an outcome (_LOOK_AGAIN).
+# Workers that ended with it in hand are counted here; an outcome resets the count (_LOOK_AGAIN).
 _LEASE_OFFERS: Final = _LEASE.values(
     attempts=deliveries.c.attempts + literal_column("1"), lapses=deliveries.c.lapses + literal_column("1")
 )

@@ -1,6 +1,6 @@
-"""Which mailboxes do not answer, as the workers last knew: for commands, which have no connection to see it by.
+"""Which mailboxes do not answer, as the workers last knew: for commands, which have no connection of their own.
 
-Nothing is decided by these rows. A worker that begins removes them all: what it knew is gone, and it soon knows again.
+Nothing is decided by these rows. A starting worker removes them all, and soon knows anew.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ silences = Table(
     words("detail"),
 )
 
-# Two workers may notice at once; who comes second keeps the time of the first.
+# Two workers may notice at once; the second keeps the time of the first.
 _FALLEN: Final = text(
     "INSERT INTO silences (route, urgent, since, code, place, detail)"
     " VALUES (:route, :urgent, :since, :code, :place, :detail) ON CONFLICT (route, urgent)"

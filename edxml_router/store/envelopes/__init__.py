@@ -1,1 +1,1 @@
-"""Accepted envelopes: their table, and all that is asked of them."""
+"""Accepted envelopes: their table, and queries about them."""

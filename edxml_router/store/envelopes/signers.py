@@ -1,9 +1,9 @@
-"""Which keys have signed what was accepted lately, and the certificates they used.
+"""The keys that have signed recently accepted envelopes, and their certificates.
 
     for signer in seen(ledger, since): …
     certificate_of(document, signer.key)
 
-Certificates are not stored by themselves: each stands in the documents it signed. Raises Setback EDX601, EDX602.
+Certificates are not stored separately: each is in the documents it signed. Raises Setback EDX601, EDX602.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LARGEST = 4 * 1024 * 1024  # bytes of a document that is read for its certificat
 
 @dataclass(frozen=True, slots=True)
 class SeenKey:
-    """A key, when it was last used, and the smallest document in which its certificate stands."""
+    """A key, when it was last used, and the smallest document that contains its certificate."""
 
     key: str  # SHA-256 of the public key, hex
     last: datetime

@@ -1,18 +1,16 @@
-"""Whose database this is, and whether it is the one that this node left.
+"""Whose database this is, and whether it is the one this node last used.
 
     recognised = recognise(ledger, data_folder, claim)     # at every opening, and now and then while the node runs
 
-A database restored from a back-up has forgotten what came after it, and nothing in it can say so. So each node keeps
-a mark outside: the number and leaf hash of the newest journal entry that it saw, in ``journal.mark`` of its data
-folder. A journal in which that entry is missing, or is another one, is not the journal that was left. Copies that
-``edxml-router backup`` makes say by themselves what they are, so those are recognised on a new machine too. Then a new
-*epoch* begins, in the database and in the mark, it is journalled, and :mod:`edxml_router.store.epochs.recovery` notes
-who is to be asked for what is missing.
+A database restored from a back-up has forgotten what came afterwards, and cannot tell. So each node keeps a mark
+outside it: the number and leaf hash of the newest journal entry it has seen, in ``journal.mark`` of its data folder. A
+journal where that entry is missing or different is not the one the node last used. Copies made by ``edxml-router
+backup`` identify themselves, so they are recognised on a new machine too. A new *epoch* then begins in the database and
+the mark, is journalled, and :mod:`edxml_router.store.epochs.recovery` notes who is to be asked for what is missing.
 
-The mark lags behind by the pause between two looks; a restore goes unnoticed only when nothing older than that is
-missing. Several machines on one PostgreSQL have a mark each: the first one that notices begins the epoch, the others
-find it in the list of epochs. Raises Refusal EDX619 when the database is another node's, Setback EDX602 when the mark
-cannot be read.
+The mark lags by the pause between two looks, so a restore goes unnoticed only if nothing older than that is missing.
+Several machines on one PostgreSQL have a mark each: the first to notice begins the epoch, and the others find it in the
+list of epochs. Raises Refusal EDX619 when the database is another node's, Setback EDX602 when the mark cannot be read.
 """
 
 from __future__ import annotations
@@ -84,7 +82,7 @@ def recognise(ledger: SqlLedger, data: Path, claim: Claimant) -> NewEpoch | None
     with ledger.book() as book:
         alone(book.connection, _LOCK)
         restored = _settle(book, data, claim, ledger.clock.now())
-    # A crash here, after the commit, leaves the old mark, and its epoch stands in the list: nothing begins twice.
+    # A crash here, after the commit, leaves the old mark; its epoch is in the list, so nothing begins twice.
     with reading(ledger.engine) as connection:
         standing = _standing(connection, data, _read(data), claim)
         newest = connection.execute(_NEWEST).one_or_none()
@@ -124,7 +122,7 @@ def _standing(connection: Connection, data: Path, mark: _Mark | None, claim: Cla
     if row.copied_at is not None:
         lost = Detail("a back-up of {at:%Y-%m-%d %H:%M:%S} UTC was restored", at=row.copied_at)
     elif mark is None:
-        # Machines that share a database come and go; but a file of SQLite lies where its mark was made before it.
+        # Machines that share a database come and go; but a SQLite file lies beside the mark that was made before it.
         if connection.dialect.name == "sqlite" and data.is_dir():
             lost = Detail("{file} is missing beside it", file=FILE)
     elif not _fits(connection, mark, row.epoch):
@@ -146,7 +144,7 @@ def _settle(book: SqlBook, data: Path, claim: Claimant, now: datetime) -> NewEpo
     row = connection.execute(select(identity)).one_or_none()
     if row is None:
         epoch = secrets.token_hex(8)
-        _first_mark(data, epoch)  # before the commit: a database with an epoch and no mark is a restored one
+        _first_mark(data, epoch)  # before the commit: a database with an epoch but no mark counts as restored
         connection.execute(insert(identity), {"id": 1, "node": claim.node, "epoch": epoch, "copied_at": None})
         connection.execute(insert(epochs), {"epoch": epoch, "at": now, "since": now, "reason": "made"})
         return None
@@ -171,7 +169,7 @@ def _begin(book: SqlBook, claim: Claimant, now: datetime, since: datetime, reaso
     connection.execute(insert(epochs), {"epoch": epoch, "at": now, "since": since, "reason": reason})
     recovery.open_all(connection, claim.parties, epoch, since, now)
     numbers.leave_behind(connection, now)
-    # What had left here may have ended long ago: ask about all of it now, and end none of it before the answers.
+    # What had left here may have ended long ago: ask about all of it now, and expire none of it before the answers.
     connection.execute(update(deliveries).where(text("state = 'forwarded'")).values(due_at=now))
     grace = now + recovery.GRACE
     connection.execute(
@@ -214,5 +212,5 @@ def _bytes(mark: _Mark) -> bytes:
 def _keep(data: Path, old: _Mark | None, new: _Mark) -> None:
     if new == old:
         return
-    with suppress(OSError):  # an older mark still fits; on a full disk mail is forwarded all the same
+    with suppress(OSError):  # an older mark still fits; mail is forwarded even on a full disk
         durable.write([(data / FILE, _bytes(new))])

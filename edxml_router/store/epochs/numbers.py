@@ -1,11 +1,11 @@
-"""The numbers that operators type, of deliveries and of what is quarantined: one is never another thing's.
+"""The numbers that operators type, of deliveries and quarantined items, are never reused.
 
-A number is copied into a ticket, read out on the telephone, typed a day later. PostgreSQL's sequences give each once,
-and SQLite's keys would not: the highest one is given again when its row has gone, so ``numbers`` remembers it, by
-triggers of the schema. After a restored back-up neither remembers what was given since. Then numbering goes on from the
-milliseconds since 2026 began: a node that gives fewer than a thousand numbers a second has never been there, whatever
-was restored, how often, and on which machine. Rejected: a mark beside the journal, which lags, and which a new machine
-has not; a prefix of the epoch, which operators would have to type.
+A number is copied into a ticket, read out on the telephone, typed a day later. PostgreSQL's sequences issue each number
+once, but SQLite reuses the highest key when its row has gone, so triggers of the schema keep it in ``numbers``. After a
+restored back-up neither knows what was issued since. Numbering then continues from the milliseconds since the start of
+2026, which a node that issues fewer than a thousand numbers a second cannot have reached, whatever was restored, how
+often, and on which machine. Rejected: a mark beside the journal, which lags, and which a new machine has not; a prefix
+of the epoch, which operators would have to type.
 """
 
 from __future__ import annotations
@@ -32,5 +32,5 @@ def leave_behind(connection: Connection, now: datetime) -> None:
         last = max(past, highest)
         connection.execute(numbers.delete().where(numbers.c.name == table.name))
         connection.execute(numbers.insert(), {"name": table.name, "last": last})
-        if connection.dialect.name == "postgresql":  # no part of the transaction: at worst some are left out
+        if connection.dialect.name == "postgresql":  # not part of the transaction: at worst some numbers are skipped
             connection.execute(_GO_ON, {"name": table.name, "last": last})

@@ -1,7 +1,7 @@
-"""Follows a neighbour or an office that has another name now: its deliveries and receipts go on under the new one.
+"""Follow a renamed neighbour or office: its deliveries and receipts continue under the new name.
 
-Names stand in the rows, because a receipt counts only from the link that a delivery went over, and an inquiry only from
-the one it came over. So a rename is an act, once for each: named in ``formerly``, journalled, remembered in a table.
+Rows contain names, because a receipt counts only from the link that a delivery went over, and an inquiry only from the
+one it came over. So each rename is an act done once: declared in ``formerly``, journalled, and kept in a table.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def follow(ledger: SqlLedger, renamed: Mapping[Route, Route]) -> None:
     for old, new in fresh.items():
         with ledger.book() as book:
             connection, now = book.connection, ledger.clock.now()
-            alone(connection, _LOCK)  # all workers of a node begin at once, on several machines even
+            alone(connection, _LOCK)  # all workers of a node start at once, even on several machines
             if not _fresh(connection, {old: new}):
                 continue
             connection.execute(renames.delete().where(renames.c.party == old))
@@ -66,7 +66,7 @@ def _fresh(connection: Connection, renamed: Mapping[Route, Route]) -> dict[Route
 
 
 def _carry_over(connection: Connection, old: Route, new: Route) -> None:
-    """What is still to be asked after a restored back-up is asked under the new name; else nobody would ever."""
+    """What is still to be asked after a restored back-up is asked under the new name."""
     asked = connection.execute(select(recoveries).where(recoveries.c.party.in_([old, new]))).all()
     if any(row.party == new for row in asked):
         open_since = [row.since for row in asked if row.done_at is None]

@@ -1,9 +1,9 @@
-"""How much of what a peer provokes the journal names one by one: so much an hour, and the rest in one entry.
+"""Bounds on what a peer can make the journal note singly: so many entries an hour, and the rest as a count.
 
-The journal keeps what it has for ever. A peer that is refused a million times, or tells a million times what nobody
-asked, would else have a million entries. What is counted is seen three times: in the entry that says when counting
-began, in the one that says how many there were, and in ``doctor`` in between. On PostgreSQL, workers that note at the
-same moment may together write one batch each beyond the bound; a lock would have one wait for the other.
+The journal keeps everything for ever, and a peer could otherwise make a million entries by being refused, or by sending
+what nobody asked for, a million times. A count shows in three places: the entry that says when counting began, the one
+with the number, and ``doctor`` in between. On PostgreSQL, workers that note at the same moment may exceed the bound by
+one batch each; a lock would make them wait for each other.
 """
 
 from __future__ import annotations

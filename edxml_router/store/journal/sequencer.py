@@ -1,9 +1,9 @@
-"""Numbers the journal: committed entries take their places in the log, and the log's tree hash is kept.
+"""Number the journal: committed entries get their places in the log, and the log's tree hash is kept.
 
-``number(ledger)`` is called now and then by every worker of a node; one at a time does the work. Entries get
-places 0, 1, 2, … in the order in which the sequencer sees them, by id among those it sees together. On
-PostgreSQL a lower id may commit after a higher one and then stands behind it; the places say what was visible
-when, and no place is ever left open, which ids cannot promise.
+Every worker of a node calls ``number(ledger)`` periodically; one at a time does the work. Entries get places 0, 1, 2, …
+in the order in which the sequencer sees them, by id among those it sees together. On PostgreSQL a lower id may commit
+after a higher one and then gets a later place. Places tell what was visible when, and have no gaps, which ids cannot
+guarantee.
 
 Each call leaves a checkpoint: size and root of the RFC 6962 tree over all entries so far, with the hashes that
 let the next call go on without reading old entries. A root kept elsewhere proves everything before it.
@@ -47,10 +47,10 @@ def waiting_since(ledger: SqlLedger) -> datetime | None:
 
 
 def number(ledger: SqlLedger, limit: int = 10_000) -> int:
-    """Give up to ``limit`` committed entries their places; how many got one (0 when another process is at it).
+    """Give up to ``limit`` committed entries their places. Returns how many (0 while another process is doing it).
 
-    Raises Setback EDX601, EDX602 as the ledger does, and EDX605 when places and checkpoints no longer fit
-    together: then somebody has changed the journal past its triggers, and nothing is built on top of that.
+    Raises Setback EDX601, EDX602 as the ledger does, and EDX605 when places and checkpoints no longer fit together:
+    then somebody has bypassed the journal's triggers, and nothing is built on top of that.
     """
     with writing(ledger.engine) as connection:
         if ledger.engine.dialect.name == "postgresql":

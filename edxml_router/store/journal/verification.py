@@ -1,4 +1,4 @@
-"""Reads the whole journal again and tells whether it is what was written.
+"""Read the whole journal and tell whether it is what was written.
 
 For every entry: the leaf is the hash of its bytes, the bytes are an entry in canonical form, the searchable
 columns repeat its fields. For the log: places without gaps, and at every checkpoint the root of the tree over
@@ -61,7 +61,7 @@ def verify(
                 Detail("place {size}", size=tree.size),
                 Detail("next is place {position}: entries are missing", position=row.position),
             )
-            tree.size = row.position  # tell each gap once; the roots differ from here on in any case
+            tree.size = row.position  # report each gap once; the roots differ from here on anyway
         _check(row, found)
         tree.add(bytes(row.leaf))
         marks.compare(tree)
@@ -145,7 +145,7 @@ def _check(row: Any, found: _Findings) -> None:
 
 
 def _pages(engine: Engine, query: Select[Any], key: Any) -> Iterator[Any]:
-    """All rows by ``key``, each page in a transaction of its own, so that none of them lasts."""
+    """All rows by ``key``, each page in its own transaction, so that none takes long."""
     after = -1
     while True:
         with reading(engine) as connection:

@@ -1,12 +1,12 @@
 """Input that was refused, kept for the operator within a quota.
 
-One item is what one peer sent and what was wrong with it: the same again is counted. The same bytes from another peer,
-or with another fault, are an item of their own, so that one does not hide the other; the bytes are stored once, with
-one of them, and go to another when that one is removed. Beyond the quota an item's metadata is kept without its bytes,
-and beyond :data:`ROWS` items nothing: the journal tells of refusals all the same, so nothing is unseen. Of both, bytes
-and items, each peer has a share (:mod:`edxml_router.core.delivery.shares`): one that floods the space leaves room for
-what the others bring. On PostgreSQL, workers that refuse at the same moment may together exceed the quota by one batch
-each; a lock would make strangers' rubbish a reason for accepting to wait.
+An item is something that one peer sent, with what was wrong with it; repeats are counted. The same bytes from another
+peer, or with another fault, are a separate item, so that one does not hide the other. The bytes are stored once, with
+one of the items, and pass to another when that one is removed. Beyond the quota only metadata is kept, and beyond
+:data:`ROWS` items nothing; the journal records refusals in any case. Each peer has a share of both bytes and items
+(:mod:`edxml_router.core.delivery.shares`), so that one that floods the quarantine leaves room for the others. On
+PostgreSQL, workers that refuse at the same moment may exceed the quota by one batch each; a lock would make acceptance
+wait because of strangers' rubbish.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _upsert(insert: Any) -> Any:
             "count": quarantine.c.count + statement.excluded.count,
             "last_at": statement.excluded.last_at,
             "data": func.coalesce(quarantine.c.data, statement.excluded.data),
-            # Bytes that could not be read before may be readable under today's limits.
+            # Bytes that were unreadable before may be readable under today's limits.
             "document_id": func.coalesce(func.nullif(statement.excluded.document_id, ""), quarantine.c.document_id),
         },
     )
@@ -186,7 +186,7 @@ def keep_items(
     peers: Collection[str] | None = None,
     rows: int = ROWS,
 ) -> list[bool]:
-    """Keep ``items``; whether the bytes of each are kept now (by this call or an earlier one)."""
+    """Keep ``items``. Returns for each whether its bytes are kept, by this call or an earlier one."""
     if not items:
         return []
     digests = [item.data.digest for item in items]
