@@ -1,9 +1,9 @@
-"""Something that asks somebody who may be silent, done beside a worker's turns, which go on meanwhile.
+"""Work that may have to wait for something silent, done beside a worker's turns, which go on meanwhile.
 
     errand = Errand(lambda: hubs.declare(settings))
     if errand.over: result = errand.result()       # raises what it raised
 
-The thread ends with its work, or with the process. It shares nothing with the turns but what it was given.
+The thread ends with its work, or with the process. It shares with the turns only what it was given.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 0.2  # seconds; who is well answers sooner, and then the turn has the result
+AT_ONCE: Final = 0.2  # seconds; a healthy hub answers sooner, and then the turn has the result
 
 
 class Errand(Generic[T]):
-    """One piece of work, begun when it is made."""
+    """One piece of work, started on construction."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work

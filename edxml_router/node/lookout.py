@@ -1,10 +1,10 @@
-"""Looks, while the node runs, whether somebody else takes its mail: a twin that started while a hub was away, or a copy
-of the machine that was let loose beside it.
+"""Watch, while the node runs, whether somebody else takes its mail: a twin that started while a hub was away, or a
+running copy of the machine.
 
     with Lookout(settings): …        # in the supervisor
 
-A twin is named (EDX620), in the log and by ``doctor``, and nothing more is done: from here nobody can know which of the
-two is the node and which is the copy, and if each of them stopped, no mail would be taken at all.
+A twin is reported (EDX620) in the log and by ``doctor``, and nothing else is done: it cannot be known here which of the
+two is the node and which the copy, and if both stopped, no mail would be taken at all.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from edxml_router.observe import events
 from edxml_router.store.database.engine import working
 from edxml_router.wiring import composition
 
-PAUSE: Final = 60.0  # seconds between looks; a twin is named when two in a row have seen it
-LASTS: Final = 3.0  # seconds that whoever looks only once goes on seeing it before it is named
+PAUSE: Final = 60.0  # seconds between looks; a twin is reported when two in a row have seen it
+LASTS: Final = 3.0  # seconds for which a single check must go on seeing it
 _AGAIN: Final = 0.5  # seconds between these looks
 
 
@@ -55,7 +55,7 @@ def lasting_twin(settings: Settings) -> Finding | None:
 
 
 class Lookout:
-    """A thread, because a hub that takes connections and says nothing must not hold up the supervisor."""
+    """A thread, because a hub that accepts connections but stays silent must not hold up the supervisor."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings  # the supervisor's, as it takes them
@@ -74,12 +74,12 @@ class Lookout:
         self._ending.set()
 
     def look(self) -> None:
-        """One look; a line in the log when a twin was there the last time as well, and when it has gone."""
+        """Look once; log a line when a twin was there last time too, and when it has gone."""
         found = twin(self.settings)
         if (found is not None and self._suspected) != self._named:
             self._named = not self._named
             events.twin(found)
-        self._suspected = found is not None  # once may be a worker that is ending, or one that has just begun
+        self._suspected = found is not None  # seen once, it may be a worker that is ending or has just begun
 
     def _run(self) -> None:
         while not self._ending.wait(PAUSE):

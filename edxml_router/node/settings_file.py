@@ -1,9 +1,9 @@
-"""The settings that a running node has in force, in a file beside its lock, so that ``doctor`` can compare.
+"""The settings in force in a running node, in a file beside its lock, so that ``doctor`` can compare.
 
     write(folder, settings)          # by the supervisor, at its start and after each reload
     texts = read(folder)             # None when there is none, or when it cannot be read
 
-It says nothing while nobody holds the lock (:mod:`edxml_router.node.sole`).
+The file means nothing while nobody holds the lock (:mod:`edxml_router.node.sole`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILE: Final = "settings-in-force.json"
 
 
 def write(folder: Path, settings: Settings) -> None:
-    """Write the file anew. A disk that is full is told by others; the node does not end for this."""
+    """Write the file anew. A full disk is reported elsewhere; it does not end the node."""
     with suppress(Refusal):
         write_over(folder / FILE, json.dumps(texts(settings), ensure_ascii=False).encode(), 0o600)
 

@@ -1,12 +1,12 @@
-"""One ``serve`` for a data folder: two supervisors would each drain, reload and renew for workers of the other.
+"""One ``serve`` per data folder: two supervisors would interfere with each other's workers.
 
     with sole(settings.node.data): …
     holder(settings.node.data)              # who runs the node; None when nobody does
 
-An advisory lock on ``serve.lock``. The kernel releases it with its holder, however that ends, so no lock is ever left
-behind; workers do not inherit it. Those of a supervisor that was killed end by themselves, and finish their batch
-beside the new ones without harm, as workers of another machine would: deliveries are leased. Raises Refusal EDX609,
-or EDX908 where the file cannot be made or locked.
+An advisory lock on ``serve.lock``. The kernel releases it when its holder ends in any way, so no stale lock remains;
+workers do not inherit it. The workers of a killed supervisor end by themselves, and may finish their batch beside the
+new ones, as workers of another machine would: deliveries are leased. Raises Refusal EDX609, or EDX908 where the file
+cannot be made or locked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edxml_router.core.wording import in_words
 from edxml_router.disk import locks
 
 FILE: Final = "serve.lock"
-PATIENCE: Final = 5.0  # seconds for a holder that is ending: a restart should not have to be asked for twice
+PATIENCE: Final = 5.0  # seconds to wait for a holder that is ending, so that a restart works the first time
 LOOK: Final = 0.1  # seconds between looks
 
 
@@ -55,7 +55,7 @@ def sole(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
 def holder(folder: Path) -> str | None:
     """Who holds the lock of a data folder, in words; None when nobody does. Raises Refusal EDX902.
 
-    Looking takes a shared lock for a moment; who starts meanwhile is patient.
+    Looking takes a shared lock for a moment; a starting node waits for it.
     """
     path = folder / FILE
     try:

@@ -1,4 +1,4 @@
-"""What must be so before a node is served: its journal is there, and nobody else takes its mail.
+"""Preconditions of serving a node: its journal exists, and nobody else takes its mail.
 
     require_journal(settings)     # before anything is made
     require_alone(settings)       # before the first worker
@@ -23,12 +23,12 @@ from edxml_router.store.epochs import identity
 from edxml_router.wiring import composition, hubs
 from edxml_router.wiring.reading import require_file
 
-PATIENCE: Final = 10.0  # seconds for others to let go of our mailboxes
+PATIENCE: Final = 10.0  # seconds for others to release our mailboxes
 LOOK: Final = 0.2  # seconds between looks
 
 
 def require_journal(settings: Settings) -> None:
-    """Refuse (EDX617) to make a new journal where one was, or may be: a volume that is not mounted looks like that."""
+    """Refuse (EDX617) to create a journal where there was, or may be, one: an unmounted volume looks like that."""
     data, file = settings.node.data, settings.database_url.partition("sqlite:///")[2]
     if file:
         require_file(settings)
@@ -50,9 +50,9 @@ def require_journal(settings: Settings) -> None:
 def require_alone(settings: Settings, patience: float = PATIENCE) -> None:
     """Refuse (EDX620) where somebody else takes this node's mail: two would split it, each with a journal of its own.
 
-    Machines that share the database are one node. A hub that is away is not asked: the node must start without it.
+    Machines that share the database are one node. An absent hub is not asked: the node must start without it.
     """
-    until = time.monotonic() + patience  # the workers of a supervisor that was killed end by themselves
+    until = time.monotonic() + patience  # the workers of a killed supervisor end by themselves
     while taken := [place for place, count in consumers(settings).items() if count]:
         with closing(composition.open_ledger(settings)) as ledger:
             if served_elsewhere(ledger.engine):
@@ -65,8 +65,8 @@ def require_alone(settings: Settings, patience: float = PATIENCE) -> None:
 
 
 def consumers(settings: Settings) -> dict[str, int]:
-    """How many take from the node's own mailboxes, by hub; none where a hub is away. All hubs are asked at once: one
-    that is silent is waited for some seconds."""
+    """The number of consumers of the node's own mailboxes, by hub; none for an absent hub. All hubs are asked at once,
+    since a silent one takes some seconds."""
 
     def look(name: str, mailboxes: Sequence[str]) -> tuple[str, int] | None:
         hub = settings.hubs[name]

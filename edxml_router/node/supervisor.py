@@ -1,11 +1,11 @@
 """``edxml-router serve``: starts the workers, keeps them running, passes signals on.
 
-A worker that ends unasked is started again, after a pause that doubles up to a minute while it keeps failing.
-SIGTERM and SIGINT drain: every worker finishes its batch; who has not ended within DRAIN seconds is killed, which
-loses nothing. SIGHUP makes the workers reload. Revocation lists are fetched and responders asked here
-(:mod:`edxml_router.credentials.revocation.renewal`), for all workers. Workers notice by themselves when the
-supervisor was killed. Where the settings have a section [gateway], its process runs beside the workers, and one for the
-folders of offices where some are attached so (:mod:`edxml_router.node.side_process`).
+A worker that ends unasked is started again, after a pause that doubles up to a minute while it keeps failing. SIGTERM
+and SIGINT drain: every worker finishes its batch; one that has not ended within DRAIN seconds is killed, which loses
+nothing. SIGHUP makes the workers reload. Revocation lists are fetched and responders asked here
+(:mod:`edxml_router.credentials.revocation.renewal`), for all workers. Workers notice by themselves when the supervisor
+was killed. Where the settings have a section [gateway], its process runs beside the workers, and one for the folders of
+offices where some are attached so (:mod:`edxml_router.node.side_process`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from edxml_router.wiring import composition
 DRAIN = 30.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between restarts of a failing worker
 HEALTHY = 30.0  # seconds after which a worker's earlier failures are forgotten
-STUCK = "workers.stuck"  # in node.data: those that make no turns
+STUCK = "workers.stuck"  # in node.data: the workers that make no turns
 LOOK = 0.2  # seconds between looks at the workers
 # For workers: bodies of megabytes are given back to the system when they are done with. By itself glibc learns from the
 # first one to keep such, in pieces all over its arenas (docs/decisions.md).
@@ -43,13 +43,13 @@ MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
 
 
 class Supervisor:
-    """The workers by number, and when each may be started again."""
+    """The workers by number, and when each may be restarted."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._count = settings.node.workers or os.cpu_count() or 1
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
-        self._leaving: list[subprocess.Popen[bytes]] = []  # told to end because fewer are wanted
+        self._leaving: list[subprocess.Popen[bytes]] = []  # told to end because fewer are configured
         self._started: dict[int, float] = {}
         self._watches: dict[int, WorkerWatch] = {}
         self._stuck: set[int] = set()  # those that were named
@@ -69,7 +69,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, self._hang_up)
-        self._name(0, stuck=False)  # what an earlier supervisor left
+        self._name(0, stuck=False)  # left by an earlier supervisor
         events.node_started(self._count)
         settings_file.write(self._settings.node.data, self._settings)
         status = 0
@@ -96,7 +96,7 @@ class Supervisor:
                 self._see(number, worker, now)
                 continue
             if worker is not None:
-                # Later it is a file that somebody is just changing: what runs goes on, what ended is tried again.
+                # Later it may be a file that is just being changed: running workers go on, ended ones are retried.
                 if worker.returncode == EXIT_CONFIG and now - self._begun < HEALTHY:
                     return EXIT_CONFIG
                 del self._workers[number]
@@ -133,12 +133,12 @@ class Supervisor:
         return [*wanted, "edxml_router.folders"] if folders else wanted
 
     def _see(self, number: int, worker: subprocess.Popen[bytes], now: float) -> None:
-        """Name a worker that makes no turns, and end it when that has lasted too long."""
+        """Report a worker that makes no turns, and kill it when that has lasted too long."""
         watch = self._watches[number]
         still = watch.still(now)
         if watch.over(now):
             events.worker_stuck(worker.pid, still, ended=True)
-            worker.kill()  # not asked: it does not hear
+            worker.kill()  # not asked to end: it would not react
         elif (still > TOLD) != (number in self._stuck):
             self._name(number, stuck=still > TOLD)
             if still > TOLD:
@@ -148,7 +148,7 @@ class Supervisor:
         """Keep in the data folder, for ``doctor``, which workers make no turns."""
         self._stuck = self._stuck | {number} if stuck else self._stuck - {number}
         said = ", ".join(f"worker {each + 1} of {self._count}" for each in sorted(self._stuck))
-        with suppress(OSError):  # a disk that is full or read-only is found by doctor itself
+        with suppress(OSError):  # doctor itself finds a full or read-only disk
             if said:
                 (self._settings.node.data / STUCK).write_text(said, encoding="utf-8")
             else:
@@ -202,7 +202,7 @@ class Supervisor:
             side.reload()
 
     def _renumber(self, count: int) -> None:
-        """As many workers as the settings say: new ones are started, what is too many finishes its batch and ends."""
+        """Run as many workers as the settings say: new ones are started, surplus ones finish their batch and end."""
         for number in range(self._count, count):
             self._pause.setdefault(number, FIRST_PAUSE)
             self._start_at.setdefault(number, 0.0)

@@ -4,10 +4,10 @@
     watch.began(process)
     if watch.over(now): …                           # it is to be ended
 
-A worker writes a byte into a pipe at each turn: no disk that may be full has a part in it. Who makes no turn may be
-busy with one large envelope, and then uses the processor; who waits for what never comes does not. So the one is given
-half an hour, and the other two minutes, longer than every wait of ours that has an end: a silent hub (2 s), a
-database (25 s a statement). Ending it loses nothing: what it had in hand comes again.
+A worker writes a byte into a pipe at each turn, so a full disk plays no part. A worker that makes no turn may be busy
+with one large envelope, and then uses the processor; one that waits for something that never comes does not. The former
+is given half an hour, the latter two minutes, which is longer than any bounded wait: a silent hub (2 s), a database (25
+s per statement). Killing it loses nothing: what it had in hand comes again.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-TOLD: Final = 60.0  # seconds without a turn after which it is named
-STILL: Final = 120.0  # … after which one that uses no processor is ended
+TOLD: Final = 60.0  # seconds without a turn after which it is reported
+STILL: Final = 120.0  # … after which one that uses no processor is killed
 BUSY: Final = 1800.0  # … and one that does
 IDLE_SHARE: Final = 0.05  # of one processor: the heartbeats of its connections take less
 
@@ -52,7 +52,7 @@ class WorkerWatch:
         return now - self._turn_at
 
     def over(self, now: float) -> bool:
-        """Whether it has made no turn for longer than anything takes."""
+        """Whether it has made no turn for longer than anything may take."""
         still = self.still(now)
         busy = _used(self._process) - self._used > IDLE_SHARE * still
         return still > (BUSY if busy else STILL)

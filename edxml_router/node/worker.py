@@ -1,11 +1,11 @@
 """One worker process: takes micro-batches, runs the pipeline's stages, and hands acknowledgements back.
 
-Started by the supervisor, whose number PID is, as ``python -m edxml_router.node.worker FILE PID PINS TURNS`` (JSON:
-the settings that stay until a restart; a pipe that is told of each turn). It makes no decisions: what a stage does is
-in the pipeline. SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules, and a change in a file of
-[trust], of a key or of a certificate is noticed without it (a bad file keeps the old ones and says so). A changed hub
-or store is taken by another worker: this one ends. When the supervisor is gone, it ends as on SIGTERM. Exit status 0,
-or 70 after a defect.
+Started by the supervisor, whose number PID is, as ``python -m edxml_router.node.worker FILE PID PINS TURNS`` (JSON: the
+settings that stay until a restart; a pipe that is told of each turn). It makes no decisions; those are in the pipeline.
+SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules, and a change in a file of [trust], of a key or of
+a certificate is noticed without it (with a bad file the old ones stay in force, and it is reported). A changed hub or
+store needs a new worker: this one ends. When the supervisor is gone, it ends as on SIGTERM. Exit status 0, or 70 after
+a defect.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ from edxml_router.stages.offices import pushing
 from edxml_router.stages.outcomes import inquiring, recovery
 from edxml_router.wiring import composition
 
-LOOK_INTERVAL = 0.02  # seconds between looks at what nobody tells of: a folder without inotify, a hub that owes answers
+LOOK_INTERVAL = 0.02  # seconds between polls: a folder without inotify, a hub that owes answers
 OWED_INTERVAL = 0.1  # … and when a hub has yet to answer about what it was given
-POLL_INTERVAL = 0.5  # seconds between looks into the ledger, when nobody rings, for what is due by now
+POLL_INTERVAL = 0.5  # seconds between looks into the ledger for due work, when nobody rings
 TRUST_INTERVAL = 0.5  # seconds between looks at the files of [trust]
 UPKEEP_INTERVAL = 0.5  # seconds between looks at the clock: expiry, numbering of the journal
 DECLARE_INTERVAL = 5.0  # seconds after mailboxes were made again until they may be missing again
-FOLLOW_INTERVAL = 60.0  # seconds between looks for mail of agencies that are elsewhere now
-SWEEP_INTERVAL = 3600.0  # seconds between sweeps of files that nothing refers to
+FOLLOW_INTERVAL = 60.0  # seconds between looks for mail of agencies that have moved
+SWEEP_INTERVAL = 3600.0  # seconds between sweeps of unreferenced files
 REST = 1.0  # seconds to wait after a setback of the store
 
 
 class Worker:
-    """The loop and its two switches."""
+    """The loop of a worker, and its two switches."""
 
     def __init__(
         self, path: Path, supervisor: int, pins: Mapping[str, str] | None = None, turns: int = -1
     ) -> None:
         self._path = path
         self._pins = pins
-        self._supervisor = supervisor  # told, not asked for: it may be gone before this process can ask
+        self._supervisor = supervisor  # passed in: the supervisor may be gone before this process can look
         self._turns = turns  # a pipe of the supervisor's, or none
         self._ending = False
         self._reloading = False
@@ -101,13 +101,13 @@ class Worker:
         return in_force.pinned(settings, self._pins) if self._pins else settings
 
     def _turn(self, opened: composition.RunningNode) -> bool:
-        """One round: everything that has come, then everything that is due; whether there was anything."""
+        """One round: everything that has come, then everything that is due. Returns whether there was anything."""
         self._renew_trust(opened)
         try:
             if self._recount:
                 events.moved(reports.count_kept(opened.node))
                 self._recount = False
-            rung = opened.bell.clear()  # before looking: whoever rings later is heard in the next turn
+            rung = opened.bell.clear()  # before looking: a later ring is heard in the next turn
             moved = self._take(opened)
             if rung or opened.node.left or time.monotonic() >= self._poll_at:
                 moved |= work(opened.node, alarm=self._tell)
@@ -121,7 +121,7 @@ class Worker:
                 self._expire(opened)
                 self._declare(opened)
                 for hub, problem in opened.problems().items():
-                    # Mailboxes that are being made for the first time are no trouble, however slow the disk.
+                    # Mailboxes being made for the first time are not a problem, however slow the disk.
                     if hub != "hub" or opened.declared or self._declaring is None:
                         self._tell(hub, problem)
                 opened.number_journal()
@@ -140,7 +140,7 @@ class Worker:
         return moved
 
     def _wait(self, opened: composition.RunningNode) -> None:
-        """Until something comes into any of the hubs, a command rings, or a duty is due."""
+        """Wait until something comes into any hub, a command rings, or a duty is due."""
         until = min(self._poll_at, self._upkeep_at, self._trust_at)
         told = [opened.bell.fileno(), *(transport.fileno() for transport in opened.transports)]
         seconds = until - time.monotonic()
@@ -153,11 +153,12 @@ class Worker:
 
     def _tell_turn(self) -> None:
         if self._turns >= 0:
-            with suppress(OSError):  # full is as good as told; a supervisor that is gone is noticed elsewhere
+            with suppress(OSError):  # a full pipe is as good as a byte; a missing supervisor is noticed elsewhere
                 os.write(self._turns, b".")
 
     def _expire(self, opened: composition.RunningNode) -> None:
-        """From a lease after the hubs were read empty: by then the other workers are done with what they had taken."""
+        """Expiry starts one lease after the hubs were read empty: by then other workers are done with what they had
+        taken."""
         if self._read_at is None and opened.node.hubs_read():
             self._read_at = time.monotonic()
         lease = opened.node.rules.delivery.lease.total_seconds()
@@ -186,7 +187,7 @@ class Worker:
         return came
 
     def _declare(self, opened: composition.RunningNode) -> None:
-        """Make the own hub's mailboxes. A hub that is away or silent holds up nothing else."""
+        """Make the own hub's mailboxes. An absent or silent hub holds up nothing else."""
         if self._declaring is None and opened.undeclared and time.monotonic() >= self._declare_at:
             self._declaring = Errand(opened.make_mailboxes)
         if self._declaring is None or not self._declaring.over:
@@ -203,13 +204,13 @@ class Worker:
         self._tell("hub, declaring", problem)
 
     def _tell(self, hub: str, problem: Finding | None) -> None:
-        """A line when the trouble with a hub begins, changes or ends; not one for each attempt."""
+        """Log when the trouble with a hub begins, changes or ends, not at each attempt."""
         if self._problems.get(hub) != problem:
             self._problems[hub] = problem
             events.transport_problem(hub, problem)
 
     def _renew_trust(self, opened: composition.RunningNode) -> None:
-        """Before anything is taken, and whatever else is wrong: a hub that is away must not delay a block."""
+        """Before anything is taken, and whatever else is wrong: an absent hub must not delay a block."""
         if time.monotonic() < self._trust_at:
             return
         self._trust_at = time.monotonic() + TRUST_INTERVAL
@@ -263,7 +264,7 @@ def work(
     tell: Callable[[Sequence[Move]], None] = events.moved,
     alarm: inquiring.Alarm = inquiring.nobody,
 ) -> bool:
-    """Forward, inquire, push and report once; whether there was anything to do."""
+    """Forward, inquire, push and report once. Returns whether there was anything to do."""
     moves = pipeline.forward(node)
     tell(moves)
     looked_at = inquiring.inquire(node, alarm) + pushing.push(node)

@@ -1,1 +1,1 @@
-"""What people and systems may do with a node, the same for every face."""
+"""What people and systems may do with a node: the same for every face."""

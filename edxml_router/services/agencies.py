@@ -1,11 +1,11 @@
-"""What anybody asks of the catalogue of agencies, and importing a list into a node's own.
+"""Queries to the catalogue of agencies, and importing a list into a node's own.
 
     registry = open_registry(None, data)         # the packaged catalogue, with a node's or a folder's above it
     described = describe(registry, "H53.31.22")
     report, folder = import_list(settings, None, file)
 
-Without settings and folder it is the catalogue that came with the program, and no driver is loaded for it. Raises
-Refusal EDX501 to EDX504 for codes, EDX902, EDX905 and EDX906 for files, and what the settings raise.
+Without settings and folder it is the packaged catalogue, and no driver is loaded. Raises Refusal EDX501 to EDX504 for
+codes, EDX902, EDX905 and EDX906 for files, and what the settings raise.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ class Description:
 
 
 def today() -> date:
-    """The day by which agencies are asked for: Vietnam's."""
+    """The day for which agencies are looked up: Vietnam's."""
     return datetime.now(VIETNAM).date()
 
 
 def open_registry(settings: Settings | None, data: Path | None) -> Registry:
-    """The packaged catalogue, with the folder ``data`` above it, or else as a node's settings have it."""
+    """The packaged catalogue overridden by the folder ``data``, or the catalogue of a node's settings."""
     if data is not None:
         return catalogue.load(folder("agency_codes"), data)
     return load_registry(settings) if settings is not None else catalogue.load(folder("agency_codes"))
 
 
 def resolve(registry: Registry, written: str, day: date, *, historic: bool = False) -> Agency | Finding:
-    """The agency that a code means on a day, in whatever form it is written; or why there is none."""
+    """The agency that a code in any form means on a day, or the finding why there is none."""
     try:
         return registry.resolve(written, day, historic=historic)
     except Refusal as refusal:
@@ -102,7 +102,7 @@ def own_folder(settings: Settings | None, data: Path | None) -> Path | None:
 
 
 def registry_for_import(settings: Settings | None, data: Path | None) -> Registry:
-    """What a list is judged against. The folder that it goes to may be new."""
+    """The registry that a list is judged against. The target folder may be new."""
     return open_registry(None if data is not None else settings, data if data is not None and data.exists() else None)
 
 

@@ -1,11 +1,11 @@
-"""What an auditor asks: the journal by any of its fields, its proof, and the history of one document.
+"""Queries of auditors: the journal by any of its fields, its proof, and the history of one document.
 
     for page in query(views, JournalQuery(event="delivery.", limit=500)): …
     found = verify(views, {104832: "9f86d0…"})
     told = history(views, "H53.31.22,2026/11/22,7/UBND-VP")
 
-Nothing here changes anything, so it works on a node's database and on a copy of one alike. Raises Refusal EDX606 for
-what is not there; Setback EDX610 for a damaged database, and what the views raise.
+Nothing here changes anything, so it works on a node's database and on a copy alike. Raises Refusal EDX606 for what does
+not exist; Setback EDX610 for a damaged database, and what the views raise.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ LONGEST: Final = 100_000  # recipients, and journal entries, of one envelope in 
 
 @dataclass(frozen=True, slots=True)
 class JournalQuery:
-    """Which entries of the journal; all that is given must hold. ``document``: a DocumentId, or a digest's beginning;
-    ``event``: one of :data:`EVENTS`, or "delivery." for all that begin so; ``limit``: at most so many entries."""
+    """A selection of journal entries; all given conditions must hold. ``document``: a DocumentId, or a digest's
+    beginning; ``event``: one of :data:`EVENTS`, or "delivery." for all that begin so; ``limit``: at most so many
+    entries."""
 
     since: datetime | None = None
     until: datetime | None = None  # not included
@@ -83,8 +84,8 @@ class JournalQuery:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeStory:
-    """The story of one accepted envelope: ``paths`` has the nodes passed for each recipient, as far as the latest
-    receipt tells; ``changes`` are the envelopes that recall, update or replace it."""
+    """The story of one accepted envelope: ``paths`` has the nodes passed on the way to each recipient, according to the
+    latest receipt; ``changes`` are the envelopes that recall, update or replace it."""
 
     trace: EnvelopeHistory
     paths: Mapping[str, Sequence[Hop]]
@@ -93,9 +94,9 @@ class EnvelopeStory:
 
 @dataclass(frozen=True, slots=True)
 class DocumentHistory:
-    """All that is known of a document: what was accepted under its name, the oldest first, and what was refused.
+    """All that is known of a document: what was accepted under its id, oldest first, and what was refused.
 
-    ``lines`` are what the journal says where nothing was accepted and nothing kept.
+    ``lines`` are the journal entries, where nothing was accepted and nothing kept.
     """
 
     told: Sequence[EnvelopeStory]
@@ -135,7 +136,7 @@ def query(views: Views, question: JournalQuery) -> Iterator[Sequence[JournalLine
 
 def verify(views: Views, known: Mapping[int, str], progress: Callable[[int, int], None] | None = None) -> Verification:
     """Verify the database's pages, then every entry and checkpoint; ``known`` are roots kept elsewhere, by size."""
-    if broken := views.damage():  # what the pages hold means nothing then
+    if broken := views.damage():  # the content of damaged pages means nothing
         raise Setback("EDX610", where="store.url", detail=broken)
     return views.verify(known, progress)
 
@@ -152,14 +153,14 @@ def damage(found: Verification) -> Finding | None:
 
 
 def filed_bodies(views: Views) -> int:
-    """How many bodies lie in files beside the database, which is not all of a node then."""
+    """How many bodies lie in files beside the database."""
     return views.filed_bodies()
 
 
 def find(views: Views, document: str, limit: int = 50) -> Sequence[FoundEnvelope]:
     """Envelopes by the beginning of their digest, or by DocumentId, newest first. Raises Refusal EDX606 when there is
     none."""
-    if not comparable(document):  # the views would take it for no condition
+    if not comparable(document):  # the views would take an empty text for no condition
         raise Refusal("EDX606", detail=Detail("no document is named"))
     found: Sequence[FoundEnvelope] = ()
     if is_digest(document):

@@ -1,5 +1,5 @@
-"""Envelopes are checked outside of a node: safety, schema, content rules, signature, and whether the signer speaks for
-the sender, as far as that can be known here.
+"""Check envelopes outside a node: safety, schema, content rules, signature, and, as far as that can be known, whether
+the signer may sign for the sender.
 
     desk = open_desk(None, Authorities(anchors), None, required=False)
     checked = desk.check("letter.edxml", read)
@@ -60,7 +60,7 @@ class CheckedFile:
     finding: Finding | None
     examined: Examination | None = None
     reasons: tuple[schema.Explanation, ...] = ()
-    open: tuple[Finding, ...] = ()  # what a node's catalogue would have to know
+    open: tuple[Finding, ...] = ()  # codes that only a node's catalogue may know
     authority: str = ""  # whether the signer speaks for the sender; "" where there is no signer who could
 
     @property
@@ -77,7 +77,7 @@ class CheckedFile:
 
 @dataclass(frozen=True, slots=True)
 class CheckingDesk:
-    """What envelopes are held against, the same for each."""
+    """What envelopes are checked against."""
 
     limits: Limits
     trust: TrustStore
@@ -89,14 +89,14 @@ class CheckingDesk:
     unfit: tuple[Finding, ...] = ()  # authorities of which nothing can ever pass (EDX323)
 
     def check(self, file: str, read: Read) -> CheckedFile:
-        """The verdict on one envelope; nothing that it suffers from is raised."""
+        """The verdict on one envelope; its problems are never raised."""
         body: Body = NOTHING
         try:
             with TemporaryDirectory(prefix="edxml-router-") as room:
                 body = read(file, self.limits.max_bytes, partial(_set_down, Path(room)))
                 examined = _examined(body, self.limits, self.trust, self.now)
         except Trouble as trouble:
-            # xmlschema explains what lxml only names; it is too slow for the router's own path, not for a person.
+            # xmlschema explains what lxml only names; it is too slow for the router, but not for a person.
             wanted = body.held if trouble.code == "EDX201" else None
             explained = schema.explain(wanted, limits=self.limits) if wanted else ()
             return CheckedFile(file, trouble.finding, reasons=explained)
@@ -134,7 +134,7 @@ class CheckingDesk:
         return SPEAKS if verdict.indication is Indication.PASSED else "", None
 
     def _block_of(self, sender: str) -> Finding | None:
-        """A blocked agency sends nothing, signed or not."""
+        """Refuse a blocked agency, signed or not."""
         try:
             refuse_blocked(self.table or Bindings(), (sender,), self.now)
         except Refusal as refusal:
@@ -196,7 +196,7 @@ def _unaddressed(agencies: Registry, envelope: Envelope, now: datetime) -> Itera
 
 
 def _examined(body: Body, limits: Limits, trust: TrustStore, now: datetime) -> Examination:
-    """In a process of its own: whatever a file does to that, the others are checked."""
+    """Examine in a separate process: whatever a file does to it, the others are still checked."""
 
     def work() -> Examination | Exception:
         try:
@@ -215,7 +215,7 @@ def _examined(body: Body, limits: Limits, trust: TrustStore, now: datetime) -> E
 
 
 def _set_down(room: Path, pieces: Iterable[bytes]) -> Body:
-    """A copy of a large file, which nobody else can change while it is judged."""
+    """A private copy of a large file, which nobody else can change while it is judged."""
     try:
         return spool.receive(room, pieces)
     except OSError as error:
@@ -223,12 +223,12 @@ def _set_down(room: Path, pieces: Iterable[bytes]) -> Body:
 
 
 def _objection(verdict: Verdict, *, required: bool, anchored: bool) -> Finding | None:
-    """Why the signature stands in the way, if it does."""
+    """The finding if the signature leads to a refusal."""
     if verdict.indication is Indication.PASSED:
         return None
     if required or verdict.indication is Indication.FAILED:
         return verdict.finding
-    # Anchors were given to be used; but what old software wrote cannot be verified by anybody.
+    # Anchors were given to be used, but legacy signatures cannot be verified by anybody.
     if anchored and verdict.indication is Indication.INDETERMINATE and verdict.reason != LEGACY:
         return verdict.finding
     return None
@@ -242,7 +242,7 @@ def _trust(settings: Settings | None, typed: Authorities) -> TrustStore:
 
 
 def _certificates(path: Path | None) -> bytes:
-    """The content of a file of certificates. What is wrong with it is said of the file as it was typed."""
+    """The content of a certificate file. A problem names the file as it was typed."""
     if path is None:
         return b""
     data = path.read_bytes()
@@ -251,7 +251,7 @@ def _certificates(path: Path | None) -> bytes:
 
 
 def _lists(path: Path) -> tuple[RevocationList, ...]:
-    """The lists of a file. One that cannot be used would be passed over in silence: EDX322."""
+    """The lists in a file. EDX322 for an unusable one, which would otherwise be ignored silently."""
     found = list_files.read(path)
     for one in found:
         if one.trouble:
@@ -260,5 +260,5 @@ def _lists(path: Path) -> tuple[RevocationList, ...]:
 
 
 def _reason(verdict: Verdict) -> str:
-    """Without --anchors every chain is unknown; that the operator of a node named none is another matter."""
+    """Without --anchors every chain is unknown; a node whose operator configured none is another matter."""
     return CHAIN_UNKNOWN if verdict.reason == "no-anchors" else verdict.reason

@@ -1,8 +1,8 @@
-"""What a person typed as the name of something, and what to say when there is nothing of that name.
+"""Names that people type, and the answer when nothing has that name.
 
-with naming(typed): registry.resolve(typed, day)    # a refusal without a place names what was typed
-raise unknown(typed, ["hold", "release"])           # EDX606 with what was perhaps meant, and what there is
-problem("302"), problem("edx302"), problem("signature-broken")
+with naming(typed): registry.resolve(typed, day) # a refusal without a place gets what was typed raise unknown(typed,
+["hold", "release"]) # EDX606 with the nearest name and the choices problem("302"), problem("edx302"),
+problem("signature-broken")
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SHOWN: Final = 100  # characters of what was typed
 
 @contextmanager
 def naming(typed: str) -> Iterator[None]:
-    """A refusal that has no place of its own gets what was typed as its place."""
+    """Give a refusal that has no place what was typed as its place."""
     try:
         yield
     except Refusal as refusal:
@@ -37,7 +37,7 @@ def agency_code(typed: str) -> AgencyCode:
 
 
 def unknown(typed: str, there: Collection[str], *, listed: bool = True) -> Refusal:
-    """Nothing is called so: EDX606 with the nearest name and, with ``listed``, all names that there are."""
+    """Nothing has that name: EDX606 with the nearest name and, with ``listed``, all names."""
     near = get_close_matches(typed.lower(), there, n=1)
     said = [Detail("did you mean {near}?", near=near[0])] if near else []
     said += [Detail("there is: {there}", there=", ".join(there))] if listed and there else []

@@ -1,14 +1,14 @@
-"""What an e-office does: hand envelopes in, see what became of them, look into its inbox, fetch, confirm or return
-letters, read its notices.
+"""What an e-office does: submit envelopes and follow them, list its inbox, fetch, confirm or return letters, read its
+notices.
 
     for name, answer in submit(node, "vp", files, read): …
     page = sent(ledger.views, "vp", SentQuery(limit=20))
     rows = ready(ledger.views, settings, office="vp")
     data = fetch(node, locate(ledger.views, text))
 
-An office is one of the configuration: whoever may use this node acts for those named in it. Raises Refusal EDX403 for
-an office that is not there, EDX503 for a code, EDX606 and EDX613 for a letter, and what
-:mod:`edxml_router.stages.offices.inbox` and the views raise.
+Offices are those of the configuration: whoever may use this node acts for them. Raises Refusal EDX403 for an office
+that is not there, EDX503 for a code, EDX606 and EDX613 for a letter, and what :mod:`edxml_router.stages.offices.inbox`
+and the views raise.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _NO_NAME: Final = Detail(
 
 
 class NamedAcceptance(NamedTuple):
-    """An envelope that was handed in, by the name that its face has for it, and what its office is told."""
+    """A submitted envelope, under the name its face has for it, with the answer to its office."""
 
     name: str
     answer: Acceptance
@@ -70,7 +70,7 @@ class InboxLetter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SentQuery:
-    """Which of the envelopes that an office sent; all that is given must hold. ``document``: a DocumentId, or the
+    """A selection of envelopes that an office sent; all given conditions must hold. ``document``: a DocumentId, or the
     beginning of a digest; ``recipient``: a canonical code; ``after``: :attr:`SentPage.next` of the page before."""
 
     kind: Kind | None = None
@@ -85,7 +85,7 @@ class SentQuery:
 
 
 class SentEnvelope(NamedTuple):
-    """An envelope that an office sent, with the first of its recipients; ``next`` begins the others, None after the
+    """An envelope that an office sent, with its first recipients; ``next`` is where the others begin, None after the
     last."""
 
     found: FoundEnvelope
@@ -94,21 +94,21 @@ class SentEnvelope(NamedTuple):
 
 
 class SentPage(NamedTuple):
-    """Envelopes, the newest first; ``next`` begins the page after, empty after the last."""
+    """Envelopes, newest first; ``next`` is the key of the next page, empty after the last."""
 
     envelopes: Sequence[SentEnvelope]
     next: str
 
 
 class Notices(NamedTuple):
-    """What became of envelopes that offices sent, and the DocumentId of each envelope."""
+    """Outcomes of envelopes that offices sent, with the DocumentId of each envelope."""
 
     notes: Sequence[Notice]
     documents: Mapping[str, str]
 
 
 def require(settings: Settings, name: str) -> None:
-    """Refuse (EDX403) an office that the configuration has not."""
+    """Refuse (EDX403) an office that is not configured."""
     names = [office.name for office in settings.offices]
     if name not in names:
         raise Refusal("EDX403", where=name, detail=Detail("the offices are {names}", names=", ".join(names) or "-"))
@@ -124,8 +124,8 @@ def named(settings: Settings, name: str | None) -> list[str]:
 def submit(
     node: Node, office: str, names: Sequence[str], read: Read, channel: str = "cli"
 ) -> Iterator[NamedAcceptance]:
-    """Hand envelopes in as an office, in batches that fit into memory; the answers in the same order. ``read`` gets a
-    name, the most bytes, and how a large one is set down; what it refuses is the answer."""
+    """Submit envelopes as an office, in batches that fit into memory; answers in the same order. ``read`` gets a name,
+    the most bytes, and a function that stores a large one; its refusals become answers."""
     for batch in _batches(names, node, read):
         fit = [Submission(data, office, channel) for _, data in batch if not isinstance(data, Acceptance)]
         answers = iter(pipeline.accept(node, fit) if fit else ())
@@ -137,7 +137,7 @@ def submit(
 
 
 def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tuple[str, Body | Acceptance]]]:
-    """The envelopes with their bytes, the large ones as bodies; one that cannot be had, with the answer to it."""
+    """The envelopes with their bytes, large ones as bodies on disk; an unreadable one comes with its answer."""
     most = node.rules.limits.max_bytes
     batch: list[tuple[str, Body | Acceptance]] = []
     size = 0
@@ -157,8 +157,8 @@ def _batches(names: Sequence[str], node: Node, read: Read) -> Iterator[list[tupl
 
 
 def sent(views: Views, office: str, query: SentQuery) -> SentPage:
-    """What an office handed in here, whichever way, and how it stands with each recipient. Raises Refusal EDX606 for
-    an ``after`` that is no page's."""
+    """What an office submitted here through any face, and its state at each recipient. Raises Refusal EDX606 for an
+    invalid ``after``."""
     found = views.find_envelopes(
         office=office,
         kind=query.kind or "",
@@ -198,7 +198,7 @@ def _sent_envelope(found: FoundEnvelope, theirs: Sequence[SentDelivery], most: i
 
 
 def _cursor(last: FoundEnvelope) -> str:
-    """A page's end as a text: it holds no number of a row, so it stays true whatever is added or restored."""
+    """The end of a page as a text, without row numbers, so it stays valid whatever is added or restored."""
     at, digest = last.key
     return f"{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{digest}"
 
@@ -212,7 +212,7 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
 
 
 def ready(views: Views, settings: Settings, *, office: str | None = None, agency: str | None = None) -> list[InboxItem]:
-    """What lies ready to be fetched, of all offices or of one, for all their agencies or for one."""
+    """What is ready to be fetched, for all offices or one, and for all their agencies or one."""
     registry = load_registry(settings)
     offices = [one for one in settings.offices if office in (None, one.name)]
     texts = [agency] if agency is not None else [code for one in offices for code in one.agencies]
@@ -222,19 +222,19 @@ def ready(views: Views, settings: Settings, *, office: str | None = None, agency
 
 
 def called(ledger: SqlLedger, offices: Sequence[str]) -> Sequence[tuple[str, Recovery]]:
-    """The offices that are to send again what they handed in, since a back-up was restored."""
+    """The offices that must send again what they submitted, because a back-up was restored."""
     parties = pending(ledger.engine)
     return [(one.party.name, one) for one in parties if one.party.is_office and one.party.name in offices]
 
 
 def reminder(office: str, one: Recovery) -> Finding:
-    """What such an office is told."""
+    """The notice to such an office."""
     detail = Detail("has not sent again what was handed in since {at:%Y-%m-%d %H:%M:%S}", at=one.since.astimezone())
     return Finding("EDX618", office, detail)
 
 
 def notices(views: Views, offices: Sequence[str]) -> Notices:
-    """What became of envelopes that these offices sent and was not cleared."""
+    """Outcomes of envelopes that these offices sent, as far as not cleared."""
     rows: list[Notice] = []
     for office in offices:
         after = 0
@@ -245,7 +245,7 @@ def notices(views: Views, offices: Sequence[str]) -> Notices:
 
 
 def clear(ledger: SqlLedger, read: Notices) -> None:
-    """These notices were read, and are not told again."""
+    """Mark these notices as read; they are not shown again."""
     if read.notes:
         with ledger.book() as book:
             book.receipts.sent([note.number for note in read.notes], ledger.clock.now())
@@ -272,17 +272,17 @@ def fetch(node: Node, letter: InboxLetter) -> Body:
 
 
 def confirm(node: Node, taken: Iterable[InboxLetter]) -> Mapping[InboxLetter, Finding | None]:
-    """The office's system has taken these over; one answer each."""
+    """Confirm that the office's system has taken these; one answer each."""
     return _answered(taken, lambda office, names: inbox.confirm(node, office, names))
 
 
 def refuse(node: Node, returned: Iterable[InboxLetter], reason: str) -> Mapping[InboxLetter, Finding | None]:
-    """The office's system sends these back; one answer each."""
+    """Return these on behalf of the office's system; one answer each."""
     return _answered(returned, lambda office, names: inbox.refuse(node, office, names, reason))
 
 
 def is_done(answer: Finding | None) -> bool:
-    """Whether a letter was taken over or returned: also where the answer is only a remark (EDX804: late)."""
+    """Whether a letter was confirmed or returned, including where the answer is only a remark (EDX804: late)."""
     return answer is None or answer.problem.weight is Weight.REMARK
 
 

@@ -1,8 +1,8 @@
-"""What an operator does to deliveries: hold, release, retry, cancel, resend.
+"""What operators do to deliveries: hold, release, retry, cancel, resend.
 
-Each act names its operator and reason and is journalled with its effect in one transaction. One answer per
-delivery: None when done, EDX606 when it is not here, EDX607 when its state does not allow it. :func:`try_out` gives
-the same answers and does nothing.
+Each act names its operator and reason and is journalled with its effect in one transaction. One answer per delivery:
+None when done, EDX606 when it does not exist, EDX607 when its state does not allow it. :func:`try_out` gives the same
+answers without doing anything.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edxml_router.stages.outcomes.receipts import final_receipts, withdrawals
 def perform(
     node: Node, event: Event, numbers: Sequence[int], operator: str, reason: str
 ) -> list[Finding | None]:
-    """Do what leads to ``event``, one of :data:`ACTS`, to each delivery."""
+    """Apply ``event``, one of :data:`ACTS`, to each delivery."""
     return ACTS[event](node, numbers, operator, reason)
 
 
@@ -49,7 +49,7 @@ def retry(node: Node, numbers: Sequence[int], operator: str, reason: str) -> lis
 
 
 def cancel(node: Node, numbers: Sequence[int], operator: str, reason: str) -> list[Finding | None]:
-    """Withdraw deliveries that are still here; the sender gets a notice. What has left needs a recall instead."""
+    """Withdraw deliveries that are still here; the sender gets a notice. What has left needs a recall."""
     return _act(node, numbers, Event.CANCEL, operator, reason)
 
 
@@ -66,8 +66,7 @@ def try_out(ledger: Ledger, event: Event, numbers: Sequence[int]) -> list[Findin
 
 
 def one(views: Views, number: int) -> tuple[DeliveryHistory, Hindrance | None]:
-    """A delivery with all that happened to it, and what keeps it here, if something else does. Raises Refusal
-    EDX606."""
+    """A delivery with its whole history, and what hinders it, if anything. Raises Refusal EDX606."""
     story = views.story(number)
     if story is None:
         raise Refusal("EDX606", where=Detail("delivery {number}", number=number))
@@ -113,7 +112,7 @@ def _act(
 def _answers(
     book: Book, event: Event, numbers: Sequence[int]
 ) -> tuple[list[Delivery], dict[int, Finding | None]]:
-    """The deliveries that the act is possible for, and the answer for each number as they stand."""
+    """The deliveries for which the act is possible, and the answer for each number."""
     possible: list[Delivery] = []
     answers: dict[int, Finding | None] = {
         number: Finding("EDX606", Detail("delivery {number}", number=number)) for number in numbers
@@ -132,17 +131,17 @@ def _possible(delivery: Delivery, event: Event) -> bool:
     gone = delivery.state is State.FORWARDED or delivery.far_accepted
     if gone and event in (Event.CANCEL, Event.HOLD) and delivery.state not in lifecycle.ENDS:
         return (
-            False  # the next node has it, or may have it: stopping it here would promise what cannot be kept
+            False  # the next node has it, or may have it: stopping it here would be an empty promise
         )
     if event is Event.RETRY and delivery.far_accepted:
         return False
     if event is Event.RESEND and delivery.generation >= GENERATION_LIMIT:
-        return False  # no node reads a higher one
+        return False  # no node accepts a higher one
     return lifecycle.allowed(delivery.state, event)
 
 
 def _help(delivery: Delivery, event: Event) -> str:
-    """What helps where the act is not possible, for the remedy of EDX607 that is the same for all."""
+    """What helps where the act is not possible; the remedy of EDX607 is the same for all."""
     if delivery.state is State.CONFIRMED:
         return Detail("the recipient has it; only a recall by the sender takes it back")
     if event is Event.RESEND and delivery.generation >= GENERATION_LIMIT:

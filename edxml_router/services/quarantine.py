@@ -1,6 +1,6 @@
-"""Refused input that was kept: looked at, written out, and removed once it is understood.
+"""Quarantined input: list it, write it out, and remove it once it has been dealt with.
 
-Raises Refusal EDX606 for what is not there.
+Raises Refusal EDX606 for an unknown item.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def content(views: Views, number: int) -> bytes:
 
 
 def remove(ledger: SqlLedger, numbers: Sequence[int], operator: str) -> tuple[Sequence[int], Finding | None]:
-    """Remove items, with a journal entry each: the numbers of those that there were, and a finding about the others."""
+    """Remove items, with a journal entry each. Returns the numbers removed, and a finding about the others."""
     with ledger.book() as book:
         removed = queries.remove(book, numbers, f"operator:{operator}", ledger.clock.now())
     missing = sorted(set(numbers) - set(removed))

@@ -1,7 +1,7 @@
-"""How a face gives an envelope to a service: by a name of its own, read no further than is allowed.
+"""How a face passes an envelope to a service: under a name of its own, read no further than allowed.
 
-A ``Read`` gets the name, the most bytes that are taken, and what sets a large envelope down; it answers with bytes or
-with what was set down. It raises Refusal EDX102 (too large), EDX111 (not readable).
+A ``Read`` gets the name, the most bytes to read, and a function that stores a large envelope; it returns bytes or the
+stored body. It raises Refusal EDX102 (too large), EDX111 (not readable).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which deliveries are meant: by filters, by what can be done to them, by a document's name.
+"""Select deliveries: by filters, by what can be done to them, by document.
 
     listed = listing(ledger.views, settings, Filters(link="h53"), limit=100)
     numbers = fit_for(ledger.views, settings, filters, Event.RETRY)
@@ -35,8 +35,8 @@ NUMBER_DIGITS: Final = 7  # a longer number may be the beginning of a digest
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which deliveries; all that are given must hold. ``link``: a neighbour's or an office's name, or a route;
-    ``recipient``: an agency's code; ``older``: accepted longer ago than this."""
+    """A selection of deliveries; all given conditions must hold. ``link``: a neighbour's or an office's name, or a
+    route; ``recipient``: an agency's code; ``older``: accepted longer ago than this."""
 
     states: tuple[State, ...] = ()
     link: str = ""
@@ -51,8 +51,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Deliveries, the oldest first, with the DocumentId of each envelope, and what keeps those here that something else
-    keeps."""
+    """Deliveries, oldest first, with the DocumentId of each envelope, and what hinders them, if anything."""
 
     deliveries: Sequence[Delivery]
     documents: Mapping[str, str]
@@ -67,7 +66,7 @@ def listing(views: Views, settings: Settings, filters: Filters, limit: int) -> L
 
 
 def fit_for(views: Views, settings: Settings, filters: Filters, event: Event) -> list[int]:
-    """The numbers of those that match and are in a state from which ``event`` leads on."""
+    """The numbers of those that match and whose state allows ``event``."""
     states = [state for state in sources(event) if not filters.states or state in filters.states]
     return [one.id for one in select(views, settings, filters, states)] if states else []
 

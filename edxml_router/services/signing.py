@@ -1,4 +1,4 @@
-"""Sign an envelope outside of a node, with a key in a file or in a token (``pkcs11:…``)."""
+"""Sign an envelope outside a node, with a key in a file or in a token (``pkcs11:…``)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edxml_router.credentials import keys, token_keys
 
 
 def sign(data: bytes, name: str, key: str, certificate: Path, limits: Limits, *, parts: bool = False) -> bytes:
-    """The envelope with a signature of the whole document; with ``parts`` of header, body and attachments, which stays
-    valid when a relay adds a trace. ``name``: what the envelope is called in a refusal. Raises Refusal EDX903 for key
-    and certificate, EDX902, and what signing raises; Setback EDX909 for a token."""
+    """Return the envelope with a signature over the whole document or, with ``parts``, over header, body and
+    attachments, which stays valid when a relay adds a trace. ``name`` stands for the envelope in a refusal. Raises
+    Refusal EDX903 for key and certificate, EDX902, and what signing raises; Setback EDX909 for a token."""
     coverage = Coverage.PARTS if parts else Coverage.WHOLE
     opened, chain = token_keys.open_key(key), keys.load_certificates(certificate)
     try:

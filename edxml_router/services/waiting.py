@@ -1,10 +1,10 @@
-"""Why a delivery waits where its row cannot say so.
+"""Why a delivery waits, where its row cannot tell.
 
     hindrances(views, deliveries, now).get(delivery.id)
 
-What waits for a hub that is away, or behind an earlier delivery of its document, is not taken at all, and so has no
-problem of its own: writing one into each row at each turn would be a load, and untrue a moment later. So it is computed
-when it is asked for, from what the workers know of the mailboxes.
+Mail that waits for an absent hub, or behind an earlier delivery of its document, is not even leased and so has no
+problem of its own: writing one into every row at every turn would be costly, and untrue a moment later. It is computed
+on demand from what the workers know of the mailboxes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TO_SEND: Final = (State.QUEUED, State.DEFERRED, State.FORWARDING)
 
 
 def hindrances(views: Views, deliveries: Sequence[Delivery], now: datetime) -> Mapping[int, Hindrance]:
-    """By number, of those of ``deliveries`` that something else keeps here."""
+    """By number, for those of ``deliveries`` that are hindered."""
     here = [one for one in deliveries if _is_ours(one)]
     if not here:
         return {}

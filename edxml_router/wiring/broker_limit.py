@@ -1,10 +1,11 @@
-"""Whether the node's own broker takes the messages that the node counts with, and no larger ones.
+"""Whether the node's own broker takes messages up to the expected size, and no larger ones.
 
     detail, finding = look(settings, hub, now)
 
-No method of AMQP tells the limit, so a message just above it is sent, to nobody. That is as much as one large chunk
-more, and only the owner of a hub asks. A good answer stands for a day, in a file of the data folder; a bad one is asked
-again each time, so that who has mended it sees so. Raises Setback EDX701, EDX706, EDX707 and Refusal EDX901, EDX902.
+No AMQP method tells the limit, so a message just above it is published to nobody. That costs as much as one large
+chunk, and only the owner of a hub does it. A good answer is kept for a day, in a file of the data folder; after a bad
+one the broker is asked every time, so that a repair shows at once. Raises Setback EDX701, EDX706, EDX707 and Refusal
+EDX901, EDX902.
 """
 
 from __future__ import annotations

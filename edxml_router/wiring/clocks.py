@@ -1,8 +1,7 @@
-"""The clock of a node: what it is compared with, and what becomes of pauses when it has gone back.
+"""The clock of a node: what it is compared with, and what happens to pauses when it goes back.
 
-    compare_clock(ledger)            # when the ledger is opened
-    node.clock.watch()               # again and again; what it says is for note_clock
-"""
+    compare_clock(ledger) # when the ledger is opened node.clock.watch() # periodically; its result goes to note_clock
+    """
 
 from __future__ import annotations
 
@@ -17,13 +16,13 @@ from edxml_router.wiring.stored import OwnLedger, StoredNode
 
 
 def compare_clock(ledger: OwnLedger) -> SteadyClock:
-    """The clock of a ledger, told what it is to be compared with. Raises Setback."""
+    """Start the clock of a ledger with what it is to be compared with. Raises Setback."""
     ledger.clock.start(pauses.newest_entry(ledger))
     return ledger.clock
 
 
 def note_clock(node: StoredNode, change: ClockStep, actor: str) -> None:
-    """Journal it; where the node's time has gone back, nothing waits for longer than the longest pause."""
+    """Journal the step; if the node's time has gone back, nothing waits for longer than the longest pause."""
     finding, now = change.finding, node.now()
     if finding is not None:
         entry = Entry(now, "clock.doubtful", actor=actor, code=finding.code, detail=finding.detail)

@@ -3,8 +3,8 @@
     with open_node(settings) as node: …             # store and rules, for a command
     with open_worker(settings) as opened: …         # and the transports, for a worker process
 
-Raises ConfigErrors for files that the settings name and that cannot be used, and Setback EDX602 when the database
-is away. A hub that is away is no failure: its transport mends itself, and :meth:`RunningNode.declare` is tried again.
+Raises ConfigErrors for files that the settings name and that cannot be used, and Setback EDX602 when the database is
+away. An absent hub is not a failure: its transport recovers by itself, and :meth:`RunningNode.declare` is retried.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ from edxml_router.wiring.ownership import recognise
 from edxml_router.wiring.stored import OwnLedger, StoredNode
 
 WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
-SWEEP_AGE = timedelta(hours=24)  # files that nothing refers to are kept this long, for a transaction under way
+SWEEP_AGE = timedelta(hours=24)  # unreferenced files are kept this long, for transactions under way
 
-# What is put between the node and a port ("ledger", "bodies", "hub", "parent"): by tests that let a call go wrong.
+# Wraps a port ("ledger", "bodies", "hub", "parent"): used by tests that make a call fail.
 Wrap = Callable[[str, Any], Any]
 
 
@@ -69,8 +69,8 @@ class RunningNode:
     pauses_seen: bool = False
 
     def watch_clock(self) -> ClockStep | None:
-        """Keep the mark of the node's clock; when the machine's becomes doubtful, or is believed again, that goes into
-        the journal. Raises Setback."""
+        """Keep the mark of the node's clock, and journal when the machine's clock becomes doubtful or is trusted again.
+        Raises Setback."""
         if not self.pauses_seen:  # a clock that was ahead may have written them before
             shorten_pauses(self.node)
             self.pauses_seen = True
@@ -80,9 +80,9 @@ class RunningNode:
         return change
 
     def renew_trust(self) -> Sequence[Finding] | None:
-        """Apply what has changed in the files of [trust] since the last look: a blocked key must not wait for a
-        person. None when nothing has; else what is wrong with them, or nothing. The rest of the configuration is not
-        looked at; it may be half written.
+        """Apply changes in the files of [trust] since the last look: a block must not wait for a person. Returns None
+        when nothing has changed, else the findings, if any. The rest of the configuration is not read, since it may be
+        half written.
         """
         seen = trust_files.fingerprint(sources.paths(self.settings))
         if seen == self.trust_seen:
@@ -92,9 +92,9 @@ class RunningNode:
         return findings
 
     def renew_credentials(self) -> Sequence[Finding] | None:
-        """Take the node's own key and certificate, and those of its neighbours, as their files are now. None when no
-        file has changed; else what is wrong with them, or nothing. What cannot be used leaves what was in force: a
-        key is often written a moment before its certificate.
+        """Reload the node's own key and certificate, and its neighbours' certificates. Returns None when no file has
+        changed, else the findings, if any. Unusable files leave the old ones in force: a key is often written a moment
+        before its certificate.
         """
         seen = trust_files.fingerprint(identities.paths(self.settings))
         if seen == self.credentials_seen:
@@ -103,7 +103,7 @@ class RunningNode:
         self.node.rules = replace(self.node.rules, peers=peers)
         try:
             self._sign_by(identities.signing(self.settings))
-        except Setback as setback:  # a token that is away: nothing was seen, so it is tried again
+        except Setback as setback:  # the token is away: nothing was seen, so try again
             return [*findings, setback.finding]
         except Refusal as refusal:
             findings.append(refusal.finding)
@@ -127,7 +127,7 @@ class RunningNode:
         return lost
 
     def make_mailboxes(self) -> Finding | None:
-        """The part of :meth:`declare` that waits for the hub; it may run beside the turns. Raises as that does."""
+        """The part of :meth:`declare` that waits for the hub; it may run beside the turns and raises the same."""
         settings, lost = self.settings, self._lost()
         if settings.hub is None or (self.declared and lost is None):
             return None
@@ -143,7 +143,7 @@ class RunningNode:
 
     @property
     def undeclared(self) -> bool:
-        """Whether :meth:`declare` has anything to do."""
+        """Whether :meth:`declare` has something to do."""
         return self.settings.hub is not None and (not self.declared or self._lost() is not None)
 
     def _lost(self) -> Finding | None:
@@ -169,7 +169,7 @@ class RunningNode:
         number_journal(self.node)
 
     def sweep(self) -> None:
-        """Remove files that nothing refers to, and mail that is over."""
+        """Remove unreferenced files and expired mail."""
         hubs.withdraw(self.settings)
         self.node.bodies.sweep(older_than=SWEEP_AGE, now=self.node.now())
 

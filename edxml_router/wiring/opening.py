@@ -1,9 +1,9 @@
-"""A node's database, or the node itself, opened for one act of somebody who is not its worker.
+"""Open a node's database, or the node itself, for a single act outside its workers.
 
     with ledger_of(settings) as ledger: …    # only the database
     with node_of(settings) as node: …        # and the rules, without transports
 
-Where the database has another schema than this program, that is what is said of a failure.
+If the database's schema is not this program's, that is reported as the cause of a failure.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def ledger_of(settings: Settings) -> Iterator[OwnLedger]:
 def node_of(settings: Settings) -> Iterator[StoredNode]:
     """The node without its transports. Raises ConfigErrors and Setback EDX602.
 
-    In the end what was journalled takes its place in the log: where nothing runs, nobody else would do it.
+    At the end the new journal entries are numbered: while nothing runs, nobody else would do it.
     """
     require_file(settings)
     try:
@@ -45,7 +45,7 @@ def node_of(settings: Settings) -> Iterator[StoredNode]:
             try:
                 yield node
             finally:
-                with suppress(Trouble):  # what was done is done; `journal verify` tells what has no place yet
+                with suppress(Trouble):  # the act is done; `journal verify` tells which entries have no place yet
                     number_journal(node)
     except Defect as defect:
         with closing(open_ledger(settings)) as ledger:
@@ -54,7 +54,7 @@ def node_of(settings: Settings) -> Iterator[StoredNode]:
 
 
 def _require_schema(ledger: SqlLedger, cause: Defect) -> None:
-    """Asked only after a failure: the answer takes longer than most commands."""
+    """Checked only after a failure, since it takes longer than most commands."""
     schema = migrate.current(ledger.engine)
     if schema != migrate.newest():
         detail = Detail(

@@ -1,10 +1,10 @@
-"""A database opened to be asked: a node's own, by its configuration, or any other by its address.
+"""Open a database for queries: a node's own, by its configuration, or any other by its address.
 
     with open_own(config) as asked: …                    # of the configuration, only where the database is
     with open_other(read_place("copy.db")) as asked: …   # without any
 
-Raises ConfigErrors, Refusal EDX617, and what :mod:`edxml_router.store.read_only` raises. What goes wrong with the
-database names it: a path, or a URL without its password; and its schema, where that is the cause.
+Raises ConfigErrors, Refusal EDX617, and what :mod:`edxml_router.store.read_only` raises. Findings name the database (a
+path, or a URL without its password), and its schema where that is the cause.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["DatabasePlace", "ReadableDatabase", "open_other", "open_own", "read_
 
 @dataclass(frozen=True, slots=True)
 class ReadableDatabase:
-    """A database that can be asked. ``schema`` is "older" or "newer" where it is not this program's."""
+    """A database open for queries. ``schema`` is "older" or "newer" where it is not this program's."""
 
     views: Views
     config: Path | None = None
@@ -49,7 +49,7 @@ class ReadableDatabase:
 
 
 def require_file(settings: Settings) -> None:
-    """Refuse (EDX617) where a file of SQLite is not there: looking for it would make it, and it would be empty."""
+    """Refuse (EDX617) where the SQLite file is missing: opening it would create an empty one."""
     file = settings.database_url.partition("sqlite:///")[2]
     if file and not Path(file).exists():
         detail = Detail("no such file") if Path(file).parent.is_dir() else Detail("the folder is not there")
@@ -58,7 +58,7 @@ def require_file(settings: Settings) -> None:
 
 @contextmanager
 def open_own(config: Path) -> Iterator[ReadableDatabase]:
-    """The node's database; what else its configuration says is not looked at."""
+    """The node's database; the rest of the configuration is not read."""
     settings = load_for_reading(config)
     require_file(settings)
     ledger = composition.open_ledger(settings)

@@ -1,6 +1,6 @@
-"""The checks of a node, each about one thing that it depends on, in the order in which they are told.
+"""The checks of a node, each about one thing that it depends on, in the order shown.
 
-A check yields details, each with a finding or None when all is well; it may also raise what it meets.
+A check yields details, each with a finding, or None when all is well; it may also raise.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def _nothing(_settings: Settings) -> Findings:
     yield from ()
 
 
-# What is checked in their place once the database is known not to answer: its trouble is said once, and each of these
-# would wait for it in vain.
+# Replaces these checks once the database is known not to answer: the problem is reported once, and each of them would
+# wait in vain.
 WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "recovery": _nothing,
     "neighbours": trust.unproven,

@@ -1,4 +1,4 @@
-"""What a node depends on of its database, and what waits in it that should not."""
+"""The database that a node depends on, and what waits in it that should not."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ UNNUMBERED: Final = timedelta(hours=1)  # workers number each few seconds, ten t
 
 
 def is_lost(settings: Settings) -> bool:
-    """Whether the file of the database is not there: its volume may not be mounted, and then this is no new node."""
+    """Whether the database file is missing: the volume may not be mounted, so this need not be a new node."""
     file = settings.database_url.partition("sqlite:///")[2]
     return bool(file) and not Path(file).exists()
 
 
 def database(settings: Settings) -> Findings:
     file = settings.database_url.partition("sqlite:///")[2]
-    if is_lost(settings):  # connecting would make it
+    if is_lost(settings):  # connecting would create it
         yield file, Finding("EDX617", file, Detail("no such file"))
         return
     with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
         schema, newest = migrate.current(ledger.engine), migrate.newest()
         if schema == newest:
-            probe(ledger.engine, tables.WRITTEN)  # a lock that somebody forgot is not seen by reading
-        # A large PostgreSQL is not read through in the time that its server has for an answer: `journal verify` does.
+            probe(ledger.engine, tables.WRITTEN)  # reading does not reveal a forgotten lock
+        # A large PostgreSQL cannot be read within the time allowed for an answer: `journal verify` does that.
         if schema and (damage := integrity.damage(ledger.engine, quick=not file)):
             yield ledger.engine.dialect.name, Finding("EDX610", "store.url", damage)
             return
@@ -62,7 +62,7 @@ def database(settings: Settings) -> Findings:
 
 
 def repetitions(settings: Settings) -> Findings:
-    """Who has not repeated yet what a restored back-up has forgotten. Nothing to say where none was restored."""
+    """Who has not yet repeated what a restored back-up has forgotten. Nothing where none was restored."""
     if is_lost(settings):
         return
     with closing(composition.open_ledger(settings)) as ledger:
@@ -77,8 +77,8 @@ def repetitions(settings: Settings) -> Findings:
 
 
 def peers(settings: Settings) -> Findings:
-    """Whether a neighbour or office sends so much odd input that it is counted only, and what of it is quarantined
-    until an operator has looked at it."""
+    """Whether a neighbour or office sends so much odd input that it is only counted, and what is quarantined until an
+    operator has looked at it."""
     if not served_before(settings.node.data):
         return
     with closing(composition.open_ledger(settings)) as ledger:
@@ -99,7 +99,7 @@ def peers(settings: Settings) -> Findings:
 def numbering(settings: Settings) -> Findings:
     """Whether the workers give the journal's entries their places: without one an entry may be removed unseen."""
     if not served_before(settings.node.data) or holder(settings.node.data) is None:
-        return  # that it does not run is said elsewhere
+        return  # another check reports that the node does not run
     with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
         since = sequencer.waiting_since(ledger)
     if since is not None and datetime.now(UTC) - since > UNNUMBERED:
@@ -110,8 +110,8 @@ def numbering(settings: Settings) -> Findings:
 
 
 def letters(settings: Settings) -> Findings:
-    """What could not be sent for longer than an answer takes, by its problem and where it is to go. What waits for room
-    or behind an absent neighbour is told of with the mailboxes; what an operator holds has no problem."""
+    """What could not be sent for longer than an answer takes, by problem and route. Mail that waits for room or behind
+    an absent neighbour is reported with the mailboxes; mail held by an operator has no problem."""
     if not served_before(settings.node.data):
         return
     with closing(composition.open_ledger(settings, PATIENCE)) as ledger:

@@ -48,7 +48,7 @@ def _hub(settings: Settings, hub: Hub, *, owner: bool) -> Findings:
             intakes = tuple(name for name in intakes if name != mailbox)
         with closing(hubs.open_hub(settings, hub, intakes)) as transport:
             depths = transport.depths()
-    else:  # a transport would begin to consume
+    else:  # a transport would start consuming
         yield from _broker_lists(hub)
         depths = rabbitmq.depths(hubs.rabbit_settings(settings, hub), intakes)
     missing = [mailbox for mailbox in intakes if mailbox not in depths]
@@ -79,7 +79,7 @@ def _hub(settings: Settings, hub: Hub, *, owner: bool) -> Findings:
 
 
 def _broker_lists(hub: RabbitHub) -> Findings:
-    """Whether the revocation lists that the broker's certificate is checked by are of today: else nothing connects."""
+    """Whether the revocation lists for the broker's certificate are current; otherwise nothing connects."""
     now = datetime.now(UTC)
     for path in hub.tls.lists if hub.tls else ():
         for one in list_files.read(path, "hub.tls_crls"):

@@ -1,4 +1,4 @@
-"""What a node depends on of its machine: the data folder, the disk, the clock, and that it runs."""
+"""The machine that a node depends on: data folder, disk, clock, and whether the node runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edxml_router.store.clocks import neighbour_clocks
 from edxml_router.store.clocks.neighbour_clocks import KeptSkews
 from edxml_router.wiring import clocks, composition
 
-EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
+EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this has never been set
 
 
 
@@ -76,7 +76,7 @@ def _jumped(settings: Settings) -> Finding | None:
 
 
 def serve(settings: Settings) -> Findings:
-    """Whether the node runs. One that never ran is new; one that ran and does not is an illness: mail waits."""
+    """Whether the node runs. One that never ran is new; one that has stopped is a problem, because mail waits."""
     folder = settings.node.data
     if holding := holder(folder):
         yield holding, None
@@ -94,7 +94,7 @@ def serve(settings: Settings) -> Findings:
 
 
 def _in_force(settings: Settings) -> Findings:
-    """Settings that the running node has not taken."""
+    """Settings that the running node has not applied."""
     running = settings_file.read(settings.node.data)
     waiting = list(in_force.changes(running, in_force.texts(settings))) if running is not None else []
     for change in waiting[:20]:

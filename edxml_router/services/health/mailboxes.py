@@ -1,9 +1,9 @@
-"""The mailboxes that others are to empty: the neighbours' and the offices'.
+"""The mailboxes that others empty: those of neighbours and offices.
 
-One where messages wait and nobody takes them is named, with how much lies there, since when, and what waits here
-because there is no more room (EDX709): its owner must act, and until then its mail keeps. Where somebody takes them but
-the share is full all the same, that is said too (EDX614). An office may look into its mailbox when it likes, so of
-offices only the second is said.
+A neighbour's mailbox where messages wait and nobody takes them is reported with the amount, the age, and what waits
+here for lack of room (EDX709): its owner must act, and until then the mail is kept. A mailbox that is emptied but whose
+share is full is reported too (EDX614). Offices may empty their mailboxes when they like, so for them only the second is
+reported.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ MIB = 1024 * 1024
 
 
 class MailboxLoad(NamedTuple):
-    """Of one neighbour or office: what was laid into its mailboxes, and what waits here for room there."""
+    """For one neighbour or office: what was put into its mailboxes, and what waits here for room there."""
 
     lying: Sequence[UnansweredMail]
     kept_here: int
 
 
 def check(settings: Settings) -> Findings:
-    """A detail and a finding for each mailbox with something to say; one detail for all where there is nothing."""
+    """A detail and a finding for each mailbox with a problem; one detail for all where there is none."""
     ways = hubs.outgoing(settings)
     if not ways or not served_before(settings.node.data):
         return
     with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():
-            return  # which is said of the database
+            return  # the check of the database reports that
         with ledger.book() as book:
             lying = book.mailboxes.lying(list(ways))
         kept = looks.wanting(ledger.engine)
@@ -62,7 +62,7 @@ def check(settings: Settings) -> Findings:
 def _seen(
     settings: Settings, ways: Mapping[Route, tuple[str, str, str]]
 ) -> Mapping[Route, Sequence[MailboxDepth] | None]:
-    """The mailboxes of each route; None of a hub that cannot be asked, of which its own check tells."""
+    """The mailboxes of each route; None where the hub cannot be asked, which its own check reports."""
     found: dict[Route, Sequence[MailboxDepth] | None] = {}
     routes: dict[str, list[Route]] = defaultdict(list)
     for route, (name, _, _) in ways.items():
@@ -86,7 +86,7 @@ def _finding(settings: Settings, route: Route, seen: Sequence[MailboxDepth], mai
     size = sum(each.size for each in mail.lying) / MIB
     if absent and (since is None or datetime.now(UTC) - since >= settings.delivery.receipt_timeout):
         detail = Detail("{messages} messages wait for {name}", messages=messages, name=name)
-        if since is not None:  # else receipts, pieces or questions, which are not counted as mail laid there
+        if since is not None:  # otherwise receipts, chunks or inquiries, which are not counted as letters
             detail = Detail(
                 "{detail}: {size:.1f} MiB of letters, the oldest since {since:%Y-%m-%d %H:%M}",
                 detail=detail,

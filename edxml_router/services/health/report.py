@@ -1,9 +1,9 @@
-"""The health of a node: everything that it depends on, each with what is wrong and what helps.
+"""The health of a node: everything it depends on, with what is wrong and what helps.
 
     for outcome in examine(session.config_file): …
 
-Every check stands alone: one that fails does not hide the next. A check answers with a remark or a finding, or
-nothing when all is well; its detail is shown either way. Nothing is changed, and nobody gets a message.
+The checks are independent: a failing one does not hide the next. A check gives a remark or a finding, or nothing when
+all is well; its detail is shown either way. Nothing is changed, and no messages are sent.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _outcomes(name: str, check: Check, settings: Settings) -> Iterator[CheckResu
 
 
 def _packages() -> Findings:
-    """What the program needs at run time; whether the versions fit is the installer's business."""
+    """The packages needed at run time; whether their versions fit is up to the installer."""
     found: list[str] = []
     for text in requires(DISTRIBUTION) or ():
         name = _NAME.match(text)

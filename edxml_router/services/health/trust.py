@@ -1,4 +1,4 @@
-"""What trust hangs on: authorities, lists, responders, certificates, and whether receipts count at both ends."""
+"""The basis of trust: authorities, lists, responders, certificates, and whether receipts count at both ends."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def authorities(settings: Settings) -> Findings:
 
 
 def lists(settings: Settings) -> Findings:
-    """Whether the revocation lists are of today: once they are too old, envelopes wait (EDX314)."""
+    """Whether the revocation lists are current: once they are too old, envelopes wait (EDX314)."""
     for one in endings.lists(settings, datetime.now(UTC)):
         detail = (
             Detail("{name}, next update {until:%Y-%m-%d %H:%M}", name=one.name, until=one.until)
@@ -48,7 +48,7 @@ def lists(settings: Settings) -> Findings:
 
 
 def answers(settings: Settings) -> Findings:
-    """Whether each can be reached, and what they have said; of what is wrong with that, the first ten."""
+    """Whether each responder can be reached, and what its answers say; the first ten problems."""
     now = datetime.now(UTC)
     yield from responders.probe(settings, now)
     known = list(endings.answers(settings, now))
@@ -85,7 +85,7 @@ def certificate(settings: Settings) -> Findings:
 
 
 def unproven(settings: Settings) -> Findings:
-    """The neighbours whose receipts nothing proves."""
+    """The neighbours whose receipts cannot be proven."""
     for each in identities.neighbours(settings):
         if not each.certificate and each.authority is None:
             detail = Detail("receipts of {each} count without proof", each=each.name)
@@ -94,7 +94,7 @@ def unproven(settings: Settings) -> Findings:
 
 
 def neighbours(settings: Settings) -> Findings:
-    """Whether receipts count at both ends of each link: else what is delivered looks open, and ends as expired."""
+    """Whether receipts count at both ends of each link; otherwise delivered mail looks open, and expires."""
     names = [each.name for each in identities.neighbours(settings)]
     unsure = dict(unproven(settings))
     yield from unsure.items()
@@ -104,7 +104,7 @@ def neighbours(settings: Settings) -> Findings:
         doubts = [*book.quarantine.kept_of((OBJECTED,)).items(), *book.quarantine.kept_of(UNPROVEN).items()]
     wrong = {*unsure, *(name for name, _ in doubts if name in names)}
     for name, finding in doubts:
-        if name in names and finding.code != "EDX411":  # which was said above, whether receipts came or not
+        if name in names and finding.code != "EDX411":  # reported above, whether or not receipts came
             yield name, Finding(finding.code, name, finding.detail)
     if not wrong:
         yield ", ".join(names), None

@@ -1,4 +1,4 @@
-"""Whether a configuration is right: its own mistakes, and then those of every file that it names.
+"""Check a configuration: its own mistakes, and then those of every file that it names.
 
     mistakes, remarks = check(path)
 """
@@ -23,7 +23,7 @@ from edxml_router.wiring.composition import build_rules
 
 
 def check(path: Path) -> tuple[Sequence[Finding], Sequence[Finding]]:
-    """All mistakes of a configuration, or of the files that it names, where it has none; and what is remarkable."""
+    """All mistakes of a configuration or, if it has none, of the files it names; and remarks."""
     try:
         settings = load(path)
     except ConfigErrors as errors:
@@ -32,7 +32,7 @@ def check(path: Path) -> tuple[Sequence[Finding], Sequence[Finding]]:
 
 
 def _faults(settings: Settings) -> Iterator[Finding]:
-    """What is wrong inside the files that the settings name; each is read by itself, so that none hides another."""
+    """Problems inside the files that the settings name; each is read separately, so that none hides another."""
     trust = settings.trust
     nothing = replace(trust, anchors=None, intermediates=None, crls=(), crl_urls=(), ocsp=())
     alone = [replace(nothing, anchors=trust.anchors), replace(nothing, intermediates=trust.intermediates)]
@@ -60,7 +60,7 @@ def _faults(settings: Settings) -> Iterator[Finding]:
 
 
 def _unusable(settings: Settings) -> Iterator[Finding]:
-    """Authorities and lists that are read and of no use; what ends is for `trust status`."""
+    """Authorities and lists that are readable but useless; expiry is reported by `trust status`."""
     now = datetime.now(UTC)
     for one in (*endings.authorities(settings, now), *endings.lists(settings, now)):
         if one.finding is not None and one.finding.code in ("EDX322", "EDX323"):

@@ -3,9 +3,9 @@
     plan = plan_link(settings, "h53-31", agencies=["H53.31"])
     files, missing = write(plan, folder, pki)
 
-Two folders are written: ``here/`` for this node and its broker, ``there/`` to be handed over. Nothing is changed
-anywhere else, so that a person looks at it before it holds. Fails with EDX901 (no hub, a name that is taken), EDX902
-and EDX908 for files, and what issuing a certificate fails with.
+Two folders are written: ``here/`` for this node and its broker, ``there/`` to be handed over. Nothing else is changed,
+so that a person can look at it before it takes effect. Fails with EDX901 (no hub, a name that is taken), EDX902 and
+EDX908 for files, and what issuing a certificate fails with.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _UNPROVEN = (
 
 @dataclass(frozen=True, slots=True)
 class LinkPlan:
-    """A link to be made. ``known``: the configuration has this child or office already."""
+    """A link to be made. ``known``: this child or office is configured already."""
 
     settings: Settings
     hub: HubSettings
@@ -62,8 +62,8 @@ class LinkPlan:
 
 
 class LinkResult(NamedTuple):
-    """What was written, and what the link still lacks to work: "child_unproven" (the child's certificate is not named
-    here), "own_unproven" (this node has none), "no_tls_key" (the other side needs one for TLS)."""
+    """What was written, and what the link still lacks: "child_unproven" (the child's certificate is not named here),
+    "own_unproven" (this node has none), "no_tls_key" (the other side needs one for TLS)."""
 
     files: Sequence[Path]
     missing: Sequence[str]
@@ -112,7 +112,7 @@ def write(plan: LinkPlan, base: Path, pki: Path | None) -> LinkResult:
     certificate for the other side."""
     for each in (base, base / "here", base / "there"):
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if each != base and any(each.iterdir()):  # before a certificate is issued in vain
+        if each != base and any(each.iterdir()):  # before issuing a certificate in vain
             raise Refusal("EDX908", where=str(each), detail=Detail("the folder is not empty"))
     here, there = base / "here", base / "there"
     _write(plan, here, there, pki)
@@ -120,7 +120,7 @@ def write(plan: LinkPlan, base: Path, pki: Path | None) -> LinkResult:
 
 
 def _missing(plan: LinkPlan, pki: Path | None) -> Iterable[str]:
-    """What this link still lacks to work. A child that is known has its section already."""
+    """What this link still lacks. A known child has its section already."""
     settings, certified = plan.settings, pki is not None
     if plan.role is HubRole.CHILD:
         known = next((each for each in settings.children if each.name == plan.name), None)
@@ -134,7 +134,7 @@ def _missing(plan: LinkPlan, pki: Path | None) -> Iterable[str]:
 
 
 def _known(settings: Settings, name: str, role: HubRole) -> bool:
-    """Whether the configuration has this child or office already. A name of something else is refused."""
+    """Whether this child or office is configured already. A name that is used for something else is refused."""
     children, offices = ({each.name for each in kind} for kind in (settings.children, settings.offices))
     if name in (offices if role is HubRole.OFFICE else children):
         return True

@@ -1,4 +1,4 @@
-"""A node is made, and runs.
+"""Make a node, and run it.
 
     file, new = write_configuration(folder, "h53", "Tỉnh")
     make(file)
@@ -38,7 +38,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 def write_configuration(folder: Path, name: str, title: str) -> tuple[Path, bool]:
-    """The configuration of a node in a folder, and whether it is new: one that is there is not touched."""
+    """The configuration file in a folder, and whether it is new; an existing one is not touched."""
     if not _NAME.fullmatch(name):
         raise Refusal("EDX901", where="--name", detail=Detail("a name has a-z, 0-9, hyphen and underscore"))
     file = folder / FILE
@@ -50,8 +50,8 @@ def write_configuration(folder: Path, name: str, title: str) -> tuple[Path, bool
 
 
 def make(file: Path) -> None:
-    """What a configuration wants: the data folder, and the database at this version's schema, which is then this
-    node's."""
+    """Make what a configuration needs: the data folder, and the database at this version's schema, owned by this
+    node."""
     settings = load(file)
     _make_folder(settings)
     _make_database(settings)
@@ -60,8 +60,8 @@ def make(file: Path) -> None:
 
 
 def serve(settings: Settings) -> int:
-    """Run the node until it is told to end; the exit status of the supervisor. The database is brought up to date, and
-    none is made."""
+    """Run the node until it is told to end; returns the supervisor's exit status. The database is upgraded, but never
+    created."""
     require_file(settings)
     _make_folder(settings)
     with sole(settings.node.data):
@@ -75,7 +75,7 @@ def serve(settings: Settings) -> int:
 
 
 def _make_folder(settings: Settings) -> None:
-    """The data folder, which is for the router's account alone."""
+    """The data folder, accessible to the router's account alone."""
     folder = settings.node.data
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,8 +84,8 @@ def _make_folder(settings: Settings) -> None:
 
 
 def _wait_for_database(settings: Settings) -> None:
-    """A machine that boots may have its database later than its node: wait, and say so, rather than end and be started
-    until the system gives up. A database that is damaged, or missing where one was, is nobody's to wait for."""
+    """At boot the database may come up later than the node: wait and report it, rather than end and be restarted until
+    the system gives up. A damaged or missing database is not waited for."""
     node, log = settings.node, settings.log
     configure(log.format, log.level, node=node.name, data=node.data)
     pause = FIRST_PAUSE

@@ -1,12 +1,12 @@
-"""The table of bindings, delegations and blocks, as people change it.
+"""Changes to the table of bindings, delegations and blocks.
 
     change = block(settings, names.subject(registry, text, known), period, reason, "lan")
     for row in rows(settings): …
 
-The file is written first and the journal afterwards: a block must not wait for a database. So what goes wrong in the
-journal is part of the answer (:attr:`Change.trouble`), and a face tells it after the row. Every act is journalled with
-the operator's name and reason, as ``trust.block``, ``trust.unblock`` and so on. A running node takes what has changed
-by itself. Raises Refusal EDX606 (nothing to end), EDX901 (the table is wrong), EDX902, EDX908.
+The file is written first and the journal afterwards, because a block must not wait for a database. A failure of the
+journal is therefore part of the answer (:attr:`Change.trouble`), and a face shows it after the row. Every act is
+journalled with the operator's name and reason, as ``trust.block``, ``trust.unblock`` and so on. A running node notices
+the change by itself. Raises Refusal EDX606 (nothing to end), EDX901 (the table is wrong), EDX902, EDX908.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class BindingChange:
 
 
 def rows(settings: Settings) -> Sequence[BindingRow]:
-    """The table, as it is written."""
+    """The rows of the table, as written."""
     return trust_files.read(settings.bindings).rows
 
 
@@ -78,8 +78,8 @@ def undelegate(settings: Settings, parent: str, agency: str, reason: str, operat
 
 
 def block(settings: Settings, subject: str, period: Period, reason: str, operator: str) -> BindingChange:
-    """Accept nothing more from a key, a certificate or an agency. It is written whatever else is wrong with the table,
-    which is then told as the trouble (EDX901)."""
+    """Accept nothing more from a key, a certificate or an agency. The row is written whatever else is wrong with the
+    table; that is then reported as the trouble (EDX901)."""
     registry, known = load_registry(settings), names.known(settings, certificates=True)
     row = BindingRow(Act.BLOCK, names.subject(registry, subject, known), "", *period, reason)
     change = _add(settings, registry, row, operator)
@@ -100,7 +100,7 @@ def unblock(settings: Settings, subject: str, reason: str, operator: str) -> Bin
 
 
 def note(settings: Settings, act: str, detail: str, operator: str) -> Finding | None:
-    """Journal what was done to files already; what is wrong where that cannot be."""
+    """Journal a change that was already made to files. Returns the finding if that fails."""
     entry = Entry(datetime.now(UTC), f"trust.{act}", actor=f"operator:{operator}", detail=detail[:500])
     try:
         with ledger_of(settings) as ledger, ledger.book() as book:

@@ -1,5 +1,5 @@
-"""How long everything that trust hangs on still holds: authorities, own and neighbours' certificates, those of the keys
-that signed lately, lists, and responders' answers.
+"""How long everything that trust depends on is still valid: authorities, own and neighbours' certificates, those of
+keys that signed recently, lists, and responders' answers.
 
     for one in expiries(settings, now): …
 """
@@ -17,7 +17,7 @@ from edxml_router.store.envelopes import signers
 from edxml_router.wiring.opening import node_of
 from edxml_router.wiring.stored import StoredNode
 
-LATELY: Final = timedelta(days=90)  # who has not signed for so long is not asked after
+LATELY: Final = timedelta(days=90)  # older signers are left out
 
 
 def expiries(settings: Settings, now: datetime) -> Sequence[Expiry]:
@@ -28,7 +28,7 @@ def expiries(settings: Settings, now: datetime) -> Sequence[Expiry]:
 
 
 def needs_attention(one: Expiry) -> bool:
-    """Whether somebody has to act; a block is somebody's act already."""
+    """Whether somebody has to act; with a block somebody already has."""
     return one.finding is not None and not one.blocked
 
 

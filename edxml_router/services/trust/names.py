@@ -1,13 +1,13 @@
-"""Which key, certificate or agency a person means.
+"""The key, certificate or agency that a person means.
 
     key(text, known)                    # a key's SHA-256, from all of it, a certificate's file, or its beginning
     subject(registry, text, known)      # the same, or an agency
     code(registry, text)                # an agency
     remark(registry, code)              # EDX911 for a code that no catalogue has
 
-The beginning (8 digits or more) must be that of exactly one name in ``known``, which is asked for nothing else: the
-whole of a key needs no database. Raises Refusal EDX501, EDX503, EDX504 (no code), EDX606 (nothing begins so), EDX613
-(several do), EDX902 (no file).
+The beginning (8 digits or more) must match exactly one name in ``known``, which is used for nothing else: a complete
+key needs no database. Raises Refusal EDX501, EDX503, EDX504 (no code), EDX606 (nothing begins so), EDX613 (several do),
+EDX902 (no file).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def key(text: str, known: Known) -> str:
 
 
 def subject(registry: Registry, text: str, known: Known) -> str:
-    """A key or an agency. What is a file, or looks like a key, is a key, unless it is an agency's code."""
+    """A key or an agency. A file, or something that looks like a key, is a key, unless it is an agency's code."""
     plain = _plain(text)
     if SPKI.fullmatch(plain) or Path(text).is_file():
         return key(text, known)
@@ -72,8 +72,8 @@ def subject(registry: Registry, text: str, known: Known) -> str:
 
 
 def code(registry: Registry, text: str) -> str:
-    """The canonical code. An agency that is in no catalogue may be written all the same: it may come later. But a name
-    without the form of a code means something only where it is registered."""
+    """The canonical code. An agency that is in no catalogue is allowed, since it may come later; but a name that does
+    not have the form of a code must be registered."""
     with naming(text):
         found = canonical(registry, text)
         if not _is_code(registry, text):
@@ -82,7 +82,7 @@ def code(registry: Registry, text: str) -> str:
 
 
 def remark(registry: Registry, found: str) -> Finding | None:
-    """What to say of a code that is in no catalogue."""
+    """A remark about a code that is in no catalogue."""
     if SPKI.fullmatch(found) or not found or found in registry:
         return None
     above = next((each.code for each in registry.superiors(found)), "")
