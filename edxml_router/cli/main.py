@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "link": "node.link:link",
     "clock": "node.clock:clock",
     "send": "office.send:send",
+    "letter": "office.writing:letter",
     "sent": "office.sent:sent",
     "inbox": "office.inbox:inbox",
     "fetch": "office.letters:fetch",

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from edxml_router.config.checks import check
 from edxml_router.config.faces.gateway import GatewaySettings
+from edxml_router.config.faces.seals import SealSettings
 from edxml_router.config.hubs import ClientCertificate, Hub, HubTls, LocalHub, RabbitHub
 from edxml_router.config.mending import is_certain, mended, nearest
 from edxml_router.config.mistake import REMARKS, WRONG, Mistake
@@ -69,6 +70,7 @@ __all__ = [
     "PolicySettings",
     "QuotaSettings",
     "RabbitHub",
+    "SealSettings",
     "Settings",
     "StoreSettings",
     "TrustSettings",

@@ -106,6 +106,9 @@ def _files(sections: Sections) -> Iterator[Mistake]:
         place = ("gateway",)
         plain += [((*place, name), getattr(sections.gateway, name)) for name in ("certificate", "client_anchors")]
         secret.append(((*place, "key"), sections.gateway.key))
+    for number, seal in enumerate(sections.seals):
+        plain.append((("seals", number, "certificate"), seal.certificate))
+        secret.append((("seals", number, "key"), seal.key if isinstance(seal.key, Path) else None))
     yield from _readable(plain, private=False)
     yield from _readable(secret, private=True)
     folders: list[tuple[Place, Path | None]] = [(("agencies", "catalogue"), sections.agencies.catalogue)]

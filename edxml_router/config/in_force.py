@@ -64,6 +64,7 @@ def texts(settings: Settings) -> dict[str, str]:
     lists = {
         "children": [each.name for each in settings.children],
         "offices": [each.name for each in settings.offices],
+        "seals": [each.agency for each in settings.seals],
     }
     found: dict[str, str] = {}
     for name, value, _ in settings.as_table():

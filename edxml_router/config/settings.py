@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from edxml_router.config.faces.gateway import GatewaySettings
+from edxml_router.config.faces.seals import SealSettings
 from edxml_router.config.hubs import Hub, understood
 from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings, WebhookSettings
 from edxml_router.config.values import (
@@ -259,6 +260,7 @@ class Sections(SettingsTable):
     children: tuple[ChildSettings, ...] = ()
     offices: tuple[OfficeSettings, ...] = ()
     gateway: GatewaySettings | None = None
+    seals: tuple[SealSettings, ...] = ()
     trust: TrustSettings = TrustSettings()
     signature: SignatureSettings = SignatureSettings()
     agencies: AgenciesSettings = AgenciesSettings()
@@ -285,6 +287,7 @@ class Settings:
     children: tuple[ChildSettings, ...]
     offices: tuple[OfficeSettings, ...]
     gateway: GatewaySettings | None
+    seals: tuple[SealSettings, ...]
     trust: TrustSettings
     signature: SignatureSettings
     agencies: AgenciesSettings

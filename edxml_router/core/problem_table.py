@@ -9,6 +9,7 @@ from __future__ import annotations
 from edxml_router.core.problem_table_axis import AXIS
 from edxml_router.core.problem_table_faces import FACES
 from edxml_router.core.problem_table_form import FORM, Row
+from edxml_router.core.problem_table_letters import LETTERS
 
 _S, _O, _R, _I = "sender", "operator", "recipient", "router"
 _NO, _LATER, _NOTE = "permanent", "transient", "remark"
@@ -16,6 +17,7 @@ _NO, _LATER, _NOTE = "permanent", "transient", "remark"
 ROWS: tuple[Row, ...] = (
     *FORM,  # 1 parse, 2 schema
     *AXIS,  # of 4: calls in the way of the national axis
+    *LETTERS,  # of 4, 5 and 9
     # 3 signature and trust -------------------------------------------------------------------------------
     ("EDX301", "signature-missing", _S, _NO, 403, 1,
      "The envelope is not signed", "Sign it (`edxml-router sign`), or have the node's operator grant a dated exception for this sender.",

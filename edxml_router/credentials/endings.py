@@ -90,9 +90,10 @@ def _within(one: x509.Certificate, now: datetime) -> datetime:
 
 
 def own(settings: Settings, now: datetime) -> Iterator[Expiry]:
-    """This node's certificates, and the authorities of its brokers'."""
+    """This node's certificates and those of its seals, and the authorities of its brokers'."""
     tls = [hub.tls for hub in settings.hubs.values() if isinstance(hub, RabbitHub) and hub.tls]
     paths = [settings.node.certificate, *(each.client.certificate for each in tls if each.client)]
+    paths += [each.certificate for each in settings.seals]
     for path in dict.fromkeys(path for path in paths if path):
         yield certificate("own", keys.load_certificates(path)[0], now, str(path))
     for path in dict.fromkeys(each.authorities for each in tls):

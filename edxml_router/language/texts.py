@@ -197,6 +197,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "webhook.again": "{office} is called again at once.",
     "webhook.ended": "no more",
     "inbox.empty": "The inbox is empty.",
+    "letter.waits": "{document} waits for its signature, as {name}",
+    "letter.to_sign": "to be signed with {algorithm}; digest {digest}",
     "sent.empty": "Nothing was sent that matches.",
     "notices.empty": "There are no notices.",
     "fetch.done": "{name}: {size} bytes in {file}",

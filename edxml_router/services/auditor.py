@@ -58,6 +58,7 @@ EVENTS: Final = (
     "journal.restored",
     "link.resync",
     "recovery.done",
+    "letter.sealed",
     "node.renamed",
     "peer.renamed",
     *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),

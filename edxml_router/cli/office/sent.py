@@ -18,7 +18,7 @@ from edxml_router.core.delivery.lifecycle import State
 from edxml_router.services import office
 from edxml_router.services.office import SentEnvelope, SentQuery
 from edxml_router.services.waiting import hindrances
-from edxml_router.shapes.sent import sent_letter_shape
+from edxml_router.shapes.letter import sent_letter_shape
 from edxml_router.wiring.agencies import load_registry
 from edxml_router.wiring.opening import ledger_of
 from edxml_router.wiring.stored import OwnLedger

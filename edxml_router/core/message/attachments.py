@@ -156,17 +156,21 @@ def _join(
     )
 
 
-def _check_name(name: str, source: Element, limits: Limits) -> None:
-    fault = ""
+def name_fault(name: str, limits: Limits) -> str:
+    """What keeps a file from having this name on somebody's computer; empty where nothing does."""
     if not name.strip():
-        fault = Detail("empty")
-    elif len(name) > limits.max_name:
-        fault = Detail("longer than {most} characters", most=limits.max_name)
-    elif "/" in name or "\\" in name or _DRIVE.match(name) or name.strip() in {".", ".."}:
-        fault = Detail("names a folder or drive")
-    elif any(unicodedata.category(character) in _UNSAFE_CATEGORIES for character in name):
-        fault = Detail("holds a control character or direction mark")
-    if fault:
+        return Detail("empty")
+    if len(name) > limits.max_name:
+        return Detail("longer than {most} characters", most=limits.max_name)
+    if "/" in name or "\\" in name or _DRIVE.match(name) or name.strip() in {".", ".."}:
+        return Detail("names a folder or drive")
+    if any(unicodedata.category(character) in _UNSAFE_CATEGORIES for character in name):
+        return Detail("holds a control character or direction mark")
+    return ""
+
+
+def _check_name(name: str, source: Element, limits: Limits) -> None:
+    if fault := name_fault(name, limits):
         raise Refusal("EDX209", where=place(source) + "/AttachmentName", detail=fault)
 
 

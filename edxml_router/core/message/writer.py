@@ -62,18 +62,22 @@ def write(envelope: Envelope, contents: Mapping[str, bytes] = _NO_CONTENTS) -> b
         f'  <edXML:edXMLEnvelope xmlns:edXML="{NS}">\n    <edXML:edXMLHeader>\n{header}    </edXML:edXMLHeader>\n'
         f"{_body(envelope.attachments)}  </edXML:edXMLEnvelope>\n".encode()
     ]
+    bare = [*pieces]  # without the contents: base64 of our own cannot break the form, and is not held once more
     if envelope.attachments:
         pieces.append(b"  <AttachmentEncoded>\n")
+        bare.append(b"  <AttachmentEncoded>\n")
         for attachment in envelope.attachments:
             content = found.get(plain_id(attachment.content_id))
             if content is None:
                 raise Refusal("EDX206", detail=Detail("an attachment has no content"))
-            pieces += _attachment(attachment, content)
+            before, after = _attachment(attachment)
+            pieces += [before, base64.b64encode(content), after]
+            bare += [before, after]
         pieces.append(b"  </AttachmentEncoded>\n")
-    pieces.append(b"</edXML>\n")
-    data = b"".join(pieces)
-    validate(parse(data, replace(DEFAULT_LIMITS, max_bytes=len(data))), Profile.EMIT)
-    return data
+        bare.append(b"  </AttachmentEncoded>\n")
+    checked = b"".join([*bare, b"</edXML>\n"])
+    validate(parse(checked, replace(DEFAULT_LIMITS, max_bytes=len(checked))), Profile.EMIT)
+    return b"".join([*pieces, b"</edXML>\n"])
 
 
 class _Xml:
@@ -259,7 +263,8 @@ def _body(attachments: tuple[Attachment, ...]) -> str:
     return "".join(out.parts)
 
 
-def _attachment(attachment: Attachment, content: bytes) -> tuple[bytes, ...]:
+def _attachment(attachment: Attachment) -> tuple[bytes, bytes]:
+    """What stands around the content."""
     leaves = (
         ("ContentId", attachment.content_id),
         ("AttachmentName", attachment.name),
@@ -269,7 +274,6 @@ def _attachment(attachment: Attachment, content: bytes) -> tuple[bytes, ...]:
     lines = "".join(f"      <{name}>{_escaped(text)}</{name}>\n" for name, text in leaves if text is not None)
     return (
         f'    <Attachment>\n{lines}      <edXML:ContentTransferEncoded xmlns:edXML="{NS}">'.encode(),
-        base64.b64encode(content),
         b"</edXML:ContentTransferEncoded>\n    </Attachment>\n",
     )
 

@@ -1,6 +1,8 @@
 """Signing: an edXML message by XML-DSig, and plain bytes (receipts) by the same keys.
 
     signed = sign(data, key, [certificate, issuing], Coverage.WHOLE)
+    info = to_sign(data, "rsa-sha256")                         # or in two steps, where the key is elsewhere
+    signed = with_value(data, "rsa-sha256", value, [certificate, issuing])
 
 Digests are computed here, from lxml's canonical form and ``cryptography``'s keys. signxml's own signer takes
 no parser and therefore stops at 10 MB of text, and its placement needs a placeholder in the document;
@@ -10,6 +12,7 @@ here is read back in the tests by signxml and by the xmlsec1 program.
 ECDSA is the deterministic kind (RFC 6979): the same message and key give the same bytes, as for RSA.
 
 Fails with :class:`Refusal`: what the parser refuses; EDX109 comments or instructions; EDX110 not edXML;
+EDX302 a value that was made of something else;
 EDX303 parts would not cover the meaning; EDX304 already signed; EDX903 key and certificate do not belong
 together; and with what a token fails with.
 """
@@ -19,13 +22,13 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
@@ -72,6 +75,12 @@ _BY_CURVE: Mapping[str, hashes.HashAlgorithm] = {
     "secp384r1": hashes.SHA384(),
     "secp521r1": hashes.SHA512(),
 }
+# What somebody else may sign with: the fragment of the SignatureMethod, and its hash.
+ALGORITHMS: Final[Mapping[str, hashes.HashAlgorithm]] = {
+    f"{kind}-{one.name}": one
+    for kind in ("rsa", "ecdsa")
+    for one in (hashes.SHA256(), hashes.SHA384(), hashes.SHA512())
+}
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 _SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -89,6 +98,57 @@ def sign(
     """
     if not chain or chain[0].public_key() != key.public_key():
         raise Refusal("EDX903", where="key", detail=Detail("the key does not belong to the first certificate"))
+    method, algorithm = _method(key)
+    prepared = _prepare(data, method, coverage, limits)
+    return _completed(prepared, _sign_raw(key, prepared.canonical, algorithm), chain)
+
+
+def to_sign(data: bytes, algorithm: str, coverage: Coverage = Coverage.WHOLE, limits: Limits | None = None) -> bytes:
+    """What somebody else has to sign with ``algorithm`` (one of :data:`ALGORITHMS`): the canonical SignedInfo. The same
+    every time that it is asked for."""
+    return _prepare(data, _MORE + algorithm, coverage, limits).canonical
+
+
+def with_value(
+    data: bytes,
+    algorithm: str,
+    value: bytes,
+    chain: Sequence[x509.Certificate],
+    coverage: Coverage = Coverage.WHOLE,
+    limits: Limits | None = None,
+) -> bytes:
+    """``data`` with the signature that somebody else made of :func:`to_sign`. ``value``: as XMLDSig has it, or for
+    ECDSA in DER as well. Raises Refusal EDX302 for a value that the certificate's key does not hold for."""
+    prepared = _prepare(data, _MORE + algorithm, coverage, limits)
+    hashed, key = ALGORITHMS[algorithm], chain[0].public_key()
+    try:
+        if isinstance(key, rsa.RSAPublicKey) and algorithm.startswith("rsa-"):
+            key.verify(value, prepared.canonical, padding.PKCS1v15(), hashed)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and algorithm.startswith("ecdsa-"):
+            size = (key.key_size + 7) // 8
+            if len(value) == 2 * size:
+                r, s = int.from_bytes(value[:size], "big"), int.from_bytes(value[size:], "big")
+                der = encode_dss_signature(r, s)
+            else:
+                der, value = value, _side_by_side(value, size)
+            key.verify(der, prepared.canonical, ec.ECDSA(hashed))
+        else:
+            raise Refusal("EDX302", where="value", detail=Detail("SignatureMethod and key are of different kinds"))
+    except (InvalidSignature, ValueError) as error:
+        raise Refusal("EDX302", where="value", detail=Detail("the value is not that of this letter and key")) from error
+    return _completed(prepared, value, chain)
+
+
+class _Prepared(NamedTuple):
+    """A document whose Signature lacks only value and certificates."""
+
+    document: Element
+    last: Element  # what the Signature follows
+    signature: Element
+    canonical: bytes  # SignedInfo
+
+
+def _prepare(data: bytes, method: str, coverage: Coverage, limits: Limits | None) -> _Prepared:
     document = parse(data, limits or Limits())
     last = _last_before_signature(document)
     form.check_text_only(document)
@@ -96,7 +156,6 @@ def sign(
         raise Refusal("EDX304", where=form.PLACE, detail=Detail("the message is signed already"))
     signature = etree.Element(form.SIGNATURE, nsmap={None: DSIG})
     signed_info = etree.SubElement(signature, f"{{{DSIG}}}SignedInfo")
-    method, algorithm = _method(key)
     _algorithm(signed_info, "CanonicalizationMethod", form.EXCLUSIVE)
     _algorithm(signed_info, "SignatureMethod", method)
     for uri, element in _targets(document, coverage):
@@ -107,8 +166,13 @@ def sign(
         _algorithm(reference, "DigestMethod", _SHA256)
         etree.SubElement(reference, f"{{{DSIG}}}DigestValue").text = _digest(element)
     canonical = etree.tostring(signed_info, method="c14n", exclusive=True, with_comments=False)
+    return _Prepared(document, last, signature, canonical)
+
+
+def _completed(prepared: _Prepared, signed: bytes, chain: Sequence[x509.Certificate]) -> bytes:
+    document, last, signature, _ = prepared
     value = etree.SubElement(signature, f"{{{DSIG}}}SignatureValue")
-    value.text = b64encode(_sign_raw(key, canonical, algorithm)).decode()
+    value.text = b64encode(signed).decode()
     x509_data = etree.SubElement(etree.SubElement(signature, f"{{{DSIG}}}KeyInfo"), f"{{{DSIG}}}X509Data")
     for certificate in chain:
         encoded = b64encode(certificate.public_bytes(Encoding.DER)).decode()
@@ -185,8 +249,11 @@ def _sign_raw(key: SigningKey, data: bytes, algorithm: hashes.HashAlgorithm) -> 
     signature, public = _signed(key, data, algorithm), key.public_key()
     if isinstance(public, rsa.RSAPublicKey):
         return signature
-    r, s = decode_dss_signature(signature)
-    size = (public.key_size + 7) // 8
+    return _side_by_side(signature, (public.key_size + 7) // 8)
+
+
+def _side_by_side(der: bytes, size: int) -> bytes:
+    r, s = decode_dss_signature(der)
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 

@@ -21,6 +21,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "lists": trust.lists,
     "responders": trust.answers,
     "certificate": trust.certificate,
+    "seals": trust.seals,
     "neighbours": trust.neighbours,
     "catalogue": catalogue.agencies,
     "clock": machine.clock,

@@ -84,6 +84,18 @@ def certificate(settings: Settings) -> Findings:
             yield one.name, one.finding
 
 
+def seals(settings: Settings) -> Findings:
+    """Whether each seal's key has its certificate; what of these ends is told with the node's own."""
+    for number, seal in enumerate(settings.seals, 1):
+        key = token_keys.open_key(seal.key, settings.path.parent)
+        chain = keys.load_certificates(seal.certificate)
+        if chain[0].public_key() != key.public_key():
+            detail = Detail("the key does not belong to the certificate")
+            yield str(seal.certificate), Finding("EDX903", f"seals[{number}]", detail)
+            continue
+        yield f"{seal.agency}: {chain[0].subject.rfc4514_string()}", None
+
+
 def unproven(settings: Settings) -> Findings:
     """The neighbours whose receipts cannot be proven."""
     for each in identities.neighbours(settings):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edxml_router.shapes import agency, delivery, history, node, notice, problem, sent, trust, verdict
+from edxml_router.shapes import agency, delivery, history, letter, node, notice, problem, trust, verdict
 from edxml_router.shapes.gateway import answers, content
 
 Shapes = tuple[type, ...]
@@ -30,6 +30,10 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "inbox --notices": (notice.NoticeShape,),
         "journal query": (history.EntryShape,),
         "journal verify": (node.VerificationShape,),
+        "letter recall": (letter.WrittenLetterShape, letter.DraftRefusedShape),
+        "letter sign": (letter.WrittenLetterShape,),
+        "letter status": (letter.WrittenLetterShape, letter.DraftRefusedShape),
+        "letter write": (letter.WrittenLetterShape, letter.DraftRefusedShape),
         "link": (node.LinkShape,),
         "pki init": (trust.TrialAuthorityShape,),
         "pki issue": (trust.IssuedShape,),
@@ -46,7 +50,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "recovery show": (node.RecoveryShape,),
         "resend": (delivery.ActShape,),
         "send": (verdict.SentShape,),
-        "sent": (sent.SentLetterShape,),
+        "sent": (letter.SentLetterShape,),
         "token issue": (answers.IssuedTokenShape,),
         "token list": (answers.TokenShape,),
         "token revoke": (answers.TokenShape,),
