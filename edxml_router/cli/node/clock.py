@@ -20,7 +20,7 @@ def clock() -> None:
 def accept(session: Session) -> None:
     """Let the node go by the machine's clock as it is now.
 
-    Look at it first: what would be over by that time ends. `doctor` shows the clock, and whether the node doubts it.
+    Check it first: whatever has expired by that time ends. `doctor` shows the clock, and whether the node doubts it.
     """
     now = accept_clock(session.settings(), account())
     session.line(session.say("clock.accepted", time=now.astimezone()))

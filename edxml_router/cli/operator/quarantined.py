@@ -24,7 +24,7 @@ from edxml_router.wiring.opening import ledger_of
 @click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...", type=click.IntRange(min=1))
 @pass_session
 def discard(session: Session, numbers: Sequence[int]) -> None:
-    """Remove refused input that is understood.
+    """Remove refused input that has been dealt with.
 
     The journal keeps the fact.
     """

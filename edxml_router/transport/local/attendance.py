@@ -1,5 +1,5 @@
-"""What lies in the mailboxes of a hub that is a folder, and who takes from them: another node under our name would take
-half of our mail, and where nobody does, more of it is of no use.
+"""What lies in the mailboxes of a folder hub, and how many take from them: another node under our name would take half
+of our mail, and where nobody takes, more is of no use.
 
 The same question to a broker is :func:`edxml_router.transport.rabbitmq.hub.waiting`.
 """
@@ -19,8 +19,8 @@ from edxml_router.transport.local.folders import Mailbox, lock_file, setback
 
 
 def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, MailboxDepth]:
-    """What lies in each of the mailboxes that is there, and how many take from it: claims whose lock somebody holds.
-    Raises Setback EDX701, EDX710."""
+    """The depth of each mailbox that exists, and its takers: claims whose lock is held. Raises Setback EDX701,
+    EDX710."""
     found: dict[str, MailboxDepth] = {}
     try:
         root.stat()
@@ -36,14 +36,14 @@ def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, MailboxDepth]:
 
 
 def withdraw(root: Path, mailboxes: Iterable[str]) -> int:
-    """Remove what is over from mailboxes whose owners do not come to take it; how many messages that was. Who comes
-    does the same as it takes."""
+    """Remove expired messages from mailboxes whose owners do not take them; returns how many. An owner does the same
+    when it takes."""
     removed = 0
     for mailbox in mailboxes:
         with suppress(OSError), Mailbox(root, mailbox) as box:
             new, now = box.folder("new"), message_file.present(box.folder("tmp"))
             for name in names(new):
-                with suppress(OSError):  # somebody takes it, or it is no file; that is for whoever takes it to say
+                with suppress(OSError):  # somebody takes it, or it is not a file, which its taker will report
                     if message_file.over(new, name, now):
                         os.unlink(name, dir_fd=new)
                         removed += 1
@@ -57,7 +57,7 @@ def _held(claimed: int, claims: str) -> bool:
         return False
     try:
         lock = lock_file(folder)
-    except OSError:  # it is being made or removed
+    except OSError:  # it is just being made or removed
         return False
     finally:
         os.close(folder)

@@ -1,12 +1,12 @@
-"""What both ends of a hub do with the folders of its mailboxes: enter, list, sync, share, and say what went wrong.
+"""Operations on the folders of mailboxes, for both ends of a hub: enter, list, sync, share, and name what went wrong.
 
     with Mailbox(root, "edx.up.xa") as box:
         names(box.folder("new"))
 
-Whoever else may write into a hub may put a link in the place of any folder there, and the node would empty what it
-leads to: its own bodies, for one. So below the root, which is the operator's, no folder is named by a path: each is
-entered from the one above it, as a folder and never through a link, and what is done in it is done by its descriptor.
-Descriptors live for one step: one that was kept would still reach a hub that was taken away or replaced.
+Anybody else who may write into a hub could replace a folder by a link, and the node would empty whatever it leads to,
+such as its own bodies. So below the root, which is the operator's, no folder is opened by path: each is entered from
+its parent, as a folder and never through a link, and used by its descriptor. Descriptors live for one step: a kept one
+would still reach a hub that was removed or replaced.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MACHINE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class Mailbox:
-    """The folders of one mailbox, open for as long as one step takes. Whatever opens one raises OSError, Diverted."""
+    """The folders of one mailbox, open for one step. Opening one raises OSError, Diverted."""
 
     def __init__(self, root: Path, name: str) -> None:
         self._root, self._name = root, name
@@ -58,13 +58,13 @@ class Mailbox:
         return self._opened[parts]
 
     def look(self) -> None:
-        """Raises what keeps a part of it from being used, but for its permissions."""
+        """Raise what prevents the use of a part of it, except permissions."""
         for part in PARTS:
             os.close(enter(self.folder(), part, str(self._root / self._name / part), PASS))
 
 
 def look(root: Path, mailbox: str) -> Finding | None:
-    """What is wrong with the folders of a mailbox."""
+    """The finding if the folders of a mailbox are unusable."""
     try:
         with Mailbox(root, mailbox) as box:
             box.look()
@@ -74,7 +74,7 @@ def look(root: Path, mailbox: str) -> Finding | None:
 
 
 def diverted(root: Path, mailboxes: Iterable[str]) -> dict[str, Finding]:
-    """Of these mailboxes, each that has a link in the place of a folder."""
+    """Those of these mailboxes that have a link in the place of a folder."""
     found = {mailbox: look(root, mailbox) for mailbox in mailboxes}
     return {mailbox: one for mailbox, one in found.items() if one and one.code == "EDX714"}
 
@@ -91,7 +91,7 @@ def lock_file(claims: int) -> int:
 
 
 def finding(error: OSError, root: Path, mailbox: str = "") -> Finding:
-    """What an error of the file system means to who publishes."""
+    """The finding for a publisher behind an error of the file system."""
     if isinstance(error, Diverted):
         return Finding("EDX714", str(error.filename), in_words(error))
     detail = in_words(OSError(error.errno or errno.EIO, os.strerror(error.errno or errno.EIO)))
@@ -107,6 +107,6 @@ def finding(error: OSError, root: Path, mailbox: str = "") -> Finding:
 
 
 def setback(error: OSError, root: Path) -> Setback:
-    """The same, of the hub as a whole."""
+    """The same for the hub as a whole."""
     found = finding(error, root)
     return Setback("EDX701" if found.code == "EDX703" else found.code, where=found.where, detail=found.detail)

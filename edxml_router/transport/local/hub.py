@@ -12,16 +12,16 @@ exactly one place::
     MAILBOX/claimed/CONSUMER/.lock     locked (flock) for as long as that consumer lives
     MAILBOX/damaged/NAME               no file that could be read, or not a file; kept for the operator
 
-Who may write here is decided by the permissions of the directory, and ``Arrival.peer`` is the name the writer
-gives itself, which counts in that writer's own mailbox only. Across boundaries of trust use a broker. The directory
-must be on a local disk (flock and rename over network file systems promise less).
+The permissions of the directory decide who may write here, and ``Arrival.peer`` is the name that the writer gives
+itself, which counts only in that writer's own mailbox. Across trust boundaries use a broker. The directory must be on a
+local disk (flock and rename over network file systems promise less).
 
 ``publish`` answers EDX701 (no such root), EDX702 (disk full), EDX703 (no such mailbox), EDX710 (not permitted, or
 read-only) or EDX714 (a link in the place of a folder); ``depths`` and :func:`declare` raise Setback EDX701, EDX702,
-EDX710, and ``declare`` EDX714 too, when it has made all others. A file that does not read as a message arrives with
-the kind ``damaged`` and all its bytes. What is no file (whoever may write here may also leave a FIFO, a link or a
-device) is never waited for or followed: it arrives as ``damaged`` and empty. Nor is a link in the place of a folder,
-see :mod:`~edxml_router.transport.local.folders`: that mailbox stands still, and the others go on.
+EDX710, and ``declare`` EDX714 too, when it has made all others. A file that is not a message arrives with the kind
+``damaged`` and all its bytes. Anything other than a file (whoever may write here may also leave a FIFO, a link or a
+device) is never waited for or followed: it arrives as ``damaged`` and empty. Nor is a link followed in the place of a
+folder, see :mod:`~edxml_router.transport.local.folders`: that mailbox stands still, and the others go on.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ from edxml_router.transport.local.folders import PARTS, Mailbox, finding, look, 
 from edxml_router.transport.local.intake import LocalIntake, TakenMessage, hidden
 from edxml_router.transport.turns import Turns
 
-RESERVE: Final = 64 * 1024 * 1024  # bytes left free on the disk, so that the databases beside can still work
-_ONE_MAILBOX: Final = ("EDX703", "EDX714")  # what is wrong with a mailbox, and says nothing of others
+RESERVE: Final = 64 * 1024 * 1024  # bytes left free on the disk, so that databases on it can still work
+_ONE_MAILBOX: Final = ("EDX703", "EDX714")  # problems of one mailbox, which say nothing about others
 _NOT_THE_HUB: Final = (*_ONE_MAILBOX, "EDX713")  # nor of the hub
 _POLL_SECONDS: Final = 0.02
 _WATCH_SECONDS: Final = 0.5
-_ABANDONED_SECONDS: Final = 3600.0  # a file this long in tmp belongs to a writer that died
+_ABANDONED_SECONDS: Final = 3600.0  # a file that has been in tmp this long belongs to a dead writer
 
 
 class FolderHandover:
-    """Parcels that a folder has taken, or not: it does so at once."""
+    """Parcels that a folder has taken or refused, which it does at once."""
 
     def __init__(self, answers: Sequence[Finding | None]) -> None:
         self._answers = answers
@@ -90,11 +90,11 @@ class LocalTransport:
         self._intakes: list[LocalIntake] = []
         self._turns = Turns()
         self._watch = FolderWatch()
-        self._watch_at = 0.0  # monotonic: when the folders are watched again, some of which may be others by then
+        self._watch_at = 0.0  # monotonic: when the folders are watched anew, since some may have been replaced
         self._told = True  # of whatever comes
         self._closed = False
         self._unsent: Finding | None = None  # what the last publishing met
-        self._amiss: dict[str, Finding] = {}  # by mailbox: it was not there, or diverted, at its last publishing
+        self._amiss: dict[str, Finding] = {}  # by mailbox: missing or diverted at the last publishing
         self.consume(consumes)
 
     def consume(self, mailboxes: Sequence[str]) -> None:
@@ -108,11 +108,11 @@ class LocalTransport:
         if not self._root.is_dir():
             return Finding("EDX701", str(self._root), Detail("no such folder"))
         mended = [name for name, one in self._amiss.items() if one.code == "EDX714" and look(self._root, name) is None]
-        for name in mended:  # perhaps nothing will be published to it for long
+        for name in mended:  # it may be long before something is published to it
             del self._amiss[name]
         found = [found for intake in self._intakes if (found := look(self._root, intake.mailbox))]
         found += [intake.problem for intake in self._intakes if intake.problem] + [*self._amiss.values()]
-        # What its owner can mend comes first: a link in one mailbox must not hide that another is missing.
+        # What the owner can mend comes first: a link in one mailbox must not hide that another is missing.
         found.sort(key=lambda each: each.code != "EDX703")
         return next(iter(found), self._unsent)
 
@@ -123,7 +123,7 @@ class LocalTransport:
     def take(self, limit: int, wait: float) -> Sequence[Arrival]:
         deadline = time.monotonic() + wait
         while True:
-            self._watch.clear()  # before looking: what comes after the look is told again
+            self._watch.clear()  # before looking: what comes after the look is signalled again
             self._listen()
             arrivals = self._turns.take(self._intakes, limit)
             left = deadline - time.monotonic()
@@ -132,7 +132,7 @@ class LocalTransport:
             watch.wait([self.fileno()], min(left, _POLL_SECONDS))
 
     def _listen(self) -> None:
-        """Watch the mailboxes, and now and then again: one may be new, or another in the place of an old one."""
+        """Watch the mailboxes, and renew that periodically: one may be new, or have been replaced."""
         if time.monotonic() >= self._watch_at and not self._closed:
             self._watch_at = time.monotonic() + _WATCH_SECONDS
             added = [self._watch.add(self._root / each.mailbox / "new", watch.COMES) for each in self._intakes]
@@ -143,7 +143,7 @@ class LocalTransport:
 
     def acknowledge(self, arrivals: Iterable[Arrival]) -> None:
         for box, claim in self._claimed(arrivals):
-            with suppress(OSError):  # not found: from before a loss, and somebody else has it now
+            with suppress(OSError):  # not found: it is from before a loss, and somebody else has it now
                 os.unlink(claim.name, dir_fd=box.folder("claimed", claim.claims))
 
     def give_back(self, arrivals: Iterable[Arrival], delay: float = 1.0) -> None:
@@ -157,7 +157,7 @@ class LocalTransport:
         claims: dict[str, list[TakenMessage]] = {}
         for arrival in arrivals:
             claim = arrival.token
-            if isinstance(claim, TakenMessage):  # what did not come out of a mailbox has nothing to be forgotten there
+            if isinstance(claim, TakenMessage):  # what was not taken from a mailbox need not be removed there
                 claims.setdefault(claim.mailbox, []).append(claim)
         for mailbox, taken in claims.items():
             with suppress(OSError), Mailbox(self._root, mailbox) as box:
@@ -182,7 +182,7 @@ class LocalTransport:
             try:
                 with Mailbox(self._root, mailbox) as box:
                     found = self._lay(box, mailbox, [parcels[index] for index in indexes])
-            except OSError as error:  # some may have arrived; the same ids come again, and are recognised
+            except OSError as error:  # some may have arrived; they are repeated under the same ids, and recognised
                 found = [finding(error, self._root, mailbox)] * len(indexes)
             for index, answer in zip(indexes, found, strict=True):
                 answers[index] = answer
@@ -196,7 +196,7 @@ class LocalTransport:
         return answers
 
     def _lay(self, box: Mailbox, mailbox: str, parcels: Sequence[Parcel]) -> list[Finding | None]:
-        """Put these into one mailbox. Raises OSError when that cannot be synced, or a folder of it not be used."""
+        """Put these into one mailbox. Raises OSError when it cannot be synced, or a folder cannot be used."""
         tmp, new = box.folder("tmp"), box.folder("new")
         answers: list[Finding | None] = []
         written: list[str] = []
@@ -218,7 +218,7 @@ class LocalTransport:
         try:
             for name in written:
                 os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=new)
-            durable.synchronise(new)  # once for all: a rename is on disk when its directory is
+            durable.synchronise(new)  # once for all of them: a rename is on disk when its directory is synced
         except OSError:
             for name in written:
                 remove(tmp, name)
@@ -227,7 +227,7 @@ class LocalTransport:
 
     def declared(self) -> None:
         self._amiss.clear()
-        for intake in self._intakes:  # what a look met before is not so any more
+        for intake in self._intakes:  # what an earlier look found no longer holds
             intake.problem = None
 
     def depths(self) -> Mapping[str, int]:
@@ -262,7 +262,7 @@ class LocalTransport:
 
 
 def declare(root: Path, children: Iterable[str], offices: Iterable[str]) -> None:
-    """Make the mailboxes of a hub, and sweep what dead writers left behind; by its owner, at each start."""
+    """Make the mailboxes of a hub, and remove what dead writers left behind; called by its owner at each start."""
     amiss: Diverted | None = None
     try:
         if not root.exists():
@@ -301,7 +301,7 @@ def _make(root: Path, hub: int, mailbox: str) -> None:
 
 
 def _folder(above: int, name: str, given: os.stat_result, place: Path) -> int:
-    """The descriptor of a folder, made if it is not there. One that is there keeps what the operator gave it."""
+    """The descriptor of a folder, made if missing. An existing one keeps the permissions that the operator gave it."""
     try:
         return enter(above, name, str(place))
     except FileNotFoundError:
@@ -325,8 +325,8 @@ def _sweep(tmp: int) -> None:
 
 
 def _sweep_claims(tmp: int, name: str) -> None:
-    """Claims that were never moved to their place. Deeper folders are nobody's of ours, and stay: there is no end to
-    how deep they might be."""
+    """Remove claims that were never moved to their place. Deeper folders are not ours and stay: they might be
+    arbitrarily deep."""
     folder = enter(tmp, name)
     try:
         for inner in names(folder):

@@ -1,10 +1,10 @@
-"""One mailbox of a hub on this disk, as its consumer sees it: what waits, what is claimed, the lock that says we live.
+"""One mailbox of a folder hub, as its consumer sees it: what waits, what is claimed, and the lock that proves we live.
 
     intake = LocalIntake(root, mailbox)
     intake.take(arrivals, limit)
 
-The kernel drops a lock when its process dies, however it dies: who gets the lock of another's claims knows that their
-owner is gone, and moves them back. A process id in the name would not do: ids are used again.
+The kernel drops a lock when its process dies in any way: whoever gets the lock of another's claims knows that their
+owner is gone, and moves them back. A process id in the name would not suffice, since ids are reused.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class TakenMessage(NamedTuple):
 
 
 class LocalIntake:
-    """One mailbox, consumed: what is waiting, what is claimed, and the lock that says we live."""
+    """A consumed mailbox: what is waiting, what is claimed, and the lock that proves we live."""
 
     def __init__(self, root: Path, mailbox: str) -> None:
         self._root = root
@@ -64,7 +64,7 @@ class LocalIntake:
         self._denied_until = 0.0  # monotonic; before it, the problem of what waits hidden stands
         self._unmoved: dict[str, float] = {}  # folders of another account, by name, and when (monotonic) to try again
         self.emptied = False
-        self.problem: Finding | None = None  # why nothing can be taken, though the mailbox is there
+        self.problem: Finding | None = None  # why nothing can be taken although the mailbox exists
 
     def take(self, into: list[Arrival], limit: int, most: int) -> None:
         """Claim and read up to ``limit``, or to ``most`` bytes with the last one. Nothing when the mailbox is away, or
@@ -73,10 +73,10 @@ class LocalIntake:
             with Mailbox(self._root, self.mailbox) as box:
                 self._claim(box, into, limit, most)
         except OSError as error:
-            if isinstance(error, FileNotFoundError):  # when it is back, our claims are rescued like anybody's
+            if isinstance(error, FileNotFoundError):  # when it is back, our claims are rescued like any others
                 self._let_go()
             told = finding(error, self._root, self.mailbox)
-            self.problem = None if told.code == "EDX703" else told  # one that is not declared yet is no trouble
+            self.problem = None if told.code == "EDX703" else told  # one that is not declared yet is not a problem
         else:
             if time.monotonic() >= self._denied_until:
                 self.problem = None
@@ -87,11 +87,11 @@ class LocalIntake:
             waiting = names(new)
             self._listed.extend(self._due(waiting))
             self.emptied = self.emptied or not waiting
-            # Whoever may write here may lay in names without end, hidden until tomorrow.
+            # Whoever may write here may add any number of names that are hidden until tomorrow.
             self._list_at = 0.0 if self._listed else _paused(began)
         now, began = time.monotonic(), time.thread_time()
         rescuing = now >= self._rescue_at
-        if not self._listed and not rescuing and self._lock >= 0:  # most looks: nothing is there, which costs the least
+        if not self._listed and not rescuing and self._lock >= 0:  # most looks find nothing, at the least cost
             return
         self._live(box)
         if rescuing:
@@ -102,7 +102,7 @@ class LocalIntake:
         while self._listed and len(into) < limit and held < most:
             name = self._listed.popleft()
             try:
-                if name.startswith("."):  # one of them would take the place of our lock
+                if name.startswith("."):  # one of them would replace our lock
                     into.append(self._move_to_damaged(box, new, name, Detail("not a name of ours")))
                     continue
                 os.rename(name, name, src_dir_fd=new, dst_dir_fd=claims)
@@ -135,7 +135,7 @@ class LocalIntake:
         return [name for name in _due(waiting) if name not in self._unmoved]
 
     def _leave(self, new: int, name: str, error: PermissionError) -> None:
-        """A folder of another account cannot be moved; it stays, and holds up nothing else."""
+        """A folder of another account cannot be moved; it stays and holds up nothing else."""
         if not stat.S_ISDIR(os.stat(name, dir_fd=new, follow_symlinks=False).st_mode):
             raise error
         self._unmoved[name] = time.monotonic() + _DENIED_SECONDS
@@ -152,7 +152,7 @@ class LocalIntake:
             if error.errno in _PASSING:
                 os.rename(name, name, src_dir_fd=claims, dst_dir_fd=box.folder("new"))
                 raise
-            if error.errno in _DENIED:  # among the damaged ones it would be lost, though nothing is wrong with it
+            if error.errno in _DENIED:  # moved to the damaged ones it would be lost, although nothing is wrong with it
                 later = hidden(name, _DENIED_SECONDS)
                 os.rename(name, later, src_dir_fd=claims, dst_dir_fd=box.folder("new"))
                 self._denied_until = time.monotonic() + 2 * _DENIED_SECONDS
@@ -168,7 +168,7 @@ class LocalIntake:
         return Arrival(message, self.mailbox, peer, TakenMessage(self.mailbox, self._claims, name), again)
 
     def _move_to_damaged(self, box: Mailbox, folder: int, name: str, why: str) -> Arrival:
-        """What is no message of ours is moved where the operator finds it, and told."""
+        """Move what is not a message to where the operator finds it, and report it."""
         damaged, kept = box.folder("damaged"), name
         with suppress(FileNotFoundError):
             os.stat(name, dir_fd=damaged, follow_symlinks=False)
@@ -185,9 +185,9 @@ class LocalIntake:
     def _live(self, box: Mailbox) -> None:
         """See that our claims folder is there and locked.
 
-        It is made aside, locked, then moved to its place, so that nobody ever sees it unlocked while we live.
-        When it is gone, or another has its name, we begin again under another name: were the mailbox only away for a
-        while, then what we had claimed there is rescued like anybody's.
+        It is made elsewhere, locked, then moved to its place, so that nobody ever sees it unlocked while we live. When
+        it is gone, or its name is taken, we begin again under another name: if the mailbox was only away for a while,
+        what we had claimed is rescued like any other claims.
         """
         if self._lock >= 0 and self._is_ours(box):
             return
@@ -209,7 +209,7 @@ class LocalIntake:
         self._lock = lock
 
     def _is_ours(self, box: Mailbox) -> bool:
-        """Whether the lock that lies in the folder of our name is the one that we hold."""
+        """Whether the lock in the folder of our name is the one we hold."""
         try:
             there = os.stat(".lock", dir_fd=box.folder("claimed", self._claims), follow_symlinks=False)
         except FileNotFoundError:
@@ -220,7 +220,7 @@ class LocalIntake:
         """Move the claims of dead consumers back."""
         for claims in names(box.folder("claimed")):
             if claims != self._claims:
-                with suppress(OSError):  # BlockingIOError: it lives. What a link leads to is not ours to empty.
+                with suppress(OSError):  # BlockingIOError: it lives. The target of a link is not ours to empty.
                     _rescue_one(box, claims)
 
 
@@ -228,7 +228,7 @@ def _rescue_one(box: Mailbox, claims: str) -> None:
     folder = enter(box.folder("claimed"), claims)
     try:
         lock = lock_file(folder)
-    except FileNotFoundError:  # a rescuer got as far as removing the lock
+    except FileNotFoundError:  # a rescuer had already removed the lock
         os.rmdir(claims, dir_fd=box.folder("claimed"))
         return
     finally:
@@ -282,10 +282,10 @@ def _return_claims(box: Mailbox, claims: str) -> None:
 
 
 def _due(waiting: list[str]) -> list[str]:
-    """In order of time, without those that are hidden for now.
+    """Names in order of time, without those hidden for now.
 
-    Only messages that were given back are compared with the clock, and none is hidden for more than a day: a
-    clock that was set back must not hide mail.
+    Only messages that were given back are compared with the clock, and none is hidden for more than a day: a clock set
+    back must not hide mail.
     """
     now = time.time_ns()
     first, last = f"{now:020d}", f"{now + _LONGEST_DELAY:020d}"

@@ -3,12 +3,12 @@
     write(folder, name, message, user)    # new, whole and synced; the folder is named by its descriptor
     message, user = decode(read(folder, name))
 
-Who reads may be shown anything in the place of such a file, by whoever else may write into the folder: a FIFO that
-nobody writes to, a link to a file of ours, soft or hard, a device that never ends, a name that cannot be made longer.
-None of them is waited for, followed or read.
+Anybody else who may write into the folder can put anything in the place of such a file: a FIFO that nobody writes to, a
+symbolic or hard link to a file of ours, an endless device, a name that cannot be made longer. None of them is waited
+for, followed or read.
 
-``write`` and ``read`` raise OSError; ``decode`` raises ValueError, KeyError, TypeError or RecursionError for what is
-not whole.
+``write`` and ``read`` raise OSError; ``decode`` raises ValueError, KeyError, TypeError or RecursionError for an
+incomplete file.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def is_over(data: bytes, age: float) -> bool:
 
 def decode(data: bytes) -> tuple[Message, str]:
     """The message and who wrote it."""
-    end = data.find(b"\n", 0, _FIRST_LINE)  # a longer line would become objects of twenty times its size
+    end = data.find(b"\n", 0, _FIRST_LINE)  # a longer line would become objects twenty times its size
     if end < 0:
         raise ValueError(Detail("no first line, or a longer one than ours"))
     fields: dict[str, Any] = json.loads(data[:end])

@@ -1,10 +1,10 @@
-"""AMQP connections that mend themselves, all on one I/O thread.
+"""AMQP connections that reconnect by themselves, all on one I/O thread.
 
-pika is not thread-safe, so every call into it happens on the thread of a :class:`Loop`; other threads hand it
-work with ``loop.post``. A :class:`Connection` is opened again and again, with growing and jittered pauses,
-until it is closed; its owner is told by two callbacks, on the I/O thread. Nothing here raises: what is wrong
-stands in ``Connection.problem`` as EDX701 (away), EDX706 (the broker refuses the user) or EDX707 (no
-trust: one of the two certificates, the host name, the version of TLS, or a file that cannot be read).
+pika is not thread-safe, so every call into it happens on the thread of a :class:`Loop`; other threads hand it work with
+``loop.post``. A :class:`Connection` is opened again and again, with growing and jittered pauses, until it is closed;
+its owner is told by two callbacks, on the I/O thread. Nothing here raises: problems are in ``Connection.problem`` as
+EDX701 (away), EDX706 (the broker refuses the user) or EDX707 (no trust: one of the two certificates, the host name, the
+version of TLS, or a file that cannot be read).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from edxml_router.core.problems import Defect, Finding, Refusal, Setback
 from edxml_router.core.wording import UNNAMED, in_words
 
 LARGEST_MESSAGE: Final = 16 * 1024 * 1024  # bytes that RabbitMQ 4 takes unless it is told otherwise; 3 took 128 MiB
-CLOSING_SECONDS = 2.0  # how long a polite good-bye may take
+CLOSING_SECONDS = 2.0  # how long a graceful close may take
 # What pika's exceptions mean to an operator, by name; the first is none of its AMQPError.
 _WORDS: Final[Mapping[str, str]] = {
     "AMQPConnectorStackTimeout": Detail("it takes the connection and says nothing"),
@@ -47,7 +47,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "ProbableAccessDeniedError": Detail("it hung up at the virtual host"),
     "ConnectionRefusedError": Detail("nobody listens there: another host or port, or a broker that is not running"),
 }
-# Raised for a channel or connection that is on its way out; whoever used it is told by a callback.
+# Raised for a channel or connection that is closing; its user is told by a callback.
 GOING: Final = (pika.exceptions.ChannelWrongStateError, pika.exceptions.ConnectionWrongStateError)
 
 # What OpenSSL calls the alerts by which a broker refuses us, and in whose words an operator understands them.
@@ -115,9 +115,9 @@ class RabbitSettings:
 class _ForgivingProperties(pika.BasicProperties):  # type: ignore[misc] # pika has no types
     """Message properties that cannot kill the reader.
 
-    The broker lets values pass that pika's decoder raises on (a date in the year 10^11, arrays nested ten
-    thousand deep). Raised inside the I/O loop, that would end the connection, and
-    again at the next delivery, for ever. Such properties are read as empty: no user, so nothing is accepted.
+    The broker lets values pass on which pika's decoder raises (a date in the year 10^11, arrays nested ten thousand
+    deep). Raised inside the I/O loop, that would end the connection, and again at every redelivery. Such properties are
+    read as empty: no user, so nothing is accepted.
     """
 
     def decode(self, encoded: bytes, offset: int = 0) -> pika.BasicProperties:
@@ -129,7 +129,7 @@ class _ForgivingProperties(pika.BasicProperties):  # type: ignore[misc] # pika h
         return self
 
 
-# pika looks the class up in this table for each message; there is no other way in.
+# pika looks the class up in this table for each message; there is no other hook.
 pika.spec.props[pika.BasicProperties.INDEX] = _ForgivingProperties
 
 
@@ -168,7 +168,7 @@ def parameters(settings: RabbitSettings) -> pika.ConnectionParameters:
 
 
 def finding(error: BaseException | None, settings: RabbitSettings) -> Finding:
-    """What a failed or lost connection means."""
+    """The finding for a failed or lost connection."""
     while (inner := _inner(error)) is not None:
         error = inner
     if settings.tls is not None and (distrust := _distrust(error)) is not None:
@@ -191,7 +191,7 @@ def _why(error: BaseException | None) -> str:
 
 
 def _distrust(error: BaseException | None) -> str | None:
-    """Why one side does not trust the other, if that is what went wrong.
+    """Why one side does not trust the other, if that is the cause.
 
     In TLS 1.3 a broker refuses a client only when the handshake is over for the client. pika then reports a
     stream that was lost before AMQP began. OpenSSL's word for the alert survives in the text, if it was read
@@ -328,7 +328,7 @@ class Connection:
             self._lose(error)
 
     def abandon(self, problem: Finding) -> None:
-        """The connection is of no use, whatever the other side thinks: open another.
+        """The connection is useless, whatever the other side thinks: open another.
 
         pika has no abort: the old one is asked to close, and ends at the latest when its heartbeat fails.
         """
@@ -343,7 +343,7 @@ class Connection:
             return
         self.state = "away"
         self.problem = problem or finding(error, self._settings)
-        # One that was open for long starts afresh; one that keeps being lost is tried ever less often.
+        # One that was open for long starts afresh; one that keeps being lost is retried ever less often.
         if self._opened_at and time.monotonic() - self._opened_at > self._settings.longest_pause:
             self._failures = 0
         self._opened_at = 0.0

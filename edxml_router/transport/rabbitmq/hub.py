@@ -3,13 +3,11 @@
     declare(settings, children=["h31-15"], offices=["vanphong"])        # the owner of the hub, at its start
     transport = RabbitTransport(settings, consumes=topology.intakes(["h31-15"], ["vanphong"]))
 
-A transport opens up to two connections: one consumes, the other publishes. A broker in memory or disk alarm
-stops reading from connections that publish; on a shared one the acknowledgements that would relieve it would
-be stuck as well.
+A transport opens up to two connections: one consumes, the other publishes. A broker in memory or disk alarm stops
+reading from publishing connections; on a shared one, the acknowledgements that would relieve it would be stuck too.
 
-``publish`` answers EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no confirm),
-EDX706 (not permitted), EDX707 (no trust) or EDX713 (too large); after 701, 702 and 705 the message may have arrived
-all the same.
+``publish`` answers EDX701 (away), EDX702 (full, or in alarm), EDX703 (no such queue), EDX705 (no confirm), EDX706 (not
+permitted), EDX707 (no trust) or EDX713 (too large); after 701, 702 and 705 the message may still have arrived.
 ``depths`` and :func:`declare` raise Setback EDX701, EDX706 or EDX707. A Defect means that the I/O thread died.
 """
 
@@ -60,13 +58,13 @@ class RabbitTransport:
         self._loop = Loop(f"amqp {settings.place}")
         self._bell = WakeEvent()  # rung when something has arrived
         self._room = Room(AHEAD_BYTES)
-        self._intakes: dict[str, RabbitIntake] = {}  # replaced, never changed: the I/O thread goes through it
+        self._intakes: dict[str, RabbitIntake] = {}  # replaced, never modified: the I/O thread iterates over it
         self._turns = Turns()
         self._connection: pika.SelectConnection | None = None  # that consumes; of the I/O thread
         self._consuming = Connection(self._loop, settings, self._consume, self._suspend)
         self._publisher = Publisher(self._loop, settings)
         self._closed = False
-        self._missing: dict[str, Finding] = {}  # by mailbox: there was none when something was published to it last
+        self._missing: dict[str, Finding] = {}  # by mailbox: missing at the last publishing
         self.consume(consumes)
 
     def consume(self, mailboxes: Sequence[str]) -> None:
@@ -132,7 +130,7 @@ class RabbitTransport:
         self._settle(arrivals, lambda intake, session, tags: intake.acknowledge(session, tags))
 
     def give_back(self, arrivals: Iterable[Arrival], delay: float = 1.0) -> None:
-        # Held unacknowledged meanwhile, so that the broker gives it to somebody else if we die.
+        # Unacknowledged meanwhile, so that the broker gives it to somebody else if we die.
         self._settle(arrivals, lambda intake, session, tags: intake.give_back(session, tags, delay))
 
     def _settle(self, arrivals: Iterable[Arrival], act: Callable[[RabbitIntake, int, list[int]], None]) -> None:
@@ -194,7 +192,7 @@ class RabbitTransport:
             self._loop.post(lambda: self._publisher.ask(question))
         while not question.done.wait(self._settings.patience):
             self._loop.check()
-            if len(question.left) == left:  # nothing has been said for so long
+            if len(question.left) == left:  # the broker has been silent for so long
                 self._loop.post(lambda: self._publisher.give_up_asking(question))
                 self._loop.wait(question.done)
             left = len(question.left)
@@ -253,7 +251,7 @@ def _looked_at(settings: RabbitSettings, mailboxes: Iterable[str]) -> dict[str, 
             except pika.exceptions.ChannelClosedByBroker as error:
                 if error.reply_code != 404:
                     raise
-                channel = connection.channel()  # asking for a queue that is missing closes it
+                channel = connection.channel()  # asking for a missing queue closes it
     return found
 
 

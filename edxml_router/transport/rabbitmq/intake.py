@@ -1,14 +1,14 @@
-"""A mailbox of a broker, consumed: what came and was not taken yet, within a number of bytes and not of messages only.
+"""A consumed mailbox of a broker: what has come and was not taken yet, bounded by bytes as well as messages.
 
     room = Room(AHEAD_BYTES)                                  # of all mailboxes of a hub together
     intake = RabbitIntake(mailbox, 250, loop, bell, room)           # opened, and opened again, on the I/O thread
 
-A broker counts what it gives ahead in messages (RabbitMQ knows no ``prefetch_size``), and each may be as large as it
-lets pass. So a mailbox begins with few, and is given more while they are small. It has one consumer at any time:
-:mod:`edxml_router.node.lookout` counts them to find a twin. One that gave way to a wider one is still counted by the
-broker until all that it was given is settled. Where the bytes run out all the same the consumer is cancelled: what is
-here stays, what is still on its way goes back into its place in the queue as it comes, and once the room is free the
-mailbox goes on with as many as fit of the size that was met.
+A broker counts prefetch in messages (RabbitMQ does not support ``prefetch_size``), and each may be as large as the
+broker allows. So a mailbox begins with few, and is given more while they are small. It has one consumer at any time,
+because :mod:`edxml_router.node.lookout` counts consumers to find a twin; a consumer that was replaced by a wider one is
+still counted by the broker until everything it was given is settled. If the bytes still run out, the consumer is
+cancelled: what is here stays, what is still on its way returns to its place in the queue, and once there is room the
+mailbox resumes with as many messages as fit of the size met.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Token(NamedTuple):
 
 
 class Room:
-    """Space in memory for what all mailboxes of a hub have ahead, so that none fills it for the others.
+    """Memory for what all mailboxes of a hub have prefetched, shared so that none crowds out the others.
 
-    Each may have as much as it leaves free (Choudhury and Hahne, IEEE/ACM Transactions on Networking 6, 1998): one
-    that floods gets half of it, and there is room for one more always. Between the I/O thread and the main thread.
+    Each may have as much as it leaves free (Choudhury and Hahne, IEEE/ACM Transactions on Networking 6, 1998): a
+    flooding one gets half, and there is always room for one more. Used by the I/O thread and the main thread.
     """
 
     def __init__(self, total: int) -> None:
