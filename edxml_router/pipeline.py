@@ -32,27 +32,27 @@ from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Troubl
 from edxml_router.ports.transport import Parcel
 from edxml_router.stages import clocks
 from edxml_router.stages.acceptance.admission import (
-    address,
     address_transfer,
     admit,
     authorise,
+    routes_of,
     same_sender,
     sender_of,
     under_way,
 )
-from edxml_router.stages.acceptance.decision import Decision, Overtaken, decide, write
+from edxml_router.stages.acceptance.decision import Decision, Overtaken, decide, write_decision
 from edxml_router.stages.acceptance.examination import examine
 from edxml_router.stages.acceptance.facts import gather
 from edxml_router.stages.acceptance.results import envelope_row
 from edxml_router.stages.acceptance.submission import Acceptance, Candidate, Submission, put_off
 from edxml_router.stages.forwarding import room, sending
 from edxml_router.stages.forwarding.dispatch import Groups, plan, portions, shares_of, transfer_parcels
-from edxml_router.stages.forwarding.taking import RECEIPTS, LeasedWork, take
+from edxml_router.stages.forwarding.taking import RECEIPTS, LeasedWork, take_due
 from edxml_router.stages.forwarding.windows import Sending
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.offices.notices import report_messages
 from edxml_router.stages.outcomes.receipts import final_receipts, withdrawals
-from edxml_router.stages.outcomes.settlement import expiry, late_entries, latest, sends_again, settlement
+from edxml_router.stages.outcomes.settlement import expiry_move, late_entries, latest, sends_again, settlement
 from edxml_router.stages.rules import Rules
 
 # --- accept ------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Can
         reason = authorise(rules, peer, examined.verdict, sender, now)
         unreachable: Mapping[str, Finding] = {}
         if transfer is None:
-            routes = address(rules, examined, now, submission.chosen)
+            routes = routes_of(rules, examined, now, submission.chosen)
         else:
             routes, unreachable = address_transfer(rules, here, peer, transfer, examined)
         row = envelope_row(rules, here, submission, examined, sender, reason, now)
@@ -141,8 +141,8 @@ def record(node: Node, judged: Sequence[Candidate], now: datetime, *, at_once: b
         try:
             with node.ledger.book() as book:
                 decision = decide(node.name, node.rules, judged, gather(node, book, judged, now), now)
-                write(node, book, decision, now)
-                taken = [take(node, book, decision.rows, decision.bodies, now)] if at_once else []
+                write_decision(node, book, decision, now)
+                taken = [take_due(node, book, decision.rows, decision.bodies, now)] if at_once else []
         except Overtaken:
             continue
         # Committed. A crash before this line leaves at most an unreferenced file. After it, a repeat is recognised, and
@@ -166,7 +166,7 @@ def forward(node: Node) -> Sequence[Move]:
     nothing is claimed for a mailbox that does not answer (:mod:`edxml_router.stages.forwarding.sending`).
     """
     now = node.now()
-    applied = [*pass_on(node), *sending.answered(node, now)]
+    applied = [*pass_on(node), *sending.record_answers(node, now)]
     node.left = False  # until somebody finds more
     away = sending.silent(node)
     closed = [place for place in away if place[0].is_link]  # an offer needs no hub
@@ -175,7 +175,7 @@ def forward(node: Node) -> Sequence[Move]:
         sending.welcome(node, book, away, now)
         due = book.deliveries.claim(now, now + node.rules.delivery.lease, node.rules.delivery.batch, closed, LIST_LIMIT)
         rows = book.envelopes.known({delivery.digest for delivery in due})
-        noted = sending.note(node, book, away, now)
+        noted = sending.note_silences(node, book, away, now)
     # Committed: these are ours until the leases end. A crash before leaves them due; after a crash here any worker may
     # claim them once the leases have ended.
     node.outgoing.silent, node.outgoing.noted, node.outgoing.bound = away, noted, node.rules.routes
@@ -204,7 +204,7 @@ def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
     planned = plan(node.rules, node.links.keys(), taken.due, rows, now, node.clock.chance)
     lying = room.measured(node, planned.groups, rows, now)
     planned = room.fitting(node.rules, planned, rows, lying, now, node.clock.chance)
-    room.taken(node, planned.groups, rows)
+    room.note_taken(node, planned.groups, rows)
     moves, receipts = list(planned.moves), taken.receipts
     for portion in portions(planned.groups, rows):
         sendings, decided = _sendings(node, portion, taken, now)
@@ -212,11 +212,11 @@ def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
         letters = sending.begin_letters(node, sendings)
         begun, unsigned = [], None
         try:
-            begun = sending.tell(node, _reports(node, node.links, receipts, {}), 0.0)
+            begun = sending.send_receipts(node, _reports(node, node.links, receipts, {}), 0.0)
         except Setback as setback:  # the signing key is away: the outcome of the letters is recorded all the same
             unsigned = setback
         moves += [*decided, *sending.outcome(node, letters, now)]
-        over, sent = sending.heard(node, begun)
+        over, sent = sending.collect_taken(node, begun)
         with node.ledger.book() as book:
             done = book.deliveries.move(moves)
             ends = final_receipts(book, done)
@@ -314,7 +314,7 @@ def expire(node: Node) -> Sequence[Move]:
     with node.ledger.book() as book:
         over = book.deliveries.expired(now, now - node.rules.delivery.expiry_grace, node.rules.delivery.batch)
         unproven = book.quarantine.kept_of(UNPROVEN) if over else {}
-        applied = book.deliveries.move([expiry(delivery, unproven, now) for delivery in over])
+        applied = book.deliveries.move([expiry_move(delivery, unproven, now) for delivery in over])
         book.receipts.add([*final_receipts(book, applied), *withdrawals(node, book, applied)])
     # Committed: the end and its notice together. A crash before this leaves neither.
     return applied
@@ -328,7 +328,7 @@ def report(node: Node) -> int:
     again: applying a receipt twice changes nothing.
     """
     now = node.now()
-    count = sending.told(node, now)
+    count = sending.record_told(node, now)
     links = dict(node.links) | {route.inbox: link for route, link in node.links.items() if route.is_office}
     busy = node.outgoing.receipts
     links = {
@@ -342,8 +342,8 @@ def report(node: Node) -> int:
         offices = {receipt.envelope for _, origin, receipt in waiting if not origin.is_link}
         known = book.envelopes.known(offices) if offices else {}
         documents = {digest: row.document_id for digest, row in known.items()}
-    sending.tell(node, _reports(node, links, waiting, documents))
-    return count + sending.told(node, node.now())
+    sending.send_receipts(node, _reports(node, links, waiting, documents))
+    return count + sending.record_told(node, node.now())
 
 
 def _reports(

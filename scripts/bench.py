@@ -36,7 +36,7 @@ from rich.table import Table
 from edxml_router.config import load
 from edxml_router.core.link.wire import Hop, Transfer, encode_transfer
 from edxml_router.core.problems import Refusal
-from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.signing import sign_document
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.demo.servers import Broker, ServerError
 from edxml_router.demo.servers import rabbitmq as private_rabbitmq
@@ -106,7 +106,7 @@ def envelopes(count: int, size: int, keys: Path) -> list[bytes]:
             notation="SYT-VP",
             files=[File(content=(b"%PDF-1.7\n" + content)[:filler])],
         )
-        return sign(plain, key, chain)
+        return sign_document(plain, key, chain)
 
     filler = max(1, (size - len(signed(0, 1))) * 3 // 4)
     numbers = track(range(1, count + 1), f"signing {count} envelopes", console=screen, transient=True)

@@ -25,7 +25,7 @@ from rich.table import Table
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.signature import by_signxml as signature
 from edxml_router.core.signature import by_stream as stream
-from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.signing import sign_document
 from edxml_router.core.signature.verdict import Engine, Indication
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.xml import safe_xml, skeleton
@@ -84,7 +84,7 @@ def large_envelope(megabytes: int, keys: Path) -> bytes:
     content = bytes(range(256)) * (megabytes * 1_000_000 // 256)
     plain = document(sender=bench.SENDER, to=(bench.RECIPIENT,), files=[File(content=content)])
     key = load_key(keys / f"{bench.SENDER}.key.pem")
-    return sign(plain, key, load_certificates(keys / f"{bench.SENDER}.cert.pem"), limits=LIMITS)
+    return sign_document(plain, key, load_certificates(keys / f"{bench.SENDER}.cert.pem"), limits=LIMITS)
 
 
 def take(small: Path, large: Path, keys: Path, folder: Path) -> None:

@@ -40,7 +40,7 @@ def main() -> None:
             file.write(HEADER)
             file.writelines(islice(rows(), count))
         wall, processor = time.perf_counter(), time.process_time()
-        registry = catalogue.load(folder("agency_codes"), Path(place))
+        registry = catalogue.load_catalogue(folder("agency_codes"), Path(place))
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
     print(f"{len(registry):,} agencies: {wall:.2f} s ({processor:.2f} s of processor), peak {peak:.0f} MB")

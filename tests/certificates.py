@@ -87,7 +87,7 @@ def odd_leaf(
         )
     builder = (
         x509.CertificateBuilder()
-        .subject_name(pki.subject(code, [code]))
+        .subject_name(pki.subject_name(code, [code]))
         .issuer_name(issuer.certificate.subject)
         .public_key(public or key("p-256", code).public_key())  # type: ignore[arg-type]
         .serial_number(serial or next(_serials))

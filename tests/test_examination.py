@@ -98,7 +98,7 @@ def test_what_is_large_is_for_the_stream_engine(engine: Engine, large: bytes, mo
 def test_a_body_on_disk_is_examined_like_bytes(tmp_path: Path) -> None:
     for size in (10, LARGE):
         data = craft.signed(document(ids=True, files=[File(content=bytes(size))]))
-        body = spool.receive(tmp_path, [data[:1000], data[1000:]])
+        body = spool.set_down(tmp_path, [data[:1000], data[1000:]])
         assert (body.digest, len(body)) == (MemoryBody(data).digest, len(data))
         assert examined(body) == examined(data)
         assert examined(body).verdict.reason == "ok"

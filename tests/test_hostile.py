@@ -36,7 +36,7 @@ from edxml_router.intake import batch
 from edxml_router.observe import events
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.stages.acceptance.submission import Submission
-from edxml_router.stages.forwarding.dispatch import chunks
+from edxml_router.stages.forwarding.dispatch import body_chunks
 from edxml_router.stages.node import Node
 from edxml_router.stages.offices import inbox
 from edxml_router.store.bodies.files import BodyStore
@@ -191,7 +191,7 @@ def test_a_large_body_is_put_together_once_for_all_transfers_that_name_it(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = letter(nodes, ["H53"], sender="H01", files=(File("phu-luc.pdf", 100_000),))
-    pieces = list(chunks(MemoryBody(data), hashlib.sha256(data).hexdigest(), 30_000))
+    pieces = list(body_chunks(MemoryBody(data), hashlib.sha256(data).hexdigest(), 30_000))
     manifest = encode_transfer(_transfer(nodes, data, ("H53",), "an-giang", chunks=len(pieces)))
     messages = [Message("chunk", f"t.{number}", piece) for number, piece in enumerate(pieces)]
     messages += [Message("transfer", "t", manifest)] * 20
@@ -240,7 +240,9 @@ def test_an_office_learns_nothing_of_deliveries_that_are_not_its_own(nodes: Node
     theirs = f"{answer.digest}.H53"
     for kind, correlation in (("confirm", theirs), ("return", theirs), ("confirm", "1"), ("confirm", "9" * 5000)):
         message = Message(kind, "x", b"", correlation=correlation)
-        batch.receive(node, hub, [Arrival(message, topology.submit("vanthu-quoc-gia"), "vanthu-quoc-gia", "", False)])
+        batch.receive(
+            node, hub, [Arrival(message, topology.submission("vanthu-quoc-gia"), "vanthu-quoc-gia", "", False)]
+        )
     assert set(nodes.states("quoc-gia", answer.digest).values()) == {State.FORWARDED}
     assert node.ledger.views.notices("office:vanthu-quoc-gia") == []
 

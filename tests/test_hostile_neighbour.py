@@ -18,7 +18,7 @@ from edxml_router.core.delivery.views import QuarantinedItem
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome, decode_receipts, encode_receipts, encode_transfer
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, BindingRow, Bindings
-from edxml_router.core.trust.certificate import names
+from edxml_router.core.trust.certificate import identifying_digests
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import operator
@@ -144,7 +144,7 @@ def test_receipts_of_a_blocked_key_do_not_count(nodes: Nodes) -> None:
     [delivery] = nodes.deliveries("tay-ninh", answer.digest).values()
     inbox.confirm(nodes["tay-ninh"].node, "vanthu-tay-ninh", [delivery.name])
     before = node.rules.bindings
-    for name in names(certificate):
+    for name in identifying_digests(certificate):
         node.rules = replace(node.rules, bindings=Bindings([BindingRow(Act.BLOCK, name)]))
         body = encode_receipts(
             (Receipt(answer.digest, "H53", 0, ReceiptOutcome.CONFIRMED, nodes.clock.now()),),
@@ -212,7 +212,7 @@ def test_a_flood_of_one_child_delays_no_siblings_letter(nodes: Nodes) -> None:
 
 @pytest.mark.parametrize("number", ["", "x", "-1", "9" * 200])
 def test_an_offices_answer_about_no_delivery_is_quarantined(nodes: Nodes, number: str) -> None:
-    message, mailbox = Message("confirm", "x", b"", correlation=number), topology.submit("vanthu-quoc-gia")
+    message, mailbox = Message("confirm", "x", b"", correlation=number), topology.submission("vanthu-quoc-gia")
     arrival = Arrival(message, mailbox, "vanthu-quoc-gia", "", False)
     batch.receive(nodes["quoc-gia"].node, nodes["quoc-gia"].transports[0], [arrival])
     assert [one.code for one in kept(nodes)] == ["EDX704"]

@@ -30,7 +30,7 @@ def configure(nodes: Nodes, name: str, routes: Routes) -> None:
     """What a reload does, with all that follows from it."""
     node = nodes[name].node
     node.rules = replace(node.rules, routes=routes)
-    following.follow(node)
+    following.follow_agencies(node)
 
 
 def leave(nodes: Nodes) -> None:

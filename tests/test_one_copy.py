@@ -352,30 +352,30 @@ def test_what_has_expired_is_withdrawn_from_the_mailbox(far: Province) -> None:
 def test_doctor_names_who_does_not_take_its_mail(far: Province) -> None:
     settings = far.tree.settings("quoc-gia")
     (settings.node.data / sole.FILE).touch()
-    assert [finding for _, finding in mailboxes.check(settings)] == [None]
+    assert [finding for _, finding in mailboxes.loads(settings)] == [None]
     delivery = replace(far.node.node.rules.delivery, mailbox_bytes=300_000)
     far.node.node.rules = replace(far.node.node.rules, delivery=delivery)
     digests = [far.send(number, size=100_000) for number in range(1, 5)]
     far.turn()
     far.lies(2)
-    assert [finding and finding.code for _, finding in mailboxes.check(settings)] == ["EDX614"]  # it may come yet
+    assert [finding and finding.code for _, finding in mailboxes.loads(settings)] == ["EDX614"]  # it may come yet
     first = [far.standing(digest).id for digest in digests[:2]]
     with far.node.node.ledger.book() as book:
         book.mailboxes.look_again(first, far.clock.at, None, far.clock.at - timedelta(days=2))
-    [(name, finding)] = mailboxes.check(settings)
+    [(name, finding)] = mailboxes.loads(settings)
     assert finding is not None
     assert (name, finding.code) == ("tay-ninh", "EDX709")
     assert finding.detail.startswith("2 messages wait for tay-ninh: 0.3 MiB of letters, the oldest since 2")
     assert finding.detail.endswith("; 2 letters wait here for room there")
     far.open()
-    assert [found.code for _, found in mailboxes.check(settings) if found] == ["EDX614"]
+    assert [found.code for _, found in mailboxes.loads(settings) if found] == ["EDX614"]
 
 
 def test_doctor_counts_no_letters_where_only_other_messages_wait(near: Province) -> None:
     settings = near.tree.settings("quoc-gia")
     (settings.node.data / sole.FILE).touch()
     assert near.node.transports[0].publish([Parcel(DOWN, Message("receipts", "1", b""))]) == [None]
-    [(_, finding)] = mailboxes.check(settings)
+    [(_, finding)] = mailboxes.loads(settings)
     assert finding is not None
     assert (finding.code, finding.detail) == ("EDX709", "1 messages wait for tay-ninh")
     assert told("vi", finding.detail) == "có 1 thông điệp đang chờ tay-ninh"

@@ -40,7 +40,7 @@ from edxml_router.ports.transport import Arrival, Message, Parcel
 from edxml_router.services import operator
 from edxml_router.stages.acceptance.submission import Acceptance, Submission
 from edxml_router.stages.forwarding import dispatch, windows
-from edxml_router.stages.forwarding.dispatch import chunks
+from edxml_router.stages.forwarding.dispatch import body_chunks
 from edxml_router.stages.offices import inbox
 from edxml_router.stages.outcomes import inquiring
 from edxml_router.transport import topology
@@ -261,7 +261,7 @@ def test_only_so_many_faults_are_remembered(nodes: Nodes, monkeypatch: pytest.Mo
     node, hub = nodes["tay-ninh"].node, nodes["tay-ninh"].transports[-1]
     token = TakenMessage("edx.up.x", "", "")
     arrivals = [Arrival(Message("transfer", f"m{number}", b""), "edx.up.x", "x", token) for number in range(5)]
-    settling.settle(node, hub, arrivals, arrivals, [Finding("EDX622")], [])
+    settling.acknowledge(node, hub, arrivals, arrivals, [Finding("EDX622")], [])
     assert list(node.faults) == [("edx.up.x", "m3"), ("edx.up.x", "m4")]
 
 
@@ -476,7 +476,7 @@ def test_a_transfer_waits_for_its_chunks(nodes: Nodes) -> None:
     data = letter(nodes, ["H53"], sender="H01", files=(File("phu-luc.pdf", 100_000),))
     hub = nodes["an-giang"].transports[0]
     digest = hashlib.sha256(data).hexdigest()
-    pieces = list(chunks(MemoryBody(data), digest, 30_000))
+    pieces = list(body_chunks(MemoryBody(data), digest, 30_000))
     manifest = encode_transfer(_transfer(nodes, data, ("H53",), chunks=len(pieces)))
     hub.publish([Parcel(topology.up("an-giang"), Message("transfer", "t", manifest))])
     assert nodes.step("quoc-gia").back  # given back, nothing accepted

@@ -58,7 +58,7 @@ class Office:
 
     def say(self, kind: str, body: bytes = b"", correlation: str = "", number: int = 1) -> None:
         message = Message(kind, f"{kind}-{number}", body, correlation=correlation)
-        assert list(self.hub.publish([Parcel(topology.submit(OFFICE), message)])) == [None]
+        assert list(self.hub.publish([Parcel(topology.submission(OFFICE), message)])) == [None]
 
 
 @pytest.fixture
@@ -418,7 +418,7 @@ def test_a_malformed_message_is_answered_kept_and_logged(nodes: Nodes, office: O
         events.input_quarantined([(arrival, finding)])
     [line] = lines
     assert (line["event"], line["peer"], line["code"], line["mailbox"]) == (
-        "input.quarantined", OFFICE, code, topology.submit(OFFICE),
+        "input.quarantined", OFFICE, code, topology.submission(OFFICE),
     )  # fmt: skip
 
 
@@ -426,7 +426,7 @@ def test_a_malformed_message_is_answered_kept_and_logged(nodes: Nodes, office: O
 def test_a_submission_that_is_no_document_gets_its_verdict(nodes: Nodes, office: Office, body: bytes) -> None:
     """With an id as long as AMQP has them, in letters that take three bytes each."""
     hub, name = office.hub, "ệ" * 85
-    assert list(hub.publish([Parcel(topology.submit(OFFICE), Message("submit", name, body))])) == [None]
+    assert list(hub.publish([Parcel(topology.submission(OFFICE), Message("submit", name, body))])) == [None]
     assert nodes.step("quoc-gia").back == []
     [verdict] = office.take()
     assert (verdict.message.kind, verdict.message.correlation) == ("verdict", name)

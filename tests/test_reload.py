@@ -174,9 +174,9 @@ def test_a_hub_that_moved_is_taken_and_doctor_tells_what_is_not_in_force_yet(tmp
 
 def test_changes_are_told_by_the_names_of_children(tmp_path: Path) -> None:
     with Tree(tmp_path / "tree", PLANS) as tree:
-        before = in_force.texts(tree.settings("quoc-gia"))
+        before = in_force.settings_texts(tree.settings("quoc-gia"))
         change(tree, "quoc-gia", "[[children]]", '[[children]]\nname = "an-giang"\nprefixes = ["H01"]\n\n[[children]]')
-        found = {each.name for each in in_force.changes(before, in_force.texts(tree.settings("quoc-gia")))}
+        found = {each.name for each in in_force.changes(before, in_force.settings_texts(tree.settings("quoc-gia")))}
     assert {"children.an-giang.name", "children.an-giang.prefixes"} <= found
     assert not [name for name in found if "tay-ninh" in name]
 

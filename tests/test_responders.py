@@ -29,7 +29,7 @@ from edxml_router.credentials import keys
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.revocation import asking, kept_answers, responders
 from edxml_router.credentials.revocation.asking import OcspPoller
-from edxml_router.credentials.revocation.fetching import ask
+from edxml_router.credentials.revocation.fetching import ask_responder
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
@@ -94,7 +94,7 @@ def outcome(tree: Tree, node: RunningNode, number: int, sender: str = "G22") -> 
 
 def met(settings: Settings, *certificates: x509.Certificate) -> None:
     for each in certificates:
-        kept_answers.note(settings.kept_answers, each)
+        kept_answers.note_met(settings.kept_answers, each)
 
 
 def said(settings: Settings) -> dict[str, str]:
@@ -168,7 +168,7 @@ def made_responder(tree: Tree, name: str, *purposes: x509.ObjectIdentifier, issu
     key, now = trial_authority.new_key(), datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(pki.subject(name))
+        .subject_name(pki.subject_name(name))
         .issuer_name(above.certificate.subject)
         .public_key(key.public_key())
         .serial_number(4711)
@@ -238,7 +238,7 @@ def test_what_is_not_an_answer(tree: Tree, responder: Responder) -> None:
 def test_who_cannot_be_asked(responder: Responder) -> None:
     def refused_by(url: str, **limits: Any) -> str:
         with pytest.raises(Setback) as caught:
-            ask(url, b"\x30\x00", **limits)
+            ask_responder(url, b"\x30\x00", **limits)
         assert (caught.value.code, caught.value.finding.where) == ("EDX319", url)
         return caught.value.finding.detail
 
@@ -254,7 +254,7 @@ def test_a_redirection_is_not_followed(tree: Tree, responder: Responder) -> None
         responder.asked.clear()
         responder.instead = lambda came, _, status=status: send(came, b"", status, Location=f"{responder.url}inside")
         with pytest.raises(Setback, match=f"HTTP status {status}"):
-            ask(responder.url, request)
+            ask_responder(responder.url, request)
         assert len(responder.asked) == 1
 
 
@@ -267,7 +267,7 @@ def test_who_drips_is_left(tree: Tree, responder: Responder) -> None:
 
     responder.instead = drip
     with pytest.raises(Setback, match=r"not complete after 0\.3 s"):
-        ask(responder.url, ocsp.question(certificate(tree, "G22"), certificate(tree, "issuing")), timeout=0.3)
+        ask_responder(responder.url, ocsp.question(certificate(tree, "G22"), certificate(tree, "issuing")), timeout=0.3)
 
 
 def test_an_old_answer_that_is_played_back_changes_nothing(tree: Tree, responder: Responder) -> None:
@@ -300,7 +300,7 @@ def test_what_is_asked_and_when(tree: Tree, responder: Responder) -> None:
     known, other, root = (certificate(tree, name) for name in ("G22", "H53", "root"))
     responder.knows(known)
     met(settings, known)
-    kept_answers.note(settings.kept_answers, root)  # nobody was named who answers for it
+    kept_answers.note_met(settings.kept_answers, root)  # nobody was named who answers for it
     works = OcspPoller(settings)
 
     def asked(after: timedelta, findings: int = 0) -> list[int]:
@@ -310,9 +310,9 @@ def test_what_is_asked_and_when(tree: Tree, responder: Responder) -> None:
 
     assert asked(0 * DAY) == [known.serial_number]
     assert kept_answers.noted(settings.kept_answers) == {}
-    before = kept_answers.place(settings.kept_answers).stat()
+    before = kept_answers.path_of(settings.kept_answers).stat()
     assert asked(timedelta(minutes=59)) == []
-    assert kept_answers.place(settings.kept_answers).stat() == before  # else every worker would read it again
+    assert kept_answers.path_of(settings.kept_answers).stat() == before  # else every worker would read it again
     assert asked(timedelta(hours=1)) == [known.serial_number]
     met(settings, other)
     assert asked(timedelta(minutes=61), 1) == [other.serial_number]
@@ -359,7 +359,7 @@ def test_what_cannot_be_written_is_said_and_tried_again(tree: Tree, responder: R
     settings, now = tree.settings("quoc-gia"), datetime.now(UTC)
     responder.knows(certificate(tree, "G22"))
     met(settings, certificate(tree, "G22"))
-    place = kept_answers.place(settings.kept_answers)
+    place = kept_answers.path_of(settings.kept_answers)
     works = OcspPoller(settings)
     place.mkdir()
     [finding] = works.turn(now)
@@ -379,13 +379,13 @@ def test_the_settings_must_fit_the_files(tree: Tree, responder: Responder) -> No
     with tree.config("quoc-gia").open("a", encoding="utf-8") as config:
         config.write(f'\n[[trust.ocsp]]\nurl = "{responder.url}"\nissuer = "../pki/again.pem"\n')
     with pytest.raises(Refusal, match="two responders for one authority"):
-        responders.sources(tree.settings("quoc-gia"))
+        responders.responder_addresses(tree.settings("quoc-gia"))
     (tree.pki / "again.pem").write_bytes(issuing.read_bytes() + (tree.pki / "root.cert.pem").read_bytes())
     with pytest.raises(Refusal, match=r"more than one certificate: at trust\.ocsp\[2\]\.issuer"):
-        responders.sources(tree.settings("quoc-gia"))
+        responders.responder_addresses(tree.settings("quoc-gia"))
     (tree.pki / "again.pem").write_bytes(b"x")
     with pytest.raises(Refusal, match="EDX902"):
-        responders.sources(tree.settings("quoc-gia"))
+        responders.responder_addresses(tree.settings("quoc-gia"))
 
 
 # --- envelopes ---------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.acceptance.submission import Submission
-from edxml_router.stages.forwarding.dispatch import chunks
+from edxml_router.stages.forwarding.dispatch import body_chunks
 from edxml_router.transport import topology
 from edxml_router.transport.local.hub import LocalTransport
 from edxml_router.wiring.composition import RunningNode, open_worker
@@ -177,7 +177,7 @@ def test_a_parent_does_not_speak_as_the_node_below(scene: Scene) -> None:
     [sent] = pipeline.accept(node, [Submission(MemoryBody(outgoing), OFFICE, "cli")])
     pipeline.forward(node)
     seen = scene.post.document("H53.31", ["H53"], 2, "V/v")
-    pieces = list(chunks(MemoryBody(seen), hashlib.sha256(seen).hexdigest(), len(seen) // 2 + 1))
+    pieces = list(body_chunks(MemoryBody(seen), hashlib.sha256(seen).hexdigest(), len(seen) // 2 + 1))
     receipt = Receipt(sent.digest, "H53.31", 0, ReceiptOutcome.CONFIRMED, node.now())
     key = load_key(scene.tree.pki / f"{DISTRICT}.key.pem")  # as if it had stolen even that
     signed = encode_receipts((receipt,), lambda line: base64.b64encode(sign_bytes(key, line)).decode())
@@ -215,12 +215,14 @@ def test_on_our_own_hub_a_mailbox_speaks_for_whom_it_is_named_after(scene: Scene
 def test_an_office_hears_of_what_cannot_be_dealt_with(scene: Scene) -> None:
     """Also when the broker knows no more of it than through which exchange it came."""
     before = len(scene.kept())
-    scene.write(PROVINCE, topology.submit(OFFICE), OFFICE, Message("", "a-1", b"abc"), Message("sumbit", "a-2", b""))
+    scene.write(
+        PROVINCE, topology.submission(OFFICE), OFFICE, Message("", "a-1", b"abc"), Message("sumbit", "a-2", b"")
+    )
     properties = pika.BasicProperties(
         content_type="image/png", type="submit", message_id="a-3", headers={"x": [1, {"y": None}]}, delivery_mode=2
     )
     with scene.channel(PROVINCE, OFFICE) as channel:
-        channel.basic_publish(*topology.address(topology.submit(OFFICE)), b"no user id", properties, mandatory=True)
+        channel.basic_publish(*topology.address(topology.submission(OFFICE)), b"no user id", properties, mandatory=True)
     codes = {"EDX704", "EDX403"}
     assert {finding.code for _, finding in scene.take(3).odd} == codes
     assert {(one.code, one.peer) for one in scene.kept()[before:]} == {(code, OFFICE) for code in codes}

@@ -26,7 +26,7 @@ from edxml_router.core.trust.chain import TrustStore
 from edxml_router.credentials import endings, sources
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.revocation import kept_lists, list_files
-from edxml_router.credentials.revocation.fetching import fetch
+from edxml_router.credentials.revocation.fetching import download
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.intake import batch
@@ -237,22 +237,22 @@ def site() -> Iterator[Site]:
 
 def test_what_is_fetched(site: Site, tmp_path: Path) -> None:
     body = bytes(range(256)) * 1000
-    assert fetch(site.page("/list", body)) == body
+    assert download(site.page("/list", body)) == body
     file = tmp_path / "a list"
     file.write_bytes(body)
-    assert fetch(file.as_uri()) == body
+    assert download(file.as_uri()) == body
 
 
 def test_what_is_not_fetched(site: Site, tmp_path: Path) -> None:
     def refused_by(url: str, **limits: Any) -> str:
         with pytest.raises(Setback) as caught:
-            fetch(url, **limits)
+            download(url, **limits)
         assert caught.value.code == "EDX318"
         return caught.value.finding.detail
 
     assert refused_by(site.page("/gone", b"", 404)) == "HTTP status 404"
     assert refused_by(site.page("/much", bytes(101)), max_bytes=100) == "more than 100 bytes"
-    assert len(fetch(site.page("/much", bytes(100)), max_bytes=100)) == 100
+    assert len(download(site.page("/much", bytes(100)), max_bytes=100)) == 100
     secret = tmp_path / "secret"
     secret.write_bytes(b"x")
     for target in (site.page("/inside", b"x"), secret.as_uri()):
@@ -282,7 +282,7 @@ def test_who_drips_is_left(site: Site, begin: bytes, drop: bytes) -> None:
 
     site.pages["/drip"] = drip
     with pytest.raises(Setback, match=r"not complete after 0\.3 s"):
-        fetch(f"{site.url}/drip", timeout=0.3)
+        download(f"{site.url}/drip", timeout=0.3)
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_a_fetched_list_is_kept_and_counts(fetching: Tree, site: Site) -> None:
 def test_a_bad_list_never_replaces_a_good_one(fetching: Tree, site: Site, tmp_path: Path) -> None:
     settings, now = fetching.settings("quoc-gia"), datetime.now(UTC)
     assert sources.renew_lists(settings, now) == []
-    path = kept_lists.place(settings.kept_lists, settings.trust.crl_urls[0])
+    path = kept_lists.path_of(settings.kept_lists, settings.trust.crl_urls[0])
     good = path.read_bytes()
     trial_authority.init(tmp_path / "other", now - DAY)
     for bad in (
@@ -390,14 +390,14 @@ def test_an_odd_list_in_a_file_stops_no_worker_and_is_named(tree: Tree) -> None:
 def test_a_list_is_read_again_only_when_its_file_has_changed(tree: Tree) -> None:
     with opened(tree) as (node, clock):
         path = tree.settings("quoc-gia").trust.crls[1]
-        first = list_files.load(path)
+        first = list_files.load_lists(path)
         trial_authority.publish(tree.pki, clock.at)
         (tree.folder / "quoc-gia" / "bindings.csv").touch()
         assert node.renew_trust() == []
-        second = list_files.load(path)
+        second = list_files.load_lists(path)
         assert second[0] is not first[0]
         assert sources.trust_store(tree.settings("quoc-gia")).epoch == node.node.rules.trust.epoch
-        assert list_files.load(path)[0] is second[0]
+        assert list_files.load_lists(path)[0] is second[0]
 
 
 def test_addresses_come_from_the_configuration_only(fetching: Tree, site: Site) -> None:

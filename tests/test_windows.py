@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages.forwarding.windows import AHEAD, PORTION, BytesAhead, Sending, begin
+from edxml_router.stages.forwarding.windows import AHEAD, PORTION, BytesAhead, Sending, open_windows
 from edxml_router.transport.rabbitmq.calls import Call
 from edxml_router.transport.rabbitmq.connection import RabbitSettings
 from edxml_router.transport.rabbitmq.lane import Lane, Outflow
@@ -133,7 +133,7 @@ def test_all_that_is_owed_an_answer_is_bounded_and_every_mailbox_is_begun() -> N
     transport: Any = hub
     boxes = [f"edx.down.{number}" for number in range(20)]
     letters = {box: [Parcel(box, Message("chunk", f"{each}", bytes(piece))) for each in range(8)] for box in boxes}
-    begun = begin([Sending(transport, box, letters[box], [box]) for box in boxes], ahead, 0.0)
+    begun = open_windows([Sending(transport, box, letters[box], [box]) for box in boxes], ahead, 0.0)
     assert {one.mailbox for one in hub.taken} == set(boxes)
     assert ahead.held == piece * len(hub.taken)
     assert ahead.held <= AHEAD + piece * len(boxes)

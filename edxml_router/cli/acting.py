@@ -30,7 +30,7 @@ def in_batches(numbers: Sequence[int], size: int = 200) -> Iterator[Sequence[int
 Act = Callable[[Sequence[int]], Sequence[Finding | None]]
 
 
-def perform(session: Session, numbers: Sequence[int], act: Act) -> dict[int, Finding | None]:
+def perform_in_batches(session: Session, numbers: Sequence[int], act: Act) -> dict[int, Finding | None]:
     """Do something to deliveries, batch by batch with a bar; the answer for each."""
     answers: dict[int, Finding | None] = {}
     with session.progress(session.say("queue.working"), len(numbers)) as advance:

@@ -18,7 +18,7 @@ from edxml_router.cli.session import Session, for_people
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import EXIT_CONFIG, ConfigErrors, Finding, Trouble
 from edxml_router.core.wording import in_words
-from edxml_router.language.catalogues import metavar, plain, speak, type_name
+from edxml_router.language.catalogues import help_text, metavar, speak, type_name
 from edxml_router.language.texts import LANGUAGES, language_of
 
 DEBUG = "EDXML_ROUTER_DEBUG"  # set it to let a traceback through, for whoever mends the router
@@ -96,14 +96,14 @@ class Helped(click.Command):
     def _told(self, context: click.Context | None) -> Self:
         language = _session(context).language if context is not None else "en"
         told = copy(self)
-        told.help = plain(language, self.help)
+        told.help = help_text(language, self.help)
         return told
 
 
 def _told(param: click.Parameter, language: str, context: click.Context) -> click.Parameter:
     told = copy(param)
     if isinstance(told, click.Option):
-        told.help = plain(language, told.help)
+        told.help = help_text(language, told.help)
     if told.metavar is not None:
         told.metavar = metavar(language, told.metavar)
     elif isinstance(told, click.Argument):

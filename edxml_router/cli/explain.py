@@ -23,7 +23,7 @@ def explain(session: Session, code: str | None, as_json: bool) -> None:
     if code is None:
         _list(session, as_json)
         return
-    problem = naming.problem(code)
+    problem = naming.problem_named(code)
     if as_json:
         session.json(explanation_shape(problem))
         return

@@ -24,7 +24,7 @@ def _silence(session: Session, delivery: Delivery, silence: Silence) -> str:
     return f"{why.code} " + session.say("waits.hub", route=delivery.route, at=at, detail=detail)
 
 
-def reason(session: Session, delivery: Delivery, hindrance: Hindrance | None = None) -> str:
+def waiting_reason(session: Session, delivery: Delivery, hindrance: Hindrance | None = None) -> str:
     """In words, for what was handed over, lies ready, or is hindered; empty where the state or the last problem
     tells."""
     if said := hindered(session, delivery, hindrance):

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from edxml_router.config.checks import check
+from edxml_router.config.checks import find_mistakes
 from edxml_router.config.faces.gateway import GatewaySettings
 from edxml_router.config.faces.seals import SealSettings
 from edxml_router.config.hubs import ClientCertificate, Hub, HubTls, LocalHub, RabbitHub
@@ -106,7 +106,7 @@ def load(path: Path, *, today: date | None = None) -> Settings:
         mistakes = [Mistake(WRONG, item["loc"], _explain(item)) for item in error.errors(include_url=False)]
         sections, touched = mended(table, error, validate)
     if sections is not None:
-        found = check(sections, today or datetime.now(UTC).date())
+        found = find_mistakes(sections, today or datetime.now(UTC).date())
         mistakes += [mistake for mistake in found if is_certain(mistake, touched)]
     wrong: list[Finding] = []
     remarks: list[Finding] = []

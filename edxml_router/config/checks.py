@@ -1,6 +1,6 @@
 """What settings must be to each other, and to the files they name.
 
-``check(sections, today)`` yields every mistake it finds, with the place of the setting to correct. A mistake
+``find_mistakes(sections, today)`` yields every mistake it finds, with the place of the setting to correct. A mistake
 with code :data:`REMARK` is only a warning: legal, but perhaps not meant.
 """
 
@@ -23,7 +23,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 
 
-def check(sections: Sections, today: date) -> Iterator[Mistake]:
+def find_mistakes(sections: Sections, today: date) -> Iterator[Mistake]:
     """Every mistake, in no particular order."""
     yield from _names(sections)
     yield from _agencies(sections)
@@ -34,7 +34,7 @@ def check(sections: Sections, today: date) -> Iterator[Mistake]:
     yield from _times(sections)
     yield from gateway_checks.check(sections.gateway, sections.offices)
     yield from axis_checks.check(sections.gateway, sections.offices)
-    yield from file_checks.check(sections)
+    yield from file_checks.find_file_mistakes(sections)
     for place, detail in in_the_clear(sections):
         yield Mistake(CLEAR, place, detail, tuple((*place, key) for key in ("kind", "host", "tls_ca")))
     opened = open_folder(sections.node.data)

@@ -18,7 +18,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.wording import in_words
 
 
-def check(sections: Sections) -> Iterator[Mistake]:
+def find_file_mistakes(sections: Sections) -> Iterator[Mistake]:
     """Mistakes of this kind, in no particular order."""
     yield from _lists(sections)
     yield from _files(sections)

@@ -38,7 +38,7 @@ class SettingChange:
 
 def pins(settings: Settings) -> Mapping[str, str]:
     """What stays until a restart."""
-    return {name: text for name, text in texts(settings).items() if name in AT_RESTART}
+    return {name: text for name, text in settings_texts(settings).items() if name in AT_RESTART}
 
 
 def pinned(settings: Settings, like: Mapping[str, str]) -> Settings:
@@ -53,13 +53,13 @@ def of_worker(settings: Settings) -> object:
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[SettingChange]:
-    """The differences between two :func:`texts`, in the order of the file."""
+    """The differences between two :func:`settings_texts`, in the order of the file."""
     for name in dict.fromkeys((*after, *before)):
         if before.get(name, "") != after.get(name, ""):
             yield SettingChange(name, before.get(name, ""), after.get(name, ""))
 
 
-def texts(settings: Settings) -> dict[str, str]:
+def settings_texts(settings: Settings) -> dict[str, str]:
     """Every setting by its name, as text; secrets are not among them, only their files."""
     lists = {
         "children": [each.name for each in settings.children],

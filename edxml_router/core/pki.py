@@ -43,7 +43,7 @@ class RevokedCertificate:
     reason: x509.ReasonFlags = x509.ReasonFlags.unspecified
 
 
-def subject(common_name: str, agencies: Sequence[str] = ()) -> x509.Name:
+def subject_name(common_name: str, agencies: Sequence[str] = ()) -> x509.Name:
     """``C=VN, O=edxml-router, CN=common_name`` and one organizationIdentifier per agency code."""
     return x509.Name(
         [
@@ -57,14 +57,14 @@ def subject(common_name: str, agencies: Sequence[str] = ()) -> x509.Name:
 
 def root(key: PrivateKey, name: str, *, serial: int, at: datetime, days: int) -> Issuer:
     """A root that signs itself."""
-    named = subject(name)
+    named = subject_name(name)
     builder = _begin(named, named, key.public_key(), key.public_key(), serial, at, days)
     return Issuer(key, _as_authority(builder, path_length=1).sign(key, hashes.SHA256()))
 
 
 def issuing(parent: Issuer, key: PrivateKey, name: str, *, serial: int, at: datetime, days: int) -> Issuer:
     """An authority below ``parent`` that issues to agencies and nodes, and to no further authority."""
-    builder = _below(parent, subject(name), key.public_key(), serial, at, days)
+    builder = _below(parent, subject_name(name), key.public_key(), serial, at, days)
     return Issuer(key, _as_authority(builder, path_length=0).sign(parent.key, hashes.SHA256()))
 
 
@@ -72,7 +72,7 @@ def agency(
     parent: Issuer, key: PublicKey, codes: Sequence[str], *, serial: int, at: datetime, days: int
 ) -> x509.Certificate:
     """A certificate that signs documents for the agencies ``codes``."""
-    builder = _below(parent, subject(codes[0], codes), key, serial, at, days)
+    builder = _below(parent, subject_name(codes[0], codes), key, serial, at, days)
     return _as_leaf(builder, content_commitment=True).sign(parent.key, hashes.SHA256())
 
 
@@ -81,7 +81,7 @@ def node(
 ) -> x509.Certificate:
     """A node's certificate: TLS in both directions under its host names, and its receipts."""
     builder = (
-        _below(parent, subject(name), key, serial, at, days)
+        _below(parent, subject_name(name), key, serial, at, days)
         .add_extension(
             x509.SubjectAlternativeName([_host(host) for host in hosts or [name]]), critical=False
         )

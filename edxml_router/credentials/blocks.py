@@ -21,21 +21,21 @@ from edxml_router.config import Settings
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, Bindings
-from edxml_router.core.trust.certificate import DAMAGED, names
+from edxml_router.core.trust.certificate import DAMAGED, identifying_digests
 from edxml_router.core.trust.expiry import Expiry
 from edxml_router.credentials import keys
-from edxml_router.credentials.sources import read
+from edxml_router.credentials.sources import read_setting
 
 _KINDS: Final = ("anchor", "intermediate", "own", "neighbour", "vouching", "signer")  # a broker is none of our trust
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def marked(settings: Settings, expiries: Iterable[Expiry], now: datetime) -> Iterator[Expiry]:
+def mark_blocked(settings: Settings, expiries: Iterable[Expiry], now: datetime) -> Iterator[Expiry]:
     """The same, those that are blocked marked so."""
     if not settings.bindings.exists():
         yield from expiries
         return
-    table = Bindings.from_csv(read(settings.bindings, "trust.bindings"))
+    table = Bindings.from_csv(read_setting(settings.bindings, "trust.bindings"))
     blocked = table.blocked_keys(now)
     below = _below(settings, blocked) if blocked else {}
     for one in expiries:
@@ -79,7 +79,7 @@ def _below(settings: Settings, blocked: frozenset[str]) -> dict[str, str]:
 
 def _names(one: x509.Certificate) -> tuple[str, str]:
     try:
-        return names(one)
+        return identifying_digests(one)
     except DAMAGED:
         return "", ""
 

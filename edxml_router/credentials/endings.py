@@ -30,7 +30,7 @@ from edxml_router.core.trust.certificate import DAMAGED, spki_sha256
 from edxml_router.core.trust.expiry import Expiry
 from edxml_router.core.trust.revocation import Freshness
 from edxml_router.core.trust.revocation_list import RevocationList
-from edxml_router.core.trust.standing import judge
+from edxml_router.core.trust.standing import judge_answer
 from edxml_router.credentials import identities, keys
 from edxml_router.credentials.revocation import kept_lists, list_files, responders
 
@@ -105,7 +105,7 @@ def own(settings: Settings, now: datetime) -> Iterator[Expiry]:
 def neighbours(settings: Settings, now: datetime) -> Iterator[Expiry]:
     """The certificates by which neighbours' receipts are checked. While one is renewed there are two, and that the
     older one ends is as it should be."""
-    for section in identities.neighbours(settings):
+    for section in identities.neighbour_sections(settings):
         given = identities.credentials(section)
         last = max((one.not_valid_after_utc for one in given.certificates), default=now)
         for one in given.certificates:
@@ -136,7 +136,7 @@ def lists(settings: Settings, now: datetime) -> Iterator[Expiry]:
     known = [*_certificates(settings.trust.anchors), *_certificates(settings.trust.intermediates)]
     grace = settings.trust.crl_grace
     for path in settings.trust.crls:
-        for one in list_files.load(path, "trust.crls"):
+        for one in list_files.load_lists(path, "trust.crls"):
             yield _list("list", str(path), one, now, grace, known)
     for url in settings.trust.crl_urls:
         held = kept_lists.held(settings.kept_lists, url)
@@ -146,7 +146,7 @@ def lists(settings: Settings, now: datetime) -> Iterator[Expiry]:
             yield _list("fetched", url, one, now, grace, known)
     for hub in settings.hubs.values():
         for path in hub.tls.lists if isinstance(hub, RabbitHub) and hub.tls else ():
-            for one in list_files.load(path, "tls_crls"):
+            for one in list_files.load_lists(path, "tls_crls"):
                 yield _list("list", str(path), one, now, timedelta(), None)
 
 
@@ -186,7 +186,7 @@ def answers(settings: Settings, now: datetime) -> Iterator[Expiry]:
         if one.answer is None:
             yield Expiry("answer", name, None, Finding("EDX319", one.source.url, one.detail))
             continue
-        found, until = judge(one.answer, one.certificate, now, freshness), one.answer.fresh_until
+        found, until = judge_answer(one.answer, one.certificate, now, freshness), one.answer.fresh_until
         if found.finding is not None and found.finding.code == "EDX313":  # nothing to be done about here
             yield Expiry("answer", Detail("{name}, revoked", name=name), until)
         elif found.finding is not None:

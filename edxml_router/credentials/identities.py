@@ -28,7 +28,7 @@ from edxml_router.core.signature.signing import SigningKey, sign_bytes
 from edxml_router.core.trust.certificate import read_all
 from edxml_router.credentials import token_keys
 from edxml_router.credentials.keys import load_certificates
-from edxml_router.credentials.sources import read
+from edxml_router.credentials.sources import read_setting
 from edxml_router.stages.rules import Peer
 
 
@@ -67,9 +67,9 @@ def signing(settings: Settings) -> SigningIdentity | None:
 
 def credentials(section: ChildSettings | ParentSettings) -> Credentials:
     """By what the receipts of this neighbour are checked."""
-    named = [one for path in section.certificate for one in by.read(read(path, str(path)), str(path))]
+    named = [one for path in section.certificate for one in by.read(read_setting(path, str(path)), str(path))]
     authority = section.authority
-    vouching = read_all(read(authority, str(authority)), str(authority)) if authority else ()
+    vouching = read_all(read_setting(authority, str(authority)), str(authority)) if authority else ()
     return Credentials(tuple(named), vouching, section.certificate_name or section.name)
 
 
@@ -77,7 +77,7 @@ def renewed(peers: Mapping[str, Peer], settings: Settings) -> tuple[Mapping[str,
     """The peers by what the files say now, and what is wrong with the files. One whose files cannot be used keeps what
     it had, and holds up no other."""
     now, findings = dict(peers), []
-    for section in neighbours(settings):
+    for section in neighbour_sections(settings):
         try:
             now[section.name] = replace(now[section.name], credentials=credentials(section))
         except Refusal as refusal:
@@ -89,10 +89,10 @@ def paths(settings: Settings) -> list[Path]:
     """The files whose change is noticed by a running node."""
     key = settings.node.key
     files = [key if isinstance(key, Path) else None, settings.node.certificate]
-    files += [path for section in neighbours(settings) for path in (*section.certificate, section.authority)]
+    files += [path for section in neighbour_sections(settings) for path in (*section.certificate, section.authority)]
     return [path for path in files if path is not None]
 
 
-def neighbours(settings: Settings) -> Sequence[ChildSettings | ParentSettings]:
+def neighbour_sections(settings: Settings) -> Sequence[ChildSettings | ParentSettings]:
     """The sections of all nodes that this one has a link to."""
     return [*settings.children, *([settings.parent] if settings.parent else [])]

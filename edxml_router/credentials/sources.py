@@ -41,8 +41,8 @@ def trust_store(settings: Settings, *, noting: bool = True) -> TrustStore:
     named = bool(trust.crls or trust.crl_urls or trust.ocsp)
     required = trust.crl_required == "always" or (trust.crl_required == "auto" and named)
     return TrustStore.from_pem(
-        read(trust.anchors, "trust.anchors") if trust.anchors else b"",
-        read(trust.intermediates, "trust.intermediates") if trust.intermediates else b"",
+        read_setting(trust.anchors, "trust.anchors") if trust.anchors else b"",
+        read_setting(trust.intermediates, "trust.intermediates") if trust.intermediates else b"",
         _lists(settings),
         Freshness(required, trust.crl_grace),
         responders.known_answers(settings, noting=noting),
@@ -54,17 +54,17 @@ def authorities(settings: Settings) -> tuple[x509.Certificate, ...]:
     found: list[x509.Certificate] = []
     trust = settings.trust
     for path, where in ((trust.anchors, "trust.anchors"), (trust.intermediates, "trust.intermediates")):
-        data = read(path, where) if path else b""
+        data = read_setting(path, where) if path else b""
         found += certificates.read_all(data, where) if data.strip() else ()
     return tuple(found)
 
 
 def _lists(settings: Settings) -> list[RevocationList]:
-    found = [one for path in settings.trust.crls for one in list_files.load(path, "trust.crls")]
+    found = [one for path in settings.trust.crls for one in list_files.load_lists(path, "trust.crls")]
     for url in settings.trust.crl_urls:
         found += kept_lists.held(settings.kept_lists, url)
     list_files.keep_only(
-        [*settings.trust.crls, *(kept_lists.place(settings.kept_lists, url) for url in settings.trust.crl_urls)]
+        [*settings.trust.crls, *(kept_lists.path_of(settings.kept_lists, url) for url in settings.trust.crl_urls)]
     )
     return found
 
@@ -72,7 +72,7 @@ def _lists(settings: Settings) -> list[RevocationList]:
 def paths(settings: Settings) -> list[Path]:
     """The files whose change is noticed by a running node."""
     trust = settings.trust
-    fetched = [kept_lists.place(settings.kept_lists, url) for url in trust.crl_urls]
+    fetched = [kept_lists.path_of(settings.kept_lists, url) for url in trust.crl_urls]
     named = (trust.anchors, trust.intermediates, settings.bindings, *trust.crls)
     return [*(path for path in named if path), *fetched, *responders.paths(settings)]
 
@@ -82,7 +82,7 @@ def bindings(settings: Settings, registry: Registry, *, needed: bool) -> Binding
     table that is gone is a mistake."""
     if not needed and not settings.bindings.exists():
         return Bindings()
-    table = Bindings.from_csv(read(settings.bindings, "trust.bindings"))
+    table = Bindings.from_csv(read_setting(settings.bindings, "trust.bindings"))
     try:
         return table.with_codes(lambda code: canonical(registry, code))
     except Refusal as refusal:
@@ -96,7 +96,7 @@ def renew_lists(settings: Settings, now: datetime) -> list[Finding]:
     findings = []
     for url in settings.trust.crl_urls:
         try:
-            kept_lists.keep(settings.kept_lists, url, fetching.fetch(url), known, now)
+            kept_lists.keep(settings.kept_lists, url, fetching.download(url), known, now)
         except Setback as setback:
             findings.append(setback.finding)
         except Exception as error:  # noqa: BLE001
@@ -137,12 +137,12 @@ def canonical(registry: Registry, text: str) -> str:
 def secret(path: Path | None, where: str) -> str | None:
     """The password in the file that the setting ``where`` names; None where none is named."""
     try:
-        return read(path, where).decode().strip() if path else None
+        return read_setting(path, where).decode().strip() if path else None
     except UnicodeDecodeError as error:
         raise Refusal("EDX902", where=where, detail=Detail("{path}: not UTF-8", path=path)) from error
 
 
-def read(path: Path, where: str) -> bytes:
+def read_setting(path: Path, where: str) -> bytes:
     """The file that the setting ``where`` names."""
     try:
         return path.read_bytes()

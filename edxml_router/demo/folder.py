@@ -25,7 +25,7 @@ MARK: Final = ".edxml-router-demo"  # who finds it in a folder knows that everyt
 
 
 @contextmanager
-def taken(folder: Path) -> Iterator[None]:
+def exclusive_folder(folder: Path) -> Iterator[None]:
     """Make ``folder`` if need be, empty it, and keep other demonstrations out until the block ends."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.lstat()

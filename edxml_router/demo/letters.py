@@ -31,7 +31,7 @@ from edxml_router.core.message.envelope import (
     Trace,
 )
 from edxml_router.core.signature.form import Coverage
-from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.signing import sign_document
 from edxml_router.credentials.keys import load_certificates, load_key
 
 VIETNAM = timezone(timedelta(hours=7))
@@ -114,7 +114,7 @@ class Post:
 
     def signed(self, data: bytes, signer: str, *, parts: bool = False) -> bytes:
         coverage = Coverage.PARTS if parts else Coverage.WHOLE
-        return sign(data, self._keys(signer), self._chains(signer), coverage)
+        return sign_document(data, self._keys(signer), self._chains(signer), coverage)
 
     def unsigned(
         self,

@@ -159,7 +159,7 @@ class PushedOffice:
     def _submit(self, message: Message) -> None:
         """Publish, again and again while the broker is away: its way back is tried in ever longer pauses."""
         deadline = time.monotonic() + ANSWER_SECONDS
-        while (finding := self._transport.publish([Parcel(topology.submit(self.name), message)])[0]) is not None:
+        while (finding := self._transport.publish([Parcel(topology.submission(self.name), message)])[0]) is not None:
             if finding.code not in ("EDX701", "EDX705") or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name}: {finding}")
             time.sleep(0.2)

@@ -33,7 +33,7 @@ from rich.live import Live
 from rich.text import Text
 
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.demo.folder import taken
+from edxml_router.demo.folder import exclusive_folder
 from edxml_router.demo.offices import PushedOffice
 from edxml_router.demo.oracle import await_none, stray_files
 from edxml_router.demo.picture import Picture
@@ -82,7 +82,7 @@ class Demo:
     def run(self) -> int:
         began = time.monotonic()
         with ExitStack() as stack:
-            stack.enter_context(taken(self.folder))
+            stack.enter_context(exclusive_folder(self.folder))
             broker = None
             if self.options.broker:
                 self.say("broker")

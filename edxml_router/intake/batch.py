@@ -35,7 +35,7 @@ from edxml_router.core.link.wire import (
 )
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.intake import answering, apart, reports, speakers
-from edxml_router.intake.settling import settle
+from edxml_router.intake.settling import acknowledge
 from edxml_router.intake.wholes import Wholes, Withheld, whole_of
 from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
 from edxml_router.stages import clocks
@@ -99,7 +99,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ba
         except Setback as setback:  # what was accepted is committed; it is due again when its leases end
             handled.setbacks.append(setback.finding)
         # After a crash before this line the hub redelivers the batch, and what was committed is recognised.
-        settle(node, transport, batch, handled.back, handled.setbacks, handled.answers)
+        acknowledge(node, transport, batch, handled.back, handled.setbacks, handled.answers)
         with suppress(Setback):  # the sweep removes them later
             for peer, digest in handled.spent:
                 node.bodies.drop_chunks(peer, digest)
@@ -113,7 +113,7 @@ def abandon(node: Node, transport: Transport, arrival: Arrival, deaths: int, *, 
     kept = replace(arrival, message=replace(arrival.message, body=body))
     finding = Finding("EDX623", arrival.message.kind, Detail("{count} attempts", count=deaths))
     handled = _unread(node, arrival, finding, kept)
-    settle(node, transport, [arrival], handled.back, handled.setbacks, ())
+    acknowledge(node, transport, [arrival], handled.back, handled.setbacks, ())
     return handled
 
 
@@ -122,7 +122,7 @@ def _handle(node: Node, handle: Handler, batch: list[Arrival]) -> BatchResult:
     every worker that takes it."""
     try:
         handled = handle(node, batch)
-        apart.keep(node, handled.odd)
+        apart.quarantine(node, handled.odd)
         return handled
     except Setback as setback:
         return BatchResult(back=batch, setbacks=[setback.finding])
@@ -141,7 +141,7 @@ def _unread(node: Node, arrival: Arrival, finding: Finding, kept: Arrival | None
     """Quarantine what could not be dealt with, and tell the office that sent it, which would otherwise wait for its
     verdict for ever. What cannot be written or told now comes again."""
     try:
-        apart.keep(node, [(kept or arrival, finding)])
+        apart.quarantine(node, [(kept or arrival, finding)])
         return BatchResult(back=answering.tell_unread(node, arrival, finding), odd=[(arrival, finding)])
     except Setback as setback:
         return BatchResult(back=[arrival], setbacks=[setback.finding])
@@ -227,7 +227,7 @@ def _put_off(
         if not answer.passing:
             continue
         if answer.finding is not None and clocks.puts_off(answer.finding.code):
-            clocks.ask(node, arrival.peer)
+            clocks.show_time(node, arrival.peer)
             if answer.finding.code == skew.CODE:
                 continue
         if answer.finding is not None and answer.finding.code == "EDX406":
@@ -284,7 +284,7 @@ def _clocks(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     handled = BatchResult()
     said = {arrival.peer: word for arrival, word in _readable(batch, skew.decode_clock, handled.odd)}
     for peer, word in said.items():
-        handled.clocks += clocks.said(node, peer, word)
+        handled.clocks += clocks.hear_word(node, peer, word)
     return handled
 
 

@@ -21,7 +21,7 @@ LONGEST: Final = 60.0
 REMEMBERED: Final = 10_000  # messages; the oldest is forgotten and starts anew
 
 
-def settle(
+def acknowledge(
     node: Node,
     transport: Transport,
     batch: Sequence[Arrival],

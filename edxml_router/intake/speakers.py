@@ -55,7 +55,7 @@ def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:
     message = arrival.message
     if arrival.peer not in node.rules.peers:
         unnamed = " ".join(("no user id:", message.kind[:40], message.id, message.headers.get("error", "")))
-        return written, Finding("EDX403", arrival.mailbox, plain(arrival.peer or unnamed.rstrip()))
+        return written, Finding("EDX403", arrival.mailbox, storable_name(arrival.peer or unnamed.rstrip()))
     if speaker(node, arrival) is None:
         return written, Finding("EDX410", arrival.mailbox, Detail("in the name of {peer}", peer=arrival.peer))
     may = ", ".join(sorted(_fitting(node.rules.peers[arrival.peer])))
@@ -64,6 +64,6 @@ def strange(node: Node, arrival: Arrival) -> tuple[Arrival, Finding]:
     )
 
 
-def plain(name: str) -> str:
+def storable_name(name: str) -> str:
     """A stranger's name in a form that can be stored: a mailbox in a folder has no broker to check it."""
     return ascii(name[:_LONGEST])[1:-1]

@@ -71,7 +71,7 @@ def metavar_words(english: str) -> list[str]:
     return _METAVAR_WORD.findall(english)
 
 
-def plain(language: str, english: str | None) -> str:
+def help_text(language: str, english: str | None) -> str:
     """The help of a command or an option, without the indentation that it has in the code."""
     return _catalogue(language).gettext(cleandoc(english)) if english else ""
 

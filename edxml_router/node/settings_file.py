@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.config.in_force import texts
+from edxml_router.config.in_force import settings_texts
 from edxml_router.core.problems import Refusal
 from edxml_router.credentials.keys import write_over
 
@@ -25,7 +25,7 @@ FILE: Final = "settings-in-force.json"
 def write(folder: Path, settings: Settings) -> None:
     """Write the file anew. A full disk is reported elsewhere; it does not end the node."""
     with suppress(Refusal):
-        write_over(folder / FILE, json.dumps(texts(settings), ensure_ascii=False).encode(), 0o600)
+        write_over(folder / FILE, json.dumps(settings_texts(settings), ensure_ascii=False).encode(), 0o600)
 
 
 def read(folder: Path) -> Mapping[str, str] | None:

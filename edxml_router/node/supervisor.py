@@ -190,7 +190,7 @@ class Supervisor:
             events.reload_refused([trouble.finding])
             return
         configure(settings.log.format, settings.log.level, node=settings.node.name)
-        taken = in_force.changes(in_force.texts(self._settings), in_force.texts(settings))
+        taken = in_force.changes(in_force.settings_texts(self._settings), in_force.settings_texts(settings))
         for change in (*taken, *in_force.changes(self._pins, in_force.pins(found))):
             events.setting_changed(change.name, change.before, change.after, taken=change.taken)
         self._settings = self._lookout.settings = settings

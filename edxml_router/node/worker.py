@@ -168,7 +168,7 @@ class Worker:
     def _follow(self, node: Node) -> None:
         if time.monotonic() >= self._follow_at:
             self._follow_at = time.monotonic() + FOLLOW_INTERVAL
-            events.moved(following.follow(node))
+            events.moved(following.follow_agencies(node))
 
     def _take(self, opened: composition.RunningNode) -> bool:
         came, node = False, opened.node

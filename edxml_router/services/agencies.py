@@ -50,8 +50,8 @@ def today() -> date:
 def open_registry(settings: Settings | None, data: Path | None) -> Registry:
     """The packaged catalogue overridden by the folder ``data``, or the catalogue of a node's settings."""
     if data is not None:
-        return catalogue.load(folder("agency_codes"), data)
-    return load_registry(settings) if settings is not None else catalogue.load(folder("agency_codes"))
+        return catalogue.load_catalogue(folder("agency_codes"), data)
+    return load_registry(settings) if settings is not None else catalogue.load_catalogue(folder("agency_codes"))
 
 
 def resolve(registry: Registry, written: str, day: date, *, historic: bool = False) -> Agency | Finding:

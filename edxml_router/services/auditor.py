@@ -142,7 +142,7 @@ def verify(views: Views, known: Mapping[int, str], progress: Callable[[int, int]
     return views.verify(known, progress)
 
 
-def damage(found: Verification) -> Finding | None:
+def damage_finding(found: Verification) -> Finding | None:
     """What is wrong with a journal, in one finding."""
     if found.sound:
         return None

@@ -159,7 +159,7 @@ def open_desk(
     agencies. ``required``: refuse what has no signature that passes. Raises Refusal EDX322, EDX902, EDX903 for files.
     """
     trust = _trust(settings, authorities)
-    agencies = load_registry(settings) if settings is not None else catalogue.load(folder("agency_codes"))
+    agencies = load_registry(settings) if settings is not None else catalogue.load_catalogue(folder("agency_codes"))
     now = datetime.now(UTC)
     unfit = [  # said at once, and not of the senders
         Finding(
@@ -217,9 +217,9 @@ def _examined(body: Body, limits: Limits, trust: TrustStore, now: datetime) -> E
 def _set_down(room: Path, pieces: Iterable[bytes]) -> Body:
     """A private copy of a large file, which nobody else can change while it is judged."""
     try:
-        return spool.receive(room, pieces)
+        return spool.set_down(room, pieces)
     except OSError as error:
-        raise spool.setback(error) from error
+        raise spool.disk_setback(error) from error
 
 
 def _objection(verdict: Verdict, *, required: bool, anchored: bool) -> Finding | None:

@@ -44,7 +44,7 @@ def unknown(typed: str, there: Collection[str], *, listed: bool = True) -> Refus
     return Refusal("EDX606", where=typed[:_SHOWN], detail=joined("; ", said) if said else "")
 
 
-def problem(typed: str) -> Problem:
+def problem_named(typed: str) -> Problem:
     """The problem of a code, its number, or its name (slug). Raises Refusal EDX606."""
     wanted = typed.strip().upper()
     wanted = f"EDX{wanted}" if wanted.isdigit() else wanted

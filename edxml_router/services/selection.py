@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.core.delivery.lifecycle import Event, State, sources
+from edxml_router.core.delivery.lifecycle import Event, State, states_before
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import Hindrance
 from edxml_router.core.detail import Detail
@@ -67,7 +67,7 @@ def listing(views: Views, settings: Settings, filters: Filters, limit: int) -> L
 
 def fit_for(views: Views, settings: Settings, filters: Filters, event: Event) -> list[int]:
     """The numbers of those that match and whose state allows ``event``."""
-    states = [state for state in sources(event) if not filters.states or state in filters.states]
+    states = [state for state in states_before(event) if not filters.states or state in filters.states]
     return [one.id for one in select(views, settings, filters, states)] if states else []
 
 

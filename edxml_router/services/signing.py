@@ -18,7 +18,7 @@ def sign(data: bytes, name: str, key: str, certificate: Path, limits: Limits, *,
     coverage = Coverage.PARTS if parts else Coverage.WHOLE
     opened, chain = token_keys.open_key(key), keys.load_certificates(certificate)
     try:
-        return signing.sign(data, opened, chain, coverage, limits)
+        return signing.sign_document(data, opened, chain, coverage, limits)
     except Refusal as refusal:
         problem, where = refusal.finding, ", ".join(filter(None, (name, refusal.finding.where)))
         if refusal.code == "EDX903":  # of an address in a token only what is no secret

@@ -1,10 +1,10 @@
 """Neighbours' clocks: a difference from ours is reported at both ends (EDX806), and nothing is refused because of it.
 
     alarms = dated(node, peer, at)       # what a neighbour has dated came now
-    alarms = said(node, peer, word)      # it tells what it sees of our clock
+    alarms = hear_word(node, peer, word)      # it tells what it sees of our clock
     judge = careful(node, judge, now)    # a refusal that only one of two clocks makes is put off
 
-A lifetime never needs two clocks: see :func:`edxml_router.stages.acceptance.results.expiry`.
+A lifetime never needs two clocks: see :func:`edxml_router.stages.acceptance.results.expiry_time`.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ def transferred(node: Node, peer: str, transfer: Transfer) -> Alarms:
     return dated(node, peer, transfer.dated_at) if transfer.hops else ()
 
 
-def said(node: Node, peer: str, word: ClockWord) -> Alarms:
+def hear_word(node: Node, peer: str, word: ClockWord) -> Alarms:
     """A neighbour says by how much our clock is ahead of its, and what the time is there."""
     now = node.now()
     if word.ahead > TOLERANCE and abs(word.sent_at - now) <= TOLERANCE:
-        ask(node, peer)  # it reports a past difference; equal times now show that it is over
+        show_time(node, peer)  # it reports a past difference; equal times now show that it is over
     elif node.skews.said(peer, word.ahead, now):
         return _alarm(node, peer, now)
     return dated(node, peer, word.sent_at)
 
 
-def ask(node: Node, peer: str) -> None:
+def show_time(node: Node, peer: str) -> None:
     """Send our time to a neighbour whose mail is put off because of it: only it can see that our clock is ahead."""
     now, skew = node.now(), node.skews.of(peer)
     if node.skews.may_ask(peer, now):
@@ -75,7 +75,7 @@ def keep_asking(node: Node) -> None:
     """Send our time to neighbours whose clock differs: on a quiet link nothing else would show that the difference is
     gone."""
     for peer in node.skews.all():
-        ask(node, peer)
+        show_time(node, peer)
 
 
 def _tell(node: Node, peer: str, ahead: timedelta, now: datetime) -> None:

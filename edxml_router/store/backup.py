@@ -103,7 +103,7 @@ def _copy_database(ledger: SqlLedger, target: Path, now: datetime) -> None:
             copy.commit()
     except sqlite3.Error as error:
         damaged = sqlite_reasons.primary(error) in sqlite_reasons.DAMAGED
-        detail = sqlite_reasons.reason(error)
+        detail = sqlite_reasons.sqlite_reason(error)
         raise Setback("EDX610" if damaged else "EDX601", where=str(target.parent), detail=detail) from error
     target.chmod(0o600)
     durable.synchronise(target)
@@ -113,7 +113,7 @@ def _copy_bodies(source: Path, unfinished: Path, folder: Path, progress: Progres
     """Copy the bodies that the copied database names, and verify the whole copy."""
     engine = connect(f"sqlite:///{unfinished / DATABASE}")
     try:
-        if damage := integrity.damage(engine):
+        if damage := integrity.database_damage(engine):
             raise Setback("EDX610", where=str(unfinished / DATABASE), detail=damage)
         found = verification.verify(engine)
         with reading(engine) as connection:

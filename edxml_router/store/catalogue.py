@@ -38,7 +38,7 @@ from edxml_router.disk import durable, locks
 MANIFEST = "manifest.json"
 
 
-def load(*folders: Path) -> Registry:
+def load_catalogue(*folders: Path) -> Registry:
     """The registry of one or more folders; where two have a row for one code, the later folder's stands.
 
     Raises Refusal EDX902 for a folder or file that cannot be read, EDX906 for a file with other columns.

@@ -1,10 +1,10 @@
 """Whether the database's own pages are whole, as far as the database can tell.
 
-``damage(engine)`` says what is wrong in a few words, or nothing. The journal's hashes protect what its entries say, not
-the tables beside it, nor the pages that all of them lie in. SQLite reads every page and compares indexes with tables.
-PostgreSQL reads every row, which its checksums must allow (``initdb --data-checksums``), and tells of checksums that
-failed before; where the extension ``amcheck`` is installed it compares the indexes as well. Reads the whole database:
-seconds for a gigabyte. Raises Setback EDX601, EDX602, and EDX610 where reading alone fails.
+``database_damage(engine)`` says what is wrong in a few words, or nothing. The journal's hashes protect what its
+entries say, not the tables beside it, nor the pages that all of them lie in. SQLite reads every page and compares
+indexes with tables. PostgreSQL reads every row, which its checksums must allow (``initdb --data-checksums``), and
+tells of checksums that failed before; where the extension ``amcheck`` is installed it compares the indexes as well.
+Reads the whole database: seconds for a gigabyte. Raises Setback EDX601, EDX602, and EDX610 where reading alone fails.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _INDEXES: Final = """
 """
 
 
-def damage(engine: Engine, *, quick: bool = False) -> str:
+def database_damage(engine: Engine, *, quick: bool = False) -> str:
     """What is damaged, in the database's words; empty when nothing is. ``quick`` does not compare indexes."""
     try:
         with reading(engine) as connection:

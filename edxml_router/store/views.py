@@ -51,7 +51,7 @@ class SqlViews(
         return verification.verify(self.engine, known, progress)
 
     def damage(self, *, quick: bool = False) -> str:
-        return integrity.damage(self.engine, quick=quick)
+        return integrity.database_damage(self.engine, quick=quick)
 
     def filed_bodies(self) -> int:
         query = select(func.count()).select_from(bodies).where(bodies.c.data.is_(None))

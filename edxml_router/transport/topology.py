@@ -77,7 +77,7 @@ def up(child: str, urgent: bool = False) -> str:
     return f"{UP}.{_checked(child)}{_URGENT if urgent else ''}"
 
 
-def submit(office: str) -> str:
+def submission(office: str) -> str:
     """The mailbox that ``office`` writes to."""
     return f"{SUBMIT}.{_checked(office)}"
 
@@ -109,7 +109,7 @@ def urgent_first(mailboxes: Iterable[str]) -> tuple[str, ...]:
 def intakes(children: Iterable[str], offices: Iterable[str]) -> tuple[str, ...]:
     """What the owner of a hub consumes, urgent first."""
     names = [up(child, urgent) for child in children for urgent in (True, False)]
-    return urgent_first([*names, *(submit(office) for office in offices)])
+    return urgent_first([*names, *(submission(office) for office in offices)])
 
 
 def mailboxes(children: Iterable[str], offices: Iterable[str]) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def mailboxes(children: Iterable[str], offices: Iterable[str]) -> tuple[str, ...
 
 def exchanges(children: Iterable[str], offices: Iterable[str]) -> tuple[str, ...]:
     """All exchanges of a hub, each of them direct and durable."""
-    return (DOWN, INBOX, *(up(child) for child in children), *(submit(office) for office in offices))
+    return (DOWN, INBOX, *(up(child) for child in children), *(submission(office) for office in offices))
 
 
 def address(mailbox: str) -> tuple[str, str]:
@@ -175,7 +175,7 @@ def permissions(user: str, role: HubRole | str, name: str = "") -> Permissions:
     role = HubRole(role)
     if role is HubRole.OWNER:
         return Permissions(user, *(r"^edx\.",) * 3)
-    intake = up(name) if role is HubRole.CHILD else submit(name)
+    intake = up(name) if role is HubRole.CHILD else submission(name)
     own = re.escape(down(name) if role is HubRole.CHILD else inbox(name))
     tail = rf"({re.escape(_URGENT)})?" if role is HubRole.CHILD else ""
     return Permissions(user, "^$", f"^{re.escape(intake)}$", f"^{own}{tail}$")

@@ -14,7 +14,7 @@ def load_registry(settings: Settings) -> Registry:
     """The agencies: the packaged catalogue or the one named, then further ones, then the node's own imports."""
     first = settings.agencies.catalogue or folder("agency_codes")
     own = own_catalogue(settings)
-    return catalogue.load(first, *settings.agencies.extra, *([own] if own.is_dir() else []))
+    return catalogue.load_catalogue(first, *settings.agencies.extra, *([own] if own.is_dir() else []))
 
 
 def own_catalogue(settings: Settings) -> Path:

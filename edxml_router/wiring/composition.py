@@ -246,7 +246,7 @@ def open_worker(
 
 def number_journal(node: StoredNode) -> None:
     """Let the journal's new entries take their places in the log. Raises Setback EDX601, EDX602, EDX605."""
-    sequencer.number(node.ledger)
+    sequencer.number_entries(node.ledger)
 
 
 def _node(settings: Settings, ledger: OwnLedger, wrap: Wrap = lambda _, port: port) -> StoredNode:

@@ -20,7 +20,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import certificate as certificates
-from edxml_router.credentials.sources import read, secret
+from edxml_router.credentials.sources import read_setting, secret
 from edxml_router.ports.transport import MailboxDepth, Transport
 from edxml_router.stages.node import Link
 from edxml_router.transport import topology
@@ -109,7 +109,7 @@ def rabbit_settings(settings: Settings, hub: RabbitHub) -> RabbitSettings:
 
 def _check_user(login: ClientCertificate, user: str) -> None:
     """The broker takes the certificate's common name for the user, and checks every message's ``user_id`` by it."""
-    [leaf, *_] = certificates.read_all(read(login.certificate, "hub.tls_certificate"), str(login.certificate))
+    [leaf, *_] = certificates.read_all(read_setting(login.certificate, "hub.tls_certificate"), str(login.certificate))
     names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names != [user]:
         raise Refusal(
@@ -169,7 +169,7 @@ def waiting(settings: Settings, hub: Hub, mailboxes: Collection[str]) -> Mapping
 def writers(settings: Settings) -> dict[str, str]:
     """Who writes to each mailbox that the node takes from: on its own hub the child or office that it is named after,
     on the parent's hub the parent. The mailbox tells the hub, because none is called alike on both."""
-    found = {topology.submit(office.name): office.name for office in settings.offices}
+    found = {topology.submission(office.name): office.name for office in settings.offices}
     for child in settings.children:
         found |= dict.fromkeys((topology.up(child.name), topology.up(child.name, urgent=True)), child.name)
     if settings.parent is not None:

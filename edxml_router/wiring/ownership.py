@@ -10,8 +10,8 @@ from edxml_router.store.ledger import SqlLedger
 
 def recognise(settings: Settings, ledger: SqlLedger) -> identity.NewEpoch | None:
     """See that the database is this node's and the one it left. Raises Refusal EDX619, EDX908."""
-    restored = identity.recognise(ledger, settings.node.data, claim(settings))
-    renames.follow(ledger, _renamed(settings))
+    restored = identity.recognise_database(ledger, settings.node.data, claim(settings))
+    renames.apply_renames(ledger, _renamed(settings))
     return restored
 
 

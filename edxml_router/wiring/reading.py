@@ -44,7 +44,7 @@ class ReadableDatabase:
 
     def _registry(self) -> Registry:
         if self.config is None:
-            return catalogue.load(folder("agency_codes"))
+            return catalogue.load_catalogue(folder("agency_codes"))
         return load_registry(load_for_reading(self.config, agencies=True))
 
 

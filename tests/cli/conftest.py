@@ -51,7 +51,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def signed(pki: Path, data: bytes, agency: str = "H53", coverage: Coverage = Coverage.WHOLE) -> bytes:
     key = keys.load_key(pki / f"{agency}.key.pem")
-    return signing.sign(data, key, keys.load_certificates(pki / f"{agency}.cert.pem"), coverage)
+    return signing.sign_document(data, key, keys.load_certificates(pki / f"{agency}.cert.pem"), coverage)
 
 
 def call(*arguments: str | Path, given: bytes = b"") -> Result:

@@ -333,7 +333,9 @@ def test_a_certificate_without_a_code_is_not_judged(pki: Path) -> None:
     """Only a node's table of bindings knows; such a file is never plainly accepted."""
     issued = trial_authority.issue_node(pki, "nobody", datetime.now(UTC))
     chain = keys.load_certificates(issued.certificate)
-    data = signing.sign(fixtures.document(sender="H53", to=["G22"]), keys.load_key(issued.key), chain, Coverage.WHOLE)
+    data = signing.sign_document(
+        fixtures.document(sender="H53", to=["G22"]), keys.load_key(issued.key), chain, Coverage.WHOLE
+    )
     file = put("a.edxml", data)
     [row] = rows(call("check", file, "--require-signature", "--anchors", pki / "anchors.pem", "--json"))
     assert (row["accepted"], row["outcome"], row["signature"]["indication"]) == (False, "not-judged", "passed")

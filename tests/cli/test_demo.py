@@ -11,7 +11,7 @@ import pytest
 from edxml_router.cli import demo
 from edxml_router.core.problems import Refusal
 from edxml_router.demo import play, servers, tree
-from edxml_router.demo.folder import DEFAULT, MARK, taken
+from edxml_router.demo.folder import DEFAULT, MARK, exclusive_folder
 from tests.cli.conftest import COMMAND, call
 
 
@@ -47,17 +47,17 @@ def test_what_an_earlier_run_left_goes_and_what_it_leads_to_stays(tmp_path: Path
     elsewhere, folder = tmp_path / "elsewhere", tmp_path / "demo"
     elsewhere.mkdir()
     (elsewhere / "kept").touch()
-    with taken(folder):
+    with exclusive_folder(folder):
         (folder / "nodes").mkdir()
         (folder / "nodes" / "old").touch()
         (folder / "link").symlink_to(elsewhere)
-    with taken(folder):
+    with exclusive_folder(folder):
         assert [path.name for path in folder.iterdir()] == [MARK]
     assert (elsewhere / "kept").exists()
 
 
 def test_two_demonstrations_do_not_share_a_folder(tmp_path: Path) -> None:
-    with taken(tmp_path):
+    with exclusive_folder(tmp_path):
         (tmp_path / "running").touch()
         done = call("demo", "--once", tmp_path, "--lang", "vi")
         assert done.exit_code == 1
@@ -71,13 +71,13 @@ def test_a_folder_that_is_not_ours_alone_gets_no_keys(tmp_path: Path, monkeypatc
     mine = tmp_path / "mine"
     mine.mkdir(mode=0o755)
     (mine / MARK).touch()
-    with taken(mine):
+    with exclusive_folder(mine):
         assert mine.stat().st_mode & 0o777 == 0o700
     (tmp_path / "link").symlink_to(mine)
-    with pytest.raises(Refusal, match="EDX908"), taken(tmp_path / "link"):
+    with pytest.raises(Refusal, match="EDX908"), exclusive_folder(tmp_path / "link"):
         raise AssertionError
     monkeypatch.setattr("edxml_router.demo.folder.os.geteuid", lambda: mine.stat().st_uid + 1)
-    with pytest.raises(Refusal, match="EDX908"), taken(mine):
+    with pytest.raises(Refusal, match="EDX908"), exclusive_folder(mine):
         raise AssertionError
     assert (mine / MARK).exists()
 

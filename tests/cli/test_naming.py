@@ -21,9 +21,9 @@ PACKAGE = Path(edxml_router.__file__).parent
 
 def test_a_problem_is_found_by_code_number_and_name() -> None:
     for typed in ("EDX302", "edx302", "302", "signature-broken", " 302 "):
-        assert naming.problem(typed).code == "EDX302"
+        assert naming.problem_named(typed).code == "EDX302"
     with pytest.raises(Refusal, match="did you mean signature-broken"):
-        naming.problem("signature-brokn")
+        naming.problem_named("signature-brokn")
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\u00a0"])

@@ -698,7 +698,7 @@ def test_doctor_is_not_in_order_while_something_waits_to_be_looked_at(
         book.journal.note([old])
     assert told()["journal"] == "EDX616"
     with closing(composition.open_ledger(load(node.config))) as ledger:
-        sequencer.number(ledger)
+        sequencer.number_entries(ledger)
     assert told()["journal"] is None
 
 

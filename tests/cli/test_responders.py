@@ -28,7 +28,7 @@ def responder(node: OneNode, pki: Path, tmp_path: Path) -> Iterator[Responder]:
         made.knows(good)
         made.knows(gone, revoked=datetime.now(UTC) - timedelta(days=1))
         for each in (good, gone, other):
-            kept_answers.note(load(node.config).kept_answers, each)
+            kept_answers.note_met(load(node.config).kept_answers, each)
         yield made
 
 

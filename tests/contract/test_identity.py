@@ -19,7 +19,7 @@ from edxml_router.store import integrity
 from edxml_router.store.backup import backup
 from edxml_router.store.database.engine import connect
 from edxml_router.store.epochs import identity, renames
-from edxml_router.store.epochs.identity import Claimant, recognise
+from edxml_router.store.epochs.identity import Claimant, recognise_database
 from edxml_router.store.epochs.recovery import pending
 from edxml_router.store.journal import verification
 from edxml_router.store.ledger import SqlLedger
@@ -37,60 +37,62 @@ def add(ledger: SqlLedger, number: int) -> None:
 
 def test_a_database_of_another_node_is_refused(database: Database, tmp_path: Path) -> None:
     ledger = database.ledger()
-    assert recognise(ledger, tmp_path, CLAIM) is None
+    assert recognise_database(ledger, tmp_path, CLAIM) is None
     with pytest.raises(Refusal) as caught:
-        recognise(ledger, tmp_path, Claimant("xa"))
+        recognise_database(ledger, tmp_path, Claimant("xa"))
     assert (caught.value.code, caught.value.finding.detail) == ("EDX619", "it is the database of tinh, not of xa")
-    assert recognise(ledger, tmp_path, Claimant("tinh-moi", ("tinh",))) is None  # a rename is an act, and journalled
+    assert (
+        recognise_database(ledger, tmp_path, Claimant("tinh-moi", ("tinh",))) is None
+    )  # a rename is an act, and journalled
     assert identity.owner(ledger) == "tinh-moi"
     assert database.count("journal", "event = 'node.renamed'") == 1
     with pytest.raises(Refusal):
-        recognise(ledger, tmp_path, CLAIM)
+        recognise_database(ledger, tmp_path, CLAIM)
 
 
 def test_a_mark_that_cannot_be_read_for_now_is_no_lost_journal(database: Database, tmp_path: Path) -> None:
     """A worker without a free handle began an epoch at every start of it, and asked everybody for everything."""
     ledger = database.ledger()
     add(ledger, 1)
-    recognise(ledger, tmp_path, CLAIM)
+    recognise_database(ledger, tmp_path, CLAIM)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # the test's own files stay open; no other can be opened
     try:
         with pytest.raises(Setback) as caught:
-            recognise(ledger, tmp_path, CLAIM)
+            recognise_database(ledger, tmp_path, CLAIM)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert (caught.value.code, caught.value.finding.where) == ("EDX602", str(tmp_path / identity.FILE))
     (tmp_path / identity.FILE).rename(tmp_path / "kept")
     (tmp_path / identity.FILE).mkdir()
     with pytest.raises(Setback):
-        recognise(ledger, tmp_path, CLAIM)
+        recognise_database(ledger, tmp_path, CLAIM)
     (tmp_path / identity.FILE).rmdir()
     (tmp_path / "kept").rename(tmp_path / identity.FILE)
-    assert recognise(ledger, tmp_path, CLAIM) is None
+    assert recognise_database(ledger, tmp_path, CLAIM) is None
     assert len(database.rows("SELECT * FROM epochs")) == 1
 
 
 def test_a_journal_that_lost_its_newest_entry_begins_an_epoch(database: Database, tmp_path: Path) -> None:
     ledger = database.ledger()
     add(ledger, 1)
-    recognise(ledger, tmp_path, CLAIM)
+    recognise_database(ledger, tmp_path, CLAIM)
     other = tmp_path / "other"  # a second machine on the same database
     other.mkdir()
     shutil.copy(tmp_path / identity.FILE, other)
     add(ledger, 2)
-    assert recognise(ledger, tmp_path, CLAIM) is None
-    assert recognise(ledger, other, CLAIM) is None
+    assert recognise_database(ledger, tmp_path, CLAIM) is None
+    assert recognise_database(ledger, other, CLAIM) is None
     mark = json.loads((tmp_path / identity.FILE).read_text())
     mark["entry"], mark["leaf"] = mark["entry"] + 7, "ab" * 32  # what was there when the back-up was made is not enough
     for folder in (tmp_path, other):
         (folder / identity.FILE).write_text(json.dumps(mark))
-    restored = recognise(ledger, tmp_path, CLAIM)
+    restored = recognise_database(ledger, tmp_path, CLAIM)
     assert restored is not None
     assert restored.epoch != mark["epoch"]
     assert [one.party for one in pending(ledger.engine)] == [Route.link("tw"), Route.office("vanthu")]
-    assert recognise(ledger, tmp_path, CLAIM) is None
-    assert recognise(ledger, other, CLAIM) is None  # noticed once, whoever looks
+    assert recognise_database(ledger, tmp_path, CLAIM) is None
+    assert recognise_database(ledger, other, CLAIM) is None  # noticed once, whoever looks
     assert len(database.rows("SELECT * FROM epochs")) == 2
 
 
@@ -98,27 +100,27 @@ def test_another_entry_under_the_number_of_the_newest_is_noticed(database: Datab
     """The restored journal has grown past the mark before anybody looked."""
     ledger = database.ledger()
     add(ledger, 1)
-    recognise(ledger, tmp_path, CLAIM)
+    recognise_database(ledger, tmp_path, CLAIM)
     mark = json.loads((tmp_path / identity.FILE).read_text())
     (tmp_path / identity.FILE).write_text(json.dumps({**mark, "leaf": "cd" * 32}))
     add(ledger, 2)
-    assert recognise(ledger, tmp_path, CLAIM) is not None
+    assert recognise_database(ledger, tmp_path, CLAIM) is not None
 
 
 def test_a_file_without_its_mark_was_restored(sqlite_database: Database, tmp_path: Path) -> None:
     ledger = sqlite_database.ledger()
-    recognise(ledger, tmp_path, CLAIM)
+    recognise_database(ledger, tmp_path, CLAIM)
     (tmp_path / identity.FILE).unlink()
-    assert recognise(ledger, tmp_path, CLAIM) is not None
+    assert recognise_database(ledger, tmp_path, CLAIM) is not None
 
 
 def test_nothing_open_expires_before_the_answers_come(database: Database, tmp_path: Path) -> None:
     ledger = database.ledger()
     add(ledger, 1)
-    recognise(ledger, tmp_path, CLAIM)
+    recognise_database(ledger, tmp_path, CLAIM)
     database.clock.at = NOW + timedelta(days=30)
     (tmp_path / identity.FILE).write_text(json.dumps({"epoch": "gone", "entry": 1, "leaf": ""}))
-    assert recognise(ledger, tmp_path, CLAIM) is not None
+    assert recognise_database(ledger, tmp_path, CLAIM) is not None
     with ledger.book() as book:
         assert book.deliveries.expired(database.clock.at, database.clock.at, 10) == []
 
@@ -128,7 +130,7 @@ def test_nothing_open_expires_before_the_answers_come(database: Database, tmp_pa
 
 def test_a_back_up_is_whole_and_knows_what_it_is(sqlite_database: Database, tmp_path: Path) -> None:
     ledger, bodies = sqlite_database.ledger(), tmp_path / "bodies"
-    recognise(ledger, tmp_path, CLAIM)
+    recognise_database(ledger, tmp_path, CLAIM)
     add(ledger, 1)
     large = "9f" * 32
     with ledger.book() as book:
@@ -141,7 +143,7 @@ def test_a_back_up_is_whole_and_knows_what_it_is(sqlite_database: Database, tmp_
     with copy.book() as book:
         known = book.deliveries.of([digest_of(body(1)), digest_of(body(2))])
     assert [one.digest for one in known] == [digest_of(body(1))]
-    restored = recognise(copy, tmp_path / "copy", CLAIM)  # on a machine that has no mark of it
+    restored = recognise_database(copy, tmp_path / "copy", CLAIM)  # on a machine that has no mark of it
     assert restored is not None
     assert "a back-up of 2026-11-22" in restored.reason
     copy.close()
@@ -172,7 +174,7 @@ def test_damaged_pages_are_found(sqlite_database: Database, tmp_path: Path) -> N
     ledger = sqlite_database.ledger()
     for number in range(1, 60):
         add(ledger, number)
-    assert integrity.damage(ledger.engine) == ""
+    assert integrity.database_damage(ledger.engine) == ""
     ledger.close()
     path = Path(sqlite_database.url.partition("sqlite:///")[2])
     with closing(connect(sqlite_database.url).raw_connection()) as raw:
@@ -182,7 +184,7 @@ def test_damaged_pages_are_found(sqlite_database: Database, tmp_path: Path) -> N
     data = bytearray(path.read_bytes())
     data[(root - 1) * page : root * page] = bytes(page)
     path.write_bytes(bytes(data))
-    assert integrity.damage(sqlite_database.ledger().engine) != ""
+    assert integrity.database_damage(sqlite_database.ledger().engine) != ""
     assert verification.verify(sqlite_database.ledger().engine).sound  # the journal itself is whole, and all it sees
 
 
@@ -191,7 +193,7 @@ def test_a_neighbour_that_has_another_name_is_followed_once(database: Database) 
     add(ledger, 1)
     named = {Route.link("tay-ninh"): Route.link("tay-ninh-moi"), Route.office("van-phong-xa"): Route.office("vp")}
     for _ in range(2):
-        renames.follow(ledger, named)
+        renames.apply_renames(ledger, named)
         assert [tuple(row) for row in database.rows("SELECT route, origin FROM deliveries")] == [
             (Route.link("tay-ninh-moi"), Route.office("vp"))
         ]

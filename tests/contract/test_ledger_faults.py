@@ -24,7 +24,7 @@ from edxml_router.core.delivery.values import Delivery, Move, NewQuarantinedItem
 from edxml_router.core.problems import Defect, Refusal, Setback
 from edxml_router.store import tables
 from edxml_router.store.database import migrate, patience
-from edxml_router.store.database.engine import connect, probe, reading, writing
+from edxml_router.store.database.engine import connect, probe_tables, reading, writing
 from edxml_router.store.database.migrate import upgrade
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, Database, SetClock, add, body, delivery, digest_of, envelope
@@ -252,7 +252,7 @@ def test_a_lock_that_is_held_too_long_is_a_setback(sqlite_database: Database) ->
         with pytest.raises(Setback) as caught, ledger.book():
             pass
         with pytest.raises(Setback) as probed:
-            probe(ledger.engine, tables.WRITTEN)
+            probe_tables(ledger.engine, tables.WRITTEN)
     assert caught.value.finding.detail == "another process holds the lock of the database (SQLITE_BUSY)"
     assert caught.value.code == probed.value.code == "EDX624"
     with ledger.book() as book:
@@ -314,12 +314,12 @@ def test_a_table_that_another_session_has_locked_is_told_and_passes(
     ledger, others = impatient(postgresql_database, monkeypatch), postgresql_database.ledger()
     with writing(others.engine) as forgotten:
         forgotten.execute(sqlalchemy.text("LOCK TABLE deliveries"))
-        for work in (lambda: add(ledger, delivery()), lambda: probe(ledger.engine, tables.WRITTEN)):
+        for work in (lambda: add(ledger, delivery()), lambda: probe_tables(ledger.engine, tables.WRITTEN)):
             with pytest.raises(Setback) as caught:
                 work()
             assert caught.value.code == "EDX624"
     assert len(add(ledger, delivery())) == 1
-    probe(ledger.engine, tables.WRITTEN)
+    probe_tables(ledger.engine, tables.WRITTEN)
     ledger.close()
 
 

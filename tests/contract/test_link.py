@@ -254,7 +254,7 @@ def test_an_office_gets_its_mailbox_and_no_other(ground: Ground) -> None:
         channel.basic_publish(connection["exchange"], connection["routing_key"], b"<edXML/>", mine, mandatory=True)
         assert channel.basic_get(connection["inbox"]) == (None, None, None)
         with pytest.raises(pika.exceptions.ChannelClosedByBroker):
-            channel.basic_get(topology.submit("so-yte"))
+            channel.basic_get(topology.submission("so-yte"))
 
 
 def test_a_child_that_is_configured_already_gets_its_files_only(ground: Ground) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy
 from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_hash
 from edxml_router.core.delivery.views import Checkpoint, Damage, Verification
 from edxml_router.core.problems import Setback
-from edxml_router.store.journal.sequencer import number
+from edxml_router.store.journal.sequencer import number_entries
 from edxml_router.store.journal.verification import DAMAGES
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database, add, delivery
@@ -27,7 +27,7 @@ def note(ledger: SqlLedger, *names: str) -> None:
 def write(ledger: SqlLedger, count: int = 10, batch: int = 4) -> None:
     """That many entries, numbered in batches: checkpoints at 4, 8, 10."""
     note(ledger, *(str(entry) for entry in range(count)))
-    while number(ledger, batch):
+    while number_entries(ledger, batch):
         pass
 
 
@@ -51,11 +51,11 @@ def damages(ledger: SqlLedger, known: dict[int, str] | None = None) -> list[Dama
 
 
 def test_entries_get_places_in_the_order_of_their_commits(ledger: SqlLedger) -> None:
-    assert number(ledger) == 0
+    assert number_entries(ledger) == 0
     note(ledger, "a", "b")
     note(ledger, "c")
     assert [line.position for line in ledger.views.lines()] == [None] * 3
-    assert (number(ledger, 2), number(ledger, 2), number(ledger, 2)) == (2, 1, 0)
+    assert (number_entries(ledger, 2), number_entries(ledger, 2), number_entries(ledger, 2)) == (2, 1, 0)
     assert [(line.position, line.entry.detail) for line in ledger.views.lines()] == [(0, "a"), (1, "b"), (2, "c")]
 
 
@@ -85,12 +85,12 @@ def test_many_sequencers_leave_no_gap(database: Database) -> None:
         given = 0
         for entry in range(10):
             note(ledger, str(entry))
-            given += number(ledger, 3)
+            given += number_entries(ledger, 3)
         return given
 
     with ThreadPoolExecutor(len(ledgers)) as pool:
         given = sum(pool.map(work, ledgers))
-    given += number(ledgers[0])
+    given += number_entries(ledgers[0])
     assert given == 40
     assert sorted(row[0] for row in database.rows("SELECT position FROM journal")) == list(range(40))
     assert damages(ledgers[0]) == []
@@ -102,8 +102,8 @@ def test_a_lower_number_that_is_committed_later_comes_later(postgresql_database:
         slow.journal.note([Entry(NOW, "test.noted", detail="slow")])
         slow.journal.write()  # has its id now
         note(ledger, "fast")
-        assert number(ledger) == 1
-    assert number(ledger) == 1
+        assert number_entries(ledger) == 1
+    assert number_entries(ledger) == 1
     lines = ledger.views.lines()
     assert [(line.position, line.entry.detail) for line in lines] == [(1, "slow"), (0, "fast")]
     assert damages(ledger) == []
@@ -123,7 +123,7 @@ def test_nothing_is_built_on_a_broken_log(ledger: SqlLedger, database: Database,
     tamper(database, damage)
     note(ledger, "next")
     with pytest.raises(Setback) as caught:
-        number(ledger)
+        number_entries(ledger)
     assert caught.value.code == "EDX605"
 
 

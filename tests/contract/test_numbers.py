@@ -13,7 +13,7 @@ from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.values import NewQuarantinedItem
 from edxml_router.store.database.engine import connect
 from edxml_router.store.epochs import identity
-from edxml_router.store.epochs.identity import Claimant, declare_restored, recognise
+from edxml_router.store.epochs.identity import Claimant, declare_restored, recognise_database
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database, add, delivery
 
@@ -32,7 +32,7 @@ def keep(ledger: SqlLedger, number: int) -> int:
 def test_numbers_go_on_above_all_that_were_given_before_a_restore(database: Database, tmp_path: Path) -> None:
     """Whatever was given since the back-up; and a second restore of the same back-up repeats none of the first."""
     ledger = database.ledger()
-    recognise(ledger, tmp_path, CLAIM)
+    recognise_database(ledger, tmp_path, CLAIM)
     first, second = add(ledger, delivery(1), delivery(2))
     kept = keep(ledger, 1)
     assert (first.id, second.id, kept) == (1, 2, 1)
@@ -41,7 +41,7 @@ def test_numbers_go_on_above_all_that_were_given_before_a_restore(database: Data
         database.clock.at = NOW + timedelta(seconds=round_)
         mark = json.loads((tmp_path / identity.FILE).read_text())
         (tmp_path / identity.FILE).write_text(json.dumps({**mark, "entry": mark["entry"] + 7, "leaf": "ab" * 32}))
-        assert recognise(ledger, tmp_path, CLAIM) is not None
+        assert recognise_database(ledger, tmp_path, CLAIM) is not None
         after = add(ledger, delivery(10 * round_), delivery(10 * round_ + 1))
         ids = {"deliveries": {one.id for one in after}, "aside": {keep(ledger, 10 * round_)}}
         for name, fresh in ids.items():
@@ -53,7 +53,7 @@ def test_numbers_go_on_above_all_that_were_given_before_a_restore(database: Data
 
 def test_a_back_up_that_is_restored_twice_gives_no_number_twice(sqlite_database: Database, tmp_path: Path) -> None:
     ledger = sqlite_database.ledger()
-    recognise(ledger, tmp_path, CLAIM)
+    recognise_database(ledger, tmp_path, CLAIM)
     add(ledger, delivery(1))
     ledger.close()
     given: list[int] = [1]
@@ -63,7 +63,7 @@ def test_a_back_up_that_is_restored_twice_gives_no_number_twice(sqlite_database:
         shutil.copy(Path(sqlite_database.url.partition("sqlite:///")[2]), copy)
         sqlite_database.clock.at = NOW + timedelta(minutes=round_)
         restored = SqlLedger(connect(f"sqlite:///{copy}"), sqlite_database.clock)
-        assert recognise(restored, data, CLAIM) is not None
+        assert recognise_database(restored, data, CLAIM) is not None
         given += [one.id for one in add(restored, delivery(2), delivery(3))]
         restored.close()
     assert len(set(given)) == 5

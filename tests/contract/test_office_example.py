@@ -13,7 +13,7 @@ from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, until
 
 CLIENT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "office_amqp.py"
 NAME = f"{'9f' * 32}.H53.31"
-INBOX, SUBMIT = topology.inbox("vp"), topology.submit("vp")
+INBOX, SUBMIT = topology.inbox("vp"), topology.submission("vp")
 
 
 def start(rabbit: RabbitHub, folder: Path, *action: str) -> subprocess.Popen[str]:

@@ -13,7 +13,7 @@ from edxml_router.core.delivery.lifecycle import Event, State, advance
 from edxml_router.core.delivery.values import EnvelopeRow, Move, NewQuarantinedItem
 from edxml_router.core.delivery.views import Notice, QuarantinedItem, Shape
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
-from edxml_router.store.journal.sequencer import number
+from edxml_router.store.journal.sequencer import number_entries
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.quarantine import queries
 from tests.contract.databases import LEASE, NOW, Database, body, delivery, digest_of, envelope
@@ -188,7 +188,7 @@ def test_a_trace_tells_everything_about_an_envelope(ledger: SqlLedger) -> None:
     with ledger.book() as book:
         book.receipts.add([("link:x", receipts[0]), ("office:y", receipts[1])])
         book.receipts.sent([1], NOW + MINUTE)
-    number(ledger)
+    number_entries(ledger)
     whole = ledger.views.trace(digest)
     assert whole is not None
     assert whole.envelope.digest == digest

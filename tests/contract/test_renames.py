@@ -13,9 +13,9 @@ from sqlalchemy import Connection, event
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
-from edxml_router.store.epochs.identity import Claimant, declare_restored, recognise
+from edxml_router.store.epochs.identity import Claimant, declare_restored, recognise_database
 from edxml_router.store.epochs.recovery import pending
-from edxml_router.store.epochs.renames import follow
+from edxml_router.store.epochs.renames import apply_renames
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database, add, body, delivery, digest_of, envelope
 
@@ -47,7 +47,7 @@ def origins(database: Database) -> list[str]:
 
 
 def test_open_mail_and_receipts_go_on_under_the_new_name(database: Database, ledger: SqlLedger) -> None:
-    follow(ledger, RENAMED)
+    apply_renames(ledger, RENAMED)
     renamed = (Route.link("tay-ninh-moi"), Route.office("van-phong"), "van-phong")
     assert standing(database) == [renamed, renamed, (Route.link("an-giang"), Route.office("khac"), "khac")]
     assert origins(database) == [Route.link("an-giang"), Route.link("tay-ninh-moi")]
@@ -57,12 +57,12 @@ def test_open_mail_and_receipts_go_on_under_the_new_name(database: Database, led
 
 def test_a_rename_is_followed_once(database: Database, ledger: SqlLedger) -> None:
     """And what comes later under the old name, from whoever bears it then, stays under it."""
-    follow(ledger, RENAMED)
+    apply_renames(ledger, RENAMED)
     add(ledger, delivery(6, route=Route.link("tay-ninh"), origin=Route.office("van-phong-xa")), peer="van-phong-xa")
-    follow(ledger, RENAMED)
+    apply_renames(ledger, RENAMED)
     assert standing(database)[-1] == (Route.link("tay-ninh"), Route.office("van-phong-xa"), "van-phong-xa")
     assert database.count("journal", "event = 'peer.renamed'") == 2
-    follow(ledger, {})
+    apply_renames(ledger, {})
 
 
 def test_two_workers_that_begin_at_once_follow_it_once(database: Database, ledger: SqlLedger) -> None:
@@ -80,7 +80,7 @@ def test_two_workers_that_begin_at_once_follow_it_once(database: Database, ledge
     for each in workers:
         event.listen(each.engine, "after_cursor_execute", held)
     with ThreadPoolExecutor(2) as threads:
-        for done in [threads.submit(follow, each, RENAMED) for each in workers]:
+        for done in [threads.submit(apply_renames, each, RENAMED) for each in workers]:
             done.result()
     assert database.count("journal", "event = 'peer.renamed'") == 2
     assert database.count("renames") == 2
@@ -88,11 +88,11 @@ def test_two_workers_that_begin_at_once_follow_it_once(database: Database, ledge
 
 
 def test_a_rename_that_is_taken_back_or_goes_further(database: Database, ledger: SqlLedger) -> None:
-    follow(ledger, {Route.link("tay-ninh"): Route.link("b")})
-    follow(ledger, {Route.link("b"): Route.link("tay-ninh")})
+    apply_renames(ledger, {Route.link("tay-ninh"): Route.link("b")})
+    apply_renames(ledger, {Route.link("b"): Route.link("tay-ninh")})
     assert standing(database)[0][0] == Route.link("tay-ninh")
     # Another end than before.
-    follow(ledger, {Route.link("tay-ninh"): Route.link("c"), Route.link("b"): Route.link("c")})
+    apply_renames(ledger, {Route.link("tay-ninh"): Route.link("c"), Route.link("b"): Route.link("c")})
     assert standing(database)[0][0] == Route.link("c")
 
 
@@ -101,7 +101,7 @@ def test_a_fact_that_was_told_under_both_names_stays_one(database: Database, led
     with ledger.book() as book:
         book.receipts.add([(Route.link("tay-ninh-moi"), receipt(4))])
         book.receipts.add([(Route.link("tay-ninh"), receipt(4, ReceiptOutcome.EXPIRED))])
-    follow(ledger, RENAMED)
+    apply_renames(ledger, RENAMED)
     assert origins(database) == [Route.link("an-giang"), Route.link("tay-ninh-moi"), Route.link("tay-ninh-moi")]
 
 
@@ -109,22 +109,22 @@ def test_a_fact_that_was_told_under_both_names_stays_one(database: Database, led
 def test_who_was_to_be_asked_is_asked_under_the_new_name(database: Database, tmp_path: Path, known: bool) -> None:
     """After a restored back-up; also where the new name had been asked, and had answered, before."""
     ledger, later = database.ledger(), NOW + timedelta(hours=1)
-    recognise(ledger, tmp_path, Claimant("tinh"))
+    recognise_database(ledger, tmp_path, Claimant("tinh"))
     if known:
         declare_restored(ledger, Claimant("tinh", (), (Route.link("tay-ninh-moi"),)), later, "before")
         with ledger.book() as book:
             assert book.recoveries.finish(Route.link("tay-ninh-moi"), "", NOW)
     declare_restored(ledger, Claimant("tinh", (), (Route.link("tay-ninh"), Route.office("x"))), NOW, "a back-up")
-    follow(ledger, RENAMED)
+    apply_renames(ledger, RENAMED)
     asked = [(one.party, one.since) for one in pending(ledger.engine)]
     assert asked == [(Route.link("tay-ninh-moi"), NOW), (Route.office("x"), NOW)]
 
 
 def test_what_fails_half_way_is_not_remembered_as_done(database: Database, ledger: SqlLedger) -> None:
     """Each rename is one transaction with its entry: a crash leaves it whole, or to be done again."""
-    follow(ledger, {Route.link("tay-ninh"): Route.link("b")})
+    apply_renames(ledger, {Route.link("tay-ninh"): Route.link("b")})
     database.run("DELETE FROM renames")  # as if it had never been committed
-    follow(ledger, {Route.link("tay-ninh"): Route.link("b")})
+    apply_renames(ledger, {Route.link("tay-ninh"): Route.link("b")})
     assert standing(database)[0][0] == Route.link("b")
     assert database.count("renames") == 1
     assert envelope().peer == "van-phong-xa"

@@ -81,7 +81,9 @@ def letters(pki: Path, *names: str, to: str = "G22") -> Callable[[str, int, Rece
     """Signed envelopes by their DocumentId, as a face reads them."""
     key, chain = keys.load_key(pki / "H53.key.pem"), keys.load_certificates(pki / "H53.cert.pem")
     made = {
-        name: signing.sign(fixtures.document(sender="H53", to=[to], document_id=name), key, chain, Coverage.WHOLE)
+        name: signing.sign_document(
+            fixtures.document(sender="H53", to=[to], document_id=name), key, chain, Coverage.WHOLE
+        )
         for name in names
     }
 

@@ -70,7 +70,7 @@ def test_a_child_or_office_may_touch_its_own_only(name: str, others: list[str]) 
     own = set(topology.child_mailboxes(name))
     assert {item for item in everything | own if re.search(child.read, item)} == own
     office = topology.permissions("u", "office", name)
-    assert {item for item in everything if re.search(office.write, item)} == {topology.submit(name)}
+    assert {item for item in everything if re.search(office.write, item)} == {topology.submission(name)}
     inbox = topology.inbox(name)
     assert {item for item in everything | {inbox} if re.search(office.read, item)} == {inbox}
     assert not any(re.search(user.configure, item) for user in (child, office) for item in everything - {""})

@@ -15,7 +15,7 @@ from tests.contract.hubs import CHILDREN, OFFICES, Hub, collect, parcel, until
 DOWN = topology.down("a")
 DOWN_URGENT = topology.down("a", urgent=True)
 CHILD_A = topology.child_mailboxes("a")
-UP, UP_URGENT, SUBMIT = topology.up("a"), topology.up("a", urgent=True), topology.submit("vp")
+UP, UP_URGENT, SUBMIT = topology.up("a"), topology.up("a", urgent=True), topology.submission("vp")
 INTAKES = topology.intakes(CHILDREN, OFFICES)
 
 

@@ -76,7 +76,7 @@ def test_a_first_line_without_end_is_not_read_as_json(directory: LocalHub) -> No
     assert [(arrival.message.kind, arrival.peer) for arrival in came] == [(topology.DAMAGED, "")] * 2
     assert not message_file.is_over(line, 2.0)
     with pytest.raises(ValueError, match="line"):
-        message_file.decode(line + b"\n")
+        message_file.unpack_message(line + b"\n")
 
 
 def test_looking_where_countless_names_are_hidden_takes_a_part_of_our_time(

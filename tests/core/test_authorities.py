@@ -29,7 +29,7 @@ POLICY = x509.PolicyInformation(ObjectIdentifier("1.2.3.4"), None)
 
 def authority(name: str, extensions: Extensions, above: pki.Issuer | None = None, **dates: int) -> pki.Issuer:
     own = key("p-256", name)
-    subject = pki.subject(name)
+    subject = pki.subject_name(name)
     builder = x509.CertificateBuilder(
         above.certificate.subject if above else subject,
         subject,
@@ -78,7 +78,7 @@ BAD: dict[str, tuple[Extensions, str]] = {
     "a critical extension nobody knows": (
         (*CA, *USAGE, (x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\0"), True)), "1.2.3.4"),
     "constrained to a directory": (
-        (*CA, *USAGE, (constraints(x509.DirectoryName(pki.subject("x"))), True)), "directoryName"),
+        (*CA, *USAGE, (constraints(x509.DirectoryName(pki.subject_name("x"))), True)), "directoryName"),
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import der
 from edxml_router.core.trust.certificate import read_all, write_pem
 from edxml_router.core.trust.containers import ContainerContents, unpack
-from edxml_router.core.trust.containers import write_pem as block
+from edxml_router.core.trust.containers import pem_block as block
 from edxml_router.core.trust.revocation_list import read_lists
 from tests.certificates import chain, crl, key, root
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.xml.content import HEAD, Content, Meter, decode
+from edxml_router.core.xml.content import HEAD, Content, Meter, decode_base64
 
 CHARACTERS = b"ABab01+/== \n\r\t"
 
@@ -25,7 +25,7 @@ def measured(*pieces: bytes) -> Content | None:
 
 def decoded(text: bytes) -> Content | None:
     try:
-        return Content.of(decode(text))
+        return Content.of(decode_base64(text))
     except ValueError:
         return None
 

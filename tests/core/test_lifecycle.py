@@ -17,7 +17,7 @@ from edxml_router.core.delivery.lifecycle import (
     allowed,
     back_off,
     outcome,
-    sources,
+    states_before,
 )
 from edxml_router.core.problems import Defect
 
@@ -76,8 +76,8 @@ def test_every_state_but_the_first_is_reached_and_none_is_a_trap() -> None:
 
 
 def test_sources_lists_where_an_event_leads_out_of() -> None:
-    assert set(sources(Event.RESEND)) == set(FAILED_ENDS)
-    assert sources(Event.RELEASE) == (State.HELD,)
+    assert set(states_before(Event.RESEND)) == set(FAILED_ENDS)
+    assert states_before(Event.RELEASE) == (State.HELD,)
 
 
 @given(st.lists(st.sampled_from(Event), max_size=30))

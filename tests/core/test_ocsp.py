@@ -16,12 +16,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edxml_router.core import pki
 from edxml_router.core.problems import Setback
-from edxml_router.core.trust.certificate import names, write_pem
+from edxml_router.core.trust.certificate import identifying_digests, write_pem
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.ocsp import MAX_BYTES, OcspResponse, question, read_answer, status
 from edxml_router.core.trust.revocation import Freshness, RevocationLists, Standing
 from edxml_router.core.trust.revocation_list import read_lists
-from edxml_router.core.trust.standing import CLOCKS, KnownAnswers, ListsAndAnswers, Responder, check_renewal, judge
+from edxml_router.core.trust.standing import (
+    CLOCKS,
+    KnownAnswers,
+    ListsAndAnswers,
+    Responder,
+    check_new_answer,
+    judge_answer,
+)
 from tests.certificates import NOW, chain, crl, issuing, key, leaf, odd_leaf, root
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -291,7 +298,7 @@ def test_a_responder_that_is_blocked_is_not_heard() -> None:
     """Neither delegated nor named by the operator, whatever it says; a list still counts."""
     by = responder()
     revoked = made(by=by, include=by.certificate, revoked=NOW - DAY)
-    for name in names(by.certificate):
+    for name in identifying_digests(by.certificate):
         for answer in (made(by=by, include=by.certificate), revoked):
             for named in (None, by.certificate):
                 options = {"answer": answer, "named": named, "blocked": frozenset({name})}
@@ -370,7 +377,7 @@ def test_a_store_with_other_answers_is_another_store() -> None:
 def renewal(new: bytes, kept: bytes | None = None) -> str:
     one, other = (each and read_answer(each, leaf(), issuing().certificate) for each in (new, kept))
     try:
-        check_renewal(one, other, NOW, 3 * DAY)
+        check_new_answer(one, other, NOW, 3 * DAY)
     except Setback as setback:
         assert setback.code == "EDX319"
         return setback.finding.detail
@@ -398,6 +405,6 @@ def test_what_may_not_replace_an_answer() -> None:
 def test_a_good_answer_of_an_ended_responder_that_was_kept_says_nothing() -> None:
     by = responder(end=NOW - SECOND)
     answer = read_answer(made(by=by, include=by.certificate), leaf(), issuing().certificate)
-    finding = judge(answer, leaf(), NOW, STRICT).finding
+    finding = judge_answer(answer, leaf(), NOW, STRICT).finding
     assert finding
     assert finding.code == "EDX314"

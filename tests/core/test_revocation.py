@@ -13,8 +13,8 @@ from edxml_router.core import pki
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust.certificate import write_pem as certificates_pem
 from edxml_router.core.trust.chain import TrustStore
-from edxml_router.core.trust.containers import write_pem
-from edxml_router.core.trust.revocation import Freshness, RevocationLists, Standing, check_renewal
+from edxml_router.core.trust.containers import pem_block
+from edxml_router.core.trust.revocation import Freshness, RevocationLists, Standing, check_new_list
 from edxml_router.core.trust.revocation_list import read_lists
 from tests import certificates
 from tests.certificates import NOW, crl, issuing, leaf, odd_leaf, root
@@ -202,7 +202,7 @@ def test_lists_make_revocation_required() -> None:
 
 def test_lists_are_read_in_der_and_pem() -> None:
     one, two = read_lists([crl(number=4), crl(number=7)])
-    pem = write_pem(b"X509 CRL", one.data) + write_pem(b"X509 CRL", two.data)
+    pem = pem_block(b"X509 CRL", one.data) + pem_block(b"X509 CRL", two.data)
     assert read_lists([b"remark\n" + pem]) == (one, two)
     assert [item.number for item in (one, two)] == [4, 7]
 
@@ -219,7 +219,7 @@ def test_other_files_are_refused(data: bytes) -> None:
 
 def _renewal(fetched: bytes, kept: bytes | None) -> str:
     try:
-        check_renewal(fetched, kept, [root().certificate, issuing().certificate], NOW, "http://ca.example.vn/x.crl")
+        check_new_list(fetched, kept, [root().certificate, issuing().certificate], NOW, "http://ca.example.vn/x.crl")
     except Setback as setback:
         assert (setback.code, setback.finding.where) == ("EDX318", "http://ca.example.vn/x.crl")
         return setback.finding.detail

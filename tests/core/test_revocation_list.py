@@ -18,7 +18,7 @@ from edxml_router.core import pki
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.trust import der, revoked_entries
 from edxml_router.core.trust.certificate import DAMAGED
-from edxml_router.core.trust.revocation import RevocationLists, check_renewal
+from edxml_router.core.trust.revocation import RevocationLists, check_new_list
 from edxml_router.core.trust.revocation_list import RevocationList, read_lists
 from edxml_router.core.trust.revoked_entries import RUN_BYTES, RevokedEntries
 from tests.certificates import NOW, crl, issuing, key, leaf, root
@@ -90,7 +90,7 @@ def test_an_odd_list_harms_only_itself(name: str) -> None:
     assert one.name  # with which people are told of it
     assert RevocationLists([one]).lists == ()  # and nothing is raised
     with pytest.raises(Setback) as caught:
-        check_renewal(data, crl(), [root().certificate, issuing().certificate], NOW, "http://ca.example.vn/x.crl")
+        check_new_list(data, crl(), [root().certificate, issuing().certificate], NOW, "http://ca.example.vn/x.crl")
     assert caught.value.code == "EDX318"
 
 

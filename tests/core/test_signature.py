@@ -20,7 +20,7 @@ from edxml_router.core.message.envelope import Business
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.signature import by_signxml, form
 from edxml_router.core.signature.by_signxml import Coverage, Indication, Verdict, verify
-from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.signing import sign_document
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.xml.safe_xml import Limits, parse
 from tests import certificates
@@ -38,7 +38,7 @@ def judged(data: bytes, trust: TrustStore | None = None) -> Verdict:
 
 
 def signed(data: bytes, coverage: Coverage = Coverage.WHOLE, kind: str = "p-256") -> bytes:
-    return sign(data, certificates.key(kind, "H53.02"), certificates.chain("H53.02", kind), coverage)
+    return sign_document(data, certificates.key(kind, "H53.02"), certificates.chain("H53.02", kind), coverage)
 
 
 def canonical(element: etree._Element) -> bytes:

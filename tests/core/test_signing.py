@@ -14,7 +14,7 @@ from lxml import etree
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form
 from edxml_router.core.signature.by_signxml import Coverage, Indication, verify
-from edxml_router.core.signature.signing import sign, sign_bytes, verify_bytes
+from edxml_router.core.signature.signing import sign_bytes, sign_document, verify_bytes
 from edxml_router.core.trust.certificate import write_pem
 from edxml_router.core.xml.safe_xml import Limits, parse
 from edxml_router.core.xml.schema import validate
@@ -28,7 +28,7 @@ SIGNED_PARTS = ("MessageHeader", "edXMLBody", "AttachmentEncoded")
 
 
 def signed(data: bytes, coverage: Coverage = Coverage.WHOLE, kind: str = "p-256") -> bytes:
-    return sign(data, certificates.key(kind, "H53.02"), certificates.chain("H53.02", kind), coverage)
+    return sign_document(data, certificates.key(kind, "H53.02"), certificates.chain("H53.02", kind), coverage)
 
 
 def refused(data: bytes, coverage: Coverage = Coverage.WHOLE) -> str:
@@ -123,22 +123,24 @@ def test_not_what_the_parser_refuses() -> None:
 
 def test_not_beyond_the_limits() -> None:
     with pytest.raises(Refusal) as caught:
-        sign(document(), certificates.key("p-256", "H53.02"), certificates.chain(), limits=Limits(max_bytes=99))
+        sign_document(
+            document(), certificates.key("p-256", "H53.02"), certificates.chain(), limits=Limits(max_bytes=99)
+        )
     assert caught.value.code == "EDX102"
 
 
 def test_not_with_the_key_of_another_certificate() -> None:
     with pytest.raises(Refusal) as caught:
-        sign(document(), certificates.key("p-256", "H41"), certificates.chain("H53.02"))
+        sign_document(document(), certificates.key("p-256", "H41"), certificates.chain("H53.02"))
     assert caught.value.code == "EDX903"
     with pytest.raises(Refusal):
-        sign(document(), certificates.key("p-256", "H41"), [])
+        sign_document(document(), certificates.key("p-256", "H41"), [])
 
 
 def test_not_on_other_curves() -> None:
     other = ec.generate_private_key(ec.SECP256K1())
     with pytest.raises(Refusal, match=r"EDX903.*secp256k1"):
-        sign(document(), other, [certificates.odd_leaf(public=other.public_key())])
+        sign_document(document(), other, [certificates.odd_leaf(public=other.public_key())])
 
 
 # --- bytes ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from lxml import etree
 from edxml_router.core.body import Body, MemoryBody
 from edxml_router.core.signature.by_stream import verify
 from edxml_router.core.signature.form import SIGNATURE, Coverage
-from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.signing import sign_document
 from edxml_router.core.signature.verdict import Verdict
 from edxml_router.core.xml.safe_xml import Limits, parse
 from edxml_router.core.xml.skeleton import LEAST_RUN, Skeleton, scan
@@ -43,7 +43,7 @@ def code(data: bytes) -> str:
 
 
 def signed(data: bytes, coverage: Coverage = Coverage.WHOLE) -> bytes:
-    return sign(data, certificates.key("p-256", "H53.02"), certificates.chain(), coverage)
+    return sign_document(data, certificates.key("p-256", "H53.02"), certificates.chain(), coverage)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import PrivateKey
 from edxml_router.core.trust import certificate
 from edxml_router.core.trust import chain as trust
-from edxml_router.core.trust.certificate import PublicKey, names, write_pem
+from edxml_router.core.trust.certificate import PublicKey, identifying_digests, write_pem
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation import Freshness
 from tests import certificates
@@ -77,7 +77,7 @@ def test_an_empty_store_trusts_nobody() -> None:
 
 def _mesh(signer: PrivateKey, public: PublicKey, count: int) -> list[x509.Certificate]:
     """Authorities of one name and key, each of which could have issued each other and the leaf."""
-    name = pki.subject("Mesh")
+    name = pki.subject_name("Mesh")
     made = [
         x509.CertificateBuilder()
         .subject_name(name)
@@ -117,7 +117,7 @@ def test_keys_made_to_be_slow_are_not_computed_with() -> None:
 
 def test_a_self_signed_leaf_is_not_trusted_even_as_an_anchor() -> None:
     own = pki.Issuer(key("p-256", "self"), leaf())
-    name = pki.subject("self")
+    name = pki.subject_name("self")
     alone = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -334,7 +334,7 @@ def test_what_is_blocked_breaks_every_chain_that_holds_it() -> None:
     store = certificates.store()
     assert judged(leaf, between, store=store) == ""
     for each in (leaf, between, above):
-        for name in names(each):
+        for name in identifying_digests(each):
             for _ in range(2):
                 assert judged(leaf, between, store=store.blocking(frozenset({name}))) == "EDX409"
             assert judged(leaf, between, store=store) == ""

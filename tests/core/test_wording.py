@@ -25,7 +25,7 @@ from edxml_router.core.faults import machine_fault, mistake
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.token_keys import _WORDS
 from edxml_router.store.database import engine
-from edxml_router.transport.rabbitmq.connection import RabbitSettings, finding
+from edxml_router.transport.rabbitmq.connection import RabbitSettings, connection_finding
 from edxml_router.transport.rabbitmq.tls import Tls
 
 CODE = re.compile(r"[A-Za-z]Error\b|Exception|<class|\w\(|(?<!\w)'|[\"{}<>]|__|\b(pika|psycopg|sqlalchemy|pkcs11)\b")
@@ -108,11 +108,11 @@ def test_every_class_of_the_libraries_is_told_in_words() -> None:
     for error in found:
         said = {in_words(error), in_words(error, _WORDS)}
         if isinstance(error, pika.exceptions.AMQPError | ssl.SSLError):
-            said.add(finding(error, settings).detail)
+            said.add(connection_finding(error, settings).detail)
         if isinstance(error, sqlalchemy.exc.SQLAlchemyError) and not isinstance(error, sqlalchemy.exc.DBAPIError):
-            said.add(engine.problem(error).finding.detail)
+            said.add(engine.database_trouble(error).finding.detail)
         if isinstance(error, psycopg.Error):
-            said.add(engine.problem(sqlalchemy.exc.OperationalError("SELECT 1", None, error)).finding.detail)
+            said.add(engine.database_trouble(sqlalchemy.exc.OperationalError("SELECT 1", None, error)).finding.detail)
         for each in said:
             assert each, error
             assert CODE.search(each.replace("(PgBouncer)", "")) is None, (type(error), each)
@@ -143,7 +143,7 @@ def test_the_words_are_the_librarys(error: Exception, said: str) -> None:
     ],
 )  # fmt: skip
 def test_a_broker_that_is_away_is_told_in_words(error: Exception, said: str) -> None:
-    assert finding(error, RabbitSettings("127.0.0.1", "h53", "x")).detail == said
+    assert connection_finding(error, RabbitSettings("127.0.0.1", "h53", "x")).detail == said
 
 
 def test_a_damaged_file_for_tls_is_told_in_words(tmp_path: Path) -> None:

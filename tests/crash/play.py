@@ -138,7 +138,7 @@ class Play:
                 busy |= len(batch.receive(node, hub, arrivals).back) < len(arrivals)
         busy |= work(node, lambda _: None)
         pipeline.expire(node)
-        sequencer.number(self._ledgers[node.name])
+        sequencer.number_entries(self._ledgers[node.name])
         return busy | self._office(node)
 
     def _submit(self) -> bool:

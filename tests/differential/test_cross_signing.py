@@ -13,7 +13,7 @@ import pytest
 
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.problems import Refusal
-from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.signing import sign_document
 from edxml_router.core.signature.verdict import Coverage, Engine
 from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
 from edxml_router.stages.acceptance.examination import examine
@@ -139,7 +139,10 @@ def test_signed_by_xmlsec1(tmp_path: Path, how: Signing) -> None:
 def test_what_we_sign_passes_the_jdk(tmp_path: Path) -> None:
     """As it does xmlsec1 (tests/core/test_signing.py); and of each message one that was altered, for it to refuse."""
     ours = [
-        (kind, sign(document(), certificates.key(kind, "H53.02"), certificates.chain("H53.02", kind), coverage))
+        (
+            kind,
+            sign_document(document(), certificates.key(kind, "H53.02"), certificates.chain("H53.02", kind), coverage),
+        )
         for kind in KEY_TYPES
         for coverage in FORMS.values()
     ]

@@ -46,7 +46,7 @@ class FolderNode:
         key = keys.load_key(self.pki / f"{code}.key.pem")
         chain = keys.load_certificates(self.pki / f"{code}.cert.pem")
         data = fixtures.document(sender=code, to=[to], document_id=document_id, **fields)
-        return signing.sign(data, key, chain, Coverage.WHOLE)
+        return signing.sign_document(data, key, chain, Coverage.WHOLE)
 
     def attached(self, name: str) -> FolderAttachment:
         if name not in self._attached:

@@ -36,7 +36,7 @@ def contents(place: Path) -> dict[str, tuple[bytes, int]]:
 
 @pytest.fixture(scope="module")
 def packaged() -> Registry:
-    return catalogue.load(PACKAGED)
+    return catalogue.load_catalogue(PACKAGED)
 
 
 # the shipped data
@@ -138,7 +138,7 @@ def test_bad_rows_are_named_and_the_others_used(tmp_path: Path) -> None:
     (tmp_path / "aliases.csv").write_text(
         "alias,canonical,valid_from,valid_to,source\na b,H53.09,,,x\na/b,H53.09,,,x\n"
     )
-    registry = catalogue.load(tmp_path)
+    registry = catalogue.load_catalogue(tmp_path)
     assert [agency.code for agency in registry] == ["H53.09", "0123456789"]
     assert registry.get("H53.09").name == "Sở Nội vụ"  # type: ignore[union-attr]
     assert registry.get("0123456789").parent is None  # type: ignore[union-attr]
@@ -151,18 +151,18 @@ def test_bad_rows_are_named_and_the_others_used(tmp_path: Path) -> None:
 
 def test_later_folders_stand_over_earlier_ones(tmp_path: Path) -> None:
     (tmp_path / "agencies.csv").write_text(HEADER + "H53,Tên khác,province,,closed,,,no,no,own\n", "utf-8")
-    registry = catalogue.load(PACKAGED, tmp_path)
+    registry = catalogue.load_catalogue(PACKAGED, tmp_path)
     assert registry.get("H53").name == "Tên khác"  # type: ignore[union-attr]
-    assert len(registry) == len(catalogue.load(PACKAGED))
-    assert registry.version != catalogue.load(PACKAGED).version
+    assert len(registry) == len(catalogue.load_catalogue(PACKAGED))
+    assert registry.version != catalogue.load_catalogue(PACKAGED).version
 
 
 def test_the_version_tells_the_content(tmp_path: Path) -> None:
     catalogue.write(tmp_path, ROWS)
-    version = catalogue.load(tmp_path).version
-    assert catalogue.load(tmp_path).version == version
+    version = catalogue.load_catalogue(tmp_path).version
+    assert catalogue.load_catalogue(tmp_path).version == version
     catalogue.write(tmp_path, [ROWS[0]._replace(name="Sở khác")])
-    assert catalogue.load(tmp_path).version != version
+    assert catalogue.load_catalogue(tmp_path).version != version
 
 
 @pytest.mark.parametrize(
@@ -182,13 +182,13 @@ def test_files_that_are_no_catalogue(tmp_path: Path, content: bytes | None, code
     else:
         path.write_bytes(content)
     with pytest.raises(Refusal) as caught:
-        catalogue.load(tmp_path)
+        catalogue.load_catalogue(tmp_path)
     assert caught.value.code == code
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as caught:
-        catalogue.load(tmp_path / "nowhere")
+        catalogue.load_catalogue(tmp_path / "nowhere")
     assert caught.value.code == "EDX902"
 
 
@@ -198,7 +198,7 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 def test_write_then_load(tmp_path: Path) -> None:
     own = tmp_path / "data" / "agency_codes"
     catalogue.write(own, ROWS, [Alias("old.name", "H53.09")], source="LGSP", day="2026-11-22")
-    registry = catalogue.load(own)
+    registry = catalogue.load_catalogue(own)
     assert {agency.code: agency for agency in registry} == {agency.code: agency for agency in ROWS}
     assert registry.resolve("old.name", TODAY).code == "H53.09"
     assert catalogue.verify(own) == ()
@@ -221,7 +221,7 @@ def test_rows_are_added_and_replaced(tmp_path: Path) -> None:
         source="second",
         day="2026-11-23",
     )
-    registry = catalogue.load(tmp_path)
+    registry = catalogue.load_catalogue(tmp_path)
     assert len(registry) == 4
     assert registry.get("H53.09").name == "Sở mới"  # type: ignore[union-attr]
     (entry,) = json.loads((tmp_path / "manifest.json").read_text("utf-8"))["files"]
@@ -231,7 +231,7 @@ def test_rows_are_added_and_replaced(tmp_path: Path) -> None:
 
 def test_a_line_break_inside_a_value_is_a_character_of_one_row(tmp_path: Path) -> None:
     catalogue.write(tmp_path, [ROWS[0]._replace(name="Sở\nNội vụ")])
-    assert catalogue.load(tmp_path).get("H53.09").name == "Sở\nNội vụ"  # type: ignore[union-attr]
+    assert catalogue.load_catalogue(tmp_path).get("H53.09").name == "Sở\nNội vụ"  # type: ignore[union-attr]
     assert catalogue.verify(tmp_path) == ()
 
 
@@ -259,7 +259,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.undo()
     assert (tmp_path / "agencies.csv").read_bytes() == before
     catalogue.write(tmp_path, [Agency("H53.10", "Sở Tư pháp", "unit", "H53")])
-    assert len(catalogue.load(tmp_path)) == 4
+    assert len(catalogue.load_catalogue(tmp_path)) == 4
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_import_a_list_into_a_nodes_own_folder(tmp_path: Path, packaged: Registr
     report = catalogue.import_file(given, packaged)
     assert [row.verdict for row in report.rows] == [RowResult.MAPPED, RowResult.MALFORMED, RowResult.ALIAS]
     catalogue.write(own, report.agencies, report.aliases, source="list")
-    registry = catalogue.load(PACKAGED, own)
+    registry = catalogue.load_catalogue(PACKAGED, own)
     assert registry.resolve("000.00.10.H53", TODAY).code == "H53.10"
     assert registry.resolve("001.00.20.H53", TODAY).code == "001.00.20.H53"
     assert len(registry) == len(packaged) + 2

@@ -19,7 +19,7 @@ def row(code: str, answer: bytes = b"good") -> KeptAnswer:
 
 
 def names(*codes: str) -> list[bytes]:
-    return [kept_answers.name_of(leaf(code)) for code in codes]
+    return [kept_answers.digest_of(leaf(code)) for code in codes]
 
 
 def test_what_is_kept_is_held(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_what_is_kept_is_held(tmp_path: Path) -> None:
 
 def test_a_damaged_line_counts_as_missing(tmp_path: Path) -> None:
     kept_answers.keep(tmp_path, [row("H01"), row("H02"), row("H03")])
-    place = kept_answers.place(tmp_path)
+    place = kept_answers.path_of(tmp_path)
     first, second, third = place.read_bytes().splitlines()
     odd = [b"", b"x", b"2026 x y", b"\xff " + second.partition(b" ")[2], second[:-1], second + b" x", first, third[:50]]
     place.write_bytes(b"\n".join(odd))
@@ -43,22 +43,22 @@ def test_a_damaged_line_counts_as_missing(tmp_path: Path) -> None:
 
 def test_a_certificate_that_was_met_is_noted_once(tmp_path: Path) -> None:
     assert kept_answers.noted(tmp_path) == {}
-    kept_answers.note(tmp_path, leaf("H01"))
+    kept_answers.note_met(tmp_path, leaf("H01"))
     [path] = (tmp_path / "met").iterdir()
     before = path.stat()
-    kept_answers.note(tmp_path, leaf("H01"))
+    kept_answers.note_met(tmp_path, leaf("H01"))
     assert path.stat() == before
-    kept_answers.note(tmp_path, leaf("H02"))
+    kept_answers.note_met(tmp_path, leaf("H02"))
     assert kept_answers.noted(tmp_path) == {
-        kept_answers.name_of(leaf(code)): leaf(code).public_bytes(Encoding.DER) for code in ("H01", "H02")
+        kept_answers.digest_of(leaf(code)): leaf(code).public_bytes(Encoding.DER) for code in ("H01", "H02")
     }
-    kept_answers.forget(tmp_path, names("H01", "H03"))
+    kept_answers.remove_notes(tmp_path, names("H01", "H03"))
     assert list(kept_answers.noted(tmp_path)) == names("H02")
 
 
 def test_what_is_not_a_whole_note_is_removed(tmp_path: Path) -> None:
     for code in ("H01", "H02"):
-        kept_answers.note(tmp_path, leaf(code))
+        kept_answers.note_met(tmp_path, leaf(code))
     cut, _ = paths = sorted((tmp_path / "met").iterdir())
     cut.write_bytes(cut.read_bytes()[:-1])
     (tmp_path / "met" / "under-way.part").write_bytes(b"x")
@@ -71,7 +71,7 @@ def test_of_too_many_notes_the_oldest_go(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(kept_answers, "MOST_NOTES", 3)
     codes = [f"H{number:02}" for number in range(1, 4 + more)]
     for number, code in enumerate(codes):
-        kept_answers.note(tmp_path, leaf(code))
+        kept_answers.note_met(tmp_path, leaf(code))
         path = tmp_path / "met" / f"{names(code)[0].hex()}.cert"
         os.utime(path, ns=(number, number))
     assert set(kept_answers.noted(tmp_path)) == set(names(*codes[-3:]))
@@ -79,6 +79,6 @@ def test_of_too_many_notes_the_oldest_go(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_note_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "met").write_bytes(b"a file where the folder should be")
-    kept_answers.note(tmp_path, leaf())
+    kept_answers.note_met(tmp_path, leaf())
     with pytest.raises(OSError, match="Not a directory"):
         kept_answers.noted(tmp_path)

@@ -23,7 +23,7 @@ from edxml_router.config import ConfigErrors, load
 from edxml_router.core import pki
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.signature.by_signxml import verify
-from edxml_router.core.signature.signing import sign, sign_bytes, verify_bytes
+from edxml_router.core.signature.signing import sign_bytes, sign_document, verify_bytes
 from edxml_router.core.trust.certificate import write_pem
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.xml.safe_xml import Limits, parse
@@ -104,7 +104,7 @@ def certified(authority: Path, key: Any) -> list[x509.Certificate]:
 def test_a_key_in_a_token_signs(token: Token, authority: Path, kind: str) -> None:
     key = open_key(token.address(f"token=router;object={kind}"))
     chain = certified(authority, key)
-    signed = sign(document(sender="H53"), key, chain)
+    signed = sign_document(document(sender="H53"), key, chain)
     trust = TrustStore.from_pem((authority / "anchors.pem").read_bytes())
     verdict = verify(signed, parse(signed, Limits()), trust, datetime.now(UTC))
     assert verdict.finding is None

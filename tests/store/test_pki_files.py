@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.by_signxml import verify
-from edxml_router.core.signature.signing import sign
+from edxml_router.core.signature.signing import sign_document
 from edxml_router.core.trust.certificate import signer
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.xml.safe_xml import parse
@@ -44,7 +44,7 @@ def authority(tmp_path: Path) -> Path:
 
 def outcome(authority: Path, files: trial_authority.KeyFiles) -> str:
     """Sign with what was issued, verify with what is published: "ok" or the reason."""
-    data = sign(document(), load_key(files.key), load_certificates(files.certificate))
+    data = sign_document(document(), load_key(files.key), load_certificates(files.certificate))
     crls = [(authority / name).read_bytes() for name in ("root.crl.pem", "issuing.crl.pem")]
     store = TrustStore.from_pem(files.anchors.read_bytes(), crls=crls)
     return verify(data, parse(data), store, NOW).reason

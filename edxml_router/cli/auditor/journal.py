@@ -16,7 +16,7 @@ from edxml_router.cli.session import Session, for_people, json_option, pass_sess
 from edxml_router.core.delivery.views import JournalLine
 from edxml_router.core.detail import Detail
 from edxml_router.services import auditor
-from edxml_router.services.naming import problem
+from edxml_router.services.naming import problem_named
 from edxml_router.shapes.history import entry_shape
 from edxml_router.shapes.node import verification_shape
 from edxml_router.wiring.reading import DatabasePlace
@@ -57,7 +57,7 @@ def query(
         raise click.UsageError(for_people(Detail("--until is not after --since")))
     if event:
         auditor.require_event(event)
-    code = problem(code).code if code else ""
+    code = problem_named(code).code if code else ""
     question = auditor.JournalQuery(since, until, event, document, recipient, code, actor, limit)
     shown = 0
     with open_asked(session, database) as asked:
@@ -128,6 +128,6 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], database: Databas
             session.line(f"{session.detail(damage.where)}: {session.detail(damage.detail)}", "red")
     if database is not None:
         session.note(session.say("database.only", count=filed_bodies))
-    if finding := auditor.damage(result):
+    if finding := auditor.damage_finding(result):
         session.problem(finding)
         click.get_current_context().exit(finding.problem.exit_status)

@@ -12,7 +12,7 @@ from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.entries import show_lines
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.cli.waiting import reason
+from edxml_router.cli.waiting import waiting_reason
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import Hindrance
@@ -143,7 +143,7 @@ def trail(session: Session, hops: Sequence[Hop]) -> str:
 
 def _problem(session: Session, delivery: Delivery, hindrance: Hindrance | None) -> str:
     if hindrance is not None or not delivery.code:
-        return reason(session, delivery, hindrance)
+        return waiting_reason(session, delivery, hindrance)
     title = PROBLEMS[delivery.code].title[session.language] if delivery.code in PROBLEMS else ""
     detail = session.detail(delivery.detail)
     return f"{delivery.code} {title}" + (f": {detail}" if detail else "")

@@ -6,7 +6,7 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.services.health.report import CheckResult, examine
+from edxml_router.services.health.report import CheckResult, run_checks
 from edxml_router.shapes.node import health_shape
 
 
@@ -21,7 +21,7 @@ def doctor(session: Session, as_json: bool) -> None:
     Exit status 0 when everything is in order or only worth a remark, else that of the gravest finding.
     """
     outcomes: list[CheckResult] = []
-    for outcome in examine(session.config_file):
+    for outcome in run_checks(session.config_file):
         outcomes.append(outcome)
         _show(session, outcome, as_json)
     failed = [outcome.finding for outcome in outcomes if outcome.finding and outcome.result == "failed"]

@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from edxml_router.cli.acting import account, perform
+from edxml_router.cli.acting import account, perform_in_batches
 from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.operator.filters import filter_options
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
@@ -77,11 +77,13 @@ def _act(
     numbers = list(dict.fromkeys(numbers))
     if dry_run:
         with ledger_of(settings) as ledger:
-            answers = perform(session, numbers, lambda batch: operator.try_out(ledger, event, batch))
+            answers = perform_in_batches(session, numbers, lambda batch: operator.try_out(ledger, event, batch))
     else:
         name = account()
         with node_of(settings) as node:
-            answers = perform(session, numbers, lambda batch: operator.perform(node, event, batch, name, reason))
+            answers = perform_in_batches(
+                session, numbers, lambda batch: operator.perform(node, event, batch, name, reason)
+            )
     failed = {number: finding for number, finding in answers.items() if finding is not None}
     if as_json:
         for told in act_shapes(event, answers, dry_run=dry_run):

@@ -10,14 +10,14 @@ import click
 
 from edxml_router.cli.parameters import Age
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.services.naming import problem
+from edxml_router.services.naming import problem_named
 from edxml_router.services.selection import Filters
 
 STATES: Final = [str(state) for state in State]
 
 
 def _code(_context: click.Context, _option: click.Parameter, typed: str | None) -> str | None:
-    return problem(typed).code if typed else typed
+    return problem_named(typed).code if typed else typed
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ from edxml_router.cli.entries import show_lines
 from edxml_router.cli.operator.filters import filter_options
 from edxml_router.cli.operator.quarantined import show_fields, show_item, show_items
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
-from edxml_router.cli.waiting import reason
+from edxml_router.cli.waiting import waiting_reason
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import AGES, Hindrance
 from edxml_router.core.detail import Detail
@@ -97,7 +97,7 @@ def show(session: Session, number: int, quarantined: bool, output: Path | None, 
     fields = {"document_id": story.envelope.document_id, **asdict(story.delivery)}
     state = session.say(f"state.{story.delivery.state}")
     show_fields(session, fields | {"state": state}, but=("version", "chain"))
-    if why := reason(session, story.delivery, hindrance):
+    if why := waiting_reason(session, story.delivery, hindrance):
         session.line(f"{session.say('col.waits')}: {why}")
     if story.delivery.code in PROBLEMS:
         session.problem(
@@ -110,7 +110,7 @@ def _problem(session: Session, delivery: Delivery, hindrance: Hindrance | None) 
     """What keeps it now, or else the last problem, or what the delivery waits for."""
     if delivery.code and hindrance is None:
         return f"{delivery.code} {session.detail(delivery.detail)}".strip()
-    return reason(session, delivery, hindrance) or delivery.detail
+    return waiting_reason(session, delivery, hindrance) or delivery.detail
 
 
 def _show(session: Session, found: Listing) -> None:

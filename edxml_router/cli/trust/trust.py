@@ -16,7 +16,7 @@ from edxml_router.cli.commands import Group, exit_with
 from edxml_router.cli.session import Session, for_people, json_option, pass_session, what_was_wrong
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
-from edxml_router.core.trust.bindings import Act, BindingRow, moment
+from edxml_router.core.trust.bindings import Act, BindingRow, parse_moment
 from edxml_router.core.trust.expiry import Expiry
 from edxml_router.services.trust import authorities, bindings
 from edxml_router.services.trust.bindings import BindingChange, Period
@@ -213,8 +213,8 @@ def unblock(session: Session, subject: str, reason: str, as_json: bool) -> None:
 
 def _period(since: str, until: str) -> Period:
     try:
-        begin = moment(since, datetime.now(UTC).replace(microsecond=0), last=False)
-        period = Period(begin, moment(until, _LAST, last=True))
+        begin = parse_moment(since, datetime.now(UTC).replace(microsecond=0), last=False)
+        period = Period(begin, parse_moment(until, _LAST, last=True))
     except ValueError as error:
         raise click.UsageError(what_was_wrong(error)) from error
     if period.since >= period.until:

@@ -196,7 +196,7 @@ def allowed(state: State, event: Event) -> bool:
     return isinstance(TABLE[state].get(event), State)
 
 
-def sources(event: Event) -> tuple[State, ...]:
+def states_before(event: Event) -> tuple[State, ...]:
     """The states that ``event`` leads out of, in the table's order."""
     return tuple(state for state in State if allowed(state, event))
 

@@ -18,7 +18,7 @@ _ORDINARY: Final = 10  # one place in ten of a batch, at least one, is for ordin
 STRANGERS: Final = ""  # the common name of all non-members, since a name costs nothing
 
 
-def share(used: Mapping[str, int], name: str, total: int, members: int) -> int:
+def allowance(used: Mapping[str, int], name: str, total: int, members: int) -> int:
     """How much of ``total`` ``name`` may have altogether, given what the others have in ``used``."""
     certain = total // (2 * (members + 1))
     common = total - certain * (members + 1)
@@ -35,6 +35,6 @@ def for_ordinary(places: int) -> int:
     return max(1, places // _ORDINARY) if places > 1 else 0
 
 
-def holder(name: str, members: Collection[str]) -> str:
+def counted_as(name: str, members: Collection[str]) -> str:
     """The name under which it counts."""
     return name if name in members else STRANGERS

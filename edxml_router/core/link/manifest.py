@@ -5,7 +5,7 @@
 
 A neighbour may be hostile, or broken: what is decoded here fits everywhere behind. Numbers fit the columns of a
 database, instants are in UTC, texts can be stored, lists are no longer than what a node of this version sends. What is
-not so raises KeyError, TypeError or ValueError, of which ``reading`` makes Refusal EDX704.
+not so raises KeyError, TypeError or ValueError, of which ``read_fields`` makes Refusal EDX704.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def split(data: bytes, most: int = MANIFEST_LIMIT) -> tuple[dict[str, Any], byte
         raise Refusal("EDX704", detail=Detail("no manifest line"))
     if is_crowd(data, end):
         raise Refusal("EDX704", where="manifest", detail=Detail("more than {most} values", most=VALUES_LIMIT))
-    fields = reading(lambda: json.loads(str(memoryview(data)[:end], "utf-8")))  # no other encoding, and no copy
+    fields = read_fields(lambda: json.loads(str(memoryview(data)[:end], "utf-8")))  # no other encoding, and no copy
     if not isinstance(fields, dict) or fields.get("v") != VERSION:
         raise Refusal("EDX704", where="v", detail=Detail("not {version}", version=VERSION))
     return fields, data[end + 1 :]
@@ -63,7 +63,7 @@ def is_crowd(data: bytes, end: int) -> bool:
     return marks > VALUES_LIMIT and _CROWD.match(data, 0, end) is not None
 
 
-def reading(read: Callable[[], T]) -> T:
+def read_fields(read: Callable[[], T]) -> T:
     """What ``read`` makes of the fields. Raises Refusal EDX704 for what is missing or is no such value."""
     try:
         return read()
@@ -73,7 +73,7 @@ def reading(read: Callable[[], T]) -> T:
         ) from error
 
 
-def text(value: Any, most: int = TEXT_LIMIT) -> str:
+def read_text(value: Any, most: int = TEXT_LIMIT) -> str:
     """Characters that a database takes, and no more than that."""
     if not isinstance(value, str) or len(value) > most or "\0" in value:
         raise TypeError
@@ -81,22 +81,22 @@ def text(value: Any, most: int = TEXT_LIMIT) -> str:
     return value
 
 
-def items(value: Any, most: int = LIST_LIMIT) -> list[Any]:
+def read_list(value: Any, most: int = LIST_LIMIT) -> list[Any]:
     """A list of at most so many things."""
     if not isinstance(value, list) or len(value) > most:
         raise TypeError
     return value
 
 
-def texts(value: Any) -> tuple[str, ...]:
+def read_texts(value: Any) -> tuple[str, ...]:
     """Different texts: each will be answered on its own, and the answer is longer than the question."""
-    read = tuple(text(item) for item in items(value))
+    read = tuple(read_text(item) for item in read_list(value))
     if len(set(read)) < len(read):
         raise ValueError
     return read
 
 
-def number(value: Any, most: int = 2**53 - 1) -> int:
+def read_number(value: Any, most: int = 2**53 - 1) -> int:
     """A whole number from 0 on."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise TypeError
@@ -105,15 +105,15 @@ def number(value: Any, most: int = 2**53 - 1) -> int:
 
 def digest(value: Any) -> str:
     """SHA-256 in lower-case hexadecimal."""
-    read = text(value)
+    read = read_text(value)
     if len(read) != 64 or not set(read) <= set("0123456789abcdef"):
         raise TypeError
     return read
 
 
-def moment(value: Any) -> datetime:
+def read_moment(value: Any) -> datetime:
     """An instant with its zone, in UTC."""
-    at = datetime.fromisoformat(text(value))
+    at = datetime.fromisoformat(read_text(value))
     if at.tzinfo is None:
         raise ValueError
     return at.astimezone(UTC)

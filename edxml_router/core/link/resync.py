@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from edxml_router.core.link.manifest import VERSION, instant, line, moment, reading, split, text
+from edxml_router.core.link.manifest import VERSION, instant, line, read_fields, read_moment, read_text, split
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import NAME_LIMIT
 
@@ -42,4 +42,4 @@ def encode_resync(resync: Resync) -> bytes:
 def decode_resync(data: bytes) -> Resync:
     """The question of a neighbour, or the answer to ours, which repeats it."""
     fields, _ = split(data)
-    return reading(lambda: Resync(text(fields["epoch"], NAME_LIMIT), moment(fields["since"])))
+    return read_fields(lambda: Resync(read_text(fields["epoch"], NAME_LIMIT), read_moment(fields["since"])))

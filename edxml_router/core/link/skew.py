@@ -141,6 +141,8 @@ def decode_clock(data: bytes) -> ClockWord:
     most = round(_LARGEST.total_seconds())
 
     def read() -> ClockWord:
-        return ClockWord(timedelta(seconds=manifest.number(fields["ahead"], most)), manifest.moment(fields["sent"]))
+        return ClockWord(
+            timedelta(seconds=manifest.read_number(fields["ahead"], most)), manifest.read_moment(fields["sent"])
+        )
 
-    return manifest.reading(read)
+    return manifest.read_fields(read)

@@ -131,7 +131,7 @@ def read_letter_name(text: str) -> tuple[str, str]:
     try:
         if not dot or not recipient:
             raise ValueError
-        return manifest.digest(envelope), manifest.text(recipient, NAME_LIMIT)
+        return manifest.digest(envelope), manifest.read_text(recipient, NAME_LIMIT)
     except (TypeError, ValueError) as error:
         raise Refusal("EDX606", where=text[:150], detail=_NO_NAME) from error
 
@@ -178,18 +178,18 @@ def encode_transfer(transfer: Transfer, body: bytes = b"") -> bytes:
 def decode_transfer(data: bytes) -> tuple[Transfer, bytes]:
     """The manifest and the envelope's bytes (empty when they travel as chunks)."""
     fields, body = manifest.split(data)
-    return manifest.reading(
+    return manifest.read_fields(
         lambda: Transfer(
-            manifest.text(fields["transfer"]),
+            manifest.read_text(fields["transfer"]),
             manifest.digest(fields["envelope"]),
-            manifest.number(fields["size"]),
-            manifest.texts(fields["recipients"]),
-            manifest.number(fields["generation"], GENERATION_LIMIT),
+            manifest.read_number(fields["size"]),
+            manifest.read_texts(fields["recipients"]),
+            manifest.read_number(fields["generation"], GENERATION_LIMIT),
             _read_hops(fields["hops"]),
-            manifest.moment(fields["expires"]),
+            manifest.read_moment(fields["expires"]),
             bool(fields["urgent"]),
-            manifest.number(fields["chunks"], LIST_LIMIT),
-            manifest.moment(fields["sent"]) if "sent" in fields else None,
+            manifest.read_number(fields["chunks"], LIST_LIMIT),
+            manifest.read_moment(fields["sent"]) if "sent" in fields else None,
         )
     ), body
 
@@ -216,12 +216,12 @@ def decode_chunk(data: bytes) -> tuple[Chunk, bytes]:
     Pieces are of one length but for the last, so all of them together stay below twice the size of the body.
     """
     fields, piece = manifest.split(data)
-    chunk = manifest.reading(
+    chunk = manifest.read_fields(
         lambda: Chunk(
             manifest.digest(fields["envelope"]),
-            manifest.number(fields["number"]),
-            manifest.number(fields["count"], LIST_LIMIT),
-            manifest.number(fields["size"]),
+            manifest.read_number(fields["number"]),
+            manifest.read_number(fields["count"], LIST_LIMIT),
+            manifest.read_number(fields["size"]),
             manifest.digest(fields["digest"]),
         )
     )
@@ -252,11 +252,11 @@ def encode_inquiry(inquiry: Inquiry) -> bytes:
 
 def decode_inquiry(data: bytes) -> Inquiry:
     fields, _ = manifest.split(data)
-    return manifest.reading(
+    return manifest.read_fields(
         lambda: Inquiry(
             manifest.digest(fields["envelope"]),
-            manifest.texts(fields["recipients"]),
-            manifest.number(fields["generation"], GENERATION_LIMIT),
+            manifest.read_texts(fields["recipients"]),
+            manifest.read_number(fields["generation"], GENERATION_LIMIT),
         )
     )
 
@@ -299,23 +299,23 @@ def decode_receipts(data: bytes) -> Report:
     A problem's code that only a newer version knows stands in the detail: nobody here could explain it.
     """
     fields, signature = manifest.split(data, RECEIPTS_LIMIT)
-    receipts = manifest.reading(
+    receipts = manifest.read_fields(
         lambda: tuple(
             Receipt(
                 manifest.digest(item["envelope"]),
-                manifest.text(item["recipient"]),
-                manifest.number(item["generation"], GENERATION_LIMIT),
+                manifest.read_text(item["recipient"]),
+                manifest.read_number(item["generation"], GENERATION_LIMIT),
                 ReceiptOutcome(item["outcome"]),
-                manifest.moment(item["at"]),
-                *_reason(manifest.text(item.get("code", "")), manifest.text(item.get("detail", ""))),
+                manifest.read_moment(item["at"]),
+                *_reason(manifest.read_text(item.get("code", "")), manifest.read_text(item.get("detail", ""))),
                 _read_hops(item.get("hops", [])),
             )
-            for item in manifest.items(fields["receipts"])
+            for item in manifest.read_list(fields["receipts"])
         )
     )
     certificates = fields.get("certificates", [])
-    shown = manifest.reading(lambda: tuple(map(_certificate, manifest.items(certificates, CERTIFICATES_LIMIT))))
-    return Report(receipts, data[: data.find(b"\n")], manifest.reading(lambda: signature.decode("ascii")), shown)
+    shown = manifest.read_fields(lambda: tuple(map(_certificate, manifest.read_list(certificates, CERTIFICATES_LIMIT))))
+    return Report(receipts, data[: data.find(b"\n")], manifest.read_fields(lambda: signature.decode("ascii")), shown)
 
 
 def encode_objection(objection: Objection) -> bytes:
@@ -324,15 +324,17 @@ def encode_objection(objection: Objection) -> bytes:
 
 def decode_objection(data: bytes) -> Objection:
     fields, _ = manifest.split(data)
-    return manifest.reading(lambda: Objection(manifest.text(fields["objection"], 20), manifest.text(fields["detail"])))
+    return manifest.read_fields(
+        lambda: Objection(manifest.read_text(fields["objection"], 20), manifest.read_text(fields["detail"]))
+    )
 
 
 def _certificate(value: Any) -> bytes:
-    return base64.b64decode(manifest.text(value, CERTIFICATE_LIMIT), validate=True)
+    return base64.b64decode(manifest.read_text(value, CERTIFICATE_LIMIT), validate=True)
 
 
 def _sendable(detail: str) -> str:
-    """What :func:`manifest.text` takes: one odd detail must not make the others of its message unreadable."""
+    """What :func:`manifest.read_text` takes: one odd detail must not make the others of its message unreadable."""
     return detail.replace("\0", "\ufffd")[:TEXT_LIMIT]
 
 
@@ -345,5 +347,5 @@ def _hops(hops: tuple[Hop, ...]) -> list[list[str]]:
 
 
 def _read_hops(value: Any) -> tuple[Hop, ...]:
-    hops = manifest.items(value, HOPS_LIMIT)
-    return tuple(Hop(manifest.text(node, NAME_LIMIT), manifest.moment(at)) for node, at in hops)
+    hops = manifest.read_list(value, HOPS_LIMIT)
+    return tuple(Hop(manifest.read_text(node, NAME_LIMIT), manifest.read_moment(at)) for node, at in hops)

@@ -86,7 +86,7 @@ def attachment_content(root: Element, content_id: str) -> bytes:
     """The decoded content of one attachment; :class:`Refusal` EDX206 if there is none of that id, EDX208."""
     wanted = plain_id(content_id)
     for element in root.iterfind(_ATTACHMENTS):
-        named = _Named(element, elements.parts(element))
+        named = _Named(element, elements.children_by_name(element))
         if plain_id(named.text("ContentId") or "") == wanted:
             return _decode(element, _encoded(named))
     raise Refusal("EDX206", detail=Detail("no Attachment has this ContentId"))
@@ -94,7 +94,7 @@ def attachment_content(root: Element, content_id: str) -> bytes:
 
 def encoded_texts(root: Element) -> Mapping[str, str]:
     """The base64 text of each attachment as it stands in the tree, by its plain id."""
-    found = (_Named(element, elements.parts(element)) for element in root.iterfind(_ATTACHMENTS))
+    found = (_Named(element, elements.children_by_name(element)) for element in root.iterfind(_ATTACHMENTS))
     return {plain_id(named.text("ContentId") or ""): _encoded(named) for named in found}
 
 
@@ -111,7 +111,7 @@ class _Named(NamedTuple):
 def _by_id(found: Iterable[Element]) -> dict[str, _Named]:
     by_id: dict[str, _Named] = {}
     for element in found:
-        named = _Named(element, elements.parts(element))
+        named = _Named(element, elements.children_by_name(element))
         key = plain_id(named.text("ContentId") or "")
         if not key:
             raise Refusal("EDX206", where=place(element), detail=Detail("ContentId is missing or empty"))
@@ -212,7 +212,7 @@ def _encoded(attachment: _Named) -> str:
 
 def _decode(element: Element, text: str) -> bytes:
     try:
-        return contents.decode(text.encode("utf-8"))
+        return contents.decode_base64(text.encode("utf-8"))
     except ValueError:
         raise _not_base64(element) from None
 

@@ -74,12 +74,12 @@ def read(
     if root.tag != f"{{{NS}}}edXML":
         raise Refusal("EDX110", detail=Detail("the root element is not edXML"))
     refuse_crowd(root, limits)
-    header = elements.one(elements.one(root, "edXMLEnvelope"), "edXMLHeader")
-    parts = elements.parts(header)
+    header = elements.only_child(elements.only_child(root, "edXMLEnvelope"), "edXMLHeader")
+    parts = elements.children_by_name(header)
     if "MessageHeader" not in parts:
         raise Refusal("EDX202", where=place(header), detail=Detail("MessageHeader is missing"))
     message = parts["MessageHeader"]
-    said = elements.parts(message, "To", "ResponseFor")
+    said = elements.children_by_name(message, "To", "ResponseFor")
     listed = parts.get("TraceHeaderList")
     is_status = "StatusCode" in said
     for name in _DOCUMENT_ONLY if is_status else _STATUS_ONLY:
@@ -206,12 +206,12 @@ def _business(listed: Element | None) -> BusinessInfo | None:
         return None
     if len(found) > 1:
         raise Refusal("EDX202", where=place(found[1]), detail=Detail("Bussiness occurs twice"))
-    parts = elements.parts(found[0])
+    parts = elements.children_by_name(found[0])
     written = (elements.text(parts.get("BussinessDocType")) or "").strip(elements.WHITE_SPACE)
     kind = _BUSINESS.fullmatch(written or "0")
     if kind is None:  # a recall taken for a new document would be wrong in earnest, so there is no leniency here
         raise Refusal("EDX201", where=place(parts["BussinessDocType"]), detail=Detail("BussinessDocType is not 0 to 3"))
-    info = elements.parts(parts["BussinessDocumentInfo"]) if "BussinessDocumentInfo" in parts else {}
+    info = elements.children_by_name(parts["BussinessDocumentInfo"]) if "BussinessDocumentInfo" in parts else {}
     receivers = info.get("ReceiverList")
     replaced = parts.get("ReplacementInfoList")
     return BusinessInfo(
@@ -235,7 +235,7 @@ def _receiver(element: Element) -> Receiver:
 
 
 def _replacement(element: Element) -> Replacement:
-    parts = elements.parts(element)
+    parts = elements.children_by_name(element)
     codes = elements.texts(parts.get("OrganIdList")) or ()
     document_id = _reference(elements.text(parts.get("DocumentId")), element) or ""
     return Replacement(document_id, tuple(code.strip(elements.WHITE_SPACE) for code in codes))
@@ -281,7 +281,7 @@ def _response_for(element: Element) -> ResponseFor:
 
 
 def _other(element: Element) -> OtherInfo:
-    parts = elements.parts(element)
+    parts = elements.children_by_name(element)
     return OtherInfo(
         priority=elements.text(parts.get("Priority")),
         sphere_of_promulgation=elements.text(parts.get("SphereOfPromulgation")),

@@ -32,7 +32,7 @@ from edxml_router.core.faults import machine_fault, own_tools
 from edxml_router.core.problems import Refusal, Trouble
 from edxml_router.core.signature import fields, form
 from edxml_router.core.signature.form import Coverage, SignatureForm
-from edxml_router.core.signature.verdict import LEGACY, Indication, Verdict, judge, put_together
+from edxml_router.core.signature.verdict import LEGACY, Indication, Verdict, judge_signature, put_together
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.wording import in_words
@@ -114,7 +114,7 @@ def verify(data: bytes, root: Element, trust: TrustStore, at: datetime) -> Verdi
     """The verdict on the signature of ``data``, which was parsed into ``root``, at the moment ``at``
     (aware).
     """
-    return judge(root, trust, at, lambda found, _, leaf: _signed(data, found, leaf, at), put_together)
+    return judge_signature(root, trust, at, lambda found, _, leaf: _signed(data, found, leaf, at), put_together)
 
 
 def _signed(data: bytes, found: SignatureForm, leaf: x509.Certificate, at: datetime) -> list[Element]:

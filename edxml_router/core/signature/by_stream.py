@@ -38,7 +38,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import form
 from edxml_router.core.signature.fields import Canonical, Fields
 from edxml_router.core.signature.form import Coverage, SignatureForm
-from edxml_router.core.signature.verdict import Verdict, judge
+from edxml_router.core.signature.verdict import Verdict, judge_signature
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.wording import in_words
 from edxml_router.core.xml.safe_xml import Element
@@ -68,7 +68,7 @@ _tools = _Tools()
 
 def verify(skeleton: Skeleton, root: Element, trust: TrustStore, at: datetime) -> Verdict:
     """The verdict on the signature of a message at the moment ``at`` (aware); ``root`` is ``skeleton.text`` parsed."""
-    return judge(
+    return judge_signature(
         root,
         trust,
         at,

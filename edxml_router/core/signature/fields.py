@@ -236,7 +236,7 @@ def _decoded(text: str) -> bytes:
     """What a base64 text stands for; nothing if it is none, or empty."""
     plain = text.encode().translate(None, content.WHITE_SPACE)
     try:
-        value = content.decode(plain)
+        value = content.decode_base64(plain)
     except ValueError:
         return b""
     # Written again, so that no bit is ignored and two texts never stand for one value.

@@ -86,7 +86,7 @@ _SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-def sign(
+def sign_document(
     data: bytes,
     key: SigningKey,
     chain: Sequence[x509.Certificate],

@@ -1,12 +1,12 @@
 """The verdict on a message's signature, and how one is reached whichever engine checks the digests.
 
-:func:`judge` goes the way that both engines share: the form of the signature
+:func:`judge_signature` goes the way that both engines share: the form of the signature
 (:mod:`~edxml_router.core.signature.form`), the certificate and its chain (:mod:`~edxml_router.core.trust.chain`), the
 spelling (:mod:`~edxml_router.core.signature.fields`), and only then the engine, with the signer's certificate pinned.
 An engine never chooses whom to trust, and computes nothing for a signer who is not trusted. Whether the signer may
 speak for the sender is asked afterwards, in :mod:`~edxml_router.core.trust.bindings`.
 
-``judge`` does not raise for bad input: everything that goes wrong becomes a verdict with a finding.
+``judge_signature`` does not raise for bad input: everything that goes wrong becomes a verdict with a finding.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ _VERDICTS: Final = {
 _NO_ANCHORS: Final = "EDX316"
 
 
-def judge(root: Element, trust: TrustStore, at: datetime, check: Check, assemble: Assemble) -> Verdict:
+def judge_signature(root: Element, trust: TrustStore, at: datetime, check: Check, assemble: Assemble) -> Verdict:
     """The verdict on the signature of the message ``root`` at the moment ``at`` (aware)."""
     try:
         found = form.read(root)

@@ -186,7 +186,7 @@ def read_row(line: str) -> BindingRow | None:
         raise ValueError(Detail("subject is an agency's code"))
     if bool(agency) is (act == Act.BLOCK):
         raise ValueError(Detail("agency is empty for block, and a code otherwise"))
-    begin, end = moment(since, _FIRST, last=False), moment(until, _LAST, last=True)
+    begin, end = parse_moment(since, _FIRST, last=False), parse_moment(until, _LAST, last=True)
     if begin >= end:
         raise ValueError(Detail("until is before since"))
     return BindingRow(Act(act), key if is_key else subject, agency, begin, end, reason)
@@ -203,7 +203,7 @@ def write_row(row: BindingRow) -> str:
     return out.getvalue()
 
 
-def moment(text: str, absent: datetime, *, last: bool) -> datetime:
+def parse_moment(text: str, absent: datetime, *, last: bool) -> datetime:
     """A day or a moment with a zone, ``absent`` for nothing; a day that ends something counts whole. ValueError
     for anything else."""
     if not text:

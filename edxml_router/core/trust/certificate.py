@@ -121,15 +121,15 @@ def spki_sha256(certificate: x509.Certificate) -> str:
     return hashlib.sha256(key).hexdigest()
 
 
-def names(certificate: x509.Certificate) -> tuple[str, str]:
+def identifying_digests(certificate: x509.Certificate) -> tuple[str, str]:
     """The SHA-256 (hex) of its key and of all of it: what a block may name. Raises one of DAMAGED."""
     return spki_sha256(certificate), certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def refuse_blocked(chain: Iterable[x509.Certificate], blocked: Collection[str]) -> None:
+def refuse_blocked_chain(chain: Iterable[x509.Certificate], blocked: Collection[str]) -> None:
     """EDX409 if the key or the whole of one of these is among ``blocked``: what hangs on it counts for nothing."""
     for each in chain if blocked else ():
-        found = [name for name in names(each) if name in blocked]
+        found = [name for name in identifying_digests(each) if name in blocked]
         if found:
             raise Refusal("EDX409", where=each.subject.rfc4514_string(), detail=found[0])
 
@@ -145,7 +145,7 @@ def signer(certificate: x509.Certificate) -> Signer:
             spki_sha256=spki_sha256(certificate),
             agencies=tuple(code.value for code in codes if isinstance(code.value, str)),
             not_after=certificate.not_valid_after_utc,
-            fingerprint=names(certificate)[1],
+            fingerprint=identifying_digests(certificate)[1],
             not_before=certificate.not_valid_before_utc,
         )
     except DAMAGED as error:

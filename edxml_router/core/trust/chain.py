@@ -134,7 +134,7 @@ class TrustStore:
     def blocked(self, chain: Sequence[x509.Certificate]) -> Finding | None:
         """EDX409 when one of these is blocked."""
         try:
-            certificates.refuse_blocked(chain, self._blocked)
+            certificates.refuse_blocked_chain(chain, self._blocked)
         except Refusal as refusal:
             return refusal.finding
         return None
@@ -164,7 +164,7 @@ class TrustStore:
             named = certificates.signer(leaf)
             certificates.check_leaf(leaf, at)
             chain = self._chain(leaf, others, at)
-            certificates.refuse_blocked(chain, self._blocked)
+            certificates.refuse_blocked_chain(chain, self._blocked)
         except Refusal as refusal:
             return at, at, ChainVerdict(refusal.finding, leaf, named)
         since = max(item.not_valid_before_utc for item in chain)

@@ -59,7 +59,7 @@ def unpack(data: bytes) -> ContainerContents:
     return ContainerContents(tuple(certificates), tuple(lists))
 
 
-def write_pem(label: bytes, content: bytes) -> bytes:
+def pem_block(label: bytes, content: bytes) -> bytes:
     """One PEM block (RFC 7468)."""
     lines = base64.encodebytes(content)  # 76 characters to a line; everybody reads that
     return _BEGIN + label + _DASHES + b"\n" + lines + b"-----END " + label + _DASHES + b"\n"

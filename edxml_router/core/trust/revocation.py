@@ -71,7 +71,7 @@ class RevocationSource(Protocol):
         elsewhere: no chain that holds it counts."""
 
 
-def check_renewal(
+def check_new_list(
     fetched: bytes, kept: bytes | None, authorities: Iterable[x509.Certificate], at: datetime, where: str = ""
 ) -> None:
     """May ``fetched`` take the place of the list ``kept``? Setback EDX318 if not: a bad list never replaces a good one.
@@ -139,7 +139,7 @@ class RevocationLists:
         until = min(future, default=ALWAYS)  # from then on that list is the newest
         known = [crl for crl in speaking if crl.this_update <= at]
         if not known:
-            return unknown(freshness, Detail("no revocation list of the issuer"), NEVER, until)
+            return unknown_standing(freshness, Detail("no revocation list of the issuer"), NEVER, until)
         newest = max(known, key=_order)
         since = newest.this_update
         revoked = newest.revoked(certificate.serial_number)
@@ -155,7 +155,7 @@ class RevocationLists:
             return Standing(since=since, until=min(until, fresh))
         if at < fresh + freshness.grace:
             return Standing(marks=("crl-stale",), since=fresh, until=min(until, fresh + freshness.grace))
-        return unknown(
+        return unknown_standing(
             freshness,
             Detail("the list should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh=fresh),
             fresh,
@@ -163,7 +163,7 @@ class RevocationLists:
         )
 
 
-def unknown(freshness: Freshness, detail: str, since: datetime = NEVER, until: datetime = ALWAYS) -> Standing:
+def unknown_standing(freshness: Freshness, detail: str, since: datetime = NEVER, until: datetime = ALWAYS) -> Standing:
     """Nothing is known: EDX314 where it must be, else a mark."""
     if freshness.required:
         return Standing(Finding("EDX314", detail=detail), since=since, until=until)

@@ -27,9 +27,9 @@ from cryptography.hazmat.primitives import hashes
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
-from edxml_router.core.trust.certificate import names, spki_sha256
+from edxml_router.core.trust.certificate import identifying_digests, spki_sha256
 from edxml_router.core.trust.ocsp import OcspResponse, read_answer, useless
-from edxml_router.core.trust.revocation import ALWAYS, Freshness, RevocationSource, Standing, unknown
+from edxml_router.core.trust.revocation import ALWAYS, Freshness, RevocationSource, Standing, unknown_standing
 
 CLOCKS: Final = timedelta(minutes=5)  # a responder answers for the present moment, and its clock may be ahead of ours
 
@@ -116,27 +116,29 @@ class ListsAndAnswers:
         data = self._known.answers.get(certificate.fingerprint(hashes.SHA256()))
         if data is None:
             self._known.wanted(certificate)
-            return unknown(freshness, Detail("no answer of the responder yet"))
+            return unknown_standing(freshness, Detail("no answer of the responder yet"))
         try:
             answer = read_answer(data, certificate, issuer, responder.named)
         except Setback as setback:  # perhaps another authority's certificate was named as the responder's since
-            return unknown(freshness, Detail("the responder's answer: {detail}", detail=setback.finding.detail))
-        if blocked and answer.signer is not None and not set(names(answer.signer)).isdisjoint(blocked):
-            return unknown(freshness, Detail("the responder's key or certificate is blocked"))
+            return unknown_standing(
+                freshness, Detail("the responder's answer: {detail}", detail=setback.finding.detail)
+            )
+        if blocked and answer.signer is not None and not set(identifying_digests(answer.signer)).isdisjoint(blocked):
+            return unknown_standing(freshness, Detail("the responder's key or certificate is blocked"))
         if answer.signer is not None and answer.signer != responder.named:
             signer = self._lists.standing(answer.signer, issuer, at, freshness)
             if _is_revoked(signer):
-                return unknown(
+                return unknown_standing(
                     freshness, Detail("the responder's own certificate is revoked"), signer.since, signer.until
                 )
-        return judge(answer, certificate, at, freshness)
+        return judge_answer(answer, certificate, at, freshness)
 
 
-def judge(answer: OcspResponse, certificate: x509.Certificate, at: datetime, freshness: Freshness) -> Standing:
+def judge_answer(answer: OcspResponse, certificate: x509.Certificate, at: datetime, freshness: Freshness) -> Standing:
     """What ``answer`` about ``certificate`` means at the moment ``at``."""
     begin, until, ends = answer.this_update - CLOCKS, ALWAYS, ALWAYS
     if at < begin:
-        return unknown(freshness, Detail("the responder's answer is from the future"), until=begin)
+        return unknown_standing(freshness, Detail("the responder's answer is from the future"), until=begin)
     if answer.revoked is not None:
         if answer.revoked <= at:
             detail = Detail(
@@ -154,10 +156,10 @@ def judge(answer: OcspResponse, certificate: x509.Certificate, at: datetime, fre
     if at < over:
         return Standing(marks=("ocsp-stale",), since=max(begin, fresh), until=min(until, over))
     detail = Detail("the responder's answer should have been renewed by {fresh:%Y-%m-%dT%H:%M:%SZ}", fresh=fresh)
-    return unknown(freshness, detail, max(begin, over), until)
+    return unknown_standing(freshness, detail, max(begin, over), until)
 
 
-def check_renewal(new: OcspResponse, kept: OcspResponse | None, at: datetime, grace: timedelta) -> None:
+def check_new_answer(new: OcspResponse, kept: OcspResponse | None, at: datetime, grace: timedelta) -> None:
     """May ``new``, which has just come, take the place of ``kept``? Setback EDX319 if not: an old answer that somebody
     plays back never replaces a newer one."""
     if new.this_update > at + CLOCKS:

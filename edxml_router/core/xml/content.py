@@ -1,6 +1,6 @@
 """The content of an attachment as base64: decoded whole, or measured while it passes by.
 
-:func:`decode` gives the bytes of a text; :class:`Meter` takes a text in pieces and keeps only what the reader
+:func:`decode_base64` gives the bytes of a text; :class:`Meter` takes a text in pieces and keeps only what the reader
 asks of a content (:class:`Content`). Both take exactly the same texts: RFC 4648 section 4, with white space of
 XML anywhere, padded; Python's own strict mode also takes too many ``=`` at the end, these do not.
 """
@@ -39,7 +39,7 @@ class Content:
 UNMEASURED: Final[Mapping[str, Content | None]] = MappingProxyType({})
 
 
-def decode(text: bytes) -> bytes:
+def decode_base64(text: bytes) -> bytes:
     """The bytes that ``text`` stands for. Raises ValueError."""
     plain = _plain(text)
     if len(plain) % 4 or plain.endswith(b"==="):
@@ -55,9 +55,9 @@ def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
         whole = len(text) - len(text) % 4
         rest = text[whole:]
         if whole:
-            yield decode(text[:whole])
+            yield decode_base64(text[:whole])
     if rest:
-        yield decode(rest)
+        yield decode_base64(rest)
 
 
 class Meter:
@@ -87,7 +87,7 @@ class Meter:
 
     def _take(self, text: bytes) -> bool:
         try:
-            decoded = decode(text)
+            decoded = decode_base64(text)
         except ValueError:
             return False
         self._ended = text.endswith(b"=")

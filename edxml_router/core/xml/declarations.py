@@ -28,7 +28,7 @@ _WORD: Final = b"xmlns"
 _LONG: Final = re.compile(rb"xmlns[^=<]{0,1000}=[ \t\r\n]*[\"'][^\"'<]{%d}" % _LONG_ADDRESS)
 
 
-def check(data: bytes, most: int) -> None:
+def limit_declarations(data: bytes, most: int) -> None:
     """Refuse what would take too long to canonicalise (EDX112), and an element with more than ``most`` attributes and
     declarations (EDX107). ``data`` must be well-formed.
     """

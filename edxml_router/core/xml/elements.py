@@ -23,7 +23,7 @@ def children(element: Element | None, name: str) -> Iterator[Element]:
     return iter(()) if element is None else element.iterchildren(PREFIX + name)
 
 
-def one(element: Element, name: str) -> Element:
+def only_child(element: Element, name: str) -> Element:
     """The only child of this name."""
     found = list(children(element, name))
     if len(found) != 1:
@@ -33,7 +33,7 @@ def one(element: Element, name: str) -> Element:
     return found[0]
 
 
-def parts(element: Element, *repeatable: str) -> dict[str, Element]:
+def children_by_name(element: Element, *repeatable: str) -> dict[str, Element]:
     """The children by name; a name that may not repeat and does is refused (for the others the last one counts)."""
     found: dict[str, Element] = {}
     for child in element.iterchildren(PREFIX + "*"):
@@ -50,7 +50,7 @@ def leaves(element: Element) -> dict[str, str]:
     for child in element.iterchildren(PREFIX + "*"):  # half of all elements pass here: one loop, not two calls
         name = child.tag[len(PREFIX) :]
         if name in found or len(child):
-            text(parts(element)[name])  # says which of the two it is
+            text(children_by_name(element)[name])  # says which of the two it is
         found[name] = child.text or ""
     return found
 

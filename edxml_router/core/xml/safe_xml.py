@@ -240,7 +240,7 @@ def _check_tree(root: Element, data: bytes, limits: Limits) -> None:
         if crowded := _tools.attributes(root, most=most):
             detail = Detail("more than {most} attributes on one element", most=most)
             raise Refusal("EDX107", where=Detail("line {line}", line=crowded[0].sourceline), detail=detail)
-    declarations.check(data, limits.max_attributes_per_element)
+    declarations.limit_declarations(data, limits.max_attributes_per_element)
     if len(data) > limits.max_text and _CDATA in data:  # a text of many short CDATA sections has no long run
         for element in root.iter("*"):
             if element.tag != _CONTENT and len(element.text or "") > limits.max_text:

@@ -25,12 +25,17 @@ from edxml_router.config import Settings
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust import ocsp
-from edxml_router.core.trust.standing import check_renewal
+from edxml_router.core.trust.standing import check_new_answer
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.revocation import fetching, kept_answers
 from edxml_router.credentials.revocation.kept_answers import KeptAnswer
-from edxml_router.credentials.revocation.responders import ResponderAddress, held, source_of, sources
+from edxml_router.credentials.revocation.responders import (
+    ResponderAddress,
+    answers_on_hand,
+    responder_addresses,
+    source_of,
+)
 
 AGAIN: Final = timedelta(seconds=60)  # until a question that failed is asked again; trust.crl_interval, if shorter
 TURN: Final = 5.0  # seconds of asking, after which what has come is written
@@ -43,8 +48,8 @@ class OcspPoller:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._sources = sources(settings)
-        self._rows = held(settings.kept_answers) if self._sources else {}
+        self._sources = responder_addresses(settings)
+        self._rows = answers_on_hand(settings.kept_answers) if self._sources else {}
         self._changed = False  # since they were written
         self._failed: dict[bytes, datetime] = {}  # certificates, and when asking was of no use
         self._silent: dict[str, datetime] = {}  # addresses, and when nobody was there
@@ -71,7 +76,7 @@ class OcspPoller:
                     del self._rows[name]
                 kept_answers.keep(folder, self._rows.values())
                 self._changed = False
-            kept_answers.forget(folder, done)
+            kept_answers.remove_notes(folder, done)
         except OSError as error:
             self._stuck = now
             return [Finding("EDX319", str(folder), in_words(error))]
@@ -84,8 +89,8 @@ class OcspPoller:
             kept_answers.open_notes(folder)
         for each in load_certificates(path) if path else ():
             der = each.public_bytes(Encoding.DER)
-            if kept_answers.name_of(each) not in self._rows and source_of(self._sources, der) is not None:
-                kept_answers.note(folder, each)
+            if kept_answers.digest_of(each) not in self._rows and source_of(self._sources, der) is not None:
+                kept_answers.note_met(folder, each)
 
     def _due(self, notes: Mapping[bytes, bytes], now: datetime) -> list[tuple[bytes, bytes]]:
         """Certificates by their names: first those that nothing is known of, last those that failed latest."""
@@ -132,7 +137,7 @@ class OcspPoller:
     def _answer(self, source: ResponderAddress, certificate: x509.Certificate, name: bytes, now: datetime) -> bytes:
         """A new answer that may be kept. Raises Setback EDX319."""
         try:
-            came = fetching.ask(source.url, ocsp.question(certificate, source.responder.issuer))
+            came = fetching.ask_responder(source.url, ocsp.question(certificate, source.responder.issuer))
         except Setback:
             self._silent[source.url] = now
             raise
@@ -140,7 +145,7 @@ class OcspPoller:
         if name in self._rows:
             with suppress(Setback):
                 kept = source.read(self._rows[name].answer, certificate)
-        check_renewal(source.read(came, certificate), kept, now, self._settings.trust.crl_grace)
+        check_new_answer(source.read(came, certificate), kept, now, self._settings.trust.crl_grace)
         return came
 
 

@@ -51,12 +51,12 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def fetch(url: str, max_bytes: int = MAX_BYTES, timeout: float = TIMEOUT) -> bytes:
+def download(url: str, max_bytes: int = MAX_BYTES, timeout: float = TIMEOUT) -> bytes:
     """What stands at ``url`` (http, https or file). ``timeout`` is in seconds."""
     return _get("EDX318", url, None, SCHEMES, max_bytes, timeout)
 
 
-def ask(url: str, question: bytes, timeout: float = ANSWER_TIMEOUT) -> bytes:
+def ask_responder(url: str, question: bytes, timeout: float = ANSWER_TIMEOUT) -> bytes:
     """What the responder at ``url`` (http or https) says to ``question`` (DER)."""
     return _get("EDX319", url, question, SCHEMES[:2], ocsp.MAX_BYTES, timeout)
 

@@ -40,7 +40,7 @@ class KeptAnswer:
     asked: datetime
 
 
-def place(folder: Path) -> Path:
+def path_of(folder: Path) -> Path:
     """The file of the answers."""
     return folder / "answers"
 
@@ -48,7 +48,7 @@ def place(folder: Path) -> Path:
 def held(folder: Path) -> dict[bytes, KeptAnswer]:
     """All rows, who was met first coming first; none where there is no file."""
     try:
-        lines = place(folder).read_bytes().splitlines()
+        lines = path_of(folder).read_bytes().splitlines()
     except FileNotFoundError:
         return {}
     rows = {}
@@ -68,7 +68,7 @@ def keep(folder: Path, rows: Iterable[KeptAnswer]) -> None:
         b" ".join((row.asked.isoformat().encode(), base64.b64encode(row.certificate), base64.b64encode(row.answer)))
         for row in rows
     ]
-    durable.write([(place(folder), b"\n".join([*lines, b""]))])
+    durable.write([(path_of(folder), b"\n".join([*lines, b""]))])
 
 
 def open_notes(folder: Path) -> None:
@@ -76,10 +76,10 @@ def open_notes(folder: Path) -> None:
     durable.make_folder(folder / "met")
 
 
-def note(folder: Path, certificate: x509.Certificate) -> None:
+def note_met(folder: Path, certificate: x509.Certificate) -> None:
     """Remember that ``certificate`` was met. Not made durable, because whoever sent it comes again; and an error only
     means that it stays unknown."""
-    path = _note(folder, name_of(certificate))
+    path = _note(folder, digest_of(certificate))
     with suppress(OSError):
         if path.exists():
             return
@@ -113,13 +113,13 @@ def noted(folder: Path) -> Mapping[bytes, bytes]:
     return found
 
 
-def forget(folder: Path, names: Iterable[bytes]) -> None:
+def remove_notes(folder: Path, names: Iterable[bytes]) -> None:
     """Remove the notes of these."""
     for each in names:
         _note(folder, each).unlink(missing_ok=True)
 
 
-def name_of(certificate: x509.Certificate) -> bytes:
+def digest_of(certificate: x509.Certificate) -> bytes:
     """What a certificate goes by: its SHA-256."""
     return certificate.fingerprint(hashes.SHA256())
 

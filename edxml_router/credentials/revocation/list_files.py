@@ -25,7 +25,7 @@ _lock: Final = Lock()
 _held: dict[Path, tuple[Fingerprint, tuple[RevocationList, ...]]] = {}
 
 
-def load(path: Path, where: str = "") -> tuple[RevocationList, ...]:
+def load_lists(path: Path, where: str = "") -> tuple[RevocationList, ...]:
     """The lists of a file, which the setting ``where`` names."""
     with _lock:
         seen = fingerprint([path])  # before it is read: a change meanwhile is a change

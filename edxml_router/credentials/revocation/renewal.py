@@ -106,7 +106,7 @@ class _Watching:
 
     def __call__(self, settings: Settings, wake: threading.Event, _woken: bool) -> None:
         now = datetime.now(UTC)
-        for finding in self._watch.news(blocks.marked(settings, endings.everything(settings, now), now)):
+        for finding in self._watch.news(blocks.mark_blocked(settings, endings.everything(settings, now), now)):
             events.attention(finding)
         list_files.keep_only(())  # they are the workers' business; here they would only take room
         wake.wait(WATCH)

@@ -27,7 +27,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.trust import ocsp
 from edxml_router.core.trust.ocsp import OcspResponse
-from edxml_router.core.trust.standing import KnownAnswers, Responder, authority, check_renewal
+from edxml_router.core.trust.standing import KnownAnswers, Responder, authority, check_new_answer
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.revocation import fetching, kept_answers
@@ -46,7 +46,7 @@ class ResponderAddress:
         return ocsp.read_answer(data, certificate, self.responder.issuer, self.responder.named)
 
 
-def sources(settings: Settings) -> Sequence[ResponderAddress]:
+def responder_addresses(settings: Settings) -> Sequence[ResponderAddress]:
     """As the settings name them."""
     found = []
     for number, each in enumerate(settings.trust.ocsp, start=1):
@@ -71,7 +71,7 @@ def source_of(found: Sequence[ResponderAddress], der: bytes) -> tuple[x509.Certi
     return None
 
 
-def held(folder: Path) -> dict[bytes, KeptAnswer]:
+def answers_on_hand(folder: Path) -> dict[bytes, KeptAnswer]:
     """What is kept; Refusal EDX902 where it cannot be read."""
     try:
         return kept_answers.held(folder)
@@ -81,12 +81,12 @@ def held(folder: Path) -> dict[bytes, KeptAnswer]:
 
 def known_answers(settings: Settings, *, noting: bool) -> KnownAnswers | None:
     """What is on hand; None where no responder is named. ``noting``: what it is asked in vain is noted."""
-    found = sources(settings)
+    found = responder_addresses(settings)
     if not found:
         return None
-    answers = {name: row.answer for name, row in held(settings.kept_answers).items()}
+    answers = {name: row.answer for name, row in answers_on_hand(settings.kept_answers).items()}
     known = KnownAnswers([each.responder for each in found], answers)
-    return replace(known, wanted=partial(kept_answers.note, settings.kept_answers)) if noting else known
+    return replace(known, wanted=partial(kept_answers.note_met, settings.kept_answers)) if noting else known
 
 
 def paths(settings: Settings) -> list[Path]:
@@ -94,7 +94,7 @@ def paths(settings: Settings) -> list[Path]:
     if not settings.trust.ocsp:
         return []
     named = [path for each in settings.trust.ocsp for path in (each.issuer, each.responder) if path]
-    return [*named, kept_answers.place(settings.kept_answers)]
+    return [*named, kept_answers.path_of(settings.kept_answers)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,10 @@ class KnownStatus:
 
 def on_hand(settings: Settings) -> Iterator[KnownStatus]:
     """Every certificate of the authorities that have a responder, as far as it was met."""
-    found = sources(settings)
+    found = responder_addresses(settings)
     if not found:
         return
-    answers = {row.certificate: row.answer for row in held(settings.kept_answers).values()}
+    answers = {row.certificate: row.answer for row in answers_on_hand(settings.kept_answers).values()}
     try:
         notes = kept_answers.noted(settings.kept_answers)
     except OSError as error:
@@ -138,13 +138,13 @@ def probe(settings: Settings, now: datetime) -> Iterator[tuple[str, Finding | No
     it is enough that it says anything.
     """
     known = list(on_hand(settings))
-    for source in sources(settings):
+    for source in responder_addresses(settings):
         issuer = source.responder.issuer
         asked = next((each.certificate for each in known if each.source == source and each.answer), None)
         try:
-            came = fetching.ask(source.url, ocsp.question(asked or issuer, issuer))
+            came = fetching.ask_responder(source.url, ocsp.question(asked or issuer, issuer))
             if asked:
-                check_renewal(source.read(came, asked), None, now, settings.trust.crl_grace)
+                check_new_answer(source.read(came, asked), None, now, settings.trust.crl_grace)
             else:
                 ocsp.status(came)
         except Setback as setback:

@@ -123,7 +123,7 @@ def look(node: StoredNode, after: int | None) -> News:
 def _numbered(node: StoredNode) -> FeedHead:
     """How far the journal is, with what is committed by now. To ask first keeps those who only read from writing."""
     if sequencer.waiting_since(node.ledger) is not None:
-        sequencer.number(node.ledger)
+        sequencer.number_entries(node.ledger)
     return node.ledger.views.feed_head()
 
 

@@ -31,7 +31,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "journal": database.numbering,
     "hub": hubs.own_hub,
     "parent": hubs.parent_hub,
-    "mailboxes": mailboxes.check,
+    "mailboxes": mailboxes.loads,
     "folders": folders.folders,
 }
 

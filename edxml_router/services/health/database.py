@@ -18,7 +18,7 @@ from edxml_router.stages.forwarding.room import WANTED
 from edxml_router.stages.outcomes.inquiring import ABSENT
 from edxml_router.store import integrity, tables
 from edxml_router.store.database import migrate
-from edxml_router.store.database.engine import probe
+from edxml_router.store.database.engine import probe_tables
 from edxml_router.store.epochs import identity, recovery
 from edxml_router.store.journal import sequencer
 from edxml_router.wiring import composition
@@ -43,9 +43,9 @@ def database(settings: Settings) -> Findings:
     with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
         schema, newest = migrate.current(ledger.engine), migrate.newest()
         if schema == newest:
-            probe(ledger.engine, tables.WRITTEN)  # reading does not reveal a forgotten lock
+            probe_tables(ledger.engine, tables.WRITTEN)  # reading does not reveal a forgotten lock
         # A large PostgreSQL cannot be read within the time allowed for an answer: `journal verify` does that.
-        if schema and (damage := integrity.damage(ledger.engine, quick=not file)):
+        if schema and (damage := integrity.database_damage(ledger.engine, quick=not file)):
             yield ledger.engine.dialect.name, Finding("EDX610", "store.url", damage)
             return
         whose = identity.owner(ledger) if schema == newest else ""

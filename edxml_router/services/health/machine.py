@@ -64,7 +64,7 @@ def clock(settings: Settings) -> Findings:
     [(detail, finding)] = was_set(settings)
     yield detail, finding or _jumped(settings)
     known = KeptSkews(settings.node.data / neighbour_clocks.FILE).all()
-    for each in identities.neighbours(settings):
+    for each in identities.neighbour_sections(settings):
         if skew := known.get(each.name):
             at = skew.at.astimezone()
             yield Detail("{name}, as of {at:%Y-%m-%d %H:%M:%S %Z}", name=each.name, at=at), skew.finding(each.name)
@@ -96,7 +96,7 @@ def serve(settings: Settings) -> Findings:
 def _in_force(settings: Settings) -> Findings:
     """Settings that the running node has not applied."""
     running = settings_file.read(settings.node.data)
-    waiting = list(in_force.changes(running, in_force.texts(settings))) if running is not None else []
+    waiting = list(in_force.changes(running, in_force.settings_texts(settings))) if running is not None else []
     for change in waiting[:20]:
         old, new = change.before or "-", change.after or "-"
         detail = Detail("{old} is in force, not {new}; a restart takes it", old=old, new=new)

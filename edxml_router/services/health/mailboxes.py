@@ -36,7 +36,7 @@ class MailboxLoad(NamedTuple):
     kept_here: int
 
 
-def check(settings: Settings) -> Findings:
+def loads(settings: Settings) -> Findings:
     """A detail and a finding for each mailbox with a problem; one detail for all where there is none."""
     ways = hubs.outgoing(settings)
     if not ways or not served_before(settings.node.data):

@@ -40,7 +40,7 @@ class CheckResult:
         return result_of(self.finding)
 
 
-def examine(config_file: Callable[[], Path]) -> Iterator[CheckResult]:
+def run_checks(config_file: Callable[[], Path]) -> Iterator[CheckResult]:
     """Check the packages, then the configuration, then all that it names. ``config_file`` is asked once the packages
     have been looked at, and may raise what there is to say when there is no configuration."""
     for detail, finding in _packages():

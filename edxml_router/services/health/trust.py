@@ -31,7 +31,7 @@ def authorities(settings: Settings) -> Findings:
         None,
     )
     now = datetime.now(UTC)
-    for one in blocks.marked(settings, endings.authorities(settings, now), now):
+    for one in blocks.mark_blocked(settings, endings.authorities(settings, now), now):
         if one.finding:
             yield one.name, one.finding
 
@@ -79,7 +79,7 @@ def certificate(settings: Settings) -> Findings:
         yield chain[0].subject.rfc4514_string(), None
     now = datetime.now(UTC)
     held = (*endings.own(settings, now), *endings.neighbours(settings, now))
-    for one in blocks.marked(settings, held, now):
+    for one in blocks.mark_blocked(settings, held, now):
         if one.finding:
             yield one.name, one.finding
 
@@ -98,7 +98,7 @@ def seals(settings: Settings) -> Findings:
 
 def unproven(settings: Settings) -> Findings:
     """The neighbours whose receipts cannot be proven."""
-    for each in identities.neighbours(settings):
+    for each in identities.neighbour_sections(settings):
         if not each.certificate and each.authority is None:
             detail = Detail("receipts of {each} count without proof", each=each.name)
             counts = Finding("EDX907", each.name, detail)
@@ -107,7 +107,7 @@ def unproven(settings: Settings) -> Findings:
 
 def neighbours(settings: Settings) -> Findings:
     """Whether receipts count at both ends of each link; otherwise delivered mail looks open, and expires."""
-    names = [each.name for each in identities.neighbours(settings)]
+    names = [each.name for each in identities.neighbour_sections(settings)]
     unsure = dict(unproven(settings))
     yield from unsure.items()
     if not names:

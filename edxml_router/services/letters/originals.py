@@ -84,9 +84,11 @@ class Originals:
         bones, root = self._parsed(original.digest)
         contents = {}
         for element in root.iterfind(_ATTACHMENTS):
-            parts = elements.parts(element)
+            parts = elements.children_by_name(element)
             text = elements.text(parts.get("ContentTransferEncoded")) or ""
-            contents[plain_id(elements.text(parts.get("ContentId")) or "")] = content.decode(_unmarked(bones, text))
+            contents[plain_id(elements.text(parts.get("ContentId")) or "")] = content.decode_base64(
+                _unmarked(bones, text)
+            )
         return contents
 
     def _newest_sent(self, name: str) -> str:

@@ -51,7 +51,7 @@ class Seals:
                 keys.load_certificates(found.certificate),
             )
         key, chain = self._opened[agency]
-        signed = signing.sign(data, key, chain, coverage, node.rules.limits)
+        signed = signing.sign_document(data, key, chain, coverage, node.rules.limits)
         # Before anybody can have it: what was signed and never handed in is known as well.
         detail = Detail("seal of {agency}, certificate {serial:x}", agency=agency, serial=chain[0].serial_number)
         entry = Entry(node.now(), SEALED, hashlib.sha256(signed).hexdigest(), actor=office, detail=detail)

@@ -1,6 +1,6 @@
 """Check a configuration: its own mistakes, and then those of every file that it names.
 
-    mistakes, remarks = check(path)
+mistakes, remarks = check(path)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from edxml_router.config import ConfigErrors, RabbitHub, Settings, load
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.credentials import endings, keys
-from edxml_router.credentials.identities import neighbours, signing
+from edxml_router.credentials.identities import neighbour_sections, signing
 from edxml_router.credentials.sources import trust_store
 from edxml_router.wiring import hubs
 from edxml_router.wiring.agencies import load_registry
@@ -39,8 +39,11 @@ def _faults(settings: Settings) -> Iterator[Finding]:
     alone += [replace(nothing, crls=(path,)) for path in trust.crls]
     alone += [replace(nothing, ocsp=(one,)) for one in trust.ocsp]
     parts: list[Callable[[], object]] = [partial(trust_store, replace(settings, trust=each)) for each in alone]
-    certificates = [settings.node.certificate, *(path for each in neighbours(settings) for path in each.certificate)]
-    certificates += [each.authority for each in neighbours(settings)]
+    certificates = [
+        settings.node.certificate,
+        *(path for each in neighbour_sections(settings) for path in each.certificate),
+    ]
+    certificates += [each.authority for each in neighbour_sections(settings)]
     parts += [partial(keys.load_certificates, path) for path in certificates if path]
     if isinstance(settings.node.key, Path):  # one in a token is for doctor
         parts.append(partial(signing, settings))

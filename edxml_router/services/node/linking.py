@@ -201,7 +201,7 @@ def _connection(plan: LinkPlan) -> Iterable[str]:
         yield ""
         yield "[parent.hub]"
     else:
-        exchange, key = topology.address(topology.submit(plan.name))
+        exchange, key = topology.address(topology.submission(plan.name))
         yield "[office]"
         yield _set("exchange", exchange)
         yield _set("routing_key", key)

@@ -67,7 +67,7 @@ def serve(settings: Settings) -> int:
     with sole(settings.node.data):
         _wait_for_database(settings)
         with closing(open_ledger(settings)) as ledger:
-            if damage := integrity.damage(ledger.engine, quick=True):
+            if damage := integrity.database_damage(ledger.engine, quick=True):
                 raise Setback("EDX610", where="store.url", detail=damage)
             recognise(settings, ledger)
         require_alone(settings)

@@ -23,7 +23,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.trust.certificate import is_authority
 from edxml_router.credentials import trust_files
 from edxml_router.credentials.keys import load_certificates
-from edxml_router.services.trust.bindings import note
+from edxml_router.services.trust.bindings import journal_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def add(settings: Settings, authority: Authority, reason: str, operator: str) ->
     """Trust it: whether its certificate was not there before, and what went wrong with the journal afterwards."""
     if not trust_files.add_certificate(authority.file, authority.certificate):
         return False, None
-    return True, note(settings, "add", f"{authority.fingerprint}: {reason}", operator)
+    return True, journal_change(settings, "add", f"{authority.fingerprint}: {reason}", operator)
 
 
 def _file(settings: Settings, certificate: x509.Certificate) -> Path:

@@ -99,7 +99,7 @@ def unblock(settings: Settings, subject: str, reason: str, operator: str) -> Bin
     return _end(settings, Act.BLOCK, subject, "", reason, operator)
 
 
-def note(settings: Settings, act: str, detail: str, operator: str) -> Finding | None:
+def journal_change(settings: Settings, act: str, detail: str, operator: str) -> Finding | None:
     """Journal a change that was already made to files. Returns the finding if that fails."""
     entry = Entry(datetime.now(UTC), f"trust.{act}", actor=f"operator:{operator}", detail=detail[:500])
     try:
@@ -114,14 +114,14 @@ def _add(settings: Settings, registry: Registry, row: BindingRow, operator: str)
     there = trust_files.append(settings.bindings, row)
     codes = dict.fromkeys((row.subject, row.agency))
     remarks = [finding for each in codes if (finding := names.remark(registry, each))]
-    trouble = note(settings, str(row.act), _told(row), operator) if there is row else None
+    trouble = journal_change(settings, str(row.act), _told(row), operator) if there is row else None
     return BindingChange(there, there is row, remarks, trouble)
 
 
 def _end(settings: Settings, act: Act, subject: str, agency: str, reason: str, operator: str) -> BindingChange:
     row = BindingRow(act, subject, agency, until=datetime.now(UTC).replace(microsecond=0), reason=reason)
     trust_files.end(settings.bindings, act, subject, agency, row.until)
-    return BindingChange(row, trouble=note(settings, f"un{act}", _told(row), operator))
+    return BindingChange(row, trouble=journal_change(settings, f"un{act}", _told(row), operator))
 
 
 def _written(settings: Settings, act: Act) -> tuple[set[str], set[str]]:

@@ -35,7 +35,7 @@ def needs_attention(one: Expiry) -> bool:
 def certificates(settings: Settings, node: StoredNode, now: datetime) -> Iterator[Expiry]:
     """All certificates, those that are blocked marked. Raises Refusal EDX901, EDX902 for a file, Setback for the
     database."""
-    yield from blocks.marked(settings, _certificates(settings, node, now), now)
+    yield from blocks.mark_blocked(settings, _certificates(settings, node, now), now)
 
 
 def _certificates(settings: Settings, node: StoredNode, now: datetime) -> Iterator[Expiry]:

@@ -131,7 +131,7 @@ def _time_stamp(envelope: Envelope) -> datetime | None:
         return None
 
 
-def address(rules: Rules, examined: Examination, now: datetime, chosen: Sequence[str] = ()) -> dict[str, Route]:
+def routes_of(rules: Rules, examined: Examination, now: datetime, chosen: Sequence[str] = ()) -> dict[str, Route]:
     """The route of each recipient of a fresh submission, or of those its office has ``chosen``. All or nothing: a
     sender corrects a list once."""
     envelope = _narrowed(rules.registry, examined.envelope, chosen) if chosen else examined.envelope

@@ -111,7 +111,7 @@ def decide(here: str, rules: Rules, judged: Sequence[Candidate], facts: Facts, n
     )
 
 
-def write(node: Node, book: Book, decision: Decision, now: datetime) -> None:
+def write_decision(node: Node, book: Book, decision: Decision, now: datetime) -> None:
     """Write the decision, each table once. Raises Overtaken where the facts no longer hold, and Setback."""
     if book.envelopes.add(decision.rows) != {row.digest for row in decision.rows}:
         raise Overtaken

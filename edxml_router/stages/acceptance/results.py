@@ -24,7 +24,7 @@ from edxml_router.stages.rules import Rules
 LIFETIMES = 2  # of ours, at most, that a neighbour may have us keep an envelope
 
 
-def expiry(rules: Rules, transfer: Transfer | None, now: datetime) -> datetime:
+def expiry_time(rules: Rules, transfer: Transfer | None, now: datetime) -> datetime:
     """When a delivery expires. A neighbour tells the lifetime that was left, up to our own bound, and it is counted
     from now by our clock. The time spent on the way cannot be had from two clocks, one of which may be wrong by days;
     and the hub withdraws what lay in a mailbox for too long.
@@ -55,7 +55,7 @@ def envelope_row(
         attachments=len(envelope.attachments),
         urgent=envelope.priority > 0,
         accepted_at=now,
-        expires_at=expiry(rules, transfer, now),
+        expires_at=expiry_time(rules, transfer, now),
         peer=submission.peer,
         channel=submission.channel,
         indication=str(verdict.indication),
@@ -89,7 +89,7 @@ def new_deliveries(
             generation=transfer.generation if transfer else 0,
             urgent=item.row.urgent,
             due_at=now,
-            expires_at=expiry(rules, transfer, now),
+            expires_at=expiry_time(rules, transfer, now),
             chains=chains[item.digest],
         )
 
@@ -124,7 +124,7 @@ def reopenings(rules: Rules, facts: Facts, repeats: Sequence[Candidate], now: da
                 attempts=0,
                 far_accepted=False,
                 generation=transfer.generation,
-                expires_at=expiry(rules, transfer, now),
+                expires_at=expiry_time(rules, transfer, now),
                 origin=origin_of(rules, item.submission),
             )
 

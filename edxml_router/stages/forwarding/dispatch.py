@@ -212,7 +212,7 @@ def transfer_parcels(
     chunk_bytes = max(1, min(chunk_bytes, most - _CHUNK_LINE))
     if body.size > chunk_bytes or len(encode_transfer(transfer)) + body.size > most:
         transfer = replace(transfer, chunks=-(-body.size // chunk_bytes))
-        for number, piece in enumerate(chunks(body, row.digest, chunk_bytes)):
+        for number, piece in enumerate(body_chunks(body, row.digest, chunk_bytes)):
             yield Parcel(mailbox, Message("chunk", f"{transfer.id}.{number}", piece, row.urgent, lifetime=left))
     manifest = encode_transfer(transfer, b"" if transfer.chunks else body.whole())
     headers = {"envelope": row.digest, "sender": row.sender}
@@ -240,7 +240,7 @@ def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes, 
     return Parcel(link.mailbox_for(urgent=row.urgent), message)
 
 
-def chunks(body: Body, digest: str, size: int) -> Iterator[bytes]:
+def body_chunks(body: Body, digest: str, size: int) -> Iterator[bytes]:
     """The pieces of a body, each as a message."""
     count = -(-body.size // size)
     for number in range(count):

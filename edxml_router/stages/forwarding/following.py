@@ -26,7 +26,7 @@ from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Rules
 
 
-def follow(node: Node) -> Sequence[Move]:
+def follow_agencies(node: Node) -> Sequence[Move]:
     """Send on what is not where its agency is; one batch for each agency and place, one commit. Raises Setback."""
     now, rules, applied = node.now(), node.rules, list[Move]()
     with node.ledger.book() as book:

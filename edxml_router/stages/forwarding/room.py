@@ -89,7 +89,7 @@ def fitting(
     return DispatchPlan(moves, fit)
 
 
-def taken(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow]) -> None:
+def note_taken(node: Node, groups: Groups, rows: Mapping[str, EnvelopeRow]) -> None:
     """Remember, until the store is asked again, that these go into their mailboxes now."""
     for key in groups:
         if (place := _place(key, rows)) is not None and place[0] in node.links:

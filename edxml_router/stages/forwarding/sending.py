@@ -29,7 +29,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.acceptance.admission import route
 from edxml_router.stages.forwarding.dispatch import deferral
-from edxml_router.stages.forwarding.windows import PATIENCE, Box, Place, Sending, Window, begin, wait
+from edxml_router.stages.forwarding.windows import PATIENCE, Box, Place, Sending, Window, open_windows, wait
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import final_receipts
 
@@ -75,7 +75,7 @@ def welcome(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime
         book.deliveries.due_again(back | offices, HUB_PROBLEMS, now)
 
 
-def note(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -> Mapping[Place, Finding]:
+def note_silences(node: Node, book: Book, away: Mapping[Place, Finding], now: datetime) -> Mapping[Place, Finding]:
     """Write down, for the commands, what does not answer: only what did not answer in the last turn either, since most
     are busy for a moment only. Returns what is noted, once this is committed."""
     before, noted = node.outgoing.silent, node.outgoing.noted
@@ -112,7 +112,7 @@ def begin_letters(node: Node, sendings: Sequence[Sending[Delivery]]) -> BegunLet
     """Hand over to all mailboxes at once, without waiting for the hubs. Whatever else goes to them shares the window,
     behind the letters, because those are waited for."""
     letters = node.outgoing.letters
-    begun = begin([each for each in sendings if each.box not in letters], node.outgoing.ahead, 0.0)
+    begun = open_windows([each for each in sendings if each.box not in letters], node.outgoing.ahead, 0.0)
     return BegunLetters(begun, [each for each in sendings if each.box in letters])
 
 
@@ -129,7 +129,7 @@ def outcome(node: Node, begun: BegunLetters, now: datetime) -> list[Move]:
     return moves
 
 
-def answered(node: Node, now: datetime) -> Sequence[Move]:
+def record_answers(node: Node, now: datetime) -> Sequence[Move]:
     """Record what hubs have answered since the last turn; renew the leases of the rest."""
     letters, lease = node.outgoing.letters, node.rules.delivery.lease
     for window in letters.values():
@@ -152,8 +152,8 @@ def answered(node: Node, now: datetime) -> Sequence[Move]:
     return applied
 
 
-def tell(node: Node, sendings: Sequence[Sending[int]], patience: float = PATIENCE) -> list[Box]:
-    """Hand over receipts, by their numbers. Returns the mailboxes; :func:`told` says what has been taken."""
+def send_receipts(node: Node, sendings: Sequence[Sending[int]], patience: float = PATIENCE) -> list[Box]:
+    """Hand over receipts, by their numbers. Returns the mailboxes; :func:`record_told` says what has been taken."""
     begun: dict[Box, Window[int]] = {}
     # What is already under way there comes again after its lease.
     sendings = [each for each in sendings if each.box not in node.outgoing.receipts]
@@ -162,14 +162,14 @@ def tell(node: Node, sendings: Sequence[Sending[int]], patience: float = PATIENC
         (0.0, [each for each in sendings if each.box[0] in slow]),
         (patience, [each for each in sendings if each.box[0] not in slow]),
     ):
-        begun |= begin(part, node.outgoing.ahead, seconds)
+        begun |= open_windows(part, node.outgoing.ahead, seconds)
     node.outgoing.receipts |= begun
     return list(begun)
 
 
-def told(node: Node, now: datetime) -> int:
+def record_told(node: Node, now: datetime) -> int:
     """Record the receipts that hubs have taken by now, and return how many. The rest is sent again after its lease."""
-    over, sent = heard(node)
+    over, sent = collect_taken(node)
     if sent:
         with node.ledger.book() as book:
             book.receipts.sent(sent, now)
@@ -177,7 +177,7 @@ def told(node: Node, now: datetime) -> int:
     return len(sent)
 
 
-def heard(node: Node, begun: Sequence[Box] = ()) -> tuple[list[Box], list[int]]:
+def collect_taken(node: Node, begun: Sequence[Box] = ()) -> tuple[list[Box], list[int]]:
     """The mailboxes that owe no more answers about receipts, and the numbers of the receipts they have taken. Those
     ``begun`` beside letters are waited for, unless the letters are slow."""
     receipts, until = node.outgoing.receipts, time.monotonic() + PATIENCE
@@ -210,8 +210,8 @@ def let_go(node: Node) -> None:
         window.go_on(until)
     for told_of in node.outgoing.receipts.values():
         told_of.go_on(until)
-    answered(node, now)
-    told(node, now)
+    record_answers(node, now)
+    record_told(node, now)
     left = [one for window in node.outgoing.letters.values() for one in window.carried()]
     with node.ledger.book() as book:
         book.deliveries.move(

@@ -38,7 +38,7 @@ class LeasedWork:
     receipts: Sequence[tuple[int, Route, Receipt]] = ()  # number, origin
 
 
-def take(
+def take_due(
     node: Node, book: Book, rows: Sequence[EnvelopeRow], bodies: Mapping[str, Body], now: datetime
 ) -> LeasedWork:
     """Lease what may go now. ``rows`` and ``bodies`` are of what was accepted in this transaction. Raises Setback."""

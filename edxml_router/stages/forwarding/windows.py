@@ -171,7 +171,7 @@ def _size(portion: Sequence[tuple[int, Parcel]]) -> int:
     return sum(len(parcel.message.body) for _, parcel in portion)
 
 
-def begin(sendings: Iterable[Sending[T]], ahead: BytesAhead, patience: float = PATIENCE) -> dict[Box, Window[T]]:
+def open_windows(sendings: Iterable[Sending[T]], ahead: BytesAhead, patience: float = PATIENCE) -> dict[Box, Window[T]]:
     """Hand over to all these mailboxes at once, and wait so long for them together. Returns their windows, over or
     not."""
     boxes: dict[Box, list[Sending[T]]] = defaultdict(list)

@@ -29,7 +29,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.stages.forwarding import room, sending
 from edxml_router.stages.forwarding.dispatch import LAPSES, NEVER, GroupKey, deferral, inbox_parcel, portions
-from edxml_router.stages.forwarding.windows import Sending, Window, begin
+from edxml_router.stages.forwarding.windows import Sending, Window, open_windows
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.outcomes.receipts import final_receipts
 
@@ -142,7 +142,7 @@ def _lay(
             later[one.id] = sending.busy(parcel.mailbox)
         else:
             sendings.append(made)
-    begun = begin(sendings, node.outgoing.ahead)
+    begun = open_windows(sendings, node.outgoing.ahead)
     offers |= {box: window for box, window in begun.items() if not window.over}
     damaged = [one for one in absent if one.digest not in bodies]
     _record(node, [one for one in absent if one.id in later], later, now)

@@ -213,7 +213,7 @@ def confirmation(delivery: Delivery, ended_at: datetime, actor: str) -> Move | N
     return change(delivery, Event.CONFIRM, code="EDX804", detail=detail, ended_at=ended_at, actor=actor)
 
 
-def expiry(delivery: Delivery, unproven: Mapping[str, Finding], now: datetime) -> Move:
+def expiry_move(delivery: Delivery, unproven: Mapping[str, Finding], now: datetime) -> Move:
     """The end of a delivery whose lifetime is over, with its cause. Where receipts of the neighbour are here but cannot
     be proven (``unproven``, by neighbour), it may well have arrived: the recipient is not at fault, and the sender must
     not be told otherwise."""

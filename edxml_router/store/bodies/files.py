@@ -34,7 +34,7 @@ from edxml_router.core.problems import Defect, Setback
 from edxml_router.core.xml.skeleton import LARGE
 from edxml_router.disk import durable, locks
 from edxml_router.store.bodies import spool
-from edxml_router.store.bodies.spool import FileBody, Spool, setback
+from edxml_router.store.bodies.spool import FileBody, Spool, disk_setback
 from edxml_router.store.bodies.table import INLINE_LIMIT, bodies
 from edxml_router.store.database.engine import reading
 
@@ -78,7 +78,7 @@ class BodyStore:
     def receive(self, pieces: Iterable[bytes]) -> Body:
         with _disk():
             self._reserve_room(0)
-            body = spool.receive(self._folder / "incoming", pieces)
+            body = spool.set_down(self._folder / "incoming", pieces)
             try:
                 self._reserve_room(0)  # its size was not known before
             except Setback:
@@ -165,7 +165,7 @@ class BodyStore:
         except FileNotFoundError:  # no piece yet, or swept just now
             return None
         except OSError as error:
-            raise setback(error) from error
+            raise disk_setback(error) from error
         if whole.digest == transfer.envelope:
             return whole
         whole.discard()
@@ -247,7 +247,7 @@ class BodyStore:
         except OSError as error:
             if error.errno == errno.EIO:  # a bad sector: damaged like any other
                 return None
-            raise setback(error) from error
+            raise disk_setback(error) from error
 
     def _reserve_room(self, size: int) -> None:
         durable.make_folder(self._folder)
@@ -313,4 +313,4 @@ def _disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise setback(error) from error
+        raise disk_setback(error) from error

@@ -49,14 +49,14 @@ class FileBody:
         try:
             yield from read(self.path, start, self.size if stop is None else stop)
         except OSError as error:
-            raise setback(error) from error
+            raise disk_setback(error) from error
 
     def discard(self) -> None:
         if not self.kept:
             self.path.unlink(missing_ok=True)
 
 
-def receive(folder: Path, pieces: Iterable[bytes]) -> FileBody:
+def set_down(folder: Path, pieces: Iterable[bytes]) -> FileBody:
     """Write the pieces to a new file in ``folder``. Its content is synced when this returns, so accepting it only gives
     it a name; for a refused document the sync was in vain."""
     durable.make_folder(folder)
@@ -90,7 +90,7 @@ class Spool:
             self._path = durable.temporary(folder)
             self._file = os.fdopen(os.open(self._path, _NEW, 0o600), "wb")
         except OSError as error:
-            raise setback(error) from error
+            raise disk_setback(error) from error
 
     def write(self, pieces: Iterable[bytes]) -> None:
         try:
@@ -99,7 +99,7 @@ class Spool:
                 self.size += len(piece)
                 self._file.write(piece)
         except OSError as error:
-            raise setback(error) from error
+            raise disk_setback(error) from error
 
     def finish(self) -> FileBody:
         try:
@@ -108,7 +108,7 @@ class Spool:
             self._file.close()
         except OSError as error:
             self.abandon()
-            raise setback(error) from error
+            raise disk_setback(error) from error
         return FileBody(self._path, self.size, self._digest.hexdigest())
 
     def abandon(self) -> None:
@@ -128,7 +128,7 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]
             left = None if left is None else left - len(piece)
 
 
-def setback(error: OSError) -> Setback:
+def disk_setback(error: OSError) -> Setback:
     """A failing disk as a problem: full, or something that space does not help (read-only, broken, forbidden)."""
     code = "EDX601" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "EDX622"
     return Setback(code, where="bodies", detail=in_words(error))

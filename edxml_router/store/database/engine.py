@@ -32,7 +32,7 @@ from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.core.wording import in_words
 from edxml_router.store.database import sqlite_reasons
 from edxml_router.store.database.patience import PATIENCE, options, patient
-from edxml_router.store.database.postgres_reasons import POOLER, reason
+from edxml_router.store.database.postgres_reasons import POOLER, postgres_reason
 
 WORKER: Final = "edxml-router worker"  # what PostgreSQL shows of a worker's connections
 BUSY_MILLISECONDS: Final = 10_000  # how long a writer waits for another
@@ -179,10 +179,10 @@ def troubles() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise problem(error) from error
+        raise database_trouble(error) from error
 
 
-def problem(error: SQLAlchemyError) -> Trouble:
+def database_trouble(error: SQLAlchemyError) -> Trouble:
     """The problem behind a database error. Its text is left out, because it may quote rows."""
     if isinstance(error, PoolTimeout):
         return Setback("EDX602", detail=Detail("no free connection"))
@@ -190,7 +190,7 @@ def problem(error: SQLAlchemyError) -> Trouble:
         return Defect(in_words(error), where="store")
     cause = error.orig
     if isinstance(cause, sqlite3.Error):
-        name, primary = sqlite_reasons.reason(cause), sqlite_reasons.primary(cause)
+        name, primary = sqlite_reasons.sqlite_reason(cause), sqlite_reasons.primary(cause)
         if primary in _SQLITE_FULL:
             return Setback("EDX601", detail=name)
         if primary in _SQLITE_FAULT:
@@ -203,7 +203,7 @@ def problem(error: SQLAlchemyError) -> Trouble:
     state = getattr(cause, "sqlstate", None)
     if late := Detail("the server has fallen silent") if getattr(cause, "silent", False) else _LATE.get(state or ""):
         return Setback("EDX624", where="store.url", detail=late)
-    if why := reason(cause):
+    if why := postgres_reason(cause):
         return Setback("EDX602", where="store.url", detail=why)
     if state is None:  # psycopg has no code for a connection that could not be made or broke
         lost = isinstance(error, sqlalchemy.exc.OperationalError) or error.connection_invalidated
@@ -217,7 +217,7 @@ def problem(error: SQLAlchemyError) -> Trouble:
     return Defect(told, where="store")
 
 
-def probe(engine: Engine, tables: Iterable[str]) -> None:
+def probe_tables(engine: Engine, tables: Iterable[str]) -> None:
     """See that the tables could be written now; nothing is. Raises Setback with what is in the way."""
     with writing(engine) as connection:  # which takes the write lock of SQLite
         if engine.dialect.name == "postgresql":

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Executable, Select
 from sqlalchemy.exc import SQLAlchemyError
 
 from edxml_router.store.database.bulk import Insert, Update
-from edxml_router.store.database.engine import problem
+from edxml_router.store.database.engine import database_trouble
 
 AT_ONCE: Final = 500  # keys in one IN list
 
@@ -18,7 +18,7 @@ class Part:
     """One subject's share of a :class:`~edxml_router.store.book.SqlBook`, valid as long as that.
 
     Work comes in sets, so each call is a fixed number of statements, whatever the size of the set. Raises what
-    :func:`~edxml_router.store.database.engine.problem` makes of the driver's errors.
+    :func:`~edxml_router.store.database.engine.database_trouble` makes of the driver's errors.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -29,7 +29,7 @@ class Part:
         try:
             return self._connection.execute(statement, values)
         except SQLAlchemyError as error:
-            raise problem(error) from error
+            raise database_trouble(error) from error
 
     def _write(self, rows_into: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """The rows that a RETURNING gave."""
@@ -38,7 +38,7 @@ class Part:
         try:
             return rows_into(self._connection, rows) or []
         except SQLAlchemyError as error:
-            raise problem(error) from error
+            raise database_trouble(error) from error
 
     def _by_keys(self, statement: Executable, keys: Iterable[str] | Iterable[int]) -> Iterator[Any]:
         """The rows of a statement with a list of ``keys``, which are asked for in chunks."""

@@ -59,7 +59,7 @@ _STATES: Final = {
 _FIRST: Final = 2000  # characters of a text that are looked at
 
 
-def reason(error: Any) -> str:
+def postgres_reason(error: Any) -> str:
     """The sentence for a psycopg error; empty where none fits."""
     state = getattr(error, "sqlstate", None)
     if state in _STATES:

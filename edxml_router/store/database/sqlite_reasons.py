@@ -39,7 +39,7 @@ def primary(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def reason(error: sqlite3.Error) -> str:
+def sqlite_reason(error: sqlite3.Error) -> str:
     """The sentence, with SQLite's own name of the error for looking it up."""
     said = _REASONS.get(primary(error)) or in_words(error)
     name = getattr(error, "sqlite_errorname", "")

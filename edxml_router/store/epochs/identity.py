@@ -70,7 +70,7 @@ class _Mark:
     leaf: str
 
 
-def recognise(ledger: SqlLedger, data: Path, claim: Claimant) -> NewEpoch | None:
+def recognise_database(ledger: SqlLedger, data: Path, claim: Claimant) -> NewEpoch | None:
     """Look whether the database is this node's and the one it left, and renew the mark; the epoch that began now."""
     mark = _read(data)
     with reading(ledger.engine) as connection:

@@ -35,7 +35,7 @@ _TOLD_TWICE: Final = receipts.delete().where(
 _COLUMNS: Final = (deliveries.c.route, deliveries.c.origin, receipts.c.origin)
 
 
-def follow(ledger: SqlLedger, renamed: Mapping[Route, Route]) -> None:
+def apply_renames(ledger: SqlLedger, renamed: Mapping[Route, Route]) -> None:
     """Apply what was not applied yet: the former party and what it is called now."""
     if not renamed:
         return

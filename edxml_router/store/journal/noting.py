@@ -59,7 +59,7 @@ def within(
     """The entries to write: those for which there is room, and what is said of the others."""
     of_peer: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        of_peer[shares.holder(entry.actor, peers)].append(entry)
+        of_peer[shares.counted_as(entry.actor, peers)].append(entry)
     if not of_peer:
         return ()
     standing = {row.peer: row for row in connection.execute(_STANDING, {"keys": sorted(of_peer)})}

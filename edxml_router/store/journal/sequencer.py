@@ -1,9 +1,9 @@
 """Number the journal: committed entries get their places in the log, and the log's tree hash is kept.
 
-Every worker of a node calls ``number(ledger)`` periodically; one at a time does the work. Entries get places 0, 1, 2, …
-in the order in which the sequencer sees them, by id among those it sees together. On PostgreSQL a lower id may commit
-after a higher one and then gets a later place. Places tell what was visible when, and have no gaps, which ids cannot
-guarantee.
+Every worker of a node calls ``number_entries(ledger)`` periodically; one at a time does the work. Entries get places
+0, 1, 2, … in the order in which the sequencer sees them, by id among those it sees together. On PostgreSQL a lower id
+may commit after a higher one and then gets a later place. Places tell what was visible when, and have no gaps, which
+ids cannot guarantee.
 
 Each call leaves a checkpoint: size and root of the RFC 6962 tree over all entries so far, with the hashes that
 let the next call go on without reading old entries. A root kept elsewhere proves everything before it.
@@ -46,7 +46,7 @@ def waiting_since(ledger: SqlLedger) -> datetime | None:
         return connection.execute(_WAITING).scalar_one_or_none()
 
 
-def number(ledger: SqlLedger, limit: int = 10_000) -> int:
+def number_entries(ledger: SqlLedger, limit: int = 10_000) -> int:
     """Give up to ``limit`` committed entries their places. Returns how many (0 while another process is doing it).
 
     Raises Setback EDX601, EDX602 as the ledger does, and EDX605 when places and checkpoints no longer fit together:

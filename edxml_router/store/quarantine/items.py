@@ -165,7 +165,7 @@ class _Space:
         """Whether there is room for ``amount`` more of ``name``, which is taken then."""
         most = self._total - sum(self._used.values()) + self._used.get(self._holder(name), 0)
         if self._peers is not None:
-            most = min(most, shares.share(self._used, self._holder(name), self._total, len(self._peers)))
+            most = min(most, shares.allowance(self._used, self._holder(name), self._total, len(self._peers)))
         if self._used.get(self._holder(name), 0) + amount > most:
             return False
         self._add(name, amount)
@@ -176,7 +176,7 @@ class _Space:
         self._used[holder] = self._used.get(holder, 0) + amount
 
     def _holder(self, name: str) -> str:
-        return name if self._peers is None else shares.holder(name, self._peers)
+        return name if self._peers is None else shares.counted_as(name, self._peers)
 
 
 def keep_items(

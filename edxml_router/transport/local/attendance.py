@@ -15,7 +15,7 @@ from edxml_router.disk import locks
 from edxml_router.disk.folders import Diverted, enter, names
 from edxml_router.ports.transport import MailboxDepth
 from edxml_router.transport.local import message_file
-from edxml_router.transport.local.folders import Mailbox, lock_file, setback
+from edxml_router.transport.local.folders import Mailbox, folder_setback, lock_file
 
 
 def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, MailboxDepth]:
@@ -31,7 +31,7 @@ def waiting(root: Path, mailboxes: Iterable[str]) -> dict[str, MailboxDepth]:
                 takers = sum(_held(claimed, one) for one in names(claimed))
                 found[mailbox] = MailboxDepth(len(names(box.folder("new"))), takers)
     except OSError as error:
-        raise setback(error, root) from error
+        raise folder_setback(error, root) from error
     return found
 
 

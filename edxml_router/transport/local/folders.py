@@ -63,19 +63,19 @@ class Mailbox:
             os.close(enter(self.folder(), part, str(self._root / self._name / part), PASS))
 
 
-def look(root: Path, mailbox: str) -> Finding | None:
+def mailbox_problem(root: Path, mailbox: str) -> Finding | None:
     """The finding if the folders of a mailbox are unusable."""
     try:
         with Mailbox(root, mailbox) as box:
             box.look()
     except OSError as error:
-        return finding(error, root, mailbox)
+        return folder_finding(error, root, mailbox)
     return None
 
 
 def diverted(root: Path, mailboxes: Iterable[str]) -> dict[str, Finding]:
     """Those of these mailboxes that have a link in the place of a folder."""
-    found = {mailbox: look(root, mailbox) for mailbox in mailboxes}
+    found = {mailbox: mailbox_problem(root, mailbox) for mailbox in mailboxes}
     return {mailbox: one for mailbox, one in found.items() if one and one.code == "EDX714"}
 
 
@@ -90,7 +90,7 @@ def lock_file(claims: int) -> int:
     return os.open(".lock", os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=claims)
 
 
-def finding(error: OSError, root: Path, mailbox: str = "") -> Finding:
+def folder_finding(error: OSError, root: Path, mailbox: str = "") -> Finding:
     """The finding for a publisher behind an error of the file system."""
     if isinstance(error, Diverted):
         return Finding("EDX714", str(error.filename), in_words(error))
@@ -106,7 +106,7 @@ def finding(error: OSError, root: Path, mailbox: str = "") -> Finding:
     return Finding(code, str(root / mailbox), detail)
 
 
-def setback(error: OSError, root: Path) -> Setback:
+def folder_setback(error: OSError, root: Path) -> Setback:
     """The same for the hub as a whole."""
-    found = finding(error, root)
+    found = folder_finding(error, root)
     return Setback("EDX701" if found.code == "EDX703" else found.code, where=found.where, detail=found.detail)

@@ -46,7 +46,7 @@ from edxml_router.disk.watch import FolderWatch
 from edxml_router.ports.transport import Arrival, MailboxDepth, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.local import attendance, message_file
-from edxml_router.transport.local.folders import PARTS, Mailbox, finding, look, setback
+from edxml_router.transport.local.folders import PARTS, Mailbox, folder_finding, folder_setback, mailbox_problem
 from edxml_router.transport.local.intake import LocalIntake, TakenMessage, hidden
 from edxml_router.transport.turns import Turns
 
@@ -107,10 +107,14 @@ class LocalTransport:
     def problem(self) -> Finding | None:
         if not self._root.is_dir():
             return Finding("EDX701", str(self._root), Detail("no such folder"))
-        mended = [name for name, one in self._amiss.items() if one.code == "EDX714" and look(self._root, name) is None]
+        mended = [
+            name
+            for name, one in self._amiss.items()
+            if one.code == "EDX714" and mailbox_problem(self._root, name) is None
+        ]
         for name in mended:  # it may be long before something is published to it
             del self._amiss[name]
-        found = [found for intake in self._intakes if (found := look(self._root, intake.mailbox))]
+        found = [found for intake in self._intakes if (found := mailbox_problem(self._root, intake.mailbox))]
         found += [intake.problem for intake in self._intakes if intake.problem] + [*self._amiss.values()]
         # What the owner can mend comes first: a link in one mailbox must not hide that another is missing.
         found.sort(key=lambda each: each.code != "EDX703")
@@ -183,7 +187,7 @@ class LocalTransport:
                 with Mailbox(self._root, mailbox) as box:
                     found = self._lay(box, mailbox, [parcels[index] for index in indexes])
             except OSError as error:  # some may have arrived; they are repeated under the same ids, and recognised
-                found = [finding(error, self._root, mailbox)] * len(indexes)
+                found = [folder_finding(error, self._root, mailbox)] * len(indexes)
             for index, answer in zip(indexes, found, strict=True):
                 answers[index] = answer
         for parcel, answer in zip(parcels, answers, strict=True):
@@ -212,7 +216,7 @@ class LocalTransport:
                 self._check_room(size)
                 written.append(self._write(tmp, parcel))
             except OSError as error:
-                answers.append(finding(error, self._root, mailbox))
+                answers.append(folder_finding(error, self._root, mailbox))
             else:
                 answers.append(None)
         try:
@@ -238,7 +242,7 @@ class LocalTransport:
                 with suppress(FileNotFoundError, Diverted), Mailbox(self._root, intake.mailbox) as box:
                     found[intake.mailbox] = len(names(box.folder("new")))
         except OSError as error:
-            raise setback(error, self._root) from error
+            raise folder_setback(error, self._root) from error
         return found
 
     def waiting(self, mailboxes: Collection[str]) -> Mapping[str, MailboxDepth]:
@@ -279,9 +283,9 @@ def declare(root: Path, children: Iterable[str], offices: Iterable[str]) -> None
         finally:
             os.close(hub)
     except OSError as error:
-        raise setback(error, root) from error
+        raise folder_setback(error, root) from error
     if amiss is not None:
-        raise setback(amiss, root) from amiss
+        raise folder_setback(amiss, root) from amiss
 
 
 def _make(root: Path, hub: int, mailbox: str) -> None:

@@ -27,7 +27,7 @@ from edxml_router.disk.folders import enter, names, remove, share, share_file
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import topology
 from edxml_router.transport.local import message_file
-from edxml_router.transport.local.folders import Mailbox, finding, lock_file
+from edxml_router.transport.local.folders import Mailbox, folder_finding, lock_file
 from edxml_router.transport.turns import weight
 
 _LONGEST_DELAY: Final = 24 * 3600 * 10**9  # nanoseconds
@@ -75,7 +75,7 @@ class LocalIntake:
         except OSError as error:
             if isinstance(error, FileNotFoundError):  # when it is back, our claims are rescued like any others
                 self._let_go()
-            told = finding(error, self._root, self.mailbox)
+            told = folder_finding(error, self._root, self.mailbox)
             self.problem = None if told.code == "EDX703" else told  # one that is not declared yet is not a problem
         else:
             if time.monotonic() >= self._denied_until:
@@ -140,7 +140,7 @@ class LocalIntake:
             raise error
         self._unmoved[name] = time.monotonic() + _DENIED_SECONDS
         self._denied_until = time.monotonic() + 2 * _DENIED_SECONDS
-        self.problem = finding(error, self._root, f"{self.mailbox}/new/{name}")
+        self.problem = folder_finding(error, self._root, f"{self.mailbox}/new/{name}")
 
     def _read(self, box: Mailbox, name: str) -> Arrival | None:
         """The message; None for one that was withdrawn meanwhile."""
@@ -162,7 +162,7 @@ class LocalIntake:
             os.unlink(name, dir_fd=claims)
             return None
         try:
-            message, peer = message_file.decode(data)
+            message, peer = message_file.unpack_message(data)
         except (ValueError, TypeError, KeyError, RecursionError):
             message, peer = Message(topology.DAMAGED, name, data), ""
         return Arrival(message, self.mailbox, peer, TakenMessage(self.mailbox, self._claims, name), again)

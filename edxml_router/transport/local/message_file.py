@@ -7,7 +7,7 @@ Anybody else who may write into the folder can put anything in the place of such
 symbolic or hard link to a file of ours, an endless device, a name that cannot be made longer. None of them is waited
 for, followed or read.
 
-``write`` and ``read`` raise OSError; ``decode`` raises ValueError, KeyError, TypeError or RecursionError for an
+``write`` and ``read`` raise OSError; ``unpack_message`` raises ValueError, KeyError, TypeError or RecursionError for an
 incomplete file.
 """
 
@@ -34,7 +34,7 @@ _TOO_LARGE: Final = Detail("larger than a message may be")
 
 def write(folder: int, name: str, message: Message, user: str) -> None:
     """Make the file, durably but for its name; nothing is left of it when that fails."""
-    data = encode(message, user)
+    data = pack_message(message, user)
     if len(data) > LARGEST:
         raise OSError(errno.EFBIG, _TOO_LARGE)
     with durable.new_file(name, within=folder) as file:
@@ -89,7 +89,7 @@ def _check(status: os.stat_result) -> int:
     return status.st_size
 
 
-def encode(message: Message, user: str) -> bytes:
+def pack_message(message: Message, user: str) -> bytes:
     fields: dict[str, Any] = {
         "edx": topology.VERSION,
         "kind": message.kind,
@@ -118,7 +118,7 @@ def is_over(data: bytes, age: float) -> bool:
         return False  # damaged, or "lives" stands in another field
 
 
-def decode(data: bytes) -> tuple[Message, str]:
+def unpack_message(data: bytes) -> tuple[Message, str]:
     """The message and who wrote it."""
     end = data.find(b"\n", 0, _FIRST_LINE)  # a longer line would become objects twenty times its size
     if end < 0:

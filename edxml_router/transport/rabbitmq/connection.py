@@ -167,7 +167,7 @@ def parameters(settings: RabbitSettings) -> pika.ConnectionParameters:
     )
 
 
-def finding(error: BaseException | None, settings: RabbitSettings) -> Finding:
+def connection_finding(error: BaseException | None, settings: RabbitSettings) -> Finding:
     """The finding for a failed or lost connection."""
     while (inner := _inner(error)) is not None:
         error = inner
@@ -342,7 +342,7 @@ class Connection:
         if self.state == "closed":
             return
         self.state = "away"
-        self.problem = problem or finding(error, self._settings)
+        self.problem = problem or connection_finding(error, self._settings)
         # One that was open for long starts afresh; one that keeps being lost is retried ever less often.
         if self._opened_at and time.monotonic() - self._opened_at > self._settings.longest_pause:
             self._failures = 0

@@ -32,7 +32,7 @@ from edxml_router.transport.rabbitmq.connection import (
     Connection,
     Loop,
     RabbitSettings,
-    finding,
+    connection_finding,
     parameters,
 )
 from edxml_router.transport.rabbitmq.intake import AHEAD_BYTES, RabbitIntake, Room, Token
@@ -315,5 +315,5 @@ def _blocking(settings: RabbitSettings) -> Iterator[Any]:
         # Not AMQPError and OSError alone: who takes the connection and says nothing ends in an exception of pika's
         # connector, which is neither, and what its decoder raises for the bytes of something that is no broker has
         # no class of pika's at all.
-        found = finding(error, settings)
+        found = connection_finding(error, settings)
         raise Setback(found.code, where=found.where, detail=found.detail) from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edxml_router.core.problems import Refusal
-from edxml_router.core.trust.containers import write_pem
+from edxml_router.core.trust.containers import pem_block
 from edxml_router.core.trust.revocation_list import read_lists
 from edxml_router.core.wording import in_words
 
@@ -55,7 +55,7 @@ class Tls:
         with tempfile.NamedTemporaryFile(prefix="edxml-router-", suffix=".crl.pem") as file:
             for path in self.crls:
                 for each in read_lists([path.read_bytes()], str(path)):
-                    file.write(write_pem(b"X509 CRL", each.data))
+                    file.write(pem_block(b"X509 CRL", each.data))
             file.flush()
             context.load_verify_locations(cafile=file.name)
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
