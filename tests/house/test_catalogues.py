@@ -27,6 +27,11 @@ def test_the_catalogue_is_what_the_code_says_and_is_compiled(language: str) -> N
         assert not stale, f"edxml-router.{kind} is stale: run .venv/bin/python scripts/catalogues.py"
 
 
+def test_the_list_of_commands_is_what_they_say_of_themselves() -> None:
+    stale = catalogues.HELPS.read_bytes() != catalogues.listed()
+    assert not stale, "helps.json is stale: run .venv/bin/python scripts/catalogues.py"
+
+
 @every_language
 def test_every_text_is_translated_and_none_is_a_guess(language: str) -> None:
     catalog = catalogues.written(language)
