@@ -30,6 +30,9 @@ FACES: tuple[Row, ...] = (
     ("EDX420", "no-such-call", _S, _NO, 404, 1,
      "The gateway has no such call", "Check the method and the path; /v1/openapi.json lists all calls.",
      "Cổng kết nối không có lệnh gọi này", "Kiểm tra phương thức và đường dẫn; /v1/openapi.json liệt kê mọi lệnh gọi."),
+    ("EDX421", "upload-offset", _S, _NO, 409, 1,
+     "The upload is not where this part begins", "Ask with HEAD how far it is, and go on there; one request at a time may go on with an upload.",
+     "Vị trí tải lên không khớp với phần gửi tới", "Dùng HEAD để hỏi đã tải đến đâu rồi gửi tiếp từ đó; mỗi lúc chỉ một yêu cầu được gửi tiếp cho một lượt tải."),
     # 6 store and capacity --------------------------------------------------------------------------------
     ("EDX626", "gateway-busy", _O, _LATER, 503, 75,
      "The gateway has as much in hand as it may", "Nothing was accepted; repeat after Retry-After. If it lasts, raise gateway.receiving or gateway.processes, or look in the log for what ends the processes (acceptor.lost).",
@@ -37,6 +40,9 @@ FACES: tuple[Row, ...] = (
     ("EDX627", "body-silent", _S, _LATER, 408, 75,
      "The body did not come in time", "Nothing was accepted; send it again. The time is gateway.body_time.",
      "Nội dung yêu cầu không đến kịp thời", "Chưa tiếp nhận gì; hãy gửi lại. Thời gian chờ là gateway.body_time."),
+    ("EDX628", "no-such-upload", _S, _NO, 404, 1,
+     "There is no such upload", "Begin it again. An upload with which nobody goes on is removed after a day; what was accepted is not touched by that.",
+     "Không có lượt tải lên này", "Hãy bắt đầu tải lại. Lượt tải không được tiếp tục sẽ bị xóa sau một ngày; gói đã tiếp nhận không bị ảnh hưởng."),
     # 9 configuration -------------------------------------------------------------------------------------
     ("EDX918", "gateway-cannot-listen", _O, _NO, 500, 78,
      "The gateway cannot listen", "Correct what is named: an address of gateway.listen that is taken or not this machine's, or gateway.certificate and gateway.key, which must belong together.",

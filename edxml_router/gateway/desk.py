@@ -17,7 +17,9 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Final, TypeVar
 
 from edxml_router.config import GatewaySettings, Settings
@@ -28,7 +30,7 @@ from edxml_router.core.problems import Refusal, Setback
 from edxml_router.gateway.collector import Collector
 from edxml_router.gateway.readers import Readers
 from edxml_router.observe import events
-from edxml_router.services.gateway import mailbox, tokens
+from edxml_router.services.gateway import mailbox, tokens, uploads
 from edxml_router.services.gateway.caller import Caller
 from edxml_router.services.gateway.clients import Clients
 from edxml_router.services.gateway.given import Acceptance, Spool, StoredNode, Submission, TokenRow, begin_body
@@ -40,6 +42,8 @@ THREADS: Final = 8
 WAITING: Final = 256  # calls that may wait for a thread
 TOKENS_SECONDS: Final = 1.0  # for so long a token that was revoked may still count
 NEW_SECONDS: Final = 0.1  # between looks for a token that is not known
+TURNS: Final = 10_000  # uploads whose turns are remembered
+SWEEP_SECONDS: Final = 600.0  # between sweeps of uploads
 TRUST_SECONDS: Final = 0.5  # between looks at the files of [trust]
 
 
@@ -53,6 +57,7 @@ class Desk:
         self._calls = 0
         self.ending = False
         self._receiving = 0
+        self._turns: dict[str, tuple[int, asyncio.Lock]] = {}
         self._clients = Clients(lasting.settings)
         self._tokens: Mapping[str, TokenRow] = {}
         self._tokens_at = float("-inf")
@@ -129,9 +134,43 @@ class Desk:
         """What comes, up to ``most`` bytes (limits.max_bytes); beyond a first part of it on disk. Raises Refusal EDX102
         for more, Setback EDX626 when too many are received already, EDX601, EDX622, and what the stream raises."""
         limit = self.settings.limits.max_bytes if most is None else most
+        async with self.receiving():
+            return await self._set_down(stream, limit)
+
+    @asynccontextmanager
+    async def receiving(self) -> AsyncIterator[None]:
+        """While something is received. Raises Setback EDX626 when as much is received already as may."""
         if self._receiving >= self.gateway.receiving:
             raise Setback("EDX626", detail=Detail("{count} envelopes are being received", count=self._receiving))
         self._receiving += 1
+        try:
+            yield
+        finally:
+            self._receiving -= 1
+
+    @property
+    def uploads(self) -> Path:
+        """The folder of uploads that go on."""
+        return self.settings.node.data / uploads.FOLDER
+
+    def take_turn(self, upload: str) -> int:
+        """From now on only the caller goes on with an upload; who was at it is turned away at its next part."""
+        turn, lock = self._turns.get(upload, (0, asyncio.Lock()))
+        if upload not in self._turns and len(self._turns) >= TURNS:
+            self._turns.pop(next(iter(self._turns)))
+        self._turns[upload] = turn + 1, lock
+        return turn + 1
+
+    @asynccontextmanager
+    async def turn_of(self, upload: str, turn: int) -> AsyncIterator[None]:
+        """While something is written. Raises Refusal EDX421 where another has the turn."""
+        _, lock = self._turns.get(upload, (0, asyncio.Lock()))
+        async with lock:
+            if self._turns.get(upload, (0, lock))[0] != turn:
+                raise Refusal("EDX421", where=upload, detail=Detail("another request goes on with it"))
+            yield
+
+    async def _set_down(self, stream: AsyncIterator[bytes], limit: int) -> Body:
         spool: Spool | None = None
         held: list[bytes] = []
         size = in_memory = 0
@@ -153,7 +192,6 @@ class Desk:
             body, spool = await self.call(spool.finish), None
             return body
         finally:
-            self._receiving -= 1
             if spool is not None:
                 spool.abandon()
 
@@ -185,9 +223,13 @@ class Desk:
         return self._tokens
 
     async def _keep_trust(self) -> None:
+        sweep_at = 0.0
         while True:
             await asyncio.sleep(TRUST_SECONDS)
             try:
+                if time.monotonic() >= sweep_at:
+                    sweep_at = time.monotonic() + SWEEP_SECONDS
+                    await self.call(uploads.sweep, self.uploads)
                 findings = await self.call(self._lasting.renew_trust)
             except Setback as setback:
                 findings = [setback.finding]

@@ -10,12 +10,13 @@ from fastapi.responses import Response
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
-from edxml_router.gateway.answers import json_answer
 from edxml_router.gateway.callers import AtDesk, Sender
 from edxml_router.gateway.desk import Desk
 from edxml_router.gateway.digests import content_digest
+from edxml_router.gateway.native import uploads
 from edxml_router.gateway.native.openapi import SUBMISSION, SUBMITTED
-from edxml_router.gateway.problem_answers import language_of, problem_answer
+from edxml_router.gateway.native.verdicts import verdict_answer
+from edxml_router.gateway.problem_answers import language_of
 from edxml_router.services.gateway.caller import Caller
 
 envelopes = APIRouter(tags=["envelopes"])
@@ -35,12 +36,17 @@ async def hand_in(sha256: Digest, request: Request, caller: Sender, desk: AtDesk
 
 @envelopes.post("/envelopes", responses=SUBMITTED, openapi_extra=SUBMISSION, response_class=Response)
 async def hand_in_unnamed(request: Request, caller: Sender, desk: AtDesk) -> Response:
-    """Hand an envelope in without naming it; the digest is in the answer. Repeating it is as harmless as with PUT."""
+    """Hand an envelope in without naming it; the digest is in the answer. Repeating it is as harmless as with PUT.
+
+    With `Upload-Complete` it begins an upload that can go on where it broke off: see PATCH.
+    """
     return await _hand_in(request, caller, desk, None)
 
 
 async def _hand_in(request: Request, caller: Caller, desk: Desk, named: str | None) -> Response:
     _require_plain(request)
+    if uploads.begins(request):
+        return await uploads.begin(request, caller, desk, named)
     expected = [each for each in (named, content_digest(request.headers.get("content-digest"))) if each is not None]
     most = desk.settings.limits.max_bytes
     length = request.headers.get("content-length")
@@ -53,12 +59,7 @@ async def _hand_in(request: Request, caller: Caller, desk: Desk, named: str | No
         answer = await desk.submit(caller.office, body)
     finally:
         body.discard()
-    shape = answer.shape()
-    if answer.accepted:
-        status = 200 if answer.repeated else 201
-        return json_answer(shape, status, headers={"location": f"/v1/envelopes/{answer.digest}"})
-    assert answer.finding is not None  # noqa: S101  # what is not accepted has one
-    return problem_answer(answer.finding, language_of(request), members={"submission": shape})
+    return verdict_answer(answer, language_of(request))
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ DIGEST: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a0
 LETTER: Final = f"{DIGEST}.H01.151"
 CURSOR: Final = "5d41402abc4b-1042"
 SIGNATURE: Final[dict[str, Any]] = {
-    "indication": "TOTAL-PASSED",
+    "indication": "passed",
     "reason": "passed",
     "problem": None,
     "signer": {"key": DIGEST, "fingerprint": None, "subject": None, "agencies": None},

@@ -20,11 +20,33 @@ from edxml_router.shapes.reference.catalogue import ANSWERS
 from edxml_router.shapes.reference.schema import name_of
 from edxml_router.shapes.verdict import RefusedSubmissionShape, SubmissionShape
 
+OPEN: Final = ("/v1/health", "/v1/ready")  # calls for which nobody is asked who he is
 PLACE: Final = "#/components/schemas/"
 PROBLEM_JSON: Final = "application/problem+json"
 DIGEST: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 SHAPES: Final = tuple({shape: None for shapes in ANSWERS.values() for shape in shapes} | {ProblemShape: None})
 Responses = dict[int | str, dict[str, Any]]
+
+
+_KEPT: Final[list[Any]] = []
+_MARK: Final = "example:"
+
+
+def kept(example: Any) -> str:
+    """A mark for an example, which :func:`extended` puts in its place: FastAPI takes the nulls out of what it is given,
+    and a shape leaves no field out."""
+    _KEPT.append(example)
+    return f"{_MARK}{len(_KEPT) - 1}"
+
+
+def _with_examples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_examples(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_examples(each) for each in value]
+    if isinstance(value, str) and value.startswith(_MARK):
+        return _KEPT[int(value.removeprefix(_MARK))]
+    return value
 
 
 def reference(shape: type) -> dict[str, str]:
@@ -34,14 +56,14 @@ def reference(shape: type) -> dict[str, str]:
 
 def answer(shape: type, description: str, example: Any) -> dict[str, Any]:
     """An answer in JSON."""
-    content = {"application/json": {"schema": reference(shape), "example": example}}
+    content = {"application/json": {"schema": reference(shape), "example": kept(example)}}
     return {"description": description, "content": content}
 
 
 def problem(*codes: str, shape: type | None = None) -> dict[str, Any]:
     """An answer that tells of a problem, with an example of each of these."""
     schema = {"$ref": f"{PLACE}{name_of(shape) if shape else 'Problem'}"}
-    examples = {code: {"summary": TABLE[code].title["en"], "value": example_of(code)} for code in codes}
+    examples = {code: {"summary": TABLE[code].title["en"], "value": kept(example_of(code))} for code in codes}
     return {
         "description": "; ".join(f"{code}: {TABLE[code].title['en']}" for code in codes),
         "content": {PROBLEM_JSON: {"schema": schema, "examples": examples}},
@@ -88,7 +110,7 @@ SUBMITTED: Final[Responses] = {
             "description": "Not accepted; `submission` has the whole verdict where the envelope was judged.",
             "content": {PROBLEM_JSON: {
                 "schema": {"anyOf": [reference(RefusedSubmissionShape), {"$ref": f"{PLACE}Problem"}]},
-                "examples": {code: {"value": example_of(code)} for code in codes},
+                "examples": {code: {"value": kept(example_of(code))} for code in codes},
             }},
         }
         for status, codes in {
@@ -134,8 +156,11 @@ def extended(document: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any
         "certificate": {"type": "mutualTLS", "description": "A certificate that is bound to the office."},
     }
     document["security"] = [{"token": []}, {"certificate": []}]
-    for path in document["paths"].values():
+    for name, path in document["paths"].items():
         for operation in path.values():
+            if name in OPEN:
+                operation["security"] = []
             if "422" in operation["responses"] and "HTTPValidationError" in json.dumps(operation["responses"]["422"]):
                 del operation["responses"]["422"]
-    return document
+    told: dict[str, Any] = _with_examples(document)
+    return told
