@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble, Weight
 from edxml_router.gateway.answers import json_answer
@@ -75,6 +76,7 @@ def install(application: FastAPI) -> None:
     application.add_exception_handler(Trouble, _trouble)
     application.add_exception_handler(RequestValidationError, _malformed)
     application.add_exception_handler(HTTPException, _http)
+    application.add_exception_handler(ClientDisconnect, _gone)
     application.add_exception_handler(Exception, _defect)
 
 
@@ -102,6 +104,11 @@ async def _http(request: Request, error: Exception) -> Response:
     return problem_answer(
         Finding("EDX420", where), language_of(request), status=error.status_code, headers=error.headers
     )
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """Whoever sent has gone away in the middle: nobody is there to hear an answer, and nothing is wrong here."""
+    return Response(status_code=400)
 
 
 async def _defect(request: Request, error: Exception) -> Response:

@@ -31,7 +31,8 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def honest(world: World) -> None:
     """Somebody who does nothing wrong is served."""
     data = world.letter()
-    assert world.client("vp").put(f"/v1/envelopes/{digest(data)}", content=data).status_code == 201
+    with world.client("vp") as client:  # closed at once: of connections there are few here
+        assert client.put(f"/v1/envelopes/{digest(data)}", content=data).status_code == 201
 
 
 def ended(line: ssl.SSLSocket) -> bytes:
@@ -106,7 +107,7 @@ def test_requests_that_are_sent_ahead_are_answered_in_their_order(strict: World)
 
 def test_more_connections_than_may_be_are_closed_and_the_others_live(strict: World) -> None:
     with ExitStack() as stack:
-        client = strict.client()
+        client = stack.enter_context(strict.client())
         assert client.get("/v1/health").status_code == 200
         lines = [stack.enter_context(strict.connect()) for _ in range(20)]
         closed = [line for line in lines[-5:] if ended(line) == b""]
@@ -120,7 +121,8 @@ def test_more_envelopes_at_once_than_may_be_are_put_off(strict: World) -> None:
             line = stack.enter_context(strict.connect("vp"))
             line.sendall(b"POST /v1/envelopes HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
             assert line.recv(1000).startswith(b"HTTP/1.1 100 ")  # it is being received
-        answer = strict.client("vp").post("/v1/envelopes", content=strict.letter())
+        with strict.client("vp") as client:
+            answer = client.post("/v1/envelopes", content=strict.letter())
         assert (answer.status_code, problem(answer)) == (503, "EDX626")
         assert int(answer.headers["retry-after"]) > 0
     honest(strict)

@@ -146,7 +146,8 @@ format = "json"
     def client(self, name: str | None = None, token: str | None = None, **headers: str) -> httpx.Client:
         sent = {**headers, **({"authorization": f"Bearer {token}"} if token else {})}
         client = httpx.Client(base_url=self.url, verify=self.tls(name), headers=sent, timeout=60)
-        return self.stack.enter_context(client)
+        self.stack.callback(client.close)
+        return client
 
     def connect(self, name: str | None = None) -> ssl.SSLSocket:
         """A line on which a test says what it wants."""

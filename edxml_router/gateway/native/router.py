@@ -9,10 +9,11 @@ from fastapi import APIRouter
 from edxml_router.gateway.native.agencies import agencies
 from edxml_router.gateway.native.envelopes import envelopes
 from edxml_router.gateway.native.events import events
+from edxml_router.gateway.native.forecasts import forecasts
 from edxml_router.gateway.native.health import health
 from edxml_router.gateway.native.inbox import inbox
 from edxml_router.gateway.native.uploads import uploads
 
 native: Final = APIRouter(prefix="/v1")
-for each in (envelopes, uploads, inbox, events, agencies, health):
+for each in (envelopes, uploads, forecasts, inbox, events, agencies, health):
     native.include_router(each)

@@ -79,6 +79,7 @@ ANSWERS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "GET /v1/inbox": (answers.InboxPageShape,),
         "GET /v1/inbox/{letter}/content": (content.LetterContentShape,),
         "GET /v1/ready": (answers.ReadyShape,),
+        "POST /v1/forecasts": (answers.ForecastShape,),
         "POST /v1/inbox/confirm": (answers.ConfirmationsShape,),
         "POST /v1/inbox/{letter}/confirm": (delivery.ConfirmationShape,),
         "POST /v1/inbox/{letter}/return": (delivery.ConfirmationShape,),
