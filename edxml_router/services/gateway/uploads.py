@@ -84,7 +84,7 @@ class Upload:
         except FileNotFoundError:
             raise Refusal("EDX628", where=self.name) from None
         except OSError as error:
-            raise spool.setback(error) from error
+            raise spool.disk_setback(error) from error
 
     def whole(self) -> Body:
         """All that has come, as a body that belongs to the upload."""
@@ -92,7 +92,7 @@ class Upload:
         try:
             return FileBody(path, self.offset, _digest_of(path), kept=True)
         except OSError as error:
-            raise spool.setback(error) from error
+            raise spool.disk_setback(error) from error
 
     def finish(self) -> None:
         """It was handed in, and is kept for those who ask again."""
@@ -118,7 +118,7 @@ def begin(node: StoredNode, office: str, root: Path, length: int | None, digest:
         durable.create(made / _DATA, b"")
         durable.create(made / _FACTS, json.dumps({"length": length, "digest": digest}).encode())
     except OSError as error:
-        raise spool.setback(error) from error
+        raise spool.disk_setback(error) from error
     return Upload(made, length, digest)
 
 
