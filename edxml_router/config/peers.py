@@ -183,6 +183,14 @@ class OfficeSettings(SettingsTable):
             '"folder": its letters are files in a folder.'
         ),
     ] = "pull"
+    chunks: Annotated[
+        bool,
+        Field(strict=True),
+        About(
+            "Its software puts letters together that come in chunks (docs/protocol.md); without it, what is larger "
+            'than a message of the hub is refused for it (attach = "amqp", EDX414).'
+        ),
+    ] = False
     folder: Annotated[
         File | None,
         About('Its folder (attach = "folder"), with outbox, inbox and the like in it.', '"/srv/edxml/xa-an-thanh"'),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from edxml_router.core.body import MemoryBody
+from edxml_router.core.link.chunked import FROM_OFFICE
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Weight
 from edxml_router.ports.transport import Arrival, Message, Parcel
@@ -52,10 +53,11 @@ def tell_unread(node: Node, arrival: Arrival, finding: Finding) -> list[Arrival]
     """Answer an office whose message was quarantined unread. Returns the arrival if the answer could not be
     published."""
     link, given = node.links.get(Route.office(arrival.peer)), arrival.message
-    if link is None or given.kind != SUBMISSION:
+    if link is None or given.kind not in (SUBMISSION, FROM_OFFICE):
         return tell(node, [(arrival, finding)])
+    digest = MemoryBody(given.body).digest if given.kind == SUBMISSION else ""
     answer = Acceptance(
-        MemoryBody(given.body).digest, passing=finding.problem.weight is Weight.TRANSIENT, finding=finding
+        digest, passing=finding.problem.weight is Weight.TRANSIENT, finding=finding
     )
     untold = any(link.transport.publish([Parcel(link.mailbox, verdict(given, answer))]))
     return [arrival] if untold else []

@@ -21,7 +21,7 @@ from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
-from edxml_router.core.link import skew
+from edxml_router.core.link import chunked, skew
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import (
     Receipt,
@@ -34,12 +34,11 @@ from edxml_router.core.link.wire import (
     read_letter_name,
 )
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.intake import answering, apart, reports, speakers
+from edxml_router.intake import answering, apart, reports, speakers, submissions
 from edxml_router.intake.settling import acknowledge
 from edxml_router.intake.wholes import Wholes, Withheld, whole_of
-from edxml_router.ports.transport import Arrival, Message, Parcel, Transport
+from edxml_router.ports.transport import Arrival, Transport
 from edxml_router.stages import clocks
-from edxml_router.stages.acceptance.order import WAITS
 from edxml_router.stages.acceptance.submission import Acceptance, Submission
 from edxml_router.stages.node import Node
 from edxml_router.stages.offices import inbox
@@ -50,6 +49,7 @@ T = TypeVar("T")
 
 _HELD = 50  # messages of a neighbour over its quota that one batch gives back more than once
 _BEGINNING = 1000  # bytes
+_SENT_ON = ("chunk", "transfer", "submit", chunked.FROM_OFFICE)  # what these bring is sent on from memory
 _BEGUN = 4  # bodies of the largest size that a neighbour may have begun in chunks
 
 
@@ -93,7 +93,7 @@ def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> Ba
         if not (batch := by_kind.pop(kind, [])):
             continue
         handled = _handle(node, handle, batch)
-        node.left |= kind not in ("chunk", "transfer", "submit")  # of these it is sent on from memory
+        node.left |= kind not in _SENT_ON
         try:
             handled.moves += pipeline.pass_on(node)
         except Setback as setback:  # what was accepted is committed; it is due again when its leases end
@@ -160,7 +160,14 @@ def _chunks(node: Node, batch: Sequence[Arrival]) -> BatchResult:
             # Its transfer gets no receipt, so the neighbour sends both again.
             detail = Detail("bodies begun and not completed: {size} bytes", size=_BEGUN * most)
             odd.append((_manifest_only(arrival), Finding("EDX406", arrival.peer, detail)))
-    return BatchResult(odd=odd)
+    return BatchResult(back=_tell_offices(node, odd), odd=odd)
+
+
+def _tell_offices(node: Node, odd: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
+    """Answer the offices among the senders, so many times in a minute; what could not be told comes again."""
+    now = node.now()
+    offices = [(one, found) for one, found in odd if Route.office(one.peer) in node.links]
+    return answering.tell(node, [(one, found) for one, found in offices if node.telling.allows(one.peer, now)])
 
 
 def _manifest_only(arrival: Arrival) -> Arrival:
@@ -240,26 +247,15 @@ def _put_off(
 
 
 def _submissions(node: Node, batch: Sequence[Arrival]) -> BatchResult:
-    """Accept envelopes of offices; each is answered, correlated to the request, before it is acknowledged."""
-    submissions = [Submission(MemoryBody(one.message.body), one.peer, "amqp") for one in batch]
-    answers = pipeline.accept(node, submissions, at_once=True)
-    back: list[Arrival] = []
-    replies: dict[str, list[tuple[Arrival, Message]]] = defaultdict(list)
-    for arrival, answer in zip(batch, answers, strict=True):
-        if answer.finding is not None and answer.finding.code == WAITS:
-            continue  # nothing is wrong: it is redelivered, and answered then
-        message = answering.verdict(arrival.message, answer)
-        replies[arrival.peer].append((arrival, message))
-    for peer, pairs in replies.items():
-        link = node.links.get(Route.office(peer))
-        if link is None:
-            continue  # an office that pulls has no mailbox; it can ask for the trace
-        parcels = [Parcel(link.mailbox, message) for _, message in pairs]
-        for (arrival, _), finding in zip(pairs, link.transport.publish(parcels), strict=True):
-            if finding is not None:
-                back.append(arrival)  # unanswered: it is redelivered, recognised, and gets the same answer
-    passing = [one for one, answer in zip(batch, answers, strict=True) if answer.passing and one not in back]
-    return BatchResult(answers, back=back + passing)
+    """Accept envelopes of offices."""
+    answers, back, _ = submissions.whole(node, batch)
+    return BatchResult(answers, back=back)
+
+
+def _chunked_submissions(node: Node, batch: Sequence[Arrival]) -> BatchResult:
+    """Accept envelopes of offices that came in chunks."""
+    answers, back, spent = submissions.chunked(node, batch)
+    return BatchResult(answers, back=back, spent=spent)
 
 
 def _receipts(node: Node, batch: Sequence[Arrival]) -> BatchResult:
@@ -364,6 +360,7 @@ _HANDLERS: dict[str, Handler] = {
     "chunk": _chunks,
     "transfer": _transfers,
     "submit": _submissions,
+    chunked.FROM_OFFICE: _chunked_submissions,
     "receipts": _receipts,
     "objection": _objections,
     "inquiry": _inquiries,

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Final
 
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.chunked import FROM_OFFICE
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.node import Node
@@ -25,7 +26,7 @@ QUARANTINE: Final = "quarantine"
 LINK_KINDS: Final = frozenset(  # from a neighbour
     {"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock"}
 )
-OFFICE_KINDS: Final = frozenset({"submit", "confirm", "return", "resent"})  # from an office
+OFFICE_KINDS: Final = frozenset({"submit", "chunk", FROM_OFFICE, "confirm", "return", "resent"})  # from an office
 
 _LONGEST = 255  # characters of a name that are kept
 

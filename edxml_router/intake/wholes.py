@@ -19,22 +19,25 @@ class Withheld(Exception):  # noqa: N818  # an event, not a mistake
     """A neighbour repeats more than is answered per hour."""
 
 
-def whole_of(node: Node, peer: str, transfer: Transfer, wholes: Wholes) -> Body | None:
-    """The body of a transfer that comes in chunks, assembled once; None while some are missing."""
+def whole_of(
+    node: Node, peer: str, transfer: Transfer, wholes: Wholes, origin: Route | None = None
+) -> Body | None:
+    """The body of a transfer that comes in chunks, assembled once; None while some are missing. ``origin``: whom the
+    peer is, where it is no neighbour."""
     key = (peer, transfer.envelope, transfer.size, transfer.chunks)
     if key not in wholes:
         wholes[key] = node.bodies.assembled(peer, transfer)
     whole = wholes[key]
     if whole is None:  # perhaps accepted before, with its chunks gone
-        whole = _accepted_before(node, peer, transfer.envelope)
+        whole = _accepted_before(node, peer, transfer.envelope, origin or Route.link(peer))
     return whole
 
 
-def _accepted_before(node: Node, peer: str, digest: str) -> Body | None:
-    """The body of a transfer that a neighbour repeats without its chunks; never a body that others brought.
+def _accepted_before(node: Node, peer: str, digest: str, origin: Route) -> Body | None:
+    """The body of a transfer that its peer repeats without its chunks; never a body that others brought.
 
     A repeat costs its sender one line, and us reading and judging the whole body. Raises Withheld."""
-    now, origin = node.now(), Route.link(peer)
+    now = node.now()
     with node.ledger.book() as book:
         row = book.envelopes.known([digest]).get(digest)
         if row is None or row.peer != peer:

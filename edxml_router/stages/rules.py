@@ -44,6 +44,7 @@ class Peer:
     unsigned_receipts: bool = False  # of a neighbour without credentials: its receipts count all the same
     quota: Quota = field(default_factory=Quota)
     pushed: bool = False  # an office that is attached over AMQP and gets its mail pushed
+    chunks: bool = False  # … and puts together what comes in chunks
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,6 +337,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             unsigned=exception(office.unsigned),
             quota=office.quota,
             pushed=office.attach == "amqp",
+            chunks=office.chunks,
         )
         for office in settings.offices
     ]

@@ -67,9 +67,11 @@ def largest_message(hub: Hub) -> int:
 
 
 def largest(settings: Settings) -> dict[Route, int]:
-    """The bytes of an envelope that can go where it travels whole: to offices attached to the hub, by route."""
+    """The bytes of an envelope that can go where it travels whole, by route: to offices attached to the hub whose
+    software does not put chunks together."""
     hub = settings.hubs.get("hub")
-    return {Route.office(name): largest_message(hub) for name in attached(settings)[1]} if hub else {}
+    whole = [office.name for office in settings.offices if office.attach == "amqp" and not office.chunks]
+    return {Route.office(name): largest_message(hub) for name in whole} if hub else {}
 
 
 def intakes(settings: Settings) -> Sequence[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+from edxml_router.core.body import MemoryBody
+from edxml_router.core.link.chunked import ChunkedEnvelope, decode_chunked, encode_chunked
+from edxml_router.core.link.wire import decode_chunk
 from edxml_router.ports.transport import Message, Parcel
+from edxml_router.stages.forwarding.dispatch import chunks
 from edxml_router.transport import topology
 from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, until
 
@@ -64,6 +69,44 @@ def test_it_keeps_and_confirms_what_is_in_its_inbox(rabbit: RabbitHub, tmp_path:
             f"document {NAME}: 8 bytes, for H53.31\n",
         ]
         until(lambda: rabbit.open("node", [INBOX]).depths() == {INBOX: 0})
+    finally:
+        client.kill()
+        client.communicate()
+
+
+def test_it_sends_in_chunks_what_no_message_holds(rabbit: RabbitHub, tmp_path: Path) -> None:
+    data = b"<edXML>" + b"x" * 5000 + b"</edXML>"
+    (tmp_path / "document.xml").write_bytes(data)
+    node = rabbit.open("node", [SUBMIT])
+    client = start(rabbit, tmp_path, "--message-bytes", "3024", "send", "document.xml")
+    *pieces, last = (arrival.message for arrival in collect(node, 4))
+    assert [one.kind for one in pieces] == ["chunk"] * 3
+    assert b"".join(decode_chunk(one.body)[1] for one in pieces) == data
+    announced = decode_chunked(last.body)
+    assert (last.kind, announced.size, announced.chunks) == ("submit-chunks", len(data), 3)
+    assert announced.envelope == hashlib.sha256(data).hexdigest()
+    node.publish([Parcel(INBOX, Message("verdict", "v1", b'{"accepted": true}', correlation=last.id))])
+    client.communicate(timeout=60)
+    assert client.returncode == 0
+
+
+def test_it_puts_together_what_comes_in_chunks(rabbit: RabbitHub, tmp_path: Path) -> None:
+    data = b"<edXML>" + b"y" * 5000 + b"</edXML>"
+    digest = hashlib.sha256(data).hexdigest()
+    name, node = f"{digest}.H53.31", rabbit.open("node", [SUBMIT])
+    pieces = [
+        Parcel(INBOX, Message("chunk", f"{name}.{number}", piece, correlation=name))
+        for number, piece in enumerate(chunks(MemoryBody(data), digest, 2000))
+    ]
+    end = Message("envelope-chunks", name, encode_chunked(ChunkedEnvelope(digest, len(data), 3)))
+    node.publish([*pieces[1:], Parcel(INBOX, end), *pieces, Parcel(INBOX, end)])  # one was missing, and came again
+    client = start(rabbit, tmp_path, "receive")
+    try:
+        (arrival,) = collect(node, 1)
+        assert (arrival.message.kind, arrival.message.correlation) == ("confirm", name)
+        assert (tmp_path / f"{name}.edxml").read_bytes() == data
+        until(lambda: rabbit.open("node", [INBOX]).depths() == {INBOX: 0})
+        assert not (tmp_path / f"{name}.chunks").exists()
     finally:
         client.kill()
         client.communicate()

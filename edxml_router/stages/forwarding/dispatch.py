@@ -17,6 +17,7 @@ from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.terms import DeliveryTerms
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.chunked import TO_OFFICE, ChunkedEnvelope, encode_chunked
 from edxml_router.core.link.manifest import LIST_LIMIT, MANIFEST_LIMIT
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import (
@@ -228,16 +229,29 @@ def inquiry_parcel(link: Link, row: EnvelopeRow, group: Sequence[Delivery]) -> P
     return Parcel(link.mailbox_for(urgent=row.urgent), message)
 
 
-def inbox_parcel(link: Link, row: EnvelopeRow, delivery: Delivery, body: bytes, now: datetime) -> Parcel:
-    """An envelope pushed to an office. The message's id is the letter's name, the same for every repeat.
+def inbox_parcels(
+    link: Link, row: EnvelopeRow, delivery: Delivery, body: Body, now: datetime, chunk_bytes: int
+) -> Iterator[Parcel]:
+    """An envelope pushed to an office: in one message, or its chunks and their manifest where the hub takes no message
+    of its size and ``chunk_bytes`` (0: never) says that the office puts them together. The id of the last message is
+    the letter's name, the same for every repeat.
 
-    It is withdrawn when the delivery's lifetime is over: an office that was away must not find mail whose sender was
-    told that it has expired.
+    They are withdrawn when the delivery's lifetime is over: an office that was away must not find mail whose sender was
+    told that it has expired. Raises Setback EDX601, EDX622 when the body cannot be read any more.
     """
     headers = {"envelope": row.digest, "sender": row.sender, "recipient": delivery.recipient}
-    left = delivery.expires_at - now
-    message = Message("envelope", delivery.name, body, row.urgent, headers=headers, lifetime=left)
-    return Parcel(link.mailbox_for(urgent=row.urgent), message)
+    mailbox, left = link.mailbox_for(urgent=row.urgent), delivery.expires_at - now
+    most = link.transport.largest_message
+    if not chunk_bytes or body.size <= most:
+        message = Message("envelope", delivery.name, body.whole(), row.urgent, headers=headers, lifetime=left)
+        yield Parcel(mailbox, message)
+        return
+    size = max(1, min(max(chunk_bytes, -(-body.size // LIST_LIMIT)), most - _CHUNK_LINE))
+    for number, piece in enumerate(chunks(body, row.digest, size)):
+        name = f"{delivery.name}.{number}"
+        yield Parcel(mailbox, Message("chunk", name, piece, row.urgent, delivery.name, headers, left))
+    manifest = encode_chunked(ChunkedEnvelope(row.digest, body.size, -(-body.size // size)))
+    yield Parcel(mailbox, Message(TO_OFFICE, delivery.name, manifest, row.urgent, "", headers, left))
 
 
 def body_chunks(body: Body, digest: str, size: int) -> Iterator[bytes]:

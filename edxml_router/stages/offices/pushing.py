@@ -28,7 +28,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.stages.forwarding import room, sending
-from edxml_router.stages.forwarding.dispatch import LAPSES, NEVER, GroupKey, deferral, inbox_parcel, portions
+from edxml_router.stages.forwarding.dispatch import LAPSES, NEVER, GroupKey, deferral, inbox_parcels, portions
 from edxml_router.stages.forwarding.windows import Sending, Window, open_windows
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.outcomes.receipts import final_receipts
@@ -129,17 +129,19 @@ def _lay(
     node: Node, links: Mapping[Route, Link], absent: Sequence[Delivery], rows: Mapping[str, EnvelopeRow], now: datetime
 ) -> None:
     """Publish these, with a window for each office, and record what was answered in time."""
-    bodies, offers = node.bodies.read({one.digest for one in absent}), node.outgoing.offers
+    bodies, offers = node.bodies.open({one.digest for one in absent}), node.outgoing.offers
     sendings: list[Sending[Delivery]] = []
     later: dict[int, Finding | None] = {}
     for one in absent:
         link = links[one.route]
         if one.digest not in bodies:
             continue
-        parcel = inbox_parcel(link, rows[one.digest], one, bodies[one.digest], now)
-        made = Sending(link.transport, parcel.mailbox, [parcel], [one])
+        row, peer = rows[one.digest], node.rules.peers.get(one.route.name)
+        chunk_bytes = node.rules.delivery.chunk_bytes if peer is not None and peer.chunks else 0
+        parcels = inbox_parcels(link, row, one, bodies[one.digest], now, chunk_bytes)
+        made = Sending(link.transport, link.mailbox_for(urgent=row.urgent), parcels, [one])
         if made.box in offers:
-            later[one.id] = sending.busy(parcel.mailbox)
+            later[one.id] = sending.busy(made.mailbox)
         else:
             sendings.append(made)
     begun = open_windows(sendings, node.outgoing.ahead)
