@@ -411,7 +411,7 @@ def test_a_malformed_message_is_answered_kept_and_logged(nodes: Nodes, office: O
     [answer] = office.take()
     told = json.loads(answer.message.body)
     assert (answer.message.kind, told["done"], told["problem"]["code"]) == ("answer", False, code)
-    assert answer.message.correlation == (correlation if kind in ("confirm", "return") else f"{kind}-1")
+    assert answer.message.correlation == (correlation or f"{kind}-1")
     [kept] = nodes["quoc-gia"].node.ledger.views.list_quarantined()
     assert (kept.peer, kept.code) == (OFFICE, code)
     with capture_logs() as lines:

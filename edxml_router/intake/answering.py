@@ -41,7 +41,7 @@ def tell(node: Node, found: Sequence[tuple[Arrival, Finding]]) -> list[Arrival]:
             continue  # it has no mailbox
         done = finding.problem.weight is Weight.REMARK
         given = arrival.message
-        about = given.correlation if given.kind in ANSWERS else given.id
+        about = (given.correlation if given.kind in ANSWERS else "") or given.id
         body = encode(confirmation_shape(about, finding, done=done))
         message = Message("answer", _id("answer", given.id or about), body, correlation=about)
         if any(link.transport.publish([Parcel(link.mailbox, message)])):
