@@ -14,7 +14,7 @@ from edxml_router.core.link.chunked import ChunkedEnvelope, decode_chunked, enco
 from edxml_router.core.link.wire import decode_chunk
 from edxml_router.demo.letters import File
 from edxml_router.ports.transport import Arrival, Message, Parcel
-from edxml_router.stages.forwarding.dispatch import chunks
+from edxml_router.stages.forwarding.dispatch import body_chunks
 from edxml_router.transport import topology
 from edxml_router.wiring.composition import build_rules
 from tests.test_pipeline import Nodes, letter, nodes
@@ -35,7 +35,7 @@ def submit(office: Office, data: bytes, pieces: list[bytes], number: int = 1) ->
 
 
 def pieces_of(data: bytes) -> list[bytes]:
-    return list(chunks(MemoryBody(data), hashlib.sha256(data).hexdigest(), PIECE))
+    return list(body_chunks(MemoryBody(data), hashlib.sha256(data).hexdigest(), PIECE))
 
 
 def verdict(office: Office, number: int = 1) -> dict[str, object]:

@@ -12,7 +12,7 @@ from edxml_router.core.body import MemoryBody
 from edxml_router.core.link.chunked import ChunkedEnvelope, decode_chunked, encode_chunked
 from edxml_router.core.link.wire import decode_chunk
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages.forwarding.dispatch import chunks
+from edxml_router.stages.forwarding.dispatch import body_chunks
 from edxml_router.transport import topology
 from tests.contract.hubs import PASSWORD, VHOST, RabbitHub, collect, until
 
@@ -96,7 +96,7 @@ def test_it_puts_together_what_comes_in_chunks(rabbit: RabbitHub, tmp_path: Path
     name, node = f"{digest}.H53.31", rabbit.open("node", [SUBMIT])
     pieces = [
         Parcel(INBOX, Message("chunk", f"{name}.{number}", piece, correlation=name))
-        for number, piece in enumerate(chunks(MemoryBody(data), digest, 2000))
+        for number, piece in enumerate(body_chunks(MemoryBody(data), digest, 2000))
     ]
     end = Message("envelope-chunks", name, encode_chunked(ChunkedEnvelope(digest, len(data), 3)))
     node.publish([*pieces[1:], Parcel(INBOX, end), *pieces, Parcel(INBOX, end)])  # one was missing, and came again

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from edxml_router.core.link.manifest import LIST_LIMIT, VERSION, digest, line, number, reading, split
+from edxml_router.core.link.manifest import LIST_LIMIT, VERSION, digest, line, read_fields, read_number, split
 from edxml_router.core.link.wire import Transfer
 
 FROM_OFFICE: Final = "submit-chunks"
@@ -39,8 +39,8 @@ def encode_chunked(announced: ChunkedEnvelope) -> bytes:
 
 def decode_chunked(data: bytes) -> ChunkedEnvelope:
     fields, _ = split(data if data.endswith(b"\n") else data + b"\n")
-    return reading(
+    return read_fields(
         lambda: ChunkedEnvelope(
-            digest(fields["envelope"]), number(fields["size"]), number(fields["chunks"], LIST_LIMIT)
+            digest(fields["envelope"]), read_number(fields["size"]), read_number(fields["chunks"], LIST_LIMIT)
         )
     )

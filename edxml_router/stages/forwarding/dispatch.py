@@ -247,7 +247,7 @@ def inbox_parcels(
         yield Parcel(mailbox, message)
         return
     size = max(1, min(max(chunk_bytes, -(-body.size // LIST_LIMIT)), most - _CHUNK_LINE))
-    for number, piece in enumerate(chunks(body, row.digest, size)):
+    for number, piece in enumerate(body_chunks(body, row.digest, size)):
         name = f"{delivery.name}.{number}"
         yield Parcel(mailbox, Message("chunk", name, piece, row.urgent, delivery.name, headers, left))
     manifest = encode_chunked(ChunkedEnvelope(row.digest, body.size, -(-body.size // size)))
