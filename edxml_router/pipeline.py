@@ -35,6 +35,7 @@ from edxml_router.stages.acceptance.admission import (
     address_transfer,
     admit,
     authorise,
+    not_back,
     routes_of,
     same_sender,
     sender_of,
@@ -109,7 +110,7 @@ def judge(rules: Rules, here: str, submission: Submission, now: datetime) -> Can
         reason = authorise(rules, peer, examined.verdict, sender, now)
         unreachable: Mapping[str, Finding] = {}
         if transfer is None:
-            routes = routes_of(rules, examined, now, submission.chosen)
+            routes = not_back(peer, routes_of(rules, examined, now, submission.chosen))
         else:
             routes, unreachable = address_transfer(rules, here, peer, transfer, examined)
         row = envelope_row(rules, here, submission, examined, sender, reason, now)

@@ -34,6 +34,7 @@ def find_mistakes(sections: Sections, today: date) -> Iterator[Mistake]:
     yield from _times(sections)
     yield from gateway_checks.check(sections.gateway, sections.offices)
     yield from axis_checks.check(sections.gateway, sections.offices)
+    yield from axis_checks.check_axis(sections)
     yield from file_checks.find_file_mistakes(sections)
     for place, detail in in_the_clear(sections):
         yield Mistake(CLEAR, place, detail, tuple((*place, key) for key in ("kind", "host", "tls_ca")))

@@ -102,6 +102,9 @@ def _files(sections: Sections) -> Iterator[Mistake]:
             for index, path in enumerate(office.certificate)
         ]
         secret.append((("offices", number, "secret_file"), office.secret_file))
+    if sections.axis:
+        plain.append((("axis", "ca"), sections.axis.ca))
+        secret.append((("axis", "secret_file"), sections.axis.secret_file))
     if sections.gateway:
         place = ("gateway",)
         plain += [((*place, name), getattr(sections.gateway, name)) for name in ("certificate", "client_anchors")]

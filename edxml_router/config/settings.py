@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from edxml_router.config.faces.axis import AxisSettings
 from edxml_router.config.faces.gateway import GatewaySettings
 from edxml_router.config.faces.seals import SealSettings
 from edxml_router.config.hubs import Hub, understood
@@ -261,6 +262,7 @@ class Sections(SettingsTable):
     offices: tuple[OfficeSettings, ...] = ()
     gateway: GatewaySettings | None = None
     seals: tuple[SealSettings, ...] = ()
+    axis: AxisSettings | None = None
     trust: TrustSettings = TrustSettings()
     signature: SignatureSettings = SignatureSettings()
     agencies: AgenciesSettings = AgenciesSettings()
@@ -288,6 +290,7 @@ class Settings:
     offices: tuple[OfficeSettings, ...]
     gateway: GatewaySettings | None
     seals: tuple[SealSettings, ...]
+    axis: AxisSettings | None
     trust: TrustSettings
     signature: SignatureSettings
     agencies: AgenciesSettings

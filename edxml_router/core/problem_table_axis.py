@@ -8,7 +8,7 @@ from __future__ import annotations
 from edxml_router.core.problem_table_form import Row
 
 _S, _O = "sender", "operator"
-_NO = "permanent"
+_NO, _LATER = "permanent", "transient"
 
 AXIS: tuple[Row, ...] = (
     ("EDX422", "call-unproven", _S, _NO, 401, 1,
@@ -26,6 +26,9 @@ AXIS: tuple[Row, ...] = (
     ("EDX426", "agency-by-operator", _O, _NO, 403, 1,
      "An e-office cannot add or remove agencies of this node", "The request is in the journal. If it is right, add the code to the office's agencies (or take it out), and the agency to the catalogue (`edxml-router agency import`), then reload.",
      "Phần mềm không tự đăng ký hoặc hủy đăng ký cơ quan ở nút này", "Yêu cầu đã được ghi vào nhật ký. Nếu đúng, hãy thêm mã vào agencies của mục đơn vị (hoặc bỏ đi), bổ sung cơ quan vào danh mục (`edxml-router agency import`) rồi nạp lại."),
+    ("EDX923", "axis-away", _O, _LATER, 503, 75,
+     "The national axis does not answer, or not as it should", "The particulars say which address and why: the line, the axis's certificate (axis.ca), the system id or the secret. What is for it waits here and is tried again by itself.",
+     "Trục liên thông văn bản quốc gia không trả lời hoặc trả lời sai", "Phần chi tiết nêu địa chỉ và lý do: đường truyền, chứng thư của trục (axis.ca), mã hệ thống hoặc khóa bí mật. Văn bản gửi lên trục chờ tại đây và tự được gửi lại."),
     ("EDX922", "secret-weak", _O, _NO, 500, 78,
      "The secret that an e-office shares with this node is empty or too short", "Write a random one of at least 20 characters into the file (`openssl rand -hex 20`), hand it to the maker of the e-office in a safe way, and reload.",
      "Khóa bí mật dùng chung với phần mềm văn phòng bị trống hoặc quá ngắn", "Ghi vào tệp một chuỗi ngẫu nhiên ít nhất 20 ký tự (`openssl rand -hex 20`), giao cho bên phát triển phần mềm theo cách an toàn rồi nạp lại."),

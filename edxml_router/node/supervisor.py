@@ -129,6 +129,7 @@ class Supervisor:
 
     def _wanted(self) -> list[str]:
         wanted = ["edxml_router.gateway"] if self._settings.gateway is not None else []
+        wanted += ["edxml_router.axis"] if self._settings.axis is not None else []
         folders = any(office.attach == "folder" for office in self._settings.offices)
         return [*wanted, "edxml_router.folders"] if folders else wanted
 

@@ -8,7 +8,7 @@ The journal, not the log, is the record of what happened; the log is for whoever
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -239,6 +239,20 @@ def transport_problem(hub: str, finding: Finding | None) -> None:
         _log.info("transport.mended", hub=hub)
     else:
         _log.error("transport.problem", hub=hub, **_finding(finding))
+
+
+def axis_started(process: int, url: str) -> None:
+    """The process that speaks to the national axis is ready."""
+    _log.info("axis.started", process=process, url=url)
+
+
+def axis_problem(findings: Sequence[Finding]) -> None:
+    """What is wrong with the axis, or with documents on the way from and to it, has changed: ``axis.problem``, or
+    ``axis.mended`` when nothing is."""
+    for finding in findings:
+        _log.warning("axis.problem", code=finding.code, where=finding.where, detail=finding.detail)
+    if not findings:
+        _log.info("axis.mended")
 
 
 def folders_started(process: int, count: int) -> None:

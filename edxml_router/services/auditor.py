@@ -48,6 +48,7 @@ EVENTS: Final = (
     "input.defect",
     QUARANTINE_REMOVED,
     "agency.asked",
+    "axis.taken",
     "clock.doubtful",
     "clock.believed",
     "clock.differs",

@@ -26,6 +26,7 @@ class PeerRole(StrEnum):
     OFFICE = "office"
     CHILD = "child"
     PARENT = "parent"
+    AXIS = "axis"  # above, as the parent is, but spoken to as an office
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,6 +319,7 @@ def _routes(settings: Settings, registry: Registry) -> Routes:
             for child in settings.children
         },
         parent=settings.parent.name if settings.parent else None,
+        rest=settings.axis.name if settings.axis else None,
     )
 
 
@@ -365,4 +366,13 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             unsigned_receipts=settings.parent.unsigned_receipts,
         )
         peers.append(parent)
+    if settings.axis is not None:
+        axis = Peer(
+            settings.axis.name,
+            PeerRole.AXIS,
+            prefixes=frozenset[str]().union(*(peer.prefixes for peer in peers)),
+            codes=frozenset[str]().union(*(peer.codes for peer in peers)),
+            unsigned=exception(settings.axis.unsigned),
+        )
+        peers.append(axis)
     return {peer.name: peer for peer in peers}

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from edxml_router.config.values import About, Count, Duration, SettingsTable
+from edxml_router.config.peers import UnsignedSettings
+from edxml_router.config.values import About, Count, Duration, File, Name, SettingsTable
 
 Prefix = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)+$", max_length=200)]
 
@@ -40,7 +41,7 @@ class NationalSettings(SettingsTable):
         Count,
         Field(le=10_000),
         About("Most transfers in one list. What an office has not taken yet comes before what it has."),
-    ] = 1000
+    ] = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +63,30 @@ class Wso2Settings(SettingsTable):
         Prefix, About("Where its calls begin; the token is got at …/token below it. A change takes a restart.")
     ] = "/truclienthong/v1.0.0"
     session: Annotated[Duration, About("How long a token counts.")] = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisSettings(SettingsTable):
+    """The national axis above this node, or whatever speaks its SDK's protocol: what no office or child here serves
+    goes there, and what lies there for this node's system is fetched. It takes the place of [parent]."""
+
+    url: Annotated[str, Field(pattern=r"^https?://"), About("Where its calls begin.", '"https://truc.example.vn/vxp"')]
+    system_id: Annotated[
+        str,
+        Field(min_length=1, max_length=100, pattern=r"^[!-~]+$"),
+        About("This node's system id there.", '"000.00.00.H53"'),
+    ]
+    secret_file: Annotated[File, About("File with the secret shared with it (mode 0600).", '"axis.secret"')]
+    name: Annotated[Name, About("Its name among this node's peers.")] = "axis"
+    ca: Annotated[
+        File | None, About("Certificates of its authority (PEM); without it those of this machine.", '"axis-ca.pem"')
+    ] = None
+    interval: Annotated[Duration, About("How often it is asked for mail and for the states of what was sent.")] = (
+        timedelta(seconds=60)
+    )
+    days: Annotated[
+        int, Field(strict=True, ge=1, le=31), About("How many days back its lists are read.")
+    ] = 7
+    unsigned: Annotated[
+        UnsignedSettings | None, About("Exception for unsigned envelopes, which are many there.")
+    ] = None

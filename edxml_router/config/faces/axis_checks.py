@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from edxml_router.config.faces.gateway import GatewaySettings
 from edxml_router.config.mistake import REMARK, WRONG, Mistake
 from edxml_router.config.peers import OfficeSettings
+from edxml_router.config.settings import Sections
 from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
@@ -42,6 +43,26 @@ def check(gateway: GatewaySettings | None, offices: tuple[OfficeSettings, ...]) 
                             office=office.name, system=office.system_id)  # fmt: skip
             yield Mistake(REMARK, (*place, "system_id"), detail, ((*place, "agencies"),))
         yield from _secret(office, number)
+
+
+def check_axis(sections: Sections) -> Iterator[Mistake]:
+    """Of the axis above this node."""
+    axis = sections.axis
+    if axis is None:
+        return
+    if sections.parent is not None:
+        detail = Detail("[axis] and [parent]: only one of them can have what nobody here serves")
+        yield Mistake(WRONG, ("axis",), detail, (("parent",),))
+    peers = [one.name for one in sections.offices] + [one.name for one in sections.children]
+    if axis.name in (sections.node.name, *peers):
+        yield Mistake(WRONG, ("axis", "name"), Detail("axis.name: {name} is already taken", name=axis.name))
+    try:
+        text = axis.secret_file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return
+    if len(text) < SECRET_LEAST:
+        detail = Detail("{office}: at least {least} characters", office="axis", least=SECRET_LEAST)
+        yield Mistake("EDX922", ("axis", "secret_file"), detail)
 
 
 def _paths(gateway: GatewaySettings | None, spoken: list[str]) -> Iterator[Mistake]:

@@ -38,6 +38,7 @@ class Routes:
     served: Mapping[str, str]  # canonical code → office
     claims: Mapping[str, str]  # prefix or code → link
     parent: str | None = None
+    rest: str | None = None  # the office that everything else goes to, where there is no parent: an axis
 
     @classmethod
     def build(
@@ -45,6 +46,7 @@ class Routes:
         served: Mapping[str, str],
         children: Mapping[str, Iterable[str]] | None = None,
         parent: str | None = None,
+        rest: str | None = None,
     ) -> Routes:
         """Routes from ``served`` (code → office) and the prefixes and codes that each child claims.
 
@@ -57,7 +59,7 @@ class Routes:
         for link, entries in (children or {}).items():
             for text in entries:
                 _claim(claims, text, link, "children")
-        return cls(here, claims, parent)
+        return cls(here, claims, parent, rest)
 
     def next_hop(self, code: str) -> Local | Via:
         """Where an envelope to this agency goes next. Raises Refusal EDX505 when nobody serves it."""
@@ -66,6 +68,8 @@ class Routes:
         for prefix in _prefixes(code):
             if prefix in self.claims:
                 return Via(self.claims[prefix])
+        if self.parent is None and self.rest is not None:
+            return Local(self.rest)
         if self.parent is None:
             raise Refusal("EDX505", detail=code)
         return Via(self.parent)
@@ -84,6 +88,8 @@ class Routes:
                 owner = Detail("prefix {prefix} belongs to link {name}", prefix=prefix, name=self.claims[prefix])
                 return (*lines, owner)
             lines.append(Detail("no link claims {prefix}", prefix=prefix))
+        if self.parent is None and self.rest is not None:
+            return (*lines, Detail("everything else goes to {name}", name=self.rest))
         if self.parent is None:
             return (*lines, Detail("this node has no parent, so there is no route"))
         return (*lines, Detail("everything else goes to the parent, link {name}", name=self.parent))

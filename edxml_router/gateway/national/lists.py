@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from edxml_router.core.detail import Detail
+from edxml_router.core.message.heading import Heading
 from edxml_router.core.message.letter_day import VIETNAM
 from edxml_router.core.problems import Refusal
 from edxml_router.gateway.desk import Desk
@@ -33,7 +34,8 @@ async def received(visitor: Visitor) -> Response:
     query = query_of(visitor.call, visitor.national.listed)
     found = await desk.call(transfers.received, desk.node, account.office, query)
     spelling = (await catalogue_of(visitor.request, desk)).spelling
-    return answer({"data": [received_row(one, spelling, account) for one in found]})
+    # In a thread: a list of thousands would hold up everybody else's requests.
+    return await desk.call(lambda: answer({"data": [received_row(one, spelling, account) for one in found]}))
 
 
 def received_row(one: ListedTransfer, spelling: Spelling, account: Account) -> dict[str, str]:
@@ -62,28 +64,29 @@ async def sent(visitor: Visitor) -> Response:
     found = await desk.call(transfers.sent_of, desk.node, account.office, query, visitor.call.value("docId"))
     about = await desk.call(headings_of(visitor.request).of, desk.node, [one.envelope.digest for one in found])
     written = (await catalogue_of(visitor.request, desk)).spelling.written
-    rows = []
-    for one in found:
-        delivery, envelope, told_of = one.delivery, one.envelope, about[one.envelope.digest]
-        rows.append(
-            {
-                "serviceType": SERVICE,
-                "messageType": message_type(envelope.kind),
-                "senderDocId": envelope.digest,
-                "receiverDocId": delivery.name,
-                "fromCode": written(envelope.sender, old=account.old),
-                "toCode": written(delivery.recipient, old=account.old),
-                "title": told_of.subject,
-                "notation": told_of.number,
-                "sentTime": shown(envelope.accepted_at),
-                "receivedTime": shown(delivery.ended_at) if delivery.ended_at else "",
-                "sendStatus": str(transfers.sending_state(delivery)),
-                "sendStatusDesc": told("vi", delivery.state.word),
-                "receiveStatus": str(one.state),
-                "receiveStatusDesc": told("vi", one.description),
-            }
-        )
-    return answer({"data": rows})
+    return await desk.call(lambda: answer({"data": [_sent_row(one, about, written, account) for one in found]}))
+
+
+def _sent_row(
+    one: ListedTransfer, about: Mapping[str, Heading], written: Callable[..., str], account: Account
+) -> dict[str, str]:
+    delivery, envelope, told_of = one.delivery, one.envelope, about[one.envelope.digest]
+    return {
+        "serviceType": SERVICE,
+        "messageType": message_type(envelope.kind),
+        "senderDocId": envelope.digest,
+        "receiverDocId": delivery.name,
+        "fromCode": written(envelope.sender, old=account.old),
+        "toCode": written(delivery.recipient, old=account.old),
+        "title": told_of.subject,
+        "notation": told_of.number,
+        "sentTime": shown(envelope.accepted_at),
+        "receivedTime": shown(delivery.ended_at) if delivery.ended_at else "",
+        "sendStatus": str(transfers.sending_state(delivery)),
+        "sendStatusDesc": told("vi", delivery.state.word),
+        "receiveStatus": str(one.state),
+        "receiveStatusDesc": told("vi", one.description),
+    }
 
 
 async def agencies(visitor: Visitor) -> Response:

@@ -78,7 +78,7 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
 
     Returns the reason to record: that of the verdict with its marks, or the exception that stood in for a signature.
     """
-    bindings.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role is not PeerRole.PARENT)
+    bindings.may_bring(peer.prefixes, peer.codes, sender, inside=peer.role not in (PeerRole.PARENT, PeerRole.AXIS))
     bindings.refuse_blocked(rules.bindings, (sender,), now)  # whether signed or not
     if verdict.indication is Indication.PASSED and verdict.signer is not None:
         meaning = codes_of(rules.registry, verdict.signer, now)
@@ -136,6 +136,17 @@ def routes_of(rules: Rules, examined: Examination, now: datetime, chosen: Sequen
     sender corrects a list once."""
     envelope = _narrowed(rules.registry, examined.envelope, chosen) if chosen else examined.envelope
     return recipients_of(rules.registry, envelope, now, partial(route_for, rules, examined.size))
+
+
+def not_back(peer: Peer, routes: dict[str, Route]) -> dict[str, Route]:
+    """The routes without those that lead back to the axis that brought it: its other recipients are the axis's to
+    reach. Refusal EDX505 where none is left."""
+    if peer.role is not PeerRole.AXIS:
+        return routes
+    here = {code: following for code, following in routes.items() if following != Route.office(peer.name)}
+    if not here:
+        raise Refusal("EDX505", detail=next(iter(routes)))
+    return here
 
 
 def _narrowed(registry: Registry, envelope: Envelope, chosen: Sequence[str]) -> Envelope:

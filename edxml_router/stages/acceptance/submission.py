@@ -106,7 +106,7 @@ def put_off(item: Candidate, why: Finding) -> Acceptance:
 
 def origin_of(rules: Rules, submission: Submission) -> Route:
     """The route of receipts about this submission."""
-    office = rules.peers[submission.peer].role is PeerRole.OFFICE
+    office = rules.peers[submission.peer].role in (PeerRole.OFFICE, PeerRole.AXIS)
     return Route.office(submission.peer) if office else Route.link(submission.peer)
 
 

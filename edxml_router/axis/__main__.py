@@ -1,0 +1,104 @@
+"""The process that speaks to the axis, a child of the supervisor.
+
+Started as ``python -m edxml_router.axis FILE PID PINS`` (the settings, the supervisor's number, and as JSON the
+settings that stay until a restart). It keeps no state, so at a reload it ends, and another begins. SIGTERM and SIGHUP
+finish the round at hand. When the supervisor is gone, it ends as well. Exit status 0, or 78 for the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from edxml_router.axis.client import AxisClient
+from edxml_router.axis.exchange import exchange
+from edxml_router.config import ConfigErrors, Settings, in_force, load
+from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, Finding, Refusal, Trouble
+from edxml_router.credentials import sources
+from edxml_router.observe import events
+from edxml_router.observe.logs import configure
+from edxml_router.services.axis import bridge
+from edxml_router.wiring.opening import node_of
+
+LOOK: Final = 1.0  # seconds between looks whether the supervisor is there
+RECENT: Final = timedelta(days=62)  # what the axis's lists may still show
+
+
+class AxisService:
+    """The loop of rounds."""
+
+    def __init__(self, settings: Settings, supervisor: int) -> None:
+        self._settings, self._supervisor = settings, supervisor
+        self._ending = threading.Event()
+        self._told: list[str] = []
+        self._known: set[str] | None = None  # the axis's numbers of what is here
+
+    def run(self) -> int:
+        axis = self._settings.axis
+        if axis is None:  # taken out meanwhile: the supervisor will know
+            return 0
+        secret = (sources.secret(axis.secret_file, "axis.secret_file") or "").encode()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer
+        events.axis_started(os.getpid(), axis.url)
+        with AxisClient(axis, secret) as client:
+            while not self._ending.is_set():
+                self._round(client)
+                left = axis.interval.total_seconds()
+                while left > 0 and not self._ending.wait(min(LOOK, left)):
+                    left -= LOOK
+                    if os.getppid() != self._supervisor:
+                        return 0
+        return 0
+
+    def _round(self, client: AxisClient) -> None:
+        """What is wrong is told when it begins, changes or ends."""
+        findings: Sequence[Finding]
+        try:
+            with node_of(self._settings) as node:
+                if self._known is None:
+                    self._known = bridge.taken(node, node.now() - RECENT)
+                findings = exchange(node, self._settings, client, self._known)
+        except Trouble as trouble:
+            findings = [trouble.finding]
+        except Exception as error:  # noqa: BLE001  # the next round is tried all the same
+            events.defect("axis", error)
+            return
+        told = sorted({str(one) for one in findings})
+        if told != self._told:
+            self._told = told
+            events.axis_problem(findings)
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._ending.set()
+
+
+def main() -> int:
+    configure("auto", "info")  # until the settings say otherwise
+    try:
+        path, supervisor, pins = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+        settings = in_force.pinned(load(path), pins)
+        configure(settings.log.format, settings.log.level, node=settings.node.name, data=settings.node.data)
+        return AxisService(settings, supervisor).run()
+    except ConfigErrors as errors:
+        events.reload_refused(errors.findings)
+        return EXIT_CONFIG
+    except Refusal as refusal:  # a file of the settings
+        events.reload_refused([refusal.finding])
+        return EXIT_CONFIG
+    except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew
+        events.defect("axis", error)
+    return EXIT_SOFTWARE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
