@@ -40,7 +40,7 @@ _ENDS: Final = {
 }
 
 
-class Outgoing(NamedTuple):
+class AxisLetter(NamedTuple):
     """A letter for the axis, with codes as the sender has written its own and as the axis knows the recipient."""
 
     delivery: Delivery
@@ -53,7 +53,7 @@ class Outgoing(NamedTuple):
         return "status" if self.envelope.kind == "status" else "edoc"
 
 
-def outgoing(node: Node, axis: str) -> Iterator[Sequence[Outgoing]]:
+def outgoing(node: Node, axis: str) -> Iterator[Sequence[AxisLetter]]:
     """The documents that wait and have no number there yet, each with those of its recipients that wait."""
     views = node.ledger.views
     waiting = _waiting(node, axis)
@@ -69,7 +69,7 @@ def outgoing(node: Node, axis: str) -> Iterator[Sequence[Outgoing]]:
         body = node.bodies.open([digest]).get(digest)
         sender = heading(body).sender if body is not None else ""
         yield [
-            Outgoing(one, found.envelope, sender or found.envelope.sender, spelling.written(one.recipient, old=True))
+            AxisLetter(one, found.envelope, sender or found.envelope.sender, spelling.written(one.recipient, old=True))
             for one in deliveries
         ]
 
