@@ -367,7 +367,7 @@ def test_the_example_is_a_configuration(tmp_path: Path) -> None:
 
 def test_removing_the_marks_of_the_example_makes_settings_of_all_lines(tmp_path: Path) -> None:
     text = re.sub(r"(?m)^#(?! )", "", example())
-    text = re.sub(r"(?ms)^\[axis\]\n.*?(?=^\[)", "", text)  # in the place of [parent], not beside it
+    text = re.sub(r"(?ms)^\[axis[].].*?(?=^\[+(?!axis))", "", text)  # in the place of [parent], not beside it
     # Each hub is of one kind only, and the files that are named are not there.
     text = re.sub(r'(?m)^(path = "hub"|attach = .*)$', r"#\1", text)
     text = re.sub(r'(?m)^\w+ = "[\w-]+(\.\w+)?\.(pem|password|secret|csv)"$|^(tls_)?crls = .*$', "", text)
