@@ -22,6 +22,7 @@ from edxml_router.config.in_force import pinned
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Refusal, Setback
 from edxml_router.gateway import server
 from edxml_router.gateway.application import build
+from edxml_router.gateway.calling import call_offices
 from edxml_router.gateway.desk import Desk
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -88,7 +89,10 @@ class Gateway:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal's Ctrl-C is the supervisor's to answer
         look()
         events.gateway_started(os.getpid(), [_shown(one.getsockname()) for one in sockets])
+        calling = asyncio.create_task(call_offices(desk))
         await serving._serve(sockets)  # serve() would take the signals
+        calling.cancel()  # a call that is under way is made again, with the same id
+        await asyncio.wait([calling])
         await desk.close()
 
     def _load(self) -> Settings:

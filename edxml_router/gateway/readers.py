@@ -42,6 +42,7 @@ class Readers:
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ended = False
+        self._next: asyncio.Future[None] | None = None  # of who waits for any ringing
 
     def start(self) -> None:
         """Within the loop that serves."""
@@ -88,14 +89,28 @@ class Readers:
     def release(self) -> None:
         """Let everybody who waits go, and nobody wait any more: the process is about to end."""
         self._ended = True
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
         for waiting in self._waiting.values():
             for one in waiting:
                 if not one.done():
                     one.set_result(None)
 
+    def heard(self) -> asyncio.Future[None]:
+        """Done once somebody rings, or the process is about to end; where nobody can ring, before long."""
+        if self._bell < 0:
+            return asyncio.ensure_future(asyncio.sleep(UNTOLD))
+        if self._next is None or self._next.done():
+            self._next = asyncio.get_running_loop().create_future()
+            if self._ended:
+                self._next.set_result(None)
+        return self._next
+
     def _hear(self) -> None:
         self._clear()
         self._rung.set()
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
 
     async def _serve(self) -> None:
         while True:

@@ -126,6 +126,14 @@ def gateway_ended(process: int) -> None:
     _log.info("gateway.ended", process=process)
 
 
+def office_called(office: str, subject: str, finding: Finding | None) -> None:
+    """An office's system was told that something has come, or could not be told."""
+    if finding is None:
+        _log.info("office.called", office=office, subject=subject)
+    else:
+        _log.warning("office.not_called", office=office, subject=subject, **_finding(finding))
+
+
 def acceptor_started(process: int) -> None:
     """A process that judges for the gateway is ready."""
     _log.info("acceptor.started", process=process)

@@ -16,9 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -37,6 +35,7 @@ from edxml_router.services.offices import webhooks
 from edxml_router.services.offices.webhooks import CallRound
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import LEASE, NOW, Database, add, delivery
+from tests.contract.receiver import Receiver
 
 OFFICE = "van-phong-xa"
 RECEIVERS = Path(__file__).parents[2] / "docs" / "examples" / "webhooks"
@@ -65,43 +64,11 @@ networks = {networks}
 """
 
 
-class Receiver:
-    """Notes every call, and answers as it is told."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[dict[str, str], dict[str, Any]]] = []
-        self.status = 204
-        self.during: Any = None  # called while a call is answered
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                receiver.calls.append((dict(self.headers), json.loads(body)))
-                if receiver.during is not None:
-                    receiver.during()
-                self.send_response(receiver.status)
-                self.send_header("location", "http://127.0.0.1:9/")
-                self.end_headers()
-
-            def log_message(self, *arguments: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/edxml"
-        Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def ids(self) -> list[str]:
-        return [headers["webhook-id"] for headers, _ in self.calls]
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 def configured(folder: Path, url: str, networks: Sequence[str] = ("127.0.0.0/8",)) -> Settings:

@@ -1,0 +1,151 @@
+"""The calls of the gateway as values, and what is common to both clients: no network here.
+
+A client carries a :class:`Call` out and gives the answer's JSON back.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from edxml_router.client.problem import ProblemError
+
+PIECE: Final = 256 * 1024  # bytes
+WAIT: Final = 30  # seconds that an answer may be held back while there is nothing
+TRIES: Final = 6
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds; doubled each time
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. ``content`` is a file's path or bytes; ``wait`` is how long the answer may take beside the usual."""
+
+    method: str
+    path: str
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | Path | None = None
+    json: Any = None
+    wait: float = 0.0  # seconds
+
+
+def submit(envelope: bytes | Path) -> Call:
+    """Under its digest, so that it may be repeated: what was accepted is not sent again."""
+    digest, size = _measured(envelope)
+    named = base64.b64encode(digest).decode()
+    headers = {
+        "content-type": "application/xml",
+        "content-length": str(size),
+        "content-digest": f"sha-256=:{named}:",
+    }
+    return Call("PUT", f"/v1/envelopes/{digest.hex()}", headers=headers, content=envelope)
+
+
+def inbox(cursor: str, limit: int, wait: int) -> Call:
+    return Call("GET", "/v1/inbox", {"cursor": cursor, "limit": limit, "wait": wait}, wait=wait)
+
+
+def events(cursor: str, limit: int, wait: int) -> Call:
+    return Call("GET", "/v1/events", {"cursor": cursor, "limit": limit, "wait": wait}, wait=wait)
+
+
+def content(letter: str) -> Call:
+    return Call("GET", f"/v1/inbox/{_part(letter)}/content")
+
+
+def confirm(letter: str) -> Call:
+    return Call("POST", f"/v1/inbox/{_part(letter)}/confirm")
+
+
+def confirm_all(letters: Sequence[str]) -> Call:
+    return Call("POST", "/v1/inbox/confirm", json={"letters": list(letters)})
+
+
+def send_back(letter: str, reason: str) -> Call:
+    return Call("POST", f"/v1/inbox/{_part(letter)}/return", json={"reason": reason})
+
+
+def agencies(words: str, under: str, limit: int) -> Call:
+    return Call("GET", "/v1/agencies", {"q": words, "under": under, "limit": limit})
+
+
+def agency(code: str) -> Call:
+    return Call("GET", f"/v1/agencies/{_part(code)}")
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _measured(envelope: bytes | Path) -> tuple[bytes, int]:
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces(envelope):
+        digest.update(piece)
+        size += len(piece)
+    return digest.digest(), size
+
+
+def pieces(envelope: bytes | Path) -> Iterator[bytes]:
+    """The bytes, or those of a file, never all of it at once."""
+    if isinstance(envelope, bytes):
+        yield envelope
+        return
+    with envelope.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+def pause(attempt: int, problem: ProblemError | None) -> float:
+    """Seconds to wait after attempt number ``attempt`` (1, 2, …); at least what the gateway has asked for."""
+    grown: float = min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+    asked = problem.retry_after if problem is not None and problem.retry_after is not None else 0.0
+    return max(grown, asked)
+
+
+class Download:
+    """A letter on its way into a file: what has come is kept beside it, and the next attempt goes on behind that.
+
+    The file has its name once it is whole and its digest is right.
+    """
+
+    def __init__(self, letter: str, folder: Path) -> None:
+        self._digest = letter[:64]
+        self.path = folder / f"{letter}.edxml"
+        self._partial = folder / f"{letter}.partial"
+        self.call_path = f"/v1/inbox/{_part(letter)}"
+
+    @property
+    def done(self) -> int:
+        """Bytes that are here."""
+        return self._partial.stat().st_size if self._partial.exists() else 0
+
+    def headers(self) -> Mapping[str, str]:
+        if not self.done:
+            return {}
+        return {"range": f"bytes={self.done}-", "if-range": f'"sha-256:{self._digest}"'}
+
+    def begin(self, status: int) -> None:
+        """What follows goes behind what is here (206), or is the whole (200)."""
+        if status != 206:
+            self._partial.unlink(missing_ok=True)
+
+    def write(self, piece: bytes) -> None:
+        with self._partial.open("ab") as file:
+            file.write(piece)
+
+    def finish(self) -> Path:
+        """The file under its name. Raises ValueError, and begins anew, where it is not what the letter's name says."""
+        digest = hashlib.sha256()
+        for piece in pieces(self._partial):
+            digest.update(piece)
+        if digest.hexdigest() != self._digest:
+            self._partial.unlink()
+            raise ValueError("what came is not the letter that was asked for")
+        self._partial.replace(self.path)
+        return self.path

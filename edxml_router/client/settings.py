@@ -1,0 +1,39 @@
+"""How the clients connect."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+_CONNECT, _READ = 10.0, 60.0  # seconds
+
+
+class HttpSettings(NamedTuple):
+    """Where the gateway is, and by what the office is known there."""
+
+    url: str
+    token: str | None
+    certificate: tuple[Path, Path] | None
+    authorities: Path | None
+    language: str
+
+
+def options(settings: HttpSettings) -> dict[str, Any]:
+    """What httpx's clients are made with."""
+    context = ssl.create_default_context()
+    if settings.authorities is not None:
+        context.load_verify_locations(settings.authorities)
+    if settings.certificate is not None:
+        context.load_cert_chain(*settings.certificate)
+    headers = {"accept-language": settings.language}
+    if settings.token is not None:
+        headers["authorization"] = f"Bearer {settings.token}"
+    return {
+        "base_url": settings.url.rstrip("/"),
+        "headers": headers,
+        "verify": context,
+        "timeout": httpx.Timeout(_READ, connect=_CONNECT),
+    }

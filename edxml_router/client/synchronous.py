@@ -1,0 +1,167 @@
+"""The client for programs without asyncio."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import httpx
+
+from edxml_router.client import calls
+from edxml_router.client.calls import TRIES, WAIT, Call, Download
+from edxml_router.client.problem import ProblemError
+from edxml_router.client.settings import HttpSettings, options
+
+if TYPE_CHECKING:
+    from edxml_router.shapes.agency import AgencyShape
+    from edxml_router.shapes.delivery import ConfirmationShape, LetterShape
+    from edxml_router.shapes.gateway.answers import (
+        AgencyPageShape,
+        ConfirmationsShape,
+        EventPageShape,
+        InboxPageShape,
+        OfficeEventShape,
+    )
+    from edxml_router.shapes.gateway.content import LetterContentShape
+    from edxml_router.shapes.verdict import SubmissionShape
+
+
+class Client:
+    """An office at its node's gateway.
+
+    ``token`` is a bearer token; ``certificate`` the files of a client certificate and its key, in its place or beside
+    it. ``authorities`` is a file with those who issued the gateway's certificate, where the machine does not know them.
+    ``language`` ("vi", "en") is that of problems. Raises :class:`ProblemError` for what is refused, and httpx's errors
+    for a gateway that stays away.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        certificate: tuple[Path, Path] | None = None,
+        authorities: Path | None = None,
+        language: str = "vi",
+        tries: int = TRIES,
+    ) -> None:
+        self._tries = tries
+        self._http = httpx.Client(**options(HttpSettings(url, token, certificate, authorities, language)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def submit(self, envelope: bytes | Path) -> SubmissionShape:
+        """Hand an envelope in: its bytes, or the path of a file, of which never the whole is in memory. ``repeated`` in
+        the answer: it was accepted before, and ``states`` say how it stands."""
+        return cast("SubmissionShape", self._json(calls.submit(envelope)))
+
+    def inbox(self, cursor: str = "", *, limit: int = 100, wait: int = 0) -> InboxPageShape:
+        """A page of what lies ready; with a cursor, of what came since. ``wait``: seconds, while there is nothing."""
+        return cast("InboxPageShape", self._json(calls.inbox(cursor, limit, wait)))
+
+    def letters(self, cursor: str = "", *, wait: int = WAIT, forever: bool = True) -> Iterator[LetterShape]:
+        """What lies ready, and then what comes, at the moment it is there. Not ``forever``: until there is no more.
+
+        Without a cursor it begins with all that was not confirmed, so that nothing is missed after a crash.
+        """
+        while True:
+            page = self.inbox(cursor, wait=wait if forever else 0)
+            yield from page["letters"]
+            cursor = page["cursor"]
+            if not (forever or page["more"]):
+                return
+
+    def events(self, cursor: str = "", *, wait: int = WAIT, forever: bool = True) -> Iterator[OfficeEventShape]:
+        """What becomes of the office's mail, from now on, or since the cursor of an event."""
+        while True:
+            page = cast("EventPageShape", self._json(calls.events(cursor, 100, wait if forever else 0)))
+            yield from page["events"]
+            cursor = page["cursor"]
+            if not (forever or page["more"]):
+                return
+
+    def fetch(self, letter: str, folder: Path) -> Path:
+        """Fetch a letter into a folder; the file is there once it is whole and is what its name says. A download that
+        broke off goes on where it ended, also in a later process."""
+        folder.mkdir(parents=True, exist_ok=True)
+        download = Download(letter, folder)
+        self._trying(lambda: self._stream(download))
+        return download.finish()
+
+    def content(self, letter: str) -> LetterContentShape:
+        """What a letter says, for those who do not parse edXML."""
+        return cast("LetterContentShape", self._json(calls.content(letter)))
+
+    def confirm(self, letter: str) -> ConfirmationShape:
+        """The office has taken the letter over."""
+        return cast("ConfirmationShape", self._json(calls.confirm(letter)))
+
+    def confirm_all(self, letters: Sequence[str]) -> ConfirmationsShape:
+        """Several with one commit (500 at most); what is wrong with one stands in its answer."""
+        return cast("ConfirmationsShape", self._json(calls.confirm_all(letters)))
+
+    def send_back(self, letter: str, reason: str) -> ConfirmationShape:
+        """Return a letter to its sender."""
+        return cast("ConfirmationShape", self._json(calls.send_back(letter, reason)))
+
+    def agencies(self, words: str = "", *, under: str = "", limit: int = 50) -> AgencyPageShape:
+        """Agencies by words of their name or code, with or without diacritics."""
+        return cast("AgencyPageShape", self._json(calls.agencies(words, under, limit)))
+
+    def agency(self, code: str) -> AgencyShape:
+        """The agency that a code means, in whatever form it is written."""
+        return cast("AgencyShape", self._json(calls.agency(code)))
+
+    def _json(self, call: Call) -> Any:
+        return self._trying(lambda: self._once(call))
+
+    def _trying(self, once: Any) -> Any:
+        """Until it is done, or ``tries`` are used up: nothing here does harm when it is repeated."""
+        for attempt in range(1, self._tries + 1):
+            problem: ProblemError | None = None
+            try:
+                return once()
+            except ProblemError as error:
+                problem = error
+                if not error.passing or attempt == self._tries:
+                    raise
+            except httpx.TransportError:
+                if attempt == self._tries:
+                    raise
+            time.sleep(calls.pause(attempt, problem))
+        raise AssertionError("tries is at least one")
+
+    def _once(self, call: Call) -> Any:
+        content = calls.pieces(call.content) if call.content is not None else None
+        answer = self._http.request(
+            call.method,
+            call.path,
+            params=dict(call.params),
+            headers=call.headers,
+            content=content,
+            json=call.json,
+            timeout=httpx.Timeout(self._http.timeout.connect, read=(self._http.timeout.read or 0) + call.wait),
+        )
+        if answer.is_success:
+            return answer.json()
+        raise ProblemError.of(answer.status_code, answer.content, answer.headers.get("retry-after"))
+
+    def _stream(self, download: Download) -> None:
+        headers: Mapping[str, str] = download.headers()
+        with self._http.stream("GET", download.call_path, headers=headers) as answer:
+            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return  # all of it is here
+            if not answer.is_success:
+                raise ProblemError.of(answer.status_code, answer.read(), answer.headers.get("retry-after"))
+            download.begin(answer.status_code)
+            for piece in answer.iter_bytes(calls.PIECE):
+                download.write(piece)

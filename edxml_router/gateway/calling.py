@@ -1,0 +1,54 @@
+"""Calls to the systems of offices, made by the gateway's process while it serves.
+
+    task = asyncio.create_task(call_offices(desk))
+
+A commit that brings somebody mail rings (:mod:`edxml_router.gateway.readers`); then, and when a call is due again, one
+look is made for all offices that have a webhook. Where no office has one, nothing is looked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from edxml_router.core.problems import Trouble
+from edxml_router.gateway.desk import Desk
+from edxml_router.observe import events
+from edxml_router.services.offices import webhooks
+from edxml_router.services.offices.webhooks import CallAnswer, KeyedCaller
+
+PAUSE_SECONDS: Final = 0.1  # between two looks: a call tells of all that came meanwhile
+LONGEST_SECONDS: Final = 60.0  # until a look although nobody rang
+TROUBLE_SECONDS: Final = 10.0  # until it is tried again, when the database is away or a key cannot be read
+
+
+async def call_offices(desk: Desk) -> None:
+    """Until it is cancelled. What goes wrong is logged and tried again."""
+    while not desk.ending:
+        settings = desk.settings
+        try:
+            async with webhooks.opened_caller(settings) as by:
+                while desk.settings is settings and not desk.ending:  # reloaded, it has other keys and networks
+                    await _round(desk, by)
+        except Trouble as trouble:
+            events.setback(trouble.finding)
+            await asyncio.sleep(TROUBLE_SECONDS)
+
+
+async def _round(desk: Desk, by: KeyedCaller) -> None:
+    heard = desk.readers.heard()  # before the look: whoever rings during it is heard in the next
+    seconds = LONGEST_SECONDS
+    if any(office.webhook for office in desk.settings.offices):
+        made = await webhooks.call(desk.node.ledger, desk.settings, by)
+        _tell(made.answers)
+        if made.next_at is not None:
+            seconds = min(seconds, max(0.0, (made.next_at - datetime.now(UTC)).total_seconds()))
+    await asyncio.wait([heard], timeout=seconds)
+    await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _tell(answers: Sequence[CallAnswer]) -> None:
+    for answer in answers:
+        events.office_called(answer.hook.office, answer.hook.subject, answer.problem)

@@ -1,0 +1,51 @@
+"""What docs/guide-office.md says of HTTP works as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.gateway.world import World
+
+GUIDE = (Path(__file__).resolve().parents[2] / "docs/guide-office.md").read_text("utf-8")
+CHAPTER = GUIDE.split("## 4. ", 1)[1].split("\n## ", 1)[0]
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", CHAPTER, re.MULTILINE | re.DOTALL)
+
+
+def test_the_commands_hand_in_fetch_and_confirm(world: World, tmp_path: Path) -> None:
+    send, receive = blocks("sh")
+    data = world.letter()
+    (tmp_path / "letter.edxml").write_bytes(data)
+    run(send, world, "vp", tmp_path)
+    world.work()
+    run(receive, world, "so", tmp_path)
+    assert (tmp_path / "in.edxml").read_bytes() == data
+    assert world.client("so").get("/v1/inbox").json()["letters"] == []
+
+
+def run(script: str, world: World, office: str, folder: Path) -> None:
+    own = {"NODE": world.url, "TOKEN": world.token(office), "CURL_CA_BUNDLE": str(world.pki / "anchors.pem")}
+    subprocess.run(["bash", "-euxc", script], cwd=folder, env=os.environ | own, check=True, timeout=60)
+
+
+def test_the_program_in_python_does_all_of_it(world: World, tmp_path: Path) -> None:
+    [program] = blocks("python")
+    data = world.letter()
+    world.hand_in(data)
+    (tmp_path / "letter.edxml").write_bytes(world.letter(sender="H01.151", to="H53"))
+    world.work()
+    begun = f"NODE, TOKEN = {world.url!r}, {world.token('so')!r}\n"
+    trusting = f"token=TOKEN, authorities=Path({str(world.pki / 'anchors.pem')!r})"
+    once = program.rstrip("\n").replace("token=TOKEN", trusting) + "\n        break\n"
+    command = [sys.executable, "-c", begun + once]
+    done = subprocess.run(command, cwd=tmp_path, timeout=60, capture_output=True, check=True)
+    [fetched] = tmp_path.glob("inbox/*.edxml")
+    assert fetched.read_bytes() == data
+    assert "H53" in done.stdout.decode()
+    assert world.client("so").get("/v1/inbox").json()["letters"] == []
