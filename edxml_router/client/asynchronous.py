@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import httpx
 
 from edxml_router.client import calls
-from edxml_router.client.calls import TRIES, WAIT, Call, Download
+from edxml_router.client.calls import TRIES, WAIT, Download, GatewayCall
 from edxml_router.client.problem import ProblemError
 from edxml_router.client.settings import HttpSettings, options
 
@@ -114,7 +114,7 @@ class AsyncClient:
         """The agency that a code means."""
         return cast("AgencyShape", await self._json(calls.agency(code)))
 
-    async def _json(self, call: Call) -> Any:
+    async def _json(self, call: GatewayCall) -> Any:
         return await self._trying(lambda: self._once(call))
 
     async def _trying(self, once: Callable[[], Awaitable[Any]]) -> Any:
@@ -133,7 +133,7 @@ class AsyncClient:
             await asyncio.sleep(calls.pause(attempt, problem))
         raise AssertionError("tries is at least one")
 
-    async def _once(self, call: Call) -> Any:
+    async def _once(self, call: GatewayCall) -> Any:
         content = _pieces(call.content) if call.content is not None else None
         answer = await self._http.request(
             call.method,

@@ -1,6 +1,6 @@
 """The calls of the gateway as values, and what is common to both clients: no network here.
 
-A client carries a :class:`Call` out and gives the answer's JSON back.
+A client carries a :class:`GatewayCall` out and gives the answer's JSON back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds; doubled each time
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class GatewayCall:
     """One request. ``content`` is a file's path or bytes; ``wait`` is how long the answer may take beside the usual."""
 
     method: str
@@ -35,7 +35,7 @@ class Call:
     wait: float = 0.0  # seconds
 
 
-def submit(envelope: bytes | Path) -> Call:
+def submit(envelope: bytes | Path) -> GatewayCall:
     """Under its digest, so that it may be repeated: what was accepted is not sent again."""
     digest, size = _measured(envelope)
     named = base64.b64encode(digest).decode()
@@ -44,39 +44,39 @@ def submit(envelope: bytes | Path) -> Call:
         "content-length": str(size),
         "content-digest": f"sha-256=:{named}:",
     }
-    return Call("PUT", f"/v1/envelopes/{digest.hex()}", headers=headers, content=envelope)
+    return GatewayCall("PUT", f"/v1/envelopes/{digest.hex()}", headers=headers, content=envelope)
 
 
-def inbox(cursor: str, limit: int, wait: int) -> Call:
-    return Call("GET", "/v1/inbox", {"cursor": cursor, "limit": limit, "wait": wait}, wait=wait)
+def inbox(cursor: str, limit: int, wait: int) -> GatewayCall:
+    return GatewayCall("GET", "/v1/inbox", {"cursor": cursor, "limit": limit, "wait": wait}, wait=wait)
 
 
-def events(cursor: str, limit: int, wait: int) -> Call:
-    return Call("GET", "/v1/events", {"cursor": cursor, "limit": limit, "wait": wait}, wait=wait)
+def events(cursor: str, limit: int, wait: int) -> GatewayCall:
+    return GatewayCall("GET", "/v1/events", {"cursor": cursor, "limit": limit, "wait": wait}, wait=wait)
 
 
-def content(letter: str) -> Call:
-    return Call("GET", f"/v1/inbox/{_part(letter)}/content")
+def content(letter: str) -> GatewayCall:
+    return GatewayCall("GET", f"/v1/inbox/{_part(letter)}/content")
 
 
-def confirm(letter: str) -> Call:
-    return Call("POST", f"/v1/inbox/{_part(letter)}/confirm")
+def confirm(letter: str) -> GatewayCall:
+    return GatewayCall("POST", f"/v1/inbox/{_part(letter)}/confirm")
 
 
-def confirm_all(letters: Sequence[str]) -> Call:
-    return Call("POST", "/v1/inbox/confirm", json={"letters": list(letters)})
+def confirm_all(letters: Sequence[str]) -> GatewayCall:
+    return GatewayCall("POST", "/v1/inbox/confirm", json={"letters": list(letters)})
 
 
-def send_back(letter: str, reason: str) -> Call:
-    return Call("POST", f"/v1/inbox/{_part(letter)}/return", json={"reason": reason})
+def send_back(letter: str, reason: str) -> GatewayCall:
+    return GatewayCall("POST", f"/v1/inbox/{_part(letter)}/return", json={"reason": reason})
 
 
-def agencies(words: str, under: str, limit: int) -> Call:
-    return Call("GET", "/v1/agencies", {"q": words, "under": under, "limit": limit})
+def agencies(words: str, under: str, limit: int) -> GatewayCall:
+    return GatewayCall("GET", "/v1/agencies", {"q": words, "under": under, "limit": limit})
 
 
-def agency(code: str) -> Call:
-    return Call("GET", f"/v1/agencies/{_part(code)}")
+def agency(code: str) -> GatewayCall:
+    return GatewayCall("GET", f"/v1/agencies/{_part(code)}")
 
 
 def _part(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import httpx
 
 from edxml_router.client import calls
-from edxml_router.client.calls import TRIES, WAIT, Call, Download
+from edxml_router.client.calls import TRIES, WAIT, Download, GatewayCall
 from edxml_router.client.problem import ProblemError
 from edxml_router.client.settings import HttpSettings, options
 
@@ -121,7 +121,7 @@ class Client:
         """The agency that a code means, in whatever form it is written."""
         return cast("AgencyShape", self._json(calls.agency(code)))
 
-    def _json(self, call: Call) -> Any:
+    def _json(self, call: GatewayCall) -> Any:
         return self._trying(lambda: self._once(call))
 
     def _trying(self, once: Any) -> Any:
@@ -140,7 +140,7 @@ class Client:
             time.sleep(calls.pause(attempt, problem))
         raise AssertionError("tries is at least one")
 
-    def _once(self, call: Call) -> Any:
+    def _once(self, call: GatewayCall) -> Any:
         content = calls.pieces(call.content) if call.content is not None else None
         answer = self._http.request(
             call.method,

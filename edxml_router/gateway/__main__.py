@@ -22,8 +22,8 @@ from edxml_router.config.in_force import pinned
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Refusal, Setback
 from edxml_router.gateway import server
 from edxml_router.gateway.application import build
-from edxml_router.gateway.calling import call_offices
 from edxml_router.gateway.desk import Desk
+from edxml_router.gateway.telling.calling import call_offices
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.wiring.lasting import Lasting, open_lasting

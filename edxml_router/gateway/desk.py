@@ -28,7 +28,7 @@ from edxml_router.core.body import Body, MemoryBody
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.gateway.collector import Collector
-from edxml_router.gateway.readers import Readers
+from edxml_router.gateway.telling.readers import Readers
 from edxml_router.observe import events
 from edxml_router.services.gateway import mailbox, tokens, uploads
 from edxml_router.services.gateway.caller import Caller

@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from edxml_router.gateway.calling import call_offices
+from edxml_router.gateway.telling.calling import call_offices
 from edxml_router.services.offices import webhooks
 from tests.contract.receiver import Receiver
 from tests.gateway.world import World

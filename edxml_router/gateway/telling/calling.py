@@ -2,8 +2,8 @@
 
     task = asyncio.create_task(call_offices(desk))
 
-A commit that brings somebody mail rings (:mod:`edxml_router.gateway.readers`); then, and when a call is due again, one
-look is made for all offices that have a webhook. Where no office has one, nothing is looked for.
+A commit that brings somebody mail rings the bell of :mod:`edxml_router.gateway.telling.readers`. Then, and when a call
+is due again, one look is made for all offices that have a webhook. Where no office has one, nothing is looked for.
 """
 
 from __future__ import annotations
