@@ -17,11 +17,11 @@ from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.body import MemoryBody
+from edxml_router.core.delivery.terms import IntakeLimits
 from edxml_router.core.link.wire import Transfer
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Bindings
-from edxml_router.core.xml.safe_xml import DEFAULT_LIMITS
 from edxml_router.stages.acceptance.submission import Candidate, Submission
 from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Peer, PeerRole, Rules
@@ -40,7 +40,7 @@ CODES = ("H53", SENDER, THIEF, "H41", "H41.03", "H01", "H01.07")
 def rules(**changes: object) -> Rules:
     """One snapshot, without anything read from disk."""
     made = Rules(
-        limits=DEFAULT_LIMITS,
+        limits=IntakeLimits(),
         registry=Registry.build([Agency(code, f"Cơ quan {code}", "unit") for code in CODES]),
         routes=Routes.build({"H41.03": OTHER, SENDER: OFFICE, THIEF: OFFICE}, {CHILD: ["H01"]}, parent=PARENT),
         trust=certificates.store(),
