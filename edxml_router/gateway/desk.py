@@ -130,6 +130,10 @@ class Desk:
         ``named`` beside it, where they are. When this returns, what was accepted is committed."""
         return await self._collector.submit(Submission(body, sender, channel, chosen=chosen, named=named))
 
+    async def submit_bytes(self, sender: str, data: bytes) -> Acceptance:
+        """The same of an envelope that the node wrote for the office."""
+        return await self.submit(sender, MemoryBody(data), "http")
+
     async def receive(self, stream: AsyncIterator[bytes], most: int | None = None) -> Body:
         """What comes, up to ``most`` bytes (limits.max_bytes); beyond a first part of it on disk. Raises Refusal EDX102
         for more, Setback EDX626 when too many are received already, EDX601, EDX622, and what the stream raises."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -177,6 +177,12 @@ def sent(views: Views, office: str, query: SentQuery) -> SentPage:
         theirs[one.delivery.digest].append(one)
     shown = [_sent_envelope(one, theirs[one.envelope.digest], query.recipients) for one in page]
     return SentPage(shown, _cursor(page[-1]) if len(found) > len(page) else "")
+
+
+def sent_to(node: Node, office: str, query: SentQuery) -> SentPage:
+    """The same, with the recipient's code in any form."""
+    code = node.rules.registry.canonical_or_none(query.recipient) if query.recipient else None
+    return sent(node.ledger.views, office, replace(query, recipient=code or query.recipient))
 
 
 def sent_one(views: Views, office: str, digest: str, after: int = 0, recipients: int = 100) -> SentEnvelope:

@@ -45,6 +45,12 @@ class WrittenLetterShape(TypedDict):
     to_sign: ToSignShape | None
 
 
+class WrittenLettersShape(TypedDict):
+    """What was written of one draft: a message for each party that hears of it alone."""
+
+    messages: list[WrittenLetterShape]
+
+
 class DraftRefusedShape(ProblemShape):
     """A draft was refused: the first of its mistakes, and all of them."""
 
@@ -108,6 +114,14 @@ class SentLetterShape(TypedDict):
     states: dict[str, int]
     deliveries: list[SentDeliveryShape]
     next: int | None
+
+
+class SentPageShape(TypedDict):
+    """What an office sent, the newest first; ``cursor`` begins the page after."""
+
+    letters: list[SentLetterShape]
+    cursor: str
+    more: bool
 
 
 def status_mark_shape(status: EnvelopeRow | None) -> StatusMarkShape | None:

@@ -1,0 +1,1 @@
+"""Letters from plain values, and what became of what was sent, over HTTP."""
