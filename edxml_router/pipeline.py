@@ -45,7 +45,7 @@ from edxml_router.stages.acceptance.decision import Decision, Overtaken, decide,
 from edxml_router.stages.acceptance.examination import examine
 from edxml_router.stages.acceptance.facts import gather
 from edxml_router.stages.acceptance.results import envelope_row
-from edxml_router.stages.acceptance.submission import Acceptance, Candidate, Submission, put_off
+from edxml_router.stages.acceptance.submission import Acceptance, Candidate, Submission, postponed
 from edxml_router.stages.forwarding import room, sending
 from edxml_router.stages.forwarding.dispatch import Groups, plan, portions, shares_of, transfer_parcels
 from edxml_router.stages.forwarding.taking import RECEIPTS, LeasedWork, take_due
@@ -74,10 +74,10 @@ def accept(node: Node, submissions: Sequence[Submission], *, at_once: bool = Fal
         decision = record(node, judged, now, at_once=at_once)
     except Setback as setback:
         # Nothing was committed, not even the refusals: all of them come again.
-        return [put_off(item, setback.finding) for item in judged]
+        return [postponed(item, setback.finding) for item in judged]
     except Exception as error:  # a defect of ours, met while recording: find the submission that provokes it
         if fault := machine_fault(error):
-            return [put_off(item, fault.finding) for item in judged]
+            return [postponed(item, fault.finding) for item in judged]
         if at_once:
             return accept(node, submissions)  # the cause may be other due work, not these submissions
         if len(submissions) > 1:

@@ -12,7 +12,7 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import ENDS, State
-from edxml_router.core.link.skew import AGAIN, Skew, Skews
+from edxml_router.core.link.skew import REMINDER_INTERVAL, Skew, Skews
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import operator
@@ -224,8 +224,10 @@ def test_only_the_future_proves_a_difference_and_only_the_present_ends_it() -> N
     assert not skews.dated("xa", NOW, NOW, by_itself=False)
     assert skews.of("xa") == Skew(DAY, NOW)
     assert skews.dated("xa", NOW + 2 * DAY, NOW)
-    assert skews.dated("xa", NOW + AGAIN + HOUR, NOW + AGAIN)  # put right by half: told again after a while
-    assert skews.of("xa") == Skew(HOUR, NOW + AGAIN)
+    assert skews.dated(
+        "xa", NOW + REMINDER_INTERVAL + HOUR, NOW + REMINDER_INTERVAL
+    )  # put right by half: told again after a while
+    assert skews.of("xa") == Skew(HOUR, NOW + REMINDER_INTERVAL)
     assert skews.dated("xa", NOW, NOW + MINUTE)
     assert skews.all() == {}
 
@@ -283,4 +285,4 @@ def test_a_letter_is_judged_again_by_a_few_clocks_only(nodes: Nodes) -> None:
 
     item = clocks.careful(node, judge, node.now())(Submission(MemoryBody(b"<"), "vanthu", "cli"))
     assert item.trouble is not None
-    assert (item.trouble.code, len(times)) == ("EDX309", 1 + clocks.MOST)
+    assert (item.trouble.code, len(times)) == ("EDX309", 1 + clocks.CLOCKS_MAX)

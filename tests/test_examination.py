@@ -11,7 +11,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import by_stream
 from edxml_router.core.signature.verdict import Engine, Indication
 from edxml_router.core.xml.safe_xml import Limits
-from edxml_router.core.xml.skeleton import LARGE
+from edxml_router.core.xml.skeleton import LARGE_BYTES
 from edxml_router.stages.acceptance.examination import MOST_BYTES, MOST_TAGS, examine
 from edxml_router.stages.acceptance.submission import Examination
 from edxml_router.store.bodies import spool
@@ -96,7 +96,7 @@ def test_what_is_large_is_for_the_stream_engine(engine: Engine, large: bytes, mo
 
 
 def test_a_body_on_disk_is_examined_like_bytes(tmp_path: Path) -> None:
-    for size in (10, LARGE):
+    for size in (10, LARGE_BYTES):
         data = craft.signed(document(ids=True, files=[File(content=bytes(size))]))
         body = spool.set_down(tmp_path, [data[:1000], data[1000:]])
         assert (body.digest, len(body)) == (MemoryBody(data).digest, len(data))

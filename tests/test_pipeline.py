@@ -257,7 +257,7 @@ def test_a_fault_of_this_machine_that_lasts_is_met_in_growing_pauses(
 
 
 def test_only_so_many_faults_are_remembered(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "REMEMBERED", 2)
+    monkeypatch.setattr(settling, "MESSAGES_REMEMBERED", 2)
     node, hub = nodes["tay-ninh"].node, nodes["tay-ninh"].transports[-1]
     token = TakenMessage("edx.up.x", "", "")
     arrivals = [Arrival(Message("transfer", f"m{number}", b""), "edx.up.x", "x", token) for number in range(5)]
@@ -302,7 +302,7 @@ def test_what_ends_its_worker_again_and_again_is_quarantined_and_other_mail_goes
 def test_of_a_large_letter_only_some_pieces_are_in_memory(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     node = nodes["quoc-gia"].node
     node.rules = replace(node.rules, delivery=replace(node.rules.delivery, chunk_bytes=512 * 1024))
-    monkeypatch.setattr(windows, "PORTION", 2 * 1024 * 1024)
+    monkeypatch.setattr(windows, "PORTION_BYTES", 2 * 1024 * 1024)
     data = letter(nodes, files=(File("bản vẽ.pdf", 9_000_000),))
     answer = nodes.send("quoc-gia", data)
     transport = node.links["link:tay-ninh"].transport
@@ -325,7 +325,7 @@ def test_after_a_piece_that_was_not_taken_no_more_of_that_letter_is_read(
 ) -> None:
     node = nodes["quoc-gia"].node
     node.rules = replace(node.rules, delivery=replace(node.rules.delivery, chunk_bytes=64 * 1024))
-    monkeypatch.setattr(windows, "PORTION", 256 * 1024)
+    monkeypatch.setattr(windows, "PORTION_BYTES", 256 * 1024)
     answer = nodes.send("quoc-gia", letter(nodes, files=(File("bản vẽ.pdf", 3_000_000),)))
     (nodes.tree.hub("quoc-gia") / topology.down("tay-ninh")).rename(nodes.tree.folder / "gone")
     asked: list[int] = []
@@ -914,7 +914,7 @@ def test_beyond_its_quota_a_peer_waits_and_loses_nothing(nodes: Nodes, quota: Qu
 
 def test_large_bodies_are_forwarded_in_portions(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker holds one portion of bodies at a time, whatever is due; everything goes all the same."""
-    monkeypatch.setattr(dispatch, "PORTION", 60_000)
+    monkeypatch.setattr(dispatch, "PORTION_BYTES", 60_000)
     node = nodes["quoc-gia"].node
     read: list[int] = []
     plain = node.bodies.open

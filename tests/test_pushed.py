@@ -436,14 +436,14 @@ def test_a_submission_that_is_no_document_gets_its_verdict(nodes: Nodes, office:
 
 def test_an_office_that_sends_rubbish_is_answered_so_often_in_a_minute(nodes: Nodes, office: Office) -> None:
     for minute in range(2):
-        for number in range(pace.MOST + 30):
+        for number in range(pace.PACE_MAX + 30):
             office.say("rubbish", b"%d" % number, number=1000 * minute + number)
         odd = nodes.step("quoc-gia").odd
-        assert len(odd) == pace.MOST + 30
-        assert len(office.take()) == pace.MOST
+        assert len(odd) == pace.PACE_MAX + 30
+        assert len(office.take()) == pace.PACE_MAX
         nodes.clock.at += pace.WINDOW
     assert nodes.send("tay-ninh", upward(nodes)).accepted
-    assert len(nodes["quoc-gia"].node.ledger.views.list_quarantined()) == pace.MOST + 30
+    assert len(nodes["quoc-gia"].node.ledger.views.list_quarantined()) == pace.PACE_MAX + 30
 
 
 @pytest.mark.parametrize("kind", ["submit", "confirm"])

@@ -316,17 +316,17 @@ def test_what_is_asked_and_when(tree: Tree, responder: Responder) -> None:
     assert asked(timedelta(hours=1)) == [known.serial_number]
     met(settings, other)
     assert asked(timedelta(minutes=61), 1) == [other.serial_number]
-    assert asked(timedelta(minutes=61) + asking.AGAIN / 2) == []
+    assert asked(timedelta(minutes=61) + asking.RETRY_INTERVAL / 2) == []
     assert asked(timedelta(hours=2), 1) == [known.serial_number, other.serial_number]  # what failed comes last
     responder.instead = lambda request, _: send(request, b"", 503)
     works.anew(now + timedelta(hours=3))
     assert asked(timedelta(hours=3), 1) == [known.serial_number]  # nobody there: the others are not tried
-    assert asked(timedelta(hours=3) + asking.AGAIN / 2) == []
+    assert asked(timedelta(hours=3) + asking.RETRY_INTERVAL / 2) == []
     responder.instead = None
-    assert asked(timedelta(hours=3) + asking.AGAIN, 1) == [other.serial_number, known.serial_number]
+    assert asked(timedelta(hours=3) + asking.RETRY_INTERVAL, 1) == [other.serial_number, known.serial_number]
     assert said(settings) == {"G22": "good", "H53": "no answer yet"}
     works = OcspPoller(settings)  # another start: the answer is kept, and the question too
-    assert asked(timedelta(hours=3) + asking.AGAIN, 1) == [other.serial_number]
+    assert asked(timedelta(hours=3) + asking.RETRY_INTERVAL, 1) == [other.serial_number]
     assert asked(timedelta(hours=2), 1) == [known.serial_number, other.serial_number]  # by a clock that was set back
 
 
@@ -344,7 +344,7 @@ def test_certificates_that_are_over_are_forgotten(
     for name in ("G22", "G09", "H53"):
         responder.knows(certificate(tree, name))
         met(settings, certificate(tree, name))
-    monkeypatch.setattr(asking, "MOST", 2)
+    monkeypatch.setattr(asking, "CERTIFICATES_MAX", 2)
     works = OcspPoller(settings)
     assert works.turn(now) == []
     assert len(said(settings)) == 2
@@ -365,10 +365,10 @@ def test_what_cannot_be_written_is_said_and_tried_again(tree: Tree, responder: R
     [finding] = works.turn(now)
     assert (finding.code, finding.where) == ("EDX319", str(settings.kept_answers))
     place.rmdir()
-    assert works.turn(now + asking.AGAIN / 2) == []
+    assert works.turn(now + asking.RETRY_INTERVAL / 2) == []
     assert said(settings) == {"G22": "no answer yet"}
     responder.asked.clear()
-    assert works.turn(now + asking.AGAIN) == []
+    assert works.turn(now + asking.RETRY_INTERVAL) == []
     assert responder.asked == []  # what had come was not forgotten
     assert said(settings) == {"G22": "good"}
 

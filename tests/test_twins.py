@@ -44,7 +44,7 @@ def test_a_twin_is_refused_at_the_start_and_named_while_it_runs(
     """At its own hub, and at its parent's. It may have started while the hub was away."""
     told: list[Finding | None] = []
     monkeypatch.setattr(events, "twin", told.append)
-    monkeypatch.setattr("edxml_router.node.lookout.LASTS", 0.0)
+    monkeypatch.setattr("edxml_router.node.lookout.LASTS_SECONDS", 0.0)
     with ExitStack() as stack:
         if name != "quoc-gia":
             stack.enter_context(open_worker(tree.settings("quoc-gia"))).declare()

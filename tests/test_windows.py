@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edxml_router.core.problems import Finding
 from edxml_router.ports.transport import Message, Parcel
-from edxml_router.stages.forwarding.windows import AHEAD, PORTION, BytesAhead, Sending, open_windows
+from edxml_router.stages.forwarding.windows import AHEAD_BYTES, PORTION_BYTES, BytesAhead, Sending, open_windows
 from edxml_router.transport.rabbitmq.calls import Call
 from edxml_router.transport.rabbitmq.connection import RabbitSettings
 from edxml_router.transport.rabbitmq.lane import Lane, Outflow
@@ -111,7 +111,7 @@ def test_a_mailbox_is_silent_until_it_confirms_or_for_as_long_as_is_said() -> No
 class Mute:
     """A hub that takes everything, and answers when it is told to."""
 
-    largest_message = PORTION
+    largest_message = PORTION_BYTES
 
     def __init__(self) -> None:
         self.taken: list[Parcel] = []
@@ -129,14 +129,14 @@ class Mute:
 
 
 def test_all_that_is_owed_an_answer_is_bounded_and_every_mailbox_is_begun() -> None:
-    hub, ahead, piece = Mute(), BytesAhead(), PORTION // 8
+    hub, ahead, piece = Mute(), BytesAhead(), PORTION_BYTES // 8
     transport: Any = hub
     boxes = [f"edx.down.{number}" for number in range(20)]
     letters = {box: [Parcel(box, Message("chunk", f"{each}", bytes(piece))) for each in range(8)] for box in boxes}
     begun = open_windows([Sending(transport, box, letters[box], [box]) for box in boxes], ahead, 0.0)
     assert {one.mailbox for one in hub.taken} == set(boxes)
     assert ahead.held == piece * len(hub.taken)
-    assert ahead.held <= AHEAD + piece * len(boxes)
+    assert ahead.held <= AHEAD_BYTES + piece * len(boxes)
     hub.answers = True
     for window in begun.values():
         window.go_on(0.0)

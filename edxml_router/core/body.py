@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-PIECE: Final = 1024 * 1024
+PIECE_BYTES: Final = 1024 * 1024
 
 
 class Body(Protocol):
@@ -73,8 +73,8 @@ class MemoryBody:
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         end = self.size if stop is None else stop
-        for at in range(start, end, PIECE):
-            yield self.held[at : min(at + PIECE, end)]
+        for at in range(start, end, PIECE_BYTES):
+            yield self.held[at : min(at + PIECE_BYTES, end)]
 
     def whole(self) -> bytes:
         return self.held

@@ -16,9 +16,9 @@ from edxml_router.stages.acceptance.submission import Acceptance
 from edxml_router.stages.node import Node
 
 FAULT: Final = "EDX622"
-FIRST: Final = 1.0  # seconds until what was not dealt with comes again
-LONGEST: Final = 60.0
-REMEMBERED: Final = 10_000  # messages; the oldest is forgotten and starts anew
+FIRST_PAUSE_SECONDS: Final = 1.0  # seconds until what was not dealt with comes again
+LONGEST_PAUSE_SECONDS: Final = 60.0
+MESSAGES_REMEMBERED: Final = 10_000  # messages; the oldest is forgotten and starts anew
 
 
 def acknowledge(
@@ -37,7 +37,7 @@ def acknowledge(
     for arrival in done:
         node.faults.pop(_name(arrival), None)
     if FAULT not in (finding.code for finding in (*setbacks, *(one.finding for one in answers)) if finding):
-        transport.give_back(back, FIRST)
+        transport.give_back(back, FIRST_PAUSE_SECONDS)
         return
     pauses: dict[float, list[Arrival]] = {}
     for arrival in back:
@@ -49,10 +49,10 @@ def acknowledge(
 def _pause(node: Node, arrival: Arrival) -> float:
     name = _name(arrival)
     times = node.faults.pop(name, 0)  # the newest stands last
-    while len(node.faults) >= REMEMBERED:
+    while len(node.faults) >= MESSAGES_REMEMBERED:
         del node.faults[next(iter(node.faults))]
     node.faults[name] = times + 1
-    return min(FIRST * 2.0 ** min(times, 30), LONGEST)
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(times, 30), LONGEST_PAUSE_SECONDS)
 
 
 def _name(arrival: Arrival) -> tuple[str, str]:

@@ -29,7 +29,7 @@ from edxml_router import pipeline
 from edxml_router.config import ConfigErrors, in_force, load
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Refusal, Setback
-from edxml_router.core.xml.skeleton import LARGE
+from edxml_router.core.xml.skeleton import LARGE_BYTES
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.stages.acceptance.submission import Submission
@@ -66,7 +66,7 @@ def _exactly(channel: socket.socket, count: int) -> bytes:
 def _in_memory(submission: Submission) -> Submission:
     """A body that was set down while it came, and is small enough to be judged in memory."""
     data = submission.data
-    small = data.held is None and data.size <= LARGE
+    small = data.held is None and data.size <= LARGE_BYTES
     return replace(submission, data=MemoryBody(data.whole(), data.digest)) if small else submission
 
 

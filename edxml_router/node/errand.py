@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 0.2  # seconds; a healthy hub answers sooner, and then the turn has the result
+AT_ONCE_SECONDS: Final = 0.2  # seconds; a healthy hub answers sooner, and then the turn has the result
 
 
 class Errand(Generic[T]):
@@ -26,7 +26,7 @@ class Errand(Generic[T]):
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="errand", daemon=True)
         self._thread.start()
-        self._thread.join(AT_ONCE)
+        self._thread.join(AT_ONCE_SECONDS)
 
     @property
     def over(self) -> bool:

@@ -24,9 +24,9 @@ from edxml_router.observe import events
 from edxml_router.store.database.engine import working
 from edxml_router.wiring import composition
 
-PAUSE: Final = 60.0  # seconds between looks; a twin is reported when two in a row have seen it
-LASTS: Final = 3.0  # seconds for which a single check must go on seeing it
-_AGAIN: Final = 0.5  # seconds between these looks
+PAUSE_SECONDS: Final = 60.0  # seconds between looks; a twin is reported when two in a row have seen it
+LASTS_SECONDS: Final = 3.0  # seconds for which a single check must go on seeing it
+_POLL_SECONDS: Final = 0.5  # seconds between these looks
 
 
 def twin(settings: Settings) -> Finding | None:
@@ -48,9 +48,9 @@ def twin(settings: Settings) -> Finding | None:
 def lasting_twin(settings: Settings) -> Finding | None:
     """The same, seen for some seconds: a broker also counts a consumer that was just replaced by a wider one, until all
     that it was given is settled."""
-    until = time.monotonic() + LASTS
+    until = time.monotonic() + LASTS_SECONDS
     while (found := twin(settings)) is not None and time.monotonic() < until:
-        time.sleep(_AGAIN)
+        time.sleep(_POLL_SECONDS)
     return found
 
 
@@ -82,7 +82,7 @@ class Lookout:
         self._suspected = found is not None  # seen once, it may be a worker that is ending or has just begun
 
     def _run(self) -> None:
-        while not self._ending.wait(PAUSE):
+        while not self._ending.wait(PAUSE_SECONDS):
             try:
                 self.look()
             except Trouble:  # the database is away, which the workers say

@@ -25,12 +25,12 @@ from edxml_router.core.wording import in_words
 from edxml_router.disk import locks
 
 FILE: Final = "serve.lock"
-PATIENCE: Final = 5.0  # seconds to wait for a holder that is ending, so that a restart works the first time
-LOOK: Final = 0.1  # seconds between looks
+PATIENCE_SECONDS: Final = 5.0  # seconds to wait for a holder that is ending, so that a restart works the first time
+POLL_SECONDS: Final = 0.1  # seconds between looks
 
 
 @contextmanager
-def sole(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
+def sole(folder: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
     """Hold the lock of a data folder, which must exist, while the block runs."""
     path = folder / FILE
     try:
@@ -82,7 +82,7 @@ def _take(handle: int, path: Path, until: float) -> None:
         except BlockingIOError as error:
             if time.monotonic() >= until:
                 raise Refusal("EDX609", where=str(path.parent), detail=_said(handle)) from error
-            time.sleep(LOOK)
+            time.sleep(POLL_SECONDS)
         except OSError as error:
             raise Refusal("EDX908", where=str(path), detail=in_words(error)) from error
         else:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from itertools import chain, islice
 from typing import Final
 
-from edxml_router.core.body import PIECE, Body, MemoryBody
+from edxml_router.core.body import PIECE_BYTES, Body, MemoryBody
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
-from edxml_router.core.xml.skeleton import LARGE
+from edxml_router.core.xml.skeleton import LARGE_BYTES
 
 UNREADABLE: Final = "EDX111"
 Receive = Callable[[Iterable[bytes]], Body]
@@ -23,13 +23,13 @@ Read = Callable[[str, int, Receive], Body]
 def received(take: Callable[[int], bytes], name: str, most: int, receive: Receive) -> Body:
     """The envelope that ``take`` gives so many bytes of at a time: of at most ``most`` bytes, and one larger than LARGE
     on disk; the caller discards it."""
-    begun = take(min(LARGE, most) + 1)
-    if len(begun) <= LARGE:
+    begun = take(min(LARGE_BYTES, most) + 1)
+    if len(begun) <= LARGE_BYTES:
         _require_fit(len(begun), name, most)
         return MemoryBody(begun)
     # It may have grown since it was measured, and a stream has no size: so many pieces and no more.
-    rest = iter(lambda: take(PIECE), b"")
-    body = receive(chain((begun,), islice(rest, (most - len(begun)) // PIECE + 2)))
+    rest = iter(lambda: take(PIECE_BYTES), b"")
+    body = receive(chain((begun,), islice(rest, (most - len(begun)) // PIECE_BYTES + 2)))
     if len(body) > most:
         body.discard()
     _require_fit(len(body), name, most)

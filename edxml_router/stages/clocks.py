@@ -18,7 +18,7 @@ from typing import Final
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.skew import AGAIN, CODE, TOLERANCE, ClockWord, encode_clock
+from edxml_router.core.link.skew import CODE, REMINDER_INTERVAL, TOLERANCE, ClockWord, encode_clock
 from edxml_router.core.link.wire import Transfer
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.transport import Message, Parcel
@@ -32,7 +32,7 @@ Judge = Callable[[Rules, str, Submission, datetime], Candidate]
 # Refusals that depend on the date: certificates, their authorities and lists, exceptions, bindings, the catalogue, the
 # sender's time stamp. Revoked and blocked are not among them: that does not change with the date.
 _LISTS: Final = "EDX314"
-MOST: Final = 4  # neighbours' clocks by which a submission is judged again; each costs a judgement
+CLOCKS_MAX: Final = 4  # neighbours' clocks by which a submission is judged again; each costs a judgement
 _BY_DATE: Final = frozenset(
     ("EDX301", "EDX307", "EDX308", "EDX309", _LISTS, "EDX323", "EDX402", "EDX408", "EDX501", "EDX502")
 )
@@ -83,7 +83,7 @@ def _tell(node: Node, peer: str, ahead: timedelta, now: datetime) -> None:
     if link is not None:  # if it cannot be sent now, it is sent again later
         name = f"{node.name}.clock.{now:%Y%m%dT%H%M%S%f}"
         # An old time is of no use, and these must not pile up while a neighbour is away.
-        message = Message("clock", name, encode_clock(ClockWord(ahead, now)), lifetime=AGAIN)
+        message = Message("clock", name, encode_clock(ClockWord(ahead, now)), lifetime=REMINDER_INTERVAL)
         link.transport.publish([Parcel(link.mailbox, message)])
 
 
@@ -124,7 +124,7 @@ def careful(node: Node, judge: Judge, now: datetime) -> Callable[[Submission], C
 def _other_times(node: Node, item: Candidate, now: datetime) -> Iterator[tuple[str, datetime]]:
     transfer, peer = item.submission.transfer, item.submission.peer
     if transfer is None:
-        for each, skew in islice(node.skews.all().items(), MOST):
+        for each, skew in islice(node.skews.all().items(), CLOCKS_MAX):
             yield each, now + skew.ahead
     elif transfer.hops and abs(transfer.dated_at - now) > TOLERANCE and _doubtful(node, item):
         # It may only have waited on the way. Then it is sent again with a new date, and refused for the right reason.

@@ -17,7 +17,7 @@ from edxml_router.core.delivery import shares
 from edxml_router.ports.transport import Arrival
 from edxml_router.transport import topology
 
-MOUTHFUL: Final = 32 * 1024 * 1024  # bytes after which no more is taken at once
+TAKE_BYTES_MAX: Final = 32 * 1024 * 1024  # bytes after which no more is taken at once
 
 
 def weight(arrivals: Sequence[Arrival]) -> int:
@@ -45,13 +45,15 @@ class Turns:
         urgent = [intake for intake in intakes if topology.is_urgent(intake.mailbox)]
         ordinary = [intake for intake in intakes if not topology.is_urgent(intake.mailbox)]
         places = limit - shares.for_ordinary(limit) if ordinary else limit
-        room = MOUTHFUL - shares.for_ordinary(MOUTHFUL) if ordinary else MOUTHFUL
+        room = TAKE_BYTES_MAX - shares.for_ordinary(TAKE_BYTES_MAX) if ordinary else TAKE_BYTES_MAX
         arrivals: list[Arrival] = []
         self._urgent.take(urgent, arrivals, places, room)
         cut = len(arrivals) >= places or weight(arrivals) >= room
-        self._ordinary.take(ordinary, arrivals, limit, max(MOUTHFUL, weight(arrivals) + 1))  # one of them at least
+        self._ordinary.take(
+            ordinary, arrivals, limit, max(TAKE_BYTES_MAX, weight(arrivals) + 1)
+        )  # one of them at least
         if cut:
-            self._urgent.take(urgent, arrivals, limit, MOUTHFUL)
+            self._urgent.take(urgent, arrivals, limit, TAKE_BYTES_MAX)
         return arrivals
 
 

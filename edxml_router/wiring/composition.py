@@ -36,7 +36,7 @@ from edxml_router.store.clocks import neighbour_clocks, steady_clock
 from edxml_router.store.clocks.neighbour_clocks import KeptSkews
 from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
 from edxml_router.store.database.engine import WORKER, connect
-from edxml_router.store.database.patience import PATIENCE
+from edxml_router.store.database.patience import PATIENCE_SECONDS
 from edxml_router.store.epochs.identity import NewEpoch
 from edxml_router.store.journal import sequencer
 from edxml_router.wiring import hubs, judging
@@ -46,7 +46,7 @@ from edxml_router.wiring.in_hand import InHandGuard
 from edxml_router.wiring.ownership import recognise
 from edxml_router.wiring.stored import OwnLedger, StoredNode
 
-WORKER_PATIENCE = 20  # seconds for one statement; other links wait meanwhile
+WORKER_PATIENCE_SECONDS = 20  # seconds for one statement; other links wait meanwhile
 SWEEP_AGE = timedelta(hours=24)  # unreferenced files are kept this long, for transactions under way
 
 # Wraps a port ("ledger", "bodies", "hub", "parent"): used by tests that make a call fail.
@@ -226,7 +226,7 @@ def open_worker(
     with ExitStack() as stack:
         trust_seen = trust_files.fingerprint(sources.paths(settings))  # before they are read
         credentials_seen = trust_files.fingerprint(identities.paths(settings))
-        ledger = open_ledger(settings, WORKER_PATIENCE, WORKER, clock)
+        ledger = open_ledger(settings, WORKER_PATIENCE_SECONDS, WORKER, clock)
         node = _node(settings, stack.enter_context(closing(ledger)), wrap)
         node.judging = stack.enter_context(closing(judging.NotingJudge(settings.node.data / "judging")))
         in_hand = stack.enter_context(closing(InHandGuard(settings.node.data / "in-hand")))
@@ -271,7 +271,7 @@ def _sign_by(node: Node, signing: SigningIdentity | None) -> None:
 
 
 def open_ledger(
-    settings: Settings, patience: int = PATIENCE, label: str = "edxml-router", clock: SteadyClock | None = None
+    settings: Settings, patience: int = PATIENCE_SECONDS, label: str = "edxml-router", clock: SteadyClock | None = None
 ) -> OwnLedger:
     """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do).
 

@@ -31,7 +31,7 @@ from edxml_router.ports.transport import Arrival, Transport
 from edxml_router.stages.forwarding.dispatch import LAPSES
 from edxml_router.stages.node import Node
 
-_REMEMBERED: Final = 3600.0  # seconds
+_REMEMBERED_SECONDS: Final = 3600.0  # seconds
 _DIED: Final = ".died"  # one byte for each death with nothing else in hand
 
 
@@ -86,7 +86,7 @@ class InHandGuard:
         for path in self._folder.glob(f"*{_DIED}"):
             with suppress(FileNotFoundError):
                 told = path.stat()
-                if time.time() - told.st_mtime > _REMEMBERED:
+                if time.time() - told.st_mtime > _REMEMBERED_SECONDS:
                     path.unlink()
                 else:
                     found[path.stem] = told.st_size

@@ -41,7 +41,7 @@ Judge = Callable[[Submission], Candidate]
 MOST_TIME: Final = timedelta(seconds=1)  # of a processor, where no settings say otherwise
 MOST_DEATHS: Final = 5
 BYTES_PER_SECOND: Final = 16 * 1024 * 1024  # more time for what is larger: it is hashed, decoded and copied
-_SUSPECTED: Final = 3600.0  # seconds
+_SUSPECTED_SECONDS: Final = 3600.0  # seconds
 _DIED = ".died"
 
 
@@ -162,7 +162,7 @@ class NotingJudge:
                 self._count(*json.loads(left))
         for path in self._folder.glob(f"*{_DIED}"):
             with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _SUSPECTED:
+                if time.time() - path.stat().st_mtime > _SUSPECTED_SECONDS:
                     path.unlink()
                 else:
                     found[path.stem] = path.read_text("utf-8").splitlines()

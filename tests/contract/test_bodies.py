@@ -82,7 +82,7 @@ def test_the_largest_stay_on_disk_and_are_checked_all_the_same(
 ) -> None:
     small, large = keep(database, bodies, SMALL, LARGE)
     assert {digest: body.held for digest, body in bodies.open([small, large]).items()} == {small: SMALL, large: LARGE}
-    monkeypatch.setattr(store_bodies, "LARGE", len(LARGE) - 1)
+    monkeypatch.setattr(store_bodies, "LARGE_BYTES", len(LARGE) - 1)
     opened = bodies.open([small, large])
     body = opened[large]
     assert opened[small].held == SMALL
@@ -238,7 +238,7 @@ def test_nothing_is_received_when_the_reserve_would_be_touched(database: Databas
 
 
 def test_a_large_body_is_assembled_on_disk(bodies: BodyStore, folder: Path) -> None:
-    data = bytes(skeleton.LARGE + 1)
+    data = bytes(skeleton.LARGE_BYTES + 1)
     digest, cut = digest_of(data), pieces(data, 3)
     bound = 4 * len(data)
     for number, piece in enumerate(cut):

@@ -304,7 +304,7 @@ def test_what_the_server_says_becomes_a_problem(postgresql_database: Database, s
 
 
 def impatient(database: Database, monkeypatch: pytest.MonkeyPatch) -> SqlLedger:
-    monkeypatch.setattr(patience, "GRACE", 0)
+    monkeypatch.setattr(patience, "GRACE_SECONDS", 0)
     return SqlLedger(connect(database.url, patience=1), SetClock())
 
 

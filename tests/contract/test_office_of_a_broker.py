@@ -57,7 +57,9 @@ def test_it_is_answered(tree: Tree, node: RunningNode, case: str) -> None:
     with closing(pika.BlockingConnection(where)) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        channel.basic_publish(topology.submit(OFFICE), "submit", body, pika.BasicProperties(**fields), mandatory=True)
+        channel.basic_publish(
+            topology.submission(OFFICE), "submit", body, pika.BasicProperties(**fields), mandatory=True
+        )
         [hub] = node.transports
         batch.receive(node.node, hub, hub.take(10, 10.0))
         inbox = channel.consume(topology.inbox(OFFICE), inactivity_timeout=10)

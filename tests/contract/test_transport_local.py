@@ -249,7 +249,7 @@ def test_more_bytes_than_a_message_may_have_are_not_published(
 def test_no_more_bytes_are_taken_at_once_than_there_is_room_for(
     directory: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "MOUTHFUL", 2500)
+    monkeypatch.setattr(turns, "TAKE_BYTES_MAX", 2500)
     directory.open("node").publish([parcel(DOWN, number, b"x" * 1000) for number in range(5)])
     child = directory.open("child-a", [DOWN])
     assert [len(child.take(5, 1.0)) for _ in range(2)] == [3, 2]

@@ -14,7 +14,7 @@ from edxml_router.transport.rabbitmq import hub as rabbitmq
 from edxml_router.transport.rabbitmq.connection import LARGEST_MESSAGE
 from edxml_router.transport.rabbitmq.hub import RabbitTransport
 from edxml_router.transport.rabbitmq.intake import AHEAD_BYTES
-from edxml_router.transport.turns import MOUTHFUL
+from edxml_router.transport.turns import TAKE_BYTES_MAX
 from tests.contract.hubs import Hub, RabbitHub, parcel, until
 from tests.contract.test_transport import UP, UP_URGENT, codes, ids
 
@@ -64,7 +64,7 @@ def test_junk_of_one_child_takes_a_bounded_part_of_memory(rabbit: RabbitHub, sma
     rabbit.received(owner, before + 1)
     first = list(owner.take(100, 20.0))
     assert "honest" in ids(first)
-    assert size(first) <= MOUTHFUL + JUNK
+    assert size(first) <= TAKE_BYTES_MAX + JUNK
     owner.acknowledge(first)
     came += [one for one in first if one.message.id != "honest"]
     came += emptied(owner, len(sent) - len(came))
@@ -112,7 +112,7 @@ def test_a_batch_ends_with_a_mouthful(hub: Hub) -> None:
     came: list[Arrival] = []
     while len(came) < 6:
         batch = list(owner.take(100, 20.0))
-        assert 0 < size(batch) <= MOUTHFUL + 2 * JUNK
+        assert 0 < size(batch) <= TAKE_BYTES_MAX + 2 * JUNK
         owner.acknowledge(batch)
         came += batch
     assert sorted(ids(came)) == [f"m{number}" for number in range(6)]

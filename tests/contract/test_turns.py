@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import topology
-from edxml_router.transport.turns import MOUTHFUL, Turns, weight
+from edxml_router.transport.turns import TAKE_BYTES_MAX, Turns, weight
 
 
 class Shelf:
@@ -83,7 +83,7 @@ def test_more_mailboxes_than_places_have_their_turns() -> None:
 
 
 def test_who_sends_large_messages_takes_no_more_of_the_bytes_than_of_the_places() -> None:
-    body = bytes(MOUTHFUL // 3)
+    body = bytes(TAKE_BYTES_MAX // 3)
     flood, child = Shelf(topology.up("flood"), 50, body), Shelf(topology.up("a"), 1)
     urgent = Shelf(topology.up("flood", urgent=True), 50, body)
     turns = Turns()
@@ -91,13 +91,13 @@ def test_who_sends_large_messages_takes_no_more_of_the_bytes_than_of_the_places(
     assert child.mailbox in {one.mailbox for batch in batches for one in batch}
     for batch in batches:
         assert urgent.mailbox in {one.mailbox for one in batch}
-        assert weight(batch) <= MOUTHFUL + 2 * len(body)
+        assert weight(batch) <= TAKE_BYTES_MAX + 2 * len(body)
     assert child.mailbox in {one.mailbox for one in Turns().take([flood, Shelf(child.mailbox, 1)], 100)}
 
 
 def test_every_mailbox_with_large_messages_has_its_turn() -> None:
-    shelves = [Shelf(topology.up(f"c{number}", number % 2 == 0), 8, bytes(MOUTHFUL)) for number in range(10)]
+    shelves = [Shelf(topology.up(f"c{number}", number % 2 == 0), 8, bytes(TAKE_BYTES_MAX)) for number in range(10)]
     turns = Turns()
     for _ in range(5):
-        assert 0 < weight(turns.take(shelves, 100)) <= 3 * MOUTHFUL
+        assert 0 < weight(turns.take(shelves, 100)) <= 3 * TAKE_BYTES_MAX
     assert {len(one.waiting) for one in shelves} == {7}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.delivery.chains import MOST, chain, chains
+from edxml_router.core.delivery.chains import CHAINS_MAX, chain, chains
 
 FIRST, SECOND = chain("H53", "1/QĐ"), chain("H53", "2/QĐ")
 
@@ -27,7 +27,7 @@ def test_each_sender_has_chains_of_his_own() -> None:
 
 def test_what_changes_several_documents_is_of_all_their_chains() -> None:
     assert chains("H53", "3/QĐ", ("1/QĐ", "2/QĐ"), {}) == (FIRST, SECOND)
-    assert len(chains("H53", "x", tuple(map(str, range(100))), {})) == MOST
+    assert len(chains("H53", "x", tuple(map(str, range(100))), {})) == CHAINS_MAX
 
 
 def test_a_status_that_names_nothing_is_of_none() -> None:

@@ -104,15 +104,15 @@ def test_bytes_of_anybody_cost_their_size(piece: bytes) -> None:
 def test_a_file_of_countless_values_is_not_taken_apart() -> None:
     """A list of an address without TLS may be anybody's, up to the largest size; as objects it would take gigabytes."""
     empty, signed_data = der.value(der.SEQUENCE, b""), bytes.fromhex("06092a864886f70d010702")
-    many = empty * (der.MOST + 1)
+    many = empty * (der.VALUES_MAX + 1)
     inner = der.value(der.CONTEXT, der.value(der.SEQUENCE, der.value(der.CONTEXT + 1, many)))
     for data in (
         der.value(der.SEQUENCE, signed_data + inner),
         der.value(der.SEQUENCE, signed_data + many),
-        block(b"X509 CRL", empty) * (der.MOST + 1),
-        block(b"ANYTHING", empty) * (der.MOST + 1),
+        block(b"X509 CRL", empty) * (der.VALUES_MAX + 1),
+        block(b"ANYTHING", empty) * (der.VALUES_MAX + 1),
     ):
-        with pytest.raises(ValueError, match=f"more than {der.MOST}"):
+        with pytest.raises(ValueError, match=f"more than {der.VALUES_MAX}"):
             unpack(data)
     with pytest.raises(Refusal, match="EDX902"):
         read_lists([der.value(der.SEQUENCE, many)])

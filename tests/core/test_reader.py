@@ -26,7 +26,7 @@ from edxml_router.core.message.envelope import (
     Trace,
 )
 from edxml_router.core.message.reader import Reading, read
-from edxml_router.core.message.remarks import MOST
+from edxml_router.core.message.remarks import REMARKS_MAX
 from edxml_router.core.problems import Refusal
 from edxml_router.core.xml.safe_xml import NS, Limits, parse
 from edxml_router.core.xml.schema import explain, validate
@@ -452,7 +452,7 @@ def test_what_is_odd_is_remarked_and_passes(name: str) -> None:
 
 def test_remarks_quote_nothing_and_are_bounded() -> None:
     found = reading(document(to=[f"H26.{'9' * 40}{number}" for number in range(300)])).remarks
-    assert len(found) == MOST
+    assert len(found) == REMARKS_MAX
     assert found[7].where.endswith("MessageHeader/To[8]/OrganId")
     assert found[7].detail == "45 characters, at most 35"
 

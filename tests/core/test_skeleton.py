@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edxml_router.core.body import PIECE, MemoryBody
+from edxml_router.core.body import PIECE_BYTES, MemoryBody
 from edxml_router.core.problems import Refusal
 from edxml_router.core.xml import safe_xml, skeleton
 from edxml_router.core.xml.content import Content
 from edxml_router.core.xml.safe_xml import Limits
-from edxml_router.core.xml.skeleton import LEAST_RUN, Skeleton, scan
+from edxml_router.core.xml.skeleton import LEAST_RUN_BYTES, Skeleton, scan
 from tests.fixtures import File, document
 
 TOKEN = "0123456789abcdef" * 2
@@ -98,14 +98,14 @@ def test_the_text_of_a_section_is_a_run(piece: int, before: bytes, after: bytes)
 
 def test_a_mebibyte_border_changes_nothing() -> None:
     for shift in range(-3, 4):
-        data = b"<a>" + b"A" * (PIECE - 7 + shift) + b"</a><b>" + LONG + b"</b>"
+        data = b"<a>" + b"A" * (PIECE_BYTES - 7 + shift) + b"</a><b>" + LONG + b"</b>"
         assert [run.stop - run.start for run in scan(MemoryBody(data), Limits(), TOKEN).runs] == [
-            PIECE - 7 + shift,
+            PIECE_BYTES - 7 + shift,
             len(LONG),
         ]
 
 
-@pytest.mark.parametrize(("length", "runs"), [(LEAST_RUN - 4, 0), (LEAST_RUN, 1), (LEAST_RUN + 4, 1)])
+@pytest.mark.parametrize(("length", "runs"), [(LEAST_RUN_BYTES - 4, 0), (LEAST_RUN_BYTES, 1), (LEAST_RUN_BYTES + 4, 1)])
 def test_only_long_texts_are_taken_out(length: int, runs: int) -> None:
     data = document(files=[File(encoded="A" * length)])
     assert len(scan(MemoryBody(data), Limits(), TOKEN).runs) == runs
@@ -159,7 +159,7 @@ def test_a_text_that_the_limits_allow_is_no_run() -> None:
 
 def test_sizes_are_refused() -> None:
     assert code(document(files=[File(encoded="A" * 90_000)]), Limits(max_bytes=90_000)) == "EDX102"
-    plain = inside(b"&#65;" * (skeleton.MOST_TEXT // 5))
+    plain = inside(b"&#65;" * (skeleton.TEXT_BYTES_MAX // 5))
     with pytest.raises(Refusal, match="EDX102"):
         scan(MemoryBody(plain), Limits(), TOKEN)
 

@@ -16,7 +16,7 @@ from edxml_router.core.signature.form import SIGNATURE, Coverage
 from edxml_router.core.signature.signing import sign_document
 from edxml_router.core.signature.verdict import Verdict
 from edxml_router.core.xml.safe_xml import Limits, parse
-from edxml_router.core.xml.skeleton import LEAST_RUN, Skeleton, scan
+from edxml_router.core.xml.skeleton import LEAST_RUN_BYTES, Skeleton, scan
 from tests import certificates
 from tests.attacks.signature import craft
 from tests.attacks.signature.craft import MORE, PARTS, WHOLE, Recipe
@@ -75,12 +75,12 @@ def test_line_ends_are_one_wherever_a_piece_ends(ending: bytes, uris: tuple[str,
 @pytest.mark.parametrize("coverage", list(Coverage))
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "second", "third"])
 def test_each_of_several_long_attachments_counts(place: int, coverage: Coverage) -> None:
-    files = [File(f"cid:{number}", content=bytes([number]) * LEAST_RUN) for number in range(3)]
+    files = [File(f"cid:{number}", content=bytes([number]) * LEAST_RUN_BYTES) for number in range(3)]
     data = signed(document(files=files), coverage)
     skeleton, _ = skeleton_of(MemoryBody(data))
     assert len(skeleton.runs) == 3
     assert code(data) == "passed"
-    middle = skeleton.runs[place].start + LEAST_RUN // 2
+    middle = skeleton.runs[place].start + LEAST_RUN_BYTES // 2
     assert code(data[:middle] + b"/" + data[middle + 1 :]) == "EDX302"
     first, second = (skeleton.runs[number] for number in ((0, 1), (1, 2), (0, 2))[place])
     swapped = (

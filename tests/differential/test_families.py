@@ -12,7 +12,7 @@ import pytest
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.xml.safe_xml import Limits
-from edxml_router.core.xml.skeleton import LARGE, LEAST_RUN
+from edxml_router.core.xml.skeleton import LARGE_BYTES, LEAST_RUN_BYTES
 from edxml_router.stages.acceptance.examination import MOST_BYTES, examine
 from tests import certificates
 from tests.attacks.signature import craft
@@ -122,11 +122,11 @@ def _between(data: bytes, first: bytes, last: bytes) -> tuple[bytes, bytes, byte
 
 
 WRAPPED = ["<![CDATA[{}]]>", "\n<![CDATA[\n{}\n]]>\n", "<![CDATA[]]>{}<![CDATA[]]>", "<![CDATA[QUJD]]>{}"]
-NEAR_A_RUN = [LEAST_RUN + more for more in (-4, 0, 4)]
+NEAR_A_RUN = [LEAST_RUN_BYTES + more for more in (-4, 0, 4)]
 
 
 @pytest.mark.parametrize("wrapped", WRAPPED)
-@pytest.mark.parametrize("size", [0, 4, 4000, *NEAR_A_RUN, 2 * LEAST_RUN, MOST_BYTES, LARGE])
+@pytest.mark.parametrize("size", [0, 4, 4000, *NEAR_A_RUN, 2 * LEAST_RUN_BYTES, MOST_BYTES, LARGE_BYTES])
 def test_contents_in_cdata(wrapped: str, size: int) -> None:
     """The same answer and the same values at every size, with every engine; as without CDATA."""
     encoded = base64.b64encode(bytes(range(256)) * (size // 256 + 1)).decode()[:size]
@@ -143,7 +143,7 @@ def _plain(text: str) -> str:
 
 
 @pytest.mark.parametrize("count", [2, 100])
-@pytest.mark.parametrize("size", [4000, LEAST_RUN + 1, LEAST_RUN + 2])
+@pytest.mark.parametrize("size", [4000, LEAST_RUN_BYTES + 1, LEAST_RUN_BYTES + 2])
 def test_contents_cut_by_many_sections(size: int, count: int) -> None:
     encoded = base64.b64encode(bytes(range(256)) * (size * count // 256)).decode()
     cut = [encoded[at : at + size] for at in range(0, len(encoded), size)]

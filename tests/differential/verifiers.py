@@ -26,7 +26,7 @@ from edxml_router.core.signature.form import Coverage
 from edxml_router.core.signature.verdict import Indication, Verdict
 from edxml_router.core.trust.certificate import write_pem
 from edxml_router.core.xml.safe_xml import Limits, parse
-from edxml_router.core.xml.skeleton import LEAST_RUN, scan
+from edxml_router.core.xml.skeleton import LEAST_RUN_BYTES, scan
 from tests import certificates
 from tests.certificates import NOW
 from tests.fixtures import NS
@@ -55,7 +55,7 @@ def by_signxml(data: bytes) -> Answer:
     return _answer(verdict, {})
 
 
-def by_stream(data: bytes, least: int = LEAST_RUN) -> Answer:
+def by_stream(data: bytes, least: int = LEAST_RUN_BYTES) -> Answer:
     limits = Limits(max_text=min(least, Limits().max_text))
     try:
         skeleton = scan(MemoryBody(data), limits, TOKEN, least)

@@ -17,7 +17,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-MOST: Final = 16  # chains of one envelope; of further documents that it changes, the order is not kept
+CHAINS_MAX: Final = 16  # chains of one envelope; of further documents that it changes, the order is not kept
 
 Known = Mapping[tuple[str, str], tuple[int, ...]]  # sender and key of the document → its chains
 
@@ -39,4 +39,4 @@ def chains(sender: str, key: str, refers_to: Sequence[str], known: Known) -> tup
         if not each:
             continue  # a status that names no document
         found.update(dict.fromkeys(known.get((sender, each)) or (chain(sender, each),)))
-    return tuple(found)[:MOST]
+    return tuple(found)[:CHAINS_MAX]

@@ -8,14 +8,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-MOST: Final = 50  # for each …
+PACE_MAX: Final = 50  # for each …
 WINDOW: Final = timedelta(minutes=1)  # … in this time
 
 
 class Pace:
     """Counts in memory, for a limited set of names such as the configured peers."""
 
-    def __init__(self, most: int = MOST, window: timedelta = WINDOW) -> None:
+    def __init__(self, most: int = PACE_MAX, window: timedelta = WINDOW) -> None:
         self._most = most
         self._window = window
         self._counts: dict[str, tuple[datetime, int]] = {}

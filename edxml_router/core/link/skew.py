@@ -24,8 +24,10 @@ from edxml_router.core.problems import Finding
 
 CODE: Final = "EDX806"
 TOLERANCE: Final = timedelta(minutes=5)  # clocks that are this close are as good as right
-AGAIN: Final = timedelta(hours=1)  # as long as it lasts the neighbour is told again, and a smaller difference counts
-ASKING: Final = timedelta(minutes=10)
+REMINDER_INTERVAL: Final = timedelta(
+    hours=1
+)  # as long as it lasts the neighbour is told again, and a smaller difference counts
+ASKING_INTERVAL: Final = timedelta(minutes=10)
 _LARGEST: Final = timedelta(days=36500)  # more is as wrong, and no calendar holds what is reckoned with it
 
 
@@ -56,7 +58,7 @@ class Skews:
     def may_ask(self, peer: str, now: datetime) -> bool:
         """Whether to show ``peer`` our time now, so that it sees how it differs; once in a while."""
         last = self._asked.get(peer)
-        if last is not None and last <= now < last + ASKING:
+        if last is not None and last <= now < last + ASKING_INTERVAL:
             return False
         self._asked[peer] = now
         return True
@@ -113,7 +115,7 @@ def _is_news(known: Skew | None, skew: Skew) -> bool:
     """What came late shows less than there is, so for a while only more is news."""
     if known is None or (known.ahead > timedelta()) != (skew.ahead > timedelta()):
         return True
-    return abs(skew.ahead) > abs(known.ahead) + TOLERANCE or not known.at <= skew.at < known.at + AGAIN
+    return abs(skew.ahead) > abs(known.ahead) + TOLERANCE or not known.at <= skew.at < known.at + REMINDER_INTERVAL
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 :func:`remarks_on` looks at an :class:`Envelope` and returns findings EDX203 (form of a date), EDX204 (length),
 EDX205 (value outside its range), EDX212 (empty reference) and EDX213 (part absent). The maxima are those of
 Nghị định 30/2020/NĐ-CP, Appendix VI, and where it is silent those that checkers in use apply. At most
-:data:`MOST` are given: a circular to ten thousand recipients with one mistake each needs no more.
+:data:`REMARKS_MAX` are given: a circular to ten thousand recipients with one mistake each needs no more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.message.envelope import Document, Envelope, StatusCode
 from edxml_router.core.problems import Finding
 
-MOST = 100
+REMARKS_MAX = 100
 
 _HEADER = "/edXML/edXMLEnvelope/edXMLHeader"
 _MESSAGE = f"{_HEADER}/MessageHeader"
@@ -67,7 +67,7 @@ _TIME = re.compile(r"(\d{4})/(\d{2})/(\d{2}) (\d{2}):(\d{2}):(\d{2})", re.ASCII)
 
 def remarks_on(envelope: Envelope) -> tuple[Finding, ...]:
     """What is odd about a message, in the order of its parts."""
-    return tuple(islice(_all(envelope), MOST))
+    return tuple(islice(_all(envelope), REMARKS_MAX))
 
 
 def _all(envelope: Envelope) -> Iterator[Finding]:

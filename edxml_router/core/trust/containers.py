@@ -70,8 +70,8 @@ def _blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     at, count = data.find(_BEGIN), 0
     while at >= 0:
         count += 1
-        if count > der.MOST:  # of any kind: to look at one takes its time as well
-            raise ValueError(Detail("more than {most} PEM blocks", most=der.MOST))
+        if count > der.VALUES_MAX:  # of any kind: to look at one takes its time as well
+            raise ValueError(Detail("more than {most} PEM blocks", most=der.VALUES_MAX))
         start = at + len(_BEGIN)
         stop = data.find(_DASHES, start, start + _LONGEST_LABEL + len(_DASHES))
         if stop < 0:

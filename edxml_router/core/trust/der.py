@@ -20,7 +20,7 @@ OBJECT_IDENTIFIER: Final = 0x06
 UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
-MOST: Final = 10_000  # values beside each other: whoever wants them as a list would have fifty times their bytes
+VALUES_MAX: Final = 10_000  # values beside each other: whoever wants them as a list would have fifty times their bytes
 CONTEXT: Final = 0xA0  # [0], constructed; [1] is the next
 
 
@@ -48,15 +48,15 @@ def header(data: bytes, at: int, end: int | None = None) -> tuple[int, int, int]
 
 def values(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """The values between ``at`` and ``end``: tag, where the value begins, where its content begins and ends. ValueError
-    beyond :data:`MOST`."""
-    for _ in range(MOST):
+    beyond :data:`VALUES_MAX`."""
+    for _ in range(VALUES_MAX):
         if at >= end:
             return
         tag, start, stop = header(data, at, end)
         yield tag, at, start, stop
         at = stop
     if at < end:
-        raise ValueError(Detail("more than {most} values beside each other", most=MOST))
+        raise ValueError(Detail("more than {most} values beside each other", most=VALUES_MAX))
 
 
 def value(tag: int, content: bytes) -> bytes:

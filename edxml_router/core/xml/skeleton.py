@@ -31,9 +31,9 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.xml.content import Content, Meter
 from edxml_router.core.xml.safe_xml import NS, Element, Limits
 
-LARGE: Final = 10_000_000  # bytes; what is larger is never parsed as a whole, and signxml's default ends here
-LEAST_RUN: Final = 64 * 1024
-MOST_TEXT: Final = 16 * 1024 * 1024  # of a skeleton: ten thousand recipients, and 150 attachments just too small
+LARGE_BYTES: Final = 10_000_000  # bytes; what is larger is never parsed as a whole, and signxml's default ends here
+LEAST_RUN_BYTES: Final = 64 * 1024
+TEXT_BYTES_MAX: Final = 16 * 1024 * 1024  # of a skeleton: ten thousand recipients, and 150 attachments just too small
 _DIGITS: Final = 8  # of a mark's number, behind the token
 _SECTION: Final = b"![CDATA["
 _BLANK: Final = " \t\r\n"
@@ -82,7 +82,7 @@ class Skeleton:
         if found != list(by_mark) or self.text.count(self.token.encode()) != len(found):
             raise Refusal(
                 "EDX108",
-                detail=Detail("a base64 text of {least} bytes or more outside the attachments", least=LEAST_RUN),
+                detail=Detail("a base64 text of {least} bytes or more outside the attachments", least=LEAST_RUN_BYTES),
             )
         return contents
 
@@ -110,7 +110,7 @@ def whole(data: bytes) -> Skeleton:
     return Skeleton(MemoryBody(data), data)
 
 
-def scan(source: Body, limits: Limits, token: str, least: int = LEAST_RUN) -> Skeleton:
+def scan(source: Body, limits: Limits, token: str, least: int = LEAST_RUN_BYTES) -> Skeleton:
     """The skeleton of a document. ``token``: at least 128 random bits as letters and digits, new each time.
 
     ``least``: bytes of the shortest run. What the limits allow as a text is never one.
@@ -121,9 +121,9 @@ def scan(source: Body, limits: Limits, token: str, least: int = LEAST_RUN) -> Sk
     found = _runs(source.pieces(), least) if source.size > least else ()
     runs = tuple(Run(*each, f"{token}{number:0{_DIGITS}d}") for number, each in enumerate(found))
     size = source.size - sum(run.stop - run.start for run in runs)
-    if size > MOST_TEXT:
+    if size > TEXT_BYTES_MAX:
         raise Refusal(
-            "EDX102", detail=Detail("{size} bytes besides plain base64, at most {most}", size=size, most=MOST_TEXT)
+            "EDX102", detail=Detail("{size} bytes besides plain base64, at most {most}", size=size, most=TEXT_BYTES_MAX)
         )
     text = source.held if source.held is not None and not runs else b"".join(_text(source, runs))
     return Skeleton(source, text, token, runs)

@@ -37,9 +37,13 @@ from edxml_router.credentials.revocation.responders import (
     source_of,
 )
 
-AGAIN: Final = timedelta(seconds=60)  # until a question that failed is asked again; trust.crl_interval, if shorter
-TURN: Final = 5.0  # seconds of asking, after which what has come is written
-MOST: Final = 10_000  # certificates; of more, those met first are forgotten, and noted again when they are met again
+RETRY_INTERVAL: Final = timedelta(
+    seconds=60
+)  # until a question that failed is asked again; trust.crl_interval, if shorter
+TURN_SECONDS: Final = 5.0  # seconds of asking, after which what has come is written
+CERTIFICATES_MAX: Final = (
+    10_000  # certificates; of more, those met first are forgotten, and noted again when they are met again
+)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -72,7 +76,7 @@ class OcspPoller:
             done, wrong = self._ask(self._due(notes, now), now)
             done |= notes.keys() & self._rows.keys()
             if self._changed:
-                for name in list(self._rows)[:-MOST]:
+                for name in list(self._rows)[:-CERTIFICATES_MAX]:
                     del self._rows[name]
                 kept_answers.keep(folder, self._rows.values())
                 self._changed = False
@@ -106,13 +110,13 @@ class OcspPoller:
         return sorted(rested, key=lambda one: (self._failed.get(one[0], _NEVER), one[0] in self._rows))
 
     def _lately(self, at: datetime | None, now: datetime) -> bool:
-        return at is not None and now - min(AGAIN, self._settings.trust.crl_interval) < at <= now
+        return at is not None and now - min(RETRY_INTERVAL, self._settings.trust.crl_interval) < at <= now
 
     def _ask(self, due: Sequence[tuple[bytes, bytes]], now: datetime) -> tuple[set[bytes], list[Finding]]:
         """Those that need not be asked about any more, and what is wrong."""
         done: set[bytes] = set()
         wrong: dict[str, list[Finding]] = {}
-        until = time.monotonic() + TURN
+        until = time.monotonic() + TURN_SECONDS
         for name, der in due:
             if time.monotonic() > until:
                 break

@@ -20,7 +20,7 @@ import urllib.request
 from contextlib import suppress
 from typing import Any, Final, Self
 
-_AGAIN: Final = 0.2  # seconds until connections are cut once more
+_RETRY_SECONDS: Final = 0.2  # seconds until connections are cut once more
 
 
 class Deadline:
@@ -53,7 +53,7 @@ class Deadline:
                 for line in self._lines:
                     with suppress(OSError):
                         line.shutdown(socket.SHUT_RDWR)
-                self._over.wait(_AGAIN)  # a connection may just be coming about
+                self._over.wait(_RETRY_SECONDS)  # a connection may just be coming about
 
     def __enter__(self) -> Self:
         self._thread.start()

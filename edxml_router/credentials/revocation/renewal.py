@@ -23,9 +23,9 @@ from edxml_router.credentials.revocation import list_files
 from edxml_router.credentials.revocation.asking import OcspPoller
 from edxml_router.observe import events
 
-AGAIN = 60.0  # seconds until what failed is tried again, unless trust.crl_interval is shorter
-WATCH = 3600.0  # seconds between looks at what ends
-LOOK = 0.5  # seconds between looks for certificates that a worker has met
+RETRY_SECONDS = 60.0  # seconds until what failed is tried again, unless trust.crl_interval is shorter
+WATCH_SECONDS = 3600.0  # seconds between looks at what ends
+POLL_SECONDS = 0.5  # seconds between looks for certificates that a worker has met
 
 Work = Callable[[Settings, threading.Event, bool], None]
 
@@ -95,7 +95,7 @@ def _ask(settings: Settings, wake: threading.Event, woken: bool) -> None:
     while not wake.is_set() and time.monotonic() < until:
         for finding in asking.turn(datetime.now(UTC)):
             events.not_renewed(finding)
-        wake.wait(min(pause, LOOK) if settings.trust.ocsp else pause)
+        wake.wait(min(pause, POLL_SECONDS) if settings.trust.ocsp else pause)
 
 
 class _Watching:
@@ -109,11 +109,11 @@ class _Watching:
         for finding in self._watch.news(blocks.mark_blocked(settings, endings.everything(settings, now), now)):
             events.attention(finding)
         list_files.keep_only(())  # they are the workers' business; here they would only take room
-        wake.wait(WATCH)
+        wake.wait(WATCH_SECONDS)
 
 
 def _again(settings: Settings) -> float:
-    return min(settings.trust.crl_interval.total_seconds(), AGAIN)
+    return min(settings.trust.crl_interval.total_seconds(), RETRY_SECONDS)
 
 
 def _loaded(settings: Settings) -> Settings:

@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
-from edxml_router.core.body import PIECE, Body
+from edxml_router.core.body import PIECE_BYTES, Body
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.gateway.digests import digest_field
@@ -102,4 +102,4 @@ async def streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
             yield piece[at : at + _CUT]
 
 
-_CUT: Final = PIECE // 16
+_CUT: Final = PIECE_BYTES // 16

@@ -28,9 +28,9 @@ from edxml_router.stages.acceptance.facts import Facts
 from edxml_router.stages.acceptance.quarantine import quarantine_items, quarantined_item, refusal_entry
 from edxml_router.stages.acceptance.results import (
     acceptance_receipts,
-    let_stand,
+    honour_repeat,
     new_deliveries,
-    reopenings,
+    reopen_failed,
     with_skew,
 )
 from edxml_router.stages.acceptance.submission import Candidate, Ruling
@@ -90,7 +90,7 @@ def decide(here: str, rules: Rules, judged: Sequence[Candidate], facts: Facts, n
         *sorted(more, key=_PAIR),
         *(row for item in fresh for row in new_deliveries(rules, item, now, chains)),
     ]
-    moves = list(reopenings(rules, facts, repeats, now))
+    moves = list(reopen_failed(rules, facts, repeats, now))
     rulings = [_ruling(item, troubles.get(place), facts, more) for place, item in enumerate(judged)]
     changed = {_PAIR(row) for row in deliveries} | {_PAIR(move.delivery) for move in moves}
     cheap = {item.digest for item in judged if item.digest in facts.known or item.examined is None}
@@ -159,7 +159,7 @@ def _conflicts(judged: Sequence[Candidate], troubles: Troubles, facts: Facts) ->
 def _ruling(item: Candidate, trouble: Trouble | None, facts: Facts, more: Sequence[NewDelivery]) -> Ruling:
     """The outcome of one submission; no other place decides it."""
     if trouble is not None:
-        return let_stand(item, trouble, facts) or Ruling(item, trouble)
+        return honour_repeat(item, trouble, facts) or Ruling(item, trouble)
     if item.digest not in facts.known:
         return Ruling(item, routes=item.routes)
     standing = {recipient: one.state for (digest, recipient), one in facts.standing.items() if digest == item.digest}

@@ -94,7 +94,7 @@ def new_deliveries(
         )
 
 
-def reopenings(rules: Rules, facts: Facts, repeats: Sequence[Candidate], now: datetime) -> Iterable[Move]:
+def reopen_failed(rules: Rules, facts: Facts, repeats: Sequence[Candidate], now: datetime) -> Iterable[Move]:
     """Reopen failed deliveries, but only on an explicit wish: an operator's resend, here or at an earlier node.
 
     A neighbour expresses it by a higher generation, so that an old transfer that comes late starts nothing. A repeat
@@ -180,7 +180,7 @@ def acceptance_receipts(
                 yield origin, told
 
 
-def let_stand(item: Candidate, trouble: Trouble, facts: Facts) -> Ruling | None:
+def honour_repeat(item: Candidate, trouble: Trouble, facts: Facts) -> Ruling | None:
     """Honour an acceptance: an office that lost the answer and repeats the same bytes is told the same again, even if
     they would be refused today, say because the agency has been blocked since. Nothing else is done.
     """

@@ -99,7 +99,7 @@ class Ruling:
         )
 
 
-def put_off(item: Candidate, why: Finding) -> Acceptance:
+def postponed(item: Candidate, why: Finding) -> Acceptance:
     """The answer when nothing was committed, whatever was found: it is to come again."""
     return Acceptance(item.digest, passing=True, finding=why)
 

@@ -32,10 +32,10 @@ from edxml_router.core.link.wire import (
     encode_transfer,
 )
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.core.xml.skeleton import LARGE
+from edxml_router.core.xml.skeleton import LARGE_BYTES
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.acceptance.admission import route
-from edxml_router.stages.forwarding.windows import PORTION
+from edxml_router.stages.forwarding.windows import PORTION_BYTES
 from edxml_router.stages.node import Link
 from edxml_router.stages.rules import Rules
 
@@ -139,10 +139,10 @@ def portions(
 
     portion: dict[GroupKey, list[Delivery]] = {}
     held = 0
-    for key in sorted(groups, key=lambda key: (doubtful(key), not key[3] and rows[key[1]].size > LARGE)):
+    for key in sorted(groups, key=lambda key: (doubtful(key), not key[3] and rows[key[1]].size > LARGE_BYTES)):
         group = groups[key]
         more = 0 if key[3] else rows[key[1]].size
-        if portion and (held + more > PORTION or doubtful(key)):
+        if portion and (held + more > PORTION_BYTES or doubtful(key)):
             yield portion
             portion, held = {}, 0
         portion[key] = group

@@ -29,7 +29,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.acceptance.admission import route
 from edxml_router.stages.forwarding.dispatch import deferral
-from edxml_router.stages.forwarding.windows import PATIENCE, Box, Place, Sending, Window, open_windows, wait
+from edxml_router.stages.forwarding.windows import PATIENCE_SECONDS, Box, Place, Sending, Window, open_windows, wait
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import final_receipts
 
@@ -152,7 +152,7 @@ def record_answers(node: Node, now: datetime) -> Sequence[Move]:
     return applied
 
 
-def send_receipts(node: Node, sendings: Sequence[Sending[int]], patience: float = PATIENCE) -> list[Box]:
+def send_receipts(node: Node, sendings: Sequence[Sending[int]], patience: float = PATIENCE_SECONDS) -> list[Box]:
     """Hand over receipts, by their numbers. Returns the mailboxes; :func:`record_told` says what has been taken."""
     begun: dict[Box, Window[int]] = {}
     # What is already under way there comes again after its lease.
@@ -180,7 +180,7 @@ def record_told(node: Node, now: datetime) -> int:
 def collect_taken(node: Node, begun: Sequence[Box] = ()) -> tuple[list[Box], list[int]]:
     """The mailboxes that owe no more answers about receipts, and the numbers of the receipts they have taken. Those
     ``begun`` beside letters are waited for, unless the letters are slow."""
-    receipts, until = node.outgoing.receipts, time.monotonic() + PATIENCE
+    receipts, until = node.outgoing.receipts, time.monotonic() + PATIENCE_SECONDS
     slow = {hub for hub, _ in node.outgoing.letters}
     for box, window in receipts.items():
         window.go_on(until if box in begun and box[0] not in slow else 0.0)
@@ -205,7 +205,7 @@ def let_go(node: Node) -> None:
     """At the end of the process, give what is under way a last moment, then put it off so that the next process begins
     with it. That counts as no lapse, since nothing was wrong. Offers under way are made again when their leases end.
     Raises Setback."""
-    until, now = time.monotonic() + PATIENCE, node.now()
+    until, now = time.monotonic() + PATIENCE_SECONDS, node.now()
     for window in node.outgoing.letters.values():
         window.go_on(until)
     for told_of in node.outgoing.receipts.values():

@@ -25,9 +25,9 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.ports.transport import Handover, Parcel, Transport
 
-PORTION: Final = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages take as much again
-AHEAD: Final = 4 * PORTION  # bytes of unconfirmed messages, over all mailboxes
-PATIENCE: Final = 1.0  # seconds that a turn waits for all mailboxes together; a healthy one needs milliseconds
+PORTION_BYTES: Final = 16 * 1024 * 1024  # bytes of bodies that a worker holds at once; messages take as much again
+AHEAD_BYTES: Final = 4 * PORTION_BYTES  # bytes of unconfirmed messages, over all mailboxes
+PATIENCE_SECONDS: Final = 1.0  # seconds that a turn waits for all mailboxes together; a healthy one needs milliseconds
 
 T = TypeVar("T")
 Box = tuple[int, str]  # the ``id`` of a transport, and a mailbox of its hub
@@ -85,7 +85,7 @@ class BytesAhead:
     @property
     def share(self) -> int:
         """Bytes that one window may hand over now: no more than it leaves free, so that there is some for others."""
-        return max(1, min(PORTION, (AHEAD - self.held) // 2))
+        return max(1, min(PORTION_BYTES, (AHEAD_BYTES - self.held) // 2))
 
 
 class Window(Generic[T]):
@@ -171,7 +171,9 @@ def _size(portion: Sequence[tuple[int, Parcel]]) -> int:
     return sum(len(parcel.message.body) for _, parcel in portion)
 
 
-def open_windows(sendings: Iterable[Sending[T]], ahead: BytesAhead, patience: float = PATIENCE) -> dict[Box, Window[T]]:
+def open_windows(
+    sendings: Iterable[Sending[T]], ahead: BytesAhead, patience: float = PATIENCE_SECONDS
+) -> dict[Box, Window[T]]:
     """Hand over to all these mailboxes at once, and wait so long for them together. Returns their windows, over or
     not."""
     boxes: dict[Box, list[Sending[T]]] = defaultdict(list)
@@ -184,7 +186,7 @@ def open_windows(sendings: Iterable[Sending[T]], ahead: BytesAhead, patience: fl
     return begun
 
 
-def wait(windows: Iterable[Window[Any]], patience: float = PATIENCE) -> None:
+def wait(windows: Iterable[Window[Any]], patience: float = PATIENCE_SECONDS) -> None:
     """Go on with these together for so long."""
     until = time.monotonic() + patience
     for each in windows:

@@ -31,7 +31,7 @@ from edxml_router.core.body import Body, MemoryBody
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.wire import Chunk, Transfer
 from edxml_router.core.problems import Defect, Setback
-from edxml_router.core.xml.skeleton import LARGE
+from edxml_router.core.xml.skeleton import LARGE_BYTES
 from edxml_router.disk import durable, locks
 from edxml_router.store.bodies import spool
 from edxml_router.store.bodies.spool import FileBody, Spool, disk_setback
@@ -39,10 +39,10 @@ from edxml_router.store.bodies.table import INLINE_LIMIT, bodies
 from edxml_router.store.database.engine import reading
 
 RESERVE_BYTES: Final = 512 * 1024 * 1024
-CHUNK: Final = 500  # keys in one IN list
+KEYS_MAX: Final = 500  # keys in one IN list
 
-BLOCK: Final = 4096  # bytes that a small file takes
-LEAST: Final = 1024 * 1024  # least bytes that a body arriving in chunks counts for
+BLOCK_BYTES: Final = 4096  # bytes that a small file takes
+LEAST_BYTES: Final = 1024 * 1024  # least bytes that a body arriving in chunks counts for
 
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _PEER: Final = re.compile("[a-z0-9][a-z0-9_-]*")
@@ -121,9 +121,9 @@ class BodyStore:
     def open(self, digests: Iterable[str]) -> Mapping[str, Body]:
         wanted = sorted(set(digests))
         found: dict[str, Body] = {}
-        for start in range(0, len(wanted), CHUNK):
+        for start in range(0, len(wanted), KEYS_MAX):
             with reading(self._engine) as connection:
-                rows = connection.execute(_BODIES, {"keys": wanted[start : start + CHUNK]}).all()
+                rows = connection.execute(_BODIES, {"keys": wanted[start : start + KEYS_MAX]}).all()
             for digest, kept in rows:
                 body = self._open_file(digest) if kept is None else MemoryBody(bytes(kept))
                 if body is not None and body.digest == digest:
@@ -161,7 +161,7 @@ class BodyStore:
             size = sum((folder / name).stat().st_size for name in names)
             pieces = (piece for name in names for piece in spool.read(folder / name))
             # A large body is copied, because different chunks could be sent while it is judged.
-            whole = self.receive(pieces) if size > LARGE else MemoryBody(b"".join(pieces))
+            whole = self.receive(pieces) if size > LARGE_BYTES else MemoryBody(b"".join(pieces))
         except FileNotFoundError:  # no piece yet, or swept just now
             return None
         except OSError as error:
@@ -204,8 +204,8 @@ class BodyStore:
 
     def _unreferenced(self, paths: list[Path]) -> list[Path]:
         loose = []
-        for start in range(0, len(paths), CHUNK):
-            named = {path.parent.name + path.name: path for path in paths[start : start + CHUNK]}
+        for start in range(0, len(paths), KEYS_MAX):
+            named = {path.parent.name + path.name: path for path in paths[start : start + KEYS_MAX]}
             with reading(self._engine) as connection:
                 kept = set(connection.execute(_FILED, {"keys": list(named)}).scalars())
             loose += [path for digest, path in named.items() if digest not in kept]
@@ -235,7 +235,7 @@ class BodyStore:
         path = self._path(digest)
         try:
             size = path.stat().st_size
-            if size <= LARGE:
+            if size <= LARGE_BYTES:
                 return MemoryBody(path.read_bytes())
             # Read through once here, although it is read again when sent: sending a damaged body must not even begin.
             found = hashlib.sha256()
@@ -284,7 +284,7 @@ class BodyStore:
 def _cost(name: str) -> int:
     """Bytes on disk of a body that has been begun, once it is complete; small files take a block each."""
     _, size, count = name.split(".")
-    return max(int(size), int(count) * BLOCK, LEAST)
+    return max(int(size), int(count) * BLOCK_BYTES, LEAST_BYTES)
 
 
 def _check(digest: str) -> None:

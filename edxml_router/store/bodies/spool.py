@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edxml_router.core.body import PIECE
+from edxml_router.core.body import PIECE_BYTES
 from edxml_router.core.problems import Setback
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable
@@ -123,7 +123,7 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]
     with path.open("rb", buffering=0) as file:
         file.seek(start)
         left = stop - start if stop is not None else None
-        while left != 0 and (piece := file.read(PIECE if left is None else min(PIECE, left))):
+        while left != 0 and (piece := file.read(PIECE_BYTES if left is None else min(PIECE_BYTES, left))):
             yield piece
             left = None if left is None else left - len(piece)
 

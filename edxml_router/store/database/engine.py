@@ -31,7 +31,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.core.wording import in_words
 from edxml_router.store.database import sqlite_reasons
-from edxml_router.store.database.patience import PATIENCE, options, patient
+from edxml_router.store.database.patience import PATIENCE_SECONDS, options, patient
 from edxml_router.store.database.postgres_reasons import POOLER, postgres_reason
 
 WORKER: Final = "edxml-router worker"  # what PostgreSQL shows of a worker's connections
@@ -76,7 +76,7 @@ _STATES_AWAY: Final = ("08", "40", "53", "55", "57", "58", "28", "3D", "25006")
 def connect(
     url: str | URL,
     password: Callable[[], str | None] = lambda: None,
-    patience: int = PATIENCE,
+    patience: int = PATIENCE_SECONDS,
     label: str = "edxml-router",
     *,
     read_only: bool = False,

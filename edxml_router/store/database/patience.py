@@ -17,8 +17,8 @@ from typing import Any, Final
 
 LOCK_SECONDS: Final = 10  # for a lock that another session holds
 CONNECT_SECONDS: Final = 10
-PATIENCE: Final = 60  # seconds for one statement of a command; a worker has less
-GRACE: Final = 5  # seconds more that the server has to say that a time is over
+PATIENCE_SECONDS: Final = 60  # seconds for one statement of a command; a worker has less
+GRACE_SECONDS: Final = 5  # seconds more that the server has to say that a time is over
 
 
 def options(seconds: int) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def options(seconds: int) -> dict[str, Any]:
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
-        "tcp_user_timeout": 1000 * (seconds + GRACE),  # milliseconds that sent data may stay unacknowledged
+        "tcp_user_timeout": 1000 * (seconds + GRACE_SECONDS),  # milliseconds that sent data may stay unacknowledged
     }
 
 
@@ -51,7 +51,7 @@ def patient(seconds: int) -> Callable[..., Any]:
         silent = True
 
     class Connection(psycopg.Connection[Any]):
-        patience: float | None = seconds + GRACE
+        patience: float | None = seconds + GRACE_SECONDS
 
         def wait(self, gen: Any, *args: Any, **more: Any) -> Any:
             try:
