@@ -41,7 +41,7 @@ FINISHED_SECONDS: Final = 3600.0
 MOST: Final = 32  # of one office
 MOST_LARGEST: Final = 4  # times the largest envelope: bytes of one office's
 _NAME: Final = re.compile("[0-9a-f]{32}")
-_FACTS, _DATA, _FINISHED = "facts.json", "data", "finished"
+_FACTS, _DATA, _SEALED, _FINISHED = "facts.json", "data", "sealed", "finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,10 @@ class Upload:
 
     def append(self, pieces: Iterable[bytes], at: int, *, last: bool) -> None:
         """Add what came, which begins ``at``; ``last``: of this request, so that it outlasts a power failure."""
+        if (self.folder / _SEALED).exists():
+            if any(pieces):
+                raise Refusal("EDX421", where=self.name, detail=Detail("it is whole"))
+            return
         try:
             with (self.folder / _DATA).open("r+b") as file:
                 here = file.seek(0, os.SEEK_END)
@@ -87,9 +91,11 @@ class Upload:
             raise spool.disk_setback(error) from error
 
     def whole(self) -> Body:
-        """All that has come, as a body that belongs to the upload."""
+        """All that has come, as a body that belongs to the upload. From now on nothing can be added: what is accepted
+        may be this very file, under another name."""
         path = self.folder / _DATA
         try:
+            durable.write([(self.folder / _SEALED, b"")])
             return FileBody(path, self.offset, _digest_of(path), kept=True)
         except OSError as error:
             raise spool.disk_setback(error) from error
