@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,9 @@ def test_every_call_answers_as_it_is_described(
     """No answer of 500, none that the description does not know, none of another shape."""
     world, headers = described
     tried = set()
-    for found in schemathesis.openapi.from_dict(document).get_all_operations():
+    # It knows no way to write a part of an upload; what it sends instead has to be refused as it is described.
+    known = json.loads(json.dumps(document).replace("application/partial-upload", "application/octet-stream"))
+    for found in schemathesis.openapi.from_dict(known).get_all_operations():
         operation = found.ok()
 
         @given(case=operation.as_strategy())
