@@ -46,7 +46,7 @@ def test_serve_runs_the_gateway(tmp_path: Path) -> None:
             assert serving.poll() is None
             time.sleep(0.05)
         data = world.letter()
-        with httpx.Client(verify=world.tls(), timeout=60, headers={"authorization": f"Bearer {token}"}) as client:
+        with httpx.Client(verify=world.tls(), timeout=200, headers={"authorization": f"Bearer {token}"}) as client:
             url = f"https://127.0.0.1:{port}/v1/envelopes/{digest(data)}"
             assert client.put(url, content=data).status_code == 201
             os.kill(serving.pid, signal.SIGHUP)

@@ -142,7 +142,7 @@ def test_an_upload_outlives_the_node_that_was_killed_in_the_middle(tmp_path: Pat
 
         def client() -> httpx.Client:
             headers = {"authorization": f"Bearer {token}"}
-            return httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=world.tls(), timeout=60, headers=headers)
+            return httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=world.tls(), timeout=200, headers=headers)
 
         def killed() -> Any:
             """Bytes that end when the node does."""
