@@ -12,8 +12,8 @@ _NO, _LATER = "permanent", "transient"
 
 LETTERS: tuple[Row, ...] = (
     ("EDX431", "draft-wrong", _S, _NO, 422, 1,
-     "A member of the draft is missing, unknown, or not as it must be", "Correct the member at the place named (a JSON Pointer); all mistakes of a draft are told at once. docs/guide-office.md has an example of each kind.",
-     "Bản khai văn bản thiếu thông tin, có mục lạ hoặc có giá trị không hợp lệ", "Sửa mục ở vị trí được nêu (JSON Pointer); mọi lỗi của bản khai được báo cùng lúc. docs/guide-office.md có ví dụ cho từng loại."),
+     "A member of the draft is missing, unknown, or not as it must be", "Correct the member at the place named (a JSON Pointer); all mistakes of a draft are told at once. `edxml-router letter example` prints one of each kind.",
+     "Bản khai văn bản thiếu thông tin, có mục lạ hoặc có giá trị không hợp lệ", "Sửa mục ở vị trí được nêu (JSON Pointer); mọi lỗi của bản khai được báo cùng lúc. `edxml-router letter example` in ví dụ cho từng loại."),
     ("EDX432", "seal-absent", _O, _NO, 409, 1,
      "This node holds no seal for the sender", 'Let the office sign in a second step (in the draft: "signature": {"by": "office"}), or have the operator put the key of the agency into [[seals]].',
      "Nút này không giữ con dấu số của cơ quan gửi", 'Để phần mềm văn phòng ký ở bước hai ("by": "office" trong mục signature của bản khai), hoặc đề nghị người vận hành khai báo khóa của cơ quan trong [[seals]].'),
