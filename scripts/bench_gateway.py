@@ -1,9 +1,9 @@
 """How fast is a node through HTTP, beside its link path? (scripts/bench gateway --help)
 
 In one run: the link path as scripts/bench measures it, then the same envelopes handed in over HTTP with mutual TLS, by
-clients in processes of their own, to a node with the same settings. Both are envelopes accepted and forwarded to the
-child. Then readers: so many long polls over mutual TLS, the memory that they take, how another request fares meanwhile,
-and how long after the commit a waiting client hears of a letter.
+clients in processes of their own, to a node with the same settings. The link path counts envelopes that reached the
+child, HTTP counts answers that say accepted: look at the processor time of each as well. Then readers: so many long
+polls over mutual TLS, the memory that they take, and how another request fares meanwhile.
 
 No figure is asserted.
 """

@@ -22,7 +22,7 @@ def webhook() -> None:
 @json_option
 @pass_session
 def list_(session: Session, as_json: bool) -> None:
-    """List what each office was told last, what failed, and when it is called again."""
+    """List what each office was told last, and what failed."""
     with ledger_of(session.settings()) as ledger:
         found = webhooks.hooks(ledger.views)
     if as_json:
@@ -41,7 +41,10 @@ def list_(session: Session, as_json: bool) -> None:
 @click.argument("office", metavar="OFFICE")
 @pass_session
 def again(session: Session, office: str) -> None:
-    """Call OFFICE again at once, also one that wanted no more calls."""
+    """Call OFFICE at once.
+
+    Also one that wanted no more calls.
+    """
     with ledger_of(session.settings()) as ledger:
         webhooks.begin_again(ledger, office)
     session.line(session.say("webhook.again", office=office))
@@ -51,6 +54,9 @@ def again(session: Session, office: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False, metavar="[FILE]")
 @pass_session
 def key(session: Session, file: Path | None) -> None:
-    """Show the public keys by which receivers verify calls; with FILE, make a new key there, and show its own."""
+    """Show the public keys by which receivers verify calls.
+
+    With FILE, make a new key there, and show its public half.
+    """
     for text in [webhooks.make_key(file)] if file else webhooks.public_keys(session.settings()):
         session.line(text)

@@ -34,9 +34,10 @@ _kind = click.argument("kind", type=click.Choice(list(KINDS)))
 
 @click.group(cls=Group)
 def letter() -> None:
-    """Write letters, recalls and statuses from plain values: the node makes the edXML.
+    """Write letters, recalls and statuses from plain values.
 
-    It is signed by the seal that the node holds for the agency ([[seals]]), or waits until the office has signed.
+    The node makes the edXML. It is signed by the seal that the node holds for the agency ([[seals]]), or waits until
+    the office has signed.
     """
 
 
@@ -48,8 +49,9 @@ def letter() -> None:
 @json_option
 @pass_session
 def write(session: Session, kind: str, draft: str, sender: str, attached: Sequence[str], as_json: bool) -> None:
-    """Write a letter of this KIND from the DRAFT, a file in JSON, and hand it in. "-" reads standard input.
+    """Write a letter of this KIND from a DRAFT, and hand it in.
 
+    DRAFT is a file in JSON; "-" reads standard input.
     `edxml-router letter example KIND` shows a draft.
     """
     limits = session.settings().limits
@@ -70,10 +72,10 @@ def write(session: Session, kind: str, draft: str, sender: str, attached: Sequen
 @json_option
 @pass_session
 def status(session: Session, letter: str, code: str, sender: str, description: str | None, as_json: bool) -> None:
-    """Tell the sender of a LETTER what becomes of it: the status CODE 01 to 06, 15 or 16.
+    """Tell the sender of a LETTER what becomes of it.
 
-    LETTER is its name in the inbox, or its DocumentId. With 13, the recipients of a letter that the office sent are
-    asked to give it back.
+    CODE is the status: 01 to 06, 15 or 16. LETTER is its name in the inbox, or its DocumentId. With 13, the recipients
+    of a letter that the office sent are asked to give it back.
     """
     member = "document" if code == "13" else "letter"
     _compose(session, sender, _order("status", {member: letter, "code": code, "description": description}), as_json)
@@ -105,7 +107,7 @@ def recall(
 @json_option
 @pass_session
 def sign(session: Session, name: str, sender: str, value: str, cert: str, as_json: bool) -> None:
-    """Give the signature of a letter that waits for it, and hand the letter in.
+    """Sign a letter that waits for it, and hand it in.
 
     NAME is what `letter write` has answered, with the bytes to be signed.
     """
@@ -137,7 +139,10 @@ def example(kind: str) -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @pass_session
 def samples(session: Session, folder: Path) -> None:
-    """Write a message of every kind, and of every status, as the node makes them, to DIR; unsigned."""
+    """Write a message of every kind and status to DIR.
+
+    They are as the node makes them, and unsigned.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in examples.messages(agencies.open_registry(None, None), datetime.now(UTC)):
         files.write(folder / name, data)

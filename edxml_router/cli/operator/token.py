@@ -19,7 +19,7 @@ LONGEST_DAYS = 3650
 
 @click.group(cls=Group)
 def token() -> None:
-    """Issue, list and revoke the tokens by which offices call the gateway."""
+    """Issue, list and revoke tokens of offices for the gateway."""
 
 
 @token.command(cls=Command)
@@ -83,7 +83,10 @@ def list_tokens(session: Session, office: str | None, as_json: bool) -> None:
 @json_option
 @pass_session
 def revoke(session: Session, prefix: str, as_json: bool) -> None:
-    """Let the token PREFIX count for nothing from now on; the gateway knows within a second."""
+    """Revoke the token PREFIX.
+
+    The gateway knows within a second.
+    """
     with ledger_of(session.settings()) as ledger:
         row = tokens.revoke(ledger, prefix, f"operator:{account()}")
     if as_json:
