@@ -216,7 +216,7 @@ def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
             begun = sending.send_receipts(node, _reports(node, node.links, receipts, {}), 0.0)
         except Setback as setback:  # the signing key is away: the outcome of the letters is recorded all the same
             unsigned = setback
-        moves += [*decided, *sending.outcome(node, letters, now)]
+        moves += [*decided, *sending.finish_letters(node, letters, now)]
         over, sent = sending.collect_taken(node, begun)
         with node.ledger.book() as book:
             done = book.deliveries.move(moves)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from edxml_router.shapes.reference.catalogue import ANSWERS, COMMANDS, MESSAGES
-from edxml_router.shapes.reference.schema import name_of, schemas
+from edxml_router.shapes.reference.schema import schemas, shape_name
 
 MET = [
     *(shape for shapes in (*COMMANDS.values(), *ANSWERS.values()) for shape in shapes),
@@ -70,7 +70,7 @@ def shapes() -> Iterator[str]:
 
 
 def _links(printed: Iterable[type]) -> str:
-    return ", ".join(f"[{name_of(shape)}](#{name_of(shape).lower()})" for shape in printed)
+    return ", ".join(f"[{shape_name(shape)}](#{shape_name(shape).lower()})" for shape in printed)
 
 
 def _value(schema: dict[str, Any]) -> str:

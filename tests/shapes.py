@@ -15,7 +15,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from edxml_router.shapes.reference.catalogue import COMMANDS, MESSAGES
-from edxml_router.shapes.reference.schema import name_of
+from edxml_router.shapes.reference.schema import shape_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,7 +26,7 @@ VARIANTS = ("--quarantine", "--notices")
 @cache
 def validator(shape: type) -> Draft202012Validator:
     document = json.loads((ROOT / "docs/shapes.schema.json").read_text(encoding="utf-8"))
-    wanted = document | {"$ref": f"#/$defs/{name_of(shape)}"}
+    wanted = document | {"$ref": f"#/$defs/{shape_name(shape)}"}
     return Draft202012Validator(wanted, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 import httpx
 
 from edxml_router.config.faces.axis import AxisSettings
-from edxml_router.core.axis.call import short_hex, sign, stamp
+from edxml_router.core.axis.call import short_hex, signed_headers, stamp
 from edxml_router.core.detail import Detail
 from edxml_router.core.message.letter_day import VIETNAM
 from edxml_router.core.problems import Setback
@@ -106,7 +106,7 @@ class AxisClient:
     ) -> Mapping[str, Any]:
         now = datetime.now(VIETNAM)
         values = {"systemid": self._axis.system_id, "timestamp": stamp(now), "Content-Type": content, **headers}
-        fields = [*sign(values, self._secret), ("Content-Type", content)]
+        fields = [*signed_headers(values, self._secret), ("Content-Type", content)]
         try:
             with self._http.stream("POST", f"/{call}", content=body, headers=fields) as answer:
                 text = bytearray()

@@ -132,7 +132,7 @@ def _report(node: StoredNode, own: AxisSettings, axis: AxisClient) -> None:
             except AxisRefusal as refusal:
                 if not _is_final(refusal.code) and refusal.code != "EDX607":
                     raise Setback("EDX923", where=own.url, detail=str(refusal)) from refusal
-        bridge.told(node, note.number)
+        bridge.mark_told(node, note.number)
 
 
 def _is_final(code: str) -> bool:

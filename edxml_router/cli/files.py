@@ -25,7 +25,7 @@ from edxml_router.core.body import Body
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import EXIT_NOT_FOUND, EXIT_TEMPORARY, Finding, Refusal
 from edxml_router.core.wording import in_words
-from edxml_router.services.reading import UNREADABLE, Receive, received
+from edxml_router.services.reading import UNREADABLE, Receive, received_body
 
 STDIO: Final = "-"  # standard input, or standard output
 
@@ -36,7 +36,7 @@ File: Final = click.Path(readable=False)
 def read(file: str, most: int, receive: Receive) -> Body:
     """The envelope in a file of at most ``most`` bytes; one larger than LARGE on disk; the caller discards it."""
     with _opened(file, most) as source:
-        return received(lambda count: _take(source, file, count), file, most, receive)
+        return received_body(lambda count: _take(source, file, count), file, most, receive)
 
 
 def read_whole(file: str, most: int) -> bytes:

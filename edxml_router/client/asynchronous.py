@@ -12,7 +12,7 @@ import httpx
 from edxml_router.client import calls
 from edxml_router.client.calls import TRIES, WAIT, Download, GatewayCall
 from edxml_router.client.problem import ProblemError
-from edxml_router.client.settings import HttpSettings, options
+from edxml_router.client.settings import HttpSettings, http_options
 
 if TYPE_CHECKING:
     from edxml_router.shapes.agency import AgencyShape
@@ -42,7 +42,7 @@ class AsyncClient:
         tries: int = TRIES,
     ) -> None:
         self._tries = tries
-        self._http = httpx.AsyncClient(**options(HttpSettings(url, token, certificate, authorities, language)))
+        self._http = httpx.AsyncClient(**http_options(HttpSettings(url, token, certificate, authorities, language)))
 
     async def __aenter__(self) -> Self:
         return self

@@ -21,7 +21,7 @@ class HttpSettings(NamedTuple):
     language: str
 
 
-def options(settings: HttpSettings) -> dict[str, Any]:
+def http_options(settings: HttpSettings) -> dict[str, Any]:
     """What httpx's clients are made with."""
     context = ssl.create_default_context()
     if settings.authorities is not None:

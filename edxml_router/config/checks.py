@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from edxml_router.config import file_checks
 from edxml_router.config.exposure import in_the_clear, open_folder
 from edxml_router.config.faces import axis_checks, gateway_checks
-from edxml_router.config.faces.seal_checks import seals
+from edxml_router.config.faces.seal_checks import check_seals
 from edxml_router.config.mistake import CLEAR, REMARK, WRONG, Mistake
 from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings, UnsignedSettings
 from edxml_router.config.positions import Place, dotted
@@ -30,7 +30,7 @@ def find_mistakes(sections: Sections, today: date) -> Iterator[Mistake]:
     yield from _hubs(sections)
     yield from _receipts(sections)
     yield from _exceptions(sections, today)
-    yield from seals(sections)
+    yield from check_seals(sections)
     yield from _times(sections)
     yield from gateway_checks.check(sections.gateway, sections.offices)
     yield from axis_checks.check(sections.gateway, sections.offices)

@@ -61,7 +61,7 @@ def names(folder: int) -> list[str]:
     return found
 
 
-def remove(folder: int, name: str) -> None:
+def remove_name(folder: int, name: str) -> None:
     """If it is there and can be removed."""
     with suppress(OSError):
         os.unlink(name, dir_fd=folder)

@@ -153,7 +153,7 @@ class OfficeFolder:
         durable.synchronise(end)
 
     def remove(self, parts: Parts, name: str) -> None:
-        folders.remove(self.part(*parts), name)
+        folders.remove_name(self.part(*parts), name)
 
     def free(self, parts: Parts, name: str) -> str:
         """The name, or one like it that nothing has there."""

@@ -92,7 +92,7 @@ class FolderAttachment:
         if not names and not outbox.claimed(place):
             return None
         with node_of(self._settings) as node:  # before anything is claimed: it may be away
-            outbox.claim(place, names)
+            outbox.take_claims(place, names)
             waits = outbox.hand_in(place, node, self.name, outbox.claimed(place), now)
         self._pause = min(2 * self._pause, LONGEST_PAUSE) if waits else FIRST_PAUSE
         self._hand_in_at = self._clock() + self._pause if waits else 0.0

@@ -53,7 +53,7 @@ def reason(data: bytes) -> str:
     return " ".join(line for line in lines if line and not line.startswith(COMMENT))
 
 
-def outcome(receipt: Receipt, document: str) -> bytes:
+def outcome_note(receipt: Receipt, document: str) -> bytes:
     """What became of a document for one recipient."""
     lines = [
         _say("folder.receipt", document=document, recipient=receipt.recipient),

@@ -28,7 +28,7 @@ from edxml_router.folders import notes
 from edxml_router.folders.settling import Settling, signature
 from edxml_router.services import office
 from edxml_router.services.office import NamedAcceptance
-from edxml_router.services.reading import UNREADABLE, Receive, received
+from edxml_router.services.reading import UNREADABLE, Receive, received_body
 from edxml_router.shapes.form import encode
 from edxml_router.shapes.verdict import SentShape
 from edxml_router.wiring.stored import StoredNode
@@ -69,7 +69,7 @@ def _ends(place: OfficeFolder, name: str) -> bool:
         os.close(descriptor)
 
 
-def claim(place: OfficeFolder, names: Sequence[str]) -> None:
+def take_claims(place: OfficeFolder, names: Sequence[str]) -> None:
     """Take these out of the outbox. What has the name of one that is claimed already waits for that one."""
     for name in names:
         if place.status(parts.CLAIMED, name) is None:
@@ -106,7 +106,7 @@ def _read(place: OfficeFolder, name: str, most: int, receive: Receive) -> Body:
         if begun.st_size > most:
             detail = Detail("{size} bytes, at most {most}", size=begun.st_size, most=most)
             raise Refusal("EDX102", where=name, detail=detail)
-        body = received(partial(os.read, descriptor), name, most, receive)
+        body = received_body(partial(os.read, descriptor), name, most, receive)
         if signature(os.fstat(descriptor)) != signature(begun) or len(body) != begun.st_size:
             body.discard()
             raise Setback(STILL_WRITTEN, where=name)

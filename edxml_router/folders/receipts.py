@@ -32,7 +32,7 @@ def lay(place: OfficeFolder, ledger: OwnLedger, name: str) -> bool:
         folder = (parts.RECEIPTS, f"{receipt.at:%Y-%m}", _folder(document, receipt.envelope))
         file = plain(receipt.recipient).replace("/", "_")
         place.write(folder, f"{file}.json", [encode(notice_shape(name, [receipt], told.documents))])
-        place.write(folder, f"{file}.txt", [notes.outcome(receipt, document)])
+        place.write(folder, f"{file}.txt", [notes.outcome_note(receipt, document)])
     office.clear(ledger, told)
     return bool(told.notes)
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edxml_router.config import ConfigErrors, GatewaySettings, Settings, load
-from edxml_router.config.faces.gateway_checks import address
+from edxml_router.config.faces.gateway_checks import listen_address
 from edxml_router.config.in_force import pinned
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Refusal, Setback
 from edxml_router.gateway import server
@@ -53,7 +53,7 @@ class Gateway:
 
     async def _serve(self, lasting: Lasting, gateway: GatewaySettings) -> None:
         tls = server.tls_context(gateway)
-        sockets = server.bind([address(text) for text in gateway.listen])
+        sockets = server.bind([listen_address(text) for text in gateway.listen])
         desk = Desk(lasting, gateway)
         serving = server.server_of(build(desk), gateway, tls)
         loop = asyncio.get_running_loop()

@@ -29,7 +29,7 @@ RETRY_SECONDS: Final = 5  # for passing trouble that says nothing of when it end
 _LANGUAGES: Final = ("vi", "en")
 
 
-def language_of(request: Request) -> str:
+def preferred_language(request: Request) -> str:
     """The language that the caller prefers; English where it does not say, as everywhere in the protocol."""
     best, chosen = 0.0, "en"
     for part in request.headers.get("accept-language", "")[:1000].split(","):
@@ -87,14 +87,14 @@ async def _trouble(request: Request, error: Exception) -> Response:
     rate: Rate | None = getattr(request.state, "rate", None)
     retry = rate.seconds if rate is not None and error.code == "EDX417" else None
     # What is a refusal by its table may be passing trouble here; the table's status says which it is otherwise.
-    return problem_answer(error.finding, language_of(request), retry=retry)
+    return problem_answer(error.finding, preferred_language(request), retry=retry)
 
 
 async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))
-    return problem_answer(Finding("EDX418", where[:200], str(first["msg"])[:200]), language_of(request))
+    return problem_answer(Finding("EDX418", where[:200], str(first["msg"])[:200]), preferred_language(request))
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -102,7 +102,7 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     where = " ".join((request.method, request.url.path[:200]))
     return problem_answer(
-        Finding("EDX420", where), language_of(request), status=error.status_code, headers=error.headers
+        Finding("EDX420", where), preferred_language(request), status=error.status_code, headers=error.headers
     )
 
 
@@ -113,4 +113,4 @@ async def _gone(_request: Request, _error: Exception) -> Response:
 
 async def _defect(request: Request, error: Exception) -> Response:
     events.defect("gateway", error)
-    return problem_answer(Finding("EDX699"), language_of(request))
+    return problem_answer(Finding("EDX699"), preferred_language(request))

@@ -45,7 +45,7 @@ def send(channel: socket.socket, values: Sequence[Any]) -> None:
     channel.sendall(_LENGTH.pack(len(data)) + data)
 
 
-def receive(channel: socket.socket) -> list[Any]:
+def receive_pickled(channel: socket.socket) -> list[Any]:
     """What the other end has sent. Raises EOFError when it is gone, OSError."""
     (length,) = _LENGTH.unpack(_exactly(channel, _LENGTH.size))
     found: list[Any] = pickle.loads(_exactly(channel, length))  # noqa: S301  # both ends are this program's own
@@ -75,7 +75,7 @@ def run(lasting: Lasting, channel: socket.socket) -> None:
     trust_at = 0.0
     while True:
         try:
-            batch: list[Submission] = receive(channel)
+            batch: list[Submission] = receive_pickled(channel)
         except (EOFError, ConnectionError):
             return
         if time.monotonic() >= trust_at:

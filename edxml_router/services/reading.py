@@ -20,7 +20,7 @@ Receive = Callable[[Iterable[bytes]], Body]
 Read = Callable[[str, int, Receive], Body]
 
 
-def received(take: Callable[[int], bytes], name: str, most: int, receive: Receive) -> Body:
+def received_body(take: Callable[[int], bytes], name: str, most: int, receive: Receive) -> Body:
     """The envelope that ``take`` gives so many bytes of at a time: of at most ``most`` bytes, and one larger than LARGE
     on disk; the caller discards it."""
     begun = take(min(LARGE_BYTES, most) + 1)

@@ -157,7 +157,7 @@ class RunningNode:
 
     def problems(self) -> Mapping[str, Finding | None]:
         """What is wrong with each hub now: the own one is "hub", the other "parent"."""
-        transports = zip(hubs.names(self.settings), self.transports, strict=True)
+        transports = zip(hubs.hub_names(self.settings), self.transports, strict=True)
         return {name: transport.problem for name, transport in transports}
 
     def look_at_journal(self) -> NewEpoch | None:
@@ -186,7 +186,7 @@ class RunningNode:
         self.credentials_seen = credentials_seen
         self.node.rules = rules
         self._sign_by(signing)
-        transports = dict(zip(hubs.names(settings), self.transports, strict=True))
+        transports = dict(zip(hubs.hub_names(settings), self.transports, strict=True))
         self.node.links, self.node.writers = hubs.links(settings, transports), hubs.writers(settings)
         if settings.hub is not None:
             transports["hub"].consume(hubs.intakes(settings))

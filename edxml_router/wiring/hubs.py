@@ -127,7 +127,7 @@ def consumed(settings: Settings) -> dict[str, Sequence[str]]:
     return {name: found[name] for name in settings.hubs}
 
 
-def names(settings: Settings) -> list[str]:
+def hub_names(settings: Settings) -> list[str]:
     return list(settings.hubs)
 
 

@@ -35,7 +35,7 @@ def _headers(client: SdkClient, encoding: str = "utf-8") -> Headers:
 
 
 def _prove(headers: Headers, secret: str = SECRET, now: datetime = NOW, window: timedelta = HOUR) -> axis.SignedCall:
-    return axis.prove(axis.read(headers), secret.encode(), now, window, (VIETNAM, UTC))
+    return axis.prove(axis.read_claim(headers), secret.encode(), now, window, (VIETNAM, UTC))
 
 
 def _refused(headers: Headers, code: str = "EDX422", **how: object) -> str:
@@ -232,7 +232,7 @@ def test_what_a_client_signs_is_what_is_read(kept: dict[str, str]) -> None:
 @given(_KEPT)
 def test_what_we_sign_proves_itself(kept: dict[str, str]) -> None:
     values = {"systemid": "000.00.00.H57", "timestamp": axis.stamp(NOW), **kept}
-    headers = [(name.encode(), value.encode()) for name, value in axis.sign(values, SECRET.encode())]
+    headers = [(name.encode(), value.encode()) for name, value in axis.signed_headers(values, SECRET.encode())]
     call = _prove(headers)
     assert all(value in call.values[name.lower()] for name, value in kept.items())
 

@@ -69,3 +69,25 @@ def test_no_two_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(_name(module))
     assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def _is_command(node: ast.FunctionDef) -> bool:
+    return any("command" in ast.unparse(each) or "click." in ast.unparse(each) for each in node.decorator_list)
+
+
+def test_a_function_whose_name_several_modules_have_is_called_through_its_module() -> None:
+    """``office.fetch`` and ``inbox.fetch`` say which; ``fetch`` would not. What only one module has may go alone.
+    Commands are called by their group, and the steps of the schema by their number."""
+    homes: dict[str, set[str]] = {}
+    imported: list[tuple[str, str, str]] = []
+    for module in PACKAGE:
+        tree = ast.parse(module.read_text(encoding="utf-8"))
+        own = ".".join(module.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and not _is_command(node) and "versions" not in module.parts:
+                homes.setdefault(node.name, set()).add(own)
+        for each in ast.walk(tree):
+            if isinstance(each, ast.ImportFrom):
+                imported += [(_name(module), each.module or "", one.name) for one in each.names]
+    several = {(where, name) for name, places in homes.items() if len(places) > 1 for where in places}
+    assert [(module, name) for module, where, name in imported if (where, name) in several] == []

@@ -16,7 +16,7 @@ import docs
 from edxml_router.cli.main import cli
 from edxml_router.shapes.reference.catalogue import ANSWERS, COMMANDS, MESSAGES
 from edxml_router.shapes.reference.glossary import FIELDS, entry
-from edxml_router.shapes.reference.schema import fields_of, name_of, schemas, shapes_within
+from edxml_router.shapes.reference.schema import fields_of, schemas, shape_name, shapes_within
 from tests.shapes import faults, hold_command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ MET = [
     *(shape for shapes in (*COMMANDS.values(), *ANSWERS.values()) for shape in shapes),
     *MESSAGES.values(),
 ]
-SHAPES = sorted({each for shape in MET for each in shapes_within(shape)}, key=name_of)
+SHAPES = sorted({each for shape in MET for each in shapes_within(shape)}, key=shape_name)
 
 
 def test_every_command_that_prints_json_has_a_shape() -> None:
@@ -42,11 +42,11 @@ def test_every_message_to_an_office_has_a_shape_but_the_envelope_itself() -> Non
 
 def test_the_schemas_are_schemas_and_the_names_are_of_one_shape() -> None:
     Draft202012Validator.check_schema(schemas(MET))
-    assert len({name_of(shape) for shape in SHAPES}) == len(SHAPES)
+    assert len({shape_name(shape) for shape in SHAPES}) == len(SHAPES)
 
 
 def test_every_field_is_explained_and_nothing_else() -> None:
-    used = {entry(name_of(shape), field) for shape in SHAPES for field in fields_of(shape)}
+    used = {entry(shape_name(shape), field) for shape in SHAPES for field in fields_of(shape)}
     assert used == set(FIELDS)
 
 

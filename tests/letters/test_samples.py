@@ -35,4 +35,4 @@ def test_there_is_a_message_of_every_kind_and_status_without_a_remark() -> None:
 
 def test_an_unknown_kind_has_no_example() -> None:
     with pytest.raises(Refusal, match="EDX606"):
-        examples.example("telegram")
+        examples.example_draft("telegram")

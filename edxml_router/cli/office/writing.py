@@ -22,7 +22,7 @@ from edxml_router.services.letters import examples
 from edxml_router.services.letters.composing import Composed, Order
 from edxml_router.services.letters.drafts import KINDS, MOST_BYTES, DraftRefused
 from edxml_router.services.letters.unsigned import UnsignedLetter
-from edxml_router.services.letters.workshop import Workshop, said
+from edxml_router.services.letters.workshop import Workshop, envelope_of
 from edxml_router.services.reading import Receive
 from edxml_router.shapes.letter import draft_refused_shape, to_sign_shape, written_letter_shape
 from edxml_router.wiring.opening import node_of
@@ -120,7 +120,7 @@ def sign(session: Session, name: str, sender: str, value: str, cert: str, as_jso
         [answer] = _handed_in(node, sender, [data])
         if answer.accepted:
             workshop.went(sender, name)
-        envelope = said(node, data)
+        envelope = envelope_of(node, data)
     if as_json:
         session.json(written_letter_shape(envelope, answer.shape(), None))
     else:
@@ -132,7 +132,7 @@ def sign(session: Session, name: str, sender: str, value: str, cert: str, as_jso
 @_kind
 def example(kind: str) -> None:
     """Print a draft of this KIND, to begin with."""
-    click.echo(json.dumps(examples.example(kind), ensure_ascii=False, indent=2))
+    click.echo(json.dumps(examples.example_draft(kind), ensure_ascii=False, indent=2))
 
 
 @letter.command()

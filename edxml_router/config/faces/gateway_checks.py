@@ -13,7 +13,7 @@ from edxml_router.core.detail import Detail
 _MOST_PORT = 65535
 
 
-def address(text: str) -> tuple[str, int]:
+def listen_address(text: str) -> tuple[str, int]:
     """Host and port of ``127.0.0.1:8443`` or ``[::1]:8443``. Raises ValueError for anything else: a name would be asked
     of a name server, and may mean several addresses."""
     host, separator, port = text.rpartition(":")
@@ -52,7 +52,7 @@ def check(gateway: GatewaySettings | None, offices: tuple[OfficeSettings, ...]) 
 def _listens(gateway: GatewaySettings, number: int, text: str) -> Iterator[Mistake]:
     place = ("gateway", "listen", number)
     try:
-        host, _ = address(text)
+        host, _ = listen_address(text)
     except ValueError:
         detail = Detail('gateway.listen: {text} is not written like "0.0.0.0:8443" or "[::]:8443"', text=text)
         yield Mistake(WRONG, place, detail)

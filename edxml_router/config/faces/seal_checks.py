@@ -15,7 +15,7 @@ from edxml_router.core.problems import Refusal
 UNFIT: Final = "EDX925"
 
 
-def seals(sections: Sections) -> Iterator[Mistake]:
+def check_seals(sections: Sections) -> Iterator[Mistake]:
     """Each is of one agency that an office here sends for: nobody else could use it."""
     first: dict[str, Place] = {}
     served = {_known_as(code) for office in sections.offices for code in office.agencies}

@@ -73,7 +73,7 @@ class SignedCall:
         return found.pop() if found else ""
 
 
-def read(headers: Iterable[tuple[bytes, bytes]]) -> Claim:
+def read_claim(headers: Iterable[tuple[bytes, bytes]]) -> Claim:
     """The claim of a call, from its header fields as they came. Raises Refusal EDX422 where something is missing."""
     start = PREFIX.lower().encode()
     raw: defaultdict[str, list[bytes]] = defaultdict(list)
@@ -132,7 +132,7 @@ def is_proven(claim: Claim, secret: bytes) -> bool:
     return found | hmac.compare_digest(hmac.digest(secret, again, "sha256").hex().encode(), proof)
 
 
-def sign(values: Mapping[str, str], secret: bytes) -> list[tuple[str, str]]:
+def signed_headers(values: Mapping[str, str], secret: bytes) -> list[tuple[str, str]]:
     """The headers of a call as a client sends them, from its values by name without the prefix: ``systemid`` and
     ``timestamp`` among them. Values are ASCII, because headers are."""
     text = json.dumps({PREFIX + name: value for name, value in values.items()}, separators=(",", ":"))

@@ -26,26 +26,26 @@ _PORTION: Final = 3 * 256 * 1024  # bytes that make whole groups of base64
 _DESCRIPTION: Final = 2000  # characters; the SDK keeps it in memory and in logs
 
 
-def answer(fields: Mapping[str, Any]) -> Response:
+def success(fields: Mapping[str, Any]) -> Response:
     """All went well."""
     return _json({**OK, **fields})
 
 
 def failure(finding: Finding, **fields: str) -> Response:
     """Nothing was done. ``fields`` are those that the SDK reads of a refusal too."""
-    made = _json({"status": "FAIL", "ErrorCode": finding.code, "ErrorDesc": words(finding), **fields})
+    made = _json({"status": "FAIL", "ErrorCode": finding.code, "ErrorDesc": problem_text(finding), **fields})
     if finding.problem.weight is Weight.TRANSIENT:
         made.headers["retry-after"] = "5"
     return made
 
 
-def words(finding: Finding) -> str:
+def problem_text(finding: Finding) -> str:
     """A problem in one text: its code, what it is, the particulars, what helps."""
     parts = [f"{finding.code} {finding.title('vi')}", told("vi", finding.detail), told("vi", finding.where)]
     return (": ".join(part for part in parts if part) + ". " + finding.remedy("vi"))[:_DESCRIPTION]
 
 
-def document(desk: Desk, body: Body) -> Response:
+def document_answer(desk: Desk, body: Body) -> Response:
     """A document in base64 within the answer, which is never whole in memory."""
     start, _, end = json.dumps({**OK, "data": "*"}, ensure_ascii=False).rpartition("*")
     length = len(start.encode()) + 4 * -(-body.size // 3) + len(end.encode())

@@ -65,7 +65,7 @@ def day_of(written: str, name: str) -> datetime | None:
         raise Refusal("EDX418", where=name, detail=Detail("a day is written yyyy/MM/dd")) from None
 
 
-def codes_of(written: str) -> tuple[str, ...]:
+def chosen_codes(written: str) -> tuple[str, ...]:
     """The agencies of ``to``: a JSON array in the SDK, one code or several with commas elsewhere; none means all."""
     text = written.strip()
     if text.startswith("["):
@@ -95,6 +95,6 @@ def state_of(written: str) -> TransportState:
     return state
 
 
-def shown(at: datetime) -> str:
+def axis_time(at: datetime) -> str:
     """A moment as the axis writes it, Vietnam time."""
     return f"{at.astimezone(VIETNAM):%Y/%m/%d %H:%M:%S}"

@@ -16,8 +16,8 @@ from edxml_router.core.message.letter_day import VIETNAM
 from edxml_router.core.problems import Refusal
 from edxml_router.gateway.desk import Desk
 from edxml_router.gateway.forms import json_of, text_of
-from edxml_router.gateway.national.answers import OK, answer
-from edxml_router.gateway.national.headers import message_type, query_of, shown
+from edxml_router.gateway.national.answers import OK, success
+from edxml_router.gateway.national.headers import axis_time, message_type, query_of
 from edxml_router.gateway.national.proof import Visitor
 from edxml_router.language.catalogues import told
 from edxml_router.services.axis import catalogue, registration, transfers
@@ -35,7 +35,7 @@ async def received(visitor: Visitor) -> Response:
     found = await desk.call(transfers.received, desk.node, account.office, query)
     spelling = (await catalogue_of(visitor.request, desk)).spelling
     # In a thread: a list of thousands would hold up everybody else's requests.
-    return await desk.call(lambda: answer({"data": [received_row(one, spelling, account) for one in found]}))
+    return await desk.call(lambda: success({"data": [received_row(one, spelling, account) for one in found]}))
 
 
 def received_row(one: ListedTransfer, spelling: Spelling, account: Account) -> dict[str, str]:
@@ -45,8 +45,8 @@ def received_row(one: ListedTransfer, spelling: Spelling, account: Account) -> d
         "docId": delivery.name,
         "serviceType": SERVICE,
         "messageType": message_type(envelope.kind),
-        "created_time": shown(envelope.accepted_at),
-        "updated_time": shown(delivery.updated_at),
+        "created_time": axis_time(envelope.accepted_at),
+        "updated_time": axis_time(delivery.updated_at),
         "from": spelling.written(envelope.sender, old=account.old),
         "to": spelling.written(delivery.recipient, old=account.old),
         "status": str(one.state),
@@ -64,7 +64,7 @@ async def sent(visitor: Visitor) -> Response:
     found = await desk.call(transfers.sent_of, desk.node, account.office, query, visitor.call.value("docId"))
     about = await desk.call(headings_of(visitor.request).of, desk.node, [one.envelope.digest for one in found])
     written = (await catalogue_of(visitor.request, desk)).spelling.written
-    return await desk.call(lambda: answer({"data": [_sent_row(one, about, written, account) for one in found]}))
+    return await desk.call(lambda: success({"data": [_sent_row(one, about, written, account) for one in found]}))
 
 
 def _sent_row(
@@ -80,8 +80,8 @@ def _sent_row(
         "toCode": written(delivery.recipient, old=account.old),
         "title": told_of.subject,
         "notation": told_of.number,
-        "sentTime": shown(envelope.accepted_at),
-        "receivedTime": shown(delivery.ended_at) if delivery.ended_at else "",
+        "sentTime": axis_time(envelope.accepted_at),
+        "receivedTime": axis_time(delivery.ended_at) if delivery.ended_at else "",
         "sendStatus": str(transfers.sending_state(delivery)),
         "sendStatusDesc": told("vi", delivery.state.word),
         "receiveStatus": str(one.state),
@@ -130,7 +130,7 @@ async def register(visitor: Visitor) -> Response:
         raise Refusal("EDX418", where="code", detail=Detail("a JSON object with the agency's code is expected"))
     desk = visitor.desk
     await desk.call(registration.register, desk.node, visitor.account.office, code)
-    return answer({})
+    return success({})
 
 
 async def delete(visitor: Visitor) -> Response:
@@ -139,7 +139,7 @@ async def delete(visitor: Visitor) -> Response:
     if not code:
         raise Refusal("EDX418", where="AgencyCode", detail=Detail("no agency is named"))
     await desk.call(registration.unregister, desk.node, visitor.account.office, code)
-    return answer({})
+    return success({})
 
 
 def agency_row(one: ListedAgency, *, old: bool) -> dict[str, Any]:
@@ -178,7 +178,7 @@ async def _listing(
     found = await catalogue_of(visitor.request, visitor.desk)
 
     def make() -> bytes:
-        rows: Iterable[ListedAgency] = catalogue.listed(found.spelling, found.day, level=level, closed=closed)
+        rows: Iterable[ListedAgency] = catalogue.listed_agencies(found.spelling, found.day, level=level, closed=closed)
         data = [row(one) for one in rows]
         return json.dumps({**OK, "data": data}, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -13,7 +13,7 @@ from fastapi import Request
 
 from edxml_router.config import Settings
 from edxml_router.config.faces.axis import NationalSettings
-from edxml_router.core.axis.call import SignedCall, read
+from edxml_router.core.axis.call import SignedCall, read_claim
 from edxml_router.core.problems import Refusal
 from edxml_router.gateway.callers import desk_of
 from edxml_router.gateway.desk import Desk
@@ -39,7 +39,7 @@ async def admitted(request: Request) -> Visitor:
     national = desk.gateway.national or NationalSettings()  # taken out meanwhile: it goes with the next restart
     try:
         accounts = await accounts_of(desk, request)
-        account, call = accounts.prove(read(request.headers.raw), desk.node.now(), national)
+        account, call = accounts.prove(read_claim(request.headers.raw), desk.node.now(), national)
     except Refusal as refusal:
         events.caller_refused(refusal.finding, request.client.host if request.client else "")
         raise

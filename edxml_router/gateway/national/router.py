@@ -18,8 +18,8 @@ from edxml_router.core.axis.call import BODY_HASH, is_hash_of
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
 from edxml_router.gateway.national import lists
-from edxml_router.gateway.national.answers import answer, document, failure, portions
-from edxml_router.gateway.national.headers import codes_of, state_of
+from edxml_router.gateway.national.answers import document_answer, failure, portions, success
+from edxml_router.gateway.national.headers import chosen_codes, state_of
 from edxml_router.gateway.national.proof import Visitor, admitted, body_of, drain
 from edxml_router.observe import events
 from edxml_router.services.axis import transfers
@@ -34,7 +34,7 @@ _LINE_END: Final = b"\r\n"
 async def send(visitor: Visitor) -> Response:
     """The document, or the status, is the body. ``to`` chooses among its recipients, ``from`` is its sender."""
     desk, call = visitor.desk, visitor.call
-    chosen, named, written = codes_of(call.value("to")), call.value("from"), call.value(BODY_HASH)
+    chosen, named, written = chosen_codes(call.value("to")), call.value("from"), call.value(BODY_HASH)
     body = await desk.receive(_file(visitor.request, written))
     try:
         if not is_hash_of(written, bytes.fromhex(body.digest)):
@@ -46,7 +46,7 @@ async def send(visitor: Visitor) -> Response:
     if not found.accepted:
         assert found.finding is not None  # noqa: S101  # what is not accepted has one
         return failure(found.finding, DocId="")
-    return answer({"DocId": found.digest})
+    return success({"DocId": found.digest})
 
 
 async def _file(request: Request, written: str) -> AsyncIterator[bytes]:
@@ -66,7 +66,7 @@ async def get(visitor: Visitor) -> Response:
     """A document, in base64."""
     desk = visitor.desk
     letter = await desk.call(transfers.letter, desk.node, visitor.account.office, visitor.call.value("docId"))
-    return document(desk, await desk.call(transfers.fetch, desk.node, letter))
+    return document_answer(desk, await desk.call(transfers.fetch, desk.node, letter))
 
 
 async def download(visitor: Visitor) -> Response:
@@ -84,7 +84,7 @@ async def update(visitor: Visitor) -> Response:
     state = state_of(call.value("status"))
     letter = await desk.call(transfers.letter, desk.node, visitor.account.office, call.value("docId"))
     refused = await desk.call(transfers.update, desk.node, letter, state, call.value("description"))
-    return failure(refused) if refused is not None else answer({})
+    return failure(refused) if refused is not None else success({})
 
 
 async def count_documents(visitor: Visitor) -> Response:
@@ -97,7 +97,7 @@ async def count_statuses(visitor: Visitor) -> Response:
 
 async def _count(visitor: Visitor, kind: Kind) -> Response:
     desk = visitor.desk
-    return answer({"count": await desk.call(transfers.waiting, desk.node, visitor.account.office, kind)})
+    return success({"count": await desk.call(transfers.waiting, desk.node, visitor.account.office, kind)})
 
 
 CALLS: Final[Mapping[str, Act]] = {

@@ -15,7 +15,7 @@ from edxml_router.core.body import PIECE_BYTES, Body
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.gateway.digests import digest_field
-from edxml_router.gateway.problem_answers import language_of, problem_answer
+from edxml_router.gateway.problem_answers import preferred_language, problem_answer
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -44,7 +44,7 @@ def tag_of(digest: str) -> str:
     return f'"sha-256:{digest}"'
 
 
-def is_known(request: Request, digest: str) -> bool:
+def is_cached(request: Request, digest: str) -> bool:
     """Whether If-None-Match says that the caller has it already."""
     given = request.headers.get("if-none-match", "")
     return any(each.strip().removeprefix("W/") in (tag_of(digest), "*") for each in given.split(",") if each.strip())
@@ -68,7 +68,7 @@ def letter_answer(request: Request, body: Body, media_type: str) -> Response:
     headers = headers_of(body.digest, body.size)
     span = _span(request, body)
     if span == (0, 0) and body.size:
-        refused = problem_answer(Finding("EDX418", "Range"), language_of(request), status=UNSATISFIABLE)
+        refused = problem_answer(Finding("EDX418", "Range"), preferred_language(request), status=UNSATISFIABLE)
         refused.headers["content-range"] = f"bytes */{body.size}"
         return refused
     start, stop = span or (0, body.size)

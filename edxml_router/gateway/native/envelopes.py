@@ -16,7 +16,7 @@ from edxml_router.gateway.digests import content_digest
 from edxml_router.gateway.native import uploads
 from edxml_router.gateway.native.openapi import SUBMISSION, SUBMITTED
 from edxml_router.gateway.native.verdicts import verdict_answer
-from edxml_router.gateway.problem_answers import language_of
+from edxml_router.gateway.problem_answers import preferred_language
 from edxml_router.services.gateway.caller import Caller
 
 envelopes = APIRouter(tags=["envelopes"])
@@ -59,7 +59,7 @@ async def _hand_in(request: Request, caller: Caller, desk: Desk, named: str | No
         answer = await desk.submit(caller.office, body)
     finally:
         body.discard()
-    return verdict_answer(answer, language_of(request))
+    return verdict_answer(answer, preferred_language(request))
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

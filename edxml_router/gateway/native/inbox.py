@@ -15,7 +15,7 @@ from edxml_router.gateway.callers import AtDesk, Receiver
 from edxml_router.gateway.native import examples
 from edxml_router.gateway.native.bodies import (
     headers_of,
-    is_known,
+    is_cached,
     letter_answer,
     read_json,
     streamed,
@@ -103,7 +103,7 @@ async def fetch(letter: Letter, request: Request, caller: Receiver, desk: AtDesk
 
     The entity tag is its digest. A download that broke off goes on with Range and If-Range.
     """
-    if is_known(request, letter[:64]):
+    if is_cached(request, letter[:64]):
         await desk.call(mailbox.letter, desk.node, caller.office, letter)
         return Response(status_code=304, headers={"etag": tag_of(letter[:64])})
     body = await desk.call(office.fetch, desk.node, InboxLetter(caller.office, letter))

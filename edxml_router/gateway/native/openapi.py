@@ -17,7 +17,7 @@ from edxml_router.core.problems import PROBLEMS as TABLE
 from edxml_router.core.problems import Finding
 from edxml_router.shapes.problem import ProblemShape, problem_shape
 from edxml_router.shapes.reference.catalogue import ANSWERS
-from edxml_router.shapes.reference.schema import name_of
+from edxml_router.shapes.reference.schema import shape_name
 from edxml_router.shapes.verdict import RefusedSubmissionShape, SubmissionShape
 
 OPEN: Final = ("/v1/health", "/v1/ready")  # calls for which nobody is asked who he is
@@ -51,7 +51,7 @@ def _with_examples(value: Any) -> Any:
 
 def reference(shape: type) -> dict[str, str]:
     """The schema of a shape, by reference."""
-    return {"$ref": PLACE + name_of(shape)}
+    return {"$ref": PLACE + shape_name(shape)}
 
 
 def answer(shape: type, description: str, example: Any) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def answer(shape: type, description: str, example: Any) -> dict[str, Any]:
 
 def problem(*codes: str, shape: type | None = None) -> dict[str, Any]:
     """An answer that tells of a problem, with an example of each of these."""
-    schema = {"$ref": f"{PLACE}{name_of(shape) if shape else 'Problem'}"}
+    schema = {"$ref": f"{PLACE}{shape_name(shape) if shape else 'Problem'}"}
     examples = {code: {"summary": TABLE[code].title["en"], "value": kept(example_of(code))} for code in codes}
     return {
         "description": "; ".join(f"{code}: {TABLE[code].title['en']}" for code in codes),

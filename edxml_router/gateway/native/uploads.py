@@ -19,7 +19,7 @@ from edxml_router.gateway.desk import Desk
 from edxml_router.gateway.digests import content_digest
 from edxml_router.gateway.native.openapi import SUBMITTED, problems
 from edxml_router.gateway.native.verdicts import verdict_answer
-from edxml_router.gateway.problem_answers import language_of, problem_answer
+from edxml_router.gateway.problem_answers import preferred_language, problem_answer
 from edxml_router.services.gateway import uploads as service
 from edxml_router.services.gateway.caller import Caller
 from edxml_router.services.gateway.uploads import Upload
@@ -149,7 +149,7 @@ async def _take(request: Request, caller: Caller, desk: Desk, upload: Upload, of
     answer = await desk.submit(caller.office, body)
     if not answer.passing:
         await desk.call(upload.finish)
-    told = verdict_answer(answer, language_of(request))
+    told = verdict_answer(answer, preferred_language(request))
     told.headers["upload-complete"] = "?1"
     told.headers["upload-offset"] = str(here)
     return told
@@ -163,7 +163,7 @@ async def _append(desk: Desk, upload: Upload, held: list[bytes], at: int, turn: 
 def _mismatch(request: Request, upload: Upload, offset: int, here: int) -> Response:
     finding = Finding("EDX421", upload.name, Detail("it is at {here}", here=here))
     members = {"expected-offset": here, "provided-offset": offset}
-    answer = problem_answer(finding, language_of(request), members=members)
+    answer = problem_answer(finding, preferred_language(request), members=members)
     answer.headers["upload-offset"] = str(here)
     return answer
 

@@ -21,7 +21,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
 from edxml_router.gateway.callers import desk_of
 from edxml_router.gateway.forms import json_of, text_of
 from edxml_router.gateway.national import lists
-from edxml_router.gateway.national.answers import portions, words
+from edxml_router.gateway.national.answers import portions, problem_text
 from edxml_router.gateway.national.headers import query_from, state_of
 from edxml_router.gateway.national.proof import drain
 from edxml_router.gateway.provincial import sessions
@@ -29,7 +29,7 @@ from edxml_router.gateway.provincial.multipart import Form
 from edxml_router.observe import events
 from edxml_router.services.axis import registration, transfers
 from edxml_router.services.axis.accounts import Account
-from edxml_router.services.axis.catalogue import listed
+from edxml_router.services.axis.catalogue import listed_agencies
 
 Act = Callable[[Request, Account], Awaitable[Response]]
 
@@ -114,7 +114,7 @@ async def agencies(request: Request, account: Account) -> Response:
     found = await lists.catalogue_of(request, desk)
 
     def make() -> bytes:
-        rows = [lists.agency_row(one, old=account.old) for one in listed(found.spelling, found.day)]
+        rows = [lists.agency_row(one, old=account.old) for one in listed_agencies(found.spelling, found.day)]
         return json.dumps({**_DONE, "data": rows}, ensure_ascii=False, separators=(",", ":")).encode()
 
     text = await desk.call(found.made, f"lgsp {account.old}", make)
@@ -172,7 +172,7 @@ def _refusal(finding: Finding) -> Response:
     problem = finding.problem
     code = _CODES.get(finding.code) or _FAMILIES.get(problem.family, _SYSTEM)
     status = {401: 401}.get(problem.http_status, 503 if problem.weight == "transient" else 200)
-    made = _answer({"success": False, "errorCode": code, "message": words(finding)}, status)
+    made = _answer({"success": False, "errorCode": code, "message": problem_text(finding)}, status)
     if status == 503:
         made.headers["retry-after"] = "30"
     return made

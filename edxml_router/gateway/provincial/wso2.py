@@ -21,14 +21,14 @@ from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.gateway.callers import desk_of
 from edxml_router.gateway.forms import json_of, text_of, within
 from edxml_router.gateway.national import lists
-from edxml_router.gateway.national.answers import answer, document, failure
+from edxml_router.gateway.national.answers import document_answer, failure, success
 from edxml_router.gateway.national.headers import query_from, state_of
 from edxml_router.gateway.national.proof import body_of, drain
 from edxml_router.gateway.provincial import sessions
 from edxml_router.observe import events
 from edxml_router.services.axis import registration, transfers
 from edxml_router.services.axis.accounts import Account
-from edxml_router.services.axis.catalogue import listed
+from edxml_router.services.axis.catalogue import listed_agencies
 
 Act = Callable[[Request, Account], Awaitable[Response]]
 
@@ -59,13 +59,13 @@ async def received(request: Request, account: Account) -> Response:
     found = await desk.call(transfers.received, desk.node, account.office, query)
     spelling = (await lists.catalogue_of(request, desk)).spelling
     rows = [lists.received_row(one, spelling, account) for one in found]
-    return answer({"data": [{**row, "status": row["status"].upper()} for row in rows]})
+    return success({"data": [{**row, "status": row["status"].upper()} for row in rows]})
 
 
 async def get(request: Request, account: Account) -> Response:
     desk = desk_of(request)
     letter = await desk.call(transfers.letter, desk.node, account.office, request.path_params["doc_id"])
-    return document(desk, await desk.call(transfers.fetch, desk.node, letter))
+    return document_answer(desk, await desk.call(transfers.fetch, desk.node, letter))
 
 
 async def update(request: Request, account: Account) -> Response:
@@ -74,7 +74,7 @@ async def update(request: Request, account: Account) -> Response:
     state = state_of(text_of(form, "status") or request.query_params.get("status", ""))
     letter = await desk.call(transfers.letter, desk.node, account.office, request.path_params["doc_id"])
     refused = await desk.call(transfers.update, desk.node, letter, state, text_of(form, "description"))
-    return _refusal(Refusal(refused.code, where=refused.where, detail=refused.detail)) if refused else answer({})
+    return _refusal(Refusal(refused.code, where=refused.where, detail=refused.detail)) if refused else success({})
 
 
 async def send(request: Request, account: Account) -> Response:
@@ -92,7 +92,7 @@ async def send(request: Request, account: Account) -> Response:
         body.discard()
     if found.finding is not None:
         return _refusal(Refusal(found.finding.code, where=found.finding.where, detail=found.finding.detail))
-    return answer({"docId": found.digest, "DocId": found.digest})
+    return success({"docId": found.digest, "DocId": found.digest})
 
 
 async def agencies(request: Request, account: Account) -> Response:
@@ -100,7 +100,7 @@ async def agencies(request: Request, account: Account) -> Response:
     found = await lists.catalogue_of(request, desk)
 
     def make() -> bytes:
-        rows = [lists.agency_row(one, old=account.old) for one in listed(found.spelling, found.day)]
+        rows = [lists.agency_row(one, old=account.old) for one in listed_agencies(found.spelling, found.day)]
         return json.dumps({"data": rows}, ensure_ascii=False, separators=(",", ":")).encode()
 
     text = await desk.call(found.made, f"wso2 {account.old}", make)
@@ -110,13 +110,13 @@ async def agencies(request: Request, account: Account) -> Response:
 async def register(request: Request, account: Account) -> Response:
     desk, form = desk_of(request), await json_of(request)
     await desk.call(registration.register, desk.node, account.office, text_of(form, "code"))
-    return answer({})
+    return success({})
 
 
 async def unregister(request: Request, account: Account) -> Response:
     desk = desk_of(request)
     await desk.call(registration.unregister, desk.node, account.office, request.path_params["code"])
-    return answer({})
+    return success({})
 
 
 def router(path: str) -> APIRouter:

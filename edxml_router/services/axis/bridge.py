@@ -127,7 +127,7 @@ def end_of(outcome: ReceiptOutcome) -> TransportState | None:
     return _ENDS.get(outcome)
 
 
-def told(node: Node, notice: int) -> None:
+def mark_told(node: Node, notice: int) -> None:
     """The axis has heard it."""
     with node.ledger.book() as book:
         book.receipts.sent([notice], node.now())

@@ -2,7 +2,7 @@
 
     spelling = Spelling(registry, day)
     spelling.written("H53.31.22", old=True)          # 000.22.31.H53
-    rows = listed(registry, spelling, day, level=2)
+    rows = listed_agencies(registry, spelling, day, level=2)
 
 An e-office has its agencies either by the 13 characters of QCVN 102:2016 or by the codes of QĐ 20/2020, and must find
 in a letter what its own list has.
@@ -85,7 +85,7 @@ def is_old(text: str) -> bool:
     return code.form is CodeForm.LEGACY13 and code.legacy13() is not None
 
 
-def listed(spelling: Spelling, day: date, *, level: int = 0, closed: bool = False) -> Iterator[ListedAgency]:
+def listed_agencies(spelling: Spelling, day: date, *, level: int = 0, closed: bool = False) -> Iterator[ListedAgency]:
     """The agencies that are open on a day, or all; ``level`` 1 for ministries and provinces, 2 for what is below."""
     for agency in spelling.registry:
         code = AgencyCode.parse(agency.code)

@@ -22,7 +22,7 @@ from typing import Final
 from edxml_router.config import Settings, in_force
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
-from edxml_router.node.acceptor import receive, send
+from edxml_router.node.acceptor import receive_pickled, send
 from edxml_router.observe import events
 from edxml_router.stages.acceptance.submission import Acceptance, Submission
 
@@ -44,7 +44,7 @@ class Acceptor:
             channel = self._channel or self._start()
             try:
                 send(channel, submissions)
-                return receive(channel)
+                return receive_pickled(channel)
             except (EOFError, OSError):
                 events.acceptor_lost(*self._end())
         busy = Finding("EDX626", detail=Detail("the process that judges ended"))

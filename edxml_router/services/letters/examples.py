@@ -60,7 +60,7 @@ _DRAFTS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def example(kind: str, about: str = "H01.151,2026/11/27,125/UBND-VP") -> dict[str, Any]:
+def example_draft(kind: str, about: str = "H01.151,2026/11/27,125/UBND-VP") -> dict[str, Any]:
     """A draft of this kind; ``about`` is the letter that it names. Raises Refusal EDX606 for a kind that is none."""
     if kind not in KINDS:
         raise Refusal("EDX606", where=kind[:100], detail=", ".join(KINDS))
@@ -107,7 +107,7 @@ def messages(registry: Registry, now: datetime) -> Iterator[tuple[str, bytes]]:
 def _written(
     registry: Registry, now: datetime, kind: str, about: Original | None, changes: Mapping[str, Any]
 ) -> Iterator[tuple[Original, bytes]]:
-    draft = {**example(kind), **changes}
+    draft = {**example_draft(kind), **changes}
     data = json.dumps({name: value for name, value in draft.items() if value is not None}, ensure_ascii=False).encode()
     files = _FILES if kind in ("letter", "replacement") else {}
     letters = _OneLetter(about or _NOTHING)

@@ -32,7 +32,7 @@ _EMPTY: Final = Document("")
 T = TypeVar("T")
 
 
-def day(moment: date | None) -> str | None:
+def written_day(moment: date | None) -> str | None:
     """A day as QCVN 102:2016 writes it."""
     return f"{moment:%Y/%m/%d}" if moment else None
 
@@ -70,7 +70,7 @@ def answer_to(original: Original) -> ResponseFor:
     return ResponseFor(original.envelope.sender.organ_id, number or None, issued, original.envelope.document_id)
 
 
-def document(
+def document_header(
     draft: HeaderDraft,
     sender: Party,
     business: BusinessInfo,
@@ -82,7 +82,7 @@ def document(
 ) -> Document:
     """The header. ``document_id`` stands for what is made of sender, day, number and notation; ``base`` is what an
     update changes."""
-    issued = day(draft.date) or base.promulgation_date or day(today)
+    issued = written_day(draft.date) or base.promulgation_date or written_day(today)
     number, notation = draft.number or base.code_number, draft.notation or base.code_notation
     signer = draft.signer
     return Document(
@@ -99,7 +99,7 @@ def document(
         competence=signer.authority if signer else base.competence,
         position=signer.position if signer else base.position,
         full_name=signer.name if signer else base.full_name,
-        due_date=day(draft.due_date) or base.due_date,
+        due_date=written_day(draft.due_date) or base.due_date,
         other=_other(draft, base.other or OtherInfo()),
         response_for=tuple(_answer(one, letters) for one in draft.answers)
         if draft.answers is not None
@@ -132,7 +132,7 @@ def _answer(draft: AnswerDraft, letters: LetterSource) -> ResponseFor:
     return ResponseFor(
         _or(draft.sender, known.organ_id),
         _or(draft.code, known.code),
-        day(draft.date) or known.promulgation_date,
+        written_day(draft.date) or known.promulgation_date,
         _or(draft.document_id, known.document_id),
     )
 

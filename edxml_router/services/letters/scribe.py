@@ -56,7 +56,7 @@ class Scribe:
         return str(uuid.uuid5(uuid.NAMESPACE_OID, self.key))
 
 
-def sender_of(scribe: Scribe, draft: SignedDraft, originals: Sequence[Original]) -> Party:
+def sender_party(scribe: Scribe, draft: SignedDraft, originals: Sequence[Original]) -> Party:
     if draft.sender is not None:
         return scribe.party(draft.sender)
     if originals:

@@ -15,7 +15,7 @@ from edxml_router.core.problems import Finding
 from edxml_router.services.letters import header
 from edxml_router.services.letters.drafts import DraftRefused, StatusDraft
 from edxml_router.services.letters.originals import Original
-from edxml_router.services.letters.scribe import Scribe, Unsealed, chosen, sender_of
+from edxml_router.services.letters.scribe import Scribe, Unsealed, chosen, sender_party
 from edxml_router.services.letters.values import WRONG, PartyDraft
 
 UNFIT: Final = "EDX510"
@@ -42,7 +42,7 @@ def write(scribe: Scribe, draft: StatusDraft) -> list[Unsealed]:
         raise DraftRefused([Finding(UNFIT, where, Detail("status {code}", code=draft.code))])
     if draft.document is not None:
         original = scribe.letters.sent(draft.document)
-        sender, about = sender_of(scribe, draft, [original]), header.answer_to(original)
+        sender, about = sender_party(scribe, draft, [original]), header.answer_to(original)
         asked = chosen(scribe, draft.recipients, original)
         answers = [ResponseFor(one.organ_id, about.code, about.promulgation_date, about.document_id) for one in asked]
     else:

@@ -51,6 +51,6 @@ class Workshop:
         self.unsigned.drop(office, name)
 
 
-def said(node: Node, data: bytes) -> Envelope:
+def envelope_of(node: Node, data: bytes) -> Envelope:
     """What an envelope of our own says."""
     return reader.read(safe_xml.parse(data, node.rules.limits), node.rules.limits).envelope

@@ -39,7 +39,7 @@ from edxml_router.services.letters.drafts import (
     UpdateDraft,
 )
 from edxml_router.services.letters.originals import Original
-from edxml_router.services.letters.scribe import Scribe, Unsealed, chosen, sender_of
+from edxml_router.services.letters.scribe import Scribe, Unsealed, chosen, sender_party
 from edxml_router.services.letters.values import WRONG
 
 _OF_THE_DOCUMENT: Final = HeaderDraft.model_fields.keys() - SignedDraft.model_fields.keys()
@@ -83,7 +83,7 @@ def _letter(scribe: Scribe, draft: LetterDraft | ReplacementDraft, files: Mappin
     replaced: list[Original] = []
     if isinstance(draft, ReplacementDraft):
         replaced = [scribe.letters.sent(name) for name in draft.replaces]
-    sender = sender_of(scribe, draft, replaced)
+    sender = sender_party(scribe, draft, replaced)
     to = [scribe.party(one) for one in draft.recipients or ()] or _everybody(scribe, replaced)
     business = BusinessInfo(
         kind,
@@ -92,7 +92,7 @@ def _letter(scribe: Scribe, draft: LetterDraft | ReplacementDraft, files: Mappin
         replacements=tuple(map(_replacement, replaced)) or None,
         staff=header.staff(draft.staff),
     )
-    document = header.document(draft, sender, business, scribe.letters, scribe.today)
+    document = header.document_header(draft, sender, business, scribe.letters, scribe.today)
     attachments, contents = _attachments(draft, files)
     return _unsealed(scribe, sender, to, document, attachments, contents)
 
@@ -104,7 +104,7 @@ def _replacement(replaced: Original) -> Replacement:
 def _update(scribe: Scribe, draft: UpdateDraft, files: Mapping[str, bytes]) -> Unsealed:
     original = scribe.letters.sent(draft.document)
     assert original.envelope.document is not None  # noqa: S101  # what was sent and found is a document
-    sender = sender_of(scribe, draft, [original])
+    sender = sender_party(scribe, draft, [original])
     had = {scribe.canonical(one.organ_id): one for one in original.envelope.to}
     added = {scribe.canonical(one.code): scribe.party(one) for one in draft.added}
     removed = [scribe.canonical(one.code) for one in draft.removed]
@@ -138,7 +138,7 @@ def _update(scribe: Scribe, draft: UpdateDraft, files: Mapping[str, bytes]) -> U
         receivers=tuple(receivers) or None,
         staff=header.staff(draft.staff),
     )
-    document = header.document(
+    document = header.document_header(
         draft,
         sender,
         business,
@@ -154,9 +154,9 @@ def _update(scribe: Scribe, draft: UpdateDraft, files: Mapping[str, bytes]) -> U
 def _recall(scribe: Scribe, draft: RecallDraft) -> Unsealed:
     original = scribe.letters.sent(draft.document)
     assert original.envelope.document is not None  # noqa: S101  # what was sent and found is a document
-    sender = sender_of(scribe, draft, [original])
+    sender = sender_party(scribe, draft, [original])
     # The files are not sent again: whoever recalls wants fewer copies of them.
-    document = header.document(
+    document = header.document_header(
         HeaderDraft(document_id=draft.document_id, answers=()),
         sender,
         BusinessInfo(Business.RECALL, draft.reason, paper="0", staff=header.staff(draft.staff)),

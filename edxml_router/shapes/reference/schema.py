@@ -20,7 +20,7 @@ DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PLAIN: Final = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 
 
-def name_of(shape: type) -> str:
+def shape_name(shape: type) -> str:
     """What the documents call it: ``Problem`` for ``ProblemShape``."""
     return shape.__name__.removesuffix("Shape")
 
@@ -33,7 +33,7 @@ def fields_of(shape: type) -> dict[str, Any]:
 def schemas(shapes: Iterable[type]) -> dict[str, Any]:
     """One document with the schemas of these shapes and of all inside them, by name, under ``$defs``."""
     every = {each for shape in shapes for each in shapes_within(shape)}
-    return {"$schema": DRAFT, "$defs": {name_of(one): _object(one) for one in sorted(every, key=name_of)}}
+    return {"$schema": DRAFT, "$defs": {shape_name(one): _object(one) for one in sorted(every, key=shape_name)}}
 
 
 def shapes_within(shape: type) -> list[type]:
@@ -58,11 +58,11 @@ def _object(shape: type) -> dict[str, Any]:
     said = " ".join((shape.__doc__ or "").split())
     fields = fields_of(shape)
     return {
-        "title": name_of(shape),
+        "title": shape_name(shape),
         "description": said,
         "type": "object",
         "properties": {
-            name: {**_value(hint), "description": meaning(name_of(shape), name)} for name, hint in fields.items()
+            name: {**_value(hint), "description": meaning(shape_name(shape), name)} for name, hint in fields.items()
         },
         "required": list(fields),
         "additionalProperties": False,
@@ -85,7 +85,7 @@ def _value(hint: Any) -> dict[str, Any]:
     if hint is object:
         return {}
     if is_typeddict(hint):
-        return {"$ref": f"#/$defs/{name_of(hint)}"}
+        return {"$ref": f"#/$defs/{shape_name(hint)}"}
     if isinstance(hint, type) and issubclass(hint, Enum):
         return {"enum": [each.value for each in hint]}
     return {"type": _PLAIN[hint]}

@@ -29,7 +29,15 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.acceptance.admission import route
 from edxml_router.stages.forwarding.dispatch import deferral
-from edxml_router.stages.forwarding.windows import PATIENCE_SECONDS, Box, Place, Sending, Window, open_windows, wait
+from edxml_router.stages.forwarding.windows import (
+    PATIENCE_SECONDS,
+    Box,
+    Place,
+    Sending,
+    Window,
+    go_on_together,
+    open_windows,
+)
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import final_receipts
 
@@ -116,11 +124,11 @@ def begin_letters(node: Node, sendings: Sequence[Sending[Delivery]]) -> BegunLet
     return BegunLetters(begun, [each for each in sendings if each.box in letters])
 
 
-def outcome(node: Node, begun: BegunLetters, now: datetime) -> list[Move]:
+def finish_letters(node: Node, begun: BegunLetters, now: datetime) -> list[Move]:
     """Give the hubs a moment; returns the moves of the deliveries that were answered in time."""
     letters = node.outgoing.letters
     moves = [_put_back(node, each, one, now) for each in begun.put_back for one in each.group]
-    wait(begun.windows.values())
+    go_on_together(begun.windows.values())
     for box, window in begun.windows.items():
         if window.over:
             moves += _moves(node, window, now)

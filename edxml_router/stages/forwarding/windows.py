@@ -182,11 +182,11 @@ def open_windows(
     begun = {box: Window(group, ahead) for box, group in boxes.items()}
     for each in begun.values():
         each.go_on(0.0)
-    wait(begun.values(), patience)
+    go_on_together(begun.values(), patience)
     return begun
 
 
-def wait(windows: Iterable[Window[Any]], patience: float = PATIENCE_SECONDS) -> None:
+def go_on_together(windows: Iterable[Window[Any]], patience: float = PATIENCE_SECONDS) -> None:
     """Go on with these together for so long."""
     until = time.monotonic() + patience
     for each in windows:

@@ -41,7 +41,7 @@ from typing import Final
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.disk import durable, watch
-from edxml_router.disk.folders import Diverted, enter, names, remove, share
+from edxml_router.disk.folders import Diverted, enter, names, remove_name, share
 from edxml_router.disk.watch import FolderWatch
 from edxml_router.ports.transport import Arrival, MailboxDepth, Parcel
 from edxml_router.transport import topology
@@ -225,7 +225,7 @@ class LocalTransport:
             durable.synchronise(new)  # once for all of them: a rename is on disk when its directory is synced
         except OSError:
             for name in written:
-                remove(tmp, name)
+                remove_name(tmp, name)
             raise
         return answers
 
@@ -334,7 +334,7 @@ def _sweep_claims(tmp: int, name: str) -> None:
     folder = enter(tmp, name)
     try:
         for inner in names(folder):
-            remove(folder, inner)
+            remove_name(folder, inner)
     finally:
         os.close(folder)
     os.rmdir(name, dir_fd=tmp)

@@ -23,7 +23,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.wording import in_words
 from edxml_router.disk import durable, locks
-from edxml_router.disk.folders import enter, names, remove, share, share_file
+from edxml_router.disk.folders import enter, names, remove_name, share, share_file
 from edxml_router.ports.transport import Arrival, Message
 from edxml_router.transport import topology
 from edxml_router.transport.local import message_file
@@ -275,7 +275,7 @@ def _return_claims(box: Mailbox, claims: str) -> None:
                     os.rename(name, back, src_dir_fd=folder, dst_dir_fd=new)
         durable.synchronise(new)
         if set(names(folder)) <= {".lock"}:
-            remove(folder, ".lock")
+            remove_name(folder, ".lock")
             os.rmdir(claims, dir_fd=box.folder("claimed"))
     finally:
         os.close(folder)

@@ -16,13 +16,13 @@ from edxml_router.gateway.desk import Desk
 from edxml_router.gateway.native.bodies import read_json
 from edxml_router.gateway.native.letters.parts import read_order
 from edxml_router.gateway.native.openapi import Responses, answer, json_body, problem, problems
-from edxml_router.gateway.problem_answers import language_of, problem_answer
+from edxml_router.gateway.problem_answers import preferred_language, problem_answer
 from edxml_router.services.gateway.caller import Caller
 from edxml_router.services.gateway.given import Acceptance
 from edxml_router.services.letters import examples
 from edxml_router.services.letters.composing import Composed
 from edxml_router.services.letters.drafts import KINDS, DraftRefused
-from edxml_router.services.letters.workshop import Workshop, said
+from edxml_router.services.letters.workshop import Workshop, envelope_of
 from edxml_router.shapes.letter import (
     DraftRefusedShape,
     WrittenLetterShape,
@@ -81,7 +81,7 @@ def _draft(kind: str) -> dict[str, Any]:
             "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
         },
     }
-    example = examples.example(kind)
+    example = examples.example_draft(kind)
     return {
         "requestBody": {
             "required": True,
@@ -152,7 +152,7 @@ async def sign(name: Name, request: Request, caller: Sender, desk: AtDesk) -> Re
         data = await desk.call(
             workshop.sign, desk.node, caller.office, name, given.value.encode(), given.certificate.encode()
         )
-        envelope = await desk.call(said, desk.node, data)
+        envelope = await desk.call(envelope_of, desk.node, data)
         handed = await desk.submit_bytes(caller.office, data)
     if handed.accepted:
         await desk.call(workshop.went, caller.office, name)
@@ -168,7 +168,7 @@ async def _write(kind: str, request: Request, caller: Caller, desk: Desk) -> Res
                 composed = await desk.call(_workshop(request, desk).compose, desk.node, caller.office, order)
             except DraftRefused as refused:
                 members = {"problems": draft_refused_shape(refused.findings)["problems"]}
-                return problem_answer(refused.finding, language_of(request), status=422, members=members)
+                return problem_answer(refused.finding, preferred_language(request), status=422, members=members)
             handed = [await desk.submit_bytes(caller.office, one.data) if one.data else None for one in composed]
     finally:
         body.discard()
@@ -186,7 +186,7 @@ def _shape(one: Composed, handed: Acceptance | None) -> WrittenLetterShape:
 def _told(request: Request, shapes: Sequence[WrittenLetterShape], handed: Sequence[Acceptance | None]) -> Response:
     for one in handed:
         if one is not None and one.finding is not None and not one.accepted:
-            return problem_answer(one.finding, language_of(request), members={"messages": list(shapes)})
+            return problem_answer(one.finding, preferred_language(request), members={"messages": list(shapes)})
     if None in handed:
         return json_answer({"messages": shapes}, 202)
     repeated = all(one is not None and one.repeated for one in handed)
