@@ -127,6 +127,7 @@ def test_the_life_of_a_node(out: io.StringIO) -> None:
     events.node_started(2)
     events.worker_started(7)
     events.worker_lost(7, -9, 0.5)
+    events.side_process_lost("gateway", 8, -9, 0.5)
     events.reload_refused([Finding("EDX901", "node.toml, line 3", "x"), Finding("EDX902", "a.pem")])
     events.reloaded()
     events.setback(Finding("EDX602", "store"))
@@ -136,6 +137,7 @@ def test_the_life_of_a_node(out: io.StringIO) -> None:
         ("node.started", "info"),
         ("worker.started", "info"),
         ("worker.lost", "error"),
+        ("gateway.lost", "error"),
         ("config.refused", "error"),
         ("config.refused", "error"),
         ("node.reloaded", "info"),

@@ -286,7 +286,7 @@ def left_in_queues(tree: Tree, name: str, broker: Broker) -> list[str]:
 def _mistakes(log: Path) -> list[str]:
     """Lines of a node's log that tell of a mistake of the router; a hub that was not up yet is none."""
     lines = log.read_text("utf-8", "replace").splitlines()
-    return [line for line in lines if any(sign in line for sign in ("EDX699", "worker.lost", "Traceback"))]
+    return [line for line in lines if any(sign in line for sign in ("EDX699", ".lost", "Traceback"))]
 
 
 def _now_and_then(seconds: float, act: Callable[[], None]) -> Callable[[], None]:

@@ -34,6 +34,7 @@ class SideProcess:
     def __init__(self, module: str, path: Path, pins: Mapping[str, str]) -> None:
         # S603: the command is this interpreter and our own module; the only argument of others is the operator's file.
         self._command = [sys.executable, "-m", module, str(path), str(os.getpid()), json.dumps(pins)]
+        self._name = module.rpartition(".")[2]
         self._process: subprocess.Popen[bytes] | None = None
         self._begun = time.monotonic()
         self._started = 0.0
@@ -53,7 +54,7 @@ class SideProcess:
                 return EXIT_CONFIG
             if process.returncode != 0:  # 0: it makes room for one with new settings
                 self._start_at = now + self._pause
-                events.worker_lost(process.pid, process.returncode, self._pause)
+                events.side_process_lost(self._name, process.pid, process.returncode, self._pause)
                 self._pause = min(2 * self._pause, LONGEST_PAUSE)
         if now >= self._start_at:
             self._process = subprocess.Popen(self._command)  # noqa: S603

@@ -111,6 +111,11 @@ def worker_lost(process: int, status: int, pause: float) -> None:
     _log.error("worker.lost", process=process, status=status, pause=pause)
 
 
+def side_process_lost(name: str, process: int, status: int, pause: float) -> None:
+    """The gateway, or another process beside the workers, ended unasked and is started again, as a worker is."""
+    _log.error(f"{name}.lost", process=process, status=status, pause=pause)
+
+
 def worker_stuck(process: int, seconds: float, *, ended: bool) -> None:
     """A worker process makes no turns; ``ended``: it is killed now, and started again."""
     _log.error("worker.stuck", process=process, seconds=round(seconds), ended=ended, code="EDX698")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.gateway.world import World
+import pytest
 
+from tests.gateway.world import World, digest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples/http"
 GUIDE = (Path(__file__).resolve().parents[2] / "docs/guide-office.md").read_text("utf-8")
 CHAPTER = GUIDE.split("## 4. ", 1)[1].split("\n## ", 1)[0]
 
@@ -49,3 +53,32 @@ def test_the_program_in_python_does_all_of_it(world: World, tmp_path: Path) -> N
     assert fetched.read_bytes() == data
     assert "H53" in done.stdout.decode()
     assert world.client("so").get("/v1/inbox").json()["letters"] == []
+
+
+PROGRAMS = {
+    "node": ["node", str(EXAMPLES / "office.mjs"), "{url}", "{token}"],
+    "java": ["java", str(EXAMPLES / "Office.java"), "{url}", "{token}", "{authority}"],
+}
+
+
+@pytest.mark.parametrize("runtime", [name for name, command in PROGRAMS.items() if shutil.which(command[0])])
+def test_programs_in_other_languages_hand_in_fetch_and_confirm(world: World, tmp_path: Path, runtime: str) -> None:
+    data = world.letter()
+    world.hand_in(data)
+    world.work()
+    own = world.letter(sender="H01.151", to="H53")
+    (tmp_path / "letter.edxml").write_bytes(own)
+    authority = str(world.pki / "anchors.pem")
+    given = {"url": world.url, "token": world.token("so"), "authority": authority}
+    command = [part.format(**given) for part in PROGRAMS[runtime]]
+    run = {"cwd": tmp_path, "env": os.environ | {"NODE_EXTRA_CA_CERTS": authority}, "timeout": 120}
+    done = subprocess.run([*command, "letter.edxml"], capture_output=True, text=True, check=False, **run)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / f"{digest(data)}.H01.151.edxml").read_bytes() == data
+    assert world.client("so").get("/v1/inbox").json()["letters"] == []
+    world.work()
+    assert digest(own) in world.client("vp").get("/v1/inbox").text
+    (tmp_path / "letter.edxml").write_bytes(b"<edXML/>")
+    done = subprocess.run([*command, "letter.edxml"], capture_output=True, text=True, check=False, **run)  # type: ignore[call-overload]
+    assert done.returncode != 0
+    assert "EDX" in done.stderr

@@ -54,7 +54,8 @@ def issue(session: Session, office: str, days: int, scopes: Sequence[str], note:
             session.json(told)
             return
     session.line(text)
-    session.note(session.say("token.issued", prefix=row.prefix, office=office, until=row.expires_at))
+    until = session.shown(row.expires_at) if row.expires_at else "-"
+    session.note(session.say("token.issued", prefix=row.prefix, office=office, until=until))
 
 
 @token.command("list", cls=Command)
