@@ -22,7 +22,6 @@ from edxml_router.axis.client import AxisClient
 from edxml_router.axis.exchange import exchange
 from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, Finding, Refusal, Trouble
-from edxml_router.credentials import sources
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.services.axis import bridge
@@ -45,7 +44,7 @@ class AxisService:
         axis = self._settings.axis
         if axis is None:  # taken out meanwhile: the supervisor will know
             return 0
-        secret = (sources.secret(axis.secret_file, "axis.secret_file") or "").encode()
+        secret = bridge.secret_of(axis)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._end)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from edxml_router import pipeline
+from edxml_router.config.faces.axis import AxisSettings
 from edxml_router.core.axis.states import TransportState
 from edxml_router.core.body import Body
 from edxml_router.core.delivery.journal import DELIVERY_PROCESSING, Entry
@@ -22,6 +23,7 @@ from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import ReceiptOutcome
 from edxml_router.core.message.heading import heading
+from edxml_router.credentials import sources
 from edxml_router.services.axis.catalogue import Spelling
 from edxml_router.services.office import InboxLetter
 from edxml_router.stages.acceptance.submission import Acceptance, Submission
@@ -51,6 +53,11 @@ class AxisLetter(NamedTuple):
     @property
     def message_type(self) -> str:
         return "status" if self.envelope.kind == "status" else "edoc"
+
+
+def secret_of(axis: AxisSettings) -> bytes:
+    """By which calls are proven. Raises Refusal EDX902 for a file that cannot be read."""
+    return (sources.secret(axis.secret_file, "axis.secret_file") or "").encode()
 
 
 def outgoing(node: Node, axis: str) -> Iterator[Sequence[AxisLetter]]:
