@@ -34,8 +34,7 @@ def new_file(path: Path | str, mode: int = 0o600, within: int | None = None) -> 
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(descriptor)
+            flush(file)
     except BaseException:  # also a signal: the file is half written, and is told on
         with suppress(OSError):
             os.unlink(path, dir_fd=within)
@@ -104,6 +103,13 @@ def synchronise(folder: Path | int) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def flush(file: BinaryIO) -> None:
+    """Bring what was written to a file onto the disk. By the descriptor that wrote it: another one may not be told of
+    an error of the write-back."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _replace(under_way: Path, path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from alembic import command
 from sqlalchemy import event as events
 from sqlalchemy.engine import make_url
 
@@ -342,7 +343,7 @@ def test_a_server_that_is_frozen_is_told_and_the_next_connection_works(
 
 def test_a_migration_takes_the_time_it_needs(postgresql_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = impatient(postgresql_database, monkeypatch)
-    monkeypatch.setattr(migrate.command, "upgrade", lambda settings, _to: settings.attributes["connection"].execute(
+    monkeypatch.setattr(command, "upgrade", lambda settings, _to: settings.attributes["connection"].execute(
         sqlalchemy.text("SELECT pg_sleep(1.5)")
     ))  # fmt: skip
     migrate.upgrade(ledger.engine)

@@ -174,7 +174,7 @@ def test_a_sound_journal(ledger: SqlLedger) -> None:
     [
         ("UPDATE journal SET entry = :other WHERE position = 5", "entry", "leaf"),
         ("UPDATE journal SET entry = :other, leaf = :leaf WHERE position = 5", "checkpoint 8", "root"),
-        ("UPDATE journal SET entry = :noise, leaf = :noise_leaf WHERE position = 5", "entry", "codec"),
+        ("UPDATE journal SET entry = :noise, leaf = :noise_leaf WHERE position = 5", "entry", "not an entry"),
         ("UPDATE journal SET leaf = :leaf WHERE position = 5", "entry", "leaf"),
         ("UPDATE journal SET actor = 'somebody' WHERE position = 5", "entry", "column actor"),
         ("UPDATE journal SET at = at + 1000 WHERE position = 5", "entry", "column at"),

@@ -75,8 +75,7 @@ def test_every_call_has_examples_and_tells_of_problems(document: dict[str, Any])
                 examples = [content["example"]] if "example" in content else content.get("examples", {}).values()
                 assert examples or kind in ("application/octet-stream",), (name, status)
         if "requestBody" in operation:
-            [content] = operation["requestBody"]["content"].values()
-            assert content["example"], name
+            assert all(content["example"] for content in operation["requestBody"]["content"].values()), name
         if not name.endswith("/health"):
             assert any("application/problem+json" in one.get("content", {}) for one in operation["responses"].values())
 

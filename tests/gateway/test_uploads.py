@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from edxml_router.core.xml.skeleton import LARGE
+from edxml_router.core.xml.skeleton import LARGE_BYTES
 from edxml_router.demo.letters import File
 from edxml_router.demo.tree import program
 from edxml_router.services.gateway import uploads
@@ -58,7 +58,7 @@ def test_an_upload_in_parts_is_handed_in_with_the_last(world: World) -> None:
 def test_nothing_is_added_to_what_was_handed_in(world: World) -> None:
     """A large body is not copied: what is kept of it is this very file."""
     client, data = world.client("vp"), world.letter(files=(File("ban-do.zip", 9_000_000),))
-    assert len(data) > LARGE
+    assert len(data) > LARGE_BYTES
     place = begun(client)
     assert client.patch(place, content=data, headers=part(0, last=True)).status_code == 201
     answer = client.patch(place, content=b"more", headers=part(len(data), last=True))

@@ -61,8 +61,10 @@ def answer(shape: type, description: str, example: Any) -> dict[str, Any]:
 
 
 def problem(*codes: str, shape: type | None = None) -> dict[str, Any]:
-    """An answer that tells of a problem, with an example of each of these."""
-    schema = {"$ref": f"{PLACE}{shape_name(shape) if shape else 'Problem'}"}
+    """An answer that tells of a problem, with an example of each of these. ``shape``: of the problem where more can be
+    said beside it."""
+    plain = {"$ref": f"{PLACE}Problem"}
+    schema = {"anyOf": [reference(shape), plain]} if shape else plain
     examples = {code: {"summary": TABLE[code].title["en"], "value": kept(example_of(code))} for code in codes}
     return {
         "description": "; ".join(f"{code}: {TABLE[code].title['en']}" for code in codes),

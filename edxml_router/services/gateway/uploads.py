@@ -82,9 +82,8 @@ class Upload:
                     raise Refusal("EDX421", where=self.name, detail=Detail("it is at {here}", here=here))
                 for piece in pieces:
                     file.write(piece)
-                file.flush()
                 if last:
-                    os.fsync(file.fileno())
+                    durable.flush(file)
         except FileNotFoundError:
             raise Refusal("EDX628", where=self.name) from None
         except OSError as error:

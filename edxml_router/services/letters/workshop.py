@@ -38,12 +38,16 @@ class Workshop:
 
     def sign(self, node: Node, office: str, name: str, value: bytes, pem: bytes) -> bytes:
         """The letter that waits under this name, with its signature: ``value`` in base64, and the certificates (PEM) of
-        the signer, his own first. Raises Refusal EDX302 for a value that does not hold, EDX433, EDX902."""
+        the signer, his own first. Raises Refusal EDX302 for a value that does not hold and for what is no certificate,
+        EDX433."""
         try:
             raw = b64decode(b"".join(value.split()), validate=True)
         except binascii.Error:
             raise Refusal("EDX302", where="value", detail=Detail("not base64")) from None
-        chain = certificate.read_all(pem, "certificate")
+        try:
+            chain = certificate.read_all(pem, "certificate")
+        except Refusal as refusal:  # EDX902 is about files of the operator's
+            raise Refusal("EDX302", where="certificate", detail=refusal.finding.detail) from refusal
         return self.unsigned.signed(office, name, raw, chain, node.now(), node.rules.limits)
 
     def went(self, office: str, name: str) -> None:

@@ -103,8 +103,7 @@ class Spool:
 
     def finish(self) -> FileBody:
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            durable.flush(self._file)
             self._file.close()
         except OSError as error:
             self.abandon()
