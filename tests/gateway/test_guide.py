@@ -11,15 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.world import World, digest
+from tests.gateway.world import OFFICES, World, digest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples/http"
-GUIDE = (Path(__file__).resolve().parents[2] / "docs/guide-office.md").read_text("utf-8")
-CHAPTER = GUIDE.split("## 4. ", 1)[1].split("\n## ", 1)[0]
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "docs/examples/http"
+GUIDE = (ROOT / "docs/guide-office.md").read_text("utf-8")
+SEALS = "".join(
+    f'[[seals]]\nagency = "{code}"\nkey = "pki/{code}.key.pem"\ncertificate = "pki/{code}.cert.pem"\n'
+    for code in OFFICES.values()
+)
 
 
-def blocks(kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```", CHAPTER, re.MULTILINE | re.DOTALL)
+def blocks(kind: str, chapter: int = 4) -> list[str]:
+    text = GUIDE.split(f"\n## {chapter}. ", 1)[1].split("\n## ", 1)[0]
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def test_the_commands_hand_in_fetch_and_confirm(world: World, tmp_path: Path) -> None:
@@ -33,13 +38,32 @@ def test_the_commands_hand_in_fetch_and_confirm(world: World, tmp_path: Path) ->
     assert world.client("so").get("/v1/inbox").json()["letters"] == []
 
 
-def run(script: str, world: World, office: str, folder: Path) -> None:
+def run(script: str, world: World, office: str, folder: Path, **given: str) -> None:
     own = {"NODE": world.url, "TOKEN": world.token(office), "CURL_CA_BUNDLE": str(world.pki / "anchors.pem")}
-    subprocess.run(["bash", "-euxc", script], cwd=folder, env=os.environ | own, check=True, timeout=60)
+    subprocess.run(["bash", "-euxc", script], cwd=folder, env=os.environ | own | given, check=True, timeout=60)
+
+
+def test_a_letter_and_a_status_go_without_edxml(tmp_path: Path) -> None:
+    [script] = blocks("sh", 8)
+    (tmp_path / "cong-van.pdf").write_bytes(b"%PDF-1.7\n")
+    with World(tmp_path, rest=SEALS) as world:
+        data = world.letter(sender="H01.151", to="H53")
+        world.hand_in(data, "so")
+        world.work()
+        run(script, world, "vp", tmp_path, LETTER=f"{digest(data)}.H53")
+        world.work()
+        came = {one["envelope"]["kind"]: one["letter"] for one in world.client("so").get("/v1/inbox").json()["letters"]}
+        assert came.keys() == {"document", "status"}
+        content = world.client("so").get(f"/v1/inbox/{came['document']}/content").json()
+        assert (content["number"], content["attachments"][0]["name"]) == ("125", "cong-van.pdf")
+        told = {"letter": f"{digest(data)}.H53", "code": "04", "at": "2026-11-27T08:00:00+07:00"}
+        answers = [world.client("vp").post("/v1/statuses", json=told).status_code for _ in range(2)]
+        assert answers == [201, 200]
 
 
 def test_the_program_in_python_does_all_of_it(world: World, tmp_path: Path) -> None:
     [program] = blocks("python")
+    assert program in (ROOT / "README.md").read_text("utf-8")
     data = world.letter()
     world.hand_in(data)
     (tmp_path / "letter.edxml").write_bytes(world.letter(sender="H01.151", to="H53"))
