@@ -36,7 +36,10 @@ def check(gateway: GatewaySettings | None, offices: tuple[OfficeSettings, ...]) 
                             office=offices[first].name)  # fmt: skip
             yield Mistake(WRONG, (*place, "system_id"), detail, (("offices", first, "name"),))
         if not spoken:
-            detail = Detail("{office}: its system id has no effect without gateway.national", office=office.name)
+            detail = Detail(
+                "{office}: its system id has no effect without gateway.national, gateway.provincial or gateway.wso2",
+                office=office.name,
+            )
             yield Mistake(REMARK, (*place, "system_id"), detail, (("gateway",),))
         if _is_foreign(office):
             detail = Detail("{office}: {system} is none of its agencies, so nothing can be sent for that one",
