@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -15,6 +16,7 @@ from edxml_router.client.problem import ProblemError
 from edxml_router.client.settings import HttpSettings, http_options
 
 if TYPE_CHECKING:
+    from edxml_router.client.synchronous import LetterKind
     from edxml_router.shapes.agency import AgencyShape
     from edxml_router.shapes.delivery import ConfirmationShape, LetterShape
     from edxml_router.shapes.gateway.answers import (
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         OfficeEventShape,
     )
     from edxml_router.shapes.gateway.content import LetterContentShape
+    from edxml_router.shapes.letter import SentPageShape, WrittenLettersShape
     from edxml_router.shapes.verdict import SubmissionShape
 
 
@@ -56,6 +59,16 @@ class AsyncClient:
     async def submit(self, envelope: bytes | Path) -> SubmissionShape:
         """Hand an envelope in."""
         return cast("SubmissionShape", await self._json(calls.submit(envelope)))
+
+    async def write(
+        self, kind: LetterKind, draft: Mapping[str, Any], files: Sequence[Path] = ()
+    ) -> WrittenLettersShape:
+        """Have the node write a message of this kind from a draft (docs/guide-office.md), and send it."""
+        return cast("WrittenLettersShape", await self._json(calls.write(kind, draft, files)))
+
+    async def sent(self, cursor: str = "", *, limit: int = 100) -> SentPageShape:
+        """A page of what the office sent, the newest first, with the state of each recipient."""
+        return cast("SentPageShape", await self._json(calls.sent(cursor, limit)))
 
     async def inbox(self, cursor: str = "", *, limit: int = 100, wait: int = 0) -> InboxPageShape:
         """A page of what lies ready; with a cursor, of what came since. ``wait``: seconds, while there is nothing."""
@@ -135,15 +148,18 @@ class AsyncClient:
 
     async def _once(self, call: GatewayCall) -> Any:
         content = _pieces(call.content) if call.content is not None else None
-        answer = await self._http.request(
-            call.method,
-            call.path,
-            params=dict(call.params),
-            headers=call.headers,
-            content=content,
-            json=call.json,
-            timeout=httpx.Timeout(self._http.timeout.connect, read=(self._http.timeout.read or 0) + call.wait),
-        )
+        with ExitStack() as opened:
+            parts = calls.form(call, opened)
+            answer = await self._http.request(
+                call.method,
+                call.path,
+                params=dict(call.params),
+                headers=call.headers,
+                content=content,
+                json=None if parts else call.json,
+                files=parts,
+                timeout=httpx.Timeout(self._http.timeout.connect, read=(self._http.timeout.read or 0) + call.wait),
+            )
         if answer.is_success:
             return answer.json()
         raise ProblemError.of(answer.status_code, answer.content, answer.headers.get("retry-after"))

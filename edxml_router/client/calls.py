@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,6 +22,14 @@ from edxml_router.client.problem import ProblemError
 PIECE: Final = 256 * 1024  # bytes
 WAIT: Final = 30  # seconds that an answer may be held back while there is nothing
 TRIES: Final = 6
+VIETNAM: Final = timezone(timedelta(hours=7))
+_DRAFTS: Final = {
+    "letter": "/v1/letters",
+    "recall": "/v1/recalls",
+    "update": "/v1/updates",
+    "replacement": "/v1/replacements",
+    "status": "/v1/statuses",
+}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds; doubled each time
 
 
@@ -32,6 +43,7 @@ class GatewayCall:
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | Path | None = None
     json: Any = None
+    files: Sequence[Path] = ()  # sent beside ``json``, as a form
     wait: float = 0.0  # seconds
 
 
@@ -45,6 +57,18 @@ def submit(envelope: bytes | Path) -> GatewayCall:
         "content-digest": f"sha-256=:{named}:",
     }
     return GatewayCall("PUT", f"/v1/envelopes/{digest.hex()}", headers=headers, content=envelope)
+
+
+def write(kind: str, draft: Mapping[str, Any], files: Sequence[Path]) -> GatewayCall:
+    """``kind``: letter, recall, update, replacement or status. A new letter gets its day and a status its moment here,
+    so that a draft which is sent again is known as the same."""
+    now = datetime.now(VIETNAM)
+    dated = {"letter": {"date": now.date().isoformat()}, "status": {"at": now.isoformat(timespec="seconds")}}
+    return GatewayCall("POST", _DRAFTS[kind], json={**dated.get(kind, {}), **draft}, files=files)
+
+
+def sent(cursor: str, limit: int) -> GatewayCall:
+    return GatewayCall("GET", "/v1/sent", {"cursor": cursor, "limit": limit})
 
 
 def inbox(cursor: str, limit: int, wait: int) -> GatewayCall:
@@ -77,6 +101,15 @@ def agencies(words: str, under: str, limit: int) -> GatewayCall:
 
 def agency(code: str) -> GatewayCall:
     return GatewayCall("GET", f"/v1/agencies/{_part(code)}")
+
+
+def form(call: GatewayCall, opened: ExitStack) -> list[tuple[str, tuple[str, Any, str]]] | None:
+    """A draft with its files as the parts of a form; the files are read while they are sent."""
+    if not call.files:
+        return None
+    draft = json.dumps(call.json, ensure_ascii=False).encode()
+    files = [(path.name, opened.enter_context(path.open("rb")), "application/octet-stream") for path in call.files]
+    return [("draft", ("draft.json", draft, "application/json")), *(("file", each) for each in files)]
 
 
 def _part(text: str) -> str:

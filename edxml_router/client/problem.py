@@ -23,7 +23,8 @@ class ProblemError(Exception):
         self.title = str(document.get("title", ""))
         self.remedy = str(document.get("remedy", ""))
         what = " ".join(filter(None, (self.code, self.title))) or f"HTTP {status}"
-        super().__init__(": ".join(filter(None, (what, str(document.get("detail") or "")))))
+        detail, where = str(document.get("detail") or ""), str(document.get("where") or "")
+        super().__init__(": ".join(filter(None, (what, detail))) + (f" ({where})" if where else ""))
 
     @property
     def passing(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import httpx
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
         OfficeEventShape,
     )
     from edxml_router.shapes.gateway.content import LetterContentShape
+    from edxml_router.shapes.letter import SentPageShape, WrittenLettersShape
     from edxml_router.shapes.verdict import SubmissionShape
+
+LetterKind = Literal["letter", "recall", "update", "replacement", "status"]
 
 
 class Client:
@@ -63,6 +67,16 @@ class Client:
         """Hand an envelope in: its bytes, or the path of a file, of which never the whole is in memory. ``repeated`` in
         the answer: it was accepted before, and ``states`` say how it stands."""
         return cast("SubmissionShape", self._json(calls.submit(envelope)))
+
+    def write(
+        self, kind: LetterKind, draft: Mapping[str, Any], files: Sequence[Path] = ()
+    ) -> WrittenLettersShape:
+        """Have the node write a message of this kind from a draft (docs/guide-office.md), and send it."""
+        return cast("WrittenLettersShape", self._json(calls.write(kind, draft, files)))
+
+    def sent(self, cursor: str = "", *, limit: int = 100) -> SentPageShape:
+        """A page of what the office sent, the newest first, with the state of each recipient."""
+        return cast("SentPageShape", self._json(calls.sent(cursor, limit)))
 
     def inbox(self, cursor: str = "", *, limit: int = 100, wait: int = 0) -> InboxPageShape:
         """A page of what lies ready; with a cursor, of what came since. ``wait``: seconds, while there is nothing."""
@@ -142,15 +156,18 @@ class Client:
 
     def _once(self, call: GatewayCall) -> Any:
         content = calls.pieces(call.content) if call.content is not None else None
-        answer = self._http.request(
-            call.method,
-            call.path,
-            params=dict(call.params),
-            headers=call.headers,
-            content=content,
-            json=call.json,
-            timeout=httpx.Timeout(self._http.timeout.connect, read=(self._http.timeout.read or 0) + call.wait),
-        )
+        with ExitStack() as opened:
+            parts = calls.form(call, opened)
+            answer = self._http.request(
+                call.method,
+                call.path,
+                params=dict(call.params),
+                headers=call.headers,
+                content=content,
+                json=None if parts else call.json,
+                files=parts,
+                timeout=httpx.Timeout(self._http.timeout.connect, read=(self._http.timeout.read or 0) + call.wait),
+            )
         if answer.is_success:
             return answer.json()
         raise ProblemError.of(answer.status_code, answer.content, answer.headers.get("retry-after"))

@@ -15,6 +15,7 @@ import pytest
 
 from edxml_router.client import AsyncClient, Client, ProblemError, calls
 from edxml_router.client.calls import Download
+from tests.gateway.test_guide import SEALS
 from tests.gateway.world import World, digest
 
 
@@ -195,3 +196,40 @@ def test_events_tell_what_becomes_of_a_letter(world: World, sender: Client, rece
 def _cursor(client: Client) -> Iterator[str]:
     page: dict[str, str] = client._json(calls.events("", 1, 0))
     yield page["cursor"]
+
+
+def test_a_letter_and_its_status_are_written_from_plain_values(tmp_path: Path) -> None:
+    (tmp_path / "cong-van.pdf").write_bytes(b"%PDF-1.7\n")
+    draft: dict[str, object] = {"recipients": ["H01.151"], "number": "126", "notation": "UBND-VP"}
+    draft |= {"signer": {"name": "Nguyễn Văn Mẫu"}, "subject": "V/v nối hệ thống"}
+    draft |= {"attachments": [{"file": "cong-van.pdf"}]}
+    with World(tmp_path, rest=SEALS) as world:
+        one, other = office(world, "vp"), office(world, "so")
+        [told] = one.write("letter", draft, [tmp_path / "cong-van.pdf"])["messages"]
+        assert told["submission"]["accepted"] is True
+        world.work()
+        [came] = other.letters(forever=False)
+        assert other.content(came["letter"])["attachments"][0]["name"] == "cong-van.pdf"
+        [sent] = one.sent()["letters"]
+        assert (sent["envelope"]["digest"], sent["states"]) == (told["submission"]["digest"], {"available": 1})
+        with pytest.raises(ProblemError, match=r"EDX431.*/code") as caught:
+            other.write("status", {"letter": came["letter"], "code": "99"})
+        assert caught.value.document["problems"]
+
+        async def update() -> int:
+            certificate = (world.pki / "client-vp.cert.pem", world.pki / "client-vp.key.pem")
+            async with AsyncClient(
+                world.url, certificate=certificate, authorities=world.pki / "anchors.pem", tries=1
+            ) as client:
+                order = {"document": told["submission"]["document_id"], "reason": "sửa", "subject": "V/v nối hệ thống"}
+                return len((await client.write("update", order, []))["messages"])
+
+        assert asyncio.run(update()) == 1
+
+
+def test_a_draft_that_is_repeated_is_the_same() -> None:
+    first = calls.write("status", {"letter": "x", "code": "03"}, [])
+    assert first.json.keys() == {"letter", "code", "at"}
+    assert calls.write("status", {"letter": "x", "code": "03", "at": "then"}, []).json["at"] == "then"
+    assert "date" in calls.write("letter", {}, []).json
+    assert "date" not in calls.write("update", {}, []).json  # it has the day of the letter
