@@ -121,7 +121,7 @@ def test_a_file_that_changes_while_it_is_read_comes_again(
 ) -> None:
     data = offices.letter()
     lay(offices, "a.edxml", data[:-10])
-    given = outbox.received
+    given = outbox.received_body
 
     def meanwhile(*arguments: object) -> object:
         body = given(*arguments)  # type: ignore[arg-type]
@@ -129,7 +129,7 @@ def test_a_file_that_changes_while_it_is_read_comes_again(
             file.write(data[-10:])
         return body
 
-    monkeypatch.setattr(outbox, "received", meanwhile)
+    monkeypatch.setattr(outbox, "received_body", meanwhile)
     waits = offices.settle("vp", seconds=STALLED_SECONDS)
     assert waits is not None
     assert waits.code == "EDX428"
