@@ -56,6 +56,9 @@ def _webhooks(sections: Sections) -> Iterator[Mistake]:
         elif not sections.webhooks.keys:
             detail = Detail("{place}: nothing signs the calls (webhooks.keys)", place=dotted(place))
             yield Mistake(WRONG, place, detail, (("webhooks", "keys"),))
+        elif sections.gateway is None:
+            detail = Detail("{place}: only the gateway makes calls, and there is none", place=dotted(place))
+            yield Mistake(REMARK, place, detail, (("gateway",),))
 
 
 def _is_address(url: str, schemes: Collection[str]) -> bool:

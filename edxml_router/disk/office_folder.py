@@ -60,7 +60,7 @@ class OfficeFolder:
         self._opened[()] = os.open(self.root, _OPEN)
         try:
             locks.take(self.part(_WORK))
-        except BaseException:
+        except BaseException:  # also a signal: no descriptor must stay open
             self.close()
             raise
         return self

@@ -357,6 +357,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "doctor.parent": "parent's hub",
     "doctor.mailboxes": "mailboxes of others",
     "doctor.folders": "folders of offices",
+    "doctor.seals": "seals of agencies",
+    "doctor.webhooks": "calls to offices",
 }
 
 

@@ -6,7 +6,8 @@
 
 Where a name leads is asked once, the answer is held to what is allowed, and the connection goes to that answer: asked
 twice, a name could lead to this machine the second time. Redirections are not followed, and no more of an answer is
-read than its head. Raises Setback EDX715 (no answer) and EDX717 (an address that is not allowed).
+read than its head. Raises Setback EDX715 (no answer) and EDX717 (an address
+that is not allowed), Refusal EDX902 for the certificates.
 """
 
 from __future__ import annotations
@@ -23,13 +24,21 @@ from typing import Any, Final
 import httpcore
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Setback
+from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.wording import in_words
 
 SECONDS: Final = 15.0  # for a whole call (Standard Webhooks 1.0.0: 15 to 30)
-CONNECTIONS: Final = 16
+CONNECTIONS: Final = 64  # who makes more calls at once lets some wait for others, and blames the wrong receiver
 
 Network = IPv4Network | IPv6Network
+
+
+_FAILURES: Final = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
+)
 
 
 class WebhookCaller:
@@ -39,7 +48,10 @@ class WebhookCaller:
     def __init__(self, networks: Sequence[Network], certificates: Path | None = None) -> None:
         context = ssl.create_default_context()
         if certificates is not None:
-            context.load_verify_locations(certificates)
+            try:
+                context.load_verify_locations(certificates)
+            except OSError as error:  # also ssl's: no certificate in it
+                raise Refusal("EDX902", where=str(certificates), detail=in_words(error)) from error
         self._open, self._sealed = (
             httpcore.AsyncConnectionPool(
                 ssl_context=context,
@@ -57,7 +69,7 @@ class WebhookCaller:
         except TimeoutError as error:
             detail = Detail("no answer within {seconds} seconds", seconds=SECONDS)
             raise Setback("EDX715", where=url, detail=detail) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+        except (*_FAILURES, OSError, ValueError) as error:  # ValueError: a name that is none, a port out of range
             raise Setback("EDX715", where=url, detail=in_words(_cause(error))) from error
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:

@@ -31,9 +31,12 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import Refusal
 from edxml_router.demo.servers import free_port
+from edxml_router.node import sole
+from edxml_router.services.health import database as database_checks
 from edxml_router.services.offices import webhooks
 from edxml_router.services.offices.webhooks import CallRound
 from edxml_router.store.ledger import SqlLedger
+from edxml_router.transport.posting import WebhookCaller
 from tests.contract.databases import LEASE, NOW, Database, add, delivery
 from tests.contract.receiver import Receiver
 
@@ -246,6 +249,39 @@ def test_nobody_who_listens_or_answers_is_a_problem_of_the_receiver(ledger: SqlL
     assert (answer.problem.code, answer.problem.problem.actor) == ("EDX715", "recipient")
 
 
+@pytest.mark.parametrize("url", [f"http://{'a' * 70}.example/", "http://a..b/", "http://127.0.0.1:99999/"])
+def test_a_name_or_port_that_cannot_be_is_a_failed_call_and_stops_no_other(
+    ledger: SqlLedger, tmp_path: Path, url: str
+) -> None:
+    settings = configured(tmp_path, "https://example.vn/")
+    [office] = settings.offices
+    settings = replace(settings, offices=(replace(office, webhook=url),))
+    come(ledger, 1)
+    [answer] = call(ledger, settings).answers
+    assert answer.problem is not None
+    assert answer.problem.code == "EDX715"
+
+
+def test_more_offices_than_connections_are_called_in_the_next_round(
+    ledger: SqlLedger, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "CONNECTIONS", 1)
+    settings = configured(tmp_path, receiver.url)
+    come(ledger, 1)
+    tell(ledger, "H53.01")
+    made = call(ledger, settings)
+    assert len(made.answers) == 1
+    assert made.next_at is not None
+    assert made.next_at <= ledger.clock.now()
+    call(ledger, settings)
+    assert sorted(document["type"] for _, document in receiver.calls) == ["mail.waiting", "receipts.waiting"]
+
+
+def test_authorities_that_cannot_be_read_are_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="EDX902"):
+        WebhookCaller((), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("url", "networks"),
     [
@@ -280,6 +316,26 @@ def test_an_office_without_a_webhook_leaves_nothing_behind(
     assert webhooks.hooks(ledger.views) == []
     with pytest.raises(Refusal, match="EDX403"):
         webhooks.begin_again(ledger, OFFICE)
+
+
+def test_doctor_names_an_office_that_cannot_be_called(
+    sqlite_database: Database, receiver: Receiver, tmp_path: Path
+) -> None:
+    ledger, settings = sqlite_database.ledger(), configured(tmp_path, receiver.url)
+    settings = replace(settings, store=replace(settings.store, url=sqlite_database.url))
+    settings.node.data.mkdir()
+    (settings.node.data / sole.FILE).touch()
+    assert [finding for _, finding in database_checks.webhooks(settings)] == [None]
+    receiver.status = 410
+    come(ledger, 1)
+    call(ledger, settings)
+    [(name, finding)] = database_checks.webhooks(settings)
+    assert (name, finding.code if finding else "") == (OFFICE, "EDX716")
+
+
+def test_calls_need_a_gateway(tmp_path: Path) -> None:
+    [remark] = [one for one in configured(tmp_path, "https://example.vn/").remarks if "gateway" in str(one.detail)]
+    assert remark.code == "EDX907"
 
 
 def test_a_webhook_needs_a_key_and_an_address(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import catalogues
 import pytest
 
 from edxml_router.core.detail import FIELD
+from edxml_router.language.texts import TEXTS
+from edxml_router.services.health.checks import CHECKS
 
 PACKAGE = Path(__file__).resolve().parents[2] / "edxml_router"
 PLACEHOLDER = re.compile(r"\{(\w+)[^{}]*\}|%\((\w+)\)")  # ours, and the two kinds of the library of commands
@@ -99,3 +101,7 @@ def test_a_text_that_is_put_together_would_be_seen() -> None:
         assert texts(given), source
     [given] = details(ast.parse('Refusal("EDX102", detail=Detail("{n} bytes", n=n))'))
     assert texts(given) == []
+
+
+def test_every_check_of_doctor_has_a_name_for_people() -> None:
+    assert {f"doctor.{check}" for check in CHECKS} <= TEXTS.keys()

@@ -35,6 +35,9 @@ async def call_offices(desk: Desk) -> None:
         except Trouble as trouble:
             events.setback(trouble.finding)
             await asyncio.sleep(TROUBLE_SECONDS)
+        except Exception as error:  # noqa: BLE001  # else no office would be called any more, and nobody would know
+            events.defect("webhooks", error)
+            await asyncio.sleep(TROUBLE_SECONDS)
 
 
 async def _round(desk: Desk, by: KeyedCaller) -> None:

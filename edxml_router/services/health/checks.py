@@ -28,6 +28,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "serve": machine.serve,
     "peers": database.peers,
     "letters": database.letters,
+    "webhooks": database.webhooks,
     "journal": database.numbering,
     "hub": hubs.own_hub,
     "parent": hubs.parent_hub,
@@ -48,6 +49,7 @@ WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "clock": machine.was_set,
     "peers": _nothing,
     "letters": _nothing,
+    "webhooks": _nothing,
     "journal": _nothing,
     "mailboxes": _nothing,
 }

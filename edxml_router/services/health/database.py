@@ -109,6 +109,18 @@ def numbering(settings: Settings) -> Findings:
         yield Detail("numbered"), None
 
 
+def webhooks(settings: Settings) -> Findings:
+    """Offices whose systems could not be called, or want no more calls."""
+    if not any(office.webhook for office in settings.offices) or not served_before(settings.node.data):
+        return
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+        failed = [hook for hook in ledger.views.webhooks() if hook.code]
+    for hook in failed:
+        yield hook.office, Finding(hook.code, hook.url, hook.detail)
+    if not failed:
+        yield Detail("none failed"), None
+
+
 def letters(settings: Settings) -> Findings:
     """What could not be sent for longer than an answer takes, by problem and route. Mail that waits for room or behind
     an absent neighbour is reported with the mailboxes; mail held by an operator has no problem."""

@@ -27,7 +27,7 @@ from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.credentials.webhook_keys import load_webhook_key, make_webhook_key
 from edxml_router.ports.views import Views
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.transport.posting import SECONDS, WebhookCaller
+from edxml_router.transport.posting import CONNECTIONS, SECONDS, WebhookCaller
 
 _CLAIM: Final = timedelta(seconds=4 * SECONDS)  # in which a process that made a call has recorded its answer
 _GONE: Final = 410
@@ -99,12 +99,13 @@ def _claim(ledger: SqlLedger, settings: Settings) -> tuple[Sequence[Hook], datet
         kept = {(hook.office, hook.subject): hook for hook in book.webhooks.all()}
         book.webhooks.drop([hook for key, hook in kept.items() if key not in wanted])
         waiting = book.webhooks.waiting([office for office, _ in wanted]) if wanted else {}
-        due, others = [], []
+        due: list[Hook] = []
+        others: list[Hook] = []
         for key, url in wanted.items():
             lies = waiting.get(key, Waiting())
             before = kept.get(key)
             hook = webhook.looked(_at(url, before, key), lies, now)
-            if hook.due_at is not None and hook.due_at <= now:
+            if hook.due_at is not None and hook.due_at <= now and len(due) < CONNECTIONS:  # the others: next round
                 hook = webhook.claimed(hook, lies, now + _CLAIM)
                 due.append(hook)
             else:
@@ -122,8 +123,11 @@ def _record(ledger: SqlLedger, answers: Sequence[CallAnswer]) -> datetime | None
         kept = {(hook.office, hook.subject): hook for hook in book.webhooks.all()}
         for answer in answers:
             key = (answer.hook.office, answer.hook.subject)
-            if kept.get(key) == answer.hook:  # else somebody has begun it again, or it was claimed by another meanwhile
-                kept[key] = webhook.answered(answer.hook, answer.problem, now, gone=answer.gone)
+            one = kept.get(key)
+            # Otherwise somebody has begun it again, or claimed it once our claim had run out. What was told may have
+            # shrunk meanwhile, by another process's look: that stays.
+            if one is not None and (one.number, one.due_at) == (answer.hook.number, answer.hook.due_at):
+                kept[key] = webhook.answered(one, answer.problem, now, gone=answer.gone)
                 book.webhooks.keep([kept[key]])
         # Commit. A crash before it: called again with the same id, which the receiver may drop.
     succeeded = any(answer.problem is None for answer in answers)
