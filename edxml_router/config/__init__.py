@@ -1,9 +1,8 @@
-"""The configuration: a TOML file becomes immutable settings, or all of its mistakes at once.
+"""The configuration: from a TOML file to immutable settings, or to all of its mistakes at once.
 
-``load(path)`` answers a :class:`Settings` or raises :class:`ConfigErrors` with one finding per mistake, each
-with file and line: EDX901 (wrong), EDX902 (a file cannot be read), EDX903 (others can read a key).
-``load_for_reading(path)`` looks at no more than where the database is.
-Paths in the file are relative to the file's own folder.
+``load(path)`` returns a :class:`Settings` or raises :class:`ConfigErrors` with one finding per mistake, each with file
+and line: EDX901 (wrong), EDX902 (a file cannot be read), EDX903 (others can read a key). ``load_for_reading(path)``
+only finds out where the database is. Paths in the file are relative to the file's own folder.
 """
 
 from __future__ import annotations
@@ -126,8 +125,8 @@ def load(path: Path, *, today: date | None = None) -> Settings:
 
 
 def load_for_reading(path: Path, *, agencies: bool = False) -> Settings:
-    """Only where the journal's database is, and with ``agencies`` which codes there are; all else is at its default,
-    the node's name too. So nothing that is wrong elsewhere keeps an auditor from asking. Raises ConfigErrors.
+    """Only the address of the journal's database and, with ``agencies``, the catalogue; everything else is at its
+    default, even the node's name. So a mistake elsewhere never keeps an auditor from asking. Raises ConfigErrors.
     """
     text = _read(path)
     table = _parse(path, text)
@@ -197,7 +196,7 @@ _TYPES: Final = {
 
 
 def _explain(item: Any) -> str:
-    """One mistake in our words: the setting's name, what is wrong, and what was perhaps meant."""
+    """One mistake in our words: the setting's name, what is wrong, and what was probably meant."""
     place: tuple[str | int, ...] = item["loc"]
     name = dotted(place)
     if item["type"] == "unexpected_keyword_argument":

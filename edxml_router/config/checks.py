@@ -1,7 +1,7 @@
-"""What settings must be to each other, and to the files they name.
+"""Checks across settings, and of the files they name.
 
 ``find_mistakes(sections, today)`` yields every mistake it finds, with the place of the setting to correct. A mistake
-with code :data:`REMARK` is only a warning: legal, but perhaps not meant.
+with code :data:`REMARK` is only a warning: valid, but perhaps not intended.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def find_mistakes(sections: Sections, today: date) -> Iterator[Mistake]:
 
 
 def _names(sections: Sections) -> Iterator[Mistake]:
-    """A peer is known by its name alone, so no two may share one."""
+    """A peer is known only by its name, so no two may share one."""
     named: list[tuple[Place, str]] = [(("node", "name"), sections.node.name)]
     if sections.parent:
         named.append((("parent", "name"), sections.parent.name))
@@ -205,7 +205,7 @@ def _hubs(sections: Sections) -> Iterator[Mistake]:
 
 
 def _users(sections: Sections) -> Iterator[Mistake]:
-    """Neighbours take a node's messages in its own name only; offices do not look."""
+    """Neighbours accept a node's messages only under its own name; offices do not check."""
     hubs: list[tuple[Place, HubSettings]] = []
     if sections.hub and sections.children:
         hubs.append((("hub",), sections.hub))
@@ -223,7 +223,7 @@ def _users(sections: Sections) -> Iterator[Mistake]:
 
 
 def _receipts(sections: Sections) -> Iterator[Mistake]:
-    """By what the receipts of each neighbour are proven."""
+    """How the receipts of each neighbour are verified."""
     neighbours: list[tuple[Place, ChildSettings | ParentSettings]] = [
         (("children", number), child) for number, child in enumerate(sections.children)
     ]

@@ -1,6 +1,7 @@
-"""What lets others read mail although nothing is wrong: a data folder open to all accounts, a line in the clear.
+"""Valid settings that let others read mail: a data folder open to every account, a connection in the clear.
 
-Warnings only: a line may be encrypted below us, a folder be shared on purpose. This machine itself is no line.
+Warnings only: a connection may be encrypted at a lower layer, and a folder shared on purpose. Connections within this
+machine do not count.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _server(url: str) -> tuple[str, str]:
 
 
 def _is_here(host: str) -> bool:
-    """Whether a host is this machine, by its name alone: nothing is asked of a name server."""
+    """Whether a host is this machine, by its name alone, without a name server."""
     if host.rstrip(".").lower() in ("localhost", "localhost.localdomain", "ip6-localhost"):
         return True
     try:

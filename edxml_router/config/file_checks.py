@@ -1,5 +1,5 @@
-"""The files and addresses that settings name. Files are looked at, not understood: whether a certificate is a good one
-is found out by whoever loads it.
+"""Checks of the files and addresses that settings name. Files must exist and be readable; whether a certificate is a
+good one is found out by whoever loads it.
 """
 
 from __future__ import annotations
@@ -166,7 +166,9 @@ def _readable(files: Iterable[tuple[Place, Path | None]], *, private: bool) -> I
 
 
 def _office_folders(sections: Sections) -> Iterator[Mistake]:
-    """Each for one office, and apart from what is the node's own. That they are there is seen while the node runs."""
+    """Each belongs to one office and lies outside the node's own folders. That they exist is checked while the node
+    runs.
+    """
     own: list[tuple[Place, Path]] = [(("node", "data"), sections.node.data)]
     hubs = [(("hub",), sections.hub), (("parent", "hub"), sections.parent.hub if sections.parent else None)]
     own += [((*place, "path"), hub.path) for place, hub in hubs if hub is not None and hub.path is not None]

@@ -1,12 +1,12 @@
-"""Hubs as they are understood: a folder, or a broker with all that it takes to reach it.
+"""Hubs as typed values: a folder, or a broker with everything needed to reach it.
 
     match settings.hubs["parent"]:
         case LocalHub(path=path): …
         case RabbitHub(host=host): …
 
 The file has one section for both kinds (:class:`~edxml_router.config.peers.HubSettings`), so that a setting of the
-other kind is told as what it is. What has passed :mod:`edxml_router.config.checks` becomes one of these, where nothing
-is missing.
+wrong kind can be named as such. A section that has passed :mod:`edxml_router.config.checks` becomes one of these, where
+nothing is missing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class LocalHub:
 
     @property
     def place(self) -> str:
-        """How people are told which hub it is."""
+        """The hub's name for people."""
         return str(self.path)
 
 
@@ -68,7 +68,7 @@ class RabbitHub:
 
     @property
     def place(self) -> str:
-        """How people are told which hub it is."""
+        """The hub's name for people."""
         return f"{self.host}:{self.port}/{self.vhost.strip('/')}".rstrip("/")
 
 
@@ -76,7 +76,7 @@ Hub = LocalHub | RabbitHub
 
 
 def understood(written: HubSettings, node: str) -> Hub:
-    """What a section that was checked means, for the node of this name."""
+    """The hub that a checked section describes, for the node of this name."""
     if written.kind == "local":
         return LocalHub(_there(written.path), written.max_message_bytes)
     client = ClientCertificate(written.tls_certificate, _there(written.tls_key)) if written.tls_certificate else None

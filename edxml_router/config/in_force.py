@@ -1,11 +1,11 @@
-"""Which settings a node runs with: what a changed file means for it, and what of that is not in force yet.
+"""The settings in force in a running node: what a changed file changes, and what takes a restart.
 
     for change in changes(before, after): change.name, change.before, change.after, change.taken
     settings = pinned(load(path), like)         # in a node that runs: what only a restart changes stays
 
-Most settings are taken at a reload, those of hubs and store by workers that take the place of the old ones. Three stay
-until a restart, because other processes and machines know the node by them, and a database is only looked over when a
-node starts: two workers on two databases would each have half of the mail.
+Most settings take effect at a reload, those of hubs and store through new workers that replace the old ones. Three stay
+until a restart, because other processes and machines know the node by them, and because a database is only examined
+when a node starts: two workers on two databases would each have half of the mail.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AT_RESTART: Final = ("node.name", "node.data", "store.url")
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """A setting that is not what it was; of a child or office by its name. The values as text, empty for none."""
+    """A setting that has changed; those of a child or office go by its name. The values as text, empty for none."""
 
     name: str
     before: str
@@ -32,12 +32,12 @@ class SettingChange:
 
     @property
     def taken(self) -> bool:
-        """Whether a reload takes it; else it needs a restart."""
+        """Whether a reload is enough; otherwise it needs a restart."""
         return self.name not in AT_RESTART
 
 
 def pins(settings: Settings) -> Mapping[str, str]:
-    """What stays until a restart."""
+    """The settings that stay until a restart."""
     return {name: text for name, text in settings_texts(settings).items() if name in AT_RESTART}
 
 
@@ -48,7 +48,7 @@ def pinned(settings: Settings, like: Mapping[str, str]) -> Settings:
 
 
 def of_worker(settings: Settings) -> object:
-    """What a worker cannot change while it runs."""
+    """The settings that a running worker cannot change."""
     return settings.hub, settings.parent and settings.parent.hub, settings.store
 
 

@@ -1,12 +1,11 @@
-"""What can still be said of a configuration in which some values are wrong.
+"""Find further mistakes in a configuration in which some values are wrong.
 
     sections, touched = mended(table, errors, validate)
     mistakes = [mistake for mistake in check(sections, today) if is_certain(mistake, touched)]
 
-The values that are wrong are taken out, so that their defaults stand there, or their example where one is required.
-The checks that look at several settings at once can then run all the same; what they say about a setting that was
-touched, or that depends on one, is not certain and left out. So a person learns of all mistakes in one go, and of
-none that is not there.
+Wrong values are taken out, which leaves the default, or the example where a value is required. The checks across
+settings can then run; what they say about a touched setting, or about one that depends on it, is uncertain and left
+out. So a person learns of all mistakes at once, and of no false ones.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def is_certain(mistake: Mistake, touched: Iterable[Place]) -> bool:
 
 
 def nearest(place: Place) -> str | None:
-    """The setting that was perhaps meant by a name that is none."""
+    """The setting that an unknown name probably means."""
     section = _section(place[:-1])
     near = get_close_matches(str(place[-1]), [field.name for field in fields(section)] if section else [], n=1)
     return near[0] if near else None

@@ -1,6 +1,6 @@
 """The settings of those who connect, and of the hubs they connect to: parent, children, offices.
 
-A part of :mod:`edxml_router.config.settings`, with which it shares its ways.
+A part of :mod:`edxml_router.config.settings`, with the same conventions.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class UnsignedSettings(SettingsTable, UnsignedException):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaSettings(SettingsTable, Quota):
-    """What a peer may bring within a minute; what is more is put off (EDX406). 0 means no limit."""
+    """How much a peer may bring within a minute; the rest is put off (EDX406). 0 means no limit."""
 
     messages: Annotated[int, Field(strict=True, ge=0), About("Envelopes a minute.", "600")] = 0
     bytes: Annotated[int, BeforeValidator(read_size), Field(ge=0), About("Bytes a minute.", '"256 MiB"')] = 0

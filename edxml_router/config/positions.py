@@ -1,9 +1,9 @@
 """Where each setting stands in a TOML file: ``positions(text)[("offices", 0, "name")]`` is its line.
 
-``tomllib`` tells values but not lines. This scanner tells lines but not values: it walks over a text that
-``tomllib`` has already accepted, so it need not notice mistakes, only find its way (comments, four kinds of
-strings, nested arrays, dotted keys, inline tables). It never fails: on a text that is not TOML its answers
-mean nothing. Rejected: a second TOML parser as a dependency, which could read a file differently.
+``tomllib`` gives values but not lines. This scanner gives lines but not values: it walks over a text that ``tomllib``
+has already accepted, so it need not notice mistakes, only find its way (comments, four kinds of strings, nested arrays,
+dotted keys, inline tables). It never fails: on a text that is not TOML its answers mean nothing. Rejected: a second
+TOML parser as a dependency, which could read a file differently.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The settings of a node as immutable values; each field says what it is for, once.
+"""The settings of a node as immutable values; each field documents itself, once.
 
 The texts in ``About`` make docs/settings.md and the commented file that ``edxml-router init`` writes. Values
 are checked by pydantic while a file is loaded (:func:`edxml_router.config.load`); what concerns several
@@ -84,7 +84,7 @@ class StoreSettings(SettingsTable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcspSettings(SettingsTable):
-    """A responder (OCSP) that is asked, in the background, about the certificates of one authority."""
+    """A responder (OCSP), asked in the background about the certificates of one authority."""
 
     url: Annotated[str, About("Its address (http, https); answers are signed.", '"http://ocsp.ca.example.vn"')]
     issuer: Annotated[File, About("Certificate of the authority (PEM, DER or PKCS#7).", '"issuing.cert.pem"')]
@@ -157,7 +157,7 @@ class AgenciesSettings(SettingsTable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSettings(SettingsTable, IntakeLimits):
-    """What is too much (EDX1xx, EDX2xx, EDX407, EDX413, EDX604)."""
+    """Upper bounds (EDX1xx, EDX2xx, EDX407, EDX413, EDX604)."""
 
     max_bytes: Annotated[Size, About("Largest envelope.")] = 64 * MIB
     max_depth: Annotated[Count, About("Most levels of nested elements.")] = 24
@@ -187,7 +187,7 @@ class LimitsSettings(SettingsTable, IntakeLimits):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings(SettingsTable, Policy):
-    """What this node takes, apart from who may bring it."""
+    """What this node accepts, regardless of who brings it."""
 
     classified: Annotated[
         tuple[str, ...], About("Markings of state secrets; what carries one is refused unread (EDX405).")

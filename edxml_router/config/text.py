@@ -1,8 +1,8 @@
 """The settings as text: the commented file that ``edxml-router init`` writes, and docs/settings.md.
 
-Both are made from the ``About`` texts of :mod:`edxml_router.config.settings`, so that they cannot say something
-else than the program does. A setting that is commented out stands at its default (``#workers = 0``), or shows an
-example where there is none; removing the ``#`` is all it takes.
+Both are made from the ``About`` texts of :mod:`edxml_router.config.settings`, so that they cannot disagree with the
+program. A setting that is commented out stands at its default (``#workers = 0``), or shows an example where there is
+none; removing the ``#`` is all it takes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The values of settings: how durations, sizes, paths and names are written, and what a setting says of itself."""
+"""The types of settings: how durations, sizes, paths and names are written, and a setting's documentation."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _read_files(value: Any, info: ValidationInfo) -> tuple[Path, ...]:
 
 
 def _read_key(value: Any, info: ValidationInfo) -> Path | str:
-    """A key in a token stays the text that it is."""
+    """The URI of a key in a token stays as it is."""
     return value if isinstance(value, str) and value.startswith("pkcs11:") else _read_path(value, info)
 
 

@@ -1,4 +1,4 @@
-"""The bytes of a document under way: in memory if small, on disk if large, read the same way.
+"""The bytes of a document in transit: small ones in memory, large ones on disk, both read alike.
 
     for piece in body.pieces(): …
     body.whole()                    # of what is known to be small, or goes out in one message
@@ -14,9 +14,9 @@ PIECE_BYTES: Final = 1024 * 1024
 
 
 class Body(Protocol):
-    """A document that can be read repeatedly and that nobody else can change.
+    """A document that can be read any number of times and that nobody else can change.
 
-    A body on disk raises Setback EDX601 or EDX622 when the disk fails.
+        A body on disk raises Setback EDX601 or EDX622 when the disk fails.
     """
 
     @property
@@ -37,10 +37,10 @@ class Body(Protocol):
         """The bytes from ``start`` up to ``stop``, in order, in non-empty pieces."""
 
     def whole(self) -> bytes:
-        """All of them, in memory."""
+        """The whole document, in memory."""
 
     def discard(self) -> None:
-        """Drop it; what was staged stays. Idempotent."""
+        """Release it; a staged file stays on disk. Idempotent."""
 
 
 class MemoryBody:

@@ -1,4 +1,4 @@
-"""The detail of one occurrence: a template in English and its values.
+"""The particulars of one problem: an English template and its values.
 
     Detail("more than {most} bytes", most=5)            # is the text "more than 5 bytes"
 
@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 
 Value: TypeAlias = str | int | float | date | timedelta  # a Detail is a str, a datetime a date
 
-# A field with an optional format, in which no number has three digits: a width could demand any amount of memory.
+# A field with an optional format of numbers of two digits at most: a width could demand any amount of memory.
 FIELD: Final = re.compile(r"\{([A-Za-z_]\w*)(?::((?:[^{}\d]|\d{1,2}(?!\d)){1,30}))?\}")
 KEPT_LENGTH_MAX: Final = 16 * 1024  # characters; a longer detail is kept as its English text
 _PLAIN: Final = "{text}"
@@ -40,7 +40,7 @@ class Detail(str):
 
     def __new__(cls, template: str, /, **values: Any) -> Detail:
         kept = {name: _kept(value) for name, value in values.items()}
-        # Most have no field, and are made for each envelope, said or not.
+        # Most templates have no field, and one is built for each envelope whether or not it is shown.
         detail = super().__new__(cls, fill(template, kept, shown) if "{" in template else template)
         detail.template = template
         detail.values = kept
@@ -62,7 +62,7 @@ def joined(separator: str, parts: Iterable[str]) -> Detail:
 
 
 def said(error: BaseException) -> str:
-    """The detail that an exception was raised with, else its text."""
+    """The detail an exception was raised with, or else its text."""
     return error.args[0] if error.args and isinstance(error.args[0], Detail) else str(error)
 
 
@@ -100,7 +100,7 @@ def as_text(text: str) -> str:
 
 
 def from_text(text: str) -> str:
-    """The inverse of :func:`as_text`. Anything that function never returns is taken as plain text."""
+    """The inverse of :func:`as_text`. Anything else is taken as plain text."""
     if not text.startswith("["):
         return text
     try:

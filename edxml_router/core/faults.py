@@ -1,4 +1,4 @@
-"""Tell faults of this machine from what a message provokes.
+"""Tell a fault of this machine from one that a message provoked.
 
     with own_tools("signxml"):                          # nothing in here depends on any message
         schemas = load()
@@ -40,7 +40,7 @@ def mistake(error: BaseException, where: str) -> Defect:
 
 @contextmanager
 def own_tools(where: str) -> Iterator[None]:
-    """Whatever fails inside is the machine's fault: the block works only with files of the installation."""
+    """Treat any failure inside the block as the machine's fault: it uses only installed files."""
     try:
         yield
     except Trouble:

@@ -1,10 +1,10 @@
-"""Unicode's normal forms of texts that strangers wrote.
+"""Unicode normalisation of text from strangers, in linear time.
 
     normal("NFC", text)
 
 The library sorts the marks that stand on one letter by comparing each with each: 64 KiB of accents take it two seconds.
-So behind thirty of them a joiner (U+034F) is set, which nobody sees and which ends the letter: the Stream-Safe Text
-Format of Unicode Standard Annex 15, section 13. No script needs that many, and texts with fewer stay as they are.
+So after thirty marks an invisible joiner (U+034F) is inserted, which ends the letter: the Stream-Safe Text Format of
+Unicode Standard Annex 15, section 13. No script needs that many, and texts with fewer stay as they are.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 
 def normal(form: Form, text: str) -> str:
-    """``text`` in this form, in time that goes with its length."""
+    """``text`` in this normal form, in time proportional to its length."""
     if text.isascii():
         return text
     return unicodedata.normalize(form, "".join(_broken(text)) if most_marks(text) > MOST_MARKS else text)
 
 
 def most_marks(text: str) -> int:
-    """How many marks stand on one letter, where most do."""
+    """The largest number of marks on any one letter."""
     most = run = 0
     for each in text:
         run = run + 1 if unicodedata.combining(each) else 0

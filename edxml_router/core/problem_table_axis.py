@@ -1,6 +1,6 @@
-"""The rows of the problem table about calls in the way of the national document axis.
+"""Problems of calls that use the protocol of the national document axis.
 
-:mod:`edxml_router.core.problem_table` has the others, and tells what the columns are.
+:mod:`edxml_router.core.problem_table` has the other rows and describes the columns.
 """
 
 from __future__ import annotations

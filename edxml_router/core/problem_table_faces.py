@@ -1,6 +1,6 @@
-"""The rows of the problem table about how e-offices connect: the gateway and who calls it.
+"""Problems of e-office systems that connect: the gateway and its callers.
 
-:mod:`edxml_router.core.problem_table` has the others, and tells what the columns are.
+:mod:`edxml_router.core.problem_table` has the other rows and describes the columns.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The rows of the problem table about what an envelope is written like (families 1 and 2).
+"""Problems of an envelope's form (families 1 and 2).
 
-:mod:`edxml_router.core.problem_table` has the others, and tells what the columns are.
+:mod:`edxml_router.core.problem_table` has the other rows and describes the columns.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The rows of the problem table about letters that a node writes for an office (in families 4, 5 and 9).
+"""Problems of letters that a node writes for an office (families 4, 5 and 9).
 
-:mod:`edxml_router.core.problem_table` has the others, and tells what the columns are.
+:mod:`edxml_router.core.problem_table` has the other rows and describes the columns.
 """
 
 from __future__ import annotations

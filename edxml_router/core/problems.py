@@ -1,7 +1,7 @@
 """What can go wrong, as data: a closed table of problems and the three ways to fail.
 
-``PROBLEMS["EDX304"]`` tells what a code means, who must act and what to do, in English and Vietnamese.
-Code raises one of three exceptions, and the *kind* of exception is the decision:
+``PROBLEMS["EDX304"]`` says what a code means, who must act and what to do, in English and Vietnamese. Code raises one
+of three exceptions, and the *kind* of exception is the decision:
 
 * :class:`Refusal`: no, for good; the same bytes would be refused again;
 * :class:`Setback`: not now; the cause is expected to pass, try again later;
@@ -73,7 +73,7 @@ FAMILIES: Mapping[int, Detail] = MappingProxyType(
 )
 
 # Exit statuses follow sysexits.h where a meaning exists there, so that scripts need no table of ours.
-EXIT_REFUSED = 1  # what click ends with, too, when a person says no
+EXIT_REFUSED = 1  # also click's own status when a person declines
 EXIT_NOT_FOUND = 66
 EXIT_SOFTWARE = 70
 EXIT_TEMPORARY = 75
@@ -140,7 +140,7 @@ class Trouble(Exception):  # noqa: N818  # one of the project's words, as are it
         return self.finding.code
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The finding is all there is to it, and the three kinds are made from different arguments.
+        # The finding is the whole state; the three kinds take different constructor arguments.
         return _again, (type(self), self.finding)
 
 
@@ -170,7 +170,7 @@ class ConfigErrors(Exception):  # noqa: N818  # it is about all of them at once
 
 
 def _again(kind: type[Trouble], finding: Finding) -> Trouble:
-    """A trouble that came from another process."""
+    """Rebuild a trouble that was raised in another process."""
     trouble = kind.__new__(kind)
     Exception.__init__(trouble, str(finding))
     trouble.finding = finding

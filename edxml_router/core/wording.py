@@ -1,11 +1,10 @@
-"""Why something failed, in words for a person: of what the system or a library raised.
+"""Explain, in words for a person, an error that the system or a library raised.
 
     in_words(error)      # "No space left on device", "self-signed certificate", "the line was cut"
 
 The name of a Python class tells its reader nothing, and the text of an exception may quote what a stranger sent, or a
-``repr`` of another exception. So a text is taken over only where its author is the system (``strerror``) or OpenSSL's
-verifier; of everything else it is said of which kind it is. The texts of our own ``ValueError`` are for whoever raises
-them to show.
+``repr`` of another exception. So the text is used only where its author is the system (``strerror``) or OpenSSL's
+verifier; anything else is described by its kind. The text of our own ``ValueError`` is shown by whoever raises it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Final
 from edxml_router.core.detail import Detail, said
 
 UNNAMED: Final = Detail("no reason was given")
-# Python's own kinds, of which the words in the name say nothing or the wrong thing; the first that fits counts.
+# Python's exceptions whose class names say nothing, or the wrong thing; the first match counts.
 _KINDS: Final[tuple[tuple[type[BaseException], Detail], ...]] = (
     (TimeoutError, Detail("no answer in time")),
     (ConnectionRefusedError, Detail("nobody listens there")),
@@ -39,7 +38,7 @@ _KINDS: Final[tuple[tuple[type[BaseException], Detail], ...]] = (
     (TypeError, Detail("a value of another kind")),
     (NotImplementedError, Detail("it is not supported")),
 )
-# What the system says most, and OpenSSL's verifier, in their own words.
+# The most common texts of the system and of OpenSSL's verifier, word for word.
 _SYSTEM: Final[Mapping[int, Detail]] = {
     errno.ENOENT: Detail("No such file or directory"),
     errno.EACCES: Detail("Permission denied"),
@@ -77,7 +76,7 @@ _VERIFIER: Final = {
 }
 _ENDS: Final = re.compile(r"(Error|Exception|Warning|Failure)$")
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
-_DER: Final = re.compile(r"ParseError \{ kind: ([A-Za-z]+)")  # how cryptography tells what its parser met
+_DER: Final = re.compile(r"ParseError \{ kind: ([A-Za-z]+)")  # how cryptography reports what its parser met
 
 
 def in_words(error: BaseException, known: Mapping[str, str] | None = None) -> str:
@@ -88,7 +87,7 @@ def in_words(error: BaseException, known: Mapping[str, str] | None = None) -> st
     name = type(error).__name__
     if known and name in known:
         return known[name]
-    if name.startswith("SSL"):  # told by name: what needs no network does not load ssl
+    if name.startswith("SSL"):  # by name, so that code without a network need not load ssl
         return _of_tls(error, name)
     if isinstance(error, OSError) and error.errno is not None:
         return _by_number(error)

@@ -1,13 +1,13 @@
-"""The bells of a node: commands and the gateway ring one when they have committed something, and its workers come at
-once; everybody rings the other, and who waits for mail at the gateway hears of it.
+"""The bells of a node. Commands and the gateway ring one after a commit, and the workers look at once; everybody rings
+the other, and readers who wait at the gateway look.
 
     FileBell(settings.node.data / FILE).ring()     # a command
     bell = FileBell(path, listening=True)          # a worker: waits for bell.fileno(), and then
     bell.clear()                                   # looks into the ledger
 
-It is a file that is touched. Who rings waits for nobody and finds out nothing; where nobody listens, or the machine is
-another, the workers find what there is at their next look. Rejected: a socket of each worker, which somebody has to
-remove when it has died.
+A bell is a file that is touched. Ringing never blocks and never fails; where nobody listens, or on another machine,
+workers find the work at their next look. Rejected: a socket for each worker, which somebody would have to remove after
+a crash.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Final
 from edxml_router.disk.watch import TOUCHED, FolderWatch
 
 FILE: Final = "bell"  # of the workers, in node.data
-READERS: Final = "bell.readers"  # of those who wait for mail at the gateway
+READERS: Final = "bell.readers"  # of the readers who wait at the gateway
 _MADE: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

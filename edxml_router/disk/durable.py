@@ -1,14 +1,13 @@
-"""Files that are there whole and for good, or not at all.
+"""Durable files: whole and for good, or not there at all.
 
     write([(path, data)])                    # in the place of what was there
     create(path, data)                       # only where nothing was
     with new_file(name, within=folder) as file: …    # content in pieces; the name is for the caller to sync
 
-A file is written under another name, synced, renamed, and its folder synced: the order that outlasts a power
-failure. It is synced by the descriptor that wrote it, before that is closed: the kernel tells an error of the
-write-back to the descriptors that were open then, and one that is opened later may never hear of it. After a failed
-sync nothing is tried again on the same file, because the kernel may have dropped the pages; writing anew is what
-callers do. Everything here raises OSError.
+A file is written under another name, synced, renamed, and its folder synced: the order that outlasts a power failure.
+It is synced by the descriptor that wrote it, before that is closed: the kernel tells an error of the write-back to the
+descriptors that were open then, and one that is opened later may never hear of it. After a failed sync the same file is
+never tried again, because the kernel may have dropped its pages; callers write it anew. Everything here raises OSError.
 """
 
 from __future__ import annotations

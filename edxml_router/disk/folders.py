@@ -1,12 +1,12 @@
-"""Folders that others may write into: entered by their descriptors, listed within bounds, shared with a group.
+"""Folders that others may write into: entered by descriptor, listed within bounds, shared with a group.
 
     inner = enter(folder, "new")        # never through a link; raises Diverted
     names(inner)                        # not of more than MOST_NAMES
     share(inner, os.fstat(folder))      # for the group that the folder above is for
 
-Whoever else may write there may put a link in the place of any folder, and the node would empty what it leads to. So no
-folder below the first, which is the operator's, is named by a path: each is entered from the one above it, and what is
-done in it is done by its descriptor. Everything here raises OSError.
+Whoever may write there may replace any folder by a link, and the node would empty the link's target. So only the first
+folder, the operator's, is opened by path: each other is entered from the one above it, and everything in it is done
+through its descriptor. Everything here raises OSError.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TWO_NAMES: Final = Detail("a file with a second name")
 
 
 class Diverted(OSError):  # noqa: N818  # what somebody did, not a mistake
-    """Where a folder of the hub should be is a link, or no folder at all."""
+    """In the place of a folder there is a link, or something else."""
 
 
 def enter(folder: int, name: str, place: str = "", flags: int = _LIST) -> int:

@@ -5,8 +5,7 @@
     take(descriptor)                            # until that is closed; BlockingIOError when somebody holds it
     is_held(descriptor)
 
-A file that is locked stays where it is: removed, it could be locked twice under the same name. Everything here raises
-OSError.
+A lock file is never removed: it could then be locked twice under the same name. Everything here raises OSError.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a process has in hand, written down for whoever comes after it, should it not live to say what came of it.
+"""Notes of the work in hand, for whoever comes after a process that dies in the middle of it.
 
     notes = Notes(folder)
     notes.write(b"…"); …; notes.clear()     # at each piece of work
@@ -39,7 +39,7 @@ class Notes:
         os.ftruncate(self._note, 0)
 
     def close(self) -> None:
-        """Nothing is in hand any more."""
+        """The work in hand is done."""
         self._path.unlink(missing_ok=True)
         os.close(self._note)
 

@@ -1,4 +1,4 @@
-"""Being told by the kernel of what others do to files, instead of looking again and again: Linux's inotify.
+"""Notification of changes to files, instead of polling: Linux's inotify.
 
     watch = FolderWatch()
     watch.add(folder, COMES)       # a file comes into it; False where the kernel will not tell
@@ -49,7 +49,7 @@ _LIBC: Final = _library()
 
 
 class FolderWatch:
-    """What one process is told of. Each call is harmless when repeated."""
+    """The watches of one process. Each call is harmless when repeated."""
 
     def __init__(self) -> None:
         self._descriptor = -1 if _LIBC is None else int(_LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))

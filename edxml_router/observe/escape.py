@@ -3,7 +3,7 @@
 Control characters could forge a second log line or drive the terminal, direction marks could show a name
 backwards; both are written as escapes. Length is capped, because a log is not a store.
 
-JSON for people's terminals and other programs has escapes of its own (:func:`json_line`): no value is changed or cut.
+JSON, for terminals and other programs, uses its own escapes (:func:`json_line`): no value is changed or cut.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def printable(text: str, limit: int = LIMIT) -> str:
 
 
 def json_line(value: Any, plain: Callable[[Any], Any] | None = None) -> str:
-    """``value`` as JSON on one line, in which no character can drive a terminal: RFC 8259, section 7, lets any be
-    written as an escape, and whoever parses it gets the very value back. ``plain`` turns what JSON does not know into
-    what it does. Raises TypeError and ValueError like ``json.dumps``.
+    """``value`` as JSON on one line, in which no character can drive a terminal: RFC 8259, section 7, allows any
+    character to be escaped, and a parser returns the same value. ``plain`` converts types that JSON does not have.
+    Raises TypeError and ValueError like ``json.dumps``.
     """
     text = json.dumps(value, ensure_ascii=False, default=plain)
     if text.isascii() and text.isprintable():

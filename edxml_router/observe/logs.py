@@ -30,12 +30,12 @@ _LEVELS: Final = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-_FRAMES: Final = 12  # of an exception's places: the innermost are enough to find the mistake
+_FRAMES: Final = 12  # of an exception's frames: the innermost are enough to find the mistake
 _ITEMS: Final = 50  # of a list in one line
 
 
 def configure(form: str, level: str, *, node: str = "", stream: TextIO | None = None, data: Path | None = None) -> None:
-    """Set the process's log up. ``form``: "json", "pretty" or "auto" (pretty if ``stream`` is a terminal).
+    """Set up the log of this process. ``form``: "json", "pretty" or "auto" (pretty if ``stream`` is a terminal).
 
     ``level``: "debug", "info", "warning" or "error". ``node`` stands in every line.
     ``data``: the folder where it is noted that lines are lost (:mod:`edxml_router.observe.sink`).

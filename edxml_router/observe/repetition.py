@@ -1,8 +1,8 @@
-"""Bounds how often a log says the same: of one kind of trouble some lines a minute, and then how many there were.
+"""Bound repetition in the log: a few lines a minute for each kind of trouble, and then their number.
 
-A full disk or a database that is away meets every message again and again; ten lines of that tell as much as a million,
-and the million would fill the disk of the log. Kinds are told apart by event, code and hub; what is in order is never
-held back. The journal has every refusal, whatever the log left out.
+A full disk or an unreachable database affects every message again and again; ten lines say as much as a million, and a
+million would fill the disk. Kinds are told apart by event, code and hub; lines without trouble are never held back. The
+journal has every refusal, whatever the log left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LEVELS: Final = ("warning", "error")
 
 
 class Repetition:
-    """A processor of structlog; drops what is too much and adds ``repeated`` to the next line of its kind."""
+    """A processor of structlog; drops excess lines and adds ``repeated`` to the next line of the kind."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

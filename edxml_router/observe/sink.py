@@ -1,11 +1,11 @@
-"""Where the log's lines go: a descriptor that may be closed, full, or read by nobody. None of that ends a node.
+"""Where the log goes: a descriptor that may be closed, full, or read by nobody, none of which may stop a node.
 
     sink = Sink(2)
     sink.write("line\\n")
 
-Lines wait in a short queue for a thread of their own, because a write to a pipe that nobody empties never ends. What
-cannot be written is counted, and the number is the first line once writing works again. Meanwhile the reason stands in
-a file beside the node's data, where ``edxml-router doctor`` finds it.
+A thread writes the lines from a short queue, because a write to a full pipe blocks for ever. Lines that cannot be
+written are counted, and the number is the first line once writing works again. Meanwhile the reason is in a file beside
+the node's data, where ``edxml-router doctor`` finds it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Sink:
         atexit.register(self.finish)
 
     def note_in(self, folder: Path) -> None:
-        """Tell of trouble in this folder from the next line on; what an earlier process left there ends with it."""
+        """Note trouble in this folder from the next line on; a note of an earlier process is removed."""
         self._note, self._reason = folder / FILE, "unknown"
 
     def write(self, text: str) -> int:
@@ -56,10 +56,10 @@ class Sink:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is kept back but what waits for the thread."""
+        """Does nothing: only the thread's queue holds lines back."""
 
     def finish(self) -> None:
-        """Give what waits a moment to be written."""
+        """Give the queued lines a moment to be written."""
         waiting = threading.Thread(target=self._lines.join, daemon=True)
         waiting.start()
         waiting.join(LAST_SECONDS)

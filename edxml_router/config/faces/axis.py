@@ -1,5 +1,6 @@
-"""The settings of the ways in which the national axis and the provinces speak, at the gateway. A part of
-:mod:`edxml_router.config.settings`, with which it shares its ways."""
+"""The settings of the protocols of the national axis and of the provinces, at the gateway. A part of
+:mod:`edxml_router.config.settings`, with the same conventions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the settings of the national axis's ways must be to each other."""
+"""Checks across the settings of the national and provincial protocols."""
 
 from __future__ import annotations
 

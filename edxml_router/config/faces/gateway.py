@@ -1,4 +1,4 @@
-"""The settings of the HTTP gateway. A part of :mod:`edxml_router.config.settings`, with which it shares its ways."""
+"""The settings of the HTTP gateway. A part of :mod:`edxml_router.config.settings`, with the same conventions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the settings of the gateway must be to each other."""
+"""Checks across the settings of the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What seals must be to the offices, and to each other."""
+"""Checks of seals against the offices and against each other."""
 
 from __future__ import annotations
 

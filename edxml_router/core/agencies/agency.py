@@ -1,4 +1,4 @@
-"""What the catalogue says: agencies, their other codes, their successors, and the levels they belong to.
+"""The rows of the catalogue: agencies, their other codes, their successors, and levels.
 
 Plain values; :mod:`edxml_router.core.agencies.registry` answers questions about them. Dates are inclusive at both
 ends: ``valid_to`` is the last day. ``None`` means unbounded.

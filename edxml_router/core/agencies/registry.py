@@ -96,7 +96,7 @@ class Registry:
         return (alias for group in self._aliases.values() for alias in group if alias.valid_on(on))
 
     def successions(self, code: str) -> tuple[Succession, ...]:
-        """What became of an agency."""
+        """The successions of an agency."""
         return self._successions.get(code, ())
 
     def children(self, code: str) -> tuple[Agency, ...]:
@@ -116,7 +116,7 @@ class Registry:
     def find(self, query: str) -> Iterator[Agency]:
         """Agencies whose code and name contain all words of ``query``; case and diacritics do not matter."""
         words = fold(query).split()
-        if not self._folded:  # once for a registry: to fold costs more than to search
+        if not self._folded:  # once for each registry: folding costs more than the search
             self._folded = [(fold(f"{agency.code} {agency.name}"), agency) for agency in self]
         for text, agency in self._folded:
             if all(word in text for word in words):
@@ -291,7 +291,7 @@ def _ended(known: Iterable[Alias], on: date) -> Alias | None:
 def _spellings(written: str) -> Iterator[str]:
     """What to look up for a code, in order; the last is the canonical code.
 
-    First as written: technical codes, and old codes that a catalogue keeps although no rule maps them. Raises
+    As written first, for technical codes and for old codes that a catalogue keeps although no rule maps them. Raises
     Refusal EDX503 or EDX504 when the caller, having found nothing, asks for more than there is.
     """
     yield written

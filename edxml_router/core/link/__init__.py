@@ -1,1 +1,1 @@
-"""What nodes say to each other: the messages of a link, by whom they are proven, and where they go."""
+"""The messages that nodes exchange, who vouches for them, and where they go."""

@@ -27,7 +27,7 @@ class ChunkedEnvelope:
     chunks: int
 
     def transfer(self, at: datetime) -> Transfer:
-        """As what brings chunks over a link, without recipients: these are read from the envelope."""
+        """As a transfer in chunks over a link, without recipients: they are read from the envelope."""
         return Transfer(self.envelope, self.envelope, self.size, (), 0, (), at, chunks=self.chunks, sent_at=at)
 
 

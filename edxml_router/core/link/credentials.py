@@ -1,11 +1,11 @@
-"""By what a neighbour's receipts are checked: certificates that the operator named for it, several while it renews its
-own, or an authority that names it.
+"""How a neighbour's receipts are verified: by certificates that the operator named (several during a renewal), or by an
+authority that names the neighbour.
 
     finding = objection(credentials, report, trust, now)        # None: the receipts are that neighbour's
 
-A certificate that is named counts for what it is: its chain and dates are not asked, because a person chose it. One
-that is only shown must lead to a named authority, be valid now, not be revoked as far as is known, and carry the
-neighbour's name; then a renewal there needs no act here.
+A named certificate counts as it is: its chain and dates are not checked, because a person chose it. One that is only
+shown must chain to a named authority, be valid now, not be known as revoked, and carry the neighbour's name; then a
+renewal there needs no act here.
 
 EDX409: the key that signed them, or its certificate, is blocked. EDX324: the receipts bear the signature of the
 certificate that is shown, but that one does not count here; the detail says which it is, which would count, and whose

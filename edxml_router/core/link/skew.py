@@ -4,9 +4,9 @@
     if skews.said("xa", ahead, now): …    # it says by how much our clock is ahead of its
     skews.of("xa")
 
-What is dated in our future proves that the neighbour's clock is ahead of ours: no message comes before it was sent.
-What is dated in our past proves nothing, for it may have lain in a mailbox for days. So each end of a link sees one
-half, and tells the other (a message ``clock``). Which of the two clocks is wrong cannot be known here: people are told.
+What is dated in our future proves that the neighbour's clock is ahead of ours: no message comes before it was sent. A
+date in our past proves nothing: the message may have waited in a mailbox for days. So each end of a link sees one half,
+and tells the other (a message ``clock``). Which of the two clocks is wrong cannot be known here, so people are told.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Skew:
 
 
 class Skews:
-    """What is known of neighbours' clocks, in memory; what outlives a process is in ``store.clocks``."""
+    """What is known of neighbours' clocks, in memory; what must outlive a process is in ``store.clocks``."""
 
     def __init__(self) -> None:
         self._known: dict[str, Skew] = {}
@@ -89,7 +89,7 @@ class Skews:
         return known is not None and known.ahead < timedelta() and self._forget(peer)
 
     def refresh(self) -> None:
-        """Look what other processes have learnt."""
+        """Read what other processes have learnt."""
 
     def alone(self) -> AbstractContextManager[None]:
         """While what is known changes; what was learnt stays when this ends."""

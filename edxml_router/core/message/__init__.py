@@ -1,1 +1,1 @@
-"""An edXML message: bytes to a value and back, and what is asked of both."""
+"""An edXML message: from bytes to a value and back, and the checks on both."""

@@ -1,9 +1,9 @@
-"""The attachments of a message: pairing, names, base64, limits; and their content.
+"""The attachments of a message: pairing, names, base64, limits and content.
 
 The manifest (``Reference``) and ``AttachmentEncoded`` (``Attachment``) name each file twice; :func:`read_attachments`
-joins the two and refuses what does not pair up (EDX206), has an unsafe name (EDX209), is not base64 (EDX208) or
-is too many or too large (EDX210). :func:`attachment_content` gives the bytes of one. Contents are decoded one at
-a time and not kept; those of a large message were measured before it was parsed, and are given by their marks
+joins the two and refuses what does not pair up (EDX206), has an unsafe name (EDX209), is not base64 (EDX208) or is too
+many or too large (EDX210). :func:`attachment_content` gives the bytes of one. Contents are decoded one at a time and
+not kept; those of a large message are measured before parsing, and looked up by their marks
 (:mod:`~edxml_router.core.xml.skeleton`).
 """
 
@@ -59,7 +59,7 @@ def read_attachments(
 ) -> tuple[tuple[Attachment, ...], tuple[Finding, ...]]:
     """The attachments in the order of the manifest, and remarks EDX211 and EDX214 about them.
 
-    ``measured``: what the texts that are marks stand for; None for what is not base64.
+    ``measured``: the content behind each mark; None where it is not base64.
     """
     for path in (_REFERENCES, _ATTACHMENTS):  # before anything is made of them
         count = sum(1 for _ in root.iterfind(path))
@@ -93,13 +93,13 @@ def attachment_content(root: Element, content_id: str) -> bytes:
 
 
 def encoded_texts(root: Element) -> Mapping[str, str]:
-    """The base64 text of each attachment as it stands in the tree, by its plain id."""
+    """The base64 text of each attachment as found in the tree, by its plain id."""
     found = (_Named(element, elements.children_by_name(element)) for element in root.iterfind(_ATTACHMENTS))
     return {plain_id(named.text("ContentId") or ""): _encoded(named) for named in found}
 
 
 class _Named(NamedTuple):
-    """A Reference or an Attachment, and what stands in it by name."""
+    """A Reference or an Attachment with its children by name."""
 
     element: Element
     parts: Mapping[str, Element]
@@ -142,7 +142,7 @@ def _join(
         differs = "AttachmentName" if len(set(names)) > 1 else "ContentType"
         remarks.append(Finding("EDX214", place(attachment.element), differs))
     content = _content(attachment, limits.max_attachment_bytes, measured)
-    # The type beside the bytes speaks for them: the SDK zips a file and then says so there only.
+    # The type given beside the bytes wins: the SDK zips a file and says so only there.
     content_type = types[-1] if types else _UNKNOWN_TYPE
     _remark_type(content_type, content.head, attachment.element, remarks)
     description = reference.text("Description")
@@ -157,7 +157,7 @@ def _join(
 
 
 def name_fault(name: str, limits: Limits) -> str:
-    """What keeps a file from having this name on somebody's computer; empty where nothing does."""
+    """Why a file must not have this name on somebody's computer; empty when it may."""
     if not name.strip():
         return Detail("empty")
     if len(name) > limits.max_name:
@@ -181,7 +181,7 @@ def _content(attachment: _Named, most: int, measured: Mapping[str, Content | Non
         if content is None:
             raise _not_base64(element)
     else:
-        # Looked at before decoding: white space can only make this too high, which is settled afterwards.
+        # Checked before decoding. White space can only make this estimate too high; the exact size follows.
         if len(text) // 4 * 3 > most + 3 and _decoded_size(text) > most:
             raise Refusal("EDX210", where=place(element), detail=Detail("more than {most} bytes", most=most))
         content = _measured(text) if len(text) > _PIECE else Content.of(_decode(element, text))
@@ -195,7 +195,7 @@ def _content(attachment: _Named, most: int, measured: Mapping[str, Content | Non
 
 
 def _measured(text: str) -> Content | None:
-    """A long text decoded in pieces: as one it would be held four times over."""
+    """Decode a long text in pieces; as a whole it would be in memory four times over."""
     meter = Meter()
     for at in range(0, len(text), _PIECE):
         if not meter.feed(text[at : at + _PIECE].encode()):

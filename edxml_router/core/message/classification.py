@@ -1,4 +1,4 @@
-"""Does a document say of itself that it is a state secret? Such may not travel here (QĐ 28/2018, article 1.2).
+"""Find documents marked as state secrets, which must not travel here (QĐ 28/2018, article 1.2).
 
 The format has no field for the degree of secrecy, so the marking is looked for where software and clerks put it: in the
 subject and in the header's metadata. The word alone is not enough, because ``bảo mật`` (information security) or
@@ -23,7 +23,7 @@ DEGREES = ("mật", "tối mật", "tuyệt mật")  # Law on the protection of 
 
 MOST_TEXT = 100_000  # characters; in NFKC one may become eighteen, and an honest message has a few hundred
 _NEAR = 40  # characters around a word in capitals where its neighbours are looked for
-# Office software leaves them inside words or writes them for a space.
+# Office software leaves these inside words, or writes them instead of a space.
 _INVISIBLE = frozenset(code for first, last in IGNORABLE for code in range(first, last + 1))
 _AS_NOTHING = dict.fromkeys(_INVISIBLE)
 _AS_SPACE = dict.fromkeys(_INVISIBLE, " ")
@@ -32,9 +32,9 @@ _AS_SPACE = dict.fromkeys(_INVISIBLE, " ")
 class Markings:
     """The markings to look for, compiled once. Text is compared in NFKC and without regard to case.
 
-    A character that is invisible may stand inside a word or be the only space between two, and nobody can see which:
-    such a text is read both ways, and words of a degree may touch (``TỐIMẬT``), so that a mixture is found as well.
-    Text comes from strangers, so looking takes time in proportion to its length, whatever it says.
+    An invisible character may stand inside a word or be the only space between two, and nobody can see which: such a
+    text is read both ways, and the words of a degree may touch (``TỐIMẬT``), so that a mixture is found as well. The
+    text comes from strangers, so the search takes time proportional to its length whatever it says.
     """
 
     def __init__(self, degrees: Iterable[str] = DEGREES) -> None:
@@ -68,7 +68,7 @@ class Markings:
                 where=fields[-1][0],
                 detail=Detail("{size} characters to be looked through for a marking", size=size),
             )
-        # One look at all of it: nearly no envelope has even the word, and this is asked of every envelope.
+        # One search over everything: almost no envelope has even the word, and every envelope is searched.
         everything = [reading.lower() for reading in _readings("\n".join(text for _, text in fields))]
         if not any(word in reading for reading in everything for word in self._words):
             return ""

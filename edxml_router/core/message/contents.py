@@ -1,11 +1,11 @@
-"""What a letter holds, for those who do not parse edXML: its fields, and each attachment as a file.
+"""A letter opened for those who do not parse edXML: its fields, and each attachment as a file.
 
     letter = opened(body, limits, token)
     letter.envelope
     for attachment, pieces in letter.enclosed(): …
 
-The letter was judged when it was accepted; nothing is verified here. However large it is, only its skeleton is in
-memory (:mod:`~edxml_router.core.xml.skeleton`). Raises Refusal as the reader does, for what was never accepted.
+The letter was judged when it was accepted; nothing is verified here. Only its skeleton is in memory, however large it
+is (:mod:`~edxml_router.core.xml.skeleton`). Raises Refusal as the reader does, for what was never accepted.
 """
 
 from __future__ import annotations

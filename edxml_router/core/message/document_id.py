@@ -1,17 +1,17 @@
-"""Which documents' ids are the same to whoever reads them.
+"""Compare DocumentIds as a reader sees them.
 
     comparable("12/QÐ-UBND") == comparable("12/QĐ-UBND")      # whatever typed them, they look the same
     invisible(text)                                             # the first character that nobody can see
 
 A ``DocumentId`` is an opaque string, but people copy it from one program to another, and programs write one letter in
 several ways: ``ệ`` as one character or as three (NFC, NFD), digits of East Asian width, a hyphen that does not break.
-Two letters whose ids cannot be told apart on paper must not be two documents. So ids are compared in a form made by
-the rules of the Nickname profile (RFC 8266, section 2.3, on the FreeformClass of RFC 8264), with two differences:
-letters keep their case, and NFC stands for NFKC, because ``1/2²`` and ``1/22`` do look different. What is sent is
-never changed.
+Two ids that cannot be told apart on paper must not name two documents. So ids are compared in a form derived by the
+rules of the Nickname profile (RFC 8266, section 2.3, on the FreeformClass of RFC 8264), with two differences: letters
+keep their case, and NFC stands for NFKC, because ``1/2²`` and ``1/22`` do look different. What is sent is never
+changed.
 
-Not compared: letters of other scripts that resemble Latin ones. Their list has no end, and no keyboard of an office
-writes them by mistake.
+Not compared: letters of other scripts that resemble Latin ones. The list has no end, and nobody types them by mistake
+on an office keyboard.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HIDDEN: Final = re.compile(
 )
 _DIGEST: Final = re.compile(r"[0-9a-f]{8,64}")
 _FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # RFC 8264, section 5.2.1
-# In Vietnamese print these are one letter and one sign: Đ is often typed as the Icelandic Ð or the African Ɖ, and word
+# In Vietnamese print these look the same: Đ is often typed as the Icelandic Ð or the African Ɖ, and word
 # processors put the hyphens that do (U+2010) or do not (U+2011) break in place of the keyboard's, and the strokes of
 # fractions and division in place of its slash.
 _SAME: Final[dict[int, int | str]] = {
@@ -66,7 +66,7 @@ def comparable(text: str) -> str:
 def invisible(text: str) -> str:
     """The first character of ``text`` that shows nothing, as ``U+200B``; empty when all can be seen.
 
-    In a pile of marks on one letter nobody can tell one from another, nor in which order they were written.
+    Marks piled on one letter count too: nobody can tell them apart, nor their order.
     """
     if text.isascii() and text.isprintable():
         return ""
@@ -76,5 +76,5 @@ def invisible(text: str) -> str:
 
 
 def is_digest(text: str) -> bool:
-    """Whether a text is a digest or its beginning (eight characters or more) rather than a DocumentId."""
+    """Whether a text is a digest, or the beginning of one (eight characters or more), rather than a DocumentId."""
     return _DIGEST.fullmatch(text.lower()) is not None

@@ -1,9 +1,9 @@
-"""What a message is about, for lists of many: subject and number, read without its attachments.
+"""Subject and number of a message, for lists, read without its attachments.
 
     told = heading(body)
 
-The message was judged when it was accepted, and nothing hangs on what is read here. The attachments stand behind the
-envelope, so that what comes before them is enough; where a message is written in another way, nothing is told.
+The message was judged when it was accepted, and no decision depends on what is read here. The attachments follow the
+envelope, so reading up to them is enough; a message written in another order has an empty heading.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OVERLAP: Final = 100  # bytes of a tag that two pieces may share
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Empty where it is not told. Of a status: what it says, and the number of the document that it is about."""
+    """Fields are empty when unknown. For a status: its text, and the number of the document it is about."""
 
     sender: str = ""  # as it is written
     subject: str = ""

@@ -1,9 +1,9 @@
-"""The day that a message gives itself, by which the codes in it are understood.
+"""The day on which a message says it was written, which decides what the codes in it mean.
 
-A code may stand for one agency until a day and for another from then on. What it means in a letter hangs on a date
-that the sender signed, and on nothing that nodes say of each other: whoever hands a letter on could choose between two
-recipients by choosing when it was accepted. These dates stand in ``MessageHeader``, which every form of signature
-covers; those of the trace list need not be covered, and are never used.
+A code may name one agency until some day and another from then on. Its meaning in a letter depends on a date that the
+sender signed, and on nothing that nodes say: otherwise a node on the way could choose between two recipients by
+choosing when the letter was accepted. These dates are in ``MessageHeader``, which every form of signature covers; those
+of the trace list need not be covered, and are never used.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ _DAY: Final = re.compile(r"\s*(\d{4})[/-](\d{2})[/-](\d{2})(?!\d)", re.ASCII)
 
 
 def written_on(envelope: Envelope) -> date | None:
-    """The day of a document or a status (Vietnam time): by it the sender's code is understood, and a document's
-    recipients. None where there is none that can be read."""
+    """The day of a document or a status (Vietnam time), which decides the meaning of the sender's code and of a
+    document's recipients. None when there is no readable date.
+    """
     if envelope.status is not None:
         return _day(envelope.status.timestamp)
     return _day(envelope.document.promulgation_date if envelope.document else None)
 
 
 def addressed_on(envelope: Envelope) -> date | None:
-    """The day by which the recipients' codes are understood. A status goes to the sender of the document that it
-    answers, under the code which that document gives: so it is that document's day."""
+    """The day that decides the meaning of the recipients' codes. A status goes to the sender of the document it
+    answers, under the code given in that document, so that document's day counts.
+    """
     if envelope.status is not None:
         return _day(envelope.status.response_for.promulgation_date)
     return written_on(envelope)

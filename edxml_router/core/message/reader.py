@@ -1,4 +1,4 @@
-"""From a tree to an :class:`Envelope`, with every check that the schema cannot state.
+"""From a parsed tree to an :class:`Envelope`, with every check that the schema cannot express.
 
 :func:`read` depends on the tree alone: give it the tree that the signature check returned, and nothing unsigned
 is ever read. Unsafe or ambiguous input is refused: EDX201 a value that cannot be used, EDX202 counts, EDX206 to
@@ -57,7 +57,7 @@ _STATUS_ONLY = ("StaffInfo", "StatusCode", "Description", "Timestamp")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a message says, and what is odd about it."""
+    """What a message says, and the remarks on its form."""
 
     envelope: Envelope
     remarks: tuple[Finding, ...]
@@ -66,7 +66,7 @@ class Reading:
 def read(
     root: Element, limits: Limits = DEFAULT_LIMITS, measured: Mapping[str, Content | None] = UNMEASURED
 ) -> Reading:
-    """Read a message. Raises :class:`Refusal` as told in the module's description, never anything else.
+    """Read a message. Raises :class:`Refusal` with the codes listed above, and nothing else.
 
     ``measured``: the contents of attachments that are not in the tree, by the marks that stand there instead
     (:meth:`~edxml_router.core.xml.skeleton.Skeleton.contents_in`).
@@ -175,8 +175,9 @@ def _status(message: Element, said: dict[str, Element]) -> Status:
 
 
 def refuse_crowd(root: Element, limits: Limits) -> None:
-    """Refuse a message to more recipients than allowed (EDX407). It costs little, so it may come before everything
-    that costs more the longer the list is."""
+    """Refuse a message to more recipients than allowed (EDX407). Cheap, so it comes before whatever grows with the
+    list.
+    """
     count = sum(1 for _ in root.iterfind(_TO))
     if count > limits.max_recipients:
         raise Refusal(
@@ -209,7 +210,7 @@ def _business(listed: Element | None) -> BusinessInfo | None:
     parts = elements.children_by_name(found[0])
     written = (elements.text(parts.get("BussinessDocType")) or "").strip(elements.WHITE_SPACE)
     kind = _BUSINESS.fullmatch(written or "0")
-    if kind is None:  # a recall taken for a new document would be wrong in earnest, so there is no leniency here
+    if kind is None:  # a recall must never be taken for a new document, so there is no leniency here
         raise Refusal("EDX201", where=place(parts["BussinessDocType"]), detail=Detail("BussinessDocType is not 0 to 3"))
     info = elements.children_by_name(parts["BussinessDocumentInfo"]) if "BussinessDocumentInfo" in parts else {}
     receivers = info.get("ReceiverList")
@@ -316,13 +317,13 @@ def _id(element: Element) -> str:
 
 
 def _reference(text: str | None, element: Element) -> str | None:
-    """The id of another document: held to the same, or it would never be found."""
+    """The id of another document, under the same rules, or it would never be found."""
     return None if text is None else _seen(text.strip(elements.WHITE_SPACE), element, "/DocumentId")
 
 
 def _seen(document_id: str, element: Element, below: str = "") -> str:
     character = invisible(document_id)
-    if character:  # only now: to say which of thousands an element is means to count them
+    if character:  # only now: the position of one element among thousands has to be counted
         raise Refusal("EDX215", where=f"{place(element)}{below}", detail=character)
     return document_id
 

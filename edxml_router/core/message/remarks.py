@@ -1,9 +1,9 @@
-"""Where a message deviates from the standard without being unsafe: remarks, never refusals.
+"""Remarks on harmless deviations from the standard; they never refuse a message.
 
-:func:`remarks_on` looks at an :class:`Envelope` and returns findings EDX203 (form of a date), EDX204 (length),
-EDX205 (value outside its range), EDX212 (empty reference) and EDX213 (part absent). The maxima are those of
-Nghị định 30/2020/NĐ-CP, Appendix VI, and where it is silent those that checkers in use apply. At most
-:data:`REMARKS_MAX` are given: a circular to ten thousand recipients with one mistake each needs no more.
+:func:`remarks_on` looks at an :class:`Envelope` and returns findings EDX203 (form of a date), EDX204 (length), EDX205
+(value outside its range), EDX212 (empty reference) and EDX213 (part absent). The maxima are those of Nghị định
+30/2020/NĐ-CP, Appendix VI, and where it is silent those that checkers in use apply. At most :data:`REMARKS_MAX` are
+returned: a circular with one mistake for each of ten thousand recipients needs no more.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _TIME = re.compile(r"(\d{4})/(\d{2})/(\d{2}) (\d{2}):(\d{2}):(\d{2})", re.ASCII)
 
 
 def remarks_on(envelope: Envelope) -> tuple[Finding, ...]:
-    """What is odd about a message, in the order of its parts."""
+    """The remarks on a message, in the order of its parts."""
     return tuple(islice(_all(envelope), REMARKS_MAX))
 
 

@@ -1,4 +1,4 @@
-"""From an :class:`Envelope` to the bytes of a message, in the strict form that the emit schema describes.
+"""From an :class:`Envelope` to the bytes of a message, in the strict form of the emit schema.
 
 The prefixes are those of the reference SDK (the root in the default namespace, ``edXML:`` inside the envelope,
 ``AttachmentEncoded`` and ``Attachment`` without prefix), because some receivers look at prefixes. The same
@@ -62,7 +62,7 @@ def write(envelope: Envelope, contents: Mapping[str, bytes] = _NO_CONTENTS) -> b
         f'  <edXML:edXMLEnvelope xmlns:edXML="{NS}">\n    <edXML:edXMLHeader>\n{header}    </edXML:edXMLHeader>\n'
         f"{_body(envelope.attachments)}  </edXML:edXMLEnvelope>\n".encode()
     ]
-    bare = [*pieces]  # without the contents: base64 of our own cannot break the form, and is not held once more
+    bare = [*pieces]  # without the contents: base64 written here cannot break the form and need not be in memory twice
     if envelope.attachments:
         pieces.append(b"  <AttachmentEncoded>\n")
         bare.append(b"  <AttachmentEncoded>\n")
@@ -264,7 +264,7 @@ def _body(attachments: tuple[Attachment, ...]) -> str:
 
 
 def _attachment(attachment: Attachment) -> tuple[bytes, bytes]:
-    """What stands around the content."""
+    """The markup before and after the content."""
     leaves = (
         ("ContentId", attachment.content_id),
         ("AttachmentName", attachment.name),

@@ -1,4 +1,4 @@
-"""The signature of a message checked by signxml, the reference; the only file that knows it.
+"""Verification by signxml, the reference engine; the only module that imports it.
 
     verdict = verify(data, root, trust, at)
     verdict.indication      # passed, failed, indeterminate, absent (words of ETSI EN 319 102-1)
@@ -9,8 +9,8 @@ certificate, the
 exact place, the number of references and closed sets of algorithms: by default it trusts every authority of the
 public web. The other engine is :mod:`~edxml_router.core.signature.by_stream`.
 
-``verify`` does not raise for bad input: what is wrong with a message becomes a verdict with a finding. What is wrong
-with this machine raises Setback EDX622.
+``verify`` does not raise for bad input: a fault of the message becomes a verdict with a finding. A fault of this
+machine raises Setback EDX622.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ class _Verifier(XMLVerifier):
 
     lxml's inclusive canonical form of an *inner* element loses a default namespace declared above it, so signxml
     refuses ``<Signature xmlns="…">`` whose SignedInfo is in Canonical XML 1.0: what .NET, Java and xmlsec write by
-    default. Standing alone, the element is canonicalised rightly. The text behind an element is none of it, but
-    signxml takes it along, and cannot read a ``&#13;`` there. A PrefixList is cut at each single blank. And its schema
-    is too strict (see above).
+    default. As a document of its own the element is canonicalised correctly. signxml also takes the text after an
+    element along, and cannot read a ``&#13;`` there. It splits a PrefixList at every single blank. And its schema is
+    too strict (see above).
     """
 
     @classmethod
@@ -98,8 +98,9 @@ class _Verifier(XMLVerifier):
 
 
 class _Tools(threading.local):
-    """signxml's parser, one per thread: threads that share one wait for each other, and making one for each
-    message costs a tenth of the verification. huge_tree: attachments above 10 MB of text."""
+    """signxml's parser, one per thread: threads that share one wait for each other, and a new one for each message
+    costs a tenth of the verification. huge_tree: attachments above 10 MB of text.
+    """
 
     def __init__(self) -> None:
         self.parser = etree.XMLParser(
@@ -143,13 +144,13 @@ def _signed(data: bytes, found: SignatureForm, leaf: x509.Certificate, at: datet
         raise
     except etree.DocumentInvalid as error:
         raise Refusal("EDX320", where=form.PLACE, detail=Detail("not by the schema of XML-DSig")) from error
-    except Exception as error:  # signxml lets through whatever lxml, base64 and cryptography raise
+    except Exception as error:  # signxml does not wrap what lxml, base64 and cryptography raise
         broken = Refusal("EDX302", where=form.PLACE, detail=in_words(error))
         raise machine_fault(error, "signxml") or broken from error
 
 
 def _elements(found: SignatureForm, results: list[VerifyResult]) -> list[Element]:
-    """What signxml says it has checked."""
+    """The elements that signxml reports as verified."""
     elements = [result.signed_xml for result in results]
     if [None if item is None else item.tag for item in elements] != list(found.parts):
         raise Refusal("EDX303", where=form.PLACE, detail=Detail("other elements are signed than those referenced"))

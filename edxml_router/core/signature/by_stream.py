@@ -1,14 +1,14 @@
-"""The second engine: a signature checked without the whole document in memory, for size and for speed.
+"""The second engine, for size and speed: verification without the whole document in memory.
 
     verdict = verify(skeleton, root, trust, at)         # root: the parsed skeleton.text
 
 It knows one profile, that of :mod:`~edxml_router.core.signature.form`, and computes the digests itself, from lxml's
 canonical form and ``cryptography``'s keys. The canonical form of a document with long base64 texts is the canonical
-form of its skeleton with these texts put back, their line ends as XML has them (``CR LF`` and ``CR`` are ``LF``):
-such a text contains nothing that canonicalisation would write differently. So the skeleton is canonicalised, and the
-texts are read from the source while hashing. No second parser is involved: what is read is the tree that was hashed.
-The canonical form is hashed as it is written and never held, because a few bytes may become many in it. The tree is
-not copied either, and nothing with much inside is moved in it, which takes lxml the square of that.
+form of its skeleton with these texts put back, their line ends as XML has them (``CR LF`` and ``CR`` are ``LF``): such
+a text contains nothing that canonicalisation would write differently. So the skeleton is canonicalised, and the texts
+are read from the source while hashing. No second parser is involved: the tree that is read is the tree that was hashed.
+The canonical form is hashed while it is written and never held, because a few bytes may expand to many. The tree is not
+copied, and no large element is moved within it, which lxml does in quadratic time.
 
 signxml stays the reference. Whatever is accepted here it must accept too, with the same values.
 
@@ -109,7 +109,7 @@ def _signed(
 
 
 def _check_value(given: Fields, signed: bytes, leaf: x509.Certificate) -> None:
-    """Does the leaf's key hold for the canonical SignedInfo? The method must be one of its kind."""
+    """Check the canonical SignedInfo with the leaf's key. The method must suit the key."""
     key = leaf.public_key()
     try:
         if isinstance(key, rsa.RSAPublicKey) and given.method.startswith("rsa-"):
@@ -193,7 +193,7 @@ class _Filler:
         self._held = data[keep:]
 
     def end(self) -> int:
-        """Nothing more comes; how many runs there were."""
+        """End the input; the number of runs there were."""
         self._digest.update(self._held)
         self._held = b""
         return self._count
@@ -213,7 +213,7 @@ def _line_ends(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _detach(signature: Element) -> None:
-    """What the enveloped transform does: the Signature goes, the text behind it stays."""
+    """Apply the enveloped transform: the Signature goes, the text after it stays."""
     parent, before = signature.getparent(), signature.getprevious()
     if signature.tail:
         if before is None:

@@ -1,10 +1,10 @@
-"""The fields of a signature, read strictly before either engine sees it: what the stream engine computes with.
+"""The fields of a signature, read strictly before either engine sees it; the stream engine computes with them.
 
 :func:`read` takes a Signature that :mod:`~edxml_router.core.signature.form` has found to be in an allowed form and
-gives its values decoded. Where a library leaves something to the W3C's schema or to a lenient decoder, it is asked for
-here in so many words: no text between elements, no attributes but the standard's, base64 exactly as it would be
-written again, a bare key beside the certificate only if it is the certificate's own. So both engines get only what
-they read alike, and what is refused here is not said to have been altered.
+gives its values decoded. What a library leaves to the W3C's schema or to a lenient decoder is checked here explicitly:
+no text between elements, no attributes but the standard's, base64 exactly as it would be written again, a bare key
+beside the certificate only if it is the certificate's own. So both engines see only input that they read alike, and a
+spelling refused here is not reported as an alteration.
 
 Fails with :class:`Refusal` EDX320 for the spelling, EDX112 for too many prefixes, EDX302 for another key.
 """
@@ -152,7 +152,7 @@ def read(signature: Element, leaf: x509.Certificate) -> Fields:
 
 
 def check_inherited(element: Element, canonical: Canonical) -> None:
-    """Refuse (EDX320) an inner element whose inclusive canonical form hangs on attributes of the namespace xml."""
+    """Refuse (EDX320) an inner element whose inclusive canonical form depends on attributes of the namespace xml."""
     if not canonical.exclusive and _XML_ATTRIBUTES(element):
         name = etree.QName(element.tag).localname
         raise Refusal(
@@ -166,7 +166,7 @@ def prefixes(listed: str) -> tuple[str, ...]:
 
 
 def _check_shape(element: Element, allowed: frozenset[str]) -> None:
-    """This element is one of those allowed, and it and those below it are as the table says."""
+    """Refuse an element that the table does not allow, or whose contents it does not allow."""
     shape = _SHAPES.get(element.tag) if element.tag in allowed else None
     attributes = element.keys()
     if shape is None or not shape.attributes.issuperset(attributes):
@@ -233,13 +233,13 @@ def _base64(element: Element) -> bytes:
 
 
 def _decoded(text: str) -> bytes:
-    """What a base64 text stands for; nothing if it is none, or empty."""
+    """The bytes of a base64 text; empty when the text is empty or not base64."""
     plain = text.encode().translate(None, content.WHITE_SPACE)
     try:
         value = content.decode_base64(plain)
     except ValueError:
         return b""
-    # Written again, so that no bit is ignored and two texts never stand for one value.
+    # Encoded again and compared, so that no bit is ignored and no value has two spellings.
     return value if b64encode(value) == plain else b""
 
 

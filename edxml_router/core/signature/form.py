@@ -1,10 +1,9 @@
 """The only two forms a signature may have here, checked on the parsed tree before any cryptography.
 
 *Whole*: one reference ``URI=""`` with the enveloped transform. *Parts*: one reference by ``Id`` to each of
-MessageHeader, edXMLBody and AttachmentEncoded that the message has. One ``Signature``, directly under
-``edXMLHeader``; no ``Object``, no ``Manifest``, no XPath, XSLT or base64 transforms; no comments or
-instructions; each id once. What is not named here is refused: signature wrapping lives on what a verifier
-permits unasked.
+MessageHeader, edXMLBody and AttachmentEncoded that the message has. One ``Signature``, directly under ``edXMLHeader``;
+no ``Object``, no ``Manifest``, no XPath, XSLT or base64 transforms; no comments or instructions; each id once.
+Everything else is refused: signature wrapping lives on what a verifier permits by default.
 
 :func:`read` gives the :class:`Form` of the one signature, ``None`` when there is no signature at all.
 :func:`check_placement` alone may run before the schema, so that a doubled or moved signature is called that.
@@ -40,7 +39,7 @@ ATTACHMENTS = f"{{{NS}}}AttachmentEncoded"
 BUSINESS_KIND = f"{{{NS}}}BussinessDocType"
 
 SIGNATURE = f"{{{DSIG}}}Signature"
-LEGACY_SIGNATURE = f"{{{NS}}}Signature"  # what the old kit writes: not XML-DSig, whatever it contains
+LEGACY_SIGNATURE = f"{{{NS}}}Signature"  # written by the old kit; not XML-DSig, whatever it contains
 
 ENVELOPED = f"{DSIG}enveloped-signature"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -103,7 +102,7 @@ def read(root: Element) -> SignatureForm | None:
     if signature.tag == LEGACY_SIGNATURE:
         raise Refusal("EDX307", where=PLACE)
     check_text_only(root)
-    # What is large here is paid for several times, and lxml takes an element out in the square of those inside.
+    # A large signature costs several times, and lxml removes an element in time quadratic in its contents.
     count = sum(1 for _ in signature.iter())
     if count > MAX_ELEMENTS:
         raise _refusal(
@@ -159,10 +158,9 @@ def check_ids(root: Element) -> None:
 
 
 def parts(root: Element) -> list[Element]:
-    """The parts that a signature by parts must cover: MessageHeader, then edXMLBody and AttachmentEncoded if
-    there.
+    """The parts that a signature by parts must cover: MessageHeader, then edXMLBody and AttachmentEncoded if present.
 
-    Everything else is uncovered, so nothing else may be there but the trace list and the signature: EDX303.
+    Anything else would be uncovered, so only the trace list and the signature may stand beside them: EDX303.
     """
     if root.tag != ROOT:
         raise _refusal("EDX303", Detail("the root is not edXML"))
@@ -278,7 +276,7 @@ def _check_transforms(uri: str, transforms: list[str]) -> None:
 
 
 def _covered_parts(root: Element, uris: list[str]) -> tuple[str, ...]:
-    """The references must name exactly the parts that there are, each once."""
+    """The references must name exactly the parts present, each once."""
     by_uri = {}
     for part in parts(root):
         name = part.get("Id") or ""
@@ -338,10 +336,10 @@ def _algorithm(element: Element) -> str:
 
 
 def _short(text: str) -> str:
-    """An algorithm's address for people: printable and not long, whatever a stranger wrote there."""
+    """An algorithm's address for people: printable and short, whatever a stranger wrote."""
     return ascii(text[:80])[1:-1]
 
 
 def _refusal(code: str, detail: str) -> Refusal:
-    """Made only where something is wrong: to say it costs more than to look."""
+    """Built only when something is wrong: the message costs more than the check."""
     return Refusal(code, where=PLACE, detail=detail)

@@ -4,10 +4,10 @@
     info = to_sign(data, "rsa-sha256")                         # or in two steps, where the key is elsewhere
     signed = with_value(data, "rsa-sha256", value, [certificate, issuing])
 
-Digests are computed here, from lxml's canonical form and ``cryptography``'s keys. signxml's own signer takes
-no parser and therefore stops at 10 MB of text, and its placement needs a placeholder in the document;
-python-xmlsec would add a second XML stack to every installation for what is forty lines. Whatever is written
-here is read back in the tests by signxml and by the xmlsec1 program.
+Digests are computed here, from lxml's canonical form and ``cryptography``'s keys. signxml's own signer takes no parser
+and therefore stops at 10 MB of text, and its placement needs a placeholder in the document; python-xmlsec would add a
+second XML stack to every installation in place of forty lines. The tests verify what is written here with signxml and
+with the xmlsec1 program.
 
 ECDSA is the deterministic kind (RFC 6979): the same message and key give the same bytes, as for RSA.
 
@@ -43,7 +43,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class TokenKey(Protocol):
-    """A private key that stays where it is, in a token: only signatures come out."""
+    """A private key that never leaves its token: only signatures come out."""
 
     def public_key(self) -> PublicKey: ...
 
@@ -56,7 +56,7 @@ SigningKey = PrivateKey | TokenKey
 
 
 class _Hashing:
-    """A file that only counts in a digest: canonical forms of large messages never stand in memory."""
+    """A file object that only feeds a digest, so that the canonical form of a large message is never in memory."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -75,7 +75,7 @@ _BY_CURVE: Mapping[str, hashes.HashAlgorithm] = {
     "secp384r1": hashes.SHA384(),
     "secp521r1": hashes.SHA512(),
 }
-# What somebody else may sign with: the fragment of the SignatureMethod, and its hash.
+# Algorithms for signing elsewhere: the fragment of the SignatureMethod, and its hash.
 ALGORITHMS: Final[Mapping[str, hashes.HashAlgorithm]] = {
     f"{kind}-{one.name}": one
     for kind in ("rsa", "ecdsa")
@@ -104,8 +104,9 @@ def sign_document(
 
 
 def to_sign(data: bytes, algorithm: str, coverage: Coverage = Coverage.WHOLE, limits: Limits | None = None) -> bytes:
-    """What somebody else has to sign with ``algorithm`` (one of :data:`ALGORITHMS`): the canonical SignedInfo. The same
-    every time that it is asked for."""
+    """The canonical SignedInfo, to be signed elsewhere with ``algorithm`` (one of :data:`ALGORITHMS`). The same bytes
+    on every call.
+    """
     return _prepare(data, _MORE + algorithm, coverage, limits).canonical
 
 

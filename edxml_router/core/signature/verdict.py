@@ -1,4 +1,4 @@
-"""The verdict on a message's signature, and how one is reached whichever engine checks the digests.
+"""The verdict on a message's signature, and the steps that lead to it with either engine.
 
 :func:`judge_signature` goes the way that both engines share: the form of the signature
 (:mod:`~edxml_router.core.signature.form`), the certificate and its chain (:mod:`~edxml_router.core.trust.chain`), the
@@ -37,9 +37,9 @@ Assemble = Callable[[Coverage, tuple[str, ...], list[Element]], Element]
 
 
 class Engine(StrEnum):
-    """Who checks the digests: signxml (the reference), our own of :mod:`~edxml_router.core.signature.by_stream`, or
-    both, and then
-    they must agree."""
+    """Which engine checks the digests: signxml (the reference), our own in
+    :mod:`~edxml_router.core.signature.by_stream`, or both, which must then agree.
+    """
 
     SIGNXML = "signxml"
     STREAM = "stream"
@@ -140,7 +140,7 @@ def _checked(check: Check, found: SignatureForm, given: Fields, leaf: x509.Certi
 
 
 def _fields(root: Element, leaf: x509.Certificate) -> Fields:
-    """What the signature says, once it is clear that both engines read it so."""
+    """The fields of the signature, in a spelling that both engines read alike."""
     signature = root.find(f"{form.ENVELOPE}/{form.HEADER}/{form.SIGNATURE}")
     given = fields.read(signature, leaf)
     fields.check_inherited(signature[0], given.canonical)

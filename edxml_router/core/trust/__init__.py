@@ -1,1 +1,1 @@
-"""Certificates, chains, what is known of revocation, and who may speak for whom."""
+"""Certificates, chains, revocation, and who may sign for whom."""

@@ -1,13 +1,12 @@
-"""The certificates of authorities: what they must say to vouch for signers, and whether one that an operator configured
-ever can.
+"""Certificates of authorities: what lets one vouch for signers, and whether a configured one ever can.
 
     trouble(anchor, at)                             # "", or why no chain through it holds
     trouble(intermediate, at, anchors, others)      # likewise, or that it leads to none of the anchors
 
-Chains are built by ``cryptography``'s verifier, which by itself has the rules of the web: they refuse authorities that
-RFC 5280 and OpenSSL accept and that public authorities have issued. EXTENSIONS says what holds here instead;
-docs/decisions.md has the reason of each. An anchor is judged when it is configured, with the words of the library, and
-not only when the first sender is refused for it.
+Chains are built by ``cryptography``'s verifier, whose default rules are those of the web: they refuse existing public
+authorities that RFC 5280 and OpenSSL accept. EXTENSIONS holds our rules instead; docs/decisions.md has the reason for
+each. An anchor is judged when it is configured, in the library's words, rather than when the first sender is refused
+because of it.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _NO_AUTHORITY: Final = Detail("basicConstraints does not say CA:TRUE")
 _MAY_NOT_CERTIFY: Final = Detail("its KeyUsage does not allow keyCertSign")
 _OTHER_PURPOSES: Final = Detail("its ExtendedKeyUsage does not allow certificates that sign documents")
 _NEEDS_POLICY: Final = Detail("its PolicyConstraints require an explicit policy, which is not supported")
-# What is raised in the library's call-backs comes back as its plain text.
+# An exception raised in one of the library's callbacks comes back as plain text.
 _OURS: Final = {str(one): one for one in (_NO_AUTHORITY, _MAY_NOT_CERTIFY, _OTHER_PURPOSES, _NEEDS_POLICY)}
 
 Verifier = verification.ClientVerifier
@@ -61,7 +60,9 @@ def _may_certify(_policy: verification.Policy, _certificate: x509.Certificate, u
 def _vouches_for_signers(
     _policy: verification.Policy, _certificate: x509.Certificate, purposes: x509.ExtendedKeyUsage | None
 ) -> None:
-    """Purposes of an authority bound those of whom it certifies, as everybody but the RFC has it."""
+    """The purposes of an authority bound those of the certificates below it, which is general practice though not in
+    the RFC.
+    """
     if purposes is not None and not SIGNING_PURPOSES.intersection(purposes):
         raise ValueError(_OTHER_PURPOSES)
 
@@ -112,7 +113,7 @@ def trouble(
 
 
 def reason(error: Exception) -> str:
-    """What the library says, or we in it, without its own frame around it."""
+    """The reason alone, ours or the library's, without the library's framing."""
     text = str(error).partition(" (encountered processing")[0]
     for frame in _FRAMES:
         text = text.removeprefix(frame)

@@ -1,11 +1,11 @@
-"""One certificate: who it names, and whether it may sign documents at all.
+"""One certificate: whom it names, and whether it may sign documents at all.
 
 :func:`read` loads what a signature brought along, :func:`signer` says whom a certificate names,
 :func:`check_leaf` applies the leaf policy. Chains and trust are in :mod:`edxml_router.core.trust.chain`.
 
-``cryptography``'s verifier lets pass what documents must not be signed with (a leaf of RSA-1024, a leaf that
-is itself an authority), and by default it asks for what document certificates do not have (a host name,
-clientAuth). Therefore the leaf policy is written here and the verifier is only asked about the chain.
+``cryptography``'s verifier accepts leaves that must not sign documents (RSA-1024, a leaf that is itself an authority),
+and by default it requires what document certificates do not have (a host name, clientAuth). So the leaf policy is
+written here, and the verifier only judges the chain.
 
 Fails with :class:`Refusal` EDX309 (expired or not yet valid), EDX310 (unfit), EDX311 (not readable).
 """
@@ -38,7 +38,7 @@ MAX_RSA_BITS = 8192  # larger keys and exponents are no safer, and let a strange
 MAX_RSA_EXPONENT = 2**64
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
-# Authorities put document signing under many roofs: RFC 9336, Microsoft, Adobe; the public Vietnamese ones
+# Authorities express document signing in several ways: RFC 9336, Microsoft, Adobe; the public Vietnamese ones
 # issue clientAuth + emailProtection. A certificate for TLS servers or code alone is none of these.
 SIGNING_PURPOSES = frozenset(
     {
@@ -52,7 +52,7 @@ SIGNING_PURPOSES = frozenset(
 )
 
 
-# What the library raises, when asked for a part, for certificates that it could load all the same.
+# Raised by the library when a part is read of a certificate that it could load.
 DAMAGED = (
     ValueError,
     TypeError,
@@ -85,7 +85,7 @@ def read(der: bytes) -> x509.Certificate:
     """The certificate in ``der``; anything else is EDX311."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-        # These are parsed when they are asked for, and nobody who asks later expects that to fail.
+        # The library parses these on first use, and no later caller expects that to fail.
         _ = certificate.issuer, certificate.subject, certificate.not_valid_before_utc, certificate.not_valid_after_utc
     except DAMAGED as error:
         raise Refusal("EDX311", detail=Detail("not a DER certificate")) from error
@@ -127,7 +127,7 @@ def identifying_digests(certificate: x509.Certificate) -> tuple[str, str]:
 
 
 def refuse_blocked_chain(chain: Iterable[x509.Certificate], blocked: Collection[str]) -> None:
-    """EDX409 if the key or the whole of one of these is among ``blocked``: what hangs on it counts for nothing."""
+    """EDX409 if the key or the whole of one of these is among ``blocked``: nothing below it counts."""
     for each in chain if blocked else ():
         found = [name for name in identifying_digests(each) if name in blocked]
         if found:
@@ -170,7 +170,7 @@ def check_leaf(certificate: x509.Certificate, at: datetime) -> None:
 
 
 def has_usable_key(certificate: x509.Certificate) -> bool:
-    """Whether its key is of a kind, size and exponent that we compute with; asked of what strangers send."""
+    """Whether the key is of a kind, size and exponent that we compute with; asked of certificates from strangers."""
     try:
         _check_key(certificate.public_key())
     except (Refusal, *DAMAGED):

@@ -1,5 +1,4 @@
-"""Whom we trust: anchors, intermediates and what is known of revocation as one immutable snapshot, and its judgement
-of a chain.
+"""Whom we trust: anchors, intermediates and revocation data as one immutable snapshot, and its judgement of a chain.
 
     store = TrustStore.from_pem(anchors, intermediates, crls)
     verdict = store.judge(certificates_sent, at)
@@ -10,13 +9,13 @@ by ``cryptography``'s verifier (path, signatures, names, path lengths, validity 
 policy (:mod:`~edxml_router.core.trust.certificate`) and revocation (:mod:`~edxml_router.core.trust.revocation`) are
 ours.
 
-A chain that held is remembered with the span of time for which every part of the answer stays the same, so
-that the hot path pays one public-key operation, not three. It is an optimisation that cannot change an
-answer. Refused chains are not remembered: then a stranger could fill the memory with them.
+A chain that held is remembered with the span of time for which every part of the answer stays the same, so that the hot
+path pays one public-key operation, not three. It is an optimisation that cannot change an answer. Refused chains are
+not remembered, or a stranger could fill the memory with them.
 
-Findings: EDX308 untrusted, EDX309/EDX310 leaf policy, EDX313 revoked, EDX314 not known whether revoked,
-EDX316 no anchors, EDX323 an authority of the operator's that can vouch for nobody: that is not the sender's fault.
-EDX409 a key or certificate of the chain is blocked.
+Findings: EDX308 untrusted, EDX309/EDX310 leaf policy, EDX313 revoked, EDX314 not known whether revoked, EDX316 no
+anchors, EDX323 a configured authority that can vouch for nobody, which is not the sender's fault. EDX409 a key or
+certificate of the chain is blocked.
 """
 
 from __future__ import annotations
@@ -115,8 +114,9 @@ class TrustStore:
         return cls(roots, between, source, chosen, content.hexdigest()[:16])
 
     def under(self, anchors: Sequence[x509.Certificate]) -> TrustStore:
-        """A store that trusts others, and knows what this one knows of revocation. A certificate of which nothing is
-        known may pass: the lists here are those of the authorities that sign documents."""
+        """A store with other anchors and the same revocation data. A certificate with unknown revocation status passes:
+        the lists here are those of the authorities that issue document certificates.
+        """
         return TrustStore(anchors, (), self._revocation, replace(self._freshness, required=False)).blocking(
             self._blocked
         )
@@ -181,7 +181,7 @@ class TrustStore:
     def _chain(self, leaf: x509.Certificate, sent: Sequence[x509.Certificate], at: datetime) -> list[x509.Certificate]:
         if self._roots is None:
             raise Refusal("EDX316")
-        # The verifier bounds how many signatures it tries, but not what one costs.
+        # The verifier bounds the number of signatures it tries, but not the cost of one.
         usable = [item for item in sent if certificates.has_usable_key(item)]
         try:
             verifier = authorities.verifier(self._roots, at, _LEAF_EXTENSIONS)

@@ -1,15 +1,15 @@
-"""Files in which certificates and revocation lists come: PEM, DER, and PKCS#7 (``.p7b``, ``.p7c``).
+"""Unpack the files that hold certificates and revocation lists: PEM, DER, and PKCS#7 (``.p7b``, ``.p7c``).
 
     found = unpack(data)
     found.certificates, found.lists        # DER, in the file's order
 
-Authorities publish all of these forms, and a browser saves whichever it likes. PKCS#7 is only the wrapping: who signed
-it, if anybody did, does not matter, because a certificate is trusted for being in the operator's file, and a list for
-its authority's signature. Nothing is looked at that is inside a certificate or a list.
+Authorities publish all of these forms, and a browser saves whichever it likes. PKCS#7 is only the wrapping: its own
+signature, if any, does not matter, because a certificate is trusted for being in the operator's file, and a list for
+its authority's signature. Certificates and lists themselves are not parsed here.
 
-Every form is read once from front to back. Bytes from an address may be anything: a file of a million beginnings
-without an end must cost no more than its size. Raises ValueError for what is none of these, and for a PEM block that is
-damaged.
+Every form is read once from front to back. Bytes fetched from an address may be anything: a file with a million block
+headers and no end must cost no more than its size. Raises ValueError for what is none of these, and for a PEM block
+that is damaged.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The outermost structure of DER (X.690): where values begin and end. What is inside is the business of libraries.
+"""The outermost structure of DER (X.690): where values begin and end. Their contents are left to libraries.
 
     tag, start, end = header(data, at)
     for tag, begin, start, end in values(data, start, end): …
 
-Steps over bytes without copying them; a file of revocation lists has a hundred megabytes. Raises ValueError for what
-is not DER: a length that is indefinite, longer than needed, or leads beyond the end.
+Walks over the bytes without copying them: a file of revocation lists can have a hundred megabytes. Raises ValueError
+for what is not DER: a length that is indefinite, longer than needed, or leads beyond the end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long one thing still holds that the trust of a node hangs on: a certificate, a revocation list, an answer."""
+"""The expiry of what a node's trust depends on: a certificate, a revocation list, a responder's answer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from edxml_router.core.problems import Finding
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """One thing that trust hangs on: its kind (``anchor``, …, ``list``, ``answer``), its name, until when it holds, and
-    what is the matter with it.
+    """One thing that trust depends on: its kind (``anchor``, …, ``list``, ``answer``), its name, until when it holds,
+    and what is wrong with it.
 
-    ``threshold``: of the numbers of days at which people are told, the smallest that it falls under; 0 when it has
-    ended. ``key`` and ``fingerprint`` are the SHA-256 (hex) of a certificate's public key and of all of it, as ``trust
-    block`` takes them.
+    ``threshold``: the smallest of the warning periods (days) that it falls under; 0 when it has ended. ``key`` and
+    ``fingerprint`` are the SHA-256 (hex) of a certificate's public key and of all of it, as ``trust block`` takes them.
     """
 
     kind: str

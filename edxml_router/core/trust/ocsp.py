@@ -1,12 +1,12 @@
-"""What a responder said about one certificate (OCSP, RFC 6960), and how it is asked.
+"""OCSP (RFC 6960): the question about one certificate, and what a responder's answer says.
 
     data = question(certificate, issuer)                           # to be sent
     answer = read_answer(came, certificate, issuer, named)         # or Setback EDX319: it says nothing
 
-An answer says something when it is about this certificate and no other, and signed, with a hash that is strong, by the
-issuer itself, by a responder that the issuer delegated this to (RFC 6960, 4.2.2.2: issued directly by it, with
-OCSPSigning), or by the one whose certificate the operator named. There is no nonce: answers are kept, so
-it is their dates that must say how old they are. What follows from them is in :mod:`~edxml_router.core.trust.standing`.
+An answer counts when it is about this certificate and no other, and signed, with a strong hash, by the issuer itself,
+by a responder that the issuer delegated this to (RFC 6960, 4.2.2.2: issued directly by it, with OCSPSigning), or by the
+one whose certificate the operator named. There is no nonce: answers are kept, so their age is judged by their dates.
+What follows from them is in :mod:`~edxml_router.core.trust.standing`.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class OcspResponse:
 
     @property
     def fresh_until(self) -> datetime:
-        """When there is something newer; an answer that does not say so is never fresh."""
+        """When a newer answer will be available; an answer without that date is never fresh."""
         return self.next_update or self.this_update
 
 
 def useless(detail: str) -> Setback:
-    """What is raised for an answer that says nothing."""
+    """The Setback for an answer that says nothing."""
     return Setback("EDX319", detail=detail)
 
 
@@ -71,7 +71,9 @@ def read_answer(
 
 
 def status(data: bytes) -> str:
-    """The status of any answer, such as ``unauthorized``: then somebody is there. Setback EDX319 for something else."""
+    """The status of any answer, such as ``unauthorized``, which shows that a responder is there. Setback EDX319 for
+    anything else.
+    """
     try:
         return ocsp.load_der_ocsp_response(data).response_status.name.lower()
     except DAMAGED as error:

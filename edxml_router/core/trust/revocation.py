@@ -1,13 +1,12 @@
 """Is a certificate revoked? Answered from lists (RFC 5280, section 5 and 6.3) that the operator provided.
 
-``cryptography``'s verifier knows nothing of revocation, so it is done here. Lists are given as bytes and come
-from configured files or addresses only: an address inside a message or an unverified certificate is never
-followed, a stranger would choose whom we call.
+``cryptography``'s verifier does not check revocation, so it is done here. Lists are given as bytes and come from
+configured files or addresses only: an address inside a message or an unverified certificate is never followed, or a
+stranger would choose whom we call.
 
-A list speaks about a certificate when the certificate's issuer signed it with a key that may sign lists, it
-covers this kind of certificate and all reasons, and it is not from the future. Of several, the newest counts.
-What is not understood (:mod:`~edxml_router.core.trust.revocation_list`) does not speak at all.
-Then:
+A list speaks about a certificate when the certificate's issuer signed it with a key that may sign lists, it covers this
+kind of certificate and all reasons, and it is not from the future. Of several, the newest counts. A list with anything
+we do not understand (:mod:`~edxml_router.core.trust.revocation_list`) does not count at all. Then:
 
 * listed: EDX313, also in an old list;
 * the list is current: nothing more to say;
@@ -36,9 +35,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How much must be known about revocation. ``grace`` is how long after ``nextUpdate`` a list or an answer
-    still serves.
-    """
+    """How current revocation data must be. ``grace``: how long after ``nextUpdate`` a list or answer still counts."""
 
     required: bool = True
     grace: timedelta = timedelta(days=3)
@@ -76,8 +73,8 @@ def check_new_list(
 ) -> None:
     """May ``fetched`` take the place of the list ``kept``? Setback EDX318 if not: a bad list never replaces a good one.
 
-    It must be one list of an authority that we know, not from the future, and no older than what it replaces; and of
-    the same authority, as long as that list is current.
+    It must be a single list of a known authority, not from the future, no older than the one it replaces, and, while
+    that one is current, of the same authority.
     """
     try:
         new = _one_list(fetched)
@@ -91,7 +88,7 @@ def check_new_list(
             issuer=new.issuer.rfc4514_string(),
         )
         raise Setback("EDX318", where=where, detail=detail)
-    if new.trouble:  # looked for only now: until here the bytes may be anybody's
+    if new.trouble:  # looked up only now: until here the bytes may be anybody's
         raise Setback("EDX318", where=where, detail=Detail("it cannot be used: {trouble}", trouble=new.trouble))
     if new.this_update > at:
         raise Setback(

@@ -1,15 +1,15 @@
-"""One revocation list (RFC 5280, section 5): what it says of itself, and whom it revokes.
+"""One revocation list (RFC 5280, section 5): its fields, its signature, and whom it revokes.
 
     found = read_lists([data], "trust.crls")     # of files' contents
     one.trouble                                  # "" where it can be used, else why nobody may rely on it
     one.signed_by(authority); one.revoked(serial)
 
 A list is read once, and whether an authority signed it is computed once; both stay true as long as its bytes are kept.
-``cryptography`` reads everything but the entries: a list without them is put together for it, because to a list of a
-hundred megabytes it needs ten seconds. What the library only finds when it is asked for a part (an extension twice, a
-form of name that it does not know) is met here, so that one odd list harms none but itself.
+``cryptography`` reads everything but the entries: it gets a copy without them, because it needs ten seconds for a list
+of a hundred megabytes. Errors that the library raises only when a part is read (a repeated extension, an unknown form
+of name) are caught here, so that one odd list harms only itself.
 
-What is not understood is not used: delta and indirect lists, lists for some reasons only, critical extensions without a
+Not used, because not understood: delta and indirect lists, lists for some reasons only, critical extensions without a
 rule here, weak hashes.
 """
 
@@ -59,7 +59,7 @@ class RevocationList:
             raise ValueError(Detail("not a revocation list"))
         self._signed = (signed[1], signed[3])
         self._entries_at, plain = _without_entries(data, signed[2], signed[3])
-        if len(plain) > _HEAD:  # nobody knows yet whose bytes these are, and the library takes its time for them
+        if len(plain) > _HEAD:  # nobody knows yet whose bytes these are, and the library is slow on them
             raise ValueError(Detail("{count} bytes beside its entries", count=len(plain)))
         self._signers: dict[bytes, bool] = {}
         try:
@@ -115,7 +115,7 @@ class RevocationList:
 
     @property
     def heading_trouble(self) -> str:
-        """As ``trouble``, without a look at the entries: that costs what the sender of the bytes likes."""
+        """As ``trouble``, but without reading the entries, whose cost the sender of the bytes decides."""
         return self._said
 
     @cached_property

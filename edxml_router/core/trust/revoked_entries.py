@@ -4,15 +4,15 @@
     entries.revoked(serial)                  # since when, or None
 
 The largest lists have a hundred megabytes and two million entries, and every process of a node holds them. So no entry
-becomes an object: the entries are checked and cut into runs by regular expressions made from the shapes that are met,
-and of each run only the last three bytes of its serial numbers are kept, sorted. A number is looked up in every run (a
-few hundred bisections), and where its bytes are there, the run itself is searched. Rejected: a dictionary (five times
-the size of the list), the search of ``cryptography`` (each time through all entries), and an index on disk (one more
-thing that must agree with the list).
+becomes an object: regular expressions, made from the shapes found, check the entries and cut them into runs, and of
+each run only the last three bytes of its serial numbers are kept, sorted. A number is looked up in every run (a few
+hundred bisections), and where its bytes are there, the run itself is searched. Rejected: a dictionary (five times the
+size of the list), the search of ``cryptography`` (each time through all entries), and an index on disk (one more thing
+that must agree with the list).
 
-An entry extension that is critical is none that we know, and makes the list useless (5.3); others may be ignored, also
-when their content is strange, such as the unused reason 7: the certificate is on the list. Raises ValueError for what
-is not DER, and for a critical extension.
+A critical entry extension is never one we know, and makes the list useless (5.3); others may be ignored even when their
+content is strange, such as the unused reason 7: the certificate is still listed. Raises ValueError for what is not DER,
+and for a critical extension.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class RevokedEntries:
         return None
 
     def _search(self, wanted: bytes, start: int, end: int) -> datetime | None:
-        """The bytes of the number may also stand where no number is: what surrounds it must be an entry."""
+        """The bytes of the number may also occur elsewhere, so what surrounds them must be an entry."""
         at = self._data.find(wanted, start, end)
         while at >= 0:
             behind = at + len(wanted)

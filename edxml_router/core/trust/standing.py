@@ -1,17 +1,17 @@
-"""Is a certificate revoked? Lists, and beside them what responders have answered (OCSP).
+"""Is a certificate revoked? Answered from lists and from responders' answers (OCSP) together.
 
     known = Known(responders, answers, wanted)
     ListsAndAnswers(lists, known).standing(certificate, issuer, at, freshness)
 
-Only the responders that the operator named are heard, each about the certificates of one authority. Of one answer, and
-of lists and answers together:
+Only responders named by the operator count, each for the certificates of one authority. For one answer, and for lists
+and answers together:
 
 * revoked: EDX313, however old the answer is and whatever a list says; and the other way round;
 * good and current, past its ``nextUpdate`` (marked ``ocsp-stale``), or older: as with lists. What leaves less doubt
   counts, the list or the answer;
 * an answer without ``nextUpdate`` is past it at once.
 
-A delegated responder whose own certificate stands on a list of the issuer is not heard, nor any that is blocked.
+A delegated responder whose own certificate is on a list of the issuer does not count, nor does a blocked one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def authority(issuer: x509.Certificate) -> tuple[bytes, str]:
 
 
 def _nobody(_certificate: x509.Certificate) -> None:
-    """Nobody wants to know what could be asked."""
+    """Ignore the certificates that could be asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class KnownAnswers:
     wanted: Callable[[x509.Certificate], None] = _nobody
 
     def digest(self) -> bytes:
-        """Differs when anything that counts does."""
+        """Changes whenever anything that counts changes."""
         content = hashlib.sha256()
         for responder in self.responders:
             for each in (responder.issuer, responder.named):

@@ -1,1 +1,1 @@
-"""XML from strangers: parsed safely, walked, held against the schema, and large documents by their skeleton."""
+"""XML from strangers: safe parsing, access to elements, the schema, and skeletons of large documents."""

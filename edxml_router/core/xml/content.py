@@ -1,8 +1,8 @@
-"""The content of an attachment as base64: decoded whole, or measured while it passes by.
+"""The base64 content of an attachment: decoded whole, or measured as a stream.
 
 :func:`decode_base64` gives the bytes of a text; :class:`Meter` takes a text in pieces and keeps only what the reader
-asks of a content (:class:`Content`). Both take exactly the same texts: RFC 4648 section 4, with white space of
-XML anywhere, padded; Python's own strict mode also takes too many ``=`` at the end, these do not.
+asks of a content (:class:`Content`). Both accept exactly the same texts: RFC 4648 section 4, padded, with XML white
+space anywhere. Python's own strict mode also accepts extra ``=`` at the end; these do not.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Meter:
 
 
 def _plain(text: bytes) -> bytes:
-    # Most texts have no white space but line feeds, and many not even those: looking is cheaper than copying.
+    # Most texts have no white space but line feeds, and many not even those: a test is cheaper than a copy.
     return text.translate(None, WHITE_SPACE) if any(space in text for space in _SPACES) else text
 
 

@@ -1,14 +1,14 @@
-"""What the namespaces of a message cost whoever compares them, bounded before anybody does.
+"""Bound the cost of comparing a message's namespaces, before anybody compares them.
 
     check(data, most)       # data: a document that was parsed; Refusal EDX107, EDX112
 
-Canonicalisation asks of every element which of the namespaces declared on it and above it are still to be written;
-libxml2 compares each with each. So the work is the square of the declarations in scope, for every element, and 147 kB
-of a stranger could take two minutes. An honest message has two to ten in scope, also with ten thousand recipients.
+For every element, canonicalisation determines which of the namespaces declared on it and above it are still to be
+written, and libxml2 compares each with each. So the work is the square of the declarations in scope, per element, and
+147 kB from a stranger could take two minutes. An honest message has two to ten in scope, even with ten thousand
+recipients.
 
-Nearly every message is cleared by counting bytes. For the others the parser that made the tree tells every
-declaration, without making another tree: bytes cannot say where an element ends, and a tree of lxml does not say what
-was declared twice.
+Nearly every message is cleared by counting bytes. For the others the parser reports every declaration without building
+another tree: bytes cannot say where an element ends, and lxml's tree does not show what was declared twice.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Children and values of an edXML element, by local name, strictly.
 
-What these refuse the schema refuses too, on the tree that it saw. They do not rely on it: a value with elements or
-comments inside, of which ``.text`` would show the first half only, is never read (EDX201), and no name counts twice
-where one is meant (EDX202).
+The schema refuses the same things, on the tree that it saw, but these functions do not rely on it: a value with
+elements or comments inside, of which ``.text`` would show only the first half, is never read (EDX201), and no name may
+occur twice where one is meant (EDX202).
 """
 
 from __future__ import annotations

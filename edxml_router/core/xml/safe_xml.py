@@ -1,4 +1,4 @@
-"""Parsing of bytes from strangers into a tree: the only place where XML is parsed for reading.
+"""Safe parsing of bytes from strangers: the only place where XML is parsed for reading.
 
 :func:`parse` either returns the root of an edXML message or raises :class:`Refusal` EDX101 to EDX110, EDX112, with the
 line and column where known. What costs nothing on an honest message comes first: byte cap, encoding, prolog,
@@ -86,7 +86,7 @@ DEFAULT_LIMITS = Limits()
 
 
 class _Tools(threading.local):
-    """What libxml2 wants one of per thread: a parser shared between threads would serialise them."""
+    """A parser for each thread: libxml2 would serialise threads that share one."""
 
     def __init__(self) -> None:
         self.renew()
@@ -124,7 +124,7 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
     if not data:
         raise Refusal("EDX101", detail=Detail("the file is empty (0 bytes)"))
     start = _check_prolog(data)
-    # To look for one character costs a tenth of counting two, and most messages have neither.
+    # Searching for one character costs a tenth of counting two, and most messages have neither.
     notes = data.count(b"<!--") if b"!" in data else 0
     notes += data.count(b"<?", start) if data.find(b"?", start) >= 0 else 0
     if notes > _MOST_NOTES:
@@ -135,7 +135,7 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         _tools.renew()  # a parser keeps the log of all its errors, so one that met an error is let go
-        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:  # libxml2's word for this machine's fault, not the message's
+        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:  # a fault of this machine, not of the message
             raise MemoryError from error
         raise _syntax_refusal(error) from None
     if root.getroottree().docinfo.internalDTD is not None:
@@ -228,7 +228,7 @@ def _check_runs(data: bytes, most: int) -> None:
 
 
 def _check_tree(root: Element, data: bytes, limits: Limits) -> None:
-    """What can only be seen in the tree, each part only where the bytes leave a doubt."""
+    """Checks that need the tree, each made only when the bytes leave a doubt."""
     depth = _tools.depth.get(limits.max_depth)
     if depth is None:
         depth = _tools.depth[limits.max_depth] = etree.XPath("/*" * (limits.max_depth + 1))

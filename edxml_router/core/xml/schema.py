@@ -1,4 +1,4 @@
-"""The gate of structure: does a tree follow the schema of QCVN 102:2016, and if not, why.
+"""Validation: does a tree follow the schema of QCVN 102:2016, and if not, why.
 
 :func:`validate` uses lxml's compiled validator, on every envelope; it raises :class:`Refusal` EDX201, or EDX304,
 EDX305, EDX312 where what offends is an XML-DSig signature (doubled, in the wrong place, oddly built).
@@ -39,7 +39,7 @@ _PREFIXES = {
     "http://www.w3.org/2001/XMLSchema-instance": "xsi:",
 }
 _MOST_EXPLANATIONS = 20
-# What a rule of XML Schema Part 1 or 2 means to whoever has to correct the element, by the beginning of its name.
+# What a rule of XML Schema Part 1 or 2 means to whoever has to correct the element, by the prefix of its name.
 _RULES = (
     ("ELT_3", Detail("xsi:nil is not allowed; leave the element empty, or out where it is optional")),
     ("ELT_4", Detail("xsi:type is not allowed")),
@@ -99,9 +99,9 @@ _compiled = _Compiled()
 def validate(root: Element, profile: Profile = Profile.RECEIVE, data: bytes | None = None) -> None:
     """Raise :class:`Refusal` unless the tree follows the schema; ``where`` is the element's path and line.
 
-    ``data`` are the bytes that were parsed into ``root``. With them a message of very many elements is validated as it
-    is parsed once more, and ``where`` is a line: for each mistake in a tree lxml makes a path, and all mistakes are
-    found, which takes the square of their number.
+    ``data`` are the bytes that were parsed into ``root``. With them a message of very many elements is validated while
+    it is parsed again, and ``where`` is a line: in a tree lxml builds a path for each of all mistakes, which takes time
+    quadratic in their number.
     """
     schema = _compiled.get(profile)
     if data is not None and data.count(b"<") > _MANY_TAGS:
@@ -200,7 +200,7 @@ def _explanation(error: xmlschema.XMLSchemaValidationError) -> Explanation:
     path = place(element) if element is not None else str(error.path)
     expected, found = "", ""
     if isinstance(error, xmlschema.XMLSchemaChildrenValidationError):
-        # Where the order is free, the library names nothing: then it is whatever the parent may hold at all.
+        # Where the order is free the library names nothing; then everything the parent may hold was expected.
         possible = error.expected or getattr(error.validator, "iter_elements", tuple)()
         expected = ", ".join(dict.fromkeys(_local(getattr(item, "name", None)) for item in possible))
         found = _local(error.invalid_tag) if error.invalid_tag else Detail("nothing more")

@@ -1,18 +1,18 @@
-"""A large message without the contents of its attachments: small enough to be parsed as one piece.
+"""A large message without the contents of its attachments, small enough to be parsed at once.
 
     skeleton = scan(source, limits, token)
     root = safe_xml.parse(skeleton.text, limits)
     contents = skeleton.contents_in(root)
 
-:func:`scan` reads the bytes once, in pieces. A text between ``>`` and ``<``, or in a CDATA section, that is at least
-64 KiB long and holds nothing but base64 characters and white space is a *run*: it cannot contain markup, so a parser
-would see the same document around it whatever stands there. It is measured as it passes by and replaced by a mark,
-which consists of the same characters, begins with the caller's ``token`` and is therefore unknown to whoever wrote
-the message. Every other byte stays as it is, so that the skeleton is refused for exactly what the whole message would
-be.
+:func:`scan` reads the bytes once, in pieces. A text between ``>`` and ``<``, or in a CDATA section, that is at least 64
+KiB long and holds nothing but base64 characters and white space is a *run*: it cannot contain markup, so a parser would
+see the same document around it whatever stands there. It is measured while it is read and replaced by a mark, which
+consists of the same characters, begins with the caller's ``token`` and is therefore unknown to whoever wrote the
+message. Every other byte stays, so that the skeleton is refused for exactly the reasons for which the whole message
+would be.
 
-Where a run stands in the sense of XML is not decided by the scan, which knows no XML: inside a comment or a value
-there may be such characters too. :meth:`Skeleton.contents_in` asks the parsed tree instead.
+The scan knows no XML and does not decide where a run stands: a comment or a value may hold such characters too.
+:meth:`Skeleton.contents_in` asks the parsed tree instead.
 
 Fails with :class:`Refusal`: EDX102 too large as a whole, or too large outside the runs; EDX108 a run that is not
 in the content of an attachment.
