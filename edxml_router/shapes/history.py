@@ -14,7 +14,7 @@ from edxml_router.core.delivery.views import (
     JournalLine,
     QuarantinedItem,
 )
-from edxml_router.core.link.manifest import instant
+from edxml_router.core.link.manifest import exact_instant, instant
 from edxml_router.core.link.wire import Hop
 from edxml_router.shapes.delivery import DeliveryShape, TracedDeliveryShape, delivery_shape, traced_delivery_shape
 from edxml_router.shapes.envelope import EnvelopeShape, envelope_shape
@@ -23,10 +23,11 @@ from edxml_router.shapes.problem import ProblemShape, kept_problem
 
 
 class EntryShape(TypedDict):
-    """An entry of the journal, with its number here and its position in the log."""
+    """An entry of the journal, with its number here, and its position and stamp in the log."""
 
     number: int
     position: int | None
+    stamp: Instant | None
     at: Instant
     event: str
     digest: str | None
@@ -83,7 +84,8 @@ def entry_shape(line: JournalLine) -> EntryShape:
     return {
         "number": line.number,
         "position": line.position,
-        "at": instant(entry.at),
+        "stamp": exact_instant(line.stamp) if line.stamp else None,
+        "at": exact_instant(entry.at),
         "event": entry.event,
         "digest": entry.envelope or None,
         "recipient": entry.recipient or None,

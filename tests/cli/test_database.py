@@ -14,6 +14,7 @@ import pytest
 
 from edxml_router.core.delivery.journal import Entry, leaf_hash
 from edxml_router.store.database import migrate
+from edxml_router.store.database.columns import microseconds
 from edxml_router.store.database.engine import connect
 from tests.cli.conftest import OneNode, call, rows, run
 from tests.contract.databases import NOW
@@ -219,12 +220,13 @@ def test_a_copy_of_a_newer_version_is_asked_and_said_to_be_one(sent: OneNode, tm
 
 def test_a_copy_of_an_older_version_is_verified_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
-    engine, entry = connect(f"sqlite:///{path}"), Entry(NOW, "test.noted")
+    at = NOW.replace(microsecond=456_000)  # its times were to the millisecond
+    engine, entry = connect(f"sqlite:///{path}"), Entry(at, "test.noted")
     migrate.upgrade(engine, "0001")
     with engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO journal (at, event, envelope, recipient, code, actor, entry, leaf) VALUES (?,?,?,?,?,?,?,?)",
-            (int(NOW.timestamp() * 1_000_000) // 1000 * 1000, "test.noted", "", "", "", "", entry.canonical(),
+            (microseconds(at), "test.noted", "", "", "", "", entry.canonical(),
              leaf_hash(entry.canonical())),
         )  # fmt: skip
     engine.dispose()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy
 
-from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_hash
+from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.delivery.views import Checkpoint, Damage, Verification
 from edxml_router.core.problems import Setback
 from edxml_router.store.journal.sequencer import number_entries
@@ -63,7 +64,7 @@ def test_checkpoints_are_the_roots_of_the_tree(ledger: SqlLedger, database: Data
     write(ledger, 10, 4)
     tree, roots = MerkleTree(), {}
     for line in ledger.views.lines():
-        tree.add(leaf_hash(line.entry.canonical()))
+        tree.add(leaf_hash(leaf_bytes(line.entry.canonical(), line.stamp)))
         roots[tree.size] = tree.root()
     stored = {size: bytes(root) for size, root in database.rows("SELECT size, root FROM checkpoints")}
     assert stored == {size: roots[size] for size in (4, 8, 10)}
@@ -127,6 +128,41 @@ def test_nothing_is_built_on_a_broken_log(ledger: SqlLedger, database: Database,
     assert caught.value.code == "EDX605"
 
 
+def stamps(ledger: SqlLedger) -> list[datetime]:
+    lines = sorted(ledger.views.lines(), key=lambda line: line.position or 0)
+    return [line.stamp for line in lines if line.stamp is not None]
+
+
+def test_stamps_rise_strictly_whatever_the_clock_does(ledger: SqlLedger, database: Database) -> None:
+    write(ledger, 5, 2)  # at one moment of the clock, in several batches
+    database.clock.at -= timedelta(hours=1)
+    write(ledger, 5, 2)
+    again = database.ledger()  # another process, or a restart
+    write(again, 3)
+    before = stamps(ledger)
+    assert before == [NOW + timedelta(microseconds=step) for step in range(13)]
+    database.clock.at += timedelta(hours=2)
+    note(again, "later")
+    number_entries(again)
+    assert stamps(ledger) == [*before, NOW + timedelta(hours=1)]
+    assert damages(ledger) == []
+
+
+def test_stamps_begin_behind_what_versions_without_them_numbered(ledger: SqlLedger, database: Database) -> None:
+    with ledger.book() as book:
+        book.journal.note([Entry(NOW + timedelta(minutes=1), "test.noted", detail="old")])
+    write(ledger, 0)
+    old = Entry(NOW + timedelta(minutes=1), "test.noted", detail="old").canonical()
+    tree = MerkleTree()
+    tree.add(leaf_hash(old))
+    values = {"leaf": leaf_hash(old), "root": tree.root(), "peaks": tree.peaks()}
+    as_before = "UPDATE journal SET stamp = NULL, leaf = :leaf"
+    tamper(database, as_before, "UPDATE checkpoints SET root = :root, peaks = :peaks", **values)
+    write(ledger, 1)
+    assert stamps(ledger) == [NOW + timedelta(minutes=1, microseconds=1)]
+    assert damages(ledger) == []
+
+
 # --- append-only ---
 
 
@@ -138,6 +174,8 @@ def test_nothing_is_built_on_a_broken_log(ledger: SqlLedger, database: Database,
         "UPDATE journal SET position = 77 WHERE position = 9",
         "UPDATE journal SET position = NULL WHERE position = 9",
         "UPDATE journal SET actor = 'somebody' WHERE position IS NULL",
+        "UPDATE journal SET stamp = stamp + 1",
+        "UPDATE journal SET leaf = entry, stamp = 1 WHERE position IS NULL",
         "UPDATE journal SET position = 10, detail_hidden = 1",
         "UPDATE journal SET position = 10, code = 'EDX101' WHERE position IS NULL",
         "UPDATE journal SET entry = leaf",
@@ -178,6 +216,9 @@ def test_a_sound_journal(ledger: SqlLedger) -> None:
         ("UPDATE journal SET leaf = :leaf WHERE position = 5", "entry", "leaf"),
         ("UPDATE journal SET actor = 'somebody' WHERE position = 5", "entry", "column actor"),
         ("UPDATE journal SET at = at + 1000 WHERE position = 5", "entry", "column at"),
+        ("UPDATE journal SET stamp = stamp + 1 WHERE position = 5", "entry", "leaf"),
+        ("UPDATE journal SET stamp = NULL WHERE position = 5", "entry", "stamp"),
+        ("UPDATE journal SET stamp = stamp - 1 WHERE position = 5", "entry", "not later"),
         ("UPDATE journal SET event = 'test.other' WHERE position = 5", "entry", "column event"),
         ("UPDATE journal SET envelope = 'abc' WHERE position = 5", "entry", "column envelope"),
         ("UPDATE journal SET recipient = 'H53' WHERE position = 5", "entry", "column recipient"),
@@ -225,7 +266,12 @@ def test_a_swapped_order_is_found(ledger: SqlLedger, database: Database) -> None
         "UPDATE journal SET position = 2 WHERE position = 6",
         "UPDATE journal SET position = 6 WHERE position = 99",
     )
-    assert damages(ledger) == [Damage("checkpoint 4", "the root does not fit the entries before it")]
+    late = "its stamp is not later than that of the place before"
+    assert damages(ledger) == [
+        Damage("entry 4", late),
+        Damage("checkpoint 4", "the root does not fit the entries before it"),
+        Damage("entry 3", late),
+    ]
 
 
 def test_a_log_that_was_cut_off_is_found_with_a_root_from_outside(ledger: SqlLedger, database: Database) -> None:

@@ -1,7 +1,9 @@
 """Journal entries as canonical bytes, and the Merkle tree over them (RFC 6962, section 2.1).
 
 An entry's bytes are JSON with sorted keys and no spaces, so that every program computes the same leaf hash. The
-sequencer does the numbering: the tree is over entries in commit order.
+sequencer does the numbering: the tree is over entries in commit order. With its place an entry gets its stamp, the time
+at which the log took it: no two entries of a node have the same one, and each is later than that of the place before.
+What is hashed into the tree is the entry with its stamp as one more field (:func:`leaf_bytes`).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Final
 
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.detail import Detail, as_json, from_json, said
-from edxml_router.core.link.manifest import instant
+from edxml_router.core.link.manifest import exact_instant, instant
 
 # What the ledger writes by itself, one entry for each change of state. Other facts ("input.refused", …) are named
 # where they are noted.
@@ -52,7 +54,8 @@ class Entry:
     """One fact: what happened, to what, when, through whom.
 
     ``envelope`` is the SHA-256 of the document in hex. ``before`` and ``after`` are delivery states, empty
-    where nothing changed. ``actor`` is a peer, ``operator:NAME`` or ``node``. ``detail`` holds ids and numbers only.
+    where nothing changed. ``at`` is when it was done, by the node's clock, and need not be unique. ``actor`` is a peer,
+    ``operator:NAME`` or ``node``. ``detail`` holds ids and numbers only.
     """
 
     at: datetime
@@ -70,7 +73,7 @@ class Entry:
         fields = {
             "actor": self.actor,
             "after": self.after,
-            "at": instant(self.at),
+            "at": _shortest(self.at),
             "before": self.before,
             "code": self.code,
             "detail": as_json(self.detail),
@@ -96,9 +99,23 @@ class Entry:
         return entry
 
 
-def leaf_hash(canonical: bytes) -> bytes:
-    """RFC 6962: SHA-256 of 0x00 and the entry."""
-    return hashlib.sha256(b"\x00" + canonical).digest()
+def leaf_bytes(canonical: bytes, stamp: datetime | None) -> bytes:
+    """The bytes of a leaf: the entry with its stamp. Entries numbered by versions without stamps are leaves as they
+    are."""
+    if stamp is None:
+        return canonical
+    # "stamp" sorts after all other fields, and there always are some.
+    return b"".join((canonical[:-1], b',"stamp":"', exact_instant(stamp).encode(), b'"}'))
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """RFC 6962: SHA-256 of 0x00 and the leaf."""
+    return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def _shortest(at: datetime) -> str:
+    """To the millisecond where that is exact, as all times of earlier versions are: their bytes stay canonical."""
+    return exact_instant(at) if at.microsecond % 1000 else instant(at)
 
 
 class MerkleTree:

@@ -19,11 +19,12 @@ from edxml_router.core.problems import Finding
 
 @dataclass(frozen=True, slots=True)
 class JournalLine:
-    """A journal entry with its number, and its place in the log once it has one."""
+    """A journal entry with its number, and its place and stamp in the log once it has them."""
 
     number: int
     position: int | None
     entry: Entry
+    stamp: datetime | None  # none where a version without stamps numbered it
 
 
 @dataclass(frozen=True, slots=True)

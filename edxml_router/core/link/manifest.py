@@ -38,6 +38,11 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def exact_instant(at: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: ``2026-11-22T01:02:03.456789Z``."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def line(fields: dict[str, Any]) -> bytes:
     """The fields as one line, with its line feed."""
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

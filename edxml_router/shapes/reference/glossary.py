@@ -118,6 +118,8 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "party": "Who is asked: `link:NAME` or `office:NAME`.",
         "peer": "Who brought it.",
         "position": "Its place in the log; null until it has one.",
+        "stamp": "When it got its place, to the microsecond: no two entries of a node have the same, and none has one "
+        "before that of the place before.",
         "possible": "Whether its state allows it.",
         "prefix": "The beginning of the token's text, which names it.",
         "priority": "0 to 4; 0 is ordinary.",

@@ -3,7 +3,7 @@
     recognised = recognise(ledger, data_folder, claim)     # at every opening, and now and then while the node runs
 
 A database restored from a back-up has forgotten what came afterwards, and cannot tell. So each node keeps a mark
-outside it: the number and leaf hash of the newest journal entry it has seen, in ``journal.mark`` of its data folder. A
+outside it: the number and hash of the newest journal entry it has seen, in ``journal.mark`` of its data folder. A
 journal where that entry is missing or different is not the one the node last used. Copies made by ``edxml-router
 backup`` identify themselves, so they are recognised on a new machine too. A new *epoch* then begins in the database and
 the mark, is journalled, and :mod:`edxml_router.store.epochs.recovery` notes who is to be asked for what is missing.
@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
-from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.journal import Entry, leaf_hash
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal, Setback
@@ -42,7 +42,7 @@ from edxml_router.store.ledger import SqlLedger
 
 FILE: Final = "journal.mark"
 _LOCK: Final = 0x6564786D_0003  # an advisory lock of PostgreSQL: "edxm", 3
-_NEWEST: Final = select(journal.c.id, journal.c.leaf, journal.c.at).order_by(journal.c.id.desc()).limit(1)
+_NEWEST: Final = select(journal.c.id, journal.c.entry, journal.c.at).order_by(journal.c.id.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,8 @@ def _fits(connection: Connection, mark: _Mark, epoch: str) -> bool:
         return connection.execute(select(epochs.c.at).where(epochs.c.epoch == mark.epoch)).one_or_none() is not None
     if not mark.entry:
         return True
-    leaf = connection.execute(select(journal.c.leaf).where(journal.c.id == mark.entry)).scalar_one_or_none()
-    return leaf is not None and bytes(leaf).hex() == mark.leaf
+    entry = connection.execute(select(journal.c.entry).where(journal.c.id == mark.entry)).scalar_one_or_none()
+    return entry is not None and _hash(entry) == mark.leaf
 
 
 def _settle(book: SqlBook, data: Path, claim: Claimant, now: datetime) -> NewEpoch | None:
@@ -183,7 +183,12 @@ def _begin(book: SqlBook, claim: Claimant, now: datetime, since: datetime, reaso
 
 
 def _entry(newest: Any) -> tuple[int, str]:
-    return (newest.id, bytes(newest.leaf).hex()) if newest is not None else (0, "")
+    return (newest.id, _hash(newest.entry)) if newest is not None else (0, "")
+
+
+def _hash(entry: bytes) -> str:
+    """Of the entry without its stamp: it may have none yet, and the mark must fit when it has."""
+    return leaf_hash(bytes(entry)).hex()
 
 
 def _read(data: Path) -> _Mark | None:

@@ -44,7 +44,7 @@ class SqlJournal(Part):
             canonical = entry.canonical()
             rows.append(
                 {
-                    "at": entry.at.replace(microsecond=entry.at.microsecond // 1000 * 1000),
+                    "at": entry.at,
                     "event": entry.event,
                     "envelope": entry.envelope,
                     "recipient": entry.recipient,

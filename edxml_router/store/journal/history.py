@@ -16,7 +16,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes_of
-from edxml_router.store.journal.table import checkpoints, journal
+from edxml_router.store.journal.table import checkpoints, entry_columns, journal
 from edxml_router.store.receipts import receipt_of, receipts
 
 
@@ -95,7 +95,7 @@ class SqlHistory:
 
 
 def _lines(envelope: str, recipient: str, after: int, limit: int) -> Select[Any]:
-    query = select(journal.c.id, journal.c.position, journal.c.entry).where(journal.c.id > after)
+    query = select(journal.c.id).where(journal.c.id > after)
     if envelope:
         # The second condition lets SQLite see that the partial index on envelopes applies.
         # A beginning of a digest: in hex all that continues it sorts before it with a "g".
@@ -108,7 +108,8 @@ def _lines(envelope: str, recipient: str, after: int, limit: int) -> Select[Any]
 
 
 def _read_lines(connection: Connection, query: Select[Any]) -> list[JournalLine]:
-    return [JournalLine(row.id, row.position, Entry.read(bytes(row.entry))) for row in connection.execute(query)]
+    rows = connection.execute(query.with_only_columns(*entry_columns(connection)))
+    return [JournalLine(row.id, row.position, Entry.read(bytes(row.entry)), row.stamp) for row in rows]
 
 
 def _read_notes(connection: Connection, query: Select[Any]) -> list[Notice]:

@@ -3,7 +3,8 @@
 Every worker of a node calls ``number_entries(ledger)`` periodically; one at a time does the work. Entries get places
 0, 1, 2, … in the order in which the sequencer sees them, by id among those it sees together. On PostgreSQL a lower id
 may commit after a higher one and then gets a later place. Places tell what was visible when, and have no gaps, which
-ids cannot guarantee.
+ids cannot guarantee. With its place each entry gets its stamp, a microsecond or more after the one before: here is the
+one spot that all writers of a node pass one after the other, so times are unique without a lock that mail waits for.
 
 Each call leaves a checkpoint: size and root of the RFC 6962 tree over all entries so far, with the hashes that
 let the next call go on without reading old entries. A root kept elsewhere proves everything before it.
@@ -11,14 +12,16 @@ let the next call go on without reading old entries. A root kept elsewhere prove
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Connection, bindparam, func, insert, select, text
 
-from edxml_router.core.delivery.journal import MerkleTree
+from edxml_router.core.delivery.journal import MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
+from edxml_router.store.database.bulk import Update
 from edxml_router.store.database.engine import reading, writing
 from edxml_router.store.journal.table import checkpoints, journal
 from edxml_router.store.ledger import SqlLedger
@@ -26,17 +29,15 @@ from edxml_router.store.ledger import SqlLedger
 _LOCK: Final = 0x6564786D_0002  # an advisory lock of PostgreSQL: "edxm", 2
 _LAST: Final = select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.peaks).order_by(checkpoints.c.size.desc())
 _HIGHEST: Final = select(func.max(journal.c.position)).where(journal.c.position.is_not(None))
-_NUMBER: Final = text(
-    """
-    UPDATE journal SET position = fresh.place
-    FROM (
-        SELECT id, CAST(:size AS BIGINT) - 1 + row_number() OVER (ORDER BY id) AS place
-        FROM journal WHERE position IS NULL ORDER BY id LIMIT :limit
-    ) AS fresh
-    WHERE journal.id = fresh.id
-    RETURNING journal.position, journal.leaf
-    """
+_LAST_STAMP: Final = select(journal.c.stamp, journal.c.at).where(journal.c.position == bindparam("position"))
+_UNNUMBERED: Final = (
+    select(journal.c.id, journal.c.entry)
+    .where(text("position IS NULL"))
+    .order_by(journal.c.id)
+    .limit(bindparam("limit"))
 )
+_NUMBER: Final = Update(journal, ("position", "stamp", "leaf"))
+_MICROSECOND: Final = timedelta(microseconds=1)
 _WAITING: Final = select(journal.c.at).where(text("position IS NULL")).order_by(journal.c.id).limit(1)
 
 
@@ -66,12 +67,30 @@ def number_entries(ledger: SqlLedger, limit: int = 10_000) -> int:
                 where="journal",
                 detail=Detail("checkpoint at {size}, last place {highest}", size=tree.size, highest=highest),
             )
-        rows = connection.execute(_NUMBER, {"size": tree.size, "limit": limit}).all()
+        rows = connection.execute(_UNNUMBERED, {"limit": limit}).all()
         if rows:
-            tree.extend(bytes(leaf) for _, leaf in sorted(rows))
-            values = {"size": tree.size, "root": tree.root(), "peaks": tree.peaks(), "at": ledger.clock.now()}
+            now = ledger.clock.now()
+            numbered = _numbered(rows, tree.size, _next_stamp(connection, tree.size, now))
+            _NUMBER(connection, numbered)
+            tree.extend(row["leaf"] for row in numbered)
+            values = {"size": tree.size, "root": tree.root(), "peaks": tree.peaks(), "at": now}
             connection.execute(insert(checkpoints), values)
         return len(rows)
+
+
+def _next_stamp(connection: Connection, size: int, now: datetime) -> datetime:
+    """Now, or the moment after the last stamp where the clock has not come as far."""
+    last = connection.execute(_LAST_STAMP, {"position": size - 1}).one_or_none()
+    return now if last is None else max(now, (last.stamp or last.at) + _MICROSECOND)
+
+
+def _numbered(rows: Sequence[Any], position: int, stamp: datetime) -> list[dict[str, Any]]:
+    numbered = []
+    for row in rows:
+        leaf = leaf_hash(leaf_bytes(bytes(row.entry), stamp))
+        numbered.append({"id": row.id, "position": position, "stamp": stamp, "leaf": leaf})
+        position, stamp = position + 1, stamp + _MICROSECOND
+    return numbered
 
 
 def _resumed(size: int, root: bytes, peaks: bytes) -> MerkleTree:

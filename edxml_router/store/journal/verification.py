@@ -1,8 +1,8 @@
 """Read the whole journal and tell whether it is what was written.
 
 For every entry: the leaf is the hash of its bytes, the bytes are an entry in canonical form, the searchable
-columns repeat its fields. For the log: places without gaps, and at every checkpoint the root of the tree over
-all leaves before it. That finds entries altered, removed, or slipped in. What it cannot find by itself is a
+columns repeat its fields. For the log: places without gaps, stamps that rise, and at every checkpoint the root of the
+tree over all leaves before it. That finds entries altered, removed, or slipped in. What it cannot find by itself is a
 journal cut off or rewritten together with its checkpoints: against that, give the roots that were kept elsewhere
 (``known``). Runs beside a working node, in short reads. Raises Setback EDX601, EDX602.
 """
@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, Select, func, select
 
-from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_hash
+from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.delivery.views import Damage, Verification
 from edxml_router.core.detail import Detail, said
 from edxml_router.store.database.engine import reading
-from edxml_router.store.journal.table import checkpoints, journal
+from edxml_router.store.journal.table import checkpoints, entry_columns, journal
 
 PAGE: Final = 2000  # rows in one read
 DAMAGES: Final = 100  # that are described; the others are counted
@@ -54,8 +54,10 @@ def verify(
     if highest is not None and highest >= end:
         found.add(Detail("place {end}", end=end), Detail("entries with a place but without a checkpoint"))
     tree, marks = MerkleTree(), _Marks(engine, end, known or {}, found)
-    done = 0
-    for row in _pages(engine, select(journal).where(journal.c.position < end), journal.c.position):
+    done, stamp = 0, None  # stamps begin with the version that gives them
+    with reading(engine) as connection:
+        entries = select(*entry_columns(connection))
+    for row in _pages(engine, entries.where(journal.c.position < end), journal.c.position):
         if row.position != tree.size:
             found.add(
                 Detail("place {size}", size=tree.size),
@@ -63,6 +65,9 @@ def verify(
             )
             tree.size = row.position  # report each gap once; the roots differ from here on anyway
         _check(row, found)
+        if stamp is not None and (row.stamp is None or row.stamp <= stamp):
+            found.add(Detail("entry {id}", id=row.id), Detail("its stamp is not later than that of the place before"))
+        stamp = row.stamp or stamp
         tree.add(bytes(row.leaf))
         marks.compare(tree)
         done += 1
@@ -70,7 +75,7 @@ def verify(
             progress(done, max(done, total))
     marks.finish(tree)
     unnumbered, since = 0, None
-    for row in _pages(engine, select(journal).where(journal.c.position.is_(None)), journal.c.id):
+    for row in _pages(engine, entries.where(journal.c.position.is_(None)), journal.c.id):
         _check(row, found)
         unnumbered += 1
         since = row.at if since is None else min(since, row.at)
@@ -132,7 +137,7 @@ class _Marks:
 def _check(row: Any, found: _Findings) -> None:
     canonical = bytes(row.entry)
     where = Detail("entry {id}", id=row.id)
-    if leaf_hash(canonical) != bytes(row.leaf):
+    if leaf_hash(leaf_bytes(canonical, row.stamp)) != bytes(row.leaf):
         found.add(where, Detail("the leaf is not the hash of the entry"))
     try:
         entry = Entry.read(canonical)
