@@ -47,4 +47,14 @@ FACES: tuple[Row, ...] = (
     ("EDX918", "gateway-cannot-listen", _O, _NO, 500, 78,
      "The gateway cannot listen", "Correct what is named: an address of gateway.listen that is taken or not this machine's, or gateway.certificate and gateway.key, which must belong together.",
      "Cổng kết nối không mở được địa chỉ lắng nghe", "Sửa phần được nêu: địa chỉ trong gateway.listen đang bị dùng hoặc không thuộc máy này, hoặc gateway.certificate và gateway.key không khớp nhau."),
+    # 6 delivery certificates -------------------------------------------------------------------------------
+    ("EDX653", "certificate-bytes", _O, _NO, 422, 1,
+     "These are not the bytes of a delivery certificate as a node writes it", "Ask for the file again from whoever gave it, as the node wrote it: a program that unpacks it and packs it anew changes its form. Do not rely on this one.",
+     "Tệp không đúng nguyên trạng của chứng thư giao nhận do nút lập", "Yêu cầu bên cung cấp gửi lại tệp đúng như nút đã lập: giải nén rồi nén lại sẽ làm thay đổi dạng của tệp. Không dựa vào tệp này."),
+    ("EDX654", "certificate-files", _O, _NO, 422, 1,
+     "The files in the delivery certificate are not those that were certified", "One was changed, taken out, put in or renamed since the node signed the certificate. Do not rely on it; ask the node that signed it for another.",
+     "Các tệp trong chứng thư giao nhận không phải là các tệp đã được chứng thực", "Có tệp bị sửa, bị bỏ, bị thêm hoặc bị đổi tên sau khi nút ký. Không dựa vào tệp này; yêu cầu nút đã ký cấp bản khác."),
+    ("EDX655", "certificate-signature", _O, _NO, 422, 1,
+     "The signature of the delivery certificate does not hold", "Compare the anchors that you gave with those of the authority that the detail names. If they are right, do not rely on the certificate.",
+     "Chữ ký của chứng thư giao nhận không có giá trị", "Đối chiếu chứng thư gốc đã nêu với cơ quan chứng thực mà phần chi tiết cho biết. Nếu đã đúng thì không dựa vào chứng thư giao nhận này."),
 )
