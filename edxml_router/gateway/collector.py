@@ -3,8 +3,9 @@
     answer = await collector.submit(submission)
 
 Each process that judges (:mod:`edxml_router.services.gateway.accepting`) has a task here, which takes what waits: at
-most :data:`MOST` envelopes or :data:`MOST_BYTES`, and what comes within :data:`GATHERING` after the first. What waits
-meanwhile is bounded by how many bodies may be received at once.
+most :data:`MOST` envelopes or :data:`MOST_BYTES`, and what comes within :data:`GATHERING` after the first, and again
+while more keep coming, for :data:`LONGEST` at most. What waits meanwhile is bounded by how many bodies may be received
+at once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from edxml_router.services.gateway.given import Acceptance, Submission
 MOST: Final = 100
 MOST_BYTES: Final = 64 * 1024 * 1024
 GATHERING: Final = 0.002  # seconds
+LONGEST: Final = 0.005  # seconds
 
 _Waiting = tuple[Submission, asyncio.Future[Acceptance]]
 
@@ -75,8 +77,7 @@ class Collector:
         loop = asyncio.get_running_loop()
         while True:
             await self._came.wait()
-            if len(self._waiting) < MOST:
-                await asyncio.sleep(GATHERING)
+            await self._gather()
             batch = self._take()
             if not batch:
                 continue
@@ -87,6 +88,14 @@ class Collector:
                 acceptor = self._acceptors[number] = Acceptor(self._settings)
             work = loop.run_in_executor(self._threads, acceptor.accept, [one for one, _ in batch])
             _answer(batch, await _outcome(work))
+
+    async def _gather(self) -> None:
+        """Wait while more come: what a batch costs beside its envelopes, two of them cost together."""
+        until = asyncio.get_running_loop().time() + LONGEST
+        seen = 0
+        while seen < len(self._waiting) < MOST and (left := until - asyncio.get_running_loop().time()) > 0:
+            seen = len(self._waiting)
+            await asyncio.sleep(min(GATHERING, left))
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
