@@ -5,14 +5,16 @@ the other, and readers who wait at the gateway look.
     bell = FileBell(path, listening=True)          # a worker: waits for bell.fileno(), and then
     bell.clear()                                   # looks into the ledger
 
-A bell is a file that is touched. Ringing never blocks and never fails; where nobody listens, or on another machine,
-workers find the work at their next look. Rejected: a socket for each worker, which somebody would have to remove after
-a crash.
+A bell is a file that is touched. Ringing never blocks and never fails; where nobody listens, workers find the work at
+their next look. The other machines of a database are told through it (:mod:`edxml_router.store.database.far_bell`), and
+ring the file there. Rejected: a socket for each worker, which somebody would have to remove after a crash.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -21,7 +23,20 @@ from edxml_router.disk.watch import TOUCHED, FolderWatch
 
 FILE: Final = "bell"  # of the workers, in node.data
 READERS: Final = "bell.readers"  # of the readers who wait at the gateway
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")  # of containers, which often have the same names and paths
 _MADE: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def place_of(folder: Path) -> str:
+    """What tells a data folder from those of other machines. Two that were taken for one would not hear each other's
+    bells, and a moment later look by themselves."""
+    parts = [socket.gethostname(), str(folder)]
+    with suppress(OSError):
+        status = folder.stat()
+        parts.append(f"{status.st_dev} {status.st_ino}")
+    with suppress(OSError):
+        parts.append(_BOOT.read_text("ascii"))
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 class FileBell:

@@ -25,6 +25,7 @@ from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import EXIT_CONFIG, Trouble
 from edxml_router.credentials.revocation.renewal import Renewal
 from edxml_router.node import settings_file
+from edxml_router.node.far_bells import FarBells
 from edxml_router.node.lookout import Lookout
 from edxml_router.node.side_process import SideProcess
 from edxml_router.node.watch import TOLD, WorkerWatch
@@ -62,6 +63,7 @@ class Supervisor:
         self._sides: dict[str, SideProcess] = {}
         self._renewal = Renewal(settings)
         self._lookout = Lookout(settings)
+        self._far_bells = FarBells(settings)
 
     def run(self) -> int:
         node, log = self._settings.node, self._settings.log
@@ -73,7 +75,7 @@ class Supervisor:
         events.node_started(self._count)
         settings_file.write(self._settings.node.data, self._settings)
         status = 0
-        with self._renewal, self._lookout:
+        with self._renewal, self._lookout, self._far_bells:
             while not self._ending and not status:
                 status = self._look() or self._look_beside()
                 if self._reloading:  # not in the signal's handler, which may have interrupted a holder of the lock

@@ -181,6 +181,14 @@ def twin(finding: Finding | None) -> None:
         _log.error("node.twin", **_finding(finding))
 
 
+def far_bells(*, heard: bool) -> None:
+    """Whether the commits of other machines are heard of at once, or only at the next look."""
+    if heard:
+        _log.info("bells.heard")
+    else:
+        _log.warning("bells.unheard")
+
+
 def attention(finding: Finding) -> None:
     """Something that trust hangs on ends, has ended, or cannot be used; said once for each threshold."""
     log = _log.warning if finding.problem.weight is Weight.REMARK else _log.error

@@ -26,7 +26,7 @@ from edxml_router.credentials import identities, sources, token_keys, trust_file
 from edxml_router.credentials.identities import SigningIdentity
 from edxml_router.credentials.sources import canonical, secret
 from edxml_router.credentials.trust_files import Fingerprint
-from edxml_router.disk.bell import FILE, READERS, FileBell
+from edxml_router.disk.bell import FILE, READERS, FileBell, place_of
 from edxml_router.ports.transport import Transport
 from edxml_router.stages.node import HubsRead, Node
 from edxml_router.stages.outcomes import inquiring
@@ -252,7 +252,7 @@ def number_journal(node: StoredNode) -> None:
 def _node(settings: Settings, ledger: OwnLedger, wrap: Wrap = lambda _, port: port) -> StoredNode:
     recognise(settings, ledger)
     compare_clock(ledger)
-    ledger.readers = FileBell(settings.node.data / READERS)
+    ledger.readers, ledger.place = FileBell(settings.node.data / READERS), place_of(settings.node.data)
     bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
     skews = KeptSkews(settings.node.data / neighbour_clocks.FILE)
     name, rules = settings.node.name, build_rules(settings)

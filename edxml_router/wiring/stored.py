@@ -13,6 +13,8 @@ from edxml_router.stages.node import Node
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.book import SqlBook
 from edxml_router.store.clocks.steady_clock import SteadyClock
+from edxml_router.store.database import far_bell
+from edxml_router.store.database.engine import troubles
 from edxml_router.store.ledger import SqlLedger
 
 
@@ -22,11 +24,16 @@ class OwnLedger(SqlLedger):
     clock: SteadyClock
     bell: Bell | None = None  # of the workers, where somebody else writes
     readers: Bell | None = None  # of those who wait for mail at the gateway
+    place: str = ""  # of this machine among all that share the database; empty: they are told nothing
 
     @contextmanager
     def book(self) -> Iterator[SqlBook]:
         with super().book() as book:
             yield book
+            book.journal.write()
+            if self.place and book.journal.wrote:
+                with troubles():
+                    far_bell.ring(book.connection, self.place)
         # Committed. A crash before this line leaves it to the workers' next look.
         if self.bell is not None:
             self.bell.ring()

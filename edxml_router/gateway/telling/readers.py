@@ -4,8 +4,8 @@
 
 Whoever commits something rings the bell of the readers (:class:`edxml_router.wiring.stored.OwnLedger`); then, and while
 somebody waits, one look is made (:func:`edxml_router.services.gateway.mailbox.look`), at most one in :data:`PAUSE`.
-While nobody waits nothing is looked for. Where nobody can ring (another machine on the same database, a system without
-inotify) there is a look every :data:`UNTOLD` all the same.
+While nobody waits nothing is looked for. Where nobody can ring (a system without inotify, another machine while its
+notices do not come) there is a look every :data:`UNTOLD` all the same.
 """
 
 from __future__ import annotations
