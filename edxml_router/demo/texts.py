@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from edxml_router.demo.axis.texts import AXIS_TEXTS
 from edxml_router.language import catalogues
 
 TEXTS: Final[Mapping[str, str]] = {
@@ -61,6 +62,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "board.code": "code",
     "board.problem": "problem",
     "board.remedy": "remedy",
+    **AXIS_TEXTS,
 }
 
 

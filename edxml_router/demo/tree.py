@@ -23,7 +23,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -93,16 +93,26 @@ class NodePlan:
     rsa: bool = False  # keys of the agencies: RSA, or P-256
     amqp: bool = False  # the office attaches over AMQP when there is a broker
     delivery: Mapping[str, str] = field(default_factory=dict)
+    office_name: str = ""
+    office_settings: str = ""  # further lines of the office's table
+    further: str = ""  # further tables of the configuration
 
     @property
     def office(self) -> str:
-        return f"vanthu-{self.name}"
+        return self.office_name or f"vanthu-{self.name}"
 
 
 class Tree:
-    """The nodes of ``plans`` below ``folder``, which must be new or empty."""
+    """The nodes of ``plans`` below ``folder``, which must be new or empty. ``prepare`` is given the folder of the
+    authority before the configurations are read, for what their further tables name."""
 
-    def __init__(self, folder: Path, plans: Sequence[NodePlan], broker: Broker | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plans: Sequence[NodePlan],
+        broker: Broker | None = None,
+        prepare: Callable[[Path], None] | None = None,
+    ) -> None:
         self.folder = folder.absolute()
         self.plans = {plan.name: plan for plan in plans}
         self.broker = broker
@@ -110,6 +120,7 @@ class Tree:
         self._mark = secrets.token_hex(3) if broker else ""  # several trees may share a broker
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._read: dict[str, int] = {}  # bytes of each log that belong to earlier starts
+        self._prepare = prepare
         self._build()
 
     def __enter__(self) -> Tree:
@@ -167,9 +178,10 @@ class Tree:
                 start_new_session=True,  # Ctrl-C is for the demo, which stops the nodes in good order
             )
 
-    def wait_ready(self, name: str) -> None:
+    def wait_ready(self, name: str, event: str = "worker.started") -> None:
+        """Until this event stands in its log, since it was started."""
         process, deadline = self._processes[name], time.monotonic() + START_SECONDS
-        while b'"worker.started"' not in self.log(name).read_bytes()[self._read[name] :]:
+        while f'"{event}"'.encode() not in self.log(name).read_bytes()[self._read[name] :]:
             if process.poll() is not None:
                 raise TreeError(f"{name} ended with status {process.returncode}\n{self.tail(name)}")
             if time.monotonic() > deadline:
@@ -247,6 +259,8 @@ class Tree:
             definitions = self.folder / "broker.json"
             definitions.write_text(json.dumps(self._definitions()))
             self.broker.ctl("import_definitions", str(definitions))
+        if self._prepare:
+            self._prepare(self.pki)
         for plan in self.plans.values():
             self.config(plan.name).write_text("\n".join(self._toml(plan)) + "\n", encoding="utf-8")
             self._make_database(plan.name)
@@ -278,6 +292,7 @@ class Tree:
         yield from ("", "[[offices]]", f'name = "{plan.office}"', f"agencies = {json.dumps(plan.agencies)}")
         if plan.amqp and self.broker:
             yield 'attach = "amqp"'
+        yield from (plan.office_settings, plan.further)
         yield from ("", "[trust]", 'anchors = "../pki/anchors.pem"')
         yield 'crls = ["../pki/root.crl.pem", "../pki/issuing.crl.pem"]'
         yield from ("", "[agencies]", 'extra = ["../agency_codes"]')

@@ -1,0 +1,1 @@
+"""What stands between the maker's system and the nodes: the doors of offices, and the way of webhooks."""
