@@ -24,7 +24,7 @@ from edxml_router.core.delivery import webhook
 from edxml_router.core.delivery.webhook import Hook, Waiting, WebhookSubject
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.credentials.webhook_keys import load_webhook_key, make_webhook_key
+from edxml_router.credentials.ed25519_keys import load_ed25519_key, make_ed25519_key
 from edxml_router.ports.views import Views
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.transport.posting import CONNECTIONS, SECONDS, WebhookCaller
@@ -60,7 +60,7 @@ class KeyedCaller:
 @asynccontextmanager
 async def opened_caller(settings: Settings) -> AsyncIterator[KeyedCaller]:
     """A caller with the keys of the settings."""
-    keys = [load_webhook_key(path) for path in settings.webhooks.keys]
+    keys = [load_ed25519_key(path) for path in settings.webhooks.keys]
     caller = WebhookCaller(settings.webhooks.networks, settings.webhooks.ca)
     try:
         yield KeyedCaller(caller, keys)
@@ -170,9 +170,9 @@ def begin_again(ledger: SqlLedger, office: str) -> Sequence[Hook]:
 
 def make_key(path: Path) -> str:
     """A new key in a new file; its public half, as a receiver enters it."""
-    return webhook.public_text(make_webhook_key(path).public_key())
+    return webhook.public_text(make_ed25519_key(path).public_key())
 
 
 def public_keys(settings: Settings) -> Sequence[str]:
     """The public halves of the keys of the settings."""
-    return [webhook.public_text(load_webhook_key(path).public_key()) for path in settings.webhooks.keys]
+    return [webhook.public_text(load_ed25519_key(path).public_key()) for path in settings.webhooks.keys]

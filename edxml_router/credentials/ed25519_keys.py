@@ -1,4 +1,4 @@
-"""The Ed25519 keys that sign calls to offices' systems, in files as those of :mod:`edxml_router.credentials.keys`.
+"""Ed25519 keys, which sign calls to offices' systems and checkpoints, in files as those of :mod:`edxml_router.credentials.keys`.
 
 Raises Refusal EDX902, EDX903 (unsafe, or of another kind) and EDX908 (not writable).
 """
@@ -16,7 +16,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.credentials import keys
 
 
-def load_webhook_key(path: Path) -> Ed25519PrivateKey:
+def load_ed25519_key(path: Path) -> Ed25519PrivateKey:
     """The key in this file."""
     data = keys.read_private(path)
     try:
@@ -28,7 +28,7 @@ def load_webhook_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def make_webhook_key(path: Path) -> Ed25519PrivateKey:
+def make_ed25519_key(path: Path) -> Ed25519PrivateKey:
     """A new key in a new file, mode 0600."""
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
