@@ -29,6 +29,7 @@ def find_mistakes(sections: Sections, today: date) -> Iterator[Mistake]:
     yield from _agencies(sections)
     yield from _hubs(sections)
     yield from _receipts(sections)
+    yield from _logs(sections)
     yield from _exceptions(sections, today)
     yield from check_seals(sections)
     yield from _times(sections)
@@ -239,6 +240,30 @@ def _receipts(sections: Sections) -> Iterator[Mistake]:
                 what=what,
             )
             yield Mistake(REMARK, place, detail, ((*place, "certificate"), (*place, "authority"), (*place, "name")))
+
+
+def _logs(sections: Sections) -> Iterator[Mistake]:
+    """A log has one owner, and one name while it lasts."""
+    if sections.journal.key and sections.node.formerly and sections.journal.origin is None:
+        detail = Detail("journal.origin is missing: a node that was renamed names its log as before")
+        yield Mistake(WRONG, ("journal",), detail, (("journal", "key"), ("node", "formerly")))
+    keyed: list[tuple[Place, str, tuple[str, ...]]] = [
+        (("children", number), child.name, child.log_keys) for number, child in enumerate(sections.children)
+    ]
+    if sections.parent:
+        keyed.append((("parent",), sections.parent.name, sections.parent.log_keys))
+    owners = {sections.origin: sections.node.name}
+    for place, name, keys in keyed:
+        for number, origin in enumerate(key.partition("+")[0] for key in keys):
+            if owners.setdefault(origin, name) != name:
+                where = (*place, "log_keys", *((number,) if len(keys) > 1 else ()))
+                detail = Detail(
+                    "{place}: {origin} is the log of {owner} already",
+                    place=dotted(where),
+                    origin=origin,
+                    owner=owners[origin],
+                )
+                yield Mistake(WRONG, where, detail)
 
 
 def _has_password(url: str) -> bool:

@@ -74,6 +74,7 @@ def _files(sections: Sections) -> Iterator[Mistake]:
         *((("webhooks", "keys", number), path) for number, path in enumerate(sections.webhooks.keys)),
         (("node", "key"), sections.node.key if isinstance(sections.node.key, Path) else None),
         (("store", "password_file"), sections.store.password_file),
+        (("journal", "key"), sections.journal.key),
     ]
     plain: list[tuple[Place, Path | None]] = [
         (("node", "certificate"), sections.node.certificate),

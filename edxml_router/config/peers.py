@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from edxml_router.config.values import MIB, About, Code, File, Files, Name, SettingsTable, Size, read_size
+from edxml_router.config.values import MIB, About, Code, File, Files, LogKeys, Name, SettingsTable, Size, read_size
 from edxml_router.core.delivery.terms import Quota, UnsignedException
 
 
@@ -117,6 +117,14 @@ class ParentSettings(SettingsTable):
             "whoever writes into the link's mailbox then ends deliveries. For a trial only."
         ),
     ] = False
+    log_keys: Annotated[
+        LogKeys,
+        About(
+            "Verifier keys of the parent's journal, as `edxml-router journal key` shows them there: its checkpoints "
+            "are cosigned here, and its cosignatures count. While it changes its key, the old and the new one.",
+            '["edxml-router/national+…"]',
+        ),
+    ] = ()
     hub: Annotated[HubSettings, About("The parent's hub, which this node dials.", '{ kind = "local", path = "hub" }')]
     unsigned: Annotated[UnsignedSettings | None, About("Exception for unsigned envelopes.")] = None
 
@@ -160,6 +168,14 @@ class ChildSettings(SettingsTable):
             "whoever writes into the link's mailbox then ends deliveries. For a trial only."
         ),
     ] = False
+    log_keys: Annotated[
+        LogKeys,
+        About(
+            "Verifier keys of the child's journal, as `edxml-router journal key` shows them there: its checkpoints "
+            "are cosigned here, and its cosignatures count. While it changes its key, the old and the new one.",
+            '["edxml-router/h53-31+…"]',
+        ),
+    ] = ()
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()
     unsigned: Annotated[UnsignedSettings | None, About("Exception for unsigned envelopes.")] = None
 

@@ -28,6 +28,7 @@ from edxml_router.config.values import (
     File,
     Key,
     Name,
+    Origin,
     SettingsTable,
     Size,
     read_duration,
@@ -80,6 +81,28 @@ class StoreSettings(SettingsTable):
     reserve_bytes: Annotated[
         Size, About("Nothing is accepted while the disk has less free space than this (EDX601).")
     ] = 256 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSettings(SettingsTable):
+    """The journal as a log that others can hold this node to (docs/evidence.md)."""
+
+    key: Annotated[
+        File | None,
+        About(
+            "Ed25519 key that signs the journal's checkpoints and those of neighbours (PEM, mode 0600; `edxml-router "
+            "journal key FILE` makes one).",
+            '"log.key.pem"',
+        ),
+    ] = None
+    origin: Annotated[
+        Origin | None,
+        About(
+            "Name of the log in its checkpoints; without it edxml-router/ and the node's name. It stays when the node "
+            "is renamed, and changes when entries were lost for good.",
+            '"edxml-router/h53"',
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +279,7 @@ class Sections(SettingsTable):
 
     node: Annotated[NodeSettings, About("This node.", '{ name = "h53" }')]
     store: StoreSettings = StoreSettings()
+    journal: JournalSettings = JournalSettings()
     hub: HubSettings | None = None
     parent: ParentSettings | None = None
     children: tuple[ChildSettings, ...] = ()
@@ -272,6 +296,11 @@ class Sections(SettingsTable):
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     log: LogSettings = LogSettings()
 
+    @property
+    def origin(self) -> str:
+        """The name of this node's log."""
+        return self.journal.origin or f"edxml-router/{self.node.name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -284,6 +313,7 @@ class Settings:
     path: Path
     node: NodeSettings
     store: StoreSettings
+    journal: JournalSettings
     hub: HubSettings | None
     parent: ParentSettings | None
     children: tuple[ChildSettings, ...]
@@ -317,6 +347,11 @@ class Settings:
         if scheme.startswith("sqlite") and separator and name:
             return f"{scheme}:///{self.path.absolute().parent / name}"
         return self.store.url
+
+    @property
+    def origin(self) -> str:
+        """The name of this node's log."""
+        return self.journal.origin or f"edxml-router/{self.node.name}"
 
     @property
     def bindings(self) -> Path:

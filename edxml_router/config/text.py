@@ -28,9 +28,11 @@ _HEAD: Final = """\
 """
 
 
-def example(name: str = "h53", title: str = "") -> str:
-    """A complete configuration with ``name`` set and everything else commented out."""
-    return _HEAD + "".join(_section(path, kind, {"name": name, "title": title}) for path, kind in _sections())
+def example(name: str = "h53", title: str = "", log_key: str = "") -> str:
+    """A complete configuration with ``name`` set, where they are given a title and the file of the log's key, and
+    everything else commented out."""
+    given = {"node.name": name, "node.title": title, "journal.key": log_key}
+    return _HEAD + "".join(_section(path, kind, given) for path, kind in _sections())
 
 
 def reference() -> str:
@@ -89,14 +91,14 @@ def _settings(kind: type) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _section(path: str, kind: type, given: dict[str, str]) -> str:
-    always = path in ("[node]", "[store]", "[trust]", "[agencies]", "[limits]", "[delivery]", "[log]")
+    always = path in ("[node]", "[store]", "[journal]", "[trust]", "[agencies]", "[limits]", "[delivery]", "[log]")
     lines = ["", f"# {' '.join((inspect.getdoc(kind) or '').split())}", path if always else f"#{path}"]
     for name, hint, default in _settings(kind):
         about = _about(hint)
         value = about.example if default is MISSING or default in (None, ()) else _toml(default, hint)
         mark = "#"
-        if path == "[node]" and given.get(name):
-            value, mark = json.dumps(given[name], ensure_ascii=False), ""
+        if written := given.get(f"{path.strip('[]')}.{name}"):
+            value, mark = json.dumps(written, ensure_ascii=False), ""
         lines += [f"# {about.text}", f"{mark}{name} = {value or '[]'}"]
     return "\n".join(lines) + "\n"
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
 from edxml_router.core.detail import Detail
+from edxml_router.core.proof.checkpoint import is_origin
+from edxml_router.core.proof.note import ED25519, VerifierKey
 
 MIB: Final = 1024 * 1024
 
@@ -66,10 +68,26 @@ def _read_key(value: Any, info: ValidationInfo) -> Path | str:
     return value if isinstance(value, str) and value.startswith("pkcs11:") else _read_path(value, info)
 
 
+def _read_origin(value: Any) -> str:
+    if not isinstance(value, str) or not is_origin(value):
+        raise ValueError(Detail("a log's name has no spaces and no plus sign, and 200 characters at most"))
+    return value
+
+
+def _read_log_key(value: Any) -> str:
+    """One verifier key, of a log and not of a witness: it is the same key, and the one is made of the other."""
+    key = VerifierKey.read(value if isinstance(value, str) else "")
+    if key.kind != ED25519 or not is_origin(key.name):
+        raise ValueError(Detail("not the verifier key of a log"))
+    return key.text
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Code = Annotated[str, Field(strict=True)]
 File = Annotated[Path, BeforeValidator(_read_path)]
 Files = Annotated[tuple[Path, ...], BeforeValidator(_read_files)]
+Origin = Annotated[str, BeforeValidator(_read_origin)]
+LogKeys = Annotated[tuple[Annotated[str, BeforeValidator(_read_log_key)], ...], Field(max_length=4)]
 Key = Annotated[Path | str, BeforeValidator(_read_key)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(ge=timedelta(milliseconds=1))]
 Size = Annotated[int, BeforeValidator(read_size), Field(ge=1)]

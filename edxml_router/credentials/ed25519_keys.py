@@ -1,4 +1,5 @@
-"""Ed25519 keys, which sign calls to offices' systems and checkpoints, in files as those of :mod:`edxml_router.credentials.keys`.
+"""Ed25519 keys, which sign calls to offices' systems and checkpoints, in files as those of
+:mod:`edxml_router.credentials.keys`.
 
 Raises Refusal EDX902, EDX903 (unsafe, or of another kind) and EDX908 (not writable).
 """

@@ -2,6 +2,7 @@
 and by what theirs are checked.
 
     own = signing(settings)                        # None without node.key
+    log = log_signer(settings)                     # None without journal.key
     child = credentials(section)                   # of a parent or a child
     files = paths(settings)                        # a change of one of these is noticed by a running node …
     peers, findings = renewed(peers, settings)     # … and then taken
@@ -24,9 +25,11 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link import credentials as by
 from edxml_router.core.link.credentials import Credentials, certificate_name
 from edxml_router.core.problems import Finding, Refusal
+from edxml_router.core.proof.note import NoteSigner, VerifierKey
 from edxml_router.core.signature.signing import SigningKey, sign_bytes
 from edxml_router.core.trust.certificate import read_all
 from edxml_router.credentials import token_keys
+from edxml_router.credentials.ed25519_keys import load_ed25519_key
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.credentials.sources import read_setting
 from edxml_router.stages.rules import Peer
@@ -65,6 +68,18 @@ def signing(settings: Settings) -> SigningIdentity | None:
     return SigningIdentity(key, sign, shown, certificate_name(chain[0]))
 
 
+def log_signer(settings: Settings) -> NoteSigner | None:
+    """The key of the node's log, in the log's name."""
+    if settings.journal.key is None:
+        return None
+    return NoteSigner(settings.origin, load_ed25519_key(settings.journal.key))
+
+
+def log_keys(section: ChildSettings | ParentSettings) -> tuple[VerifierKey, ...]:
+    """By what the checkpoints of this neighbour are verified, and its cosignatures."""
+    return tuple(map(VerifierKey.read, section.log_keys))
+
+
 def credentials(section: ChildSettings | ParentSettings) -> Credentials:
     """By what the receipts of this neighbour are checked."""
     named = [one for path in section.certificate for one in by.read(read_setting(path, str(path)), str(path))]
@@ -88,7 +103,7 @@ def renewed(peers: Mapping[str, Peer], settings: Settings) -> tuple[Mapping[str,
 def paths(settings: Settings) -> list[Path]:
     """The files whose change is noticed by a running node."""
     key = settings.node.key
-    files = [key if isinstance(key, Path) else None, settings.node.certificate]
+    files = [key if isinstance(key, Path) else None, settings.node.certificate, settings.journal.key]
     files += [path for section in neighbour_sections(settings) for path in (*section.certificate, section.authority)]
     return [path for path in files if path is not None]
 

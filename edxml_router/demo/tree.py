@@ -31,6 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from edxml_router.config import Settings, load
+from edxml_router.core.proof.note import NoteSigner
+from edxml_router.credentials.ed25519_keys import make_ed25519_key
 from edxml_router.demo.servers import Broker
 from edxml_router.services import trial_authority
 from edxml_router.store.database import migrate
@@ -121,6 +123,7 @@ class Tree:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._read: dict[str, int] = {}  # bytes of each log that belong to earlier starts
         self._prepare = prepare
+        self._log_keys: dict[str, str] = {}  # of each node, as its neighbours have them
         self._build()
 
     def __enter__(self) -> Tree:
@@ -251,6 +254,8 @@ class Tree:
                 kind = trial_authority.KeyType.RSA if plan.rsa else trial_authority.KeyType.EC
                 trial_authority.issue(self.pki, code, now, kind)
             trial_authority.issue_node(self.pki, plan.name, now)
+            key = make_ed25519_key(self.pki / f"{plan.name}.log.key.pem")
+            self._log_keys[plan.name] = NoteSigner(f"edxml-router/{plan.name}", key).verifier.text
             self.config(plan.name).parent.mkdir()
             if self.broker:
                 self._secret(plan.name, plan.name)
@@ -280,15 +285,18 @@ class Tree:
     def _toml(self, plan: NodePlan) -> Iterator[str]:
         yield from (f"# {plan.title}", "[node]", f'name = "{plan.name}"', f'title = "{plan.title}"', "workers = 1")
         yield from (f'key = "../pki/{plan.name}.key.pem"', f'certificate = "../pki/{plan.name}.cert.pem"')
+        yield from ("", "[journal]", f'key = "../pki/{plan.name}.log.key.pem"')
         children = [child for child in self.plans.values() if child.parent == plan.name]
         if children or (plan.amqp and self.broker):
             yield from ("", "[hub]", *self._hub(plan.name, plan.name))
         if plan.parent:
             yield from ("", "[parent]", f'name = "{plan.parent}"', f'certificate = "../pki/{plan.parent}.cert.pem"')
+            yield f'log_keys = ["{self._log_keys[plan.parent]}"]'
             yield from ("[parent.hub]", *self._hub(plan.parent, plan.name))
         for child in children:
             yield from ("", "[[children]]", f'name = "{child.name}"', f"prefixes = {json.dumps(child.prefixes)}")
             yield f'certificate = "../pki/{child.name}.cert.pem"'
+            yield f'log_keys = ["{self._log_keys[child.name]}"]'
         yield from ("", "[[offices]]", f'name = "{plan.office}"', f"agencies = {json.dumps(plan.agencies)}")
         if plan.amqp and self.broker:
             yield 'attach = "amqp"'

@@ -16,7 +16,6 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import (
-    Checkpoint,
     DeliveryHistory,
     EnvelopeHistory,
     FeedHead,
@@ -33,6 +32,8 @@ from edxml_router.core.delivery.views import (
 )
 from edxml_router.core.delivery.webhook import Hook
 from edxml_router.core.link.route import Route
+from edxml_router.core.proof.note import VerifierKey
+from edxml_router.ports.proofs import Proofs
 
 
 class MailView(Protocol):
@@ -156,9 +157,6 @@ class History(Protocol):
     def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Notice]:
         """Receipts for an office that have not been handed over yet."""
 
-    def checkpoint(self) -> Checkpoint | None:
-        """The newest checkpoint; None while nothing is numbered."""
-
 
 class Feed(Protocol):
     """The journal in the order of its places, as offices follow it. A place is a number from 0 on without gaps."""
@@ -204,10 +202,14 @@ class Proof(Protocol):
     """Proof that the database holds what was written."""
 
     def verify(
-        self, known: Mapping[int, str] | None = None, progress: Callable[[int, int], None] | None = None
+        self,
+        known: Mapping[int, str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        keys: Sequence[VerifierKey] = (),
     ) -> Verification:
         """Verify every entry and checkpoint of the journal. ``known`` are roots (hex) by size that were kept elsewhere;
-        ``progress`` gets (done, of). Runs beside a working node."""
+        ``progress`` gets (done, of); ``keys`` are those of the log, by which its signed checkpoints are verified. Runs
+        beside a working node."""
 
     def damage(self, *, quick: bool = False) -> str:
         """Damage in the database's own pages, in the database's words; empty when sound. ``quick`` skips comparing the
@@ -220,5 +222,5 @@ class Proof(Protocol):
         """How many bodies lie in files beside the database."""
 
 
-class Views(MailView, History, Feed, QuarantineView, Proof, Protocol):
+class Views(MailView, History, Feed, QuarantineView, Proof, Proofs, Protocol):
     """All queries to a node's database."""

@@ -29,6 +29,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.proof.note import VerifierKey
 from edxml_router.core.trust.bindings import Act
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import unknown
@@ -136,11 +137,17 @@ def query(views: Views, question: JournalQuery) -> Iterator[Sequence[JournalLine
             after = lines[-1].number
 
 
-def verify(views: Views, known: Mapping[int, str], progress: Callable[[int, int], None] | None = None) -> Verification:
-    """Verify the database's pages, then every entry and checkpoint; ``known`` are roots kept elsewhere, by size."""
+def verify(
+    views: Views,
+    known: Mapping[int, str],
+    progress: Callable[[int, int], None] | None = None,
+    keys: Sequence[VerifierKey] = (),
+) -> Verification:
+    """Verify the database's pages, then every entry and checkpoint; ``known`` are roots kept elsewhere, by size,
+    ``keys`` those that sign the log's checkpoints."""
     if broken := views.damage():  # the content of damaged pages means nothing
         raise Setback("EDX610", where="store.url", detail=broken)
-    return views.verify(known, progress)
+    return views.verify(known, progress, keys)
 
 
 def damage_finding(found: Verification) -> Finding | None:

@@ -12,6 +12,7 @@ from edxml_router.core.delivery.pace import Pace
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.skew import Skews
 from edxml_router.core.problems import Finding
+from edxml_router.core.proof.note import NoteSigner
 from edxml_router.ports.bodies import Bodies
 from edxml_router.ports.clock import Clock
 from edxml_router.ports.ledger import Ledger
@@ -76,6 +77,7 @@ class Node:
     links: Mapping[Route, Link]
     writers: Mapping[str, str] = field(default_factory=dict)  # by mailbox taken from: the one peer that writes there
     sign_receipts: Callable[[bytes], str] | None = None
+    log_signer: NoteSigner | None = None  # signs the journal's checkpoints, and cosigns those of neighbours
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
     judging: Judging = judge_here
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # what each peer was told

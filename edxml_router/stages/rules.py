@@ -15,6 +15,7 @@ from edxml_router.core.delivery.terms import DeliveryTerms, IntakeLimits, Policy
 from edxml_router.core.link.credentials import Credentials
 from edxml_router.core.link.route import Route
 from edxml_router.core.message.classification import Markings
+from edxml_router.core.proof.note import VerifierKey
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.trust.chain import TrustStore
@@ -43,6 +44,7 @@ class Peer:
     unsigned: UnsignedException | None = None
     credentials: Credentials = field(default_factory=Credentials)  # of a neighbour: they check its receipts
     unsigned_receipts: bool = False  # of a neighbour without credentials: its receipts count all the same
+    log_keys: tuple[VerifierKey, ...] = ()  # of a neighbour: of its journal, the old and the new while they change
     quota: Quota = field(default_factory=Quota)
     pushed: bool = False  # an office that is attached over AMQP and gets its mail pushed
     chunks: bool = False  # … and puts together what comes in chunks

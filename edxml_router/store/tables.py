@@ -15,7 +15,7 @@ from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.epochs.tables import epochs, identity, numbers, recoveries, renames, resyncs
 from edxml_router.store.journal.noting import noted
-from edxml_router.store.journal.table import checkpoints, journal
+from edxml_router.store.journal.table import checkpoints, journal, tree_nodes
 from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts import receipts
 from edxml_router.store.tokens import tokens
@@ -25,5 +25,5 @@ from edxml_router.store.webhooks import webhooks
 _WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, quarantine, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
-_OTHERS: Final = (checkpoints, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)
+_OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)
 ALL: Final = frozenset((*_WRITTEN, *_OTHERS))

@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Engine, func, select
 
 from edxml_router.core.delivery.views import Verification
+from edxml_router.core.proof.note import VerifierKey
 from edxml_router.store import integrity
 from edxml_router.store.bodies.table import bodies
 from edxml_router.store.database.engine import reading
@@ -24,6 +25,7 @@ from edxml_router.store.envelopes.sent import SqlSentDeliveries
 from edxml_router.store.journal import verification
 from edxml_router.store.journal.feed import SqlFeed
 from edxml_router.store.journal.history import SqlHistory
+from edxml_router.store.journal.proofs import SqlProofs
 from edxml_router.store.quarantine.queries import SqlQuarantineQueries
 from edxml_router.store.webhooks import SqlWebhookQueries
 
@@ -37,6 +39,7 @@ class SqlViews(
     SqlOrder,
     SqlHistory,
     SqlFeed,
+    SqlProofs,
     SqlQuarantineQueries,
     SqlWebhookQueries,
 ):
@@ -46,9 +49,12 @@ class SqlViews(
         self.engine = engine
 
     def verify(
-        self, known: Mapping[int, str] | None = None, progress: Callable[[int, int], None] | None = None
+        self,
+        known: Mapping[int, str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        keys: Sequence[VerifierKey] = (),
     ) -> Verification:
-        return verification.verify(self.engine, known, progress)
+        return verification.verify(self.engine, known, progress, keys)
 
     def damage(self, *, quick: bool = False) -> str:
         return integrity.database_damage(self.engine, quick=quick)

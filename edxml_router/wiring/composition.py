@@ -21,6 +21,7 @@ from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.terms import UnsignedException
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.problems import Finding, Refusal, Setback
+from edxml_router.core.proof.note import NoteSigner
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.credentials import identities, sources, token_keys, trust_files
 from edxml_router.credentials.identities import SigningIdentity
@@ -38,7 +39,6 @@ from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
 from edxml_router.store.database.engine import WORKER, connect
 from edxml_router.store.database.patience import PATIENCE_SECONDS
 from edxml_router.store.epochs.identity import NewEpoch
-from edxml_router.store.journal import sequencer
 from edxml_router.wiring import hubs, judging
 from edxml_router.wiring.agencies import load_registry
 from edxml_router.wiring.clocks import compare_clock, note_clock, shorten_pauses
@@ -102,6 +102,7 @@ class RunningNode:
         peers, findings = identities.renewed(self.node.rules.peers, self.settings)
         self.node.rules = replace(self.node.rules, peers=peers)
         try:
+            self.node.log_signer = identities.log_signer(self.settings)
             self._sign_by(identities.signing(self.settings))
         except Setback as setback:  # the token is away: nothing was seen, so try again
             return [*findings, setback.finding]
@@ -166,7 +167,7 @@ class RunningNode:
 
     def number_journal(self) -> None:
         """Let the journal's new entries take their places in the log."""
-        number_journal(self.node)
+        self.node.number_journal()
 
     def sweep(self) -> None:
         """Remove unreferenced files and expired mail."""
@@ -179,12 +180,12 @@ class RunningNode:
         changes nothing when a file cannot be used."""
         seen = trust_files.fingerprint(sources.paths(settings))  # before they are read
         credentials_seen = trust_files.fingerprint(identities.paths(settings))
-        rules, signing = check(settings)
+        rules, signing, log_signer = check(settings)
         if in_force.of_worker(settings) != in_force.of_worker(self.settings):
             return False
         self.settings, self.declared, self.trust_seen = settings, False, seen
         self.credentials_seen = credentials_seen
-        self.node.rules = rules
+        self.node.rules, self.node.log_signer = rules, log_signer
         self._sign_by(signing)
         transports = dict(zip(hubs.hub_names(settings), self.transports, strict=True))
         self.node.links, self.node.writers = hubs.links(settings, transports), hubs.writers(settings)
@@ -193,10 +194,10 @@ class RunningNode:
         return True
 
 
-def check(settings: Settings) -> tuple[Rules, SigningIdentity | None]:
+def check(settings: Settings) -> tuple[Rules, SigningIdentity | None, NoteSigner | None]:
     """What a worker makes of the settings and the files they name. Raises ConfigErrors with what is wrong; Setback
     EDX909 for a token."""
-    rules, signing = build_rules(settings), _signing(settings)
+    rules, signing, log_signer = build_rules(settings), _signing(settings), _log_signer(settings)
     try:
         for hub in settings.hubs.values():
             if isinstance(hub, RabbitHub):
@@ -204,7 +205,7 @@ def check(settings: Settings) -> tuple[Rules, SigningIdentity | None]:
         secret(settings.store.password_file, "store.password_file")
     except Refusal as refusal:
         raise ConfigErrors([refusal.finding]) from refusal
-    return rules, signing
+    return rules, signing, log_signer
 
 
 @contextmanager
@@ -232,6 +233,7 @@ def open_worker(
         in_hand = stack.enter_context(closing(InHandGuard(settings.node.data / "in-hand")))
         signing = _signing(settings)
         _sign_by(node, signing)
+        node.log_signer = _log_signer(settings)
         transports: dict[str, Transport] = {}
         for name, hub in settings.hubs.items():
             transports[name] = hubs.open_hub(settings, hub, hubs.consumed(settings)[name])
@@ -242,11 +244,6 @@ def open_worker(
         hubs_open = list(transports.values())
         bell = stack.enter_context(closing(FileBell(settings.node.data / FILE, listening=True)))
         yield RunningNode(node, hubs_open, settings, in_hand, bell, False, trust_seen, credentials_seen, signing)
-
-
-def number_journal(node: StoredNode) -> None:
-    """Let the journal's new entries take their places in the log. Raises Setback EDX601, EDX602, EDX605."""
-    sequencer.number_entries(node.ledger)
 
 
 def _node(settings: Settings, ledger: OwnLedger, wrap: Wrap = lambda _, port: port) -> StoredNode:
@@ -262,6 +259,13 @@ def _node(settings: Settings, ledger: OwnLedger, wrap: Wrap = lambda _, port: po
 def _signing(settings: Settings) -> SigningIdentity | None:
     try:
         return identities.signing(settings)
+    except Refusal as refusal:
+        raise ConfigErrors([refusal.finding]) from refusal
+
+
+def _log_signer(settings: Settings) -> NoteSigner | None:
+    try:
+        return identities.log_signer(settings)
     except Refusal as refusal:
         raise ConfigErrors([refusal.finding]) from refusal
 
@@ -350,6 +354,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             codes=codes(child.codes),
             unsigned=exception(child.unsigned),
             credentials=identities.credentials(child),
+            log_keys=identities.log_keys(child),
             unsigned_receipts=child.unsigned_receipts,
             quota=child.quota,
         )
@@ -363,6 +368,7 @@ def _peers(settings: Settings, registry: Registry) -> Mapping[str, Peer]:
             codes=frozenset[str]().union(*(peer.codes for peer in peers)),
             unsigned=exception(settings.parent.unsigned),
             credentials=identities.credentials(settings.parent),
+            log_keys=identities.log_keys(settings.parent),
             unsigned_receipts=settings.parent.unsigned_receipts,
         )
         peers.append(parent)

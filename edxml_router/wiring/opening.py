@@ -16,7 +16,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Setback, Trouble
 from edxml_router.store.database import migrate
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.wiring.composition import number_journal, open_ledger, open_node
+from edxml_router.wiring.composition import open_ledger, open_node
 from edxml_router.wiring.reading import require_file
 from edxml_router.wiring.stored import OwnLedger, StoredNode
 
@@ -46,7 +46,7 @@ def node_of(settings: Settings) -> Iterator[StoredNode]:
                 yield node
             finally:
                 with suppress(Trouble):  # the act is done; `journal verify` tells which entries have no place yet
-                    number_journal(node)
+                    node.number_journal()
     except Defect as defect:
         with closing(open_ledger(settings)) as ledger:
             _require_schema(ledger, defect)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from edxml_router.core.proof.checkpoint import TreeHead
 from edxml_router.ports.bell import Bell
 from edxml_router.stages.node import Node
 from edxml_router.store.bodies.files import BodyStore
@@ -15,6 +16,7 @@ from edxml_router.store.book import SqlBook
 from edxml_router.store.clocks.steady_clock import SteadyClock
 from edxml_router.store.database import far_bell
 from edxml_router.store.database.engine import troubles
+from edxml_router.store.journal import sequencer
 from edxml_router.store.ledger import SqlLedger
 
 
@@ -48,3 +50,13 @@ class StoredNode(Node):
     ledger: OwnLedger
     bodies: BodyStore
     clock: SteadyClock
+
+    def number_journal(self) -> None:
+        """Let the journal's new entries take their places in the log, under a checkpoint that is signed where the log's
+        key is at hand. Raises Setback EDX601, EDX602, EDX605."""
+        sequencer.number_entries(self.ledger, sign=self._signed if self.log_signer else None)
+
+    def _signed(self, size: int, root: bytes) -> bytes:
+        signer = self.log_signer
+        assert signer is not None  # noqa: S101  # asked before
+        return signer.sign(TreeHead(signer.name, size, root).text).data

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
 from edxml_router.cli.asking import database_option, open_asked
+from edxml_router.cli.auditor import proofs
 from edxml_router.cli.commands import Group
 from edxml_router.cli.entries import show_lines
 from edxml_router.cli.parameters import Moment
@@ -17,6 +19,7 @@ from edxml_router.core.delivery.views import JournalLine
 from edxml_router.core.detail import Detail
 from edxml_router.services import auditor
 from edxml_router.services.naming import problem_named
+from edxml_router.services.proof import checkpoints
 from edxml_router.shapes.history import entry_shape
 from edxml_router.shapes.node import verification_shape
 from edxml_router.wiring.reading import DatabasePlace
@@ -24,7 +27,11 @@ from edxml_router.wiring.reading import DatabasePlace
 
 @click.group(cls=Group)
 def journal() -> None:
-    """Ask the journal, or verify it."""
+    """Ask the journal, verify it, or prove it to others."""
+
+
+for each in (proofs.key, proofs.checkpoint, proofs.prove, proofs.growth):
+    journal.add_command(each)
 
 
 @journal.command()
@@ -93,16 +100,37 @@ class KeptRoot(click.ParamType[tuple[int, str]]):
 
 @journal.command()
 @click.option("--root", "roots", type=KeptRoot(), multiple=True, help="A root kept elsewhere; may be repeated.")
+@click.option(
+    "--checkpoint",
+    "kept",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    multiple=True,
+    help="A signed checkpoint kept elsewhere; may be repeated.",
+)
+@click.option("--key", "keys", multiple=True, metavar="KEY", help="A verifier key of the log besides the node's own.")
 @database_option
 @json_option
 @pass_session
-def verify(session: Session, roots: Sequence[tuple[int, str]], database: DatabasePlace | None, as_json: bool) -> None:
+def verify(
+    session: Session,
+    roots: Sequence[tuple[int, str]],
+    kept: Sequence[Path],
+    keys: Sequence[str],
+    database: DatabasePlace | None,
+    as_json: bool,
+) -> None:
     """Verify every entry and every checkpoint of the journal.
 
     Keep the root that this prints somewhere else and give it back later with --root: then a journal that was
     rewritten or cut off is found as well. Entries that have no place in the log yet are counted: no root protects
     them, until `serve` or the next act numbers them. Exit status 70 when anything is wrong.
+
+    Signatures of checkpoints are verified with the key of journal.key, and with those given with --key.
     """
+    named = checkpoints.read_keys(keys)
+    if database is None:
+        named = (*named, *checkpoints.own_keys(session.config_file()))
+    known = {**dict(roots), **checkpoints.read_kept(kept, named)}
     with (
         open_asked(session, database) as asked,
         session.progress(session.say("journal.working"), None) as advance,
@@ -114,7 +142,7 @@ def verify(session: Session, roots: Sequence[tuple[int, str]], database: Databas
             advance(now - done)
             done = now
 
-        result = auditor.verify(asked.views, dict(roots), progress)
+        result = auditor.verify(asked.views, known, progress, named)
         filed_bodies = auditor.filed_bodies(asked.views)
     if as_json:
         session.json(verification_shape(result, filed_bodies))

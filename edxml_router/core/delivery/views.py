@@ -58,11 +58,13 @@ class DeliveryHistory:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The log's size and root (hex) at a time: the pair to keep elsewhere."""
+    """The log's size and root (hex) at a time: the pair to keep elsewhere. ``note``: the two, signed, as bytes of
+    :mod:`edxml_router.core.proof.note`; None where the log's key was not at hand."""
 
     size: int
     root: str
     at: datetime
+    note: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from edxml_router.config.text import example
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.wording import in_words
+from edxml_router.credentials.ed25519_keys import make_ed25519_key
 from edxml_router.credentials.keys import write_new
 from edxml_router.node import supervisor
 from edxml_router.node.sole import sole
@@ -32,20 +33,24 @@ from edxml_router.wiring.ownership import recognise
 from edxml_router.wiring.reading import require_file
 
 FILE = "node.toml"
+LOG_KEY = "log.key.pem"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between looks whether the database is there
 PASSING = frozenset({"EDX601", "EDX602", "EDX622", "EDX624"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 def write_configuration(folder: Path, name: str, title: str) -> tuple[Path, bool]:
-    """The configuration file in a folder, and whether it is new; an existing one is not touched."""
+    """The configuration file in a folder, and whether it is new; an existing one is not touched. A new one comes with
+    the key of the node's log."""
     if not _NAME.fullmatch(name):
         raise Refusal("EDX901", where="--name", detail=Detail("a name has a-z, 0-9, hyphen and underscore"))
     file = folder / FILE
     folder.mkdir(parents=True, exist_ok=True)
     if file.exists():
         return file, False
-    write_new(file, example(name, title).encode())
+    if not (folder / LOG_KEY).exists():
+        make_ed25519_key(folder / LOG_KEY)
+    write_new(file, example(name, title, LOG_KEY).encode())
     return file, True
 
 

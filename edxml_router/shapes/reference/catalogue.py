@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edxml_router.shapes import agency, delivery, history, letter, node, notice, problem, trust, verdict
+from edxml_router.shapes import agency, delivery, history, letter, node, notice, problem, proof, trust, verdict
 from edxml_router.shapes.gateway import answers, content
 
 Shapes = tuple[type, ...]
@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "explain": (problem.ExplanationShape,),
         "inbox": (delivery.LetterShape,),
         "inbox --notices": (notice.NoticeShape,),
+        "journal checkpoint": (proof.CheckpointShape,),
         "journal query": (history.EntryShape,),
         "journal verify": (node.VerificationShape,),
         "letter recall": (letter.WrittenLetterShape, letter.DraftRefusedShape),

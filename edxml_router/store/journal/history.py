@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, select
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.views import Checkpoint, DeliveryHistory, EnvelopeHistory, JournalLine, Notice
+from edxml_router.core.delivery.views import DeliveryHistory, EnvelopeHistory, JournalLine, Notice
 from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes_of
-from edxml_router.store.journal.table import checkpoints, entry_columns, journal
+from edxml_router.store.journal.table import entry_columns, journal
 from edxml_router.store.receipts import receipt_of, receipts
 
 
@@ -86,12 +86,6 @@ class SqlHistory:
         query = select(receipts).where(receipts.c.origin == origin, receipts.c.sent_at.is_(None), receipts.c.id > after)
         with reading(self.engine) as connection:
             return _read_notes(connection, query.order_by(receipts.c.id).limit(limit))
-
-    def checkpoint(self) -> Checkpoint | None:
-        query = select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.at)
-        with reading(self.engine) as connection:
-            row = connection.execute(query.order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
-        return Checkpoint(row.size, bytes(row.root).hex(), row.at) if row else None
 
 
 def _lines(envelope: str, recipient: str, after: int, limit: int) -> Select[Any]:

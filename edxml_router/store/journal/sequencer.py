@@ -8,26 +8,35 @@ one spot that all writers of a node pass one after the other, so times are uniqu
 
 Each call leaves a checkpoint: size and root of the RFC 6962 tree over all entries so far, with the hashes that
 let the next call go on without reading old entries. A root kept elsewhere proves everything before it.
+
+Who has the log's key gives ``sign``, which makes the checkpoint a signed note in the same transaction: what is signed
+is what is committed. Commands number without it; the next call that has it signs the newest checkpoint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from edxml_router.core.delivery.journal import MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.bulk import Update
 from edxml_router.store.database.engine import reading, writing
+from edxml_router.store.journal import nodes
 from edxml_router.store.journal.table import checkpoints, journal
 from edxml_router.store.ledger import SqlLedger
 
 _LOCK: Final = 0x6564786D_0002  # an advisory lock of PostgreSQL: "edxm", 2
-_LAST: Final = select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.peaks).order_by(checkpoints.c.size.desc())
+_LAST: Final = (
+    select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.peaks, checkpoints.c.note)
+    .order_by(checkpoints.c.size.desc())
+    .limit(1)
+)
+_SIGN: Final = update(checkpoints).where(checkpoints.c.size == bindparam("which")).values(note=bindparam("signed"))
 _HIGHEST: Final = select(func.max(journal.c.position)).where(journal.c.position.is_not(None))
 _LAST_STAMP: Final = select(journal.c.stamp, journal.c.at).where(journal.c.position == bindparam("position"))
 _UNNUMBERED: Final = (
@@ -38,6 +47,7 @@ _UNNUMBERED: Final = (
 )
 _NUMBER: Final = Update(journal, ("position", "stamp", "leaf"))
 _MICROSECOND: Final = timedelta(microseconds=1)
+Sign = Callable[[int, bytes], bytes]  # size and root of a checkpoint: the bytes of its note
 _WAITING: Final = select(journal.c.at).where(text("position IS NULL")).order_by(journal.c.id).limit(1)
 
 
@@ -47,7 +57,7 @@ def waiting_since(ledger: SqlLedger) -> datetime | None:
         return connection.execute(_WAITING).scalar_one_or_none()
 
 
-def number_entries(ledger: SqlLedger, limit: int = 10_000) -> int:
+def number_entries(ledger: SqlLedger, limit: int = 10_000, sign: Sign | None = None) -> int:
     """Give up to ``limit`` committed entries their places. Returns how many (0 while another process is doing it).
 
     Raises Setback EDX601, EDX602 as the ledger does, and EDX605 when places and checkpoints no longer fit together:
@@ -58,8 +68,8 @@ def number_entries(ledger: SqlLedger, limit: int = 10_000) -> int:
             lock = text("SELECT pg_try_advisory_xact_lock(:lock)")
             if not connection.execute(lock, {"lock": _LOCK}).scalar_one():
                 return 0
-        last = connection.execute(_LAST.limit(1)).one_or_none()
-        tree = _resumed(*last) if last else MerkleTree()
+        last = connection.execute(_LAST).one_or_none()
+        tree = _resumed(last.size, last.root, last.peaks) if last else MerkleTree()
         highest = connection.execute(_HIGHEST).scalar_one()
         if (0 if highest is None else highest + 1) != tree.size:
             raise Setback(
@@ -74,7 +84,12 @@ def number_entries(ledger: SqlLedger, limit: int = 10_000) -> int:
             _NUMBER(connection, numbered)
             tree.extend(row["leaf"] for row in numbered)
             values = {"size": tree.size, "root": tree.root(), "peaks": tree.peaks(), "at": now}
-            connection.execute(insert(checkpoints), values)
+            note = sign(tree.size, tree.root()) if sign else None
+            connection.execute(insert(checkpoints), {**values, "note": note})
+        elif sign and last and last.note is None:
+            connection.execute(_SIGN, {"which": tree.size, "signed": sign(tree.size, tree.root())})
+        nodes.grow(connection, tree.size)
+        # A crash before the commit: neither places nor a signature have left this process.
         return len(rows)
 
 

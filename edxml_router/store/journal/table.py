@@ -1,11 +1,11 @@
-"""The tables of the journal's entries and of the checkpoints of its log."""
+"""The tables of the journal's entries, of the checkpoints of its log, and of the hashes in its tree."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, Index, LargeBinary, Table, inspect, null
+from sqlalchemy import BigInteger, Column, Connection, Engine, Index, Integer, LargeBinary, Table, inspect, null
 
 from edxml_router.store.database.columns import Instant, Number, metadata, partial, words
 
@@ -37,16 +37,38 @@ checkpoints = Table(
     Column("root", LargeBinary, nullable=False),
     Column("peaks", LargeBinary, nullable=False),  # lets the tree go on without its leaves
     Column("at", Instant, nullable=False),
+    Column("note", LargeBinary),  # signed with the log's key; a trigger lets it be given once
 )
 
-_STAMPED: Final[WeakKeyDictionary[Engine, bool]] = WeakKeyDictionary()
+# Roots of complete subtrees: ``hash`` is over the 256**level leaves from place * 256**level on. Level 0 is the journal
+# itself. Only complete ones are kept, so that a row never changes.
+tree_nodes = Table(
+    "tree_nodes",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+_LATER: Final = {journal.name: (journal.c.stamp,), checkpoints.name: (checkpoints.c.note,)}  # than version 0001
+_THERE: Final[WeakKeyDictionary[Engine, dict[str, tuple[Any, ...]]]] = WeakKeyDictionary()
 
 
 def entry_columns(connection: Connection) -> tuple[Any, ...]:
     """The journal's columns; in a copy of a database from before there were stamps, nothing stands in their place."""
-    if connection.engine not in _STAMPED:
-        names = {column["name"] for column in inspect(connection).get_columns(journal.name)}
-        _STAMPED[connection.engine] = journal.c.stamp.name in names
-    if _STAMPED[connection.engine]:
-        return tuple(journal.c)
-    return (*(column for column in journal.c if column is not journal.c.stamp), null().label("stamp"))
+    return _columns(connection, journal)
+
+
+def checkpoint_columns(connection: Connection) -> tuple[Any, ...]:
+    """The columns of checkpoints; in a copy of a database from before they were signed, nothing stands for the note."""
+    return _columns(connection, checkpoints)
+
+
+def _columns(connection: Connection, table: Table) -> tuple[Any, ...]:
+    there = _THERE.setdefault(connection.engine, {})
+    if table.name not in there:
+        names = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        missing = [column for column in _LATER[table.name] if column.name not in names]
+        kept = (column for column in table.c if column.name in names)
+        there[table.name] = (*kept, *(null().label(column.name) for column in missing))
+    return there[table.name]

@@ -9,7 +9,7 @@ journal cut off or rewritten together with its checkpoints: against that, give t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,8 +18,10 @@ from sqlalchemy import Engine, Select, func, select
 from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.delivery.views import Damage, Verification
 from edxml_router.core.detail import Detail, said
+from edxml_router.core.proof.note import VerifierKey
 from edxml_router.store.database.engine import reading
-from edxml_router.store.journal.table import checkpoints, entry_columns, journal
+from edxml_router.store.journal.notes import note_damage
+from edxml_router.store.journal.table import checkpoint_columns, checkpoints, entry_columns, journal
 
 PAGE: Final = 2000  # rows in one read
 DAMAGES: Final = 100  # that are described; the others are counted
@@ -46,14 +48,16 @@ def verify(
     engine: Engine,
     known: Mapping[int, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    keys: Sequence[VerifierKey] = (),
 ) -> Verification:
-    """Verify everything. ``known`` are roots (hex) by size from outside; ``progress`` gets (done, of)."""
+    """Verify everything. ``known`` are roots (hex) by size from outside; ``progress`` gets (done, of); ``keys`` are the
+    log's, by which the notes of checkpoints are verified."""
     found = _Findings()
     with reading(engine) as connection:
         total, end, highest = connection.execute(_SCOPE).one()  # in one look, since numbering goes on meanwhile
     if highest is not None and highest >= end:
         found.add(Detail("place {end}", end=end), Detail("entries with a place but without a checkpoint"))
-    tree, marks = MerkleTree(), _Marks(engine, end, known or {}, found)
+    tree, marks = MerkleTree(), _Marks(engine, end, known or {}, found, keys)
     done, stamp = 0, None  # stamps begin with the version that gives them
     with reading(engine) as connection:
         entries = select(*entry_columns(connection))
@@ -88,8 +92,13 @@ def verify(
 class _Marks:
     """The checkpoints in order, compared with the tree as it grows."""
 
-    def __init__(self, engine: Engine, end: int, known: Mapping[int, str], found: _Findings) -> None:
-        self._stored = _pages(engine, select(checkpoints).where(checkpoints.c.size <= end), checkpoints.c.size)
+    def __init__(
+        self, engine: Engine, end: int, known: Mapping[int, str], found: _Findings, keys: Sequence[VerifierKey]
+    ) -> None:
+        self._keys = keys
+        with reading(engine) as connection:
+            marks = select(*checkpoint_columns(connection))
+        self._stored = _pages(engine, marks.where(checkpoints.c.size <= end), checkpoints.c.size)
         self._next = next(self._stored, None)
         self._known = dict(known)
         self._found = found
@@ -113,6 +122,8 @@ class _Marks:
                 self._found.add(
                     Detail("checkpoint {size}", size=mark.size), Detail("the peaks do not fit the entries before it")
                 )
+            elif damage := note_damage(mark, self._keys):
+                self._found.add(Detail("checkpoint {size}", size=mark.size), damage)
 
     def finish(self, tree: MerkleTree) -> None:
         if self._next is not None:

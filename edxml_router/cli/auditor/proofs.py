@@ -1,0 +1,83 @@
+"""``edxml-router journal key``, ``checkpoint``, ``prove`` and ``growth``: what others verify without this program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edxml_router.cli.asking import database_option, open_asked
+from edxml_router.cli.commands import Command
+from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.services.proof import checkpoints
+from edxml_router.shapes.proof import checkpoint_shape
+from edxml_router.wiring.reading import DatabasePlace
+
+size_option = click.option("--size", type=click.IntRange(min=1), help="Of this many entries; default the newest.")
+
+
+@click.command(cls=Command)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False, metavar="[FILE]")
+@pass_session
+def key(session: Session, file: Path | None) -> None:
+    """Show the verifier key of the log, for neighbours and auditors.
+
+    With FILE, make a new key there, and show its public half. It signs the checkpoints once journal.key names it.
+    """
+    settings = session.settings()
+    made = checkpoints.log_key(settings) if file is None else checkpoints.make_log_key(file, settings)
+    session.line(made.text)
+
+
+@click.command(cls=Command)
+@size_option
+@database_option
+@json_option
+@pass_session
+def checkpoint(session: Session, size: int | None, database: DatabasePlace | None, as_json: bool) -> None:
+    """Show the newest signed checkpoint.
+
+    A signed note as c2sp.org/tlog-checkpoint has it: the log's name, its size and root, and signatures.
+    """
+    with open_asked(session, database) as asked:
+        found = checkpoints.latest_checkpoint(asked.views, size)
+        text = checkpoints.checkpoint_text(asked.views, found)
+    if as_json:
+        session.json(checkpoint_shape(checkpoints.log_name(found), found, text))
+        return
+    click.echo(text, nl=False)
+
+
+@click.command(cls=Command)
+@click.argument("place", type=click.IntRange(min=0), metavar="POSITION")
+@click.option("--entry", type=click.Path(path_type=Path, dir_okay=False), help="Write the entry's bytes here.")
+@size_option
+@database_option
+@pass_session
+def prove(session: Session, place: int, entry: Path | None, size: int | None, database: DatabasePlace | None) -> None:
+    """Prove that the entry at POSITION is in the journal.
+
+    Prints a proof as c2sp.org/tlog-proof has it: the path from the entry to the root, and the signed checkpoint. The
+    position of an entry is in `journal query --json`.
+    """
+    with open_asked(session, database) as asked:
+        proved = checkpoints.prove(asked.views, place, size)
+    if entry is not None:
+        checkpoints.write_entry(entry, proved)
+    click.echo(proved.proof, nl=False)
+
+
+@click.command(cls=Command)
+@click.argument("old", type=click.IntRange(min=1), metavar="SIZE")
+@size_option
+@database_option
+@pass_session
+def growth(session: Session, old: int, size: int | None, database: DatabasePlace | None) -> None:
+    """Prove that the journal continues what it was at SIZE entries.
+
+    Prints the path from that size to the newest signed checkpoint, and the checkpoint, as a witness is asked
+    (c2sp.org/tlog-witness).
+    """
+    with open_asked(session, database) as asked:
+        proof = checkpoints.prove_growth(asked.views, old, size)
+    click.echo(proof, nl=False)

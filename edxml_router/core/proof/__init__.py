@@ -1,0 +1,1 @@
+"""Proof that can be carried away: signed checkpoints of the journal, cosignatures, and paths in its tree."""

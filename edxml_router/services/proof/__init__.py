@@ -1,0 +1,1 @@
+"""What proves the journal to others: checkpoints, witnesses, time stamps."""
