@@ -76,13 +76,13 @@ def signature_shape(verdict: Verdict, reason: str = "") -> SignatureShape:
         "indication": verdict.indication,
         "reason": reason or verdict.reason,
         "problem": problem_or_none(verdict.finding),
-        "signer": _signer(verdict.signer) if verdict.signer else None,
+        "signer": signer_shape(verdict.signer) if verdict.signer else None,
         "coverage": verdict.coverage,
         "algorithm": verdict.algorithm or None,
     }
 
 
-def _signer(signer: Signer) -> SignerShape:
+def signer_shape(signer: Signer) -> SignerShape:
     return {
         "key": signer.spki_sha256,
         "fingerprint": signer.fingerprint or None,

@@ -144,7 +144,8 @@ def _join(
     content = _content(attachment, limits.max_attachment_bytes, measured)
     # The type given beside the bytes wins: the SDK zips a file and says so only there.
     content_type = types[-1] if types else _UNKNOWN_TYPE
-    _remark_type(content_type, content.head, attachment.element, remarks)
+    if odd := type_remark(content_type, content.head, place(attachment.element)):
+        remarks.append(odd)
     description = reference.text("Description")
     return Attachment(
         content_id=(reference.text("ContentId") or "").strip(elements.WHITE_SPACE),
@@ -225,16 +226,11 @@ def _decoded_size(text: str) -> int:
     return (len(text) - sum(text.count(space) for space in elements.WHITE_SPACE)) // 4 * 3 - 2
 
 
-def _remark_type(content_type: str, head: bytes, element: Element, remarks: list[Finding]) -> None:
+def type_remark(content_type: str, head: bytes, where: str) -> Finding | None:
+    """EDX211 where the first bytes of a content are not those of the type that it is declared to be of."""
     expected = FIRST_BYTES.get(content_type.lower())
     if expected is None or not head or head.startswith(expected):
-        return
+        return None
     actual = next((kind for kind, marks in FIRST_BYTES.items() if head.startswith(marks)), Detail("something else"))
-    declared = content_type.lower()
-    remarks.append(
-        Finding(
-            "EDX211",
-            place(element),
-            Detail("declared {declared}, the bytes are {actual}", declared=declared, actual=actual),
-        )
-    )
+    detail = Detail("declared {declared}, the bytes are {actual}", declared=content_type.lower(), actual=actual)
+    return Finding("EDX211", where, detail)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol, TypedDict
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.webhook import Hook, WebhookSubject
 from edxml_router.core.link.manifest import instant
 from edxml_router.core.problems import Finding
@@ -60,23 +59,6 @@ class EventPageShape(TypedDict):
     events: list[OfficeEventShape]
     cursor: str
     more: bool
-
-
-class RecipientForecastShape(TypedDict):
-    """Whether an envelope would reach one recipient."""
-
-    recipient: str
-    problem: ProblemShape | None
-    state: State | None
-
-
-class ForecastShape(TypedDict):
-    """What would become of an envelope whose bytes were not sent yet."""
-
-    possible: bool
-    known: bool
-    problem: ProblemShape | None
-    recipients: list[RecipientForecastShape]
 
 
 class AgencyPageShape(TypedDict):
@@ -158,24 +140,6 @@ def webhook_shape(hook: Hook) -> WebhookShape:
         "due_at": instant_or_none(hook.due_at),
         "ended": hook.ended,
         "problem": problem_or_none(Finding(hook.code, hook.url, hook.detail) if hook.code else None),
-    }
-
-
-def forecast_shape(
-    finding: Finding | None, recipients: Mapping[str, Finding | None], states: Mapping[str, State], *, known: bool
-) -> ForecastShape:
-    """``recipients`` as written, each with why it would not be reached; ``states`` by canonical code, of what was
-    accepted before."""
-    rows: list[RecipientForecastShape] = [
-        {"recipient": code, "problem": problem_or_none(why), "state": None} for code, why in recipients.items()
-    ]
-    if known:
-        rows = [{"recipient": code, "problem": None, "state": state} for code, state in states.items()]
-    return {
-        "possible": finding is None and not any(recipients.values()),
-        "known": known,
-        "problem": problem_or_none(finding),
-        "recipients": rows,
     }
 
 

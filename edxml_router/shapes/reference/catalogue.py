@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edxml_router.shapes import agency, delivery, history, letter, node, notice, problem, proof, trust, verdict
-from edxml_router.shapes.gateway import answers, content
+from edxml_router.shapes.gateway import answers, content, forecast
 
 Shapes = tuple[type, ...]
 
@@ -80,7 +80,7 @@ ANSWERS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "GET /v1/inbox": (answers.InboxPageShape,),
         "GET /v1/inbox/{letter}/content": (content.LetterContentShape,),
         "GET /v1/ready": (answers.ReadyShape,),
-        "POST /v1/forecasts": (answers.ForecastShape,),
+        "POST /v1/forecasts": (forecast.ForecastShape,),
         "POST /v1/inbox/confirm": (answers.ConfirmationsShape,),
         "POST /v1/inbox/{letter}/confirm": (delivery.ConfirmationShape,),
         "POST /v1/inbox/{letter}/return": (delivery.ConfirmationShape,),
