@@ -4,9 +4,10 @@
     await server.serve(sockets)
 
 Beside what uvicorn does: the certificate of the connection (DER) stands in ``request.state.peer_certificate``, also
-when the session was resumed; a head must come within gateway.head_time, however it trickles; more connections than
-gateway.connections are closed at once; a body that is silent for gateway.body_time is given up (:class:`Patience`).
-Bytes that are no HTTP, and heads above gateway.head_bytes, are answered 400 by h11.
+when the session was resumed, and ``request.state.inform`` sends an interim answer; a head must come within
+gateway.head_time, however it trickles; more connections than gateway.connections are closed at once; a body that is
+silent for gateway.body_time is given up (:class:`Patience`). Bytes that are no HTTP, and heads above
+gateway.head_bytes, are answered 400 by h11.
 
 uvicorn's own limit_concurrency is not used: it counts connections that only wait, and answers 503 to who comes next.
 """
@@ -47,12 +48,24 @@ class Guarded(H11Protocol):
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        self.app_state = {**self.app_state, "peer_certificate": certificate}
+        self.app_state = {**self.app_state, "peer_certificate": certificate, "inform": self.inform}
         self._deadline: asyncio.TimerHandle | None = None
         if len(self.connections) > self.gateway.connections:
             transport.abort()
             return
         self._await_head()
+
+    def inform(self, status: int, reason: str, headers: Sequence[tuple[str, str]]) -> bool:
+        """Send an interim answer (1xx) to the request at hand; whether it went. ASGI has no way for it, and what
+        a client of HTTP/1.0 would make of one is not known."""
+        cycle = self.cycle
+        over = cycle is None or cycle.response_started or cycle.disconnected or self.transport.is_closing()
+        if over or self.conn.their_http_version != b"1.1":
+            return False
+        fields = [(name.encode(), value.encode()) for name, value in headers]
+        event = h11.InformationalResponse(status_code=status, headers=fields, reason=reason.encode())
+        self.transport.write(self.conn.send(event))
+        return True
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from edxml_router.core.xml.skeleton import LARGE_BYTES
 from edxml_router.demo.letters import File
 from edxml_router.demo.tree import program
+from edxml_router.gateway.native import uploads as uploads_face
 from edxml_router.services.gateway import uploads
 from tests.gateway.test_serve import free_port, run
 from tests.gateway.test_submission import content_digest
@@ -169,3 +171,52 @@ def test_an_upload_outlives_the_node_that_was_killed_in_the_middle(tmp_path: Pat
     finally:
         os.killpg(serving.pid, signal.SIGTERM)
         serving.wait(60)
+
+
+def interim(line: ssl.SSLSocket, kept: bytes = b"") -> tuple[str, dict[str, str], bytes]:
+    """The next head that comes on a line: its first line, its fields, and what came behind it."""
+    while b"\r\n\r\n" not in kept:
+        piece = line.recv(65536)
+        assert piece, kept
+        kept += piece
+    head, _, rest = kept.partition(b"\r\n\r\n")
+    first, *fields = head.decode().split("\r\n")
+    return first, {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in fields)}, rest
+
+
+def test_where_the_upload_is_is_told_before_its_body_has_come(world: World) -> None:
+    """So a client whose very first request breaks off goes on, and need not begin anew."""
+    data = world.letter(files=(File("ban-do.pdf", 9_000_000),))
+    head = (
+        "POST /v1/envelopes HTTP/1.1\r\nHost: node\r\nContent-Type: application/xml\r\nUpload-Complete: ?1\r\n"
+        f"Upload-Draft-Interop-Version: 8\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
+    with world.connect("vp") as line:
+        line.sendall(head.encode())
+        first, fields, rest = interim(line)
+        assert first == "HTTP/1.1 104 Upload Resumption Supported"
+        assert fields["upload-draft-interop-version"] == "8"
+        assert "max-size=" in fields["upload-limit"]
+        place = fields["location"]
+        line.sendall(data[: uploads_face.TOLD + uploads_face.AT_ONCE])
+        first, fields, rest = interim(line, rest)
+        assert first.startswith("HTTP/1.1 104 ")
+        assert "location" not in fields
+        safe = int(fields["upload-offset"])
+        assert uploads_face.TOLD <= safe <= len(data)
+    client = world.client("vp")
+    at = int(client.head(place).headers["upload-offset"])
+    assert at >= safe
+    answer = client.patch(place, content=data[at:], headers=part(at, last=True))
+    assert (answer.status_code, answer.json()["digest"]) == (201, digest(data))
+
+
+@pytest.mark.parametrize("version", ["", "3"])
+def test_nobody_hears_104_who_does_not_speak_the_draft(world: World, version: str) -> None:
+    data = world.letter()
+    named = f"Upload-Draft-Interop-Version: {version}\r\n" if version else ""
+    head = f"POST /v1/envelopes HTTP/1.1\r\nHost: node\r\nUpload-Complete: ?1\r\n{named}"
+    head += f"Content-Length: {len(data)}\r\n\r\n"
+    with world.connect("vp") as line:
+        line.sendall(head.encode() + data)
+        assert interim(line)[0].startswith("HTTP/1.1 201 ")

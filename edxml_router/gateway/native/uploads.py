@@ -1,8 +1,9 @@
 """Uploads that go on where they broke off (draft-ietf-httpbis-resumable-upload-15).
 
 ``POST /v1/envelopes`` with ``Upload-Complete`` begins one; its place is in Location. ``HEAD`` tells how far it is,
-``PATCH`` goes on there, and with the last part it is handed in and answered as any envelope is. Not implemented is the
-interim answer 104, which the server has no way to send; a client that lost the answer to POST begins anew.
+``PATCH`` goes on there, and with the last part it is handed in and answered as any envelope is. A client that names an
+``Upload-Draft-Interop-Version`` of :data:`VERSIONS` hears by interim answers (104) where the upload is, before the body
+has come, and then how much of it is safe on disk. Others hear it with the answer.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ uploads = APIRouter(tags=["uploads"])
 
 PART: Final = "application/partial-upload"
 AT_ONCE: Final = 1024 * 1024  # bytes of one write
+TOLD: Final = 8 * AT_ONCE  # bytes after which what has come is synced, and that is told
+# Of the drafts: all of them have the fields that are used here. A client may not be told 104 for another version than
+# its own, nor where it names none (Draft Version Identification).
+VERSIONS: Final = frozenset({"6", "7", "8", "9"})
 _HEADERS: Final = [
     {
         "name": name,
@@ -58,6 +63,8 @@ async def begin(request: Request, caller: Caller, desk: Desk, digest: str | None
                                               most=desk.settings.limits.max_bytes))  # fmt: skip
     expected = digest or content_digest(request.headers.get("repr-digest"))
     upload = await desk.call(service.begin, desk.node, caller.office, desk.uploads, length, expected)
+    limit = ("Upload-Limit", _limit(desk.settings.limits.max_bytes))
+    _inform(request, ("Location", f"/v1/uploads/{upload.name}"), limit)
     answer = await _take(request, caller, desk, upload, 0)
     answer.headers["location"] = f"/v1/uploads/{upload.name}"
     if answer.status_code == 204:
@@ -127,7 +134,7 @@ async def _take(request: Request, caller: Caller, desk: Desk, upload: Upload, of
         if offset != here:
             return _mismatch(request, upload, offset, here)
         held: list[bytes] = []
-        size = 0
+        size, safe = 0, here
         async for piece in request.stream():
             held.append(piece)
             size += len(piece)
@@ -135,8 +142,12 @@ async def _take(request: Request, caller: Caller, desk: Desk, upload: Upload, of
             if here > (most if upload.length is None else upload.length):
                 raise Refusal("EDX102", detail=Detail("more than {most} bytes", most=upload.length or most))
             if size >= AT_ONCE:
-                await _append(desk, upload, held, here - size, turn, last=False)
+                tell = here - safe >= TOLD and _informs(request)
+                await _append(desk, upload, held, here - size, turn, last=tell)
                 held, size = [], 0
+                if tell:
+                    _inform(request, ("Upload-Offset", str(here)))
+                    safe = here
         await _append(desk, upload, held, here - size, turn, last=True)
     if complete == "?0":
         return Response(status_code=204, headers=await desk.call(_state, upload, most))
@@ -172,10 +183,25 @@ def _state(upload: Upload, most: int) -> dict[str, str]:
     headers = {
         "upload-offset": str(upload.offset),
         "upload-complete": "?1" if upload.finished else "?0",
-        "upload-limit": f"max-size={most}, max-age={int(service.BEGUN_SECONDS)}",
+        "upload-limit": _limit(most),
         "cache-control": "no-store",
     }
     return headers | ({"upload-length": str(upload.length)} if upload.length is not None else {})
+
+
+def _limit(most: int) -> str:
+    return f"max-size={most}, max-age={int(service.BEGUN_SECONDS)}"
+
+
+def _informs(request: Request) -> bool:
+    return request.headers.get("upload-draft-interop-version", "").strip() in VERSIONS
+
+
+def _inform(request: Request, *fields: tuple[str, str]) -> None:
+    """An interim answer, to who asks for such."""
+    if _informs(request):
+        version = request.headers["upload-draft-interop-version"].strip()
+        request.state.inform(104, "Upload Resumption Supported", [*fields, ("Upload-Draft-Interop-Version", version)])
 
 
 def _number(request: Request, name: str) -> int | None:
