@@ -65,3 +65,27 @@ def test_a_receiver_that_is_away_holds_nothing_up_and_shows(called: World, recei
         Event().wait(0.01)
     [mail] = [hook for hook in webhooks.hooks(called.worker.ledger.views) if hook.code]
     assert (mail.code, mail.attempts, mail.ended) == ("EDX715", 1, False)
+
+
+def test_a_receiver_that_is_silent_holds_nobody_up(called: World, receiver: Receiver) -> None:
+    """The other office is called, more than once, while the first call is under way."""
+    with closing(Receiver()) as silent:
+        hang = Event()
+        silent.during = hang.wait
+        text = called.path.read_text("utf-8").replace('name = "vp"', f'name = "vp"\nwebhook = "{silent.url}"')
+        called.path.write_text(text, "utf-8")
+        called._loop.call_soon_threadsafe(called.desk.reload, called.settings())
+        try:
+            called.hand_in(called.letter(sender="H01.151", to="H53"), "so")
+            called.work()
+            wait(silent, 1)
+            for count in (1, 2):
+                called.hand_in(called.letter())
+                called.work()
+                wait(receiver, count)
+                client = called.client("so")
+                for letter in client.get("/v1/inbox").json()["letters"]:
+                    assert client.post(f"/v1/inbox/{letter['letter']}/confirm").status_code == 200
+            assert [told["type"] for _, told in silent.calls].count("mail.waiting") == 1  # it still has that one
+        finally:
+            hang.set()

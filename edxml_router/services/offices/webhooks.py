@@ -1,10 +1,13 @@
 """Calls to the systems of offices: which are due, making them, and what an operator asks about them.
 
     async with opened_caller(settings) as caller:
-        made = await call(node.ledger, settings, caller)    # all that is due; then wait for news, or until next_at
+        next_at = await begin(node.ledger, settings, caller, under_way)    # what is due
+        …                                                                  # until news, next_at, or one has ended
+        made = await record_ended(node.ledger, under_way)
 
 A call is claimed in one commit and its answer recorded in another. A crash between them calls again, with the same id,
-when the claim has run out. Raises Refusal EDX403 for an office without a webhook, EDX902 and EDX903 for keys.
+when the claim has run out. Calls end one by one: a receiver that is silent until its time is over holds nobody up.
+Raises Refusal EDX403 for an office without a webhook, EDX902 and EDX903 for keys.
 """
 
 from __future__ import annotations
@@ -43,10 +46,13 @@ class CallAnswer(NamedTuple):
 
 
 class CallRound(NamedTuple):
-    """The calls that were made, and when the next one is due (none: when there is news)."""
+    """The calls that have ended, and when the next one is due (none: when there is news)."""
 
     answers: Sequence[CallAnswer]
     next_at: datetime | None
+
+
+CallsUnderWay = set[asyncio.Task[CallAnswer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +74,22 @@ async def opened_caller(settings: Settings) -> AsyncIterator[KeyedCaller]:
         await caller.close()
 
 
-async def call(ledger: SqlLedger, settings: Settings, by: KeyedCaller) -> CallRound:
-    """Call all offices that are to be called now, each for itself. Raises Setback of the store."""
-    due, next_at = await asyncio.to_thread(_claim, ledger, settings)
-    if not due:
-        return CallRound((), next_at)
+async def begin(ledger: SqlLedger, settings: Settings, by: KeyedCaller, under_way: CallsUnderWay) -> datetime | None:
+    """Begin the calls that are due, each for itself, beside those that are ``under_way`` already; when another will
+    be due. Raises Setback of the store."""
+    due, next_at = await asyncio.to_thread(_claim, ledger, settings, CONNECTIONS - len(under_way))
     now = ledger.clock.now()
-    answers = await asyncio.gather(*(_call(hook, by, now) for hook in due))
-    next_at = await asyncio.to_thread(_record, ledger, answers)
-    return CallRound(answers, next_at)
+    under_way |= {asyncio.create_task(_call(hook, by, now)) for hook in due}
+    return next_at if len(under_way) < CONNECTIONS else None  # nothing can be begun before one has ended
+
+
+async def record_ended(ledger: SqlLedger, under_way: CallsUnderWay) -> CallRound:
+    """Write down what came of those that have ended, and take them out. Raises Setback of the store; then they are made
+    again once their claim has run out."""
+    ended = {task for task in under_way if task.done()}
+    under_way -= ended
+    answers = [task.result() for task in ended]
+    return CallRound(answers, await asyncio.to_thread(_record, ledger, answers) if answers else None)
 
 
 async def _call(hook: Hook, by: KeyedCaller, now: datetime) -> CallAnswer:
@@ -92,7 +105,7 @@ async def _call(hook: Hook, by: KeyedCaller, now: datetime) -> CallAnswer:
     return CallAnswer(hook, Finding("EDX715", hook.url, Detail("it answered {status}", status=status)))
 
 
-def _claim(ledger: SqlLedger, settings: Settings) -> tuple[Sequence[Hook], datetime | None]:
+def _claim(ledger: SqlLedger, settings: Settings, most: int) -> tuple[Sequence[Hook], datetime | None]:
     now = ledger.clock.now()
     wanted = _wanted(settings)
     with ledger.book() as book:
@@ -105,7 +118,7 @@ def _claim(ledger: SqlLedger, settings: Settings) -> tuple[Sequence[Hook], datet
             lies = waiting.get(key, Waiting())
             before = kept.get(key)
             hook = webhook.looked(_at(url, before, key), lies, now)
-            if hook.due_at is not None and hook.due_at <= now and len(due) < CONNECTIONS:  # the others: next round
+            if hook.due_at is not None and hook.due_at <= now and len(due) < most:  # the others: next round
                 hook = webhook.claimed(hook, lies, now + _CLAIM)
                 due.append(hook)
             else:
