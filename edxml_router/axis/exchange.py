@@ -80,8 +80,7 @@ def _settle(node: StoredNode, own: AxisSettings, rows: Sequence[Mapping[str, str
     """What the axis says of what it was sent, by its number and the recipient."""
     told: dict[tuple[str, str], Mapping[str, str]] = {}
     for row in rows:
-        code = node.rules.registry.canonical_or_none(row.get("toCode", "")) or row.get("toCode", "")
-        told[row.get("senderDocId", ""), code] = row
+        told[row.get("senderDocId", ""), bridge.meant(node, row.get("toCode", ""))] = row
     for delivery, number in bridge.numbered(node, own.name):
         found = told.get((number, delivery.recipient))
         state = TELLS.get(found.get("receiveStatus", "")) if found is not None else None

@@ -12,6 +12,7 @@ from typing import Final
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
+from edxml_router.gateway.desk import Desk
 
 _BYTES: Final = 32  # of a SHA-256
 
@@ -32,6 +33,12 @@ def content_digest(value: str | None) -> str | None:
             break
         break
     raise Refusal("EDX418", where="Content-Digest", detail=Detail("not sha-256=:BASE64: (RFC 9530)"))
+
+
+def require_digest(desk: Desk, field: str, *given: str) -> None:
+    """Raise Refusal EDX418 where gateway.digests asks for one and none is given."""
+    if desk.gateway.digests == "required" and not given:
+        raise Refusal("EDX418", where=field, detail=Detail("gateway.digests asks for sha-256=:BASE64: (RFC 9530)"))
 
 
 def digest_field(digest: str) -> str:

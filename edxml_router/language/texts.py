@@ -67,6 +67,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "col.reason": "reason",
     "col.since": "since",
     "col.subject": "key or agency",
+    "col.turn": "turn",
     "col.until": "until",
     "col.value": "value",
     "yes": "yes",
@@ -206,6 +207,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "confirm.refused": "returned to the sender",
     # queue
     "queue.empty": "Nothing matches.",
+    "queue.webhooks": "{count} calls to offices' systems wait or were refused: `edxml-router queue list --webhooks`.",
     "queue.would": "would {act}: {done}, not possible: {failed}",
     "queue.alike": "and {count} more of this kind: {numbers}",
     "queue.later": "What is accepted from now on is not held by this.",

@@ -10,22 +10,30 @@ codes, EDX902, EDX905 and EDX906 for files, and what the settings raise.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from edxml_router.config import Settings
 from edxml_router.core.agencies.agency import Agency, Succession
+from edxml_router.core.agencies.changes import AgencyChanges
 from edxml_router.core.agencies.code import AgencyCode, is_under
 from edxml_router.core.agencies.importing import ImportReport
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.detail import Detail
 from edxml_router.core.message.letter_day import VIETNAM
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.resources import folder
 from edxml_router.services.naming import naming
 from edxml_router.store import catalogue
 from edxml_router.wiring.agencies import load_registry, own_catalogue
+
+_CURSOR: Final = re.compile(r"([0-9a-f]{1,16})-([0-9]{1,7})-([0-9]{1,7})-([^\s]{0,60})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,55 @@ def find(
         and (not level or one.level == level)
         and (not top or is_under(one.code, top))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedAgencies:
+    """A page of agencies of which something has changed. ``whole``: all there are, because nothing was known of before;
+    ``cursor`` begins the next page, and after the last one the next time; ``more``: there is something on it now."""
+
+    rows: Sequence[Agency]
+    cursor: str
+    more: bool
+    whole: bool
+
+
+def changed(registry: Registry, cursor: str, limit: int, since: date | None = None) -> ChangedAgencies:
+    """The agencies of which something has changed since ``cursor``, or else since that day, by code; without either all
+    of them, closed ones too.
+
+    A cursor names a day, which is told once more at the next time, and the rows that were not imported here: where
+    those are others, all agencies are told. Raises Refusal EDX418 for one that is none.
+    """
+    first, last, after = since, today(), ""
+    if cursor:
+        read = _CURSOR.fullmatch(cursor)
+        if read is None:
+            raise Refusal("EDX418", where="cursor", detail=Detail("not a cursor of this node"))
+        base, begun, ends, after = read.groups()
+        if base == (registry.base or "0"):
+            first, last = _day_of(begun), _day_of(ends) or last
+        else:
+            first, after = None, ""
+    codes = _changes_of(registry).between(first, last) if first else sorted(one.code for one in registry)
+    start = bisect_right(codes, after) if after else 0
+    rows = [one for code in codes[start : start + limit] if (one := registry.get(code)) is not None]
+    more = start + limit < len(codes)
+    start_day = first.toordinal() if first else 0
+    place = f"{start_day}-{last.toordinal()}-{rows[-1].code}" if more else f"{last.toordinal()}-0-"
+    return ChangedAgencies(rows, f"{registry.base or 0}-{place}", more, first is None)
+
+
+def _day_of(number: str) -> date | None:
+    try:
+        return date.fromordinal(int(number)) if int(number) else None
+    except ValueError:  # beyond the last day there is
+        raise Refusal("EDX418", where="cursor", detail=Detail("not a cursor of this node")) from None
+
+
+@lru_cache(maxsize=1)
+def _changes_of(registry: Registry) -> AgencyChanges:
+    return AgencyChanges(registry)
 
 
 def own_folder(settings: Settings | None, data: Path | None) -> Path | None:

@@ -1,8 +1,10 @@
 """The agency catalogue on disk: folders of CSV files with a manifest, read into a registry.
 
 A folder holds any of ``agencies.csv``, ``aliases.csv``, ``successions.csv`` and ``levels.csv`` (columns in
-``agency_codes/README.md``), and ``manifest.json`` with the rows, digest, source and date of each. The program ships one
-folder; a node has its own beside it, whose rows override the packaged ones, code by code.
+``agency_codes/README.md``), and ``manifest.json`` with the rows, digest, source and date of each. The program ships
+one folder; a node has its own beside it, whose rows override the packaged ones, code by code. There ``imported.csv``
+has the day on which the rows of each agency last changed; who edits the folder by hand takes that file away, and then
+all of it counts as changed.
 
     registry = load(packaged, own)
     report = import_file(path, registry, source="LGSP, 2026-11")
@@ -21,10 +23,11 @@ import gc
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, NamedTuple
 
 from edxml_router.core.agencies.agency import Agency, Alias
 from edxml_router.core.agencies.importing import ImportReport, import_rows
@@ -36,6 +39,7 @@ from edxml_router.core.wording import in_words
 from edxml_router.disk import durable, locks
 
 MANIFEST = "manifest.json"
+IMPORTED = "imported.csv"  # of a node's own folder: when the row of an agency, or of one of its aliases, last changed
 
 
 def load_catalogue(*folders: Path) -> Registry:
@@ -44,12 +48,18 @@ def load_catalogue(*folders: Path) -> Registry:
     Raises Refusal EDX902 for a folder or file that cannot be read, EDX906 for a file with other columns.
     """
     findings: list[Finding] = []
-    digest = hashlib.sha256()
+    digest, base = hashlib.sha256(), hashlib.sha256()
+    imported: dict[str, date] = {}
     for folder in folders:
         if not folder.is_dir():
             raise Refusal("EDX902", where=str(folder), detail=Detail("no such folder"))
+        dated = (folder / IMPORTED).exists()  # what changes there is known row by row
+        if dated:
+            imported |= _imported(folder)
         for name in FILES:
-            digest.update(_facts(folder / name)["sha256"].encode() if (folder / name).exists() else b"-")
+            facts = _facts(folder / name)["sha256"].encode() if (folder / name).exists() else b"-"
+            digest.update(facts)
+            base.update(b"" if dated else facts)
 
     def every(table: AgencyTable[Value]) -> Iterator[Value]:
         return (row for folder in folders for row in _read(table, folder, findings))
@@ -57,8 +67,16 @@ def load_catalogue(*folders: Path) -> Registry:
     with _collector_paused():
         agencies, aliases = list(every(AGENCIES)), list(every(ALIASES))
         successions, levels = list(every(SUCCESSIONS)), list(every(LEVELS))
-        version = digest.hexdigest()[:16]
-        return Registry.build(agencies, aliases, successions, levels, version=version, findings=findings)
+        return Registry.build(
+            agencies,
+            aliases,
+            successions,
+            levels,
+            version=digest.hexdigest()[:16],
+            findings=findings,
+            imported=imported,
+            base=base.hexdigest()[:16],
+        )
 
 
 def import_file(path: Path, known: Registry, *, source: str = "", replace_known: bool = False) -> ImportReport:
@@ -84,13 +102,19 @@ def write(
 ) -> None:
     """Put rows into a node's own folder, in place of those with the same code, and renew its manifest.
 
-    ``source`` and ``day`` (yyyy-mm-dd) are noted in the manifest. Where no row is new, no file is touched. Raises
-    Refusal EDX905 when the folder has unreadable rows, because they would be lost.
+    ``source`` and ``day`` (yyyy-mm-dd) are noted in the manifest, and the day for each agency whose rows change. Where
+    no row is new, no file is touched. Raises Refusal EDX905 when the folder has unreadable rows, because they would be
+    lost.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locks.folder_locked(folder):
-            changed = [*_merge(AGENCIES, folder, agencies), *_merge(ALIASES, folder, aliases)]
+            one, two = _merged(AGENCIES, folder, agencies), _merged(ALIASES, folder, aliases)
+            codes = {agency.code for agency in one.changed} | {alias.canonical for alias in two.changed}
+            if codes:
+                # First: a crash behind it leaves agencies that seem to have changed, which harms nobody.
+                _note_imported(folder, codes, day)
+            changed = [*_write(AGENCIES, folder, one), *_write(ALIASES, folder, two)]
             if changed:
                 _replace(folder / MANIFEST, _manifest(folder, changed, source, day))
     except OSError as error:
@@ -147,21 +171,51 @@ def _read(table: AgencyTable[Value], folder: Path, findings: list[Finding]) -> I
         raise Refusal("EDX906", where=str(path), detail=said(error)) from error
 
 
-def _merge(table: AgencyTable[Value], folder: Path, new: Iterable[Value]) -> Iterator[str]:
-    """Write a table anew if rows were added or changed; then yields its file name."""
+class _Merged(NamedTuple, Generic[Value]):
+    """A table with new rows in it, by key, and those that were not there before."""
+
+    rows: Mapping[Any, Value]
+    changed: Sequence[Value]
+
+
+def _merged(table: AgencyTable[Value], folder: Path, new: Iterable[Value]) -> _Merged[Value]:
     findings: list[Finding] = []
     present = {table.key(row): row for row in _read(table, folder, findings)}
     if findings:
         raise Refusal("EDX905", where=findings[0].where, detail=findings[0].detail)
     merged = present | {table.key(row): row for row in new}
-    if merged == present:
+    return _Merged(merged, [row for key, row in merged.items() if present.get(key) != row])
+
+
+def _write(table: AgencyTable[Value], folder: Path, merged: _Merged[Value]) -> Iterator[str]:
+    """Write a table anew if rows were added or changed; then yields its file name."""
+    if not merged.changed:
         return
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows(table.cells(merged[key]) for key in sorted(merged))
+    writer.writerows(table.cells(merged.rows[key]) for key in sorted(merged.rows))
     _replace(folder / table.file, text.getvalue().encode())
     yield table.file
+
+
+def _imported(folder: Path) -> dict[str, date]:
+    """Raises Refusal EDX906 for a file that says something else."""
+    path = folder / IMPORTED
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {code: date.fromisoformat(day) for code, day in csv.reader(file)}
+    except OSError as error:
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
+    except (ValueError, csv.Error) as error:
+        raise Refusal("EDX906", where=str(path), detail=said(error)) from error
+
+
+def _note_imported(folder: Path, codes: Iterable[str], day: str) -> None:
+    known = _imported(folder) if (folder / IMPORTED).exists() else {}
+    known |= dict.fromkeys(codes, date.fromisoformat(day) if day else date.min)
+    text = "".join(f"{code},{known[code].isoformat()}\n" for code in sorted(known))
+    _replace(folder / IMPORTED, text.encode())
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Event
 
 import pytest
+from click.testing import CliRunner
 
+from edxml_router.cli.main import cli
 from edxml_router.gateway.telling.calling import call_offices
 from edxml_router.services.offices import webhooks
 from tests.contract.receiver import Receiver
@@ -89,3 +92,22 @@ def test_a_receiver_that_is_silent_holds_nobody_up(called: World, receiver: Rece
             assert [told["type"] for _, told in silent.calls].count("mail.waiting") == 1  # it still has that one
         finally:
             hang.set()
+
+
+def test_what_waits_for_an_offices_system_shows_in_the_queue(called: World, receiver: Receiver) -> None:
+    receiver.status = 410
+    called.hand_in(called.letter())
+    called.work()
+    while not [hook for hook in webhooks.hooks(called.worker.ledger.views) if hook.code]:
+        Event().wait(0.01)
+
+    def queue(*arguments: str) -> str:
+        found = CliRunner().invoke(cli, ["--config", str(called.path), "queue", "list", *arguments])
+        assert found.exit_code == 0, found.output
+        return found.stdout
+
+    [row] = [json.loads(line) for line in queue("--webhooks", "--json").splitlines()]
+    assert (row["office"], row["ended"], row["problem"]["code"]) == ("so", True, "EDX716")
+    assert row["problem"]["actor"] == "recipient"
+    assert "queue list --webhooks" in queue("--lang", "en")
+    assert "the recipient" in queue("--webhooks", "--lang", "en")

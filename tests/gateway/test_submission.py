@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,16 @@ def test_it_tells_whether_it_lives_and_is_ready(world: World) -> None:
     assert client.get("/v1/ready").json() == {"ready": True}
     document = client.get("/v1/openapi.json").json()
     assert document["openapi"] == "3.1.0"
+
+
+def test_a_digest_is_required_where_the_operator_says_so(tmp_path: Path) -> None:
+    with World(tmp_path, 'digests = "required"') as strict:
+        client, data = strict.client("vp"), strict.letter()
+        for headers in ({}, {"upload-complete": "?1"}):
+            refused = client.post("/v1/envelopes", content=data, headers=headers)
+            assert (refused.status_code, problem(refused)) == (400, "EDX418")
+        given = client.post("/v1/envelopes", content=data, headers={"content-digest": content_digest(data)})
+        assert given.status_code == 201
+        parts = {"upload-complete": "?1", "repr-digest": content_digest(data)}
+        assert client.post("/v1/envelopes", content=data, headers=parts).status_code == 200
+        assert client.put(f"/v1/envelopes/{digest(data)}", content=data).status_code == 200

@@ -202,7 +202,12 @@ def test_write_then_load(tmp_path: Path) -> None:
     assert {agency.code: agency for agency in registry} == {agency.code: agency for agency in ROWS}
     assert registry.resolve("old.name", TODAY).code == "H53.09"
     assert catalogue.verify(own) == ()
-    assert sorted(path.name for path in own.iterdir()) == ["agencies.csv", "aliases.csv", "manifest.json"]
+    assert sorted(path.name for path in own.iterdir()) == [
+        "agencies.csv",
+        "aliases.csv",
+        "imported.csv",
+        "manifest.json",
+    ]
 
 
 def test_writing_again_touches_nothing(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from edxml_router.cli.commands import Group
+from edxml_router.cli.operator.calls import show_calls
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.services.offices import webhooks
-from edxml_router.shapes.gateway.answers import webhook_shape
 from edxml_router.wiring.opening import ledger_of
 
 
@@ -25,16 +25,7 @@ def list_(session: Session, as_json: bool) -> None:
     """List what each office was told last, and what failed."""
     with ledger_of(session.settings()) as ledger:
         found = webhooks.hooks(ledger.views)
-    if as_json:
-        for hook in found:
-            session.json(webhook_shape(hook))
-        return
-    rows = []
-    for hook in found:
-        due = session.say("webhook.ended") if hook.ended else hook.due_at or ""
-        trouble = session.detail(f"{hook.code} {hook.detail}".strip())
-        rows.append((hook.office, str(hook.subject), hook.told.count, hook.attempts, due, trouble))
-    session.table(("name", "event", "#count", "#attempts", "due", "problem"), rows)
+    show_calls(session, found, as_json)
 
 
 @webhook.command()

@@ -9,6 +9,7 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.entries import show_lines
+from edxml_router.cli.operator.calls import show_calls
 from edxml_router.cli.operator.filters import filter_options
 from edxml_router.cli.operator.quarantined import show_fields, show_item, show_items
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
@@ -18,6 +19,7 @@ from edxml_router.core.delivery.views import AGES, Hindrance
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.services import operator, quarantine, selection
+from edxml_router.services.offices.webhooks import open_calls
 from edxml_router.services.selection import Filters, Listing
 from edxml_router.shapes.delivery import delivery_shape, pile_shape
 from edxml_router.shapes.history import delivery_history_shape
@@ -29,16 +31,25 @@ from edxml_router.wiring.opening import ledger_of
 @click.option(
     "--quarantine", "quarantined", is_flag=True, help="List the quarantine instead (filters: --code, --document)."
 )
+@click.option("--webhooks", is_flag=True, help="List the calls to offices' systems that wait or failed instead.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
 @json_option
 @pass_session
-def list_(session: Session, filters: Filters, quarantined: bool, limit: int, as_json: bool) -> None:
+def list_(
+    session: Session, filters: Filters, quarantined: bool, webhooks: bool, limit: int, as_json: bool
+) -> None:
     """List open deliveries, the oldest first.
 
     With --state also those that have ended.
     """
+    if webhooks and (filters or quarantined):
+        raise click.UsageError(for_people(Detail("--webhooks goes alone")))
     settings = session.settings()
     with ledger_of(settings) as ledger:
+        calls = open_calls(ledger.views)[:limit]
+        if webhooks:
+            show_calls(session, calls, as_json)
+            return
         if quarantined:
             items = quarantine.items(ledger.views, document=filters.document, code=filters.code, limit=limit)
             show_items(session, items, as_json)
@@ -47,10 +58,13 @@ def list_(session: Session, filters: Filters, quarantined: bool, limit: int, as_
     if as_json:
         for delivery in found.deliveries:
             session.json(delivery_shape(delivery, found.documents[delivery.digest], found.hindrances.get(delivery.id)))
-    elif not found.deliveries:
-        session.line(session.say("queue.empty"))
-    else:
+        return
+    if found.deliveries:
         _show(session, found)
+    else:
+        session.line(session.say("queue.empty"))
+    if calls and not filters:
+        session.line(session.say("queue.webhooks", count=len(calls)))
 
 
 @click.command(cls=Command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -68,6 +68,13 @@ class GatewaySettings(SettingsTable):
     body_bytes: Annotated[
         Size, About("Of what is received, so much of each envelope is held in memory; the rest goes to disk.")
     ] = 256 * 1024
+    digests: Annotated[
+        Literal["checked", "required"],
+        About(
+            "Whether an envelope may come without its SHA-256: in the path (PUT), in Content-Digest, or, where it "
+            "comes in parts, in Repr-Digest (RFC 9530). One that comes with it is checked in any case."
+        ),
+    ] = "checked"
     national: Annotated[NationalSettings | None, About("The national axis's SDK.")] = None
     provincial: Annotated[ProvincialSettings | None, About("The provincial form of its calls.")] = None
     wso2: Annotated[Wso2Settings | None, About("Their form on WSO2.")] = None

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from edxml_router.core.agencies.agency import Agency, Alias, Level, Succession, fold, superior_code
 from edxml_router.core.agencies.code import BLANKS, AgencyCode, CodeForm
@@ -23,7 +24,17 @@ from edxml_router.core.problems import Finding, Refusal
 class Registry:
     """A snapshot of the catalogue. Make it with :meth:`build`; it never changes afterwards."""
 
-    __slots__ = ("_agencies", "_aliases", "_folded", "_successions", "findings", "levels", "version")
+    __slots__ = (
+        "_agencies",
+        "_aliases",
+        "_folded",
+        "_successions",
+        "base",
+        "findings",
+        "imported",
+        "levels",
+        "version",
+    )
 
     def __init__(
         self,
@@ -33,6 +44,8 @@ class Registry:
         levels: Mapping[str, Level],
         version: str,
         findings: tuple[Finding, ...],
+        imported: Mapping[str, date],
+        base: str,
     ) -> None:
         self._agencies = agencies
         self._aliases = aliases
@@ -41,6 +54,8 @@ class Registry:
         self.levels = levels
         self.version = version
         self.findings = findings
+        self.imported = imported
+        self.base = base
 
     @classmethod
     def build(
@@ -52,10 +67,13 @@ class Registry:
         *,
         version: str = "",
         findings: Iterable[Finding] = (),
+        imported: Mapping[str, date] = MappingProxyType({}),
+        base: str = "",
     ) -> Registry:
         """Index the rows. Of two rows with one code the later wins: a node's own rows follow the packaged ones.
 
         ``version`` identifies the snapshot in logs and answers; ``findings`` are rows that could not be used.
+        ``imported``: when the row of an agency was last imported here; ``base`` identifies the rows that were not.
         """
         by_code = {agency.code: agency for agency in agencies}
         by_alias: dict[str, tuple[Alias, ...]] = {}
@@ -68,7 +86,7 @@ class Registry:
             if code in by_code:
                 by_code[code] = by_code[code]._replace(successors=tuple(step.successor for step in steps))
         by_level = {level.name: level for level in levels}
-        return cls(by_code, by_alias, followers, by_level, version, tuple(findings))
+        return cls(by_code, by_alias, followers, by_level, version, tuple(findings), imported, base)
 
     def __len__(self) -> int:
         return len(self._agencies)
@@ -94,6 +112,10 @@ class Registry:
     def valid_aliases(self, on: date) -> Iterator[Alias]:
         """Every alias that is valid on that day."""
         return (alias for group in self._aliases.values() for alias in group if alias.valid_on(on))
+
+    def every_alias(self) -> Iterator[Alias]:
+        """All aliases, whatever their dates."""
+        return (alias for group in self._aliases.values() for alias in group)
 
     def successions(self, code: str) -> tuple[Succession, ...]:
         """The successions of an agency."""

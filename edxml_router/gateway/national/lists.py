@@ -156,7 +156,7 @@ def _agency(one: ListedAgency) -> dict[str, Any]:
 async def catalogue_of(request: Request, desk: Desk) -> AxisCatalogue:
     """That of the registry in force, on this day."""
     known: AxisCatalogue | None = getattr(request.app.state, "axis_catalogue", None)
-    registry, day = desk.node.rules.registry, datetime.now(VIETNAM).date()
+    registry, day = desk.registry, datetime.now(VIETNAM).date()
     if known is None or known.registry is not registry or known.day != day:
         known = await desk.call(AxisCatalogue, registry, day)
         request.app.state.axis_catalogue = known

@@ -17,11 +17,12 @@ from edxml_router.gateway.native import examples
 from edxml_router.gateway.native.openapi import answer, problems
 from edxml_router.services import agencies as service
 from edxml_router.shapes.agency import AgencyShape, agency_shape
-from edxml_router.shapes.gateway.answers import AgencyPageShape
+from edxml_router.shapes.gateway.answers import AgencyChangesShape, AgencyPageShape
 
 agencies = APIRouter(tags=["agencies"])
 
 LONGEST = 100  # characters of what is searched for
+CURSOR = "5d41402abc4b2a76-739677-0-"
 
 
 @agencies.get(
@@ -52,6 +53,49 @@ async def search(
 def _found(desk: AtDesk, q: str, level: str, under: str, closed: bool, skip: int, limit: int) -> list[Agency]:
     found = service.find(desk.registry, q.split(), level=level, under=under, closed=closed)
     return list(islice(found, skip, skip + limit))
+
+
+@agencies.get(
+    "/agencies/changes",
+    responses={
+        200: answer(
+            AgencyChangesShape,
+            "A page of agencies as they are now, by code.",
+            {
+                "agencies": [examples.AGENCY],
+                "cursor": CURSOR,
+                "more": False,
+                "whole": False,
+                "registry": "5d41402abc4b2a76",
+            },
+        ),
+        **problems(),
+    },
+    response_class=Response,
+)
+async def changes(
+    caller: AnyCaller,  # noqa: ARG001  # that there is one is what counts
+    desk: AtDesk,
+    cursor: Annotated[str, Query(max_length=120, description="Where the page before ended, now or days ago.")] = "",
+    since: Annotated[date | None, Query(description="Without a cursor: only what has changed since that day.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 500,
+) -> Response:
+    """Keep a list of the agencies in step: those of which something has changed, with their codes and dates.
+
+    They opened, closed, got or lost a code, or passed their duties on; or the operator imported them. Begin without a
+    cursor, which tells all, closed ones too; keep the last cursor, and go on with it another day. With `whole` all are
+    told anew, because the catalogue has become another; what is not among them is not there any more.
+    """
+    found = await desk.call(service.changed, desk.registry, cursor, limit, since)
+    return json_answer(
+        {
+            "agencies": [agency_shape(one) for one in found.rows],
+            "cursor": found.cursor,
+            "more": found.more,
+            "whole": found.whole,
+            "registry": desk.registry.version,
+        }
+    )
 
 
 @agencies.get(

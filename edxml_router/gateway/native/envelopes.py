@@ -12,7 +12,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.gateway.callers import AtDesk, Sender
 from edxml_router.gateway.desk import Desk
-from edxml_router.gateway.digests import content_digest
+from edxml_router.gateway.digests import content_digest, require_digest
 from edxml_router.gateway.native import uploads
 from edxml_router.gateway.native.openapi import SUBMISSION, SUBMITTED
 from edxml_router.gateway.native.verdicts import verdict_answer
@@ -48,6 +48,7 @@ async def _hand_in(request: Request, caller: Caller, desk: Desk, named: str | No
     if uploads.begins(request):
         return await uploads.begin(request, caller, desk, named)
     expected = [each for each in (named, content_digest(request.headers.get("content-digest"))) if each is not None]
+    require_digest(desk, "Content-Digest", *expected)
     most = desk.settings.limits.max_bytes
     length = request.headers.get("content-length")
     if length is not None and int(length) > most:  # h11 has seen that it is a number

@@ -17,7 +17,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.gateway.callers import AtDesk, Sender
 from edxml_router.gateway.desk import Desk
-from edxml_router.gateway.digests import content_digest
+from edxml_router.gateway.digests import content_digest, require_digest
 from edxml_router.gateway.native.openapi import SUBMITTED, problems
 from edxml_router.gateway.native.verdicts import verdict_answer
 from edxml_router.gateway.problem_answers import preferred_language, problem_answer
@@ -62,6 +62,7 @@ async def begin(request: Request, caller: Caller, desk: Desk, digest: str | None
         raise Refusal("EDX102", detail=Detail("{size} bytes; at most {most}", size=length,
                                               most=desk.settings.limits.max_bytes))  # fmt: skip
     expected = digest or content_digest(request.headers.get("repr-digest"))
+    require_digest(desk, "Repr-Digest", *filter(None, [expected]))
     upload = await desk.call(service.begin, desk.node, caller.office, desk.uploads, length, expected)
     limit = ("Upload-Limit", _limit(desk.settings.limits.max_bytes))
     _inform(request, ("Location", f"/v1/uploads/{upload.name}"), limit)

@@ -78,7 +78,7 @@ async def get(request: Request, account: Account) -> Response:
     letter = await desk.call(transfers.letter, desk.node, account.office, request.query_params.get("docId", ""))
     body = await desk.call(transfers.fetch, desk.node, letter)
     told = await desk.call(heading, body)
-    registry = desk.node.rules.registry
+    registry = desk.registry
     sender = registry.get(registry.canonical_or_none(told.sender) or "")
     fields = {
         **_DONE,

@@ -129,6 +129,11 @@ def number_of(node: Node, digest: str, recipient: str) -> str:
     return str(lines[0].entry.detail) if lines else ""
 
 
+def meant(node: Node, code: str) -> str:
+    """The canonical code of a recipient as the axis has written it; as it is where it is none."""
+    return node.rules.registry.canonical_or_none(code) or code
+
+
 def end_of(outcome: ReceiptOutcome) -> TransportState | None:
     """What the axis is told of an end; None of what is none."""
     return _ENDS.get(outcome)

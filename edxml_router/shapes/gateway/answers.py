@@ -14,6 +14,7 @@ from edxml_router.shapes.agency import AgencyShape
 from edxml_router.shapes.delivery import ConfirmationShape, LetterShape
 from edxml_router.shapes.form import Digest, Instant
 from edxml_router.shapes.node import instant_or_none
+from edxml_router.shapes.notice import NoticeShape
 from edxml_router.shapes.problem import ProblemShape, kept_problem, problem_or_none
 
 
@@ -66,6 +67,30 @@ class AgencyPageShape(TypedDict):
 
     agencies: list[AgencyShape]
     more: bool
+
+
+class AgencyChangesShape(TypedDict):
+    """Agencies of which something has changed; ``cursor`` begins the next page, and the next time."""
+
+    agencies: list[AgencyShape]
+    cursor: str
+    more: bool
+    whole: bool
+    registry: str
+
+
+class NoticePageShape(TypedDict):
+    """Notices to an office that it has not cleared; ``cursor`` is given back to clear them."""
+
+    notices: list[NoticeShape]
+    cursor: str
+    more: bool
+
+
+class ClearedShape(TypedDict):
+    """How many notices were cleared."""
+
+    cleared: int
 
 
 class TokenShape(TypedDict):
