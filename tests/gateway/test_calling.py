@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Event
 
 import pytest
-from click.testing import CliRunner
 
-from edxml_router.cli.main import cli
+from edxml_router.demo.tree import program
 from edxml_router.gateway.telling.calling import call_offices
 from edxml_router.services.offices import webhooks
 from tests.contract.receiver import Receiver
@@ -102,9 +102,8 @@ def test_what_waits_for_an_offices_system_shows_in_the_queue(called: World, rece
         Event().wait(0.01)
 
     def queue(*arguments: str) -> str:
-        found = CliRunner().invoke(cli, ["--config", str(called.path), "queue", "list", *arguments])
-        assert found.exit_code == 0, found.output
-        return found.stdout
+        command = [*program(), "--config", str(called.path), "queue", "list", *arguments]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     [row] = [json.loads(line) for line in queue("--webhooks", "--json").splitlines()]
     assert (row["office"], row["ended"], row["problem"]["code"]) == ("so", True, "EDX716")
