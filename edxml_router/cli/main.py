@@ -40,6 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "inbox": "office.inbox:inbox",
     "fetch": "office.letters:fetch",
     "confirm": "office.letters:confirm",
+    "conformance": "office.conformance:conformance",
     "webhook": "office.webhooks:webhook",
     "trace": "auditor.trace:trace",
     "token": "operator.token:token",

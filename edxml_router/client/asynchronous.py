@@ -84,12 +84,16 @@ class AsyncClient:
             if not (forever or page["more"]):
                 return
 
+    async def event_page(self, cursor: str = "", *, limit: int = 100, wait: int = 0) -> EventPageShape:
+        """A page of what became of the office's mail since the cursor of another; without one it begins now."""
+        return cast("EventPageShape", await self._json(calls.events(cursor, limit, wait)))
+
     async def events(
         self, cursor: str = "", *, wait: int = WAIT, forever: bool = True
     ) -> AsyncIterator[OfficeEventShape]:
         """What becomes of the office's mail, from now on, or since the cursor of an event."""
         while True:
-            page = cast("EventPageShape", await self._json(calls.events(cursor, 100, wait if forever else 0)))
+            page = await self.event_page(cursor, wait=wait if forever else 0)
             for event in page["events"]:
                 yield event
             cursor = page["cursor"]

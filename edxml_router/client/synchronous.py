@@ -94,10 +94,14 @@ class Client:
             if not (forever or page["more"]):
                 return
 
+    def event_page(self, cursor: str = "", *, limit: int = 100, wait: int = 0) -> EventPageShape:
+        """A page of what became of the office's mail since the cursor of another; without one it begins now."""
+        return cast("EventPageShape", self._json(calls.events(cursor, limit, wait)))
+
     def events(self, cursor: str = "", *, wait: int = WAIT, forever: bool = True) -> Iterator[OfficeEventShape]:
         """What becomes of the office's mail, from now on, or since the cursor of an event."""
         while True:
-            page = cast("EventPageShape", self._json(calls.events(cursor, 100, wait if forever else 0)))
+            page = self.event_page(cursor, wait=wait if forever else 0)
             yield from page["events"]
             cursor = page["cursor"]
             if not (forever or page["more"]):

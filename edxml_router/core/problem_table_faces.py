@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from edxml_router.core.problem_table_form import Row
 
-_S, _O = "sender", "operator"
+_S, _O, _R = "sender", "operator", "recipient"
 _NO, _LATER = "permanent", "transient"
 
 FACES: tuple[Row, ...] = (
@@ -33,6 +33,12 @@ FACES: tuple[Row, ...] = (
     ("EDX421", "upload-offset", _S, _NO, 409, 1,
      "The upload is not where this part begins", "Ask with HEAD how far it is, and go on there; one request at a time may go on with an upload.",
      "Vị trí tải lên không khớp với phần gửi tới", "Dùng HEAD để hỏi đã tải đến đâu rồi gửi tiếp từ đó; mỗi lúc chỉ một yêu cầu được gửi tiếp cho một lượt tải."),
+    ("EDX435", "gateway-away", _S, _LATER, 503, 75,
+     "The node's gateway cannot be reached", "Check the address, the network and --ca (who issued the gateway's certificate); its operator sees in the log of `edxml-router serve` whether it listens.",
+     "Không kết nối được cổng của nút", "Kiểm tra địa chỉ, mạng và --ca (nơi cấp chứng thư của cổng); người vận hành xem trong nhật ký hoạt động của `edxml-router serve` cổng có đang lắng nghe hay không."),
+    ("EDX436", "kit-unclear", _S, _NO, 400, 1,
+     "It is not clear between whom letters are to be tried", "Name what is asked for: --as the office that the kit is, --from its agency, --to the agency under test.",
+     "Chưa rõ kiểm thử giữa cơ quan nào với cơ quan nào", "Nêu phần được hỏi: --as là đơn vị của bộ kiểm thử, --from là cơ quan của nó, --to là cơ quan được kiểm thử."),
     # 6 store and capacity --------------------------------------------------------------------------------
     ("EDX626", "gateway-busy", _O, _LATER, 503, 75,
      "The gateway has as much in hand as it may", "Nothing was accepted; repeat after Retry-After. If it lasts, raise gateway.receiving or gateway.processes, or look in the log for what ends the processes (acceptor.lost).",
@@ -43,6 +49,13 @@ FACES: tuple[Row, ...] = (
     ("EDX628", "no-such-upload", _S, _NO, 404, 1,
      "There is no such upload", "Begin it again. An upload with which nobody goes on is removed after a day; what was accepted is not touched by that.",
      "Không có lượt tải lên này", "Hãy bắt đầu tải lại. Lượt tải không được tiếp tục sẽ bị xóa sau một ngày; gói đã tiếp nhận không bị ảnh hưởng."),
+    # 8 recipient -----------------------------------------------------------------------------------------
+    ("EDX807", "rules-not-held", _R, _NO, 422, 1,
+     "The e-office system does not hold to every rule", "Give the report to its makers: each case that is not held says what was expected, what was seen and what helps. Then run `edxml-router conformance` again, with --case for these alone.",
+     "Phần mềm văn phòng chưa tuân thủ mọi quy tắc", "Gửi báo cáo cho nhà cung cấp: mỗi trường hợp chưa đạt đều ghi điều cần có, điều đã thấy và cách khắc phục. Sau đó chạy lại `edxml-router conformance`, thêm --case để chỉ thử các trường hợp đó."),
+    ("EDX808", "rules-not-tried", _R, _LATER, 503, 75,
+     "Not every rule could be tried", "Nothing broken was seen. Do in the tested system what the report asks for and run `edxml-router conformance` again, with a longer --wait, or leave out what nobody is there for (--unattended).",
+     "Chưa thử được mọi quy tắc", "Chưa thấy sai sót nào. Thực hiện trên phần mềm được kiểm thử những việc báo cáo yêu cầu rồi chạy lại `edxml-router conformance` với --wait dài hơn, hoặc bỏ các trường hợp không có người thao tác (--unattended)."),
     # 9 configuration -------------------------------------------------------------------------------------
     ("EDX918", "gateway-cannot-listen", _O, _NO, 500, 78,
      "The gateway cannot listen", "Correct what is named: an address of gateway.listen that is taken or not this machine's, or gateway.certificate and gateway.key, which must belong together.",

@@ -7,8 +7,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edxml_router.shapes import agency, delivery, history, letter, node, notice, problem, proof, trust, verdict
+from edxml_router.shapes import (
+    agency,
+    delivery,
+    history,
+    letter,
+    node,
+    notice,
+    problem,
+    proof,
+    trust,
+    verdict,
+)
 from edxml_router.shapes.gateway import answers, content, forecast
+from edxml_router.shapes.office import conformance
 
 Shapes = tuple[type, ...]
 
@@ -23,6 +35,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "check": (verdict.CheckShape,),
         "config check": (node.ConfigurationShape,),
         "config show": (node.SettingsShape,),
+        "conformance": (conformance.ConformanceShape,),
         "confirm": (delivery.ConfirmationShape,),
         "doctor": (node.HealthShape,),
         "explain": (problem.ExplanationShape,),

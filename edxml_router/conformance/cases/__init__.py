@@ -1,0 +1,1 @@
+"""The cases, and the judges of what was seen."""

@@ -1,0 +1,1 @@
+"""The ways on which the kit sends and receives."""

@@ -1,0 +1,1 @@
+"""What is told to the makers of e-office systems."""
