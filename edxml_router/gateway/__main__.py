@@ -23,6 +23,7 @@ from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORAR
 from edxml_router.gateway import server
 from edxml_router.gateway.application import build
 from edxml_router.gateway.desk import Desk
+from edxml_router.gateway.entrance import bind
 from edxml_router.gateway.telling.calling import call_offices
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -53,7 +54,7 @@ class Gateway:
 
     async def _serve(self, lasting: Lasting, gateway: GatewaySettings) -> None:
         tls = server.tls_context(gateway)
-        sockets = server.bind([listen_address(text) for text in gateway.listen])
+        sockets = bind([listen_address(text) for text in gateway.listen], gateway)
         desk = Desk(lasting, gateway)
         serving = server.server_of(build(desk), gateway, tls)
         loop = asyncio.get_running_loop()
@@ -90,7 +91,7 @@ class Gateway:
         look()
         events.gateway_started(os.getpid(), [_shown(one.getsockname()) for one in sockets])
         calling = asyncio.create_task(call_offices(desk))
-        await serving._serve(sockets)  # serve() would take the signals
+        await serving._serve([*sockets])  # serve() would take the signals
         calling.cancel()  # a call that is under way is made again, with the same id
         await asyncio.wait([calling])
         await desk.close()

@@ -15,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -57,6 +57,7 @@ class Desk:
         self._calls = 0
         self.ending = False
         self._receiving = 0
+        self._sending = 0
         self._turns: dict[str, tuple[int, asyncio.Lock]] = {}
         self._clients = Clients(lasting.settings)
         self._tokens: Mapping[str, TokenRow] = {}
@@ -151,6 +152,20 @@ class Desk:
             yield
         finally:
             self._receiving -= 1
+
+    def require_sending(self) -> None:
+        """Raises Setback EDX626 when as much is sent already as may be: what a client does not read lies in memory."""
+        if self._sending >= self.gateway.sending:
+            raise Setback("EDX626", detail=Detail("{count} letters are being sent", count=self._sending))
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """While a letter is sent."""
+        self._sending += 1
+        try:
+            yield
+        finally:
+            self._sending -= 1
 
     @property
     def uploads(self) -> Path:

@@ -1,12 +1,13 @@
 """The server: uvicorn with h11, and what it lacks against clients that are slow, large, many or hostile.
 
-    server = serve_on(application, gateway, sockets, tls)
-    await server.serve(sockets)
+    sockets = bind([("0.0.0.0", 8443)], gateway)
+    await server_of(application, gateway, tls)._serve(sockets)
 
 Beside what uvicorn does: the certificate of the connection (DER) stands in ``request.state.peer_certificate``, also
 when the session was resumed, and ``request.state.inform`` sends an interim answer; a head must come within
-gateway.head_time, however it trickles; more connections than gateway.connections are closed at once; a body that is
-silent for gateway.body_time is given up (:class:`Patience`). Bytes that are no HTTP, and heads above
+gateway.head_time, however it trickles; a body that is silent for gateway.body_time is given up (:class:`Patience`), and
+an answer that is not read for gateway.send_time as well. Handshakes end within gateway.handshake_time, and more
+connections than may be are not taken (:mod:`edxml_router.gateway.entrance`). Bytes that are no HTTP, and heads above
 gateway.head_bytes, are answered 400 by h11.
 
 uvicorn's own limit_concurrency is not used: it counts connections that only wait, and answers 503 to who comes next.
@@ -15,9 +16,9 @@ uvicorn's own limit_concurrency is not used: it counts connections that only wai
 from __future__ import annotations
 
 import asyncio
+import asyncio.constants
 import asyncio.sslproto
 import logging
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
@@ -32,6 +33,8 @@ from edxml_router.core.problems import Refusal
 # Of each TLS connection asyncio keeps a buffer of this size for reading: 256 KiB by itself, which with thousands of
 # waiting clients is most of the memory. A record of TLS has 16 KiB.
 BUFFER: Final = 16 * 1024
+# Of an answer, so much waits in memory for a client that reads slowly: 512 KiB by itself, over TLS.
+UNREAD: Final = 64 * 1024
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -50,9 +53,8 @@ class Guarded(H11Protocol):
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         self.app_state = {**self.app_state, "peer_certificate": certificate, "inform": self.inform}
         self._deadline: asyncio.TimerHandle | None = None
-        if len(self.connections) > self.gateway.connections:
-            transport.abort()
-            return
+        self._unread: asyncio.TimerHandle | None = None
+        transport.set_write_buffer_limits(UNREAD)
         self._await_head()
 
     def inform(self, status: int, reason: str, headers: Sequence[tuple[str, str]]) -> bool:
@@ -83,8 +85,18 @@ class Guarded(H11Protocol):
             # while the other side sends may lose the answer.
             self._await_head()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self.gateway.send_time.total_seconds(), self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._read()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
+        self._read()
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
@@ -94,6 +106,11 @@ class Guarded(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _late(self) -> None:
         self._deadline = None
@@ -165,6 +182,9 @@ def load_certificate(context: ssl.SSLContext, settings: GatewaySettings) -> None
 def server_of(application: Application, settings: GatewaySettings, tls: ssl.SSLContext | None) -> uvicorn.Server:
     """A server that is not started yet."""
     asyncio.sslproto.SSLProtocol.max_size = BUFFER
+    # uvicorn passes nothing on to the loop, which takes these where nothing is said: 60 and 30 seconds by themselves.
+    seconds = settings.handshake_time.total_seconds()
+    asyncio.constants.SSL_HANDSHAKE_TIMEOUT = asyncio.constants.SSL_SHUTDOWN_TIMEOUT = seconds
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # "Invalid HTTP request" is whoever scans ports
     return uvicorn.Server(
         uvicorn.Config(
@@ -183,24 +203,3 @@ def server_of(application: Application, settings: GatewaySettings, tls: ssl.SSLC
             ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
         )
     )
-
-
-def bind(addresses: Sequence[tuple[str, int]]) -> list[Any]:
-    """Listening sockets. Raises Refusal EDX918."""
-    found: list[Any] = []
-    for host, port in addresses:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        one = socket.socket(family, socket.SOCK_STREAM)
-        found.append(one)
-        try:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # beside a listener on 0.0.0.0
-            one.bind((host, port))
-            one.listen(2048)
-            one.setblocking(False)
-        except OSError as error:
-            for each in found:
-                each.close()
-            raise Refusal("EDX918", where=f"{host}:{port}", detail=error.strerror or str(error)) from error
-    return found

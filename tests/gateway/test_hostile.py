@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from edxml_router.config import GatewaySettings
+from edxml_router.demo.letters import File
+from edxml_router.gateway.entrance import Entrance
+from edxml_router.gateway.server import tls_context
+from tests.contract.hubs import until
 from tests.gateway.world import World, digest, problem
 
 SHORT = """
 head_time = "300ms"
 body_time = "300ms"
 head_bytes = 8192
-connections = 12
+handshake_time = "2s"
+send_time = "1s"
+connections = 24
+address_connections = 12
 receiving = 2
+sending = 1
 body_bytes = 1024
 """
 
@@ -35,7 +45,12 @@ def honest(world: World) -> None:
         assert client.put(f"/v1/envelopes/{digest(data)}", content=data).status_code == 201
 
 
-def ended(line: ssl.SSLSocket) -> bytes:
+def connections(world: World) -> set[object]:
+    """Those that the gateway knows of now."""
+    return {*world.server.server_state.connections}
+
+
+def ended(line: socket.socket) -> bytes:
     """All that comes until the other side closes."""
     came = b""
     try:
@@ -105,14 +120,86 @@ def test_requests_that_are_sent_ahead_are_answered_in_their_order(strict: World)
         assert came.count(b"HTTP/1.1 200") == 20
 
 
+def plain(world: World, whence: str) -> socket.socket:
+    """A line without TLS from an address of this machine."""
+    return socket.create_connection(("127.0.0.1", world.port), timeout=60, source_address=(whence, 0))
+
+
 def test_more_connections_than_may_be_are_closed_and_the_others_live(strict: World) -> None:
+    """Also those that have not begun their handshake; and no address keeps the others out."""
+    before = connections(strict)
     with ExitStack() as stack:
         client = stack.enter_context(strict.client())
         assert client.get("/v1/health").status_code == 200
-        lines = [stack.enter_context(strict.connect()) for _ in range(20)]
-        closed = [line for line in lines[-5:] if ended(line) == b""]
-        assert len(closed) == 5
+        lines = [stack.enter_context(plain(strict, "127.0.0.2")) for _ in range(20)]
+        assert [ended(line) for line in lines[12:]] == [b""] * 8  # the other twelve may say what they want
         assert client.get("/v1/health").status_code == 200
+        more = [stack.enter_context(plain(strict, "127.0.0.3")) for _ in range(20)]
+        assert [ended(line) for line in more[-8:]] == [b""] * 8
+        assert client.get("/v1/health").status_code == 200
+    until(lambda: connections(strict) <= before)
+    honest(strict)
+
+
+def test_a_listed_proxy_may_have_more_than_another_address() -> None:
+    settings = GatewaySettings(
+        listen=("127.0.0.1:1",), connections=4, address_connections=2, proxies=("10.0.0.0/8", "fd00::1")
+    )
+    entrance = Entrance(settings)
+    inside = [entrance.enter(host) for host in ("10.1.1.1", "10.1.1.1", "10.1.1.1", "192.0.2.1")]
+    assert None not in inside
+    assert entrance.enter("10.1.1.1") is None  # more than all together
+    [first, *_] = inside
+    assert first is not None
+    first()
+    others = Entrance(settings)
+    assert [others.enter(f"2001:db8::{host}") is not None for host in (1, 2, 3)] == [True, True, False]  # one /64
+    assert others.enter("2001:db8:1::1%eth0") is not None
+    assert entrance.enter("10.9.9.9") is not None
+
+
+def test_a_handshake_that_is_not_begun_or_stops_in_the_middle_is_given_up(strict: World) -> None:
+    before = connections(strict)
+    with plain(strict, "127.0.0.2") as silent, plain(strict, "127.0.0.2") as half:
+        half.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # the beginning of a ClientHello
+        assert (ended(silent), ended(half)) == (b"", b"")
+    with plain(strict, "127.0.0.2") as line:  # gone at once, by a reset
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.sendall(b"\x16\x03\x01\x02\x00\x01")
+    until(lambda: connections(strict) <= before)
+    honest(strict)
+
+
+def test_nobody_may_renegotiate(strict: World) -> None:
+    gateway = strict.settings().gateway
+    assert gateway is not None
+    context = tls_context(gateway)
+    assert context is not None
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_a_letter_that_is_not_read_is_given_up_and_another_is_put_off_meanwhile(strict: World) -> None:
+    letter = strict.letter(files=(File("ban-do.zip", 12_000_000),))
+    strict.hand_in(letter)
+    strict.work()
+    with strict.client("so") as client, ExitStack() as stack:
+        listed = client.get("/v1/inbox").json()["letters"]
+        [name] = [one["letter"] for one in listed if one["letter"].startswith(digest(letter))]
+        before = connections(strict)
+        raw = stack.enter_context(socket.socket())
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.settimeout(60)
+        raw.connect(("127.0.0.1", strict.port))
+        line = stack.enter_context(strict.tls("so").wrap_socket(raw, server_hostname="127.0.0.1"))
+        line.sendall(f"GET /v1/inbox/{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        came = line.recv(1000)
+        assert came.startswith(b"HTTP/1.1 200 ")
+        answer = client.get(f"/v1/inbox/{name}")
+        assert (answer.status_code, problem(answer)) == (503, "EDX626")
+        until(lambda: connections(strict) <= before)
+        assert len(came + ended(line)) < len(letter)
+        assert client.get(f"/v1/inbox/{name}").content == letter
 
 
 def test_more_envelopes_at_once_than_may_be_are_put_off(strict: World) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from edxml_router.config import GatewaySettings
 from edxml_router.core.problems import Refusal
 from edxml_router.demo.tree import program
-from edxml_router.gateway import server
+from edxml_router.gateway import entrance
 from tests.gateway.world import World, digest
 
 
@@ -68,5 +69,5 @@ def test_an_address_that_is_taken_is_named() -> None:
         one.bind(("127.0.0.1", 0))
         one.listen()
         with pytest.raises(Refusal) as caught:
-            server.bind([one.getsockname()])
+            entrance.bind([one.getsockname()], GatewaySettings(listen=("127.0.0.1:1",)))
     assert caught.value.code == "EDX918"

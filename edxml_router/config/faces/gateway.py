@@ -46,7 +46,16 @@ class GatewaySettings(SettingsTable):
             '["127.0.0.1", "10.1.0.0/28"]',
         ),
     ] = ()
-    connections: Annotated[Count, About("Most connections at once; more are closed at once.")] = 5000
+    connections: Annotated[
+        Count, About("Most connections at once, those in their handshake among them; more are closed at once.")
+    ] = 5000
+    address_connections: Annotated[
+        Count,
+        About("Most of them from one address (of IPv6, from one /64); a listed proxy may have all.", "200"),
+    ] = 1000
+    handshake_time: Annotated[Duration, About("A handshake of TLS must be over within this time.")] = timedelta(
+        seconds=10
+    )
     head_bytes: Annotated[
         Count, Field(ge=4096, le=MIB), About("Longest request line with its header fields, in bytes.")
     ] = 32 * 1024
@@ -54,11 +63,15 @@ class GatewaySettings(SettingsTable):
     body_time: Annotated[Duration, About("A body that sends nothing for so long is given up (EDX627).")] = timedelta(
         seconds=30
     )
+    send_time: Annotated[
+        Duration, About("An answer that the other side does not read for so long is given up, with its connection.")
+    ] = timedelta(seconds=30)
     idle_time: Annotated[Duration, About("How long a connection without a request stays open.")] = timedelta(seconds=75)
     longest_wait: Annotated[Duration, About("Longest time that a request may wait for mail (wait=).")] = timedelta(
         seconds=60
     )
     receiving: Annotated[Count, About("Most envelopes that are received at once; more are put off (EDX626).")] = 256
+    sending: Annotated[Count, About("Most letters that are fetched at once; more are put off (EDX626).")] = 256
     requests: Annotated[Count, About("Requests a minute of one office; more are put off (EDX417).")] = 6000
     processes: Annotated[
         int,

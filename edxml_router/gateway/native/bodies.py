@@ -14,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from edxml_router.core.body import PIECE_BYTES, Body
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
+from edxml_router.gateway.callers import desk_of
+from edxml_router.gateway.desk import Desk
 from edxml_router.gateway.digests import digest_field
 from edxml_router.gateway.problem_answers import preferred_language, problem_answer
 
@@ -64,19 +66,21 @@ def headers_of(digest: str, size: int) -> dict[str, str]:
 
 def letter_answer(request: Request, body: Body, media_type: str) -> Response:
     """The bytes, or the one range of them that was asked for. Several ranges are answered with the whole, as RFC 9110,
-    section 14.2, allows: to take them apart costs more than it spares."""
+    section 14.2, allows: to take them apart costs more than it spares. Raises Setback EDX626."""
     headers = headers_of(body.digest, body.size)
     span = _span(request, body)
     if span == (0, 0) and body.size:
         refused = problem_answer(Finding("EDX418", "Range"), preferred_language(request), status=UNSATISFIABLE)
         refused.headers["content-range"] = f"bytes */{body.size}"
         return refused
+    desk = desk_of(request)
+    desk.require_sending()
     start, stop = span or (0, body.size)
     status = 200
     if span is not None:
         status = 206
         headers |= {"content-range": f"bytes {start}-{stop - 1}/{body.size}", "content-length": str(stop - start)}
-    return StreamingResponse(streamed(body.pieces(start, stop)), status, headers, media_type)
+    return StreamingResponse(streamed(desk, body.pieces(start, stop)), status, headers, media_type)
 
 
 def _span(request: Request, body: Body) -> tuple[int, int] | None:
@@ -94,12 +98,13 @@ def _span(request: Request, body: Body) -> tuple[int, int] | None:
     return (start, stop) if start < body.size else (0, 0)
 
 
-async def streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def streamed(desk: Desk, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The pieces, read by a thread while others are served; cut so small that a slow reader holds little."""
     loop = asyncio.get_running_loop()
-    while (piece := await loop.run_in_executor(None, next, pieces, None)) is not None:
-        for at in range(0, len(piece), _CUT):
-            yield piece[at : at + _CUT]
+    with desk.sending():
+        while (piece := await loop.run_in_executor(None, next, pieces, None)) is not None:
+            for at in range(0, len(piece), _CUT):
+                yield piece[at : at + _CUT]
 
 
 _CUT: Final = PIECE_BYTES // 16

@@ -148,11 +148,12 @@ async def attachment(
 ) -> Response:
     """Fetch one attachment of a letter, by its place in the content's list, from 1 on."""
     body = await desk.call(office.fetch, desk.node, InboxLetter(caller.office, letter))
+    desk.require_sending()
     about, pieces = await desk.call(contents.attachment_of, desk.node, body, number)
     headers = headers_of(about.sha256, about.size)
     headers |= {"content-disposition": "attachment", "accept-ranges": "none"}
     # What a stranger calls text/html must not be that to a browser.
-    return StreamingResponse(streamed(pieces), 200, headers, "application/octet-stream")
+    return StreamingResponse(streamed(desk, pieces), 200, headers, "application/octet-stream")
 
 
 @inbox.post(
