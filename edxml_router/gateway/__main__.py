@@ -23,7 +23,7 @@ from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORAR
 from edxml_router.gateway import server
 from edxml_router.gateway.application import build
 from edxml_router.gateway.desk import Desk
-from edxml_router.gateway.entrance import bind
+from edxml_router.gateway.entrance import listen_on
 from edxml_router.gateway.telling.calling import call_offices
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -54,7 +54,7 @@ class Gateway:
 
     async def _serve(self, lasting: Lasting, gateway: GatewaySettings) -> None:
         tls = server.tls_context(gateway)
-        sockets = bind([listen_address(text) for text in gateway.listen], gateway)
+        sockets = listen_on([listen_address(text) for text in gateway.listen], gateway)
         desk = Desk(lasting, gateway)
         serving = server.server_of(build(desk), gateway, tls)
         loop = asyncio.get_running_loop()

@@ -1,6 +1,6 @@
 """Listening sockets that take no more connections than may be, counted from the first packet on.
 
-    sockets = bind([("0.0.0.0", 8443)], gateway)
+    sockets = listen_on([("0.0.0.0", 8443)], gateway)
 
 A connection that has not even begun its handshake takes a descriptor and memory, and the server learns of it only when
 the handshake is over; so it is counted where it is taken from the kernel, all together (gateway.connections) and by the
@@ -93,7 +93,7 @@ class Line(socket.socket):
             leave()
 
 
-def bind(addresses: Sequence[tuple[str, int]], settings: GatewaySettings) -> list[Listener]:
+def listen_on(addresses: Sequence[tuple[str, int]], settings: GatewaySettings) -> list[Listener]:
     """Listening sockets with one entrance. Raises Refusal EDX918."""
     entrance = Entrance(settings)
     found: list[Listener] = []

@@ -1,6 +1,6 @@
 """The server: uvicorn with h11, and what it lacks against clients that are slow, large, many or hostile.
 
-    sockets = bind([("0.0.0.0", 8443)], gateway)
+    sockets = listen_on([("0.0.0.0", 8443)], gateway)
     await server_of(application, gateway, tls)._serve(sockets)
 
 Beside what uvicorn does: the certificate of the connection (DER) stands in ``request.state.peer_certificate``, also

@@ -69,5 +69,5 @@ def test_an_address_that_is_taken_is_named() -> None:
         one.bind(("127.0.0.1", 0))
         one.listen()
         with pytest.raises(Refusal) as caught:
-            entrance.bind([one.getsockname()], GatewaySettings(listen=("127.0.0.1:1",)))
+            entrance.listen_on([one.getsockname()], GatewaySettings(listen=("127.0.0.1:1",)))
     assert caught.value.code == "EDX918"

@@ -28,7 +28,7 @@ from edxml_router.disk.bell import FileBell
 from edxml_router.gateway import server
 from edxml_router.gateway.application import build
 from edxml_router.gateway.desk import Desk
-from edxml_router.gateway.entrance import bind
+from edxml_router.gateway.entrance import listen_on
 from edxml_router.node.worker import work
 from edxml_router.services import trial_authority
 from edxml_router.services.gateway import tokens
@@ -120,7 +120,7 @@ format = "json"
         assert settings.gateway is not None
         self._loop = asyncio.get_running_loop()
         with open_lasting(settings) as lasting:
-            [listener] = bind([("127.0.0.1", 0)], settings.gateway)
+            [listener] = listen_on([("127.0.0.1", 0)], settings.gateway)
             self.port = listener.getsockname()[1]
             self.desk = Desk(lasting, settings.gateway)
             self.application = build(self.desk)
