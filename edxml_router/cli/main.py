@@ -43,6 +43,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "conformance": "office.conformance:conformance",
     "webhook": "office.webhooks:webhook",
     "trace": "auditor.trace:trace",
+    "certificate": "auditor.certificate:certificate",
     "token": "operator.token:token",
     "queue": "operator.queue:queue",
     "resend": "operator.acts:resend",

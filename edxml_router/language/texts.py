@@ -226,6 +226,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "waits.hub": "{route} is not answered since {at} ({detail}); it goes as soon as there is an answer",
     "waits.office": "ready since {at}; {route} has to fetch and confirm it",
     # trace and journal
+    "certificate.holds": "The certificate holds.",
+    "certificate.proved": "What is proved:",
+    "certificate.not_proved": "What is not proved:",
+    "certificate.written": "{file}: {size} bytes",
     "trace.signature": "signature",
     "trace.accepted": "accepted",
     "trace.hops": "hops",

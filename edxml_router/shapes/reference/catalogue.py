@@ -19,6 +19,7 @@ from edxml_router.shapes import (
     trust,
     verdict,
 )
+from edxml_router.shapes.evidence import certificate
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.office import conformance
 
@@ -32,6 +33,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "agency resolve": (agency.ResolutionShape,),
         "agency show": (agency.AgencyDetailShape,),
         "backup": (node.BackupShape,),
+        "certificate verify": (certificate.CertificateVerificationShape,),
         "check": (verdict.CheckShape,),
         "config check": (node.ConfigurationShape,),
         "config show": (node.SettingsShape,),

@@ -1,0 +1,163 @@
+"""The journal's entries in a certificate: which are taken, their proofs, and what they say when they are read again.
+
+    files = dict(entry_files(views, places, size, checkpoint))       # entries/1.json, entries/1.tlog-proof, …
+    read = read_entries(files, own, keys)                            # each is in the tree; Refusal EDX656 otherwise
+
+Of a delivery with a long story the last entry of each kind is taken, and in a circular to many only the last of each
+recipient: the journal has the others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edxml_router.core.delivery.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, ENVELOPE_ACCEPTED, leaf_hash
+from edxml_router.core.delivery.lifecycle import Event
+from edxml_router.core.delivery.views import JournalLine
+from edxml_router.core.detail import Detail, said
+from edxml_router.core.problems import Refusal
+from edxml_router.core.proof.checkpoint import TreeHead, cosigned_at, read_head
+from edxml_router.core.proof.note import COSIGNATURE, SignedNote, VerifierKey, read_note, verified
+from edxml_router.core.proof.paths import root_by_inclusion
+from edxml_router.core.proof.texts import entry_proof, read_entry_proof
+from edxml_router.ports.views import Views
+from edxml_router.shapes.evidence.certificate import CertifiedEntryShape, certified_entry_shape
+
+FEW: Final = 20  # recipients of whom each kind of entry is taken
+_ENTRY: Final = re.compile(r"entries/([1-9][0-9]{0,5})\.json")
+_PROOF: Final = re.compile(r"entries/([1-9][0-9]{0,5})\.tlog-proof")
+# What a worker does again and again on the way says nothing to a judge.
+_PASSED_OVER: Final = (DELIVERY_EVENTS[Event.CLAIM], DELIVERY_EVENTS[Event.DEFER])
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedEntries:
+    """Entries that are proved to be in one tree. ``signed`` and ``witnesses``: the keys, among those given, that signed
+    and cosigned its head."""
+
+    entries: Sequence[CertifiedEntryShape]
+    said: Sequence[Mapping[str, Any]]
+    head: TreeHead
+    signed: bool
+    witnesses: Sequence[str]
+
+
+def telling_entries(lines: Iterable[JournalLine], recipients: int) -> list[JournalLine]:
+    """The entries that a certificate takes, in the order of the log: of each recipient the last that changed its state,
+    and where they are few the last of each kind, and the first by which the letter was queued."""
+    taken: dict[tuple[str, str], JournalLine] = {}
+    for line in lines:
+        entry = line.entry
+        if entry.event == ENVELOPE_ACCEPTED:
+            taken.setdefault(("", ""), line)
+        if not entry.recipient:
+            continue
+        if entry.after:
+            taken[entry.recipient, ""] = line
+        if recipients <= FEW and entry.event not in _PASSED_OVER:
+            key = entry.recipient, entry.event
+            taken[key] = taken.get(key, line) if entry.event == DELIVERY_QUEUED else line
+    different = {line.number: line for line in taken.values()}
+    return sorted(different.values(), key=lambda line: (line.position is None, line.position, line.number))
+
+
+def entry_files(views: Views, places: Sequence[int], size: int, checkpoint: bytes) -> Iterator[tuple[str, bytes]]:
+    """The files of the entries at these places: their bytes, and the proof of each under the checkpoint over ``size``
+    entries."""
+    for number, place in enumerate(places, start=1):
+        leaf, path = views.inclusion(place, size)
+        yield f"entries/{number}.json", leaf
+        yield f"entries/{number}.tlog-proof", entry_proof(place, path, checkpoint)
+
+
+def read_entries(files: Mapping[str, bytes], own: VerifierKey | None, known: Sequence[VerifierKey]) -> ProvedEntries:
+    """The entries in a certificate's files, each proved under one checkpoint. ``own`` is the journal's key as the
+    certificate shows it, ``known`` those that the reader has. Raises Refusal EDX656."""
+    numbers = [found[1] for name in files if (found := _ENTRY.fullmatch(name))]
+    if numbers != [found[1] for name in files if (found := _PROOF.fullmatch(name))] or not numbers:
+        raise _refused("entries", Detail("an entry without its proof, or none at all"))
+    checkpoint, head, told, said_ = b"", None, [], []
+    for number in numbers:
+        name = f"entries/{number}.json"
+        try:
+            place, path, note = read_entry_proof(files[f"entries/{number}.tlog-proof"])
+            if head is None:
+                checkpoint, head = note, _head(note)
+            if note != checkpoint:
+                raise ValueError(Detail("under another checkpoint than the first"))
+            if root_by_inclusion(leaf_hash(files[name]), place, head.size, path) != head.root:
+                raise ValueError(Detail("it is not in the tree of {size}", size=head.size))
+            fields = _fields(files[name])
+            told.append(certified_entry_shape(name, place, fields))
+        except (ValueError, KeyError, TypeError) as error:
+            raise _refused(name, said(error)) from error
+        said_.append(fields)
+    assert head is not None  # noqa: S101  # there is an entry
+    signed, witnesses = _signers(checkpoint, head, own, known)
+    return ProvedEntries(told, said_, head, signed, witnesses)
+
+
+def unsigned_checkpoint(head: TreeHead) -> bytes:
+    """A checkpoint that nobody has signed but who signs the certificate."""
+    return f"{head.text}\n".encode()
+
+
+def _head(checkpoint: bytes) -> TreeHead:
+    text, _, _ = checkpoint.decode().partition("\n\n")
+    return read_head(f"{text}\n")
+
+
+def _signers(
+    checkpoint: bytes, head: TreeHead, own: VerifierKey | None, known: Sequence[VerifierKey]
+) -> tuple[bool, list[str]]:
+    """Whether the journal's own key has signed, and the witnesses that have, of those that are known."""
+    if own is not None and own.name != head.origin:
+        raise _refused("trust/log.vkey", Detail("it is the key of another journal"))
+    if own is not None and any(key.name == own.name and key.kind == own.kind and key != own for key in known):
+        raise _refused("trust/log.vkey", Detail("it is not the journal's key that is known"))
+    if own is None and checkpoint == unsigned_checkpoint(head):
+        return False, []
+    try:
+        note = read_note(checkpoint)
+        signed = bool(verified(note, [own])) if own is not None else False
+        witnesses = [key.name for key in known if key.kind == COSIGNATURE and _cosigned(note, key)]
+    except ValueError as error:
+        raise _refused("checkpoint", said(error)) from error
+    if own is not None and not signed:
+        raise _refused("checkpoint", Detail("the journal's key has not signed it"))
+    return signed, witnesses
+
+
+def _cosigned(note: SignedNote, key: VerifierKey) -> bool:
+    for signature in note.signatures:
+        if signature.by(key):
+            cosigned_at(signature, note.text, key)  # ValueError for a false one
+            return True
+    return False
+
+
+def _fields(leaf: bytes) -> dict[str, Any]:
+    """What an entry's bytes say: texts by name. Each name but once, or two programs may read two entries."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) != len(pairs):
+            raise ValueError(Detail("not an entry"))
+        return fields
+
+    try:
+        fields = json.loads(leaf, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(Detail("not an entry")) from error
+    names = ("at", "event", "stamp", "recipient", "before", "after", "actor", "code", "envelope")
+    if not isinstance(fields, dict) or not all(isinstance(fields.get(name, ""), str) for name in names):
+        raise ValueError(Detail("not an entry"))
+    return fields
+
+
+def _refused(where: str, detail: str) -> Refusal:
+    return Refusal("EDX656", where=where, detail=detail)

@@ -1,0 +1,202 @@
+"""Make a delivery certificate of a document: what this node's journal says of it, with the proofs, signed.
+
+    data = certify(node, identity, settings, "H53,2026/11/27,1/UBND", "", now)
+
+The certificate is made of what is in the journal under the newest checkpoint. Raises Refusal EDX606 and EDX613 for a
+document, EDX658 where the node has no key, or nothing is under a checkpoint yet (then a Setback); EDX603 for a letter
+that is damaged; Setback EDX909 for a token, and what the views raise.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+
+from edxml_router.config import Settings
+from edxml_router.core.asice import container
+from edxml_router.core.delivery.lifecycle import outcome
+from edxml_router.core.delivery.views import EnvelopeHistory
+from edxml_router.core.detail import Detail
+from edxml_router.core.message.envelope import Kind
+from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.proof.checkpoint import TreeHead
+from edxml_router.core.proof.note import VerifierKey, read_note, verified
+from edxml_router.core.signature import form
+from edxml_router.core.trust import certificate as certificates
+from edxml_router.core.xml import safe_xml
+from edxml_router.credentials.identities import SigningIdentity, log_signer
+from edxml_router.ports.views import Views
+from edxml_router.services import auditor
+from edxml_router.services.auditor import EnvelopeStory
+from edxml_router.services.certificates import page
+from edxml_router.services.certificates.claims import Ground, claims
+from edxml_router.services.certificates.entries import entry_files, read_entries, telling_entries, unsigned_checkpoint
+from edxml_router.services.certificates.verifying import LETTER, LOG_KEY, PAGE, STATEMENT
+from edxml_router.shapes.delivery import traced_delivery_shape
+from edxml_router.shapes.envelope import envelope_shape
+from edxml_router.shapes.evidence.certificate import certificate_shape
+from edxml_router.stages.node import Node
+
+SIGNER_SOUGHT_IN: Final = 4 * 1024 * 1024  # bytes of a letter that is parsed for the certificate of who signed it
+LETTER_SIGNER: Final = "trust/letter-signer.pem"
+# Gives a time stamp over these bytes, or None where none is to be had now.
+Stamper = Callable[[bytes], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateOrder:
+    """Of what a certificate is wanted. ``document``: a DocumentId, or a digest's beginning; ``recipient``: a canonical
+    code, empty for all; ``office``: only of what this office sent."""
+
+    document: str
+    recipient: str = ""
+    office: str = ""
+    with_letter: bool = False
+
+
+def certify(
+    node: Node,
+    identity: SigningIdentity | None,
+    settings: Settings,
+    order: CertificateOrder,
+    now: datetime,
+    stamp: Stamper | None = None,
+) -> bytes:
+    """The certificate, as things stand now."""
+    if identity is None:
+        raise Setback("EDX658", where=str(settings.path), detail=Detail("node.key and node.certificate are not set"))
+    views = node.ledger.views
+    told = _told(views, order)
+    files = _entries(views, told.trace, settings)
+    letter = _letter(node, told.trace.envelope.digest, required=order.with_letter)
+    if signers := _letter_signers(letter):
+        files[LETTER_SIGNER] = certificates.write_pem(signers)
+    if order.with_letter:
+        files[LETTER] = letter or b""
+    chain = [x509.load_der_x509_certificate(each) for each in identity.certificates]
+
+    def sign(data: bytes) -> bytes:
+        return base64.b64decode(identity.sign(data))
+
+    def signed(*, stamped: bool) -> dict[str, bytes]:
+        contents = _contents(settings, told, files, chain[0], now, stamped=stamped)
+        return container.signed({**contents, **files}, chain, now, sign)
+
+    if stamp is not None:
+        # The page tells of the stamp, which is over the page: so it is written for the stamp that is hoped for.
+        members = signed(stamped=True)
+        token = stamp(container.to_stamp(members))
+        if token is not None:
+            return container.sealed(members, token)
+    return container.sealed(signed(stamped=False))
+
+
+def _told(views: Views, order: CertificateOrder) -> EnvelopeStory:
+    """The one letter that is meant; statuses and changes of a document have its id as well."""
+    found = auditor.find(views, order.document)
+    if order.office:
+        found = [one for one in found if one.envelope.peer == order.office and one.envelope.channel != "link"]
+    if len(found) > 1:
+        found = [one for one in found if one.envelope.kind == Kind.DOCUMENT] or found
+    if not found:
+        raise Refusal("EDX606", where=order.document[:100])
+    if len(found) > 1:
+        shown = ", ".join(one.envelope.digest[:16] for one in found)
+        raise Refusal("EDX613", where=order.document[:100], detail=shown)
+    [told] = auditor.history(views, found[0].envelope.digest, order.recipient).told
+    if not told.trace.deliveries:
+        raise Refusal("EDX606", where=order.recipient or order.document[:100])
+    return told
+
+
+def _entries(views: Views, trace: EnvelopeHistory, settings: Settings) -> dict[str, bytes]:
+    """The entries with their proofs under the newest checkpoint, and the key that signed it."""
+    lines = telling_entries(trace.lines, len(trace.deliveries))
+    places = [line.position for line in lines if line.position is not None]
+    newest = views.signed_checkpoint(max(places, default=0) + 1) or views.checkpoint()
+    if newest is None or len(places) < len(lines) or newest.size <= max(places):
+        raise Setback("EDX658", where="journal", detail=Detail("the newest entries are not under a checkpoint yet"))
+    signer = log_signer(settings)
+    head, note = TreeHead(settings.origin, newest.size, bytes.fromhex(newest.root)), newest.note
+    if note is not None and signer is not None and _is_signed(note, signer.verifier):
+        return {**dict(entry_files(views, places, newest.size, note)), LOG_KEY: f"{signer.verifier.text}\n".encode()}
+    return dict(entry_files(views, places, newest.size, unsigned_checkpoint(head)))
+
+
+def _is_signed(note: bytes, key: VerifierKey) -> bool:
+    """Whether the key of now has signed it: another may have, before the key was changed."""
+    try:
+        return bool(verified(read_note(note), [key]))
+    except ValueError:
+        return False
+
+
+def _contents(
+    settings: Settings,
+    told: EnvelopeStory,
+    files: Mapping[str, bytes],
+    signer: x509.Certificate,
+    now: datetime,
+    *,
+    stamped: bool,
+) -> dict[str, bytes]:
+    """The statement and the page."""
+    trace = told.trace
+    key = VerifierKey.read(files[LOG_KEY].decode().strip()) if LOG_KEY in files else None
+    entries = read_entries(files, key, ())
+    ground = Ground(
+        node=settings.node.name,
+        signer=signer.subject.rfc4514_string(),
+        origin=entries.head.origin,
+        size=entries.head.size,
+        entries=len(entries.entries),
+        log_signed=entries.signed,
+        witnesses=(),
+        outcomes=[(one.recipient, one.state) for one in trace.deliveries],
+        digest=trace.envelope.digest,
+        with_letter=LETTER in files,
+        stamp_enclosed=stamped,
+    )
+    proved, not_proved = claims(ground)
+    statement = certificate_shape(
+        settings.node.name,
+        settings.node.title,
+        now,
+        envelope_shape(trace.envelope),
+        outcome(one.state for one in trace.deliveries),
+        [
+            traced_delivery_shape(one, trace.envelope.document_id, told.paths.get(one.recipient, trace.envelope.hops))
+            for one in trace.deliveries
+        ],
+        entries.entries,
+        with_letter=LETTER in files,
+        proved=proved,
+        not_proved=not_proved,
+    )
+    text = json.dumps(statement, ensure_ascii=False, indent=1) + "\n"
+    return {STATEMENT: text.encode(), PAGE: page.write(statement, proved, not_proved, ground.signer)}
+
+
+def _letter(node: Node, digest: str, *, required: bool) -> bytes | None:
+    """The letter's bytes; None where they are not here any more and not wanted. Raises Refusal EDX603."""
+    data = node.bodies.read([digest]).get(digest)
+    if data is None and required:
+        raise Refusal("EDX603", where=digest, detail=Detail("the document is not here any more, or damaged"))
+    return data
+
+
+def _letter_signers(letter: bytes | None) -> tuple[x509.Certificate, ...]:
+    """The certificates that the letter's own signature shows."""
+    if letter is None or len(letter) > SIGNER_SOUGHT_IN:
+        return ()
+    try:
+        signature = form.read(safe_xml.parse(letter, safe_xml.Limits(max_bytes=SIGNER_SOUGHT_IN)))
+        return tuple(certificates.read(each) for each in signature.certificates) if signature else ()
+    except Refusal:
+        return ()

@@ -1,0 +1,193 @@
+"""Verify a delivery certificate without the node, its database or the network.
+
+    found = verify(data, anchors, now=now)
+    found.proved, found.not_proved           # sentences
+    script()                                 # the same by public tools, as a script of the shell
+
+Raises Refusal EDX653 to EDX657 with what does not hold, EDX902 for anchors that cannot be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, cast
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from edxml_router.core.asice import archive, container
+from edxml_router.core.asice.container import Container
+from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED
+from edxml_router.core.detail import Detail, said
+from edxml_router.core.problems import Refusal
+from edxml_router.core.proof.note import VerifierKey
+from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.wording import in_words
+from edxml_router.services.certificates.claims import Ground, claims
+from edxml_router.services.certificates.entries import ProvedEntries, read_entries
+from edxml_router.services.proof.checkpoints import read_keys
+from edxml_router.shapes.evidence.certificate import FORMAT, CertificateShape
+
+STATEMENT: Final = "certificate.json"
+PAGE: Final = "certificate.html"
+LETTER: Final = "letter.edxml"
+LOG_KEY: Final = "trust/log.vkey"
+_SCRIPT: Final = Path(__file__).with_name("verify-certificate.sh")
+# When the bytes that are stamped existed, by a stamp; raises Refusal EDX655 for one that does not hold.
+StampReader = Callable[[bytes, bytes], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCertificate:
+    """A certificate that holds. ``signed_at`` is the signer's word, ``stamped_at`` that of a time stamp authority."""
+
+    statement: CertificateShape
+    signer: str
+    signed_at: datetime
+    stamped_at: datetime | None
+    proved: Sequence[Detail]
+    not_proved: Sequence[Detail]
+
+
+def script() -> bytes:
+    """The script that verifies a certificate with public tools alone."""
+    return _SCRIPT.read_bytes()
+
+
+def verify_file(
+    file: str, anchors: Path, crls: Sequence[Path], keys: Sequence[str], now: datetime
+) -> VerifiedCertificate:
+    """The certificate in a file, by what stands in others; ``keys`` as they were typed. Raises Refusal EDX901, EDX902
+    for these as well."""
+    known = read_keys(keys)
+    data = _read(Path(file), archive.SIZE_MAX)
+    lists = [_read(path, archive.SIZE_MAX) for path in crls]
+    return verify(data, _read(anchors, archive.SIZE_MAX), now=now, crls=lists, keys=known)
+
+
+def _read(path: Path, most: int) -> bytes:
+    """A file of at most ``most`` bytes; of a longer one, a byte more."""
+    try:
+        with path.open("rb") as file:
+            return file.read(most + 1)
+    except OSError as error:
+        raise Refusal("EDX902", where=str(path), detail=in_words(error)) from error
+
+
+def verify(
+    data: bytes,
+    anchors: bytes,
+    *,
+    now: datetime,
+    crls: Sequence[bytes] = (),
+    keys: Sequence[VerifierKey] = (),
+    read_stamp: StampReader | None = None,
+) -> VerifiedCertificate:
+    """``anchors``: the authorities of nodes (PEM), from a source that is trusted; ``crls``: revocation lists; ``keys``:
+    those of journals and witnesses that are known; ``read_stamp`` where there are anchors of time stamps."""
+    held = container.read(data)
+    stamped_at = None
+    if held.stamp is not None and held.stamped is not None and read_stamp is not None:
+        stamped_at = read_stamp(held.stamp, held.stamped)
+    signer, revocation_known = _judge(held, TrustStore.from_pem(anchors, b"", crls), stamped_at or now)
+    statement = _statement(held.files)
+    proved = read_entries(held.files, _log_key(held.files), keys)
+    _check_account(statement, proved, held.files)
+    ground = Ground(
+        node=statement["node"],
+        signer=signer,
+        origin=proved.head.origin,
+        size=proved.head.size,
+        entries=len(proved.entries),
+        log_signed=proved.signed,
+        witnesses=proved.witnesses,
+        outcomes=[(one["recipient"], one["state"]) for one in statement["deliveries"]],
+        digest=statement["envelope"]["digest"],
+        with_letter=LETTER in held.files,
+        stamped_at=stamped_at,
+        stamp_enclosed=held.stamp is not None,
+        revocation_known=revocation_known,
+    )
+    return VerifiedCertificate(statement, signer, held.signature.at, stamped_at, *claims(ground))
+
+
+def _judge(held: Container, trust: TrustStore, at: datetime) -> tuple[str, bool]:
+    """Who signed, if the certificate leads to an anchor and held ``at`` that moment, and whether it is known not to be
+    revoked. Raises Refusal EDX655."""
+    shown = held.signature.certificates
+    verdict = trust.judge([one.public_bytes(Encoding.DER) for one in shown], at)
+    if verdict.finding is not None:
+        found = verdict.finding
+        detail = Detail("{code} {slug} {detail}", code=found.code, slug=found.problem.slug, detail=found.detail)
+        raise Refusal("EDX655", where=container.SIGNATURE, detail=detail)
+    if verdict.leaf != shown[0]:
+        raise Refusal(
+            "EDX655", where=container.SIGNATURE, detail=Detail("no telling which certificate is the signer's")
+        )
+    if not shown[0].not_valid_before_utc <= held.signature.at <= shown[0].not_valid_after_utc:
+        detail = Detail("it says that it was made when its certificate was not valid")
+        raise Refusal("EDX655", where=container.SIGNATURE, detail=detail)
+    return shown[0].subject.rfc4514_string(), "revocation-unchecked" not in verdict.marks
+
+
+def _statement(files: Mapping[str, bytes]) -> CertificateShape:
+    try:
+        statement = json.loads(files[STATEMENT])
+        if statement["format"] != FORMAT or PAGE not in files:
+            raise ValueError(Detail("a certificate of another version"))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _contradicted(Detail("a certificate of another version")) from error
+    return cast("CertificateShape", statement)
+
+
+def _log_key(files: Mapping[str, bytes]) -> VerifierKey | None:
+    if LOG_KEY not in files:
+        return None
+    try:
+        return VerifierKey.read(files[LOG_KEY].decode().removesuffix("\n"))
+    except ValueError as error:
+        raise Refusal("EDX656", where=LOG_KEY, detail=said(error)) from error
+
+
+def _check_account(statement: CertificateShape, proved: ProvedEntries, files: Mapping[str, bytes]) -> None:
+    """Refuse (EDX657) a statement that says other than the entries do."""
+    try:
+        digest = statement["envelope"]["digest"]
+        if any(one.get("envelope") != digest for one in proved.said):
+            raise _contradicted(Detail("an entry is about another document"))
+        if [{**one, "etsi_event": None} for one in statement["entries"]] != [
+            {**one, "etsi_event": None} for one in proved.entries
+        ]:
+            raise _contradicted(Detail("it says of the entries what they do not"))
+        _check_acceptance(statement, proved.said)
+        last = {one["recipient"]: one["after"] for one in proved.entries if one["recipient"] and one["after"]}
+        stated = {one["recipient"]: one["state"] for one in statement["deliveries"]}
+        if stated != last:
+            odd = next(code for code in (*stated, *last) if stated.get(code) != last.get(code))
+            raise _contradicted(Detail("of {recipient} the entries tell another state", recipient=odd))
+        if statement["with_letter"] != (LETTER in files):
+            raise _contradicted(Detail("the letter is missing, or is there unsaid"))
+        if LETTER in files and hashlib.sha256(files[LETTER]).hexdigest() != digest:
+            raise _contradicted(Detail("the letter that is enclosed is another"))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _contradicted(Detail("a certificate of another version")) from error
+
+
+def _check_acceptance(statement: CertificateShape, said_: Sequence[Mapping[str, Any]]) -> None:
+    """The entry of the acceptance, and where it tells of the envelope, that the statement tells the same."""
+    accepted = [one for one in said_ if one.get("event") == ENVELOPE_ACCEPTED]
+    if len(accepted) != 1:
+        raise _contradicted(Detail("there is not one entry of the acceptance"))
+    facts = accepted[0].get("facts", {})
+    envelope = cast("dict[str, Any]", statement["envelope"])
+    for name, field in (("sender", "sender"), ("document", "document_id"), ("size", "size"), ("kind", "kind")):
+        if name in facts and facts[name] != envelope[field]:
+            raise _contradicted(Detail("it says another {name} than the entry of the acceptance", name=name))
+
+
+def _contradicted(detail: Detail) -> Refusal:
+    return Refusal("EDX657", where=STATEMENT, detail=detail)

@@ -1,0 +1,1 @@
+"""Shapes of what is handed out as evidence."""
