@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+
+from edxml_router.client.calls import GatewayCall, form
 
 _CONNECT, _READ = 10.0, 60.0  # seconds
 
@@ -36,4 +39,16 @@ def http_options(settings: HttpSettings) -> dict[str, Any]:
         "headers": headers,
         "verify": context,
         "timeout": httpx.Timeout(_READ, connect=_CONNECT),
+    }
+
+
+def request_options(call: GatewayCall, opened: ExitStack, usual: httpx.Timeout) -> dict[str, Any]:
+    """What httpx makes a call with, but for its content. Files are open as long as ``opened`` is."""
+    parts = form(call, opened)
+    return {
+        "params": dict(call.params),
+        "headers": dict(call.headers),
+        "json": None if parts else call.json,
+        "files": parts,
+        "timeout": httpx.Timeout(usual.connect, read=(usual.read or 0) + call.wait),
     }

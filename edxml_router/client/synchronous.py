@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx
 
 from edxml_router.client import calls
-from edxml_router.client.calls import TRIES, WAIT, Download, GatewayCall
-from edxml_router.client.problem import ProblemError
-from edxml_router.client.settings import HttpSettings, http_options
+from edxml_router.client.calls import TRIES, Flow, GatewayAnswer, GatewayCall, Pause, T
+from edxml_router.client.flows import WAIT, LetterKind, OfficeFlows
+from edxml_router.client.settings import HttpSettings, http_options, request_options
 
 if TYPE_CHECKING:
     from edxml_router.shapes.agency import AgencyShape
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from edxml_router.shapes.gateway.content import LetterContentShape
     from edxml_router.shapes.letter import SentPageShape, WrittenLettersShape
     from edxml_router.shapes.verdict import SubmissionShape
-
-LetterKind = Literal["letter", "recall", "update", "replacement", "status"]
 
 
 class Client:
@@ -51,7 +49,7 @@ class Client:
         language: str = "vi",
         tries: int = TRIES,
     ) -> None:
-        self._tries = tries
+        self._flows = OfficeFlows(tries)
         self._http = httpx.Client(**http_options(HttpSettings(url, token, certificate, authorities, language)))
 
     def __enter__(self) -> Self:
@@ -65,22 +63,22 @@ class Client:
 
     def submit(self, envelope: bytes | Path) -> SubmissionShape:
         """Hand an envelope in: its bytes, or the path of a file, of which never the whole is in memory. ``repeated`` in
-        the answer: it was accepted before, and ``states`` say how it stands."""
-        return cast("SubmissionShape", self._json(calls.submit(envelope)))
+        the answer: it was accepted before, and ``states`` say how it stands. A large one goes on where it broke off."""
+        return self._run(self._flows.submit(envelope))
 
     def write(
         self, kind: LetterKind, draft: Mapping[str, Any], files: Sequence[Path] = ()
     ) -> WrittenLettersShape:
         """Have the node write a message of this kind from a draft (docs/guide-office.md), and send it."""
-        return cast("WrittenLettersShape", self._json(calls.write(kind, draft, files)))
+        return self._run(self._flows.write(kind, draft, files))
 
     def sent(self, cursor: str = "", *, limit: int = 100) -> SentPageShape:
         """A page of what the office sent, the newest first, with the state of each recipient."""
-        return cast("SentPageShape", self._json(calls.sent(cursor, limit)))
+        return self._run(self._flows.sent(cursor, limit))
 
     def inbox(self, cursor: str = "", *, limit: int = 100, wait: int = 0) -> InboxPageShape:
         """A page of what lies ready; with a cursor, of what came since. ``wait``: seconds, while there is nothing."""
-        return cast("InboxPageShape", self._json(calls.inbox(cursor, limit, wait)))
+        return self._run(self._flows.inbox(cursor, limit, wait))
 
     def letters(self, cursor: str = "", *, wait: int = WAIT, forever: bool = True) -> Iterator[LetterShape]:
         """What lies ready, and then what comes, at the moment it is there. Not ``forever``: until there is no more.
@@ -96,7 +94,7 @@ class Client:
 
     def event_page(self, cursor: str = "", *, limit: int = 100, wait: int = 0) -> EventPageShape:
         """A page of what became of the office's mail since the cursor of another; without one it begins now."""
-        return cast("EventPageShape", self._json(calls.events(cursor, limit, wait)))
+        return self._run(self._flows.events(cursor, limit, wait))
 
     def events(self, cursor: str = "", *, wait: int = WAIT, forever: bool = True) -> Iterator[OfficeEventShape]:
         """What becomes of the office's mail, from now on, or since the cursor of an event."""
@@ -110,79 +108,60 @@ class Client:
     def fetch(self, letter: str, folder: Path) -> Path:
         """Fetch a letter into a folder; the file is there once it is whole and is what its name says. A download that
         broke off goes on where it ended, also in a later process."""
-        folder.mkdir(parents=True, exist_ok=True)
-        download = Download(letter, folder)
-        self._trying(lambda: self._stream(download))
-        return download.finish()
+        return self._run(self._flows.fetch(letter, folder))
 
     def content(self, letter: str) -> LetterContentShape:
         """What a letter says, for those who do not parse edXML."""
-        return cast("LetterContentShape", self._json(calls.content(letter)))
+        return self._run(self._flows.content(letter))
 
     def confirm(self, letter: str) -> ConfirmationShape:
         """The office has taken the letter over."""
-        return cast("ConfirmationShape", self._json(calls.confirm(letter)))
+        return self._run(self._flows.confirm(letter))
 
     def confirm_all(self, letters: Sequence[str]) -> ConfirmationsShape:
         """Several with one commit (500 at most); what is wrong with one stands in its answer."""
-        return cast("ConfirmationsShape", self._json(calls.confirm_all(letters)))
+        return self._run(self._flows.confirm_all(letters))
 
     def send_back(self, letter: str, reason: str) -> ConfirmationShape:
         """Return a letter to its sender."""
-        return cast("ConfirmationShape", self._json(calls.send_back(letter, reason)))
+        return self._run(self._flows.send_back(letter, reason))
 
     def agencies(self, words: str = "", *, under: str = "", limit: int = 50) -> AgencyPageShape:
         """Agencies by words of their name or code, with or without diacritics."""
-        return cast("AgencyPageShape", self._json(calls.agencies(words, under, limit)))
+        return self._run(self._flows.agencies(words, under, limit))
 
     def agency(self, code: str) -> AgencyShape:
         """The agency that a code means, in whatever form it is written."""
-        return cast("AgencyShape", self._json(calls.agency(code)))
+        return self._run(self._flows.agency(code))
 
-    def _json(self, call: GatewayCall) -> Any:
-        return self._trying(lambda: self._once(call))
-
-    def _trying(self, once: Any) -> Any:
-        """Until it is done, or ``tries`` are used up: nothing here does harm when it is repeated."""
-        for attempt in range(1, self._tries + 1):
-            problem: ProblemError | None = None
+    def _run(self, flow: Flow[T]) -> T:
+        step = next(flow)
+        while True:
             try:
-                return once()
-            except ProblemError as error:
-                problem = error
-                if not error.passing or attempt == self._tries:
-                    raise
-            except httpx.TransportError:
-                if attempt == self._tries:
-                    raise
-            time.sleep(calls.pause(attempt, problem))
-        raise AssertionError("tries is at least one")
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    step = next(flow)
+                else:
+                    step = flow.send(self._call(step))
+            except StopIteration as ended:
+                return cast("T", ended.value)
 
-    def _once(self, call: GatewayCall) -> Any:
-        content = calls.pieces(call.content) if call.content is not None else None
+    def _call(self, call: GatewayCall) -> GatewayAnswer:
         with ExitStack() as opened:
-            parts = calls.form(call, opened)
-            answer = self._http.request(
-                call.method,
-                call.path,
-                params=dict(call.params),
-                headers=call.headers,
-                content=content,
-                json=None if parts else call.json,
-                files=parts,
-                timeout=httpx.Timeout(self._http.timeout.connect, read=(self._http.timeout.read or 0) + call.wait),
-            )
-        if answer.is_success:
-            return answer.json()
-        raise ProblemError.of(answer.status_code, answer.content, answer.headers.get("retry-after"))
-
-    def _stream(self, download: Download) -> None:
-        headers: Mapping[str, str] = download.headers()
-        with self._http.stream("GET", download.call_path, headers=headers) as answer:
-            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return  # all of it is here
-            if not answer.is_success:
-                raise ProblemError.of(answer.status_code, answer.read(), answer.headers.get("retry-after"))
-            download.begin(answer.status_code)
-            for piece in answer.iter_bytes(calls.PIECE):
-                download.write(piece)
+            try:
+                answer = opened.enter_context(
+                    self._http.stream(
+                        call.method,
+                        call.path,
+                        content=calls.pieces(call.content, call.offset) if call.content is not None else None,
+                        **request_options(call, opened, self._http.timeout),
+                    )
+                )
+                if call.into is None or not answer.is_success:
+                    return GatewayAnswer(answer.status_code, answer.headers, answer.read())
+                call.into.begin(answer.status_code)
+                for piece in answer.iter_bytes(calls.PIECE):
+                    call.into.write(piece)
+                return GatewayAnswer(answer.status_code, answer.headers)
+            except httpx.TransportError as error:
+                return GatewayAnswer(0, error=error)

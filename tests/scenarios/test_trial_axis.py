@@ -26,6 +26,7 @@ from edxml_router.demo.axis.trial import Seen, TrialAxis
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import program
 from tests.axis.sdk import SdkClient, SdkError
+from tests.cli.conftest import call
 from tests.contract.receiver import Receiver
 
 CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
@@ -273,14 +274,15 @@ def test_damaged_fetch(maker: Maker) -> None:
     assert hashlib.sha256(right.content).hexdigest() == letter[:64]
 
 
-def test_broken_signature(maker: Maker) -> None:
+def test_broken_signature(maker: Maker, tmp_path: Path) -> None:
     letter = maker.written("letter")[0]["letter"]
     maker.plant("broken-signature")
     data, headers = (answer := maker.http.get(f"/v1/inbox/{letter}")).content, answer.headers
     assert ADDED in data
     digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
     assert headers["repr-digest"] == f"sha-256=:{digest}:"
-    assert maker.put(data).json()["code"] == "EDX302"
+    (tmp_path / "letter.edxml").write_bytes(data)
+    assert "EDX302" in call("check", tmp_path / "letter.edxml").stdout
 
 
 def test_a_letter_with_a_broken_signature_in_the_way_of_the_sdk(maker: Maker, tmp_path: Path) -> None:
