@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -46,6 +47,7 @@ COMMANDS = {
     "python": [sys.executable, str(RECEIVERS / "receiver.py")],
     "node": ["node", str(RECEIVERS / "receiver.mjs")],
     "java": ["java", str(RECEIVERS / "Receiver.java")],
+    "php": ["php", "-S", "127.0.0.1:{port}", str(RECEIVERS / "receiver.php")],
 }
 CONFIGURATION = """
 [node]
@@ -366,7 +368,7 @@ def test_the_receivers_of_the_guide_take_what_is_genuine_and_nothing_else(
     settings = configured(tmp_path, f"http://127.0.0.1:{port}/")
     [key] = webhooks.public_keys(settings)
     sqlite_database.clock.at = datetime.now(UTC)  # which receivers compare with theirs
-    with subprocess.Popen([*COMMANDS[runtime], key, str(port)]) as process:
+    with receiving(runtime, key, port) as process:
         try:
             wait_for(port, process)
             come(ledger, 1)
@@ -374,6 +376,15 @@ def test_the_receivers_of_the_guide_take_what_is_genuine_and_nothing_else(
             assert refused(ledger, settings, tmp_path, sqlite_database)
         finally:
             process.kill()
+
+
+def receiving(runtime: str, key: str, port: int) -> subprocess.Popen[bytes]:
+    """A receiver of the guide; PHP's is behind a server, and has the key in its environment."""
+    command = COMMANDS[runtime]
+    if runtime == "php":
+        given = [part.format(port=port) for part in command]
+        return subprocess.Popen(given, env=os.environ | {"WEBHOOK_KEY": key}, stderr=subprocess.DEVNULL)
+    return subprocess.Popen([*command, key, str(port)])
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -82,6 +82,7 @@ def test_the_program_in_python_does_all_of_it(world: World, tmp_path: Path) -> N
 PROGRAMS = {
     "node": ["node", str(EXAMPLES / "office.mjs"), "{url}", "{token}"],
     "java": ["java", str(EXAMPLES / "Office.java"), "{url}", "{token}", "{authority}"],
+    "php": ["php", str(EXAMPLES / "office.php"), "{url}", "{token}", "{authority}"],
 }
 
 
