@@ -76,7 +76,7 @@ FACES: tuple[Row, ...] = (
     ("EDX657", "certificate-contradicts", _O, _NO, 422, 1,
      "The delivery certificate states what its entries do not say", "Do not rely on the certificate. Keep it: its node has signed what is not so, or another version of this program made it; then verify it with that one.",
      "Nội dung chứng thư giao nhận không khớp với các mục nhật ký kèm theo", "Không dựa vào chứng thư này. Hãy lưu lại: nút đã ký điều không đúng, hoặc chứng thư do phiên bản khác lập; khi đó kiểm tra bằng phiên bản ấy."),
-    ("EDX658", "certificate-impossible", _O, _LATER, 503, 75,
+    ("EDX658", "certificate-impossible", _O, _NO, 409, 1,
      "This node cannot certify that now", "Set node.key and node.certificate where they are missing. If the newest entries are not under a checkpoint yet, try again in some seconds, or let the node run (`edxml-router serve`).",
      "Nút này hiện chưa thể chứng thực việc đó", "Nếu thiếu node.key và node.certificate thì hãy thiết lập. Nếu các mục mới nhất chưa nằm dưới điểm chốt nào, thử lại sau vài giây hoặc cho nút chạy (`edxml-router serve`)."),
 )

@@ -39,6 +39,7 @@ from edxml_router.wiring.lasting import Lasting
 T = TypeVar("T")
 
 THREADS: Final = 8
+CERTIFYING: Final = 2  # certificates that are made at a time
 WAITING: Final = 256  # calls that may wait for a thread
 TOKENS_SECONDS: Final = 1.0  # for so long a token that was revoked may still count
 NEW_SECONDS: Final = 0.1  # between looks for a token that is not known
@@ -58,6 +59,7 @@ class Desk:
         self.ending = False
         self._receiving = 0
         self._sending = 0
+        self._certifying = 0
         self._turns: dict[str, tuple[int, asyncio.Lock]] = {}
         self._clients = Clients(lasting.settings)
         self._tokens: Mapping[str, TokenRow] = {}
@@ -123,6 +125,16 @@ class Desk:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._calls -= 1
+
+    async def certify(self, function: Callable[..., T], /, *arguments: object) -> T:
+        """The same for a certificate, two at a time: that of a circular takes the processor for seconds."""
+        if self._certifying >= CERTIFYING:
+            raise Setback("EDX626", detail=Detail("{count} certificates are being made", count=self._certifying))
+        self._certifying += 1
+        try:
+            return await self.call(function, *arguments)
+        finally:
+            self._certifying -= 1
 
     async def submit(
         self, sender: str, body: Body, channel: str = "http", *, chosen: tuple[str, ...] = (), named: str = ""

@@ -12,11 +12,12 @@ from edxml_router.gateway.native.events import events
 from edxml_router.gateway.native.forecasts import forecasts
 from edxml_router.gateway.native.health import health
 from edxml_router.gateway.native.inbox import inbox
+from edxml_router.gateway.native.letters.certificates import certificates
 from edxml_router.gateway.native.letters.notices import notices
 from edxml_router.gateway.native.letters.sent import sent
 from edxml_router.gateway.native.letters.writing import letters
 from edxml_router.gateway.native.uploads import uploads
 
 native: Final = APIRouter(prefix="/v1")
-for each in (envelopes, letters, sent, notices, uploads, forecasts, inbox, events, agencies, health):
+for each in (envelopes, letters, sent, certificates, notices, uploads, forecasts, inbox, events, agencies, health):
     native.include_router(each)

@@ -3,7 +3,7 @@
     data = certify(node, identity, settings, "H53,2026/11/27,1/UBND", "", now)
 
 The certificate is made of what is in the journal under the newest checkpoint. Raises Refusal EDX606 and EDX613 for a
-document, EDX658 where the node has no key, or nothing is under a checkpoint yet (then a Setback); EDX603 for a letter
+document, EDX658 where the node has no key, or what is to be told is not under a checkpoint yet; EDX603 for a letter
 that is damaged; Setback EDX909 for a token, and what the views raise.
 """
 
@@ -24,7 +24,7 @@ from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.views import EnvelopeHistory
 from edxml_router.core.detail import Detail
 from edxml_router.core.message.envelope import Kind
-from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.problems import Refusal
 from edxml_router.core.proof.checkpoint import TreeHead
 from edxml_router.core.proof.note import VerifierKey, read_note, verified
 from edxml_router.core.signature import form
@@ -70,7 +70,7 @@ def certify(
 ) -> bytes:
     """The certificate, as things stand now."""
     if identity is None:
-        raise Setback("EDX658", where=str(settings.path), detail=Detail("node.key and node.certificate are not set"))
+        raise Refusal("EDX658", where=str(settings.path), detail=Detail("node.key and node.certificate are not set"))
     views = node.ledger.views
     told = _told(views, order)
     files = _entries(views, told.trace, settings)
@@ -121,7 +121,7 @@ def _entries(views: Views, trace: EnvelopeHistory, settings: Settings) -> dict[s
     places = [line.position for line in lines if line.position is not None]
     newest = views.signed_checkpoint(max(places, default=0) + 1) or views.checkpoint()
     if newest is None or len(places) < len(lines) or newest.size <= max(places):
-        raise Setback("EDX658", where="journal", detail=Detail("the newest entries are not under a checkpoint yet"))
+        raise Refusal("EDX658", where="journal", detail=Detail("the newest entries are not under a checkpoint yet"))
     signer = log_signer(settings)
     head, note = TreeHead(settings.origin, newest.size, bytes.fromhex(newest.root)), newest.note
     if note is not None and signer is not None and _is_signed(note, signer.verifier):
