@@ -7,6 +7,7 @@ import base64
 import hashlib
 import queue
 import re
+import shlex
 import ssl
 import subprocess
 import time
@@ -17,11 +18,12 @@ from typing import Any
 import httpx
 import pytest
 
+from edxml_router.conformance.cases.table import CASES
 from edxml_router.demo.axis.counterpart import JOURNEY, MANY, WRITINGS, CounterpartAct
 from edxml_router.demo.axis.doors.damage import ADDED
 from edxml_router.demo.axis.doors.door import SeenCall
 from edxml_router.demo.axis.faults import FAULTS
-from edxml_router.demo.axis.handout import PAGES, control_command
+from edxml_router.demo.axis.handout import PAGES, control_command, examination
 from edxml_router.demo.axis.trial import Seen, TrialAxis
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import program
@@ -153,7 +155,16 @@ def test_what_the_page_says_to_type_works(axis: TrialAxis, page: str) -> None:
     assert control_command("GET", "") in commands
     done = subprocess.run(["bash", "-euxc", commands], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert '"access_token"' in done.stdout
+    assert [word for word in ('"access_token"', '"tokenType"', '"count"') if word not in done.stdout] == []
+
+
+def test_the_kit_examines_a_system_there(axis: TrialAxis) -> None:
+    """Which does nothing here, so that its confirmation is missed."""
+    [program_name, *typed] = shlex.split(examination(axis))
+    assert program_name == "edxml-router"
+    done = call(*typed, "--case", CASES[0].name, "--unattended", "--wait", "1s", "--json")
+    assert done.exit_code in (1, 75), done.output
+    assert CASES[0].name in done.stdout
 
 
 def test_keys_are_the_accounts_alone(axis: TrialAxis) -> None:

@@ -81,6 +81,7 @@ def environment(axis: TrialAxis, office: TrialOffice) -> dict[str, str]:
     authority = str(axis.folder / "ca.pem")
     return {
         "NODE": office.url,
+        "OFFICE": str(axis.folder / office.name),
         "TOKEN": axis.tokens[office.name],
         "CURL_CA_BUNDLE": authority,
         "NODE_EXTRA_CA_CERTS": authority,
@@ -115,7 +116,17 @@ def _page(axis: TrialAxis, language: str) -> Iterator[str]:
     yield from (f"| {say('head_troubles')} |", "|---|---|---|")
     for name in FAULTS:
         yield f"| `{name}` | {narrate(language, f'fault.{name}')} | {narrate(language, f'task.{name}')} |"
-    yield ""
+    yield from ("", f"## {say('examine')}", "", say("examine_about"), "")
+    yield from ("```console", f"$ {examination(axis)}", "```")
+
+
+def examination(axis: TrialAxis) -> str:
+    """The command by which the kit, as one office of the maker, examines the other."""
+    kit, tested, own = axis.offices["bo-noi-vu"], axis.offices["van-thu"], axis.folder / "bo-noi-vu"
+    return (
+        f"edxml-router conformance {kit.url} --to {tested.agency} --token {own}/token --ca {axis.folder}/ca.pem"
+        f" --sign-key {own}/agency.key.pem --sign-cert {own}/agency.cert.pem"
+    )
 
 
 def first_commands(axis: TrialAxis) -> list[str]:
@@ -131,13 +142,28 @@ def first_commands(axis: TrialAxis) -> list[str]:
 
 
 def form_commands() -> list[str]:
-    """A call in each form, after ``env.sh``; the SDK's are signed, which takes the SDK."""
+    """A call in each form, and by certificate in place of the token, after ``env.sh``."""
     return [
         'curl -sS --fail-with-body -H "Authorization: Bearer $TOKEN" "$NODE/v1/agencies?q=tay+ninh"',
         'curl -sS --fail-with-body -H "Content-Type: application/json" "$NODE/lgsp/v1/auth/login"'
         ' -d "{\\"username\\": \\"$SYSTEM_ID\\", \\"password\\": \\"$SECRET\\"}"',
         'curl -sS --fail-with-body -u "$SYSTEM_ID:$SECRET" -d grant_type=client_credentials'
         ' "$NODE/truclienthong/v1.0.0/token"',
+        'curl -sS --fail-with-body --cert "$OFFICE/client.cert.pem" --key "$OFFICE/client.key.pem" "$NODE/v1/inbox"',
+        *sdk_commands(),
+    ]
+
+
+def sdk_commands() -> list[str]:
+    """A call as the SDK signs it: its headers as one JSON text, and the HMAC of that."""
+    return [
+        "AT=$(TZ=ICT-7 date +%d%m%YT%H%M%S+0000)",
+        """SIGNED='{"XroadVnpt-timestamp":"'$AT'","XroadVnpt-systemid":"'$SYSTEM_ID'"}'""",
+        """HASH=$(printf %s "$SIGNED" | openssl dgst -sha256 -hmac "$SECRET" -r | cut -d' ' -f1)""",
+        'curl -sS --fail-with-body -H "XroadVnpt-timestamp: $AT" -H "XroadVnpt-systemid: $SYSTEM_ID"'
+        ' -H "XroadVnpt-sign-header-key: timestamp;systemid" -H "XroadVnpt-sign-header: $SIGNED"'
+        ' -H "XroadVnpt-hash-header: $HASH" -H "Content-Type: application/json" -d "{}"'
+        ' "$NODE/vxp/countReceiveEdoc"',
     ]
 
 

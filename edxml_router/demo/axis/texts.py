@@ -56,6 +56,11 @@ AXIS_TEXTS: Final[Mapping[str, str]] = {
         "twice, and its users are told what they must do."
     ),
     "axis.head_troubles": "Trouble | What happens | What your software does",
+    "axis.examine": "Have your system examined",
+    "axis.examine_about": (
+        "The conformance kit is `bo-noi-vu` here and writes to your system, which is `van-thu`, through every rule "
+        "that it can see. It says what people at your system are to do meanwhile, and reports (`--html`, `--json`)."
+    ),
     "fault.busy": "503 with Retry-After: the gateway has no room.",
     "task.busy": "Waits as long as Retry-After says and sends the same again.",
     "fault.slow": "The answer is held back for `seconds`.",
