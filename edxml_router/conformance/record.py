@@ -124,13 +124,14 @@ class TheirMessage:
 @dataclass(slots=True)
 class Record:
     """One run. ``refused``: what the node refused to the tested system, None where the kit cannot know; ``stopped``:
-    why the run went no further."""
+    why the run went no further; ``cut``: a person ended the waiting."""
 
     sent: dict[str, SentMessage] = field(default_factory=dict)
     theirs: list[TheirMessage] = field(default_factory=list)
     refused: Sequence[RefusedInput] | None = None
     sent_back: list[TheirMessage] = field(default_factory=list)
     stopped: Detail | None = None
+    cut: bool = False
 
     def number(self, purpose: str) -> str:
         """The number of a letter of the kit, for people; a dash while it was not sent."""

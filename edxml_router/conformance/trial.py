@@ -15,7 +15,6 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -86,8 +85,10 @@ class Trial:
     def run(self, wait: timedelta) -> Record:
         """The record, complete or, where a person ends the waiting (KeyboardInterrupt), as far as it goes."""
         self._line.begin()
-        with suppress(KeyboardInterrupt):
+        try:
             self._run(wait)
+        except KeyboardInterrupt:
+            self.record.cut = True
         self._look_closer()
         return self.record
 
@@ -110,7 +111,7 @@ class Trial:
 
     def judged(self) -> list[tuple[Case, Judgement]]:
         """Every chosen case with its verdict by now."""
-        return [(case, case.judge(self.record)) for case in self._cases]
+        return [(case, case.judged(self.record)) for case in self._cases]
 
     def _all_settled(self) -> bool:
         every = True

@@ -6,6 +6,7 @@ whose people do what the kit asks for. Planted faults make it a bad one.
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import secrets
 import threading
@@ -93,6 +94,8 @@ class Product:
                 envelope, "01", "đã đến lần nữa"
             )  # it was listed again before it was confirmed, and stored as another
         self.client.confirm(letter)
+        if "interrupt" in self.faults:
+            _thread.interrupt_main()  # whoever runs the kit presses Ctrl-C
         if envelope.business is Business.RECALL:
             self._recalled(envelope)
         elif self.hands and "văn bản ký số" in subject:

@@ -19,6 +19,7 @@ from edxml_router.core.problems import Finding
 from edxml_router.node.worker import work
 from edxml_router.shapes.office.conformance import ConformanceShape
 from tests.conformance.product import Product
+from tests.gateway.test_guide import SEALS
 from tests.gateway.world import World
 from tests.shapes import faults
 
@@ -46,7 +47,7 @@ class Node(World):
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with Node(Path(tmp_path_factory.mktemp("conformance"))) as running:
+    with Node(Path(tmp_path_factory.mktemp("conformance")), rest=SEALS) as running:
         yield running
 
 
@@ -171,13 +172,21 @@ def test_at_the_node_it_is_seen_what_was_refused(
         "20s",
         *chosen("signed", "refused"),
     ]
-    arguments += ["--sign-key", str(node.pki / "H53.key.pem"), "--sign-cert", str(node.pki / "H53.cert.pem")]
+    if planted:  # otherwise the node's seal signs
+        arguments += ["--sign-key", str(node.pki / "H53.key.pem"), "--sign-cert", str(node.pki / "H53.cert.pem")]
     with Product(node, (*planted, "brief"), folder=tmp_path):
         told = called(arguments, 0 if verdict == "held" else 1)
     assert (told["node"], told["agency"], told["counterpart"]) == ("tinh", "H01.151", "H53")
     assert one_case(told, "refused")["verdict"] == verdict
     assert "EDX301" in one_case(told, "refused")["seen"][0]["text"]
     assert any("fetched" in fact["text"] for fact in one_case(told, "signed")["seen"])
+
+
+def test_who_ends_the_waiting_has_a_report_of_what_was_seen(node: Node, tmp_path: Path) -> None:
+    with Product(node, ["interrupt"], folder=tmp_path, hands=False):
+        told = conformance(node, *chosen("signed", "letter"), "--wait", "1h", expected=75)
+    assert cases(told, "not-held") == set()  # what was not waited for is no fault
+    assert one_case(told, "signed")["messages"]
 
 
 def failed(*arguments: str) -> str:

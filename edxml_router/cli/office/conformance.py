@@ -19,7 +19,7 @@ from edxml_router.conformance.opening import Access, Codes, Kit, SigningFiles
 from edxml_router.conformance.record import CaseVerdict, Judgement, Record
 from edxml_router.conformance.reporting.page import html_page
 from edxml_router.conformance.reporting.report import TrialRun, conformance_shape, shortfall
-from edxml_router.conformance.reporting.words import counts, word
+from edxml_router.conformance.reporting.words import counts, told_moment, word
 from edxml_router.conformance.steps import LARGE_BYTES, steps
 from edxml_router.conformance.trial import Trial
 from edxml_router.core.detail import Detail
@@ -172,6 +172,7 @@ def _show(session: Session, shape: ConformanceShape) -> None:
                 f"  {word(session.language, 'expectation')}: {one['expectation_vi'] if vi else one['expectation']}"
             )
             for seen in one["seen"]:
-                session.line(f"  {seen['at'] or ''} {seen['text_vi'] if vi else seen['text']}")
+                text = seen["text_vi"] if vi else seen["text"]
+                session.line(f"  {told_moment(session.language, seen['at'])} {text}".rstrip())
             session.line(f"  {word(session.language, 'remedy')}: {one['remedy_vi'] if vi else one['remedy']}")
     session.line(counts(session.language, shape), "bold")

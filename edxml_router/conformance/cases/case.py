@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from edxml_router.conformance.record import Judgement, Record
+from edxml_router.conformance.record import CaseVerdict, Judgement, Record
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Actor
 
@@ -39,6 +39,13 @@ class Case:
     remedy: Detail
     sends: Sequence[str] = ()
     act: Act | None = None
+
+    def judged(self, record: Record) -> Judgement:
+        """The verdict by what is known. What was not waited for was not tried, even where it is owed."""
+        found = self.judge(record)
+        if record.cut and found.verdict is CaseVerdict.NOT_HELD and not found.settled:
+            return found._replace(verdict=CaseVerdict.NOT_TRIED)
+        return found
 
     @property
     def actor(self) -> Actor:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any, Final
 
-from edxml_router.conformance.reporting.words import counts, word
+from edxml_router.conformance.reporting.words import counts, told_moment, word
 from edxml_router.language.texts import say
 from edxml_router.observe.escape import printable
 from edxml_router.shapes.office.conformance import ConformanceCaseShape, ConformanceShape
@@ -48,15 +48,30 @@ def _lines(shape: ConformanceShape, language: str) -> Iterator[str]:
     yield f"<h1>{title}</h1>"
     yield f"<p><b>{_text(counts(language, shape))}</b></p>"
     yield "<table>"
-    for name in ("agency", "counterpart", "node", "started_at", "ended_at"):
+    for name in ("agency", "counterpart", "node"):
         yield f"<tr><th>{_said(language, name)}</th><td>{_text(str(shape[name]))}</td></tr>"
+    for name, at in (("started_at", shape["started_at"]), ("ended_at", shape["ended_at"])):
+        yield f"<tr><th>{_said(language, name)}</th><td>{_text(told_moment(language, at))}</td></tr>"
     yield "</table>"
+    yield from _overview(shape, language)
     for side in ("receives", "sends"):
         yield f"<h2>{_said(language, side)}</h2>"
         for one in shape["cases"]:
             if one["side"] == side:
                 yield from _case(one, language)
     yield "</body>\n</html>"
+
+
+def _overview(shape: ConformanceShape, language: str) -> Iterator[str]:
+    """What was not held first, then what was not tried: what a reader has to do something about."""
+    yield "<table>"
+    for verdict in ("not-held", "not-tried", "held"):
+        for one in shape["cases"]:
+            if one["verdict"] == verdict:
+                name = _text(one["case"])
+                yield f'<tr><td><b class="{verdict}">{_said(language, verdict)}</b></td>'
+                yield f'<td><a href="#{name}">{name}</a></td><td>{_in(one, "title", language)}</td></tr>'
+    yield "</table>"
 
 
 def _case(one: ConformanceCaseShape, language: str) -> Iterator[str]:
@@ -71,11 +86,14 @@ def _case(one: ConformanceCaseShape, language: str) -> Iterator[str]:
             yield f"<tr><th>{_said(language, name)}</th><td>{told}</td></tr>"
     if one["messages"]:
         sent = "".join(
-            f"<li>{_text(each['at'])} {_text(each['document_id'])}<br><code>{each['digest']}</code></li>"
+            f"<li>{_text(told_moment(language, each['at']))} {_text(each['document_id'])}"
+            f"<br><code>{each['digest']}</code></li>"
             for each in one["messages"]
         )
         yield f"<tr><th>{_said(language, 'messages')}</th><td><ul>{sent}</ul></td></tr>"
-    seen = "".join(f"<li>{_text(each['at'] or '')} {_in(each, 'text', language)}</li>" for each in one["seen"])
+    seen = "".join(
+        f"<li>{_text(told_moment(language, each['at']))} {_in(each, 'text', language)}</li>" for each in one["seen"]
+    )
     yield f"<tr><th>{_said(language, 'seen')}</th><td><ul>{seen}</ul></td></tr>"
     if one["actor"] is not None:
         actor = say(language, f"actor.{one['actor']}")

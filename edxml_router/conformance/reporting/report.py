@@ -7,8 +7,8 @@ finding = shortfall(shape)                        # EDX807, EDX808, or None when
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from edxml_router.conformance.cases.case import Case
 from edxml_router.conformance.cases.table import CASES
@@ -19,7 +19,8 @@ from edxml_router.core.problems import Finding
 from edxml_router.language.catalogues import told
 from edxml_router.shapes.office.conformance import ConformanceCaseShape, ConformanceShape, KitMessageShape, SeenShape
 
-_LEFT_OUT = Detail("it was left out of this run")
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_LEFT_OUT: Final = Detail("it was left out of this run")
 
 
 class TrialRun(NamedTuple):
@@ -35,7 +36,7 @@ class TrialRun(NamedTuple):
 def conformance_shape(record: Record, chosen: Sequence[Case], run: TrialRun) -> ConformanceShape:
     """All cases in their order; what was not chosen was not tried."""
     names = {case.name for case in chosen}
-    verdicts = [(case, case.judge(record) if case.name in names else _left_out()) for case in CASES]
+    verdicts = [(case, case.judged(record) if case.name in names else _left_out()) for case in CASES]
     tried = [found.verdict for case, found in verdicts if case.name in names]
     return {
         "started_at": instant(run.started_at),
@@ -89,7 +90,7 @@ def _case(record: Record, case: Case, found: Judgement) -> ConformanceCaseShape:
         "expectation_vi": told("vi", case.expected),
         "verdict": found.verdict.value,
         "messages": [_message(record, purpose) for purpose in case.sends if purpose in record.sent],
-        "seen": [_seen(fact) for fact in found.facts],
+        "seen": [_seen(fact) for fact in sorted(found.facts, key=lambda fact: (fact.at is None, fact.at or _NEVER))],
         "actor": None if held else found.actor or case.actor,
         "remedy": remedy,
         "remedy_vi": told("vi", remedy) if remedy is not None else None,

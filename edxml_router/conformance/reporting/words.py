@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
 from edxml_router.core.detail import Detail
-from edxml_router.language.catalogues import told
+from edxml_router.language.catalogues import shown_value, told
 from edxml_router.shapes.office.conformance import ConformanceShape
 
 WORDS: Final[Mapping[str, Detail]] = MappingProxyType(
@@ -37,6 +38,11 @@ WORDS: Final[Mapping[str, Detail]] = MappingProxyType(
 
 def word(language: str, key: str) -> str:
     return told(language, WORDS[key])
+
+
+def told_moment(language: str, at: str | None) -> str:
+    """A moment of a report as this language writes it, in this machine's time zone; empty for none."""
+    return shown_value(language, datetime.fromisoformat(at)) if at is not None else ""
 
 
 def counts(language: str, shape: ConformanceShape) -> str:
