@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edxml_router.core.asice import archive, container
+from edxml_router.core.proof.checkpoint import cosign
+from edxml_router.core.proof.note import NoteSigner, read_note
 from edxml_router.core.signature.signing import sign_bytes
 from edxml_router.credentials import keys
 from edxml_router.services import trial_authority
@@ -391,3 +394,108 @@ def test_the_script_is_printed(certified: Certified, tmp_path: Path) -> None:
     assert call("certificate", "script", "-o", tmp_path / "v.sh").exit_code == 0
     usage = subprocess.run(["/bin/sh", tmp_path / "v.sh"], capture_output=True, text=True, check=False)
     assert usage.returncode == 2 and "ANCHORS.pem" in usage.stderr
+
+
+# --- journals, witnesses and stamps that the reader knows ---
+
+STAMPING = """[tsa]
+default_tsa=one
+[one]
+serial=serial
+signer_cert=tsa.pem
+certs=ca.pem
+signer_key=tsa.key
+signer_digest=sha256
+default_policy=1.2.3.4.1
+digests=sha256
+accuracy=secs:1
+ordering=no
+tsa_name=no
+ess_cert_id_alg=sha256
+[ca]
+basicConstraints=critical,CA:TRUE
+keyUsage=critical,keyCertSign
+[leaf]
+extendedKeyUsage=critical,timeStamping
+keyUsage=critical,digitalSignature
+[req]
+distinguished_name=dn
+[dn]
+"""
+
+
+def openssl(folder: Path, line: str) -> None:
+    subprocess.run(["openssl", *line.split()], cwd=folder, check=True, capture_output=True)
+
+
+def stamped(data: bytes, folder: Path) -> bytes:
+    """A time stamp over these bytes by an authority of openssl's, whose root is ca.pem."""
+    (folder / "stamping.cnf").write_text(STAMPING)
+    (folder / "serial").write_text("01\n")
+    (folder / "data").write_bytes(data)
+    new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config stamping.cnf"
+    openssl(folder, f"req -x509 {new} -keyout ca.key -out ca.pem -days 30 -subj /CN=Stamps -extensions ca")
+    openssl(folder, f"req {new} -keyout tsa.key -out tsa.csr -subj /CN=Stamp")
+    openssl(
+        folder,
+        "x509 -req -in tsa.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out tsa.pem "
+        "-extfile stamping.cnf -extensions leaf",
+    )
+    openssl(folder, "ts -query -data data -sha256 -cert -out query")
+    openssl(folder, "ts -reply -config stamping.cnf -queryfile query -out reply")
+    openssl(folder, "ts -reply -config stamping.cnf -in reply -token_out -out token")
+    return (folder / "token").read_bytes()
+
+
+def test_a_time_stamp_is_verified_by_the_script_and_said_to_be_there(certified: Certified, tmp_path: Path) -> None:
+    members = archive.read(certified.data)
+    token = stamped(container.to_stamp(members), tmp_path)
+    data = container.sealed(members, token)
+    assert len(data) <= 20_000
+    done = certified.script(data, tmp_path / "ca.pem")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"existed at: [A-Z][a-z]{2} +[0-9]+ .* GMT \(time stamp\)", done.stdout)
+    assert "- when" not in done.stdout
+    assert "no anchor for it was given" in certified.script(data).stdout
+    assert any("unless the time stamp" in each for each in certified.verify(data)["not_proved"])
+    # One that is over something else, of another authority, or damaged.
+    other = container.sealed(members, stamped(b"something else", tmp_path))
+    assert "REFUSED: the time stamp" in certified.script(other, tmp_path / "ca.pem").stderr
+    assert certified.script(data, tmp_path / "ca.pem").returncode == 1  # the authority was made anew
+    broken = container.sealed(members, token[:-1] + bytes([token[-1] ^ 1]))
+    assert certified.script(broken, tmp_path / "ca.pem").returncode == 1
+
+
+def test_keys_of_journals_that_the_reader_knows_are_compared(certified: Certified, tmp_path: Path) -> None:
+    own = container.read(certified.data).files["trust/log.vkey"].decode().strip()
+    other = NoteSigner(own.partition("+")[0], Ed25519PrivateKey.generate()).verifier.text
+    keys_file = tmp_path / "keys"
+    keys_file.write_text(f"# known\n{own}\n")
+    assert certified.verify(certified.data, "--key", own)["valid"]
+    assert certified.script(certified.data, "-", keys_file).returncode == 0
+    keys_file.write_text(f"{other}\n")
+    assert certified.verify(certified.data, "--key", other)["problem"]["code"] == "EDX656"
+    assert "is not the one" in certified.script(certified.data, "-", keys_file).stderr
+
+
+def test_a_witness_that_the_reader_knows_is_named(certified: Certified, tmp_path: Path) -> None:
+    files = contents(certified)
+    witness = NoteSigner("edxml-router/quoc-gia", Ed25519PrivateKey.generate())
+    checkpoint = files["entries/1.tlog-proof"].partition(b"\n\n")[2]
+    signature = cosign(witness, read_note(checkpoint).text, datetime.now(UTC)).line.encode()
+
+    def proved(line: bytes) -> bytes:
+        return certified.resigned(
+            {name: one + line if name.endswith(".tlog-proof") else one for name, one in files.items()}
+        )
+
+    key = witness.verifier.cosigner.text
+    keys_file = tmp_path / "keys"
+    keys_file.write_text(f"{key}\n")
+    found = certified.verify(proved(signature), "--key", key)
+    assert any("edxml-router/quoc-gia" in each for each in found["proved"])
+    assert "witnessed by: edxml-router/quoc-gia" in certified.script(proved(signature), "-", keys_file).stdout
+    false = cosign(witness, "edxml-router/other\n1\nAAAA\n", datetime.now(UTC)).line.encode()
+    assert certified.verify(proved(false), "--key", key)["problem"]["code"] == "EDX656"
+    assert "is false" in certified.script(proved(false), "-", keys_file).stderr
+    assert any("no witness" in each for each in certified.verify(proved(signature))["not_proved"])
