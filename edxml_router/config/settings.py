@@ -103,6 +103,16 @@ class JournalSettings(SettingsTable):
             '"edxml-router/h53"',
         ),
     ] = None
+    interval: Annotated[
+        Duration, About("How often each neighbour is shown the newest checkpoint, and cosigns it.")
+    ] = timedelta(seconds=60)
+    hourly: Annotated[
+        Duration,
+        About(
+            "How long one checkpoint an hour of each neighbour is kept, and one cosignature; before, one a day. All of "
+            "the last day are kept."
+        ),
+    ] = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from edxml_router.core.link.wire import (
     read_letter_name,
 )
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.intake import answering, apart, reports, speakers, submissions
+from edxml_router.intake import answering, apart, reports, speakers, submissions, witnessing
 from edxml_router.intake.settling import acknowledge
 from edxml_router.intake.wholes import Wholes, Withheld, whole_of
 from edxml_router.ports.transport import Arrival, Transport
@@ -67,6 +67,7 @@ class BatchResult:
     spent: list[tuple[str, str]] = field(default_factory=list)  # (peer, digest)
     setbacks: list[Finding] = field(default_factory=list)  # why messages without an answer of their own come again
     alarms: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, what is wrong now with receipts)
+    logs: list[tuple[str, Finding]] = field(default_factory=list)  # (peer, what is wrong with its journal, or ours)
     clocks: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, how its clock differs from ours)
     odd: list[tuple[Arrival, Finding]] = field(default_factory=list)  # what was quarantined, and why
 
@@ -78,6 +79,7 @@ class BatchResult:
         self.setbacks += other.setbacks
         self.alarms += other.alarms
         self.clocks += other.clocks
+        self.logs += other.logs
         self.odd += other.odd
 
 
@@ -320,6 +322,12 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     return handled
 
 
+def _logs(node: Node, batch: Sequence[Arrival]) -> BatchResult:
+    """Cosign neighbours' checkpoints, and hear what they say of this node's."""
+    logs, odd = witnessing.deal_with(node, batch)
+    return BatchResult(logs=logs, odd=odd)
+
+
 def _recoveries(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     return BatchResult(odd=[(one, odd) for one in batch if (odd := recovery.heard(node, one))])
 
@@ -365,6 +373,7 @@ _HANDLERS: dict[str, Handler] = {
     "objection": _objections,
     "inquiry": _inquiries,
     "clock": _clocks,
+    **dict.fromkeys(witnessing.KINDS, _logs),
     **dict.fromkeys(answering.ANSWERS, _confirmations),
     **dict.fromkeys(recovery.KINDS, _recoveries),
     speakers.QUARANTINE: _strangers,

@@ -34,6 +34,7 @@ from edxml_router.stages.forwarding import following, sending
 from edxml_router.stages.node import Node
 from edxml_router.stages.offices import pushing
 from edxml_router.stages.outcomes import inquiring, recovery
+from edxml_router.stages.witness.asking import ask_witnesses
 from edxml_router.wiring import composition
 
 LOOK_INTERVAL = 0.02  # seconds between polls: a folder without inotify, a hub that owes answers
@@ -130,6 +131,7 @@ class Worker:
                 recovery.ask(opened.node)
                 self._follow(opened.node)
                 clocks.keep_asking(opened.node)
+                ask_witnesses(opened.node)
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
                 opened.sweep()
@@ -183,6 +185,7 @@ class Worker:
                     events.setback(finding)
                 events.receipts_doubted(handled.alarms)
                 events.clocks_differ(handled.clocks)
+                events.logs_doubted(handled.logs)
                 events.input_quarantined(handled.odd)
         return came
 

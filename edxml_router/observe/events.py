@@ -209,6 +209,16 @@ def receipts_doubted(alarms: Iterable[tuple[str, Finding | None]]) -> None:
             _log.error("receipts.doubted", peer=peer, **_finding(finding))
 
 
+def logs_doubted(alarms: Iterable[tuple[str, Finding]]) -> None:
+    """``log.forked``: a neighbour's journal does not continue what was cosigned; ``log.uncosigned``: a neighbour does
+    not cosign this node's."""
+    for peer, finding in alarms:
+        if finding.code == "EDX641":
+            _log.error("log.forked", peer=peer, **_finding(finding))
+        else:
+            _log.warning("log.uncosigned", peer=peer, **_finding(finding))
+
+
 def clocks_differ(alarms: Iterable[tuple[str, Finding | None]]) -> None:
     """A neighbour's clock and ours do not agree (``clock.differs``, EDX806), or agree again (``clock.agrees``)."""
     for peer, finding in alarms:

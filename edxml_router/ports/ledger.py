@@ -25,6 +25,7 @@ from edxml_router.ports.mailboxes import Mailboxes, MovedMail
 from edxml_router.ports.recoveries import Recoveries
 from edxml_router.ports.views import Views
 from edxml_router.ports.webhooks import Webhooks
+from edxml_router.ports.witnesses import Witnesses
 
 
 class Envelopes(Protocol):
@@ -194,6 +195,9 @@ class Book(Protocol):
 
     @property
     def journal(self) -> Journal: ...
+
+    @property
+    def witnesses(self) -> Witnesses: ...
 
     @property
     def quarantine(self) -> Quarantine: ...

@@ -61,6 +61,7 @@ EVENTS: Final = (
     "link.resync",
     "recovery.done",
     "letter.sealed",
+    "log.forked",
     "node.renamed",
     "peer.renamed",
     *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),

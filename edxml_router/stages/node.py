@@ -81,6 +81,9 @@ class Node:
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
     judging: Judging = judge_here
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # what each peer was told
+    witness_asked: dict[str, datetime] = field(default_factory=dict)  # when each neighbour was shown a checkpoint
+    witness_pace: Pace = field(default_factory=lambda: Pace(5))  # … and again at once, since it knew another
+    witness_heard: Pace = field(default_factory=lambda: Pace(20))  # how often each asks, and answers
     telling: Pace = field(default_factory=Pace)  # how often each office has been told of its mistakes
     skews: Skews = field(default_factory=Skews)  # of neighbours' clocks
     faults: dict[tuple[str, str], int] = field(default_factory=dict)  # faults of this machine, by message

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 from edxml_router.core.agencies.registry import Registry
@@ -61,6 +62,7 @@ class Rules:
     bindings: Bindings
     peers: Mapping[str, Peer]
     delivery: DeliveryTerms = field(default_factory=DeliveryTerms)
+    witness_interval: timedelta = timedelta(seconds=60)  # between checkpoints that a neighbour is shown
     policy: Policy = field(default_factory=Policy)
     markings: Markings = field(default_factory=Markings)  # of ``policy.classified``
     engine: Engine = Engine.SIGNXML  # for what is not too large for it

@@ -21,6 +21,7 @@ from edxml_router.store.journal.book import SqlJournal
 from edxml_router.store.quarantine.items import SqlQuarantine
 from edxml_router.store.receipts import SqlReceipts
 from edxml_router.store.webhooks import SqlWebhooks
+from edxml_router.store.witness.book import SqlWitnesses
 
 
 class SqlBook:
@@ -38,6 +39,7 @@ class SqlBook:
     quarantine: SqlQuarantine
     recoveries: SqlRecoveries
     webhooks: SqlWebhooks
+    witnesses: SqlWitnesses
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
         self.connection = connection
@@ -52,3 +54,4 @@ class SqlBook:
         self.quarantine = SqlQuarantine(connection)
         self.recoveries = SqlRecoveries(connection)
         self.webhooks = SqlWebhooks(connection)
+        self.witnesses = SqlWitnesses(connection)

@@ -20,10 +20,12 @@ from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts import receipts
 from edxml_router.store.tokens import tokens
 from edxml_router.store.webhooks import webhooks
+from edxml_router.store.witness.tables import cosignatures, forks, witnessed, witnesses
 
 # What a batch writes, all in one transaction.
 _WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, quarantine, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)
-ALL: Final = frozenset((*_WRITTEN, *_OTHERS))
+_WITNESSES: Final = (witnessed, forks, cosignatures, witnesses)
+ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_WITNESSES))

@@ -28,6 +28,7 @@ from edxml_router.store.journal.history import SqlHistory
 from edxml_router.store.journal.proofs import SqlProofs
 from edxml_router.store.quarantine.queries import SqlQuarantineQueries
 from edxml_router.store.webhooks import SqlWebhookQueries
+from edxml_router.store.witness.queries import SqlWitnessQueries
 
 
 class SqlViews(
@@ -40,6 +41,7 @@ class SqlViews(
     SqlHistory,
     SqlFeed,
     SqlProofs,
+    SqlWitnessQueries,
     SqlQuarantineQueries,
     SqlWebhookQueries,
 ):

@@ -173,6 +173,8 @@ class RunningNode:
         """Remove unreferenced files and expired mail."""
         hubs.withdraw(self.settings)
         self.node.bodies.sweep(older_than=SWEEP_AGE, now=self.node.now())
+        with self.node.ledger.book() as book:
+            book.witnesses.thin(self.node.now(), self.settings.journal.hourly)
 
     def reload(self, settings: Settings) -> bool:
         """Swap the rules. A neighbour or office that is new gets its mailboxes and link. False: the settings are good,
@@ -309,6 +311,7 @@ def build_rules(settings: Settings) -> Rules:
             policy=settings.policy,
             markings=Markings(settings.policy.classified),
             delivery=settings.delivery,
+            witness_interval=settings.journal.interval,
             largest=hubs.largest(settings),
         )
     except Refusal as refusal:

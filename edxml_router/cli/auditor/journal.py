@@ -11,6 +11,7 @@ import click
 
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.auditor import proofs
+from edxml_router.cli.auditor.witness import witness
 from edxml_router.cli.commands import Group
 from edxml_router.cli.entries import show_lines
 from edxml_router.cli.parameters import Moment
@@ -30,7 +31,7 @@ def journal() -> None:
     """Ask the journal, verify it, or prove it to others."""
 
 
-for each in (proofs.key, proofs.checkpoint, proofs.prove, proofs.growth):
+for each in (proofs.key, proofs.checkpoint, proofs.prove, proofs.growth, witness):
     journal.add_command(each)
 
 
@@ -143,6 +144,8 @@ def verify(
             done = now
 
         result = auditor.verify(asked.views, known, progress, named)
+        if database is None:
+            result = checkpoints.with_cosignatures(result, asked.views, session.config_file())
         filed_bodies = auditor.filed_bodies(asked.views)
     if as_json:
         session.json(verification_shape(result, filed_bodies))

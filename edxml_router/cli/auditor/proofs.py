@@ -13,6 +13,7 @@ from edxml_router.services.proof import checkpoints
 from edxml_router.shapes.proof import checkpoint_shape
 from edxml_router.wiring.reading import DatabasePlace
 
+cosigned_option = click.option("--cosigned", is_flag=True, help="The newest that a neighbour has cosigned.")
 size_option = click.option("--size", type=click.IntRange(min=1), help="Of this many entries; default the newest.")
 
 
@@ -30,17 +31,20 @@ def key(session: Session, file: Path | None) -> None:
 
 
 @click.command(cls=Command)
+@cosigned_option
 @size_option
 @database_option
 @json_option
 @pass_session
-def checkpoint(session: Session, size: int | None, database: DatabasePlace | None, as_json: bool) -> None:
+def checkpoint(
+    session: Session, cosigned: bool, size: int | None, database: DatabasePlace | None, as_json: bool
+) -> None:
     """Show the newest signed checkpoint.
 
     A signed note as c2sp.org/tlog-checkpoint has it: the log's name, its size and root, and signatures.
     """
     with open_asked(session, database) as asked:
-        found = checkpoints.latest_checkpoint(asked.views, size)
+        found = checkpoints.latest_checkpoint(asked.views, size, cosigned=cosigned)
         text = checkpoints.checkpoint_text(asked.views, found)
     if as_json:
         session.json(checkpoint_shape(checkpoints.log_name(found), found, text))
@@ -51,17 +55,25 @@ def checkpoint(session: Session, size: int | None, database: DatabasePlace | Non
 @click.command(cls=Command)
 @click.argument("place", type=click.IntRange(min=0), metavar="POSITION")
 @click.option("--entry", type=click.Path(path_type=Path, dir_okay=False), help="Write the entry's bytes here.")
+@cosigned_option
 @size_option
 @database_option
 @pass_session
-def prove(session: Session, place: int, entry: Path | None, size: int | None, database: DatabasePlace | None) -> None:
+def prove(
+    session: Session,
+    place: int,
+    entry: Path | None,
+    cosigned: bool,
+    size: int | None,
+    database: DatabasePlace | None,
+) -> None:
     """Prove that the entry at POSITION is in the journal.
 
     Prints a proof as c2sp.org/tlog-proof has it: the path from the entry to the root, and the signed checkpoint. The
     position of an entry is in `journal query --json`.
     """
     with open_asked(session, database) as asked:
-        proved = checkpoints.prove(asked.views, place, size)
+        proved = checkpoints.prove(asked.views, place, size, cosigned=cosigned)
     if entry is not None:
         checkpoints.write_entry(entry, proved)
     click.echo(proved.proof, nl=False)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.services.health import catalogue, database, folders, hubs, machine, mailboxes, trust
+from edxml_router.services.health import catalogue, database, folders, hubs, machine, mailboxes, trust, witnesses
 from edxml_router.services.health.report import Check, Findings
 
 CHECKS: Final[Mapping[str, Check]] = {
@@ -30,6 +30,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "letters": database.letters,
     "webhooks": database.webhooks,
     "journal": database.numbering,
+    "witnesses": witnesses.cosigning,
     "hub": hubs.own_hub,
     "parent": hubs.parent_hub,
     "mailboxes": mailboxes.loads,
@@ -51,5 +52,6 @@ WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "letters": _nothing,
     "webhooks": _nothing,
     "journal": _nothing,
+    "witnesses": _nothing,
     "mailboxes": _nothing,
 }

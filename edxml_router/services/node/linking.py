@@ -25,6 +25,9 @@ from edxml_router.config import HubSettings, Settings
 from edxml_router.config.values import Name
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
+from edxml_router.core.proof.note import NoteSigner, VerifierKey
+from edxml_router.credentials.ed25519_keys import make_ed25519_key
+from edxml_router.credentials.identities import log_signer
 from edxml_router.credentials.keys import write_new
 from edxml_router.services import trial_authority
 from edxml_router.services.naming import agency_code
@@ -37,6 +40,10 @@ PRIVATE = 0o600
 _UNPROVEN = (
     "# Its receipts do not count (EDX411) until its certificate stands here, or an authority for it:",
     '# certificate = "{name}.cert.pem"',
+)
+_UNWITNESSED = (
+    "# Nobody holds it to its journal until the verifier key stands here that `edxml-router journal key` shows there:",
+    '# log_keys = ["…"]',
 )
 
 
@@ -148,13 +155,16 @@ def _known(settings: Settings, name: str, role: HubRole) -> bool:
 
 def _write(plan: LinkPlan, here: Path, there: Path, pki: Path | None) -> None:
     settings, hub, name = plan.settings, plan.hub, plan.name
+    child_log: VerifierKey | None = None
     if pki is not None:
         issued = trial_authority.issue_node(pki, name, datetime.now(UTC))
         write_new(there / f"{name}.key.pem", issued.key.read_bytes(), mode=PRIVATE)
+        if plan.role is HubRole.CHILD:
+            child_log = NoteSigner(f"edxml-router/{name}", make_ed25519_key(there / f"{name}.log.key.pem")).verifier
         for each in (here, there):
             write_new(each / f"{name}.cert.pem", issued.certificate.read_bytes())
     if not plan.known:
-        write_new(here / "node.toml.part", _text(_section(plan, here if pki is not None else None)))
+        write_new(here / "node.toml.part", _text(_section(plan, here if pki is not None else None, child_log)))
     if hub.kind == "rabbitmq":
         password = None if plan.by_certificate else secrets.token_urlsafe(PASSWORD_BYTES)
         made = definitions(hub.vhost, name, plan.role, password, secrets.token_bytes(4))
@@ -165,15 +175,16 @@ def _write(plan: LinkPlan, here: Path, there: Path, pki: Path | None) -> None:
         write_new(there / "hub-ca.pem", hub.tls_ca.read_bytes())
     if settings.node.certificate is not None:
         write_new(there / f"{settings.node.name}.cert.pem", settings.node.certificate.read_bytes())
-    write_new(there / "node.toml.part", _text(_connection(plan)))
+    write_new(there / "node.toml.part", _text(_connection(plan, child_log)))
 
 
 def _text(lines: Iterable[str]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _section(plan: LinkPlan, certified: Path | None) -> Iterable[str]:
-    """For this node's configuration; ``certified`` is where the other side's certificate lies."""
+def _section(plan: LinkPlan, certified: Path | None, child_log: VerifierKey | None) -> Iterable[str]:
+    """For this node's configuration; ``certified`` is where the other side's certificate lies, ``child_log`` the key of
+    its journal, where it was made here."""
     yield f"[[{'offices' if plan.role is HubRole.OFFICE else 'children'}]]"
     yield _set("name", plan.name)
     if plan.role is HubRole.OFFICE:
@@ -188,16 +199,26 @@ def _section(plan: LinkPlan, certified: Path | None) -> Iterable[str]:
         yield _set("certificate", os.path.relpath(certificate, plan.settings.path.absolute().parent))
     else:
         yield from (line.format(name=plan.name) for line in _UNPROVEN)
+    if child_log is not None:
+        yield _set("log_keys", [child_log.text])
+    else:
+        yield from _UNWITNESSED
 
 
-def _connection(plan: LinkPlan) -> Iterable[str]:
+def _connection(plan: LinkPlan, child_log: VerifierKey | None) -> Iterable[str]:
     """For the other side's configuration; an office's program reads it in its own way."""
     settings, hub = plan.settings, plan.hub
+    if child_log is not None:
+        yield "[journal]"
+        yield _set("key", f"{plan.name}.log.key.pem")
+        yield ""
     if plan.role is HubRole.CHILD:
         yield "[parent]"
         yield _set("name", settings.node.name)
         if settings.node.certificate is not None:
             yield _set("certificate", f"{settings.node.name}.cert.pem")
+        if own := log_signer(settings):
+            yield _set("log_keys", [own.verifier.text])
         yield ""
         yield "[parent.hub]"
     else:

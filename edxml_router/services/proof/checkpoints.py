@@ -12,21 +12,22 @@ EDX606 for what is not there (yet), EDX639 where there is no key or nothing is s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edxml_router.config import ConfigErrors, Settings, load
-from edxml_router.core.delivery.views import Checkpoint
+from edxml_router.core.delivery.views import Checkpoint, Verification
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Refusal
 from edxml_router.core.proof.checkpoint import read_checkpoint
-from edxml_router.core.proof.note import NoteSigner, VerifierKey, read_note
+from edxml_router.core.proof.note import SIGNATURES, NoteSigner, VerifierKey, read_note
 from edxml_router.core.proof.texts import entry_proof, witness_request
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.ed25519_keys import make_ed25519_key
-from edxml_router.credentials.identities import log_signer
+from edxml_router.credentials.identities import log_keys, log_signer, neighbour_sections
 from edxml_router.credentials.keys import write_new
 from edxml_router.ports.views import Views
+from edxml_router.services.proof.witnesses import cosignature_damages
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,24 @@ def read_kept(files: Sequence[Path], keys: Sequence[VerifierKey]) -> Mapping[int
     return roots
 
 
-def latest_checkpoint(views: Views, size: int | None = None) -> Checkpoint:
-    """The newest signed checkpoint, or that of this size."""
+def with_cosignatures(found: Verification, views: Views, file: Path) -> Verification:
+    """What was found, and what is wrong with the cosignatures of neighbours, by the keys of the configuration; as it
+    was where that cannot be read."""
+    try:
+        settings = load(file)
+    except ConfigErrors:
+        return found
+    keys = {section.name: log_keys(section) for section in neighbour_sections(settings)}
+    wrong = tuple(cosignature_damages(views, settings.origin, keys))
+    return replace(found, damages=(*found.damages, *wrong), damage_count=found.damage_count + len(wrong))
+
+
+def latest_checkpoint(views: Views, size: int | None = None, *, cosigned: bool = False) -> Checkpoint:
+    """The newest signed checkpoint, or that of this size; with ``cosigned`` the newest that a neighbour cosigned."""
+    if cosigned and size is None:
+        size = views.cosigned_size()
+        if size is None:
+            raise Refusal("EDX606", where="journal", detail=Detail("no neighbour has cosigned a checkpoint"))
     found = views.signed_checkpoint() if size is None else views.checkpoint(size)
     if found is None and size is not None:
         raise Refusal("EDX606", where=Detail("checkpoint {size}", size=size))
@@ -98,14 +115,15 @@ def log_name(checkpoint: Checkpoint) -> str:
     return read_note(checkpoint.note or b"").text.partition("\n")[0]
 
 
-def prove(views: Views, place: int, size: int | None = None) -> EntryProof:
-    """The proof of the entry at this place, under the newest signed checkpoint or that of ``size``."""
-    under = latest_checkpoint(views, size)
+def prove(views: Views, place: int, size: int | None = None, *, cosigned: bool = False) -> EntryProof:
+    """The proof of the entry at this place, under the newest signed checkpoint, the newest that is ``cosigned``, or
+    that of ``size``."""
+    under = latest_checkpoint(views, size, cosigned=cosigned)
     try:
         entry, path = views.inclusion(place, under.size)
     except ValueError as error:
         raise _absent(place, under.size) from error
-    return EntryProof(entry, entry_proof(place, path, under.note or b""))
+    return EntryProof(entry, entry_proof(place, path, checkpoint_text(views, under).encode()))
 
 
 def prove_growth(views: Views, old: int, new: int | None = None) -> bytes:
@@ -124,9 +142,10 @@ def _absent(place: int, size: int) -> Refusal:
     return Refusal("EDX606", where=Detail("place {place}", place=place), detail=detail)
 
 
-def checkpoint_text(_views: Views, checkpoint: Checkpoint) -> str:
-    """A signed checkpoint as text."""
-    return (checkpoint.note or b"").decode()
+def checkpoint_text(views: Views, checkpoint: Checkpoint) -> str:
+    """A signed checkpoint as text, with the cosignatures of neighbours that are kept under it."""
+    lines = "".join(one.line for one in views.cosignatures(checkpoint.size)[: SIGNATURES - 1])
+    return (checkpoint.note or b"").decode() + lines
 
 
 def write_entry(path: Path, proved: EntryProof) -> None:

@@ -46,6 +46,8 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "journal checkpoint": (proof.CheckpointShape,),
         "journal query": (history.EntryShape,),
         "journal verify": (node.VerificationShape,),
+        "journal witness": (proof.NeighbourLogShape,),
+        "journal witness --forks": (proof.ForkShape,),
         "letter recall": (letter.WrittenLetterShape, letter.DraftRefusedShape),
         "letter sign": (letter.WrittenLetterShape,),
         "letter status": (letter.WrittenLetterShape, letter.DraftRefusedShape),

@@ -1,0 +1,1 @@
+"""Neighbours hold each other to their journals."""

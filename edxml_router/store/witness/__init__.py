@@ -1,0 +1,1 @@
+"""Neighbours' checkpoints that were cosigned here, and cosignatures of neighbours."""

@@ -1,0 +1,55 @@
+"""The tables of witnesses."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, LargeBinary, Table, Text
+
+from edxml_router.store.database.columns import Instant, Number, Wording, metadata, words
+
+# What was cosigned of neighbours' logs. The largest of a log is what the next has to continue.
+witnessed = Table(
+    "witnessed",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    words("peer"),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+forks = Table(
+    "forks",
+    metadata,
+    Column("id", Number, primary_key=True),
+    words("origin"),
+    words("peer"),
+    words("kind"),
+    Column("known_size", BigInteger, nullable=False),
+    Column("known", LargeBinary, nullable=False),
+    Column("shown_size", BigInteger, nullable=False),
+    Column("shown", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("peer", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    words("line"),
+)
+
+witnesses = Table(
+    "witnesses",
+    metadata,
+    Column("peer", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("size", BigInteger, nullable=False),
+    words("code"),
+    words("detail", Wording),
+)
