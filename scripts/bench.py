@@ -91,7 +91,7 @@ def authority(folder: Path) -> Path:
     return folder
 
 
-def envelopes(count: int, size: int, keys: Path) -> list[bytes]:
+def envelopes(count: int, size: int, keys: Path, recipient: str = RECIPIENT) -> list[bytes]:
     """Signed envelopes of about ``size`` bytes, each with its own id and content."""
     key = load_key(keys / f"{SENDER}.key.pem")
     chain = load_certificates(keys / f"{SENDER}.cert.pem")
@@ -100,7 +100,7 @@ def envelopes(count: int, size: int, keys: Path) -> list[bytes]:
         content = sha256(str(number).encode()).digest() * (filler // 32 + 1)
         plain = document(
             sender=SENDER,
-            to=(RECIPIENT,),
+            to=(recipient,),
             document_id=f"{SENDER},2026/03/02,{number}/SYT-VP",
             number=str(number),
             notation="SYT-VP",
