@@ -136,7 +136,8 @@ class Patience:
             if ended:  # the whole body has come: what comes now is that the client goes away, whenever it likes
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), self._seconds)
+                async with asyncio.timeout(self._seconds):  # wait_for makes a task for each piece
+                    message = await receive()
             except TimeoutError:
                 raise Refusal("EDX627") from None
             ended = not message.get("more_body", False)
