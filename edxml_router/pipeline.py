@@ -289,7 +289,7 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
             if move is None:
                 late.append((peer, receipt))
                 continue
-            moves.append(move)
+            moves.append(replace(move, hops=receipt.hops))
             trails[move.delivery.id] = receipt.hops
         applied = book.deliveries.move(moves)
         if len(applied) < len(moves):  # another worker changed a delivery between our read and our write

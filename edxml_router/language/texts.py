@@ -275,6 +275,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "database.only": "The database alone was looked at: {count} large bodies lie in files outside it",
     "journal.working": "verifying",
     "journal.good": "The journal verifies: {size} entries, root {root}",
+    "journal.follows": "The tables follow from it: {envelopes} envelopes, {deliveries} deliveries, {bodies} bodies",
+    "journal.uncovered": (
+        "Not covered before position {position}: {count} entries of earlier versions do not hold what rows follow from"
+    ),
     "journal.waiting": (
         "Not protected by this root yet: {count} entries, the oldest of {since}; `edxml-router serve` numbers them"
     ),

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Protocol
 
 from edxml_router.core.body import Body
+from edxml_router.core.delivery.entries.facts import Grounds
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move, NewDelivery, NewQuarantinedItem
 from edxml_router.core.link.route import Route
@@ -31,8 +32,9 @@ from edxml_router.ports.witnesses import Witnesses
 class Envelopes(Protocol):
     """What was accepted."""
 
-    def add(self, rows: Sequence[EnvelopeRow]) -> set[str]:
-        """Insert those that are new, by digest and by identity. Returns the digests inserted."""
+    def add(self, rows: Sequence[EnvelopeRow], grounds: Grounds = ...) -> set[str]:
+        """Insert those that are new, by digest and by identity. Returns the digests inserted. ``grounds`` are what the
+        journal says of their acceptance besides."""
 
     def known(self, digests: Iterable[str]) -> Mapping[str, EnvelopeRow]:
         """The rows of those ``digests`` that are known."""

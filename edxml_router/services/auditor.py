@@ -19,9 +19,12 @@ from edxml_router.core.delivery.journal import (
     ANSWER_WITHHELD,
     DELIVERY_EVENTS,
     DELIVERY_QUEUED,
+    DELIVERY_REROUTED,
     ENVELOPE_ACCEPTED,
     HANDLED,
     INPUT_COUNTED,
+    JOURNAL_RESTORED,
+    PEER_RENAMED,
     QUARANTINE_REMOVED,
 )
 from edxml_router.core.delivery.views import EnvelopeHistory, FoundEnvelope, JournalLine, QuarantinedItem, Verification
@@ -40,6 +43,7 @@ EVENTS: Final = (
     "envelope.refused",
     DELIVERY_QUEUED,
     *DELIVERY_EVENTS.values(),
+    DELIVERY_REROUTED,
     *HANDLED,
     "delivery.pushed",
     LATE,
@@ -57,13 +61,13 @@ EVENTS: Final = (
     "token.issued",
     "token.revoked",
     "trust.add",
-    "journal.restored",
+    JOURNAL_RESTORED,
     "link.resync",
     "recovery.done",
     "letter.sealed",
     "log.forked",
     "node.renamed",
-    "peer.renamed",
+    PEER_RENAMED,
     *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),
 )
 PAGE: Final = 1000  # entries in one read

@@ -66,6 +66,11 @@ class VerificationShape(TypedDict):
     checkpoints: int
     damages: list[DamageShape]
     damage_count: int
+    uncovered: int
+    covered_from: int | None
+    envelope_rows: int
+    delivery_rows: int
+    body_rows: int
     filed_bodies: int
 
 
@@ -124,6 +129,11 @@ def verification_shape(result: Verification, filed_bodies: int) -> VerificationS
         "checkpoints": result.checkpoints,
         "damages": [{"where": one.where, "detail": one.detail} for one in result.damages],
         "damage_count": result.damage_count,
+        "uncovered": result.uncovered,
+        "covered_from": result.covered_from,
+        "envelope_rows": result.envelopes,
+        "delivery_rows": result.deliveries,
+        "body_rows": result.bodies,
         "filed_bodies": filed_bodies,
     }
 

@@ -5,6 +5,7 @@ A reload builds a new snapshot and swaps it as a whole, so that no envelope is j
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +21,7 @@ from edxml_router.core.proof.note import VerifierKey
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.trust.chain import TrustStore
+from edxml_router.core.xml.schema import schema_digest
 
 
 class PeerRole(StrEnum):
@@ -67,3 +69,9 @@ class Rules:
     markings: Markings = field(default_factory=Markings)  # of ``policy.classified``
     engine: Engine = Engine.SIGNXML  # for what is not too large for it
     largest: Mapping[Route, int] = field(default_factory=dict)  # bytes of an envelope, by route, where there is a bound
+
+    def digests(self) -> Mapping[str, str]:
+        """What an envelope is judged by, as SHA-256: the catalogue, the schemas, and who is trusted, with the lists
+        and answers about revocation and the bindings of that moment. The journal keeps them with each acceptance."""
+        trust = hashlib.sha256(f"{self.trust.digest}\n{self.bindings.digest}".encode()).hexdigest()
+        return {"agencies": self.registry.digest, "schema": schema_digest(), "trust": trust}

@@ -72,7 +72,7 @@ def load_catalogue(*folders: Path) -> Registry:
             aliases,
             successions,
             levels,
-            version=digest.hexdigest()[:16],
+            digest=digest.hexdigest(),
             findings=findings,
             imported=imported,
             base=base.hexdigest()[:16],

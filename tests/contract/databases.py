@@ -15,7 +15,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from edxml_router.core.body import MemoryBody
-from edxml_router.core.delivery.values import Delivery, EnvelopeRow, NewDelivery
+from edxml_router.core.delivery.values import Delivery, EnvelopeRow, NewDelivery, identity
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import comparable
@@ -131,7 +131,7 @@ def envelope(number: int = 1, **changes: Any) -> EnvelopeRow:
     digest = digest_of(body(number))
     row = EnvelopeRow(
         digest=digest,
-        identity=f"H53.31.22|0|{number}/UBND-VP",
+        identity="",
         kind="document",
         business=0,
         sender="H53.31.22",
@@ -151,7 +151,10 @@ def envelope(number: int = 1, **changes: Any) -> EnvelopeRow:
         remarks=("EDX205", "EDX210"),
         hops=(Hop("tay-ninh", NOW), Hop("hoa-thanh", NOW + timedelta(seconds=1))),
     )
-    return replace(row, **{"document_key": comparable(str(changes.get("document_id", row.document_id))), **changes})
+    made = replace(row, **{"document_key": comparable(str(changes.get("document_id", row.document_id))), **changes})
+    if "identity" in changes:
+        return made
+    return replace(made, identity=identity(made.sender, made.kind, made.business, made.digest, made.document_key))
 
 
 def delivery(number: int = 1, recipient: str = "H53.01", **changes: Any) -> NewDelivery:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from edxml_router.core.body import MemoryBody
+from edxml_router.core.delivery.entries.facts import Grounds, envelope_facts
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, Move, NewQuarantinedItem
+from edxml_router.core.link.manifest import exact_instant
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Hop, Receipt, ReceiptOutcome
 from edxml_router.core.problems import Defect
@@ -370,27 +372,30 @@ def test_entries_tell_what_happened(ledger: SqlLedger, database: Database) -> No
     database.clock.at = NOW + SECOND
     apply(ledger, move(taken, Event.RETURN, code="EDX801", detail="sai thẩm quyền", actor="tay-ninh"))
     digest = digest_of(body())
-    written = NOW.replace(microsecond=456_000)  # entries are exact to the millisecond
+    row, number = envelope(indication="indeterminate"), {"delivery": taken.id, "generation": 1}
+    lasts = {"expires_at": exact_instant(NOW + LIFETIME)}
     assert [line.entry for line in ledger.views.lines()] == [
         Entry(
-            written,
+            NOW,
             "envelope.accepted",
             digest,
             actor="van-phong-xa",
             detail="indeterminate: no signature; exception for xa until 2027-01-01",
+            facts=envelope_facts(row, Grounds()),
         ),
         Entry(
-            written,
+            NOW,
             "delivery.queued",
             digest,
             "H53.01",
             after="queued",
             actor="office:van-phong-xa",
             detail="link:tay-ninh",
+            facts={**number, **lasts},
         ),
-        Entry(written, "delivery.claimed", digest, "H53.01", "queued", "forwarding", "node", detail="attempt 1"),
+        Entry(NOW, "delivery.claimed", digest, "H53.01", "queued", "forwarding", "node", "", "attempt 1", number),
         Entry(
-            written + SECOND,
+            NOW + SECOND,
             "delivery.returned",
             digest,
             "H53.01",
@@ -399,6 +404,7 @@ def test_entries_tell_what_happened(ledger: SqlLedger, database: Database) -> No
             "tay-ninh",
             "EDX801",
             "sai thẩm quyền",
+            {**number, "ended_at": exact_instant(NOW + SECOND)},
         ),
     ]
 
@@ -414,8 +420,7 @@ def test_notes_are_journalled_as_they_are(ledger: SqlLedger) -> None:
     with ledger.book() as book:
         book.journal.note([entry, entry])
         book.journal.note([])
-    written = replace(entry, at=NOW.replace(microsecond=456_000))
-    assert [line.entry for line in ledger.views.lines()] == [written, written]
+    assert [line.entry for line in ledger.views.lines()] == [entry, entry]
 
 
 # --- receipts ---

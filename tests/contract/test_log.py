@@ -203,8 +203,9 @@ def test_a_sound_journal(ledger: SqlLedger) -> None:
     assert newest is not None
     found = ledger.views.verify({newest.size: newest.root}, lambda done, of: seen.append((done, of)))
     [young] = [line.entry.at for line in ledger.views.lines() if line.position is None]
-    assert found == Verification(20, newest.root, 1, young, 5, (), 0)
-    assert seen == [(21, 21)]
+    told = {"envelopes": 5, "deliveries": 5, "bodies": 5}
+    assert found == Verification(20, newest.root, 1, young, 5, (), 0, uncovered=0, covered_from=0, **told)
+    assert seen == [(31, 42), (42, 42)]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ SUCCESSIONS = (Succession("H33", "H01", AFTER), Succession("H53.12", "H53.09", v
 
 
 def build(agencies: Iterable[Agency] = AGENCIES) -> Registry:
-    return Registry.build(agencies, ALIASES, SUCCESSIONS, LEVELS, version="v1")
+    return Registry.build(agencies, ALIASES, SUCCESSIONS, LEVELS, digest="v1")
 
 
 REGISTRY = build()

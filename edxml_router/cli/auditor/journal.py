@@ -120,7 +120,11 @@ def verify(
     database: DatabasePlace | None,
     as_json: bool,
 ) -> None:
-    """Verify every entry and every checkpoint of the journal.
+    """Verify the journal, and the tables by it.
+
+    The rows of envelopes, deliveries and bodies are made again from the entries and compared: each one that was
+    changed, removed or invented beside the journal is named. Entries of versions that did not write all of it are
+    counted, and rows are compared as far as they tell.
 
     Keep the root that this prints somewhere else and give it back later with --root: then a journal that was
     rewritten or cut off is found as well. Entries that have no place in the log yet are counted: no root protects
@@ -151,12 +155,17 @@ def verify(
         session.json(verification_shape(result, filed_bodies))
     elif result.sound:
         session.line(session.say("journal.good", size=result.size, root=f"{result.size}:{result.root}"), "green")
+        rows = {"envelopes": result.envelopes, "deliveries": result.deliveries, "bodies": result.bodies}
+        session.line(session.say("journal.follows", **rows))
         if result.unnumbered_since:
             since = session.shown(result.unnumbered_since)
             session.line(session.say("journal.waiting", count=result.unnumbered, since=since), "yellow")
     else:
         for damage in result.damages:
             session.line(f"{session.detail(damage.where)}: {session.detail(damage.detail)}", "red")
+    if result.uncovered and not as_json:
+        before = result.size if result.covered_from is None else result.covered_from
+        session.line(session.say("journal.uncovered", position=before, count=result.uncovered), "yellow")
     if database is not None:
         session.note(session.say("database.only", count=filed_bodies))
     if finding := auditor.damage_finding(result):

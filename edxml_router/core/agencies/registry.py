@@ -30,6 +30,7 @@ class Registry:
         "_folded",
         "_successions",
         "base",
+        "digest",
         "findings",
         "imported",
         "levels",
@@ -42,7 +43,7 @@ class Registry:
         aliases: Mapping[str, tuple[Alias, ...]],
         successions: Mapping[str, tuple[Succession, ...]],
         levels: Mapping[str, Level],
-        version: str,
+        digest: str,
         findings: tuple[Finding, ...],
         imported: Mapping[str, date],
         base: str,
@@ -52,7 +53,8 @@ class Registry:
         self._successions = successions
         self._folded: list[tuple[str, Agency]] = []
         self.levels = levels
-        self.version = version
+        self.digest = digest
+        self.version = digest[:16]
         self.findings = findings
         self.imported = imported
         self.base = base
@@ -65,14 +67,15 @@ class Registry:
         successions: Iterable[Succession] = (),
         levels: Iterable[Level] = (),
         *,
-        version: str = "",
+        digest: str = "",
         findings: Iterable[Finding] = (),
         imported: Mapping[str, date] = MappingProxyType({}),
         base: str = "",
     ) -> Registry:
         """Index the rows. Of two rows with one code the later wins: a node's own rows follow the packaged ones.
 
-        ``version`` identifies the snapshot in logs and answers; ``findings`` are rows that could not be used.
+        ``digest`` (hex) identifies the snapshot, and its beginning, ``version``, does in logs and answers;
+        ``findings`` are rows that could not be used.
         ``imported``: when the row of an agency was last imported here; ``base`` identifies the rows that were not.
         """
         by_code = {agency.code: agency for agency in agencies}
@@ -86,7 +89,7 @@ class Registry:
             if code in by_code:
                 by_code[code] = by_code[code]._replace(successors=tuple(step.successor for step in steps))
         by_level = {level.name: level for level in levels}
-        return cls(by_code, by_alias, followers, by_level, version, tuple(findings), imported, base)
+        return cls(by_code, by_alias, followers, by_level, digest, tuple(findings), imported, base)
 
     def __len__(self) -> int:
         return len(self._agencies)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.detail import Detail, as_json, from_json, said
-from edxml_router.core.link.manifest import exact_instant, instant
+from edxml_router.core.link.manifest import exact_instant, shortest_instant
 
 # What the ledger writes by itself, one entry for each change of state. Other facts ("input.refused", …) are named
 # where they are noted.
@@ -26,6 +26,9 @@ DELIVERY_QUEUED: Final = "delivery.queued"
 ANSWER_WITHHELD: Final = "answer.withheld"  # more answers wait for a neighbour than may: it will ask again
 QUARANTINE_REMOVED: Final = "quarantine.removed"  # by an operator who has dealt with it
 INPUT_COUNTED: Final = "input.counted"  # stands for the entries beyond one peer's share of an hour
+DELIVERY_REROUTED: Final = "delivery.rerouted"  # it waits for another neighbour now: routes have changed
+PEER_RENAMED: Final = "peer.renamed"
+JOURNAL_RESTORED: Final = "journal.restored"
 DELIVERY_FETCHED: Final = "delivery.fetched"
 DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system is working on it
 DELIVERY_DESCRIBED: Final = "delivery.described"  # the result that the recipient's system reports
@@ -55,7 +58,8 @@ class Entry:
 
     ``envelope`` is the SHA-256 of the document in hex. ``before`` and ``after`` are delivery states, empty
     where nothing changed. ``at`` is when it was done, by the node's clock, and need not be unique. ``actor`` is a peer,
-    ``operator:NAME`` or ``node``. ``detail`` holds ids and numbers only.
+    ``operator:NAME`` or ``node``. ``detail`` holds ids and numbers only. ``facts`` are what else the rows follow from
+    (:mod:`edxml_router.core.delivery.entries.facts`): values of JSON by name.
     """
 
     at: datetime
@@ -67,18 +71,20 @@ class Entry:
     actor: str = ""
     code: str = ""
     detail: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def canonical(self) -> bytes:
         """The bytes that are hashed and kept; empty fields are left out."""
         fields = {
             "actor": self.actor,
             "after": self.after,
-            "at": _shortest(self.at),
+            "at": shortest_instant(self.at),  # as those of earlier versions are, which had milliseconds
             "before": self.before,
             "code": self.code,
             "detail": as_json(self.detail),
             "envelope": self.envelope,
             "event": self.event,
+            "facts": dict(sorted(self.facts.items())) if self.facts else None,
             "recipient": self.recipient,
         }
         return _ENCODE({key: value for key, value in fields.items() if value}).encode()
@@ -111,11 +117,6 @@ def leaf_bytes(canonical: bytes, stamp: datetime | None) -> bytes:
 def leaf_hash(leaf: bytes) -> bytes:
     """RFC 6962: SHA-256 of 0x00 and the leaf."""
     return hashlib.sha256(b"\x00" + leaf).digest()
-
-
-def _shortest(at: datetime) -> str:
-    """To the millisecond where that is exact, as all times of earlier versions are: their bytes stay canonical."""
-    return exact_instant(at) if at.microsecond % 1000 else instant(at)
 
 
 class MerkleTree:

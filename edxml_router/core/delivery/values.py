@@ -40,6 +40,13 @@ class EnvelopeRow:
     chains: tuple[int, ...] = ()  # the chains whose order it keeps (core.delivery.chains)
 
 
+def identity(sender: str, kind: str, business: int, digest: str, document_key: str) -> str:
+    """What is one of a kind: who, what for, and the document's id. A status carries no id of its own, so it is the same
+    only when its bytes are."""
+    status = kind == "status"
+    return f"{sender}|{'status' if status else business}|{digest if status else document_key}"
+
+
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
     """A delivery to be made: always starts QUEUED. ``origin`` is the link or office that receipts go back to."""
@@ -111,6 +118,7 @@ class Move:
     code: str = ""
     detail: str = ""
     actor: str = "node"
+    hops: tuple[Hop, ...] = ()  # that the receipt told which it rests on
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,11 @@ class Verification:
     checkpoints: int
     damages: tuple[Damage, ...]
     damage_count: int
+    uncovered: int = 0  # entries about envelopes and deliveries by versions that did not write what rows follow from
+    covered_from: int | None = 0  # the first place that tells all; None where none does
+    envelopes: int = 0  # rows that were compared with the journal
+    deliveries: int = 0
+    bodies: int = 0
 
     @property
     def sound(self) -> bool:

@@ -43,6 +43,11 @@ def exact_instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def shortest_instant(at: datetime) -> str:
+    """To the millisecond where that is exact, else to the microsecond."""
+    return exact_instant(at) if at.microsecond % 1000 else instant(at)
+
+
 def line(fields: dict[str, Any]) -> bytes:
     """The fields as one line, with its line feed."""
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

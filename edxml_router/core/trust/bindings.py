@@ -22,6 +22,7 @@ Codes are canonical (``H53.31.22``) everywhere; a code in a certificate may be a
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -70,6 +71,7 @@ class Bindings:
 
     def __init__(self, rows: Iterable[BindingRow] = ()) -> None:
         self.rows = tuple(rows)
+        self.digest = hashlib.sha256(repr(self.rows).encode()).hexdigest()
         self._by_subject: Mapping[tuple[Act, str], tuple[BindingRow, ...]] = _index(self.rows)
         self._key_blocks = tuple(row for row in self.rows if row.act is Act.BLOCK and SPKI.fullmatch(row.subject))
 

@@ -4,10 +4,10 @@
     verdict = store.judge(certificates_sent, at)
     verdict.finding          # None: the chain holds at that moment
 
-A reload makes a new store; ``epoch`` names the content of a store and goes into the journal. Chains are built
-by ``cryptography``'s verifier (path, signatures, names, path lengths, validity of authorities); the leaf
-policy (:mod:`~edxml_router.core.trust.certificate`) and revocation (:mod:`~edxml_router.core.trust.revocation`) are
-ours.
+A reload makes a new store; ``digest`` and its beginning, ``epoch``, name the content of a store; the journal holds them
+with each acceptance. Chains are built by ``cryptography``'s verifier (path, signatures, names, path lengths, validity
+of authorities); the leaf policy (:mod:`~edxml_router.core.trust.certificate`) and revocation
+(:mod:`~edxml_router.core.trust.revocation`) are ours.
 
 A chain that held is remembered with the span of time for which every part of the answer stays the same, so that the hot
 path pays one public-key operation, not three. It is an optimisation that cannot change an answer. Refused chains are
@@ -68,11 +68,12 @@ class TrustStore:
         intermediates: Sequence[x509.Certificate] = (),
         revocation: RevocationSource | None = None,
         freshness: Freshness | None = None,
-        epoch: str = "",
+        digest: str = "",
     ) -> None:
         self.anchors = tuple(anchors)
         self.intermediates = tuple(intermediates)
-        self.epoch = epoch
+        self.digest = digest
+        self.epoch = digest[:16]
         self._revocation = revocation or RevocationLists()
         self._freshness = freshness or Freshness(required=False)
         self._roots = verification.Store(list(self.anchors)) if self.anchors else None
@@ -111,7 +112,7 @@ class TrustStore:
         if known is not None:
             content.update(known.digest())
             source = ListsAndAnswers(source, known)
-        return cls(roots, between, source, chosen, content.hexdigest()[:16])
+        return cls(roots, between, source, chosen, content.hexdigest())
 
     def under(self, anchors: Sequence[x509.Certificate]) -> TrustStore:
         """A store with other anchors and the same revocation data. A certificate with unknown revocation status passes:

@@ -10,6 +10,7 @@ schemas hold structure only; counts, dates, lengths and pairing are the reader's
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from dataclasses import dataclass
@@ -94,6 +95,16 @@ class _Compiled(threading.local):
 
 
 _compiled = _Compiled()
+
+
+@cache
+def schema_digest() -> str:
+    """The SHA-256 (hex) of the SHA-256 (raw) of each file of schemas, in the order of their names."""
+    digest = hashlib.sha256()
+    with own_tools("schemas"):
+        for path in sorted(schema_file(f"edxml.{Profile.RECEIVE}.xsd").parent.glob("*.xsd")):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def validate(root: Element, profile: Profile = Profile.RECEIVE, data: bytes | None = None) -> None:

@@ -23,10 +23,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.delivery.values import EnvelopeRow
+from edxml_router.core.delivery.values import EnvelopeRow, identity
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.message import attachments, contents
+from edxml_router.core.message.document_id import comparable
 from edxml_router.core.message.envelope import Envelope, Kind
 from edxml_router.core.message.letter_day import addressed_on
 from edxml_router.core.problems import Finding, Refusal, Trouble
@@ -36,7 +37,6 @@ from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.services.gateway.announcement import AnnouncedFile, Announcement
 from edxml_router.stages.acceptance import admission
-from edxml_router.stages.acceptance.results import identity_of
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.rules import PeerRole
 from edxml_router.wiring.stored import StoredNode
@@ -195,10 +195,10 @@ def _require_free(node: StoredNode, told: Announcement, sender: str) -> None:
     """Raise Refusal EDX404 where the DocumentId belongs to other bytes. Without a digest they may be the same."""
     if not told.document_id or not told.digest:
         return
-    identity = identity_of(sender, Kind.DOCUMENT, told.business, told.document_id, told.digest)
+    unique = identity(sender, Kind.DOCUMENT, int(told.business), told.digest, comparable(told.document_id))
     views = node.ledger.views
     for one in views.find_envelopes(document_id=told.document_id, sender=sender, kind=str(Kind.DOCUMENT), limit=50):
-        if one.envelope.identity == identity and one.envelope.digest != told.digest:
+        if one.envelope.identity == unique and one.envelope.digest != told.digest:
             raise Refusal("EDX404", where="DocumentId", detail=_conflict(node, told, one.envelope))
 
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from edxml_router.core.body import Body
+from edxml_router.core.delivery.entries.facts import Grounds
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
 from edxml_router.core.detail import Detail
@@ -113,7 +114,12 @@ def decide(here: str, rules: Rules, judged: Sequence[Candidate], facts: Facts, n
 
 def write_decision(node: Node, book: Book, decision: Decision, now: datetime) -> None:
     """Write the decision, each table once. Raises Overtaken where the facts no longer hold, and Setback."""
-    if book.envelopes.add(decision.rows) != {row.digest for row in decision.rows}:
+    recipients: dict[str, list[str]] = {row.digest: [] for row in decision.rows}
+    for one in decision.deliveries:
+        if one.digest in recipients:
+            recipients[one.digest].append(one.recipient)
+    grounds = Grounds(recipients, node.rules.digests())
+    if book.envelopes.add(decision.rows, grounds) != {row.digest for row in decision.rows}:
         raise Overtaken
     book.bodies.add(decision.bodies)
     book.deliveries.add(decision.deliveries)

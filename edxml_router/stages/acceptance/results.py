@@ -9,12 +9,11 @@ from datetime import datetime
 from edxml_router.core.delivery.handing_back import HANDED_BACK
 from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
-from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
+from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery, identity
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Hop, Receipt, ReceiptOutcome, Transfer
 from edxml_router.core.message.document_id import comparable
-from edxml_router.core.message.envelope import Business, Kind
 from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
 from edxml_router.stages.acceptance.facts import Facts, not_served
 from edxml_router.stages.acceptance.submission import Candidate, Examination, Ruling, Submission, origin_of
@@ -38,9 +37,10 @@ def envelope_row(
 ) -> EnvelopeRow:
     """The row of an envelope, still without its chains; ``reason`` is that of the signature's verdict."""
     envelope, verdict, transfer = examined.envelope, examined.verdict, submission.transfer
+    key = comparable(envelope.document_id)
     return EnvelopeRow(
         digest=examined.digest,
-        identity=identity_of(sender, envelope.kind, envelope.business, envelope.document_id, examined.digest),
+        identity=identity(sender, str(envelope.kind), int(envelope.business), examined.digest, key),
         kind=str(envelope.kind),
         business=int(envelope.business),
         sender=sender,
@@ -59,15 +59,8 @@ def envelope_row(
         signer=verdict.signer.spki_sha256 if verdict.signer else "",
         remarks=tuple(sorted({remark.code for remark in examined.remarks})),
         hops=(*(transfer.hops if transfer else ()), Hop(here, now)),
-        document_key=comparable(envelope.document_id),
+        document_key=key,
     )
-
-
-def identity_of(sender: str, kind: Kind, business: Business, document_id: str, digest: str) -> str:
-    """What only one envelope may have. A status carries no id of its own: it is the same only when its bytes are."""
-    if kind is Kind.STATUS:
-        return f"{sender}|status|{digest}"
-    return f"{sender}|{int(business)}|{comparable(document_id)}"
 
 
 def with_skew(row: EnvelopeRow, facts: Facts) -> EnvelopeRow:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, or_, select, text
 
+from edxml_router.core.delivery.entries.facts import move_facts, queued_facts
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
 from edxml_router.core.delivery.values import Delivery, Move, NewDelivery
@@ -28,7 +29,7 @@ _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _ADD: Final = Insert(
     deliveries,
     tuple(column.name for column in deliveries.columns if column.name != "id"),
-    "ON CONFLICT DO NOTHING RETURNING digest, recipient",
+    "ON CONFLICT DO NOTHING RETURNING id, digest, recipient",
 )
 _OF: Final = select(deliveries).where(deliveries.c.digest.in_(_KEYS)).order_by(deliveries.c.id)
 _NUMBERED: Final = select(deliveries).where(deliveries.c.id.in_(_KEYS)).order_by(deliveries.c.id)
@@ -78,14 +79,23 @@ class SqlDeliveries(Claims, Leases):
         # The numbers preserve the order. Two writers inserting the same rows in different orders would deadlock; but
         # whoever has new envelopes has locked them, and rows of known envelopes come sorted.
         written = self._write(_ADD, [self._first_state(row) for row in wanted.values()])
-        inserted = {(row.digest, row.recipient) for row in written}
+        inserted = {(row.digest, row.recipient): row.id for row in written}
         cross(self._connection, [row for pair, row in wanted.items() if pair in inserted])
         self._journal.note(
-            Entry(self._now, DELIVERY_QUEUED, *pair, "", State.QUEUED, row.origin, detail=row.route)
+            Entry(
+                self._now,
+                DELIVERY_QUEUED,
+                *pair,
+                "",
+                State.QUEUED,
+                row.origin,
+                detail=row.route,
+                facts=queued_facts(row, inserted[pair]),
+            )
             for pair, row in wanted.items()
             if pair in inserted
         )
-        return inserted
+        return set(inserted)
 
     def _first_state(self, row: NewDelivery) -> dict[str, Any]:
         return {
@@ -164,4 +174,5 @@ class SqlDeliveries(Claims, Leases):
             move.actor,
             move.code,
             move.detail or move.route or "",
+            move_facts(move, self._now),
         )

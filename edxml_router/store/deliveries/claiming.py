@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, case, func, literal_column, select, text, update
+from sqlalchemy import bindparam, case, func, literal_column, select, text, update
 
 from edxml_router.core.delivery import shares
+from edxml_router.core.delivery.entries.facts import delivery_facts
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Delivery
@@ -21,10 +22,10 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.manifest import LIST_LIMIT
 from edxml_router.core.link.route import Route
 from edxml_router.store.database.columns import Instant
-from edxml_router.store.database.part import Part, chunks
+from edxml_router.store.database.part import chunks
 from edxml_router.store.deliveries.chains import MAY_GO, PATIENCE
 from edxml_router.store.deliveries.table import CLAIMABLE, deliveries, delivery_rows
-from edxml_router.store.journal.book import SqlJournal
+from edxml_router.store.journal.book import JournalledPart
 
 _Places = Collection[tuple[Route, bool]]  # routes and urgencies
 
@@ -70,13 +71,8 @@ _CLAIM: Final = (
 )
 
 
-class Claims(Part):
+class Claims(JournalledPart):
     """See :class:`edxml_router.ports.ledger.Deliveries`. ``now`` dates deliveries that are made and moved."""
-
-    def __init__(self, connection: Connection, journal: SqlJournal, now: datetime) -> None:
-        super().__init__(connection)
-        self._journal = journal
-        self._now = now
 
     def claim(
         self, now: datetime, until: datetime, limit: int, without: _Places = (), company: int = 0
@@ -95,6 +91,7 @@ class Claims(Part):
                 State.FORWARDING,
                 "node",
                 detail=Detail("attempt {attempts}", attempts=one.attempts + 1),
+                facts=delivery_facts(one),
             )
             for one in due
         )

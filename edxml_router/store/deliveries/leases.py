@@ -12,12 +12,14 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select, text, update
 
+from edxml_router.core.delivery.entries.facts import delivery_facts
+from edxml_router.core.delivery.journal import DELIVERY_REROUTED, Entry
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.link.route import Route
 from edxml_router.store.database.columns import Instant
-from edxml_router.store.database.part import Part
-from edxml_router.store.deliveries.table import OPEN, deliveries
+from edxml_router.store.deliveries.table import OPEN, deliveries, delivery_rows
+from edxml_router.store.journal.book import JournalledPart
 from edxml_router.store.receipts import receipts
 
 _AT: Final = bindparam("time", type_=Instant)
@@ -47,7 +49,7 @@ _UNSENT_AGAIN: Final = (
     .where(receipts.c.sent_at.is_(None), receipts.c.origin.in_(_ROUTES), receipts.c.lease_until > _AT)
     .values(lease_until=_AT)
 )
-_BOUND: Final = select(deliveries.c.id, deliveries.c.recipient, deliveries.c.route).where(
+_BOUND: Final = select(deliveries).where(
     *_ON_ROUTES, deliveries.c.state.in_((State.QUEUED, State.DEFERRED)), ~deliveries.c.far_accepted
 )
 _REBIND: Final = (
@@ -55,8 +57,8 @@ _REBIND: Final = (
 )
 
 
-class Leases(Part):
-    """See :class:`edxml_router.ports.ledger.Deliveries`."""
+class Leases(JournalledPart):
+    """See :class:`edxml_router.ports.ledger.Deliveries`. ``now`` dates what is routed anew."""
 
     def keep(self, deliveries: Sequence[Delivery], until: datetime) -> None:
         rows = [
@@ -73,10 +75,17 @@ class Leases(Part):
 
     def rebind(self, routes: Collection[Route], route: Callable[[str], Route | None]) -> int:
         changed = []
-        for row in self._execute(_BOUND, {"routes": sorted(routes)}).all():
-            following = route(row.recipient)
-            if following is not None and following != row.route:
-                changed.append({"number": row.id, "following": following})
+        for one in delivery_rows(self._execute(_BOUND, {"routes": sorted(routes)})):
+            following = route(one.recipient)
+            if following is not None and following != one.route:
+                changed.append((one, following))
         if changed:
-            self._execute(_REBIND, changed)
+            self._execute(_REBIND, [{"number": one.id, "following": following} for one, following in changed])
+        self._journal.note(_rerouted(one, following, self._now) for one, following in changed)
         return len(changed)
+
+
+def _rerouted(one: Delivery, following: Route, now: datetime) -> Entry:
+    facts = {**delivery_facts(one), "route": following}
+    pair = (one.digest, one.recipient)
+    return Entry(now, DELIVERY_REROUTED, *pair, one.state, one.state, "node", detail=following, facts=facts)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from edxml_router.core.delivery.entries.facts import Grounds, envelope_facts
 from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED, Entry
 from edxml_router.core.delivery.values import EnvelopeRow
 from edxml_router.store.database.bulk import Insert
@@ -32,6 +33,7 @@ _BROUGHT_RECIPIENTS: Final = (
     .select_from(deliveries.join(envelopes, deliveries.c.digest == envelopes.c.digest))
     .where(*_OF_PEER)
 )
+_NO_GROUNDS: Final = Grounds()
 
 
 class SqlEnvelopes(Part):
@@ -41,14 +43,21 @@ class SqlEnvelopes(Part):
         super().__init__(connection)
         self._journal = journal
 
-    def add(self, rows: Sequence[EnvelopeRow]) -> set[str]:
+    def add(self, rows: Sequence[EnvelopeRow], grounds: Grounds = _NO_GROUNDS) -> set[str]:
         # Locked in the order of their keys, so that two batches rarely wait for each other in a circle.
         values = [{name: getattr(row, name) for name in _COLUMNS} for row in sorted(rows, key=lambda row: row.digest)]
         inserted = {row.digest for row in self._write(_ADD, values)}
         first = {row.digest: row for row in reversed(rows)}
         for row in (row for digest, row in reversed(first.items()) if digest in inserted):
             verdict = f"{row.indication}: {row.reason}" if row.reason else row.indication
-            self._journal.note([Entry(row.accepted_at, ENVELOPE_ACCEPTED, row.digest, actor=row.peer, detail=verdict)])
+            facts = envelope_facts(row, grounds)
+            self._journal.note(
+                [
+                    Entry(
+                        row.accepted_at, ENVELOPE_ACCEPTED, row.digest, actor=row.peer, detail=verdict, facts=facts
+                    )
+                ]
+            )
         return inserted
 
     def known(self, digests: Iterable[str]) -> Mapping[str, EnvelopeRow]:

@@ -26,8 +26,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
-from edxml_router.core.delivery.journal import Entry, leaf_hash
+from edxml_router.core.delivery.journal import JOURNAL_RESTORED, Entry, leaf_hash
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.manifest import shortest_instant
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.wording import in_words
@@ -178,7 +179,8 @@ def _begin(book: SqlBook, claim: Claimant, now: datetime, since: datetime, reaso
     detail = Detail(
         "epoch {epoch}, since {since:%Y-%m-%d %H:%M:%S} UTC: {reason}", epoch=epoch, since=since, reason=reason
     )
-    book.journal.note([Entry(now, "journal.restored", actor="node", code="EDX618", detail=detail)])
+    facts = {"expires_at": shortest_instant(grace)}
+    book.journal.note([Entry(now, JOURNAL_RESTORED, actor="node", code="EDX618", detail=detail, facts=facts)])
     return NewEpoch(epoch, since, reason)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, exists, select
 
-from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.journal import PEER_RENAMED, Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import alone, reading
@@ -56,7 +56,8 @@ def apply_renames(ledger: SqlLedger, renamed: Mapping[Route, Route]) -> None:
             connection.execute(envelopes.update().where(envelopes.c.peer == former).values(peer=name))
             _carry_over(connection, old, new)
             told = Detail("{old} is {new}", old=old, new=new)
-            book.journal.note([Entry(now, "peer.renamed", actor="node", detail=told)])
+            facts = {"new": new, "old": old}
+            book.journal.note([Entry(now, PEER_RENAMED, actor="node", detail=told, facts=facts)])
 
 
 def _fresh(connection: Connection, renamed: Mapping[Route, Route]) -> dict[Route, Route]:

@@ -57,3 +57,12 @@ class SqlJournal(Part):
         self._entries = []
         self.wrote |= bool(rows)
         self._write(_ADD, rows)
+
+
+class JournalledPart(Part):
+    """A part whose changes are journalled; ``now`` dates them."""
+
+    def __init__(self, connection: Connection, journal: SqlJournal, now: datetime) -> None:
+        super().__init__(connection)
+        self._journal = journal
+        self._now = now

@@ -2,25 +2,30 @@
 
 For every entry: the leaf is the hash of its bytes, the bytes are an entry in canonical form, the searchable
 columns repeat its fields. For the log: places without gaps, stamps that rise, and at every checkpoint the root of the
-tree over all leaves before it. That finds entries altered, removed, or slipped in. What it cannot find by itself is a
-journal cut off or rewritten together with its checkpoints: against that, give the roots that were kept elsewhere
-(``known``). Runs beside a working node, in short reads. Raises Setback EDX601, EDX602.
+tree over all leaves before it. For the tables beside it: every row of envelopes, deliveries and bodies follows from
+the entries about it (:mod:`edxml_router.store.journal.recomputing`). That finds rows and entries altered, removed, or
+slipped in. What it cannot find by itself is a journal cut off or rewritten together with its checkpoints and tables:
+against that, give the roots that were kept elsewhere (``known``). Runs beside a working node, in short reads. Raises
+Setback EDX601, EDX602.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Engine, Select, func, select
 
-from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_bytes, leaf_hash
+from edxml_router.core.delivery.journal import JOURNAL_RESTORED, PEER_RENAMED, Entry, MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.delivery.views import Damage, Verification
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.proof.note import VerifierKey
+from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import reading
 from edxml_router.store.journal.notes import note_damage
+from edxml_router.store.journal.recomputing import TELLING, Changes, Compared, compare_tables
 from edxml_router.store.journal.table import checkpoint_columns, checkpoints, entry_columns, journal
 
 PAGE: Final = 2000  # rows in one read
@@ -58,6 +63,7 @@ def verify(
     if highest is not None and highest >= end:
         found.add(Detail("place {end}", end=end), Detail("entries with a place but without a checkpoint"))
     tree, marks = MerkleTree(), _Marks(engine, end, known or {}, found, keys)
+    facts = _Facts(found)
     done, stamp = 0, None  # stamps begin with the version that gives them
     with reading(engine) as connection:
         entries = select(*entry_columns(connection))
@@ -68,7 +74,7 @@ def verify(
                 Detail("next is place {position}: entries are missing", position=row.position),
             )
             tree.size = row.position  # report each gap once; the roots differ from here on anyway
-        _check(row, found)
+        facts.look(row, _check(row, found))
         if stamp is not None and (row.stamp is None or row.stamp <= stamp):
             found.add(Detail("entry {id}", id=row.id), Detail("its stamp is not later than that of the place before"))
         stamp = row.stamp or stamp
@@ -80,13 +86,68 @@ def verify(
     marks.finish(tree)
     unnumbered, since = 0, None
     for row in _pages(engine, entries.where(journal.c.position.is_(None)), journal.c.id):
-        _check(row, found)
+        facts.look(row, _check(row, found))
         unnumbered += 1
         since = row.at if since is None else min(since, row.at)
+    compared = Compared()
+    if _is_current(engine):
+        read = [done + unnumbered]
+
+        def further(count: int) -> None:
+            read[0] += count
+            if progress:
+                progress(read[0], 2 * (done + unnumbered))
+
+        compared = compare_tables(engine, facts.changes, lambda one: found.add(one.where, one.detail), further)
     if progress:
-        progress(done + unnumbered, done + unnumbered)
-    damages = tuple(found.damages)
-    return Verification(tree.size, tree.root().hex(), unnumbered, since, marks.seen, damages, found.count)
+        progress(2 * (done + unnumbered), 2 * (done + unnumbered))
+    return Verification(
+        size=tree.size,
+        root=tree.root().hex(),
+        unnumbered=unnumbered,
+        unnumbered_since=since,
+        checkpoints=marks.seen,
+        damages=tuple(found.damages),
+        damage_count=found.count,
+        uncovered=facts.uncovered,
+        covered_from=facts.covered_from if facts.uncovered else 0,
+        envelopes=compared.envelopes,
+        deliveries=compared.deliveries,
+        bodies=compared.bodies,
+    )
+
+
+def _is_current(engine: Engine) -> bool:
+    """Whether the tables are those of this version; a copy of another one may have others, and its entries no facts."""
+    return migrate.current(engine) == migrate.newest()
+
+
+class _Facts:
+    """Which entries tell what rows follow from: all, since the version that writes facts."""
+
+    def __init__(self, found: _Findings) -> None:
+        self._found = found
+        self._begun = False
+        self.changes = Changes()
+        self.uncovered = 0
+        self.covered_from: int | None = None  # place; None while no entry has facts
+
+    def look(self, row: Any, entry: Entry | None) -> None:
+        if entry is None:
+            return
+        if entry.event == PEER_RENAMED:
+            values = entry.facts or getattr(entry.detail, "values", {})  # of earlier versions: those of the words
+            self.changes.renamed[str(values.get("old", ""))] = str(values.get("new", ""))
+        elif entry.event == JOURNAL_RESTORED and "expires_at" in entry.facts:
+            self.changes.graces.add(datetime.fromisoformat(entry.facts["expires_at"]))
+        elif entry.event in TELLING:
+            if entry.facts:
+                if not self._begun:
+                    self._begun, self.covered_from = True, row.position
+            elif self._begun:
+                self._found.add(Detail("entry {id}", id=row.id), Detail("it lacks the facts that such an entry has"))
+            else:
+                self.uncovered += 1
 
 
 class _Marks:
@@ -145,7 +206,7 @@ class _Marks:
             )
 
 
-def _check(row: Any, found: _Findings) -> None:
+def _check(row: Any, found: _Findings) -> Entry | None:
     canonical = bytes(row.entry)
     where = Detail("entry {id}", id=row.id)
     if leaf_hash(leaf_bytes(canonical, row.stamp)) != bytes(row.leaf):
@@ -154,10 +215,11 @@ def _check(row: Any, found: _Findings) -> None:
         entry = Entry.read(canonical)
     except ValueError as error:
         found.add(where, said(error))
-        return
+        return None
     for name in ("at", "event", "envelope", "recipient", "code", "actor"):
         if getattr(row, name) != getattr(entry, name):
             found.add(where, Detail("column {name} differs from the entry", name=name))
+    return entry
 
 
 def _pages(engine: Engine, query: Select[Any], key: Any) -> Iterator[Any]:
