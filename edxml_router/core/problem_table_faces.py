@@ -58,8 +58,11 @@ FACES: tuple[Row, ...] = (
      "Chưa thử được mọi quy tắc", "Chưa thấy sai sót nào. Thực hiện trên phần mềm được kiểm thử những việc báo cáo yêu cầu rồi chạy lại `edxml-router conformance` với --wait dài hơn, hoặc bỏ các trường hợp không có người thao tác (--unattended)."),
     # 9 configuration -------------------------------------------------------------------------------------
     ("EDX918", "gateway-cannot-listen", _O, _NO, 500, 78,
-     "The gateway cannot listen", "Correct what is named: an address of gateway.listen that is taken or not this machine's, or gateway.certificate and gateway.key, which must belong together.",
-     "Cổng kết nối không mở được địa chỉ lắng nghe", "Sửa phần được nêu: địa chỉ trong gateway.listen đang bị dùng hoặc không thuộc máy này, hoặc gateway.certificate và gateway.key không khớp nhau."),
+     "The gateway cannot listen", "Correct what is named: a port of gateway.listen that this account may not have, or gateway.certificate and gateway.key, which must belong together.",
+     "Cổng kết nối không mở được địa chỉ lắng nghe", "Sửa phần được nêu: cổng trong gateway.listen mà tài khoản này không được phép mở, hoặc gateway.certificate và gateway.key không khớp nhau."),
+    ("EDX919", "address-taken", _O, _LATER, 503, 75,
+     "The gateway cannot have its address now", "Another program listens there (`ss -ltnp`), or the machine does not have that address. It is tried again by itself, a minute apart at most; workers, links and folders go on meanwhile. If it lasts, end the other program or correct gateway.listen and reload.",
+     "Cổng kết nối chưa mở được địa chỉ của mình", "Chương trình khác đang lắng nghe ở đó (`ss -ltnp`) hoặc máy chưa có địa chỉ này. Nút tự thử lại, cách nhau nhiều nhất một phút; các tiến trình xử lý, kết nối và thư mục vẫn chạy. Nếu kéo dài, hãy dừng chương trình kia hoặc sửa gateway.listen rồi nạp lại."),
     # 6 delivery certificates -------------------------------------------------------------------------------
     ("EDX653", "certificate-bytes", _O, _NO, 422, 1,
      "These are not the bytes of a delivery certificate as a node writes it", "Ask for the file again from whoever gave it, as the node wrote it: a program that unpacks it and packs it anew changes its form. Do not rely on this one.",

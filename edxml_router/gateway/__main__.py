@@ -2,7 +2,8 @@
 
 SIGTERM stops listening, answers what is under way, and ends; SIGHUP takes the settings and the certificate's files as
 they are now, but for the addresses, which a new process takes. When the supervisor is gone it ends as on SIGTERM. Exit
-status 0, 70 after a defect, 75 when the database is away, 78 for the configuration (EDX918: an address, a certificate).
+status 0, 70 after a defect, 75 when the database is away or an address is taken (EDX919), 78 for the configuration
+(EDX918: an address, a certificate).
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def main() -> int:
     except Refusal as refusal:  # a file of the settings, or an address
         events.reload_refused([refusal.finding])
         return EXIT_CONFIG
-    except Setback as setback:  # the database is away; the supervisor tries again
+    except Setback as setback:  # the database is away, an address is taken; the supervisor tries again
         events.setback(setback.finding)
         return EXIT_TEMPORARY
     except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew

@@ -34,6 +34,7 @@ from edxml_router.services.gateway import mailbox, tokens, uploads
 from edxml_router.services.gateway.caller import Caller
 from edxml_router.services.gateway.clients import Clients
 from edxml_router.services.gateway.given import Acceptance, Spool, StoredNode, Submission, TokenRow, begin_body
+from edxml_router.services.letters.unsigned import UnsignedLetters
 from edxml_router.wiring.lasting import Lasting
 
 T = TypeVar("T")
@@ -261,6 +262,7 @@ class Desk:
                 if time.monotonic() >= sweep_at:
                     sweep_at = time.monotonic() + SWEEP_SECONDS
                     await self.call(uploads.sweep, self.uploads)
+                    await self.call(UnsignedLetters(self.settings.node.data).sweep, self.node.now())
                 findings = await self.call(self._lasting.renew_trust)
             except Setback as setback:
                 findings = [setback.finding]

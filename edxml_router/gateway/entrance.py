@@ -10,6 +10,7 @@ without a word.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 from edxml_router.config import GatewaySettings
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Setback
 
 BACKLOG: Final = 2048  # connections that wait in the kernel
 _CLOSED_AT_ONCE: Final = 100  # then others have their turn
@@ -94,7 +95,8 @@ class Line(socket.socket):
 
 
 def listen_on(addresses: Sequence[tuple[str, int]], settings: GatewaySettings) -> list[Listener]:
-    """Listening sockets with one entrance. Raises Refusal EDX918."""
+    """Listening sockets with one entrance. Raises Refusal EDX918, and Setback EDX919 for an address that another
+    program has, or that this machine does not have yet: it may come back, and the node without its gateway works on."""
     entrance = Entrance(settings)
     found: list[Listener] = []
     for host, port in addresses:
@@ -113,5 +115,8 @@ def listen_on(addresses: Sequence[tuple[str, int]], settings: GatewaySettings) -
         except OSError as error:
             for each in found:
                 each.close()
-            raise Refusal("EDX918", where=f"{host}:{port}", detail=error.strerror or str(error)) from error
+            detail = error.strerror or str(error)
+            if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+                raise Setback("EDX919", where=f"{host}:{port}", detail=detail) from error
+            raise Refusal("EDX918", where=f"{host}:{port}", detail=detail) from error
     return found

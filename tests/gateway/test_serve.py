@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from edxml_router.config import GatewaySettings
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Setback
 from edxml_router.demo.tree import program
-from edxml_router.gateway import entrance
+from edxml_router.gateway import entrance, server
 from tests.gateway.world import World, digest
 
 
@@ -68,6 +68,50 @@ def test_an_address_that_is_taken_is_named() -> None:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         one.listen()
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(Setback) as caught:
             entrance.listen_on([one.getsockname()], GatewaySettings(listen=("127.0.0.1:1",)))
-    assert caught.value.code == "EDX918"
+    assert caught.value.code == "EDX919"
+    with pytest.raises(Setback, match="EDX919"):
+        entrance.listen_on([("192.0.2.1", 0)], GatewaySettings(listen=("127.0.0.1:1",)))  # an address that no machine has
+
+
+def test_a_gateway_whose_address_is_taken_is_tried_again_while_the_node_works(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        world.path.write_text(world.path.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        log = (tmp_path / "serve.log").open("wb+")
+        serving = subprocess.Popen([*program(), "--config", str(world.path), "serve"], stderr=log)
+        try:
+            wait_for(serving, tmp_path, b'"EDX919"')
+            (tmp_path / "letter.edxml").write_bytes(world.letter())
+            sent = run(world, "send", str(tmp_path / "letter.edxml"), "--as", "vp", "--json")
+            assert '"accepted":true' in sent.replace(" ", "")
+            wait_for(serving, tmp_path, b"delivery.available")  # a worker is at work
+            other.close()
+            wait_for(serving, tmp_path, b'"gateway.started"')
+            serving.send_signal(signal.SIGTERM)
+            assert serving.wait(60) == 0
+        finally:
+            serving.kill()
+            serving.wait()
+            log.close()
+
+
+def wait_for(serving: subprocess.Popen[bytes], folder: Path, what: bytes) -> None:
+    deadline = time.monotonic() + 60
+    while what not in (folder / "serve.log").read_bytes():
+        assert time.monotonic() < deadline, (folder / "serve.log").read_bytes().decode()
+        assert serving.poll() is None
+        time.sleep(0.05)
+
+
+def test_a_certificate_that_is_none_ends_the_gateway(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    (tmp_path / "pki" / "gateway.cert.pem").write_text("not a certificate", encoding="ascii")
+    gateway = world.settings().gateway
+    assert gateway is not None
+    with pytest.raises(Refusal, match="EDX918"):
+        server.tls_context(gateway)

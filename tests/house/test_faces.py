@@ -21,7 +21,7 @@ MODULES = sorted(CLI.rglob("*.py"))
 # mail: a request that cannot be read, credentials, what is too large or comes too slowly, a disk, the axis's silence.
 FINDS = {
     "gateway": {"EDX102", "EDX407", "EDX415", "EDX417", "EDX418", "EDX419", "EDX420", "EDX421", "EDX422", "EDX425",
-                "EDX626", "EDX627", "EDX699", "EDX918"},
+                "EDX626", "EDX627", "EDX699", "EDX918", "EDX919"},
     "folders": {"EDX102", "EDX622"},
     "axis": {"EDX923"},
 }  # fmt: skip

@@ -113,3 +113,20 @@ def test_an_office_may_have_so_many_waiting(desk: Desk, monkeypatch: pytest.Monk
     os.utime(path, (old, old))
     assert desk.compose("tinh", "letter", draft("rsa-sha256") | {"number": "3"})  # what has run out makes room
     assert not path.exists()
+
+
+def test_what_nobody_signs_is_swept_for_every_office(desk: Desk) -> None:
+    """Also of an office that never leaves another letter here; and one half of a letter, which a crash has left."""
+    [old] = desk.compose("tinh", "letter", draft("ecdsa-sha256"))
+    folder = desk.settings.node.data / "unsigned" / "tinh"
+    half = folder / f"{'a' * 64}.edxml"
+    half.write_bytes(b"<")
+    [fresh] = desk.compose("tinh", "letter", draft("rsa-sha256"))
+    now = desk.node.now()
+    past = (now - waiting_letters.LIFETIME - timedelta(seconds=1)).timestamp()
+    for path in (half, *folder.glob(f"{old.waiting.name}.*")):
+        os.utime(path, (past, past))
+    (folder / "khac.txt").write_text("not ours", encoding="utf-8")
+    assert desk.unsigned.sweep(now) == 2
+    assert {path.stem for path in folder.iterdir()} == {fresh.waiting.name, "khac"}
+    assert desk.unsigned.sweep(now) == 0

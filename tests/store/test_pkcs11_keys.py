@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pkcs11.util.ec import encode_named_curve_parameters
 from edxml_router.cli.main import cli
 from edxml_router.config import ConfigErrors, load
 from edxml_router.core import pki
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.signature.by_signxml import verify
 from edxml_router.core.signature.signing import sign_bytes, sign_document, verify_bytes
@@ -29,8 +31,11 @@ from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.xml.safe_xml import Limits, parse
 from edxml_router.credentials.keys import load_certificates, load_key
 from edxml_router.credentials.token_keys import Key, open_key
-from edxml_router.services import trial_authority
+from edxml_router.services import office, trial_authority
+from edxml_router.services.letters.composing import Order
+from edxml_router.services.letters.workshop import Workshop
 from edxml_router.wiring import composition
+from edxml_router.wiring.opening import node_of
 from tests.fixtures import document
 
 MODULES = (
@@ -268,3 +273,44 @@ def test_a_key_that_is_gone_is_a_setback_until_it_is_back(token: Token, passing:
     token.make("passing", "secp256r1")
     with pytest.raises(Setback, match="another key"):  # not the one that the certificate is for
         key.sign_data(b"x", pki.hashes.SHA256())
+
+
+def test_a_seal_in_a_token_signs_an_offices_letters(token: Token, authority: Path, tmp_path: Path) -> None:
+    address = token.address("token=router;object=p-256")
+    (tmp_path / "seal.cert.pem").write_bytes(write_pem(certified(authority, open_key(address))))
+    config = tmp_path / "node.toml"
+    config.write_text(
+        f"""
+[node]
+name = "tinh"
+[trust]
+anchors = "{authority / "anchors.pem"}"
+[[offices]]
+name = "vp"
+agencies = ["H53"]
+[[offices]]
+name = "xa"
+agencies = ["H01.151"]
+[[seals]]
+agency = "H53"
+key = "{address}"
+certificate = "seal.cert.pem"
+""",
+        encoding="utf-8",
+    )
+    settings = _made(config)
+    draft = {"recipients": ["H01.151"], "number": "7", "notation": "UBND", "subject": "V/v", "signer": {"name": "A"}}
+    with node_of(settings) as node:
+        [made] = Workshop(settings).compose(node, "vp", Order("letter", json.dumps(draft).encode(), {}))
+        assert made.data is not None
+        [handed] = office.submit(node, "vp", ["one"], lambda *_: MemoryBody(made.data))
+        assert handed.answer.accepted, handed.answer.finding
+        assert handed.answer.verdict is not None
+        assert str(handed.answer.verdict.indication) == "passed"
+        [sealed] = node.ledger.views.lines(event="letter.sealed")
+        assert sealed.entry.actor == "vp"
+    token.make("weak", 1024)
+    for wrong in ("weak", "nobody"):  # a key that may not sign, and one that is not there
+        config.write_text(config.read_text(encoding="utf-8").replace("object=p-256", f"object={wrong}"), "utf-8")
+        assert "EDX903" in CliRunner().invoke(cli, ["--config", str(config), "doctor", "--json"]).output
+        config.write_text(config.read_text(encoding="utf-8").replace(f"object={wrong}", "object=p-256"), "utf-8")

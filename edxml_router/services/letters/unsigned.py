@@ -4,7 +4,8 @@
     data = unsigned.signed("vp", waiting.name, value, chain, now, limits)     # to be handed in
     unsigned.drop("vp", waiting.name)                                           # once it was accepted
 
-They are files of the node's data folder, for a day. Each office may have so many, and so many bytes, waiting: Setback
+They are files of the node's data folder, for a day; then the gateway sweeps them, and so does the next that its office
+leaves here. Each office may have so many, and so many bytes, waiting: Setback
 EDX434. What is not there, not this office's or too old is Refusal EDX433; Setback EDX601, EDX622 for the disk.
 """
 
@@ -100,6 +101,20 @@ class UnsignedLetters:
         for kind in ("json", "edxml"):
             with suppress(OSError):
                 self._file(office, name, kind).unlink()
+
+    def sweep(self, now: datetime) -> int:
+        """Whatever has run out goes, of all offices; how many letters that were."""
+        count = 0
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            gone: set[str] = set()
+            for path in folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ():
+                with suppress(OSError):  # also one half of a letter, which a crash has left
+                    if _NAME.fullmatch(path.stem) and path.stat().st_mtime < (now - LIFETIME).timestamp():
+                        gone.add(path.stem)
+            for name in gone:
+                self.drop(folder.name, name)
+            count += len(gone)
+        return count
 
     def _read(self, office: str, name: str, now: datetime) -> tuple[_Terms, bytes]:
         if _NAME.fullmatch(name):
