@@ -9,9 +9,6 @@ Raises Setback EDX923 when the axis does not answer, or answers something else; 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
 import ssl
 from collections.abc import Mapping, Sequence
@@ -23,10 +20,12 @@ import httpx
 
 from edxml_router.config.faces.axis import AxisSettings
 from edxml_router.core.axis.call import short_hex, signed_headers, stamp
+from edxml_router.core.body import Body
 from edxml_router.core.detail import Detail
 from edxml_router.core.message.letter_day import VIETNAM
 from edxml_router.core.problems import Setback
 from edxml_router.core.wording import in_words
+from edxml_router.core.xml.content import decode_base64
 
 SECONDS: Final = httpx.Timeout(60.0, connect=10.0)
 MOST: Final = 256 * 1024 * 1024  # bytes of an answer: an envelope in base64
@@ -59,16 +58,16 @@ class AxisClient:
     ) -> None:
         self._http.close()
 
-    def send(self, data: bytes, sender: str, recipients: Sequence[str], kind: str) -> str:
-        """The axis's number of the transfer."""
+    def send(self, body: Body, sender: str, recipients: Sequence[str], kind: str) -> str:
+        """The axis's number of the transfer. The document is read while it is sent."""
         headers = {
             "from": sender,
             "to": json.dumps(list(recipients)),
             "servicetype": "eDoc",
             "messagetype": kind,
-            "hash-file": short_hex(hashlib.sha256(data).digest()),
+            "hash-file": short_hex(bytes.fromhex(body.digest)),
         }
-        return _text(self._call("sendEdoc", headers, data, "application/octet-stream"), "DocId")
+        return _text(self._call("sendEdoc", headers, body, "application/octet-stream"), "DocId")
 
     def received(self, first: date, last: date) -> list[Mapping[str, str]]:
         """What lies there for this system, and its states."""
@@ -82,8 +81,8 @@ class AxisClient:
         """A document."""
         found = self._call("getEdoc", {"docId": number}, b"{}")
         try:
-            return base64.b64decode(_text(found, "data"), validate=True)
-        except binascii.Error:
+            return decode_base64(_text(found, "data").encode())  # some write it in lines
+        except ValueError:
             raise _odd("getEdoc") from None
 
     def update(self, number: str, state: str, description: str = "") -> None:
@@ -102,20 +101,21 @@ class AxisClient:
         return rows
 
     def _call(
-        self, call: str, headers: Mapping[str, str], body: bytes, content: str = "application/json"
+        self, call: str, headers: Mapping[str, str], body: bytes | Body, content: str = "application/json"
     ) -> Mapping[str, Any]:
         now = datetime.now(VIETNAM)
         values = {"systemid": self._axis.system_id, "timestamp": stamp(now), "Content-Type": content, **headers}
-        fields = [*signed_headers(values, self._secret), ("Content-Type", content)]
+        fields = [*signed_headers(values, self._secret), ("Content-Type", content), ("Content-Length", str(len(body)))]
+        sent = body if isinstance(body, bytes) else body.pieces()
         try:
-            with self._http.stream("POST", f"/{call}", content=body, headers=fields) as answer:
+            with self._http.stream("POST", f"/{call}", content=sent, headers=fields) as answer:
                 text = bytearray()
                 for piece in answer.iter_bytes():
                     text += piece
                     if len(text) > MOST:
                         raise _odd(call)
             found = json.loads(bytes(text))
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Setback("EDX923", where=self._axis.url, detail=in_words(error)) from error
         except ValueError:
             raise _odd(call) from None

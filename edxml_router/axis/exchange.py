@@ -3,16 +3,17 @@
     exchange(node, settings, axis, known)
 
 What is known of a transfer is in the journal: under which number the axis has it, and that it was told its end. So a
-round that was cut off is made again by the next one, which finds what is done. Only between the axis's answer and our
-note of it a crash sends a document again; the axis gives it another number then, and its recipients' systems, which go
-by the document's id, see the repeat.
+round that was cut off is made again by the next one, which finds what is done. Where a sending had no answer that was
+noted (a crash, a broken line), the axis is first asked what it was sent. If its list does not tell, or not yet, the
+document goes again: the axis may give it another number then, and its recipients' systems, which go by the document's
+id, see the repeat.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from edxml_router.axis.client import AxisClient, AxisRefusal
@@ -42,7 +43,7 @@ def exchange(node: StoredNode, settings: Settings, axis: AxisClient, known: set[
     assert own is not None  # noqa: S101  # else this process would not run
     last = node.now().astimezone(VIETNAM).date()
     first = last - timedelta(days=own.days)
-    findings = [*_send(node, own, axis)]
+    findings = [*_send(node, own, axis, SentList(axis, first, last))]
     asked = [delivery.updated_at for delivery, _ in bridge.numbered(node, own.name)]
     since = min([first, *(at.astimezone(VIETNAM).date() for at in asked)])
     try:
@@ -54,15 +55,32 @@ def exchange(node: StoredNode, settings: Settings, axis: AxisClient, known: set[
     return findings
 
 
-def _send(node: StoredNode, own: AxisSettings, axis: AxisClient) -> Sequence[Finding]:
+class SentList:
+    """What the axis says that it was sent, asked once in a round and only if somebody wants to know."""
+
+    def __init__(self, axis: AxisClient, first: date, last: date) -> None:
+        self._axis, self._days = axis, (first, last)
+        self._rows: Sequence[Mapping[str, str]] | None = None
+
+    def rows(self) -> Sequence[Mapping[str, str]]:
+        if self._rows is None:
+            self._rows = self._axis.sent(*self._days)
+        return self._rows
+
+
+def _send(node: StoredNode, own: AxisSettings, axis: AxisClient, listed: SentList) -> Sequence[Finding]:
     """What waits for the axis and has no number there: each document once, for all its recipients."""
     findings: list[Finding] = []
     for letters in bridge.outgoing(node, own.name):
         names = [InboxLetter(own.name, one.delivery.name) for one in letters]
         first = letters[0]
         try:
+            known = bridge.sent_before(node, own.name, letters, listed.rows()) if first.begun else ""
+            if known:
+                bridge.number(node, names, known)
+                continue
             body = offices.fetch(node, names[0])
-            number = axis.send(body.whole(), first.sender, [one.recipient for one in letters], first.message_type)
+            number = axis.send(body, first.sender, [one.recipient for one in letters], first.message_type)
         except AxisRefusal as refusal:
             if _is_final(refusal.code):
                 offices.refuse(node, names, str(refusal))

@@ -371,6 +371,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "doctor.parent": "parent's hub",
     "doctor.mailboxes": "mailboxes of others",
     "doctor.folders": "folders of offices",
+    "doctor.axis": "the national axis",
     "doctor.seals": "seals of agencies",
     "doctor.webhooks": "calls to offices",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from edxml_router.demo.letters import File
 from tests.axis.world import SECRETS, SYSTEMS, AxisWorld
+from tests.gateway.world import digest
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +184,10 @@ def test_what_is_wrong_over_resources_is_a_status(world: AxisWorld) -> None:
     basic = httpx.BasicAuth(SYSTEMS["vp"], SECRETS["vp"])
     del sender.http.headers["Authorization"]
     assert sender("POST", "token", data={"grant_type": "client_credentials"}, auth=basic).status_code == 200
+
+
+def test_a_large_document_over_resources_is_set_down_on_disk(world: AxisWorld) -> None:
+    data = world.letter(files=(File("ban-do.pdf", 6_000_000),))
+    text = json.dumps({"data": base64.b64encode(data).decode()}).replace("/", "\\/")
+    told = Wso2(world, "vp")("POST", "vanbans", content=text, headers={"content-type": "application/json"})
+    assert (told.status_code, told.json()["docId"]) == (200, digest(data))

@@ -7,10 +7,13 @@ sets ``processing`` by fetching it, then ``done`` or ``fail``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.message.letter_day import VIETNAM
 
 
 class TransportState(StrEnum):
@@ -37,3 +40,14 @@ def transport_state(state: State, *, fetched: bool) -> TransportState:
     if ended is not None:
         return ended
     return TransportState.PROCESSING if fetched else TransportState.INITIAL
+
+
+def read_time(text: str) -> datetime | None:
+    """A moment in a list of the axis, in the forms that platforms are known to write, Vietnam time; None for others."""
+    for form in _TIMES:
+        with suppress(ValueError):
+            return datetime.strptime(text.strip()[:19], form).replace(tzinfo=VIETNAM)
+    return None
+
+
+_TIMES: Final = ("%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d/%m/%Y %H:%M:%S")

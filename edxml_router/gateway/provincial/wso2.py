@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -25,6 +25,7 @@ from edxml_router.gateway.national.answers import document_answer, failure, succ
 from edxml_router.gateway.national.headers import query_from, state_of
 from edxml_router.gateway.national.proof import body_of, drain
 from edxml_router.gateway.provincial import sessions
+from edxml_router.gateway.provincial.wrapped import unwrapped
 from edxml_router.observe import events
 from edxml_router.services.axis import registration, transfers
 from edxml_router.services.axis.accounts import Account
@@ -33,7 +34,6 @@ from edxml_router.services.axis.catalogue import listed_agencies
 Act = Callable[[Request, Account], Awaitable[Response]]
 
 CHANNEL: Final = "wso2"
-_LARGEST: Final = 32 * 1024 * 1024  # bytes of a JSON body, which is whole in memory; larger ones take another form
 _TOKEN_FORM: Final = 16 * 1024  # bytes
 
 
@@ -78,14 +78,9 @@ async def update(request: Request, account: Account) -> Response:
 
 
 async def send(request: Request, account: Account) -> Response:
-    """``data`` is the envelope in base64. It is unpacked on disk where it is large."""
+    """``data`` is the envelope in base64; it is unwrapped while it comes, and large ones are set down on disk."""
     desk = desk_of(request)
-    whole = await desk.receive(body_of(request), _LARGEST)
-    try:
-        data = await desk.call(_unpacked, whole.whole())
-    finally:
-        whole.discard()
-    body = await desk.receive(_pieces(data))
+    body = await desk.receive(unwrapped(body_of(request), "data"))
     try:
         found = await desk.submit(account.office, body, CHANNEL)
     finally:
@@ -173,22 +168,3 @@ def _basic(request: Request) -> tuple[str, str] | None:
     except (ValueError, binascii.Error):
         raise Refusal("EDX422", where="Authorization", detail=Detail("this is not HTTP Basic")) from None
     return system, secret
-
-
-def _unpacked(text: bytes) -> bytes:
-    """The envelope within a JSON object."""
-    try:
-        found: Any = json.loads(text)
-        data = found["data"] if isinstance(found, Mapping) else None
-        return base64.b64decode(data, validate=True) if isinstance(data, str) else _no_envelope()
-    except (ValueError, KeyError, RecursionError, binascii.Error):
-        return _no_envelope()
-
-
-def _no_envelope() -> bytes:
-    raise Refusal("EDX418", where="data", detail=Detail("a JSON object with the envelope in base64 is expected"))
-
-
-async def _pieces(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), 1024 * 1024):
-        yield data[start : start + 1024 * 1024]

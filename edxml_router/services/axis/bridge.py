@@ -9,20 +9,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from edxml_router import pipeline
 from edxml_router.config.faces.axis import AxisSettings
-from edxml_router.core.axis.states import TransportState
+from edxml_router.core.axis.states import TransportState, read_time
 from edxml_router.core.body import Body
 from edxml_router.core.delivery.journal import DELIVERY_PROCESSING, Entry
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import ReceiptOutcome
-from edxml_router.core.message.heading import heading
+from edxml_router.core.message.heading import Heading, heading
 from edxml_router.credentials import sources
 from edxml_router.services.axis.catalogue import Spelling
 from edxml_router.services.office import InboxLetter
@@ -33,6 +33,8 @@ from edxml_router.stages.offices import inbox
 TAKEN: Final = "axis.taken"  # a document of the axis was handed in; the detail is its number there
 CHANNEL: Final = "axis"
 _PAGE: Final = 1000  # deliveries in one read
+_CLOCKS: Final = timedelta(minutes=10)  # between the axis's clock and ours
+_LISTED: Final = timedelta(days=32)  # more than a list of the axis goes back
 _MOST: Final = 100_000  # deliveries that one round looks at
 _ENDS: Final = {
     ReceiptOutcome.CONFIRMED: TransportState.DONE,
@@ -43,12 +45,16 @@ _ENDS: Final = {
 
 
 class AxisLetter(NamedTuple):
-    """A letter for the axis, with codes as the sender has written its own and as the axis knows the recipient."""
+    """A letter for the axis, with codes as the sender has written its own and as the axis knows the recipient.
+    ``begun``: when it was last sent, if that had no answer here: the axis may have it."""
 
     delivery: Delivery
     envelope: EnvelopeRow
     sender: str
     recipient: str
+    subject: str = ""
+    number: str = ""
+    begun: datetime | None = None
 
     @property
     def message_type(self) -> str:
@@ -65,18 +71,29 @@ def outgoing(node: Node, axis: str) -> Iterator[Sequence[AxisLetter]]:
     views = node.ledger.views
     waiting = _waiting(node, axis)
     handled = views.handled({one.digest for one in waiting})
+    begun: dict[str, datetime] = {}
     fresh: dict[str, list[Delivery]] = defaultdict(list)
     for one in waiting:
         entry = handled.get((one.digest, one.recipient))
         if entry is None or entry.event != DELIVERY_PROCESSING:
             fresh[one.digest].append(one)
+            if entry is not None:  # it was fetched, which is done to send it
+                begun[one.digest] = entry.at
     spelling = Spelling(node.rules.registry, node.now().date())
     for digest, deliveries in fresh.items():
         [found] = views.find_envelopes(digest=digest, limit=1)
         body = node.bodies.open([digest]).get(digest)
-        sender = heading(body).sender if body is not None else ""
+        told = heading(body) if body is not None else Heading()
         yield [
-            AxisLetter(one, found.envelope, sender or found.envelope.sender, spelling.written(one.recipient, old=True))
+            AxisLetter(
+                one,
+                found.envelope,
+                told.sender or found.envelope.sender,
+                spelling.written(one.recipient, old=True),
+                told.subject,
+                told.number,
+                begun.get(digest),
+            )
             for one in deliveries
         ]
 
@@ -85,6 +102,30 @@ def number(node: Node, names: Sequence[InboxLetter], given: str) -> None:
     """The axis has these under that number."""
     for one in names:
         inbox.describe(node, one.office, one.name, given, ended=False)
+
+
+def sent_before(
+    node: Node, axis: str, letters: Sequence[AxisLetter], rows: Sequence[Mapping[str, str]]
+) -> str:
+    """The number under which the axis has a document whose sending had no answer here; empty where it has not.
+
+    ``rows``: what the axis says that was sent. It must be the same document by all that such a row tells: its sender,
+    each of its recipients, its number and subject, sent when it was begun here or later, under a number of the axis
+    that belongs to nothing else here. In doubt it is not, and is sent once more: twice is better than never.
+    """
+    first = letters[0]
+    if first.begun is None:
+        return ""
+    lines = node.ledger.views.lines(event=DELIVERY_PROCESSING, actor=axis, since=first.begun - _LISTED, limit=_MOST)
+    taken_numbers = {line.entry.detail for line in lines}
+    wanted = {(first.envelope.sender, one.delivery.recipient) for one in letters}
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for row in rows:
+        given, at = row.get("senderDocId", ""), read_time(row.get("sentTime", ""))
+        alike = (row.get("title", ""), row.get("notation", "")) == (first.subject, first.number)
+        if given and given not in taken_numbers and alike and at is not None and at >= first.begun - _CLOCKS:
+            found[given].add((meant(node, row.get("fromCode", "")), meant(node, row.get("toCode", ""))))
+    return next((given for given, parties in found.items() if wanted <= parties), "")
 
 
 def numbered(node: Node, axis: str) -> Iterator[tuple[Delivery, str]]:

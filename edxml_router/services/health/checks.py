@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.services.health import catalogue, database, folders, hubs, machine, mailboxes, trust, witnesses
+from edxml_router.services.health import (
+    axis,
+    catalogue,
+    database,
+    folders,
+    hubs,
+    machine,
+    mailboxes,
+    trust,
+    witnesses,
+)
 from edxml_router.services.health.report import Check, Findings
 
 CHECKS: Final[Mapping[str, Check]] = {
@@ -35,6 +45,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "parent": hubs.parent_hub,
     "mailboxes": mailboxes.loads,
     "folders": folders.folders,
+    "axis": axis.axis,
 }
 
 
@@ -54,4 +65,5 @@ WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "journal": _nothing,
     "witnesses": _nothing,
     "mailboxes": _nothing,
+    "axis": _nothing,
 }
