@@ -71,8 +71,8 @@ def test_an_address_that_is_taken_is_named() -> None:
         with pytest.raises(Setback) as caught:
             entrance.listen_on([one.getsockname()], GatewaySettings(listen=("127.0.0.1:1",)))
     assert caught.value.code == "EDX919"
-    with pytest.raises(Setback, match="EDX919"):
-        entrance.listen_on([("192.0.2.1", 0)], GatewaySettings(listen=("127.0.0.1:1",)))  # an address that no machine has
+    with pytest.raises(Setback, match="EDX919"):  # no machine has this address
+        entrance.listen_on([("192.0.2.1", 0)], GatewaySettings(listen=("127.0.0.1:1",)))
 
 
 def test_a_gateway_whose_address_is_taken_is_tried_again_while_the_node_works(tmp_path: Path) -> None:
