@@ -5,7 +5,8 @@ serial numbers and the date are given by the caller, so nothing here reads a clo
 :mod:`edxml_router.services.trial_authority` keeps such an authority in a folder.
 
 The shape is that of a real one: a root, an issuing authority below it, agencies and nodes below that. An
-agency's code stands in the subject as organizationIdentifier (EN 319 412-1), once per code.
+agency's code stands in the subject as organizationIdentifier (EN 319 412-1), once per code. The agencies that a node
+serves stand in its certificate as alternative names, see :data:`SERVES`.
 """
 
 from __future__ import annotations
@@ -14,16 +15,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edxml_router.core.signature.signing import PrivateKey
-from edxml_router.core.trust.certificate import AGENCY_ATTRIBUTE, PublicKey
+from edxml_router.core.trust.certificate import AGENCY_ATTRIBUTE, DAMAGED, PublicKey
 
 BACKDATE = timedelta(minutes=5)  # a certificate is valid at once on a machine whose clock is a little behind
 ORGANIZATION = "edxml-router"
+# URIs among a node's alternative names: that it is the node of this name, and that it serves an agency
+# ("edxml:serves:H53.31"), or one and all below it ("edxml:serves:H53.31.*"). Every authority's software can write such
+# names, and no TLS library minds them.
+NODE: Final = "edxml:node:"
+SERVES: Final = "edxml:serves:"
+SERVED_LIMIT: Final = 2000  # names of one certificate that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +85,57 @@ def agency(
 
 
 def node(
-    parent: Issuer, key: PublicKey, name: str, hosts: Sequence[str], *, serial: int, at: datetime, days: int
+    parent: Issuer,
+    key: PublicKey,
+    name: str,
+    hosts: Sequence[str],
+    serves: Sequence[str] = (),
+    *,
+    serial: int,
+    at: datetime,
+    days: int,
 ) -> x509.Certificate:
-    """A node's certificate: TLS in both directions under its host names, and its receipts."""
+    """A node's certificate: TLS in both directions under its host names, its receipts, and the outcomes of mail to the
+    agencies that it ``serves``: each a code, or a code with ``.*`` for all at and below it."""
+    uris = [NODE + name, *(SERVES + code for code in serves)]
+    names = [*map(_host, hosts or [name]), *map(x509.UniformResourceIdentifier, uris)]
     builder = (
         _below(parent, subject_name(name), key, serial, at, days)
-        .add_extension(
-            x509.SubjectAlternativeName([_host(host) for host in hosts or [name]]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
             critical=False,
         )
     )
     return _as_leaf(builder, content_commitment=False).sign(parent.key, hashes.SHA256())
+
+
+def served(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The agencies that a node's certificate names, as they are written there; none where its names cannot be read."""
+    return _named(certificate, SERVES)
+
+
+def is_of_node(certificate: x509.Certificate, name: str) -> bool:
+    """Whether an authority has certified by it that its holder is the node of this name."""
+    return name in _named(certificate, NODE)
+
+
+def _named(certificate: x509.Certificate, kind: str) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    except (x509.ExtensionNotFound, *DAMAGED):
+        return ()
+    return tuple(uri.removeprefix(kind) for uri in uris[:SERVED_LIMIT] if uri.startswith(kind))
+
+
+def covers(certificate: x509.Certificate, agency: str) -> bool:
+    """Whether a node's certificate names ``agency`` (canonical code), by itself or with all at and below a code."""
+    for name in served(certificate):
+        above = name.removesuffix(".*")
+        if agency == above or (name != above and agency.startswith(f"{above}.")):
+            return True
+    return False
 
 
 def _host(host: str) -> x509.GeneralName:

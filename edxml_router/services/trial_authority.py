@@ -34,7 +34,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.core import pki
-from edxml_router.core.agencies.code import is_safe
+from edxml_router.core.agencies.code import AgencyCode, is_safe
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import PrivateKey
@@ -125,13 +125,25 @@ def issue_node(
     hosts: Sequence[str] = (),
     key_type: KeyType = KeyType.EC,
     days: int = LEAF_DAYS,
+    serves: Sequence[str] = (),
 ) -> KeyFiles:
-    """A key and a certificate for a node, good for TLS under ``hosts`` (or its name) and for receipts."""
+    """A key and a certificate for a node, good for TLS under ``hosts`` (or its name), for receipts, and for the
+    outcomes of mail to the agencies that it ``serves`` (:func:`served_names`)."""
 
     def certify(issuer: pki.Issuer, key: PublicKey, serial: int) -> x509.Certificate:
-        return pki.node(issuer, key, name, hosts, serial=serial, at=now, days=days)
+        return pki.node(issuer, key, name, hosts, serves, serial=serial, at=now, days=days)
 
     return _issue(folder, name, key_type, certify)
+
+
+def served_names(codes: Sequence[str]) -> list[str]:
+    """Agencies as a node's certificate names them: canonical codes, each alone or, with ``.*``, with all below it.
+    Raises Refusal EDX503 for what is no code."""
+    names = []
+    for code in codes:
+        above = code.removesuffix(".*")
+        names.append(AgencyCode.parse(above).known_as() + code[len(above) :])
+    return names
 
 
 def issued(folder: Path) -> tuple[IssuedRow, ...]:

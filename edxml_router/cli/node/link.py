@@ -22,6 +22,13 @@ from edxml_router.shapes.node import LinkShape
     "--agency", "agencies", multiple=True, metavar="CODE", help="A child's prefix, or an agency of the office."
 )
 @click.option("--code", "codes", multiple=True, metavar="CODE", help="A single agency of a child besides its prefixes.")
+@click.option(
+    "--serves",
+    multiple=True,
+    metavar="CODE",
+    help="What its certificate is to name (with --pki): agencies that NAME itself serves, CODE.* with all below; "
+    "default: each --agency and --code, alone.",
+)
 @click.option("--host", help="The broker's name as NAME reaches it; default hub.host.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Its port; default hub.port.")
 @click.option("--login", type=click.Choice(["password", "certificate"]), default="password", help="How NAME logs in.")
@@ -37,6 +44,7 @@ def link(
     office: bool,
     agencies: Sequence[str],
     codes: Sequence[str],
+    serves: Sequence[str],
     host: str | None,
     port: int | None,
     login: str,
@@ -60,6 +68,7 @@ def link(
         host=host or "",
         port=port,
         by_certificate=login == "certificate",
+        serves=serves,
     )
     if not plan.somebody:
         raise click.UsageError(for_people(Detail("name at least one --agency: who lives there")))

@@ -59,6 +59,12 @@ def init(session: Session, folder: Path, days: int, as_json: bool) -> None:
 @click.option("--agency", "agencies", multiple=True, metavar="CODE", help="An agency's code; may be repeated.")
 @click.option("--node", "nodes", multiple=True, metavar="NAME", help="A node's name; may be repeated.")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Host names of the node, for TLS.")
+@click.option(
+    "--serves",
+    multiple=True,
+    metavar="CODE",
+    help="An agency that the node serves; CODE.* means all at and below it. Proves the outcome of their mail.",
+)
 @_key_type
 @_days
 @json_option
@@ -69,6 +75,7 @@ def issue(
     agencies: Sequence[str],
     nodes: Sequence[str],
     hosts: Sequence[str],
+    serves: Sequence[str],
     key_type: str,
     days: int,
     as_json: bool,
@@ -81,12 +88,15 @@ def issue(
         raise click.UsageError(for_people(Detail("name at least one --agency or --node")))
     if hosts and len(nodes) != 1:
         raise click.UsageError(for_people(Detail("--host goes with exactly one --node")))
+    if serves and len(nodes) != 1:
+        raise click.UsageError(for_people(Detail("--serves goes with exactly one --node")))
     now, kind = datetime.now(UTC), KeyType(key_type)
+    served = trial_authority.served_names(serves)
     for agency in agencies:
         code = agency_code(agency).text  # as written: the file is named as the caller expects
         _show(session, code, trial_authority.issue(folder, code, now, kind, days), as_json)
     for node in nodes:
-        _show(session, node, trial_authority.issue_node(folder, node, now, hosts, kind, days), as_json)
+        _show(session, node, trial_authority.issue_node(folder, node, now, hosts, kind, days, served), as_json)
 
 
 @pki.command("list")

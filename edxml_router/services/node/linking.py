@@ -61,6 +61,7 @@ class LinkPlan:
     port: int | None
     by_certificate: bool
     known: bool
+    serves: Sequence[str] = ()  # what a child's certificate names
 
     @property
     def somebody(self) -> bool:
@@ -86,10 +87,15 @@ def plan_link(
     host: str = "",
     port: int | None = None,
     by_certificate: bool = False,
+    serves: Sequence[str] = (),
 ) -> LinkPlan:
     """A link for the child ``name``, or for an office that attaches over AMQP. ``agencies`` are a child's prefixes or
     an office's own, ``codes`` single ones of a child; ``host`` and ``port``: how the broker is reached from there, by
-    default as from here."""
+    default as from here.
+
+    ``serves``: the agencies that a child's certificate is to name. By default its prefixes and codes, each alone: a
+    child that could vouch for all below its prefixes could forge the outcomes of nodes below it.
+    """
     try:
         TypeAdapter(Name).validate_python(name)
     except ValidationError as error:
@@ -100,6 +106,7 @@ def plan_link(
     if by_certificate and hub.tls_ca is None:
         raise Refusal("EDX901", where="hub.tls_ca", detail=Detail("a log-in by certificate needs TLS"))
     role = HubRole.OFFICE if office else HubRole.CHILD
+    of_child = [] if office else serves or [*agencies, *codes]
     return LinkPlan(
         settings,
         hub,
@@ -111,6 +118,7 @@ def plan_link(
         port or hub.port,
         by_certificate,
         _known(settings, name, role),
+        trial_authority.served_names(of_child),
     )
 
 
@@ -157,7 +165,7 @@ def _write(plan: LinkPlan, here: Path, there: Path, pki: Path | None) -> None:
     settings, hub, name = plan.settings, plan.hub, plan.name
     child_log: VerifierKey | None = None
     if pki is not None:
-        issued = trial_authority.issue_node(pki, name, datetime.now(UTC))
+        issued = trial_authority.issue_node(pki, name, datetime.now(UTC), serves=plan.serves)
         write_new(there / f"{name}.key.pem", issued.key.read_bytes(), mode=PRIVATE)
         if plan.role is HubRole.CHILD:
             child_log = NoteSigner(f"edxml-router/{name}", make_ed25519_key(there / f"{name}.log.key.pem")).verifier
