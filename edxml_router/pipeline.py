@@ -26,8 +26,9 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
 from edxml_router.core.link.credentials import UNPROVEN
 from edxml_router.core.link.manifest import LIST_LIMIT
+from edxml_router.core.link.proving import Chains
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Hop, Receipt
+from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.ports.transport import Parcel
 from edxml_router.stages import clocks
@@ -52,6 +53,7 @@ from edxml_router.stages.forwarding.taking import RECEIPTS, LeasedWork, take_due
 from edxml_router.stages.forwarding.windows import Sending
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.offices.notices import report_messages
+from edxml_router.stages.outcomes import evidence, signing
 from edxml_router.stages.outcomes.receipts import final_receipts, withdrawals
 from edxml_router.stages.outcomes.settlement import expiry_move, late_entries, latest, sends_again, settlement
 from edxml_router.stages.rules import Rules
@@ -267,11 +269,12 @@ def deliver(group: Sequence[Delivery], now: datetime) -> list[Move]:
 # --- settle ------------------------------------------------------------------------------------------
 
 
-def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move]:
+def settle(node: Node, receipts: Sequence[tuple[str, Receipt]], chains: Chains | None = None) -> Sequence[Move]:
     """Apply what neighbours report, as (peer, receipt), and pass final outcomes on towards the sender; one commit.
 
     A receipt that is repeated, unmatched or of an earlier generation changes nothing and is journalled; those about no
-    delivery of ours are journalled as a count. After a crash before the commit the hub redelivers the receipts.
+    delivery of ours are journalled as a count. ``chains`` are the certificates of those who signed the outcomes. After
+    a crash before the commit the hub redelivers the receipts.
     """
     now = node.now()
     with node.ledger.book() as book:
@@ -281,22 +284,24 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]]) -> Sequence[Move
         again = {one.envelope for _, one in receipts if sends_again(one)}
         copies = book.mailboxes.copies(again & {digest for digest, _ in standing}) if again else {}
         moves, late = list[Move](), list[tuple[str, Receipt]]()
-        trails: dict[int, tuple[Hop, ...]] = {}
+        came: dict[int, Receipt] = {}
         for peer, receipt in latest(receipts):
             delivery = standing.get((receipt.envelope, receipt.recipient))
             count = copies.get((receipt.envelope, receipt.recipient), 0)
             move = settlement(delivery, peer, receipt, node.rules, now, book.moved.found_before, count)
+            move = evidence.rested(node.rules, move, receipt, peer, now) if move is not None else None
             if move is None:
                 late.append((peer, receipt))
                 continue
             moves.append(replace(move, hops=receipt.hops))
-            trails[move.delivery.id] = receipt.hops
+            came[move.delivery.id] = receipt
         applied = book.deliveries.move(moves)
         if len(applied) < len(moves):  # another worker changed a delivery between our read and our write
             raise Setback("EDX602", detail=Detail("deliveries changed meanwhile"))
         odd = late_entries(late, standing, now)
         book.journal.note_odd(odd, node.rules.limits.noted_hourly, node.rules.peers.keys())
-        book.receipts.add(final_receipts(book, applied, trails))
+        book.receipts.add(final_receipts(book, applied, came))
+        evidence.keep(node, book, [*came.values(), *evidence.better(book, late, standing)], chains or {})
         room.made(node, book, applied, now)
     # Committed: only now are the messages acknowledged. After an earlier crash the hub redelivers them.
     return applied
@@ -340,10 +345,11 @@ def report(node: Node) -> int:
     with node.ledger.book() as book:
         terms = node.rules.delivery
         waiting = book.receipts.unsent(now, now + terms.lease, RECEIPTS * terms.batch, list(links))
-        offices = {receipt.envelope for _, origin, receipt in waiting if not origin.is_link}
-        known = book.envelopes.known(offices) if offices else {}
+        named = {one.envelope for _, to, one in waiting if not (to.is_link and one.evidence.complete)}
+        known = book.envelopes.known(named) if named else {}
         documents = {digest: row.document_id for digest, row in known.items()}
-    sending.send_receipts(node, _reports(node, links, waiting, documents))
+    waiting, chains = signing.signed(node, waiting, known, now)
+    sending.send_receipts(node, _reports(node, links, waiting, documents, chains))
     return count + sending.record_told(node, node.now())
 
 
@@ -352,6 +358,7 @@ def _reports(
     links: Mapping[Route, Link],
     waiting: Sequence[tuple[int, Route, Receipt]],
     documents: Mapping[str, str],
+    chains: Chains | None = None,
 ) -> list[Sending[int]]:
     """The messages that carry these receipts."""
     told: dict[Route, list[tuple[int, Receipt]]] = defaultdict(list)
@@ -362,6 +369,6 @@ def _reports(
         link = links.get(origin)
         if link is None:
             continue  # the rules have changed since: a former neighbour is told nothing
-        for message, numbers in report_messages(node, link, origin, receipts, documents):
+        for message, numbers in report_messages(node, link, origin, receipts, documents, chains or {}):
             sendings.append(Sending(link.transport, link.mailbox, [Parcel(link.mailbox, message)], numbers))
     return sendings

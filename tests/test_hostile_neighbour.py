@@ -83,10 +83,10 @@ def test_a_message_that_meets_a_mistake_of_ours_is_quarantined_alone(
     hub.publish([Parcel(up, Message("receipts", name, body)) for name, body in (("a", poison), ("b", honest))])
     settle = pipeline.settle
 
-    def stumbles(node: object, receipts: Sequence[tuple[str, Receipt]]) -> object:
+    def stumbles(node: object, receipts: Sequence[tuple[str, Receipt]], chains: object) -> object:
         if any(receipt.detail == "poison" for _, receipt in receipts):
             raise ZeroDivisionError
-        return settle(node, receipts)  # type: ignore[arg-type]
+        return settle(node, receipts, chains)  # type: ignore[arg-type]
 
     monkeypatch.setattr(batch.pipeline, "settle", stumbles)
     nodes.step("quoc-gia")

@@ -156,6 +156,7 @@ def test_every_change_of_state_has_one_entry(nodes: Nodes) -> None:
     ]  # fmt: skip
     assert nodes.events("tay-ninh", answer.digest) == [
         "envelope.accepted", "delivery.queued", "delivery.claimed", "delivery.offered", "delivery.confirmed",
+        "outcome.signed",
     ]  # fmt: skip
 
 
@@ -678,6 +679,7 @@ def test_the_time_of_a_fact_is_the_same_over_every_repeat(nodes: Nodes) -> None:
         asked = replace(transfer, message=Message("inquiry", "q", question))
         batch.receive(there.node, there.transports[-1], [asked])
     pipeline.pass_on(there.node)
+    pipeline.report(there.node)
     told = nodes["quoc-gia"].transports[0].take(100, 1.0)
     ends = [one for arrival in told for one in decode_receipts(arrival.message.body)[0]]
     assert {one.at for one in ends if one.outcome is ReceiptOutcome.CONFIRMED} == {to_the_millisecond(confirmed_at)}

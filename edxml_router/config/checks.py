@@ -354,6 +354,9 @@ def _times(sections: Sections) -> Iterator[Mistake]:
     if delivery.lease >= delivery.lifetime:
         detail = Detail("delivery.lease must be shorter than lifetime")
         yield Mistake(WRONG, ("delivery", "lease"), detail, (("delivery", "lifetime"),))
+    if delivery.require_proof and sections.trust.node_anchors is None:
+        detail = Detail("delivery.require_proof needs trust.node_anchors: without them nothing is proven")
+        yield Mistake(WRONG, ("delivery", "require_proof"), detail)
     if sections.trust.anchors is None and sections.offices and not all(o.unsigned for o in sections.offices):
         detail = Detail("without trust.anchors no signature can be accepted (EDX316)")
         yield Mistake(REMARK, ("trust",), detail, (("trust", "anchors"), ("offices",)))

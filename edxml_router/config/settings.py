@@ -160,6 +160,9 @@ class TrustSettings(SettingsTable):
             '"auto" means once one is named.'
         ),
     ] = "auto"
+    node_anchors: Annotated[
+        File | None, About("Authorities of nodes: by them outcomes of far nodes are proven.", '"nodes-ca.pem"')
+    ] = None
     bindings: Annotated[
         File | None,
         About("Keys bound to agencies (CSV, see `trust`); without it bindings.csv in the data folder.", '"trust.csv"'),
@@ -269,6 +272,9 @@ class DeliverySettings(SettingsTable, DeliveryTerms):
             "(EDX614), so that one that is away does not fill the hub for the others."
         ),
     ] = 256 * MIB
+    require_proof: Annotated[
+        bool, Field(strict=True), About("Let only a proven outcome end what an office here sent (EDX326).")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

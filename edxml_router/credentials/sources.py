@@ -49,6 +49,13 @@ def trust_store(settings: Settings, *, noting: bool = True) -> TrustStore:
     )
 
 
+def node_store(settings: Settings, trust: TrustStore) -> TrustStore:
+    """By what certificates of nodes are judged: their own authorities, and what ``trust`` knows of revocation. Who may
+    certify agencies must not certify nodes by accident."""
+    path, where = settings.trust.node_anchors, "trust.node_anchors"
+    return trust.under(certificates.read_all(read_setting(path, where), where) if path else ())
+
+
 def authorities(settings: Settings) -> tuple[x509.Certificate, ...]:
     """Anchors and intermediates."""
     found: list[x509.Certificate] = []
@@ -73,7 +80,7 @@ def paths(settings: Settings) -> list[Path]:
     """The files whose change is noticed by a running node."""
     trust = settings.trust
     fetched = [kept_lists.path_of(settings.kept_lists, url) for url in trust.crl_urls]
-    named = (trust.anchors, trust.intermediates, settings.bindings, *trust.crls)
+    named = (trust.anchors, trust.intermediates, trust.node_anchors, settings.bindings, *trust.crls)
     return [*(path for path in named if path), *fetched, *responders.paths(settings)]
 
 
@@ -116,8 +123,12 @@ def renewed(rules: Rules, settings: Settings) -> tuple[Rules, list[Finding]]:
     findings: list[Finding] = []
     try:
         trust = trust_store(settings)
-        if trust.epoch != rules.trust.epoch:  # else the chains that it remembers are worth keeping
-            rules = replace(rules, trust=trust)
+        nodes = node_store(settings, trust)
+        # Else the chains that they remember are worth keeping.
+        if trust.epoch != rules.trust.epoch:
+            rules = replace(rules, trust=trust, nodes=nodes)
+        elif nodes.anchors != rules.nodes.anchors:
+            rules = replace(rules, nodes=nodes)
     except Refusal as refusal:
         findings.append(refusal.finding)
     try:

@@ -23,7 +23,7 @@ from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.journal.table import journal
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.quarantine.items import quarantine
-from edxml_router.store.receipts import receipts
+from edxml_router.store.receipts.book import receipts
 from edxml_router.wiring import composition
 
 

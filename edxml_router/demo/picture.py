@@ -21,7 +21,7 @@ from edxml_router.demo.story import RECALL, SentLetter, Story
 from edxml_router.demo.texts import TEXTS, narrate
 from edxml_router.language.catalogues import told
 from edxml_router.store.database.engine import reading
-from edxml_router.store.receipts import receipt_of, receipts
+from edxml_router.store.receipts.book import receipt_of, receipts
 
 WAITING = (State.QUEUED, State.FORWARDING, State.DEFERRED, State.HELD)
 

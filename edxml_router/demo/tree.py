@@ -253,9 +253,9 @@ class Tree:
             for code in plan.agencies:
                 kind = trial_authority.KeyType.RSA if plan.rsa else trial_authority.KeyType.EC
                 trial_authority.issue(self.pki, code, now, kind)
-            trial_authority.issue_node(self.pki, plan.name, now)
             key = make_ed25519_key(self.pki / f"{plan.name}.log.key.pem")
             self._log_keys[plan.name] = NoteSigner(f"edxml-router/{plan.name}", key).verifier.text
+            trial_authority.issue_node(self.pki, plan.name, now, serves=plan.agencies)
             self.config(plan.name).parent.mkdir()
             if self.broker:
                 self._secret(plan.name, plan.name)
@@ -301,7 +301,7 @@ class Tree:
         if plan.amqp and self.broker:
             yield 'attach = "amqp"'
         yield from (plan.office_settings, plan.further)
-        yield from ("", "[trust]", 'anchors = "../pki/anchors.pem"')
+        yield from ("", "[trust]", 'anchors = "../pki/anchors.pem"', 'node_anchors = "../pki/anchors.pem"')
         yield 'crls = ["../pki/root.crl.pem", "../pki/issuing.crl.pem"]'
         yield from ("", "[agencies]", 'extra = ["../agency_codes"]')
         yield from ("", "[delivery]", *(f'{key} = "{value}"' for key, value in {**DELIVERY, **plan.delivery}.items()))

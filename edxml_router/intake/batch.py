@@ -22,6 +22,7 @@ from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.faults import machine_fault, mistake
 from edxml_router.core.link import chunked, skew
+from edxml_router.core.link.proving import chains_of
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import (
     Receipt,
@@ -42,7 +43,7 @@ from edxml_router.stages import clocks
 from edxml_router.stages.acceptance.submission import Acceptance, Submission
 from edxml_router.stages.node import Node
 from edxml_router.stages.offices import inbox
-from edxml_router.stages.outcomes import recovery
+from edxml_router.stages.outcomes import evidence, recovery
 from edxml_router.stages.outcomes.receipts import answer_questions, state_receipt
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class BatchResult:
     logs: list[tuple[str, Finding]] = field(default_factory=list)  # (peer, what is wrong with its journal, or ours)
     clocks: list[tuple[str, Finding | None]] = field(default_factory=list)  # (peer, how its clock differs from ours)
     odd: list[tuple[Arrival, Finding]] = field(default_factory=list)  # what was quarantined, and why
+    doubts: list[evidence.Doubt] = field(default_factory=list)  # what neighbours showed as proofs and is none
 
     def add(self, other: BatchResult) -> None:
         self.answers += other.answers
@@ -81,6 +83,7 @@ class BatchResult:
         self.clocks += other.clocks
         self.logs += other.logs
         self.odd += other.odd
+        self.doubts += other.doubts
 
 
 def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> BatchResult:
@@ -263,17 +266,23 @@ def _chunked_submissions(node: Node, batch: Sequence[Arrival]) -> BatchResult:
 def _receipts(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     """Settle the outcomes that neighbours report. Unproven receipts are kept whole, since they may count later."""
     counted: list[tuple[str, Receipt]] = []
+    chains: dict[str, Sequence[bytes]] = {}
     handled = BatchResult()
     for arrival, report in _readable(batch, decode_receipts, handled.odd):
         finding = reports.doubt(node, arrival.peer, report)
         if finding is not None:
             handled.odd.append((arrival, finding))
         else:
-            counted += [(arrival.peer, reports.placed(item, node.name)) for item in report.receipts]
+            judged, doubts = evidence.judged(node, arrival.peer, report)
+            counted += [(arrival.peer, reports.placed(item, node.name)) for item in judged]
+            chains |= chains_of(report.chains)
+            handled.doubts += doubts
             handled.clocks += reports.dated(node, arrival.peer, report)
         if reports.object_to(node, arrival.peer, finding):
             handled.alarms.append((arrival.peer, finding))
-    handled.moves += pipeline.settle(node, counted) if counted else ()
+    handled.moves += pipeline.settle(node, counted, chains) if counted else ()
+    if handled.doubts:
+        evidence.note_doubts(node, handled.doubts)
     return handled
 
 

@@ -21,12 +21,14 @@ from edxml_router import pipeline
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.credentials import UNPROVEN, objection
+from edxml_router.core.link.proving import chains_of
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Objection, Receipt, ReceiptOutcome, Report, decode_receipts, encode_objection
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages import clocks
 from edxml_router.stages.node import Node
+from edxml_router.stages.outcomes import evidence
 
 OBJECTED: Final = "EDX325"
 TELL_AGAIN: Final = timedelta(hours=1)  # a neighbour is told as long as its receipts keep coming, but not of each
@@ -115,13 +117,15 @@ def count_kept(node: Node) -> Sequence[Move]:
             return moves
         after = page[-1][0]
         proven: list[tuple[int, str, Sequence[Receipt]]] = []
+        chains: dict[str, Sequence[bytes]] = {}
         for number, peer, data in page:
             report = _report(data)
             if report is not None and peer in node.rules.peers and doubt(node, peer, report) is None:
-                proven.append((number, peer, report.receipts))
+                proven.append((number, peer, evidence.judged(node, peer, report)[0]))
+                chains |= chains_of(report.chains)
         if proven:
             told = [(peer, placed(one, node.name)) for _, peer, receipts in proven for one in receipts]
-            moves += pipeline.settle(node, told)
+            moves += pipeline.settle(node, told, chains)
             with node.ledger.book() as book:
                 book.quarantine.take_back([number for number, _, _ in proven])
             for peer in {peer for _, peer, _ in proven}:

@@ -54,6 +54,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "col.outcome": "outcome",
     "col.place": "place",
     "col.problem": "problem",
+    "col.proof": "proof",
     "col.recipient": "recipient",
     "col.result": "result",
     "col.route": "route",
@@ -250,6 +251,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "trace.also_refused": (
         "Under this id something was refused as well, see `queue show --quarantine NUMBER`: {numbers}"
     ),
+    "proof.proven": "proven",
+    "proof.unproven": "unproven",
+    "proof.own": "ended here",
     "trace.more": "… further recipients: {count} (--all)",
     "outcome.open": "under way",
     "outcome.confirmed": "confirmed by all",

@@ -186,6 +186,7 @@ class Worker:
                 events.receipts_doubted(handled.alarms)
                 events.clocks_differ(handled.clocks)
                 events.logs_doubted(handled.logs)
+                events.outcomes_doubted((peer, one.envelope, one.recipient, why) for peer, one, why in handled.doubts)
                 events.input_quarantined(handled.odd)
         return came
 

@@ -217,6 +217,10 @@ def logs_doubted(alarms: Iterable[tuple[str, Finding]]) -> None:
             _log.error("log.forked", peer=peer, **_finding(finding))
         else:
             _log.warning("log.uncosigned", peer=peer, **_finding(finding))
+def outcomes_doubted(doubts: Iterable[tuple[str, str, str, Finding]]) -> None:
+    """A neighbour shows something as the proof of an outcome that is none (``outcome.doubted``, EDX327, EDX328)."""
+    for peer, digest, recipient, finding in doubts:
+        _log.error("outcome.doubted", peer=peer, envelope=digest, recipient=recipient, **_finding(finding))
 
 
 def clocks_differ(alarms: Iterable[tuple[str, Finding | None]]) -> None:

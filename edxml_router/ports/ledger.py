@@ -118,7 +118,18 @@ class Receipts(Protocol):
     """Outcomes that this node reports, each with the origin that it goes to."""
 
     def add(self, receipts: Iterable[tuple[Route, Receipt]]) -> None:
-        """Add outgoing receipts. The same fact again reuses its row, which is sent again with the time of the fact."""
+        """Add outgoing receipts. The same fact again reuses its row, which is sent again with the time of the fact, and
+        with what proved it first."""
+
+    def prove(self, numbered: Iterable[tuple[int, Receipt]]) -> None:
+        """Write the evidence and the time of these receipts, by number."""
+
+    def told(self, receipts_like: Iterable[Receipt]) -> Sequence[tuple[int, Route, Receipt]]:
+        """All receipts here, of any generation and to whatever origin, that say the same of a delivery: number, origin
+        and receipt, the oldest first."""
+
+    def send_again(self, numbers: Iterable[int]) -> None:
+        """Let these count as not handed over yet."""
 
     def add_answers(self, receipts: Iterable[tuple[Route, Receipt]]) -> int:
         """Add answers to transfers and inquiries, for which an origin will ask again. Only a limited number of refusals
@@ -128,12 +139,29 @@ class Receipts(Protocol):
         """
 
     def unsent(
-        self, now: datetime, until: datetime, limit: int, routes: Sequence[Route] | None = None
+        self,
+        now: datetime,
+        until: datetime,
+        limit: int,
+        routes: Sequence[Route] | None = None,
+        *,
+        ends: bool = True,
     ) -> Sequence[tuple[int, Route, Receipt]]:
-        """Claim up to ``limit`` unsent receipts under a lease to ``until``: (number, origin, receipt)."""
+        """Claim up to ``limit`` unsent receipts under a lease to ``until``: (number, origin, receipt). Without
+        ``ends`` only those that say that a delivery goes on: they need no statement."""
 
     def sent(self, numbers: Iterable[int], now: datetime) -> None:
         """Mark these as handed over."""
+
+
+class Signers(Protocol):
+    """The certificates of the nodes whose signed statements are kept."""
+
+    def keep(self, chains: Mapping[str, Sequence[bytes]]) -> None:
+        """Keep these chains (DER) by the SHA-256 (hex) of their first certificate."""
+
+    def chains(self, digests: Collection[str]) -> Mapping[str, Sequence[bytes]]:
+        """Those of them that are kept."""
 
 
 class Journal(Protocol):
@@ -194,6 +222,9 @@ class Book(Protocol):
 
     @property
     def receipts(self) -> Receipts: ...
+
+    @property
+    def signers(self) -> Signers: ...
 
     @property
     def journal(self) -> Journal: ...

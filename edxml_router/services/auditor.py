@@ -24,11 +24,15 @@ from edxml_router.core.delivery.journal import (
     HANDLED,
     INPUT_COUNTED,
     JOURNAL_RESTORED,
+    OUTCOME_DOUBTED,
+    OUTCOME_SIGNED,
     PEER_RENAMED,
     QUARANTINE_REMOVED,
 )
+from edxml_router.core.delivery.lifecycle import ENDS
 from edxml_router.core.delivery.views import EnvelopeHistory, FoundEnvelope, JournalLine, QuarantinedItem, Verification
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.core.problems import Finding, Refusal, Setback
@@ -47,6 +51,8 @@ EVENTS: Final = (
     *HANDLED,
     "delivery.pushed",
     LATE,
+    OUTCOME_SIGNED,
+    OUTCOME_DOUBTED,
     ANSWER_WITHHELD,
     "input.quarantined",
     INPUT_COUNTED,
@@ -93,10 +99,12 @@ class JournalQuery:
 @dataclass(frozen=True, slots=True)
 class EnvelopeStory:
     """The story of one accepted envelope: ``paths`` has the nodes passed on the way to each recipient, according to the
-    latest receipt; ``changes`` are the envelopes that recall, update or replace it."""
+    latest receipt; ``proofs`` what proves how a delivery has ended, by recipient; ``changes`` are the envelopes that
+    recall, update or replace it."""
 
     trace: EnvelopeHistory
     paths: Mapping[str, Sequence[Hop]]
+    proofs: Mapping[str, Evidence]
     changes: Sequence[FoundEnvelope]
 
 
@@ -198,7 +206,7 @@ def history(views: Views, document: str, recipient: str = "") -> DocumentHistory
         return DocumentHistory((), refused, lines)
     traces = (views.trace(found.envelope.digest, recipient, LONGEST) for found in reversed(envelopes))
     return DocumentHistory(
-        [EnvelopeStory(one, _paths(one), views.changes(one.envelope)) for one in traces if one is not None], refused
+        [EnvelopeStory(one, _paths(one), _proofs(one), views.changes(one.envelope)) for one in traces if one], refused
     )
 
 
@@ -213,6 +221,13 @@ def _digests(views: Views, document: str) -> list[str]:
         if not digests:
             raise
     return list(dict.fromkeys(digests))
+
+
+def _proofs(told: EnvelopeHistory) -> Mapping[str, Evidence]:
+    """The evidence of the outcome that stands, where the delivery has ended."""
+    ends = {(one.recipient, one.state.value) for one in told.deliveries if one.state in ENDS}
+    notes = [note.receipt for note in told.receipts]
+    return {one.recipient: one.evidence for one in notes if (one.recipient, one.outcome.value) in ends}
 
 
 def _paths(told: EnvelopeHistory) -> Mapping[str, Sequence[Hop]]:

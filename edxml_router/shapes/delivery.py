@@ -9,11 +9,13 @@ from edxml_router.core.delivery.lifecycle import ENDS, Event, State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import Hindrance, InboxItem, Shape
 from edxml_router.core.link.manifest import instant
+from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.problems import Finding
 from edxml_router.shapes.envelope import EnvelopeShape, HopShape, envelope_shape, hop_shapes
 from edxml_router.shapes.form import Digest, Instant, LetterName
 from edxml_router.shapes.problem import ProblemShape, kept_problem, problem_or_none
+from edxml_router.shapes.proof import ProofShape, proof_shape
 
 
 class HindranceShape(TypedDict):
@@ -51,9 +53,10 @@ class DeliveryShape(TypedDict):
 
 
 class TracedDeliveryShape(DeliveryShape):
-    """A delivery with the nodes that had the envelope on this way, as far as is known here."""
+    """A delivery with the nodes that had the envelope on this way, as far as is known here, and what proves its end."""
 
     hops: list[HopShape]
+    proof: ProofShape | None
 
 
 class LetterShape(TypedDict):
@@ -143,9 +146,14 @@ def delivery_shape(
 
 
 def traced_delivery_shape(
-    delivery: Delivery, document_id: str, hops: Iterable[Hop], hindrance: Hindrance | None = None
+    delivery: Delivery,
+    document_id: str,
+    hops: Iterable[Hop],
+    hindrance: Hindrance | None = None,
+    evidence: Evidence | None = None,
 ) -> TracedDeliveryShape:
-    return {**delivery_shape(delivery, document_id, hindrance), "hops": hop_shapes(hops)}
+    standing = delivery_shape(delivery, document_id, hindrance)
+    return {**standing, "hops": hop_shapes(hops), "proof": proof_shape(evidence)}
 
 
 def letter_shape(waiting: InboxItem) -> LetterShape:

@@ -15,6 +15,7 @@ from edxml_router.core.delivery.views import (
     QuarantinedItem,
 )
 from edxml_router.core.link.manifest import exact_instant, instant
+from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Hop
 from edxml_router.shapes.delivery import DeliveryShape, TracedDeliveryShape, delivery_shape, traced_delivery_shape
 from edxml_router.shapes.envelope import EnvelopeShape, envelope_shape
@@ -37,6 +38,7 @@ class EntryShape(TypedDict):
     actor: str
     problem: ProblemShape | None
     detail: str
+    evidence: Digest | None
 
 
 class ChangeShape(TypedDict):
@@ -94,6 +96,7 @@ def entry_shape(line: JournalLine) -> EntryShape:
         "actor": entry.actor,
         "problem": kept_problem(entry.code, "", entry.detail),
         "detail": entry.detail,
+        "evidence": entry.evidence or None,
     }
 
 
@@ -116,6 +119,7 @@ def quarantined_shape(item: QuarantinedItem) -> QuarantinedShape:
 def history_shape(
     told: EnvelopeHistory,
     paths: Mapping[str, Sequence[Hop]],
+    proofs: Mapping[str, Evidence],
     changes: Iterable[FoundEnvelope],
     refusals: Iterable[QuarantinedItem],
     hindrances: Mapping[int, Hindrance],
@@ -127,7 +131,11 @@ def history_shape(
         "outcome": outcome(one.state for one in told.deliveries),
         "deliveries": [
             traced_delivery_shape(
-                one, envelope.document_id, paths.get(one.recipient, envelope.hops), hindrances.get(one.id)
+                one,
+                envelope.document_id,
+                paths.get(one.recipient, envelope.hops),
+                hindrances.get(one.id),
+                proofs.get(one.recipient),
             )
             for one in told.deliveries
         ],

@@ -151,6 +151,7 @@ def sent_letter_shape(
                     envelope.document_id,
                     one.hops or envelope.hops,
                     hindrances.get(one.delivery.id),
+                    one.evidence,
                 ),
                 "status": status_mark_shape(one.status),
             }

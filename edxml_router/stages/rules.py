@@ -68,6 +68,7 @@ class Rules:
     policy: Policy = field(default_factory=Policy)
     markings: Markings = field(default_factory=Markings)  # of ``policy.classified``
     engine: Engine = Engine.SIGNXML  # for what is not too large for it
+    nodes: TrustStore = field(default_factory=TrustStore)  # by it certificates of nodes are judged, far ones too
     largest: Mapping[Route, int] = field(default_factory=dict)  # bytes of an envelope, by route, where there is a bound
 
     def digests(self) -> Mapping[str, str]:

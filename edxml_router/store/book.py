@@ -19,7 +19,8 @@ from edxml_router.store.envelopes.book import SqlEnvelopes
 from edxml_router.store.epochs.recovery import SqlRecoveries
 from edxml_router.store.journal.book import SqlJournal
 from edxml_router.store.quarantine.items import SqlQuarantine
-from edxml_router.store.receipts import SqlReceipts
+from edxml_router.store.receipts.book import SqlReceipts
+from edxml_router.store.receipts.signers import SqlSigners
 from edxml_router.store.webhooks import SqlWebhooks
 from edxml_router.store.witness.book import SqlWitnesses
 
@@ -36,6 +37,7 @@ class SqlBook:
     mailboxes: SqlMailboxes
     moved: SqlMovedMail
     receipts: SqlReceipts
+    signers: SqlSigners
     quarantine: SqlQuarantine
     recoveries: SqlRecoveries
     webhooks: SqlWebhooks
@@ -51,6 +53,7 @@ class SqlBook:
         self.mailboxes = SqlMailboxes(connection)
         self.moved = SqlMovedMail(connection)
         self.receipts = SqlReceipts(connection)
+        self.signers = SqlSigners(connection)
         self.quarantine = SqlQuarantine(connection)
         self.recoveries = SqlRecoveries(connection)
         self.webhooks = SqlWebhooks(connection)

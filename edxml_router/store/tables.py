@@ -17,13 +17,14 @@ from edxml_router.store.epochs.tables import epochs, identity, numbers, recoveri
 from edxml_router.store.journal.noting import noted
 from edxml_router.store.journal.table import checkpoints, journal, tree_nodes
 from edxml_router.store.quarantine.items import quarantine
-from edxml_router.store.receipts import receipts
+from edxml_router.store.receipts.book import receipts
+from edxml_router.store.receipts.signers import signers
 from edxml_router.store.tokens import tokens
 from edxml_router.store.webhooks import webhooks
 from edxml_router.store.witness.tables import cosignatures, forks, witnessed, witnesses
 
 # What a batch writes, all in one transaction.
-_WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, quarantine, noted)
+_WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, signers, quarantine, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)

@@ -18,7 +18,7 @@ from edxml_router.store.database.columns import Instant, Wording, metadata, word
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import Part
 from edxml_router.store.deliveries.table import OPEN, deliveries
-from edxml_router.store.receipts import receipts
+from edxml_router.store.receipts.book import receipts
 
 webhooks = Table(
     "webhooks",

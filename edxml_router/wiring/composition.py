@@ -299,12 +299,13 @@ def open_ledger(
 def build_rules(settings: Settings) -> Rules:
     """The snapshot that the settings and the files they name make. Raises ConfigErrors with what is wrong."""
     try:
-        registry = load_registry(settings)
+        registry, trust = load_registry(settings), sources.trust_store(settings)
         return Rules(
             limits=settings.limits,
             registry=registry,
             routes=_routes(settings, registry),
-            trust=sources.trust_store(settings),
+            trust=trust,
+            nodes=sources.node_store(settings, trust),
             bindings=sources.bindings(settings, registry, needed=settings.trust.bindings is not None),
             peers=_peers(settings, registry),
             engine=Engine(settings.signature.engine),

@@ -16,12 +16,14 @@ from edxml_router.cli.waiting import waiting_reason
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import Hindrance
+from edxml_router.core.link.statement import EndStatement, Evidence
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding
 from edxml_router.services import auditor
 from edxml_router.services.auditor import DocumentHistory, EnvelopeStory
 from edxml_router.services.waiting import hindrances
 from edxml_router.shapes.history import history_shape, refused_history_shape
+from edxml_router.shapes.proof import proof_status, read_statement
 from edxml_router.wiring.reading import DatabasePlace
 
 _SHOWN: Final = 50  # recipients in a table without --all
@@ -62,7 +64,7 @@ def trace(
         click.get_current_context().exit(EXIT_REFUSED)
     for told in past.told:
         if as_json:
-            session.json(history_shape(told.trace, told.paths, told.changes, past.refused, kept_by))
+            session.json(history_shape(told.trace, told.paths, told.proofs, told.changes, past.refused, kept_by))
             continue
         _show(session, told, None if everything else _SHOWN, kept_by)
         if events:
@@ -108,13 +110,14 @@ def _show(session: Session, told: EnvelopeStory, most: int | None, kept_by: Mapp
         session.line(f"  {session.say(key):<{width}}  {value}")
     shown = deliveries[:most]
     session.table(
-        ("#id", "recipient", "state", "at", "route", "problem"),
+        ("#id", "recipient", "state", "at", "proof", "route", "problem"),
         [
             (
                 one.id,
                 one.recipient,
                 session.say(f"state.{one.state}"),
                 one.updated_at,
+                proof(session, told.proofs.get(one.recipient)),
                 trail(session, paths[one.recipient]) if one.recipient in paths else one.route,
                 _problem(session, one, kept_by.get(one.id)),
             )
@@ -139,6 +142,18 @@ def trail(session: Session, hops: Sequence[Hop]) -> str:
         steps.append(f"{hop.node} {at:%H:%M:%S}" if at.date() == day else f"{hop.node} {session.shown(at)}")
         day = at.date()
     return " → ".join(steps)
+
+
+def proof(session: Session, evidence: Evidence | None) -> str:
+    """Whether the node where a delivery ended has signed that, and which one it was."""
+    if evidence is None:
+        return ""
+    end = read_statement(EndStatement.read, evidence.end) if evidence.end else None
+    status, doubt = proof_status(evidence), evidence.doubt
+    said = session.say(f"proof.{status}")
+    if status == "proven" and end is not None:
+        return f"{said}: {end.node} {session.shown(end.at)}"
+    return f"{said} ({doubt.code})" if doubt else said
 
 
 def _problem(session: Session, delivery: Delivery, hindrance: Hindrance | None) -> str:

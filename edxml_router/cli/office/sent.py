@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from edxml_router.cli.auditor.trace import trail
+from edxml_router.cli.auditor.trace import proof, trail
 from edxml_router.cli.commands import Command
 from edxml_router.cli.parameters import Moment
 from edxml_router.cli.session import Session, json_option, pass_session
@@ -98,12 +98,13 @@ def _show(session: Session, ledger: OwnLedger, name: str, one: SentEnvelope, as_
     outcome = session.say(f"outcome.{one.found.outcome}")
     session.line(f"{envelope.document_id}  ({what}, {outcome})  {envelope.digest[: office.DIGITS_SHOWN]}", "bold")
     session.table(
-        ("recipient", "state", "at", "status", "route", "problem"),
+        ("recipient", "state", "at", "proof", "status", "route", "problem"),
         [
             (
                 each.delivery.recipient,
                 session.say(f"state.{each.delivery.state}"),
                 each.delivery.updated_at,
+                proof(session, each.evidence),
                 each.status.status_code if each.status else "",
                 trail(session, each.hops) if each.hops else each.delivery.route,
                 f"{each.delivery.code} {session.detail(each.delivery.detail)}".strip(),

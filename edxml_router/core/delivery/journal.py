@@ -33,6 +33,8 @@ DELIVERY_FETCHED: Final = "delivery.fetched"
 DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system is working on it
 DELIVERY_DESCRIBED: Final = "delivery.described"  # the result that the recipient's system reports
 HANDLED: Final = (DELIVERY_FETCHED, DELIVERY_PROCESSING, DELIVERY_DESCRIBED)  # by the recipient's system, no new state
+OUTCOME_SIGNED: Final = "outcome.signed"  # by this node, which told it to a neighbour; once
+OUTCOME_DOUBTED: Final = "outcome.doubted"  # what a neighbour shows as its proof does not hold
 DELIVERY_EVENTS: Final[Mapping[Event, str]] = {
     Event.CLAIM: "delivery.claimed",
     Event.HAND_OVER: "delivery.forwarded",
@@ -72,6 +74,7 @@ class Entry:
     code: str = ""
     detail: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    evidence: str = ""  # SHA-256 (hex) of the signed statement that proves it
 
     def canonical(self) -> bytes:
         """The bytes that are hashed and kept; empty fields are left out."""
@@ -84,6 +87,7 @@ class Entry:
             "detail": as_json(self.detail),
             "envelope": self.envelope,
             "event": self.event,
+            "evidence": self.evidence,
             "facts": dict(sorted(self.facts.items())) if self.facts else None,
             "recipient": self.recipient,
         }

@@ -60,6 +60,7 @@ class DeliveryTerms:
     batch: int = 100  # envelopes, at least two: a place each for urgent and ordinary mail
     chunk_bytes: int = 4 * 1024 * 1024
     mailbox_bytes: int = 256 * 1024 * 1024  # of mail waiting in one mailbox of a neighbour or office
+    require_proof: bool = False  # whether an outcome must be proven to end what an office here has sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ class Move:
     detail: str = ""
     actor: str = "node"
     hops: tuple[Hop, ...] = ()  # that the receipt told which it rests on
+    evidence: str = ""  # SHA-256 (hex) of the signed statement that it rests on
 
 
 @dataclass(frozen=True, slots=True)

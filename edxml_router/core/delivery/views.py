@@ -13,6 +13,7 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State, outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.link.route import Route
+from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Hop, Receipt
 from edxml_router.core.problems import Finding
 
@@ -128,11 +129,13 @@ class InboxItem:
 @dataclass(frozen=True, slots=True)
 class SentDelivery:
     """A delivery of an envelope that an office sent. ``hops`` are the nodes passed, as far as receipts tell here;
-    ``status`` is the latest one that the recipient's agency sent back about the document."""
+    ``status`` is the latest one that the recipient's agency sent back about the document, ``evidence`` what proves the
+    end."""
 
     delivery: Delivery
     hops: tuple[Hop, ...] = ()
     status: EnvelopeRow | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from edxml_router.core.detail import Detail
 from edxml_router.core.link import manifest
 from edxml_router.core.link.manifest import LIST_LIMIT, TEXT_LIMIT, VERSION, instant
+from edxml_router.core.link.statement import OWN, Evidence, evidence_fields, read_evidence
 from edxml_router.core.problems import PROBLEMS, Refusal
 
 HOPS_LIMIT: Final = 16  # nodes; the tree has four levels: three nodes up and three down besides the highest
@@ -113,6 +114,7 @@ class Receipt:
     code: str = ""
     detail: str = ""
     hops: tuple[Hop, ...] = ()
+    evidence: Evidence = OWN
 
 
 def letter_name(envelope: str, recipient: str) -> str:
@@ -144,6 +146,7 @@ class Report(NamedTuple):
     signed: bytes
     signature: str
     certificates: tuple[bytes, ...] = ()
+    chains: tuple[tuple[bytes, ...], ...] = ()  # likewise, of those who signed the outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,14 +265,18 @@ def decode_inquiry(data: bytes) -> Inquiry:
 
 
 def encode_receipts(
-    receipts: tuple[Receipt, ...], sign: Callable[[bytes], str] | None = None, certificates: Sequence[bytes] = ()
+    receipts: tuple[Receipt, ...],
+    sign: Callable[[bytes], str] | None = None,
+    certificates: Sequence[bytes] = (),
+    chains: Iterable[Sequence[bytes]] = (),
 ) -> bytes:
     """The receipts as one line of JSON, then one line with the node's signature over the first (or nothing).
 
     ``sign`` takes the bytes of the first line without its line feed and returns text. ``certificates`` (DER) are shown
-    beside the receipts: the signer's, then those above it.
+    beside the receipts: the signer's, then those above it; and ``chains``, those of who signed the outcomes.
     """
-    shown = [base64.b64encode(each).decode() for each in certificates[:CERTIFICATES_LIMIT]]
+    shown = _shown(certificates)
+    others = list(map(_shown, chains))
     line = manifest.line(
         {
             "v": VERSION,
@@ -283,11 +290,13 @@ def encode_receipts(
                     "code": item.code,
                     "detail": _sendable(item.detail),
                     "hops": _hops(item.hops[:HOPS_LIMIT]),  # or one trail makes all of its message unreadable
+                    **evidence_fields(item.evidence),
                 }
                 for item in receipts
             ],
             # In the signed line, where a node that does not know them passes over them.
             **({"certificates": shown} if shown else {}),
+            **({"chains": others} if others else {}),
         }
     )
     return line + (sign(line[:-1]).encode() if sign else b"")
@@ -309,13 +318,16 @@ def decode_receipts(data: bytes) -> Report:
                 manifest.read_moment(item["at"]),
                 *_reason(manifest.read_text(item.get("code", "")), manifest.read_text(item.get("detail", ""))),
                 _read_hops(item.get("hops", [])),
+                read_evidence(item),
             )
             for item in manifest.read_list(fields["receipts"])
         )
     )
     certificates = fields.get("certificates", [])
-    shown = manifest.read_fields(lambda: tuple(map(_certificate, manifest.read_list(certificates, CERTIFICATES_LIMIT))))
-    return Report(receipts, data[: data.find(b"\n")], manifest.read_fields(lambda: signature.decode("ascii")), shown)
+    shown = manifest.read_fields(lambda: _certificates(certificates))
+    chains = manifest.read_fields(lambda: tuple(map(_certificates, manifest.read_list(fields.get("chains", [])))))
+    signed = manifest.read_fields(lambda: signature.decode("ascii"))
+    return Report(receipts, data[: data.find(b"\n")], signed, shown, chains)
 
 
 def encode_objection(objection: Objection) -> bytes:
@@ -327,6 +339,14 @@ def decode_objection(data: bytes) -> Objection:
     return manifest.read_fields(
         lambda: Objection(manifest.read_text(fields["objection"], 20), manifest.read_text(fields["detail"]))
     )
+
+
+def _shown(certificates: Sequence[bytes]) -> list[str]:
+    return [base64.b64encode(each).decode() for each in certificates[:CERTIFICATES_LIMIT]]
+
+
+def _certificates(value: Any) -> tuple[bytes, ...]:
+    return tuple(map(_certificate, manifest.read_list(value, CERTIFICATES_LIMIT)))
 
 
 def _certificate(value: Any) -> bytes:

@@ -20,6 +20,7 @@ from edxml_router.core.delivery.entries.facts import Grounds
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.proving import ENDS
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Refusal, Setback, Trouble
@@ -124,6 +125,8 @@ def write_decision(node: Node, book: Book, decision: Decision, now: datetime) ->
     book.bodies.add(decision.bodies)
     book.deliveries.add(decision.deliveries)
     book.deliveries.move(decision.moves)
+    # Those that are sent with the letters say that a delivery goes on; what says more is signed first, by report.
+    node.left |= any(one.outcome in ENDS for _, one in (*decision.receipts, *decision.repeats))
     answer_neighbours(node, book, decision.receipts, now)
     answer_questions(node, book, decision.repeats, now)
     refused = [ruling for ruling in decision.rulings if ruling.refused]

@@ -47,7 +47,9 @@ def take_due(
     due = book.deliveries.claim(now, until, most, closed, LIST_LIMIT)
     known = {row.digest: row for row in rows}
     known |= book.envelopes.known({one.digest for one in due} - known.keys())
-    receipts = book.receipts.unsent(now, until, RECEIPTS * node.rules.delivery.batch, sending.listening(node))
-    node.left |= len(due) >= most or len(receipts) >= RECEIPTS * node.rules.delivery.batch
+    # Ends are left to report, which signs them first: no signature is waited for in a transaction of acceptance.
+    most_receipts = RECEIPTS * node.rules.delivery.batch
+    receipts = book.receipts.unsent(now, until, most_receipts, sending.listening(node), ends=False)
+    node.left |= len(due) >= most or len(receipts) >= most_receipts
     held = {digest: body for digest, body in bodies.items() if body.held is not None}
     return LeasedWork(until, due, known, held, receipts)

@@ -12,14 +12,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from edxml_router.core.link.proving import Chains
 from edxml_router.core.link.resync import Resync
 from edxml_router.core.link.route import Route, RouteKind
-from edxml_router.core.link.wire import Receipt, encode_receipts, letter_name
+from edxml_router.core.link.wire import RECEIPTS_LIMIT, Receipt, encode_receipts, letter_name
 from edxml_router.ports.transport import Message
 from edxml_router.shapes.form import encode
 from edxml_router.shapes.notice import NoticeShape, call_shape, notice_shape
 from edxml_router.stages.forwarding.dispatch import receipts_together
 from edxml_router.stages.node import Link, Node
+from edxml_router.stages.outcomes.portions import receipt_portions
 
 Told = Sequence[tuple[int, Receipt]]  # receipts, each with the number of its row
 
@@ -27,19 +29,21 @@ _LARGER: Final = 2  # times the size that a receipt has on a link: its problem i
 
 
 def report_messages(
-    node: Node, link: Link, origin: Route, told: Told, documents: Mapping[str, str]
+    node: Node, link: Link, origin: Route, told: Told, documents: Mapping[str, str], chains: Chains
 ) -> Iterator[tuple[Message, list[int]]]:
     """The messages to ``origin`` (a link, an office, or the inbox of one), with the rows that each reports.
 
-    ``documents`` has DocumentIds by digest. A message is named by its content, because row numbers repeat after a
-    restore.
+    ``documents`` has DocumentIds by digest, ``chains`` the certificates of those who signed outcomes. A message is
+    named by its content, because row numbers repeat after a restore.
     """
     kind, name = origin.kind, origin.name
     most = receipts_together(link)
     if kind is RouteKind.LINK:
-        for portion in _portions(told, most):
-            body = encode_receipts(tuple(receipt for _, receipt in portion), node.sign_receipts, node.certificates)
-            yield Message("receipts", _id(node, body), body), [number for number, _ in portion]
+        room = min(RECEIPTS_LIMIT, link.transport.largest_message)
+        for together, shown in receipt_portions(told, most, chains, room):
+            receipts = tuple(receipt for _, receipt in together)
+            body = encode_receipts(receipts, node.sign_receipts, node.certificates, shown)
+            yield Message("receipts", _id(node, body), body), [number for number, _ in together]
         return
     if kind is RouteKind.INBOX:
         for number, receipt in told:

@@ -13,7 +13,8 @@ from edxml_router.core.delivery.moves import was_offered
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Hop, Receipt, ReceiptOutcome
+from edxml_router.core.link.statement import OWN, UNKNOWN
+from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.node import Node
 
@@ -94,25 +95,30 @@ def state_receipt(delivery: Delivery, row: EnvelopeRow) -> Receipt:
         delivery.code if ended else "",
         delivery.detail if ended else "",
         row.hops,
+        # What is known of the end stands with its receipt, which was made when it ended. Where there is none any more,
+        # only what an office here said is this node's to state.
+        OWN if delivery.route.is_office else UNKNOWN,
     )
 
 
 def final_receipts(
-    book: Book, moves: Sequence[Move], trails: Mapping[int, tuple[Hop, ...]] | None = None
+    book: Book, moves: Sequence[Move], came: Mapping[int, Receipt] | None = None
 ) -> Sequence[tuple[Route, Receipt]]:
     """Receipts towards the sender for the moves that ended a delivery, or corrected its end (P1).
 
-    ``trails`` has the hops by delivery, where a receipt from a later node brought them; otherwise the trail ends here.
+    ``came`` has the receipts of later nodes by delivery, with the trail and the evidence that they brought; otherwise
+    the trail ends here, and this node is to state the end.
     """
     ended = [move for move in moves if move.after in ENDS]
-    trails = trails or {}
-    untold = {move.delivery.digest for move in ended if move.delivery.id not in trails}
+    came = came or {}
+    untold = {move.delivery.digest for move in ended if move.delivery.id not in came}
     rows = book.envelopes.known(untold) if untold else {}
     receipts = []
     for move in ended:
         one = move.delivery
         assert move.ended_at is not None  # noqa: S101  # change() sees to it
-        hops = trails[one.id] if one.id in trails else rows[one.digest].hops
+        later = came.get(one.id)
+        hops, evidence = (later.hops, later.evidence) if later else (rows[one.digest].hops, OWN)
         receipt = Receipt(
             one.digest,
             one.recipient,
@@ -122,6 +128,7 @@ def final_receipts(
             move.code,
             move.detail,
             hops,
+            evidence,
         )
         receipts.append((one.origin, receipt))
     return receipts

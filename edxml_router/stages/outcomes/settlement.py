@@ -15,6 +15,7 @@ from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.proving import NOT_PROVEN
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.skew import TOLERANCE
 from edxml_router.core.link.wire import GENERATION_LIMIT, Receipt, ReceiptOutcome
@@ -220,7 +221,8 @@ def expiry_move(delivery: Delivery, unproven: Mapping[str, Finding], now: dateti
     neighbour = delivery.route.name
     doubt = unproven.get(neighbour)
     if doubt is None:
-        code, detail = (HANDED_BACK, delivery.detail) if delivery.code == HANDED_BACK else ("EDX802", "")
+        told = delivery.code == HANDED_BACK or delivery.code in NOT_PROVEN
+        code, detail = (delivery.code, delivery.detail) if told else ("EDX802", "")
         return change(delivery, Event.EXPIRE, code=code, detail=detail, ended_at=now)
     detail = Detail(
         "perhaps delivered: receipts of {neighbour} are kept and do not count ({code}); {detail}",

@@ -17,7 +17,7 @@ from edxml_router.store.database.engine import reading, writing
 from edxml_router.store.deliveries.table import OPEN, deliveries
 from edxml_router.store.journal.table import journal
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.receipts import receipts
+from edxml_router.store.receipts.book import receipts
 
 _NOW: Final = bindparam("now", type_=Instant)
 _LATEST: Final = bindparam("latest", type_=Instant)

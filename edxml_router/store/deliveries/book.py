@@ -175,4 +175,5 @@ class SqlDeliveries(Claims, Leases):
             move.code,
             move.detail or move.route or "",
             move_facts(move, self._now),
+            evidence=move.evidence,
         )

@@ -20,7 +20,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.store.database.columns import Instant
 from edxml_router.store.deliveries.table import OPEN, deliveries, delivery_rows
 from edxml_router.store.journal.book import JournalledPart
-from edxml_router.store.receipts import receipts
+from edxml_router.store.receipts.book import receipts
 
 _AT: Final = bindparam("time", type_=Instant)
 _ROUTES: Final[Any] = bindparam("routes", expanding=True)

@@ -11,13 +11,14 @@ from sqlalchemy import Engine, Select, and_, exists, func, select
 
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import SentDelivery
+from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.envelope import Kind
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes, envelopes_of
-from edxml_router.store.receipts import receipts
+from edxml_router.store.receipts.book import evidence_of, receipts
 
 
 class SqlSentDeliveries:
@@ -34,19 +35,25 @@ class SqlSentDeliveries:
                     connection.execute(select(deliveries).where(deliveries.c.id.in_(chosen)).order_by(deliveries.c.id))
                 )
                 hops: dict[tuple[str, str], tuple[Hop, ...]] = {}
+                proofs: dict[tuple[str, str, str], Evidence] = {}  # by envelope, recipient and outcome
                 for row in connection.execute(_receipts(chosen)):  # the latest of the farthest
                     if len(row.hops) >= len(hops.get((row.envelope, row.recipient), ())):
                         hops[row.envelope, row.recipient] = row.hops
+                    proofs[row.envelope, row.recipient, row.outcome] = evidence_of(row)
                 latest = {row.id: row.digest for row in connection.execute(_statuses(chosen))}
                 statuses = envelopes_of(connection, latest.values())
-                found += [_sent(one, hops, statuses.get(latest.get(one.id, ""))) for one in standing]
+                found += [_sent(one, hops, proofs, statuses.get(latest.get(one.id, ""))) for one in standing]
         return sorted(found, key=lambda one: one.delivery.id)
 
 
 def _sent(
-    delivery: Delivery, hops: dict[tuple[str, str], tuple[Hop, ...]], status: EnvelopeRow | None
+    delivery: Delivery,
+    hops: dict[tuple[str, str], tuple[Hop, ...]],
+    proofs: dict[tuple[str, str, str], Evidence],
+    status: EnvelopeRow | None,
 ) -> SentDelivery:
-    return SentDelivery(delivery, hops.get((delivery.digest, delivery.recipient), ()), status)
+    pair = (delivery.digest, delivery.recipient)
+    return SentDelivery(delivery, hops.get(pair, ()), status, proofs.get((*pair, delivery.state.value)))
 
 
 def _chosen(digests: Sequence[str], after: int, limit: int) -> Select[Any]:
@@ -59,7 +66,7 @@ def _chosen(digests: Sequence[str], after: int, limit: int) -> Select[Any]:
 def _receipts(chosen: Select[Any]) -> Select[Any]:
     theirs = and_(receipts.c.envelope == deliveries.c.digest, receipts.c.recipient == deliveries.c.recipient)
     return (
-        select(receipts.c.envelope, receipts.c.recipient, receipts.c.hops)
+        select(receipts)
         .select_from(receipts.join(deliveries, theirs))
         .where(deliveries.c.id.in_(chosen))
         .order_by(receipts.c.id)

@@ -19,7 +19,7 @@ from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.epochs.tables import recoveries, renames
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.receipts import receipts
+from edxml_router.store.receipts.book import receipts
 
 _LOCK: Final = 0x6564786D_0004  # an advisory lock of PostgreSQL: "edxm", 4
 

@@ -17,7 +17,7 @@ from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes_of
 from edxml_router.store.journal.table import entry_columns, journal
-from edxml_router.store.receipts import receipt_of, receipts
+from edxml_router.store.receipts.book import receipt_of, receipts
 
 
 class SqlHistory:

@@ -52,6 +52,7 @@ _SENT: Final[dict[str, Any]] = {
             "updated_at": "2026-03-02T01:15:02.000Z",
             "ended_at": "2026-03-02T01:15:02.000Z",
             "hops": examples.ENVELOPE["hops"],
+            "proof": None,
             "status": {"status_code": "03", "digest": "ab" * 32, "accepted_at": "2026-03-02T02:00:00.000Z"},
         }
     ],

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Index,
     Integer,
     Table,
+    Text,
     and_,
     bindparam,
     delete,
@@ -21,16 +23,22 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
+    tuple_,
     update,
 )
 
+from edxml_router.core.link.proving import ENDS
 from edxml_router.core.link.route import Route
+from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
-from edxml_router.store.database.bulk import Insert
+from edxml_router.core.problems import Finding
+from edxml_router.store.database.bulk import Insert, Update
 from edxml_router.store.database.columns import Hops, Instant, Number, RouteName, Wording, metadata, partial, words
 from edxml_router.store.database.part import Part, chunks
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
+from edxml_router.store.receipts.columns import SignedTexts
 
 receipts = Table(
     "receipts",
@@ -47,6 +55,16 @@ receipts = Table(
     Column("hops", Hops, nullable=False),
     Column("lease_until", Instant, nullable=False),
     Column("sent_at", Instant),
+    # What proves an outcome. Null in told_by: from before it was kept.
+    Column("signed_end", SignedTexts, nullable=False, server_default="[]"),
+    Column("passes", SignedTexts, nullable=False, server_default="[]"),
+    Column("told_by", Text),
+    Column("taken_at", Instant),
+    words("doubt", server_default=""),  # the problem's code; empty where it is proven, or ended here
+    words("doubt_where", server_default=""),
+    words("doubt_detail", Wording, server_default=""),
+    Column("complete", Boolean, nullable=False, server_default=true()),
+    partial("receipts_doubted", "id", where="doubt IN ('EDX327', 'EDX328')"),
     partial("receipts_unsent", "origin", "id", where="sent_at IS NULL"),
     # A fact has one row, however often it is asked for; the index also finds the receipts of an envelope.
     Index("receipts_fact", "envelope", "recipient", "origin", "generation", "outcome", unique=True),
@@ -55,14 +73,15 @@ receipts = Table(
 ANSWERS: Final = 20_000  # receipts about nothing, or of refusals, that wait for one neighbour: two of its messages
 _ANSWERS: Final = (ReceiptOutcome.UNKNOWN, ReceiptOutcome.RETURNED)
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
-_FIELDS: Final = tuple(field.name for field in fields(Receipt))  # each one is a column
+_FIELDS: Final = tuple(field.name for field in fields(Receipt) if field.name != "evidence")  # each one is a column
+_EVIDENCE: Final = ("signed_end", "passes", "told_by", "taken_at", "doubt", "doubt_where", "doubt_detail", "complete")
 
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _NOW: Final = bindparam("now", type_=Instant)
 _LIMIT: Final[Any] = bindparam("limit")
 _ADD: Final = Insert(
     receipts,
-    ("origin", *_FIELDS, "lease_until"),
+    ("origin", *_FIELDS, *_EVIDENCE, "lease_until"),
     # Asked again, a fact is told again as it was: with its first time and its first trail.
     "ON CONFLICT (envelope, recipient, origin, generation, outcome) DO UPDATE SET sent_at = NULL, "
     "code = excluded.code, detail = excluded.detail",
@@ -75,6 +94,9 @@ _UNSENT: Final = (
     .with_for_update(skip_locked=True)
 )
 _UNSENT_TO: Final = _UNSENT.where(receipts.c.origin.in_(bindparam("routes", expanding=True)))
+_OPEN_TO: Final = _UNSENT_TO.where(receipts.c.outcome.not_in([each.value for each in ENDS]))
+_PROVE: Final = Update(receipts, ("at", *_EVIDENCE))
+_FACT: Final = tuple_(receipts.c.envelope, receipts.c.recipient, receipts.c.outcome)
 _LEASE: Final = (
     update(receipts).where(receipts.c.id.in_(_KEYS)).values(lease_until=bindparam("until", type_=Instant))
 )
@@ -112,13 +134,31 @@ class SqlReceipts(Part):
         rows = [
             {
                 **{name: getattr(receipt, name) for name in _FIELDS},
+                **_evidence_values(receipt.evidence),
                 "origin": origin,
                 "outcome": receipt.outcome.value,
                 "lease_until": _NEVER,
+                "complete": not (Route(origin).is_link and _can_be_signed(receipt)),
             }
             for origin, receipt in facts.values()
         ]
         self._write(_ADD, rows)
+
+    def prove(self, numbered: Iterable[tuple[int, Receipt]]) -> None:
+        rows = [{"id": number, "at": one.at, **_evidence_values(one.evidence)} for number, one in numbered]
+        self._write(_PROVE, rows)
+
+    def told(self, receipts_like: Iterable[Receipt]) -> Sequence[tuple[int, Route, Receipt]]:
+        facts = sorted({(one.envelope, one.recipient, one.outcome.value) for one in receipts_like})
+        found: list[tuple[int, Route, Receipt]] = []
+        for chunk in chunks(facts):
+            rows = self._execute(select(receipts).where(_FACT.in_(chunk)).order_by(receipts.c.id))
+            found += [(row.id, row.origin, receipt_of(row)) for row in rows]
+        return found
+
+    def send_again(self, numbers: Iterable[int]) -> None:
+        for chunk in chunks(sorted(numbers)):
+            self._execute(update(receipts).where(receipts.c.id.in_(_KEYS)).values(sent_at=None), {"keys": chunk})
 
     def add_answers(self, receipts: Iterable[tuple[Route, Receipt]]) -> int:
         answers = list(receipts)
@@ -136,13 +176,19 @@ class SqlReceipts(Part):
         return len(answers) - len(fitting)
 
     def unsent(
-        self, now: datetime, until: datetime, limit: int, routes: Sequence[Route] | None = None
+        self,
+        now: datetime,
+        until: datetime,
+        limit: int,
+        routes: Sequence[Route] | None = None,
+        *,
+        ends: bool = True,
     ) -> Sequence[tuple[int, Route, Receipt]]:
         values: dict[str, Any] = {"now": now, "limit": limit}
         if routes is None:
             rows = self._execute(_UNSENT, values).all()
         else:
-            rows = self._execute(_UNSENT_TO, {**values, "routes": list(routes)}).all()
+            rows = self._execute(_UNSENT_TO if ends else _OPEN_TO, {**values, "routes": list(routes)}).all()
         for chunk in chunks([row.id for row in rows]):
             self._execute(_LEASE, {"keys": chunk, "until": until})
         return [(row.id, row.origin, receipt_of(row)) for row in rows]
@@ -156,7 +202,34 @@ class SqlReceipts(Part):
 def receipt_of(row: Any) -> Receipt:
     """The receipt in a row of its table."""
     named = row._mapping
-    return Receipt(**{**{name: named[name] for name in _FIELDS}, "outcome": ReceiptOutcome(row.outcome)})
+    told = {**{name: named[name] for name in _FIELDS}, "outcome": ReceiptOutcome(row.outcome)}
+    return Receipt(**told, evidence=evidence_of(row))
+
+
+def _can_be_signed(receipt: Receipt) -> bool:
+    """Whether this node has something to sign: an end of its own, or that it passes on what another has signed."""
+    return receipt.outcome in ENDS and (receipt.evidence.end is not None or not receipt.evidence.told_by)
+
+
+def evidence_of(row: Any) -> Evidence:
+    """The evidence in a row of the table."""
+    doubt = Finding(row.doubt, row.doubt_where, row.doubt_detail) if row.doubt else None
+    end = row.signed_end[0] if row.signed_end else None
+    return Evidence(end, row.passes, row.told_by, row.taken_at, doubt, row.complete)
+
+
+def _evidence_values(evidence: Evidence) -> dict[str, Any]:
+    doubt = evidence.doubt
+    return {
+        "signed_end": (evidence.end,) if evidence.end else (),
+        "passes": evidence.passes,
+        "told_by": evidence.told_by,
+        "taken_at": evidence.taken_at,
+        "doubt": doubt.code if doubt else "",
+        "doubt_where": str(doubt.where) if doubt else "",
+        "doubt_detail": doubt.detail if doubt else "",
+        "complete": evidence.complete,
+    }
 
 
 def _fact(origin: Route, receipt: Receipt) -> tuple[Route, str, str, int, ReceiptOutcome]:
