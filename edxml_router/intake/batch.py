@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from edxml_router import pipeline
@@ -74,16 +74,8 @@ class BatchResult:
     doubts: list[evidence.Doubt] = field(default_factory=list)  # what neighbours showed as proofs and is none
 
     def add(self, other: BatchResult) -> None:
-        self.answers += other.answers
-        self.moves += other.moves
-        self.back += other.back
-        self.spent += other.spent
-        self.setbacks += other.setbacks
-        self.alarms += other.alarms
-        self.clocks += other.clocks
-        self.logs += other.logs
-        self.odd += other.odd
-        self.doubts += other.doubts
+        for each in fields(self):
+            getattr(self, each.name).extend(getattr(other, each.name))
 
 
 def receive(node: Node, transport: Transport, arrivals: Sequence[Arrival]) -> BatchResult:
