@@ -477,7 +477,8 @@ def test_a_required_proof_settles_when_it_comes(nodes: Nodes) -> None:
     drops_the_proof(nodes, digest)
     assert nodes.states(SENDER, digest) == {"H01": State.FORWARDED}
     drops_the_proof_again = len(entries(nodes, SENDER, "delivery.accepted"))
-    nodes.clock.at += nodes[SENDER].node.rules.delivery.inquiry_interval
+    # By then also the lease of the receipt that the middle node has in its hands is over.
+    nodes.clock.at += nodes[SENDER].node.rules.delivery.inquiry_interval + timedelta(hours=1)
     nodes.settle()
     assert nodes.states(SENDER, digest) == {"H01": State.CONFIRMED}
     assert evidence(nodes, SENDER, digest).proven
