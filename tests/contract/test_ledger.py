@@ -404,7 +404,7 @@ def test_entries_tell_what_happened(ledger: SqlLedger, database: Database) -> No
             "tay-ninh",
             "EDX801",
             "sai thẩm quyền",
-            {**number, "ended_at": exact_instant(NOW + SECOND)},
+            {**number, "route": "link:tay-ninh", "ended_at": exact_instant(NOW + SECOND)},
         ),
     ]
 

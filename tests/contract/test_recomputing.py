@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -242,6 +243,18 @@ def test_an_acceptance_tells_what_it_rests_on(ledger: SqlLedger) -> None:
     facts = line.entry.facts
     assert (facts["recipients"], facts["rules"], facts["signer"]) == (["H53.01", "H53.02"], rules, row.signer)
     assert (facts["sender"], facts["document"], facts["size"]) == (row.sender, row.document_id, row.size)
+
+
+@pytest.mark.parametrize("event", [Event.DEFER, Event.HAND_OVER])
+def test_a_route_of_today_follows(ledger: SqlLedger, event: Event) -> None:
+    """A worker binds what it has claimed to the routes of today, and moves it as it is then."""
+    add(ledger, delivery(1))
+    with ledger.book() as book:
+        [taken] = book.deliveries.claim(NOW, NOW + LEASE, 1)
+    elsewhere = Route.link("quoc-gia")
+    moved = move(ledger, replace(taken, route=elsewhere), event, route=elsewhere if event is Event.HAND_OVER else None)
+    assert moved.route == elsewhere
+    assert found(ledger) == []
 
 
 _EVENTS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([*Event])), max_size=25)

@@ -96,8 +96,8 @@ def move_facts(move: Move, now: datetime) -> Facts:
     old, facts = move.delivery, delivery_facts(move.delivery)
     if move.generation:
         facts["generation"] = move.generation
-    if move.route is not None and move.route != old.route:
-        facts["route"] = move.route
+    # Always: a worker that binds a delivery to the routes of today moves it as it will be, not as it is stored.
+    facts["route"] = move.route or old.route
     if move.origin is not None and move.origin != old.origin:
         facts["origin"] = move.origin
     if move.expires_at is not None and move.expires_at != old.expires_at:
