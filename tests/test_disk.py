@@ -34,7 +34,7 @@ from edxml_router.store.database.engine import connect
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.transport.local.hub import LocalTransport, declare
 from edxml_router.wiring import composition
-from tests.contract.databases import digest_of
+from tests.contract.databases import digest_of, envelope
 
 PACKAGE = Path(__file__).resolve().parents[1] / "edxml_router"
 LARGE = b"<edXML>" + b"x" * 200_000 + b"</edXML>"
@@ -118,6 +118,7 @@ def copied(folder: Path) -> None:
         store = BodyStore(kept.engine, folder.parent / "bodies", reserve_bytes=0)
         store.stage({digest_of(LARGE): MemoryBody(LARGE)})
         with kept.book() as book:
+            book.envelopes.add([envelope(digest=digest_of(LARGE), size=len(LARGE))])
             book.bodies.add({digest_of(LARGE): MemoryBody(LARGE)})
         made = backup(kept, folder.parent / "bodies", folder, datetime.now(UTC))
         assert made.sound

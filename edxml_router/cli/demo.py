@@ -39,6 +39,7 @@ from edxml_router.demo.axis.show import AxisOptions, show_axis
     "faults",
     multiple=True,
     type=click.Choice(tuple(FAULTS)),
+    metavar="NAME",
     help="With --axis: a trouble that is planted from the start.",
 )
 @pass_session

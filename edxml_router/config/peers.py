@@ -122,7 +122,7 @@ class ParentSettings(SettingsTable):
         About(
             "Verifier keys of the parent's journal, as `edxml-router journal key` shows them there: its checkpoints "
             "are cosigned here, and its cosignatures count. While it changes its key, the old and the new one.",
-            '["edxml-router/national+…"]',
+            '["edxml-router/national+677033e4+AT86cQRutEcyzXZJHxwIUpWDRuscVff3s8UEbX5Wdp9B"]',
         ),
     ] = ()
     hub: Annotated[HubSettings, About("The parent's hub, which this node dials.", '{ kind = "local", path = "hub" }')]
@@ -173,7 +173,7 @@ class ChildSettings(SettingsTable):
         About(
             "Verifier keys of the child's journal, as `edxml-router journal key` shows them there: its checkpoints "
             "are cosigned here, and its cosignatures count. While it changes its key, the old and the new one.",
-            '["edxml-router/h53-31+…"]',
+            '["edxml-router/h53-31+56f2ce45+AZdvgYd5KBI9SPRTUNUoCOeY06cLHSu6IqI0TYiEOPGA"]',
         ),
     ] = ()
     quota: Annotated[QuotaSettings, About("What it may bring within a minute.")] = QuotaSettings()

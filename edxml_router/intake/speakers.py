@@ -24,7 +24,8 @@ from edxml_router.stages.rules import Peer, PeerRole
 
 QUARANTINE: Final = "quarantine"
 LINK_KINDS: Final = frozenset(  # from a neighbour
-    {"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock", "checkpoint", "cosigned"}
+    {"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock"}
+    | {"checkpoint", "cosigned"}
 )
 OFFICE_KINDS: Final = frozenset({"submit", "chunk", FROM_OFFICE, "confirm", "return", "resent"})  # from an office
 

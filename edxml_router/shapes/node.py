@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 from edxml_router.core.delivery.views import Verification
-from edxml_router.core.link.manifest import instant
+from edxml_router.core.link.manifest import exact_instant, instant
 from edxml_router.core.link.resync import Recovery
 from edxml_router.core.problems import Finding, Weight
 from edxml_router.shapes.form import Digest, Instant
@@ -125,7 +125,7 @@ def verification_shape(result: Verification, filed_bodies: int) -> VerificationS
         "size": result.size,
         "root": result.root,
         "unnumbered": result.unnumbered,
-        "unnumbered_since": instant_or_none(result.unnumbered_since),
+        "unnumbered_since": exact_instant(result.unnumbered_since) if result.unnumbered_since else None,
         "checkpoints": result.checkpoints,
         "damages": [{"where": one.where, "detail": one.detail} for one in result.damages],
         "damage_count": result.damage_count,

@@ -568,6 +568,7 @@ def test_a_healthy_node(node: OneNode) -> None:
     node.work()
     found = {(row["check"], row["result"]) for row in node.rows("doctor")}
     expected = {"packages", "config", "data", "disk", "database", "trust", "neighbours", "catalogue", "clock", "hub"}
+    expected |= {"witnesses"}
     assert found == {(check, "ok") for check in expected} | {("certificate", "warning"), ("serve", "warning")}
     shown = node.call("doctor", "--lang", "vi")
     assert shown.stdout.endswith("Không có lỗi; số cảnh báo cần xem: 2.\n")

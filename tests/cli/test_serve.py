@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -223,6 +224,7 @@ def test_a_copy_of_the_node_does_not_take_half_of_its_mail(small: OneNode, tmp_p
         twin.mkdir()
         text = small.config.read_text(encoding="utf-8").replace('path = "hub"', f'path = "{small.folder / "hub"}"')
         (twin / "node.toml").write_text(text, encoding="utf-8")
+        shutil.copy(small.folder / "log.key.pem", twin)
         assert call("init", twin, "--name", "h53").exit_code == 0
         settings = load(twin / "node.toml")
         wait(lambda: any(starting.consumers(settings).values()), log)  # a worker that has started takes soon

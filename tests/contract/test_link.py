@@ -231,11 +231,13 @@ def test_secrets_are_for_their_owner_alone_and_not_on_this_side(ground: Ground) 
         "definitions.json",
         "h54.password",
         "h54.key.pem",
+        "h54.log.key.pem",
     }
     password = (folder / "there" / "h54.password").read_text().strip()
     assert len(password) > 40
     assert not any(password in path.read_text() for path in (folder / "here").iterdir())
     assert not (folder / "here" / "h54.key.pem").exists()
+    assert not (folder / "here" / "h54.log.key.pem").exists()
 
 
 def test_an_office_gets_its_mailbox_and_no_other(ground: Ground) -> None:
