@@ -45,7 +45,7 @@ def test_every_command_of_a_guide_works(guide: str, before: str, tmp_path: Path)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("guide", ["guide-operator.md", "guide-office.md"])
+@pytest.mark.parametrize("guide", ["guide-operator.md", "guide-office.md", "guide-auditor.md"])
 def test_what_operators_read_in_vietnamese_says_the_same(guide: str) -> None:
     """The same commands, files and settings in the same order; so the run above holds for both."""
     english, vietnamese = f"docs/{guide}", f"docs/vi/{guide}"
