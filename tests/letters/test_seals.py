@@ -27,6 +27,13 @@ def test_the_doctor_names_each_seal_and_one_whose_key_is_anothers(settings: Sett
     assert finding is not None and (finding.code, finding.where) == ("EDX903", "seals[2]")
 
 
+def test_a_seal_that_cannot_be_read_does_not_hide_the_others(settings: Settings, pki: Path) -> None:
+    (settings.path.parent / "torn.pem").write_text("-----BEGIN", encoding="utf-8")
+    torn = changed(settings, f'certificate = "{pki}/H01.151.cert.pem"', 'certificate = "torn.pem"')
+    [(where, finding), (_, sound)] = checks.CHECKS["seals"](torn)
+    assert finding is not None and (where, finding.code, sound) == ("seals[1]", "EDX902", None)
+
+
 def test_a_seal_that_ends_is_told(settings: Settings) -> None:
     late = datetime.now(UTC) + timedelta(days=3650)
     told = [one.finding.code for one in endings.own(settings, late) if one.finding]

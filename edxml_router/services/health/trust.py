@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from edxml_router.config import Settings
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.credentials import UNPROVEN
-from edxml_router.core.problems import Finding
+from edxml_router.core.problems import Finding, Trouble
 from edxml_router.credentials import blocks, endings, identities, keys, token_keys
 from edxml_router.credentials.revocation import responders
 from edxml_router.intake.reports import OBJECTED
@@ -87,8 +87,12 @@ def certificate(settings: Settings) -> Findings:
 def seals(settings: Settings) -> Findings:
     """Whether each seal's key has its certificate; what of these ends is told with the node's own."""
     for number, seal in enumerate(settings.seals, 1):
-        key = token_keys.open_key(seal.key, settings.path.parent)
-        chain = keys.load_certificates(seal.certificate)
+        try:
+            key = token_keys.open_key(seal.key, settings.path.parent)
+            chain = keys.load_certificates(seal.certificate)
+        except Trouble as error:  # of this one; the others are looked at all the same
+            yield f"seals[{number}]", error.finding
+            continue
         if chain[0].public_key() != key.public_key():
             detail = Detail("the key does not belong to the certificate")
             yield str(seal.certificate), Finding("EDX903", f"seals[{number}]", detail)
