@@ -12,6 +12,7 @@ from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import Event, State, advance
 from edxml_router.core.delivery.values import EnvelopeRow, Move, NewQuarantinedItem
 from edxml_router.core.delivery.views import Notice, QuarantinedItem, Shape
+from edxml_router.core.link.statement import OWN
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.store.journal.sequencer import number_entries
 from edxml_router.store.ledger import SqlLedger
@@ -203,7 +204,7 @@ def test_a_trace_tells_everything_about_an_envelope(ledger: SqlLedger) -> None:
     assert [line.position for line in whole.lines] == [0, 1, 2, 6, 7]
     assert whole.receipts == [
         Notice(1, "link:x", receipts[0], NOW + MINUTE),
-        Notice(2, "office:y", receipts[1], None),
+        Notice(2, "office:y", replace(receipts[1], evidence=replace(OWN, complete=True)), None),  # nobody signs it
     ]
     one = ledger.views.trace(digest, "H53.02")
     assert one is not None
