@@ -17,6 +17,7 @@ from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.link.manifest import TEXT_LIMIT
+from edxml_router.core.link.statement import UNKNOWN
 from edxml_router.core.link.wire import (
     Hop,
     Inquiry,
@@ -93,7 +94,8 @@ def test_every_receipt_that_is_written_can_be_read(detail: str) -> None:
 def test_as_many_receipts_as_a_node_sends_at_once_can_be_read() -> None:
     at = datetime.fromisoformat("2026-01-01T00:00:00Z")
     hops = tuple(Hop(f"node-{number}", at) for number in range(7))
-    receipts = tuple(Receipt(DIGEST, f"H53.{n}", 0, ReceiptOutcome.CONFIRMED, at, hops=hops) for n in range(10_000))
+    bare = Receipt(DIGEST, "H53", 0, ReceiptOutcome.CONFIRMED, at, hops=hops, evidence=UNKNOWN)
+    receipts = tuple(replace(bare, recipient=f"H53.{n}") for n in range(10_000))
     assert decode_receipts(encode_receipts(receipts))[0] == receipts
 
 

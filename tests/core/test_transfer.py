@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edxml_router.core.link.manifest import LIST_LIMIT, MANIFEST_LIMIT, TEXT_LIMIT
+from edxml_router.core.link.statement import UNKNOWN
 from edxml_router.core.link.wire import (
     GENERATION_LIMIT,
     HOPS_LIMIT,
@@ -51,7 +52,7 @@ transfers = st.builds(
 )  # fmt: skip
 receipts = st.builds(
     Receipt, digests, texts, generations, st.sampled_from(ReceiptOutcome), instants, st.sampled_from(["", *PROBLEMS]),
-    texts, hops,
+    texts, hops, st.just(UNKNOWN),
 )  # fmt: skip
 
 
@@ -69,8 +70,8 @@ def test_receipts_survive_and_name_what_was_signed(items: tuple[Receipt, ...]) -
         return "c2lnbmF0dXJl"
 
     shown = (b"one", b"two")
-    found, covered, signature, certificates = decode_receipts(encode_receipts(items, sign, shown))
-    assert (found, [covered], signature, certificates) == (items, signed, "c2lnbmF0dXJl", shown)
+    found, covered, signature, certificates, chains = decode_receipts(encode_receipts(items, sign, shown))
+    assert (found, [covered], signature, certificates, chains) == (items, signed, "c2lnbmF0dXJl", shown, ())
 
 
 def test_what_is_shown_with_receipts_is_bounded() -> None:
@@ -184,7 +185,8 @@ def test_texts_may_have_as_many_commas_as_they_like() -> None:
     """Else one reason of a return would make all receipts of its message unreadable."""
     hops = tuple(Hop(f"nút-{number}", datetime(2026, 1, 1, tzinfo=UTC)) for number in range(HOPS_LIMIT))
     odd = ',[{"\\' * (TEXT_LIMIT // 5)
-    ended = Receipt(DIGEST, "H53", 0, ReceiptOutcome.RETURNED, datetime(2026, 1, 1, tzinfo=UTC), "EDX801", odd, hops)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    ended = Receipt(DIGEST, "H53", 0, ReceiptOutcome.RETURNED, at, "EDX801", odd, hops, UNKNOWN)
     told = (ended,) * RECEIPTS_TOGETHER
     assert decode_receipts(encode_receipts(told)).receipts == told
 
