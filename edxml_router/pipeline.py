@@ -301,7 +301,7 @@ def settle(node: Node, receipts: Sequence[tuple[str, Receipt]], chains: Chains |
         odd = late_entries(late, standing, now)
         book.journal.note_odd(odd, node.rules.limits.noted_hourly, node.rules.peers.keys())
         book.receipts.add(final_receipts(book, applied, came))
-        evidence.keep(node, book, [*came.values(), *evidence.better(book, late, standing)], chains or {})
+        evidence.keep(book, [*came.values(), *evidence.better(book, late, standing)], chains or {})
         room.made(node, book, applied, now)
     # Committed: only now are the messages acknowledged. After an earlier crash the hub redelivers them.
     return applied

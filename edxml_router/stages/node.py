@@ -96,7 +96,6 @@ class Node:
     taken: list[Any] = field(default_factory=list)  # leased by acceptance, to be sent
     left: bool = True  # whether the store may have due work that this process has not looked for
     waited: dict[str, datetime] = field(default_factory=dict)  # what was given back to wait, by this process
-    signers: set[str] = field(default_factory=set)  # certificates (SHA-256) of nodes that are known to be kept
 
     def has_waited(self, name: str, *, again: bool) -> bool:
         """Whether the submission of this name was given back to wait before; if not, it counts as such from now on.

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.journal import OUTCOME_DOUBTED, Entry
@@ -26,8 +25,6 @@ from edxml_router.core.problems import Finding
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.node import Node
 from edxml_router.stages.rules import Rules
-
-_REMEMBERED: Final = 10_000  # signers of whom this process knows that they are kept
 
 Doubt = tuple[str, Receipt, Finding]  # who told it, and why it does not hold
 
@@ -73,7 +70,7 @@ def _required(rules: Rules, delivery: Delivery) -> bool:
     return rules.delivery.require_proof and delivery.origin.is_office
 
 
-def keep(node: Node, book: Book, receipts: Sequence[Receipt], chains: Chains) -> None:
+def keep(book: Book, receipts: Sequence[Receipt], chains: Chains) -> None:
     """Keep the certificates of those who signed the outcomes, within the transaction that keeps these."""
     wanted = {
         each.signer
@@ -81,11 +78,8 @@ def keep(node: Node, book: Book, receipts: Sequence[Receipt], chains: Chains) ->
         if one.outcome in ENDS and one.evidence.end is not None
         for each in (one.evidence.end, *one.evidence.passes)
     }
-    fresh = {digest: chains[digest] for digest in wanted - node.signers if digest in chains}
-    if fresh:
-        book.signers.keep(fresh)
-        if len(node.signers) + len(fresh) > _REMEMBERED:
-            node.signers.clear()
+    if shown := {digest: chains[digest] for digest in wanted if digest in chains}:
+        book.signers.keep(shown)
 
 
 def better(
