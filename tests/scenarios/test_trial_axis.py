@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from edxml_router.conformance.cases.table import CASES
+from edxml_router.demo.axis import plans
 from edxml_router.demo.axis.counterpart import JOURNEY, MANY, WRITINGS, CounterpartAct
 from edxml_router.demo.axis.doors.damage import ADDED
 from edxml_router.demo.axis.doors.door import SeenCall
@@ -406,8 +407,13 @@ def test_rate_limit(maker: Maker) -> None:
     assert int(answers[-1].headers["retry-after"]) > 0
     maker.plant("rate-limit", seconds=0)
     deadline = time.monotonic() + 60
-    while [maker.http.get("/v1/sent").status_code for _ in range(4)] != [200] * 4:
+    # What the limit is, every answer says; asking in a loop for answers of 200 would itself keep the bucket empty.
+    while f"q={plans.REQUESTS};" not in (told := maker.http.get("/v1/sent")).headers["ratelimit-policy"]:
         assert time.monotonic() < deadline
+    if told.status_code == 429:
+        time.sleep(int(told.headers["retry-after"]))
+        told = maker.http.get("/v1/sent")
+    assert told.status_code == 200
 
 
 def test_crash(maker: Maker) -> None:
