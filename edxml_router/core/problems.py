@@ -7,7 +7,7 @@ of three exceptions, and the *kind* of exception is the decision:
 * :class:`Setback`: not now; the cause is expected to pass, try again later;
 * :class:`Defect`: our own mistake; quarantine the bytes, tell the operator, go on with the next.
 
-The rows themselves are in :mod:`edxml_router.core.problem_table`. A code is never renumbered or reused.
+The rows themselves are in :mod:`edxml_router.core.problem_tables`. A code is never renumbered or reused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.problem_table import ROWS
+from edxml_router.core.problem_tables import ROWS
 
 
 class Actor(StrEnum):

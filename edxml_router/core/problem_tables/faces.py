@@ -1,11 +1,11 @@
 """Problems of e-office systems that connect: the gateway and its callers.
 
-:mod:`edxml_router.core.problem_table` has the other rows and describes the columns.
+:mod:`edxml_router.core.problem_tables` has the other rows and describes the columns.
 """
 
 from __future__ import annotations
 
-from edxml_router.core.problem_table_form import Row
+from edxml_router.core.problem_tables.form import Row
 
 _S, _O, _R = "sender", "operator", "recipient"
 _NO, _LATER = "permanent", "transient"

@@ -1,6 +1,6 @@
 """Problems of an envelope's form (families 1 and 2).
 
-:mod:`edxml_router.core.problem_table` has the other rows and describes the columns.
+:mod:`edxml_router.core.problem_tables` has the other rows and describes the columns.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Problems of letters that a node writes for an office (families 4, 5 and 9).
 
-:mod:`edxml_router.core.problem_table` has the other rows and describes the columns.
+:mod:`edxml_router.core.problem_tables` has the other rows and describes the columns.
 """
 
 from __future__ import annotations
 
-from edxml_router.core.problem_table_form import Row
+from edxml_router.core.problem_tables.form import Row
 
 _S, _O = "sender", "operator"
 _NO, _LATER = "permanent", "transient"

@@ -1,11 +1,11 @@
 """Problems of calls that use the protocol of the national document axis.
 
-:mod:`edxml_router.core.problem_table` has the other rows and describes the columns.
+:mod:`edxml_router.core.problem_tables` has the other rows and describes the columns.
 """
 
 from __future__ import annotations
 
-from edxml_router.core.problem_table_form import Row
+from edxml_router.core.problem_tables.form import Row
 
 _S, _O = "sender", "operator"
 _NO, _LATER = "permanent", "transient"

@@ -1,0 +1,88 @@
+"""Problems of authority, policy and addressing (families 4 and 5).
+
+:mod:`edxml_router.core.problem_tables` has the other rows and describes the columns.
+"""
+
+from __future__ import annotations
+
+from edxml_router.core.problem_tables.form import Row
+
+_S, _O = "sender", "operator"
+_NO, _LATER, _NOTE = "permanent", "transient", "remark"
+
+POLICY: tuple[Row, ...] = (
+    # 4 authority and policy ------------------------------------------------------------------------------
+    ("EDX401", "sender-not-allowed", _S, _NO, 403, 1,
+     "This peer may not bring mail of this sender", "Send through the node that serves the agency, or have the operator add the code to the peer's section.",
+     "Bên kết nối không được gửi thay cơ quan này", "Gửi qua nút phục vụ cơ quan đó hoặc đề nghị người vận hành thêm mã vào mục của bên kết nối."),
+    ("EDX402", "signer-not-sender", _S, _NO, 403, 1,
+     "The certificate does not speak for the sender", "Sign with the sender agency's own certificate, or have the operator bind this one to the agency.",
+     "Chứng thư số không đại diện cho cơ quan gửi", "Ký bằng chứng thư của chính cơ quan gửi hoặc đề nghị gán chứng thư này cho cơ quan."),
+    ("EDX403", "peer-unknown", _O, _NO, 401, 1,
+     "The peer is not known to this node", "Add the peer to the configuration ([[offices]] or [[children]]) and reload.",
+     "Nút không biết bên kết nối này", "Thêm bên kết nối vào cấu hình ([[offices]] hoặc [[children]]) rồi nạp lại."),
+    ("EDX404", "identity-conflict", _S, _NO, 409, 1,
+     "This document id was used before with other content", "Give the changed document a new DocumentId, or send it as an update (business kind 2).",
+     "Mã văn bản này đã dùng cho nội dung khác", "Dùng DocumentId mới cho văn bản đã đổi hoặc gửi dưới dạng cập nhật (loại nghiệp vụ 2)."),
+    ("EDX405", "classified", _S, _NO, 451, 1,
+     "The document is marked as a state secret", "State secrets may not travel on this network (QĐ 28/2018, article 1); use the channel provided for them.",
+     "Văn bản có dấu chỉ độ mật", "Văn bản mật không được gửi qua mạng này (Điều 1 QĐ 28/2018); dùng kênh riêng theo quy định."),
+    ("EDX406", "quota", _S, _LATER, 429, 75,
+     "The peer has used up its quota for now", "Send again after the time named; the operator can raise the quota.",
+     "Bên kết nối đã dùng hết hạn mức tạm thời", "Gửi lại sau thời gian nêu trên; người vận hành có thể nâng hạn mức."),
+    ("EDX407", "too-many-recipients", _S, _NO, 422, 1,
+     "Too many recipients in one envelope", "Split the list; the limit is limits.max_recipients.",
+     "Quá nhiều nơi nhận trong một gói tin", "Chia danh sách; giới hạn là limits.max_recipients."),
+    ("EDX408", "stale", _S, _NO, 422, 1,
+     "The envelope is older than the freshness window, or from the future", "Check the clock of the sending system (QĐ 28/2018, article 14) and send a current message.",
+     "Gói tin quá cũ hoặc có thời điểm ở tương lai", "Kiểm tra đồng hồ hệ thống gửi (Điều 14 QĐ 28/2018) và gửi gói tin mới."),
+    ("EDX409", "blocked", _S, _NO, 403, 1,
+     "The operator has blocked this certificate or agency", "Ask the operator of the node for the reason; a stolen key needs a new certificate.",
+     "Người vận hành đã chặn chứng thư số hoặc cơ quan này", "Hỏi người vận hành nút về lý do; nếu lộ khóa thì phải xin cấp chứng thư mới."),
+    ("EDX410", "not-its-mailbox", _O, _NO, 403, 1,
+     "A message came through a mailbox that does not belong to the sender it names", "It was quarantined and nothing was done for it. Whoever runs the hub of this mailbox, or may write there, used the name of another: ask them, and compare the permissions on your own broker with what `edxml-router link` writes.",
+     "Thông điệp đến qua hộp thư không thuộc bên gửi mà nó nêu tên", "Thông điệp đã được cách ly và không được xử lý. Bên quản lý hub của hộp thư này hoặc bên được ghi vào đó đã dùng tên của bên khác: hãy hỏi họ, và đối chiếu quyền trên broker của mình với quyền do `edxml-router link` ghi."),
+    ("EDX412", "code-changed-hands", _S, _NO, 422, 1,
+     "A code in the letter has stood for more than one agency, and its date does not say which is meant", "Write the present code of the agency that is meant (`edxml-router agency list`), under a new DocumentId where the letter was sent before. If the aliases here are out of date, its operator imports newer ones.",
+     "Mã trong văn thư từng chỉ nhiều cơ quan và ngày của văn thư không cho biết cơ quan nào", "Ghi mã hiện hành của cơ quan cần gửi (`edxml-router agency list`), với DocumentId mới nếu văn thư đã gửi trước đó. Nếu bảng bí danh ở nút đã cũ, người vận hành nạp bảng mới."),
+    ("EDX413", "input-counted", _O, _NOTE, 200, 0,
+     "More refused or odd input came from a peer than the journal names one by one", "Look at what it sends (`edxml-router queue list --quarantine`) and tell its operator; the entries `input.counted` of the journal say how much was only counted. The bound is limits.noted_hourly.",
+     "Một bên gửi quá nhiều dữ liệu bị từ chối hoặc bất thường để nhật ký giao nhận ghi từng mục", "Xem bên đó gửi gì (`edxml-router queue list --quarantine`) và báo người vận hành bên đó; các mục `input.counted` trong nhật ký giao nhận cho biết số lượng chỉ được đếm. Mức giới hạn là limits.noted_hourly."),
+    ("EDX428", "still-written", _S, _LATER, 503, 75,
+     "The file was still being written while it was read", "Nothing has to be done: it is taken once it does not change any more. A program should write under another name and rename the file when it is whole.",
+     "Tệp còn đang được ghi khi nút đọc", "Không cần làm gì: nút sẽ lấy khi tệp không còn thay đổi. Phần mềm nên ghi dưới tên khác rồi đổi tên khi tệp đã đầy đủ."),
+    ("EDX414", "cannot-go-on", _O, _NO, 422, 1,
+     "The envelope could never be sent on from here", "It is returned at once instead of being tried until it expires; the detail says what the next node, or the recipient's office, does not take.",
+     "Gói tin không bao giờ có thể chuyển tiếp từ nút này", "Gói tin được trả lại ngay thay vì thử cho đến khi hết hạn; phần chi tiết nêu điều mà nút kế tiếp hoặc phần mềm của nơi nhận không chấp nhận."),
+    ("EDX411", "receipts-unproven", _O, _NO, 403, 1,
+     "Receipts of this neighbour do not count: the configuration names neither its certificate nor an authority for it", "Name `certificate` (or `authority`) in the neighbour's section; receipts that came meanwhile were kept and count then. `unsigned_receipts = true` lets them count unproven, for a trial.",
+     "Biên nhận của nút lân cận này không được tính: cấu hình chưa nêu chứng thư của nút hoặc tổ chức cấp", "Khai báo `certificate` (hoặc `authority`) trong mục của nút lân cận; biên nhận đã đến được giữ lại và sẽ được tính. `unsigned_receipts = true` cho phép tính dù không có gì chứng minh, chỉ để chạy thử."),
+    # 5 addressing ----------------------------------------------------------------------------------------
+    ("EDX501", "code-unknown", _S, _NO, 422, 1,
+     "No agency has this code", "Look the agency up with `edxml-router agency list`; the operator can import a newer catalogue.",
+     "Không có cơ quan nào mang mã này", "Tra cơ quan bằng `edxml-router agency list`; người vận hành có thể nạp danh mục mới hơn."),
+    ("EDX502", "code-closed", _S, _NO, 422, 1,
+     "The agency's code is closed", "Send to the successor named, if there is one; level-2 codes of merged provinces were issued anew.",
+     "Mã cơ quan đã đóng", "Gửi tới cơ quan kế thừa nếu có nêu; mã cấp 2 của tỉnh sáp nhập đã được cấp lại."),
+    ("EDX503", "code-malformed", _S, _NO, 422, 1,
+     "This is not the form of an agency code", "Write H53.31.22 (QĐ 20/2020) or 000.22.31.H53 (QCVN 102:2016).",
+     "Mã cơ quan sai định dạng", "Ghi theo dạng H53.31.22 (QĐ 20/2020) hoặc 000.22.31.H53 (QCVN 102:2016)."),
+    ("EDX504", "code-unmappable", _S, _NO, 422, 1,
+     "The old code cannot be turned into a new one by rule", "Use the new code, or have the operator add an alias from the national catalogue.",
+     "Không thể quy đổi mã cũ sang mã mới theo quy tắc", "Dùng mã mới hoặc đề nghị thêm bí danh theo danh mục quốc gia."),
+    ("EDX505", "no-route", _O, _NO, 422, 1,
+     "No node serves this agency", "Add its code to an office, or its prefix to a child, at the node that should serve it: the lowest one whose prefix covers the code.",
+     "Không có nút nào phục vụ cơ quan này", "Thêm mã vào mục offices, hoặc thêm tiền tố vào mục children, tại nút lẽ ra phải phục vụ: nút thấp nhất có tiền tố bao trùm mã này."),
+    ("EDX506", "loop", _O, _NO, 508, 1,
+     "The envelope came back to a node it had passed", "Two nodes route this agency to each other; compare their prefixes.",
+     "Gói tin quay lại nút đã đi qua", "Hai nút định tuyến cơ quan này cho nhau; đối chiếu các tiền tố."),
+    ("EDX507", "no-recipient", _S, _NO, 422, 1,
+     "The envelope names no recipient", "Give at least one To with an OrganId; a status needs ResponseFor/OrganId.",
+     "Gói tin không có nơi nhận", "Ghi ít nhất một To có OrganId; gói trạng thái cần ResponseFor/OrganId."),
+    ("EDX508", "agency-moved", _O, _LATER, 503, 75,
+     "The agency that this letter is for is not served by that node any more", "Nothing is lost: the letter goes back to the node above, and on from there as soon as the configuration says who serves the agency now. Add its code to the office or child that does, and reload; until then it waits.",
+     "Cơ quan nhận không còn do nút đó phục vụ", "Văn thư không mất: được trả về nút phía trên và đi tiếp ngay khi cấu hình cho biết nơi đang phục vụ cơ quan. Thêm mã cơ quan vào mục offices hoặc children tương ứng rồi nạp lại; trong lúc đó văn thư chờ."),
+    ("EDX509", "neighbour-gone", _O, _LATER, 503, 75,
+     "The neighbour that this letter went to, or goes to, is not in the configuration", "The letter waits, and nothing is wrong with it. If that node has another name now, write the old one into `formerly` of its section and reload; if it was taken out too early, put it back until its mail has ended.",
+     "Nút lân cận mà văn thư này đã hoặc sẽ đến không có trong cấu hình", "Văn thư đang chờ và không bị hỏng. Nếu nút đó đã đổi tên, ghi tên cũ vào `formerly` ở mục của nút đó rồi nạp lại; nếu bị gỡ quá sớm, hãy thêm lại cho đến khi thư của nó kết thúc."),
+)
