@@ -32,18 +32,17 @@ from edxml_router.config.peers import (
     UnsignedSettings,
 )
 from edxml_router.config.positions import Place, dotted, line_of, positions
+from edxml_router.config.sections.keeping import StoreSettings
+from edxml_router.config.sections.trust import OcspSettings, TrustSettings
 from edxml_router.config.settings import (
     AgenciesSettings,
     DeliverySettings,
     LimitsSettings,
     LogSettings,
     NodeSettings,
-    OcspSettings,
     PolicySettings,
     Sections,
     Settings,
-    StoreSettings,
-    TrustSettings,
 )
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import ConfigErrors, Finding

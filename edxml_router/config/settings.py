@@ -20,6 +20,8 @@ from edxml_router.config.faces.gateway import GatewaySettings
 from edxml_router.config.faces.seals import SealSettings
 from edxml_router.config.hubs import Hub, understood
 from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings, WebhookSettings
+from edxml_router.config.sections.keeping import JournalSettings, StoreSettings
+from edxml_router.config.sections.trust import SignatureSettings, TrustSettings
 from edxml_router.config.values import (
     MIB,
     About,
@@ -28,7 +30,6 @@ from edxml_router.config.values import (
     File,
     Key,
     Name,
-    Origin,
     SettingsTable,
     Size,
     read_duration,
@@ -64,123 +65,6 @@ class NodeSettings(SettingsTable):
         ),
     ] = None
     certificate: Annotated[File | None, About("Certificate of that key (PEM).", '"node.cert.pem"')] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreSettings(SettingsTable):
-    """The journal's database."""
-
-    url: Annotated[
-        str | None,
-        About(
-            "Database; without it SQLite in the data folder. No password in it: see password_file.",
-            '"postgresql+psycopg://router@db.example.vn/router"',
-        ),
-    ] = None
-    password_file: Annotated[File | None, About("File with the database password (mode 0600).", '"db.password"')] = None
-    reserve_bytes: Annotated[
-        Size, About("Nothing is accepted while the disk has less free space than this (EDX601).")
-    ] = 256 * MIB
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalSettings(SettingsTable):
-    """The journal as a log that others can hold this node to (docs/evidence.md)."""
-
-    key: Annotated[
-        File | None,
-        About(
-            "Ed25519 key that signs the journal's checkpoints and those of neighbours (PEM, mode 0600; `edxml-router "
-            "journal key FILE` makes one).",
-            '"log.key.pem"',
-        ),
-    ] = None
-    origin: Annotated[
-        Origin | None,
-        About(
-            "Name of the log in its checkpoints; without it edxml-router/ and the node's name. It stays when the node "
-            "is renamed, and changes when entries were lost for good.",
-            '"edxml-router/h53"',
-        ),
-    ] = None
-    interval: Annotated[
-        Duration, About("How often each neighbour is shown the newest checkpoint, and cosigns it.")
-    ] = timedelta(seconds=60)
-    hourly: Annotated[
-        Duration,
-        About(
-            "How long one checkpoint an hour of each neighbour is kept, and one cosignature; before, one a day. All of "
-            "the last day are kept."
-        ),
-    ] = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OcspSettings(SettingsTable):
-    """A responder (OCSP), asked in the background about the certificates of one authority."""
-
-    url: Annotated[str, About("Its address (http, https); answers are signed.", '"http://ocsp.ca.example.vn"')]
-    issuer: Annotated[File, About("Certificate of the authority (PEM, DER or PKCS#7).", '"issuing.cert.pem"')]
-    responder: Annotated[
-        File | None,
-        About("Certificate of the responder (PEM), if the authority did not issue it.", '"ocsp.cert.pem"'),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustSettings(SettingsTable):
-    """Whose signatures count."""
-
-    anchors: Annotated[File | None, About("Certificates of trusted authorities.", '"anchors.pem"')] = None
-    intermediates: Annotated[
-        File | None, About("Intermediate certificates (PEM, DER or PKCS#7).", '"intermediates.pem"')
-    ] = None
-    crls: Annotated[tuple[File, ...], About("Revocation lists (PEM, DER or PKCS#7).", '["issuing.crl.pem"]')] = ()
-    crl_urls: Annotated[
-        tuple[str, ...],
-        About(
-            "Addresses of revocation lists (http, https, file), fetched in the background. Their authorities are "
-            "among the anchors and intermediates.",
-            '["http://ca.example.vn/issuing.crl"]',
-        ),
-    ] = ()
-    crl_interval: Annotated[Duration, About("How often they are fetched, and responders asked.")] = timedelta(hours=1)
-    crl_grace: Annotated[
-        timedelta,
-        BeforeValidator(read_duration),
-        About(
-            "How long a list or an answer still serves after its date, marked crl-stale or ocsp-stale; then envelopes "
-            "wait (EDX314)."
-        ),
-    ] = timedelta(days=1)
-    crl_required: Annotated[
-        Literal["auto", "always", "never"],
-        About(
-            "Whether a certificate of which no list and no responder tells must wait (EDX314): "
-            '"auto" means once one is named.'
-        ),
-    ] = "auto"
-    node_anchors: Annotated[
-        File | None, About("Authorities of nodes: by them outcomes of far nodes are proven.", '"nodes-ca.pem"')
-    ] = None
-    bindings: Annotated[
-        File | None,
-        About("Keys bound to agencies (CSV, see `trust`); without it bindings.csv in the data folder.", '"trust.csv"'),
-    ] = None
-    ocsp: tuple[OcspSettings, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureSettings(SettingsTable):
-    """How signatures are checked."""
-
-    engine: Annotated[
-        Literal["signxml", "stream", "both"],
-        About(
-            'Who checks them: "signxml" (the reference), "stream" (faster), or "both", which must agree (EDX317). '
-            "Above 3 MB or 25,000 elements it is always stream."
-        ),
-    ] = "signxml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,8 +178,8 @@ class Sections(SettingsTable):
     """The sections of the file."""
 
     node: Annotated[NodeSettings, About("This node.", '{ name = "h53" }')]
-    store: StoreSettings = StoreSettings()
-    journal: JournalSettings = JournalSettings()
+    store: StoreSettings = field(default_factory=StoreSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
     hub: HubSettings | None = None
     parent: ParentSettings | None = None
     children: tuple[ChildSettings, ...] = ()
@@ -303,8 +187,8 @@ class Sections(SettingsTable):
     gateway: GatewaySettings | None = None
     seals: tuple[SealSettings, ...] = ()
     axis: AxisSettings | None = None
-    trust: TrustSettings = TrustSettings()
-    signature: SignatureSettings = SignatureSettings()
+    trust: TrustSettings = field(default_factory=TrustSettings)
+    signature: SignatureSettings = field(default_factory=SignatureSettings)
     agencies: AgenciesSettings = AgenciesSettings()
     limits: LimitsSettings = LimitsSettings()
     policy: PolicySettings = PolicySettings()

@@ -1,0 +1,1 @@
+"""Sections of a node's configuration by subject."""

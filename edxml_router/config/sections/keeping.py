@@ -1,0 +1,58 @@
+"""What a node keeps, and where: its database, and its journal as a log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from edxml_router.config.values import MIB, About, Duration, File, Origin, SettingsTable, Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings(SettingsTable):
+    """The journal's database."""
+
+    url: Annotated[
+        str | None,
+        About(
+            "Database; without it SQLite in the data folder. No password in it: see password_file.",
+            '"postgresql+psycopg://router@db.example.vn/router"',
+        ),
+    ] = None
+    password_file: Annotated[File | None, About("File with the database password (mode 0600).", '"db.password"')] = None
+    reserve_bytes: Annotated[
+        Size, About("Nothing is accepted while the disk has less free space than this (EDX601).")
+    ] = 256 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSettings(SettingsTable):
+    """The journal as a log that others can hold this node to (docs/evidence.md)."""
+
+    key: Annotated[
+        File | None,
+        About(
+            "Ed25519 key that signs the journal's checkpoints and those of neighbours (PEM, mode 0600; `edxml-router "
+            "journal key FILE` makes one).",
+            '"log.key.pem"',
+        ),
+    ] = None
+    origin: Annotated[
+        Origin | None,
+        About(
+            "Name of the log in its checkpoints; without it edxml-router/ and the node's name. It stays when the node "
+            "is renamed, and changes when entries were lost for good.",
+            '"edxml-router/h53"',
+        ),
+    ] = None
+    interval: Annotated[
+        Duration, About("How often each neighbour is shown the newest checkpoint, and cosigns it.")
+    ] = timedelta(seconds=60)
+    hourly: Annotated[
+        Duration,
+        About(
+            "How long one checkpoint an hour of each neighbour is kept, and one cosignature; before, one a day. All of "
+            "the last day are kept."
+        ),
+    ] = timedelta(days=30)
