@@ -26,9 +26,9 @@ from edxml_router.pipeline import accept
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store import catalogue
-from edxml_router.store.backup import backup
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.clocks.steady_clock import SteadyClock
+from edxml_router.store.copies.making import make_copy
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import connect
 from edxml_router.store.ledger import SqlLedger
@@ -120,7 +120,7 @@ def copied(folder: Path) -> None:
         with kept.book() as book:
             book.envelopes.add([envelope(digest=digest_of(LARGE), size=len(LARGE))])
             book.bodies.add({digest_of(LARGE): MemoryBody(LARGE)})
-        made = backup(kept, folder.parent / "bodies", folder, datetime.now(UTC))
+        made = make_copy(kept, folder.parent / "bodies", folder, datetime.now(UTC))
         assert made.sound
         (folder / "journal.db").unlink()  # SQLite's own, which it syncs itself
 

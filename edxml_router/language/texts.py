@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from edxml_router.language import catalogues
+from edxml_router.language.upkeep_texts import UPKEEP
 
 LANGUAGES: Final = ("en", "vi")
 
@@ -352,13 +353,6 @@ TEXTS: Final[Mapping[str, str]] = {
     "doctor.data": "data folder",
     "doctor.disk": "disk space",
     "doctor.database": "database",
-    "doctor.recovery": "after a restore",
-    "backup.working": "copying",
-    "backup.done": "{folder}: {entries} journal entries, {bodies} large bodies, {size} bytes",
-    "recovery.none": "Nobody has to repeat anything.",
-    "recovery.link": "asked; has not answered",
-    "recovery.office": "has to send again, then: recovery done",
-    "recovery.done": "{name}: done",
     "doctor.trust": "trust anchors",
     "doctor.lists": "revocation lists",
     "doctor.responders": "responders (OCSP)",
@@ -378,6 +372,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "doctor.axis": "the national axis",
     "doctor.seals": "seals of agencies",
     "doctor.webhooks": "calls to offices",
+    **UPKEEP,
 }
 
 

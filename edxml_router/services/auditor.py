@@ -68,6 +68,8 @@ EVENTS: Final = (
     "token.revoked",
     "trust.add",
     JOURNAL_RESTORED,
+    "backup.made",
+    "backup.restored",
     "link.resync",
     "recovery.done",
     "letter.sealed",

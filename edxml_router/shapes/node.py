@@ -1,4 +1,4 @@
-"""A node's health: checks, configuration, back-ups, the journal's proof, and who has to repeat what after a restore."""
+"""A node's health: checks, configuration, the journal's proof, and who has to repeat what after a restore."""
 
 from __future__ import annotations
 
@@ -72,19 +72,6 @@ class VerificationShape(TypedDict):
     delivery_rows: int
     body_rows: int
     filed_bodies: int
-
-
-class BackupShape(TypedDict):
-    """What a back-up holds."""
-
-    folder: str
-    sound: bool
-    entry_count: int
-    root: Digest
-    body_count: int
-    size: int
-    missing: list[Digest]
-    damages: list[DamageShape]
 
 
 class RecoveryShape(TypedDict):

@@ -78,6 +78,7 @@ class Node:
     writers: Mapping[str, str] = field(default_factory=dict)  # by mailbox taken from: the one peer that writes there
     sign_receipts: Callable[[bytes], str] | None = None
     log_signer: NoteSigner | None = None  # signs the journal's checkpoints, and cosigns those of neighbours
+    log_ended: bool = False  # entries are missing: nothing of the own journal is signed under this name any more
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
     judging: Judging = judge_here
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # what each peer was told

@@ -20,6 +20,7 @@ from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts.book import receipts
 from edxml_router.store.receipts.signers import signers
 from edxml_router.store.tokens import tokens
+from edxml_router.store.upkeep import upkeep
 from edxml_router.store.webhooks import webhooks
 from edxml_router.store.witness.tables import cosignatures, forks, witnessed, witnesses
 
@@ -29,4 +30,4 @@ WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)
 _WITNESSES: Final = (witnessed, forks, cosignatures, witnesses)
-ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_WITNESSES))
+ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_WITNESSES, upkeep))

@@ -19,7 +19,8 @@ def claim(settings: Settings) -> identity.Claimant:
     """Who opens the database, and whom it would ask after a restore."""
     neighbours = [child.name for child in settings.children] + ([settings.parent.name] if settings.parent else [])
     parties = [Route.link(name) for name in neighbours] + [Route.office(office.name) for office in settings.offices]
-    return identity.Claimant(settings.node.name, settings.node.formerly, parties)
+    log = settings.origin if settings.journal.key else ""
+    return identity.Claimant(settings.node.name, settings.node.formerly, parties, log)
 
 
 def _renamed(settings: Settings) -> dict[Route, Route]:

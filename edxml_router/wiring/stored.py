@@ -16,6 +16,7 @@ from edxml_router.store.book import SqlBook
 from edxml_router.store.clocks.steady_clock import SteadyClock
 from edxml_router.store.database import far_bell
 from edxml_router.store.database.engine import troubles
+from edxml_router.store.epochs import identity
 from edxml_router.store.journal import sequencer
 from edxml_router.store.ledger import SqlLedger
 
@@ -53,8 +54,10 @@ class StoredNode(Node):
 
     def number_journal(self) -> None:
         """Let the journal's new entries take their places in the log, under a checkpoint that is signed where the log's
-        key is at hand. Raises Setback EDX601, EDX602, EDX605."""
-        sequencer.number_entries(self.ledger, sign=self._signed if self.log_signer else None)
+        key is at hand and the log's name has not ended. Raises Setback EDX601, EDX602, EDX605."""
+        signer = self.log_signer
+        self.log_ended = signer is not None and identity.log_ended(self.ledger.engine, signer.name) is not None
+        sequencer.number_entries(self.ledger, sign=self._signed if signer and not self.log_ended else None)
 
     def _signed(self, size: int, root: bytes) -> bytes:
         signer = self.log_signer

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.demo.letters import File
 from edxml_router.demo.offices import PushedOffice
 from tests.scenarios.world import PLANS, World, until
 
@@ -32,8 +34,14 @@ def test_what_came_after_the_back_up_is_asked_for_and_told(patient: World, tmp_p
     before = world.send("G22", "H53")
     world.confirm("H53", before)
     world.await_state("tw", before, State.CONFIRMED)
-    [kept] = tree.ask("tinh", "backup", tmp_path / "copy")
-    assert kept["sound"]
+    large = world.send(
+        "G22", "H53", files=[File("ban-ve.zip", 100_000)]
+    )  # its body is a file; the office takes it later
+    world.await_state("tinh", large, State.AVAILABLE)
+    with ThreadPoolExecutor(1) as others:
+        busy = others.submit(lambda: [world.send("G22", "H53") for _ in range(8)])
+        [kept] = tree.ask("tinh", "backup", tmp_path / "copy")  # while the node takes letters
+    assert (kept["sound"], kept["body_count"]) == (True, 1)
 
     taken, waiting = world.send("G22", "H53"), world.send("G22", "H53")
     through, up = world.send("G22", "H53.31"), world.send("H53.31", "G22")
@@ -46,12 +54,15 @@ def test_what_came_after_the_back_up_is_asked_for_and_told(patient: World, tmp_p
         world.await_state(node, data, State.CONFIRMED)
     lost = world.send("H53", "G22")
 
-    restore(world, tmp_path / "copy")
+    under_way = restore(world, tmp_path / "copy")
     doctor = tree.run("tinh", "doctor")
     assert (doctor.returncode, "EDX618" in doctor.stdout) == (75, True), doctor.stdout
     office = world.offices["tinh"]
     world.confirm("H53", waiting)  # it comes again, under its name; what the office has taken already it only confirms
     world.await_state("tw", waiting, State.CONFIRMED)  # asked about and sent again, with nobody waiting for an hour
+    for data in (large, under_way, *busy.result()):
+        world.confirm("H53", data)
+        world.await_state("tw", data, State.CONFIRMED)
     epoch = told(world)
     for data in (own, below, lost):
         assert office.send(data)["accepted"]
@@ -68,15 +79,33 @@ def test_what_came_after_the_back_up_is_asked_for_and_told(patient: World, tmp_p
     world.come_to_rest()
 
 
-def restore(world: World, copy: Path) -> None:
-    """As docs/operations.md says. The office's own system goes on."""
-    world.tree.kill("tinh")
-    data = world.tree.folder / "tinh" / "data"
-    for file in data.glob("journal.db*"):
+def restore(world: World, copy: Path) -> bytes:
+    """As docs/operations.md says, and a letter is sent meanwhile. The office's own system goes on."""
+    tree, changed = world.tree, copy / "manifest.json"
+    running = tree.run("tinh", "restore", copy)
+    assert (running.returncode, "EDX609" in running.stderr) == (1, True), running.stderr
+    tree.kill("tinh")
+    under_way = world.send("G22", "H53")
+    data = tree.folder / "tinh" / "data"
+    for file in data.glob("journal.*"):
         file.unlink()
-    shutil.copy(copy / "journal.db", data)
-    world.tree.start("tinh")
+    shutil.rmtree(data / "bodies")
+    whole = changed.read_bytes()
+    changed.write_bytes(whole + b" ")
+    refused = tree.run("tinh", "restore", copy)
+    assert (refused.returncode, "EDX678" in refused.stderr, str(changed) in refused.stderr) == (70, True, True)
+    assert not list(data.glob("journal.*"))
+    changed.write_bytes(whole)
+    [done] = tree.ask("tinh", "restore", copy)
+    assert {one["party"] for one in done["recoveries"]} == {
+        "link:tw",
+        "link:huyen",
+        f"office:{world.offices['tinh'].name}",
+    }
+    assert done["open"].keys() == {"available"}
+    tree.start("tinh")
     world.look_again("tinh")
+    return under_way
 
 
 def told(world: World) -> str:

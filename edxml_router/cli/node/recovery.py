@@ -1,50 +1,19 @@
-"""``edxml-router backup`` and ``recovery``: copy a node, and make up for what a restored one has forgotten."""
+"""``edxml-router recovery``: make up for what a restored node has forgotten."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 import click
 
 from edxml_router.cli.acting import account
-from edxml_router.cli.commands import Command, Group, exit_with
+from edxml_router.cli.commands import Group
 from edxml_router.cli.parameters import Moment
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.link.resync import Recovery
 from edxml_router.services.node import restoration
 from edxml_router.shapes.node import recovery_shape
-
-
-@click.command(cls=Command)
-@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
-@json_option
-@pass_session
-def backup(session: Session, folder: Path, as_json: bool) -> None:
-    """Copy the journal and the large bodies to a new FOLDER.
-
-    The node may work meanwhile. The copy is verified; until it is, the folder is called FOLDER.part. node.toml, keys
-    and certificates are not in it.
-    For PostgreSQL this says what to use instead (EDX608). Exit status 70 when something of what was copied is damaged.
-    """
-    with session.progress(session.say("backup.working"), None) as advance:
-        done = 0
-
-        def progress(now: int, _of: int) -> None:
-            nonlocal done
-            advance(now - done)
-            done = now
-
-        kept = restoration.copy_node(session.settings(), folder, progress)
-    if as_json:
-        session.json(restoration.shape(kept))
-    else:
-        text = session.say("backup.done", folder=kept.folder, entries=kept.entries, bodies=kept.bodies, size=kept.size)
-        session.line(text, "green" if kept.sound else "yellow")
-    damaged = restoration.findings(kept)
-    session.problems(damaged)
-    exit_with(damaged)
 
 
 @click.group(cls=Group)
@@ -60,10 +29,11 @@ def show(session: Session, as_json: bool) -> None:
 
     Neighbours are asked by the node and answer by themselves. An office has to send again.
     """
-    _show(session, restoration.open_recoveries(session.settings()), as_json)
+    show_recoveries(session, restoration.open_recoveries(session.settings()), as_json)
 
 
-def _show(session: Session, rows: Sequence[Recovery], as_json: bool) -> None:
+def show_recoveries(session: Session, rows: Sequence[Recovery], as_json: bool) -> None:
+    """Who has not repeated yet what was handed in, and whose turn it is."""
     if as_json:
         for one in rows:
             session.json(recovery_shape(one))
@@ -99,4 +69,4 @@ def begin(session: Session, since: datetime, reason: str) -> None:
 
     That is one where the data folder is older as well, such as a snapshot of the whole volume.
     """
-    _show(session, restoration.begin(session.settings(), since, reason, account()), as_json=False)
+    show_recoveries(session, restoration.begin(session.settings(), since, reason, account()), as_json=False)

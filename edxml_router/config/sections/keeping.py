@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from edxml_router.config.values import MIB, About, Duration, File, Origin, SettingsTable, Size
+from pydantic import BeforeValidator
+
+from edxml_router.config.values import MIB, About, Duration, File, Origin, SettingsTable, Size, read_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,11 @@ class StoreSettings(SettingsTable):
     reserve_bytes: Annotated[
         Size, About("Nothing is accepted while the disk has less free space than this (EDX601).")
     ] = 256 * MIB
+    backup_age: Annotated[
+        timedelta,
+        BeforeValidator(read_duration),
+        About('How old the last back-up may be until `doctor` warns (EDX681); "0s" means any.'),
+    ] = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

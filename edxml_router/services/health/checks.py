@@ -18,6 +18,7 @@ from edxml_router.services.health import (
     machine,
     mailboxes,
     trust,
+    upkeep,
     witnesses,
 )
 from edxml_router.services.health.report import Check, Findings
@@ -27,6 +28,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "disk": machine.disk,
     "database": database.database,
     "recovery": database.repetitions,
+    "backup": upkeep.copies,
     "trust": trust.authorities,
     "lists": trust.lists,
     "responders": trust.answers,
@@ -57,6 +59,7 @@ def _nothing(_settings: Settings) -> Findings:
 # wait in vain.
 WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "recovery": _nothing,
+    "backup": _nothing,
     "neighbours": trust.unproven,
     "clock": machine.was_set,
     "peers": _nothing,

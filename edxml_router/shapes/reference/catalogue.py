@@ -22,6 +22,7 @@ from edxml_router.shapes import (
 from edxml_router.shapes.evidence import certificate
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.office import conformance
+from edxml_router.shapes.upkeep import copies
 
 Shapes = tuple[type, ...]
 
@@ -32,7 +33,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "agency list": (agency.AgencyShape,),
         "agency resolve": (agency.ResolutionShape,),
         "agency show": (agency.AgencyDetailShape,),
-        "backup": (node.BackupShape,),
+        "backup": (copies.BackupShape,),
         "certificate verify": (certificate.CertificateVerificationShape,),
         "check": (verdict.CheckShape,),
         "config check": (node.ConfigurationShape,),
@@ -67,6 +68,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "queue show": (history.DeliveryHistoryShape,),
         "queue show --quarantine": (history.QuarantinedShape,),
         "recovery show": (node.RecoveryShape,),
+        "restore": (copies.RestoreShape, copies.BackupShape),
         "resend": (delivery.ActShape,),
         "send": (verdict.SentShape,),
         "sent": (letter.SentLetterShape,),

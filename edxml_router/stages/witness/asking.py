@@ -33,7 +33,7 @@ def ask_witnesses(node: Node) -> int:
     """Ask the neighbours whose turn it is. Returns how many were asked."""
     signer, pause, now = node.log_signer, node.rules.witness_interval, node.now()
     turns = [peer for peer in _witnesses(node) if not now - pause < node.witness_asked.get(peer, now - pause) <= now]
-    newest = node.ledger.views.checkpoint() if signer and turns else None
+    newest = node.ledger.views.checkpoint() if signer and turns and not node.log_ended else None
     if signer is None or newest is None:
         return 0
     asked = 0
@@ -107,7 +107,7 @@ def _verified(node: Node, peer: str, head: TreeHead, answer: WitnessAnswer) -> K
 def _send(node: Node, signer: NoteSigner, peer: str, old: int, size: int) -> None:
     views, now = node.ledger.views, node.now()
     mark = views.checkpoint(size)
-    if mark is None:
+    if mark is None or node.log_ended:
         return
     note = signer.sign(TreeHead(signer.name, size, bytes.fromhex(mark.root)).text).data
     body = encode_question(now, witness_request(old, views.consistency(old, size), note))

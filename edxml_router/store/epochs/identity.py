@@ -24,7 +24,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from edxml_router.core.delivery.journal import JOURNAL_RESTORED, Entry, leaf_hash
 from edxml_router.core.detail import Detail
@@ -48,11 +48,13 @@ _NEWEST: Final = select(journal.c.id, journal.c.entry, journal.c.at).order_by(jo
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """Who opens the database: the node's name, those it had before, and whom it would ask after a restore."""
+    """Who opens the database: the node's name, those it had before, and whom it would ask after a restore. ``log`` is
+    the name of the log whose checkpoints it signs; empty where it signs none."""
 
     node: str
     formerly: Sequence[str] = ()
     parties: Sequence[Route] = ()
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,20 @@ def recognise_database(ledger: SqlLedger, data: Path, claim: Claimant) -> NewEpo
 def declare_restored(ledger: SqlLedger, claim: Claimant, since: datetime, reason: str) -> NewEpoch:
     """Begin an epoch because an operator says that everything since then is missing."""
     with ledger.book() as book:
-        return _begin(book, claim, ledger.clock.now(), since, reason)
+        return _begin(book, claim, ledger.clock.now(), since, reason, claim.log)
+
+
+def log_ended(engine: Engine, log: str) -> datetime | None:
+    """When a log of this name ended, because entries of it are missing: what is signed under it from then on would
+    contradict what others have seen. None: it goes on."""
+    with reading(engine) as connection:
+        return connection.execute(select(func.min(epochs.c.at)).where(epochs.c.log == log)).scalar_one_or_none()
+
+
+def begun_at(engine: Engine) -> datetime | None:
+    """When the first epoch began: since then there is something to lose."""
+    with reading(engine) as connection:
+        return connection.execute(select(func.min(epochs.c.at))).scalar_one_or_none()
 
 
 def owner(ledger: SqlLedger) -> str:
@@ -113,22 +128,23 @@ class _Standing:
     settled: bool
     epoch: str = ""
     lost: str = ""  # why the journal is not the one that was left; empty when it is
+    shorter: bool = False  # whether entries are missing for sure
 
 
 def _standing(connection: Connection, data: Path, mark: _Mark | None, claim: Claimant) -> _Standing:
     row = connection.execute(select(identity)).one_or_none()
     if row is None:
         return _Standing(settled=False)
-    lost = ""
+    lost, shorter = "", True
     if row.copied_at is not None:
         lost = Detail("a back-up of {at:%Y-%m-%d %H:%M:%S} UTC was restored", at=row.copied_at)
     elif mark is None:
         # Machines that share a database come and go; but a SQLite file lies beside the mark that was made before it.
         if connection.dialect.name == "sqlite" and data.is_dir():
-            lost = Detail("{file} is missing beside it", file=FILE)
+            lost, shorter = Detail("{file} is missing beside it", file=FILE), False
     elif not _fits(connection, mark, row.epoch):
         lost = Detail("entry {entry} of the journal is missing", entry=mark.entry)
-    return _Standing(not lost and row.node == claim.node, row.epoch, lost)
+    return _Standing(not lost and row.node == claim.node, row.epoch, lost, bool(lost) and shorter)
 
 
 def _fits(connection: Connection, mark: _Mark, epoch: str) -> bool:
@@ -156,18 +172,19 @@ def _settle(book: SqlBook, data: Path, claim: Claimant, now: datetime) -> NewEpo
         connection.execute(update(identity).values(node=claim.node))
         told = Detail("{old} is {new}", old=row.node, new=claim.node)
         book.journal.note([Entry(now, "node.renamed", actor="node", detail=told)])
-    lost = _standing(connection, data, _read(data), claim).lost  # asked again under the lock
-    if not lost:
+    standing = _standing(connection, data, _read(data), claim)  # asked again under the lock
+    if not standing.lost:
         return None
     since = connection.execute(select(func.max(journal.c.at))).scalar_one_or_none() or now
-    return _begin(book, claim, now, min(since, now), lost)
+    ended = claim.log if standing.shorter else ""  # a lost mark alone takes no name from a log that may be whole
+    return _begin(book, claim, now, min(since, now), standing.lost, ended)
 
 
-def _begin(book: SqlBook, claim: Claimant, now: datetime, since: datetime, reason: str) -> NewEpoch:
+def _begin(book: SqlBook, claim: Claimant, now: datetime, since: datetime, reason: str, log: str) -> NewEpoch:
     epoch = secrets.token_hex(8)
     connection = book.connection
     connection.execute(update(identity).values(epoch=epoch, copied_at=None))
-    connection.execute(insert(epochs), {"epoch": epoch, "at": now, "since": since, "reason": reason})
+    connection.execute(insert(epochs), {"epoch": epoch, "at": now, "since": since, "reason": reason, "log": log})
     recovery.open_all(connection, claim.parties, epoch, since, now)
     numbers.leave_behind(connection, now)
     # What had left here may have ended long ago: ask about all of it now, and expire none of it before the answers.

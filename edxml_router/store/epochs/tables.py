@@ -24,6 +24,7 @@ epochs = Table(
     Column("at", Instant, nullable=False),
     Column("since", Instant, nullable=False),  # the newest entry that was left when it began
     words("reason", Wording),
+    words("log", server_default=""),  # the name that the journal's log had: it signs nothing under it any more
 )
 
 # Who is asked to repeat, or told to send again, what was handed in since the back-up: one row for each neighbour

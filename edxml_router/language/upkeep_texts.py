@@ -1,0 +1,22 @@
+"""What people read of copies of a node, and of one that was made anew (part of :mod:`edxml_router.language.texts`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+UPKEEP: Final[dict[str, str]] = {
+    "doctor.recovery": "after a restore",
+    "doctor.backup": "back-ups",
+    "backup.working": "copying",
+    "backup.done": "{folder}: {entries} journal entries, {bodies} large bodies, {size} bytes",
+    "restore.working": "reading the copy",
+    "restore.good": "{folder} is as it was written on {at}: {entries} journal entries, {bodies} large bodies",
+    "restore.done": "restored from {folder}: {entries} journal entries, {bodies} large bodies",
+    "restore.since": "What came after {since} is missing, and is repeated by those who had handed it in.",
+    "restore.open": "Not ended yet: {counts}",
+    "restore.next": "Start the node: edxml-router serve. What is missing yet: edxml-router recovery show",
+    "recovery.none": "Nobody has to repeat anything.",
+    "recovery.link": "asked; has not answered",
+    "recovery.office": "has to send again, then: recovery done",
+    "recovery.done": "{name}: done",
+}

@@ -1,0 +1,41 @@
+"""Whether the node is looked after: how old the last copy of it is, and under which name its log goes on."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+
+from edxml_router.config import Settings
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Finding
+from edxml_router.services.health.database import is_lost
+from edxml_router.services.health.report import PATIENCE, Findings
+from edxml_router.store import upkeep
+from edxml_router.store.database import migrate
+from edxml_router.store.epochs import identity
+from edxml_router.wiring import composition
+
+
+def copies(settings: Settings) -> Findings:
+    """The last back-up. A node that is younger than one may be has none, and is not blamed for it."""
+    if is_lost(settings):
+        return
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+        if migrate.current(ledger.engine) != migrate.newest():
+            return
+        made, begun = upkeep.last(ledger.engine, upkeep.BACKUP), identity.begun_at(ledger.engine)
+        ended = identity.log_ended(ledger.engine, settings.origin) if settings.journal.key else None
+    if ended is not None:
+        told = Detail("since {at:%Y-%m-%d %H:%M}", at=ended.astimezone())
+        yield settings.origin, Finding("EDX680", settings.origin, told)
+    age, now = settings.store.backup_age, datetime.now(UTC)
+    since = made.at if made else begun
+    if made is not None and not made.sound:
+        yield made.place, Finding("EDX681", made.place, Detail("something of what was copied was damaged"))
+    elif age and since is not None and now - since > age:
+        told = Detail("the last is of {at:%Y-%m-%d %H:%M}", at=since.astimezone()) if made else Detail("there is none")
+        yield told, Finding("EDX681", made.place if made else "", told)
+    elif made is not None:
+        yield Detail("{place}, {at:%Y-%m-%d %H:%M}", place=made.place, at=made.at.astimezone()), None
+    else:
+        yield Detail("none yet"), None

@@ -1,0 +1,122 @@
+"""A node is copied, looked after, and made anew, by somebody who types."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edxml_router.config import load
+from edxml_router.store import upkeep
+from edxml_router.store.copies.manifest import read_manifest
+from edxml_router.wiring import composition
+from tests.cli.conftest import OneNode
+
+
+@pytest.fixture
+def sent(node: OneNode) -> OneNode:
+    """A node that has taken a letter and sent it on."""
+    node.send("H53-1", ["H53.01", "G22"])
+    node.work()
+    return node
+
+
+def lose(node: OneNode) -> None:
+    for path in (node.folder / "data").glob("journal.*"):
+        path.unlink()
+
+
+def checks(node: OneNode, name: str) -> list[str]:
+    """The codes that doctor has for one check; empty ones where all is well."""
+    lines = [line for line in node.call("doctor", "--json").stdout.splitlines() if f'"check": "{name}"' in line]
+    return [line.partition('"code": "')[2][:6] for line in lines]
+
+
+def test_a_node_is_made_anew_and_signs_nothing_twice(sent: OneNode, tmp_path: Path) -> None:
+    [made] = sent.rows("backup", tmp_path / "copy")
+    held = read_manifest(tmp_path / "copy")
+    assert (made["sound"], made["journal_size"], made["entry_count"]) == (True, held.size, held.entries)
+    assert held.checkpoint.startswith(f"edxml-router/h53\n{held.size}\n")
+    [entry] = sent.rows("journal", "query", "--event", "backup.made")
+    assert entry["actor"].startswith("operator:")
+    sent.send("H53-2", ["G22"])  # forgotten soon
+    sent.work()
+    there = sent.call("restore", tmp_path / "copy")
+    assert (there.exit_code, there.stderr[:6]) == (1, "EDX679")
+    lose(sent)
+    good = sent.rows("restore", tmp_path / "copy", "--check")
+    assert (good[0]["root"], (sent.folder / "data" / "journal.db").exists()) == (held.root, False)
+    told = sent.call("restore", tmp_path / "copy")
+    assert (told.exit_code, told.stderr[:6]) == (0, "EDX680"), told.output
+    assert "Not ended yet:" in told.stdout
+    assert "office:vp" in told.stdout
+    assert [row["event"] for row in sent.rows("journal", "query", "--event", "backup.restored")] == ["backup.restored"]
+    sent.work()
+    settings = load(sent.config)
+    with closing(composition.open_ledger(settings)) as ledger:
+        newest, signed = ledger.views.checkpoint(), ledger.views.signed_checkpoint()
+        assert newest is not None and signed is not None
+        assert (newest.note, signed.size) == (None, held.size)  # others may have seen more under that name
+    assert "EDX680" in checks(sent, "backup")
+    text = sent.config.read_text(encoding="utf-8")
+    sent.config.write_text(
+        text.replace("[journal]\n", '[journal]\norigin = "edxml-router/h53/2"\n', 1), encoding="utf-8"
+    )
+    sent.work()
+    with closing(composition.open_ledger(load(sent.config))) as ledger:
+        signed = ledger.views.signed_checkpoint()
+        assert signed is not None
+        assert (signed.note or b"").startswith(b"edxml-router/h53/2\n")
+    assert "EDX680" not in checks(sent, "backup")
+    assert sent.rows("journal", "verify")[0]["sound"]
+
+
+def test_a_changed_byte_and_another_node_are_refused(sent: OneNode, tmp_path: Path) -> None:
+    assert sent.call("backup", tmp_path / "copy").exit_code == 0
+    lose(sent)
+    database = tmp_path / "copy" / "journal.db"
+    whole = database.read_bytes()
+    database.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    refused = sent.call("restore", tmp_path / "copy")
+    assert (refused.exit_code, refused.stderr[:6], str(database) in refused.stderr) == (70, "EDX678", True)
+    database.write_bytes(whole)
+    (tmp_path / "copy" / "manifest.json").rename(tmp_path / "aside")
+    refused = sent.call("restore", tmp_path / "copy")
+    assert (refused.exit_code, refused.stderr[:6]) == (1, "EDX677")
+    (tmp_path / "aside").rename(tmp_path / "copy" / "manifest.json")
+    text = sent.config.read_text(encoding="utf-8").replace('name = "h53"', 'name = "h54"', 1)
+    sent.config.write_text(text, encoding="utf-8")
+    refused = sent.call("restore", tmp_path / "copy")
+    assert (refused.exit_code, refused.stderr[:6]) == (78, "EDX619")
+    assert not list((sent.folder / "data").glob("journal.*"))
+
+
+def test_the_configuration_is_in_a_copy_only_when_asked_for(sent: OneNode, tmp_path: Path) -> None:
+    assert sent.call("backup", tmp_path / "plain").exit_code == 0
+    assert sorted(each.name for each in (tmp_path / "plain").iterdir()) == ["SHA256SUMS", "journal.db", "manifest.json"]
+    [made] = sent.rows("backup", tmp_path / "whole", "--keys")
+    assert made["configuration"]
+    kept = tmp_path / "whole" / "configuration"
+    assert (kept / "node.toml").read_bytes() == sent.config.read_bytes()
+    assert (kept / "log.key.pem").read_bytes() == (sent.folder / "log.key.pem").read_bytes()
+    assert (kept / "log.key.pem").stat().st_mode & 0o777 == 0o600
+    assert list(kept.glob("elsewhere/**/anchors.pem"))
+    shutil.rmtree(sent.folder / "data")
+    (sent.folder / "data").mkdir()
+    assert sent.call("restore", tmp_path / "whole").exit_code == 0
+    assert len(sent.rows("trace", "H53-1")[0]["deliveries"]) == 2
+
+
+def test_an_old_back_up_is_warned_of(sent: OneNode, tmp_path: Path) -> None:
+    assert checks(sent, "backup") == [""]  # a young node has none, and is not blamed
+    assert sent.call("backup", tmp_path / "copy").exit_code == 0
+    assert checks(sent, "backup") == [""]
+    with closing(composition.open_ledger(load(sent.config))) as ledger, ledger.book() as book:
+        upkeep.note(book.connection, upkeep.BACKUP, datetime.now(UTC) - timedelta(days=8), str(tmp_path / "copy"))
+    assert checks(sent, "backup") == ["EDX681"]
+    text = sent.config.read_text(encoding="utf-8")
+    sent.config.write_text(text.replace("[store]\n", '[store]\nbackup_age = "30d"\n', 1), encoding="utf-8")
+    assert checks(sent, "backup") == [""]
