@@ -1,11 +1,13 @@
-"""Journal entries as people see them."""
+"""Journal entries as people see them, and what does not follow from them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edxml_router.cli.commands import exit_with
 from edxml_router.cli.session import Session
 from edxml_router.core.delivery.views import JournalLine
+from edxml_router.core.problems import Finding
 
 
 def show_lines(session: Session, lines: Sequence[JournalLine]) -> None:
@@ -26,3 +28,12 @@ def show_lines(session: Session, lines: Sequence[JournalLine]) -> None:
             for line in lines
         ],
     )
+
+
+def show_differences(session: Session, found: Sequence[Finding]) -> None:
+    """Rows of the tables that do not follow from the entries, beside what was shown; then the command ends."""
+    for each in found:
+        session.note(f"{session.detail(each.where)}: {session.detail(each.detail)}", "red")
+    if found:
+        session.problem(found[0])
+    exit_with(found)

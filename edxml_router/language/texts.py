@@ -255,6 +255,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "proof.proven": "proven",
     "proof.unproven": "unproven",
     "proof.own": "ended here",
+    "trace.table_only": "told by the tables only, since an earlier version wrote the entries: {names}",
     "trace.more": "… further recipients: {count} (--all)",
     "outcome.open": "under way",
     "outcome.confirmed": "confirmed by all",

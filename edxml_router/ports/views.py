@@ -16,6 +16,7 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import (
+    Damage,
     DeliveryHistory,
     EnvelopeHistory,
     FeedHead,
@@ -149,11 +150,20 @@ class History(Protocol):
         may be the beginning of a digest."""
 
     def trace(self, digest: str, recipient: str = "", limit: int = 1000) -> EnvelopeHistory | None:
-        """Everything about the envelope of this digest; None when it was never accepted here. The acceptance is part
-        of every recipient's story."""
+        """Everything about the envelope of this digest, as the journal tells it; None when no entry tells that it was
+        accepted here. The acceptance is part of every recipient's story. Rows of the tables that do not follow from
+        the entries are named, and not believed."""
+
+    def unfounded(self, digest: str) -> Sequence[Damage]:
+        """What the tables have of an envelope of whose acceptance no entry tells."""
+
+    def accepted_under(self, document_id: str) -> Sequence[str]:
+        """Digests of what the journal says was accepted under this id, where the tables do not know it. Reads the whole
+        journal, seconds for each million entries."""
 
     def story(self, number: int, limit: int = 1000) -> DeliveryHistory | None:
-        """The delivery of this number with all that happened to it; None when there is none."""
+        """The delivery that has this number in the table, with all that happened to it; None when there is none, or no
+        entry tells of it."""
 
     def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Notice]:
         """Receipts for an office that have not been handed over yet."""

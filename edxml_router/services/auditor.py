@@ -10,6 +10,7 @@ not exist; Setback EDX610 for a damaged database, and what the views raise.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +31,14 @@ from edxml_router.core.delivery.journal import (
     QUARANTINE_REMOVED,
 )
 from edxml_router.core.delivery.lifecycle import ENDS
-from edxml_router.core.delivery.views import EnvelopeHistory, FoundEnvelope, JournalLine, QuarantinedItem, Verification
+from edxml_router.core.delivery.views import (
+    Damage,
+    EnvelopeHistory,
+    FoundEnvelope,
+    JournalLine,
+    QuarantinedItem,
+    Verification,
+)
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Hop
@@ -79,6 +87,7 @@ EVENTS: Final = (
     *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),
 )
 PAGE: Final = 1000  # entries in one read
+DIFFERENCES: Final = 100  # between tables and journal that are told one by one
 LONGEST: Final = 100_000  # recipients, and journal entries, of one envelope in its history
 
 
@@ -100,9 +109,8 @@ class JournalQuery:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeStory:
-    """The story of one accepted envelope: ``paths`` has the nodes passed on the way to each recipient, according to the
-    latest receipt; ``proofs`` what proves how a delivery has ended, by recipient; ``changes`` are the envelopes that
-    recall, update or replace it."""
+    """The story of one accepted envelope: ``paths`` has the nodes passed on the way to each recipient; ``proofs`` what
+    proves how a delivery has ended, by recipient; ``changes`` are the envelopes that recall, update or replace it."""
 
     trace: EnvelopeHistory
     paths: Mapping[str, Sequence[Hop]]
@@ -114,12 +122,14 @@ class EnvelopeStory:
 class DocumentHistory:
     """All that is known of a document: what was accepted under its id, oldest first, and what was refused.
 
-    ``lines`` are the journal entries, where nothing was accepted and nothing kept.
+    ``lines`` are the journal entries, where nothing was accepted and nothing kept. ``unfounded``: what the tables have
+    of envelopes of whose acceptance no entry tells, and is not told for this reason.
     """
 
     told: Sequence[EnvelopeStory]
     refused: Sequence[QuarantinedItem]
     lines: Sequence[JournalLine] = ()
+    unfounded: Sequence[Finding] = ()
 
 
 def require_event(name: str) -> None:
@@ -197,19 +207,66 @@ def find(views: Views, document: str, limit: int = 50) -> Sequence[FoundEnvelope
 
 
 def history(views: Views, document: str, recipient: str = "") -> DocumentHistory:
-    """What became of a document, on the way to one ``recipient`` (canonical code) or to all."""
+    """What became of a document, on the way to one ``recipient`` (canonical code) or to all, as the journal tells
+    it."""
     refused = views.list_quarantined(document=document)
-    try:
-        envelopes = find(views, document)
-    except Refusal:
+    digests = _accepted(views, document)
+    if not digests:
         lines = views.lines(envelope=document.lower()) if is_digest(document) and not refused else ()
         if not refused and not lines:
-            raise
+            raise Refusal("EDX606", where=document[:100])
         return DocumentHistory((), refused, lines)
-    traces = (views.trace(found.envelope.digest, recipient, LONGEST) for found in reversed(envelopes))
-    return DocumentHistory(
-        [EnvelopeStory(one, _paths(one), _proofs(one), views.changes(one.envelope)) for one in traces if one], refused
-    )
+    told, unfounded = _stories(views, digests, recipient)
+    if not told and not is_digest(document):
+        # What the table has under this id was never accepted: an envelope may have been given another digest there.
+        told, more = _stories(views, [one for one in views.accepted_under(document) if one not in digests], recipient)
+        unfounded += more
+    return DocumentHistory(told, refused, (), differences(unfounded))
+
+
+def _stories(views: Views, digests: Sequence[str], recipient: str) -> tuple[list[EnvelopeStory], list[Damage]]:
+    told, unfounded = list[EnvelopeStory](), list[Damage]()
+    for digest in digests:
+        trace = views.trace(digest, recipient, LONGEST)
+        if trace is None:
+            unfounded += views.unfounded(digest)
+            continue
+        changes, invented = _changes(views, trace)
+        told.append(EnvelopeStory(trace, _paths(trace), _proofs(trace), changes))
+        unfounded += invented
+    return told, unfounded
+
+
+def differences(damages: Sequence[Damage]) -> list[Finding]:
+    """What does not follow from the journal, a finding each, the first hundred."""
+    return [Finding("EDX659", each.where, each.detail) for each in damages[:DIFFERENCES]]
+
+
+def _accepted(views: Views, document: str) -> list[str]:
+    """Digests of what was accepted under this name, the oldest first. Whoever can write into the tables can take an
+    envelope out of them, so what is not there is looked for in the journal."""
+    try:
+        return [found.envelope.digest for found in reversed(find(views, document))]
+    except Refusal:
+        if not comparable(document):
+            raise
+    if is_digest(document):
+        lines = views.lines(envelope=document.lower(), event=ENVELOPE_ACCEPTED)
+        return list(dict.fromkeys(line.entry.envelope for line in lines))
+    return list(views.accepted_under(document))
+
+
+def _changes(views: Views, told: EnvelopeHistory) -> tuple[list[FoundEnvelope], list[Damage]]:
+    """The envelopes that change this one, as the journal tells them; and those that only the table has."""
+    changes, invented = list[FoundEnvelope](), list[Damage]()
+    for one in views.changes(told.envelope):
+        trace = views.trace(one.envelope.digest, "", LONGEST)
+        if trace is None:
+            invented += views.unfounded(one.envelope.digest)
+        elif told.envelope.document_key in trace.envelope.refers_to:
+            states = Counter(each.state for each in trace.deliveries)
+            changes.append(FoundEnvelope(trace.envelope, states))
+    return changes, invented
 
 
 def _digests(views: Views, document: str) -> list[str]:
@@ -233,8 +290,11 @@ def _proofs(told: EnvelopeHistory) -> Mapping[str, Evidence]:
 
 
 def _paths(told: EnvelopeHistory) -> Mapping[str, Sequence[Hop]]:
-    paths: dict[str, Sequence[Hop]] = {}
+    """By the entries; where these do not tell, by the latest receipt."""
+    paths = {recipient: hops for recipient, hops in told.hops.items() if hops}
     for note in told.receipts:
+        if note.receipt.recipient in told.hops:
+            continue
         if len(note.receipt.hops) >= len(paths.get(note.receipt.recipient, ())):
             paths[note.receipt.recipient] = note.receipt.hops
     return paths

@@ -17,10 +17,11 @@ from edxml_router.core.delivery.views import (
 from edxml_router.core.link.manifest import exact_instant, instant
 from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Hop
+from edxml_router.core.problems import Finding
 from edxml_router.shapes.delivery import DeliveryShape, TracedDeliveryShape, delivery_shape, traced_delivery_shape
 from edxml_router.shapes.envelope import EnvelopeShape, envelope_shape
 from edxml_router.shapes.form import Digest, Instant
-from edxml_router.shapes.problem import ProblemShape, kept_problem
+from edxml_router.shapes.problem import ProblemShape, kept_problem, problem_shape
 
 
 class EntryShape(TypedDict):
@@ -65,7 +66,8 @@ class QuarantinedShape(TypedDict):
 
 
 class HistoryShape(TypedDict):
-    """All that this node knows of an envelope; ``envelope`` is null when it was only ever refused."""
+    """All that this node knows of an envelope, as its journal tells it; ``envelope`` is null when it was only ever
+    refused, or when no entry tells of its acceptance."""
 
     envelope: EnvelopeShape | None
     outcome: str
@@ -73,12 +75,15 @@ class HistoryShape(TypedDict):
     changes: list[ChangeShape]
     entries: list[EntryShape]
     quarantined: list[QuarantinedShape]
+    differences: list[ProblemShape]
+    table_only: list[str]
 
 
 class DeliveryHistoryShape(DeliveryShape):
     """A delivery with its journal entries."""
 
     entries: list[EntryShape]
+    differences: list[ProblemShape]
 
 
 def entry_shape(line: JournalLine) -> EntryShape:
@@ -123,6 +128,7 @@ def history_shape(
     changes: Iterable[FoundEnvelope],
     refusals: Iterable[QuarantinedItem],
     hindrances: Mapping[int, Hindrance],
+    differences: Iterable[Finding] = (),
 ) -> HistoryShape:
     """``paths`` has the nodes passed by recipient; without them the envelope has come as far as here."""
     envelope = told.envelope
@@ -142,10 +148,14 @@ def history_shape(
         "changes": [{"envelope": envelope_shape(one.envelope), "outcome": one.outcome} for one in changes],
         "entries": [entry_shape(line) for line in told.lines],
         "quarantined": [quarantined_shape(item) for item in refusals],
+        "differences": [problem_shape(each) for each in differences],
+        "table_only": [each or "envelope" for each in told.untold],
     }
 
 
-def refused_history_shape(items: Iterable[QuarantinedItem], lines: Iterable[JournalLine]) -> HistoryShape:
+def refused_history_shape(
+    items: Iterable[QuarantinedItem], lines: Iterable[JournalLine], differences: Iterable[Finding] = ()
+) -> HistoryShape:
     """Of what was never accepted here."""
     return {
         "envelope": None,
@@ -154,9 +164,14 @@ def refused_history_shape(items: Iterable[QuarantinedItem], lines: Iterable[Jour
         "changes": [],
         "entries": [entry_shape(line) for line in lines],
         "quarantined": [quarantined_shape(item) for item in items],
+        "differences": [problem_shape(each) for each in differences],
+        "table_only": [],
     }
 
 
-def delivery_history_shape(story: DeliveryHistory, hindrance: Hindrance | None) -> DeliveryHistoryShape:
+def delivery_history_shape(
+    story: DeliveryHistory, hindrance: Hindrance | None, differences: Iterable[Finding] = ()
+) -> DeliveryHistoryShape:
     standing = delivery_shape(story.delivery, story.envelope.document_id, hindrance)
-    return {**standing, "entries": [entry_shape(line) for line in story.lines]}
+    entries = [entry_shape(line) for line in story.lines]
+    return {**standing, "entries": entries, "differences": [problem_shape(each) for each in differences]}

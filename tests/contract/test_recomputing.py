@@ -66,65 +66,65 @@ def test_what_is_honest_follows(told: SqlLedger) -> None:
 D1 = f"delivery of {FIRST} to H53.01"
 
 
-@pytest.mark.parametrize(
-    ("cheat", "said"),
-    [
-        ("UPDATE deliveries SET state = 'returned' WHERE id = 1", f"{D1}: state is 'returned' in the table"),
-        ("UPDATE deliveries SET state = 'forwarded', ended_at = NULL WHERE id = 1", f"{D1}: state is 'forwarded'"),
-        ("UPDATE deliveries SET route = 'link:quoc-gia' WHERE id = 1", f"{D1}: route is 'link:quoc-gia'"),
-        ("UPDATE deliveries SET origin = 'office:khac' WHERE id = 1", f"{D1}: origin is 'office:khac'"),
-        ("UPDATE deliveries SET generation = 4 WHERE id = 1", f"{D1}: generation is 4 in the table, and 1 by the"),
-        ("UPDATE deliveries SET id = 77 WHERE id = 1", f"{D1}: id is 77 in the table, and 1 by the journal"),
-        ("UPDATE deliveries SET ended_at = ended_at + 1 WHERE id = 1", f"{D1}: ended_at is"),
-        ("UPDATE deliveries SET updated_at = updated_at - 1 WHERE id = 1", f"{D1}: updated_at is"),
-        ("UPDATE deliveries SET expires_at = expires_at + 1 WHERE id = 1", f"{D1}: expires_at is"),
-        ("UPDATE deliveries SET chain = 5 WHERE id = 1", f"{D1}: chain is 5"),
-        ("UPDATE deliveries SET version = 9 WHERE id = 1", f"{D1}: version is 9"),
-        ("UPDATE deliveries SET urgent = (1 = 1) WHERE id = 1", f"{D1}: urgent is True"),
-        ("UPDATE deliveries SET far_accepted = (1 = 1) WHERE id = 1", f"{D1}: far_accepted is True"),
-        (
-            "UPDATE deliveries SET detail = 'closed' WHERE id = 3",
-            f"delivery of {SECOND} to H53.01: detail is 'closed' in the table, and 'not for us' by the journal",
-        ),
-        ("UPDATE deliveries SET code = '' WHERE id = 3", f"delivery of {SECOND} to H53.01: code is ''"),
-        ("UPDATE deliveries SET recipient = 'H99' WHERE id = 1", f"{D1}: the journal tells of it, and it is not in"),
-        ("UPDATE deliveries SET recipient = 'H99' WHERE id = 1", f"delivery of {FIRST} to H99: it is in the table"),
-        ("DELETE FROM deliveries WHERE id = 1", f"{D1}: the journal tells of it, and it is not in the table"),
-        ("UPDATE envelopes SET sender = 'H01' WHERE digest = :first", f"envelope {FIRST}: sender is 'H01' in"),
-        ("UPDATE envelopes SET document_id = 'x' WHERE digest = :first", f"envelope {FIRST}: document_id is 'x'"),
-        ("UPDATE envelopes SET identity = 'x' WHERE digest = :first", f"envelope {FIRST}: identity is 'x'"),
-        ("UPDATE envelopes SET document_key = 'x' WHERE digest = :first", f"envelope {FIRST}: document_key is 'x'"),
-        ("UPDATE envelopes SET business = 2 WHERE digest = :first", f"envelope {FIRST}: business is 2"),
-        ("UPDATE envelopes SET signer = '' WHERE digest = :first", f"envelope {FIRST}: signer is ''"),
-        ("UPDATE envelopes SET indication = 'failed' WHERE digest = :first", f"envelope {FIRST}: indication is"),
-        ("UPDATE envelopes SET peer = 'khac' WHERE digest = :first", f"envelope {FIRST}: peer is 'khac'"),
-        ("UPDATE envelopes SET channel = 'cli' WHERE digest = :first", f"envelope {FIRST}: channel is 'cli'"),
-        ("UPDATE envelopes SET hops = '[]' WHERE digest = :first", f"envelope {FIRST}: hops is []"),
-        ("UPDATE envelopes SET remarks = '[]' WHERE digest = :first", f"envelope {FIRST}: remarks is []"),
-        ("UPDATE envelopes SET refers_to = '[]' WHERE digest = :first", f"envelope {FIRST}: refers_to is []"),
-        ("UPDATE envelopes SET accepted_at = accepted_at - 1 WHERE digest = :first", f"envelope {FIRST}: accepted_at"),
-        ("UPDATE envelopes SET digest = :other WHERE digest = :first", f"envelope {FIRST}: it was accepted, and"),
-        ("UPDATE envelopes SET digest = :other WHERE digest = :first", "it is in the table, and no entry of"),
-        ("DELETE FROM envelopes WHERE digest = :first", f"envelope {FIRST}: it was accepted, and is not in the table"),
-        ("DELETE FROM bodies WHERE digest = :first", f"body {FIRST}: it was accepted, and is not in the table"),
-        (
-            "UPDATE bodies SET data = (SELECT data FROM bodies WHERE digest = :second) WHERE digest = :first",
-            f"body {FIRST}: its bytes are others than those that were accepted",
-        ),
-        ("UPDATE bodies SET size = 41 WHERE digest = :first", f"body {FIRST}: size is 41"),
-        (
-            "INSERT INTO deliveries (digest, recipient, state, route, origin, generation, attempts, urgent, due_at, "
-            "expires_at, far_accepted, code, detail, updated_at, version) SELECT digest, 'H53.03', 'confirmed', route, "
-            "origin, generation, attempts, urgent, due_at, expires_at, far_accepted, code, detail, updated_at, version "
-            "FROM deliveries WHERE id = 1",
-            f"delivery of {FIRST} to H53.03: it is in the table, and no entry of the journal tells of it",
-        ),
-        (
-            "INSERT INTO bodies (digest, size, data) SELECT :other, size, data FROM bodies WHERE digest = :first",
-            "body abababababababab",
-        ),
-    ],
-)
+CHEATS = [
+    ("UPDATE deliveries SET state = 'returned' WHERE id = 1", f"{D1}: state is 'returned' in the table"),
+    ("UPDATE deliveries SET state = 'forwarded', ended_at = NULL WHERE id = 1", f"{D1}: state is 'forwarded'"),
+    ("UPDATE deliveries SET route = 'link:quoc-gia' WHERE id = 1", f"{D1}: route is 'link:quoc-gia'"),
+    ("UPDATE deliveries SET origin = 'office:khac' WHERE id = 1", f"{D1}: origin is 'office:khac'"),
+    ("UPDATE deliveries SET generation = 4 WHERE id = 1", f"{D1}: generation is 4 in the table, and 1 by the"),
+    ("UPDATE deliveries SET id = 77 WHERE id = 1", f"{D1}: id is 77 in the table, and 1 by the journal"),
+    ("UPDATE deliveries SET ended_at = ended_at + 1 WHERE id = 1", f"{D1}: ended_at is"),
+    ("UPDATE deliveries SET updated_at = updated_at - 1 WHERE id = 1", f"{D1}: updated_at is"),
+    ("UPDATE deliveries SET expires_at = expires_at + 1 WHERE id = 1", f"{D1}: expires_at is"),
+    ("UPDATE deliveries SET chain = 5 WHERE id = 1", f"{D1}: chain is 5"),
+    ("UPDATE deliveries SET version = 9 WHERE id = 1", f"{D1}: version is 9"),
+    ("UPDATE deliveries SET urgent = (1 = 1) WHERE id = 1", f"{D1}: urgent is True"),
+    ("UPDATE deliveries SET far_accepted = (1 = 1) WHERE id = 1", f"{D1}: far_accepted is True"),
+    (
+        "UPDATE deliveries SET detail = 'closed' WHERE id = 3",
+        f"delivery of {SECOND} to H53.01: detail is 'closed' in the table, and 'not for us' by the journal",
+    ),
+    ("UPDATE deliveries SET code = '' WHERE id = 3", f"delivery of {SECOND} to H53.01: code is ''"),
+    ("UPDATE deliveries SET recipient = 'H99' WHERE id = 1", f"{D1}: the journal tells of it, and it is not in"),
+    ("UPDATE deliveries SET recipient = 'H99' WHERE id = 1", f"delivery of {FIRST} to H99: it is in the table"),
+    ("DELETE FROM deliveries WHERE id = 1", f"{D1}: the journal tells of it, and it is not in the table"),
+    ("UPDATE envelopes SET sender = 'H01' WHERE digest = :first", f"envelope {FIRST}: sender is 'H01' in"),
+    ("UPDATE envelopes SET document_id = 'x' WHERE digest = :first", f"envelope {FIRST}: document_id is 'x'"),
+    ("UPDATE envelopes SET identity = 'x' WHERE digest = :first", f"envelope {FIRST}: identity is 'x'"),
+    ("UPDATE envelopes SET document_key = 'x' WHERE digest = :first", f"envelope {FIRST}: document_key is 'x'"),
+    ("UPDATE envelopes SET business = 2 WHERE digest = :first", f"envelope {FIRST}: business is 2"),
+    ("UPDATE envelopes SET signer = '' WHERE digest = :first", f"envelope {FIRST}: signer is ''"),
+    ("UPDATE envelopes SET indication = 'failed' WHERE digest = :first", f"envelope {FIRST}: indication is"),
+    ("UPDATE envelopes SET peer = 'khac' WHERE digest = :first", f"envelope {FIRST}: peer is 'khac'"),
+    ("UPDATE envelopes SET channel = 'cli' WHERE digest = :first", f"envelope {FIRST}: channel is 'cli'"),
+    ("UPDATE envelopes SET hops = '[]' WHERE digest = :first", f"envelope {FIRST}: hops is []"),
+    ("UPDATE envelopes SET remarks = '[]' WHERE digest = :first", f"envelope {FIRST}: remarks is []"),
+    ("UPDATE envelopes SET refers_to = '[]' WHERE digest = :first", f"envelope {FIRST}: refers_to is []"),
+    ("UPDATE envelopes SET accepted_at = accepted_at - 1 WHERE digest = :first", f"envelope {FIRST}: accepted_at"),
+    ("UPDATE envelopes SET digest = :other WHERE digest = :first", f"envelope {FIRST}: it was accepted, and"),
+    ("UPDATE envelopes SET digest = :other WHERE digest = :first", "it is in the table, and no entry of"),
+    ("DELETE FROM envelopes WHERE digest = :first", f"envelope {FIRST}: it was accepted, and is not in the table"),
+    ("DELETE FROM bodies WHERE digest = :first", f"body {FIRST}: it was accepted, and is not in the table"),
+    (
+        "UPDATE bodies SET data = (SELECT data FROM bodies WHERE digest = :second) WHERE digest = :first",
+        f"body {FIRST}: its bytes are others than those that were accepted",
+    ),
+    ("UPDATE bodies SET size = 41 WHERE digest = :first", f"body {FIRST}: size is 41"),
+    (
+        "INSERT INTO deliveries (digest, recipient, state, route, origin, generation, attempts, urgent, due_at, "
+        "expires_at, far_accepted, code, detail, updated_at, version) SELECT digest, 'H53.03', 'confirmed', route, "
+        "origin, generation, attempts, urgent, due_at, expires_at, far_accepted, code, detail, updated_at, version "
+        "FROM deliveries WHERE id = 1",
+        f"delivery of {FIRST} to H53.03: it is in the table, and no entry of the journal tells of it",
+    ),
+    (
+        "INSERT INTO bodies (digest, size, data) SELECT :other, size, data FROM bodies WHERE digest = :first",
+        "body abababababababab",
+    ),
+]
+
+
+@pytest.mark.parametrize(("cheat", "said"), CHEATS)
 def test_a_row_that_does_not_follow_is_named(told: SqlLedger, database: Database, cheat: str, said: str) -> None:
     values = {"first": FIRST, "second": SECOND, "other": "ab" * 32}
     tamper(database, *([] if database.is_sqlite else ["SET CONSTRAINTS ALL DEFERRED"]), cheat, **values)
@@ -215,14 +215,14 @@ def test_what_moves_meanwhile_is_no_damage(told: SqlLedger, monkeypatch: pytest.
     """A worker that commits between the reading of the entries and that of the rows."""
     [open_one] = [one for one in told.views.trace(FIRST).deliveries if one.state not in ENDS]  # type: ignore[union-attr]
     states = [Event.DEFER, Event.CANCEL]
-    rows, standing = recomputing._rows, [open_one]
+    rows, standing = recomputing.read_rows, [open_one]
 
     def later(*given: Any) -> Any:
         if states:
             standing.append(move(told, standing[-1], states.pop(0)))
         return rows(*given)
 
-    monkeypatch.setattr(recomputing, "_rows", later)
+    monkeypatch.setattr(recomputing, "read_rows", later)
     assert found(told) == []
 
 

@@ -10,7 +10,7 @@ import click
 
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Command, exit_with
-from edxml_router.cli.entries import show_lines
+from edxml_router.cli.entries import show_differences, show_lines
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.cli.waiting import waiting_reason
 from edxml_router.core.delivery.lifecycle import outcome
@@ -51,6 +51,9 @@ def trace(
     DOCUMENT is a DocumentId, or the beginning (8 characters or more) of an envelope's SHA-256. Statuses about a
     document have its DocumentId and are shown with it, the oldest first. If it was only ever refused, the exit status
     is that of the refusal.
+
+    The story is that of the journal's entries. Rows of the tables that do not follow from them are named, and not
+    believed; the exit status is 70 then.
     """
     with open_asked(session, database) as asked:
         past = auditor.history(asked.views, document, asked.canonical(recipient) if recipient else "")
@@ -58,13 +61,17 @@ def trace(
         # A copy's workers are not there, and an older one has no place for what they knew.
         kept_by = {} if database else hindrances(asked.views, deliveries, datetime.now(UTC))
     if not past.told:
-        _show_refused(session, document, past, as_json=as_json)
+        if past.refused or past.lines or as_json:
+            _show_refused(session, document, past, as_json=as_json)
+        _end_with_differences(session, past)
         codes = {*(one.code for one in past.refused), *(one.entry.code for one in past.lines)} & PROBLEMS.keys()
         exit_with([Finding(code) for code in codes])
         click.get_current_context().exit(EXIT_REFUSED)
     for told in past.told:
         if as_json:
-            session.json(history_shape(told.trace, told.paths, told.proofs, told.changes, past.refused, kept_by))
+            differing = [*auditor.differences(told.trace.damages), *past.unfounded]
+            facts = (told.trace, told.paths, told.proofs, told.changes, past.refused, kept_by, differing)
+            session.json(history_shape(*facts))
             continue
         _show(session, told, None if everything else _SHOWN, kept_by)
         if events:
@@ -72,11 +79,17 @@ def trace(
     if past.refused:
         numbers = ", ".join(f"{item.number} ({item.code})" for item in past.refused)
         session.note(session.say("trace.also_refused", numbers=numbers), "yellow")
+    _end_with_differences(session, past)
+
+
+def _end_with_differences(session: Session, past: DocumentHistory) -> None:
+    found = [finding for told in past.told for finding in auditor.differences(told.trace.damages)]
+    show_differences(session, [*found, *past.unfounded])
 
 
 def _show_refused(session: Session, document: str, past: DocumentHistory, *, as_json: bool) -> None:
     if as_json:
-        session.json(refused_history_shape(past.refused, past.lines))
+        session.json(refused_history_shape(past.refused, past.lines, past.unfounded))
         return
     session.line(session.say("trace.refused", document=document), "bold red")
     for item in past.refused:
@@ -124,6 +137,9 @@ def _show(session: Session, told: EnvelopeStory, most: int | None, kept_by: Mapp
             for one in shown
         ],
     )
+    if told.trace.untold:
+        names = ", ".join(each or session.say("col.envelope") for each in told.trace.untold[:_SHOWN])
+        session.line(session.say("trace.table_only", names=names), "yellow")
     if len(deliveries) > len(shown):
         session.line(session.say("trace.more", count=len(deliveries) - len(shown)))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edxml_router.cli.commands import Command
-from edxml_router.cli.entries import show_lines
+from edxml_router.cli.entries import show_differences, show_lines
 from edxml_router.cli.operator.calls import show_calls
 from edxml_router.cli.operator.filters import filter_options
 from edxml_router.cli.operator.quarantined import show_fields, show_item, show_items
@@ -19,6 +19,7 @@ from edxml_router.core.delivery.views import AGES, Hindrance
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.services import operator, quarantine, selection
+from edxml_router.services.auditor import differences
 from edxml_router.services.offices.webhooks import open_calls
 from edxml_router.services.selection import Filters, Listing
 from edxml_router.shapes.delivery import delivery_shape, pile_shape
@@ -105,8 +106,10 @@ def show(session: Session, number: int, quarantined: bool, output: Path | None, 
         return
     with ledger_of(session.settings()) as ledger:
         story, hindrance = operator.one(ledger.views, number)
+    found = differences(story.damages)
     if as_json:
-        session.json(delivery_history_shape(story, hindrance))
+        session.json(delivery_history_shape(story, hindrance, found))
+        show_differences(session, found)
         return
     fields = {"document_id": story.envelope.document_id, **asdict(story.delivery)}
     state = session.say(f"state.{story.delivery.state}")
@@ -118,6 +121,7 @@ def show(session: Session, number: int, quarantined: bool, output: Path | None, 
             Finding(story.delivery.code, Detail("delivery {number}", number=number), story.delivery.detail), out=True
         )
     show_lines(session, story.lines)
+    show_differences(session, found)
 
 
 def _problem(session: Session, delivery: Delivery, hindrance: Hindrance | None) -> str:

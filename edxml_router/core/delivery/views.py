@@ -5,7 +5,7 @@ journal entries, and quarantined items. All times are UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -40,21 +40,30 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeHistory:
-    """Everything about one envelope, or its way to one recipient; each part in order and cut at the limit."""
+    """Everything about one envelope, or its way to one recipient; each part in order and cut at the limit.
+
+    ``envelope`` and ``deliveries`` are what the entries tell. ``hops``: the nodes passed, by recipient, where the
+    entries tell all of a delivery. ``damages``: rows of the tables that do not follow. ``untold``: what only the tables
+    tell, because an earlier version wrote the entries: recipients, and an empty text for the envelope itself."""
 
     envelope: EnvelopeRow
     deliveries: Sequence[Delivery]
     lines: Sequence[JournalLine]
-    receipts: Sequence[Notice]  # with the later nodes, where their receipts told
+    receipts: Sequence[Notice]
+    hops: Mapping[str, Sequence[Hop]] = field(default_factory=dict)
+    damages: Sequence[Damage] = ()
+    untold: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryHistory:
-    """A delivery, its envelope, and its journal entries from first to last."""
+    """A delivery, its envelope, and its journal entries from first to last; ``damages`` as in
+    :class:`EnvelopeHistory`."""
 
     delivery: Delivery
     envelope: EnvelopeRow
     lines: Sequence[JournalLine]
+    damages: Sequence[Damage] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
     data = certify(node, identity, settings, "H53,2026/11/27,1/UBND", "", now)
 
-The certificate is made of what is in the journal under the newest checkpoint. Raises Refusal EDX606 and EDX613 for a
-document, EDX658 where the node has no key, or what is to be told is not under a checkpoint yet; EDX603 for a letter
-that is damaged; Setback EDX909 for a token, and what the views raise.
+The certificate is made of what is in the journal under the newest checkpoint. Raises Refusal EDX606, EDX613 and EDX659
+for a document, EDX658 where the node has no key, or what is to be told is not under a checkpoint yet; EDX603 for a
+letter that is damaged; Setback EDX909 for a token, and what the views raise.
 """
 
 from __future__ import annotations
@@ -109,7 +109,10 @@ def _told(views: Views, order: CertificateOrder) -> EnvelopeStory:
     if len(found) > 1:
         shown = ", ".join(one.envelope.digest[:16] for one in found)
         raise Refusal("EDX613", where=order.document[:100], detail=shown)
-    [told] = auditor.history(views, found[0].envelope.digest, order.recipient).told
+    past = auditor.history(views, found[0].envelope.digest, order.recipient)
+    if not past.told:
+        raise Refusal("EDX659", where=order.document[:100], detail=Detail("no entry tells of its acceptance"))
+    [told] = past.told
     if not told.trace.deliveries:
         raise Refusal("EDX606", where=order.recipient or order.document[:100])
     return told

@@ -287,6 +287,10 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Expected.expected": "What should be there.",
         "Expiry.kind": "What holds: `anchor`, `intermediate`, `own`, `neighbour`, `vouching`, `broker`, `signer`, `list`,"
         " `fetched`, `answer`.",
+        "History.differences": "Rows of the tables that do not follow from the journal (EDX659), and are not believed.",
+        "History.table_only": "What only the tables tell, because an earlier version wrote the entries: `envelope`, "
+        "and recipients.",
+        "DeliveryHistory.differences": "As in History.",
         "History.outcome": "Of all deliveries: `open`, `confirmed`, `failed`, `mixed`, `empty`; `refused` where it was"
         " only ever refused.",
         "Fork.at": "When it was shown here.",

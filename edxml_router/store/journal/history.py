@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, select
 
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.delivery.views import DeliveryHistory, EnvelopeHistory, JournalLine, Notice
+from edxml_router.core.delivery.views import Damage, DeliveryHistory, EnvelopeHistory, JournalLine, Notice
 from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
-from edxml_router.store.envelopes.table import envelopes_of
+from edxml_router.store.journal.retelling import accepted_under, retell
 from edxml_router.store.journal.table import entry_columns, journal
 from edxml_router.store.receipts.book import receipt_of, receipts
 
@@ -55,32 +55,36 @@ class SqlHistory:
             return _read_lines(connection, query)
 
     def trace(self, digest: str, recipient: str = "", limit: int = 1000) -> EnvelopeHistory | None:
-        about = select(deliveries).where(deliveries.c.digest == digest)
-        told = select(receipts).where(receipts.c.envelope == digest)
+        told = retell(self.engine, digest, recipient, limit)
+        if told.envelope is None:
+            return None
+        notes = select(receipts).where(receipts.c.envelope == digest)
         if recipient:
-            about = about.where(deliveries.c.recipient == recipient)
-            told = told.where(receipts.c.recipient == recipient)
+            notes = notes.where(receipts.c.recipient == recipient)
         with reading(self.engine) as connection:
-            envelope = envelopes_of(connection, [digest]).get(digest)
-            if envelope is None:
-                return None
-            entries = _read_lines(connection, _lines(digest, recipient, 0, limit))
-            standing = delivery_rows(connection.execute(about.order_by(deliveries.c.id).limit(limit)))
-            notes = _read_notes(connection, told.order_by(receipts.c.id).limit(limit))
-        if recipient:  # the acceptance is part of every recipient's story
-            accepted = [line for line in self.lines(envelope=digest, limit=1) if not line.entry.recipient]
-            entries = [*accepted, *entries]
-        return EnvelopeHistory(envelope, standing, entries, notes)
+            made = _read_notes(connection, notes.order_by(receipts.c.id).limit(limit))
+        return EnvelopeHistory(
+            told.envelope, told.deliveries, told.lines, made, told.hops, told.damages, tuple(told.untold)
+        )
+
+    def unfounded(self, digest: str) -> Sequence[Damage]:
+        told = retell(self.engine, digest, "", limit=0)
+        return told.damages if told.envelope is None else ()
+
+    def accepted_under(self, document_id: str) -> Sequence[str]:
+        return accepted_under(self.engine, document_id)
 
     def story(self, number: int, limit: int = 1000) -> DeliveryHistory | None:
         with reading(self.engine) as connection:
             found = delivery_rows(connection.execute(select(deliveries).where(deliveries.c.id == number)))
-            if not found:
-                return None
-            [delivery] = found
-            [envelope] = envelopes_of(connection, [delivery.digest]).values()
-            entries = _read_lines(connection, _lines(delivery.digest, delivery.recipient, 0, limit))
-        return DeliveryHistory(delivery, envelope, entries)
+        if not found:
+            return None
+        digest, recipient = found[0].digest, found[0].recipient
+        told = retell(self.engine, digest, recipient, limit)
+        if told.envelope is None or not told.deliveries:
+            return None
+        lines = [line for line in told.lines if line.entry.recipient]
+        return DeliveryHistory(told.deliveries[0], told.envelope, lines, told.damages)
 
     def notices(self, origin: Route, after: int = 0, limit: int = 100) -> Sequence[Notice]:
         query = select(receipts).where(receipts.c.origin == origin, receipts.c.sent_at.is_(None), receipts.c.id > after)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, and_, exists, select
 
+from edxml_router.core.delivery.entries.changes import Changes
 from edxml_router.core.delivery.entries.replay import ToldDelivery, ToldEnvelope
 from edxml_router.core.delivery.journal import (
     DELIVERY_EVENTS,
@@ -45,31 +46,6 @@ _ENTRIES: Final = select(journal.c.id, journal.c.envelope, journal.c.entry).wher
 )
 
 
-@dataclass(slots=True)
-class Changes:
-    """What changed rows of many envelopes at once, with one entry: parties that were renamed, and restored back-ups,
-    after which open deliveries have at least until a day."""
-
-    renamed: dict[str, str] = field(default_factory=dict)  # routes
-    graces: set[datetime] = field(default_factory=set)
-
-    def party(self, name: str) -> str:
-        """What a party is called now."""
-        seen = {name}
-        while name in self.renamed and self.renamed[name] not in seen:
-            name = self.renamed[name]
-            seen.add(name)
-        return name
-
-    def peer(self, name: str) -> str:
-        """The same for who brought an envelope, whose row has no kind of party."""
-        for kind in ("link", "office"):
-            following = self.party(f"{kind}:{name}")
-            if following != f"{kind}:{name}":
-                return following.partition(":")[2]
-        return name
-
-
 @dataclass(frozen=True, slots=True)
 class Compared:
     """How many rows were compared with the journal."""
@@ -92,11 +68,6 @@ def compare_tables(
     for damage in _untold(engine):
         found(damage)
     return Compared(*counts)
-
-
-def differences(connection: Connection, stories: Sequence[ToldEnvelope], changes: Changes) -> list[tuple[str, Damage]]:
-    """What does not follow of the rows of these envelopes, each with its digest."""
-    return _compare(stories, changes, _rows(connection, [story.digest for story in stories]))
 
 
 def story_of(connection: Connection, digest: str) -> ToldEnvelope:
@@ -156,42 +127,49 @@ def _batches(stories: Iterable[ToldEnvelope]) -> Iterator[list[ToldEnvelope]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
+    """What the tables have of some envelopes, by digest."""
+
     envelopes: Mapping[str, EnvelopeRow]
     deliveries: Mapping[str, Sequence[Delivery]]
     bodies: Mapping[str, Any]
 
 
-def _rows(connection: Connection, digests: Sequence[str]) -> _Rows:
+def read_rows(connection: Connection, digests: Sequence[str], recipient: str = "") -> Rows:
+    """The rows of these envelopes; of deliveries all, or those to one recipient."""
     theirs: dict[str, list[Delivery]] = {digest: [] for digest in digests}
-    for one in delivery_rows(connection.execute(select(deliveries).where(deliveries.c.digest.in_(digests)))):
+    about = select(deliveries).where(deliveries.c.digest.in_(digests))
+    if recipient:
+        about = about.where(deliveries.c.recipient == recipient)
+    for one in delivery_rows(connection.execute(about)):
         theirs[one.digest].append(one)
     kept = {row.digest: row for row in connection.execute(select(bodies).where(bodies.c.digest.in_(digests)))}
-    return _Rows(envelopes_of(connection, digests), theirs, kept)
+    return Rows(envelopes_of(connection, digests), theirs, kept)
 
 
 def _differences(
     engine: Engine, stories: Sequence[ToldEnvelope], changes: Changes, counts: list[int]
 ) -> list[tuple[str, Damage]]:
     with reading(engine) as connection:
-        rows = _rows(connection, [story.digest for story in stories])
+        rows = read_rows(connection, [story.digest for story in stories])
     counts[0] += len(rows.envelopes)
     counts[1] += sum(map(len, rows.deliveries.values()))
     counts[2] += len(rows.bodies)
-    return _compare(stories, changes, rows)
+    return compare(stories, changes, rows)
 
 
 def _again(engine: Engine, digest: str, changes: Changes, damages: set[Damage]) -> list[Damage]:
     """What still holds when rows and entries are read again: what moved meanwhile falls out."""
     for _ in range(_LOOKS):
         with reading(engine) as connection:
-            rows = _rows(connection, [digest])
+            rows = read_rows(connection, [digest])
             story = story_of(connection, digest)
-        damages = damages & {damage for _, damage in _compare([story], changes, rows)}
+        damages = damages & {damage for _, damage in compare([story], changes, rows)}
     return sorted(damages, key=lambda one: (one.where, one.detail))
 
 
-def _compare(stories: Sequence[ToldEnvelope], changes: Changes, rows: _Rows) -> list[tuple[str, Damage]]:
+def compare(stories: Sequence[ToldEnvelope], changes: Changes, rows: Rows) -> list[tuple[str, Damage]]:
+    """What does not follow of these rows, each with the digest of its envelope."""
     return [
         (story.digest, damage)
         for story in stories

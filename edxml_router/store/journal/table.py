@@ -9,6 +9,9 @@ from sqlalchemy import BigInteger, Column, Connection, Engine, Index, Integer, L
 
 from edxml_router.store.database.columns import Instant, Number, metadata, partial, words
 
+# Entries that changed rows of many envelopes at once. A literal: see ``partial``.
+CHANGES: Final = "event IN ('journal.restored', 'peer.renamed')"
+
 # Append-only: triggers refuse every change but the sequencer's, which gives an entry its position and stamp once.
 journal = Table(
     "journal",
@@ -27,6 +30,7 @@ journal = Table(
     partial("journal_position", "position", where="position IS NOT NULL", unique=True),
     partial("journal_unnumbered", "id", where="position IS NULL"),
     partial("journal_envelope", "envelope", where="envelope <> ''"),
+    partial("journal_changes", "id", where=CHANGES),
     Index("journal_at", "at"),
 )
 

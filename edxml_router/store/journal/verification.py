@@ -13,19 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Engine, Select, func, select
 
-from edxml_router.core.delivery.journal import JOURNAL_RESTORED, PEER_RENAMED, Entry, MerkleTree, leaf_bytes, leaf_hash
+from edxml_router.core.delivery.entries.changes import TOLD_BY, Changes
+from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.delivery.views import Damage, Verification
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.proof.note import VerifierKey
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import reading
 from edxml_router.store.journal.notes import note_damage
-from edxml_router.store.journal.recomputing import TELLING, Changes, Compared, compare_tables
+from edxml_router.store.journal.recomputing import TELLING, Compared, compare_tables
 from edxml_router.store.journal.table import checkpoint_columns, checkpoints, entry_columns, journal
 
 PAGE: Final = 2000  # rows in one read
@@ -135,11 +135,8 @@ class _Facts:
     def look(self, row: Any, entry: Entry | None) -> None:
         if entry is None:
             return
-        if entry.event == PEER_RENAMED:
-            values = entry.facts or getattr(entry.detail, "values", {})  # of earlier versions: those of the words
-            self.changes.renamed[str(values.get("old", ""))] = str(values.get("new", ""))
-        elif entry.event == JOURNAL_RESTORED and "expires_at" in entry.facts:
-            self.changes.graces.add(datetime.fromisoformat(entry.facts["expires_at"]))
+        if entry.event in TOLD_BY:
+            self.changes.add(entry)
         elif entry.event in TELLING:
             if entry.facts:
                 if not self._begun:

@@ -30,7 +30,7 @@ from edxml_router.core.message.document_id import comparable
 
 _EVENTS: Final = {name: event for event, name in DELIVERY_EVENTS.items()}
 # A worker writes the reason of a wait into the row in these states, without a change of state.
-_WAITED_FOR: Final = frozenset({State.FORWARDED, State.AVAILABLE})
+WAITED_FOR: Final = frozenset({State.FORWARDED, State.AVAILABLE})
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class ToldDelivery:
                 yield name, found, told
         if self.state is not None and self.whole and self.ended_at != row.ended_at:
             yield "ended_at", row.ended_at, self.ended_at
-        if self.state is not None and self.state not in _WAITED_FOR:
+        if self.state is not None and self.state not in WAITED_FOR:
             for name in ("code", "detail"):
                 told, found = getattr(self, name), getattr(row, name)
                 if told is not None and told != found:
