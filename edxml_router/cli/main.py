@@ -49,6 +49,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "queue": "operator.queue:queue",
     "resend": "operator.acts:resend",
     "journal": "auditor.journal:journal",
+    "report": "auditor.report:report",
     "agency": "agency:agency",
     "trust": "trust.trust:trust",
 }

@@ -128,6 +128,18 @@ class Session:
             table.add_row(*(self._cell(value) for value in row))
         self.out.print(table)
 
+    def figures(self, title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table of numbers in words of its own; the first column says what they are about."""
+        from rich.box import SIMPLE_HEAD  # noqa: PLC0415  # few commands show one
+        from rich.table import Table  # noqa: PLC0415  # as above
+
+        table = Table(box=SIMPLE_HEAD, title=Text(title), title_justify="left", title_style="bold", pad_edge=False)
+        for place, name in enumerate(names):
+            table.add_column(Text(name), justify="right" if place else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(self._cell(value) for value in row))
+        self.out.print(table)
+
     def shown(self, value: Value) -> str:
         """A number, a day or a moment as people write it; a moment in this machine's time zone."""
         return shown_value(self.language, value)

@@ -7,6 +7,7 @@ A tree of millions of entries is read in a few hundred hashes. Raises what
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from edxml_router.core.delivery.views import Checkpoint
@@ -23,6 +24,10 @@ class Proofs(Protocol):
 
     def root_at(self, size: int) -> bytes:
         """The root over the first ``size`` entries, computed from what is kept."""
+
+    def leaves(self, begin: int, end: int) -> Sequence[tuple[int, bytes, datetime | None]]:
+        """The entries at the places from ``begin`` to before ``end``, in their order: place, bytes of the entry, and
+        stamp. One that is missing is left out. The caller asks for as many as it can hold."""
 
     def inclusion(self, place: int, size: int) -> tuple[bytes, Sequence[bytes]]:
         """The bytes of the leaf at this place, the entry with its stamp, and the path from it to the root over ``size``

@@ -19,7 +19,7 @@ from edxml_router.shapes import (
     trust,
     verdict,
 )
-from edxml_router.shapes.evidence import certificate
+from edxml_router.shapes.evidence import certificate, report
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.office import conformance
 from edxml_router.shapes.upkeep import copies
@@ -69,6 +69,8 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "queue show --quarantine": (history.QuarantinedShape,),
         "recovery show": (node.RecoveryShape,),
         "restore": (copies.RestoreShape, copies.BackupShape),
+        "report make": (report.ReportShape,),
+        "report verify": (report.ReportVerificationShape,),
         "resend": (delivery.ActShape,),
         "send": (verdict.SentShape,),
         "sent": (letter.SentLetterShape,),

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from edxml_router.shapes.reference.report_fields import REPORT_FIELDS
+
 FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "accepted": "Whether it is taken. From a node: that it answers for the envelope from here on.",
@@ -375,6 +377,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Restore.recoveries": "Who repeats what is missing.",
         "Restore.since": "What came after this moment is missing.",
     }
+    | REPORT_FIELDS
 )
 
 

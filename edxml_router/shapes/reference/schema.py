@@ -17,7 +17,7 @@ from edxml_router.shapes.form import TextForm
 from edxml_router.shapes.reference.glossary import meaning
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-_PLAIN: Final = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
+_PLAIN: Final = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
 def shape_name(shape: type) -> str:

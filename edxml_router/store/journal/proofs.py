@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, select
@@ -36,6 +37,14 @@ class SqlProofs:
     def root_at(self, size: int) -> bytes:
         with reading(self.engine) as connection:
             return tree_root(StoredTree(connection), size)
+
+    def leaves(self, begin: int, end: int) -> Sequence[tuple[int, bytes, datetime | None]]:
+        with reading(self.engine) as connection:
+            _, *_, entry, _, stamp = entry_columns(connection)
+            query = select(journal.c.position, entry, stamp)
+            inside = (journal.c.position >= begin, journal.c.position < end, journal.c.position.is_not(None))
+            rows = connection.execute(query.where(*inside).order_by(journal.c.position)).all()
+        return [(place, bytes(data), at) for place, data, at in rows]
 
     def inclusion(self, place: int, size: int) -> tuple[bytes, Sequence[bytes]]:
         with reading(self.engine) as connection:

@@ -1,0 +1,1 @@
+"""Reports: the figures of the exchange, counted from the journal, and counted again."""
