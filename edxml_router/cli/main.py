@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "doctor": "node.doctor:doctor",
     "backup": "node.copies:backup",
     "restore": "node.copies:restore",
+    "drill": "node.copies:drill",
     "recovery": "node.recovery:recovery",
     "serve": "node.serve:serve",
     "link": "node.link:link",

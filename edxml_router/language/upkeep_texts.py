@@ -15,6 +15,11 @@ UPKEEP: Final[dict[str, str]] = {
     "restore.since": "What came after {since} is missing, and is repeated by those who had handed it in.",
     "restore.open": "Not ended yet: {counts}",
     "restore.next": "Start the node: edxml-router serve. What is missing yet: edxml-router recovery show",
+    "drill.working": "trying the copy out",
+    "drill.done": "{folder}: {size} entries, {letters} letters with their history, {deliveries} deliveries,"
+    " {bodies} bodies ({seconds} s)",
+    "drill.compared": "The journal of this node, with {size} entries, was compared with it.",
+    "drill.alone": "There is no journal of this node to compare it with; nothing is written down.",
     "recovery.none": "Nobody has to repeat anything.",
     "recovery.link": "asked; has not answered",
     "recovery.office": "has to send again, then: recovery done",

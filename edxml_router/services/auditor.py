@@ -78,6 +78,7 @@ EVENTS: Final = (
     JOURNAL_RESTORED,
     "backup.made",
     "backup.restored",
+    "backup.tried",
     "link.resync",
     "recovery.done",
     "letter.sealed",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +13,9 @@ import pytest
 
 from edxml_router.config import load
 from edxml_router.store import upkeep
-from edxml_router.store.copies.manifest import read_manifest
+from edxml_router.store.copies.manifest import file_digest, read_manifest
 from edxml_router.wiring import composition
+from tests import fixtures
 from tests.cli.conftest import OneNode
 
 
@@ -120,3 +123,65 @@ def test_an_old_back_up_is_warned_of(sent: OneNode, tmp_path: Path) -> None:
     text = sent.config.read_text(encoding="utf-8")
     sent.config.write_text(text.replace("[store]\n", '[store]\nbackup_age = "30d"\n', 1), encoding="utf-8")
     assert checks(sent, "backup") == [""]
+
+
+def test_a_copy_is_tried_out_and_nothing_left_behind(sent: OneNode, tmp_path: Path) -> None:
+    large = sent.letter("H53-2", ["G22"], files=[fixtures.File(content=bytes(100_000))])
+    assert sent.call("send", large, "--as", "vp").exit_code == 0
+    sent.work()
+    assert sent.rows("backup", tmp_path / "copy")[0]["body_count"] == 1
+    sent.send("H53-3", ["G22"])
+    sent.work()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    [found] = sent.rows("drill", tmp_path / "copy", "--scratch", scratch)
+    assert (found["sound"], found["problems"], found["letter_count"], found["body_count"]) == (True, [], 2, 2)
+    assert found["delivery_count"] == 3
+    assert found["node_size"] > found["journal_size"] > 0
+    assert list(scratch.iterdir()) == []
+    [entry] = sent.rows("journal", "query", "--event", "backup.tried")
+    assert (entry["problem"], entry["actor"][:9]) == (None, "operator:")
+    assert checks(sent, "backup") == ["", ""]
+    told = sent.call("drill", tmp_path / "copy", "--lang", "vi")
+    assert told.exit_code == 0, told.output
+    with closing(composition.open_ledger(load(sent.config))) as ledger, ledger.book() as book:
+        upkeep.note(book.connection, upkeep.DRILL, datetime.now(UTC) - timedelta(days=91), "copy")
+    assert checks(sent, "backup") == ["", "EDX683"]
+
+
+@pytest.mark.parametrize("harm", ["body", "journal", "row", "lineage"])
+def test_a_copy_that_would_not_do_is_found_out(sent: OneNode, harm: str, tmp_path: Path) -> None:
+    """Also one whose digests were written again by whoever changed it."""
+    large = sent.letter("H53-2", ["G22"], files=[fixtures.File(content=bytes(100_000))])
+    assert sent.call("send", large, "--as", "vp").exit_code == 0
+    sent.work()
+    copy = tmp_path / "copy"
+    assert sent.call("backup", copy).exit_code == 0
+    if harm == "body":
+        [body] = [path for path in (copy / "bodies").rglob("*") if path.is_file()]
+        body.write_bytes(body.read_bytes()[:-1])
+        codes = {"EDX678"}
+    elif harm == "lineage":  # the node's journal was rewritten since
+        lose(sent)
+        sent.call("init", sent.folder, "--name", "h53")
+        for number in range(20, 28):
+            sent.send(f"H53-{number}", ["G22"])
+        sent.work()
+        codes = {"EDX682"}
+    else:
+        change = "UPDATE deliveries SET state = 'confirmed'" if harm == "row" else "DELETE FROM checkpoints"
+        with closing(sqlite3.connect(copy / "journal.db")) as database:
+            database.execute("DROP TRIGGER checkpoints_kept")
+            database.execute(change)
+            database.commit()
+        sums = copy / "SHA256SUMS"
+        rest = [line for line in sums.read_text().splitlines(keepends=True) if not line.endswith("journal.db\n")]
+        sums.write_text("".join(rest) + f"{file_digest(copy / 'journal.db')}  journal.db\n")
+        codes = {"EDX605"} if harm == "row" else {"EDX605", "EDX682"}
+    result = sent.call("drill", copy, "--json")
+    [found] = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (result.exit_code, found["sound"]) == (70, False)
+    assert codes <= {problem["code"] for problem in found["problems"]}, result.output
+    if harm != "lineage":
+        assert "EDX682" in checks(sent, "backup")
+    assert sent.rows("journal", "query", "--event", "backup.tried", "--code", "EDX682")

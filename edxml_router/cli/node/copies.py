@@ -13,7 +13,8 @@ from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.node.recovery import show_recoveries
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.services.node import copies
-from edxml_router.shapes.upkeep.copies import backup_shape, restore_shape
+from edxml_router.services.node import drill as rehearsal
+from edxml_router.shapes.upkeep.copies import backup_shape, drill_shape, restore_shape
 
 _NEW = click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
 _THERE = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER")
@@ -79,6 +80,42 @@ def restore(session: Session, folder: Path, check: bool, as_json: bool) -> None:
         _tell(session, folder, done)
     if done.finding:
         session.problem(done.finding)
+
+
+@click.command(cls=Command)
+@_THERE
+@click.option(
+    "--scratch",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Where to try it out, with room for three times the copy; by default where temporary files go.",
+)
+@json_option
+@pass_session
+def drill(session: Session, folder: Path, scratch: Path | None, as_json: bool) -> None:
+    """Try the copy in FOLDER out, leaving nothing behind.
+
+    It is put back into a folder of its own and opened there: every file is as it was written, the journal verifies and
+    ends where the manifest says, every body is what its digest says, the newest letters are told with their history,
+    and the journal of this node continues that of the copy. The node may run meanwhile; the act is journalled, and
+    `doctor` says when the last one was.
+    Exit status 70 when something is wrong with the copy.
+    """
+    with _counted(session, "drill.working") as advance:
+        found = rehearsal.drill(session.settings(), folder, account(), advance, scratch)
+    if as_json:
+        session.json(drill_shape(found))
+    else:
+        values = {"letters": found.letters, "bodies": found.bodies, "deliveries": found.deliveries}
+        size, seconds = found.manifest.size, round(found.seconds, 1)
+        session.line(
+            session.say("drill.done", folder=folder, size=size, seconds=seconds, **values),
+            "green" if found.sound else "yellow",
+        )
+        key = "drill.alone" if found.node_size is None else "drill.compared"
+        session.line(session.say(key, size=found.node_size))
+    session.problems(found.findings)
+    exit_with(found.findings)
 
 
 def _tell(session: Session, folder: Path, done: copies.Restored) -> None:

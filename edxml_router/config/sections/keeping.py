@@ -31,6 +31,11 @@ class StoreSettings(SettingsTable):
         BeforeValidator(read_duration),
         About('How old the last back-up may be until `doctor` warns (EDX681); "0s" means any.'),
     ] = timedelta(days=7)
+    drill_age: Annotated[
+        timedelta,
+        BeforeValidator(read_duration),
+        About('How long ago a back-up may have been tried out last until `doctor` warns (EDX683); "0s" means any.'),
+    ] = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ def copies(settings: Settings) -> Findings:
     with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():
             return
+        tried = upkeep.last(ledger.engine, upkeep.DRILL)
         made, begun = upkeep.last(ledger.engine, upkeep.BACKUP), identity.begun_at(ledger.engine)
         ended = identity.log_ended(ledger.engine, settings.origin) if settings.journal.key else None
     if ended is not None:
@@ -39,3 +40,18 @@ def copies(settings: Settings) -> Findings:
         yield Detail("{place}, {at:%Y-%m-%d %H:%M}", place=made.place, at=made.at.astimezone()), None
     else:
         yield Detail("none yet"), None
+    yield from _drills(settings, tried, begun if made else None)
+
+
+def _drills(settings: Settings, tried: upkeep.Upkeep | None, begun: datetime | None) -> Findings:
+    """The last time that a copy was tried out; nothing where there is none to try out."""
+    age, now = settings.store.drill_age, datetime.now(UTC)
+    if tried is not None and not tried.sound:
+        yield tried.place, Finding("EDX682", tried.place, Detail("{at:%Y-%m-%d %H:%M}", at=tried.at.astimezone()))
+        return
+    since = tried.at if tried else begun
+    if age and since is not None and now - since > age:
+        told = Detail("the last time was {at:%Y-%m-%d %H:%M}", at=since.astimezone()) if tried else Detail("never yet")
+        yield told, Finding("EDX683", tried.place if tried else "", told)
+    elif tried is not None:
+        yield Detail("tried out: {place}, {at:%Y-%m-%d %H:%M}", place=tried.place, at=tried.at.astimezone()), None

@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "conformance": (conformance.ConformanceShape,),
         "confirm": (delivery.ConfirmationShape,),
         "doctor": (node.HealthShape,),
+        "drill": (copies.DrillShape,),
         "explain": (problem.ExplanationShape,),
         "inbox": (delivery.LetterShape,),
         "inbox --notices": (notice.NoticeShape,),

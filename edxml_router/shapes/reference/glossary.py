@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edxml_router.shapes.reference.report_fields import REPORT_FIELDS
+from edxml_router.shapes.reference.upkeep import UPKEEP
 
 FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -363,19 +364,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Webhook.problem": "Why the last call failed; null when it was taken.",
         "Webhook.subject": "What is told: `mail.waiting` or `receipts.waiting`.",
         "Verification.size": "How many entries are numbered.",
-        "Backup.configuration": "Whether node.toml and the files that it names, keys too, are in it.",
-        "Backup.journal_size": "How many of its entries are numbered.",
-        "Backup.manifest": "SHA-256 of its manifest.json.",
-        "Backup.root": "The root of the tree over the numbered entries.",
-        "Backup.schema": "The revision of its tables.",
-        "Backup.size": "The bytes of its database and large bodies.",
-        "Backup.version": "The version of the program that made it.",
-        "Restore.ended_log": "The log under whose name nothing is signed any more; empty where none was.",
-        "Restore.folder": "The copy's folder.",
-        "Restore.made_at": "When the copy was made.",
-        "Restore.open": "How many deliveries have not ended, by state.",
-        "Restore.recoveries": "Who repeats what is missing.",
-        "Restore.since": "What came after this moment is missing.",
+        **UPKEEP,
     }
     | REPORT_FIELDS
 )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, TypedDict
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.views import Damage
 from edxml_router.core.link.manifest import exact_instant, instant
 from edxml_router.core.link.resync import Recovery
+from edxml_router.core.problems import Finding
 from edxml_router.shapes.form import Digest, Instant
 from edxml_router.shapes.node import DamageShape, RecoveryShape, recovery_shape
+from edxml_router.shapes.problem import ProblemShape, problem_shape
 
 
 class Copied(Protocol):
@@ -76,6 +79,38 @@ class RestoreShape(TypedDict):
     recoveries: list[RecoveryShape]
 
 
+class DrillShape(TypedDict):
+    """What came of trying a copy out; without ``node_size`` there was no journal of the node to compare it with."""
+
+    folder: str
+    sound: bool
+    made_at: Instant
+    journal_size: int
+    letter_count: int
+    delivery_count: int
+    body_count: int
+    node_size: int | None
+    seconds: int
+    problems: list[ProblemShape]
+
+
+class Tried(Protocol):
+    """What a drill found, as far as it is shown."""
+
+    folder: Path
+    letters: int
+    bodies: int
+    deliveries: int
+    node_size: int | None
+    seconds: float
+    findings: list[Finding]
+
+    @property
+    def manifest(self) -> Copied: ...
+    @property
+    def sound(self) -> bool: ...
+
+
 def backup_shape(folder: str, held: Copied, digest: str, damages: Sequence[Damage]) -> BackupShape:
     return {
         "folder": folder,
@@ -108,4 +143,19 @@ def restore_shape(
         "open": {state.value: count for state, count in opened.items()},
         "ended_log": log,
         "recoveries": [recovery_shape(one) for one in parties],
+    }
+
+
+def drill_shape(found: Tried) -> DrillShape:
+    return {
+        "folder": str(found.folder),
+        "sound": found.sound,
+        "made_at": exact_instant(found.manifest.made_at),
+        "journal_size": found.manifest.size,
+        "letter_count": found.letters,
+        "delivery_count": found.deliveries,
+        "body_count": found.bodies,
+        "node_size": found.node_size,
+        "seconds": round(found.seconds),
+        "problems": [problem_shape(one) for one in found.findings],
     }
