@@ -380,6 +380,8 @@ def test_removing_the_marks_of_the_example_makes_settings_of_all_lines(tmp_path:
         "[gateway]", '[gateway]\ncertificate = "secret"\nkey = "secret"'
     )
     text = text.replace("[[trust.ocsp]]", '[[trust.ocsp]]\nissuer = "secret"')
+    text = text.replace("[journal]", '[journal]\nkey = "secret"')
+    text = text.replace("[[journal.stamps]]", '[[journal.stamps]]\nanchors = "secret"')
     text = text.replace('name = "h53-31"', "").replace('agencies = ["H53.31"]', 'agencies = ["H53"]')
     text = text.replace("[[seals]]", '[[seals]]\nkey = "secret"\ncertificate = "secret"')
     text = text.replace('agency = "H53.31"', 'agency = "H53"')

@@ -32,7 +32,7 @@ from edxml_router.config.peers import (
     UnsignedSettings,
 )
 from edxml_router.config.positions import Place, dotted, line_of, positions
-from edxml_router.config.sections.keeping import StoreSettings
+from edxml_router.config.sections.keeping import StampSettings, StoreSettings
 from edxml_router.config.sections.trust import OcspSettings, TrustSettings
 from edxml_router.config.settings import (
     AgenciesSettings,
@@ -70,6 +70,7 @@ __all__ = [
     "RabbitHub",
     "SealSettings",
     "Settings",
+    "StampSettings",
     "StoreSettings",
     "TrustSettings",
     "UnsignedSettings",

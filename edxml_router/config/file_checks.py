@@ -21,6 +21,7 @@ from edxml_router.core.wording import in_words
 def find_file_mistakes(sections: Sections) -> Iterator[Mistake]:
     """Mistakes of this kind, in no particular order."""
     yield from _lists(sections)
+    yield from _stamps(sections)
     yield from _files(sections)
     yield from _webhooks(sections)
     yield from _office_folders(sections)
@@ -44,6 +45,20 @@ def _lists(sections: Sections) -> Iterator[Mistake]:
             first = ("trust", "ocsp", earlier.index(responder.issuer), "issuer")
             detail = Detail("{place}.issuer: this authority has a responder already", place=dotted(place))
             yield Mistake(WRONG, (*place, "issuer"), detail, (first,))
+
+
+def _stamps(sections: Sections) -> Iterator[Mistake]:
+    asked = sections.journal.stamps
+    for number, authority in enumerate(asked):
+        place: Place = ("journal", "stamps", number)
+        if not _is_address(authority.url, ("http", "https")):
+            detail = Detail("{place}.url: not an address of http or https", place=dotted(place))
+            yield Mistake(WRONG, (*place, "url"), detail)
+        elif authority.url in [each.url for each in asked[:number]]:
+            yield Mistake(WRONG, (*place, "url"), Detail("{place} is there twice", place=dotted((*place, "url"))))
+    if asked and sections.journal.key is None:
+        detail = Detail("journal.stamps need journal.key: only signed checkpoints are stamped")
+        yield Mistake(WRONG, ("journal", "stamps", 0), detail, (("journal", "key"),))
 
 
 def _webhooks(sections: Sections) -> Iterator[Mistake]:
@@ -84,6 +99,8 @@ def _files(sections: Sections) -> Iterator[Mistake]:
         (("webhooks", "ca"), sections.webhooks.ca),
     ]
     plain += [(("trust", "crls", number), path) for number, path in enumerate(sections.trust.crls)]
+    authorities = sections.journal.stamps
+    plain += [(("journal", "stamps", number, "anchors"), one.anchors) for number, one in enumerate(authorities)]
     for number, responder in enumerate(sections.trust.ocsp):
         plain += [
             (("trust", "ocsp", number, "issuer"), responder.issuer),

@@ -82,11 +82,20 @@ def _read_log_key(value: Any) -> str:
     return key.text
 
 
+def _read_oid(value: Any) -> str:
+    """An object identifier, in numbers and dots."""
+    if not isinstance(value, str) or not _OID.fullmatch(value):
+        raise ValueError(Detail("not an object identifier such as 1.3.6.1.4.1.99999.1"))
+    return value
+
+
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,9})){1,20}")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Code = Annotated[str, Field(strict=True)]
 File = Annotated[Path, BeforeValidator(_read_path)]
 Files = Annotated[tuple[Path, ...], BeforeValidator(_read_files)]
 Origin = Annotated[str, BeforeValidator(_read_origin)]
+ObjectId = Annotated[str, BeforeValidator(_read_oid)]
 LogKeys = Annotated[tuple[Annotated[str, BeforeValidator(_read_log_key)], ...], Field(max_length=4)]
 Key = Annotated[Path | str, BeforeValidator(_read_key)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(ge=timedelta(milliseconds=1))]

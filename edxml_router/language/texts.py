@@ -24,6 +24,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "col.account": "who",
     "col.agency": "agency",
     "col.at": "time",
+    "col.authority": "authority",
     "col.attempts": "attempts",
     "col.check": "check",
     "col.code": "code",
@@ -282,6 +283,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "journal.working": "verifying",
     "journal.good": "The journal verifies: {size} entries, root {root}",
     "journal.follows": "The tables follow from it: {envelopes} envelopes, {deliveries} deliveries, {bodies} bodies",
+    "journal.stamps.cut": "There may be more than these {limit}: --before {size}.",
     "journal.uncovered": (
         "Not covered before position {position}: {count} entries of earlier versions do not hold what rows follow from"
     ),
@@ -366,6 +368,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "doctor.letters": "letters that could not be sent",
     "doctor.journal": "places in the journal",
     "doctor.witnesses": "journals, cosigned by neighbours",
+    "doctor.stamps": "journal, stamped by authorities",
     "doctor.hub": "own hub",
     "doctor.parent": "parent's hub",
     "doctor.mailboxes": "mailboxes of others",

@@ -3,7 +3,8 @@
 A worker that ends unasked is started again, after a pause that doubles up to a minute while it keeps failing. SIGTERM
 and SIGINT drain: every worker finishes its batch; one that has not ended within DRAIN seconds is killed, which loses
 nothing. SIGHUP makes the workers reload. Revocation lists are fetched and responders asked here
-(:mod:`edxml_router.credentials.revocation.renewal`), for all workers. Workers notice by themselves when the supervisor
+(:mod:`edxml_router.credentials.revocation.renewal`), and the journal is stamped
+(:mod:`edxml_router.node.stamping`), for all workers. Workers notice by themselves when the supervisor
 was killed. Where the settings have a section [gateway], its process runs beside the workers, and one for the folders of
 offices where some are attached so (:mod:`edxml_router.node.side_process`).
 """
@@ -28,6 +29,7 @@ from edxml_router.node import settings_file
 from edxml_router.node.far_bells import FarBells
 from edxml_router.node.lookout import Lookout
 from edxml_router.node.side_process import SideProcess
+from edxml_router.node.stamping import Stamping
 from edxml_router.node.watch import TOLD, WorkerWatch
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -63,6 +65,7 @@ class Supervisor:
         self._sides: dict[str, SideProcess] = {}
         self._renewal = Renewal(settings)
         self._lookout = Lookout(settings)
+        self._stamping = Stamping(settings)
         self._far_bells = FarBells(settings)
 
     def run(self) -> int:
@@ -75,7 +78,7 @@ class Supervisor:
         events.node_started(self._count)
         settings_file.write(self._settings.node.data, self._settings)
         status = 0
-        with self._renewal, self._lookout, self._far_bells:
+        with self._renewal, self._lookout, self._stamping, self._far_bells:
             while not self._ending and not status:
                 status = self._look() or self._look_beside()
                 if self._reloading:  # not in the signal's handler, which may have interrupted a holder of the lock
@@ -196,7 +199,8 @@ class Supervisor:
         taken = in_force.changes(in_force.settings_texts(self._settings), in_force.settings_texts(settings))
         for change in (*taken, *in_force.changes(self._pins, in_force.pins(found))):
             events.setting_changed(change.name, change.before, change.after, taken=change.taken)
-        self._settings = self._lookout.settings = settings
+        self._settings = self._lookout.settings = self._stamping.settings = settings
+        self._stamping.wake()
         self._renumber(settings.node.workers or os.cpu_count() or 1)
         settings_file.write(settings.node.data, settings)
         for worker in self._workers.values():

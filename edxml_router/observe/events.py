@@ -257,6 +257,16 @@ def not_renewed(finding: Finding) -> None:
     _log.warning("answer.not-renewed" if finding.code == "EDX319" else "list.not-renewed", **_finding(finding))
 
 
+def journal_stamped(authority: str, size: int, at: datetime) -> None:
+    """An authority has stamped the checkpoint of so many entries; ``at`` is its time."""
+    _log.info("journal.stamped", authority=authority, size=size, at=instant(at))
+
+
+def journal_not_stamped(finding: Finding) -> None:
+    """No time stamp could be had of an authority; once for each reason until one comes."""
+    _log.warning("journal.not-stamped", **_finding(finding))
+
+
 def reload_refused(findings: Iterable[Finding]) -> None:
     """The configuration is wrong: one line per mistake. Rules that were in force stay in force."""
     for finding in findings:

@@ -1,4 +1,6 @@
-"""Witnesses: what this node has cosigned of its neighbours' journals, and what they have cosigned of its own."""
+"""Witnesses: what this node has cosigned of its neighbours' journals, and what they have cosigned of its own; and what
+authorities have stamped of it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from edxml_router.core.proof.witness import KeptCosignature, LogFork, WitnessedLog, WitnessStanding
+from edxml_router.core.proof.witness import KeptCosignature, KeptTimeStamp, LogFork, WitnessedLog, WitnessStanding
 
 
 class Witnesses(Protocol):
@@ -34,7 +36,11 @@ class Witnesses(Protocol):
         """Keep a neighbour's cosignature; of the same size the later one."""
 
     def thin(self, now: datetime, hourly: timedelta) -> None:
-        """Of neighbours' checkpoints and of cosignatures keep all for a day, one an hour for so long, and one a day."""
+        """Of neighbours' checkpoints, of cosignatures and of time stamps keep all for a day, one an hour for so long,
+        and one a day."""
+
+    def keep_time_stamp(self, stamp: KeptTimeStamp) -> None:
+        """Keep it; the first of the same authority over the same size stays."""
 
 
 class WitnessViews(Protocol):
@@ -58,3 +64,16 @@ class WitnessViews(Protocol):
 
     def cosigned_size(self, least: int = 0) -> int | None:
         """The largest checkpoint that a neighbour has cosigned, of this size or more; None where there is none."""
+
+    def time_stamps(self, before: tuple[int, str] | None = None, limit: int = 50) -> Sequence[KeptTimeStamp]:
+        """Those that are kept, of the largest checkpoint first; ``before`` is size and authority of the last one on the
+        page before."""
+
+    def last_time_stamp(self, authority: str) -> KeptTimeStamp | None:
+        """That over the largest checkpoint."""
+
+    def first_time_stamp(self, least: int) -> KeptTimeStamp | None:
+        """The earliest over a checkpoint of this size or more."""
+
+    def unstamped_since(self, size: int) -> datetime | None:
+        """When the first signed checkpoint beyond this size was made."""

@@ -22,12 +22,12 @@ from edxml_router.store.receipts.signers import signers
 from edxml_router.store.tokens import tokens
 from edxml_router.store.upkeep import upkeep
 from edxml_router.store.webhooks import webhooks
-from edxml_router.store.witness.tables import cosignatures, forks, witnessed, witnesses
+from edxml_router.store.witness.tables import cosignatures, forks, time_stamps, witnessed, witnesses
 
 # What a batch writes, all in one transaction.
 _WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, signers, quarantine, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)
-_WITNESSES: Final = (witnessed, forks, cosignatures, witnesses)
+_WITNESSES: Final = (witnessed, forks, cosignatures, witnesses, time_stamps)
 ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_WITNESSES, upkeep))

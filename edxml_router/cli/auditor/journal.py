@@ -11,6 +11,7 @@ import click
 
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.auditor import proofs
+from edxml_router.cli.auditor.stamps import stamps
 from edxml_router.cli.auditor.witness import witness
 from edxml_router.cli.commands import Group
 from edxml_router.cli.entries import show_lines
@@ -31,7 +32,7 @@ def journal() -> None:
     """Ask the journal, verify it, or prove it to others."""
 
 
-for each in (proofs.key, proofs.checkpoint, proofs.prove, proofs.growth, witness):
+for each in (proofs.key, proofs.checkpoint, proofs.prove, proofs.growth, stamps, witness):
     journal.add_command(each)
 
 

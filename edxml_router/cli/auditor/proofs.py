@@ -8,8 +8,9 @@ import click
 
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Command
-from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.services.proof import checkpoints
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
+from edxml_router.core.detail import Detail
+from edxml_router.services.proof import checkpoints, time_stamps
 from edxml_router.shapes.proof import checkpoint_shape
 from edxml_router.wiring.reading import DatabasePlace
 
@@ -32,20 +33,40 @@ def key(session: Session, file: Path | None) -> None:
 
 @click.command(cls=Command)
 @cosigned_option
+@click.option("--stamped", is_flag=True, help="The newest that has a time stamp, as it was stamped.")
+@click.option(
+    "--token",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT",
+    help="Write its time stamp (DER) to this file; with --stamped.",
+)
 @size_option
 @database_option
 @json_option
 @pass_session
 def checkpoint(
-    session: Session, cosigned: bool, size: int | None, database: DatabasePlace | None, as_json: bool
+    session: Session,
+    cosigned: bool,
+    stamped: bool,
+    token: Path | None,
+    size: int | None,
+    database: DatabasePlace | None,
+    as_json: bool,
 ) -> None:
     """Show the newest signed checkpoint.
 
-    A signed note as c2sp.org/tlog-checkpoint has it: the log's name, its size and root, and signatures.
+    A signed note as c2sp.org/tlog-checkpoint has it: the log's name, its size and root, and signatures. With --stamped,
+    `openssl ts -verify -data CHECKPOINT -in OUT -token_in -CAfile ROOT` verifies the stamp.
     """
+    if token is not None and not stamped:
+        raise click.UsageError(for_people(Detail("--token needs --stamped")))
     with open_asked(session, database) as asked:
+        stamp = time_stamps.stamped_checkpoint(asked.views, size) if stamped else None
+        size = stamp.size if stamp else size
         found = checkpoints.latest_checkpoint(asked.views, size, cosigned=cosigned)
-        text = checkpoints.checkpoint_text(asked.views, found)
+        text = stamp.note.decode() if stamp else checkpoints.checkpoint_text(asked.views, found)
+    if stamp is not None and token is not None:
+        time_stamps.write_token(token, stamp)
     if as_json:
         session.json(checkpoint_shape(checkpoints.log_name(found), found, text))
         return

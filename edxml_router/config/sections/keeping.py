@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from edxml_router.config.values import MIB, About, Duration, File, Origin, SettingsTable, Size, read_duration
+from edxml_router.config.values import MIB, About, Duration, File, ObjectId, Origin, SettingsTable, Size, read_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,20 @@ class StoreSettings(SettingsTable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StampSettings(SettingsTable):
+    """An authority (RFC 3161) that stamps the journal's newest checkpoint now and then, and delivery certificates."""
+
+    url: Annotated[str, About("Its address (http, https).", '"http://tsa.example.vn"')]
+    anchors: Annotated[
+        File, About("Certificate of the root above it (PEM, DER or PKCS#7); no other stamps count.", '"tsa.pem"')
+    ]
+    policy: Annotated[
+        ObjectId | None,
+        About("Policy that its stamps have to name; without it any.", '"1.3.6.1.4.1.99999.1"'),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalSettings(SettingsTable):
     """The journal as a log that others can hold this node to (docs/evidence.md)."""
 
@@ -64,7 +78,11 @@ class JournalSettings(SettingsTable):
     hourly: Annotated[
         Duration,
         About(
-            "How long one checkpoint an hour of each neighbour is kept, and one cosignature; before, one a day. All of "
-            "the last day are kept."
+            "How long one checkpoint an hour of each neighbour is kept, one cosignature and one time stamp; before, "
+            "one a day. All of the last day are kept."
         ),
     ] = timedelta(days=30)
+    stamp_interval: Annotated[
+        Duration, About("How often each authority in journal.stamps is asked, while there are new entries.")
+    ] = timedelta(hours=1)
+    stamps: tuple[StampSettings, ...] = ()

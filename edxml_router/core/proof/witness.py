@@ -1,4 +1,4 @@
-"""What neighbours know of each other's journals, as values.
+"""What neighbours know of each other's journals, as values, and what authorities have stamped of this one.
 
 Each node shows its newest checkpoint to its neighbours, and they cosign it if it continues what they cosigned before.
 """
@@ -68,3 +68,17 @@ class WitnessStanding:
     size: int = 0
     code: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTimeStamp:
+    """A time stamp over a checkpoint of this node. ``note``: the checkpoint with its signatures, the bytes that were
+    stamped; ``token``: the stamp, as :mod:`edxml_router.core.proof.time_stamp` keeps it; ``at``: the time in it;
+    ``taken_at``: when it was taken, by this node's clock."""
+
+    size: int
+    authority: str  # the address that was asked
+    at: datetime
+    taken_at: datetime
+    note: bytes
+    token: bytes

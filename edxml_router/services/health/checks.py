@@ -43,6 +43,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "webhooks": database.webhooks,
     "journal": database.numbering,
     "witnesses": witnesses.cosigning,
+    "stamps": witnesses.stamping,
     "hub": hubs.own_hub,
     "parent": hubs.parent_hub,
     "mailboxes": mailboxes.loads,
@@ -67,6 +68,7 @@ WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "webhooks": _nothing,
     "journal": _nothing,
     "witnesses": _nothing,
+    "stamps": _nothing,
     "mailboxes": _nothing,
     "axis": _nothing,
 }

@@ -1,4 +1,4 @@
-"""Whether neighbours hold each other to their journals."""
+"""Whether others hold this node to its journal: neighbours that cosign it, authorities that stamp it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from edxml_router.config import Settings
 from edxml_router.core.detail import Detail
 from edxml_router.services.health.report import PATIENCE, Findings
+from edxml_router.services.proof.time_stamps import stamp_gaps
 from edxml_router.services.proof.witnesses import neighbour_logs
 from edxml_router.wiring import composition
 
@@ -28,3 +29,30 @@ def cosigning(settings: Settings) -> Findings:
             ours, theirs = (each.standing.size if each.standing else 0), (each.log.size if each.log else 0)
             told = Detail("{peer}: cosigned {theirs} there, {ours} here", peer=each.peer, theirs=theirs, ours=ours)
             yield told, None
+
+
+def stamping(settings: Settings) -> Findings:
+    """The age of each authority's last time stamp, and whether one is late."""
+    if settings.journal.key is None:
+        return
+    if not settings.journal.stamps:
+        yield Detail("no authority stamps the journal (journal.stamps): all times are this node's word"), None
+        return
+    now = datetime.now(UTC)
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+        found = list(stamp_gaps(settings, ledger.views, now))
+    for authority, last, finding in found:
+        if finding is not None:
+            yield authority, finding
+        elif last is None:
+            yield Detail("{authority}: no time stamp yet", authority=authority), None
+        else:
+            yield (
+                Detail(
+                    "{authority}: stamped {size} entries at {at:%Y-%m-%d %H:%M} UTC",
+                    authority=authority,
+                    size=last.size,
+                    at=last.at,
+                ),
+                None,
+            )

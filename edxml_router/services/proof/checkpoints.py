@@ -20,14 +20,16 @@ from edxml_router.core.delivery.views import Checkpoint, Verification
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Refusal
 from edxml_router.core.proof.checkpoint import read_checkpoint
-from edxml_router.core.proof.note import SIGNATURES, NoteSigner, VerifierKey, read_note
+from edxml_router.core.proof.note import NoteSigner, VerifierKey, read_note
 from edxml_router.core.proof.texts import entry_proof, witness_request
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.ed25519_keys import make_ed25519_key
 from edxml_router.credentials.identities import log_keys, log_signer, neighbour_sections
 from edxml_router.credentials.keys import write_new
 from edxml_router.ports.views import Views
+from edxml_router.services.proof.time_stamps import stamp_damages
 from edxml_router.services.proof.witnesses import cosignature_damages
+from edxml_router.stages.witness.stamping import signed_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,14 @@ def read_kept(files: Sequence[Path], keys: Sequence[VerifierKey]) -> Mapping[int
 
 
 def with_cosignatures(found: Verification, views: Views, file: Path) -> Verification:
-    """What was found, and what is wrong with the cosignatures of neighbours, by the keys of the configuration; as it
-    was where that cannot be read."""
+    """What was found, and what is wrong with the cosignatures of neighbours and with time stamps, by the keys and
+    anchors of the configuration; as it was where that cannot be read."""
     try:
         settings = load(file)
     except ConfigErrors:
         return found
     keys = {section.name: log_keys(section) for section in neighbour_sections(settings)}
-    wrong = tuple(cosignature_damages(views, settings.origin, keys))
+    wrong = (*cosignature_damages(views, settings.origin, keys), *stamp_damages(views, settings))
     return replace(found, damages=(*found.damages, *wrong), damage_count=found.damage_count + len(wrong))
 
 
@@ -144,8 +146,7 @@ def _absent(place: int, size: int) -> Refusal:
 
 def checkpoint_text(views: Views, checkpoint: Checkpoint) -> str:
     """A signed checkpoint as text, with the cosignatures of neighbours that are kept under it."""
-    lines = "".join(one.line for one in views.cosignatures(checkpoint.size)[: SIGNATURES - 1])
-    return (checkpoint.note or b"").decode() + lines
+    return signed_note(views, checkpoint).decode()
 
 
 def write_entry(path: Path, proved: EntryProof) -> None:

@@ -19,7 +19,7 @@ from edxml_router.shapes import (
     trust,
     verdict,
 )
-from edxml_router.shapes.evidence import certificate, report
+from edxml_router.shapes.evidence import certificate, report, time_stamp
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.office import conformance
 from edxml_router.shapes.upkeep import copies
@@ -48,6 +48,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "journal checkpoint": (proof.CheckpointShape,),
         "journal query": (history.EntryShape,),
         "journal verify": (node.VerificationShape,),
+        "journal stamps": (time_stamp.TimeStampShape,),
         "journal witness": (proof.NeighbourLogShape,),
         "journal witness --forks": (proof.ForkShape,),
         "letter recall": (letter.WrittenLetterShape, letter.DraftRefusedShape),

@@ -8,11 +8,11 @@ from typing import Any, Final
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from edxml_router.core.proof.witness import KeptCosignature, LogFork, WitnessedLog, WitnessStanding
+from edxml_router.core.proof.witness import KeptCosignature, KeptTimeStamp, LogFork, WitnessedLog, WitnessStanding
 from edxml_router.store.database.columns import Instant, microseconds
 from edxml_router.store.database.engine import alone, troubles
 from edxml_router.store.database.part import Part
-from edxml_router.store.witness.tables import cosignatures, forks, witnessed, witnesses
+from edxml_router.store.witness.tables import cosignatures, forks, time_stamps, witnessed, witnesses
 
 FORKS: Final = 16  # kept of one log: the first two notes prove all there is to prove
 _LOCK: Final = 0x6564786D_0003  # an advisory lock of PostgreSQL: "edxm", 3
@@ -46,7 +46,11 @@ _THIN: Final = """
 """
 _THINNED: Final = tuple(
     text(_THIN.format(table=table, key=key, group=group))
-    for table, key, group in (("witnessed", "origin, size", "origin"), ("cosignatures", "size, peer", "peer"))
+    for table, key, group in (
+        ("witnessed", "origin, size", "origin"),
+        ("cosignatures", "size, peer", "peer"),
+        ("time_stamps", "size, authority", "authority"),
+    )
 )
 
 
@@ -67,6 +71,9 @@ _COSIGN: Final = {
 }
 _FIRST: Final = {
     each.__name__.rpartition(".")[2]: each.insert(witnesses).on_conflict_do_nothing() for each in (sqlite, postgresql)
+}
+_STAMPED: Final = {
+    each.__name__.rpartition(".")[2]: each.insert(time_stamps).on_conflict_do_nothing() for each in (sqlite, postgresql)
 }
 
 
@@ -112,6 +119,10 @@ class SqlWitnesses(Part):
     def keep_cosignature(self, cosignature: KeptCosignature) -> None:
         values = {name: getattr(cosignature, name) for name in KeptCosignature.__slots__}
         self._execute(_COSIGN[self._connection.dialect.name], values)
+
+    def keep_time_stamp(self, stamp: KeptTimeStamp) -> None:
+        values = {name: getattr(stamp, name) for name in KeptTimeStamp.__slots__}
+        self._execute(_STAMPED[self._connection.dialect.name], values)
 
     def thin(self, now: datetime, hourly: timedelta) -> None:
         for slot, age in ((_HOUR, _DAY), (_DAY, max(hourly, _DAY))):

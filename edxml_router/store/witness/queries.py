@@ -5,21 +5,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Engine, Select, func, inspect, select
+from sqlalchemy import Engine, Select, Table, func, inspect, select, tuple_
 
-from edxml_router.core.proof.witness import ForkKind, KeptCosignature, LogFork, WitnessedLog, WitnessStanding
+from edxml_router.core.proof.witness import (
+    ForkKind,
+    KeptCosignature,
+    KeptTimeStamp,
+    LogFork,
+    WitnessedLog,
+    WitnessStanding,
+)
 from edxml_router.store.database.engine import reading
-from edxml_router.store.witness.tables import cosignatures, forks, witnessed, witnesses
+from edxml_router.store.journal.table import checkpoints
+from edxml_router.store.witness.tables import cosignatures, forks, time_stamps, witnessed, witnesses
 
 _MOST: Final = 1000
 _LARGEST: Final = select(witnessed.c.origin, func.max(witnessed.c.size)).group_by(witnessed.c.origin)
 
 
 class SqlWitnessQueries:
-    """See :class:`edxml_router.ports.witnesses.WitnessViews`. In a copy from before there were witnesses, nothing is
-    found."""
+    """See :class:`edxml_router.ports.witnesses.WitnessViews`. In a copy from before there were witnesses, or time
+    stamps, nothing is found."""
 
     engine: Engine
 
@@ -56,8 +65,30 @@ class SqlWitnessQueries:
         size: int | None = row[0]
         return size
 
-    def _found(self, query: Select[Any]) -> Sequence[Any]:
+    def time_stamps(self, before: tuple[int, str] | None = None, limit: int = 50) -> Sequence[KeptTimeStamp]:
+        key = (time_stamps.c.size, time_stamps.c.authority)
+        query = select(time_stamps).order_by(*(each.desc() for each in key)).limit(limit)
+        return self._stamps(query if before is None else query.where(tuple_(*key) < before))
+
+    def last_time_stamp(self, authority: str) -> KeptTimeStamp | None:
+        query = select(time_stamps).where(time_stamps.c.authority == authority)
+        return next(iter(self._stamps(query.order_by(time_stamps.c.size.desc()).limit(1))), None)
+
+    def first_time_stamp(self, least: int) -> KeptTimeStamp | None:
+        query = select(time_stamps).where(time_stamps.c.size >= least).order_by(time_stamps.c.size, time_stamps.c.at)
+        return next(iter(self._stamps(query.limit(1))), None)
+
+    def unstamped_since(self, size: int) -> datetime | None:
+        query = select(checkpoints.c.at).where(checkpoints.c.size > size, checkpoints.c.note.is_not(None))
+        [row] = self._found(query.order_by(checkpoints.c.size).limit(1), time_stamps) or [(None,)]
+        at: datetime | None = row[0]
+        return at
+
+    def _stamps(self, query: Select[Any]) -> Sequence[KeptTimeStamp]:
+        return [KeptTimeStamp(**row._mapping) for row in self._found(query, time_stamps)]
+
+    def _found(self, query: Select[Any], of: Table = witnesses) -> Sequence[Any]:
         with reading(self.engine) as connection:
-            if not inspect(connection).has_table(witnesses.name):
+            if not inspect(connection).has_table(of.name):
                 return ()
             return connection.execute(query).all()

@@ -1,4 +1,4 @@
-"""The tables of witnesses."""
+"""The tables of witnesses, and of time stamps."""
 
 from __future__ import annotations
 
@@ -52,4 +52,16 @@ witnesses = Table(
     Column("size", BigInteger, nullable=False),
     words("code"),
     words("detail", Wording),
+)
+
+# What was stamped, with its signatures, and the stamp. Both are evidence: neither is changed.
+time_stamps = Table(
+    "time_stamps",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("authority", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("token", LargeBinary, nullable=False),
 )
