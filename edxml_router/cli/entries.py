@@ -27,6 +27,7 @@ def show_lines(session: Session, lines: Sequence[JournalLine]) -> None:
             )
             for line in lines
         ],
+        spare=("account", "envelope", "code"),
     )
 
 

@@ -38,12 +38,16 @@ class Session:
 
     config: Path | None = None
     language: str = field(default_factory=lambda: language_of(os.environ))
+    wide: bool = False  # tables with all their columns, however narrow the terminal is
     _bar: Console | None = None  # the terminal on which a bar is drawn now
 
     @property
     def out(self) -> Console:
         """Standard output; while a bar is drawn on the same terminal, what prints above the bar."""
-        return self._bar or _console(stderr=False)
+        console = self._bar or _console(stderr=False)
+        if self.wide:
+            console.width = max(console.width, WIDE)
+        return console
 
     @property
     def err(self) -> Console:
@@ -113,20 +117,40 @@ class Session:
         else:
             click.echo(text)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
-        """A table; ``columns`` are keys of the texts without their ``col.``, ``#`` before one aligns right."""
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", spare: Sequence[str] = ()
+    ) -> None:
+        """A table; ``columns`` are keys of the texts without their ``col.``, ``#`` before one aligns right. Those named
+        in ``spare`` are left out, the first first, where the terminal is too narrow; a line says which."""
         from rich.box import SIMPLE_HEAD  # noqa: PLC0415  # few commands show one
         from rich.table import Table  # noqa: PLC0415  # as above
 
-        table = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
-        for column in columns:
-            right = column.startswith("#")
-            key = column.lstrip("#")
-            name = key if key[:1] in "<≥" else self.say(f"col.{key}")  # a bound of a histogram is its own name
-            table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(self._cell(value) for value in row))
-        self.out.print(table)
+        from edxml_router.language.table_layout import table_layout  # noqa: PLC0415  # as above
+
+        names = [column.lstrip("#") for column in columns]
+        # A bound of a histogram is its own name.
+        heads = [Text(name if name[:1] in "<≥" else self.say(f"col.{name}")) for name in names]
+        cells = [[self.cell(value) for value in row] for row in rows]
+        out = self.out
+        layout = table_layout(
+            names, [[cell.plain for cell in row] for row in (heads, *cells)], width=out.width, spare=spare
+        )
+        heading = Text(title) if title else None
+        table = Table(box=SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
+        for number in layout.shown:
+            right = columns[number].startswith("#")
+            table.add_column(
+                heads[number],
+                justify="right" if right else "left",
+                overflow="fold",
+                no_wrap=number in layout.firm,
+            )
+        for row in cells:
+            table.add_row(*(row[number] for number in layout.shown))
+        out.print(table)
+        if layout.left_out:
+            left_out = ", ".join(self.say(f"col.{name}") for name in layout.left_out)
+            self.note(self.say("table.left_out", columns=left_out))
 
     def figures(self, title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table of numbers in words of its own; the first column says what they are about."""
@@ -144,7 +168,8 @@ class Session:
         """A number, a day or a moment as people write it; a moment in this machine's time zone."""
         return shown_value(self.language, value)
 
-    def _cell(self, value: object) -> Text:
+    def cell(self, value: object) -> Text:
+        """A value as a table shows it."""
         if isinstance(value, Text):
             return value
         if isinstance(value, bool):
@@ -211,4 +236,12 @@ def what_was_wrong(error: ValueError) -> str:
     return for_people(said(error))
 
 
+def _widen(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Session).wide = True
+
+
+wide_option = click.option(
+    "--wide", is_flag=True, expose_value=False, callback=_widen, help="Show all columns, however narrow the terminal."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")

@@ -20,6 +20,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "error.remedy": "remedy",
     "error.remark": "remark",
     # columns
+    "table.left_out": "Not shown here: {columns} (--wide shows all).",
     "col.act": "act",
     "col.account": "who",
     "col.agency": "agency",
@@ -40,7 +41,6 @@ TEXTS: Final[Mapping[str, str]] = {
     "col.office": "office",
     "col.scopes": "scopes",
     "col.note": "note",
-    "col.field": "field",
     "col.file": "file",
     "col.fingerprint": "SHA-256 of the certificate",
     "col.id": "no.",

@@ -16,7 +16,7 @@ from edxml_router.cli.auditor.witness import witness
 from edxml_router.cli.commands import Group
 from edxml_router.cli.entries import show_lines
 from edxml_router.cli.parameters import Moment
-from edxml_router.cli.session import Session, for_people, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session, wide_option
 from edxml_router.core.delivery.views import JournalLine
 from edxml_router.core.detail import Detail
 from edxml_router.services import auditor
@@ -46,6 +46,7 @@ for each in (proofs.key, proofs.checkpoint, proofs.prove, proofs.growth, stamps,
 @click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many entries.")
 @database_option
+@wide_option
 @json_option
 @pass_session
 def query(

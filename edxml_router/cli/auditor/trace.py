@@ -11,7 +11,7 @@ import click
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.entries import show_differences, show_lines
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, json_option, pass_session, wide_option
 from edxml_router.cli.waiting import waiting_reason
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
@@ -35,6 +35,7 @@ _SHOWN: Final = 50  # recipients in a table without --all
 @click.option("--events", is_flag=True, help="Show every journal entry as well.")
 @click.option("--all", "everything", is_flag=True, help="Show all recipients of a long list.")
 @database_option
+@wide_option
 @json_option
 @pass_session
 def trace(
@@ -136,6 +137,7 @@ def _show(session: Session, told: EnvelopeStory, most: int | None, kept_by: Mapp
             )
             for one in shown
         ],
+        spare=("id", "proof", "route"),
     )
     if told.trace.untold:
         names = ", ".join(each or session.say("col.envelope") for each in told.trace.untold[:_SHOWN])

@@ -8,7 +8,7 @@ from itertools import groupby
 import click
 
 from edxml_router.cli.commands import Command
-from edxml_router.cli.session import Session, for_people, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session, wide_option
 from edxml_router.core.delivery.views import InboxItem
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.resync import Recovery, Resync
@@ -25,6 +25,7 @@ from edxml_router.wiring.opening import ledger_of
 @click.option("--office", "name", metavar="NAME", help="Only what lies ready for this office.")
 @click.option("--notices", is_flag=True, help="What became of envelopes that the office has sent.")
 @click.option("--clear", is_flag=True, help="With --notices: do not show these again.")
+@wide_option
 @json_option
 @pass_session
 def inbox(session: Session, agency: str | None, name: str | None, notices: bool, clear: bool, as_json: bool) -> None:
@@ -78,6 +79,7 @@ def _show_inbox(session: Session, rows: Sequence[InboxItem], as_json: bool) -> N
             )
             for row in rows
         ],
+        spare=("expires", "size", "kind", "document"),
     )
 
 
@@ -103,4 +105,5 @@ def _show_notices(session: Session, told: Notices, as_json: bool) -> None:
                 )
                 for row in rows
             ],
+            spare=("envelope", "id", "at"),
         )

@@ -13,7 +13,7 @@ import click
 from edxml_router.cli.auditor.trace import proof, trail
 from edxml_router.cli.commands import Command
 from edxml_router.cli.parameters import Moment
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, json_option, pass_session, wide_option
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.services import office
 from edxml_router.services.office import SentEnvelope, SentQuery
@@ -40,6 +40,7 @@ _PAGE = 50
 @click.option("--since", type=Moment(), help="Accepted then or later: 2026-11-22, 2026-11-22T08:30, 2h.")
 @click.option("--until", type=Moment(), help="Accepted before.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, help="At most so many envelopes of an office.")
+@wide_option
 @json_option
 @pass_session
 def sent(
@@ -111,6 +112,7 @@ def _show(session: Session, ledger: OwnLedger, name: str, one: SentEnvelope, as_
             )
             for each in one.deliveries
         ],
+        spare=("proof", "route", "status"),
     )
     if one.next is not None:
         session.line(session.say("trace.more", count=sum(one.found.states.values()) - len(one.deliveries)))

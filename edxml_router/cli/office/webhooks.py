@@ -8,7 +8,7 @@ import click
 
 from edxml_router.cli.commands import Group
 from edxml_router.cli.operator.calls import show_calls
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, json_option, pass_session, wide_option
 from edxml_router.services.offices import webhooks
 from edxml_router.wiring.opening import ledger_of
 
@@ -19,6 +19,7 @@ def webhook() -> None:
 
 
 @webhook.command("list")
+@wide_option
 @json_option
 @pass_session
 def list_(session: Session, as_json: bool) -> None:

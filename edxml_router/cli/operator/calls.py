@@ -22,4 +22,6 @@ def show_calls(session: Session, found: Sequence[Hook], as_json: bool) -> None:
         trouble = session.detail(f"{hook.code} {hook.detail}".strip())
         who = session.say(f"actor.{PROBLEMS[hook.code].actor}") if hook.code in PROBLEMS else ""
         rows.append((hook.office, str(hook.subject), hook.told.count, hook.attempts, due, who, trouble))
-    session.table(("name", "event", "#count", "#attempts", "due", "turn", "problem"), rows)
+    session.table(
+        ("name", "event", "#count", "#attempts", "due", "turn", "problem"), rows, spare=("attempts", "count", "due")
+    )

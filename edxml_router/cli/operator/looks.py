@@ -12,7 +12,7 @@ from edxml_router.cli.entries import show_differences, show_lines
 from edxml_router.cli.operator.calls import show_calls
 from edxml_router.cli.operator.filters import filter_options
 from edxml_router.cli.operator.quarantined import show_fields, show_item, show_items
-from edxml_router.cli.session import Session, for_people, json_option, pass_session
+from edxml_router.cli.session import Session, for_people, json_option, pass_session, wide_option
 from edxml_router.cli.waiting import waiting_reason
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import AGES, Hindrance
@@ -34,6 +34,7 @@ from edxml_router.wiring.opening import ledger_of
 )
 @click.option("--webhooks", is_flag=True, help="List the calls to offices' systems that wait or failed instead.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
+@wide_option
 @json_option
 @pass_session
 def list_(
@@ -95,6 +96,7 @@ def shape(session: Session, as_json: bool) -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="With --quarantine: write its bytes."
 )
+@wide_option
 @json_option
 @pass_session
 def show(session: Session, number: int, quarantined: bool, output: Path | None, as_json: bool) -> None:
@@ -148,4 +150,5 @@ def _show(session: Session, found: Listing) -> None:
             )
             for one in found.deliveries
         ],
+        spare=("envelope", "attempts", "route", "due"),
     )

@@ -38,8 +38,11 @@ def discard(session: Session, numbers: Sequence[int]) -> None:
 
 
 def show_fields(session: Session, fields: Mapping[str, object], but: Collection[str] = ()) -> None:
-    """One thing as a table of what it is made of."""
-    session.table(("field", "value"), [(session.say(f"field.{key}"), fields[key]) for key in fields if key not in but])
+    """What one thing is made of, a line for each; the terminal breaks a long digest where it can still be copied."""
+    names = {key: session.say(f"field.{key}") for key in fields if key not in but}
+    width = max(map(len, names.values()))
+    for key, name in names.items():
+        session.line(f"{name:<{width}}  {session.cell(fields[key])}".rstrip())
 
 
 def show_items(session: Session, items: Sequence[QuarantinedItem], as_json: bool) -> None:
@@ -63,7 +66,11 @@ def show_items(session: Session, items: Sequence[QuarantinedItem], as_json: bool
             )
             for item in items
         ]
-        session.table(("#id", "at", "account", "document", "problem", "place", "#size", "#count"), rows)
+        session.table(
+            ("#id", "at", "account", "document", "problem", "place", "#size", "#count"),
+            rows,
+            spare=("size", "count", "place", "document"),
+        )
 
 
 def show_item(session: Session, number: int, output: Path | None, as_json: bool) -> None:

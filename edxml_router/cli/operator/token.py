@@ -8,7 +8,7 @@ import click
 
 from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Command, Group
-from edxml_router.cli.session import Session, json_option, pass_session
+from edxml_router.cli.session import Session, json_option, pass_session, wide_option
 from edxml_router.services.gateway import tokens
 from edxml_router.services.gateway.caller import SCOPES
 from edxml_router.shapes.gateway.answers import IssuedTokenShape, token_shape
@@ -60,6 +60,7 @@ def issue(session: Session, office: str, days: int, scopes: Sequence[str], note:
 
 @token.command("list", cls=Command)
 @click.option("--office", metavar="NAME", help="Only those of this office.")
+@wide_option
 @json_option
 @pass_session
 def list_tokens(session: Session, office: str | None, as_json: bool) -> None:
@@ -76,6 +77,7 @@ def list_tokens(session: Session, office: str | None, as_json: bool) -> None:
             (row.prefix, row.office, ", ".join(row.scopes), row.issued_at, row.expires_at, row.revoked_at, row.note)
             for row in rows
         ],
+        spare=("issued", "note", "revoked"),
     )
 
 

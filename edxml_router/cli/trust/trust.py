@@ -13,7 +13,7 @@ import click
 
 from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Group, exit_with
-from edxml_router.cli.session import Session, for_people, json_option, pass_session, what_was_wrong
+from edxml_router.cli.session import Session, for_people, json_option, pass_session, what_was_wrong, wide_option
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.trust.bindings import Act, BindingRow, parse_moment
@@ -46,6 +46,7 @@ def trust() -> None:
 
 
 @trust.command("list")
+@wide_option
 @json_option
 @pass_session
 def list_(session: Session, as_json: bool) -> None:
@@ -60,7 +61,9 @@ def list_(session: Session, as_json: bool) -> None:
         (str(row.act), row.subject, row.agency, *_dates(session, row), session.say(_state(row, now)), row.reason)
         for row in rows
     ]
-    session.table(("act", "subject", "agency", "since", "until", "state", "reason"), shown)
+    session.table(
+        ("act", "subject", "agency", "since", "until", "state", "reason"), shown, spare=("since", "until", "reason")
+    )
 
 
 @trust.command()
