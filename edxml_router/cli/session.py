@@ -161,7 +161,7 @@ class Session:
         for place, name in enumerate(names):
             table.add_column(Text(name), justify="right" if place else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(self._cell(value) for value in row))
+            table.add_row(*(self.cell(value) for value in row))
         self.out.print(table)
 
     def shown(self, value: Value) -> str:
