@@ -48,6 +48,7 @@ from edxml_router.stages.acceptance.facts import gather
 from edxml_router.stages.acceptance.results import envelope_row
 from edxml_router.stages.acceptance.submission import Acceptance, Candidate, Submission, postponed
 from edxml_router.stages.forwarding import room, sending
+from edxml_router.stages.forwarding.bodiless import bodiless
 from edxml_router.stages.forwarding.dispatch import Groups, plan, portions, shares_of, transfer_parcels
 from edxml_router.stages.forwarding.taking import RECEIPTS, LeasedWork, take_due
 from edxml_router.stages.forwarding.windows import Sending
@@ -246,7 +247,7 @@ def _sendings(
     for (route, digest, _, _), group in groups.items():
         row, link, body = taken.rows[digest], node.links.get(route), bodies.get(digest)
         if body is None:
-            moves += [change(one, Event.HOLD, code="EDX603", detail=Detail("body damaged or missing")) for one in group]
+            moves += bodiless(node, digest, group)
         elif route.is_office:
             moves += deliver(group, now)
         elif link is not None:

@@ -47,6 +47,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "trace": "auditor.trace:trace",
     "certificate": "auditor.certificate:certificate",
     "token": "operator.token:token",
+    "retention": "operator.retention:retention",
     "queue": "operator.queue:queue",
     "resend": "operator.acts:resend",
     "journal": "auditor.journal:journal",

@@ -21,6 +21,7 @@ from edxml_router.config.faces.seals import SealSettings
 from edxml_router.config.hubs import Hub, understood
 from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings, WebhookSettings
 from edxml_router.config.sections.keeping import JournalSettings, StoreSettings
+from edxml_router.config.sections.retention import RetentionSettings
 from edxml_router.config.sections.trust import SignatureSettings, TrustSettings
 from edxml_router.config.values import (
     MIB,
@@ -180,6 +181,7 @@ class Sections(SettingsTable):
     node: Annotated[NodeSettings, About("This node.", '{ name = "h53" }')]
     store: StoreSettings = field(default_factory=StoreSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     hub: HubSettings | None = None
     parent: ParentSettings | None = None
     children: tuple[ChildSettings, ...] = ()
@@ -214,6 +216,7 @@ class Settings:
     node: NodeSettings
     store: StoreSettings
     journal: JournalSettings
+    retention: RetentionSettings
     hub: HubSettings | None
     parent: ParentSettings | None
     children: tuple[ChildSettings, ...]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from edxml_router.language import catalogues
+from edxml_router.language.retention import RETENTION_TEXTS
 from edxml_router.language.upkeep_texts import UPKEEP
 
 LANGUAGES: Final = ("en", "vi")
@@ -376,6 +377,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "doctor.axis": "the national axis",
     "doctor.seals": "seals of agencies",
     "doctor.webhooks": "calls to offices",
+    **RETENTION_TEXTS,
     **UPKEEP,
 }
 

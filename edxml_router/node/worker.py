@@ -26,6 +26,7 @@ from edxml_router.core.delivery.values import Move
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Finding, Refusal, Setback
 from edxml_router.disk import watch
 from edxml_router.intake import reports
+from edxml_router.node.duties.retaining import RetentionDuty
 from edxml_router.node.errand import Errand
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -73,6 +74,7 @@ class Worker:
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
         self._problems: dict[str, Finding | None] = {}  # by hub, as last told
         self._unusable: Sequence[Finding] = ()  # keys and certificates, as last told
+        self._retention = RetentionDuty()
         self._recount = True  # receipts that were kept are to be judged by the certificates in force now
 
     def run(self) -> int:
@@ -132,6 +134,8 @@ class Worker:
                 self._follow(opened.node)
                 clocks.keep_asking(opened.node)
                 ask_witnesses(opened.node)
+                if not moved:  # mail goes first
+                    events.removed_on_purpose(self._retention.turn(opened.node, opened.settings.node.data))
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
                 opened.sweep()

@@ -20,6 +20,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.manifest import instant
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Actor, Finding, Weight
+from edxml_router.core.retention.values import Removal
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.acceptance.submission import Acceptance
 
@@ -161,6 +162,12 @@ def clock(finding: Finding | None, step: float) -> None:
         _log.error("clock.doubtful", **_finding(finding))
     else:
         _log.info("clock.believed", step=round(step))
+
+
+def removed_on_purpose(removals: Sequence[Removal]) -> None:
+    """Bodies were removed because their term is over."""
+    for removal in removals:
+        _log.info("bodies.removed", rule=removal.rule, count=removal.count, bytes=removal.size)
 
 
 def reloaded() -> None:

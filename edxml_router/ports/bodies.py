@@ -7,6 +7,7 @@ or a Defect. One contract suite runs on every adapter. All times are aware datet
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from edxml_router.core.body import Body
@@ -51,6 +52,10 @@ class Bodies(Protocol):
 
         Chunks that add up to another digest are dropped, with None as the answer: they will be sent again.
         """
+
+    def remove(self, digests: Iterable[str], older_than: timedelta, now: datetime) -> None:
+        """Let go of the files of these, as far as no row refers to them any more and nobody has touched them for
+        ``older_than``. A crash before leaves them to the sweep."""
 
     def drop_chunks(self, peer: str, envelope: str) -> None:
         """The pieces are no longer needed."""

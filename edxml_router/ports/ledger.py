@@ -24,6 +24,7 @@ from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Finding
 from edxml_router.ports.mailboxes import Mailboxes, MovedMail
 from edxml_router.ports.recoveries import Recoveries
+from edxml_router.ports.retention import Retention
 from edxml_router.ports.views import Views
 from edxml_router.ports.webhooks import Webhooks
 from edxml_router.ports.witnesses import Witnesses
@@ -234,6 +235,9 @@ class Book(Protocol):
 
     @property
     def quarantine(self) -> Quarantine: ...
+
+    @property
+    def retention(self) -> Retention: ...
 
     @property
     def recoveries(self) -> Recoveries: ...

@@ -35,6 +35,7 @@ from edxml_router.core.delivery.webhook import Hook
 from edxml_router.core.link.route import Route
 from edxml_router.core.proof.note import VerifierKey
 from edxml_router.ports.proofs import Proofs
+from edxml_router.ports.retention import RetentionViews
 from edxml_router.ports.witnesses import WitnessViews
 
 
@@ -233,5 +234,5 @@ class Proof(Protocol):
         """How many bodies lie in files beside the database."""
 
 
-class Views(MailView, History, Feed, QuarantineView, Proof, Proofs, WitnessViews, Protocol):
+class Views(MailView, History, Feed, QuarantineView, Proof, Proofs, WitnessViews, RetentionViews, Protocol):
     """All queries to a node's database."""

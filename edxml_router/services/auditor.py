@@ -45,6 +45,7 @@ from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import comparable, is_digest
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.proof.note import VerifierKey
+from edxml_router.core.retention.values import BODIES_REMOVED, DOCUMENT_HELD, DOCUMENT_RELEASED, RemovedBody
 from edxml_router.core.trust.bindings import Act
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import unknown
@@ -79,6 +80,9 @@ EVENTS: Final = (
     "backup.made",
     "backup.restored",
     "backup.tried",
+    BODIES_REMOVED,
+    DOCUMENT_HELD,
+    DOCUMENT_RELEASED,
     "link.resync",
     "recovery.done",
     "letter.sealed",
@@ -111,12 +115,14 @@ class JournalQuery:
 @dataclass(frozen=True, slots=True)
 class EnvelopeStory:
     """The story of one accepted envelope: ``paths`` has the nodes passed on the way to each recipient; ``proofs`` what
-    proves how a delivery has ended, by recipient; ``changes`` are the envelopes that recall, update or replace it."""
+    proves how a delivery has ended, by recipient; ``changes`` are the envelopes that recall, update or replace it;
+    ``gone`` tells why the body is not here any more, where that was on purpose."""
 
     trace: EnvelopeHistory
     paths: Mapping[str, Sequence[Hop]]
     proofs: Mapping[str, Evidence]
     changes: Sequence[FoundEnvelope]
+    gone: RemovedBody | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +233,14 @@ def history(views: Views, document: str, recipient: str = "") -> DocumentHistory
 
 def _stories(views: Views, digests: Sequence[str], recipient: str) -> tuple[list[EnvelopeStory], list[Damage]]:
     told, unfounded = list[EnvelopeStory](), list[Damage]()
+    gone = views.removed_bodies(digests)
     for digest in digests:
         trace = views.trace(digest, recipient, LONGEST)
         if trace is None:
             unfounded += views.unfounded(digest)
             continue
         changes, invented = _changes(views, trace)
-        told.append(EnvelopeStory(trace, _paths(trace), _proofs(trace), changes))
+        told.append(EnvelopeStory(trace, _paths(trace), _proofs(trace), changes, gone.get(digest)))
         unfounded += invented
     return told, unfounded
 

@@ -1,7 +1,8 @@
 """What operators do to deliveries: hold, release, retry, cancel, resend.
 
 Each act names its operator and reason and is journalled with its effect in one transaction. One answer per delivery:
-None when done, EDX606 when it does not exist, EDX607 when its state does not allow it. :func:`try_out` gives the same
+None when done, EDX606 when it does not exist, EDX607 when its state does not allow it, EDX670 when there is nothing
+to send again because the body was removed on purpose. :func:`try_out` gives the same
 answers without doing anything.
 """
 
@@ -22,6 +23,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book, Ledger
 from edxml_router.ports.views import Views
 from edxml_router.services.waiting import hindrances
+from edxml_router.stages.forwarding.bodiless import REMOVED
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import final_receipts, withdrawals
 
@@ -93,6 +95,8 @@ def _act(
 ) -> list[Finding | None]:
     now = node.now()
     with node.ledger.book() as book:
+        if event is Event.RESEND:
+            book.retention.alone()  # or a body could go between our look and the move
         possible, answers = _answers(book, event, numbers)
         actor, detail = f"operator:{operator}", reason[:500]
         moves = [
@@ -117,8 +121,12 @@ def _answers(
     answers: dict[int, Finding | None] = {
         number: Finding("EDX606", Detail("delivery {number}", number=number)) for number in numbers
     }
-    for delivery in book.deliveries.numbered(list(answers)):
-        if _possible(delivery, event):
+    standing = book.deliveries.numbered(list(answers))
+    gone = book.retention.removed({one.digest for one in standing}) if event is Event.RESEND else set()
+    for delivery in standing:
+        if delivery.digest in gone and delivery.state in lifecycle.FAILED_ENDS:
+            answers[delivery.id] = Finding(REMOVED, Detail("delivery {id}", id=delivery.id), delivery.digest)
+        elif _possible(delivery, event):
             possible.append(delivery)
             answers[delivery.id] = None
         else:

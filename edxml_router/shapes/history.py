@@ -18,9 +18,11 @@ from edxml_router.core.link.manifest import exact_instant, instant
 from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.problems import Finding
+from edxml_router.core.retention.values import RemovedBody
 from edxml_router.shapes.delivery import DeliveryShape, TracedDeliveryShape, delivery_shape, traced_delivery_shape
 from edxml_router.shapes.envelope import EnvelopeShape, envelope_shape
 from edxml_router.shapes.form import Digest, Instant
+from edxml_router.shapes.keeping.retention import RemovedBodyShape, removed_body_shape
 from edxml_router.shapes.problem import ProblemShape, kept_problem, problem_shape
 
 
@@ -77,6 +79,7 @@ class HistoryShape(TypedDict):
     quarantined: list[QuarantinedShape]
     differences: list[ProblemShape]
     table_only: list[str]
+    removed_body: RemovedBodyShape | None
 
 
 class DeliveryHistoryShape(DeliveryShape):
@@ -129,6 +132,7 @@ def history_shape(
     refusals: Iterable[QuarantinedItem],
     hindrances: Mapping[int, Hindrance],
     differences: Iterable[Finding] = (),
+    gone: RemovedBody | None = None,
 ) -> HistoryShape:
     """``paths`` has the nodes passed by recipient; without them the envelope has come as far as here."""
     envelope = told.envelope
@@ -150,6 +154,7 @@ def history_shape(
         "quarantined": [quarantined_shape(item) for item in refusals],
         "differences": [problem_shape(each) for each in differences],
         "table_only": [each or "envelope" for each in told.untold],
+        "removed_body": removed_body_shape(gone) if gone else None,
     }
 
 
@@ -166,6 +171,7 @@ def refused_history_shape(
         "quarantined": [quarantined_shape(item) for item in items],
         "differences": [problem_shape(each) for each in differences],
         "table_only": [],
+        "removed_body": None,
     }
 
 

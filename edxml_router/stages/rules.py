@@ -18,6 +18,7 @@ from edxml_router.core.link.credentials import Credentials
 from edxml_router.core.link.route import Route
 from edxml_router.core.message.classification import Markings
 from edxml_router.core.proof.note import VerifierKey
+from edxml_router.core.retention.terms import RetentionTerms
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.trust.chain import TrustStore
@@ -65,6 +66,7 @@ class Rules:
     peers: Mapping[str, Peer]
     delivery: DeliveryTerms = field(default_factory=DeliveryTerms)
     witness_interval: timedelta = timedelta(seconds=60)  # between checkpoints that a neighbour is shown
+    retention: RetentionTerms = field(default_factory=RetentionTerms)
     policy: Policy = field(default_factory=Policy)
     markings: Markings = field(default_factory=Markings)  # of ``policy.classified``
     engine: Engine = Engine.SIGNXML  # for what is not too large for it

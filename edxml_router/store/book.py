@@ -21,6 +21,7 @@ from edxml_router.store.journal.book import SqlJournal
 from edxml_router.store.quarantine.items import SqlQuarantine
 from edxml_router.store.receipts.book import SqlReceipts
 from edxml_router.store.receipts.signers import SqlSigners
+from edxml_router.store.retention.book import SqlRetention
 from edxml_router.store.webhooks import SqlWebhooks
 from edxml_router.store.witness.book import SqlWitnesses
 
@@ -40,6 +41,7 @@ class SqlBook:
     signers: SqlSigners
     quarantine: SqlQuarantine
     recoveries: SqlRecoveries
+    retention: SqlRetention
     webhooks: SqlWebhooks
     witnesses: SqlWitnesses
 
@@ -56,5 +58,6 @@ class SqlBook:
         self.signers = SqlSigners(connection)
         self.quarantine = SqlQuarantine(connection)
         self.recoveries = SqlRecoveries(connection)
+        self.retention = SqlRetention(connection, self.journal, now)
         self.webhooks = SqlWebhooks(connection)
         self.witnesses = SqlWitnesses(connection)

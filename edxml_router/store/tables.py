@@ -19,6 +19,7 @@ from edxml_router.store.journal.table import checkpoints, journal, tree_nodes
 from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts.book import receipts
 from edxml_router.store.receipts.signers import signers
+from edxml_router.store.retention.tables import holds, removals, removed
 from edxml_router.store.tokens import tokens
 from edxml_router.store.upkeep import upkeep
 from edxml_router.store.webhooks import webhooks
@@ -30,4 +31,5 @@ WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)
 _WITNESSES: Final = (witnessed, forks, cosignatures, witnesses, time_stamps)
-ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_WITNESSES, upkeep))
+_RETENTION: Final = (removals, removed, holds)
+ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_WITNESSES, *_RETENTION, upkeep))

@@ -27,6 +27,7 @@ from edxml_router.store.journal.feed import SqlFeed
 from edxml_router.store.journal.history import SqlHistory
 from edxml_router.store.journal.proofs import SqlProofs
 from edxml_router.store.quarantine.queries import SqlQuarantineQueries
+from edxml_router.store.retention.queries import SqlRetentionQueries
 from edxml_router.store.webhooks import SqlWebhookQueries
 from edxml_router.store.witness.queries import SqlWitnessQueries
 
@@ -42,6 +43,7 @@ class SqlViews(
     SqlFeed,
     SqlProofs,
     SqlWitnessQueries,
+    SqlRetentionQueries,
     SqlQuarantineQueries,
     SqlWebhookQueries,
 ):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from edxml_router.config import Settings
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.retention.terms import RetentionClass, RetentionTerms
+from edxml_router.credentials.sources import canonical
 from edxml_router.resources import folder
 from edxml_router.store import catalogue
 
@@ -20,3 +22,18 @@ def load_registry(settings: Settings) -> Registry:
 def own_catalogue(settings: Settings) -> Path:
     """The folder that ``agency import`` writes to."""
     return settings.node.data / "agency_codes"
+
+
+def retention_terms(settings: Settings, registry: Registry) -> RetentionTerms:
+    """What [retention] says, with the codes of agencies in their canonical form."""
+    classes = [
+        RetentionClass(
+            name=one.name,
+            kind=one.kind,
+            urgent=one.urgent,
+            senders=[canonical(registry, code) for code in one.senders],
+            bodies=one.bodies,
+        )
+        for one in settings.retention.classes
+    ]
+    return RetentionTerms(bodies=settings.retention.bodies, classes=classes)

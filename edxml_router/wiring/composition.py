@@ -40,7 +40,7 @@ from edxml_router.store.database.engine import WORKER, connect
 from edxml_router.store.database.patience import PATIENCE_SECONDS
 from edxml_router.store.epochs.identity import NewEpoch
 from edxml_router.wiring import hubs, judging
-from edxml_router.wiring.agencies import load_registry
+from edxml_router.wiring.agencies import load_registry, retention_terms
 from edxml_router.wiring.clocks import compare_clock, note_clock, shorten_pauses
 from edxml_router.wiring.in_hand import InHandGuard
 from edxml_router.wiring.ownership import recognise
@@ -309,6 +309,7 @@ def build_rules(settings: Settings) -> Rules:
             bindings=sources.bindings(settings, registry, needed=settings.trust.bindings is not None),
             peers=_peers(settings, registry),
             engine=Engine(settings.signature.engine),
+            retention=retention_terms(settings, registry),
             policy=settings.policy,
             markings=Markings(settings.policy.classified),
             delivery=settings.delivery,

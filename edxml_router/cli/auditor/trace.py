@@ -19,6 +19,7 @@ from edxml_router.core.delivery.views import Hindrance
 from edxml_router.core.link.statement import EndStatement, Evidence
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding
+from edxml_router.core.retention.values import RemovedBody
 from edxml_router.services import auditor
 from edxml_router.services.auditor import DocumentHistory, EnvelopeStory
 from edxml_router.services.waiting import hindrances
@@ -71,7 +72,7 @@ def trace(
     for told in past.told:
         if as_json:
             differing = [*auditor.differences(told.trace.damages), *past.unfounded]
-            facts = (told.trace, told.paths, told.proofs, told.changes, past.refused, kept_by, differing)
+            facts = (told.trace, told.paths, told.proofs, told.changes, past.refused, kept_by, differing, told.gone)
             session.json(history_shape(*facts))
             continue
         _show(session, told, None if everything else _SHOWN, kept_by)
@@ -114,6 +115,8 @@ def _show(session: Session, told: EnvelopeStory, most: int | None, kept_by: Mapp
         ("trace.hops", trail(session, envelope.hops)),
         ("trace.outcome", session.say(f"outcome.{outcome(one.state for one in deliveries)}")),
     ]
+    if told.gone is not None:
+        rows.append(("trace.body", removed(session, told.gone)))
     if envelope.business and envelope.refers_to:
         rows.append((f"trace.changes.{envelope.business}", ", ".join(envelope.refers_to)))
     for one in told.changes:
@@ -149,6 +152,12 @@ def _show(session: Session, told: EnvelopeStory, most: int | None, kept_by: Mapp
 def _signature(session: Session, envelope: EnvelopeRow) -> str:
     signer = f", SPKI {envelope.signer[:16]}…" if envelope.signer else ""
     return f"{session.say(f'signature.{envelope.indication}')} ({envelope.reason}{signer})"
+
+
+def removed(session: Session, gone: RemovedBody) -> str:
+    """Why a body is not here."""
+    at = session.shown(gone.removal.at)
+    return session.say("retention.removed", at=at, rule=gone.removal.rule, position=gone.position)
 
 
 def trail(session: Session, hops: Sequence[Hop]) -> str:

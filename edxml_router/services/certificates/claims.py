@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edxml_router.core.detail import Detail, joined
+from edxml_router.core.retention.values import RemovedBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Ground:
     digest: str
     with_letter: bool
     stamped_at: datetime | None = None
+    gone: RemovedBody | None = None  # the letter's bytes were removed on purpose
     stamp_enclosed: bool = False  # one that nobody has verified here
     revocation_known: bool = False
 
@@ -97,6 +99,17 @@ def _not_proved(ground: Ground) -> list[Detail]:
     if not ground.with_letter:
         found.append(
             Detail("What the letter says: it is named by its SHA-256, {digest}. Compare it.", digest=ground.digest)
+        )
+    if ground.gone is not None:
+        removal = ground.gone.removal
+        found.append(
+            Detail(
+                "What the letter says can be compared with a copy elsewhere only: its bytes were removed here on "
+                "purpose on {at:%Y-%m-%d}, by rule {rule}, at position {position} of the journal.",
+                at=removal.at,
+                rule=removal.rule,
+                position="-" if ground.gone.position is None else ground.gone.position,
+            )
         )
     found.append(Detail("That any person has read the letter: confirmed means that the recipient's system took it."))
     return found

@@ -21,6 +21,7 @@ from edxml_router.shapes import (
 )
 from edxml_router.shapes.evidence import certificate, report, time_stamp
 from edxml_router.shapes.gateway import answers, content, forecast
+from edxml_router.shapes.keeping import retention
 from edxml_router.shapes.office import conformance
 from edxml_router.shapes.upkeep import copies
 
@@ -74,6 +75,12 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "report make": (report.ReportShape,),
         "report verify": (report.ReportVerificationShape,),
         "resend": (delivery.ActShape,),
+        "retention hold": (retention.HeldDocumentShape,),
+        "retention holds": (retention.HoldShape,),
+        "retention plan": (retention.RetentionPlanShape,),
+        "retention plan --list": (retention.PlannedDocumentShape,),
+        "retention release": (retention.HeldDocumentShape,),
+        "retention run": (retention.RemovalShape,),
         "send": (verdict.SentShape,),
         "sent": (letter.SentLetterShape,),
         "token issue": (answers.IssuedTokenShape,),

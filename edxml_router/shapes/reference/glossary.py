@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from edxml_router.shapes.reference.glossary_keeping import KEEPING_FIELDS
 from edxml_router.shapes.reference.report_fields import REPORT_FIELDS
 from edxml_router.shapes.reference.upkeep import UPKEEP
 
@@ -370,6 +371,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Webhook.problem": "Why the last call failed; null when it was taken.",
         "Webhook.subject": "What is told: `mail.waiting` or `receipts.waiting`.",
         "Verification.size": "How many entries are numbered.",
+        **KEEPING_FIELDS,
         **UPKEEP,
     }
     | REPORT_FIELDS

@@ -95,6 +95,8 @@ def decide(here: str, rules: Rules, judged: Sequence[Candidate], facts: Facts, n
     moves = list(reopen_failed(rules, facts, repeats, now))
     rulings = [_ruling(item, troubles.get(place), facts, more) for place, item in enumerate(judged)]
     changed = {_PAIR(row) for row in deliveries} | {_PAIR(move.delivery) for move in moves}
+    # Of a repeat, too, where it gives the letter something to do: its body may have been removed on purpose.
+    travelling = {item.digest for item in fresh} | {digest for digest, _ in changed}
     cheap = {item.digest for item in judged if item.digest in facts.known or item.examined is None}
     answers: dict[bool, list[tuple[Route, Receipt]]] = {False: [], True: []}
     for origin, told in acceptance_receipts(here, rules, rulings, facts, moves, deliveries, now):
@@ -103,7 +105,7 @@ def decide(here: str, rules: Rules, judged: Sequence[Candidate], facts: Facts, n
     return Decision(
         rulings=rulings,
         rows=[row for digest, row in rows.items() if digest not in facts.known],
-        bodies={item.digest: item.submission.data for item in fresh},
+        bodies={item.digest: item.submission.data for item in (*fresh, *repeats) if item.digest in travelling},
         deliveries=deliveries,
         moves=moves,
         receipts=answers[False],

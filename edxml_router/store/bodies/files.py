@@ -179,6 +179,11 @@ class BodyStore:
                 if folder.name.startswith(envelope):
                     _remove(folder)
 
+    def remove(self, digests: Iterable[str], older_than: timedelta, now: datetime) -> None:
+        with _disk():
+            paths = [path for path in map(self._path, digests) if path.exists()]
+            self._remove_old(self._unreferenced(paths), (now - older_than).timestamp())
+
     def sweep(self, older_than: timedelta, now: datetime) -> SweepResult:
         """Remove files and pieces that nothing refers to and nobody has touched for ``older_than``.
 

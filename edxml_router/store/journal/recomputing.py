@@ -34,6 +34,7 @@ from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes, envelopes_of
 from edxml_router.store.journal.table import journal
+from edxml_router.store.retention.tables import removed
 
 PAGE: Final = 2000  # rows in one read
 _STORIES: Final = 200  # envelopes that are compared at once, …
@@ -133,6 +134,7 @@ class Rows:
     envelopes: Mapping[str, EnvelopeRow]
     deliveries: Mapping[str, Sequence[Delivery]]
     bodies: Mapping[str, Any]
+    removed: frozenset[str]  # bodies that were removed on purpose; that this was told is verified by itself
 
 
 def read_rows(connection: Connection, digests: Sequence[str], recipient: str = "") -> Rows:
@@ -144,7 +146,8 @@ def read_rows(connection: Connection, digests: Sequence[str], recipient: str = "
     for one in delivery_rows(connection.execute(about)):
         theirs[one.digest].append(one)
     kept = {row.digest: row for row in connection.execute(select(bodies).where(bodies.c.digest.in_(digests)))}
-    return Rows(envelopes_of(connection, digests), theirs, kept)
+    gone = select(removed.c.digest).where(removed.c.digest.in_([each for each in digests if each not in kept]))
+    return Rows(envelopes_of(connection, digests), theirs, kept, frozenset(connection.execute(gone).scalars()))
 
 
 def _differences(
@@ -176,7 +179,7 @@ def compare(stories: Sequence[ToldEnvelope], changes: Changes, rows: Rows) -> li
         for damage in (
             *_envelope(story, rows.envelopes.get(story.digest), changes),
             *_deliveries(story, rows.deliveries[story.digest], changes),
-            *_body(story, rows.bodies.get(story.digest)),
+            *_body(story, rows.bodies.get(story.digest), removed=story.digest in rows.removed),
         )
     ]
 
@@ -239,7 +242,7 @@ def _lasts(one: ToldDelivery, row: Delivery, changes: Changes) -> Iterator[tuple
     yield "expires_at", row.expires_at, one.expires_at
 
 
-def _body(story: ToldEnvelope, row: Any) -> Iterator[Damage]:
+def _body(story: ToldEnvelope, row: Any, *, removed: bool) -> Iterator[Damage]:
     where = Detail("body {digest}", digest=story.digest)
     if story.accepted is None or not story.accepted.facts:
         if row is not None and row.data is not None and hashlib.sha256(row.data).hexdigest() != story.digest:
@@ -247,7 +250,8 @@ def _body(story: ToldEnvelope, row: Any) -> Iterator[Damage]:
         return
     size = story.accepted.facts.get("size", 0)
     if row is None:
-        yield Damage(where, Detail("it was accepted, and is not in the table any more"))
+        if not removed:
+            yield Damage(where, Detail("it was accepted, and is not in the table any more"))
     elif row.data is not None and hashlib.sha256(row.data).hexdigest() != story.digest:
         yield Damage(where, Detail("its bytes are others than those that were accepted"))
     elif row.size != size:

@@ -27,6 +27,7 @@ from edxml_router.store.database.engine import reading
 from edxml_router.store.journal.notes import note_damage
 from edxml_router.store.journal.recomputing import TELLING, Compared, compare_tables
 from edxml_router.store.journal.table import checkpoint_columns, checkpoints, entry_columns, journal
+from edxml_router.store.retention.recounting import ToldRemovals
 
 PAGE: Final = 2000  # rows in one read
 DAMAGES: Final = 100  # that are described; the others are counted
@@ -99,6 +100,7 @@ def verify(
                 progress(read[0], 2 * (done + unnumbered))
 
         compared = compare_tables(engine, facts.changes, lambda one: found.add(one.where, one.detail), further)
+        facts.removals.compare(engine, lambda one: found.add(one.where, one.detail))
     if progress:
         progress(2 * (done + unnumbered), 2 * (done + unnumbered))
     return Verification(
@@ -129,12 +131,14 @@ class _Facts:
         self._found = found
         self._begun = False
         self.changes = Changes()
+        self.removals = ToldRemovals()
         self.uncovered = 0
         self.covered_from: int | None = None  # place; None while no entry has facts
 
     def look(self, row: Any, entry: Entry | None) -> None:
         if entry is None:
             return
+        self.removals.add(entry)
         if entry.event in TOLD_BY:
             self.changes.add(entry)
         elif entry.event in TELLING:

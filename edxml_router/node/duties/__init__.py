@@ -1,0 +1,1 @@
+"""What a worker does beside the mail, a little at each turn."""

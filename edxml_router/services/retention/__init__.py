@@ -1,0 +1,1 @@
+"""What is kept on purpose and what goes, for operators."""

@@ -1,0 +1,1 @@
+"""What was removed on purpose and what is held, in the database."""
