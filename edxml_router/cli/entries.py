@@ -1,22 +1,29 @@
-"""Journal entries as people see them, and what does not follow from them."""
+"""Journal entries as people see them, and as their spreadsheets do; and what does not follow from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from edxml_router.cli.commands import exit_with
 from edxml_router.cli.session import Session
 from edxml_router.core.delivery.views import JournalLine
 from edxml_router.core.problems import Finding
+from edxml_router.observe.escape import printable
+from edxml_router.shapes.evidence.asking import count_shape
+
+_FORMULA: Final = ("=", "+", "-", "@")  # a spreadsheet would compute what begins so
 
 
 def show_lines(session: Session, lines: Sequence[JournalLine]) -> None:
     """Journal entries as a table."""
     session.table(
-        ("#id", "at", "event", "envelope", "recipient", "account", "code", "detail"),
+        ("#place", "at", "event", "envelope", "recipient", "account", "code", "detail"),
         [
             (
-                line.number,
+                line.position,
                 line.entry.at,
                 line.entry.event,
                 line.entry.envelope[:16],
@@ -38,3 +45,40 @@ def show_differences(session: Session, found: Sequence[Finding]) -> None:
     if found:
         session.problem(found[0])
     exit_with(found)
+
+
+def show_counts(session: Session, counts: Mapping[str, int], *, as_json: bool) -> None:
+    """How many there are of each, or under no name how many in all."""
+    if as_json:
+        for group, total in counts.items():
+            session.json(count_shape(group, total))
+    elif "" in counts:
+        session.line(str(counts[""]))
+    elif counts:
+        session.table(("group", "#count"), list(counts.items()))
+    else:
+        session.line(session.say("queue.empty"))
+
+
+class Sheet:
+    """Comma-separated values on standard output (RFC 4180), one line for each shape; the heads are its fields. Of a
+    problem only the code is there. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
+
+    def __init__(self, shape: type) -> None:
+        self._heads = list(shape.__annotations__)
+        self._writer = csv.writer(sys.stdout)
+        self._writer.writerow(self._heads)
+
+    def show(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """A line for each."""
+        for row in rows:
+            self._writer.writerow([_cell(row[head]) for head in self._heads])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return str(value["code"])
+    text = printable(str(value), 10_000)
+    return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int) else text

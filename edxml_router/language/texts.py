@@ -44,6 +44,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "col.note": "note",
     "col.file": "file",
     "col.fingerprint": "SHA-256 of the certificate",
+    "col.group": "which",
     "col.id": "no.",
     "col.issued": "issued",
     "col.kind": "kind",
@@ -274,7 +275,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "state.returned": "returned",
     "state.expired": "expired",
     "state.cancelled": "cancelled",
-    "journal.cut": "Only the first {limit} are shown; use --limit, --since",
+    "journal.cut": "{limit} are shown; --after {place} goes on",
     "database.older": "This database is of an older version of the program: what that did not keep cannot be asked",
     "database.newer": (
         "This database is of a newer version of the program: what is new in it is not looked at, and may be taken for"

@@ -12,12 +12,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from edxml_router.core.delivery.entries.terms import Question
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import (
     Damage,
     DeliveryHistory,
+    EntryPage,
     EnvelopeHistory,
     FeedHead,
     FeedLine,
@@ -170,6 +172,26 @@ class History(Protocol):
         """Receipts for an office that have not been handed over yet."""
 
 
+class Search(Protocol):
+    """The whole journal by its terms (:mod:`edxml_router.core.delivery.entries.terms`), whatever its size.
+
+    The order is that of the log's places, and the place of the last entry is the cursor: asked again behind it, nothing
+    is missed and nothing told twice. Entries that have no place yet are told again under their place.
+    """
+
+    def entries(self, question: Question, after: int = -1, limit: int = 1000) -> EntryPage:
+        """The entries that answer, at places behind ``after``."""
+
+    def unplaced(self, question: Question, after: int = 0, limit: int = 1000) -> EntryPage:
+        """Those that answer and have no place yet, by number; ``limit`` of them are looked at."""
+
+    def entry_count(self, question: Question) -> int:
+        """How many entries with a place answer."""
+
+    def entry_counts(self, question: Question, field: str) -> Mapping[str, int]:
+        """How many of them have which value of a field. One may have several, or none."""
+
+
 class Feed(Protocol):
     """The journal in the order of its places, as offices follow it. A place is a number from 0 on without gaps."""
 
@@ -234,5 +256,5 @@ class Proof(Protocol):
         """How many bodies lie in files beside the database."""
 
 
-class Views(MailView, History, Feed, QuarantineView, Proof, Proofs, WitnessViews, RetentionViews, Protocol):
+class Views(MailView, History, Search, Feed, QuarantineView, Proof, Proofs, WitnessViews, RetentionViews, Protocol):
     """All queries to a node's database."""

@@ -1,6 +1,6 @@
-"""Queries of auditors: the journal by any of its fields, its proof, and the history of one document.
+"""What auditors are told: the proof of the journal, and the history of one document. Questions to the journal are in
+:mod:`edxml_router.services.asking`.
 
-    for page in query(views, JournalQuery(event="delivery.", limit=500)): …
     found = verify(views, {104832: "9f86d0…"})
     told = history(views, "H53.31.22,2026/11/22,7/UBND-VP")
 
@@ -11,9 +11,8 @@ not exist; Setback EDX610 for a damaged database, and what the views raise.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from edxml_router.core.delivery.journal import (
@@ -24,6 +23,7 @@ from edxml_router.core.delivery.journal import (
     ENVELOPE_ACCEPTED,
     HANDLED,
     INPUT_COUNTED,
+    JOURNAL_READ,
     JOURNAL_RESTORED,
     OUTCOME_DOUBTED,
     OUTCOME_SIGNED,
@@ -88,28 +88,12 @@ EVENTS: Final = (
     "letter.sealed",
     "log.forked",
     "node.renamed",
+    JOURNAL_READ,
     PEER_RENAMED,
     *(f"trust.{undone}{act}" for act in Act for undone in ("", "un")),
 )
-PAGE: Final = 1000  # entries in one read
 DIFFERENCES: Final = 100  # between tables and journal that are told one by one
 LONGEST: Final = 100_000  # recipients, and journal entries, of one envelope in its history
-
-
-@dataclass(frozen=True, slots=True)
-class JournalQuery:
-    """A selection of journal entries; all given conditions must hold. ``document``: a DocumentId, or a digest's
-    beginning; ``event``: one of :data:`EVENTS`, or "delivery." for all that begin so; ``limit``: at most so many
-    entries."""
-
-    since: datetime | None = None
-    until: datetime | None = None  # not included
-    event: str = ""
-    document: str | None = None
-    recipient: str = ""
-    code: str = ""
-    actor: str = ""
-    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,30 +127,6 @@ def require_event(name: str) -> None:
     """Raises Refusal EDX606 where there is no such event and none that begins so."""
     if not any(each == name or (name.endswith(".") and each.startswith(name)) for each in EVENTS):
         raise unknown(name, EVENTS)
-
-
-def query(views: Views, question: JournalQuery) -> Iterator[Sequence[JournalLine]]:
-    """The entries that answer, by number and document, in pages."""
-    left = question.limit
-    for envelope in [""] if question.document is None else _digests(views, question.document):
-        after = 0
-        while left > 0:
-            lines = views.lines(
-                since=question.since,
-                until=question.until,
-                event=question.event,
-                envelope=envelope,
-                recipient=question.recipient,
-                code=question.code,
-                actor=question.actor,
-                after=after,
-                limit=min(left, PAGE),
-            )
-            if not lines:
-                break
-            yield lines
-            left -= len(lines)
-            after = lines[-1].number
 
 
 def verify(
@@ -277,14 +237,16 @@ def _changes(views: Views, told: EnvelopeHistory) -> tuple[list[FoundEnvelope], 
     return changes, invented
 
 
-def _digests(views: Views, document: str) -> list[str]:
-    """Digests, or the beginning of one that is in the journal only. Raises Refusal EDX606."""
+def digests_of(views: Views, document: str) -> list[str]:
+    """The digests of what was accepted or refused under an id; or of what begins so and is in the journal only. Raises
+    Refusal EDX606."""
     digests = [item.digest for item in views.list_quarantined(document=document)]
     try:
         digests += [found.envelope.digest for found in reversed(find(views, document))]
     except Refusal:
         if is_digest(document):
-            return [document.lower()]
+            found = {line.entry.envelope for line in views.lines(envelope=document.lower(), limit=LONGEST)}
+            return sorted({*digests, *found})
         if not digests:
             raise
     return list(dict.fromkeys(digests))

@@ -20,6 +20,7 @@ from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts.book import receipts
 from edxml_router.store.receipts.signers import signers
 from edxml_router.store.retention.tables import holds, removals, removed
+from edxml_router.store.search.table import journal_blocks, postings
 from edxml_router.store.tokens import tokens
 from edxml_router.store.upkeep import upkeep
 from edxml_router.store.webhooks import webhooks
@@ -30,6 +31,7 @@ _WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, 
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)
+_INDEX: Final = (postings, journal_blocks)
 _WITNESSES: Final = (witnessed, forks, cosignatures, witnesses, time_stamps)
 _RETENTION: Final = (removals, removed, holds)
-ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_WITNESSES, *_RETENTION, upkeep))
+ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, upkeep))

@@ -28,6 +28,7 @@ from edxml_router.store.journal.history import SqlHistory
 from edxml_router.store.journal.proofs import SqlProofs
 from edxml_router.store.quarantine.queries import SqlQuarantineQueries
 from edxml_router.store.retention.queries import SqlRetentionQueries
+from edxml_router.store.search.entries import SqlSearch
 from edxml_router.store.webhooks import SqlWebhookQueries
 from edxml_router.store.witness.queries import SqlWitnessQueries
 
@@ -40,6 +41,7 @@ class SqlViews(
     SqlReceived,
     SqlOrder,
     SqlHistory,
+    SqlSearch,
     SqlFeed,
     SqlProofs,
     SqlWitnessQueries,

@@ -9,23 +9,28 @@ path, or a URL without its password), and its schema where that is the cause.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from edxml_router.config import Settings, load_for_reading
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.ports.views import Views
 from edxml_router.resources import folder
 from edxml_router.store import catalogue
 from edxml_router.store.database import migrate
+from edxml_router.store.journal import sequencer
 from edxml_router.store.read_only import DatabasePlace, compare_schema, open_views, read_place
 from edxml_router.store.views import SqlViews
 from edxml_router.wiring import composition
 from edxml_router.wiring.agencies import load_registry
+from edxml_router.wiring.stored import OwnLedger
 
 __all__ = ["DatabasePlace", "ReadableDatabase", "open_other", "open_own", "read_place", "require_file"]
 
@@ -37,10 +42,32 @@ class ReadableDatabase:
     views: Views
     config: Path | None = None
     schema: str = ""
+    ledger: OwnLedger | None = None  # of the node itself; a copy is only read
+
+    def note(self, entry: Callable[[datetime], Entry]) -> None:
+        """Write an entry, dated by the node's clock, into the journal that was asked, if it is the node's. It gets its
+        place here, since no worker may be there to do it. Raises Setback EDX601, EDX602, EDX622."""
+        if self.ledger is None:
+            return
+        with self.ledger.book() as book:
+            book.journal.note([entry(self.ledger.clock.now())])
+        # Committed. A crash before this line leaves the place to a worker, or to the next command.
+        with suppress(Trouble):
+            sequencer.number_entries(self.ledger)
 
     def canonical(self, code: str) -> str:
-        """The canonical code of an agency, by the node's catalogue or the packaged one; else as it is."""
-        return self._registry().canonical_or_none(code) or code
+        """The canonical code of an agency, by the node's catalogue or the packaged one; else as it is. A dot behind it
+        stays there."""
+        one = code.removesuffix(".")
+        return f"{self._registry().canonical_or_none(one) or one}{code[len(one) :]}"
+
+    def named(self, words: str, most: int = 200) -> Sequence[str]:
+        """The codes of the agencies whose code and name contain all these words, whatever their case and diacritics.
+        Raises Refusal EDX418 where they are more than ``most``."""
+        found = [agency.code for agency in islice(self._registry().find(words), most + 1)]
+        if len(found) > most:
+            raise Refusal("EDX418", where="text", detail=Detail("more than {most} agencies are called so", most=most))
+        return found
 
     def _registry(self) -> Registry:
         if self.config is None:
@@ -63,7 +90,7 @@ def open_own(config: Path) -> Iterator[ReadableDatabase]:
     require_file(settings)
     ledger = composition.open_ledger(settings)
     with _explained(ledger.views, ""):
-        yield ReadableDatabase(ledger.views, config)
+        yield ReadableDatabase(ledger.views, config, ledger=ledger)
 
 
 @contextmanager

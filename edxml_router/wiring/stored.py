@@ -19,6 +19,7 @@ from edxml_router.store.database.engine import troubles
 from edxml_router.store.epochs import identity
 from edxml_router.store.journal import sequencer
 from edxml_router.store.ledger import SqlLedger
+from edxml_router.store.search.blocks import index_blocks
 
 
 class OwnLedger(SqlLedger):
@@ -54,10 +55,12 @@ class StoredNode(Node):
 
     def number_journal(self) -> None:
         """Let the journal's new entries take their places in the log, under a checkpoint that is signed where the log's
-        key is at hand and the log's name has not ended. Raises Setback EDX601, EDX602, EDX605."""
+        key is at hand and the log's name has not ended; and index what is full. Raises Setback EDX601, EDX602,
+        EDX605."""
         signer = self.log_signer
         self.log_ended = signer is not None and identity.log_ended(self.ledger.engine, signer.name) is not None
         sequencer.number_entries(self.ledger, sign=self._signed if signer and not self.log_ended else None)
+        index_blocks(self.ledger.engine)
 
     def _signed(self, size: int, root: bytes) -> bytes:
         signer = self.log_signer

@@ -18,8 +18,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.signature import signing
 from edxml_router.core.signature.form import Coverage
 from edxml_router.credentials import keys
-from edxml_router.services import auditor, office, operator, quarantine, selection, trial_authority
-from edxml_router.services.auditor import JournalQuery
+from edxml_router.services import office, operator, quarantine, selection, trial_authority
 from edxml_router.services.health import checks
 from edxml_router.services.node import restoration, serving
 from edxml_router.services.reading import Receive
@@ -117,7 +116,7 @@ def test_a_letter_is_handed_in_found_held_and_taken(settings: Settings, pki: Pat
         assert operator.perform(node, Event.HOLD, [delivery.id], "lan", "hỏi lại") == [None]
     with ledger_of(settings) as ledger:
         assert selection.fit_for(ledger.views, settings, Filters(), Event.RELEASE) == [delivery.id]
-        [line] = [line for page in auditor.query(ledger.views, JournalQuery(event="delivery.held")) for line in page]
+        [line] = ledger.views.lines(event="delivery.held")
         assert (line.entry.actor, line.entry.detail) == ("operator:lan", "hỏi lại")
         story, earlier = operator.one(ledger.views, delivery.id)
         assert (story.delivery.state, earlier) == (State.HELD, None)
@@ -171,7 +170,7 @@ def test_a_block_is_written_though_the_journal_is_away(settings: Settings) -> No
     again = bindings.bind(settings, KEY, "H53", ALWAYS, "lần nữa", "lan")
     assert (again.written, again.row.reason) == (False, "quyết định 12")
     with ledger_of(settings) as ledger:
-        [line] = [line for page in auditor.query(ledger.views, JournalQuery(event="trust.bind")) for line in page]
+        [line] = ledger.views.lines(event="trust.bind")
         assert line.entry.detail.endswith("quyết định 12")
     away = replace(settings, store=replace(settings.store, url="sqlite:///nowhere/at/all.db"))
     change = bindings.block(away, KEY, ALWAYS, "lộ khóa", "lan")

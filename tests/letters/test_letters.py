@@ -10,7 +10,6 @@ import pytest
 from edxml_router.core.message.envelope import Business, StatusCode
 from edxml_router.core.problems import Refusal
 from edxml_router.services import office
-from edxml_router.services.auditor import JournalQuery, query
 from edxml_router.services.letters.composing import Order
 from edxml_router.services.letters.drafts import DraftRefused
 from edxml_router.services.office import SentQuery
@@ -100,7 +99,7 @@ def test_the_same_draft_again_is_a_repeat_and_uses_the_seal_once(desk: Desk) -> 
     first = desk.send("xa", "letter", letter(), {"a.pdf": PDF})
     again = desk.send("xa", "letter", letter(), {"a.pdf": PDF})
     assert (again.digest, again.repeated) == (first.digest, True)
-    [page] = query(desk.node.ledger.views, JournalQuery(event="letter.sealed"))
+    page = desk.node.ledger.views.lines(event="letter.sealed")
     entries = [line.entry for line in page]
     assert [(one.envelope, one.actor) for one in entries] == [(first.digest, "xa")]
     assert "H01.151" in entries[0].detail

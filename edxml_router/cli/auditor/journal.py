@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,14 @@ import click
 
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.auditor import proofs
+from edxml_router.cli.auditor.query import query
 from edxml_router.cli.auditor.stamps import stamps
 from edxml_router.cli.auditor.witness import witness
 from edxml_router.cli.commands import Group
-from edxml_router.cli.entries import show_lines
-from edxml_router.cli.parameters import Moment
-from edxml_router.cli.session import Session, for_people, json_option, pass_session, wide_option
-from edxml_router.core.delivery.views import JournalLine
+from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.core.detail import Detail
 from edxml_router.services import auditor
-from edxml_router.services.naming import problem_named
 from edxml_router.services.proof import checkpoints
-from edxml_router.shapes.history import entry_shape
 from edxml_router.shapes.node import verification_shape
 from edxml_router.wiring.reading import DatabasePlace
 
@@ -32,60 +27,8 @@ def journal() -> None:
     """Ask the journal, verify it, or prove it to others."""
 
 
-for each in (proofs.key, proofs.checkpoint, proofs.prove, proofs.growth, stamps, witness):
+for each in (query, proofs.key, proofs.checkpoint, proofs.prove, proofs.growth, stamps, witness):
     journal.add_command(each)
-
-
-@journal.command()
-@click.option("--since", type=Moment(), help="From this time on: 2026-11-22, 2026-11-22T08:30, or 2h (ago).")
-@click.option("--until", type=Moment(), help="Before this time.")
-@click.option("--event", default="", metavar="NAME", help='An event; "delivery." means all that begin so.')
-@click.option("--document", metavar="ID", help="DocumentId or beginning of a SHA-256; what was refused too.")
-@click.option("--recipient", default="", metavar="CODE", help="About deliveries to this agency.")
-@click.option("--code", default="", metavar="EDXnnn", help="With this problem code, or its number.")
-@click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many entries.")
-@database_option
-@wide_option
-@json_option
-@pass_session
-def query(
-    session: Session,
-    since: datetime | None,
-    until: datetime | None,
-    event: str,
-    document: str | None,
-    recipient: str,
-    code: str,
-    actor: str,
-    limit: int,
-    database: DatabasePlace | None,
-    as_json: bool,
-) -> None:
-    """List journal entries, the oldest first."""
-    if since is not None and until is not None and since >= until:
-        raise click.UsageError(for_people(Detail("--until is not after --since")))
-    if event:
-        auditor.require_event(event)
-    code = problem_named(code).code if code else ""
-    question = auditor.JournalQuery(since, until, event, document, recipient, code, actor, limit)
-    shown = 0
-    with open_asked(session, database) as asked:
-        for page in auditor.query(asked.views, question):
-            _show(session, page, as_json)
-            shown += len(page)
-    if not shown and not as_json:
-        session.line(session.say("queue.empty"))
-    if shown == limit:
-        session.note(session.say("journal.cut", limit=limit))
-
-
-def _show(session: Session, lines: Sequence[JournalLine], as_json: bool) -> None:
-    if as_json:
-        for line in lines:
-            session.json(entry_shape(line))
-    else:
-        show_lines(session, lines)
 
 
 class KeptRoot(click.ParamType[tuple[int, str]]):

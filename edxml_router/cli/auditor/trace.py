@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from edxml_router.cli.acting import account
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Command, exit_with
 from edxml_router.cli.entries import show_differences, show_lines
@@ -21,6 +22,7 @@ from edxml_router.core.link.wire import Hop
 from edxml_router.core.problems import EXIT_REFUSED, PROBLEMS, Finding
 from edxml_router.core.retention.values import RemovedBody
 from edxml_router.services import auditor
+from edxml_router.services.asking import readings
 from edxml_router.services.auditor import DocumentHistory, EnvelopeStory
 from edxml_router.services.waiting import hindrances
 from edxml_router.shapes.history import history_shape, refused_history_shape
@@ -57,8 +59,10 @@ def trace(
     The story is that of the journal's entries. Rows of the tables that do not follow from them are named, and not
     believed; the exit status is 70 then.
     """
-    with open_asked(session, database) as asked:
+    asking = {"document": document, "recipient": recipient}
+    with open_asked(session, database) as asked, readings.noted(asked, account(), "trace", asking) as reading:
         past = auditor.history(asked.views, document, asked.canonical(recipient) if recipient else "")
+        reading.count = len(past.told) or len(past.refused)
         deliveries = [one for told in past.told for one in told.trace.deliveries]
         # A copy's workers are not there, and an older one has no place for what they knew.
         kept_by = {} if database else hindrances(asked.views, deliveries, datetime.now(UTC))

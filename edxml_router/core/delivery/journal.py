@@ -29,6 +29,7 @@ INPUT_COUNTED: Final = "input.counted"  # stands for the entries beyond one peer
 DELIVERY_REROUTED: Final = "delivery.rerouted"  # it waits for another neighbour now: routes have changed
 PEER_RENAMED: Final = "peer.renamed"
 JOURNAL_RESTORED: Final = "journal.restored"
+JOURNAL_READ: Final = "journal.read"  # by whom, and what was asked
 DELIVERY_FETCHED: Final = "delivery.fetched"
 DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system is working on it
 DELIVERY_DESCRIBED: Final = "delivery.described"  # the result that the recipient's system reports

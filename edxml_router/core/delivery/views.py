@@ -29,6 +29,16 @@ class JournalLine:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryPage:
+    """Entries that answer a question, and how far was looked for them: the place, or the number where they have none,
+    behind which the next page begins. It may be empty, and ``more`` still be there."""
+
+    lines: Sequence[JournalLine]
+    reached: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A receipt that this node made: for whom, and when it was handed over."""
 

@@ -19,7 +19,7 @@ from edxml_router.shapes import (
     trust,
     verdict,
 )
-from edxml_router.shapes.evidence import certificate, report, time_stamp
+from edxml_router.shapes.evidence import asking, certificate, report, time_stamp
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import retention
 from edxml_router.shapes.office import conformance
@@ -48,6 +48,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "inbox --notices": (notice.NoticeShape,),
         "journal checkpoint": (proof.CheckpointShape,),
         "journal query": (history.EntryShape,),
+        "journal query --count": (asking.CountShape,),
         "journal verify": (node.VerificationShape,),
         "journal stamps": (time_stamp.TimeStampShape,),
         "journal witness": (proof.NeighbourLogShape,),

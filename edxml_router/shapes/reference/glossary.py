@@ -109,6 +109,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "held": "How many rules were held to.",
         "hindrance": "Why this node does not move it on, where its own problem does not say so; null where nothing is"
         " in the way.",
+        "group": "The value of the field by which they were counted; null where all were.",
         "hops": "The nodes that had it, in order.",
         "in_force": "Whether it counts now.",
         "indication": "What is known: passed, failed (proven bad), indeterminate (cannot be known), absent.",

@@ -29,7 +29,9 @@ class _Rows:
         """PostgreSQL is given one array per column, in binary: its driver takes apart every statement in Python, and
         one with a mark for each value costs it more than the insert costs the server."""
         if not self._arrays:
-            arrays = [f"%b::{each.compile(dialect)}[]" for each in self._types]
+            # In which order a column's values stand is the column's own: a type in an expression may not say it.
+            names = [str(each.compile(dialect)).partition(" COLLATE ")[0] for each in self._types]
+            arrays = [f"%b::{name}[]" for name in names]
             self._arrays = f"unnest({', '.join(arrays)})"
         return self._arrays
 

@@ -1,0 +1,94 @@
+"""The conditions that ``journal query`` and ``documents`` share, as options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import wraps
+from typing import Any, Final
+
+import click
+
+from edxml_router.cli.parameters import Moment
+from edxml_router.cli.session import for_people
+from edxml_router.core.delivery.entries.terms import KINDS
+from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.detail import Detail
+from edxml_router.services.asking.questions import JournalQuery
+from edxml_router.services.naming import problem_named
+from edxml_router.wiring.reading import ReadableDatabase
+
+STATES: Final = [state.value for state in State]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What was given on the command line."""
+
+    since: datetime | None
+    until: datetime | None
+    document: str | None
+    number: str
+    sender: str
+    recipient: str
+    text: str
+    kind: str | None
+    signer: str
+    peer: str
+    code: str
+    state: str | None
+
+    def given(self) -> Mapping[str, object]:
+        """The conditions by their names."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def query(self, asked: ReadableDatabase, event: str = "", actor: str = "") -> JournalQuery:
+        """The query that is meant. Raises Refusal EDX418, EDX606."""
+        return JournalQuery(
+            since=self.since,
+            until=self.until,
+            event=event,
+            document=self.document,
+            number=self.number,
+            sender=asked.canonical(self.sender) if self.sender else "",
+            recipient=asked.canonical(self.recipient) if self.recipient else "",
+            agencies=asked.named(self.text) if self.text.strip() else None,
+            kind=self.kind or "",
+            signer=self.signer,
+            peer=self.peer,
+            code=problem_named(self.code).code if self.code else "",
+            actor=actor,
+            state=State(self.state) if self.state else None,
+        )
+
+
+_OPTIONS: Final = (
+    click.option("--since", type=Moment(), help="From this time on: 2026-11-22, 2026-11-22T08:30, or 2h (ago)."),
+    click.option("--until", type=Moment(), help="Before this time."),
+    click.option("--document", metavar="ID", help="DocumentId or beginning of a SHA-256; what was refused too."),
+    click.option("--number", default="", metavar="TEXT", help='Number and notation, 12/UBND; "12/" for all notations.'),
+    click.option("--sender", default="", metavar="CODE", help='From this agency; "H53." means all below it, too.'),
+    click.option("--recipient", default="", metavar="CODE", help='To this agency; "H53." as above.'),
+    click.option("--text", default="", metavar="WORDS", help="From or to agencies with these words in code or name."),
+    click.option("--kind", type=click.Choice(KINDS), help="About documents of this kind."),
+    click.option("--signer", default="", metavar="SHA256", help="Signed with this key: its SHA-256, or the beginning."),
+    click.option("--peer", default="", metavar="NAME", help="Concerning this neighbour or office."),
+    click.option("--code", default="", metavar="EDXnnn", help="With this problem code, or its number."),
+    click.option("--state", type=click.Choice(STATES), metavar="STATE", help=f"One of {', '.join(STATES)}."),
+)
+
+
+def conditions(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command these options; it gets them as ``wanted``."""
+
+    @wraps(command)
+    def with_conditions(*arguments: Any, **given: Any) -> Any:
+        values = {each.name: given.pop(each.name) for each in fields(Conditions)}
+        if values["since"] is not None and values["until"] is not None and values["since"] >= values["until"]:
+            raise click.UsageError(for_people(Detail("--until is not after --since")))
+        return command(*arguments, wanted=Conditions(**values), **given)
+
+    for option in reversed(_OPTIONS):
+        with_conditions = option(with_conditions)
+    return with_conditions

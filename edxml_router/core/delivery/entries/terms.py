@@ -1,0 +1,206 @@
+"""By what journal entries are found: the terms of an entry, and a question made of them.
+
+    terms_of(entry, about)                       # {("event", "delivery.returned"), ("recipient", "H53.31"), …}
+    Question((frozenset({("sender", "H53")}), frozenset({("event", "delivery.held")})), since)
+
+A term is a field and a value. What an entry does not say itself (sender, kind and signer) is that of the envelope it is
+about. A code of an agency is found by itself and by its beginning: ``H53.`` is everybody below ``H53``. Numbers
+of documents are compared without case and diacritics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from edxml_router.core.agencies.agency import fold
+from edxml_router.core.delivery.journal import DELIVERY_QUEUED, ENVELOPE_ACCEPTED
+from edxml_router.core.delivery.lifecycle import ENDS, State
+from edxml_router.core.link.route import Route
+from edxml_router.core.problems import PROBLEMS
+
+Term = tuple[str, str]
+Terms = frozenset[Term]  # any of them
+
+EVENT: Final = "event"
+RECIPIENT: Final = "recipient"  # that the entry is about
+CODE: Final = "code"
+ACTOR: Final = "actor"
+AFTER: Final = "after"  # the state that it brought a delivery into
+PEER: Final = "peer"  # a neighbour or an office: who did it, or where the delivery goes
+SENDER: Final = "sender"
+KIND: Final = "kind"
+SIGNER: Final = "signer"
+NUMBER: Final = "number"
+# Of the entry of an acceptance only: it stands for the document.
+TO: Final = "to"
+ENDED: Final = "ended"  # a delivery of it came to this end, at some time
+HAD: Final = "had"  # a delivery of it had this problem, at some time
+KINDS: Final = ("document", "status", "recall", "update", "replacement")
+_CHANGES: Final = dict(enumerate(KINDS[2:], start=1))  # by what the standard calls the business
+_DIGEST: Final = 64  # digits
+_ENDS: Final = frozenset(state.value for state in ENDS)
+
+
+@dataclass(slots=True)
+class EntrySubject:
+    """What is kept of the envelope that an entry is about. ``recipients``: of an acceptance that does not list them."""
+
+    sender: str
+    kind: str
+    business: int
+    signer: str
+    document_key: str
+    recipients: Sequence[str] = ()
+    terms: Sequence[Term] = field(init=False)
+
+    def __post_init__(self) -> None:
+        terms = [*_agency(SENDER, self.sender), (KIND, self.kind)]
+        if self.business in _CHANGES:
+            terms.append((KIND, _CHANGES[self.business]))
+        if self.signer:
+            terms.append((SIGNER, self.signer))
+        if number := number_of(self.document_key):
+            terms.append((NUMBER, number))
+        self.terms = terms
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Entries that have a term of each set, by the time at which it was done; ``until`` is not included. ``digests``:
+    about one of these envelopes; None for any."""
+
+    terms: tuple[Terms, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    digests: tuple[str, ...] | None = None
+
+    def within(self, at: datetime) -> bool:
+        """Whether this is within the period."""
+        return self.covers(at, at)
+
+    def covers(self, first: datetime, last: datetime) -> bool:
+        """Whether all from ``first`` to ``last`` is within the period."""
+        return (self.since is None or first >= self.since) and (self.until is None or last < self.until)
+
+    def meets(self, first: datetime, last: datetime) -> bool:
+        """Whether some of it may be."""
+        return (self.since is None or last >= self.since) and (self.until is None or first < self.until)
+
+
+@dataclass(slots=True)
+class EntryFields:
+    """The fields of an entry that are looked at, as they stand in its row; ``facts`` are read when they are needed."""
+
+    event: str
+    envelope: str
+    recipient: str
+    code: str
+    actor: str
+    entry: bytes
+    _fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """All fields of the entry, as JSON has them."""
+        if not self._fields:
+            self._fields = json.loads(self.entry)
+        return self._fields
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        facts: Mapping[str, Any] = self.fields.get("facts", {})
+        return facts
+
+
+def terms_of(entry: EntryFields, about: EntrySubject | None) -> Iterator[Term]:
+    """The terms of an entry; some may come twice."""
+    yield EVENT, entry.event
+    if entry.recipient:
+        yield from _agency(RECIPIENT, entry.recipient)
+    if entry.code:
+        yield CODE, entry.code
+    if entry.actor:
+        yield ACTOR, entry.actor
+        yield PEER, _name(entry.actor)
+    if entry.event.startswith("delivery.") and (route := _route(entry)):
+        yield PEER, _name(route)
+    if b'"after"' in entry.entry and isinstance(after := entry.fields.get("after"), str) and after:
+        yield AFTER, after
+    if about is not None:
+        yield from about.terms
+        if entry.event == ENVELOPE_ACCEPTED:
+            for recipient in entry.facts.get("recipients", about.recipients):
+                yield from _agency(TO, recipient)
+
+
+def document_terms(entry: EntryFields) -> Iterator[Term]:
+    """What an entry says of the document as a whole: terms of the entry of its acceptance."""
+    if entry.event.startswith("delivery."):
+        if entry.code in PROBLEMS:
+            yield HAD, entry.code
+        if b'"after"' in entry.entry and (after := entry.fields.get("after")) in _ENDS:
+            yield ENDED, after
+
+
+def agency_terms(name: str, code: str) -> Terms:
+    """An agency; with a dot behind it, all that are below it as well."""
+    code = code.rstrip()
+    return frozenset({(name, code), (name, code.rstrip("."))}) if code.endswith(".") else frozenset({(name, code)})
+
+
+def peer_term(written: str) -> Term:
+    """A neighbour or an office, with or without what it is before its name."""
+    return PEER, _name(written)
+
+
+def ended_terms(states: Sequence[State]) -> Terms:
+    """The ends among these states."""
+    return frozenset((ENDED, state.value) for state in states if state in ENDS)
+
+
+def is_beginning(term: Term) -> bool:
+    """Whether a term stands for all that begin so: a number without its notation, ``12/``; a part of a key's digest."""
+    name, value = term
+    return (name == NUMBER and value.endswith("/")) or (name == SIGNER and len(value) < _DIGEST)
+
+
+def continues(term: Term, beginning: Term) -> bool:
+    """Whether a term is one of those."""
+    return term[0] == beginning[0] and term[1].startswith(beginning[1])
+
+
+def has(terms: Collection[Term], wanted: Term) -> bool:
+    """Whether this is among the terms of an entry."""
+    return any(continues(each, wanted) for each in terms) if is_beginning(wanted) else wanted in terms
+
+
+def number_of(document_key: str) -> str:
+    """The number and notation of a document, from its id in comparable form (``H53,2026/11/22,7/UBND``), as numbers are
+    compared."""
+    return fold(document_key.rpartition(",")[2])
+
+
+@lru_cache(maxsize=4096)
+def _agency(name: str, code: str) -> Sequence[Term]:
+    return [(name, code), *((name, code[: place + 1]) for place, each in enumerate(code) if each == "." and place)]
+
+
+def _route(entry: EntryFields) -> str:
+    if entry.event == DELIVERY_QUEUED:
+        detail = entry.fields.get("detail", "")
+        return detail if isinstance(detail, str) else ""
+    route = entry.facts.get("route", "")
+    return route if isinstance(route, str) else ""
+
+
+@lru_cache(maxsize=4096)
+def _name(written: str) -> str:
+    try:
+        return Route(written).name
+    except ValueError:
+        return written

@@ -1,0 +1,62 @@
+"""Who read what: each question of an auditor to the node's own database is an entry of the journal itself.
+
+    with readings.noted(asked, "lan", "journal query", {"event": "delivery."}) as reading:
+        for page in …: reading.count += len(page)
+
+The entry says who asked, by which command, under which conditions and how much was told; of free text only that there
+was some, because people type names. There is one for each question, written when it has been answered, and when the
+answer was broken off. A copy of a database (``--database``) is only read, and whoever has one reads it as he likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from edxml_router.core.delivery.journal import JOURNAL_READ, Entry
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Trouble
+from edxml_router.wiring.reading import ReadableDatabase
+
+_FREE: Final = "text"  # what is typed there may be a name
+_LONGEST: Final = 400  # characters of an entry's detail
+
+
+@dataclass(slots=True)
+class NotedReading:
+    """How many things were told."""
+
+    count: int = 0
+
+
+@contextmanager
+def noted(
+    asked: ReadableDatabase, reader: str, command: str, conditions: Mapping[str, object]
+) -> Iterator[NotedReading]:
+    """Note at the end of the block what was read in it. Raises Setback EDX601, EDX602, EDX622 where it cannot be."""
+    reading = NotedReading()
+    try:
+        yield reading
+    except BaseException:
+        with suppress(Trouble):  # what ended the reading is what is to be said
+            _note(asked, reader, command, conditions, reading.count)
+        raise
+    _note(asked, reader, command, conditions, reading.count)
+
+
+def _note(asked: ReadableDatabase, reader: str, command: str, conditions: Mapping[str, object], number: int) -> None:
+    words = [command]
+    for name, value in conditions.items():
+        if value not in (None, "", False):
+            words.append(f"{name}={'…' if name == _FREE else _word(value)}")
+    told = Detail("{question}: {count} told", question=" ".join(words)[:_LONGEST], count=number)
+    asked.note(lambda now: Entry(now, JOURNAL_READ, actor=f"operator:{reader}", detail=told))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return "yes" if value is True else str(value)

@@ -1,0 +1,146 @@
+"""Which places of the journal answer a question: block by block, from the index, and behind it from the journal.
+
+for found in found_in(connection, question, after): found.positions(connection, question)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, select
+
+from edxml_router.core.delivery.entries.terms import Question, Terms, continues, is_beginning
+from edxml_router.store.database.part import chunks
+from edxml_router.store.journal.table import journal
+from edxml_router.store.search.blocks import Block, indexed, journal_size, read_block
+from edxml_router.store.search.table import BLOCK, journal_blocks, places_in, postings, unpacked
+
+_ALL: Final = (1 << BLOCK) - 1
+_FIRST: Final = 16  # blocks that are looked at together; twice as many the next time
+_MOST: Final = 1024
+_TIMES: Final = select(journal_blocks).order_by(journal_blocks.c.block)
+_KEYS: Final[Any] = bindparam("keys", expanding=True)
+_MOMENTS: Final = select(journal.c.position, journal.c.at).where(
+    journal.c.position.in_(_KEYS), journal.c.position.is_not(None)
+)
+_OF_DIGESTS: Final = select(journal.c.position).where(
+    journal.c.envelope.in_(_KEYS), journal.c.envelope != "", journal.c.position.is_not(None)
+)
+_BETWEEN: Final = (postings.c.block >= bindparam("begin"), postings.c.block < bindparam("end"))
+_LAST: Final = "~"  # behind all that continues a beginning: what is folded is ASCII
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlaces:
+    """The places of a block that have all terms. ``whole``: the block is within the period; else each entry's time
+    decides. ``read``: the block, where it is not indexed."""
+
+    number: int
+    bits: int
+    whole: bool
+    read: Block | None = None
+
+    def positions(self, connection: Connection, question: Question) -> list[int]:
+        """The places that answer, in the order of the log."""
+        positions = [self.number * BLOCK + place for place in places_in(self.bits)]
+        if self.whole:
+            return positions
+        times: dict[int, Any] = {}
+        for chunk in chunks(positions):
+            times |= {row.position: row.at for row in connection.execute(_MOMENTS, {"keys": chunk})}
+        return [position for position in positions if question.within(times[position])]
+
+    def count(self, connection: Connection, question: Question) -> int:
+        """How many answer."""
+        return self.bits.bit_count() if self.whole else len(self.positions(connection, question))
+
+
+def found_in(connection: Connection, question: Question, after: int) -> Iterator[FoundPlaces]:
+    """The blocks behind the place ``after`` that have an answer, in order."""
+    times = {row.block: row for row in connection.execute(_TIMES)} if (size := indexed(connection)) else {}
+    only = None if question.digests is None else bits_of(_positions_of(connection, question.digests))
+    start, from_place = divmod(after + 1, BLOCK)
+    wanted = [
+        number
+        for number in range(start, size)
+        if (only is None or number in only) and question.meets(times[number].first_at, times[number].last_at)
+    ]
+    for number, bits in _from_index(connection, question.terms, wanted):
+        if number == start:
+            bits = bits >> from_place << from_place  # noqa: PLW2901  # what stands before was seen
+        bits &= _ALL if only is None else only[number]  # noqa: PLW2901  # as above
+        if bits:
+            yield FoundPlaces(number, bits, question.covers(times[number].first_at, times[number].last_at))
+    for number in range(max(start, size), -(-journal_size(connection) // BLOCK)):
+        if only is not None and number not in only:
+            continue
+        block = read_block(connection, number)
+        bits = _in_block(block, question.terms) & (_ALL if only is None else only[number])
+        if number == start:
+            bits = bits >> from_place << from_place
+        if block.first_at is not None and block.last_at is not None:
+            yield FoundPlaces(number, bits, question.covers(block.first_at, block.last_at), block)
+
+
+def bits_of(positions: Iterable[int]) -> Mapping[int, int]:
+    """The sets of places by block; empty ones for blocks without any."""
+    found: dict[int, int] = defaultdict(int)
+    for position in positions:
+        number, place = divmod(position, BLOCK)
+        found[number] |= 1 << place
+    return found
+
+
+def _positions_of(connection: Connection, digests: Sequence[str]) -> Iterator[int]:
+    for chunk in chunks(digests):
+        yield from connection.execute(_OF_DIGESTS, {"keys": chunk}).scalars()
+
+
+def _from_index(connection: Connection, terms: Sequence[Terms], blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Of these blocks, those that have all terms somewhere, with the places."""
+    at, step = 0, _FIRST
+    while at < len(blocks):
+        part = blocks[at : at + step]
+        at, step = at + step, min(2 * step, _MOST)
+        having = dict.fromkeys(part, _ALL)
+        for alternatives in terms:
+            sets = _sets(connection, alternatives, part[0], part[-1] + 1) if having else {}
+            having = {number: bits & sets[number] for number, bits in having.items() if number in sets}
+        yield from having.items()
+
+
+def _sets(connection: Connection, terms: Terms, begin: int, end: int) -> Mapping[int, int]:
+    """By block, the places that have one of these terms."""
+    found: dict[int, int] = defaultdict(int)
+    for which in _conditions(terms):
+        query = select(postings.c.block, postings.c.places).where(*which, *_BETWEEN)
+        for row in connection.execute(query, {"begin": begin, "end": end}):
+            found[row.block] |= unpacked(bytes(row.places))
+    return found
+
+
+def _conditions(terms: Terms) -> Iterator[tuple[Any, ...]]:
+    for name in sorted({name for name, _ in terms}):
+        exact = sorted(value for each, value in terms if each == name and not is_beginning((each, value)))
+        for chunk in chunks(exact):
+            yield postings.c.field == name, postings.c.value.in_(chunk)
+    for name, value in sorted(filter(is_beginning, terms)):
+        yield postings.c.field == name, postings.c.value >= value, postings.c.value < value + _LAST
+
+
+def _in_block(block: Block, terms: Sequence[Terms]) -> int:
+    """The places of a block that have all terms."""
+    bits = (1 << block.size) - 1
+    for alternatives in terms:
+        having = 0
+        for term in alternatives:
+            if is_beginning(term):
+                for each, places in block.terms.items():
+                    having |= places if continues(each, term) else 0
+            else:
+                having |= block.terms.get(term, 0)
+        bits &= having
+    return bits

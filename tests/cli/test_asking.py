@@ -1,0 +1,91 @@
+"""What auditors ask on the command line, and that it is noted who did."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from edxml_router.cli.acting import account
+from edxml_router.config import load
+from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.problems import Refusal
+from edxml_router.wiring import composition, reading
+from tests.cli.conftest import OneNode, call, rows
+
+
+def test_the_journal_is_asked_by_what_people_know(node: OneNode) -> None:
+    for name in ("H53-1", "H53-2"):
+        node.send(name, ["G22", "H53.01"])
+    node.send("G22-1", ["H53"], sender="G22", office="vpcp")
+
+    def digests(*asked: str) -> set[str]:
+        return {row["digest"] for row in node.rows("journal", "query", "--event", "delivery.queued", *asked)}
+
+    everything = digests()
+    assert len(everything) == 3
+    [one] = digests("--sender", "000.00.00.G22")
+    assert digests("--sender", "H53") == everything - {one} == digests("--recipient", "H53.01")
+    assert digests("--recipient", "H53.") == everything
+    assert digests("--text", "van phong chinh phu") == everything
+    assert digests("--text", "nobody is called so") == set()
+    assert digests("--peer", "vpcp", "--recipient", "H53") == {one}
+    assert digests("--kind", "status") == set()
+    with reading.open_own(node.config) as asked, pytest.raises(Refusal, match="more than 2 agencies"):
+        asked.named("tinh", most=2)
+    table = list(csv.DictReader(io.StringIO(node.call("journal", "query", "--sender", "G22", "--csv").stdout)))
+    assert [row["event"] for row in table] == ["envelope.accepted", "delivery.queued", "delivery.offered"][: len(table)]
+    assert [row["position"] for row in table] == [
+        str(row["position"]) for row in node.rows("journal", "query", "--sender", "G22")
+    ]
+
+
+def test_a_cell_that_a_spreadsheet_would_compute_is_text(node: OneNode) -> None:
+    with composition.open_node(load(node.config)) as opened, opened.ledger.book() as book:
+        book.journal.note([Entry(opened.now(), "clock.agrees", actor="=1+1")])
+    [row] = csv.DictReader(io.StringIO(node.call("journal", "query", "--event", "clock.agrees", "--csv").stdout))
+    assert row["actor"] == "'=1+1"
+
+
+def test_counts_are_told_in_all_and_of_each(node: OneNode) -> None:
+    node.send("H53-1", ["G22", "H53.01"])
+    node.work()
+    in_all = node.rows("journal", "query", "--count", "--event", "delivery.")
+    of_each = node.rows("journal", "query", "--count", "--event", "delivery.", "--by", "event")
+    assert in_all == [{"group": None, "total": sum(row["total"] for row in of_each)}]
+    assert of_each[0]["total"] == max(row["total"] for row in of_each) >= 2
+    assert node.call("journal", "query", "--by", "event").exit_code == 2
+    assert node.call("journal", "query", "--csv", "--json").exit_code == 2
+
+
+def test_a_listing_goes_on_where_it_was_cut(node: OneNode) -> None:
+    node.send("H53-1", ["G22", "H53.01"])
+    cut = node.call("journal", "query", "--event", "delivery.", "--limit", "1", "--json")
+    [first] = rows(cut)
+    assert f"--after {first['position']} goes on" in cut.stderr
+    rest = node.rows("journal", "query", "--event", "delivery.", "--after", str(first["position"]))
+    assert [first, *rest] == node.rows("journal", "query", "--event", "delivery.")
+
+
+def test_who_read_what_is_in_the_journal(node: OneNode) -> None:
+    digest = node.send("H53-1", ["G22"])
+    node.rows("journal", "query", "--event", "envelope.accepted", "--text", "van phong chinh phu")
+    node.call("trace", "H53-1")
+    assert node.call("trace", "H53-9").exit_code == 66
+    read = node.rows("journal", "query", "--event", "journal.read")
+    assert [row["detail"] for row in read] == [
+        "journal query text=… event=envelope.accepted: 1 told",
+        "trace document=H53-1: 1 told",
+        "trace document=H53-9: 0 told",
+    ]
+    assert {row["actor"] for row in read} == {f"operator:{account()}"}
+    assert all(row["position"] is not None for row in read)
+    [again] = [row for row in node.rows("journal", "query", "--event", "journal.read") if row not in read]
+    assert again["detail"] == "journal query event=journal.read: 3 told"
+    assert node.rows("journal", "verify")[0]["sound"]
+    before = (node.folder / "data" / "journal.db").read_bytes()
+    copy = node.folder / "copy.db"
+    copy.write_bytes(before)
+    assert rows(call("journal", "query", "--document", digest, "--database", copy, "--json"))
+    assert copy.read_bytes() == before
