@@ -74,14 +74,14 @@ class JournalReading:
     def _take(self, position: int, entry: bytes) -> None:
         try:
             told = json.loads(entry)
-            event = told["event"]
-            if event in _MOVES:
+            happened = told["event"]
+            if happened in _MOVES:
                 self._moved(position, told)
-            elif event == DELIVERY_QUEUED:
+            elif happened == DELIVERY_QUEUED:
                 self._queued(position, told)
-            elif event == ENVELOPE_ACCEPTED:
+            elif happened == ENVELOPE_ACCEPTED:
                 self._accepted(position, told)
-            elif event in (ENVELOPE_REFUSED, INPUT_COUNTED):
+            elif happened in (ENVELOPE_REFUSED, INPUT_COUNTED):
                 self._refused(told)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise _damaged(position, Detail("not an entry")) from error
