@@ -59,9 +59,11 @@ def issue(session: Session, document: str, recipient: str, with_letter: bool, ou
     """Write the certificate of a DOCUMENT to a file.
 
     The file (ASiC-E) holds what the journal says of the document, the proof that it is in the journal, and a page to
-    print, all signed with node.key. Whoever gets it verifies it without this node.
+    print, all signed with node.key, and stamped by an authority of journal.stamps. Whoever gets it verifies it without
+    this node.
     """
-    data = issuing.issue(session.settings(), CertificateOrder(document, recipient, with_letter=with_letter))
+    order = CertificateOrder(document, recipient, with_letter=with_letter)
+    data = issuing.issue(session.settings(), order, session.problem)
     files.write(output, data)
     if str(output) != files.STDIO:
         session.note(session.say("certificate.written", size=len(data), file=output))
@@ -74,17 +76,26 @@ def issue(session: Session, document: str, recipient: str, with_letter: bool, ou
 @click.option(
     "--key", "keys", multiple=True, metavar="KEY", help="A journal's or witness's key that you know; may be repeated."
 )
+@click.option(
+    "--stamp-anchors", type=_file, metavar="FILE", help="Roots of time stamp authorities (PEM) that you trust."
+)
 @json_option
 @pass_session
 def verify(
-    session: Session, file: str, anchors: Path, crls: Sequence[Path], keys: Sequence[str], as_json: bool
+    session: Session,
+    file: str,
+    anchors: Path,
+    crls: Sequence[Path],
+    keys: Sequence[str],
+    stamp_anchors: Path | None,
+    as_json: bool,
 ) -> None:
     """Verify the certificate in a FILE, and say what it proves.
 
     Needs neither a node nor the network. The anchors must come from a source that you trust, not with the certificate.
     """
     try:
-        found = verifying.verify_file(file, anchors, crls, keys, datetime.now(UTC))
+        found = verifying.verify_file(file, anchors, crls, keys, datetime.now(UTC), stamp_anchors)
     except Refusal as refusal:
         if as_json:
             session.json(certificate_verification_shape(file, refusal.finding))
@@ -98,7 +109,9 @@ def verify(
                 found.statement,
                 found.signer,
                 found.signed_at,
-                found.stamped_at,
+                found.stamped,
+                found.journal_stamped,
+                found.witnesses,
                 [session.detail(each) for each in found.proved],
                 [session.detail(each) for each in found.not_proved],
             )

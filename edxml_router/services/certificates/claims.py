@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from edxml_router.core.detail import Detail, joined
+from edxml_router.core.proof.time_stamp import TimeStamp
 from edxml_router.core.retention.values import RemovedBody
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a certificate rests on. ``signer`` is the subject of the node's certificate; ``stamped_at`` is by a
-    time stamp that was verified."""
+    """What a certificate rests on. ``signer`` is the subject of the node's certificate; ``stamped`` and
+    ``journal_stamped`` are time stamps that were verified, over the certificate and over the checkpoint with the
+    signatures under it; ``others_signed``: names under the checkpoint whose keys are not known here."""
 
     node: str
     signer: str
@@ -31,8 +32,10 @@ class Ground:
     outcomes: Sequence[tuple[str, str]]  # recipient, state
     digest: str
     with_letter: bool
-    stamped_at: datetime | None = None
     gone: RemovedBody | None = None  # the letter's bytes were removed on purpose
+    stamped: TimeStamp | None = None
+    journal_stamped: TimeStamp | None = None
+    others_signed: Sequence[str] = ()
     stamp_enclosed: bool = False  # one that nobody has verified here
     revocation_known: bool = False
 
@@ -62,12 +65,22 @@ def _proved(ground: Ground) -> list[Detail]:
     if ground.witnesses:
         names = joined(", ", ground.witnesses)
         found.append(Detail("These nodes have signed the same root as witnesses: {names}.", names=names))
-    if ground.stamped_at is not None:
+    if ground.journal_stamped is not None:
         found.append(
             Detail(
-                "The certificate and its signature existed on {at:%Y-%m-%d %H:%M:%S} UTC, by the word of a time stamp "
-                "authority.",
-                at=ground.stamped_at,
+                "The entries that are shown, that root and the signatures under it existed on {at:%Y-%m-%d %H:%M:%S} "
+                "UTC, by the word of the time stamp authority {authority}: none of it was made up later.",
+                at=ground.journal_stamped.at,
+                authority=ground.journal_stamped.signer,
+            )
+        )
+    if ground.stamped is not None:
+        found.append(
+            Detail(
+                "The certificate and its signature existed on {at:%Y-%m-%d %H:%M:%S} UTC, by the word of the time "
+                "stamp authority {authority}.",
+                at=ground.stamped.at,
+                authority=ground.stamped.signer,
             )
         )
     if ground.with_letter:
@@ -77,14 +90,25 @@ def _proved(ground: Ground) -> list[Detail]:
 
 def _not_proved(ground: Ground) -> list[Detail]:
     found = []
-    if ground.stamp_enclosed and ground.stamped_at is None:
+    if ground.stamped is not None or ground.journal_stamped is not None:
+        found.append(
+            Detail("The times in the entries, but that they are not later than the time stamps: they are nodes' words.")
+        )
+    elif ground.stamp_enclosed:
         found.append(Detail("When, unless the time stamp that is enclosed is verified: all times are the node's word."))
-    elif ground.stamped_at is None:
+    else:
         found.append(Detail("When: there is no time stamp; all times are the node's word."))
     if not ground.log_signed:
         found.append(Detail("That the root is the journal's: its own key has not signed it, only the node as a whole."))
     if not ground.witnesses:
         found.append(Detail("That nobody was shown another journal: no witness known here has signed the same root."))
+    if ground.others_signed:
+        names = joined(", ", ground.others_signed)
+        found.append(
+            Detail(
+                "What else is signed under that root, unless it is verified by the keys of these: {names}.", names=names
+            )
+        )
     if any(state in ("confirmed", "returned", "expired") for _, state in ground.outcomes):
         found.append(
             Detail(

@@ -37,13 +37,15 @@ _PASSED_OVER: Final = (DELIVERY_EVENTS[Event.CLAIM], DELIVERY_EVENTS[Event.DEFER
 @dataclass(frozen=True, slots=True)
 class ProvedEntries:
     """Entries that are proved to be in one tree. ``signed`` and ``witnesses``: the keys, among those given, that signed
-    and cosigned its head."""
+    and cosigned its head; ``others``: whose names stand under it besides; ``checkpoint``: the bytes of all that."""
 
     entries: Sequence[CertifiedEntryShape]
     said: Sequence[Mapping[str, Any]]
     head: TreeHead
     signed: bool
     witnesses: Sequence[str]
+    others: Sequence[str]
+    checkpoint: bytes
 
 
 def telling_entries(lines: Iterable[JournalLine], recipients: int) -> list[JournalLine]:
@@ -97,8 +99,7 @@ def read_entries(files: Mapping[str, bytes], own: VerifierKey | None, known: Seq
             raise _refused(name, said(error)) from error
         said_.append(fields)
     assert head is not None  # noqa: S101  # there is an entry
-    signed, witnesses = _signers(checkpoint, head, own, known)
-    return ProvedEntries(told, said_, head, signed, witnesses)
+    return ProvedEntries(told, said_, head, *_signers(checkpoint, head, own, known), checkpoint)
 
 
 def unsigned_checkpoint(head: TreeHead) -> bytes:
@@ -113,26 +114,29 @@ def _head(checkpoint: bytes) -> TreeHead:
 
 def _signers(
     checkpoint: bytes, head: TreeHead, own: VerifierKey | None, known: Sequence[VerifierKey]
-) -> tuple[bool, list[str]]:
-    """Whether the journal's own key has signed, and the witnesses that have, of those that are known."""
+) -> tuple[bool, list[str], list[str]]:
+    """Whether the journal's own key has signed, the witnesses that have, of those that are known, and whose names stand
+    there besides."""
     if own is not None and own.name != head.origin:
         raise _refused("trust/log.vkey", Detail("it is the key of another journal"))
     if own is not None and any(key.name == own.name and key.kind == own.kind and key != own for key in known):
         raise _refused("trust/log.vkey", Detail("it is not the journal's key that is known"))
     if own is None and checkpoint == unsigned_checkpoint(head):
-        return False, []
+        return False, [], []
     try:
         note = read_note(checkpoint)
         signed = bool(verified(note, [own])) if own is not None else False
-        witnesses = [key.name for key in known if key.kind == COSIGNATURE and _cosigned(note, key)]
+        witnesses = [key.name for key in known if key.kind == COSIGNATURE and has_cosigned(note, key)]
     except ValueError as error:
         raise _refused("checkpoint", said(error)) from error
     if own is not None and not signed:
         raise _refused("checkpoint", Detail("the journal's key has not signed it"))
-    return signed, witnesses
+    others = dict.fromkeys(one.name for one in note.signatures if one.name not in (head.origin, *witnesses))
+    return signed, witnesses, list(others)
 
 
-def _cosigned(note: SignedNote, key: VerifierKey) -> bool:
+def has_cosigned(note: SignedNote, key: VerifierKey) -> bool:
+    """Whether a witness's key has signed it. Raises ValueError for a false signature in its name."""
     for signature in note.signatures:
         if signature.by(key):
             cosigned_at(signature, note.text, key)  # ValueError for a false one

@@ -3,32 +3,69 @@
     data = issue(settings, CertificateOrder("H53,2026/11/27,1/UBND"))          # for whoever may use this node
     data = issue_to(node, settings, CertificateOrder(…, office="vp"))          # for an office, of what it sent
 
-Raises what :mod:`edxml_router.services.certificates.making` raises, and Refusal EDX902, EDX903 for keys.
+Where there are authorities in journal.stamps, the first that answers stamps it; where none does, the certificate says
+that it has no stamp, and ``tell`` is told why. Raises what :mod:`edxml_router.services.certificates.making` raises, and
+Refusal EDX902, EDX903 for keys.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from edxml_router.config import Settings
+from edxml_router.core.problems import Finding, Trouble
 from edxml_router.credentials import identities
-from edxml_router.services.certificates.making import CertificateOrder, certify
+from edxml_router.credentials.time_stamping import stamp_by
+from edxml_router.observe import events
+from edxml_router.services.certificates.making import CertificateOrder, Stamper, certify
 from edxml_router.stages.node import Node
 from edxml_router.wiring.opening import node_of
 
 __all__ = ["CertificateOrder", "issue", "issue_to"]
 
+PATIENCE_SECONDS: Final = 5.0  # seconds for all authorities together; somebody waits for the certificate
+SILENCE_SECONDS: Final = 60.0  # seconds for which one that failed is passed over, so that not everybody waits for it
 
-def issue(settings: Settings, order: CertificateOrder) -> bytes:
+Teller = Callable[[Finding], None]
+_failed: dict[str, float] = {}  # addresses, and when, in this process
+
+
+def issue(settings: Settings, order: CertificateOrder, tell: Teller = events.journal_not_stamped) -> bytes:
     """The certificate of a document. What the journal has not numbered yet is numbered before."""
     with node_of(settings) as node:
         node.log_signer = identities.log_signer(settings)
         node.number_journal()
-        return issue_to(node, settings, order)
+        return issue_to(node, settings, order, tell)
 
 
-def issue_to(node: Node, settings: Settings, order: CertificateOrder) -> bytes:
+def issue_to(
+    node: Node, settings: Settings, order: CertificateOrder, tell: Teller = events.journal_not_stamped
+) -> bytes:
     """The certificate of a document, as the journal stands."""
     registry = node.rules.registry
     recipient = registry.canonical_or_none(order.recipient) or order.recipient if order.recipient else ""
-    return certify(node, identities.signing(settings), settings, replace(order, recipient=recipient), node.now())
+    order = replace(order, recipient=recipient)
+    stamp = _stamper(settings, tell) if settings.journal.stamps else None
+    return certify(node, identities.signing(settings), settings, order, node.now(), stamp)
+
+
+def _stamper(settings: Settings, tell: Teller) -> Stamper:
+    """Asks the authorities, one after the other."""
+    until = time.monotonic() + PATIENCE_SECONDS
+
+    def stamp(data: bytes) -> bytes | None:
+        for authority in settings.journal.stamps:
+            now = time.monotonic()
+            if now >= until or now - _failed.get(authority.url, -SILENCE_SECONDS) < SILENCE_SECONDS:
+                continue
+            try:
+                return stamp_by(authority, data, until - now)[0]
+            except Trouble as trouble:
+                _failed[authority.url] = time.monotonic()
+                tell(trouble.finding)
+        return None
+
+    return stamp

@@ -2,9 +2,9 @@
 
     data = certify(node, identity, settings, "H53,2026/11/27,1/UBND", "", now)
 
-The certificate is made of what is in the journal under the newest checkpoint. Raises Refusal EDX606, EDX613 and EDX659
-for a document, EDX658 where the node has no key, or what is to be told is not under a checkpoint yet; EDX603 for a
-letter that is damaged; Setback EDX909 for a token, and what the views raise.
+The certificate is made of what is in the journal under the checkpoint that says most of it. Raises Refusal EDX606,
+EDX613 and EDX659 for a document, EDX658 where the node has no key, or what is to be told is not under a checkpoint yet;
+EDX603 for a letter that is damaged; Setback EDX909 for a token, and what the views raise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import Refusal
 from edxml_router.core.proof.checkpoint import TreeHead
-from edxml_router.core.proof.note import VerifierKey, read_note, verified
+from edxml_router.core.proof.note import VerifierKey
 from edxml_router.core.signature import form
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.xml import safe_xml
@@ -35,9 +35,10 @@ from edxml_router.ports.views import Views
 from edxml_router.services import auditor
 from edxml_router.services.auditor import EnvelopeStory
 from edxml_router.services.certificates import page
+from edxml_router.services.certificates.checkpoint import best_checkpoint, witness_keys
 from edxml_router.services.certificates.claims import Ground, claims
 from edxml_router.services.certificates.entries import entry_files, read_entries, telling_entries, unsigned_checkpoint
-from edxml_router.services.certificates.verifying import LETTER, LOG_KEY, PAGE, STATEMENT
+from edxml_router.services.certificates.verifying import JOURNAL_STAMP, LETTER, LOG_KEY, PAGE, STATEMENT
 from edxml_router.shapes.delivery import traced_delivery_shape
 from edxml_router.shapes.envelope import envelope_shape
 from edxml_router.shapes.evidence.certificate import certificate_shape
@@ -120,25 +121,20 @@ def _told(views: Views, order: CertificateOrder) -> EnvelopeStory:
 
 
 def _entries(views: Views, trace: EnvelopeHistory, settings: Settings) -> dict[str, bytes]:
-    """The entries with their proofs under the newest checkpoint, and the key that signed it."""
+    """The entries with their proofs under one checkpoint, the key that signed it, and its time stamp."""
     lines = telling_entries(trace.lines, len(trace.deliveries))
     places = [line.position for line in lines if line.position is not None]
-    newest = views.signed_checkpoint(max(places, default=0) + 1) or views.checkpoint()
-    if newest is None or len(places) < len(lines) or newest.size <= max(places):
+    least = max(places, default=0) + 1
+    newest = views.signed_checkpoint(least) or views.checkpoint()
+    if newest is None or len(places) < len(lines) or newest.size < least:
         raise Refusal("EDX658", where="journal", detail=Detail("the newest entries are not under a checkpoint yet"))
     signer = log_signer(settings)
-    head, note = TreeHead(settings.origin, newest.size, bytes.fromhex(newest.root)), newest.note
-    if note is not None and signer is not None and _is_signed(note, signer.verifier):
-        return {**dict(entry_files(views, places, newest.size, note)), LOG_KEY: f"{signer.verifier.text}\n".encode()}
+    if signer is not None and (found := best_checkpoint(views, least, signer.verifier, witness_keys(settings))):
+        stamp = {JOURNAL_STAMP: found.token} if found.token else {}
+        proofs = entry_files(views, places, found.size, found.note)
+        return {**dict(proofs), LOG_KEY: f"{signer.verifier.text}\n".encode(), **stamp}
+    head = TreeHead(settings.origin, newest.size, bytes.fromhex(newest.root))
     return dict(entry_files(views, places, newest.size, unsigned_checkpoint(head)))
-
-
-def _is_signed(note: bytes, key: VerifierKey) -> bool:
-    """Whether the key of now has signed it: another may have, before the key was changed."""
-    try:
-        return bool(verified(read_note(note), [key]))
-    except ValueError:
-        return False
 
 
 def _contents(
@@ -153,7 +149,7 @@ def _contents(
     """The statement and the page."""
     trace = told.trace
     key = VerifierKey.read(files[LOG_KEY].decode().strip()) if LOG_KEY in files else None
-    entries = read_entries(files, key, ())
+    entries = read_entries(files, key, witness_keys(settings))
     ground = Ground(
         node=settings.node.name,
         signer=signer.subject.rfc4514_string(),
@@ -161,11 +157,12 @@ def _contents(
         size=entries.head.size,
         entries=len(entries.entries),
         log_signed=entries.signed,
-        witnesses=(),
+        witnesses=entries.witnesses,
+        others_signed=entries.others,
         outcomes=[(one.recipient, one.state) for one in trace.deliveries],
         digest=trace.envelope.digest,
         with_letter=LETTER in files,
-        stamp_enclosed=stamped,
+        stamp_enclosed=stamped or JOURNAL_STAMP in files,
         gone=told.gone,
     )
     proved, not_proved = claims(ground)

@@ -6,7 +6,8 @@
 #
 # ANCHORS.pem        the authority of the nodes, from a source that you trust and not out of the certificate
 # STAMP-ANCHORS.pem  the authority of the time stamp ("-" for none)
-# KEYS               keys of journals and witnesses that you know, a line each: NAME+ID+KEY (c2sp.org/signed-note)
+# KEYS               keys of journals and witnesses that you know, a line each, as `edxml-router journal key` shows them
+#                    there: NAME+ID+KEY (c2sp.org/signed-note)
 #
 # Exit status 0: all that is said is verified. 1: refused, and why. What is not proved is said as well.
 set -eu
@@ -18,7 +19,7 @@ unset CDPATH UNZIP UNZIPOPT ZIPOPT SSL_CERT_FILE SSL_CERT_DIR
 refuse() { echo "REFUSED: $*" >&2; exit 1; }
 full() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
 
-[ $# -ge 2 ] && [ $# -le 4 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] && [ $# -le 4 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 file=$(full "$1") anchors=$(full "$2") stamp_anchors=- keys=-
 [ $# -lt 3 ] || [ "$3" = - ] || stamp_anchors=$(full "$3")
 [ $# -lt 4 ] || keys=$(full "$4")
@@ -261,6 +262,14 @@ odd=$(awk -v root="$root" '$2 != root { print $1; exit }' "$work/state")
 [ "$(wc -l <"$work/state")" -eq "$count" ] || refuse "not every entry is in the tree"
 cd "$work/in"
 
+# --- when: the stamp over the checkpoint, with the signatures under it -------------------------------------------------------------
+journal_stamp=
+if [ -f journal.tst ] && [ "$stamp_anchors" != - ]; then
+    openssl ts -verify -data "$work/checkpoint" -in journal.tst -token_in \
+        -CAfile "$stamp_anchors" >"$work/said" 2>&1 || refuse "the journal's time stamp is not one of $stamp_anchors"
+    journal_stamp=$(openssl ts -reply -in journal.tst -token_in -text 2>"$work/said" | sed -n 's/^Time stamp: //p')
+fi
+
 # --- the journal's own key, and witnesses ---------------------------------------------------------------------------------------
 note() { # KEY: does it sign the checkpoint? 0 yes, 1 no line of it; refuses a false one
     name=${1%%+*} rest=${1#*+}
@@ -286,6 +295,12 @@ note() { # KEY: does it sign the checkpoint? 0 yes, 1 no line of it; refuses a f
     done <"$work/lines"
     return 1
 }
+cosigner() { # KEY: the key under which who has it cosigns
+    name=${1%%+*} rest=${1#*+}
+    raw=04$(echo "${rest#*+}" | openssl base64 -A -d | xxd -p -c 64 | cut -c3-)
+    id=$(echo "$raw" | xxd -r -p | { printf '%s\n' "$name"; cat; } | sha256sum | cut -c1-8)
+    echo "$name+$id+$(echo "$raw" | xxd -r -p | openssl base64 -A)"
+}
 own='' witnesses=''
 if [ -f trust/log.vkey ]; then
     own=$(cat trust/log.vkey)
@@ -298,7 +313,7 @@ if [ "$keys" != - ]; then
         '' | '#'*) continue ;;
         esac
         if [ "${key%%+*}" = "$origin" ] && [ -n "$own" ] && [ "$key" != "$own" ]; then refuse "the journal's key is not the one in $keys"; fi
-        if [ "$key" != "$own" ] && note "$key"; then witnesses="$witnesses ${key%%+*}"; fi
+        if [ "$key" != "$own" ] && { note "$key" || note "$(cosigner "$key")"; }; then witnesses="$witnesses ${key%%+*}"; fi
     done <"$keys"
 fi
 
@@ -306,6 +321,7 @@ fi
 echo "VERIFIED: $file"
 echo "signed by: $subject"
 [ -z "$when" ] || echo "existed at: $stamp (time stamp)"
+[ -z "$journal_stamp" ] || echo "its entries, their root and the signatures under it existed at: $journal_stamp (time stamp)"
 echo "journal: $origin, $count of its entries, each proved to be in the tree of $tree"
 [ -z "$own" ] || echo "journal's key: ${own%%+*}+$(echo "$own" | cut -d+ -f2)"
 [ -z "$witnesses" ] || echo "witnessed by:$witnesses"
@@ -318,8 +334,13 @@ if [ "$count" -le 100 ]; then
     done <"$work/entries"
 fi
 echo "not proved:"
-[ "$stamped" = 1 ] || echo "- when: there is no time stamp, all times are the node's word"
-[ "$stamped" = 0 ] || [ -n "$when" ] || echo "- when: there is a time stamp, and no anchor for it was given"
+if [ -n "$when$journal_stamp" ]; then echo "- the times in the entries, but that they are not later than the time stamps"
+elif [ "$stamped" = 1 ] || [ -f journal.tst ]; then echo "- when: there is a time stamp, and no anchor for it was given"
+else echo "- when: there is no time stamp, all times are the node's word"; fi
 [ -n "$own" ] || echo "- that the journal's own key signed the checkpoint: it carries no signature"
 [ -n "$witnesses" ] || echo "- that nobody was shown another journal: no known witness has signed"
+others=$(sed '1,/^$/d' "$work/checkpoint" | awk -v known="$origin$witnesses" '
+    BEGIN { count = split(known, names, " "); for (i = 1; i <= count; i++) seen[names[i]] = 1 }
+    !($2 in seen) { seen[$2] = 1; printf " %s", $2 }')
+[ -z "$others" ] || echo "- what else is signed under that root, without the keys of:$others"
 echo "- that no certificate was revoked: ask the authority"

@@ -4,7 +4,8 @@
     found.proved, found.not_proved           # sentences
     script()                                 # the same by public tools, as a script of the shell
 
-Raises Refusal EDX653 to EDX657 with what does not hold, EDX902 for anchors that cannot be read.
+Raises Refusal EDX653 to EDX657 with what does not hold, EDX648 for a time stamp, EDX902 for anchors that cannot be
+read.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.core.asice import archive, container
@@ -24,9 +26,12 @@ from edxml_router.core.asice.container import Container
 from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Refusal
-from edxml_router.core.proof.note import VerifierKey
+from edxml_router.core.proof import time_stamp
+from edxml_router.core.proof.note import ED25519, VerifierKey
+from edxml_router.core.proof.time_stamp import TimeStamp
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.wording import in_words
+from edxml_router.credentials.keys import load_certificates
 from edxml_router.services.certificates.claims import Ground, claims
 from edxml_router.services.certificates.entries import ProvedEntries, read_entries
 from edxml_router.services.proof.checkpoints import read_keys
@@ -36,19 +41,23 @@ STATEMENT: Final = "certificate.json"
 PAGE: Final = "certificate.html"
 LETTER: Final = "letter.edxml"
 LOG_KEY: Final = "trust/log.vkey"
+JOURNAL_STAMP: Final = "journal.tst"
 _SCRIPT: Final = Path(__file__).with_name("verify-certificate.sh")
-# When the bytes that are stamped existed, by a stamp; raises Refusal EDX655 for one that does not hold.
-StampReader = Callable[[bytes, bytes], datetime]
+# What a stamp says of the bytes that are stamped; raises ValueError for one that does not hold.
+StampReader = Callable[[bytes, bytes], TimeStamp]
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCertificate:
-    """A certificate that holds. ``signed_at`` is the signer's word, ``stamped_at`` that of a time stamp authority."""
+    """A certificate that holds. ``signed_at`` is the signer's word; ``stamped`` that of a time stamp authority over the
+    certificate, ``journal_stamped`` over the checkpoint, which ``witnesses`` have signed, by keys that are known."""
 
     statement: CertificateShape
     signer: str
     signed_at: datetime
-    stamped_at: datetime | None
+    stamped: TimeStamp | None
+    journal_stamped: TimeStamp | None
+    witnesses: Sequence[str]
     proved: Sequence[Detail]
     not_proved: Sequence[Detail]
 
@@ -59,14 +68,26 @@ def script() -> bytes:
 
 
 def verify_file(
-    file: str, anchors: Path, crls: Sequence[Path], keys: Sequence[str], now: datetime
+    file: str,
+    anchors: Path,
+    crls: Sequence[Path],
+    keys: Sequence[str],
+    now: datetime,
+    stamp_anchors: Path | None = None,
 ) -> VerifiedCertificate:
     """The certificate in a file, by what stands in others; ``keys`` as they were typed. Raises Refusal EDX901, EDX902
     for these as well."""
-    known = read_keys(keys)
+    typed = read_keys(keys)
+    known = (*typed, *(key.cosigner for key in typed if key.kind == ED25519))  # a witness has one key for both
     data = _read(Path(file), archive.SIZE_MAX)
     lists = [_read(path, archive.SIZE_MAX) for path in crls]
-    return verify(data, _read(anchors, archive.SIZE_MAX), now=now, crls=lists, keys=known)
+    reader = stamp_reader(load_certificates(stamp_anchors)) if stamp_anchors is not None else None
+    return verify(data, _read(anchors, archive.SIZE_MAX), now=now, crls=lists, keys=known, read_stamp=reader)
+
+
+def stamp_reader(anchors: Sequence[x509.Certificate]) -> StampReader:
+    """Reads stamps of authorities under these roots."""
+    return lambda token, data: time_stamp.read_stamp(token, data, anchors)
 
 
 def _read(path: Path, most: int) -> bytes:
@@ -90,13 +111,14 @@ def verify(
     """``anchors``: the authorities of nodes (PEM), from a source that is trusted; ``crls``: revocation lists; ``keys``:
     those of journals and witnesses that are known; ``read_stamp`` where there are anchors of time stamps."""
     held = container.read(data)
-    stamped_at = None
-    if held.stamp is not None and held.stamped is not None and read_stamp is not None:
-        stamped_at = read_stamp(held.stamp, held.stamped)
-    signer, revocation_known = _judge(held, TrustStore.from_pem(anchors, b"", crls), stamped_at or now)
+    stamped = _stamp(read_stamp, container.STAMP, held.stamp, held.stamped)
+    at = stamped.at if stamped else now
+    signer, revocation_known = _judge(held, TrustStore.from_pem(anchors, b"", crls), at)
     statement = _statement(held.files)
     proved = read_entries(held.files, _log_key(held.files), keys)
     _check_account(statement, proved, held.files)
+    journal_stamp = held.files.get(JOURNAL_STAMP)
+    journal_stamped = _stamp(read_stamp, JOURNAL_STAMP, journal_stamp, proved.checkpoint)
     ground = Ground(
         node=statement["node"],
         signer=signer,
@@ -108,11 +130,25 @@ def verify(
         outcomes=[(one["recipient"], one["state"]) for one in statement["deliveries"]],
         digest=statement["envelope"]["digest"],
         with_letter=LETTER in held.files,
-        stamped_at=stamped_at,
-        stamp_enclosed=held.stamp is not None,
+        stamped=stamped,
+        stamp_enclosed=held.stamp is not None or journal_stamp is not None,
+        journal_stamped=journal_stamped,
+        others_signed=proved.others,
         revocation_known=revocation_known,
     )
-    return VerifiedCertificate(statement, signer, held.signature.at, stamped_at, *claims(ground))
+    return VerifiedCertificate(
+        statement, signer, held.signature.at, stamped, journal_stamped, proved.witnesses, *claims(ground)
+    )
+
+
+def _stamp(read: StampReader | None, where: str, token: bytes | None, data: bytes | None) -> TimeStamp | None:
+    """What a stamp says, where there is one, and somebody who reads it. Raises Refusal EDX648."""
+    if read is None or token is None or data is None:
+        return None
+    try:
+        return read(token, data)
+    except ValueError as error:
+        raise Refusal("EDX648", where=where, detail=said(error)) from error
 
 
 def _judge(held: Container, trust: TrustStore, at: datetime) -> tuple[str, bool]:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypedDict
 
 from edxml_router.core.link.manifest import instant
 from edxml_router.core.problems import Finding
+from edxml_router.core.proof.time_stamp import TimeStamp
 from edxml_router.shapes.delivery import TracedDeliveryShape
 from edxml_router.shapes.envelope import EnvelopeShape
 from edxml_router.shapes.form import Instant
@@ -67,6 +68,9 @@ class CertificateVerificationShape(TypedDict):
     signer: str | None
     signed_at: Instant | None
     stamped_at: Instant | None
+    stamped_by: str | None
+    journal_stamped_at: Instant | None
+    witnesses: list[str]
     proved: list[str]
     not_proved: list[str]
     certificate: CertificateShape | None
@@ -132,7 +136,9 @@ def certificate_verification_shape(
     statement: CertificateShape | None = None,
     signer: str | None = None,
     signed_at: datetime | None = None,
-    stamped_at: datetime | None = None,
+    stamped: TimeStamp | None = None,
+    journal_stamped: TimeStamp | None = None,
+    witnesses: Iterable[str] = (),
     proved: Iterable[str] = (),
     not_proved: Iterable[str] = (),
 ) -> CertificateVerificationShape:
@@ -142,7 +148,10 @@ def certificate_verification_shape(
         "problem": problem_or_none(finding),
         "signer": signer,
         "signed_at": instant(signed_at) if signed_at else None,
-        "stamped_at": instant(stamped_at) if stamped_at else None,
+        "stamped_at": instant(stamped.at) if stamped else None,
+        "stamped_by": stamped.signer if stamped else None,
+        "journal_stamped_at": instant(journal_stamped.at) if journal_stamped else None,
+        "witnesses": list(witnesses),
         "proved": list(proved),
         "not_proved": list(not_proved),
         "certificate": statement,
