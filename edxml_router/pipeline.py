@@ -52,6 +52,7 @@ from edxml_router.stages.forwarding.bodiless import bodiless
 from edxml_router.stages.forwarding.dispatch import Groups, plan, portions, shares_of, transfer_parcels
 from edxml_router.stages.forwarding.taking import RECEIPTS, LeasedWork, take_due
 from edxml_router.stages.forwarding.windows import Sending
+from edxml_router.stages.mending import DAMAGED
 from edxml_router.stages.node import Link, Node
 from edxml_router.stages.offices.notices import report_messages
 from edxml_router.stages.outcomes import evidence, signing
@@ -223,6 +224,8 @@ def hand_over(node: Node, taken: LeasedWork, now: datetime) -> Sequence[Move]:
         over, sent = sending.collect_taken(node, begun)
         with node.ledger.book() as book:
             done = book.deliveries.move(moves)
+            if broken := {move.delivery.digest for move in done if move.code == DAMAGED}:
+                book.damages.note(broken, now)  # and asked for
             ends = final_receipts(book, done)
             book.receipts.add(ends)
             book.receipts.sent(sent, now)

@@ -35,7 +35,7 @@ from edxml_router.core.link.wire import (
     read_letter_name,
 )
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.intake import answering, apart, reports, speakers, submissions, witnessing
+from edxml_router.intake import answering, apart, mending, reports, speakers, submissions, witnessing
 from edxml_router.intake.settling import acknowledge
 from edxml_router.intake.wholes import Wholes, Withheld, whole_of
 from edxml_router.ports.transport import Arrival, Transport
@@ -333,6 +333,10 @@ def _recoveries(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     return BatchResult(odd=[(one, odd) for one in batch if (odd := recovery.heard(node, one))])
 
 
+def _bodies(node: Node, batch: Sequence[Arrival]) -> BatchResult:
+    return BatchResult(odd=mending.deal_with(node, batch))
+
+
 def _confirmations(node: Node, batch: Sequence[Arrival]) -> BatchResult:
     """Apply offices' answers about their mail. An office is told where its answer has no effect, or another than it
     expects."""
@@ -377,6 +381,7 @@ _HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(witnessing.KINDS, _logs),
     **dict.fromkeys(answering.ANSWERS, _confirmations),
     **dict.fromkeys(recovery.KINDS, _recoveries),
+    **dict.fromkeys(mending.KINDS, _bodies),
     speakers.QUARANTINE: _strangers,
 }
 

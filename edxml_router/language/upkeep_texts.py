@@ -7,6 +7,7 @@ from typing import Final
 UPKEEP: Final[dict[str, str]] = {
     "doctor.recovery": "after a restore",
     "doctor.backup": "back-ups",
+    "doctor.bodies": "stored bodies",
     "backup.working": "copying",
     "backup.done": "{folder}: {entries} journal entries, {bodies} large bodies, {size} bytes",
     "restore.working": "reading the copy",

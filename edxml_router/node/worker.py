@@ -27,6 +27,7 @@ from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORAR
 from edxml_router.disk import watch
 from edxml_router.intake import reports
 from edxml_router.node.duties.retaining import RetentionDuty
+from edxml_router.node.duties.scrubbing import ScrubDuty
 from edxml_router.node.errand import Errand
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
@@ -72,6 +73,7 @@ class Worker:
         self._declaring: Errand[Finding | None] | None = None
         self._read_at: float | None = None  # when the hubs had been read empty
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
+        self._scrub = ScrubDuty()
         self._problems: dict[str, Finding | None] = {}  # by hub, as last told
         self._unusable: Sequence[Finding] = ()  # keys and certificates, as last told
         self._retention = RetentionDuty()
@@ -136,6 +138,8 @@ class Worker:
                 ask_witnesses(opened.node)
                 if not moved:  # mail goes first
                     events.removed_on_purpose(self._retention.turn(opened.node, opened.settings.node.data))
+                events.bodies_damaged(self._scrub.turn(opened.node, opened.settings.store.scrub_bytes))
+                events.bodies_mended(self._scrub.mended)
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
                 opened.sweep()

@@ -230,6 +230,18 @@ def outcomes_doubted(doubts: Iterable[tuple[str, str, str, Finding]]) -> None:
         _log.error("outcome.doubted", peer=peer, envelope=digest, recipient=recipient, **_finding(finding))
 
 
+def bodies_damaged(digests: Iterable[str]) -> None:
+    """Stored bodies that no longer match their digests (``body.damaged``, EDX603); they are asked for."""
+    for digest in digests:
+        _log.error("body.damaged", envelope=digest, **_finding(Finding("EDX603", digest)))
+
+
+def bodies_mended(digests: Iterable[str]) -> None:
+    """``body.mended``: what was damaged is whole again."""
+    for digest in digests:
+        _log.info("body.mended", envelope=digest)
+
+
 def clocks_differ(alarms: Iterable[tuple[str, Finding | None]]) -> None:
     """A neighbour's clock and ours do not agree (``clock.differs``, EDX806), or agree again (``clock.agrees``)."""
     for peer, finding in alarms:

@@ -6,7 +6,7 @@ or a Defect. One contract suite runs on every adapter. All times are aware datet
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -59,3 +59,20 @@ class Bodies(Protocol):
 
     def drop_chunks(self, peer: str, envelope: str) -> None:
         """The pieces are no longer needed."""
+
+
+class Damages(Protocol):
+    """The part of a book about bodies that no longer are what their digests say, until they are mended."""
+
+    def note(self, digests: Iterable[str], now: datetime) -> Sequence[str]:
+        """These cannot be read. Returns those of which that is news, which it journals."""
+
+    def claim(self, now: datetime, limit: int) -> Sequence[str]:
+        """Those whose turn it is to be asked for; they are not claimed again for a pause that grows."""
+
+    def open(self, digest: str) -> bool:
+        """Whether this one is damaged, as far as is known."""
+
+    def mend(self, digest: str, size: int, data: bytes | None, now: datetime, actor: str) -> None:
+        """It is whole again, by ``actor``; ``data`` are its bytes where they are kept in the database and not in a
+        file. Journalled."""

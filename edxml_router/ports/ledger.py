@@ -22,6 +22,7 @@ from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move, NewDe
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Finding
+from edxml_router.ports.bodies import Damages
 from edxml_router.ports.mailboxes import Mailboxes, MovedMail
 from edxml_router.ports.recoveries import Recoveries
 from edxml_router.ports.retention import Retention
@@ -208,6 +209,9 @@ class Book(Protocol):
 
     @property
     def bodies(self) -> KeptBodies: ...
+
+    @property
+    def damages(self) -> Damages: ...
 
     @property
     def documents(self) -> Documents: ...

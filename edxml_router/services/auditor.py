@@ -83,6 +83,8 @@ EVENTS: Final = (
     BODIES_REMOVED,
     DOCUMENT_HELD,
     DOCUMENT_RELEASED,
+    "body.damaged",
+    "body.mended",
     "link.resync",
     "recovery.done",
     "letter.sealed",

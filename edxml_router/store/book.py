@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from edxml_router.store.bodies.damaged import SqlDamages
 from edxml_router.store.bodies.table import SqlBodies
 from edxml_router.store.deliveries.book import SqlDeliveries
 from edxml_router.store.deliveries.chains import SqlDocuments
@@ -33,6 +34,7 @@ class SqlBook:
     journal: SqlJournal
     envelopes: SqlEnvelopes
     bodies: SqlBodies
+    damages: SqlDamages
     documents: SqlDocuments
     deliveries: SqlDeliveries
     mailboxes: SqlMailboxes
@@ -50,6 +52,7 @@ class SqlBook:
         self.journal = SqlJournal(connection, now)
         self.envelopes = SqlEnvelopes(connection, self.journal)
         self.bodies = SqlBodies(connection, inline_limit)
+        self.damages = SqlDamages(connection, self.journal, now)
         self.documents = SqlDocuments(connection)
         self.deliveries = SqlDeliveries(connection, self.journal, now)
         self.mailboxes = SqlMailboxes(connection)

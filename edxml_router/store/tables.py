@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from edxml_router.store.bodies.damaged import damaged
 from edxml_router.store.bodies.table import bodies
 from edxml_router.store.deliveries.chains import crossings
 from edxml_router.store.deliveries.silences import silences
@@ -34,4 +35,4 @@ _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries
 _INDEX: Final = (postings, journal_blocks)
 _WITNESSES: Final = (witnessed, forks, cosignatures, witnesses, time_stamps)
 _RETENTION: Final = (removals, removed, holds)
-ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, upkeep))
+ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, damaged, upkeep))

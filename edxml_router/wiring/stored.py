@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from edxml_router.core.proof.checkpoint import TreeHead
 from edxml_router.ports.bell import Bell
 from edxml_router.stages.node import Node
+from edxml_router.store.bodies import scrubbing
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.book import SqlBook
 from edxml_router.store.clocks.steady_clock import SteadyClock
@@ -61,6 +62,10 @@ class StoredNode(Node):
         self.log_ended = signer is not None and identity.log_ended(self.ledger.engine, signer.name) is not None
         sequencer.number_entries(self.ledger, sign=self._signed if signer and not self.log_ended else None)
         index_blocks(self.ledger.engine)
+
+    def scrub(self, bytes_a_second: int) -> scrubbing.Scrubbed:
+        """Read the next bodies again, if it is time to. May run beside the turns. Raises Setback."""
+        return scrubbing.scrub(self.ledger, self.bodies, bytes_a_second)
 
     def _signed(self, size: int, root: bytes) -> bytes:
         signer = self.log_signer

@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
-from edxml_router.config.values import MIB, About, Duration, File, ObjectId, Origin, SettingsTable, Size, read_duration
+from edxml_router.config.values import (
+    MIB,
+    About,
+    Duration,
+    File,
+    ObjectId,
+    Origin,
+    SettingsTable,
+    Size,
+    read_duration,
+    read_size,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +37,12 @@ class StoreSettings(SettingsTable):
     reserve_bytes: Annotated[
         Size, About("Nothing is accepted while the disk has less free space than this (EDX601).")
     ] = 256 * MIB
+    scrub_bytes: Annotated[
+        int,
+        BeforeValidator(read_size),
+        Field(ge=0),
+        About("So many bytes a second of stored bodies are read again and held against their digests; 0 means none."),
+    ] = 256 * 1024
     backup_age: Annotated[
         timedelta,
         BeforeValidator(read_duration),

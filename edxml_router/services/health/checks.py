@@ -29,6 +29,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "database": database.database,
     "recovery": database.repetitions,
     "backup": upkeep.copies,
+    "bodies": upkeep.bodies,
     "trust": trust.authorities,
     "lists": trust.lists,
     "responders": trust.answers,
@@ -61,6 +62,7 @@ def _nothing(_settings: Settings) -> Findings:
 WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "recovery": _nothing,
     "backup": _nothing,
+    "bodies": _nothing,
     "neighbours": trust.unproven,
     "clock": machine.was_set,
     "peers": _nothing,

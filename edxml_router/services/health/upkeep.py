@@ -11,9 +11,12 @@ from edxml_router.core.problems import Finding
 from edxml_router.services.health.database import is_lost
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.store import upkeep
+from edxml_router.store.bodies import damaged
 from edxml_router.store.database import migrate
 from edxml_router.store.epochs import identity
 from edxml_router.wiring import composition
+
+SHOWN = 20  # damaged bodies
 
 
 def copies(settings: Settings) -> Findings:
@@ -41,6 +44,30 @@ def copies(settings: Settings) -> Findings:
     else:
         yield Detail("none yet"), None
     yield from _drills(settings, tried, begun if made else None)
+
+
+def bodies(settings: Settings) -> Findings:
+    """Bodies that are damaged, and how far the reading again of all of them has come."""
+    if is_lost(settings):
+        return
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+        if migrate.current(ledger.engine) != migrate.newest():
+            return
+        found, read = damaged.damaged_bodies(ledger.engine, SHOWN), upkeep.last(ledger.engine, upkeep.SCRUB)
+    for digest, since in found:
+        told = Detail("since {at:%Y-%m-%d %H:%M}", at=since.astimezone())
+        yield digest, Finding(damaged.CODE, digest, told)
+    if found:
+        return
+    if not settings.store.scrub_bytes:
+        yield Detail("not read again (store.scrub_bytes)"), None
+    elif read is None:
+        yield Detail("not read again yet"), None
+    elif read.place:
+        at = read.at.astimezone()
+        yield Detail("read again up to {place}, {at:%Y-%m-%d %H:%M}", place=read.place[:12], at=at), None
+    else:
+        yield Detail("all were read again by {at:%Y-%m-%d %H:%M}", at=read.at.astimezone()), None
 
 
 def _drills(settings: Settings, tried: upkeep.Upkeep | None, begun: datetime | None) -> Findings:

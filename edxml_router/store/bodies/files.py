@@ -201,11 +201,33 @@ class BodyStore:
                 whole = [path for path in paths if _DIGEST.fullmatch(folder.name + path.name)]
                 files += self._remove_old(self._unreferenced(whole), before)
             unfinished += self._remove_old(_entries(self._folder / "incoming"), before)
+            aside = [path for path in _entries(self._folder / "damaged") if not self.is_named(path.name)]
+            unfinished += self._remove_old(aside, before)  # what is kept of a letter goes with the letter
             chunks = 0
             for peer in _entries(self._folder / "chunks"):
                 for folder in _entries(peer):
                     chunks += self._remove_old_chunks(folder, before)
         return SweepResult(files, unfinished, chunks)
+
+    def is_named(self, digest: str) -> bool:
+        """Whether a row names this body."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(bodies.c.digest).where(bodies.c.digest == digest)).first() is not None
+
+    def set_aside(self, digest: str) -> None:
+        """Keep what is left of a damaged body under ``damaged/``, for whoever wants to know what became of it."""
+        aside = self._folder / "damaged" / digest
+        with _disk():
+            durable.make_folder(aside.parent)
+            try:
+                self._path(digest).rename(aside)
+                durable.synchronise(aside.parent)
+            except FileNotFoundError:
+                with reading(self._engine) as connection:
+                    query = select(bodies.c.data).where(bodies.c.digest == digest)
+                    kept = connection.execute(query).scalar_one_or_none()
+                if kept is not None:
+                    durable.write([(aside, bytes(kept))])
 
     def _unreferenced(self, paths: list[Path]) -> list[Path]:
         loose = []
