@@ -25,7 +25,7 @@ from edxml_router.store.search.blocks import about_of, journal_size
 from edxml_router.store.search.finding import bits_of, found_in
 from edxml_router.store.search.table import BLOCK, postings, unpacked
 
-_READ: Final = 8  # blocks that one page reads from the journal itself
+_READ: Final = 32  # blocks that one page reads from the journal itself
 _OF_FIELD: Final = select(postings.c.block, postings.c.value, postings.c.places).where(
     postings.c.field == bindparam("field")
 )

@@ -19,8 +19,8 @@ from edxml_router.store.search.blocks import Block, indexed, journal_size, read_
 from edxml_router.store.search.table import BLOCK, journal_blocks, places_in, postings, unpacked
 
 _ALL: Final = (1 << BLOCK) - 1
-_FIRST: Final = 16  # blocks that are looked at together; twice as many the next time
-_MOST: Final = 1024
+_FIRST: Final = 64  # blocks that are looked at together; twice as many the next time
+_MOST: Final = 4096
 _TIMES: Final = select(journal_blocks).order_by(journal_blocks.c.block)
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _MOMENTS: Final = select(journal.c.position, journal.c.at).where(
@@ -60,20 +60,21 @@ class FoundPlaces:
 
 def found_in(connection: Connection, question: Question, after: int) -> Iterator[FoundPlaces]:
     """The blocks behind the place ``after`` that have an answer, in order."""
-    times = {row.block: row for row in connection.execute(_TIMES)} if (size := indexed(connection)) else {}
+    size = indexed(connection)
+    times = {row.block: (row.first_at, row.last_at) for row in connection.execute(_TIMES)} if question.dated else None
     only = None if question.digests is None else bits_of(_positions_of(connection, question.digests))
     start, from_place = divmod(after + 1, BLOCK)
     wanted = [
         number
         for number in range(start, size)
-        if (only is None or number in only) and question.meets(times[number].first_at, times[number].last_at)
+        if (only is None or number in only) and (times is None or question.meets(*times[number]))
     ]
     for number, bits in _from_index(connection, question.terms, wanted):
         if number == start:
             bits = bits >> from_place << from_place  # noqa: PLW2901  # what stands before was seen
         bits &= _ALL if only is None else only[number]  # noqa: PLW2901  # as above
         if bits:
-            yield FoundPlaces(number, bits, question.covers(times[number].first_at, times[number].last_at))
+            yield FoundPlaces(number, bits, times is None or question.covers(*times[number]))
     for number in range(max(start, size), -(-journal_size(connection) // BLOCK)):
         if only is not None and number not in only:
             continue

@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import TEXT
 
 from edxml_router.store.database.columns import Instant, metadata
 
-BLOCK: Final = 4096  # entries; a set of them is at most 512 bytes
+# Entries in a block; a set of them is at most 128 bytes. The last block, which is not full, is read at each question.
+BLOCK: Final = 1024
 
 postings = Table(
     "postings",
@@ -45,7 +46,7 @@ _FEW: Final = _BITMAP // 2 - 1  # so many places are shorter as numbers of two b
 
 def packed(bits: int) -> bytes:
     """A set of places within a block, bit by bit in a number, as it is kept: few of them as numbers of two bytes, many
-    as a bitmap of 512 bytes."""
+    as a bitmap of 128 bytes."""
     if bits.bit_count() > _FEW:
         return bits.to_bytes(_BITMAP, "little")
     return b"".join(place.to_bytes(2, "little") for place in places_in(bits))

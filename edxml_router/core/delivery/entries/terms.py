@@ -79,6 +79,11 @@ class Question:
     until: datetime | None = None
     digests: tuple[str, ...] | None = None
 
+    @property
+    def dated(self) -> bool:
+        """Whether it is about a period."""
+        return self.since is not None or self.until is not None
+
     def within(self, at: datetime) -> bool:
         """Whether this is within the period."""
         return self.covers(at, at)
