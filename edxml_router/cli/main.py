@@ -52,6 +52,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "resend": "operator.acts:resend",
     "journal": "auditor.journal:journal",
     "report": "auditor.report:report",
+    "comply": "auditor.comply:comply",
     "agency": "agency:agency",
     "trust": "trust.trust:trust",
 }

@@ -19,7 +19,7 @@ from edxml_router.shapes import (
     trust,
     verdict,
 )
-from edxml_router.shapes.evidence import asking, certificate, report, time_stamp
+from edxml_router.shapes.evidence import asking, certificate, control, report, time_stamp
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import retention
 from edxml_router.shapes.office import conformance
@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "backup": (copies.BackupShape,),
         "certificate verify": (certificate.CertificateVerificationShape,),
         "check": (verdict.CheckShape,),
+        "comply": (control.ControlShape,),
         "config check": (node.ConfigurationShape,),
         "config show": (node.SettingsShape,),
         "conformance": (conformance.ConformanceShape,),

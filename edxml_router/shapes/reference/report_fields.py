@@ -1,4 +1,4 @@
-"""What the fields of reports mean; docs/guide-auditor.md defines how each is counted."""
+"""What the fields of reports and of controls mean; docs/guide-auditor.md defines how each figure is counted."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from typing import Final
 REPORT_FIELDS: Final[dict[str, str]] = {
     "agrees": "Whether counting again gives every figure.",
     "cancelled": "Deliveries that an operator withdrew.",
+    "clause": "The clause; null where it is not known.",
+    "compliance": "`met`, `gap`, or `not-measured`: it cannot be seen from here.",
+    "control": "The control's name here.",
     "counted": "What the journal gives, as JSON.",
     "counted_at": "When it was counted: what was due before and had not ended is late.",
     "differences": "The figures of the file that the journal does not give, the first hundred.",
     "documents": "How many documents.",
     "electronic_share": "`documents` sent here of all that were sent, those on paper included; null without the"
     " agencies' counts of paper.",
+    "in_effect": "The value in effect, in English.",
+    "in_effect_vi": "The same in Vietnamese.",
     "first_month": "The first month, in Vietnam.",
     "groups": "By what the rows are told apart.",
     "holidays": "Days without work besides weekends.",
     "kinds": "The kinds that are counted.",
     "last_month": "The last month, included.",
+    "least_level": "The lowest level of which it is asked.",
     "late": "Deliveries taken after they were due, expired, or due and not taken when it was counted.",
+    "measured": "What was looked at and found, in English.",
+    "measured_vi": "The same in Vietnamese.",
     "median_seconds": "The delay, from acceptance here to when the recipient took it, that half do not exceed.",
     "month": "The month of the acceptance here, in Vietnam: 2026-11.",
     "on_time": "Deliveries taken no later than due.",
@@ -26,6 +34,11 @@ REPORT_FIELDS: Final[dict[str, str]] = {
     "ordinary_seconds": "The time in which an ordinary letter is on time; null for the end of the next working day.",
     "p95_seconds": "The delay that 95 of 100 do not exceed.",
     "paper": "Documents sent on paper only, as the agencies have counted them; null where one has not.",
+    "requirement": "What is asked, in our words, in English.",
+    "requirement_vi": "The same in Vietnamese.",
+    "rule": "The rule, as it is cited.",
+    "source_vi": "The same in Vietnamese.",
+    "text_verified": "Whether our words were compared with the official text.",
     "recalled": "Documents of which a recall by their sender was accepted here.",
     "refusals": "The refused deliveries by problem.",
     "refused": "Deliveries that came back: refused on the way or by the recipient.",
@@ -38,6 +51,8 @@ REPORT_FIELDS: Final[dict[str, str]] = {
     "urgency": "`ordinary` or `urgent`.",
     "urgent_seconds": "The time in which an urgent letter is on time; null for the end of the same day.",
     "waiting": "Deliveries that are not due yet and have not ended.",
+    "Control.setting": "What an operator sets; null where nothing is set.",
+    "Control.source": "Where our words are from, in English.",
     "PaperCount.agency": "The agency's code.",
     "Report.agency": "Only this agency and those below it; null for all.",
     "Report.checkpoint": "The signed checkpoint over the same entries; null where none was signed.",
