@@ -55,7 +55,7 @@ def letter(number: int, chance: random.Random) -> tuple[EnvelopeRow, list[Entry]
     at = START + timedelta(seconds=number * 6)
     sender, recipient = chance.choice(AGENCIES), chance.choice(AGENCIES)
     digest = hashlib.sha256(str(number).encode()).hexdigest()
-    name = f"{sender},2026/01/01,{number % 4000}/QĐ-UBND"
+    name = f"{sender},{at:%Y/%m/%d},{number % 40_000}/QĐ-UBND"  # 40,000 letters take almost three days
     kind = "status" if number % 20 == 0 else "document"
     row = EnvelopeRow(
         digest, identity(sender, kind, 0, digest, name), kind, 0, sender, name, (), "", 6000, 1, False, at,
