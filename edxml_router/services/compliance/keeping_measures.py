@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.config import RabbitHub, Settings
+from edxml_router.core.delivery.journal import BODY_MENDED
 from edxml_router.core.detail import Detail
 from edxml_router.services.compliance.situation import Measurement, Situation, gap, met, not_measured
 from edxml_router.services.health import machine
 from edxml_router.store import upkeep
+from edxml_router.store.bodies.damaged import damaged_bodies
 
 HASHED: Final = 50  # letters, the newest
 SCRUB_WITHIN: Final = timedelta(days=31)
@@ -39,7 +41,9 @@ def hashed_at_arrival(situation: Situation) -> Measurement:
 
 
 def checked_by_itself(situation: Situation) -> Measurement:
-    in_effect = Detail("letters are hashed again in the background")
+    in_effect = _scrubbing(situation.settings)
+    if not situation.settings.store.scrub_bytes:
+        return gap(in_effect, Detail("letters are not read again"))
     done = upkeep.last(situation.ledger.engine, upkeep.SCRUB)
     if done is None:
         return gap(in_effect, Detail("that has not happened"))
@@ -49,8 +53,23 @@ def checked_by_itself(situation: Situation) -> Measurement:
     return met(in_effect, told) if situation.now - done.at <= SCRUB_WITHIN else gap(in_effect, told)
 
 
-def repaired(_situation: Situation) -> Measurement:
-    return gap("–", Detail("this version does not fetch a damaged letter again"))
+def repaired(situation: Situation) -> Measurement:
+    """Whether what was damaged was mended from a neighbour. Where nothing was damaged, nothing shows that it would."""
+    settings, views = situation.settings, situation.ledger.views
+    in_effect = _scrubbing(settings)
+    if not settings.store.scrub_bytes:
+        return gap(in_effect, Detail("letters are not read again"))
+    if settings.parent is None and not settings.children:
+        return gap(in_effect, Detail("there is no neighbour to ask"))
+    if waiting := damaged_bodies(situation.ledger.engine, HASHED):
+        return gap(in_effect, Detail("{count} letters are damaged", count=len(waiting)))
+    if mended := views.lines(event=BODY_MENDED, limit=1):
+        return met(in_effect, Detail("mended since {at:%Y-%m-%d %H:%M} UTC", at=mended[0].entry.at))
+    return not_measured(in_effect, Detail("nothing was damaged yet"))
+
+
+def _scrubbing(settings: Settings) -> Detail:
+    return Detail("store.scrub_bytes {size}", size=settings.store.scrub_bytes)
 
 
 def encrypted_at_rest(situation: Situation) -> Measurement:

@@ -77,7 +77,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
     Control("digest-at-arrival", QCVN, "3.5.2.1.10", 2, Detail("A digest of each document is made when it arrives"),
             "", keeping.hashed_at_arrival, Detail("Look which letters are damaged (`edxml-router doctor`), and restore them from a back-up.")),
     Control("self-check", QCVN, "3.5.2.1.11", 2, Detail("The digests are compared again from time to time, by the system itself"),
-            "", keeping.checked_by_itself, Detail("Let the node run that does so, of a version that can; until then verify copies.")),
+            "store.scrub_bytes", keeping.checked_by_itself, Detail("Let the node run, with store.scrub_bytes above 0; look at what is damaged (`edxml-router doctor`).")),
     Control("digests-unchangeable", QCVN, "3.5.2.1.14", 2, Detail("The store of digests can only be added to"), "", journal.immutable, _GUARD),
     Control("repair", QCVN, "2.2.5.4.4", 2, Detail("A damaged document is repaired by the system itself"),
             "", keeping.repaired, Detail("Restore the letter from a back-up; its digest tells whether it is the right one.")),
