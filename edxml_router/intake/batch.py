@@ -324,7 +324,7 @@ def _inquiries(node: Node, batch: Sequence[Arrival]) -> BatchResult:
 
 
 def _logs(node: Node, batch: Sequence[Arrival]) -> BatchResult:
-    """Cosign neighbours' checkpoints, and hear what they say of this node's."""
+    """Cosign neighbours' checkpoints, hear what they say of this node's, and compare what went over the link."""
     logs, odd = witnessing.deal_with(node, batch)
     return BatchResult(logs=logs, odd=odd)
 

@@ -25,7 +25,7 @@ from edxml_router.stages.rules import Peer, PeerRole
 QUARANTINE: Final = "quarantine"
 LINK_KINDS: Final = frozenset(  # from a neighbour
     {"transfer", "chunk", "receipts", "inquiry", "objection", "resync", "resynced", "clock"}
-    | {"checkpoint", "cosigned", "wanted", "found"}
+    | {"checkpoint", "cosigned", "wanted", "found", "inventory", "inventoried"}
 )
 OFFICE_KINDS: Final = frozenset({"submit", "chunk", FROM_OFFICE, "confirm", "return", "resent"})  # from an office
 

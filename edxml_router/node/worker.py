@@ -33,6 +33,7 @@ from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.stages import clocks
 from edxml_router.stages.forwarding import following, sending
+from edxml_router.stages.inventory.comparing import ask_inventories
 from edxml_router.stages.node import Node
 from edxml_router.stages.offices import pushing
 from edxml_router.stages.outcomes import inquiring, recovery
@@ -138,6 +139,7 @@ class Worker:
                 ask_witnesses(opened.node)
                 if not moved:  # mail goes first
                     events.removed_on_purpose(self._retention.turn(opened.node, opened.settings.node.data))
+                ask_inventories(opened.node)
                 events.bodies_damaged(self._scrub.turn(opened.node, opened.settings.store.scrub_bytes))
                 events.bodies_mended(self._scrub.mended)
             if time.monotonic() >= self._sweep_at:

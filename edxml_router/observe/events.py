@@ -218,10 +218,12 @@ def receipts_doubted(alarms: Iterable[tuple[str, Finding | None]]) -> None:
 
 def logs_doubted(alarms: Iterable[tuple[str, Finding]]) -> None:
     """``log.forked``: a neighbour's journal does not continue what was cosigned; ``log.uncosigned``: a neighbour does
-    not cosign this node's."""
+    not cosign this node's; ``link.gap``: one end of a link lists what the other does not know."""
     for peer, finding in alarms:
         if finding.code == "EDX641":
             _log.error("log.forked", peer=peer, **_finding(finding))
+        elif finding.code in ("EDX649", "EDX650", "EDX651"):
+            _log.error("link.gap", peer=peer, **_finding(finding))
         else:
             _log.warning("log.uncosigned", peer=peer, **_finding(finding))
 def outcomes_doubted(doubts: Iterable[tuple[str, str, str, Finding]]) -> None:

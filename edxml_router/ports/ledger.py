@@ -28,7 +28,7 @@ from edxml_router.ports.recoveries import Recoveries
 from edxml_router.ports.retention import Retention
 from edxml_router.ports.views import Views
 from edxml_router.ports.webhooks import Webhooks
-from edxml_router.ports.witnesses import Witnesses
+from edxml_router.ports.witnesses import Inventories, Witnesses
 
 
 class Envelopes(Protocol):
@@ -236,6 +236,9 @@ class Book(Protocol):
 
     @property
     def witnesses(self) -> Witnesses: ...
+
+    @property
+    def inventories(self) -> Inventories: ...
 
     @property
     def quarantine(self) -> Quarantine: ...

@@ -38,7 +38,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.proof.note import VerifierKey
 from edxml_router.ports.proofs import Proofs
 from edxml_router.ports.retention import RetentionViews
-from edxml_router.ports.witnesses import WitnessViews
+from edxml_router.ports.witnesses import InventoryViews, WitnessViews
 
 
 class MailView(Protocol):
@@ -256,5 +256,17 @@ class Proof(Protocol):
         """How many bodies lie in files beside the database."""
 
 
-class Views(MailView, History, Search, Feed, QuarantineView, Proof, Proofs, WitnessViews, RetentionViews, Protocol):
+class Views(
+    MailView,
+    History,
+    Search,
+    Feed,
+    QuarantineView,
+    Proof,
+    Proofs,
+    WitnessViews,
+    InventoryViews,
+    RetentionViews,
+    Protocol,
+):
     """All queries to a node's database."""

@@ -4,10 +4,12 @@ authorities have stamped of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from edxml_router.core.link.inventory.messages import CarriedDelivery, Direction, Pass
+from edxml_router.core.link.inventory.values import InventoryRound, Lacking, LinkGap
 from edxml_router.core.proof.witness import KeptCosignature, KeptTimeStamp, LogFork, WitnessedLog, WitnessStanding
 
 
@@ -77,3 +79,62 @@ class WitnessViews(Protocol):
 
     def unstamped_since(self, size: int) -> datetime | None:
         """When the first signed checkpoint beyond this size was made."""
+
+
+class Inventories(Protocol):
+    """The part of a book about them."""
+
+    def begin(self, rounds: Iterable[InventoryRound], *, anew: bool = False) -> None:
+        """Make these rounds where there are none; ``anew``: in the place of those that there are."""
+
+    def turn(
+        self, peer: str, direction: Direction, reason: Pass, now: datetime, patience: timedelta
+    ) -> InventoryRound | None:
+        """The round, if its next page is to be asked about: it waits for no answer, or has for that long. Nobody else
+        has it until the transaction ends."""
+
+    def keep(self, inventory_round: InventoryRound) -> None:
+        """Write down how far it is."""
+
+    def one(self, peer: str, direction: Direction, reason: Pass) -> InventoryRound | None:
+        """The round, as it is; nobody else has it until the transaction ends."""
+
+    def carried(
+        self, peer: str, direction: Direction, after: tuple[datetime, str, str], until: datetime, limit: int
+    ) -> Sequence[CarriedDelivery]:
+        """What has gone over the link behind this place, of envelopes accepted before ``until``, in order."""
+
+    def known(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of these digests and recipients of which there is a delivery here."""
+
+    def namesakes(self, named: Collection[str]) -> Mapping[str, str]:
+        """By sender, kind and DocumentId in one key, the digest under which the document was accepted here."""
+
+    def restored(self, most: int) -> Sequence[tuple[datetime, datetime]]:
+        """From when to when the database has forgotten everything: the newest restored back-ups."""
+
+    def catch(self, gaps: Sequence[LinkGap], note: bytes, most: int) -> Sequence[LinkGap]:
+        """Keep these gaps with the signed note that shows them, at most so many of a neighbour. Returns those that
+        were not known."""
+
+    def close(self, peer: str, lacking: Lacking, pairs: Collection[tuple[str, str]], now: datetime) -> None:
+        """These are known now at the side that lacked them."""
+
+
+class InventoryViews(Protocol):
+    """Queries about them."""
+
+    def inventory_rounds(self, peer: str = "") -> Sequence[InventoryRound]:
+        """Of all neighbours, or of one, that speak of inventories."""
+
+    def link_gaps(
+        self, peer: str = "", *, ended: bool = False, after: tuple[str, int] = ("", 0), limit: int = 100
+    ) -> Sequence[tuple[int, LinkGap]]:
+        """The gaps that there are, with their numbers, by neighbour and number; ``ended``: those that were filled, as
+        well."""
+
+    def link_gap_counts(self) -> Mapping[tuple[str, str], int]:
+        """How many there are that nothing excuses, by neighbour and problem."""
+
+    def gap_evidence(self, digest: str) -> bytes | None:
+        """The signed note of this text."""

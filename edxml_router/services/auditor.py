@@ -89,6 +89,7 @@ EVENTS: Final = (
     "recovery.done",
     "letter.sealed",
     "log.forked",
+    "link.gap",
     "node.renamed",
     JOURNAL_READ,
     PEER_RENAMED,

@@ -85,6 +85,9 @@ class Node:
     witness_asked: dict[str, datetime] = field(default_factory=dict)  # when each neighbour was shown a checkpoint
     witness_pace: Pace = field(default_factory=lambda: Pace(5))  # … and again at once, since it knew another
     witness_heard: Pace = field(default_factory=lambda: Pace(20))  # how often each asks, and answers
+    inventory_peers: set[str] = field(default_factory=set)  # neighbours that are known to compare inventories
+    inventory_heard: Pace = field(default_factory=lambda: Pace(600))  # pages a minute of each, and answers
+    inventory_turns: Pace = field(default_factory=lambda: Pace(3))  # how often a minute each may invite to begin anew
     giving: Pace = field(default_factory=lambda: Pace(5))  # bodies to each neighbour that has lost them
     telling: Pace = field(default_factory=Pace)  # how often each office has been told of its mistakes
     skews: Skews = field(default_factory=Skews)  # of neighbours' clocks

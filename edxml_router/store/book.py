@@ -18,6 +18,7 @@ from edxml_router.store.deliveries.looks import SqlMailboxes
 from edxml_router.store.deliveries.moved import SqlMovedMail
 from edxml_router.store.envelopes.book import SqlEnvelopes
 from edxml_router.store.epochs.recovery import SqlRecoveries
+from edxml_router.store.inventory.book import SqlInventories
 from edxml_router.store.journal.book import SqlJournal
 from edxml_router.store.quarantine.items import SqlQuarantine
 from edxml_router.store.receipts.book import SqlReceipts
@@ -46,6 +47,7 @@ class SqlBook:
     retention: SqlRetention
     webhooks: SqlWebhooks
     witnesses: SqlWitnesses
+    inventories: SqlInventories
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
         self.connection = connection
@@ -64,3 +66,4 @@ class SqlBook:
         self.retention = SqlRetention(connection, self.journal, now)
         self.webhooks = SqlWebhooks(connection)
         self.witnesses = SqlWitnesses(connection)
+        self.inventories = SqlInventories(connection)

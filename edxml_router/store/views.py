@@ -22,6 +22,7 @@ from edxml_router.store.deliveries.received import SqlReceived
 from edxml_router.store.deliveries.silences import SqlSilences
 from edxml_router.store.envelopes.queries import SqlEnvelopeQueries
 from edxml_router.store.envelopes.sent import SqlSentDeliveries
+from edxml_router.store.inventory.queries import SqlInventoryQueries
 from edxml_router.store.journal import verification
 from edxml_router.store.journal.feed import SqlFeed
 from edxml_router.store.journal.history import SqlHistory
@@ -46,6 +47,7 @@ class SqlViews(
     SqlProofs,
     SqlWitnessQueries,
     SqlRetentionQueries,
+    SqlInventoryQueries,
     SqlQuarantineQueries,
     SqlWebhookQueries,
 ):

@@ -295,7 +295,7 @@ def test_nothing_is_overwritten(ground: Ground) -> None:
 def test_a_hub_that_is_a_folder_needs_no_broker(tmp_path: Path) -> None:
     config = tmp_path / "node.toml"
     config.write_text('[node]\nname = "a"\n[hub]\nkind = "local"\npath = "hub"\n')
-    result = call("--config", config, "link", "b", "--agency", "H53", "--to", tmp_path / "b", "--json")
+    result = call("--config", config, "link", "new", "b", "--agency", "H53", "--to", tmp_path / "b", "--json")
     [said] = rows(result)
     assert {Path(file).name for file in said["files"]} == {"node.toml.part"}
     there = tomllib.loads((tmp_path / "b" / "there" / "node.toml.part").read_text())
@@ -388,12 +388,12 @@ def test_a_damaged_answer_is_asked_for_again(ground: Ground, written: str) -> No
 def test_what_a_link_without_certificates_lacks_is_said(tmp_path: Path, ground: Ground) -> None:
     config = tmp_path / "bare.toml"
     config.write_text('[node]\nname = "a"\n[hub]\nkind = "local"\npath = "hub"\n')
-    said = call("--config", config, "link", "b", "--agency", "H53", "--to", tmp_path / "b").stdout
+    said = call("--config", config, "link", "new", "b", "--agency", "H53", "--to", tmp_path / "b").stdout
     assert said.count("EDX411") == 2  # neither side can prove its receipts
     assert 'certificate = "b.cert.pem"' in (tmp_path / "b" / "here" / "node.toml.part").read_text()
-    without = call("--config", ground.config, "link", "h57", "--agency", "H57", "--to", tmp_path / "c", "--json")
+    without = call("--config", ground.config, "link", "new", "h57", "--agency", "H57", "--to", tmp_path / "c", "--json")
     assert rows(without)[0]["missing"] == ["child_unproven", "no_tls_key"]
-    whole = ["link", "h58", "--agency", "H58", "--to", tmp_path / "d", "--pki", ground.pki, "--json"]
+    whole = ["link", "new", "h58", "--agency", "H58", "--to", tmp_path / "d", "--pki", ground.pki, "--json"]
     assert rows(call("--config", ground.config, *whole))[0]["missing"] == []
     office = call("--config", config, "link", "vp", "--office", "--agency", "H01", "--to", tmp_path / "e", "--json")
     assert rows(office)[0]["missing"] == []  # an office gives no receipts

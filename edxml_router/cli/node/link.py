@@ -1,4 +1,6 @@
-"""``edxml-router link``: what a child node or an office needs to connect to this node's hub, as files."""
+"""``edxml-router link``: what a child node or an office needs to connect to this node's hub, as files; and whether both
+ends of a link believe the same.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,36 @@ from pathlib import Path
 
 import click
 
-from edxml_router.cli.commands import Command
+from edxml_router.cli.commands import Group
+from edxml_router.cli.node.link_check import check
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.core.detail import Detail
 from edxml_router.services.node import linking
 from edxml_router.shapes.node import LinkShape
 
 
-@click.command(cls=Command)
+class NamesToo(Group):
+    """``link NAME`` stands for ``link new NAME``: it was a command of its own before there were several."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        place = 0
+        while args[place : place + 1] and args[place] in ("--config", "--lang"):
+            place += 2
+        first = args[place : place + 1]
+        if first and first[0] not in {*self.commands, *self.get_help_option_names(ctx)}:
+            args = [*args[:place], "new", *args[place:]]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=NamesToo)
+def link() -> None:
+    """Connect a child or an office, or compare both ends of a link."""
+
+
+link.add_command(check)
+
+
+@link.command()
 @click.argument("name")
 @click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Folder to make; default NAME.")
 @click.option("--office", is_flag=True, help="NAME is an office that attaches over AMQP, not a child node.")
@@ -37,7 +61,7 @@ from edxml_router.shapes.node import LinkShape
 )
 @json_option
 @pass_session
-def link(
+def new(
     session: Session,
     name: str,
     folder: Path | None,

@@ -41,6 +41,7 @@ class WitnessQuestion:
     old: int
     path: tuple[bytes, ...]
     note: bytes
+    inventories: bool = False  # whether the asker knows inventories of links (edxml_router.core.link.inventory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class WitnessAnswer:
 
 
 def encode_question(sent_at: datetime, request: bytes) -> bytes:
-    return manifest.line({"v": manifest.VERSION, "sent": instant(sent_at)}) + request
+    return manifest.line({"v": manifest.VERSION, "sent": instant(sent_at), "inventories": True}) + request
 
 
 def decode_question(data: bytes) -> WitnessQuestion:
@@ -67,7 +68,7 @@ def decode_question(data: bytes) -> WitnessQuestion:
         old, path, note = read_witness_request(request)
     except ValueError as error:
         raise Refusal("EDX704", where="checkpoint", detail=said(error)) from error
-    return WitnessQuestion(sent_at, old, tuple(path), note)
+    return WitnessQuestion(sent_at, old, tuple(path), note, fields.get("inventories") is True)
 
 
 def encode_answer(answer: WitnessAnswer) -> bytes:

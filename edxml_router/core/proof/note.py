@@ -127,10 +127,10 @@ class NoteSigner:
         return self._key.sign(message)
 
 
-def read_note(data: bytes) -> SignedNote:
-    """The note in these bytes, its signatures unverified. Raises ValueError."""
-    if len(data) > NOTE_BYTES:
-        raise ValueError(Detail("more than {most} bytes", most=NOTE_BYTES))
+def read_note(data: bytes, most: int = NOTE_BYTES) -> SignedNote:
+    """The note in these bytes, ``most`` at most, its signatures unverified. Raises ValueError."""
+    if len(data) > most:
+        raise ValueError(Detail("more than {most} bytes", most=most))
     try:
         whole = data.decode("utf-8")
     except UnicodeDecodeError as error:

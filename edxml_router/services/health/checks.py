@@ -45,6 +45,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "journal": database.numbering,
     "witnesses": witnesses.cosigning,
     "stamps": witnesses.stamping,
+    "links": witnesses.links,
     "hub": hubs.own_hub,
     "parent": hubs.parent_hub,
     "mailboxes": mailboxes.loads,
@@ -71,6 +72,7 @@ WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "journal": _nothing,
     "witnesses": _nothing,
     "stamps": _nothing,
+    "links": _nothing,
     "mailboxes": _nothing,
     "axis": _nothing,
 }

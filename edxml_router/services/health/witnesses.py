@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 from edxml_router.config import Settings
 from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Finding
 from edxml_router.services.health.report import PATIENCE, Findings
+from edxml_router.services.proof.gaps import comparisons
 from edxml_router.services.proof.time_stamps import stamp_gaps
 from edxml_router.services.proof.witnesses import neighbour_logs
 from edxml_router.wiring import composition
@@ -54,5 +56,28 @@ def stamping(settings: Settings) -> Findings:
                     size=last.size,
                     at=last.at,
                 ),
+                None,
+            )
+
+
+def links(settings: Settings) -> Findings:
+    """Gaps by neighbour and kind, and neighbours that do not compare."""
+    if settings.journal.key is None or not (settings.children or settings.parent):
+        return
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+        counts = ledger.views.link_gap_counts()
+        found = list(comparisons(settings, ledger.views, datetime.now(UTC)))
+    for each in found:
+        gaps = {code: count for (peer, code), count in counts.items() if peer == each.peer}
+        for code, count in sorted(gaps.items()):
+            told = Detail(
+                "{peer}: {count} deliveries; `edxml-router link check` names them", peer=each.peer, count=count
+            )
+            yield told, Finding(code, each.peer, told)
+        if each.finding is not None:
+            yield each.peer, each.finding
+        elif not gaps and each.reached is not None:
+            yield (
+                Detail("{peer}: the same at both ends up to {at:%Y-%m-%d %H:%M}", peer=each.peer, at=each.reached),
                 None,
             )

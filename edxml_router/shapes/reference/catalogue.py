@@ -19,7 +19,7 @@ from edxml_router.shapes import (
     trust,
     verdict,
 )
-from edxml_router.shapes.evidence import asking, certificate, control, report, time_stamp
+from edxml_router.shapes.evidence import asking, certificate, control, gaps, report, time_stamp
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import retention
 from edxml_router.shapes.office import conformance
@@ -58,7 +58,8 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "letter sign": (letter.WrittenLetterShape,),
         "letter status": (letter.WrittenLetterShape, letter.DraftRefusedShape),
         "letter write": (letter.WrittenLetterShape, letter.DraftRefusedShape),
-        "link": (node.LinkShape,),
+        "link check": (gaps.LinkComparisonShape,),
+        "link new": (node.LinkShape,),
         "pki init": (trust.TrialAuthorityShape,),
         "pki issue": (trust.IssuedShape,),
         "pki list": (trust.IssuedRowShape,),

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edxml_router.shapes.reference.glossary_keeping import KEEPING_FIELDS
+from edxml_router.shapes.reference.link_fields import LINK_FIELDS
 from edxml_router.shapes.reference.report_fields import REPORT_FIELDS
 from edxml_router.shapes.reference.upkeep import UPKEEP
 
@@ -379,6 +380,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         **UPKEEP,
     }
     | REPORT_FIELDS
+    | LINK_FIELDS
 )
 
 

@@ -1,0 +1,24 @@
+"""What the fields of comparisons of links mean; docs/evidence.md tells what they prove."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LINK_FIELDS: Final[dict[str, str]] = {
+    "LinkComparison.compared": "How many deliveries were compared now, in both directions.",
+    "LinkComparison.complete": "Whether both ends have shown their lists to the end.",
+    "LinkComparison.gaps": "What one end lists and the other does not know.",
+    "LinkComparison.neighbour": "The neighbour's name.",
+    "LinkComparison.problem": "Why it is not complete; null when it is.",
+    "LinkComparison.reached": "Before when everything accepted was compared by the node itself; null before the"
+    " first time.",
+    "LinkGap.at": "When it went, by the clock of the end that lists it.",
+    "LinkGap.direction": "`handed`: the end that lists it handed it over; `taken`: it took it.",
+    "LinkGap.document": "Its DocumentId, in comparable form.",
+    "LinkGap.evidence": "The note that the neighbour signed: its list, or its answer.",
+    "LinkGap.excused": "Whether a restored back-up may have forgotten it; then it is no problem.",
+    "LinkGap.found_at": "When the gap was found here.",
+    "LinkGap.lacking": "Which end does not know it: `here` or `there`.",
+    "LinkGap.neighbour": "The neighbour's name.",
+    "LinkGap.other": "The digest under which the end that lacks it has that document; null when it has none.",
+}

@@ -1,0 +1,1 @@
+"""Neighbours compare what has gone over their link."""
