@@ -15,7 +15,7 @@ from edxml_router.store.bodies import scrubbing
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.book import SqlBook
 from edxml_router.store.clocks.steady_clock import SteadyClock
-from edxml_router.store.database import far_bell
+from edxml_router.store.database import far_bell, space
 from edxml_router.store.database.engine import troubles
 from edxml_router.store.epochs import identity
 from edxml_router.store.journal import sequencer
@@ -66,6 +66,10 @@ class StoredNode(Node):
     def scrub(self, bytes_a_second: int) -> scrubbing.Scrubbed:
         """Read the next bodies again, if it is time to. May run beside the turns. Raises Setback."""
         return scrubbing.scrub(self.ledger, self.bodies, bytes_a_second)
+
+    def give_back(self, pages: int) -> int:
+        """Give free pages of the database's file back to the disk; the bytes. Raises Setback EDX601, EDX602."""
+        return space.give_back(self.ledger.engine, pages)
 
     def _signed(self, size: int, root: bytes) -> bytes:
         signer = self.log_signer

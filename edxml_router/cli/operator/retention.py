@@ -10,7 +10,7 @@ from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.detail import Detail
-from edxml_router.services.retention import holding, planning, running
+from edxml_router.services.retention import giving_back, holding, planning, running
 from edxml_router.services.retention.holding import HeldDocument
 from edxml_router.services.retention.planning import PlannedDocument, PlannedShare, RetentionPlan
 from edxml_router.shapes.keeping import retention as shapes
@@ -82,8 +82,33 @@ def run(session: Session, yes: bool, as_json: bool) -> None:
                     advance(removal.count)
                     if as_json:
                         session.json(shapes.removal_shape(removal))
+        given = sum(giving_back.give_back_all(node))
+    if given and not as_json:
+        session.line(session.say("retention.given", size=session.shown(given)))
     if not as_json:
         session.line(session.say("retention.done", count=session.shown(count), size=session.shown(size)), "green")
+
+
+@retention.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_session
+def compact(session: Session, yes: bool, as_json: bool) -> None:
+    """Write a SQLite database anew, without the room that is free in it.
+
+    A database that an earlier version made needs it once; of others, the node gives room back by itself. Mail waits
+    meanwhile, a few seconds for each gigabyte, and the disk needs twice the room of what is kept.
+    """
+    with node_of(session.settings()) as node:
+        free = giving_back.database_space(node)
+        if free is not None and not yes:
+            question = session.say("retention.compact", size=session.shown(free.size), free=session.shown(free.free))
+            click.confirm(question, abort=True, err=True)
+        before, after = giving_back.compact_database(node)
+    if as_json:
+        session.json(shapes.compaction_shape(before, after))
+        return
+    session.line(session.say("retention.compacted", before=session.shown(before), after=session.shown(after)), "green")
 
 
 @retention.command()

@@ -1,4 +1,4 @@
-"""The worker's duty to remove what is over: a look at a thousand envelopes a turn, and a pass every hour.
+"""The worker's duty to remove what is over: a hundred bodies a turn at most, and a pass every hour.
 
 Where several workers share a folder one of them makes the pass. A crash loses only how far it was.
 """
@@ -14,11 +14,12 @@ from typing import Final
 from edxml_router.core.retention.values import Removal
 from edxml_router.disk import locks
 from edxml_router.ports.retention import Key
-from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.removing import remove_portion
+from edxml_router.wiring.stored import StoredNode
 
 PAUSE: Final = 3600.0  # seconds between passes
 LOCK: Final = "retention.lock"
+PAGES: Final = 2000  # of SQLite that go back to the disk in one turn: some ten milliseconds
 
 
 class RetentionDuty:
@@ -28,17 +29,26 @@ class RetentionDuty:
         self._lock: int | None = None
         self._after: Key | None = None
         self._again_at = 0.0
+        self._loose = False  # something was removed, whose pages may go back to the disk
 
-    def turn(self, node: Node, folder: Path) -> Sequence[Removal]:
+    def turn(self, node: StoredNode, folder: Path) -> Sequence[Removal]:
         """Go on with the pass, if it is time and no other worker's; what was removed. ``folder``: the node's own.
         Raises Setback."""
+        if self._loose:  # what was removed last; more is removed once that is done
+            self._loose = node.give_back(PAGES) > 0
+            return ()
         if node.rules.retention.shortest is None or time.monotonic() < self._again_at or not self._begun(folder):
             return ()
         portion = remove_portion(node, self._after, "node")
-        self._after = portion.next
+        self._after, self._loose = portion.next, bool(portion.removals)
         if portion.next is None:
             self._rest()
         return portion.removals
+
+    @property
+    def under_way(self) -> bool:
+        """Whether there is more to do than to wait for the next pass."""
+        return self._lock is not None or self._loose
 
     def close(self) -> None:
         """Let another worker go on. Idempotent."""

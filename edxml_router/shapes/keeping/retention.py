@@ -77,6 +77,13 @@ class PlannedDocumentShape(TypedDict):
     reasons: list[str]
 
 
+class CompactionShape(TypedDict):
+    """The bytes of a database's file before it was written anew, and after."""
+
+    size_before: int
+    size_after: int
+
+
 class HoldShape(TypedDict):
     """A document that is held."""
 
@@ -147,6 +154,10 @@ def planned_document_shape(envelope: EnvelopeRow, ruling: BodyRuling) -> Planned
         "due_at": instant(ruling.due_at) if ruling.due_at else None,
         "reasons": [str(reason) for reason in ruling.reasons],
     }
+
+
+def compaction_shape(before: int, after: int) -> CompactionShape:
+    return {"size_before": before, "size_after": after}
 
 
 def hold_shape(hold: Hold) -> HoldShape:

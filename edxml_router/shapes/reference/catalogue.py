@@ -78,6 +78,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "report make": (report.ReportShape,),
         "report verify": (report.ReportVerificationShape,),
         "resend": (delivery.ActShape,),
+        "retention compact": (retention.CompactionShape,),
         "retention hold": (retention.HeldDocumentShape,),
         "retention holds": (retention.HoldShape,),
         "retention plan": (retention.RetentionPlanShape,),

@@ -16,6 +16,8 @@ KEEPING_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "oldest": "When the oldest of it was accepted; null where there is none.",
         "reasons": "Why it stays: `for-ever`, `open`, `inbox`, `untold`, `unproven`, `held`, `not-yet`;"
         " empty where it goes.",
+        "size_before": "The bytes of the file before.",
+        "size_after": "The bytes of the file after.",
         "removed_body": "Why the body is not here any more, where it was removed on purpose; null where it was not.",
         "removed_sha256": "SHA-256 of the digests of the bodies that went, sorted, one a line; hex.",
         "PlannedDocument.due_at": "When its term is over; null where it has none, or a delivery is open.",

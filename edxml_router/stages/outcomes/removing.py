@@ -17,8 +17,8 @@ from edxml_router.core.retention.values import Removal, removal_of
 from edxml_router.ports.retention import Key
 from edxml_router.stages.node import Node
 
-LOOKED_AT: Final = 1000  # envelopes in one look
-AT_ONCE: Final = 100  # bodies in one transaction: a few milliseconds in which mail waits
+LOOKED_AT: Final = 500  # envelopes in one look
+AT_ONCE: Final = 100  # bodies in one transaction, and in one turn of a worker: mail waits no longer
 UNTOUCHED: Final = timedelta(hours=24)  # a younger file may be of a transaction under way; the sweep takes it later
 
 
@@ -33,17 +33,18 @@ class RemovedPortion:
 
 
 def remove_portion(node: Node, after: Key | None, actor: str) -> RemovedPortion:
-    """Remove what is over among the next envelopes, in transactions of :data:`AT_ONCE`. Nothing where no rule has a
-    term. Raises Setback; what was removed before stays removed, and the next call goes on with the rest."""
+    """Remove what is over among the next envelopes, in one transaction of at most :data:`AT_ONCE`. Nothing where no
+    rule has a term. Raises Setback; what was removed before stays removed, and the next call goes on with the rest."""
     terms, now = node.rules.retention, node.now()
     shortest = terms.shortest
     if shortest is None:
         return RemovedPortion((), 0, None)
     kept, following = node.ledger.views.kept_bodies(now - shortest, after, LOOKED_AT)
-    over = [one.envelope.digest for one in kept if body_ruling(terms, one, now).goes]
-    removals: list[Removal] = []
-    for start in range(0, len(over), AT_ONCE):
-        removals += _remove(node, over[start : start + AT_ONCE], actor)
+    over = [one.envelope for one in kept if body_ruling(terms, one, now).goes]
+    if len(over) > AT_ONCE:  # the others are looked at again: mail may have come meanwhile
+        over = over[:AT_ONCE]
+        following = (over[-1].accepted_at, over[-1].digest)
+    removals = _remove(node, [row.digest for row in over], actor) if over else []
     return RemovedPortion(removals, len(kept), following)
 
 

@@ -228,6 +228,8 @@ def probe_tables(engine: Engine, tables: Iterable[str]) -> None:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     _shut(connection)
     connection.isolation_level = None  # the driver begins nothing by itself; _begin_sqlite does
+    if not connection.execute("PRAGMA page_count").fetchone()[0]:  # a new file; in another it would wait for writers
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # see store.database.space
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
 
