@@ -395,5 +395,5 @@ def test_what_a_link_without_certificates_lacks_is_said(tmp_path: Path, ground: 
     assert rows(without)[0]["missing"] == ["child_unproven", "no_tls_key"]
     whole = ["link", "new", "h58", "--agency", "H58", "--to", tmp_path / "d", "--pki", ground.pki, "--json"]
     assert rows(call("--config", ground.config, *whole))[0]["missing"] == []
-    office = call("--config", config, "link", "vp", "--office", "--agency", "H01", "--to", tmp_path / "e", "--json")
-    assert rows(office)[0]["missing"] == []  # an office gives no receipts
+    office = ["link", "new", "vp", "--office", "--agency", "H01", "--to", tmp_path / "e", "--json"]
+    assert rows(call("--config", config, *office))[0]["missing"] == []  # an office gives no receipts
