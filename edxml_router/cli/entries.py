@@ -30,7 +30,7 @@ def show_lines(session: Session, lines: Sequence[JournalLine]) -> None:
                 line.entry.recipient,
                 line.entry.actor,
                 line.entry.code,
-                line.entry.detail,
+                line.told.detail,
             )
             for line in lines
         ],

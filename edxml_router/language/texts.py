@@ -288,6 +288,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "journal.good": "The journal verifies: {size} entries, root {root}",
     "journal.follows": "The tables follow from it: {envelopes} envelopes, {deliveries} deliveries, {bodies} bodies",
     "journal.stamps.cut": "There may be more than these {limit}: --before {size}.",
+    "journal.files": "Bodies in files that were read, and are what was accepted: {count}",
     "journal.uncovered": (
         "Not covered before position {position}: {count} entries of earlier versions do not hold what rows follow from"
     ),

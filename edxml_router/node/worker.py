@@ -130,7 +130,8 @@ class Worker:
                     # Mailboxes being made for the first time are not a problem, however slow the disk.
                     if hub != "hub" or opened.declared or self._declaring is None:
                         self._tell(hub, problem)
-                opened.number_journal()
+                if back := opened.number_journal():
+                    events.clock_stepped(back.total_seconds())
                 if restored := opened.look_at_journal():
                     events.restored(restored.epoch, restored.since, restored.reason)
                 recovery.ask(opened.node)

@@ -170,6 +170,11 @@ def removed_on_purpose(removals: Sequence[Removal]) -> None:
         _log.info("bodies.removed", rule=removal.rule, count=removal.count, bytes=removal.size)
 
 
+def clock_stepped(step: float) -> None:
+    """The machine's clock went back by ``step`` seconds, and the node with it."""
+    _log.error("clock.stepped", **_finding(Finding("EDX660", "clock", Detail("{step:.6f} s back", step=step))))
+
+
 def reloaded() -> None:
     """New rules are in force."""
     _log.info("node.reloaded")

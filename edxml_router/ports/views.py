@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from edxml_router.core.delivery.entries.terms import Question
@@ -240,10 +241,11 @@ class Proof(Protocol):
         known: Mapping[int, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
         keys: Sequence[VerifierKey] = (),
+        files: Path | None = None,
     ) -> Verification:
         """Verify every entry and checkpoint of the journal. ``known`` are roots (hex) by size that were kept elsewhere;
-        ``progress`` gets (done, of); ``keys`` are those of the log, by which its signed checkpoints are verified. Runs
-        beside a working node."""
+        ``progress`` gets (done, of); ``keys`` are those of the log, by which its signed checkpoints are verified;
+        ``files`` is the folder of the bodies that lie in files, which are read as well. Runs beside a working node."""
 
     def damage(self, *, quick: bool = False) -> str:
         """Damage in the database's own pages, in the database's words; empty when sound. ``quick`` skips comparing the

@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from edxml_router.core.delivery.journal import (
     ANSWER_WITHHELD,
+    CLOCK_STEPPED,
     DELIVERY_EVENTS,
     DELIVERY_QUEUED,
     DELIVERY_REROUTED,
@@ -71,6 +73,7 @@ EVENTS: Final = (
     "axis.taken",
     "clock.doubtful",
     "clock.believed",
+    CLOCK_STEPPED,
     "clock.differs",
     "clock.agrees",
     "token.issued",
@@ -137,12 +140,13 @@ def verify(
     known: Mapping[int, str],
     progress: Callable[[int, int], None] | None = None,
     keys: Sequence[VerifierKey] = (),
+    files: Path | None = None,
 ) -> Verification:
     """Verify the database's pages, then every entry and checkpoint; ``known`` are roots kept elsewhere, by size,
-    ``keys`` those that sign the log's checkpoints."""
+    ``keys`` those that sign the log's checkpoints, ``files`` the folder of the bodies that lie in files."""
     if broken := views.damage():  # the content of damaged pages means nothing
         raise Setback("EDX610", where="store.url", detail=broken)
-    return views.verify(known, progress, keys)
+    return views.verify(known, progress, keys, files)
 
 
 def damage_finding(found: Verification) -> Finding | None:

@@ -90,7 +90,7 @@ class DeliveryHistoryShape(DeliveryShape):
 
 
 def entry_shape(line: JournalLine) -> EntryShape:
-    entry = line.entry
+    entry = line.told
     return {
         "number": line.number,
         "position": line.position,

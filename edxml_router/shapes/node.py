@@ -72,6 +72,7 @@ class VerificationShape(TypedDict):
     delivery_rows: int
     body_rows: int
     filed_bodies: int
+    read_bodies: int
 
 
 class RecoveryShape(TypedDict):
@@ -122,6 +123,7 @@ def verification_shape(result: Verification, filed_bodies: int) -> VerificationS
         "delivery_rows": result.deliveries,
         "body_rows": result.bodies,
         "filed_bodies": filed_bodies,
+        "read_bodies": result.files,
     }
 
 

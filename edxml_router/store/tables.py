@@ -11,6 +11,7 @@ from typing import Final
 from edxml_router.store.bodies.damaged import damaged
 from edxml_router.store.bodies.table import bodies
 from edxml_router.store.deliveries.chains import crossings
+from edxml_router.store.deliveries.reasons import reasons
 from edxml_router.store.deliveries.silences import silences
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
@@ -29,7 +30,8 @@ from edxml_router.store.webhooks import webhooks
 from edxml_router.store.witness.tables import cosignatures, forks, time_stamps, witnessed, witnesses
 
 # What a batch writes, all in one transaction.
-_WRITTEN: Final = (journal, envelopes, deliveries, crossings, silences, bodies, receipts, signers, quarantine, noted)
+_MAIL: Final = (envelopes, deliveries, crossings, silences, bodies, receipts, signers, reasons)
+_WRITTEN: Final = (journal, *_MAIL, quarantine, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)

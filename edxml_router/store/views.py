@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from sqlalchemy import Engine, func, select
 
@@ -61,8 +62,9 @@ class SqlViews(
         known: Mapping[int, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
         keys: Sequence[VerifierKey] = (),
+        files: Path | None = None,
     ) -> Verification:
-        return verification.verify(self.engine, known, progress, keys)
+        return verification.verify(self.engine, known, progress, keys, files)
 
     def damage(self, *, quick: bool = False) -> str:
         return integrity.database_damage(self.engine, quick=quick)

@@ -165,9 +165,17 @@ class RunningNode:
         """Whether the database is still the one that was left, a moment ago or by the run before; else a new epoch."""
         return recognise(self.settings, self.node.ledger)
 
-    def number_journal(self) -> None:
-        """Let the journal's new entries take their places in the log."""
-        self.node.number_journal()
+    def number_journal(self) -> timedelta:
+        """Let the journal's new entries take their places in the log. Returns by how much the clock went back since the
+        last time, where that is to be told (``journal.step``)."""
+        told = timedelta()
+
+        def stepped(back: timedelta) -> None:
+            nonlocal told
+            told = back
+
+        self.node.number_journal(stepped)
+        return told if told >= self.settings.journal.step else timedelta()
 
     def sweep(self) -> None:
         """Remove unreferenced files and expired mail."""

@@ -37,11 +37,13 @@ __all__ = ["DatabasePlace", "ReadableDatabase", "open_other", "open_own", "read_
 
 @dataclass(frozen=True, slots=True)
 class ReadableDatabase:
-    """A database open for queries. ``schema`` is "older" or "newer" where it is not this program's."""
+    """A database open for queries. ``schema`` is "older" or "newer" where it is not this program's; ``files``: the
+    folder of the bodies that lie in files, of the node's own."""
 
     views: Views
     config: Path | None = None
     schema: str = ""
+    files: Path | None = None
     ledger: OwnLedger | None = None  # of the node itself; a copy is only read
 
     def note(self, entry: Callable[[datetime], Entry]) -> None:
@@ -90,7 +92,7 @@ def open_own(config: Path) -> Iterator[ReadableDatabase]:
     require_file(settings)
     ledger = composition.open_ledger(settings)
     with _explained(ledger.views, ""):
-        yield ReadableDatabase(ledger.views, config, ledger=ledger)
+        yield ReadableDatabase(ledger.views, config, files=settings.node.data / "bodies", ledger=ledger)
 
 
 @contextmanager

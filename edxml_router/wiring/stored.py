@@ -4,9 +4,10 @@ sweeps files. The story knows a :class:`~edxml_router.stages.node.Node` with por
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from edxml_router.core.proof.checkpoint import TreeHead
 from edxml_router.ports.bell import Bell
@@ -54,13 +55,14 @@ class StoredNode(Node):
     bodies: BodyStore
     clock: SteadyClock
 
-    def number_journal(self) -> None:
+    def number_journal(self, stepped: Callable[[timedelta], None] | None = None) -> None:
         """Let the journal's new entries take their places in the log, under a checkpoint that is signed where the log's
-        key is at hand and the log's name has not ended; and index what is full. Raises Setback EDX601, EDX602,
-        EDX605."""
+        key is at hand and the log's name has not ended; and index what is full. ``stepped`` is told of a clock that
+        went back. Raises Setback EDX601, EDX602, EDX605."""
         signer = self.log_signer
         self.log_ended = signer is not None and identity.log_ended(self.ledger.engine, signer.name) is not None
-        sequencer.number_entries(self.ledger, sign=self._signed if signer and not self.log_ended else None)
+        sign = self._signed if signer and not self.log_ended else None
+        sequencer.number_entries(self.ledger, sign=sign, stepped=stepped)
         index_blocks(self.ledger.engine)
 
     def scrub(self, bytes_a_second: int) -> scrubbing.Scrubbed:

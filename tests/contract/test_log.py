@@ -14,6 +14,7 @@ import sqlalchemy
 from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.delivery.views import Checkpoint, Damage, Verification
 from edxml_router.core.problems import Setback
+from edxml_router.store.journal import sequencer
 from edxml_router.store.journal.sequencer import number_entries
 from edxml_router.store.journal.verification import DAMAGES
 from edxml_router.store.ledger import SqlLedger
@@ -140,12 +141,44 @@ def test_stamps_rise_strictly_whatever_the_clock_does(ledger: SqlLedger, databas
     again = database.ledger()  # another process, or a restart
     write(again, 3)
     before = stamps(ledger)
-    assert before == [NOW + timedelta(microseconds=step) for step in range(13)]
+    assert before == [NOW + timedelta(microseconds=step) for step in range(14)]  # one is about the clock
     database.clock.at += timedelta(hours=2)
     note(again, "later")
     number_entries(again)
     assert stamps(ledger) == [*before, NOW + timedelta(hours=1)]
     assert damages(ledger) == []
+
+
+def stepped(ledger: SqlLedger) -> list[str]:
+    return [str(line.entry.detail) for line in ledger.views.lines(event="clock.stepped", limit=1000)]
+
+
+def test_a_clock_that_went_back_is_an_entry_whatever_the_step(ledger: SqlLedger, database: Database) -> None:
+    """One for each step, not for each entry; and whoever numbers is told."""
+    told: list[timedelta] = []
+    note(ledger, "first")
+    number_entries(ledger, stepped=told.append)
+    for back in (timedelta(microseconds=1), timedelta(seconds=3), timedelta(minutes=4)):
+        database.clock.at -= back
+        for _ in range(3):
+            note(ledger, "after", "after")
+            number_entries(ledger, stepped=told.append)
+    assert told == [timedelta(microseconds=1), timedelta(seconds=3), timedelta(minutes=4)]
+    assert {line.entry.code for line in ledger.views.lines(event="clock.stepped")} == {"EDX660"}
+    assert stepped(ledger) == ["0.000001 s back", "3.000000 s back", "240.000000 s back"]
+    database.clock.at += timedelta(hours=1)
+    note(ledger, "right again")
+    number_entries(ledger, stepped=told.append)
+    assert (len(told), damages(ledger)) == (3, [])
+
+
+def test_machines_that_do_not_agree_fill_no_journal(ledger: SqlLedger, database: Database) -> None:
+    for turn in range(4 * sequencer.STEPS):
+        database.clock.at += timedelta(milliseconds=-5 if turn % 2 else 6)
+        note(ledger, "turn")
+        number_entries(ledger)
+    assert len(stepped(ledger)) == sequencer.STEPS
+    assert len(ledger.views.lines(event="input.counted")) == 1
 
 
 def test_stamps_begin_behind_what_versions_without_them_numbered(ledger: SqlLedger, database: Database) -> None:

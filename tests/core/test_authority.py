@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -265,3 +266,13 @@ def test_codes_of_the_table_become_canonical() -> None:
     known = table.with_codes({"alias": "H53"}.get)
     assert [(row.subject, row.agency) for row in known.rows] == [(key, "H53"), ("H53", "other"), ("H53", "")]
     assert known.of(Act.BLOCK, "H53")
+
+
+def test_what_an_acceptance_rests_on_can_be_computed_by_any_program() -> None:
+    """The digest of the table is that of its JSON."""
+    rows = [BindingRow(Act.BLOCK, "H53", reason="khoá bị lộ"), BindingRow(Act.DELEGATE, "H53.01", "H53.02")]
+    ever = '"since":"0001-01-01T00:00:00+00:00"', '"until":"9999-12-31T23:59:59.999999+00:00"'
+    first = f'{{"act":"block","agency":"","reason":"khoá bị lộ",{ever[0]},"subject":"H53",{ever[1]}}}'
+    second = f'{{"act":"delegate","agency":"H53.02","reason":"",{ever[0]},"subject":"H53.01",{ever[1]}}}'
+    assert Bindings(rows).digest == hashlib.sha256(f"[{first},{second}]".encode()).hexdigest()
+    assert Bindings(rows[::-1]).digest != Bindings(rows).digest

@@ -67,9 +67,9 @@ def verify(
 ) -> None:
     """Verify the journal, and the tables by it.
 
-    The rows of envelopes, deliveries and bodies are made again from the entries and compared: each one that was
-    changed, removed or invented beside the journal is named. Entries of versions that did not write all of it are
-    counted, and rows are compared as far as they tell.
+    The rows of envelopes, deliveries, bodies and receipts are made again from the entries and compared: each one that
+    was changed, removed or invented beside the journal is named. Bodies that lie in files are read. Entries of versions
+    that did not write all of it are counted, and rows are compared as far as they tell.
 
     Keep the root that this prints somewhere else and give it back later with --root: then a journal that was
     rewritten or cut off is found as well. Entries that have no place in the log yet are counted: no root protects
@@ -92,7 +92,7 @@ def verify(
             advance(now - done)
             done = now
 
-        result = auditor.verify(asked.views, known, progress, named)
+        result = auditor.verify(asked.views, known, progress, named, asked.files)
         if database is None:
             result = checkpoints.with_cosignatures(result, asked.views, session.config_file())
         filed_bodies = auditor.filed_bodies(asked.views)
@@ -102,6 +102,8 @@ def verify(
         session.line(session.say("journal.good", size=result.size, root=f"{result.size}:{result.root}"), "green")
         rows = {"envelopes": result.envelopes, "deliveries": result.deliveries, "bodies": result.bodies}
         session.line(session.say("journal.follows", **rows))
+        if result.files:
+            session.line(session.say("journal.files", count=result.files))
         if result.unnumbered_since:
             since = session.shown(result.unnumbered_since)
             session.line(session.say("journal.waiting", count=result.unnumbered, since=since), "yellow")

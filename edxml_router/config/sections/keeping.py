@@ -92,6 +92,10 @@ class JournalSettings(SettingsTable):
     interval: Annotated[
         Duration, About("How often each neighbour is shown the newest checkpoint, and cosigns it.")
     ] = timedelta(seconds=60)
+    step: Annotated[
+        Duration,
+        About("From which step back of the clock on the log tells of it (EDX660). The journal tells of every one."),
+    ] = timedelta(seconds=1)
     hourly: Annotated[
         Duration,
         About(

@@ -82,7 +82,7 @@ class NodeLine:
         page = mailbox.events(node, self._name, self._events, _PAGE)
         self._events = page.cursor
         events = [
-            MailEvent(line.entry.at, line.entry.envelope, line.entry.recipient, line.entry.after, line.entry.detail)
+            MailEvent(line.entry.at, line.entry.envelope, line.entry.recipient, line.entry.after, line.told.detail)
             for line in page.rows
             if line.origin.is_office and line.origin.name == self._name and line.entry.after
         ]

@@ -5,7 +5,7 @@ journal entries, and quarantined items. All times are UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -26,6 +26,12 @@ class JournalLine:
     position: int | None
     entry: Entry
     stamp: datetime | None  # none where a version without stamps numbered it
+    reason: str = ""  # the words that the entry commits to, as long as they are kept
+
+    @property
+    def told(self) -> Entry:
+        """The entry as it is shown, with those words; it is in the log without them."""
+        return replace(self.entry, detail=self.reason) if self.reason else self.entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,12 @@ class FeedLine:
     entry: Entry
     route: Route
     origin: Route
+    reason: str = ""  # as in JournalLine
+
+    @property
+    def told(self) -> Entry:
+        """As in JournalLine."""
+        return replace(self.entry, detail=self.reason) if self.reason else self.entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +229,7 @@ class Verification:
     envelopes: int = 0  # rows that were compared with the journal
     deliveries: int = 0
     bodies: int = 0
+    files: int = 0  # of bodies that were read and hashed
 
     @property
     def sound(self) -> bool:

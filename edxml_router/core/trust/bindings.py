@@ -24,6 +24,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -71,7 +72,7 @@ class Bindings:
 
     def __init__(self, rows: Iterable[BindingRow] = ()) -> None:
         self.rows = tuple(rows)
-        self.digest = hashlib.sha256(repr(self.rows).encode()).hexdigest()
+        self.digest = _digest(self.rows)
         self._by_subject: Mapping[tuple[Act, str], tuple[BindingRow, ...]] = _index(self.rows)
         self._key_blocks = tuple(row for row in self.rows if row.act is Act.BLOCK and SPKI.fullmatch(row.subject))
 
@@ -114,6 +115,23 @@ class Bindings:
             return text if not text or SPKI.fullmatch(text) else canonical(text) or text
 
         return Bindings(replace(row, subject=known(row.subject), agency=known(row.agency)) for row in self.rows)
+
+
+def _digest(rows: Iterable[BindingRow]) -> str:
+    """SHA-256 (hex) of the rows as JSON, a list of objects with sorted keys and no spaces, in UTF-8: what an acceptance
+    rested on can be computed again by any program."""
+    told = [
+        {
+            "act": row.act.value,
+            "agency": row.agency,
+            "reason": row.reason,
+            "since": row.since.astimezone(UTC).isoformat(),
+            "subject": row.subject,
+            "until": row.until.astimezone(UTC).isoformat(),
+        }
+        for row in rows
+    ]
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
 def speaks_for(

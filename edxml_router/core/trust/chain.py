@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -103,7 +104,8 @@ class TrustStore:
         for each in crls:
             lists += [each] if isinstance(each, RevocationList) else read_lists([each], "trust.crls")
         chosen = freshness or Freshness(required=bool(lists))
-        content = hashlib.sha256(repr(chosen).encode())
+        terms = {"grace_seconds": int(chosen.grace.total_seconds()), "required": chosen.required}
+        content = hashlib.sha256(json.dumps(terms, sort_keys=True, separators=(",", ":")).encode())
         for item in (*roots, *between):
             content.update(item.fingerprint(_SHA256))
         for crl in lists:

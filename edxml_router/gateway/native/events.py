@@ -94,7 +94,7 @@ async def _page(desk: Desk, office: str, cursor: str, limit: int) -> tuple[list[
     shapes = [
         office_event_shape(
             mailbox.cursor_after(page.cursor, line),
-            line.entry,
+            line.told,
             documents.get(line.entry.envelope),
             sent=line.origin.is_office and line.origin.name == office,
         )

@@ -7,13 +7,16 @@ unknown envelope) is a Defect.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import bindparam, or_, select, text
 
 from edxml_router.core.delivery.entries.facts import move_facts, queued_facts
+from edxml_router.core.delivery.entries.reasons import Reason, reason_of
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
 from edxml_router.core.delivery.values import Delivery, Move, NewDelivery
@@ -23,6 +26,7 @@ from edxml_router.store.database.part import chunks
 from edxml_router.store.deliveries.chains import cross
 from edxml_router.store.deliveries.claiming import Claims
 from edxml_router.store.deliveries.leases import Leases
+from edxml_router.store.deliveries.reasons import ADD_REASONS
 from edxml_router.store.deliveries.table import OPEN, deliveries, delivery_rows
 
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
@@ -142,7 +146,9 @@ class SqlDeliveries(Claims, Leases):
                 del versions[move.delivery.id]  # a second move of one delivery in the same set has a stale version
                 applied.append(move)
         self._write(_MOVE, [self._changed(move) for move in applied])
-        self._journal.note(self._moved(move) for move in applied)
+        reasons = {move.delivery.id: reason_of(move, os.urandom) for move in applied}
+        self._write(ADD_REASONS, [asdict(reason) for reason in reasons.values() if reason is not None])
+        self._journal.note(self._moved(move, reasons[move.delivery.id]) for move in applied)
         return applied
 
     def _changed(self, move: Move) -> dict[str, Any]:
@@ -162,7 +168,7 @@ class SqlDeliveries(Claims, Leases):
             "id": old.id,
         }
 
-    def _moved(self, move: Move) -> Entry:
+    def _moved(self, move: Move, reason: Reason | None) -> Entry:
         old = move.delivery
         return Entry(
             self._now,
@@ -173,7 +179,7 @@ class SqlDeliveries(Claims, Leases):
             move.after,
             move.actor,
             move.code,
-            move.detail or move.route or "",
-            move_facts(move, self._now),
+            (reason is None and move.detail) or move.route or "",
+            move_facts(move, self._now, reason.commitment if reason else ""),
             evidence=move.evidence,
         )

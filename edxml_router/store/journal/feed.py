@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, bindparam, func, select
 
+from edxml_router.core.delivery.entries.reasons import FACT
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.views import FeedHead, FeedLine, InboxItem
 from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import reading
+from edxml_router.store.deliveries.reasons import words_behind
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes_of
 from edxml_router.store.epochs.tables import identity
@@ -52,7 +54,12 @@ class SqlFeed:
             query = query.where(journal.c.event.in_(sorted(events)))
         with reading(self.engine) as connection:
             rows = connection.execute(query.order_by(journal.c.position).limit(limit)).all()
-        return [FeedLine(row.position, Entry.read(bytes(row.entry)), row.route, row.origin) for row in rows]
+            entries = [Entry.read(bytes(row.entry)) for row in rows]
+            words = words_behind(connection, entries)
+        return [
+            FeedLine(row.position, entry, row.route, row.origin, words.get(entry.facts.get(FACT, ""), ""))
+            for row, entry in zip(rows, entries, strict=True)
+        ]
 
     def ready_for(
         self, office: Route, agencies: Collection[str], *, after: int = 0, limit: int = 100

@@ -17,6 +17,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, and_, exists, select
 
 from edxml_router.core.delivery.entries.changes import Changes
+from edxml_router.core.delivery.entries.reasons import Reason
+from edxml_router.core.delivery.entries.receipts import differing
 from edxml_router.core.delivery.entries.replay import ToldDelivery, ToldEnvelope
 from edxml_router.core.delivery.journal import (
     DELIVERY_EVENTS,
@@ -29,11 +31,14 @@ from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.delivery.views import Damage
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.manifest import shortest_instant
+from edxml_router.core.link.wire import Receipt
 from edxml_router.store.bodies.table import bodies
 from edxml_router.store.database.engine import reading
+from edxml_router.store.deliveries.reasons import reasons_of
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes, envelopes_of
 from edxml_router.store.journal.table import journal
+from edxml_router.store.receipts.book import receipt_of, receipts
 from edxml_router.store.retention.tables import removed
 
 PAGE: Final = 2000  # rows in one read
@@ -135,6 +140,8 @@ class Rows:
     deliveries: Mapping[str, Sequence[Delivery]]
     bodies: Mapping[str, Any]
     removed: frozenset[str]  # bodies that were removed on purpose; that this was told is verified by itself
+    receipts: Mapping[str, Sequence[Receipt]]
+    reasons: Mapping[str, Sequence[Reason]]
 
 
 def read_rows(connection: Connection, digests: Sequence[str], recipient: str = "") -> Rows:
@@ -147,7 +154,16 @@ def read_rows(connection: Connection, digests: Sequence[str], recipient: str = "
         theirs[one.digest].append(one)
     kept = {row.digest: row for row in connection.execute(select(bodies).where(bodies.c.digest.in_(digests)))}
     gone = select(removed.c.digest).where(removed.c.digest.in_([each for each in digests if each not in kept]))
-    return Rows(envelopes_of(connection, digests), theirs, kept, frozenset(connection.execute(gone).scalars()))
+    made: dict[str, list[Receipt]] = {digest: [] for digest in digests}
+    said: dict[str, list[Reason]] = {digest: [] for digest in digests}
+    for row in connection.execute(select(receipts).where(receipts.c.envelope.in_(digests))):
+        if recipient in ("", row.recipient):
+            made[row.envelope].append(receipt_of(row))
+    for each in reasons_of(connection, digests):
+        if recipient in ("", each.recipient):
+            said[each.digest].append(each)
+    absent = frozenset(connection.execute(gone).scalars())
+    return Rows(envelopes_of(connection, digests), theirs, kept, absent, made, said)
 
 
 def _differences(
@@ -178,8 +194,10 @@ def compare(stories: Sequence[ToldEnvelope], changes: Changes, rows: Rows) -> li
         for story in stories
         for damage in (
             *_envelope(story, rows.envelopes.get(story.digest), changes),
+            *_reasons(story, rows.reasons[story.digest]),
             *_deliveries(story, rows.deliveries[story.digest], changes),
             *_body(story, rows.bodies.get(story.digest), removed=story.digest in rows.removed),
+            *_receipts(story, rows.receipts[story.digest]),
         )
     ]
 
@@ -224,6 +242,29 @@ def _deliveries(story: ToldEnvelope, rows: Sequence[Delivery], changes: Changes)
     for row in there.values():
         where = Detail("delivery of {digest} to {recipient}", digest=story.digest, recipient=row.recipient)
         yield Damage(where, Detail("it is in the table, and no entry of the journal tells of it"))
+
+
+def _reasons(story: ToldEnvelope, kept: Sequence[Reason]) -> Iterator[Damage]:
+    """Words that entries commit to; where they are kept no more, they were erased. The story has them from here on."""
+    words = {one.commitment: one.words for one in kept if one.holds}
+    committed: set[str] = set()
+    for told in story.deliveries.values():
+        told.say(words)
+        committed |= told.reasons
+    for one in kept:
+        where = Detail("reason of {digest} from {recipient}", digest=one.digest, recipient=one.recipient)
+        if not one.holds:
+            yield Damage(where, Detail("its words are others than those that the entry commits to"))
+        elif one.commitment not in committed:
+            yield Damage(where, _NOWHERE)
+
+
+def _receipts(story: ToldEnvelope, kept: Sequence[Receipt]) -> Iterator[Damage]:
+    for receipt in kept:
+        told = story.deliveries.get(receipt.recipient)
+        for name, found, said in differing(told, receipt) if told is not None else ():
+            where = Detail("receipt of {digest} from {recipient}", digest=story.digest, recipient=receipt.recipient)
+            yield Damage(where, _differs(name, found, said))
 
 
 def _parties(one: ToldDelivery, row: Delivery, changes: Changes) -> Iterator[tuple[str, Any, Any]]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, bindparam, select, text
 
 from edxml_router.core.delivery.entries.changes import TOLD_BY, Changes
+from edxml_router.core.delivery.entries.reasons import FACT
 from edxml_router.core.delivery.entries.replay import ToldEnvelope
 from edxml_router.core.delivery.entries.retold import deliveries_as_told, envelope_as_told, untold
 from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED, Entry, leaf_bytes, leaf_hash
@@ -66,6 +67,7 @@ def retell(engine: Engine, digest: str, recipient: str, limit: int) -> Retold:
             if found and changes is None:
                 changes = _changes(connection)
                 found = compare([story], changes, rows)
+        reasons = {one.commitment: one.words for one in rows.reasons[digest] if one.holds}
         now = {*broken, *(damage for _, damage in found)}
         damages = now if damages is None else damages & now
         if not damages:
@@ -78,6 +80,8 @@ def retell(engine: Engine, digest: str, recipient: str, limit: int) -> Retold:
     deliveries = deliveries_as_told(story, rows.deliveries[digest], changes)[:limit]
     hops = {one.recipient: one.hops for one in story.deliveries.values() if one.whole}
     told = untold(story, deliveries)
+    if reasons:
+        lines = [replace(line, reason=reasons.get(line.entry.facts.get(FACT, ""), "")) for line in lines]
     return Retold(envelope, deliveries, hops, told, lines, sorted(damages or (), key=_order))
 
 

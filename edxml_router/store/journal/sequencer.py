@@ -5,6 +5,7 @@ Every worker of a node calls ``number_entries(ledger)`` periodically; one at a t
 may commit after a higher one and then gets a later place. Places tell what was visible when, and have no gaps, which
 ids cannot guarantee. With its place each entry gets its stamp, a microsecond or more after the one before: here is the
 one spot that all writers of a node pass one after the other, so times are unique without a lock that mail waits for.
+A clock that went back since the last call, by however little, is an entry itself.
 
 Each call leaves a checkpoint: size and root of the RFC 6962 tree over all entries so far, with the hashes that
 let the next call go on without reading old entries. A root kept elsewhere proves everything before it.
@@ -21,18 +22,21 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
-from edxml_router.core.delivery.journal import MerkleTree, leaf_bytes, leaf_hash
+from edxml_router.core.delivery.journal import CLOCK_STEPPED, Entry, MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.bulk import Update
 from edxml_router.store.database.engine import reading, writing
 from edxml_router.store.journal import nodes
+from edxml_router.store.journal.book import SqlJournal
 from edxml_router.store.journal.table import checkpoints, journal
 from edxml_router.store.ledger import SqlLedger
 
+STEPS: Final = 60  # of the clock that are noted singly within an hour
+_NODE: Final = "node"
 _LOCK: Final = 0x6564786D_0002  # an advisory lock of PostgreSQL: "edxm", 2
 _LAST: Final = (
-    select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.peaks, checkpoints.c.note)
+    select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.peaks, checkpoints.c.at, checkpoints.c.note)
     .order_by(checkpoints.c.size.desc())
     .limit(1)
 )
@@ -57,8 +61,11 @@ def waiting_since(ledger: SqlLedger) -> datetime | None:
         return connection.execute(_WAITING).scalar_one_or_none()
 
 
-def number_entries(ledger: SqlLedger, limit: int = 10_000, sign: Sign | None = None) -> int:
+def number_entries(
+    ledger: SqlLedger, limit: int = 10_000, sign: Sign | None = None, stepped: Callable[[timedelta], None] | None = None
+) -> int:
     """Give up to ``limit`` committed entries their places. Returns how many (0 while another process is doing it).
+    ``stepped`` is told of a clock that went back since the last call, once it is in the journal.
 
     Raises Setback EDX601, EDX602 as the ledger does, and EDX605 when places and checkpoints no longer fit together:
     then somebody has bypassed the journal's triggers, and nothing is built on top of that.
@@ -78,8 +85,13 @@ def number_entries(ledger: SqlLedger, limit: int = 10_000, sign: Sign | None = N
                 detail=Detail("checkpoint at {size}, last place {highest}", size=tree.size, highest=highest),
             )
         rows = connection.execute(_UNNUMBERED, {"limit": limit}).all()
+        back = timedelta()
         if rows:
             now = ledger.clock.now()
+            back = last.at - now if last else back
+            if back > timedelta():
+                _note_step(connection, back, now)
+                rows = connection.execute(_UNNUMBERED, {"limit": limit}).all()
             numbered = _numbered(rows, tree.size, _next_stamp(connection, tree.size, now))
             _NUMBER(connection, numbered)
             tree.extend(row["leaf"] for row in numbered)
@@ -90,7 +102,18 @@ def number_entries(ledger: SqlLedger, limit: int = 10_000, sign: Sign | None = N
             connection.execute(_SIGN, {"which": tree.size, "signed": sign(tree.size, tree.root())})
         nodes.grow(connection, tree.size)
         # A crash before the commit: neither places nor a signature have left this process.
-        return len(rows)
+    if back > timedelta() and stepped is not None:
+        stepped(back)
+    return len(rows)
+
+
+def _note_step(connection: Connection, back: timedelta, now: datetime) -> None:
+    """Say in the log itself that the clock went back: stamps rise all the same, and would hide it. One entry for each
+    step; of machines that share a database and do not agree, so many an hour, and the rest as a count."""
+    step = Detail("{step:.6f} s back", step=back.total_seconds())
+    journal_part = SqlJournal(connection, now)
+    journal_part.note_odd([Entry(now, CLOCK_STEPPED, actor=_NODE, code="EDX660", detail=step)], STEPS, {_NODE})
+    journal_part.write()
 
 
 def _next_stamp(connection: Connection, size: int, now: datetime) -> datetime:

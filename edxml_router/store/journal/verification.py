@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Engine, Select, func, select
@@ -22,6 +23,7 @@ from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_bytes, le
 from edxml_router.core.delivery.views import Damage, Verification
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.proof.note import VerifierKey
+from edxml_router.store.bodies.rehashing import damaged_files
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import reading
 from edxml_router.store.journal.notes import note_damage
@@ -55,9 +57,11 @@ def verify(
     known: Mapping[int, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
     keys: Sequence[VerifierKey] = (),
+    files: Path | None = None,
 ) -> Verification:
     """Verify everything. ``known`` are roots (hex) by size from outside; ``progress`` gets (done, of); ``keys`` are the
-    log's, by which the notes of checkpoints are verified."""
+    log's, by which the notes of checkpoints are verified. ``files``: where the bodies lie that are kept in files;
+    each is read and hashed, one piece at a time."""
     found = _Findings()
     with reading(engine) as connection:
         total, end, highest = connection.execute(_SCOPE).one()  # in one look, since numbering goes on meanwhile
@@ -101,8 +105,19 @@ def verify(
 
         compared = compare_tables(engine, facts.changes, lambda one: found.add(one.where, one.detail), further)
         facts.removals.compare(engine, lambda one: found.add(one.where, one.detail))
+    filed = 0
+    if files is not None:
+
+        def one_more(count: int) -> None:
+            nonlocal filed
+            filed += count
+            if progress:
+                progress(2 * (done + unnumbered) + filed, 2 * (done + unnumbered) + filed)
+
+        for damage in damaged_files(engine, files, one_more):
+            found.add(damage.where, damage.detail)
     if progress:
-        progress(2 * (done + unnumbered), 2 * (done + unnumbered))
+        progress(2 * (done + unnumbered) + filed, 2 * (done + unnumbered) + filed)
     return Verification(
         size=tree.size,
         root=tree.root().hex(),
@@ -116,6 +131,7 @@ def verify(
         envelopes=compared.envelopes,
         deliveries=compared.deliveries,
         bodies=compared.bodies,
+        files=filed,
     )
 
 

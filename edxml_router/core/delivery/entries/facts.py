@@ -10,7 +10,8 @@ Of ``envelope.accepted``: ``kind``, ``business``, ``sender``, ``document`` (its 
 ``recipients_sha256`` (of the sorted codes, one a line); ``rules``, the digests of what it was judged by.
 
 Of ``delivery.…``: ``delivery`` (its number), ``generation``; and of what else a move changes, ``route``, ``origin``,
-``expires_at``, ``far_accepted``, ``ended_at``, and the ``hops`` that a receipt brought.
+``expires_at``, ``far_accepted``, ``ended_at``, the ``hops`` that a receipt brought, and ``reason_sha256``, which stands
+for what the recipient's office wrote (:mod:`edxml_router.core.delivery.entries.reasons`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from edxml_router.core.delivery.entries.reasons import FACT as REASON
 from edxml_router.core.delivery.lifecycle import ENDS
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow, Move, NewDelivery
 from edxml_router.core.link.manifest import shortest_instant
@@ -91,8 +93,8 @@ def delivery_facts(delivery: Delivery) -> dict[str, Any]:
     return facts
 
 
-def move_facts(move: Move, now: datetime) -> Facts:
-    """Of a move that is made ``now``."""
+def move_facts(move: Move, now: datetime, reason: str = "") -> Facts:
+    """Of a move that is made ``now``. ``reason``: the commitment to somebody's words."""
     old, facts = move.delivery, delivery_facts(move.delivery)
     if move.generation:
         facts["generation"] = move.generation
@@ -108,6 +110,8 @@ def move_facts(move: Move, now: datetime) -> Facts:
         facts["ended_at"] = shortest_instant(move.ended_at or now)
     if move.hops:
         facts["hops"] = _told(move.hops)
+    if reason:
+        facts[REASON] = reason
     return facts
 
 

@@ -10,12 +10,13 @@ What an entry of an earlier version did not tell is None here: it is unknown, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from edxml_router.core.delivery.entries.facts import hops_of
+from edxml_router.core.delivery.entries.reasons import FACT as REASON
 from edxml_router.core.delivery.journal import (
     DELIVERY_EVENTS,
     DELIVERY_QUEUED,
@@ -33,9 +34,19 @@ _EVENTS: Final = {name: event for event, name in DELIVERY_EVENTS.items()}
 WAITED_FOR: Final = frozenset({State.FORWARDED, State.AVAILABLE})
 
 
+@dataclass(frozen=True, slots=True)
+class ToldEnd:
+    """One of the ends that a delivery came to: it may be corrected, or opened again."""
+
+    state: State
+    ended_at: datetime | None
+    code: str
+
+
 @dataclass(slots=True)
 class ToldDelivery:
-    """A delivery as the journal tells it. ``code`` and ``detail`` are those of the last move."""
+    """A delivery as the journal tells it. ``code`` and ``detail`` are those of the last move; where that commits to
+    somebody's words (``reason``), ``detail`` is None until :meth:`say` has them."""
 
     recipient: str
     id: int | None = None
@@ -52,7 +63,15 @@ class ToldDelivery:
     version: int | None = None
     ended_at: datetime | None = None
     hops: tuple[Hop, ...] = ()  # the longest trail that a receipt brought
+    ends: list[ToldEnd] = field(default_factory=list)
+    reason: str = ""
+    reasons: set[str] = field(default_factory=set)  # all that its entries commit to
     whole: bool = False  # its beginning is told with all facts
+
+    def say(self, words: Mapping[str, str]) -> None:
+        """Put in the words that the last move commits to, as far as they are kept: none where they were erased."""
+        if self.reason:
+            self.detail = words.get(self.reason, "")
 
     def differing(self, row: Delivery) -> Iterable[tuple[str, Any, Any]]:
         """The columns of its row that do not follow: name, what the row says, what the journal says."""
@@ -147,6 +166,10 @@ def _moved(one: ToldDelivery, entry: Entry, event: Event) -> None:
     if event is not Event.CLAIM:
         one.code = entry.code
         one.detail = "" if entry.detail == facts.get("route", one.route) else entry.detail  # told for people
+        one.reason = facts.get(REASON, "")
+        if one.reason:
+            one.detail = None
+            one.reasons.add(one.reason)
     if not facts:
         one.updated_at = None
         return
@@ -157,6 +180,8 @@ def _moved(one: ToldDelivery, entry: Entry, event: Event) -> None:
         one.expires_at = datetime.fromisoformat(facts["expires_at"])
     if event is not Event.CLAIM:
         one.ended_at = datetime.fromisoformat(facts["ended_at"]) if one.state in ENDS else None
+    if one.state in ENDS:
+        one.ends.append(ToldEnd(one.state, one.ended_at, entry.code))
     hops = hops_of(facts)
     if len(hops) >= len(one.hops):
         one.hops = hops or one.hops

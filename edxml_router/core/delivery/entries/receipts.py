@@ -1,0 +1,50 @@
+"""Whether a receipt that a node keeps follows from the journal's entries about its delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from edxml_router.core.delivery.entries.replay import ToldDelivery
+from edxml_router.core.link.proving import ENDS
+from edxml_router.core.link.statement import EndStatement
+from edxml_router.core.link.wire import Receipt
+
+
+def differing(told: ToldDelivery, receipt: Receipt) -> Iterator[tuple[str, Any, Any]]:
+    """What does not follow: a name, what the receipt says, what the entries say. Compared are ends only, and only where
+    all of the delivery is told: "accepted" and "unknown" are answers, which no entry is about."""
+    if receipt.outcome not in ENDS or not told.whole:
+        return
+    ends = [end for end in told.ends if end.state.value == receipt.outcome.value]
+    if not ends:
+        yield "outcome", receipt.outcome.value, told.state.value if told.state else ""
+        return
+    times = {end.ended_at for end in ends} | _stated(receipt)
+    if receipt.at not in times:
+        yield "at", receipt.at, ends[-1].ended_at
+    if receipt.code not in {end.code for end in ends}:
+        yield "code", receipt.code, ends[-1].code
+    if receipt.evidence.end is not None and not _is_about(receipt):
+        yield "signed_end", receipt.evidence.end.digest, receipt.outcome.value
+
+
+def _stated(receipt: Receipt) -> set[datetime]:
+    """The time in the statement that proves it, which a receipt takes over."""
+    statement = _statement(receipt)
+    return set() if statement is None else {statement.at}
+
+
+def _is_about(receipt: Receipt) -> bool:
+    statement = _statement(receipt)
+    return statement is not None and (statement.envelope, statement.outcome) == (receipt.envelope, receipt.outcome)
+
+
+def _statement(receipt: Receipt) -> EndStatement | None:
+    if receipt.evidence.end is None:
+        return None
+    try:
+        return EndStatement.read(receipt.evidence.end.text)
+    except ValueError:
+        return None
