@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, or_, select, text
 
 from edxml_router.core.delivery.entries.facts import move_facts, queued_facts
-from edxml_router.core.delivery.entries.reasons import Reason, reason_of
+from edxml_router.core.delivery.entries.reasons import CommittedReason, reason_of
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, DELIVERY_QUEUED, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
 from edxml_router.core.delivery.values import Delivery, Move, NewDelivery
@@ -168,7 +168,7 @@ class SqlDeliveries(Claims, Leases):
             "id": old.id,
         }
 
-    def _moved(self, move: Move, reason: Reason | None) -> Entry:
+    def _moved(self, move: Move, reason: CommittedReason | None) -> Entry:
         old = move.delivery
         return Entry(
             self._now,

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, Index, LargeBinary, Table, Text, bindparam, select
 
-from edxml_router.core.delivery.entries.reasons import FACT, Reason
+from edxml_router.core.delivery.entries.reasons import FACT, CommittedReason
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.columns import metadata, words
@@ -30,12 +30,12 @@ ADD_REASONS: Final = Insert(reasons, ("commitment", "digest", "recipient", "salt
 _OF: Final = select(reasons).where(reasons.c.digest.in_(bindparam("keys", expanding=True)))
 
 
-def reasons_of(connection: Connection, digests: Collection[str]) -> list[Reason]:
+def reasons_of(connection: Connection, digests: Collection[str]) -> list[CommittedReason]:
     """The words about these envelopes that are still kept, whether they hold or not."""
-    found: list[Reason] = []
+    found: list[CommittedReason] = []
     for chunk in chunks(sorted(set(digests))):
-        rows = connection.execute(_OF, {"keys": chunk}).all()
-        found += [Reason(row.commitment, row.digest, row.recipient, bytes(row.salt), row.words) for row in rows]
+        for row in connection.execute(_OF, {"keys": chunk}).all():
+            found.append(CommittedReason(row.commitment, row.digest, row.recipient, bytes(row.salt), row.words))
     return found
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, and_, exists, select
 
 from edxml_router.core.delivery.entries.changes import Changes
-from edxml_router.core.delivery.entries.reasons import Reason
+from edxml_router.core.delivery.entries.reasons import CommittedReason
 from edxml_router.core.delivery.entries.receipts import differing
 from edxml_router.core.delivery.entries.replay import ToldDelivery, ToldEnvelope
 from edxml_router.core.delivery.journal import (
@@ -141,7 +141,7 @@ class Rows:
     bodies: Mapping[str, Any]
     removed: frozenset[str]  # bodies that were removed on purpose; that this was told is verified by itself
     receipts: Mapping[str, Sequence[Receipt]]
-    reasons: Mapping[str, Sequence[Reason]]
+    reasons: Mapping[str, Sequence[CommittedReason]]
 
 
 def read_rows(connection: Connection, digests: Sequence[str], recipient: str = "") -> Rows:
@@ -155,7 +155,7 @@ def read_rows(connection: Connection, digests: Sequence[str], recipient: str = "
     kept = {row.digest: row for row in connection.execute(select(bodies).where(bodies.c.digest.in_(digests)))}
     gone = select(removed.c.digest).where(removed.c.digest.in_([each for each in digests if each not in kept]))
     made: dict[str, list[Receipt]] = {digest: [] for digest in digests}
-    said: dict[str, list[Reason]] = {digest: [] for digest in digests}
+    said: dict[str, list[CommittedReason]] = {digest: [] for digest in digests}
     for row in connection.execute(select(receipts).where(receipts.c.envelope.in_(digests))):
         if recipient in ("", row.recipient):
             made[row.envelope].append(receipt_of(row))
@@ -244,7 +244,7 @@ def _deliveries(story: ToldEnvelope, rows: Sequence[Delivery], changes: Changes)
         yield Damage(where, Detail("it is in the table, and no entry of the journal tells of it"))
 
 
-def _reasons(story: ToldEnvelope, kept: Sequence[Reason]) -> Iterator[Damage]:
+def _reasons(story: ToldEnvelope, kept: Sequence[CommittedReason]) -> Iterator[Damage]:
     """Words that entries commit to; where they are kept no more, they were erased. The story has them from here on."""
     words = {one.commitment: one.words for one in kept if one.holds}
     committed: set[str] = set()

@@ -24,7 +24,7 @@ _KIND: Final = b"edxml-reason/1\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class CommittedReason:
     """Words that an entry about ``digest`` and ``recipient`` commits to."""
 
     commitment: str
@@ -44,10 +44,10 @@ def commitment(salt: bytes, words: str) -> str:
     return hashlib.sha256(_KIND + salt + words.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def reason_of(move: Move, random: Callable[[int], bytes]) -> Reason | None:
+def reason_of(move: Move, random: Callable[[int], bytes]) -> CommittedReason | None:
     """What an entry is to commit to: what the recipient's office wrote when it sent the letter back. Our own words,
     which stay translatable, are no person's."""
     if move.code != BY_RECIPIENT or not move.detail or isinstance(move.detail, Detail):
         return None
     one, salt = move.delivery, random(SALT_BYTES)
-    return Reason(commitment(salt, move.detail), one.digest, one.recipient, salt, move.detail)
+    return CommittedReason(commitment(salt, move.detail), one.digest, one.recipient, salt, move.detail)
