@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from edxml_router.language import catalogues
+from edxml_router.language.doctor_texts import DOCTOR_TEXTS
 from edxml_router.language.retention import RETENTION_TEXTS
 from edxml_router.language.upkeep_texts import UPKEEP
 
@@ -351,38 +352,7 @@ TEXTS: Final[Mapping[str, str]] = {
     # doctor
     "gap.excused": "{document}: may be forgotten with a restored back-up",
     "witness.fork": "{peer}, {at}: cosigned here, and shown later:",
-    "doctor.good": "Everything is in order.",
-    "doctor.remarks": "Nothing is broken; warnings that need a look: {count}.",
-    "doctor.bad": "Needs attention: {count}.",
-    "doctor.ok": "ok",
-    "doctor.warning": "warning",
-    "doctor.failed": "failed",
-    "doctor.packages": "Python packages",
-    "doctor.config": "configuration",
-    "doctor.data": "data folder",
-    "doctor.disk": "disk space",
-    "doctor.database": "database",
-    "doctor.trust": "trust anchors",
-    "doctor.lists": "revocation lists",
-    "doctor.responders": "responders (OCSP)",
-    "doctor.neighbours": "receipts of neighbours",
-    "doctor.certificate": "certificates of nodes",
-    "doctor.catalogue": "agency catalogue",
-    "doctor.clock": "clock",
-    "doctor.serve": "serve",
-    "doctor.peers": "odd input of peers",
-    "doctor.letters": "letters that could not be sent",
-    "doctor.journal": "places in the journal",
-    "doctor.witnesses": "journals, cosigned by neighbours",
-    "doctor.stamps": "journal, stamped by authorities",
-    "doctor.links": "what went over links",
-    "doctor.hub": "own hub",
-    "doctor.parent": "parent's hub",
-    "doctor.mailboxes": "mailboxes of others",
-    "doctor.folders": "folders of offices",
-    "doctor.axis": "the national axis",
-    "doctor.seals": "seals of agencies",
-    "doctor.webhooks": "calls to offices",
+    **DOCTOR_TEXTS,
     **RETENTION_TEXTS,
     **UPKEEP,
 }
