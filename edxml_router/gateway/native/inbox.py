@@ -93,7 +93,7 @@ async def _come(desk: AtDesk, name: str, head: int, seconds: float) -> bool:
         200: {"description": "The envelope, exactly as it was sent.", "content": {MEDIA_TYPE: examples.XML}},
         206: {"description": "The range that was asked for.", "content": {MEDIA_TYPE: examples.XML}},
         304: {"description": "The caller has it already (If-None-Match)."},
-        **problems("EDX606", "EDX603"),
+        **problems("EDX606", "EDX603", "EDX670"),
     },
     openapi_extra={"parameters": examples.CONDITIONS},
     response_class=Response,
@@ -121,7 +121,7 @@ async def head(letter: Letter, caller: Receiver, desk: AtDesk) -> Response:
     "/inbox/{letter}/content",
     responses={
         200: answer(LetterContentShape, "What the letter says.", examples.CONTENT),
-        **problems("EDX606", "EDX603"),
+        **problems("EDX606", "EDX603", "EDX670"),
     },
     response_class=Response,
 )
@@ -139,7 +139,7 @@ async def content(letter: Letter, caller: Receiver, desk: AtDesk) -> Response:
             "description": "The attachment, decoded. Its own type stands in the content; here it is always a file.",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **problems("EDX606", "EDX603"),
+        **problems("EDX606", "EDX603", "EDX670"),
     },
     response_class=Response,
 )

@@ -19,7 +19,7 @@ from edxml_router.wiring.stored import StoredNode
 
 PAUSE: Final = 3600.0  # seconds between passes
 LOCK: Final = "retention.lock"
-PAGES: Final = 2000  # of SQLite that go back to the disk in one turn: some ten milliseconds
+PAGES: Final = 200  # of SQLite that go back to the disk in one turn: some twenty milliseconds
 
 
 class RetentionDuty:

@@ -12,7 +12,7 @@ from edxml_router.store.database import space
 from edxml_router.store.database.space import FileSpace
 from edxml_router.wiring.stored import StoredNode
 
-PAGES = 2000  # in one step: some ten milliseconds
+PAGES = 2000  # in one step, for which mail waits: some two tenths of a second
 
 
 def database_space(node: StoredNode) -> FileSpace | None:
