@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edxml_router.config import ConfigErrors, Settings, load
-from edxml_router.core.delivery.views import Checkpoint, Verification
+from edxml_router.core.delivery.views import Checkpoint, Damage, Verification
 from edxml_router.core.detail import Detail, said
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.proof.checkpoint import read_checkpoint
 from edxml_router.core.proof.note import NoteSigner, VerifierKey, read_note
 from edxml_router.core.proof.texts import entry_proof, witness_request
@@ -94,7 +94,15 @@ def with_cosignatures(found: Verification, views: Views, file: Path) -> Verifica
     except ConfigErrors:
         return found
     keys = {section.name: log_keys(section) for section in neighbour_sections(settings)}
-    wrong = (*cosignature_damages(views, settings.origin, keys), *stamp_damages(views, settings))
+    wrong: list[Damage] = []
+    for looking in (cosignature_damages(views, settings.origin, keys), stamp_damages(views, settings)):
+        try:
+            wrong += looking
+        except Setback as setback:
+            if setback.code != "EDX610":
+                raise
+            if not found.damages:  # else it is told already
+                wrong.append(Damage(Detail("the tables"), setback.finding.detail))
     return replace(found, damages=(*found.damages, *wrong), damage_count=found.damage_count + len(wrong))
 
 

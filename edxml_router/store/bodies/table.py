@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Connection, Table, Text
 
 from edxml_router.core.body import Body
 from edxml_router.store.database.bulk import Insert
-from edxml_router.store.database.columns import metadata
+from edxml_router.store.database.columns import Octets, metadata
 from edxml_router.store.database.part import Part
 
 INLINE_LIMIT: Final = 64 * 1024  # bytes
@@ -24,7 +24,7 @@ bodies = Table(
     metadata,
     Column("digest", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("data", LargeBinary),
+    Column("data", Octets),
 )
 
 _ADD: Final = Insert(bodies, ("digest", "size", "data"), "ON CONFLICT DO NOTHING")

@@ -112,7 +112,7 @@ def _copy_database(ledger: SqlLedger, target: Path, now: datetime, progress: Pro
             copy.execute("UPDATE identity SET copied_at = ?", (microseconds(now),))
             copy.commit()
     except sqlite3.Error as error:
-        damaged = sqlite_reasons.primary(error) in sqlite_reasons.DAMAGED
+        damaged = sqlite_reasons.is_damaged(error)
         detail = sqlite_reasons.sqlite_reason(error)
         raise Setback("EDX610" if damaged else "EDX601", where=str(target.parent), detail=detail) from error
     target.chmod(0o600)

@@ -3,20 +3,26 @@
 Each table is defined with the statements of its subject; :mod:`edxml_router.store.tables` collects them. Column types
 convert: an :class:`Instant` goes in and comes out as an aware datetime. Columns that are read as a value have the names
 of its fields, so that reading is just ``Delivery(**row._mapping)``.
+
+SQLite keeps any value in any column, so whoever owns the database can put a text where bytes belong. What cannot be
+read as its column's type raises Setback EDX610.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, Text, TypeDecorator, text
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, LargeBinary, MetaData, Text, TypeDecorator, text
 
 from edxml_router.core.delivery.lifecycle import State
-from edxml_router.core.detail import as_text, from_text
+from edxml_router.core.detail import Detail, as_text, from_text
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Hop
+from edxml_router.core.problems import Setback
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -32,6 +38,32 @@ def moment(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
+@contextmanager
+def converting() -> Iterator[None]:
+    """Around the reading of a value. Raises Setback EDX610 where it is not of its column's kind."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        detail = Detail("a table has a value of another kind than its column's")
+        raise Setback("EDX610", where="store.url", detail=detail) from error
+
+
+class Octets(TypeDecorator[bytes]):
+    """Bytes, and nothing else."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], bytes | None]:  # noqa: ARG002  # fixed
+        def read(value: Any) -> bytes | None:
+            if value is None or isinstance(value, bytes):
+                return value
+            with converting():
+                return bytes(memoryview(value))
+
+        return read
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware datetime, kept as microseconds."""
 
@@ -42,7 +74,10 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # fixed
-        return None if value is None else moment(value)
+        if value is None:
+            return None
+        with converting():
+            return moment(value)
 
 
 class StateName(TypeDecorator[State]):
@@ -55,7 +90,10 @@ class StateName(TypeDecorator[State]):
         return None if value is None else value.value  # a driver might write an enumeration's name instead
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> State | None:  # noqa: ARG002  # fixed
-        return None if value is None else State(value)
+        if value is None:
+            return None
+        with converting():
+            return State(value)
 
 
 class RouteName(TypeDecorator[Route]):
@@ -65,7 +103,10 @@ class RouteName(TypeDecorator[Route]):
     cache_ok = True
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Route | None:  # noqa: ARG002  # fixed
-        return None if value is None else Route(value)
+        if value is None:
+            return None
+        with converting():
+            return Route(value)
 
 
 class Wording(TypeDecorator[str]):
@@ -78,7 +119,8 @@ class Wording(TypeDecorator[str]):
         return as_text(value) if value else value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # fixed
-        return from_text(value) if value else value
+        with converting():
+            return from_text(value) if value else value
 
 
 class Texts(TypeDecorator[tuple[Any, ...]]):
@@ -91,7 +133,8 @@ class Texts(TypeDecorator[tuple[Any, ...]]):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else "[]"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Any, ...]:  # noqa: ARG002  # fixed
-        return () if value == "[]" else tuple(json.loads(value))
+        with converting():
+            return () if value == "[]" else tuple(json.loads(value))
 
 
 class Hops(TypeDecorator[tuple[Hop, ...]]):
@@ -104,7 +147,8 @@ class Hops(TypeDecorator[tuple[Hop, ...]]):
         return json.dumps([[hop.node, microseconds(hop.at)] for hop in value], ensure_ascii=False)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Hop, ...]:  # noqa: ARG002  # fixed
-        return tuple(Hop(node, moment(at)) for node, at in json.loads(value))
+        with converting():
+            return tuple(Hop(node, moment(at)) for node, at in json.loads(value))
 
 
 # SQLite numbers rows by itself only in a column declared INTEGER, which holds 64 bits anyway.

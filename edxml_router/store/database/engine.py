@@ -197,7 +197,7 @@ def database_trouble(error: SQLAlchemyError) -> Trouble:
             return Setback("EDX622", where="store.url", detail=name)
         if primary in _SQLITE_HELD:
             return Setback("EDX624", where="store.url", detail=name)
-        if primary in sqlite_reasons.DAMAGED:  # a person must mend it; until then the node takes nothing
+        if sqlite_reasons.is_damaged(cause):  # a person must mend it; until then the node takes nothing
             return Setback("EDX610", where="store.url", detail=name)
         return Setback("EDX602", detail=name) if primary in _SQLITE_AWAY else Defect(name, where="store")
     state = getattr(cause, "sqlstate", None)

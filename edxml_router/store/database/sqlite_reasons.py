@@ -13,7 +13,7 @@ from typing import Final
 from edxml_router.core.detail import Detail
 from edxml_router.core.wording import in_words
 
-DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _REASONS: Final = {
     sqlite3.SQLITE_FULL: Detail("the disk is full"),
     sqlite3.SQLITE_IOERR: Detail("the disk does not read or write"),
@@ -39,8 +39,19 @@ def primary(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
+def is_damaged(error: sqlite3.Error) -> bool:
+    """Whether the file itself is damaged, or has a text that is none."""
+    return primary(error) in _DAMAGED or _is_no_text(error)
+
+
+def _is_no_text(error: sqlite3.Error) -> bool:
+    return not primary(error) and isinstance(error, sqlite3.OperationalError) and "decode to UTF-8" in str(error)
+
+
 def sqlite_reason(error: sqlite3.Error) -> str:
     """The sentence, with SQLite's own name of the error for looking it up."""
+    if _is_no_text(error):  # the driver's own word, which quotes the row
+        return Detail("a text that is not UTF-8")
     said = _REASONS.get(primary(error)) or in_words(error)
     name = getattr(error, "sqlite_errorname", "")
     return Detail("{reason} ({name})", reason=said, name=name) if name else said

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
 
-from edxml_router.store.database.columns import Instant, Number, metadata, words
+from edxml_router.store.database.columns import Instant, Number, Octets, metadata, words
 
 # One row for each neighbour, direction and reason: it takes the same room however long a link is compared.
 inventories = Table(
@@ -55,5 +55,5 @@ gap_notes = Table(
     "gap_notes",
     metadata,
     Column("evidence", Text, primary_key=True),
-    Column("note", LargeBinary, nullable=False),
+    Column("note", Octets, nullable=False),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, Index, Integer, LargeBinary, Table, inspect, null
+from sqlalchemy import BigInteger, Column, Connection, Engine, Index, Integer, Table, inspect, null
 
-from edxml_router.store.database.columns import Instant, Number, metadata, partial, words
+from edxml_router.store.database.columns import Instant, Number, Octets, metadata, partial, words
 
 # Entries that changed rows of many envelopes at once. A literal: see ``partial``.
 CHANGES: Final = "event IN ('journal.restored', 'peer.renamed')"
@@ -24,8 +24,8 @@ journal = Table(
     words("recipient"),
     words("code"),
     words("actor"),
-    Column("entry", LargeBinary, nullable=False),  # canonical bytes; the columns before repeat fields of it
-    Column("leaf", LargeBinary, nullable=False),  # hash of the entry; once numbered, of the entry with its stamp
+    Column("entry", Octets, nullable=False),  # canonical bytes; the columns before repeat fields of it
+    Column("leaf", Octets, nullable=False),  # hash of the entry; once numbered, of the entry with its stamp
     Column("stamp", Instant),  # when it was numbered; rises strictly. Null until then, and before version 0016
     partial("journal_position", "position", where="position IS NOT NULL", unique=True),
     partial("journal_unnumbered", "id", where="position IS NULL"),
@@ -38,10 +38,10 @@ checkpoints = Table(
     "checkpoints",
     metadata,
     Column("size", BigInteger, primary_key=True, autoincrement=False),
-    Column("root", LargeBinary, nullable=False),
-    Column("peaks", LargeBinary, nullable=False),  # lets the tree go on without its leaves
+    Column("root", Octets, nullable=False),
+    Column("peaks", Octets, nullable=False),  # lets the tree go on without its leaves
     Column("at", Instant, nullable=False),
-    Column("note", LargeBinary),  # signed with the log's key; a trigger lets it be given once
+    Column("note", Octets),  # signed with the log's key; a trigger lets it be given once
 )
 
 # Roots of complete subtrees: ``hash`` is over the 256**level leaves from place * 256**level on. Level 0 is the journal
@@ -51,7 +51,7 @@ tree_nodes = Table(
     metadata,
     Column("level", Integer, primary_key=True, autoincrement=False),
     Column("place", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary, nullable=False),
+    Column("hash", Octets, nullable=False),
 )
 
 _LATER: Final = {journal.name: (journal.c.stamp,), checkpoints.name: (checkpoints.c.note,)}  # than version 0001

@@ -29,7 +29,7 @@ from edxml_router.store.database.engine import reading
 from edxml_router.store.journal.notes import note_damage
 from edxml_router.store.journal.recomputing import TELLING, Compared, compare_tables
 from edxml_router.store.journal.table import checkpoint_columns, checkpoints, entry_columns, journal
-from edxml_router.store.retention.recounting import ToldRemovals
+from edxml_router.store.retention.recounting import ToldHolds, ToldRemovals
 
 PAGE: Final = 2000  # rows in one read
 DAMAGES: Final = 100  # that are described; the others are counted
@@ -105,6 +105,7 @@ def verify(
 
         compared = compare_tables(engine, facts.changes, lambda one: found.add(one.where, one.detail), further)
         facts.removals.compare(engine, lambda one: found.add(one.where, one.detail))
+        facts.holds.compare(engine, lambda one: found.add(one.where, one.detail))
     filed = 0
     if files is not None:
 
@@ -135,6 +136,19 @@ def verify(
     )
 
 
+def unreadable(damages: Sequence[Damage]) -> Verification:
+    """Of a database whose tables cannot be read as what they are: nothing is verified."""
+    return Verification(
+        size=0,
+        root=MerkleTree().root().hex(),
+        unnumbered=0,
+        unnumbered_since=None,
+        checkpoints=0,
+        damages=tuple(damages[:DAMAGES]),
+        damage_count=len(damages),
+    )
+
+
 def _is_current(engine: Engine) -> bool:
     """Whether the tables are those of this version; a copy of another one may have others, and its entries no facts."""
     return migrate.current(engine) == migrate.newest()
@@ -148,6 +162,7 @@ class _Facts:
         self._begun = False
         self.changes = Changes()
         self.removals = ToldRemovals()
+        self.holds = ToldHolds()
         self.uncovered = 0
         self.covered_from: int | None = None  # place; None while no entry has facts
 
@@ -155,6 +170,7 @@ class _Facts:
         if entry is None:
             return
         self.removals.add(entry)
+        self.holds.add(row.id, entry)
         if entry.event in TOLD_BY:
             self.changes.add(entry)
         elif entry.event in TELLING:

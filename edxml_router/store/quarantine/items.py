@@ -21,7 +21,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    LargeBinary,
     Table,
     UniqueConstraint,
     bindparam,
@@ -36,7 +35,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.values import NewQuarantinedItem
 from edxml_router.core.problems import Finding
-from edxml_router.store.database.columns import Instant, Number, Wording, metadata, partial, words
+from edxml_router.store.database.columns import Instant, Number, Octets, Wording, metadata, partial, words
 from edxml_router.store.database.engine import troubles
 from edxml_router.store.database.part import Part, chunks
 
@@ -54,7 +53,7 @@ quarantine = Table(
     Column("size", BigInteger, nullable=False),
     Column("count", Integer, nullable=False),
     Column("last_at", Instant, nullable=False),
-    Column("data", LargeBinary),  # null when the quota was used up
+    Column("data", Octets),  # null when the quota was used up
     words("document_id", server_default=""),  # as far as it could be read
     UniqueConstraint("digest", "peer", "code", name="aside_fault"),
     partial("aside_kept", "peer", "size", where="data IS NOT NULL"),

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Dialect, Text, TypeDecorator
 
 from edxml_router.core.link.statement import SignedText
+from edxml_router.store.database.columns import converting
 
 
 class SignedTexts(TypeDecorator[tuple[SignedText, ...]]):
@@ -20,4 +21,5 @@ class SignedTexts(TypeDecorator[tuple[SignedText, ...]]):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else "[]"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[SignedText, ...]:  # noqa: ARG002  # fixed
-        return () if value == "[]" else tuple(SignedText(*each) for each in json.loads(value))
+        with converting():
+            return () if value == "[]" else tuple(SignedText(*each) for each in json.loads(value))

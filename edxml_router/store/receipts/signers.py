@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Column, LargeBinary, Table, Text, bindparam, select
+from sqlalchemy import Column, Table, Text, bindparam, select
 
 from edxml_router.store.database.bulk import Insert
-from edxml_router.store.database.columns import metadata
+from edxml_router.store.database.columns import Octets, metadata
 from edxml_router.store.database.part import Part
 
 signers = Table(
     "signers",
     metadata,
     Column("digest", Text, primary_key=True),  # SHA-256 (hex) of the first certificate
-    Column("chain", LargeBinary, nullable=False),  # certificates in DER, one behind the other
+    Column("chain", Octets, nullable=False),  # certificates in DER, one behind the other
 )
 
 _ADD: Final = Insert(signers, ("digest", "chain"), "ON CONFLICT (digest) DO NOTHING")

@@ -1,5 +1,5 @@
-"""Whether what is said to be removed on purpose is what the journal tells of: each removal's rows give the digest that
-its entry has. Otherwise whoever takes a body away could write a row that excuses it.
+"""Whether what is said to be removed on purpose, or to be held, is what the journal tells of: each removal's rows give
+the digest that its entry has. Otherwise whoever takes a body away could write a row that excuses it.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Engine, select
@@ -14,10 +15,16 @@ from sqlalchemy import Engine, select
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.views import Damage
 from edxml_router.core.detail import Detail
-from edxml_router.core.retention.values import BODIES_REMOVED, digest_of_removed
+from edxml_router.core.retention.values import (
+    BODIES_REMOVED,
+    DOCUMENT_HELD,
+    DOCUMENT_RELEASED,
+    digest_of_removed,
+)
 from edxml_router.store.database.engine import reading
+from edxml_router.store.journal.table import journal
 from edxml_router.store.retention.rows import entry_place, removal_of_row
-from edxml_router.store.retention.tables import removals, removed
+from edxml_router.store.retention.tables import holds, removals, removed
 
 _PAGE: Final = 200  # removals; each is of one transaction
 
@@ -60,6 +67,42 @@ class ToldRemovals:
         if missing := sum(count for count in rows.values() if count > 0):
             where = Detail("removals")
             found(Damage(where, Detail("the journal tells of {count} more than are in the table", count=missing)))
+
+
+class ToldHolds:
+    """What the entries tell of what is held. Who deletes a hold has the letter removed when its term is over, and by
+    the program's own hand."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[datetime, str]] = {}
+        self._read = 0
+
+    def add(self, number: int, entry: Entry) -> None:
+        """The next entry, of any kind, in the order of the log."""
+        self._read = max(self._read, number)
+        subject = str(entry.facts.get("subject"))
+        if entry.event == DOCUMENT_HELD:
+            self._held[subject] = (entry.at, entry.actor)
+        elif entry.event == DOCUMENT_RELEASED:
+            self._held.pop(subject, None)
+
+    def compare(self, engine: Engine, found: Callable[[Damage], None]) -> None:
+        """Tell ``found`` what does not fit. Raises Setback EDX601, EDX602."""
+        with reading(engine) as connection:
+            rows = {row.subject: (row.since, row.actor) for row in connection.execute(select(holds))}
+            later = select(journal.c.entry).where(
+                journal.c.id > self._read, journal.c.event.in_((DOCUMENT_HELD, DOCUMENT_RELEASED))
+            )
+            # What was held or released since the journal was read is looked at the next time.
+            newer = {str(Entry.read(data).facts.get("subject")) for data in connection.execute(later).scalars()}
+        for subject in sorted((rows.keys() | self._held.keys()) - newer):
+            where, row, told = Detail("hold of {subject}", subject=subject), rows.get(subject), self._held.get(subject)
+            if row is None:
+                found(Damage(where, Detail("the journal tells of it, and it is not in the table")))
+            elif told is None:
+                found(Damage(where, Detail("it is in the table, and no entry of the journal tells of it")))
+            elif row != told:
+                found(Damage(where, Detail("the table has another time or another person than the journal")))
 
 
 def _key(digest: str, count: object, rule: str) -> bytes:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Table, Text
 from sqlalchemy.dialects.postgresql import TEXT
 
-from edxml_router.store.database.columns import Instant, metadata
+from edxml_router.store.database.columns import Instant, Octets, metadata
 
 # Entries in a block; a set of them is at most 128 bytes. The last block, which is not full, is read at each question.
 BLOCK: Final = 1024
@@ -27,7 +27,7 @@ postings = Table(
     Column("field", Text, primary_key=True),
     Column("value", Text().with_variant(TEXT(collation="C"), "postgresql"), primary_key=True),  # ordered by its bytes
     Column("block", BigInteger, primary_key=True, autoincrement=False),
-    Column("places", LargeBinary, nullable=False),  # see packed
+    Column("places", Octets, nullable=False),  # see packed
     sqlite_with_rowid=False,
 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Table, Text
 
-from edxml_router.store.database.columns import Instant, Number, Wording, metadata, words
+from edxml_router.store.database.columns import Instant, Number, Octets, Wording, metadata, words
 
 # What was cosigned of neighbours' logs. The largest of a log is what the next has to continue.
 witnessed = Table(
@@ -13,8 +13,8 @@ witnessed = Table(
     Column("origin", Text, primary_key=True),
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     words("peer"),
-    Column("root", LargeBinary, nullable=False),
-    Column("note", LargeBinary, nullable=False),
+    Column("root", Octets, nullable=False),
+    Column("note", Octets, nullable=False),
     Column("sent_at", Instant, nullable=False),
     Column("at", Instant, nullable=False),
 )
@@ -27,9 +27,9 @@ forks = Table(
     words("peer"),
     words("kind"),
     Column("known_size", BigInteger, nullable=False),
-    Column("known", LargeBinary, nullable=False),
+    Column("known", Octets, nullable=False),
     Column("shown_size", BigInteger, nullable=False),
-    Column("shown", LargeBinary, nullable=False),
+    Column("shown", Octets, nullable=False),
     Column("at", Instant, nullable=False),
 )
 
@@ -62,6 +62,6 @@ time_stamps = Table(
     Column("authority", Text, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("taken_at", Instant, nullable=False),
-    Column("note", LargeBinary, nullable=False),
-    Column("token", LargeBinary, nullable=False),
+    Column("note", Octets, nullable=False),
+    Column("token", Octets, nullable=False),
 )
