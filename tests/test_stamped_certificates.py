@@ -23,6 +23,7 @@ from edxml_router.credentials.keys import load_certificates
 from edxml_router.demo.letters import Post
 from edxml_router.node.stamping import Stamping
 from edxml_router.services.certificates import issuing, verifying
+from edxml_router.services.certificates.checkpoint import best_checkpoint
 from edxml_router.services.certificates.issuing import CertificateOrder
 from edxml_router.stages.acceptance.submission import Submission
 from tests.authority import StampAuthority
@@ -217,6 +218,41 @@ def test_where_no_authority_answers_the_certificate_says_so(vouched: Vouched) ->
     assert (found["valid"], found["stamped_at"]) == (True, None)
     assert found["journal_stamped_at"]  # the journal's own stamp is there all the same
     assert container.STAMP not in archive.read(data)
+
+
+class _Uncosigned:
+    """The same, but what was stamped had no cosignature then."""
+
+    def __init__(self, views: Any) -> None:
+        self._views = views
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._views, name)
+
+    def first_time_stamp(self, least: int) -> Any:
+        stamp = self._views.first_time_stamp(least)
+        text, _, signatures = stamp.note.partition(b"\n\n")
+        return replace(stamp, note=text + b"\n\n" + signatures.splitlines(keepends=True)[0])
+
+
+def test_a_witness_says_more_than_a_stamp_and_both_say_most(vouched: Vouched) -> None:
+    views: Any = vouched.pair.nodes[PROVINCE].node.ledger.views
+    key, witness = (signer(vouched.pair, name).verifier for name in (PROVINCE, NATION))
+    both = best_checkpoint(views, 1, key, [witness.cosigner])
+    assert both and both.token and f"— {OF_NATION} ".encode() in both.note
+    cosigned = best_checkpoint(_Uncosigned(views), 1, key, [witness.cosigner])  # type: ignore[arg-type]
+    assert cosigned and not cosigned.token and f"— {OF_NATION} ".encode() in cosigned.note
+    stamped = best_checkpoint(views, 1, key, [])
+    assert stamped and stamped.token
+
+
+def test_the_page_names_agencies_and_says_whose_times_it_has(vouched: Vouched) -> None:
+    page = container.read(vouched.data).files["certificate.html"].decode()
+    assert "UTC+7" in page and "revocation-unchecked" not in page
+    registry = vouched.pair.nodes[PROVINCE].node.rules.registry
+    for code in ("H53", "G22"):
+        agency = registry.get(code)
+        assert agency and f"<td>{code} {agency.name}</td>" in page
 
 
 def test_a_false_cosignature_in_the_database_does_not_get_in(vouched: Vouched) -> None:

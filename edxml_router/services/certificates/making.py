@@ -19,6 +19,7 @@ from typing import Final
 from cryptography import x509
 
 from edxml_router.config import Settings
+from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.asice import container
 from edxml_router.core.delivery.lifecycle import outcome
 from edxml_router.core.delivery.views import EnvelopeHistory
@@ -83,11 +84,13 @@ def certify(
         files[LETTER] = letter or b""
     chain = [x509.load_der_x509_certificate(each) for each in identity.certificates]
 
+    registry = node.rules.registry
+
     def sign(data: bytes) -> bytes:
         return base64.b64decode(identity.sign(data))
 
     def signed(*, stamped: bool) -> dict[str, bytes]:
-        contents = _contents(settings, told, files, chain[0], now, stamped=stamped)
+        contents = _contents(settings, told, files, chain[0], now, registry, stamped=stamped)
         return container.signed({**contents, **files}, chain, now, sign)
 
     if stamp is not None:
@@ -143,6 +146,7 @@ def _contents(
     files: Mapping[str, bytes],
     signer: x509.Certificate,
     now: datetime,
+    registry: Registry,
     *,
     stamped: bool,
 ) -> dict[str, bytes]:
@@ -182,7 +186,9 @@ def _contents(
         not_proved=not_proved,
     )
     text = json.dumps(statement, ensure_ascii=False, indent=1) + "\n"
-    return {STATEMENT: text.encode(), PAGE: page.write(statement, proved, not_proved, ground.signer)}
+    codes = (trace.envelope.sender, *(one.recipient for one in trace.deliveries))
+    names = {code: agency.name for code in codes if (agency := registry.get(code))}
+    return {STATEMENT: text.encode(), PAGE: page.write(statement, proved, not_proved, ground.signer, names)}
 
 
 def _letter(node: Node, digest: str, *, required: bool) -> bytes | None:

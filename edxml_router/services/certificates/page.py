@@ -6,7 +6,7 @@ Whatever others wrote is escaped. Times are those of Viet Nam (UTC+7).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from html import escape
 from typing import Final
@@ -30,16 +30,24 @@ code { font: 8pt "Liberation Mono", monospace; overflow-wrap: anywhere } li { ma
 """
 
 
-def write(statement: CertificateShape, proved: Iterable[Detail], not_proved: Iterable[Detail], signer: str) -> bytes:
-    """The page of this statement; ``signer`` is the subject of the node's certificate."""
+def write(
+    statement: CertificateShape,
+    proved: Iterable[Detail],
+    not_proved: Iterable[Detail],
+    signer: str,
+    names: Mapping[str, str],
+) -> bytes:
+    """The page of this statement; ``signer`` is the subject of the node's certificate, ``names`` those that this node's
+    catalogue has for agencies' codes."""
     parts = [
         '<!doctype html>\n<html lang="vi"><head><meta charset="utf-8">',
         f"<title>{_plain(_TITLE)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{escape(told('vi', _TITLE))}</h1><p class=under><i>{escape(str(_TITLE))}</i></p>",
+        f"<p class=under>{_both(_TIMES)}</p>",
         _heading(Detail("The document")),
-        _table(_document(statement)),
+        _table(_document(statement, names)),
         _heading(Detail("What became of it")),
-        _rows((Detail("Recipient"), Detail("State"), Detail("Since"), Detail("By way of")), _recipients(statement)),
+        _rows(_RECIPIENTS, _recipients(statement, names)),
         _heading(Detail("Entries of the journal")),
         _rows((Detail("Time"), Detail("Event"), Detail("Recipient"), Detail("Position")), _entries(statement)),
         _heading(Detail("What is proved")),
@@ -54,33 +62,56 @@ def write(statement: CertificateShape, proved: Iterable[Detail], not_proved: Ite
 
 
 _TITLE: Final = Detail("Certificate of delivery of an electronic document")
+_RECIPIENTS: Final = (Detail("Recipient"), Detail("State"), Detail("Since"), Detail("By way of"))
+_TIMES: Final = Detail("All times are those of Viet Nam (UTC+7).")
+_UNCHECKED: Final = Detail("whether the certificate was revoked was not checked")
+_INDICATIONS: Final = {
+    "passed": Detail("passed"),
+    "failed": Detail("failed"),
+    "indeterminate": Detail("indeterminate"),
+    "absent": Detail("absent"),
+}
 _HOW: Final = Detail(
     "This page is part of a file (.asice) and proves nothing on paper. Verify the file with `edxml-router certificate "
     "verify`, or with the script of `edxml-router certificate script`, which needs openssl, unzip and sha256sum only."
 )
 
 
-def _document(statement: CertificateShape) -> list[tuple[Detail, str]]:
+def _agency(code: str, names: Mapping[str, str]) -> str:
+    return f"{_text(code)} {_text(names.get(code, ''))}".strip()
+
+
+def _signature(indication: str, reason: str) -> str:
+    """The verdict in words; a reason that has none here as the code that it is."""
+    told = [_both(_INDICATIONS[indication]) if indication in _INDICATIONS else _text(indication)]
+    for one in reason.split("; "):
+        if one not in ("", "ok"):
+            told.append(_both(_UNCHECKED) if one == "revocation-unchecked" else _text(one))
+    return "; ".join(told)
+
+
+def _document(statement: CertificateShape, names: Mapping[str, str]) -> list[tuple[Detail, str]]:
     envelope = statement["envelope"]
     signature = envelope["signature"]
     key = signature["signer"]["key"] if signature["signer"] else "–"
     return [
         (Detail("DocumentId"), _text(envelope["document_id"])),
-        (Detail("Sender"), _text(envelope["sender"])),
+        (Detail("Sender"), _agency(envelope["sender"], names)),
         (Detail("SHA-256"), f"<code>{_text(envelope['digest'])}</code>"),
         (Detail("Bytes"), _text(envelope["size"])),
         (Detail("Accepted here"), _moment(envelope["accepted_at"])),
-        (Detail("Signature"), _text(f"{signature['indication']} {signature['reason']}".strip())),
+        (Detail("Signature"), _signature(signature["indication"], signature["reason"])),
         (Detail("Key that signed"), f"<code>{_text(key)}</code>"),
     ]
 
 
-def _recipients(statement: CertificateShape) -> Iterable[Sequence[str]]:
+def _recipients(statement: CertificateShape, names: Mapping[str, str]) -> Iterable[Sequence[str]]:
     for one in statement["deliveries"]:
         word = State(one["state"]).word
         problem = f" ({_text(one['problem']['code'])})" if one["problem"] else ""
         way = "<br>".join(f"{_text(hop['node'])} {_moment(hop['at'])}" for hop in one["hops"])
-        yield _text(one["recipient"]), _both(word) + problem, _moment(one["ended_at"] or one["updated_at"]), way
+        since = _moment(one["ended_at"] or one["updated_at"])
+        yield _agency(one["recipient"], names), _both(word) + problem, since, way
 
 
 def _entries(statement: CertificateShape) -> Iterable[Sequence[str]]:
