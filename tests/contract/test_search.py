@@ -194,8 +194,13 @@ def test_a_database_of_before_answers_without_an_index(database: Database) -> No
     ledger = database.ledger()
     fill(ledger, blocks=0)
     before = told(ledger, sender="H53.")
-    database.run("DROP TABLE postings", "DROP TABLE journal_blocks")
-    assert told(ledger, sender="H53.") == before != []
+    # Under other names, and not dropped: on PostgreSQL the tests after this one have the same database.
+    hidden = ("postings", "journal_blocks")
+    database.run(*(f"ALTER TABLE {name} RENAME TO {name}_hidden" for name in hidden))
+    try:
+        assert told(ledger, sender="H53.") == before != []
+    finally:
+        database.run(*(f"ALTER TABLE {name}_hidden RENAME TO {name}" for name in hidden))
 
 
 @pytest.mark.parametrize("number", [0, 1, 3, 62, 63, 64, 65, 66, BLOCK - 1, BLOCK])

@@ -94,7 +94,7 @@ def run(session: Session, yes: bool, as_json: bool) -> None:
 @json_option
 @pass_session
 def compact(session: Session, yes: bool, as_json: bool) -> None:
-    """Write a SQLite database anew, without the room that is free in it.
+    """Write a SQLite database anew, without its free room.
 
     A database that an earlier version made needs it once; of others, the node gives room back by itself. Mail waits
     meanwhile, a few seconds for each gigabyte, and the disk needs twice the room of what is kept.

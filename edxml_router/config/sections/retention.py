@@ -28,7 +28,9 @@ class RetentionClassSettings(SettingsTable, RetentionClass):
     """Envelopes with terms of their own: those that meet every condition given. The first class that fits counts."""
 
     name: Annotated[Name, About("Name of the class in plans and in the journal: a-z, 0-9, hyphen.", '"statuses"')]
-    kind: Annotated[Literal["document", "status"] | None, About('Only of this kind: "document" or "status".')] = None
+    kind: Annotated[
+        Literal["document", "status"] | None, About('Only of this kind: "document" or "status".', '"status"')
+    ] = None
     urgent: Annotated[bool | None, Field(strict=True), About("Only urgent ones, or only others.", "true")] = None
     senders: Annotated[
         tuple[Code, ...], About("Only from these agencies and those under them; empty: from all.", '["H53"]')
