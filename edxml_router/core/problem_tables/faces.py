@@ -82,4 +82,7 @@ FACES: tuple[Row, ...] = (
     ("EDX658", "certificate-impossible", _O, _NO, 409, 1,
      "This node cannot certify that now", "Set node.key and node.certificate where they are missing. If the newest entries are not under a checkpoint yet, try again in some seconds, or let the node run (`edxml-router serve`).",
      "Nút này hiện chưa thể chứng thực việc đó", "Nếu thiếu node.key và node.certificate thì hãy thiết lập. Nếu các mục mới nhất chưa nằm dưới điểm chốt nào, thử lại sau vài giây hoặc cho nút chạy (`edxml-router serve`)."),
+    ("EDX674", "certificate-statement", _O, _NO, 422, 1,
+     "The statement of another node in the delivery certificate does not hold", "The detail says what is wrong. Give the authorities of all nodes on the way as anchors; if they are right, do not rely on the certificate. Keep it, and ask the node that the statement names.",
+     "Xác nhận của nút khác trong chứng thư giao nhận không có giá trị", "Phần chi tiết cho biết sai ở đâu. Nêu chứng thư gốc của mọi nút trên đường đi; nếu đã đúng thì không dựa vào chứng thư này. Hãy lưu lại và hỏi nút được nêu trong xác nhận."),
 )

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from edxml_router.core.detail import Detail, joined
 from edxml_router.core.proof.time_stamp import TimeStamp
 from edxml_router.core.retention.values import RemovedBody
+from edxml_router.services.certificates.statements import SignedEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Ground:
     outcomes: Sequence[tuple[str, str]]  # recipient, state
     digest: str
     with_letter: bool
+    ends: Sequence[SignedEnd] = ()  # signed by the nodes where they came, and enclosed
     gone: RemovedBody | None = None  # the letter's bytes were removed on purpose
     stamped: TimeStamp | None = None
     journal_stamped: TimeStamp | None = None
@@ -65,6 +68,7 @@ def _proved(ground: Ground) -> list[Detail]:
     if ground.witnesses:
         names = joined(", ", ground.witnesses)
         found.append(Detail("These nodes have signed the same root as witnesses: {names}.", names=names))
+    found += [_ended(one) for one in ground.ends]
     if ground.journal_stamped is not None:
         found.append(
             Detail(
@@ -88,6 +92,42 @@ def _proved(ground: Ground) -> list[Detail]:
     return found
 
 
+def _ended(end: SignedEnd) -> Detail:
+    """What the node where a delivery ended has signed."""
+    values = {"node": end.said.node, "recipient": end.said.recipient, "at": end.said.at}
+    return {
+        "confirmed": Detail(
+            "The recipient's node itself, {node}, has signed that {recipient} confirmed the letter on "
+            "{at:%Y-%m-%d %H:%M:%S} UTC, by its clock; its certificate names that agency.",
+            **values,
+        ),
+        "returned": Detail(
+            "The node {node}, where the delivery ended, has itself signed that the letter to {recipient} was returned "
+            "on {at:%Y-%m-%d %H:%M:%S} UTC, by its clock.",
+            **values,
+        ),
+        "expired": Detail(
+            "The node {node}, where the delivery ended, has itself signed that the time for the letter to {recipient} "
+            "was over on {at:%Y-%m-%d %H:%M:%S} UTC, by its clock.",
+            **values,
+        ),
+        "cancelled": Detail(
+            "The node {node}, where the delivery ended, has itself signed that the delivery to {recipient} was "
+            "cancelled on {at:%Y-%m-%d %H:%M:%S} UTC, by its clock.",
+            **values,
+        ),
+    }[end.said.outcome]
+
+
+def _without_statement(ground: Ground) -> list[str]:
+    """Recipients of whom this node says that the delivery ended, and nobody else does."""
+    stated = {code for end in ground.ends for code in (end.said.recipient, end.said.resolved)}
+    return [code for code, state in ground.outcomes if state in _ENDS and code not in stated]
+
+
+_ENDS: Final = ("confirmed", "returned", "expired")
+
+
 def _not_proved(ground: Ground) -> list[Detail]:
     found = []
     if ground.stamped is not None or ground.journal_stamped is not None:
@@ -109,7 +149,15 @@ def _not_proved(ground: Ground) -> list[Detail]:
                 "What else is signed under that root, unless it is verified by the keys of these: {names}.", names=names
             )
         )
-    if any(state in ("confirmed", "returned", "expired") for _, state in ground.outcomes):
+    if (bare := _without_statement(ground)) and ground.ends:
+        found.append(
+            Detail(
+                "What other nodes did about {recipients}, but by this node's word: there the statement of the node "
+                "where the delivery ended is not enclosed.",
+                recipients=joined(", ", bare),
+            )
+        )
+    elif bare:
         found.append(
             Detail(
                 "What other nodes did, but by this node's word: the statement of the node where a delivery ended is "

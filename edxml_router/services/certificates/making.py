@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -39,6 +39,13 @@ from edxml_router.services.certificates import page
 from edxml_router.services.certificates.checkpoint import best_checkpoint, witness_keys
 from edxml_router.services.certificates.claims import Ground, claims
 from edxml_router.services.certificates.entries import entry_files, read_entries, telling_entries, unsigned_checkpoint
+from edxml_router.services.certificates.statements import (
+    Judge,
+    SignedEnd,
+    proven_ends,
+    read_statements,
+    statement_files,
+)
 from edxml_router.services.certificates.verifying import JOURNAL_STAMP, LETTER, LOG_KEY, PAGE, STATEMENT
 from edxml_router.shapes.delivery import traced_delivery_shape
 from edxml_router.shapes.envelope import envelope_shape
@@ -77,12 +84,13 @@ def certify(
     views = node.ledger.views
     told = _told(views, order)
     files = _entries(views, told.trace, settings)
+    chain = [x509.load_der_x509_certificate(each) for each in identity.certificates]
+    ends = _ends(node, told.trace, chain[1:], now, files)
     letter = _letter(node, told.trace.envelope.digest, required=order.with_letter)
     if signers := _letter_signers(letter):
         files[LETTER_SIGNER] = certificates.write_pem(signers)
     if order.with_letter:
         files[LETTER] = letter or b""
-    chain = [x509.load_der_x509_certificate(each) for each in identity.certificates]
 
     registry = node.rules.registry
 
@@ -90,7 +98,7 @@ def certify(
         return base64.b64decode(identity.sign(data))
 
     def signed(*, stamped: bool) -> dict[str, bytes]:
-        contents = _contents(settings, told, files, chain[0], now, registry, stamped=stamped)
+        contents = _contents(settings, told, files, ends, chain[0], now, registry, stamped=stamped)
         return container.signed({**contents, **files}, chain, now, sign)
 
     if stamp is not None:
@@ -140,10 +148,27 @@ def _entries(views: Views, trace: EnvelopeHistory, settings: Settings) -> dict[s
     return dict(entry_files(views, places, newest.size, unsigned_checkpoint(head)))
 
 
+def _ends(
+    node: Node, trace: EnvelopeHistory, above: Sequence[x509.Certificate], now: datetime, files: dict[str, bytes]
+) -> Sequence[SignedEnd]:
+    """How deliveries ended, as the nodes have signed where they did; their statements get into ``files``."""
+    proven = proven_ends(trace.receipts, [(one.recipient, one.state.value) for one in trace.deliveries])
+    if not proven:
+        return ()
+    wanted = {signed.signer for one in proven for signed in (one.end, *one.passes) if signed}
+    with node.ledger.book() as book:
+        chains = book.signers.chains(wanted)
+    judge = Judge(node.rules.nodes, now)
+    enclosed = statement_files(proven, chains, above, judge)
+    files.update(enclosed)
+    return read_statements(enclosed, above, judge)
+
+
 def _contents(
     settings: Settings,
     told: EnvelopeStory,
     files: Mapping[str, bytes],
+    ends: Sequence[SignedEnd],
     signer: x509.Certificate,
     now: datetime,
     registry: Registry,
@@ -164,6 +189,7 @@ def _contents(
         witnesses=entries.witnesses,
         others_signed=entries.others,
         outcomes=[(one.recipient, one.state) for one in trace.deliveries],
+        ends=ends,
         digest=trace.envelope.digest,
         with_letter=LETTER in files,
         stamp_enclosed=stamped or JOURNAL_STAMP in files,

@@ -148,16 +148,19 @@ if [ "$stamped" = 1 ]; then
 fi
 
 # --- when: the stamp ------------------------------------------------------------------------------------------------------
+epoch() { # seconds since 1970, of a time as openssl prints it
+    awk '{
+        month = (index("JanFebMarAprMayJunJulAugSepOctNovDec", $1) + 2) / 3; year = $4; split($3, t, ":")
+        if (month <= 2) { year--; month += 12 }
+        days = 365 * year + int(year / 4) - int(year / 100) + int(year / 400) + int((153 * (month - 3) + 2) / 5) + $2 - 1 - 719468
+        printf "%d", days * 86400 + t[1] * 3600 + t[2] * 60 + t[3] }'
+}
 when=
 if [ "$stamped" = 1 ] && [ "$stamp_anchors" != - ]; then
     openssl ts -verify -data META-INF/ASiCManifest002.xml -in META-INF/timestamp001.tst -token_in \
         -CAfile "$stamp_anchors" >"$work/said" 2>&1 || refuse "the time stamp is not one of $stamp_anchors"
     stamp=$(openssl ts -reply -in META-INF/timestamp001.tst -token_in -text 2>"$work/said" | sed -n 's/^Time stamp: //p')
-    when=$(echo "$stamp" | awk '{
-        month = (index("JanFebMarAprMayJunJulAugSepOctNovDec", $1) + 2) / 3; year = $4; split($3, t, ":")
-        if (month <= 2) { year--; month += 12 }
-        days = 365 * year + int(year / 4) - int(year / 100) + int(year / 400) + int((153 * (month - 3) + 2) / 5) + $2 - 1 - 719468
-        printf "%d", days * 86400 + t[1] * 3600 + t[2] * 60 + t[3] }')
+    when=$(echo "$stamp" | epoch)
 fi
 
 # --- who: the signature of the node -----------------------------------------------------------------------------------------
@@ -168,6 +171,35 @@ openssl cms -verify -cades -binary -inform DER -in META-INF/signature001.p7s -co
 [ "$(grep -c 'BEGIN CERT' "$work/signer.pem")" = 1 ] || refuse "more than one signature"
 cmp -s "$work/signed" META-INF/ASiCManifest001.xml || refuse "the signature is over something else"
 subject=$(openssl x509 -in "$work/signer.pem" -noout -subject -nameopt RFC2253,-esc_msb,utf8 | sed 's/^subject=//')
+
+# --- what other nodes have signed: how deliveries ended -----------------------------------------------------------------------
+sed -n 's/^statements\/\([1-9][0-9]*\)\.json$/\1/p' "$work/members" >"$work/statements"
+: >"$work/stated"
+: >"$work/above"
+if [ -s "$work/statements" ]; then
+    openssl pkcs7 -inform DER -in META-INF/signature001.p7s -print_certs >"$work/above" 2>"$work/said" || refuse "no certificates in the signature"
+    [ ! -f trust/nodes-above.pem ] || cat trust/nodes-above.pem >>"$work/above"
+fi
+while read -r n; do
+    [ -f "statements/$n.sig" ] || refuse "statement $n has no signature"
+    signer=$(sed -n 1p "statements/$n.sig")
+    echo "$signer" | grep -Eq '^trust/node-[1-9][0-9]*\.pem$' && [ -f "$signer" ] || refuse "statement $n: no certificate of who signed it"
+    sed 1d "statements/$n.sig" | openssl base64 -A -d >"$work/value"
+    openssl x509 -in "$signer" -noout -pubkey >"$work/key" 2>"$work/said" || refuse "$signer is not a certificate"
+    openssl dgst -sha256 -verify "$work/key" -signature "$work/value" "statements/$n.json" >"$work/said" 2>&1 ||
+        refuse "statement $n: the signature is false"
+    at=$(sed -n 's/"passed":/"at":/;s/.*"at":"\([0-9]*\)-\([0-9]*\)-\([0-9]*\)T\([0-9:]*\).*/\1 \2 \3 \4/p' "statements/$n.json" |
+        awk '{ print substr("JanFebMarAprMayJunJulAugSepOctNovDec", $2 * 3 - 2, 3), $3 + 0, $4, $1 }' | epoch)
+    since=$(openssl x509 -in "$signer" -noout -startdate | sed 's/^notBefore=//' | epoch)
+    [ "${at:-0}" -ge "$since" ] || at=$since # it signs when it comes to report; by then its certificate may be a newer one
+    openssl verify -CAfile "$anchors" -no-CApath -no-CAstore -untrusted "$work/above" -attime "$at" "$signer" >"$work/said" 2>&1 ||
+        refuse "statement $n: the certificate of who signed it does not lead to $anchors"
+    {
+        echo "node's statement $n: $(cat "statements/$n.json")"
+        echo "  signed by: $(openssl x509 -in "$signer" -noout -subject -nameopt RFC2253,-esc_msb,utf8 | sed 's/^subject=//')"
+        echo " $(openssl x509 -in "$signer" -noout -ext subjectAltName 2>"$work/said" | sed 1d | tr -s ' ')"
+    } >>"$work/stated"
+done <"$work/statements"
 
 # --- what: each entry is in the journal's tree (RFC 6962) ---------------------------------------------------------------------
 sed -n 's/^entries\/\([1-9][0-9]*\)\.json$/\1/p' "$work/members" >"$work/entries"
@@ -333,6 +365,7 @@ if [ "$count" -le 100 ]; then
         echo
     done <"$work/entries"
 fi
+cat "$work/stated"
 echo "not proved:"
 if [ -n "$when$journal_stamp" ]; then echo "- the times in the entries, but that they are not later than the time stamps"
 elif [ "$stamped" = 1 ] || [ -f journal.tst ]; then echo "- when: there is a time stamp, and no anchor for it was given"

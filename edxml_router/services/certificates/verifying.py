@@ -4,8 +4,8 @@
     found.proved, found.not_proved           # sentences
     script()                                 # the same by public tools, as a script of the shell
 
-Raises Refusal EDX653 to EDX657 with what does not hold, EDX648 for a time stamp, EDX902 for anchors that cannot be
-read.
+Raises Refusal EDX653 to EDX657 with what does not hold, EDX648 for a time stamp, EDX674 for the statement of a node,
+EDX902 for anchors that cannot be read.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.services.certificates.claims import Ground, claims
 from edxml_router.services.certificates.entries import ProvedEntries, read_entries
+from edxml_router.services.certificates.statements import Judge, check_about, read_statements
 from edxml_router.services.proof.checkpoints import read_keys
 from edxml_router.shapes.evidence.certificate import FORMAT, CertificateShape
 
@@ -113,10 +114,14 @@ def verify(
     held = container.read(data)
     stamped = _stamp(read_stamp, container.STAMP, held.stamp, held.stamped)
     at = stamped.at if stamped else now
-    signer, revocation_known = _judge(held, TrustStore.from_pem(anchors, b"", crls), at)
+    trust = TrustStore.from_pem(anchors, b"", crls)
+    signer, revocation_known = _judge(held, trust, at)
     statement = _statement(held.files)
     proved = read_entries(held.files, _log_key(held.files), keys)
     _check_account(statement, proved, held.files)
+    outcomes = [(one["recipient"], one["state"]) for one in statement["deliveries"]]
+    ends = read_statements(held.files, held.signature.certificates[1:], Judge(trust, at))
+    check_about(ends, statement["envelope"]["digest"], statement["envelope"]["document_id"], outcomes)
     journal_stamp = held.files.get(JOURNAL_STAMP)
     journal_stamped = _stamp(read_stamp, JOURNAL_STAMP, journal_stamp, proved.checkpoint)
     ground = Ground(
@@ -127,7 +132,8 @@ def verify(
         entries=len(proved.entries),
         log_signed=proved.signed,
         witnesses=proved.witnesses,
-        outcomes=[(one["recipient"], one["state"]) for one in statement["deliveries"]],
+        outcomes=outcomes,
+        ends=ends,
         digest=statement["envelope"]["digest"],
         with_letter=LETTER in held.files,
         stamped=stamped,
