@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.asice import container
+from edxml_router.core.asice import archive, container
 from edxml_router.core.link.statement import EndStatement
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import sign_bytes
@@ -44,7 +45,8 @@ def script(nodes: Nodes, data: bytes, folder: Path) -> subprocess.CompletedProce
     file, program = folder / "other.asice", folder / "verify.sh"
     file.write_bytes(data)
     program.write_bytes(verifying.script())
-    command = ["env", "-i", "PATH=/usr/bin:/bin", "/bin/sh", program, file, nodes.tree.pki / "anchors.pem"]
+    anchors = nodes.tree.pki / "anchors.pem"
+    command: list[str | Path] = ["env", "-i", "PATH=/usr/bin:/bin", "/bin/sh", program, file, anchors]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -70,6 +72,18 @@ def test_the_recipients_node_itself_says_that_it_was_confirmed(nodes: Nodes, tmp
     assert (done.returncode, done.stderr) == (0, "")
     assert end.text in done.stdout and f"CN={END}" in done.stdout
     assert len(data) <= 15_000
+    # Each file of it is listed: whoever changes, takes out or renames one is found by both.
+    members, chosen = archive.read(data), random.Random(1)  # noqa: S311  # a choice of tests
+    for name in [one for one in members if one.startswith(("statements/", "trust/node-"))]:
+        content = bytearray(members[name])
+        content[chosen.randrange(len(content))] ^= chosen.randrange(1, 256)
+        without = {one: value for one, value in members.items() if one != name}
+        renamed = {f"x{one}" if one == name else one: value for one, value in members.items()}
+        for changed in ({**members, name: bytes(content)}, without, renamed):
+            with pytest.raises(Refusal) as refused:
+                verified(nodes, archive.write(changed))
+            assert refused.value.finding.code == "EDX654"
+        assert script(nodes, archive.write({**members, name: bytes(content)}), tmp_path).returncode == 1
 
 
 def test_what_is_not_proven_is_not_enclosed(nodes: Nodes, tmp_path: Path) -> None:
@@ -89,7 +103,7 @@ def test_what_is_not_proven_is_not_enclosed(nodes: Nodes, tmp_path: Path) -> Non
 def told_anew(nodes: Nodes, files: Files, **changes: object) -> dict[str, bytes]:
     """The statement in other words, signed anew by the node that had signed it."""
     end = EndStatement.read(files["statements/1.json"].decode())
-    text = EndStatement(**{name: getattr(end, name) for name in end.__slots__} | changes).canonical()  # type: ignore[arg-type]
+    text = EndStatement(**{name: getattr(end, name) for name in end.__slots__} | changes).canonical()
     signed, _ = signed_by(nodes, END, text)
     first = {"statements/1.json": text.encode(), "statements/1.sig": _mark(1, signed.signature)}
     return {**files, **first}
