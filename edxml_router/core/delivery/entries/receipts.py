@@ -26,8 +26,10 @@ def differing(told: ToldDelivery, receipt: Receipt) -> Iterator[tuple[str, Any, 
         yield "at", receipt.at, ends[-1].ended_at
     if receipt.code not in {end.code for end in ends}:
         yield "code", receipt.code, ends[-1].code
-    if receipt.evidence.end is not None and not _is_about(receipt):
-        yield "signed_end", receipt.evidence.end.digest, receipt.outcome.value
+    # A statement that proves nothing is kept as it came, and the node has said why: a neighbour's lie, not the owner's.
+    evidence = receipt.evidence
+    if evidence.end is not None and evidence.proven and not _is_about(receipt):
+        yield "signed_end", evidence.end.digest, receipt.outcome.value
 
 
 def _stated(receipt: Receipt) -> set[datetime]:
