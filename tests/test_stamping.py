@@ -205,8 +205,6 @@ def test_who_drips_or_is_not_there_is_left(province: Province) -> None:
     province.authority.__exit__()
     with pytest.raises(Setback, match="EDX645"):
         stamp_by(one, b"x")
-    province.authority = StampAuthority(province.authority.folder)
-    province.authority.__enter__()  # for the fixture's end
 
 
 def test_two_authorities_are_asked_each_by_itself(province: Province, tmp_path: Path) -> None:
