@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from statistics import median
 
@@ -52,6 +53,13 @@ def test_every_module_says_what_it_is(module: Path) -> None:
 def test_no_module_is_a_drawer() -> None:
     drawers = {"utils", "util", "helpers", "common", "misc", "base", "manager"}
     assert not [_name(module) for module in PACKAGE if module.stem in drawers]
+
+
+def test_no_two_locks_of_postgresql_have_one_number() -> None:
+    """Who shares a number waits for work that has nothing to do with its own, or for itself."""
+    found = [number for module in PACKAGE for number in re.findall(r"0x6564786D_\w+", module.read_text(encoding="utf-8"))]
+    assert len(found) > 5
+    assert sorted(found) == sorted(set(found))
 
 
 def test_no_room_holds_more_than_a_dozen_modules() -> None:

@@ -26,7 +26,7 @@ from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.journal.table import journal
 from edxml_router.store.search.table import BLOCK, bits_at, journal_blocks, packed, postings, unpacked
 
-_LOCK: Final = 0x6564786D_0003  # an advisory lock of PostgreSQL: "edxm", 3
+_LOCK: Final = 0x6564786D_0006  # an advisory lock of PostgreSQL: "edxm", 6
 AT_ONCE: Final = 16  # blocks; some hundredths of a second of work each
 _ROWS: Final = (
     select(

@@ -15,7 +15,7 @@ from edxml_router.store.database.part import Part
 from edxml_router.store.witness.tables import cosignatures, forks, time_stamps, witnessed, witnesses
 
 FORKS: Final = 16  # kept of one log: the first two notes prove all there is to prove
-_LOCK: Final = 0x6564786D_0003  # an advisory lock of PostgreSQL: "edxm", 3
+_LOCK: Final = 0x6564786D_0005  # an advisory lock of PostgreSQL: "edxm", 5
 _DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 
