@@ -128,8 +128,7 @@ class Session:
         from edxml_router.language.table_layout import table_layout  # noqa: PLC0415  # as above
 
         names = [column.lstrip("#") for column in columns]
-        # A bound of a histogram is its own name.
-        heads = [Text(name if name[:1] in "<≥" else self.say(f"col.{name}")) for name in names]
+        heads = [Text(self._head(name)) for name in names]
         cells = [[self.cell(value) for value in row] for row in rows]
         out = self.out
         layout = table_layout(
@@ -149,20 +148,35 @@ class Session:
             table.add_row(*(row[number] for number in layout.shown))
         out.print(table)
         if layout.left_out:
-            left_out = ", ".join(self.say(f"col.{name}") for name in layout.left_out)
+            left_out = ", ".join(map(self._head, layout.left_out))
             self.note(self.say("table.left_out", columns=left_out))
+
+    def _head(self, name: str) -> str:
+        """What stands over a column. A bound of a histogram is its own name."""
+        return name if name[:1] in "<≥" else self.say(f"col.{name}")
 
     def figures(self, title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table of numbers in words of its own; the first column says what they are about."""
         from rich.box import SIMPLE_HEAD  # noqa: PLC0415  # few commands show one
+        from rich.cells import cell_len  # noqa: PLC0415  # as above
         from rich.table import Table  # noqa: PLC0415  # as above
 
-        table = Table(box=SIMPLE_HEAD, title=Text(title), title_justify="left", title_style="bold", pad_edge=False)
+        from edxml_router.language.table_layout import TABLE_GAP  # noqa: PLC0415  # as above
+
+        out, table = self.out, Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table.title, table.title_justify, table.title_style = Text(title), "left", "bold"
+        cells = [[self.cell(value) for value in row] for row in rows]
         for place, name in enumerate(names):
             table.add_column(Text(name), justify="right" if place else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(self.cell(value) for value in row))
-        self.out.print(table)
+        for row in cells:
+            table.add_row(*row)
+        widths = [max(cell_len(text) for text in (name, *(row[place].plain for row in cells)))
+                  for place, name in enumerate(names)]  # fmt: skip
+        if sum(widths) + TABLE_GAP * len(widths) > out.width:
+            # A word of a head on each line, before a word or a number is broken.
+            for column, name in zip(table.columns, names, strict=True):
+                column.header = Text("\n".join(name.split()))
+        out.print(table)
 
     def shown(self, value: Value) -> str:
         """A number, a day or a moment as people write it; a moment in this machine's time zone."""

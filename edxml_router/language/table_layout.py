@@ -21,7 +21,7 @@ PROSE: Final = frozenset(
     {"check", "detail", "name", "note", "place", "problem", "proof", "reason", "route", "title", "value"}
 )
 _NARROW: Final = 20  # cells: a column of sentences is not made narrower than that, unless its words are shorter
-_GAP: Final = 2  # cells between two columns
+TABLE_GAP: Final = 2  # cells between two columns
 _EDGES: Final = 2  # cells: one on each side
 
 
@@ -63,4 +63,4 @@ def _least(name: str, cells: Sequence[str]) -> int:
 
 
 def _taken(least: Sequence[int], shown: Sequence[int]) -> int:
-    return sum(least[number] for number in shown) + _GAP * (len(shown) - 1) + _EDGES
+    return sum(least[number] for number in shown) + TABLE_GAP * (len(shown) - 1) + _EDGES

@@ -42,7 +42,7 @@ def require_journal(settings: Settings) -> None:
             raise Refusal(
                 "EDX617", where="store.url", detail=Detail("an empty database, and the data folder had one before")
             )
-        if schema == migrate.newest() and identity.owner(ledger) and not identity.marked(data):
+        if schema == migrate.newest() and identity.owner(ledger.engine) and not identity.marked(data):
             detail = Detail("the database has been used, and this data folder was never its")
             raise Refusal("EDX617", where=str(data), detail=detail)
 

@@ -25,6 +25,7 @@ from edxml_router.ports.views import Views
 from edxml_router.resources import folder
 from edxml_router.store import catalogue
 from edxml_router.store.database import migrate
+from edxml_router.store.epochs import identity
 from edxml_router.store.journal import sequencer
 from edxml_router.store.read_only import DatabasePlace, compare_schema, open_views, read_place
 from edxml_router.store.views import SqlViews
@@ -45,6 +46,7 @@ class ReadableDatabase:
     schema: str = ""
     files: Path | None = None
     ledger: OwnLedger | None = None  # of the node itself; a copy is only read
+    named_owner: Callable[[], str] = str
 
     def note(self, entry: Callable[[datetime], Entry]) -> None:
         """Write an entry, dated by the node's clock, into the journal that was asked, if it is the node's. It gets its
@@ -56,6 +58,20 @@ class ReadableDatabase:
         # Committed. A crash before this line leaves the place to a worker, or to the next command.
         with suppress(Trouble):
             sequencer.number_entries(self.ledger)
+
+    def note_damaged(self, digests: Sequence[str]) -> None:
+        """Have neighbours asked for these bodies, if the database is the node's. Raises Setback EDX601, EDX602,
+        EDX622."""
+        if self.ledger is None or not digests:
+            return
+        with self.ledger.book() as book:  # a crash before the commit: the scrub finds them as well
+            book.damages.note(digests, self.ledger.clock.now())
+
+    def owner(self) -> str:
+        """The name of the node whose database this is; empty where it is of a version that did not say."""
+        with suppress(Trouble):
+            return self.named_owner()
+        return ""
 
     def canonical(self, code: str) -> str:
         """The canonical code of an agency, by the node's catalogue or the packaged one; else as it is. A dot behind it
@@ -92,7 +108,8 @@ def open_own(config: Path) -> Iterator[ReadableDatabase]:
     require_file(settings)
     ledger = composition.open_ledger(settings)
     with _explained(ledger.views, ""):
-        yield ReadableDatabase(ledger.views, config, files=settings.node.data / "bodies", ledger=ledger)
+        yield ReadableDatabase(ledger.views, config, files=settings.node.data / "bodies", ledger=ledger,
+                               named_owner=lambda: identity.owner(ledger.engine))  # fmt: skip
 
 
 @contextmanager
@@ -100,7 +117,9 @@ def open_other(place: DatabasePlace) -> Iterator[ReadableDatabase]:
     """A copy, or any database that may be read: nothing is written to it or beside it."""
     views = open_views(place)
     with _explained(views, place.shown):
-        yield ReadableDatabase(views, schema=compare_schema(views.engine))
+        yield ReadableDatabase(
+            views, schema=compare_schema(views.engine), named_owner=lambda: identity.owner(views.engine)
+        )
 
 
 @contextmanager

@@ -73,16 +73,22 @@ def test_who_read_what_is_in_the_journal(node: OneNode) -> None:
     node.rows("journal", "query", "--event", "envelope.accepted", "--text", "van phong chinh phu")
     node.call("trace", "H53-1")
     assert node.call("trace", "H53-9").exit_code == 66
+    report = node.folder / "report.json"
+    months = ("--since", "2026-01", "--until", "2026-12")
+    assert node.call("report", "make", *months, "--json", "-o", report).exit_code == 0
+    assert node.call("report", "verify", report).exit_code == 0
     read = node.rows("journal", "query", "--event", "journal.read")
     assert [row["detail"] for row in read] == [
         "journal query text=… event=envelope.accepted: 1 told",
         "trace document=H53-1: 1 told",
         "trace document=H53-9: 0 told",
+        "report make since=2026-01 until=2026-12: 1 told",
+        "report verify: 0 told",
     ]
     assert {row["actor"] for row in read} == {f"operator:{account()}"}
     assert all(row["position"] is not None for row in read)
     [again] = [row for row in node.rows("journal", "query", "--event", "journal.read") if row not in read]
-    assert again["detail"] == "journal query event=journal.read: 3 told"
+    assert again["detail"] == "journal query event=journal.read: 5 told"
     assert node.rows("journal", "verify")[0]["sound"]
     before = (node.folder / "data" / "journal.db").read_bytes()
     copy = node.folder / "copy.db"

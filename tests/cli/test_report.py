@@ -99,6 +99,7 @@ def test_tables_fit_a_terminal_and_a_page_is_whole_in_itself(mail: OneNode, monk
         ).output
         lines = [line for line in shown.splitlines() if "root" not in line and "gốc" not in line]
         assert max(map(len, lines[:30])) <= 80
+        assert language == "vi" or {"refused", "cancelled", "waiting"} <= set(shown.split())  # heads in whole words
         assert re.search(r"[0-9]+:[0-9a-f]{64}", shown)
         assert "--limit" in shown
     page = mail.call("report", "make", "--html", "--lang", "vi").stdout
@@ -109,6 +110,7 @@ def test_tables_fit_a_terminal_and_a_page_is_whole_in_itself(mail: OneNode, monk
     assert "100,0 %" in page
     assert "signed share" not in page
     assert "EDX" in page
+    assert '<p class="who">h53</p>' in page
 
 
 @pytest.mark.parametrize(

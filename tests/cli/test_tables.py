@@ -51,6 +51,15 @@ def waiting(node: OneNode) -> OneNode:
     return node
 
 
+def test_piles_fit_eighty_columns_by_leaving_out_empty_ages(waiting: OneNode) -> None:
+    drawn = on_a_terminal(waiting, 80, "queue", "shape")
+    assert max(map(cell_len, drawn.splitlines())) <= 80
+    assert re.search(r"^ *(link|office):[\w-]{4,} ", drawn, re.MULTILINE), drawn  # a whole route
+    assert "<1m" in drawn.split("Not shown")[0]
+    assert "≥1280m" in drawn.split("Not shown")[1]
+    assert "Not shown" not in on_a_terminal(waiting, 80, "queue", "shape", "--wide")
+
+
 def test_a_queue_fits_eighty_columns_and_says_what_it_leaves_out(waiting: OneNode) -> None:
     drawn = on_a_terminal(waiting, 80, "queue", "list")
     assert max(map(cell_len, drawn.splitlines())) <= 80

@@ -44,7 +44,7 @@ def test_a_database_of_another_node_is_refused(database: Database, tmp_path: Pat
     assert (
         recognise_database(ledger, tmp_path, Claimant("tinh-moi", ("tinh",))) is None
     )  # a rename is an act, and journalled
-    assert identity.owner(ledger) == "tinh-moi"
+    assert identity.owner(ledger.engine) == "tinh-moi"
     assert database.count("journal", "event = 'node.renamed'") == 1
     with pytest.raises(Refusal):
         recognise_database(ledger, tmp_path, CLAIM)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from edxml_router.cli import files
+from edxml_router.cli.acting import account
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Group, exit_with
 from edxml_router.cli.parameters import Age
@@ -18,6 +19,7 @@ from edxml_router.core.delivery.figures.deadlines import Deadlines, month_of
 from edxml_router.core.delivery.figures.values import GROUPS, KINDS, LETTER_KINDS, ReportQuestion
 from edxml_router.core.detail import Detail
 from edxml_router.observe.escape import json_line
+from edxml_router.services.asking import readings
 from edxml_router.services.proof import checkpoints
 from edxml_router.services.reports import making
 from edxml_router.services.reports.files import read_holidays, read_month, read_paper
@@ -105,7 +107,12 @@ def make(
     since = since or _earlier(until, MONTHS - 1)
     if since > until:
         raise click.UsageError(for_people(Detail("--until is before --since")))
-    with open_asked(session, database) as asked, session.progress(session.detail(_COUNTING), None) as advance:
+    asking = {"since": since, "until": until, "by": ",".join(groups), "agency": agency, "kind": ",".join(kinds)}
+    with (
+        open_asked(session, database) as asked,
+        readings.noted(asked, account(), "report make", asking) as reading,
+        session.progress(session.detail(_COUNTING), None) as advance,
+    ):
         deadlines = Deadlines(ordinary_within, urgent_within, read_holidays(holidays) if holidays else frozenset())
         question = ReportQuestion(
             since,
@@ -118,8 +125,9 @@ def make(
             read_paper(paper, asked.canonical) if paper else {},
         )
         made = making.make(asked.views, question, advance)
+        reading.count, whose = len(made["rows"]), asked.owner()
     if as_json or form:
-        files.write(output, _written(session, made, form).encode())
+        files.write(output, _written(session, made, form, whose).encode())
         if str(output) != files.STDIO:
             session.note(
                 session.detail(Detail("{file}: counted from {size} entries", file=str(output), size=made["size"]))
@@ -145,8 +153,13 @@ def verify(session: Session, file: Path, keys: Sequence[str], database: Database
     known = checkpoints.read_keys(keys)
     if database is None:
         known = (*known, *checkpoints.own_keys(session.config_file()))
-    with open_asked(session, database) as asked, session.progress(session.detail(_COUNTING), None) as advance:
+    with (
+        open_asked(session, database) as asked,
+        readings.noted(asked, account(), "report verify", {}) as reading,
+        session.progress(session.detail(_COUNTING), None) as advance,
+    ):
         found = making.verify(asked.views, file, known, advance)
+        reading.count = len(found.differences)
     if as_json:
         session.json(report_verification_shape(str(file), found.size, found.root, found.differences, found.finding))
     elif found.finding is None:
@@ -170,11 +183,11 @@ def _earlier(month: str, count: int) -> str:
     return f"{whole // 12:04}-{whole % 12 + 1:02}"
 
 
-def _written(session: Session, made: ReportShape, form: str | None) -> str:
+def _written(session: Session, made: ReportShape, form: str | None, whose: str) -> str:
     if form == "csv":
         return csv_text(made)
     if form == "html":
-        return report_page(made, session.language)
+        return report_page(made, session.language, whose)
     return json_line(made, str) + "\n"
 
 

@@ -70,6 +70,7 @@ def list_(
 
 
 @click.command(cls=Command)
+@wide_option
 @json_option
 @pass_session
 def shape(session: Session, as_json: bool) -> None:
@@ -87,7 +88,8 @@ def shape(session: Session, as_json: bool) -> None:
         session.line(session.say("queue.empty"))
     else:
         rows = [(one.route, one.total, *(count or "·" for count in one.ages)) for one in shapes]
-        session.table(("route", "#count", *(f"#{head}" for head in heads)), rows)
+        empty = [head for place, head in enumerate(heads) if not any(one.ages[place] for one in shapes)]
+        session.table(("route", "#count", *(f"#{head}" for head in heads)), rows, spare=empty[::-1])
 
 
 @click.command(cls=Command)

@@ -48,7 +48,7 @@ def database(settings: Settings) -> Findings:
         if schema and (damage := integrity.database_damage(ledger.engine, quick=not file)):
             yield ledger.engine.dialect.name, Finding("EDX610", "store.url", damage)
             return
-        whose = identity.owner(ledger) if schema == newest else ""
+        whose = identity.owner(ledger.engine) if schema == newest else ""
     if schema != newest:
         found = schema or Detail("missing")
         detail = Detail("schema {schema}, needed {newest}; run `edxml-router init`", schema=found, newest=newest)

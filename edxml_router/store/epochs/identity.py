@@ -112,9 +112,9 @@ def begun_at(engine: Engine) -> datetime | None:
         return connection.execute(select(func.min(epochs.c.at))).scalar_one_or_none()
 
 
-def owner(ledger: SqlLedger) -> str:
+def owner(engine: Engine) -> str:
     """The node whose database this is; empty when it is nobody's yet."""
-    with reading(ledger.engine) as connection:
+    with reading(engine) as connection:
         return connection.execute(select(identity.c.node)).scalar_one_or_none() or ""
 
 
