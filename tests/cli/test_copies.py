@@ -149,7 +149,18 @@ def test_a_copy_is_tried_out_and_nothing_left_behind(sent: OneNode, tmp_path: Pa
     assert checks(sent, "backup") == ["", "EDX683"]
 
 
-@pytest.mark.parametrize("harm", ["body", "journal", "row", "lineage"])
+def test_a_scrub_that_has_fallen_silent_is_warned_of(sent: OneNode) -> None:
+    assert checks(sent, "bodies") == [""]  # it has not begun yet
+    for days, codes in ((1, [""]), (3, ["EDX684"])):
+        with closing(composition.open_ledger(load(sent.config))) as ledger, ledger.book() as book:
+            upkeep.note(book.connection, upkeep.SCRUB, datetime.now(UTC) - timedelta(days=days))
+        assert checks(sent, "bodies") == codes
+    text = sent.config.read_text(encoding="utf-8")
+    sent.config.write_text(text.replace("[store]\n", "[store]\nscrub_bytes = 0\n", 1), encoding="utf-8")
+    assert checks(sent, "bodies") == [""]
+
+
+@pytest.mark.parametrize("harm", ["body", "journal", "row", "lineage", "cut"])
 def test_a_copy_that_would_not_do_is_found_out(sent: OneNode, harm: str, tmp_path: Path) -> None:
     """Also one whose digests were written again by whoever changed it."""
     large = sent.letter("H53-2", ["G22"], files=[fixtures.File(content=bytes(100_000))])
@@ -161,6 +172,10 @@ def test_a_copy_that_would_not_do_is_found_out(sent: OneNode, harm: str, tmp_pat
         [body] = [path for path in (copy / "bodies").rglob("*") if path.is_file()]
         body.write_bytes(body.read_bytes()[:-1])
         codes = {"EDX678"}
+    elif harm == "cut":
+        with (copy / "journal.db").open("r+b") as file:
+            file.truncate(100_000)
+        codes = {"EDX678", "EDX682"}
     elif harm == "lineage":  # the node's journal was rewritten since
         lose(sent)
         sent.call("init", sent.folder, "--name", "h53")
@@ -182,6 +197,7 @@ def test_a_copy_that_would_not_do_is_found_out(sent: OneNode, harm: str, tmp_pat
     [found] = [json.loads(line) for line in result.stdout.splitlines()]
     assert (result.exit_code, found["sound"]) == (70, False)
     assert codes <= {problem["code"] for problem in found["problems"]}, result.output
+    assert "EDX610" not in {problem["code"] for problem in found["problems"]}  # the node's own journal is whole
     if harm != "lineage":
         assert "EDX682" in checks(sent, "backup")
     assert sent.rows("journal", "query", "--event", "backup.tried", "--code", "EDX682")

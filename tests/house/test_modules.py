@@ -57,7 +57,8 @@ def test_no_module_is_a_drawer() -> None:
 
 def test_no_two_locks_of_postgresql_have_one_number() -> None:
     """Who shares a number waits for work that has nothing to do with its own, or for itself."""
-    found = [number for module in PACKAGE for number in re.findall(r"0x6564786D_\w+", module.read_text(encoding="utf-8"))]
+    texts = [module.read_text(encoding="utf-8") for module in PACKAGE]
+    found = [number for text in texts for number in re.findall(r"0x6564786D_\w+", text)]
     assert len(found) > 5
     assert sorted(found) == sorted(set(found))
 

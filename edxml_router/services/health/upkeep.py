@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from edxml_router.config import Settings
 from edxml_router.core.detail import Detail
@@ -16,7 +17,8 @@ from edxml_router.store.database import migrate
 from edxml_router.store.epochs import identity
 from edxml_router.wiring import composition
 
-SHOWN = 20  # damaged bodies
+SHOWN: Final = 20  # damaged bodies
+SILENT: Final = timedelta(days=2)  # without any body read again
 
 
 def copies(settings: Settings) -> Findings:
@@ -54,9 +56,16 @@ def bodies(settings: Settings) -> Findings:
         if migrate.current(ledger.engine) != migrate.newest():
             return
         found, read = damaged.damaged_bodies(ledger.engine, SHOWN), upkeep.last(ledger.engine, upkeep.SCRUB)
+        begun = identity.begun_at(ledger.engine)
     for digest, since in found:
         told = Detail("since {at:%Y-%m-%d %H:%M}", at=since.astimezone())
         yield digest, Finding(damaged.CODE, digest, told)
+    last = read.at if read else begun
+    if settings.store.scrub_bytes and last is not None and datetime.now(UTC) - last > SILENT:
+        # After the last body a round rests for a day, which is no silence.
+        told = Detail("the last time was {at:%Y-%m-%d %H:%M}", at=last.astimezone()) if read else Detail("never yet")
+        yield told, Finding("EDX684", detail=told)
+        return
     if found:
         return
     if not settings.store.scrub_bytes:

@@ -93,7 +93,10 @@ def drill(settings: Settings, folder: Path, operator: str, progress: Progress, s
         try:
             _put_back(settings, found, place, progress)
         except Trouble as trouble:  # of the copy: that is what a drill is for
-            found.fail(trouble.code, trouble.finding.where, trouble.finding.detail)
+            if trouble.code == "EDX610":  # whose remedy is for the node's own journal, which is not what is damaged
+                found.fail(FAILED, str(found.folder / DATABASE), trouble.finding.detail)
+            else:
+                found.fail(trouble.code, trouble.finding.where, trouble.finding.detail)
     _compare(settings, found)
     found.seconds = time.monotonic() - begun
     _note(settings, found, operator)
@@ -121,7 +124,7 @@ def _put_back(settings: Settings, found: Drill, place: Path, progress: Progress)
     ledger = SqlLedger(connect(f"sqlite:///{place / DATABASE}"), SteadyClock(place / steady_clock.FILE))
     with closing(ledger):
         if damage := integrity.database_damage(ledger.engine):
-            found.fail("EDX610", str(found.folder / DATABASE), damage)
+            found.fail(FAILED, str(found.folder / DATABASE), damage)
             return
         _verify(found, ledger, _keys(settings), progress)
         _hash_bodies(found, ledger, place, progress)
