@@ -112,6 +112,22 @@ def test_either_side_mends_the_other(two: Two) -> None:
     assert two.tree.run("tinh", "journal", "verify").returncode == 0
 
 
+def test_an_office_that_finds_it_damaged_has_it_asked_for(two: Two) -> None:
+    carry(two)
+    pipeline.forward(two.tinh.node)
+    two.path("tinh").unlink()
+    name = f"{two.digest[:16]}.H53"
+    assert two.tree.run("tinh", "fetch", name, "-o", two.path("tinh").with_suffix(".out")).returncode == 70
+    assert two.events("tinh", "body.damaged") == [(two.digest, "node")]
+    assert mending.ask(two.tinh.node) == []
+    for _ in range(20):
+        two.pump(two.tw, 0.2)
+        two.pump(two.tinh, 0.2)
+        if two.path("tinh").exists():
+            break
+    assert two.events("tinh", "body.mended") == [(two.digest, "link:tw")]
+
+
 def test_nobody_is_given_what_it_never_had_and_nothing_taken_unasked(two: Two) -> None:
     carry(two)
     node = two.tw.node

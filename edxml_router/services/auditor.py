@@ -150,9 +150,13 @@ def verify(
 
 
 def damage_finding(found: Verification) -> Finding | None:
-    """What is wrong with a journal, in one finding."""
+    """What is wrong with a journal, in one finding: EDX603 where it is only files of bodies, which neighbours may have.
+    Those are found last, so where the first are, all are."""
     if found.sound:
         return None
+    if all(one.body for one in found.damages):
+        return Finding("EDX603", found.damages[0].body, Detail("{count}: {detail}", count=found.damage_count,
+                                                               detail=found.damages[0].detail))  # fmt: skip
     return Finding(
         "EDX605",
         found.damages[0].where,

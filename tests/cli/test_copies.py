@@ -160,6 +160,21 @@ def test_a_scrub_that_has_fallen_silent_is_warned_of(sent: OneNode) -> None:
     assert checks(sent, "bodies") == [""]
 
 
+@pytest.mark.parametrize("way", ["backup", "verify"])
+def test_whoever_finds_a_letter_damaged_has_neighbours_asked_for_it(sent: OneNode, way: str, tmp_path: Path) -> None:
+    large = sent.letter("H53-2", ["H53.01"], files=[fixtures.File(content=bytes(100_000))])
+    assert sent.call("send", large, "--as", "vp").exit_code == 0
+    sent.work()
+    [body] = [path for path in (sent.folder / "data" / "bodies").glob("??/*") if path.is_file()]
+    body.chmod(0o600)
+    body.write_bytes(b"!" + body.read_bytes()[1:])
+    assert checks(sent, "bodies") == [""]
+    found = sent.call("backup", tmp_path / "copy") if way == "backup" else sent.call("journal", "verify")
+    assert (found.exit_code, found.stderr[:6]) == (70, "EDX603"), found.output
+    assert checks(sent, "bodies") == ["EDX603"]
+    assert len(sent.rows("journal", "query", "--event", "body.damaged")) == 1
+
+
 @pytest.mark.parametrize("harm", ["body", "journal", "row", "lineage", "cut"])
 def test_a_copy_that_would_not_do_is_found_out(sent: OneNode, harm: str, tmp_path: Path) -> None:
     """Also one whose digests were written again by whoever changed it."""

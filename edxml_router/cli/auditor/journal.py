@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from edxml_router.cli.auditor.witness import witness
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Trouble
 from edxml_router.services import auditor
 from edxml_router.services.proof import checkpoints
 from edxml_router.shapes.node import verification_shape
@@ -96,6 +98,8 @@ def verify(
         if database is None:
             result = checkpoints.with_cosignatures(result, asked.views, session.config_file())
         filed_bodies = auditor.filed_bodies(asked.views)
+        with suppress(Trouble):  # what was found is what is to be said
+            asked.note_damaged([one.body for one in result.damages if one.body])
     if as_json:
         session.json(verification_shape(result, filed_bodies))
     elif result.sound:

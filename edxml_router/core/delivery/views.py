@@ -207,10 +207,12 @@ class QuarantinedItem:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is wrong, and where: ``entry 17``, ``place 1203``, ``checkpoint 5000``."""
+    """One thing that is wrong, and where: ``entry 17``, ``place 1203``, ``checkpoint 5000``. ``body`` is the digest
+    of a body whose file is all that is wrong."""
 
     where: str
     detail: str
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ from edxml_router.services.certificates.verifying import JOURNAL_STAMP, LETTER, 
 from edxml_router.shapes.delivery import traced_delivery_shape
 from edxml_router.shapes.envelope import envelope_shape
 from edxml_router.shapes.evidence.certificate import certificate_shape
-from edxml_router.stages.forwarding.bodiless import missing_body
+from edxml_router.stages.forwarding.bodiless import report_missing_body
 from edxml_router.stages.node import Node
 
 SIGNER_SOUGHT_IN: Final = 4 * 1024 * 1024  # bytes of a letter that is parsed for the certificate of who signed it
@@ -221,7 +221,7 @@ def _letter(node: Node, digest: str, *, required: bool) -> bytes | None:
     """The letter's bytes; None where they are not here any more and not wanted. Raises Refusal EDX603."""
     data = node.bodies.read([digest]).get(digest)
     if data is None and required:
-        raise missing_body(node, digest)
+        raise report_missing_body(node, digest)
     return data
 
 

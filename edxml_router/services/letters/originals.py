@@ -31,7 +31,7 @@ from edxml_router.core.xml import content, elements, safe_xml, skeleton
 from edxml_router.core.xml.safe_xml import NS
 from edxml_router.core.xml.skeleton import Skeleton
 from edxml_router.services.office import DIGITS_SHOWN
-from edxml_router.stages.forwarding.bodiless import missing_body
+from edxml_router.stages.forwarding.bodiless import report_missing_body
 from edxml_router.stages.node import Node
 
 _ATTACHMENTS: Final = f"{{{NS}}}AttachmentEncoded/{{{NS}}}Attachment"
@@ -133,7 +133,7 @@ class Originals:
     def _parsed(self, digest: str) -> tuple[Skeleton, Any]:
         body: Body | None = self.node.bodies.open([digest]).get(digest)
         if body is None:
-            raise missing_body(self.node, digest)
+            raise report_missing_body(self.node, digest)
         limits = self.node.rules.limits
         bones = skeleton.scan(body, limits, secrets.token_hex(16))
         return bones, safe_xml.parse(bones.text, limits)

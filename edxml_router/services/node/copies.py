@@ -41,6 +41,7 @@ from edxml_router.wiring.ownership import recognise
 BACKUP_MADE: Final = "backup.made"
 BACKUP_RESTORED: Final = "backup.restored"
 _NAMED: Final = 10  # bodies or damages that are named
+_ASKED: Final = 1000  # damaged bodies that one copy reports; the scrub finds the others
 Progress = Callable[[int], None]
 
 
@@ -76,6 +77,7 @@ def back_up(
         with ledger.book() as book:  # the copy is there; a crash before the commit: it is, and nobody was told
             book.journal.note([_entry(ledger.clock.now(), BACKUP_MADE, operator, told, facts)])
             upkeep.note(book.connection, upkeep.BACKUP, now, str(folder), sound=made.sound)
+            book.damages.note(made.manifest.missing[:_ASKED], ledger.clock.now())  # and neighbours are asked for them
     return made
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Trouble
 from edxml_router.core.retention.values import RemovedBody
 from edxml_router.stages.node import Node
 
@@ -27,6 +28,17 @@ def missing_body(node: Node, digest: str, where: str = "") -> Refusal:
     if gone is None:
         return Refusal("EDX603", where=where or digest, detail=Detail("body damaged or missing"))
     return Refusal(REMOVED, where=where or digest, detail=told_removal(gone))
+
+
+def report_missing_body(node: Node, digest: str, where: str = "") -> Refusal:
+    """Why a body cannot be read, as :func:`missing_body`; from now on neighbours are asked for one that is damaged.
+    Not within a transaction of the ledger."""
+    refusal = missing_body(node, digest, where)
+    if refusal.code != REMOVED:
+        with suppress(Trouble), node.ledger.book() as book:  # whoever asks is told of the body, whatever the disk does
+            book.damages.note([digest], node.now())
+        # Committed, or not: then the next who reads it notes it.
+    return refusal
 
 
 def told_removal(gone: RemovedBody) -> Detail:

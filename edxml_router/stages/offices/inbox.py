@@ -24,7 +24,7 @@ from edxml_router.core.link.wire import read_letter_name
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.forwarding import room
-from edxml_router.stages.forwarding.bodiless import missing_body
+from edxml_router.stages.forwarding.bodiless import report_missing_body
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import final_receipts
 from edxml_router.stages.outcomes.settlement import confirmation
@@ -40,9 +40,10 @@ def fetch(node: Node, office: str, name: str) -> Body:
         if delivery is None or delivery.state not in (State.AVAILABLE, State.CONFIRMED):
             raise Refusal("EDX606", where=name)
         body = node.bodies.open([delivery.digest]).get(delivery.digest)
-        if body is None:
-            raise missing_body(node, delivery.digest, name)
-        book.journal.note([Entry(now, DELIVERY_FETCHED, delivery.digest, delivery.recipient, actor=office)])
+        if body is not None:
+            book.journal.note([Entry(now, DELIVERY_FETCHED, delivery.digest, delivery.recipient, actor=office)])
+    if body is None:
+        raise report_missing_body(node, delivery.digest, name)
     return body
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ def damaged_files(engine: Engine, folder: Path, progress: Callable[[int], None])
             rows = connection.execute(_FILED.where(bodies.c.digest > after).limit(_PAGE)).all()
         for row in rows:
             if (damage := _damage(folder, row)) and _is_kept(engine, row.digest):
-                yield Damage(Detail("body {digest}", digest=row.digest), damage)
+                yield replace(damage, where=Detail("body {digest}", digest=row.digest))
             progress(1)
         if len(rows) < _PAGE:
             return
@@ -48,21 +49,21 @@ def _is_kept(engine: Engine, digest: str) -> bool:
         return connection.execute(_FILED.where(bodies.c.digest == digest)).first() is not None
 
 
-def _damage(folder: Path, row: Any) -> str:
+def _damage(folder: Path, row: Any) -> Damage | None:
     digest = row.digest
     if len(digest) != 64 or not _DIGITS.issuperset(digest):  # it would become a path
-        return Detail("its name in the table is no digest")
+        return Damage("", Detail("its name in the table is no digest"))
     found, size = hashlib.sha256(), 0
     try:
         for piece in spool.read(folder / digest[:2] / digest[2:]):
             found.update(piece)
             size += len(piece)
     except FileNotFoundError:
-        return Detail("its file is missing")
+        return Damage("", Detail("its file is missing"), digest)
     except OSError as error:
-        return in_words(error)
+        return Damage("", in_words(error), digest)
     if found.hexdigest() != digest:
-        return Detail("its bytes are others than those that were accepted")
+        return Damage("", Detail("its bytes are others than those that were accepted"), digest)
     if size != row.size:
-        return Detail("it has {size} bytes, and {found} in the table", size=size, found=row.size)
-    return ""
+        return Damage("", Detail("it has {size} bytes, and {found} in the table", size=size, found=row.size))
+    return None

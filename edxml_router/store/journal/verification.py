@@ -46,10 +46,10 @@ class _Findings:
     damages: list[Damage] = field(default_factory=list)
     count: int = 0
 
-    def add(self, where: str, detail: str) -> None:
+    def add(self, where: str, detail: str, body: str = "") -> None:
         self.count += 1
         if self.count <= DAMAGES:
-            self.damages.append(Damage(where, detail))
+            self.damages.append(Damage(where, detail, body))
 
 
 def verify(
@@ -116,7 +116,7 @@ def verify(
                 progress(2 * (done + unnumbered) + filed, 2 * (done + unnumbered) + filed)
 
         for damage in damaged_files(engine, files, one_more):
-            found.add(damage.where, damage.detail)
+            found.add(damage.where, damage.detail, damage.body)
     if progress:
         progress(2 * (done + unnumbered) + filed, 2 * (done + unnumbered) + filed)
     return Verification(
