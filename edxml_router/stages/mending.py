@@ -104,6 +104,8 @@ def _mended(node: Node, digest: str, body: Body, actor: str) -> None:
         book.damages.mend(digest, body.size, body.held, now, actor)
         held = [one for one in book.deliveries.of([digest]) if one.state is State.HELD and one.code == DAMAGED]
         book.deliveries.move([change(one, Event.RELEASE, due_at=now) for one in held])
+        # Committed when this block ends; a large body is in its file by then. A crash before: it counts as damaged,
+        # and is asked for again, or found whole where the file is.
     node.left |= bool(held)
 
 

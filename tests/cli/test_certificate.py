@@ -138,6 +138,9 @@ def test_it_is_small_and_other_programs_open_it(certified: Certified) -> None:
         page = opened.read("certificate.html").decode()
         assert json.loads(opened.read("certificate.json"))["format"] == "edxml-router-certificate/1"
     assert "Chứng thư giao nhận" in page and "Certificate of delivery" in page and "H53-1" in page
+    # The verdict's mark is in words, in both languages.
+    assert "chưa kiểm tra chứng thư số có bị thu hồi hay không" in page
+    assert "whether the certificate was revoked was not checked" in page and "revocation-unchecked" not in page
     assert "<script" not in page and "http" not in page.replace("https://c2sp.org", "")
 
 

@@ -384,7 +384,8 @@ def test_a_count_of_paper_that_says_something_else_is_refused(tmp_path: Path, te
 
 def test_a_file_that_is_no_report_or_no_list_of_days_is_refused(story: Story, tmp_path: Path) -> None:
     made = report(story)
-    for number, text in enumerate(["{}", "[]", "x", "\xff", json.dumps({**made, "groups": ["x"]}), "[" * 100_000]):
+    changed = [json.dumps({**made, "groups": ["x"]}), json.dumps({**made, "size": 10**30})]
+    for number, text in enumerate(["{}", "[]", "x", "\xff", *changed, "[" * 100_000]):
         path = tmp_path / f"{number}.json"
         path.write_bytes(text.encode("latin-1"))
         with pytest.raises(Refusal, match="EDX667"):

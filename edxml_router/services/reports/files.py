@@ -28,6 +28,7 @@ from edxml_router.shapes.evidence.report import REPORT_FORMAT
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_LINES: Final = 200_000
+_ENTRIES_MAX: Final = 2**62  # more than any journal has, and less than a database takes
 _MONTH: Final = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 _COLUMNS: Final = ("month", "agency", "documents")
 
@@ -86,7 +87,7 @@ def read_report(path: Path) -> tuple[Mapping[str, Any], ReportQuestion]:
         if told["format"] != REPORT_FORMAT:
             raise ValueError(told["format"])
         question = _question(told)
-        if not isinstance(told["size"], int) or isinstance(told["size"], bool) or told["size"] < 0:
+        if not isinstance(told["size"], int) or isinstance(told["size"], bool) or not 0 <= told["size"] <= _ENTRIES_MAX:
             raise ValueError(told["size"])
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise _wrong(path, 1, Detail("not a report as `report make --json` prints it")) from error
