@@ -17,6 +17,7 @@ import pytest
 from edxml_router import pipeline
 from edxml_router.core.asice import archive, container
 from edxml_router.core.body import MemoryBody
+from edxml_router.core.delivery.pace import Pace
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.proof.time_stamp import stamp_query, token_in_answer
 from edxml_router.credentials.keys import load_certificates
@@ -253,6 +254,19 @@ def test_the_page_names_agencies_and_says_whose_times_it_has(vouched: Vouched) -
     for code in ("H53", "G22"):
         agency = registry.get(code)
         assert agency and f"<td>{code} {agency.name}</td>" in page
+
+
+def test_an_office_has_so_many_stamped_a_minute(vouched: Vouched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What authorities are asked at an office's wish has a bound; the journal's own stamp is enclosed beyond it too."""
+    monkeypatch.setattr(issuing, "_stamped", Pace(2))
+    node, settings = vouched.pair.nodes[PROVINCE].node, vouched.pair.tree.settings(PROVINCE)
+    issuing._failed.clear()
+    asked = vouched.authority.asked
+    order = CertificateOrder(vouched.digest, office=f"vanthu-{PROVINCE}")
+    made = [container.read(issuing.issue_to(node, settings, order)) for _ in range(4)]
+    assert vouched.authority.asked - asked == 2
+    assert [one.stamp is not None for one in made] == [True, True, False, False]
+    assert all("journal.tst" in one.files for one in made)
 
 
 def test_a_false_cosignature_in_the_database_does_not_get_in(vouched: Vouched) -> None:

@@ -4,7 +4,8 @@
     data = issue_to(node, settings, CertificateOrder(…, office="vp"))          # for an office, of what it sent
 
 Where there are authorities in journal.stamps, the first that answers stamps it; where none does, the certificate says
-that it has no stamp, and ``tell`` is told why. Raises what :mod:`edxml_router.services.certificates.making` raises, and
+that it has no stamp, and ``tell`` is told why. An office has so many stamped a minute; what it asks for beyond that has
+the journal's stamp only. Raises what :mod:`edxml_router.services.certificates.making` raises, and
 Refusal EDX902, EDX903 for keys.
 """
 
@@ -16,6 +17,7 @@ from dataclasses import replace
 from typing import Final
 
 from edxml_router.config import Settings
+from edxml_router.core.delivery.pace import Pace
 from edxml_router.core.problems import Finding, Trouble
 from edxml_router.credentials import identities
 from edxml_router.credentials.time_stamping import stamp_by
@@ -29,8 +31,11 @@ __all__ = ["CertificateOrder", "issue", "issue_to"]
 PATIENCE_SECONDS: Final = 5.0  # seconds for all authorities together; somebody waits for the certificate
 SILENCE_SECONDS: Final = 60.0  # seconds for which one that failed is passed over, so that not everybody waits for it
 
+STAMPED_A_MINUTE: Final = 10  # certificates of one office; an authority may charge for each, or shut the node out
+
 Teller = Callable[[Finding], None]
 _failed: dict[str, float] = {}  # addresses, and when, in this process
+_stamped: Final = Pace(STAMPED_A_MINUTE)
 
 
 def issue(settings: Settings, order: CertificateOrder, tell: Teller = events.journal_not_stamped) -> bytes:
@@ -48,7 +53,8 @@ def issue_to(
     registry = node.rules.registry
     recipient = registry.canonical_or_none(order.recipient) or order.recipient if order.recipient else ""
     order = replace(order, recipient=recipient)
-    stamp = _stamper(settings, tell) if settings.journal.stamps else None
+    may_stamp = bool(settings.journal.stamps) and _stamped.allows(order.office, node.now())
+    stamp = _stamper(settings, tell) if may_stamp else None
     return certify(node, identities.signing(settings), settings, order, node.now(), stamp)
 
 

@@ -25,7 +25,7 @@ _TYPE: Final = "application/vnd.etsi.asic-e+zip"
             "of `edxml-router certificate script`, says what it proves.",
             "content": {_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         },
-        **problems("EDX603", "EDX606", "EDX613", "EDX653", "EDX658", "EDX670"),
+        **problems("EDX603", "EDX606", "EDX613", "EDX653", "EDX658", "EDX659", "EDX670"),
     },
     response_class=Response,
 )
