@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from edxml_router.cli.commands import exit_with
 from edxml_router.cli.session import Session
 from edxml_router.core.delivery.views import JournalLine
 from edxml_router.core.problems import Finding
-from edxml_router.observe.escape import printable
+from edxml_router.observe.escape import printable, spreadsheet_text
 from edxml_router.shapes.evidence.asking import count_shape
-
-_FORMULA: Final = ("=", "+", "-", "@")  # a spreadsheet would compute what begins so
 
 
 def show_lines(session: Session, lines: Sequence[JournalLine]) -> None:
@@ -81,4 +79,4 @@ def _cell(value: Any) -> str:
     if isinstance(value, dict):
         return str(value["code"])
     text = printable(str(value), 10_000)
-    return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int) else text
+    return text if isinstance(value, int) else spreadsheet_text(text)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 LIMIT: Final = 300  # characters
+_FORMULA: Final = ("=", "+", "-", "@")
 
 # Cc control, Cf format (direction marks, joiners), Cs lone surrogates, Zl and Zp separators of lines.
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -26,6 +27,11 @@ def printable(text: str, limit: int = LIMIT) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(character) if _is_unsafe(character) else character for character in text)
+
+
+def spreadsheet_text(text: str) -> str:
+    """A text of which a spreadsheet computes nothing: an apostrophe stands before one that would be a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def json_line(value: Any, plain: Callable[[Any], Any] | None = None) -> str:

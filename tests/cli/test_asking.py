@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
+from contextlib import closing
 
 import pytest
+from sqlalchemy import event
 
 from edxml_router.cli.acting import account
 from edxml_router.config import load
 from edxml_router.core.delivery.journal import Entry
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.services.asking import readings
 from edxml_router.wiring import composition, reading
 from tests.cli.conftest import OneNode, call, rows
 
@@ -95,3 +99,20 @@ def test_who_read_what_is_in_the_journal(node: OneNode) -> None:
     copy.write_bytes(before)
     assert rows(call("journal", "query", "--document", digest, "--database", copy, "--json"))
     assert copy.read_bytes() == before
+
+
+def test_what_was_asked_is_answered_though_nobody_can_write_down_who_asked(node: OneNode) -> None:
+    """As where the disk is full: whoever looks what is stuck needs the answer then most."""
+    node.send("H53-1", ["G22"])
+    told: list[Finding] = []
+    with (
+        closing(composition.open_ledger(load(node.config))) as ledger,
+        closing(sqlite3.connect(node.folder / "data" / "journal.db", isolation_level=None)) as busy,
+    ):
+        event.listen(ledger.engine, "checkout", lambda opened, *_: opened.execute("PRAGMA busy_timeout = 50"))
+        busy.execute("BEGIN IMMEDIATE")  # nobody else can write
+        asked = reading.ReadableDatabase(ledger.views, node.config, ledger=ledger)
+        with readings.noted(asked, "lan", "trace", {"document": "H53-1"}, told.append):
+            found = ledger.views.find_envelopes(document_id="H53-1")
+    assert len(found) == 1
+    assert [one.code for one in told] == ["EDX624"]

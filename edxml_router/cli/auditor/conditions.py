@@ -1,4 +1,4 @@
-"""The conditions that ``journal query`` and ``documents`` share, as options."""
+"""The conditions of ``journal query``, as options."""
 
 from __future__ import annotations
 

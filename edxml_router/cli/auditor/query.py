@@ -65,7 +65,7 @@ def query(
     given = {**wanted.given(), "event": event, "actor": actor, "by": group, "count": counting}
     with (
         open_asked(session, database) as asked,
-        readings.noted(asked, account(), "journal query", given) as reading,
+        readings.noted(asked, account(), "journal query", given, session.problem) as reading,
     ):
         question = questions.made(asked.views, wanted.query(asked, event, actor))
         if counting:

@@ -110,7 +110,7 @@ def make(
     asking = {"since": since, "until": until, "by": ",".join(groups), "agency": agency, "kind": ",".join(kinds)}
     with (
         open_asked(session, database) as asked,
-        readings.noted(asked, account(), "report make", asking) as reading,
+        readings.noted(asked, account(), "report make", asking, session.problem) as reading,
         session.progress(session.detail(_COUNTING), None) as advance,
     ):
         deadlines = Deadlines(ordinary_within, urgent_within, read_holidays(holidays) if holidays else frozenset())
@@ -155,7 +155,7 @@ def verify(session: Session, file: Path, keys: Sequence[str], database: Database
         known = (*known, *checkpoints.own_keys(session.config_file()))
     with (
         open_asked(session, database) as asked,
-        readings.noted(asked, account(), "report verify", {}) as reading,
+        readings.noted(asked, account(), "report verify", {}, session.problem) as reading,
         session.progress(session.detail(_COUNTING), None) as advance,
     ):
         found = making.verify(asked.views, file, known, advance)

@@ -60,7 +60,10 @@ def trace(
     believed; the exit status is 70 then.
     """
     asking = {"document": document, "recipient": recipient}
-    with open_asked(session, database) as asked, readings.noted(asked, account(), "trace", asking) as reading:
+    with (
+        open_asked(session, database) as asked,
+        readings.noted(asked, account(), "trace", asking, session.problem) as reading,
+    ):
         past = auditor.history(asked.views, document, asked.canonical(recipient) if recipient else "")
         reading.count = len(past.told) or len(past.refused)
         deliveries = [one for told in past.told for one in told.trace.deliveries]

@@ -1,24 +1,26 @@
 """Who read what: each question of an auditor to the node's own database is an entry of the journal itself.
 
-    with readings.noted(asked, "lan", "journal query", {"event": "delivery."}) as reading:
+    with readings.noted(asked, "lan", "journal query", {"event": "delivery."}, tell) as reading:
         for page in …: reading.count += len(page)
 
 The entry says who asked, by which command, under which conditions and how much was told; of free text only that there
 was some, because people type names. There is one for each question, written when it has been answered, and when the
-answer was broken off. A copy of a database (``--database``) is only read, and whoever has one reads it as he likes.
+answer was broken off. Where it cannot be written, because the disk is full or the database is busy, ``tell`` hears why
+and the answer is given all the same: whoever looks what is stuck needs it then most, and could as well look into the
+file. A copy of a database (``--database``) is only read, and whoever has one reads it as he likes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from edxml_router.core.delivery.journal import JOURNAL_READ, Entry
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Trouble
+from edxml_router.core.problems import Finding, Trouble
 from edxml_router.wiring.reading import ReadableDatabase
 
 _FREE: Final = "text"  # what is typed there may be a name
@@ -34,17 +36,21 @@ class NotedReading:
 
 @contextmanager
 def noted(
-    asked: ReadableDatabase, reader: str, command: str, conditions: Mapping[str, object]
+    asked: ReadableDatabase,
+    reader: str,
+    command: str,
+    conditions: Mapping[str, object],
+    tell: Callable[[Finding], None],
 ) -> Iterator[NotedReading]:
-    """Note at the end of the block what was read in it. Raises Setback EDX601, EDX602, EDX622 where it cannot be."""
+    """Note at the end of the block what was read in it, whatever ended it."""
     reading = NotedReading()
     try:
         yield reading
-    except BaseException:
-        with suppress(Trouble):  # what ended the reading is what is to be said
+    finally:
+        try:
             _note(asked, reader, command, conditions, reading.count)
-        raise
-    _note(asked, reader, command, conditions, reading.count)
+        except Trouble as trouble:
+            tell(trouble.finding)
 
 
 def _note(asked: ReadableDatabase, reader: str, command: str, conditions: Mapping[str, object], number: int) -> None:

@@ -20,6 +20,7 @@ from edxml_router.core.delivery.figures.values import GROUPS, Group
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import PROBLEMS
 from edxml_router.language.catalogues import told
+from edxml_router.observe.escape import spreadsheet_text
 from edxml_router.shapes.evidence.report import ReportRowShape, ReportShape, SideShape
 
 UNKNOWN: Final = "–"
@@ -180,7 +181,7 @@ def _flat(side: SideShape, fields: Iterable[str]) -> list[Any]:
 
 def _cell(value: str | int | None) -> str | int | None:
     """A code of the neighbours' is never a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" and value else value
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 def _figures(
