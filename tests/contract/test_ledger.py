@@ -10,6 +10,7 @@ import pytest
 
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.entries.facts import Grounds, envelope_facts
+from edxml_router.core.delivery.entries.reasons import FACT, commitment
 from edxml_router.core.delivery.journal import DELIVERY_EVENTS, Entry
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State, advance
 from edxml_router.core.delivery.moves import change
@@ -374,6 +375,7 @@ def test_entries_tell_what_happened(ledger: SqlLedger, database: Database) -> No
     digest = digest_of(body())
     row, number = envelope(indication="indeterminate"), {"delivery": taken.id, "generation": 1}
     lasts = {"expires_at": exact_instant(NOW + LIFETIME)}
+    [(salt, words)] = database.rows("SELECT salt, words FROM reasons")
     assert [line.entry for line in ledger.views.lines()] == [
         Entry(
             NOW,
@@ -403,10 +405,16 @@ def test_entries_tell_what_happened(ledger: SqlLedger, database: Database) -> No
             "returned",
             "tay-ninh",
             "EDX801",
-            "sai thẩm quyền",
-            {**number, "route": "link:tay-ninh", "ended_at": exact_instant(NOW + SECOND)},
+            "",  # what the office wrote is committed to: it may name somebody
+            {
+                **number,
+                "route": "link:tay-ninh",
+                "ended_at": exact_instant(NOW + SECOND),
+                FACT: commitment(bytes(salt), words),
+            },
         ),
     ]
+    assert words == "sai thẩm quyền"
 
 
 def test_every_event_has_a_name_of_its_own() -> None:
