@@ -6,7 +6,7 @@ import base64
 import json
 import random
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,24 +15,29 @@ from typing import Any
 import pytest
 
 from edxml_router import pipeline
+from edxml_router.config import StampSettings
 from edxml_router.core.asice import archive, container
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.pace import Pace
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.core.proof.time_stamp import stamp_query, token_in_answer
+from edxml_router.core.proof.time_stamp import completed_token, stamp_query, token_in_answer
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.demo.letters import Post
+from edxml_router.demo.tree import NodePlan
+from edxml_router.intake import batch
 from edxml_router.node.stamping import Stamping
 from edxml_router.services.certificates import issuing, verifying
 from edxml_router.services.certificates.checkpoint import best_checkpoint
 from edxml_router.services.certificates.issuing import CertificateOrder
 from edxml_router.stages.acceptance.submission import Submission
+from edxml_router.stages.offices import inbox
 from tests.authority import StampAuthority
 from tests.cli.conftest import call
 from tests.responder import send
-from tests.test_witness import EXHAUSTIVE, NATION, OF_PROVINCE, PROVINCE, Pair, signer
+from tests.test_witness import EXHAUSTIVE, NATION, OF_PROVINCE, PLANS, PROVINCE, Pair, signer
 
 OF_NATION = f"edxml-router/{NATION}"
+OTHER = "an-giang"
 
 
 @dataclass
@@ -75,23 +80,34 @@ class Vouched:
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def _settle(pair: Pair) -> None:
+    """Until nothing more is told of anything."""
+    for _ in range(5):
+        for opened in pair.nodes.values():
+            for transport in opened.transports:
+                batch.receive(opened.node, transport, transport.take(100, 0.0))
+            pipeline.forward(opened.node)
+            pipeline.report(opened.node)
+
+
 @pytest.fixture(scope="module")
 def vouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vouched]:
     folder = tmp_path_factory.mktemp("vouched")
-    pair = Pair(folder / "tree")
-    # With the largest keys that authorities use the size is measured at its worst; they take long to make.
-    with StampAuthority(folder / "tsa", "rsa:4096" if EXHAUSTIVE else "rsa:2048") as authority:
+    pair = Pair(folder / "tree", plans=(*PLANS, NodePlan(OTHER, "Tỉnh khác", ("H01",), NATION, ("H01",))))
+    # With the largest keys that authorities use the size is measured at its worst.
+    with StampAuthority(folder / "tsa", "rsa:4096", shared=True) as authority:
         with pair.tree.config(PROVINCE).open("a", encoding="utf-8") as config:
             config.write(f'\n[[journal.stamps]]\nurl = "{authority.url}"\nanchors = "{authority.anchors}"\n')
         node = pair.nodes[PROVINCE].node
-        letter = Post(pair.tree.pki).document("H53", ["G22"], number=1, subject="V/v thử")
+        letter = Post(pair.tree.pki).document("H53", ["H01"], number=1, subject="V/v thử")
         [answer] = pipeline.accept(node, [Submission(MemoryBody(letter), f"vanthu-{PROVINCE}", "cli")])
         assert answer.accepted, answer.finding
-        pipeline.forward(node)
-        for _ in range(2):  # until nothing more is told of it
-            pair.take(NATION)
-            pipeline.report(pair.nodes[NATION].node)
-            pair.take(PROVINCE)
+        _settle(pair)
+        other = pair.nodes[OTHER].node
+        with other.ledger.book() as book:
+            [waiting] = book.deliveries.of([answer.digest])
+        assert inbox.confirm(other, f"vanthu-{OTHER}", [waiting.name]) == [None]
+        _settle(pair)
         node.number_journal()
         pair.turns()
         Stamping(pair.tree.settings(PROVINCE)).turn(datetime.now(UTC))
@@ -124,15 +140,64 @@ def test_it_says_who_vouches_for_what(vouched: Vouched) -> None:
 def test_the_checkpoint_is_the_one_that_was_stamped_with_the_cosignature(vouched: Vouched) -> None:
     files = container.read(vouched.data).files
     [stamp] = vouched.pair.nodes[PROVINCE].node.ledger.views.time_stamps()
-    assert files["journal.tst"] == stamp.token
+    assert completed_token(files["journal.tst"], stamp.token) == stamp.token
     assert files["entries/1.tlog-proof"].endswith(b"\n\n" + stamp.note)
     assert f"— {OF_NATION} ".encode() in stamp.note
     statement = json.loads(files["certificate.json"])
     assert any(OF_NATION in each for each in statement["proved"])
 
 
-def test_it_is_small(vouched: Vouched) -> None:
+def test_it_is_small_with_all_that_may_be_in_it(vouched: Vouched) -> None:
+    """Two stamps of 4096 bits, a witness, and what two other nodes have signed of the end."""
+    files = container.read(vouched.data).files
+    assert {"journal.tst", "statements/2.json", "trust/node-2.pem"} <= files.keys()
     assert len(vouched.data) <= 20_000
+
+
+def test_the_certificates_of_the_authority_are_there_once(vouched: Vouched) -> None:
+    held = container.read(vouched.data)
+    [stamp] = vouched.pair.nodes[PROVINCE].node.ledger.views.time_stamps()
+    bare = held.files["journal.tst"]
+    assert held.stamp is not None and len(bare) < len(stamp.token) / 2
+    assert completed_token(bare, held.stamp) == stamp.token
+    # Without the other stamp nobody can tell whose it is.
+    with pytest.raises(ValueError, match="without the certificates"):
+        completed_token(bare, bare)
+
+
+def test_a_stamp_of_another_authority_leaves_each_its_certificates(vouched: Vouched, tmp_path: Path) -> None:
+    """The one that has stamped the checkpoint does not answer now, and the next does."""
+    with StampAuthority(tmp_path / "second") as second:
+        settings = vouched.pair.tree.settings(PROVINCE)
+        [first] = settings.journal.stamps
+        stamps = (StampSettings(url=second.url, anchors=second.anchors),)
+        settings = replace(settings, journal=replace(settings.journal, stamps=stamps))
+        data = issuing.issue(settings, CertificateOrder(vouched.digest))
+        roots = tmp_path / "roots.pem"
+        roots.write_bytes(first.anchors.read_bytes() + second.anchors.read_bytes())
+    [stamp] = vouched.pair.nodes[PROVINCE].node.ledger.views.time_stamps()
+    assert container.read(data).files["journal.tst"] == stamp.token
+    found = vouched.verify(data, "--stamp-anchors", roots)
+    assert found["stamped_at"] and found["journal_stamped_at"]
+    done = vouched.script(data, roots)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_certificates_of_before_are_read_too(vouched: Vouched) -> None:
+    """Each proof repeats the checkpoint there, and each stamp has its certificates."""
+    files = dict(container.read(vouched.data).files)
+    checkpoint = files["entries/1.tlog-proof"].partition(b"\n\n")[2]
+    for name in [one for one in files if one.endswith(".tlog-proof") and one != "entries/1.tlog-proof"]:
+        assert files[name].endswith(b"\n\n")
+        files[name] += checkpoint
+    [stamp] = vouched.pair.nodes[PROVINCE].node.ledger.views.time_stamps()
+    old = _signed_by_node(vouched, {**files, "journal.tst": stamp.token})
+    anchors = vouched.authority.anchors
+    assert vouched.verify(old, "--stamp-anchors", anchors)["journal_stamped_at"]
+    assert vouched.script(old, anchors).returncode == 0
+    other = _signed_by_node(vouched, {**files, "entries/2.tlog-proof": files["entries/2.tlog-proof"] + b"x"})
+    assert vouched.verify(other)["problem"]["code"] == "EDX656"
+    assert "REFUSED: entry 2" in vouched.script(other).stderr
 
 
 def test_the_script_verifies_stamps_and_cosignatures_with_openssl(vouched: Vouched, tmp_path: Path) -> None:
@@ -152,6 +217,17 @@ def _stamped_anew(vouched: Vouched, data: bytes) -> bytes:
     return token_in_answer(vouched.authority.reply(stamp_query(data).text))
 
 
+def _signed_by_node(vouched: Vouched, files: Mapping[str, bytes]) -> bytes:
+    """Other files, signed by the node, and not stamped."""
+    chain = load_certificates(vouched.pair.tree.pki / f"{PROVINCE}.cert.pem")
+    identity = issuing.identities.signing(vouched.pair.tree.settings(PROVINCE))
+    assert identity is not None
+    sign = identity.sign
+    return container.sealed(
+        container.signed(files, chain, datetime.now(UTC), lambda data: base64.b64decode(sign(data)))
+    )
+
+
 def test_stamps_that_do_not_hold_are_refused_by_both(vouched: Vouched, tmp_path: Path) -> None:
     members = archive.read(vouched.data)
     other = _stamped_anew(vouched, b"something else")
@@ -159,15 +235,7 @@ def test_stamps_that_do_not_hold_are_refused_by_both(vouched: Vouched, tmp_path:
     changed = archive.write({**members, container.STAMP: other})
     # The stamp of the journal is listed and signed: a node would have to put another one there itself.
     assert vouched.verify(archive.write({**members, "journal.tst": other}))["problem"]["code"] == "EDX654"
-    chain = load_certificates(vouched.pair.tree.pki / f"{PROVINCE}.cert.pem")
-    files = {**container.read(vouched.data).files, "journal.tst": other}
-    settings = vouched.pair.tree.settings(PROVINCE)
-    identity = issuing.identities.signing(settings)
-    assert identity is not None
-    sign = identity.sign
-    lying = container.sealed(
-        container.signed(files, chain, datetime.now(UTC), lambda data: base64.b64decode(sign(data)))
-    )
+    lying = _signed_by_node(vouched, {**container.read(vouched.data).files, "journal.tst": other})
     for data, where in ((changed, container.STAMP), (lying, "journal.tst")):
         found = vouched.verify(data, "--stamp-anchors", anchors)
         assert found["problem"]["code"] == "EDX648"
@@ -251,7 +319,7 @@ def test_the_page_names_agencies_and_says_whose_times_it_has(vouched: Vouched) -
     page = container.read(vouched.data).files["certificate.html"].decode()
     assert "UTC+7" in page
     registry = vouched.pair.nodes[PROVINCE].node.rules.registry
-    for code in ("H53", "G22"):
+    for code in ("H53", "H01"):
         agency = registry.get(code)
         assert agency and f"<td>{code} {agency.name}</td>" in page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,12 +47,12 @@ OF_PROVINCE = f"edxml-router/{PROVINCE}"
 class Pair:
     """The two nodes as their workers have them, without the processes."""
 
-    def __init__(self, folder: Path, broker: Broker | None = None) -> None:
-        self.tree = Tree(folder, PLANS, broker)
+    def __init__(self, folder: Path, broker: Broker | None = None, plans: Sequence[NodePlan] = PLANS) -> None:
+        self.tree = Tree(folder, plans, broker)
         self.nodes: dict[str, RunningNode] = {}
         self._stacks: dict[str, ExitStack] = {}
-        for name in (NATION, PROVINCE):
-            self.open(name)
+        for plan in plans:
+            self.open(plan.name)
 
     def open(self, name: str) -> None:
         self._stacks[name] = ExitStack()

@@ -361,7 +361,8 @@ def test_a_false_entry_is_refused_by_both(certified: Certified) -> None:
         {f"entries/{last}.json": files["entries/1.json"]},
         {f"entries/{last}.tlog-proof": files["entries/1.tlog-proof"]},
         {"entries/1.tlog-proof": files["entries/1.tlog-proof"].replace(b"index ", b"index 1")},
-        {"entries/1.tlog-proof": files["entries/1.tlog-proof"] + b"\xe2\x80\x94 x AAAAAAAA\n"},
+        {f"entries/{last}.tlog-proof": files[f"entries/{last}.tlog-proof"] + b"\xe2\x80\x94 x AAAAAAAA\n"},
+        {"entries/1.tlog-proof": files["entries/1.tlog-proof"].partition(b"\n\n")[0] + b"\n\n"},
         {"entries/1.tlog-proof": b""},
     ):
         assert certified.refused(certified.resigned({**files, **change})) == "EDX656"
@@ -489,7 +490,7 @@ def test_a_witness_that_the_reader_knows_is_named(certified: Certified, tmp_path
 
     def proved(line: bytes) -> bytes:
         return certified.resigned(
-            {name: one + line if name.endswith(".tlog-proof") else one for name, one in files.items()}
+            {name: one + line if name == "entries/1.tlog-proof" else one for name, one in files.items()}
         )
 
     key = witness.verifier.cosigner.text

@@ -8,6 +8,9 @@ The certificate of the authority has to lead to one of the ``anchors`` at the ti
 outlives its authority's certificate. Whether that was revoked is not asked; a stamp of a key that was stolen later
 cannot be told from one of before, which is why witnesses count beside it.
 
+    bare = bare_token(token)                               # without certificates, beside another of the authority
+    token = completed_token(bare, other)
+
 A token is kept without what nobody has signed: revocation lists, unsigned attributes, the root's certificate; and with
 its certificates in the order of DER. openssl, which many authorities run, writes them in another, and the library then
 refuses the whole (a SET OF, X.690, 11.6). Everything here raises ValueError with what is wrong.
@@ -38,6 +41,7 @@ _GRANTED: Final = (0, 1)  # 1: with other wishes than asked for, which are looke
 _STATUS: Final = bytes.fromhex("3003020100")  # "granted", before a token that is read without its answer
 _SIGNED_DATA: Final = bytes.fromhex("06092a864886f70d010702")
 _SET: Final = 0x31
+_PARTS: Final = 4  # of SignedData: version, digests, content, who signed
 _CERTIFICATES, _LISTS, _UNSIGNED = 0xA0, 0xA1, 0xA1
 _VERSION: Final = bytes.fromhex("020103")  # of a token; signers named by issuer and number have 1
 _SIGNER_VERSION: Final = bytes.fromhex("020101")
@@ -127,6 +131,45 @@ def read_stamp(
         said.policy.dotted_string,
         int(said.serial_number),
     )
+
+
+def bare_token(token: bytes) -> bytes:
+    """A kept token without the authority's certificates, which are half of it and more; nobody has signed them."""
+    return _with_certificates(token, b"")
+
+
+def completed_token(token: bytes, other: bytes) -> bytes:
+    """A bare token with the certificates of another, of the same authority; one that has its own comes back as it is.
+    Neither is verified."""
+    if _certificates_in(token):
+        return token
+    if not (shown := _certificates_in(other)):
+        raise ValueError(Detail("without the certificates of who made it"))
+    return _with_certificates(token, shown)
+
+
+def _certificates_in(token: bytes) -> bytes:
+    """The certificates of a token as they stand in it; nothing where it has none."""
+    return b"".join(part for part in _parts(token) if part[0] == _CERTIFICATES)
+
+
+def _with_certificates(token: bytes, shown: bytes) -> bytes:
+    parts = [part for part in _parts(token) if part[0] != _CERTIFICATES]
+    content = der.value(der.SEQUENCE, b"".join((*parts[:-1], shown, parts[-1])))
+    return der.value(der.SEQUENCE, _SIGNED_DATA + der.value(der.CONTEXT, content))
+
+
+def _parts(token: bytes) -> list[bytes]:
+    """The values within SignedData (RFC 5652, 5.1), of which there are four without certificates."""
+    try:
+        kind, explicit = _inside(token)
+        [signed] = _inside(explicit)
+        parts = _inside(signed)
+        if kind != _SIGNED_DATA or len(parts) < _PARTS:
+            raise ValueError
+    except (ValueError, IndexError) as error:
+        raise ValueError(Detail("not a time stamp")) from error
+    return parts
 
 
 def _decoded(token: bytes) -> TimeStampResponse:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -28,6 +28,7 @@ from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import Refusal
 from edxml_router.core.proof.checkpoint import TreeHead
 from edxml_router.core.proof.note import VerifierKey
+from edxml_router.core.proof.time_stamp import bare_token, completed_token
 from edxml_router.core.signature import form
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.xml import safe_xml
@@ -97,17 +98,34 @@ def certify(
     def sign(data: bytes) -> bytes:
         return base64.b64decode(identity.sign(data))
 
-    def signed(*, stamped: bool) -> dict[str, bytes]:
+    def signed(files: Mapping[str, bytes], *, stamped: bool) -> dict[str, bytes]:
         contents = _contents(settings, told, files, ends, chain[0], now, registry, stamped=stamped)
         return container.signed({**contents, **files}, chain, now, sign)
 
-    if stamp is not None:
+    for hoped in _hoped(files) if stamp is not None else ():
         # The page tells of the stamp, which is over the page: so it is written for the stamp that is hoped for.
-        members = signed(stamped=True)
-        token = stamp(container.to_stamp(members))
-        if token is not None:
+        members = signed(hoped, stamped=True)
+        token = stamp(container.to_stamp(members)) if stamp is not None else None
+        if token is None:
+            break
+        if _is_whole(hoped, token, files):
             return container.sealed(members, token)
-    return container.sealed(signed(stamped=False))
+    return container.sealed(signed(files, stamped=False))
+
+
+def _hoped(files: Mapping[str, bytes]) -> Iterator[Mapping[str, bytes]]:
+    """The files for a stamp of the authority that has stamped the checkpoint, whose certificates are then there once;
+    and for one of another."""
+    if JOURNAL_STAMP in files:
+        yield {**files, JOURNAL_STAMP: bare_token(files[JOURNAL_STAMP])}
+    yield files
+
+
+def _is_whole(hoped: Mapping[str, bytes], token: bytes, files: Mapping[str, bytes]) -> bool:
+    """Whether the stamp ``token`` shows what was left out."""
+    if JOURNAL_STAMP not in files:
+        return True
+    return completed_token(hoped[JOURNAL_STAMP], token) == files[JOURNAL_STAMP]
 
 
 def _told(views: Views, order: CertificateOrder) -> EnvelopeStory:

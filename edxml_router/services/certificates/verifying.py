@@ -123,7 +123,7 @@ def verify(
     ends = read_statements(held.files, held.signature.certificates[1:], Judge(trust, at))
     check_about(ends, statement["envelope"]["digest"], statement["envelope"]["document_id"], outcomes)
     journal_stamp = held.files.get(JOURNAL_STAMP)
-    journal_stamped = _stamp(read_stamp, JOURNAL_STAMP, journal_stamp, proved.checkpoint)
+    journal_stamped = _stamp(read_stamp, JOURNAL_STAMP, journal_stamp, proved.checkpoint, held.stamp)
     ground = Ground(
         node=statement["node"],
         signer=signer,
@@ -147,12 +147,15 @@ def verify(
     )
 
 
-def _stamp(read: StampReader | None, where: str, token: bytes | None, data: bytes | None) -> TimeStamp | None:
-    """What a stamp says, where there is one, and somebody who reads it. Raises Refusal EDX648."""
+def _stamp(
+    read: StampReader | None, where: str, token: bytes | None, data: bytes | None, other: bytes | None = None
+) -> TimeStamp | None:
+    """What a stamp says, where there is one, and somebody who reads it. ``other``: one that may show the certificates
+    of the same authority. Raises Refusal EDX648."""
     if read is None or token is None or data is None:
         return None
     try:
-        return read(token, data)
+        return read(time_stamp.completed_token(token, other) if other else token, data)
     except ValueError as error:
         raise Refusal("EDX648", where=where, detail=said(error)) from error
 
