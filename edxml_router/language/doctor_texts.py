@@ -30,6 +30,8 @@ DOCTOR_TEXTS: Final[dict[str, str]] = {
     "doctor.witnesses": "journals, cosigned by neighbours",
     "doctor.stamps": "journal, stamped by authorities",
     "doctor.links": "what went over links",
+    "doctor.outcomes": "outcomes that are told here",
+    "doctor.served": "agencies in the node's certificate",
     "doctor.hub": "own hub",
     "doctor.parent": "parent's hub",
     "doctor.mailboxes": "mailboxes of others",

@@ -11,6 +11,7 @@ from typing import Final
 
 from edxml_router.language import catalogues
 from edxml_router.language.doctor_texts import DOCTOR_TEXTS
+from edxml_router.language.link_texts import LINK_TEXTS
 from edxml_router.language.retention import RETENTION_TEXTS
 from edxml_router.language.upkeep_texts import UPKEEP
 
@@ -349,10 +350,8 @@ TEXTS: Final[Mapping[str, str]] = {
     # token
     "token.issued": "{prefix}: for {office} until {until}. This was the only time that it is shown.",
     "token.revoked": "{prefix} of {office} is revoked",
-    # doctor
-    "gap.excused": "{document}: may be forgotten with a restored back-up",
-    "witness.fork": "{peer}, {at}: cosigned here, and shown later:",
     **DOCTOR_TEXTS,
+    **LINK_TEXTS,
     **RETENTION_TEXTS,
     **UPKEEP,
 }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from edxml_router.core.delivery.views import Checkpoint
+from edxml_router.core.delivery.views import Checkpoint, UnprovenEnd
 
 
 class Proofs(Protocol):
@@ -35,3 +35,13 @@ class Proofs(Protocol):
 
     def consistency(self, old: int, new: int) -> Sequence[bytes]:
         """The path that shows that the first ``new`` entries begin with the first ``old``. Raises ValueError."""
+
+
+class UnprovenEnds(Protocol):
+    """Outcomes that rest on a neighbour's word."""
+
+    def unproven_ends(
+        self, since: datetime, *, peer: str = "", code: str = "", before: int = 0, limit: int = 100
+    ) -> Sequence[UnprovenEnd]:
+        """Ends that stand and are not proven, which became known from ``since`` on, the newest first; told by this
+        neighbour, and for this reason, where one is given; numbered below ``before``, unless it is 0."""

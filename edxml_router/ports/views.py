@@ -37,7 +37,7 @@ from edxml_router.core.delivery.views import (
 from edxml_router.core.delivery.webhook import Hook
 from edxml_router.core.link.route import Route
 from edxml_router.core.proof.note import VerifierKey
-from edxml_router.ports.proofs import Proofs
+from edxml_router.ports.proofs import Proofs, UnprovenEnds
 from edxml_router.ports.retention import RetentionViews
 from edxml_router.ports.witnesses import InventoryViews, WitnessViews
 
@@ -266,6 +266,7 @@ class Views(
     QuarantineView,
     Proof,
     Proofs,
+    UnprovenEnds,
     WitnessViews,
     InventoryViews,
     RetentionViews,

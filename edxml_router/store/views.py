@@ -31,6 +31,7 @@ from edxml_router.store.journal.feed import SqlFeed
 from edxml_router.store.journal.history import SqlHistory
 from edxml_router.store.journal.proofs import SqlProofs
 from edxml_router.store.quarantine.queries import SqlQuarantineQueries
+from edxml_router.store.receipts.unproven import SqlUnprovenEnds
 from edxml_router.store.retention.queries import SqlRetentionQueries
 from edxml_router.store.search.entries import SqlSearch
 from edxml_router.store.webhooks import SqlWebhookQueries
@@ -48,6 +49,7 @@ class SqlViews(
     SqlSearch,
     SqlFeed,
     SqlProofs,
+    SqlUnprovenEnds,
     SqlWitnessQueries,
     SqlRetentionQueries,
     SqlInventoryQueries,

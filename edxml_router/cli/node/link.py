@@ -11,6 +11,7 @@ import click
 
 from edxml_router.cli.commands import Group
 from edxml_router.cli.node.link_check import check
+from edxml_router.cli.node.link_unproven import unproven
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.core.detail import Detail
 from edxml_router.services.node import linking
@@ -36,6 +37,7 @@ def link() -> None:
 
 
 link.add_command(check)
+link.add_command(unproven)
 
 
 @link.command()

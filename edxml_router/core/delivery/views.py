@@ -170,6 +170,29 @@ class SentDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class UnprovenEnd:
+    """A delivery that ended by a neighbour's word alone; ``number`` is that of its receipt. ``document`` is empty where
+    it could not be read."""
+
+    number: int
+    document: str
+    sender: str
+    receipt: Receipt
+
+    @property
+    def told_by(self) -> str:
+        return self.receipt.evidence.told_by or ""
+
+    @property
+    def finding(self) -> Finding:
+        """Why it is not proven."""
+        doubt = self.receipt.evidence.doubt
+        if doubt is None:
+            raise ValueError("it is proven")
+        return doubt
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """A mailbox that does not answer: why, and since when a worker knows it."""
 

@@ -34,6 +34,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "lists": trust.lists,
     "responders": trust.answers,
     "certificate": trust.certificate,
+    "served": trust.served,
     "seals": trust.seals,
     "neighbours": trust.neighbours,
     "catalogue": catalogue.agencies,
@@ -46,6 +47,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "witnesses": witnesses.cosigning,
     "stamps": witnesses.stamping,
     "links": witnesses.links,
+    "outcomes": witnesses.outcomes,
     "hub": hubs.own_hub,
     "parent": hubs.parent_hub,
     "mailboxes": mailboxes.loads,
@@ -73,6 +75,7 @@ WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "witnesses": _nothing,
     "stamps": _nothing,
     "links": _nothing,
+    "outcomes": _nothing,
     "mailboxes": _nothing,
     "axis": _nothing,
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
+from typing import Final
 
 from edxml_router.config import Settings
+from edxml_router.core import pki
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.credentials import UNPROVEN
 from edxml_router.core.problems import Finding, Trouble
@@ -14,6 +16,10 @@ from edxml_router.credentials.revocation import responders
 from edxml_router.intake.reports import OBJECTED
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.wiring import composition
+from edxml_router.wiring.agencies import load_registry
+
+UNCOVERED: Final = "EDX636"
+NAMED: Final = 10  # agencies
 
 
 def authorities(settings: Settings) -> Findings:
@@ -82,6 +88,36 @@ def certificate(settings: Settings) -> Findings:
     for one in blocks.mark_blocked(settings, held, now):
         if one.finding:
             yield one.name, one.finding
+
+
+def served(settings: Settings) -> Findings:
+    """Agencies of offices here that the node's certificate does not name: what becomes of their mail this node can
+    tell, and not prove to anybody."""
+    if settings.node.certificate is None or not settings.offices:
+        return  # that nothing is signed is told with the certificate
+    leaf = keys.load_certificates(settings.node.certificate)[0]
+    issuer = settings.parent.name if settings.parent else Detail("the authority of nodes")
+    name = settings.node.name
+    if not pki.is_of_node(leaf, name):
+        detail = Detail(
+            "it does not say that it is that of node {name}; the turn of {issuer}", name=name, issuer=issuer
+        )
+        yield str(settings.node.certificate), Finding(UNCOVERED, "node.certificate", detail)
+        return
+    registry = load_registry(settings)
+    texts = dict.fromkeys(text for office in settings.offices for text in office.agencies)
+    codes = [registry.canonical_or_none(text) or text for text in texts]
+    missing = [code for code in codes if not pki.covers(leaf, code)]
+    for code in missing[:NAMED]:
+        detail = Detail(
+            "{code} is not in node.certificate; the turn of {issuer}, which issues it", code=code, issuer=issuer
+        )
+        yield code, Finding(UNCOVERED, "node.certificate", detail)
+    if len(missing) > NAMED:
+        detail = Detail("and {count} more", count=len(missing) - NAMED)
+        yield detail, Finding(UNCOVERED, "node.certificate", detail)
+    if not missing:
+        yield Detail("all {count}", count=len(codes)), None
 
 
 def seals(settings: Settings) -> Findings:

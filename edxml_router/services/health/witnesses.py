@@ -1,18 +1,25 @@
-"""Whether others hold this node to its journal: neighbours that cosign it, authorities that stamp it."""
+"""Whether others hold this node to its journal, neighbours that cosign it and authorities that stamp it; and it them to
+what they say of deliveries."""
 
 from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
+from typing import Final
 
 from edxml_router.config import Settings
+from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.detail import Detail
+from edxml_router.core.link.proving import NOT_PROVEN, UNSIGNED
 from edxml_router.core.problems import Finding
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.services.proof.gaps import comparisons
 from edxml_router.services.proof.time_stamps import stamp_gaps
+from edxml_router.services.proof.unproven import COUNTED, RECENT, sum_up_unproven
 from edxml_router.services.proof.witnesses import neighbour_logs
 from edxml_router.wiring import composition
+
+ON_ITS_WORD: Final = "EDX635"
 
 
 def cosigning(settings: Settings) -> Findings:
@@ -81,3 +88,33 @@ def links(settings: Settings) -> Findings:
                 Detail("{peer}: the same at both ends up to {at:%Y-%m-%d %H:%M}", peer=each.peer, at=each.reached),
                 None,
             )
+
+
+def outcomes(settings: Settings) -> Findings:
+    """Deliveries that ended within a month by a neighbour's word alone, and those that stay open because proof is
+    required; the newest of each kind by name. That nobody has signed is only worth a remark: so it is with nodes of
+    older versions."""
+    since = datetime.now(UTC) - RECENT
+    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+        found = sum_up_unproven(ledger.views, since)
+        counted = sum(map(len, found.values()))
+        waiting = {
+            code: len(ledger.views.list_deliveries(code=code, states=(State.FORWARDED,), limit=COUNTED))
+            for code in NOT_PROVEN
+        }
+    for (peer, code), ends in sorted(found.items()):
+        told = Detail(
+            "{peer}: {count} ended by its word alone, say {documents}; `edxml-router link unproven {peer}` lists them",
+            peer=peer,
+            count=f"{len(ends)}+" if counted == COUNTED else len(ends),
+            documents=", ".join(dict.fromkeys(end.document or end.receipt.envelope[:12] for end in ends[:3])),
+        )
+        yield told, Finding(ON_ITS_WORD if code == UNSIGNED else code, peer, told)
+    for code, count in waiting.items():
+        if count:
+            told = Detail(
+                "{count} wait for a proof; `edxml-router queue list --code {code}` lists them", count=count, code=code
+            )
+            yield told, Finding(code, "delivery.require_proof", told)
+    if not found and not any(waiting.values()):
+        yield Detail("none of the last 30 days is unproven"), None

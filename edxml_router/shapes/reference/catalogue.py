@@ -19,7 +19,7 @@ from edxml_router.shapes import (
     trust,
     verdict,
 )
-from edxml_router.shapes.evidence import asking, certificate, control, gaps, report, time_stamp
+from edxml_router.shapes.evidence import asking, certificate, control, gaps, report, time_stamp, unproven
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import retention
 from edxml_router.shapes.office import conformance
@@ -60,6 +60,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "letter write": (letter.WrittenLetterShape, letter.DraftRefusedShape),
         "link check": (gaps.LinkComparisonShape,),
         "link new": (node.LinkShape,),
+        "link unproven": (unproven.UnprovenEndShape,),
         "pki init": (trust.TrialAuthorityShape,),
         "pki issue": (trust.IssuedShape,),
         "pki list": (trust.IssuedRowShape,),

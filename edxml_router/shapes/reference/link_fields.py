@@ -21,4 +21,9 @@ LINK_FIELDS: Final[dict[str, str]] = {
     "LinkGap.lacking": "Which end does not know it: `here` or `there`.",
     "LinkGap.neighbour": "The neighbour's name.",
     "LinkGap.other": "The digest under which the end that lacks it has that document; null when it has none.",
+    "UnprovenEnd.document": "Its DocumentId; empty where it could not be read.",
+    "UnprovenEnd.neighbour": "Who told it.",
+    "UnprovenEnd.outcome": "What the neighbour says: `confirmed`, `returned`, `expired`, `cancelled`.",
+    "UnprovenEnd.problem": "Why nothing proves it.",
+    "UnprovenEnd.taken_at": "When it became known here.",
 }

@@ -64,7 +64,7 @@ receipts = Table(
     words("doubt_where", server_default=""),
     words("doubt_detail", Wording, server_default=""),
     Column("complete", Boolean, nullable=False, server_default=true()),
-    partial("receipts_doubted", "id", where="doubt IN ('EDX327', 'EDX328')"),
+    partial("receipts_unproven", "id", where="doubt <> ''"),
     partial("receipts_unsent", "origin", "id", where="sent_at IS NULL"),
     # A fact has one row, however often it is asked for; the index also finds the receipts of an envelope.
     Index("receipts_fact", "envelope", "recipient", "origin", "generation", "outcome", unique=True),

@@ -1,0 +1,12 @@
+"""What is said of neighbours and of what they told (part of :mod:`edxml_router.language.texts`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LINK_TEXTS: Final[dict[str, str]] = {
+    "gap.excused": "{document}: may be forgotten with a restored back-up",
+    "unproven.none": "Since {since} nothing has ended by a neighbour's word alone.",
+    "unproven.cut": "There are more than these {limit}: --limit, or --code and --since.",
+    "witness.fork": "{peer}, {at}: cosigned here, and shown later:",
+}
