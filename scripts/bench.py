@@ -47,7 +47,7 @@ from edxml_router.store.database import migrate
 from edxml_router.transport import topology
 from edxml_router.transport.rabbitmq import hub as rabbitmq
 from edxml_router.transport.rabbitmq.connection import RabbitSettings, parameters
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
@@ -187,7 +187,7 @@ def router(field: Field) -> list[str | Path]:
     )
     settings = load(config)
     settings.node.data.mkdir()
-    ledger = composition.open_ledger(settings)
+    ledger = own_ledger.open_ledger(settings)
     migrate.upgrade(ledger.engine)
     ledger.close()
     return [Path(sys.executable).parent / "edxml-router", "--config", config, "serve"]

@@ -25,7 +25,8 @@ from edxml_router.stages.acceptance.submission import Candidate, Submission
 from edxml_router.stages.forwarding.dispatch import LAPSES
 from edxml_router.store.bodies.table import SqlBodies
 from edxml_router.store.database import migrate
-from edxml_router.wiring.composition import RunningNode, open_ledger, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
+from edxml_router.wiring.own_ledger import open_ledger
 from tests.contract.hubs import until
 from tests.test_reload import PLANS
 

@@ -32,7 +32,8 @@ from edxml_router.services.health.witnesses import cosigning
 from edxml_router.services.proof.checkpoints import with_cosignatures
 from edxml_router.services.proof.witnesses import neighbour_logs
 from edxml_router.stages.witness.asking import ask_witnesses
-from edxml_router.wiring.composition import RunningNode, open_ledger, open_worker
+from edxml_router.wiring.composition import RunningNode, open_worker
+from edxml_router.wiring.own_ledger import open_ledger
 from tests.cli.conftest import call, rows
 from tests.contract.hubs import until
 

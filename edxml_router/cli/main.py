@@ -7,6 +7,7 @@ router, 75 not now, 78 configuration. ``edxml-router explain CODE`` tells about 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -17,6 +18,9 @@ import click
 
 from edxml_router import __version__
 from edxml_router.cli.commands import Helped, InOrder, RootGroup
+
+# Plugins of pydantic are looked for in all that is installed, at every start. None is wanted.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 # In the order of the help. A module is imported when its command is called: `explain` need not wait for the
 # database's libraries, and `doctor` can say which of them is missing.

@@ -24,7 +24,7 @@ from edxml_router.core.trust.bindings import Act, Bindings
 from edxml_router.core.trust.certificate import DAMAGED, identifying_digests
 from edxml_router.core.trust.expiry import Expiry
 from edxml_router.credentials import keys
-from edxml_router.credentials.sources import read_setting
+from edxml_router.credentials.setting_files import read_setting
 
 _KINDS: Final = ("anchor", "intermediate", "own", "neighbour", "vouching", "signer")  # a broker is none of our trust
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)

@@ -31,7 +31,7 @@ from edxml_router.core.trust.certificate import read_all
 from edxml_router.credentials import token_keys
 from edxml_router.credentials.ed25519_keys import load_ed25519_key
 from edxml_router.credentials.keys import load_certificates
-from edxml_router.credentials.sources import read_setting
+from edxml_router.credentials.setting_files import read_setting
 from edxml_router.stages.rules import Peer
 
 

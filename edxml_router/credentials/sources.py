@@ -16,8 +16,7 @@ from pathlib import Path
 from cryptography import x509
 
 from edxml_router.config import Settings
-from edxml_router.core.agencies.code import AgencyCode
-from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.agencies.registry import Registry, canonical
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.trust import certificate as certificates
@@ -25,9 +24,9 @@ from edxml_router.core.trust.bindings import Bindings
 from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.trust.revocation import Freshness
 from edxml_router.core.trust.revocation_list import RevocationList
-from edxml_router.core.wording import in_words
 from edxml_router.credentials import trust_files
 from edxml_router.credentials.revocation import fetching, kept_lists, list_files, responders
+from edxml_router.credentials.setting_files import read_setting
 from edxml_router.observe import events
 from edxml_router.stages.rules import Rules
 
@@ -138,26 +137,3 @@ def renewed(rules: Rules, settings: Settings) -> tuple[Rules, list[Finding]]:
         table = Bindings(dict.fromkeys((*rules.bindings.rows, *trust_files.blocks(settings.bindings))))
         table = table.with_codes(rules.registry.canonical_or_none)
     return replace(rules, bindings=table), findings
-
-
-def canonical(registry: Registry, text: str) -> str:
-    """The canonical code; of one that no catalogue knows, by its form. Raises Refusal EDX503 for what is no code."""
-    return registry.canonical_or_none(text) or AgencyCode.parse(text).canonical()
-
-
-def secret(path: Path | None, where: str) -> str | None:
-    """The password in the file that the setting ``where`` names; None where none is named."""
-    try:
-        return read_setting(path, where).decode().strip() if path else None
-    except UnicodeDecodeError as error:
-        raise Refusal("EDX902", where=where, detail=Detail("{path}: not UTF-8", path=path)) from error
-
-
-def read_setting(path: Path, where: str) -> bytes:
-    """The file that the setting ``where`` names."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Refusal(
-            "EDX902", where=where, detail=Detail("{path}: {reason}", path=path, reason=in_words(error))
-        ) from error

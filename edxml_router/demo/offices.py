@@ -29,7 +29,7 @@ from edxml_router.stages.offices import inbox
 from edxml_router.transport import topology
 from edxml_router.transport.rabbitmq.connection import RabbitSettings
 from edxml_router.transport.rabbitmq.hub import RabbitTransport
-from edxml_router.wiring import composition
+from edxml_router.wiring import composition, own_ledger
 
 ANSWER_SECONDS = 60.0  # how long an office waits for a verdict
 
@@ -77,7 +77,7 @@ class PullOffice:
         settings = settings or tree.settings(node)
         self._agencies = tree.plans[node].agencies
         self._node: Node = self._stack.enter_context(composition.open_node(settings))
-        self._ledger = self._stack.enter_context(closing(composition.open_ledger(settings)))
+        self._ledger = self._stack.enter_context(closing(own_ledger.open_ledger(settings)))
 
     def send(self, data: bytes) -> Mapping[str, Any]:
         [answer] = pipeline.accept(self._node, [Submission(MemoryBody(data), self.name, "cli")])

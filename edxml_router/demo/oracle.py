@@ -24,7 +24,7 @@ from edxml_router.store.journal.table import journal
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts.book import receipts
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 
 class Witness:
@@ -32,7 +32,7 @@ class Witness:
 
     def __init__(self, settings: Settings) -> None:
         self.name = settings.node.name
-        self.ledger: SqlLedger = composition.open_ledger(settings)
+        self.ledger: SqlLedger = own_ledger.open_ledger(settings)
 
     def close(self) -> None:
         self.ledger.close()

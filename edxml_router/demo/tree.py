@@ -37,7 +37,7 @@ from edxml_router.demo.servers import Broker
 from edxml_router.services import trial_authority
 from edxml_router.store.database import migrate
 from edxml_router.transport import topology
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 START_SECONDS = 60.0  # seven nodes that start at once on two slow cores need 15
 STOP_SECONDS = 40.0
@@ -274,7 +274,7 @@ class Tree:
         """As ``edxml-router init`` does."""
         settings = self.settings(name)
         settings.node.data.mkdir(mode=0o700)
-        with closing(composition.open_ledger(settings)) as ledger:
+        with closing(own_ledger.open_ledger(settings)) as ledger:
             migrate.upgrade(ledger.engine)
 
     def _secret(self, node: str, user: str) -> None:

@@ -30,7 +30,7 @@ from edxml_router.folders.settling import Settling
 from edxml_router.services import office as offices
 from edxml_router.services.folder import letters
 from edxml_router.wiring.opening import ledger_of, node_of
-from edxml_router.wiring.stored import OwnLedger
+from edxml_router.wiring.own_ledger import OwnLedger
 
 UNUSABLE: Final = "EDX630"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until what the node could not take is handed in again

@@ -32,7 +32,8 @@ from edxml_router.services.folder import letters
 from edxml_router.services.office import InboxLetter
 from edxml_router.shapes.delivery import letter_shape
 from edxml_router.shapes.form import encode
-from edxml_router.wiring.stored import OwnLedger, StoredNode
+from edxml_router.wiring.own_ledger import OwnLedger
+from edxml_router.wiring.stored import StoredNode
 
 MOST: Final = 1000  # letters that lie in a folder; more wait in the node until these are done with
 LETTER: Final = ".edxml"

@@ -17,7 +17,7 @@ from edxml_router.folders import notes
 from edxml_router.services import office
 from edxml_router.shapes.form import encode
 from edxml_router.shapes.notice import call_shape, notice_shape
-from edxml_router.wiring.stored import OwnLedger
+from edxml_router.wiring.own_ledger import OwnLedger
 
 _DIGITS: Final = 12
 _AGAIN: Final = "send-again"

@@ -20,7 +20,7 @@ from edxml_router.core.problems import Trouble
 from edxml_router.disk.bell import FILE, READERS, FileBell, place_of
 from edxml_router.observe import events
 from edxml_router.store.database import far_bell
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds until it is tried again
 _PATIENCE: Final = 20  # seconds for a statement
@@ -59,7 +59,7 @@ class FarBells:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _listen(self) -> None:
-        with closing(composition.open_ledger(self._settings, _PATIENCE, far_bell.LABEL)) as ledger:
+        with closing(own_ledger.open_ledger(self._settings, _PATIENCE, far_bell.LABEL)) as ledger:
             rings = far_bell.hear(ledger.engine, place_of(self._settings.node.data))
             for number, rung in enumerate(rings):
                 if number == 0:

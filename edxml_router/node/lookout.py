@@ -22,7 +22,7 @@ from edxml_router.core.problems import Finding, Trouble
 from edxml_router.node import starting
 from edxml_router.observe import events
 from edxml_router.store.database.engine import working
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 PAUSE_SECONDS: Final = 60.0  # seconds between looks; a twin is reported when two in a row have seen it
 LASTS_SECONDS: Final = 3.0  # seconds for which a single check must go on seeing it
@@ -36,7 +36,7 @@ def twin(settings: Settings) -> Finding | None:
     own = settings.node.workers or os.cpu_count() or 1
     if taken.get(place, 0) <= own:
         return None
-    with closing(composition.open_ledger(settings)) as ledger:
+    with closing(own_ledger.open_ledger(settings)) as ledger:
         own = max(own, working(ledger.engine))
     if taken[place] <= own:
         return None

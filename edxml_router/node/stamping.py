@@ -22,8 +22,8 @@ from edxml_router.core.proof.witness import KeptTimeStamp
 from edxml_router.credentials.time_stamping import stamp_by
 from edxml_router.observe import events
 from edxml_router.stages.witness.stamping import keep_stamp, signed_note, unstamped
-from edxml_router.wiring import composition
-from edxml_router.wiring.stored import OwnLedger
+from edxml_router.wiring import own_ledger
+from edxml_router.wiring.own_ledger import OwnLedger
 
 RETRY: Final = timedelta(seconds=60)  # until what failed is tried again, unless journal.stamp_interval is shorter
 
@@ -61,7 +61,7 @@ class Stamping:
         self._due = {one.url: self._due[one.url] for one in asked if one.url in self._due}
         turns = [one for one in asked if self._due.get(one.url, now) <= now]
         if turns:
-            with closing(composition.open_ledger(settings)) as ledger:
+            with closing(own_ledger.open_ledger(settings)) as ledger:
                 for one in turns:
                     self._due[one.url] = now + min(RETRY, settings.journal.stamp_interval)
                     self._due[one.url] = self._stamped(settings, ledger, one, now)

@@ -20,7 +20,7 @@ from edxml_router.core.problems import Refusal, Setback
 from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import served_elsewhere
 from edxml_router.store.epochs import identity
-from edxml_router.wiring import composition, hubs
+from edxml_router.wiring import hubs, own_ledger
 from edxml_router.wiring.reading import require_file
 
 PATIENCE: Final = 10.0  # seconds for others to release our mailboxes
@@ -32,11 +32,11 @@ def require_journal(settings: Settings) -> None:
     data, file = settings.node.data, settings.database_url.partition("sqlite:///")[2]
     if file:
         require_file(settings)
-        with closing(composition.open_ledger(settings)) as ledger:
+        with closing(own_ledger.open_ledger(settings)) as ledger:
             if not migrate.current(ledger.engine):
                 raise Refusal("EDX617", where=file, detail=Detail("an empty database"))
         return
-    with closing(composition.open_ledger(settings)) as ledger:
+    with closing(own_ledger.open_ledger(settings)) as ledger:
         schema = migrate.current(ledger.engine)
         if not schema and identity.marked(data):
             raise Refusal(
@@ -54,7 +54,7 @@ def require_alone(settings: Settings, patience: float = PATIENCE) -> None:
     """
     until = time.monotonic() + patience  # the workers of a killed supervisor end by themselves
     while taken := [place for place, count in consumers(settings).items() if count]:
-        with closing(composition.open_ledger(settings)) as ledger:
+        with closing(own_ledger.open_ledger(settings)) as ledger:
             if served_elsewhere(ledger.engine):
                 return
         if time.monotonic() >= until:

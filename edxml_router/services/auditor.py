@@ -31,6 +31,7 @@ from edxml_router.core.delivery.journal import (
     OUTCOME_SIGNED,
     PEER_RENAMED,
     QUARANTINE_REMOVED,
+    RECEIPT_LATE,
 )
 from edxml_router.core.delivery.lifecycle import ENDS
 from edxml_router.core.delivery.views import (
@@ -51,7 +52,6 @@ from edxml_router.core.retention.values import BODIES_REMOVED, DOCUMENT_HELD, DO
 from edxml_router.core.trust.bindings import Act
 from edxml_router.ports.views import Views
 from edxml_router.services.naming import unknown
-from edxml_router.stages.outcomes.settlement import LATE
 
 EVENTS: Final = (
     ENVELOPE_ACCEPTED,
@@ -61,7 +61,7 @@ EVENTS: Final = (
     DELIVERY_REROUTED,
     *HANDLED,
     "delivery.pushed",
-    LATE,
+    RECEIPT_LATE,
     OUTCOME_SIGNED,
     OUTCOME_DOUBTED,
     ANSWER_WITHHELD,

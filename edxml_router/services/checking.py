@@ -25,7 +25,7 @@ from edxml_router.core.detail import Detail, joined
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.message.letter_day import written_on
 from edxml_router.core.problems import Defect, Finding, Refusal, Trouble
-from edxml_router.core.signature.by_signxml import Indication, Verdict
+from edxml_router.core.signature.verdict import Indication, Verdict
 from edxml_router.core.trust.bindings import Bindings, refuse_blocked, speaks_for
 from edxml_router.core.trust.certificate import read_all
 from edxml_router.core.trust.chain import TrustStore

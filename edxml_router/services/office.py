@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from edxml_router import pipeline
 from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode
 from edxml_router.core.agencies.registry import Registry
@@ -126,6 +125,8 @@ def submit(
 ) -> Iterator[NamedAcceptance]:
     """Submit envelopes as an office, in batches that fit into memory; answers in the same order. ``read`` gets a name,
     the most bytes, and a function that stores a large one; its refusals become answers."""
+    from edxml_router import pipeline  # noqa: PLC0415  # the verifiers, for which who only looks need not wait
+
     for batch in _batches(names, node, read):
         fit = [Submission(data, office, channel) for _, data in batch if not isinstance(data, Acceptance)]
         answers = iter(pipeline.accept(node, fit) if fit else ())

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edxml_router.config import Settings
-from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.agencies.registry import Registry, canonical
 from edxml_router.core.retention.terms import RetentionClass, RetentionTerms
-from edxml_router.credentials.sources import canonical
 from edxml_router.resources import folder
 from edxml_router.store import catalogue
 

@@ -12,7 +12,8 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.skew import TOLERANCE
 from edxml_router.store.clocks import pauses
 from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
-from edxml_router.wiring.stored import OwnLedger, StoredNode
+from edxml_router.wiring.own_ledger import OwnLedger
+from edxml_router.wiring.stored import StoredNode
 
 
 def compare_clock(ledger: OwnLedger) -> SteadyClock:

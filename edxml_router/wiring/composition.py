@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from edxml_router.config import ConfigErrors, RabbitHub, Settings, in_force
-from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.agencies.registry import Registry, canonical
 from edxml_router.core.agencies.routing import Routes
 from edxml_router.core.delivery.terms import UnsignedException
 from edxml_router.core.message.classification import Markings
@@ -25,7 +25,7 @@ from edxml_router.core.proof.note import NoteSigner
 from edxml_router.core.signature.verdict import Engine
 from edxml_router.credentials import identities, sources, token_keys, trust_files
 from edxml_router.credentials.identities import SigningIdentity
-from edxml_router.credentials.sources import canonical, secret
+from edxml_router.credentials.setting_files import secret
 from edxml_router.credentials.trust_files import Fingerprint
 from edxml_router.disk.bell import FILE, READERS, FileBell, place_of
 from edxml_router.ports.transport import Transport
@@ -33,18 +33,17 @@ from edxml_router.stages.node import HubsRead, Node
 from edxml_router.stages.outcomes import inquiring
 from edxml_router.stages.rules import Peer, PeerRole, Rules
 from edxml_router.store.bodies.files import BodyStore
-from edxml_router.store.clocks import neighbour_clocks, steady_clock
+from edxml_router.store.clocks import neighbour_clocks
 from edxml_router.store.clocks.neighbour_clocks import KeptSkews
 from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
-from edxml_router.store.database.engine import WORKER, connect
-from edxml_router.store.database.patience import PATIENCE_SECONDS
+from edxml_router.store.database.engine import WORKER
 from edxml_router.store.epochs.identity import NewEpoch
 from edxml_router.wiring import hubs, judging
 from edxml_router.wiring.agencies import load_registry, retention_terms
 from edxml_router.wiring.clocks import compare_clock, note_clock, shorten_pauses
 from edxml_router.wiring.in_hand import InHandGuard
-from edxml_router.wiring.ownership import recognise
-from edxml_router.wiring.stored import OwnLedger, StoredNode
+from edxml_router.wiring.own_ledger import OwnLedger, open_ledger, recognise
+from edxml_router.wiring.stored import StoredNode
 
 WORKER_PATIENCE_SECONDS = 20  # seconds for one statement; other links wait meanwhile
 SWEEP_AGE = timedelta(hours=24)  # unreferenced files are kept this long, for transactions under way
@@ -282,23 +281,6 @@ def _log_signer(settings: Settings) -> NoteSigner | None:
 
 def _sign_by(node: Node, signing: SigningIdentity | None) -> None:
     node.sign_receipts, node.certificates = (signing.sign, signing.certificates) if signing else (None, ())
-
-
-def open_ledger(
-    settings: Settings, patience: int = PATIENCE_SECONDS, label: str = "edxml-router", clock: SteadyClock | None = None
-) -> OwnLedger:
-    """The node's database, without looking whether its schema is of this version (``init`` and ``doctor`` do).
-
-    ``patience``: seconds that its server has for a statement; ``label``: what PostgreSQL shows of the connection;
-    ``clock``: in the place of the machine's.
-    """
-
-    def password() -> str | None:
-        return secret(settings.store.password_file, "store.password_file")
-
-    password()  # what is wrong with the file is said before anything is connected
-    by = clock or SteadyClock(settings.node.data / steady_clock.FILE)
-    return OwnLedger(connect(settings.database_url, password, patience, label), by)
 
 
 # --- rules ------------------------------------------------------------------------------------------

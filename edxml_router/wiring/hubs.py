@@ -20,7 +20,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.core.trust import certificate as certificates
-from edxml_router.credentials.sources import read_setting, secret
+from edxml_router.credentials.setting_files import read_setting, secret
 from edxml_router.ports.transport import MailboxDepth, Transport
 from edxml_router.stages.node import Link
 from edxml_router.transport import topology

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from edxml_router.config import Settings
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Setback, Trouble
 from edxml_router.store.database import migrate
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.wiring.composition import open_ledger, open_node
+from edxml_router.wiring.own_ledger import OwnLedger, open_ledger
 from edxml_router.wiring.reading import require_file
-from edxml_router.wiring.stored import OwnLedger, StoredNode
+
+if TYPE_CHECKING:
+    from edxml_router.wiring.stored import StoredNode
 
 
 @contextmanager
@@ -39,6 +42,8 @@ def node_of(settings: Settings) -> Iterator[StoredNode]:
 
     At the end the new journal entries are numbered: while nothing runs, nobody else would do it.
     """
+    from edxml_router.wiring.composition import open_node  # noqa: PLC0415  # who only looks need not wait for rules
+
     require_file(settings)
     try:
         with open_node(settings) as node:

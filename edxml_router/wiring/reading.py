@@ -29,9 +29,8 @@ from edxml_router.store.epochs import identity
 from edxml_router.store.journal import sequencer
 from edxml_router.store.read_only import DatabasePlace, compare_schema, open_views, read_place
 from edxml_router.store.views import SqlViews
-from edxml_router.wiring import composition
 from edxml_router.wiring.agencies import load_registry
-from edxml_router.wiring.stored import OwnLedger
+from edxml_router.wiring.own_ledger import OwnLedger, open_ledger
 
 __all__ = ["DatabasePlace", "ReadableDatabase", "open_other", "open_own", "read_place", "require_file"]
 
@@ -106,7 +105,7 @@ def open_own(config: Path) -> Iterator[ReadableDatabase]:
     """The node's database; the rest of the configuration is not read."""
     settings = load_for_reading(config)
     require_file(settings)
-    ledger = composition.open_ledger(settings)
+    ledger = open_ledger(settings)
     with _explained(ledger.views, ""):
         yield ReadableDatabase(ledger.views, config, files=settings.node.data / "bodies", ledger=ledger,
                                named_owner=lambda: identity.owner(ledger.engine))  # fmt: skip

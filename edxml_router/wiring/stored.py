@@ -4,47 +4,20 @@ sweeps files. The story knows a :class:`~edxml_router.stages.node.Node` with por
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from edxml_router.core.proof.checkpoint import TreeHead
-from edxml_router.ports.bell import Bell
 from edxml_router.stages.node import Node
 from edxml_router.store.bodies import scrubbing
 from edxml_router.store.bodies.files import BodyStore
-from edxml_router.store.book import SqlBook
 from edxml_router.store.clocks.steady_clock import SteadyClock
-from edxml_router.store.database import far_bell, space
-from edxml_router.store.database.engine import troubles
+from edxml_router.store.database import space
 from edxml_router.store.epochs import identity
 from edxml_router.store.journal import sequencer
-from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.search.blocks import index_blocks
-
-
-class OwnLedger(SqlLedger):
-    """The database of a node of this machine, which is dated by the node's clock."""
-
-    clock: SteadyClock
-    bell: Bell | None = None  # of the workers, where somebody else writes
-    readers: Bell | None = None  # of those who wait for mail at the gateway
-    place: str = ""  # of this machine among all that share the database; empty: they are told nothing
-
-    @contextmanager
-    def book(self) -> Iterator[SqlBook]:
-        with super().book() as book:
-            yield book
-            book.journal.write()
-            if self.place and book.journal.wrote:
-                with troubles():
-                    far_bell.ring(book.connection, self.place)
-        # Committed. A crash before this line leaves it to the workers' next look.
-        if self.bell is not None:
-            self.bell.ring()
-        if self.readers is not None and book.journal.wrote:
-            self.readers.ring()
+from edxml_router.wiring.own_ledger import OwnLedger
 
 
 @dataclass(slots=True)

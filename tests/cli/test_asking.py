@@ -15,7 +15,7 @@ from edxml_router.config import load
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services.asking import readings
-from edxml_router.wiring import composition, reading
+from edxml_router.wiring import composition, own_ledger, reading
 from tests.cli.conftest import OneNode, call, rows
 
 
@@ -106,7 +106,7 @@ def test_what_was_asked_is_answered_though_nobody_can_write_down_who_asked(node:
     node.send("H53-1", ["G22"])
     told: list[Finding] = []
     with (
-        closing(composition.open_ledger(load(node.config))) as ledger,
+        closing(own_ledger.open_ledger(load(node.config))) as ledger,
         closing(sqlite3.connect(node.folder / "data" / "journal.db", isolation_level=None)) as busy,
     ):
         event.listen(ledger.engine, "checkout", lambda opened, *_: opened.execute("PRAGMA busy_timeout = 50"))

@@ -22,7 +22,7 @@ from edxml_router.services.compliance import assessing, keeping_measures, trust_
 from edxml_router.services.compliance.rules import CONTROLS, controls_of
 from edxml_router.services.compliance.situation import Measurement, opened_situation
 from edxml_router.store import upkeep
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 from tests.cli.conftest import OneNode, rows
 
 
@@ -142,7 +142,7 @@ def test_settings_that_weaken_a_control_are_seen(node: OneNode) -> None:
 def test_upkeep_counts_while_it_is_young_and_sound(node: OneNode, name: str, kept: timedelta, control: str) -> None:
     now = datetime.now(UTC)
     for age, sound, told in [(kept, True, "met"), (kept, False, "gap"), (kept + timedelta(days=5), True, "gap")]:
-        with closing(composition.open_ledger(load(node.config))) as ledger, ledger.engine.begin() as connection:
+        with closing(own_ledger.open_ledger(load(node.config))) as ledger, ledger.engine.begin() as connection:
             upkeep.note(connection, name, now - age, sound=sound)
         assert measured(node, control).compliance == told
     assert measured(node, "restore-half-year").compliance == ("met" if name == "drill" else "gap")

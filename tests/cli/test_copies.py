@@ -14,7 +14,7 @@ import pytest
 from edxml_router.config import load
 from edxml_router.store import upkeep
 from edxml_router.store.copies.manifest import file_digest, read_manifest
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 from tests import fixtures
 from tests.cli.conftest import OneNode
 
@@ -59,7 +59,7 @@ def test_a_node_is_made_anew_and_signs_nothing_twice(sent: OneNode, tmp_path: Pa
     assert [row["event"] for row in sent.rows("journal", "query", "--event", "backup.restored")] == ["backup.restored"]
     sent.work()
     settings = load(sent.config)
-    with closing(composition.open_ledger(settings)) as ledger:
+    with closing(own_ledger.open_ledger(settings)) as ledger:
         newest, signed = ledger.views.checkpoint(), ledger.views.signed_checkpoint()
         assert newest is not None and signed is not None
         assert (newest.note, signed.size) == (None, held.size)  # others may have seen more under that name
@@ -69,7 +69,7 @@ def test_a_node_is_made_anew_and_signs_nothing_twice(sent: OneNode, tmp_path: Pa
         text.replace("[journal]\n", '[journal]\norigin = "edxml-router/h53/2"\n', 1), encoding="utf-8"
     )
     sent.work()
-    with closing(composition.open_ledger(load(sent.config))) as ledger:
+    with closing(own_ledger.open_ledger(load(sent.config))) as ledger:
         signed = ledger.views.signed_checkpoint()
         assert signed is not None
         assert (signed.note or b"").startswith(b"edxml-router/h53/2\n")
@@ -117,7 +117,7 @@ def test_an_old_back_up_is_warned_of(sent: OneNode, tmp_path: Path) -> None:
     assert checks(sent, "backup") == [""]  # a young node has none, and is not blamed
     assert sent.call("backup", tmp_path / "copy").exit_code == 0
     assert checks(sent, "backup") == [""]
-    with closing(composition.open_ledger(load(sent.config))) as ledger, ledger.book() as book:
+    with closing(own_ledger.open_ledger(load(sent.config))) as ledger, ledger.book() as book:
         upkeep.note(book.connection, upkeep.BACKUP, datetime.now(UTC) - timedelta(days=8), str(tmp_path / "copy"))
     assert checks(sent, "backup") == ["EDX681"]
     text = sent.config.read_text(encoding="utf-8")
@@ -144,7 +144,7 @@ def test_a_copy_is_tried_out_and_nothing_left_behind(sent: OneNode, tmp_path: Pa
     assert checks(sent, "backup") == ["", ""]
     told = sent.call("drill", tmp_path / "copy", "--lang", "vi")
     assert told.exit_code == 0, told.output
-    with closing(composition.open_ledger(load(sent.config))) as ledger, ledger.book() as book:
+    with closing(own_ledger.open_ledger(load(sent.config))) as ledger, ledger.book() as book:
         upkeep.note(book.connection, upkeep.DRILL, datetime.now(UTC) - timedelta(days=91), "copy")
     assert checks(sent, "backup") == ["", "EDX683"]
 
@@ -152,7 +152,7 @@ def test_a_copy_is_tried_out_and_nothing_left_behind(sent: OneNode, tmp_path: Pa
 def test_a_scrub_that_has_fallen_silent_is_warned_of(sent: OneNode) -> None:
     assert checks(sent, "bodies") == [""]  # it has not begun yet
     for days, codes in ((1, [""]), (3, ["EDX684"])):
-        with closing(composition.open_ledger(load(sent.config))) as ledger, ledger.book() as book:
+        with closing(own_ledger.open_ledger(load(sent.config))) as ledger, ledger.book() as book:
             upkeep.note(book.connection, upkeep.SCRUB, datetime.now(UTC) - timedelta(days=days))
         assert checks(sent, "bodies") == codes
     text = sent.config.read_text(encoding="utf-8")

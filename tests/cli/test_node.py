@@ -35,7 +35,7 @@ from edxml_router.observe import logs
 from edxml_router.services import operator
 from edxml_router.services.health import database as health_database
 from edxml_router.store.journal import sequencer
-from edxml_router.wiring import composition
+from edxml_router.wiring import composition, own_ledger
 from tests import fixtures
 from tests.cli.conftest import COMMAND, OneNode, call, rows, signed
 from tests.shapes import code_of
@@ -694,10 +694,10 @@ def test_doctor_is_not_in_order_while_something_waits_to_be_looked_at(
         database.execute("UPDATE envelopes SET accepted_at = accepted_at - 3600000000")
     assert told()["letters"] == "EDX703"
     old = Entry(datetime.now(UTC) - timedelta(hours=2), "delivery.pushed", actor="node")
-    with closing(composition.open_ledger(load(node.config))) as ledger, ledger.book() as book:
+    with closing(own_ledger.open_ledger(load(node.config))) as ledger, ledger.book() as book:
         book.journal.note([old])
     assert told()["journal"] == "EDX616"
-    with closing(composition.open_ledger(load(node.config))) as ledger:
+    with closing(own_ledger.open_ledger(load(node.config))) as ledger:
         sequencer.number_entries(ledger)
     assert told()["journal"] is None
 

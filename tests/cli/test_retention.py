@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 from tests.cli.conftest import OneNode, call
 from tests.clocks import Given
 
@@ -23,7 +23,7 @@ class Ahead(Given):
 @pytest.fixture
 def ahead(monkeypatch: pytest.MonkeyPatch) -> type[Ahead]:
     monkeypatch.setattr(Ahead, "days", 0)
-    monkeypatch.setattr(composition, "SteadyClock", lambda _: Ahead())
+    monkeypatch.setattr(own_ledger, "SteadyClock", lambda _: Ahead())
     return Ahead
 
 

@@ -20,7 +20,8 @@ from edxml_router.demo.tree import NodePlan, Tree, program
 from edxml_router.disk.bell import FILE, READERS, FileBell, place_of
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store.database import far_bell, migrate
-from edxml_router.wiring.composition import open_ledger, open_node
+from edxml_router.wiring.composition import open_node
+from edxml_router.wiring.own_ledger import open_ledger
 from tests.contract.hubs import until
 from tests.contract.test_waking import told
 

@@ -30,7 +30,7 @@ from edxml_router.transport import topology
 from edxml_router.transport.rabbitmq import hub as rabbitmq
 from edxml_router.transport.rabbitmq.connection import LARGEST_MESSAGE
 from edxml_router.transport.rabbitmq.definitions import user
-from edxml_router.wiring import broker_limit, composition, hubs
+from edxml_router.wiring import broker_limit, composition, hubs, own_ledger
 from edxml_router.wiring.composition import RunningNode
 from tests.cli.conftest import call, rows
 
@@ -146,7 +146,7 @@ def opening() -> Iterator[ExitStack]:
 def opened(stack: ExitStack, config: Path) -> RunningNode:
     settings = load(config)
     settings.node.data.mkdir()
-    with closing(composition.open_ledger(settings)) as ledger:
+    with closing(own_ledger.open_ledger(settings)) as ledger:
         migrate.upgrade(ledger.engine)
     return stack.enter_context(composition.open_worker(settings))
 

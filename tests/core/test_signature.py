@@ -333,8 +333,7 @@ def test_findings_never_quote_the_document() -> None:
 
 
 def test_signxml_never_logs_documents(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger().setLevel(logging.DEBUG)
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG):  # of the root; taken back, or every library would log for all later tests
         judged(signed(document()))
     assert not [record for record in caplog.records if record.name.startswith("signxml")]
 

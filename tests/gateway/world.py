@@ -33,7 +33,7 @@ from edxml_router.node.worker import work
 from edxml_router.services import trial_authority
 from edxml_router.services.gateway import tokens
 from edxml_router.store.database import migrate
-from edxml_router.wiring import composition
+from edxml_router.wiring import composition, own_ledger
 from edxml_router.wiring.lasting import open_lasting
 
 OFFICES = {"vp": "H53", "so": "H01.151"}
@@ -63,7 +63,7 @@ class World:
         self.post = Post(self.pki)
         settings = self.settings()
         settings.node.data.mkdir(mode=0o700)
-        with closing(composition.open_ledger(settings)) as ledger:
+        with closing(own_ledger.open_ledger(settings)) as ledger:
             migrate.upgrade(ledger.engine)
         self.stack = ExitStack()
         self.port = 0

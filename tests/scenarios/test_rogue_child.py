@@ -47,7 +47,7 @@ from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.transport import topology
-from edxml_router.wiring import composition
+from edxml_router.wiring import composition, own_ledger
 from tests.contract.hubs import until
 
 ROGUE, HONEST, PARENT = "an-giang", "tay-ninh", "quoc-gia"
@@ -157,7 +157,7 @@ def siege(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         tree.start(PARENT, HONEST)
         credentials = pika.PlainCredentials(ROGUE, tree.password(ROGUE))
         reached = pika.ConnectionParameters(broker.host, broker.port, tree.vhost(PARENT), credentials)
-        ledgers = {name: composition.open_ledger(tree.settings(name)) for name in (PARENT, HONEST)}
+        ledgers = {name: own_ledger.open_ledger(tree.settings(name)) for name in (PARENT, HONEST)}
         with closing(ledgers[PARENT]), closing(ledgers[HONEST]):
             until(lambda: _declared(reached))
             with pika.BlockingConnection(reached) as connection:

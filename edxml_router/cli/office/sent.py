@@ -21,7 +21,7 @@ from edxml_router.services.waiting import hindrances
 from edxml_router.shapes.letter import sent_letter_shape
 from edxml_router.wiring.agencies import load_registry
 from edxml_router.wiring.opening import ledger_of
-from edxml_router.wiring.stored import OwnLedger
+from edxml_router.wiring.own_ledger import OwnLedger
 
 STATES: Final = [str(state) for state in State]
 _PAGE = 50

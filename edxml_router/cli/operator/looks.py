@@ -20,7 +20,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.services import operator, quarantine, selection
 from edxml_router.services.auditor import differences
-from edxml_router.services.offices.webhooks import open_calls
+from edxml_router.services.offices.calls import open_calls
 from edxml_router.services.selection import Filters, Listing
 from edxml_router.shapes.delivery import delivery_shape, pile_shape
 from edxml_router.shapes.history import delivery_history_shape

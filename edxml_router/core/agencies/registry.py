@@ -326,3 +326,8 @@ def _spellings(written: str) -> Iterator[str]:
     if code.form is CodeForm.LEGACY3 and (old := code.legacy13()):
         yield old
     yield code.canonical()
+
+
+def canonical(registry: Registry, text: str) -> str:
+    """The canonical code; of one that no catalogue knows, by its form. Raises Refusal EDX503 for what is no code."""
+    return registry.canonical_or_none(text) or AgencyCode.parse(text).canonical()

@@ -32,6 +32,7 @@ JOURNAL_RESTORED: Final = "journal.restored"
 JOURNAL_READ: Final = "journal.read"  # by whom, and what was asked
 BODY_DAMAGED: Final = "body.damaged"
 BODY_MENDED: Final = "body.mended"
+RECEIPT_LATE: Final = "receipt.late"  # it changes nothing
 DELIVERY_FETCHED: Final = "delivery.fetched"
 DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system is working on it
 DELIVERY_DESCRIBED: Final = "delivery.described"  # the result that the recipient's system reports

@@ -37,7 +37,7 @@ from edxml_router.demo.tree import Tree, TreeError
 from edxml_router.services import trial_authority
 from edxml_router.services.gateway import tokens
 from edxml_router.services.offices import webhooks
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 READY_SECONDS: Final = 60.0
 # What a trouble of the node changes in its configuration while it lasts.
@@ -172,7 +172,7 @@ class TrialAxis:
 
     def _issue(self, node: str, office: str, *, days: int = 365) -> str:
         settings = self.tree.settings(node)
-        with closing(composition.open_ledger(settings)) as ledger:
+        with closing(own_ledger.open_ledger(settings)) as ledger:
             text, _ = tokens.issue(ledger, settings, office, days=days, actor="operator:demo", note="test axis")
         return text
 

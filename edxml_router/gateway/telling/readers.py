@@ -2,8 +2,9 @@
 
     arrived = await readers.wait("so", "mail", after=page.head, seconds=30)
 
-Whoever commits something rings the bell of the readers (:class:`edxml_router.wiring.stored.OwnLedger`); then, and while
-somebody waits, one look is made (:func:`edxml_router.services.gateway.mailbox.look`), at most one in :data:`PAUSE`.
+Whoever commits something rings the bell of the readers (:class:`edxml_router.wiring.own_ledger.OwnLedger`); then, and
+while somebody waits, one look is made (:func:`edxml_router.services.gateway.mailbox.look`), at most one in
+:data:`PAUSE`.
 While nobody waits nothing is looked for. Where nobody can ring (a system without inotify, another machine while its
 notices do not come) there is a look every :data:`UNTOLD` all the same.
 """

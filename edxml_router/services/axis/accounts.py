@@ -25,7 +25,7 @@ from edxml_router.core.axis.call import Claim, SignedCall
 from edxml_router.core.detail import Detail
 from edxml_router.core.message.letter_day import VIETNAM
 from edxml_router.core.problems import Refusal
-from edxml_router.credentials import sources
+from edxml_router.credentials.setting_files import secret
 from edxml_router.services.axis.catalogue import is_old
 
 SECRET_LEAST: Final = 8  # characters
@@ -52,7 +52,7 @@ class Accounts:
             if one.system_id is None or one.secret_file is None:
                 continue
             where = f"offices.{number}.secret_file"
-            text = sources.secret(one.secret_file, where) or ""
+            text = secret(one.secret_file, where) or ""
             if len(text) < SECRET_LEAST:
                 raise Refusal("EDX922", where=where, detail=Detail("at least {least} characters", least=SECRET_LEAST))
             self._by_system[one.system_id] = Account(one.system_id, one.name, is_old(one.system_id), text.encode())

@@ -23,7 +23,7 @@ from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import ReceiptOutcome
 from edxml_router.core.message.heading import Heading, heading
-from edxml_router.credentials import sources
+from edxml_router.credentials.setting_files import secret
 from edxml_router.services.axis.catalogue import Spelling
 from edxml_router.services.office import InboxLetter
 from edxml_router.stages.acceptance.submission import Acceptance, Submission
@@ -63,7 +63,7 @@ class AxisLetter(NamedTuple):
 
 def secret_of(axis: AxisSettings) -> bytes:
     """By which calls are proven. Raises Refusal EDX902 for a file that cannot be read."""
-    return (sources.secret(axis.secret_file, "axis.secret_file") or "").encode()
+    return (secret(axis.secret_file, "axis.secret_file") or "").encode()
 
 
 def outgoing(node: Node, axis: str) -> Iterator[Sequence[AxisLetter]]:

@@ -21,7 +21,7 @@ from edxml_router.services.health.report import PATIENCE
 from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.database import migrate
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 from edxml_router.wiring.reading import require_file
 
 Compliance = Literal["met", "gap", "not-measured"]
@@ -57,7 +57,7 @@ class Situation:
 def opened_situation(settings: Settings, level: int) -> Iterator[Situation]:
     """The node of this configuration, as it is now."""
     require_file(settings)
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         schema, newest = migrate.current(ledger.engine), migrate.newest()
         if schema != newest:
             found = schema or Detail("missing")

@@ -27,7 +27,7 @@ from edxml_router.core.problems import Finding
 from edxml_router.core.wording import in_words
 from edxml_router.services.axis.bridge import secret_of
 from edxml_router.services.health.report import PATIENCE, Findings
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 MOST_SKEW_SECONDS: Final = 300  # the axis refuses calls whose time stamp is too far off; how far is its secret
 _MOST: Final = 4 * 1024 * 1024  # bytes of an answer that are read
@@ -94,7 +94,7 @@ def _date(text: str) -> datetime | None:
 
 def _waiting(settings: Settings, own: AxisSettings) -> Detail:
     """What has no end yet: not sent, or sent and not ended there."""
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         rows = ledger.views.list_deliveries(
             route=Route.office(own.name), states=[State.AVAILABLE], limit=_COUNTED
         )

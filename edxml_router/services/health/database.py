@@ -21,7 +21,7 @@ from edxml_router.store.database import migrate
 from edxml_router.store.database.engine import probe_tables
 from edxml_router.store.epochs import identity, recovery
 from edxml_router.store.journal import sequencer
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 NOT_SENT: Final = (State.QUEUED, State.DEFERRED, State.HELD)
 NOT_LAID: Final = ("EDX623", "EDX702", "EDX703", "EDX705", "EDX706")  # why what was offered is not in its mailbox
@@ -40,7 +40,7 @@ def database(settings: Settings) -> Findings:
     if is_lost(settings):  # connecting would create it
         yield file, Finding("EDX617", file, Detail("no such file"))
         return
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         schema, newest = migrate.current(ledger.engine), migrate.newest()
         if schema == newest:
             probe_tables(ledger.engine, tables.WRITTEN)  # reading does not reveal a forgotten lock
@@ -65,7 +65,7 @@ def repetitions(settings: Settings) -> Findings:
     """Who has not yet repeated what a restored back-up has forgotten. Nothing where none was restored."""
     if is_lost(settings):
         return
-    with closing(composition.open_ledger(settings)) as ledger:
+    with closing(own_ledger.open_ledger(settings)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():
             return
         for one in recovery.pending(ledger.engine):
@@ -81,7 +81,7 @@ def peers(settings: Settings) -> Findings:
     operator has looked at it."""
     if not served_before(settings.node.data):
         return
-    with closing(composition.open_ledger(settings)) as ledger:
+    with closing(own_ledger.open_ledger(settings)) as ledger:
         found = ledger.views.counted_input(datetime.now(UTC))
         kept = ledger.views.list_quarantined(limit=LETTERS)
     for peer, since, counted in found:
@@ -100,7 +100,7 @@ def numbering(settings: Settings) -> Findings:
     """Whether the workers give the journal's entries their places: without one an entry may be removed unseen."""
     if not served_before(settings.node.data) or holder(settings.node.data) is None:
         return  # another check reports that the node does not run
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         since = sequencer.waiting_since(ledger)
     if since is not None and datetime.now(UTC) - since > UNNUMBERED:
         detail = Detail("the oldest is of {since:%Y-%m-%d %H:%M}", since=since.astimezone())
@@ -113,7 +113,7 @@ def webhooks(settings: Settings) -> Findings:
     """Offices whose systems could not be called, or want no more calls."""
     if not any(office.webhook for office in settings.offices) or not served_before(settings.node.data):
         return
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         failed = [hook for hook in ledger.views.webhooks() if hook.code]
     for hook in failed:
         yield hook.office, Finding(hook.code, hook.url, hook.detail)
@@ -126,7 +126,7 @@ def letters(settings: Settings) -> Findings:
     an absent neighbour is reported with the mailboxes; mail held by an operator has no problem."""
     if not served_before(settings.node.data):
         return
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         before = datetime.now(UTC) - settings.delivery.receipt_timeout
         waiting = [
             *ledger.views.list_deliveries(states=NOT_SENT, accepted_before=before, limit=LETTERS),

@@ -21,7 +21,7 @@ from edxml_router.services.health.database import is_lost
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.store.clocks import neighbour_clocks
 from edxml_router.store.clocks.neighbour_clocks import KeptSkews
-from edxml_router.wiring import clocks, composition
+from edxml_router.wiring import clocks, own_ledger
 
 EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this has never been set
 
@@ -71,7 +71,7 @@ def clock(settings: Settings) -> Findings:
 
 
 def _jumped(settings: Settings) -> Finding | None:
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         return clocks.compare_clock(ledger).doubt()
 
 

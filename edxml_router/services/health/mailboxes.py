@@ -24,7 +24,7 @@ from edxml_router.ports.transport import MailboxDepth
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.store.database import migrate
 from edxml_router.store.deliveries import looks
-from edxml_router.wiring import composition, hubs
+from edxml_router.wiring import hubs, own_ledger
 
 MIB = 1024 * 1024
 
@@ -41,7 +41,7 @@ def loads(settings: Settings) -> Findings:
     ways = hubs.outgoing(settings)
     if not ways or not served_before(settings.node.data):
         return
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():
             return  # the check of the database reports that
         with ledger.book() as book:

@@ -15,7 +15,7 @@ from edxml_router.credentials import blocks, endings, identities, keys, token_ke
 from edxml_router.credentials.revocation import responders
 from edxml_router.intake.reports import OBJECTED
 from edxml_router.services.health.report import PATIENCE, Findings
-from edxml_router.wiring import composition
+from edxml_router.wiring import composition, own_ledger
 from edxml_router.wiring.agencies import load_registry
 
 UNCOVERED: Final = "EDX636"
@@ -152,7 +152,7 @@ def neighbours(settings: Settings) -> Findings:
     yield from unsure.items()
     if not names:
         return
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger, ledger.book() as book:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger, ledger.book() as book:
         doubts = [*book.quarantine.kept_of((OBJECTED,)).items(), *book.quarantine.kept_of(UNPROVEN).items()]
     wrong = {*unsure, *(name for name, _ in doubts if name in names)}
     for name, finding in doubts:

@@ -15,7 +15,7 @@ from edxml_router.store import upkeep
 from edxml_router.store.bodies import damaged
 from edxml_router.store.database import migrate
 from edxml_router.store.epochs import identity
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 SHOWN: Final = 20  # damaged bodies
 SILENT: Final = timedelta(days=2)  # without any body read again
@@ -25,7 +25,7 @@ def copies(settings: Settings) -> Findings:
     """The last back-up. A node that is younger than one may be has none, and is not blamed for it."""
     if is_lost(settings):
         return
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():
             return
         tried = upkeep.last(ledger.engine, upkeep.DRILL)
@@ -52,7 +52,7 @@ def bodies(settings: Settings) -> Findings:
     """Bodies that are damaged, and how far the reading again of all of them has come."""
     if is_lost(settings):
         return
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():
             return
         found, read = damaged.damaged_bodies(ledger.engine, SHOWN), upkeep.last(ledger.engine, upkeep.SCRUB)

@@ -17,7 +17,7 @@ from edxml_router.services.proof.gaps import comparisons
 from edxml_router.services.proof.time_stamps import stamp_gaps
 from edxml_router.services.proof.unproven import COUNTED, RECENT, sum_up_unproven
 from edxml_router.services.proof.witnesses import neighbour_logs
-from edxml_router.wiring import composition
+from edxml_router.wiring import own_ledger
 
 ON_ITS_WORD: Final = "EDX635"
 
@@ -27,7 +27,7 @@ def cosigning(settings: Settings) -> Findings:
     if settings.journal.key is None:
         yield Detail("the journal's checkpoints are not signed (journal.key)"), None
         return
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         found = list(neighbour_logs(settings, ledger.views, datetime.now(UTC)))
     if not found:
         yield Detail("no neighbour cosigns the journal (log_keys)"), None
@@ -48,7 +48,7 @@ def stamping(settings: Settings) -> Findings:
         yield Detail("no authority stamps the journal (journal.stamps): all times are this node's word"), None
         return
     now = datetime.now(UTC)
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         found = list(stamp_gaps(settings, ledger.views, now))
     for authority, last, finding in found:
         if finding is not None:
@@ -71,7 +71,7 @@ def links(settings: Settings) -> Findings:
     """Gaps by neighbour and kind, and neighbours that do not compare."""
     if settings.journal.key is None or not (settings.children or settings.parent):
         return
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         counts = ledger.views.link_gap_counts()
         found = list(comparisons(settings, ledger.views, datetime.now(UTC)))
     for each in found:
@@ -95,7 +95,7 @@ def outcomes(settings: Settings) -> Findings:
     required; the newest of each kind by name. That nobody has signed is only worth a remark: so it is with nodes of
     older versions."""
     since = datetime.now(UTC) - RECENT
-    with closing(composition.open_ledger(settings, PATIENCE)) as ledger:
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         found = sum_up_unproven(ledger.views, since)
         counted = sum(map(len, found.values()))
         waiting = {

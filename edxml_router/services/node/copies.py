@@ -34,9 +34,8 @@ from edxml_router.store.copies.manifest import MANIFEST, Manifest, changed_files
 from edxml_router.store.database.engine import served_elsewhere
 from edxml_router.store.epochs import identity
 from edxml_router.store.epochs.recovery import pending
-from edxml_router.wiring.composition import open_ledger
 from edxml_router.wiring.opening import ledger_of
-from edxml_router.wiring.ownership import recognise
+from edxml_router.wiring.own_ledger import open_ledger, recognise
 
 BACKUP_MADE: Final = "backup.made"
 BACKUP_RESTORED: Final = "backup.restored"

@@ -44,7 +44,7 @@ from edxml_router.store.database.engine import connect
 from edxml_router.store.epochs import identity
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring.opening import ledger_of
-from edxml_router.wiring.ownership import claim
+from edxml_router.wiring.own_ledger import claim
 
 BACKUP_TRIED: Final = "backup.tried"
 FAILED: Final = "EDX682"

@@ -18,7 +18,7 @@ from edxml_router.stages.outcomes import recovery
 from edxml_router.store.epochs import identity
 from edxml_router.store.epochs.recovery import pending
 from edxml_router.wiring.opening import ledger_of, node_of
-from edxml_router.wiring.ownership import claim
+from edxml_router.wiring.own_ledger import claim
 
 
 def open_recoveries(settings: Settings) -> Sequence[Recovery]:

@@ -28,8 +28,7 @@ from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.store import integrity
 from edxml_router.store.database import migrate
-from edxml_router.wiring.composition import open_ledger
-from edxml_router.wiring.ownership import recognise
+from edxml_router.wiring.own_ledger import open_ledger, recognise
 from edxml_router.wiring.reading import require_file
 
 FILE = "node.toml"

@@ -170,12 +170,6 @@ def hooks(views: Views) -> Sequence[Hook]:
     return views.webhooks()
 
 
-def open_calls(views: Views) -> Sequence[Hook]:
-    """Those that are due now or later, and those that an office's system wants no more of: until its makers, or the
-    operator, have done something it hears of no mail."""
-    return [hook for hook in views.webhooks() if hook.due_at is not None or hook.ended]
-
-
 def begin_again(ledger: SqlLedger, office: str) -> Sequence[Hook]:
     """Call this office again whatever was before, also after a 410. The gateway calls at its next look."""
     now = ledger.clock.now()

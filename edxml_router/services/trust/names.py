@@ -20,14 +20,13 @@ from typing import Final
 
 from edxml_router.config import Settings
 from edxml_router.core.agencies.code import AgencyCode, CodeForm
-from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.agencies.registry import Registry, canonical
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.trust.bindings import SPKI
 from edxml_router.core.trust.certificate import spki_sha256
 from edxml_router.credentials import trust_files
 from edxml_router.credentials.keys import load_certificates
-from edxml_router.credentials.sources import canonical
 from edxml_router.services.naming import naming
 from edxml_router.services.trust import expiries
 from edxml_router.wiring.opening import node_of

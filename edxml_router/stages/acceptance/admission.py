@@ -20,8 +20,7 @@ from edxml_router.core.link.wire import HOPS_LIMIT, Transfer
 from edxml_router.core.message.envelope import Business, Envelope, Kind
 from edxml_router.core.message.letter_day import VIETNAM, addressed_on, written_on
 from edxml_router.core.problems import Finding, Refusal, Setback
-from edxml_router.core.signature import by_signxml
-from edxml_router.core.signature.by_signxml import Indication, Verdict
+from edxml_router.core.signature.verdict import LEGACY, Indication, Verdict
 from edxml_router.core.trust import bindings
 from edxml_router.core.trust.certificate import Signer
 from edxml_router.stages.acceptance.results import LIFETIMES
@@ -85,7 +84,7 @@ def authorise(rules: Rules, peer: Peer, verdict: Verdict, sender: str, now: date
         bindings.speaks_for(verdict.signer, sender, rules.bindings, now, canonical=meaning)
         return "; ".join((verdict.reason, *verdict.marks))  # "ok; crl-stale"
     exception = peer.unsigned
-    unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == by_signxml.LEGACY
+    unverifiable = verdict.indication is Indication.ABSENT or verdict.reason == LEGACY
     if (
         unverifiable
         and exception is not None

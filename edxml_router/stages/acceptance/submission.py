@@ -12,7 +12,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Transfer
 from edxml_router.core.message.envelope import Envelope
 from edxml_router.core.problems import Finding, Setback, Trouble
-from edxml_router.core.signature.by_signxml import Verdict
+from edxml_router.core.signature.verdict import Verdict
 from edxml_router.shapes.verdict import SubmissionShape, submission_shape
 from edxml_router.stages.rules import PeerRole, Rules
 

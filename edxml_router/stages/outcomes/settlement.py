@@ -10,7 +10,7 @@ from typing import Final
 
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.handing_back import HANDED_BACK, NOT_THERE
-from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.journal import RECEIPT_LATE, Entry
 from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, Move
@@ -22,8 +22,6 @@ from edxml_router.core.link.wire import GENERATION_LIMIT, Receipt, ReceiptOutcom
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.stages.acceptance.admission import route
 from edxml_router.stages.rules import Peer, PeerRole, Rules
-
-LATE: Final = "receipt.late"  # the event of a receipt that changes nothing
 
 EVENTS: Final[Mapping[ReceiptOutcome, Event]] = {
     ReceiptOutcome.ACCEPTED: Event.ACCEPT,
@@ -79,11 +77,11 @@ def late_entries(
             about_nothing[peer, receipt.outcome].append(receipt)
             continue
         said = str(receipt.outcome)
-        entries.append(Entry(now, LATE, receipt.envelope, receipt.recipient, actor=peer, detail=said))
+        entries.append(Entry(now, RECEIPT_LATE, receipt.envelope, receipt.recipient, actor=peer, detail=said))
     for (peer, outcome), receipts in about_nothing.items():
         first = receipts[0]
         said = Detail("{outcome}, about nothing that is here: {count}", outcome=outcome, count=len(receipts))
-        entries.append(Entry(now, LATE, first.envelope, first.recipient, actor=peer, detail=said))
+        entries.append(Entry(now, RECEIPT_LATE, first.envelope, first.recipient, actor=peer, detail=said))
     return entries
 
 
