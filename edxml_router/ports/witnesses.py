@@ -67,6 +67,9 @@ class WitnessViews(Protocol):
     def cosigned_size(self, least: int = 0) -> int | None:
         """The largest checkpoint that a neighbour has cosigned, of this size or more; None where there is none."""
 
+    def cosigned_sizes(self, least: int, limit: int = 50) -> Sequence[int]:
+        """The checkpoints over ``least`` entries or more that neighbours have cosigned, the largest first."""
+
     def time_stamps(self, before: tuple[int, str] | None = None, limit: int = 50) -> Sequence[KeptTimeStamp]:
         """Those that are kept, of the largest checkpoint first; ``before`` is size and authority of the last one on the
         page before."""
@@ -74,8 +77,9 @@ class WitnessViews(Protocol):
     def last_time_stamp(self, authority: str) -> KeptTimeStamp | None:
         """That over the largest checkpoint."""
 
-    def first_time_stamp(self, least: int) -> KeptTimeStamp | None:
-        """The earliest over a checkpoint of this size or more."""
+    def first_time_stamps(self, least: int, limit: int = 50) -> Sequence[KeptTimeStamp]:
+        """The first over ``least`` entries or more, the smallest checkpoint coming first; of two over one, the
+        earlier."""
 
     def unstamped_since(self, size: int) -> datetime | None:
         """When the first signed checkpoint beyond this size was made."""

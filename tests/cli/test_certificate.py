@@ -20,13 +20,18 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edxml_router.core.asice import archive, container
-from edxml_router.core.proof.checkpoint import cosign
+from edxml_router.core.delivery.journal import leaf_hash
+from edxml_router.core.proof.checkpoint import cosign, read_head
 from edxml_router.core.proof.note import NoteSigner, read_note
+from edxml_router.core.proof.paths import root_by_inclusion
+from edxml_router.core.proof.texts import read_entry_proof
 from edxml_router.core.signature.signing import sign_bytes
 from edxml_router.credentials import keys
 from edxml_router.services import trial_authority
 from edxml_router.services.certificates import verifying
+from edxml_router.services.certificates.entries import PROOFS
 from tests.cli.conftest import OneNode, call, run
+from tests.cli.test_proofs import shell
 
 EXHAUSTIVE = bool(os.environ.get("EDXML_ROUTER_EXHAUSTIVE"))
 
@@ -355,19 +360,35 @@ def stated(certified: Certified, change: Callable[[dict[str, Any]], None]) -> by
 def test_a_false_entry_is_refused_by_both(certified: Certified) -> None:
     files = contents(certified)
     assert certified.verify(certified.resigned(files))["valid"]
+    proofs = files[PROOFS].split(b"\n\n", len([name for name in files if name.startswith("entries/")]))
     last = max(int(name[8:-5]) for name in files if name.startswith("entries/") and name.endswith(".json"))
     for change in (
         {f"entries/{last}.json": files[f"entries/{last}.json"].replace(b"confirmed", b"returned ")},
         {f"entries/{last}.json": files["entries/1.json"]},
-        {f"entries/{last}.tlog-proof": files["entries/1.tlog-proof"]},
-        {"entries/1.tlog-proof": files["entries/1.tlog-proof"].replace(b"index ", b"index 1")},
-        {f"entries/{last}.tlog-proof": files[f"entries/{last}.tlog-proof"] + b"\xe2\x80\x94 x AAAAAAAA\n"},
-        {"entries/1.tlog-proof": files["entries/1.tlog-proof"].partition(b"\n\n")[0] + b"\n\n"},
-        {"entries/1.tlog-proof": b""},
+        {PROOFS: b"\n\n".join((*proofs[:-2], proofs[0], proofs[-1]))},
+        {PROOFS: b"\n\n".join((proofs[1], proofs[0], *proofs[2:]))},
+        {PROOFS: b"\n\n".join((proofs[0].replace(b"index ", b"index 1"), *proofs[1:]))},
+        {PROOFS: b"\n\n".join((proofs[0] + b"\n" + proofs[0].rpartition(b"\n")[2], *proofs[1:]))},
+        {PROOFS: b"\n\n".join(proofs[1:])},
+        {PROOFS: b"\n\n".join((proofs[0], *proofs))},
+        {PROOFS: b"\n\n".join((*proofs[:-1], b""))},
+        {PROOFS: b""},
     ):
         assert certified.refused(certified.resigned({**files, **change})) == "EDX656"
-    without = {name: one for name, one in files.items() if name != "entries/1.tlog-proof"}
-    assert certified.refused(certified.resigned(without)) == "EDX656"
+    for left_out in (PROOFS, "entries/1.json", f"entries/{last}.json"):
+        without = {name: one for name, one in files.items() if name != left_out}
+        assert certified.refused(certified.resigned(without)) == "EDX656"
+
+
+def test_the_documented_shell_takes_the_proof_of_an_entry_out(certified: Certified, tmp_path: Path) -> None:
+    files = contents(certified)
+    for name in [one for one in files if one.startswith("entries")]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(files[name])
+    subprocess.run(["sh", "-ec", shell("second.tlog-proof")], cwd=tmp_path, check=True)
+    place, path, note = read_entry_proof((tmp_path / "second.tlog-proof").read_bytes())
+    head = read_head(read_note(note).text)
+    assert root_by_inclusion(leaf_hash(files["entries/2.json"]), place, head.size, path) == head.root
 
 
 def test_a_false_statement_is_refused(certified: Certified) -> None:
@@ -485,13 +506,11 @@ def test_keys_of_journals_that_the_reader_knows_are_compared(certified: Certifie
 def test_a_witness_that_the_reader_knows_is_named(certified: Certified, tmp_path: Path) -> None:
     files = contents(certified)
     witness = NoteSigner("edxml-router/quoc-gia", Ed25519PrivateKey.generate())
-    checkpoint = files["entries/1.tlog-proof"].partition(b"\n\n")[2]
+    checkpoint = files[PROOFS].split(b"\n\n", len([name for name in files if name.startswith("entries/")]))[-1]
     signature = cosign(witness, read_note(checkpoint).text, datetime.now(UTC)).line.encode()
 
     def proved(line: bytes) -> bytes:
-        return certified.resigned(
-            {name: one + line if name == "entries/1.tlog-proof" else one for name, one in files.items()}
-        )
+        return certified.resigned({**files, PROOFS: files[PROOFS] + line})
 
     key = witness.verifier.cosigner.text
     keys_file = tmp_path / "keys"

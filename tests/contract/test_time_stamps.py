@@ -26,13 +26,14 @@ def keep(ledger: SqlLedger, *stamps: KeptTimeStamp) -> None:
 
 def test_stamps_are_kept_and_found(ledger: SqlLedger) -> None:
     views = ledger.views
-    assert (views.time_stamps(), views.last_time_stamp(ONE), views.first_time_stamp(1)) == ([], None, None)
+    assert (views.time_stamps(), views.last_time_stamp(ONE), views.first_time_stamps(1)) == ([], None, [])
     keep(ledger, stamp(5), stamp(9), stamp(9, OTHER, HOUR), stamp(20, OTHER))
     assert views.last_time_stamp(ONE) == stamp(9)
     assert views.last_time_stamp(OTHER) == stamp(20, OTHER)
-    assert views.first_time_stamp(6) == stamp(9, OTHER, HOUR)  # the earlier of two over one checkpoint
-    assert views.first_time_stamp(10) == stamp(20, OTHER)
-    assert views.first_time_stamp(21) is None
+    # Of two over one checkpoint the earlier comes first.
+    assert views.first_time_stamps(6) == [stamp(9, OTHER, HOUR), stamp(9), stamp(20, OTHER)]
+    assert views.first_time_stamps(6, 1) == [stamp(9, OTHER, HOUR)]
+    assert views.first_time_stamps(21) == []
     everything = views.time_stamps()
     assert [(one.size, one.authority) for one in everything] == [(20, OTHER), (9, ONE), (9, OTHER), (5, ONE)]
     assert [*views.time_stamps(None, 2), *views.time_stamps((9, ONE), 2)] == everything

@@ -1,17 +1,18 @@
 """The journal's entries in a certificate: which are taken, their proofs, and what they say when they are read again.
 
-    files = dict(entry_files(views, places, size, checkpoint))       # entries/1.json, entries/1.tlog-proof, …
+    files = entry_files(views, places, size, checkpoint)             # entries/1.json, …, entries.tlog-proofs
     read = read_entries(files, own, keys)                            # each is in the tree; Refusal EDX656 otherwise
 
-Of a delivery with a long story the last entry of each kind is taken, and in a circular to many only the last of each
-recipient: the journal has the others.
+The proofs are one file: neighbours in the log have most of their paths in common, which a packed file holds once; and
+one checkpoint behind them all. Of a delivery with a long story the last entry of each kind is taken, and in a circular
+to many only the last of each recipient: the journal has the others.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,9 +28,10 @@ from edxml_router.core.proof.texts import entry_proof, read_entry_proof
 from edxml_router.ports.views import Views
 from edxml_router.shapes.evidence.certificate import CertifiedEntryShape, certified_entry_shape
 
+_BEHIND: Final = b"\n\n"  # the end of a proof's last line, and the empty line behind it
 FEW: Final = 20  # recipients of whom each kind of entry is taken
 _ENTRY: Final = re.compile(r"entries/([1-9][0-9]{0,5})\.json")
-_PROOF: Final = re.compile(r"entries/([1-9][0-9]{0,5})\.tlog-proof")
+PROOFS: Final = "entries.tlog-proofs"
 # What a worker does again and again on the way says nothing to a judge.
 _PASSED_OVER: Final = (DELIVERY_EVENTS[Event.CLAIM], DELIVERY_EVENTS[Event.DEFER])
 
@@ -67,32 +69,35 @@ def telling_entries(lines: Iterable[JournalLine], recipients: int) -> list[Journ
     return sorted(different.values(), key=lambda line: (line.position is None, line.position, line.number))
 
 
-def entry_files(views: Views, places: Sequence[int], size: int, checkpoint: bytes) -> Iterator[tuple[str, bytes]]:
-    """The files of the entries at these places: their bytes, and the proof of each under the checkpoint over ``size``
-    entries, which stands in the first."""
+def entry_files(views: Views, places: Sequence[int], size: int, checkpoint: bytes) -> dict[str, bytes]:
+    """The files of the entries at these places: their bytes, and the proofs of all under the checkpoint over ``size``
+    entries."""
+    files, proofs = {}, []
     for number, place in enumerate(places, start=1):
-        leaf, path = views.inclusion(place, size)
-        yield f"entries/{number}.json", leaf
-        # Signatures cannot be packed: repeated in each proof they would be a fifth of a certificate, and half of one
-        # of thousands of recipients.
-        yield f"entries/{number}.tlog-proof", entry_proof(place, path, checkpoint if number == 1 else b"")
+        files[f"entries/{number}.json"], path = views.inclusion(place, size)
+        proofs.append(entry_proof(place, path, b""))
+    return {**files, PROOFS: b"".join((*proofs, checkpoint))}
 
 
 def read_entries(files: Mapping[str, bytes], own: VerifierKey | None, known: Sequence[VerifierKey]) -> ProvedEntries:
     """The entries in a certificate's files, each proved under one checkpoint. ``own`` is the journal's key as the
     certificate shows it, ``known`` those that the reader has. Raises Refusal EDX656."""
-    numbers = [found[1] for name in files if (found := _ENTRY.fullmatch(name))]
-    if numbers != [found[1] for name in files if (found := _PROOF.fullmatch(name))] or not numbers:
+    names = [name for name in files if _ENTRY.fullmatch(name)]
+    *proofs, checkpoint = files.get(PROOFS, b"").split(_BEHIND, len(names))
+    if (
+        names != [f"entries/{number}.json" for number in range(1, len(names) + 1)]
+        or len(proofs) < len(names)
+        or not names
+    ):
         raise _refused("entries", Detail("an entry without its proof, or none at all"))
-    checkpoint, head, told, said_ = b"", None, [], []
-    for number in numbers:
-        name = f"entries/{number}.json"
+    try:
+        head = _head(checkpoint)
+    except ValueError as error:
+        raise _refused(PROOFS, said(error)) from error
+    told, said_ = [], []
+    for name, proof in zip(names, proofs, strict=True):
         try:
-            place, path, note = read_entry_proof(files[f"entries/{number}.tlog-proof"])
-            if head is None:
-                checkpoint, head = note, _head(note)
-            if note not in (b"", checkpoint):  # those of earlier versions repeat it
-                raise ValueError(Detail("under another checkpoint than the first"))
+            place, path, _ = read_entry_proof(proof + _BEHIND)
             if root_by_inclusion(leaf_hash(files[name]), place, head.size, path) != head.root:
                 raise ValueError(Detail("it is not in the tree of {size}", size=head.size))
             fields = _fields(files[name])
@@ -100,7 +105,6 @@ def read_entries(files: Mapping[str, bytes], own: VerifierKey | None, known: Seq
         except (ValueError, KeyError, TypeError) as error:
             raise _refused(name, said(error)) from error
         said_.append(fields)
-    assert head is not None  # noqa: S101  # there is an entry
     return ProvedEntries(told, said_, head, *_signers(checkpoint, head, own, known), checkpoint)
 
 

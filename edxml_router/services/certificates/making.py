@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from cryptography import x509
@@ -37,7 +38,7 @@ from edxml_router.ports.views import Views
 from edxml_router.services import auditor
 from edxml_router.services.auditor import EnvelopeStory
 from edxml_router.services.certificates import page
-from edxml_router.services.certificates.checkpoint import best_checkpoint, witness_keys
+from edxml_router.services.certificates.checkpoint import best_checkpoint, stamp_holds, witness_keys
 from edxml_router.services.certificates.claims import Ground, claims
 from edxml_router.services.certificates.entries import entry_files, read_entries, telling_entries, unsigned_checkpoint
 from edxml_router.services.certificates.statements import (
@@ -158,12 +159,14 @@ def _entries(views: Views, trace: EnvelopeHistory, settings: Settings) -> dict[s
     if newest is None or len(places) < len(lines) or newest.size < least:
         raise Refusal("EDX658", where="journal", detail=Detail("the newest entries are not under a checkpoint yet"))
     signer = log_signer(settings)
-    if signer is not None and (found := best_checkpoint(views, least, signer.verifier, witness_keys(settings))):
+    if signer is not None and (
+        found := best_checkpoint(views, least, signer.verifier, witness_keys(settings), partial(stamp_holds, settings))
+    ):
         stamp = {JOURNAL_STAMP: found.token} if found.token else {}
         proofs = entry_files(views, places, found.size, found.note)
-        return {**dict(proofs), LOG_KEY: f"{signer.verifier.text}\n".encode(), **stamp}
+        return {**proofs, LOG_KEY: f"{signer.verifier.text}\n".encode(), **stamp}
     head = TreeHead(settings.origin, newest.size, bytes.fromhex(newest.root))
-    return dict(entry_files(views, places, newest.size, unsigned_checkpoint(head)))
+    return entry_files(views, places, newest.size, unsigned_checkpoint(head))
 
 
 def _ends(

@@ -203,25 +203,24 @@ done <"$work/statements"
 
 # --- what: each entry is in the journal's tree (RFC 6962) ---------------------------------------------------------------------
 sed -n 's/^entries\/\([1-9][0-9]*\)\.json$/\1/p' "$work/members" >"$work/entries"
-sed -n 's/^entries\/\([1-9][0-9]*\)\.tlog-proof$/\1/p' "$work/members" | cmp -s - "$work/entries" || refuse "an entry without its proof"
 [ -s "$work/entries" ] || refuse "no entry of a journal"
-first=$(sed q "$work/entries")
-sed '1,/^$/d' "entries/$first.tlog-proof" >"$work/checkpoint"
+awk '$0 != NR { exit 1 }' "$work/entries" || refuse "the entries are not in their order"
+[ -f entries.tlog-proofs ] || refuse "entries without their proofs"
+count=$(wc -l <"$work/entries") && count=$((count))
+# Behind the empty line of the last proof stands the checkpoint.
+awk -v count="$count" 'behind == count; $0 == "" && behind < count { behind++ }' entries.tlog-proofs >"$work/checkpoint"
 sed '/^$/,$d' "$work/checkpoint" >"$work/body"
 origin=$(sed -n 1p "$work/body") tree=$(sed -n 2p "$work/body") root=$(sed -n 3p "$work/body")
 case $tree in '' | 0* | *[!0-9]*) refuse "not a checkpoint" ;; esac
 cd "$work/at"
-count=0
 while read -r n; do
     { printf '\000'; cat "$work/in/entries/$n.json"; } >"leaf.$n"
-    count=$((count + 1))
 done <"$work/entries"
 sha256sum leaf.* | sed 's/^\([0-9a-f]*\)  leaf\.\([0-9]*\)$/\2 \1/' >"$work/state"
 rm -f leaf.*
 : >"$work/steps.0"
 # The steps of all paths, by level: the side of the other hash, and that hash.
-cd "$work/in/entries"
-sed 's/$/.tlog-proof/' "$work/entries" | xargs awk -v tree="$tree" -v first="$first" -v into="$work/steps." -v check="$work/checkpoint" '
+awk -v tree="$tree" -v count="$count" -v into="$work/steps." '
 function hex(text,   i, value, bits, out) {
     value = bits = 0; out = ""
     for (i = 1; i <= 43; i++) {
@@ -232,23 +231,23 @@ function hex(text,   i, value, bits, out) {
     return out
 }
 function bad(text) { print "! entry " number ": " text; failed = 1; exit 1 }
-# The first has the checkpoint, the others may leave it out.
-function close_one() { if (line && (last || at != lines && (at || number == first))) bad("the path does not fit") }
-BEGIN { while ((getline each < check) > 0) checkpoint[++lines] = each }
-FNR == 1 {
-    close_one()
-    number = FILENAME; sub(/\..*/, "", number)
-    level = 0; at = 0; behind = 0; line = 1
+number == count && !line { exit }
+!line {
+    number++; level = 0; line = 1
     if ($0 != "c2sp.org/tlog-proof@v1") bad("not a proof")
     next
 }
-behind { if ($0 != checkpoint[++at]) bad("another checkpoint than the first"); next }
-FNR == 2 {
+line == 1 {
+    line = 2
     if ($0 !~ /^index (0|[1-9][0-9]*)$/ || $2 + 0 >= tree + 0) bad("not a proof")
     node = $2 + 0; last = tree - 1
     next
 }
-$0 == "" { behind = 1; next }
+$0 == "" {
+    if (last) bad("the path does not fit")
+    line = 0
+    next
+}
 {
     if ($0 !~ /^[A-Za-z0-9+\/]+=$/ || length($0) != 44 || !last || level > 62) bad("the path does not fit")
     if (node % 2 || node == last) {
@@ -258,8 +257,8 @@ $0 == "" { behind = 1; next }
     print number, side, hex($0) >> (into level++)
     node = int(node / 2); last = int(last / 2)
 }
-END { if (!failed) close_one() }
-' >"$work/why" || refuse "$(sed 's/^! //;q' "$work/why")"
+END { if (!failed && (line || number != count)) bad("no proof") }
+' "$work/in/entries.tlog-proofs" >"$work/why" || refuse "$(sed 's/^! //;q' "$work/why")"
 cd "$work/at"
 level=0
 : >"$work/order"

@@ -65,6 +65,10 @@ class SqlWitnessQueries:
         size: int | None = row[0]
         return size
 
+    def cosigned_sizes(self, least: int, limit: int = 50) -> Sequence[int]:
+        query = select(cosignatures.c.size).where(cosignatures.c.size >= least).distinct()
+        return [row[0] for row in self._found(query.order_by(cosignatures.c.size.desc()).limit(limit))]
+
     def time_stamps(self, before: tuple[int, str] | None = None, limit: int = 50) -> Sequence[KeptTimeStamp]:
         key = (time_stamps.c.size, time_stamps.c.authority)
         query = select(time_stamps).order_by(*(each.desc() for each in key)).limit(limit)
@@ -74,9 +78,9 @@ class SqlWitnessQueries:
         query = select(time_stamps).where(time_stamps.c.authority == authority)
         return next(iter(self._stamps(query.order_by(time_stamps.c.size.desc()).limit(1))), None)
 
-    def first_time_stamp(self, least: int) -> KeptTimeStamp | None:
+    def first_time_stamps(self, least: int, limit: int = 50) -> Sequence[KeptTimeStamp]:
         query = select(time_stamps).where(time_stamps.c.size >= least).order_by(time_stamps.c.size, time_stamps.c.at)
-        return next(iter(self._stamps(query.limit(1))), None)
+        return self._stamps(query.limit(limit))
 
     def unstamped_since(self, size: int) -> datetime | None:
         query = select(checkpoints.c.at).where(checkpoints.c.size > size, checkpoints.c.note.is_not(None))
