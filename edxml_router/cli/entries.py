@@ -59,11 +59,11 @@ def show_counts(session: Session, counts: Mapping[str, int], *, as_json: bool) -
 
 
 class Sheet:
-    """Comma-separated values on standard output (RFC 4180), one line for each shape; the heads are its fields. Of a
+    """Comma-separated values on standard output (RFC 4180), one line for each row under its heads. Of a
     problem only the code is there. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
 
-    def __init__(self, shape: type) -> None:
-        self._heads = list(shape.__annotations__)
+    def __init__(self, heads: Iterable[str]) -> None:
+        self._heads = list(heads)
         self._writer = csv.writer(sys.stdout)
         self._writer.writerow(self._heads)
 

@@ -48,6 +48,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "confirm": "office.letters:confirm",
     "conformance": "office.conformance:conformance",
     "webhook": "office.webhooks:webhook",
+    "documents": "auditor.documents:documents",
     "trace": "auditor.trace:trace",
     "certificate": "auditor.certificate:certificate",
     "token": "operator.token:token",

@@ -68,6 +68,13 @@ class MailView(Protocol):
         problem) must match in a single delivery. ``before`` is the key of the last one on the previous page.
         """
 
+    def standing(self, digests: Iterable[str], recipient: str = "") -> Mapping[str, Mapping[State, int]]:
+        """How many deliveries of each envelope are in which state; envelopes without any are left out. ``recipient``:
+        only those to this agency, with a dot behind it to those below it as well."""
+
+    def open_documents(self, limit: int) -> Sequence[str]:
+        """Digests of envelopes with a delivery that has not ended, at most so many."""
+
     def changes(self, envelope: EnvelopeRow) -> Sequence[FoundEnvelope]:
         """The recalls, updates and replacements by which its sender changed a document, as far as they came here,
         oldest first."""

@@ -45,6 +45,43 @@ def test_the_journal_is_asked_by_what_people_know(node: OneNode) -> None:
     ]
 
 
+def test_documents_are_listed_one_by_one(node: OneNode) -> None:
+    digest = node.send("H53-1", ["G22", "H53.01"])
+    node.send("G22-1", ["H53"], sender="G22", office="vpcp")
+    node.work()
+    everything = node.rows("documents")
+    assert [row["envelope"]["document_id"] for row in everything] == ["H53-1", "G22-1"]
+    first, second = everything
+    assert (first["recipients"], first["recipient_count"], first["outcome"], first["level"]) == (
+        ["G22", "H53.01"], 2, "open", 1,
+    )  # fmt: skip
+    assert sum(first["states"].values()) == 2
+    assert node.rows("documents", "--recipient", "H53.") == everything
+    assert node.rows("documents", "--recipient", "H53.01", "--sender", "H53") == [first]
+    about = ("--text", "van phong chinh phu", "--peer", "vpcp", "--state", "available")
+    assert node.rows("documents", *about) == everything
+    assert node.rows("documents", "--recipient", "G22", "--state", "available") == [first]
+    assert node.rows("documents", "--outcome", "confirmed") == node.rows("documents", "--level", "2") == []
+    assert node.rows("documents", "--count", "--level", "1", "--by", "sender", "--outcome", "open") == [
+        {"group": "G22", "total": 1}, {"group": "H53", "total": 1},
+    ]  # fmt: skip
+    assert node.rows("documents", "--count", "--by", "recipient")[0]["total"] == 1
+    cut = node.call("documents", "--limit", "1", "--json")
+    assert rows(cut) == [first]
+    assert f"--after {first['position']} goes on" in cut.stderr
+    assert node.rows("documents", "--after", str(first["position"])) == [second]
+    [row, _] = csv.DictReader(io.StringIO(node.call("documents", "--csv").stdout))
+    assert (row["digest"], row["recipients"], row["recipient_count"]) == (digest, "G22 H53.01", "2")
+    table = node.call("documents", "--wide").stdout
+    assert "H53-1" in table
+    assert "2 agencies" in table
+    assert "Nothing matches" in node.call("documents", "--kind", "recall").stdout
+    assert node.call("documents", "--count", "--by", "code", "--outcome", "open").exit_code == 2
+    read = [row["detail"] for row in node.rows("journal", "query", "--event", "journal.read")]
+    assert read[1] == "documents recipient=H53.: 2 told"
+    assert "documents text=… peer=vpcp state=available: 2 told" in read
+
+
 def test_a_cell_that_a_spreadsheet_would_compute_is_text(node: OneNode) -> None:
     with composition.open_node(load(node.config)) as opened, opened.ledger.book() as book:
         book.journal.note([Entry(opened.now(), "clock.agrees", actor="=1+1")])

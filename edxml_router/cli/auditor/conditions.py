@@ -1,4 +1,4 @@
-"""The conditions of ``journal query``, as options."""
+"""The conditions of ``journal query`` and ``documents``, as options."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edxml_router.cli.session import for_people
 from edxml_router.core.delivery.entries.terms import KINDS
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.detail import Detail
+from edxml_router.services.asking.documents import DocumentQuery
 from edxml_router.services.asking.questions import JournalQuery
 from edxml_router.services.naming import problem_named
 from edxml_router.wiring.reading import ReadableDatabase
@@ -37,6 +38,7 @@ class Conditions:
     signer: str
     peer: str
     code: str
+    level: int | None
     state: str | None
 
     def given(self) -> Mapping[str, object]:
@@ -45,29 +47,35 @@ class Conditions:
 
     def query(self, asked: ReadableDatabase, event: str = "", actor: str = "") -> JournalQuery:
         """The query that is meant. Raises Refusal EDX418, EDX606."""
-        return JournalQuery(
-            since=self.since,
-            until=self.until,
-            event=event,
-            document=self.document,
-            number=self.number,
-            sender=asked.canonical(self.sender) if self.sender else "",
-            recipient=asked.canonical(self.recipient) if self.recipient else "",
-            agencies=asked.named(self.text) if self.text.strip() else None,
-            kind=self.kind or "",
-            signer=self.signer,
-            peer=self.peer,
-            code=problem_named(self.code).code if self.code else "",
-            actor=actor,
-            state=State(self.state) if self.state else None,
-        )
+        return JournalQuery(event=event, actor=actor, **self._meant(asked))
+
+    def documents(self, asked: ReadableDatabase, outcome: str) -> DocumentQuery:
+        """The same of documents. Raises Refusal EDX418, EDX606."""
+        return DocumentQuery(outcome=outcome, **self._meant(asked))
+
+    def _meant(self, asked: ReadableDatabase) -> dict[str, Any]:
+        return {
+            "since": self.since,
+            "until": self.until,
+            "document": self.document,
+            "number": self.number,
+            "sender": asked.canonical(self.sender) if self.sender else "",
+            "recipient": asked.canonical(self.recipient) if self.recipient else "",
+            "agencies": asked.named(self.text) if self.text.strip() else None,
+            "kind": self.kind or "",
+            "signer": self.signer,
+            "peer": self.peer,
+            "code": problem_named(self.code).code if self.code else "",
+            "level": self.level,
+            "state": State(self.state) if self.state else None,
+        }
 
 
 _OPTIONS: Final = (
     click.option("--since", type=Moment(), help="From this time on: 2026-11-22, 2026-11-22T08:30, or 2h (ago)."),
     click.option("--until", type=Moment(), help="Before this time."),
     click.option("--document", metavar="ID", help="DocumentId or beginning of a SHA-256; what was refused too."),
-    click.option("--number", default="", metavar="TEXT", help='Number and notation, 12/UBND; "12/" for all notations.'),
+    click.option("--number", default="", metavar="TEXT", help='Number and notation, 12/UBND; "12" for all.'),
     click.option("--sender", default="", metavar="CODE", help='From this agency; "H53." means all below it, too.'),
     click.option("--recipient", default="", metavar="CODE", help='To this agency; "H53." as above.'),
     click.option("--text", default="", metavar="WORDS", help="From or to agencies with these words in code or name."),
@@ -75,6 +83,7 @@ _OPTIONS: Final = (
     click.option("--signer", default="", metavar="SHA256", help="Signed with this key: its SHA-256, or the beginning."),
     click.option("--peer", default="", metavar="NAME", help="Concerning this neighbour or office."),
     click.option("--code", default="", metavar="EDXnnn", help="With this problem code, or its number."),
+    click.option("--level", type=click.IntRange(0, 9), help="From an agency whose code has so many groups."),
     click.option("--state", type=click.Choice(STATES), metavar="STATE", help=f"One of {', '.join(STATES)}."),
 )
 

@@ -73,7 +73,7 @@ def query(
             found = questions.counts_by(asked.views, question, group) if group else {"": reading.count}
             show_counts(session, found, as_json=as_json)
             return
-        sheet = Sheet(EntryShape) if as_csv else None
+        sheet = Sheet(EntryShape.__annotations__) if as_csv else None
         for lines in questions.pages(asked.views, question, after):
             part = list(islice(lines, None if limit is None else limit - reading.count))
             if as_json:

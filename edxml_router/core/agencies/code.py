@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
@@ -210,3 +211,12 @@ def _legacy_form(text: str, upper: str) -> CodeForm:
 
 def _malformed(text: str, why: str) -> Refusal:
     return Refusal("EDX503", detail=Detail("{text}: {why}", text=ascii(text), why=why))
+
+
+@lru_cache(maxsize=65536)
+def level_of(code: str) -> int:
+    """How many groups a government code has (QĐ 20/2020, article 4); 0 for any other."""
+    try:
+        return AgencyCode.parse(code).level
+    except Refusal:
+        return 0

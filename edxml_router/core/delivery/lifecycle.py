@@ -201,8 +201,12 @@ def states_before(event: Event) -> tuple[State, ...]:
     return tuple(state for state in State if allowed(state, event))
 
 
+# Of an envelope, by its deliveries: one is not at its end, all arrived, none, some; there are none here.
+OUTCOMES: Final = ("open", "confirmed", "failed", "mixed", "empty")
+
+
 def outcome(states: Iterable[State]) -> str:
-    """The state of an envelope, computed from its deliveries: open, confirmed, failed, mixed, or empty."""
+    """The state of an envelope, computed from its deliveries: one of :data:`OUTCOMES`."""
     seen = set(states)
     if not seen:
         return "empty"

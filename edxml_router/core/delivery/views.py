@@ -134,6 +134,21 @@ class FoundEnvelope:
         return self.envelope.accepted_at, self.envelope.digest
 
 
+@dataclass(frozen=True, slots=True)
+class ListedDocument:
+    """A document that was accepted here, the place of the entry that tells so, and its recipients here; None where the
+    entry does not list them."""
+
+    position: int
+    found: FoundEnvelope
+    recipients: Sequence[str] | None
+
+    @property
+    def count(self) -> int:
+        """How many recipients there are."""
+        return sum(self.found.states.values()) if self.recipients is None else len(self.recipients)
+
+
 AGES: Final = (1, 5, 10, 20, 40, 80, 160, 320, 640, 1280)  # minutes; the upper ends of all spans but the last
 
 

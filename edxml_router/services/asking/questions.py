@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from edxml_router.core.agencies.agency import fold
 from edxml_router.core.delivery.entries import terms
 from edxml_router.core.delivery.entries.terms import Question, Term, Terms
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.views import JournalLine
-from edxml_router.core.message.document_id import comparable
 from edxml_router.ports.views import Views
 from edxml_router.services import auditor
 
@@ -28,6 +26,7 @@ GROUPS: Final = (
     terms.EVENT,
     terms.CODE,
     terms.AFTER,
+    terms.LEVEL,
     terms.KIND,
     terms.PEER,
     terms.ACTOR,
@@ -41,11 +40,12 @@ GROUPS: Final = (
 class JournalQuery:
     """A selection of journal entries; all given conditions must hold.
 
-    ``document``: a DocumentId, or a digest's beginning; ``number``: a document's number and notation, or ``12/`` for
-    all notations; ``event``: one of :data:`~edxml_router.services.auditor.EVENTS`, or "delivery." for all that begin
-    so; ``sender``, ``recipient``: canonical codes, with a dot behind them for all below as well; ``agencies``: any of
-    these sends it, gets it, or is what the entry is about; ``signer``: the SHA-256 of the key; ``state``: that the
-    entry brought a delivery into.
+    ``document``: a DocumentId, or a digest's beginning; ``number``: a document's number and notation as people say it,
+    or a number alone for all notations; ``event``: one of :data:`~edxml_router.services.auditor.EVENTS`, or
+    "delivery." for all that begin so; ``sender``, ``recipient``: canonical codes, with a dot behind them for all below
+    as well; ``agencies``: any of these sends it, gets it, or is what the entry is about; ``signer``: the SHA-256 of the
+    key; ``state``: that the entry brought a delivery into; ``level``: of the sender's agency, 0 for a code without
+    levels.
     """
 
     since: datetime | None = None
@@ -62,6 +62,7 @@ class JournalQuery:
     code: str = ""
     actor: str = ""
     state: State | None = None
+    level: int | None = None
 
 
 def made(views: Views, query: JournalQuery) -> Question:
@@ -73,6 +74,8 @@ def made(views: Views, query: JournalQuery) -> Question:
         group = query.event.endswith(".")
         meant = [each for each in auditor.EVENTS if each == query.event or (group and each.startswith(query.event))]
         wanted.append(frozenset((terms.EVENT, event) for event in meant))
+    if query.number:
+        wanted.append(terms.number_terms(query.number))
     for name, code in ((terms.SENDER, query.sender), (terms.RECIPIENT, query.recipient)):
         if code:
             wanted.append(terms.agency_terms(name, code))
@@ -86,12 +89,12 @@ def made(views: Views, query: JournalQuery) -> Question:
 def _simple(query: JournalQuery) -> Iterator[Term]:
     """The conditions that are one term."""
     values = {
-        terms.NUMBER: fold(comparable(query.number)),
         terms.KIND: query.kind,
         terms.SIGNER: query.signer.lower(),
         terms.CODE: query.code,
         terms.ACTOR: query.actor,
         terms.AFTER: query.state.value if query.state else "",
+        terms.LEVEL: "" if query.level is None else str(query.level),
     }
     yield from ((name, value) for name, value in values.items() if value)
     if query.peer:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+from edxml_router.core.agencies.code import level_of
 from edxml_router.core.delivery.figures.values import (
     GROUPS,
     LETTER_KINDS,
@@ -32,7 +33,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.ports.views import Views
 from edxml_router.services.reports.ground import CountingGround, opened_ground
-from edxml_router.services.reports.reading import OPEN, JournalReading, level_of
+from edxml_router.services.reports.reading import OPEN, JournalReading
 
 MOST_ROWS: Final = 100_000
 _MEDIAN: Final = 50

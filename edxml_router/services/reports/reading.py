@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
-from edxml_router.core.agencies.code import AgencyCode
+from edxml_router.core.agencies.code import level_of
 from edxml_router.core.delivery.figures.deadlines import month_of
 from edxml_router.core.delivery.figures.values import LETTER_KINDS, STATUS, ReportQuestion, TurnedAway
 from edxml_router.core.delivery.journal import (
@@ -28,7 +27,7 @@ from edxml_router.core.delivery.journal import (
 from edxml_router.core.delivery.lifecycle import ENDS
 from edxml_router.core.detail import Detail
 from edxml_router.core.message.document_id import comparable
-from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.problems import Setback
 from edxml_router.core.signature.verdict import Indication
 from edxml_router.ports.views import Views
 from edxml_router.services.reports.ground import CountingGround
@@ -139,16 +138,6 @@ def _text(detail: Any) -> str:
 
 def _milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1000)
-
-
-@lru_cache(maxsize=65536)
-def level_of(code: str) -> int:
-    """How many groups a government code has (QĐ 20/2020, article 4); 0 for any other."""
-    try:
-        parsed = AgencyCode.parse(code)
-    except Refusal:
-        return 0
-    return len(parsed.groups) if parsed.is_government else 0
 
 
 def _damaged(place: int, detail: Detail) -> Setback:

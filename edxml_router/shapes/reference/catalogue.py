@@ -43,6 +43,8 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "conformance": (conformance.ConformanceShape,),
         "confirm": (delivery.ConfirmationShape,),
         "doctor": (node.HealthShape,),
+        "documents": (asking.DocumentShape,),
+        "documents --count": (asking.CountShape,),
         "drill": (copies.DrillShape,),
         "explain": (problem.ExplanationShape,),
         "inbox": (delivery.LetterShape,),

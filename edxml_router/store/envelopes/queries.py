@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, Text, and_, exists, func, or_, select, text, type_coerce
+from sqlalchemy import ColumnElement, Connection, Engine, Text, and_, exists, func, or_, select, text, type_coerce
 
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import EnvelopeRow
@@ -16,7 +16,7 @@ from edxml_router.core.delivery.views import FoundEnvelope
 from edxml_router.core.message.document_id import comparable
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks, equal
-from edxml_router.store.deliveries.table import deliveries
+from edxml_router.store.deliveries.table import OPEN, deliveries
 from edxml_router.store.envelopes.table import CHANGES, HANDED_IN, envelope_rows, envelopes
 
 
@@ -68,6 +68,22 @@ class SqlEnvelopeQueries:
             states = _states(connection, [row.digest for row in rows])
         return [FoundEnvelope(row, states.get(row.digest, {})) for row in rows]
 
+    def standing(self, digests: Iterable[str], recipient: str = "") -> Mapping[str, Mapping[State, int]]:
+        code = recipient.rstrip(".")
+        theirs = [deliveries.c.recipient == code] if code else []
+        if code != recipient:
+            theirs = [or_(*theirs, deliveries.c.recipient.startswith(f"{code}.", autoescape=True))]
+        found: dict[str, Mapping[State, int]] = {}
+        with reading(self.engine) as connection:
+            for chunk in chunks(sorted(set(digests))):
+                found |= _states(connection, chunk, *theirs)
+        return found
+
+    def open_documents(self, limit: int) -> Sequence[str]:
+        query = select(deliveries.c.digest).where(text(OPEN)).distinct().limit(limit)
+        with reading(self.engine) as connection:
+            return connection.execute(query).scalars().all()
+
     def changes(self, envelope: EnvelopeRow) -> Sequence[FoundEnvelope]:
         if not envelope.document_key:
             return ()
@@ -97,10 +113,12 @@ class SqlEnvelopeQueries:
         return found
 
 
-def _states(connection: Connection, digests: Sequence[str]) -> dict[str, dict[State, int]]:
+def _states(
+    connection: Connection, digests: Sequence[str], *theirs: ColumnElement[bool]
+) -> dict[str, dict[State, int]]:
     query = (
         select(deliveries.c.digest, deliveries.c.state, func.count().label("number"))
-        .where(deliveries.c.digest.in_(digests))
+        .where(deliveries.c.digest.in_(digests), *theirs)
         .group_by(deliveries.c.digest, deliveries.c.state)
     )
     states: dict[str, dict[State, int]] = {}

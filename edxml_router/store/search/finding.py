@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select
 
-from edxml_router.core.delivery.entries.terms import Question, Terms, continues, is_beginning
+from edxml_router.core.delivery.entries.terms import Question, Terms, continues, is_beginning, told_later
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Setback
 from edxml_router.store.database.part import chunks
 from edxml_router.store.journal.table import journal
 from edxml_router.store.search.blocks import Block, indexed, journal_size, read_block
@@ -21,6 +23,8 @@ from edxml_router.store.search.table import BLOCK, journal_blocks, places_in, po
 _ALL: Final = (1 << BLOCK) - 1
 _FIRST: Final = 64  # blocks that are looked at together; twice as many the next time
 _MOST: Final = 4096
+_UNREAD: Final = 64  # blocks that are not indexed and are read for each page; about a second
+_HELD: Final = 4  # blocks that were read and are looked at again
 _TIMES: Final = select(journal_blocks).order_by(journal_blocks.c.block)
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _MOMENTS: Final = select(journal.c.position, journal.c.at).where(
@@ -58,6 +62,15 @@ class FoundPlaces:
         return self.bits.bit_count() if self.whole else len(self.positions(connection, question))
 
 
+@dataclass(slots=True)
+class LaterTerms:
+    """By terms and block, the places whose entries have one of them by what is said later, in blocks that are not
+    indexed; and the first of those blocks, so that they are read once."""
+
+    sets: dict[Terms, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    blocks: dict[int, Block] = field(default_factory=dict)
+
+
 def found_in(connection: Connection, question: Question, after: int) -> Iterator[FoundPlaces]:
     """The blocks behind the place ``after`` that have an answer, in order."""
     size = indexed(connection)
@@ -69,17 +82,20 @@ def found_in(connection: Connection, question: Question, after: int) -> Iterator
         for number in range(start, size)
         if (only is None or number in only) and (times is None or question.meets(*times[number]))
     ]
-    for number, bits in _from_index(connection, question.terms, wanted):
+    size_now = journal_size(connection)
+    unread = range(max(start, size) if not any(map(told_later, question.terms)) else size, -(-size_now // BLOCK))
+    later = _told_later(connection, question.terms, unread)
+    for number, bits in _from_index(connection, question.terms, wanted, later.sets):
         if number == start:
             bits = bits >> from_place << from_place  # noqa: PLW2901  # what stands before was seen
         bits &= _ALL if only is None else only[number]  # noqa: PLW2901  # as above
         if bits:
             yield FoundPlaces(number, bits, times is None or question.covers(*times[number]))
-    for number in range(max(start, size), -(-journal_size(connection) // BLOCK)):
-        if only is not None and number not in only:
+    for number in unread:
+        if number < start or (only is not None and number not in only):
             continue
-        block = read_block(connection, number)
-        bits = _in_block(block, question.terms) & (_ALL if only is None else only[number])
+        block = later.blocks.get(number) or read_block(connection, number)
+        bits = _in_block(block, question.terms, later.sets) & (_ALL if only is None else only[number])
         if number == start:
             bits = bits >> from_place << from_place
         if block.first_at is not None and block.last_at is not None:
@@ -100,7 +116,28 @@ def _positions_of(connection: Connection, digests: Sequence[str]) -> Iterator[in
         yield from connection.execute(_OF_DIGESTS, {"keys": chunk}).scalars()
 
 
-def _from_index(connection: Connection, terms: Sequence[Terms], blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _told_later(connection: Connection, terms: Sequence[Terms], unread: range) -> LaterTerms:
+    """What blocks that are not indexed tell of documents accepted before. All of them are read, whatever the question
+    begins with: an outcome may stand anywhere behind the acceptance. Raises Setback EDX665."""
+    found = LaterTerms()
+    asked = [alternatives for alternatives in terms if told_later(alternatives)]
+    if asked and len(unread) > _UNREAD:
+        raise Setback("EDX665", where="store.url", detail=Detail("{count} blocks of {of}", count=len(unread),
+                                                                 of=unread.stop))  # fmt: skip
+    for number in unread if asked else ():
+        block = read_block(connection, number)
+        if len(found.blocks) < _HELD:
+            found.blocks[number] = block
+        for alternatives in asked:
+            for (term, before), bits in block.earlier.items():
+                if term in alternatives:
+                    found.sets[alternatives][before] |= bits
+    return found
+
+
+def _from_index(
+    connection: Connection, terms: Sequence[Terms], blocks: Sequence[int], later: Mapping[Terms, Mapping[int, int]]
+) -> Iterator[tuple[int, int]]:
     """Of these blocks, those that have all terms somewhere, with the places."""
     at, step = 0, _FIRST
     while at < len(blocks):
@@ -109,7 +146,12 @@ def _from_index(connection: Connection, terms: Sequence[Terms], blocks: Sequence
         having = dict.fromkeys(part, _ALL)
         for alternatives in terms:
             sets = _sets(connection, alternatives, part[0], part[-1] + 1) if having else {}
-            having = {number: bits & sets[number] for number, bits in having.items() if number in sets}
+            more = later.get(alternatives, {})
+            having = {
+                number: bits & (sets.get(number, 0) | more.get(number, 0))
+                for number, bits in having.items()
+                if number in sets or number in more
+            }
         yield from having.items()
 
 
@@ -132,11 +174,11 @@ def _conditions(terms: Terms) -> Iterator[tuple[Any, ...]]:
         yield postings.c.field == name, postings.c.value >= value, postings.c.value < value + _LAST
 
 
-def _in_block(block: Block, terms: Sequence[Terms]) -> int:
+def _in_block(block: Block, terms: Sequence[Terms], later: Mapping[Terms, Mapping[int, int]]) -> int:
     """The places of a block that have all terms."""
     bits = (1 << block.size) - 1
     for alternatives in terms:
-        having = 0
+        having = later.get(alternatives, {}).get(block.number, 0)
         for term in alternatives:
             if is_beginning(term):
                 for each, places in block.terms.items():

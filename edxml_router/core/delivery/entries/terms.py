@@ -11,6 +11,7 @@ of documents are compared without case and diacritics.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,9 +19,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from edxml_router.core.agencies.agency import fold
-from edxml_router.core.delivery.journal import DELIVERY_QUEUED, ENVELOPE_ACCEPTED
+from edxml_router.core.agencies.code import level_of
+from edxml_router.core.delivery.journal import DELIVERY_QUEUED, DELIVERY_REROUTED, ENVELOPE_ACCEPTED
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.link.route import Route
+from edxml_router.core.message.document_id import comparable
 from edxml_router.core.problems import PROBLEMS
 
 Term = tuple[str, str]
@@ -36,14 +39,19 @@ SENDER: Final = "sender"
 KIND: Final = "kind"
 SIGNER: Final = "signer"
 NUMBER: Final = "number"
+LEVEL: Final = "level"  # of the sender
 # Of the entry of an acceptance only: it stands for the document.
 TO: Final = "to"
 ENDED: Final = "ended"  # a delivery of it came to this end, at some time
 HAD: Final = "had"  # a delivery of it had this problem, at some time
+VIA: Final = "via"  # a neighbour or office to which a delivery of it was to go, at some time
+_TOLD_LATER: Final = frozenset({ENDED, HAD, VIA})
 KINDS: Final = ("document", "status", "recall", "update", "replacement")
 _CHANGES: Final = dict(enumerate(KINDS[2:], start=1))  # by what the standard calls the business
 _DIGEST: Final = 64  # digits
 _ENDS: Final = frozenset(state.value for state in ENDS)
+_SAID: Final = re.compile(r"(?:(?:so|no)\b\W*)?0*([0-9]+)(?:\s*[/\s]\s*(.*))?")
+_ZEROS: Final = ("", "0", "00", "000")  # how people fill a number: 07/UBND
 
 
 @dataclass(slots=True)
@@ -59,7 +67,7 @@ class EntrySubject:
     terms: Sequence[Term] = field(init=False)
 
     def __post_init__(self) -> None:
-        terms = [*_agency(SENDER, self.sender), (KIND, self.kind)]
+        terms = [*part_terms(SENDER, self.sender), (LEVEL, str(level_of(self.sender))), (KIND, self.kind)]
         if self.business in _CHANGES:
             terms.append((KIND, _CHANGES[self.business]))
         if self.signer:
@@ -126,7 +134,7 @@ def terms_of(entry: EntryFields, about: EntrySubject | None) -> Iterator[Term]:
     """The terms of an entry; some may come twice."""
     yield EVENT, entry.event
     if entry.recipient:
-        yield from _agency(RECIPIENT, entry.recipient)
+        yield from part_terms(RECIPIENT, entry.recipient)
     if entry.code:
         yield CODE, entry.code
     if entry.actor:
@@ -140,7 +148,7 @@ def terms_of(entry: EntryFields, about: EntrySubject | None) -> Iterator[Term]:
         yield from about.terms
         if entry.event == ENVELOPE_ACCEPTED:
             for recipient in entry.facts.get("recipients", about.recipients):
-                yield from _agency(TO, recipient)
+                yield from part_terms(TO, recipient)
 
 
 def document_terms(entry: EntryFields) -> Iterator[Term]:
@@ -150,12 +158,31 @@ def document_terms(entry: EntryFields) -> Iterator[Term]:
             yield HAD, entry.code
         if b'"after"' in entry.entry and (after := entry.fields.get("after")) in _ENDS:
             yield ENDED, after
+        if entry.event in (DELIVERY_QUEUED, DELIVERY_REROUTED) and (route := _route(entry)):
+            yield VIA, _name(route)
+
+
+def told_later(terms: Terms) -> bool:
+    """Whether one of these is said by entries behind the one of the acceptance."""
+    return any(name in _TOLD_LATER for name, _ in terms)
 
 
 def agency_terms(name: str, code: str) -> Terms:
     """An agency; with a dot behind it, all that are below it as well."""
     code = code.rstrip()
     return frozenset({(name, code), (name, code.rstrip("."))}) if code.endswith(".") else frozenset({(name, code)})
+
+
+def number_terms(written: str) -> Terms:
+    """A document's number as people say it: ``Số 7/QĐ-UBND``, ``07 qd-ubnd``; a number alone stands for all notations,
+    as ``7/`` does."""
+    folded = fold(comparable(written))
+    said = _SAID.fullmatch(folded)
+    if said is None:
+        return frozenset({(NUMBER, folded)})
+    number, notation = said.groups()
+    rest = re.sub(r"\s", "", notation or "")
+    return frozenset((NUMBER, f"{zeros}{number}/{rest}") for zeros in _ZEROS)
 
 
 def peer_term(written: str) -> Term:
@@ -191,7 +218,8 @@ def number_of(document_key: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _agency(name: str, code: str) -> Sequence[Term]:
+def part_terms(name: str, code: str) -> Sequence[Term]:
+    """An agency, and each beginning of its code by which it is found."""
     return [(name, code), *((name, code[: place + 1]) for place, each in enumerate(code) if each == "." and place)]
 
 
