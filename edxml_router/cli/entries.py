@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from edxml_router.cli.commands import exit_with
 from edxml_router.cli.session import Session
-from edxml_router.core.delivery.views import JournalLine
+from edxml_router.core.delivery.entries.redaction import redaction_of
+from edxml_router.core.delivery.views import JournalLine, Verification
 from edxml_router.core.problems import Finding
 from edxml_router.observe.escape import printable, spreadsheet_text
 from edxml_router.shapes.evidence.asking import count_shape
+
+_ERASURES: Final = 20  # that `journal verify` names
 
 
 def show_lines(session: Session, lines: Sequence[JournalLine]) -> None:
@@ -80,3 +83,21 @@ def _cell(value: Any) -> str:
         return str(value["code"])
     text = printable(str(value), 10_000)
     return text if isinstance(value, int) else spreadsheet_text(text)
+
+
+def erasures(session: Session, lines: Sequence[JournalLine]) -> Iterator[str]:
+    """What the entries of a document tell of it, a sentence each."""
+    for line in lines:
+        if (one := redaction_of(line.entry)) is not None:
+            said = {"at": session.shown(one.at), "ground": one.ground, "position": line.position}
+            told = session.say("redact.told", **said)
+            yield f"{one.recipient}: {told}" if one.recipient else told
+
+
+def show_redactions(session: Session, result: Verification) -> None:
+    """What a verification met of it."""
+    for one in result.redactions[:_ERASURES]:
+        where = f"{one.digest[:16]} {one.recipient}".strip()
+        session.line(session.say("journal.redacted", where=where, at=session.shown(one.at), ground=one.ground))
+    if (more := result.redaction_count - min(len(result.redactions), _ERASURES)) > 0:
+        session.line(session.say("journal.redacted_more", count=more))

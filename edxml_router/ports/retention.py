@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from edxml_router.core.delivery.entries.reasons import CommittedReason
+from edxml_router.core.delivery.entries.redaction import Redaction
 from edxml_router.core.retention.judging import KeptBody
 from edxml_router.core.retention.values import Hold, Removal, RemovedBody
 
@@ -21,14 +23,24 @@ class Retention(Protocol):
     def alone(self) -> None:
         """Let nobody else remove, hold or open again until this transaction ends."""
 
-    def standings(self, digests: Collection[str]) -> Sequence[KeptBody]:
-        """How these envelopes stand whose bodies are here; their deliveries are locked until the end."""
+    def standings(self, digests: Collection[str], *, gone: bool = False) -> Sequence[KeptBody]:
+        """How these envelopes stand whose bodies are here, with ``gone`` the others too; their deliveries are locked
+        until the end."""
 
     def remove_bodies(self, removal: Removal, digests: Collection[str]) -> None:
         """Remove these bodies, note by what, and journal it."""
 
     def removed(self, digests: Iterable[str]) -> set[str]:
         """Those of them whose bodies were removed and are not here."""
+
+    def words(self, digests: Collection[str]) -> Sequence[CommittedReason]:
+        """What people wrote about these envelopes, as far as it is kept and is what entries commit to."""
+
+    def untold(self, digests: Collection[str]) -> set[tuple[str, str]]:
+        """Envelopes and recipients whose outcome a neighbour has not been told yet."""
+
+    def redact(self, redactions: Sequence[Redaction]) -> None:
+        """Erase these words with their salts, wherever they are, and journal it; letters are removed by themselves."""
 
     def hold(self, hold: Hold) -> bool:
         """Hold a document; False where it is held already."""

@@ -32,6 +32,7 @@ from edxml_router.core.delivery.journal import (
     PEER_RENAMED,
     QUARANTINE_REMOVED,
     RECEIPT_LATE,
+    WORDS_REDACTED,
 )
 from edxml_router.core.delivery.lifecycle import ENDS
 from edxml_router.core.delivery.views import (
@@ -86,6 +87,7 @@ EVENTS: Final = (
     BODIES_REMOVED,
     DOCUMENT_HELD,
     DOCUMENT_RELEASED,
+    WORDS_REDACTED,
     "body.damaged",
     "body.mended",
     "link.resync",

@@ -11,6 +11,7 @@ from edxml_router.core.link.manifest import exact_instant, instant
 from edxml_router.core.link.resync import Recovery
 from edxml_router.core.problems import Finding, Weight
 from edxml_router.shapes.form import Digest, Instant
+from edxml_router.shapes.keeping.redaction import RedactionShape, redaction_shape
 from edxml_router.shapes.problem import ProblemShape, problem_or_none, problem_shape
 
 Result = Literal["ok", "warning", "failed"]
@@ -73,6 +74,8 @@ class VerificationShape(TypedDict):
     body_rows: int
     filed_bodies: int
     read_bodies: int
+    redactions: list[RedactionShape]
+    redaction_count: int
 
 
 class RecoveryShape(TypedDict):
@@ -124,6 +127,8 @@ def verification_shape(result: Verification, filed_bodies: int) -> VerificationS
         "body_rows": result.bodies,
         "filed_bodies": filed_bodies,
         "read_bodies": result.files,
+        "redactions": [redaction_shape(one) for one in result.redactions],
+        "redaction_count": result.redaction_count,
     }
 
 

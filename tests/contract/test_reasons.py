@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edxml_router.core.delivery.entries.reasons import FACT, commitment, reason_of
+from edxml_router.core.delivery.entries.redaction import Redaction, redaction_of
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Move
@@ -12,10 +13,11 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.services import auditor
 from edxml_router.shapes.history import entry_shape
+from edxml_router.store.journal.sequencer import number_entries
 from edxml_router.store.ledger import SqlLedger
 from tests.contract.databases import NOW, Database
 from tests.contract.test_log import tamper
-from tests.contract.test_recomputing import SECOND, found, told
+from tests.contract.test_recomputing import FIRST, SECOND, found, told
 
 __all__ = ["told"]  # the fixture
 
@@ -40,9 +42,23 @@ def test_a_reason_is_not_in_the_journal_and_is_told(told: SqlLedger, database: D
     assert event.told.detail == "not for us"
 
 
+def redact(ledger: SqlLedger) -> Redaction:
+    with ledger.book() as book:
+        [words] = book.retention.words([FIRST, SECOND])
+        assert (words.digest, words.recipient, words.words) == (SECOND, "H53.01", "not for us")
+        redaction = Redaction(NOW, SECOND, "H53.01", (words.commitment,), "operator:an", "91/2025/QH15")
+        book.retention.redact([redaction])
+    number_entries(ledger)
+    return redaction
+
+
 def test_what_was_erased_is_not_missed(told: SqlLedger, database: Database) -> None:
-    tamper(database, "DELETE FROM reasons", "UPDATE deliveries SET detail = '' WHERE id = 3")
+    redaction = redact(told)
+    assert database.rows("SELECT * FROM reasons") == []
     assert found(told) == []
+    verified = told.views.verify()
+    assert (verified.redactions, verified.redaction_count) == ((redaction,), 1)
+    assert redaction_of(told.views.lines(event="words.redacted")[0].entry) == redaction
     shown = told.views.trace(SECOND)
     assert shown is not None
     assert ([one.detail for one in shown.deliveries], shown.damages) == ([""], [])
@@ -55,6 +71,10 @@ def test_what_was_erased_is_not_missed(told: SqlLedger, database: Database) -> N
     [
         ("UPDATE reasons SET words = 'closed'", f"{WHERE}: its words are others than those that the entry commits to"),
         ("UPDATE reasons SET salt = :salt", f"{WHERE}: its words are others than those that the entry commits to"),
+        (
+            "DELETE FROM reasons",
+            f"{WHERE}: its words are gone, and no entry of the journal tells of their erasure",
+        ),
         ("DELETE FROM reasons", f"{DELIVERY}: detail is 'not for us' in the table, and '' by the journal"),
         ("UPDATE deliveries SET detail = 'closed' WHERE id = 3", f"{DELIVERY}: detail is 'closed' in the table"),
     ],
@@ -81,6 +101,29 @@ def test_only_what_an_office_wrote_is_kept_apart(told: SqlLedger) -> None:
     assert reason_of(Move(one, Event.RETURN, State.RETURNED, code="EDX801", detail=Detail("ours")), random) is None
     assert reason_of(Move(one, Event.RETURN, State.RETURNED, code="EDX401", detail="H99"), random) is None
     assert reason_of(Move(one, Event.RETURN, State.RETURNED, code="EDX801"), random) is None
+
+
+def test_a_statement_with_the_words_goes_with_them(received: SqlLedger, database: Database) -> None:
+    tamper(database, "UPDATE receipts SET signed_end = :said, passes = :said WHERE outcome = 'returned'",
+           said='[["{not for us}","c2ln","00"]]')  # fmt: skip
+    redact(received)
+    kept = "SELECT detail, signed_end, passes FROM receipts WHERE outcome = 'returned'"
+    assert database.rows(kept) == [("", "[]", "[]")]
+    assert found(received) == []
+
+
+def test_a_neighbour_is_told_before(received: SqlLedger) -> None:
+    with received.book() as book:
+        assert book.retention.untold([SECOND]) == {(SECOND, "H53.01")}  # "unknown", to a neighbour
+        assert book.retention.untold([FIRST]) == set()
+
+
+def test_only_what_was_named_goes(told: SqlLedger, database: Database) -> None:
+    with told.book() as book:
+        book.retention.redact([Redaction(NOW, FIRST, "H53.01", ("0" * 64,), "operator:an", "91/2025/QH15")])
+    number_entries(told)
+    assert database.rows("SELECT words FROM reasons") == [("not for us",)]
+    assert found(told) == []
 
 
 # --- receipts ---

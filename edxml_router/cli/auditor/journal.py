@@ -15,6 +15,7 @@ from edxml_router.cli.auditor.query import query
 from edxml_router.cli.auditor.stamps import stamps
 from edxml_router.cli.auditor.witness import witness
 from edxml_router.cli.commands import Group
+from edxml_router.cli.entries import show_redactions
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Trouble
@@ -111,7 +112,9 @@ def verify(
         if result.unnumbered_since:
             since = session.shown(result.unnumbered_since)
             session.line(session.say("journal.waiting", count=result.unnumbered, since=since), "yellow")
+        show_redactions(session, result)
     else:
+        show_redactions(session, result)
         for damage in result.damages:
             session.line(f"{session.detail(damage.where)}: {session.detail(damage.detail)}", "red")
     if result.uncovered and not as_json:

@@ -11,7 +11,7 @@ import click
 from edxml_router.cli.acting import account
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.commands import Command, exit_with
-from edxml_router.cli.entries import show_differences, show_lines
+from edxml_router.cli.entries import erasures, show_differences, show_lines
 from edxml_router.cli.session import Session, json_option, pass_session, wide_option
 from edxml_router.cli.waiting import waiting_reason
 from edxml_router.core.delivery.lifecycle import outcome
@@ -124,6 +124,7 @@ def _show(session: Session, told: EnvelopeStory, most: int | None, kept_by: Mapp
     ]
     if told.gone is not None:
         rows.append(("trace.body", removed(session, told.gone)))
+    rows += [("trace.redacted", told) for told in erasures(session, told.trace.lines)]
     if envelope.business and envelope.refers_to:
         rows.append((f"trace.changes.{envelope.business}", ", ".join(envelope.refers_to)))
     for one in told.changes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from edxml_router.core.delivery.entries.redaction import Redaction
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State, outcome
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
@@ -270,6 +271,8 @@ class Verification:
     deliveries: int = 0
     bodies: int = 0
     files: int = 0  # of bodies that were read and hashed
+    redactions: tuple[Redaction, ...] = ()  # what was erased on purpose, the first of them
+    redaction_count: int = 0
 
     @property
     def sound(self) -> bool:

@@ -21,7 +21,7 @@ from edxml_router.shapes import (
 )
 from edxml_router.shapes.evidence import asking, certificate, control, gaps, report, time_stamp, unproven
 from edxml_router.shapes.gateway import answers, content, forecast
-from edxml_router.shapes.keeping import retention
+from edxml_router.shapes.keeping import redaction, retention
 from edxml_router.shapes.office import conformance
 from edxml_router.shapes.upkeep import copies
 
@@ -78,6 +78,8 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "queue show --quarantine": (history.QuarantinedShape,),
         "recovery show": (node.RecoveryShape,),
         "restore": (copies.RestoreShape, copies.BackupShape),
+        "redact": (redaction.RedactionShape,),
+        "redact --dry-run": (redaction.PlannedRedactionShape,),
         "report make": (report.ReportShape,),
         "report verify": (report.ReportVerificationShape,),
         "resend": (delivery.ActShape,),

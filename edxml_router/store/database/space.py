@@ -84,6 +84,16 @@ def compact(engine: Engine) -> tuple[int, int]:
     return space.size, after.size if after is not None else 0
 
 
+def empty_log(engine: Engine) -> bool:
+    """Write what the log beside a file of SQLite has into the file, and cut the log, so that it holds nothing of
+    before; False where a reader kept it from that. Of a server nothing is done: its log is its own."""
+    if engine.dialect.name != "sqlite":
+        return True
+    with _raw(engine) as connection:
+        [(busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return not busy
+
+
 @contextmanager
 def _raw(engine: Engine) -> Iterator[sqlite3.Connection]:
     """The driver's connection outside a transaction, as these statements want it."""

@@ -25,6 +25,7 @@ from edxml_router.core.delivery.journal import (
     DELIVERY_QUEUED,
     DELIVERY_REROUTED,
     ENVELOPE_ACCEPTED,
+    WORDS_REDACTED,
     Entry,
 )
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
@@ -46,7 +47,8 @@ _STORIES: Final = 200  # envelopes that are compared at once, …
 _DELIVERIES: Final = 5000  # … or deliveries
 _LOOKS: Final = 3
 
-TELLING: Final = frozenset({ENVELOPE_ACCEPTED, DELIVERY_QUEUED, DELIVERY_REROUTED, *DELIVERY_EVENTS.values()})
+_DELIVERED: Final = (DELIVERY_QUEUED, DELIVERY_REROUTED, *DELIVERY_EVENTS.values())
+TELLING: Final = frozenset({ENVELOPE_ACCEPTED, *_DELIVERED, WORDS_REDACTED})
 _ENTRIES: Final = select(journal.c.id, journal.c.envelope, journal.c.entry).where(
     journal.c.envelope != "", journal.c.event.in_(sorted(TELLING))
 )
@@ -245,12 +247,17 @@ def _deliveries(story: ToldEnvelope, rows: Sequence[Delivery], changes: Changes)
 
 
 def _reasons(story: ToldEnvelope, kept: Sequence[CommittedReason]) -> Iterator[Damage]:
-    """Words that entries commit to; where they are kept no more, they were erased. The story has them from here on."""
+    """Words that entries commit to; where they are kept no more, an entry tells of their erasure. The story has them
+    from here on."""
     words = {one.commitment: one.words for one in kept if one.holds}
     committed: set[str] = set()
+    excused = story.redacted | {one.commitment for one in kept}
     for told in story.deliveries.values():
         told.say(words)
         committed |= told.reasons
+        if told.reasons - excused:
+            where = Detail("reason of {digest} from {recipient}", digest=story.digest, recipient=told.recipient)
+            yield Damage(where, Detail("its words are gone, and no entry of the journal tells of their erasure"))
     for one in kept:
         where = Detail("reason of {digest} from {recipient}", digest=one.digest, recipient=one.recipient)
         if not one.holds:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, Select, func, select
 
 from edxml_router.core.delivery.entries.changes import TOLD_BY, Changes
+from edxml_router.core.delivery.entries.redaction import Redaction, redaction_of
 from edxml_router.core.delivery.journal import Entry, MerkleTree, leaf_bytes, leaf_hash
 from edxml_router.core.delivery.views import Damage, Verification
 from edxml_router.core.detail import Detail, said
@@ -133,6 +134,8 @@ def verify(
         deliveries=compared.deliveries,
         bodies=compared.bodies,
         files=filed,
+        redactions=tuple(facts.redactions),
+        redaction_count=facts.redaction_count,
     )
 
 
@@ -163,6 +166,8 @@ class _Facts:
         self.changes = Changes()
         self.removals = ToldRemovals()
         self.holds = ToldHolds()
+        self.redactions: list[Redaction] = []
+        self.redaction_count = 0
         self.uncovered = 0
         self.covered_from: int | None = None  # place; None while no entry has facts
 
@@ -171,6 +176,10 @@ class _Facts:
             return
         self.removals.add(entry)
         self.holds.add(row.id, entry)
+        if (redaction := redaction_of(entry)) is not None:
+            self.redaction_count += 1
+            if self.redaction_count <= DAMAGES:
+                self.redactions.append(redaction)
         if entry.event in TOLD_BY:
             self.changes.add(entry)
         elif entry.event in TELLING:

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, exists, insert, select
 
+from edxml_router.core.delivery.entries.reasons import CommittedReason
+from edxml_router.core.delivery.entries.redaction import Redaction
 from edxml_router.core.problems import Setback
 from edxml_router.core.retention.judging import KeptBody
 from edxml_router.core.retention.values import Hold, Removal
@@ -15,8 +17,10 @@ from edxml_router.store.bodies.table import bodies
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.engine import alone, troubles
 from edxml_router.store.database.part import chunks
+from edxml_router.store.deliveries.reasons import reasons_of
 from edxml_router.store.envelopes.table import envelope_rows, envelopes
 from edxml_router.store.journal.book import JournalledPart
+from edxml_router.store.retention.redacting import erase, untold_outcomes
 from edxml_router.store.retention.rows import kept_bodies
 from edxml_router.store.retention.tables import ALONE, holds, removals, removed
 
@@ -24,6 +28,7 @@ _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _HERE: Final = (
     select(envelopes).join(bodies, bodies.c.digest == envelopes.c.digest).where(envelopes.c.digest.in_(_KEYS))
 )
+_ALL: Final = select(envelopes).where(envelopes.c.digest.in_(_KEYS))
 _GONE: Final = (
     select(removed.c.digest)
     .where(removed.c.digest.in_(_KEYS), ~exists().where(bodies.c.digest == removed.c.digest))
@@ -40,8 +45,8 @@ class SqlRetention(JournalledPart):
         with troubles():
             alone(self._connection, ALONE)
 
-    def standings(self, digests: Collection[str]) -> Sequence[KeptBody]:
-        rows = envelope_rows(self._by_keys(_HERE, digests))
+    def standings(self, digests: Collection[str], *, gone: bool = False) -> Sequence[KeptBody]:
+        rows = envelope_rows(self._by_keys(_ALL if gone else _HERE, digests))
         with troubles():
             return kept_bodies(self._connection, rows, lock=True)
 
@@ -55,6 +60,20 @@ class SqlRetention(JournalledPart):
 
     def removed(self, digests: Iterable[str]) -> set[str]:
         return {row.digest for row in self._by_keys(_GONE, digests)}
+
+    def words(self, digests: Collection[str]) -> Sequence[CommittedReason]:
+        with troubles():
+            return [one for one in reasons_of(self._connection, digests) if one.holds]
+
+    def untold(self, digests: Collection[str]) -> set[tuple[str, str]]:
+        with troubles():
+            return untold_outcomes(self._connection, digests)
+
+    def redact(self, redactions: Sequence[Redaction]) -> None:
+        with troubles():
+            for one in redactions:
+                erase(self._connection, one)
+        self._journal.note(one.entry() for one in redactions)
 
     def hold(self, hold: Hold) -> bool:
         if self._execute(select(holds.c.subject).where(holds.c.subject == hold.subject)).first():

@@ -22,6 +22,7 @@ from edxml_router.core.delivery.journal import (
     DELIVERY_QUEUED,
     DELIVERY_REROUTED,
     ENVELOPE_ACCEPTED,
+    WORDS_REDACTED,
     Entry,
 )
 from edxml_router.core.delivery.lifecycle import ENDS, Event, State
@@ -95,6 +96,7 @@ class ToldEnvelope:
     digest: str
     accepted: Entry | None = None
     deliveries: dict[str, ToldDelivery] = field(default_factory=dict)
+    redacted: set[str] = field(default_factory=set)  # commitments whose words were erased on purpose
     covered: bool = True  # False where an entry of an earlier version told only a part
 
     def add(self, entry: Entry) -> None:
@@ -110,6 +112,8 @@ class ToldEnvelope:
             _moved(one, entry, _EVENTS[entry.event])
         elif entry.event == DELIVERY_REROUTED and entry.recipient in self.deliveries:
             self.deliveries[entry.recipient].route = entry.facts["route"]
+        elif entry.event == WORDS_REDACTED:
+            self.redacted.update(entry.facts.get("reasons_sha256", ()))
 
     @property
     def envelope(self) -> EnvelopeRow | None:
