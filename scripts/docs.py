@@ -2,8 +2,8 @@
 
 problems.md from the problem table, states.md from the table of a delivery's life, settings.md from what each
 setting says of itself, cli.md and vi/cli.md from the commands, modules.md from the modules' docstrings, messages.md
-from the schemas, attacks.md from the corpus of the tests, shapes.md from the shapes. A failed check ends with 1 and the
-names of the stale pages.
+from the schemas, attacks.md from the corpus of the tests, shapes.md from the shapes, metrics.md from the measures. A
+failed check ends with 1 and the names of the stale pages.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -30,6 +30,10 @@ from edxml_router.core.delivery import journal, lifecycle
 from edxml_router.core.delivery.lifecycle import LATE, Event, State
 from edxml_router.core.problems import FAMILIES, PROBLEMS
 from edxml_router.language.catalogues import speak, told
+from edxml_router.observe.measures import MEASURES
+from edxml_router.observe.tally import Measure
+from edxml_router.services.metrics.exposition import PREFIX
+from edxml_router.services.metrics.gauges import GAUGES, Gauge
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 EXAMPLE = "../config/node.example.toml"
@@ -151,6 +155,41 @@ def setting_names(hint: Any = Sections, prefix: str = "") -> Iterator[str]:
                 yield from setting_names(inner, f"{prefix}{name}.")
 
 
+# --- metrics ------------------------------------------------------------------------------------------
+
+
+def metrics() -> Iterator[str]:
+    yield "# Metrics"
+    yield ""
+    yield "What `/metrics` tells Prometheus where `metrics.listen` is set; `/healthz` answers while the node's"
+    yield "supervisor lives, and `/readyz` with 503 and a [problem](problems.md) while no worker reports, or the"
+    yield "database or a hub is away. How to switch it on, and what to look at first:"
+    yield "[the operator's guide](guide-operator.md#watch-it)."
+    yield ""
+    yield "Labels are names of neighbours and offices from the configuration (`peer`, `route`, `hub`), problem codes"
+    yield "and words of ours; never a document, an agency or a person. `urgency` is `urgent` or `ordinary`. Points in"
+    yield "time are given as seconds since 1970: `time() - …` is the age."
+    yield ""
+    yield "## Counted and timed"
+    yield ""
+    yield "From when the node was started, over all its processes and commands. What is counted is committed."
+    yield ""
+    yield from _metric_rows([(one.name + ("" if one.buckets else "_total"), one) for one in MEASURES.values()])
+    yield ""
+    yield "## How it stands"
+    yield ""
+    yield "Read from the database and from files at most every 15 seconds, however often they are asked for."
+    yield ""
+    yield from _metric_rows(list(GAUGES.items()))
+
+
+def _metric_rows(found: Sequence[tuple[str, Measure | Gauge]]) -> Iterator[str]:
+    yield "| metric | labels | what |"
+    yield "|---|---|---|"
+    for name, one in found:
+        yield f"| `{PREFIX}{name}` | {', '.join(f'`{each}`' for each in one.labels) or '–'} | {one.about} |"
+
+
 # --- command line -------------------------------------------------------------------------------------
 
 
@@ -240,6 +279,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "messages.md": messages,
     "attacks.md": attacks,
     "shapes.md": shapes,
+    "metrics.md": metrics,
 }
 
 

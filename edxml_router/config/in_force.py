@@ -3,9 +3,10 @@
     for change in changes(before, after): change.name, change.before, change.after, change.taken
     settings = pinned(load(path), like)         # in a node that runs: what only a restart changes stays
 
-Most settings take effect at a reload, those of hubs and store through new workers that replace the old ones. Three stay
-until a restart, because other processes and machines know the node by them, and because a database is only examined
-when a node starts: two workers on two databases would each have half of the mail.
+Most settings take effect at a reload, those of hubs and store through new workers that replace the old ones. Four stay
+until a restart: because other processes and machines know the node by them, because a database is only examined when a
+node starts (two workers on two databases would each have half of the mail), and because a process is told at its start
+whether to count for Prometheus.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Final
 from edxml_router.config.settings import Settings
 from edxml_router.config.text import duration
 
-AT_RESTART: Final = ("node.name", "node.data", "store.url")
+AT_RESTART: Final = ("node.name", "node.data", "store.url", "metrics.listen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def pins(settings: Settings) -> Mapping[str, str]:
 def pinned(settings: Settings, like: Mapping[str, str]) -> Settings:
     """The settings with those that stay until a restart as in ``like``."""
     node = replace(settings.node, name=like["node.name"], data=Path(like["node.data"]))
-    return replace(settings, node=node, store=replace(settings.store, url=like["store.url"] or None))
+    metrics = replace(settings.metrics, listen=like.get("metrics.listen") or None)
+    return replace(settings, node=node, store=replace(settings.store, url=like["store.url"] or None), metrics=metrics)
 
 
 def of_worker(settings: Settings) -> object:

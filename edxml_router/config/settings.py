@@ -21,6 +21,7 @@ from edxml_router.config.faces.seals import SealSettings
 from edxml_router.config.hubs import Hub, understood
 from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings, WebhookSettings
 from edxml_router.config.sections.keeping import JournalSettings, StoreSettings
+from edxml_router.config.sections.metrics import MetricsSettings
 from edxml_router.config.sections.retention import RetentionSettings
 from edxml_router.config.sections.trust import SignatureSettings, TrustSettings
 from edxml_router.config.values import (
@@ -197,6 +198,7 @@ class Sections(SettingsTable):
     delivery: DeliverySettings = DeliverySettings()
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     @property
     def origin(self) -> str:
@@ -232,6 +234,7 @@ class Settings:
     delivery: DeliverySettings
     webhooks: WebhookSettings
     log: LogSettings
+    metrics: MetricsSettings
     given: frozenset[str] = frozenset()
     remarks: tuple[Finding, ...] = ()
 

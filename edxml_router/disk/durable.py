@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
+
+from edxml_router.observe import measures
 
 TEMPORARY: Final = ".part"  # suffix of files under way
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -108,7 +111,9 @@ def flush(file: BinaryIO) -> None:
     """Bring what was written to a file onto the disk. By the descriptor that wrote it: another one may not be told of
     an error of the write-back."""
     file.flush()
+    began = time.perf_counter()
     os.fsync(file.fileno())
+    measures.synced(time.perf_counter() - began)
 
 
 def _replace(under_way: Path, path: Path) -> None:

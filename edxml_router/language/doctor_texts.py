@@ -24,6 +24,7 @@ DOCTOR_TEXTS: Final[dict[str, str]] = {
     "doctor.catalogue": "agency catalogue",
     "doctor.clock": "clock",
     "doctor.serve": "serve",
+    "doctor.metrics": "metrics for Prometheus",
     "doctor.peers": "odd input of peers",
     "doctor.letters": "letters that could not be sent",
     "doctor.journal": "places in the journal",

@@ -30,7 +30,7 @@ from edxml_router.config import ConfigErrors, in_force, load
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, EXIT_TEMPORARY, Refusal, Setback
 from edxml_router.core.xml.skeleton import LARGE_BYTES
-from edxml_router.observe import events
+from edxml_router.observe import events, measures
 from edxml_router.observe.logs import configure
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring.lasting import Lasting, open_lasting
@@ -82,7 +82,9 @@ def run(lasting: Lasting, channel: socket.socket) -> None:
             trust_at = time.monotonic() + TRUST_INTERVAL
             if findings := lasting.renew_trust():
                 events.reload_refused(findings)
-        answers = pipeline.accept(lasting.node, [_in_memory(one) for one in batch])
+        with measures.stage("accept") as items:
+            answers = pipeline.accept(lasting.node, [_in_memory(one) for one in batch])
+            items.append(len(batch))
         send(channel, answers)
 
 

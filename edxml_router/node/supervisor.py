@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -48,8 +48,9 @@ MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
 class Supervisor:
     """The workers by number, and when each may be restarted."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, taken: Callable[[Settings], None] = lambda _settings: None) -> None:
         self._settings = settings
+        self._taken = taken
         self._count = settings.node.workers or os.cpu_count() or 1
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._leaving: list[subprocess.Popen[bytes]] = []  # told to end because fewer are configured
@@ -201,6 +202,7 @@ class Supervisor:
             events.setting_changed(change.name, change.before, change.after, taken=change.taken)
         self._settings = self._lookout.settings = self._stamping.settings = settings
         self._stamping.wake()
+        self._taken(settings)
         self._renumber(settings.node.workers or os.cpu_count() or 1)
         settings_file.write(settings.node.data, settings)
         for worker in self._workers.values():
@@ -232,6 +234,7 @@ def start_worker(path: Path, pins: Mapping[str, str], turns: int) -> subprocess.
     return subprocess.Popen(command, pass_fds=[turns], env=MEMORY | os.environ)  # noqa: S603
 
 
-def serve(settings: Settings) -> int:
-    """Run the node until it is told to end. Exit status 0, or 78 when a worker finds the configuration wrong."""
-    return Supervisor(settings).run()
+def serve(settings: Settings, taken: Callable[[Settings], None] = lambda _settings: None) -> int:
+    """Run the node until it is told to end. Exit status 0, or 78 when a worker finds the configuration wrong. ``taken``
+    is told of new settings that have come into force."""
+    return Supervisor(settings, taken).run()

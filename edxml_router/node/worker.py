@@ -29,7 +29,7 @@ from edxml_router.intake import reports
 from edxml_router.node.duties.retaining import RetentionDuty
 from edxml_router.node.duties.scrubbing import ScrubDuty
 from edxml_router.node.errand import Errand
-from edxml_router.observe import events
+from edxml_router.observe import events, measures
 from edxml_router.observe.logs import configure
 from edxml_router.stages import clocks
 from edxml_router.stages.forwarding import following, sending
@@ -126,6 +126,7 @@ class Worker:
                     events.clock(change.finding, change.step.total_seconds())
                 self._expire(opened)
                 self._declare(opened)
+                measures.hubs(opened.problems())
                 for hub, problem in opened.problems().items():
                     # Mailboxes being made for the first time are not a problem, however slow the disk.
                     if hub != "hub" or opened.declared or self._declaring is None:
@@ -189,7 +190,9 @@ class Worker:
             arrivals = transport.take(node.rules.delivery.batch, 0.0)
             if arrivals:
                 came = True
-                handled = opened.in_hand.receive(node, transport, arrivals)
+                with measures.stage("receive") as items:
+                    handled = opened.in_hand.receive(node, transport, arrivals)
+                    items.append(len(arrivals))
                 events.answered(handled.answers)
                 events.moved(handled.moves)
                 for finding in handled.setbacks:
@@ -280,10 +283,14 @@ def work(
     alarm: inquiring.Alarm = inquiring.nobody,
 ) -> bool:
     """Forward, inquire, push and report once. Returns whether there was anything to do."""
-    moves = pipeline.forward(node)
+    with measures.stage("forward") as items:
+        moves = pipeline.forward(node)
+        items.append(len(moves))
     tell(moves)
     looked_at = inquiring.inquire(node, alarm) + pushing.push(node)
-    busy = bool(pipeline.report(node)) or bool(moves) or bool(looked_at)
+    with measures.stage("report") as items:
+        items.append(pipeline.report(node))
+    busy = bool(items[0]) or bool(moves) or bool(looked_at)
     node.left |= busy  # there may be more
     return busy
 

@@ -21,6 +21,7 @@ from edxml_router.core.link.manifest import instant
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Actor, Finding, Weight
 from edxml_router.core.retention.values import Removal
+from edxml_router.observe import measures
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.acceptance.submission import Acceptance
 
@@ -109,12 +110,24 @@ def worker_ended(process: int) -> None:
 
 def worker_lost(process: int, status: int, pause: float) -> None:
     """A worker ended unasked and is started again after ``pause`` seconds; a negative status is a signal."""
+    measures.process_lost("worker")
     _log.error("worker.lost", process=process, status=status, pause=pause)
 
 
 def side_process_lost(name: str, process: int, status: int, pause: float) -> None:
     """The gateway, or another process beside the workers, ended unasked and is started again, as a worker is."""
+    measures.process_lost(name)
     _log.error(f"{name}.lost", process=process, status=status, pause=pause)
+
+
+def metrics_served(addresses: str) -> None:
+    """The endpoint for Prometheus listens."""
+    _log.info("metrics.served", listen=addresses)
+
+
+def metrics_unavailable(finding: Finding) -> None:
+    """The endpoint for Prometheus cannot listen; said once, and it goes on trying."""
+    _log.error("metrics.unavailable", **_finding(finding))
 
 
 def worker_stuck(process: int, seconds: float, *, ended: bool) -> None:
@@ -147,11 +160,13 @@ def acceptor_started(process: int) -> None:
 
 def acceptor_lost(process: int, status: int) -> None:
     """A process that judges for the gateway ended in the middle; a negative status is a signal."""
+    measures.process_lost("acceptor")
     _log.error("acceptor.lost", process=process, status=status)
 
 
 def caller_refused(finding: Finding, address: str) -> None:
     """Somebody came to the gateway whose credentials count for nothing; ``address`` is where from."""
+    measures.caller_refused(finding.code)
     _log.warning("caller.refused", address=address, **_finding(finding))
 
 

@@ -22,6 +22,7 @@ from typing import Final
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.wording import in_words
+from edxml_router.observe import measures
 
 FILE: Final = "log.trouble"  # in node.data, while lines are lost
 WAITING: Final = 2000  # lines: some hundred kilobytes
@@ -90,9 +91,11 @@ class Sink:
                 left = left[os.write(self._descriptor, left) :]
         except OSError as error:
             self._lost += left.count(b"\n")
+            measures.logged(len(lines) - len(left), left.count(b"\n"))
             self._torn |= 0 < len(left) < len(lines) and not lines[: -len(left)].endswith(b"\n")
             self._tell(in_words(error, _WORDS))
         else:
+            measures.logged(len(lines), overflow)
             self._torn = False
             self._tell("")
 

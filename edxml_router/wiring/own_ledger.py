@@ -4,12 +4,14 @@ before. Nothing here knows the node's rules, which a look at the database need n
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edxml_router.config import Settings
 from edxml_router.core.link.route import Route
 from edxml_router.credentials.setting_files import secret
+from edxml_router.observe import measures, tally
 from edxml_router.ports.bell import Bell
 from edxml_router.store.book import SqlBook
 from edxml_router.store.clocks import steady_clock
@@ -37,7 +39,12 @@ class OwnLedger(SqlLedger):
             if self.place and book.journal.wrote:
                 with troubles():
                     far_bell.ring(book.connection, self.place)
-        # Committed. A crash before this line leaves it to the workers' next look.
+            began = time.perf_counter()
+        # Committed. A crash before this line leaves it to the workers' next look, and uncounted.
+        if book.journal.wrote:
+            measures.committed(time.perf_counter() - began)
+            measures.noted(book.journal.told, book.journal.odd, book.journal.peers)
+            measures.moved(book.journal.moves)
         if self.bell is not None:
             self.bell.ring()
         if self.readers is not None and book.journal.wrote:
@@ -57,6 +64,7 @@ def open_ledger(
         return secret(settings.store.password_file, "store.password_file")
 
     password()  # what is wrong with the file is said before anything is connected
+    tally.report_in(settings.node.data)
     by = clock or SteadyClock(settings.node.data / steady_clock.FILE)
     return OwnLedger(connect(settings.database_url, password, patience, label), by)
 

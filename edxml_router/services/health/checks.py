@@ -40,6 +40,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "catalogue": catalogue.agencies,
     "clock": machine.clock,
     "serve": machine.serve,
+    "metrics": machine.metrics,
     "peers": database.peers,
     "letters": database.letters,
     "webhooks": database.webhooks,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import tempfile
 from contextlib import closing
 from datetime import UTC, datetime
+from http.client import OK
 from typing import Final
 
 from edxml_router.config import Settings, in_force
+from edxml_router.config.faces.gateway_checks import listen_address
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.wording import in_words
@@ -91,6 +94,33 @@ def serve(settings: Settings) -> Findings:
         yield Detail("not running"), Finding("EDX611", str(folder))
     elif not is_lost(settings):  # else EDX617 has said what is to be done, and a start would be refused
         yield Detail("not running"), Finding("EDX612", str(folder))
+
+
+def metrics(settings: Settings) -> Findings:
+    """Whether the endpoint for Prometheus answers, where there is one and the node runs."""
+    listen = settings.metrics.listen
+    if listen is None:
+        yield Detail("none (metrics.listen)"), None
+        return
+    if holder(settings.node.data) is None:
+        return  # another check reports that the node does not run
+    host, port = listen_address(listen)
+    call = http.client.HTTPConnection(_reachable(host), port, timeout=PATIENCE)
+    try:
+        call.request("GET", "/healthz")
+        status = call.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        yield listen, Finding("EDX695", listen, in_words(error))
+        return
+    finally:
+        call.close()
+    wrong = Detail("something else answers there: HTTP {status}", status=status)
+    yield listen, Finding("EDX695", listen, wrong) if status != OK else None
+
+
+def _reachable(host: str) -> str:
+    """Where to call what listens on all addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # as others wrote it
 
 
 def _in_force(settings: Settings) -> Findings:

@@ -149,6 +149,7 @@ class SqlDeliveries(Claims, Leases):
         reasons = {move.delivery.id: reason_of(move, os.urandom) for move in applied}
         self._write(ADD_REASONS, [asdict(reason) for reason in reasons.values() if reason is not None])
         self._journal.note(self._moved(move, reasons[move.delivery.id]) for move in applied)
+        self._journal.moves += applied
         return applied
 
     def _changed(self, move: Move) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from edxml_router.core.delivery.journal import Entry, leaf_hash
+from edxml_router.core.delivery.values import Move
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.engine import troubles
 from edxml_router.store.database.part import Part
@@ -28,14 +29,21 @@ class SqlJournal(Part):
         super().__init__(connection)
         self._now = now
         self._entries: list[Entry] = []
+        self.told: list[Entry] = []  # for those who count; of odd input all, also what is not written singly
+        self.odd: list[Entry] = []
+        self.moves: list[Move] = []
+        self.peers: Collection[str] = ()
         self.wrote = False  # whether this transaction has anything to tell
 
     def note(self, entries: Iterable[Entry]) -> None:
         self._entries += entries
 
     def note_odd(self, entries: Iterable[Entry], most: int, peers: Collection[str]) -> None:
+        odd = list(entries)
         with troubles():
-            self._entries += noting.within(self._connection, entries, most, peers, self._now)
+            self._entries += noting.within(self._connection, odd, most, peers, self._now)
+        self.odd += odd
+        self.peers = peers
 
     def write(self) -> None:
         """Write the entries gathered so far; the ledger calls this before the commit."""
@@ -54,6 +62,7 @@ class SqlJournal(Part):
                     "leaf": leaf_hash(canonical),
                 }
             )
+        self.told += self._entries
         self._entries = []
         self.wrote |= bool(rows)
         self._write(_ADD, rows)

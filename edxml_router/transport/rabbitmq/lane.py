@@ -23,6 +23,7 @@ import pika
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.core.wording import in_words
+from edxml_router.observe import measures
 from edxml_router.transport import topology
 from edxml_router.transport.rabbitmq.calls import Call, Job
 from edxml_router.transport.rabbitmq.connection import GOING, RabbitSettings
@@ -199,6 +200,7 @@ class Lane:
             if job.returned:
                 job.answer(self._outflow.finding("EDX703", self.mailbox))
             else:
+                measures.confirmed(self._settings.place, time.monotonic() - job.sent_at)
                 job.answer(self._outflow.finding("EDX702", self.mailbox) if refused else None)
         self.pump()
 
