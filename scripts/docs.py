@@ -32,8 +32,7 @@ from edxml_router.core.problems import FAMILIES, PROBLEMS
 from edxml_router.language.catalogues import speak, told
 from edxml_router.observe.measures import MEASURES
 from edxml_router.observe.tally import Measure
-from edxml_router.services.metrics.exposition import PREFIX
-from edxml_router.services.metrics.gauges import GAUGES, Gauge
+from edxml_router.services.metrics.gauges import GAUGES, PREFIX, Gauge
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 EXAMPLE = "../config/node.example.toml"

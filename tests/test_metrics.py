@@ -29,8 +29,9 @@ from edxml_router.services.health.machine import metrics as metrics_check
 from edxml_router.services.metrics import gauges, node_metrics
 from edxml_router.services.metrics.cached import Cached
 from edxml_router.services.metrics.endpoint import AT_ONCE, Endpoint
-from edxml_router.services.metrics.exposition import PREFIX, exposition, shown_names
+from edxml_router.services.metrics.exposition import exposition
 from edxml_router.services.metrics.gathering import MOST_SERIES, Gathered
+from edxml_router.services.metrics.gauges import PREFIX, shown_names
 from edxml_router.services.metrics.node_metrics import NodeMetrics
 from tests.scenarios.world import until
 

@@ -10,22 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
 from edxml_router.observe.measures import MEASURES
 from edxml_router.observe.tally import Labels, Measure
 from edxml_router.services.metrics.gathering import MOST_SERIES
-from edxml_router.services.metrics.gauges import GAUGES, Gauge, Reading
-
-PREFIX: Final = "edxml_router_"
+from edxml_router.services.metrics.gauges import GAUGES, PREFIX, Gauge, Reading
 
 
-class _Snapshot(Collector):
+class _Snapshot:
     """What is known now, once."""
 
     def __init__(self, totals: Iterable[tuple[Measure, Labels, Any]], readings: Iterable[Reading]) -> None:
@@ -71,12 +68,6 @@ def exposition(
 ) -> tuple[bytes, str]:
     """The text and its media type; ``accept`` is the field that the caller sent."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot(totals, readings))
+    registry.register(cast(Any, _Snapshot(totals, readings)))  # whatever collects is a collector
     encode, kind = choose_encoder(accept)
     return encode(registry), kind
-
-
-def shown_names() -> dict[str, str]:
-    """Every metric by the name that a query has, with what it is about."""
-    found = {PREFIX + one.name + ("" if one.buckets else "_total"): one.about for one in MEASURES.values()}
-    return found | {PREFIX + name: one.about for name, one in GAUGES.items()}

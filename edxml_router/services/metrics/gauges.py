@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from edxml_router.observe.measures import MEASURES
 from edxml_router.observe.tally import Labels
 
 
@@ -22,6 +23,8 @@ class Gauge:
 
 
 Reading = tuple[Gauge, Labels, float]
+
+PREFIX: Final = "edxml_router_"
 
 BUILD: Final = Gauge("build_info", "Always 1: the version that runs, and the Python beneath it.", ("version", "python"))
 NODE: Final = Gauge("node_info", "Always 1: the node's name.", ("node",))
@@ -103,3 +106,9 @@ GAUGES: Final = {
         DAMAGED, GAPS, EXPIRY, ATTENTION, FREE, SIZE, RESERVE, OFFSET, DOUBTFUL,
     )
 }  # fmt: skip
+
+
+def shown_names() -> dict[str, str]:
+    """Every metric by the name that a query has, with what it is about."""
+    found = {PREFIX + one.name + ("" if one.buckets else "_total"): one.about for one in MEASURES.values()}
+    return found | {PREFIX + name: one.about for name, one in GAUGES.items()}

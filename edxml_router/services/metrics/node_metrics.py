@@ -1,7 +1,8 @@
 """The metrics of a running node: what its processes report, how it stands, and whether it is ready.
 
-    with NodeMetrics(settings) as metrics:      # in the supervisor's process, before it starts any other
-        metrics.settings = new                  # after a reload
+    metrics = NodeMetrics(settings)      # in the supervisor's process, before it starts any other
+    metrics.begin()
+    status, kind, body = metrics.answer("/metrics", "")
 
 The database is asked at most every :data:`DATABASE_PAUSE` seconds, however often Prometheus asks; who asks while it is
 silent gets what was known before, with the time of that, after :data:`WAIT` seconds.
@@ -11,8 +12,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,7 +24,6 @@ from edxml_router.observe import tally
 from edxml_router.observe.escape import json_line
 from edxml_router.services.metrics import figures, gauges
 from edxml_router.services.metrics.cached import Cached, ReadOnce
-from edxml_router.services.metrics.endpoint import Endpoint
 from edxml_router.services.metrics.exposition import exposition
 from edxml_router.services.metrics.gathering import FRESH_SECONDS, Gathered
 from edxml_router.services.metrics.gauges import Reading
@@ -105,24 +104,3 @@ def _known(source: str, found: ReadOnce[list[Reading]] | None) -> Iterator[Readi
         return
     yield from found.value
     yield gauges.READ, (source,), found.at
-
-
-@contextmanager
-def serving_metrics(settings: Settings) -> Iterator[Callable[[Settings], None]]:
-    """Serve the metrics of the node that this process is about to start, if the settings ask for it; yields what is to
-    be told of new settings."""
-    if settings.metrics.listen is None:
-        tally.remove_pipe(settings.node.data)
-        yield lambda _settings: None
-        return
-    metrics = NodeMetrics(settings)
-    metrics.begin()
-
-    def take(new: Settings) -> None:
-        metrics.settings = new
-
-    try:
-        with Endpoint(settings.metrics.listen, metrics.answer):
-            yield take
-    finally:
-        tally.remove_pipe(settings.node.data)

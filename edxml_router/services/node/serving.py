@@ -26,7 +26,7 @@ from edxml_router.node.sole import sole
 from edxml_router.node.starting import require_alone, require_journal
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
-from edxml_router.services.metrics.node_metrics import serving_metrics
+from edxml_router.services.metrics.switch import serving_metrics
 from edxml_router.store import integrity
 from edxml_router.store.database import migrate
 from edxml_router.wiring.own_ledger import open_ledger, recognise
