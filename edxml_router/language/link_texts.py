@@ -6,6 +6,9 @@ from typing import Final
 
 LINK_TEXTS: Final[dict[str, str]] = {
     "gap.excused": "{document}: may be forgotten with a restored back-up",
+    "gap.working": "deliveries compared",
+    "gap.nobody": "There is no neighbour to compare with.",
+    "gap.more": "{peer}: more than these {limit} gaps: `edxml-router link check {peer} --after {number}`.",
     "unproven.none": "Since {since} nothing has ended by a neighbour's word alone.",
     "unproven.cut": "There are more than these {limit}: --limit, or --code and --since.",
     "witness.fork": "{peer}, {at}: cosigned here, and shown later:",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from edxml_router.core.link.inventory.messages import CarriedDelivery, Direction, Pass
+from edxml_router.core.link.inventory.messages import CarriedDelivery, DeliveryStanding, Direction, Pass
 from edxml_router.core.link.inventory.values import InventoryRound, Lacking, LinkGap
 from edxml_router.core.proof.witness import KeptCosignature, KeptTimeStamp, LogFork, WitnessedLog, WitnessStanding
 
@@ -110,6 +110,12 @@ class Inventories(Protocol):
 
     def known(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of these digests and recipients of which there is a delivery here."""
+
+    def standings(
+        self, peer: str, direction: Direction, pairs: Collection[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], DeliveryStanding]:
+        """How it stands with those of these digests and recipients that were handed to this neighbour, or taken from
+        it; by another way the same letter may have come, or gone on, as well."""
 
     def namesakes(self, named: Collection[str]) -> Mapping[str, str]:
         """By sender, kind and DocumentId in one key, the digest under which the document was accepted here."""

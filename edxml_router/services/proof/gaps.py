@@ -1,14 +1,14 @@
 """What the two ends of each link believe to have gone over it, and where they differ.
 
 asked = begin_comparison(settings, ledger, "", since)   # the running node then asks its neighbours
-wait_for(settings, ledger.views, asked, patience)
+wait_for(settings, ledger.views, asked, patience, told)
 for each in comparisons(settings, ledger.views, now): …
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -63,11 +63,18 @@ def begin_comparison(settings: Settings, ledger: Ledger, name: str, since: datet
     return asked
 
 
-def wait_for(settings: Settings, views: Views, peers: Sequence[str], patience: timedelta) -> None:
-    """Wait until the comparisons of these neighbours are over, so long at most."""
-    until = time.monotonic() + patience.total_seconds()
+def wait_for(
+    settings: Settings, views: Views, peers: Sequence[str], patience: timedelta, told: Callable[[int], None]
+) -> None:
+    """Wait until the comparisons of these neighbours are over, so long at most. ``told`` gets how many deliveries were
+    compared since it was last called."""
+    until, before = time.monotonic() + patience.total_seconds(), 0
     while time.monotonic() < until:
-        if all(each.over for each in comparisons(settings, views, datetime.now(UTC), peers)):
+        found = list(comparisons(settings, views, datetime.now(UTC), peers))
+        compared = sum(each.compared for each in found)
+        told(max(compared - before, 0))
+        before = compared
+        if all(each.over for each in found):
             return
         time.sleep(_PAUSE)
 
@@ -110,11 +117,34 @@ def unanswered(each: LinkComparison) -> Finding | None:
 
 def each_gap(views: Views, peer: str = "", *, ended: bool = False) -> Iterator[LinkGap]:
     """All gaps that are kept of one neighbour, or of all."""
+    return (gap for _, gap in numbered_gaps(views, peer, ended=ended))
+
+
+def numbered_gaps(views: Views, peer: str = "", *, ended: bool = False) -> Iterator[tuple[int, LinkGap]]:
+    """The same with their numbers, by which pages go on; read in pages."""
     after = ("", 0)
     while page := views.link_gaps(peer, ended=ended, after=after, limit=_PAGE):
-        for _, gap in page:
-            yield gap
+        yield from page
         after = page[-1][1].peer, page[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
+class GapPage:
+    """Some of a neighbour's gaps: ``every`` one there is, those of this page, and the number behind which the next one
+    begins; None where there is none."""
+
+    every: Sequence[LinkGap]
+    shown: Sequence[LinkGap]
+    following: int | None
+
+
+def gap_page(views: Views, peer: str, after: int, limit: int) -> GapPage:
+    """The gaps of a neighbour behind this number; of a neighbour only so many are kept that all can be looked at."""
+    numbered = list(numbered_gaps(views, peer))
+    later = [each for each in numbered if each[0] > after]
+    page = later[:limit]
+    following = page[-1][0] if len(later) > limit else None
+    return GapPage([gap for _, gap in numbered], [gap for _, gap in page], following)
 
 
 def gap_evidence(views: Views, gap: LinkGap) -> str:

@@ -14,8 +14,8 @@ from edxml_router.shapes.problem import ProblemShape, problem_or_none, problem_s
 
 
 class LinkGapShape(TypedDict):
-    """A delivery that one end of a link lists and the other does not know; ``evidence`` is the note in which the
-    neighbour has signed that."""
+    """A delivery that one end of a link lists and the other does not know, or of which each believes that something
+    else became of it; ``evidence`` is the note in which the neighbour has signed that."""
 
     neighbour: str
     direction: str
@@ -27,6 +27,8 @@ class LinkGapShape(TypedDict):
     at: Instant
     found_at: Instant
     other: Digest | None
+    outcome_here: str | None
+    outcome_there: str | None
     excused: bool
     problem: ProblemShape
     evidence: str
@@ -34,14 +36,16 @@ class LinkGapShape(TypedDict):
 
 class LinkComparisonShape(TypedDict):
     """How it stands with one neighbour: up to when the node itself has compared what went over the link, what was
-    compared now, and the gaps that there are."""
+    compared now, and the gaps that there are, as many as were asked for."""
 
     neighbour: str
     reached: Instant | None
     compared: int
     complete: bool
     problem: ProblemShape | None
+    gap_count: int
     gaps: list[LinkGapShape]
+    next: int | None
 
 
 def link_gap_shape(gap: LinkGap, evidence: str) -> LinkGapShape:
@@ -56,6 +60,8 @@ def link_gap_shape(gap: LinkGap, evidence: str) -> LinkGapShape:
         "at": instant(gap.at),
         "found_at": instant(gap.found_at),
         "other": gap.other or None,
+        "outcome_here": gap.outcome_here or None,
+        "outcome_there": gap.outcome_there or None,
         "excused": gap.excused,
         "problem": problem_shape(gap.finding),
         "evidence": evidence,
@@ -63,7 +69,13 @@ def link_gap_shape(gap: LinkGap, evidence: str) -> LinkGapShape:
 
 
 def link_comparison_shape(
-    peer: str, reached: datetime | None, compared: int, finding: Finding | None, gaps: Iterable[tuple[LinkGap, str]]
+    peer: str,
+    reached: datetime | None,
+    compared: int,
+    finding: Finding | None,
+    count: int,
+    gaps: Iterable[tuple[LinkGap, str]],
+    following: int | None,
 ) -> LinkComparisonShape:
     return {
         "neighbour": peer,
@@ -71,5 +83,7 @@ def link_comparison_shape(
         "compared": compared,
         "complete": finding is None,
         "problem": problem_or_none(finding),
+        "gap_count": count,
         "gaps": [link_gap_shape(gap, evidence) for gap, evidence in gaps],
+        "next": following,
     }

@@ -53,6 +53,8 @@ def answer_inventory(node: Node, peer: str, body: bytes) -> tuple[bytes | None, 
         known = book.inventories.known(pairs)
         unknown = [line for line in inventory.lines if (line.digest, line.recipient) not in known]
         others = _others(book, unknown)
+        seen = Direction.HANDED if inventory.direction is Direction.TAKEN else Direction.TAKEN
+        standings = book.inventories.standings(peer, seen, known)
         lost = tuple(book.inventories.restored(SPANS))
         gaps = _gaps(peer, inventory, unknown, others, lost, text_digest(text), now)
         new = note_gaps(node, book, gaps, inventory_note(body))
@@ -68,6 +70,7 @@ def answer_inventory(node: Node, peer: str, body: bytes) -> tuple[bytes | None, 
         len(inventory.lines),
         tuple(UnknownDelivery(line.digest, line.recipient, others.get(line, "")) for line in unknown),
         lost,
+        tuple(standings.values()),
     )
     return encode_inventory_answer(answer, node.log_signer), new
 

@@ -7,7 +7,8 @@
 Every delivery is compared twice: an hour after its envelope was accepted, and when its lifetime is over, so that mail
 which waited for long is not left out. Nothing is listed of which the other end is not bound to know: of what was handed
 over only what the neighbour has said to have accepted, of what was taken everything. So late mail, repeats and clocks
-that differ cannot make a gap.
+that differ cannot make a gap. The answer tells how it stands there with what it knows: that each end believes something
+else of the outcome is a gap as well, once the receipts have had an hour.
 
 A list was preferred to one hash for each hour, because both ends would have to cut hours alike, which late mail,
 repeats and other ways of the same envelope do not let them. It costs about a hundred bytes for each delivery.
@@ -28,6 +29,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.inventory.messages import (
     PAGE_BYTES,
     PAGE_DELIVERIES,
+    SPANS,
     CarriedDelivery,
     Direction,
     Inventory,
@@ -40,7 +42,7 @@ from edxml_router.core.link.inventory.messages import (
     signed_text,
     text_digest,
 )
-from edxml_router.core.link.inventory.values import InventoryRound, Lacking, LinkGap, is_forgotten
+from edxml_router.core.link.inventory.values import InventoryRound, Lacking, LinkGap, is_forgotten, outcomes_differ
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.ports.ledger import Book
@@ -48,6 +50,7 @@ from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.node import Node
 
 SOON: Final = timedelta(hours=1)  # after which a stretch is compared for the first time
+SETTLED: Final = timedelta(hours=1)  # so long two ends may believe something else, while receipts are on the way
 REST: Final = timedelta(days=1)  # … and so long behind the lifetime of its deliveries, for the last
 PATIENCE: Final = timedelta(seconds=60)  # after which an unanswered page is asked about again
 LIFETIME: Final = timedelta(minutes=5)  # of questions and answers in a hub
@@ -96,7 +99,10 @@ def hear_inventory(node: Node, peer: str, body: bytes) -> Sequence[Finding]:
             peer, standing.direction, standing.place, standing.goal, min(PAGE_DELIVERIES, max(answer.judged, 1))
         )
         gaps = _gaps(peer, answer, asked, text_digest(text), now)
+        differing, alike = _differences(book, peer, answer, asked, text_digest(text), now)
+        gaps += differing
         new = note_gaps(node, book, gaps, inventory_note(body))
+        book.inventories.close(peer, Lacking.NEITHER, alike, now)
         unknown = {(one.digest, one.recipient) for one in answer.unknown}
         book.inventories.close(peer, Lacking.THERE, {(one.digest, one.recipient) for one in asked} - unknown, now)
         reached = replace(
@@ -156,6 +162,32 @@ def _gaps(
         for one in answer.unknown
         if (item := listed.get((one.digest, one.recipient)))
     ]
+
+
+def _differences(
+    book: Book, peer: str, answer: InventoryAnswer, asked: Sequence[CarriedDelivery], evidence: str, now: datetime
+) -> tuple[list[LinkGap], list[tuple[str, str]]]:
+    """Of what was asked: that of which each end believes that something else became of it, and what is as it should
+    be. What an answer does not tell is neither."""
+    listed = {(one.digest, one.recipient): one for one in asked}
+    there = {(one.digest, one.recipient): one for one in answer.standings}
+    here = book.inventories.standings(peer, answer.direction, listed.keys() & there.keys())
+    lost = (*answer.lost, *book.inventories.restored(SPANS))
+    gaps, alike = [], []
+    for pair, ours in here.items():
+        theirs, item = there[pair], listed[pair]
+        if not outcomes_differ(answer.direction, ours, theirs, now - SETTLED):
+            alike.append(pair)
+            continue
+        ended = [each.ended_at for each in (ours, theirs) if each.ended_at]
+        excused = any(is_forgotten(at, lost) for at in ended)
+        gaps.append(
+            LinkGap(
+                peer, answer.direction, Lacking.NEITHER, *pair, item.named, item.at, now, "", excused, evidence,
+                outcome_here=ours.outcome, outcome_there=theirs.outcome,
+            )
+        )
+    return gaps, alike
 
 
 def _may_compare(node: Node, peer: str) -> bool:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, text, update
 
-from edxml_router.core.link.inventory.messages import CarriedDelivery, Direction, Pass
+from edxml_router.core.delivery.lifecycle import ENDS
+from edxml_router.core.link.inventory.messages import OPEN, CarriedDelivery, DeliveryStanding, Direction, Pass
 from edxml_router.core.link.inventory.values import InventoryRound, Lacking, LinkGap
 from edxml_router.core.link.route import Route
 from edxml_router.store.database.part import Part
@@ -20,8 +21,10 @@ from edxml_router.store.inventory.tables import gap_notes, gaps, inventories
 
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _PAIRS: Final = select(deliveries.c.digest, deliveries.c.recipient).where(deliveries.c.digest.in_(_KEYS))
+_STANDINGS: Final = select(deliveries).where(deliveries.c.digest.in_(_KEYS))
 _NAMESAKES: Final = select(envelopes.c.identity, envelopes.c.digest).where(envelopes.c.identity.in_(_KEYS))
 _KNOWN_GAPS: Final = select(gaps).where(gaps.c.digest.in_(_KEYS))
+_AGAIN: Final = ("found_at", "ended_at", "excused", "other", "evidence", "outcome_here", "outcome_there")
 _PLACE: Final = (inventories.c.peer, inventories.c.direction, inventories.c.reason)
 
 
@@ -97,6 +100,21 @@ class SqlInventories(Part):
         found = self._by_keys(_PAIRS, {digest for digest, _ in wanted})
         return {(row.digest, row.recipient) for row in found} & wanted
 
+    def standings(
+        self, peer: str, direction: Direction, pairs: Collection[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], DeliveryStanding]:
+        wanted, link = set(pairs), Route.link(peer)
+        found = {}
+        for row in self._by_keys(_STANDINGS, {digest for digest, _ in wanted}):
+            of_link = row.route if direction is Direction.HANDED else row.origin
+            if of_link == link and (row.digest, row.recipient) in wanted:
+                outcome = row.state.value if row.state in ENDS else OPEN
+                ended_at = row.ended_at or row.updated_at if row.state in ENDS else None
+                found[row.digest, row.recipient] = DeliveryStanding(
+                    row.digest, row.recipient, row.generation, outcome, ended_at, row.code
+                )
+        return found
+
     def namesakes(self, named: Collection[str]) -> Mapping[str, str]:
         return {row.identity: row.digest for row in self._by_keys(_NAMESAKES, named)}
 
@@ -116,7 +134,7 @@ class SqlInventories(Part):
                 self._execute(insert(gaps), {name: getattr(gap, name) for name in LinkGap.__slots__})
                 new.append(gap)
             elif row is not None and row.ended_at is not None:  # it was filled, and is there again
-                again = {name: getattr(gap, name) for name in ("found_at", "ended_at", "excused", "other", "evidence")}
+                again = {name: getattr(gap, name) for name in _AGAIN}
                 self._execute(update(gaps).where(gaps.c.id == row.id).values(again))
                 new.append(gap)
         for evidence in sorted({gap.evidence for gap in new}):

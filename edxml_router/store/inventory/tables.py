@@ -46,6 +46,8 @@ gaps = Table(
     Column("excused", Boolean, nullable=False),
     words("evidence"),
     Column("ended_at", Instant),
+    words("outcome_here", server_default=""),
+    words("outcome_there", server_default=""),
     UniqueConstraint("peer", "direction", "lacking", "digest", "recipient", name="gaps_delivery"),
     Index("gaps_peer", "peer", "ended_at"),
 )

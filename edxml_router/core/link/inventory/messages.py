@@ -19,12 +19,16 @@ from urllib.parse import quote, unquote
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.link import manifest
 from edxml_router.core.link.manifest import exact_instant
+from edxml_router.core.link.proving import ENDS
 from edxml_router.core.problems import Refusal
 from edxml_router.core.proof.note import NoteSigner, VerifierKey, read_note, verified
 
 PAGE_DELIVERIES: Final = 200  # in one inventory
 PAGE_BYTES: Final = 160 * 1024  # longest note: 200 lines with a DocumentId of 150 characters, quoted, take half of it
-SPANS: Final = 16  # restored back-ups that an answer tells
+SPANS: Final = 15  # restored back-ups that an answer tells
+OPEN: Final = "open"  # in the place of an outcome
+_FURTHER: Final = 16  # lines of an answer that are about no delivery
+_GENERATIONS: Final = 1_000_000
 _LINE_BYTES: Final = 1000  # of the manifest
 _INVENTORY: Final = "edxml/link-inventory v1"  # the space: no log can have this name
 _ANSWER: Final = "edxml/link-inventoried v1"
@@ -107,9 +111,23 @@ class UnknownDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryStanding:
+    """How it stands with a delivery at one end of a link: ``outcome`` is :data:`OPEN` while it has none. ``code``: its
+    last problem, which the other end is not told."""
+
+    digest: str
+    recipient: str
+    generation: int
+    outcome: str
+    ended_at: datetime | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InventoryAnswer:
-    """What ``node`` does not know of an inventory of ``peer``, which is named by its SHA-256. ``lost``: the spans from
-    which its database has forgotten everything, since back-ups were restored."""
+    """What ``node`` does not know of an inventory of ``peer``, which is named by its SHA-256, and how it stands there
+    with what it knows and has from that link, or gave to it. ``lost``: the spans from which its database has forgotten
+    everything, since back-ups were restored."""
 
     node: str
     peer: str
@@ -120,6 +138,7 @@ class InventoryAnswer:
     judged: int
     unknown: tuple[UnknownDelivery, ...] = ()
     lost: tuple[tuple[datetime, datetime], ...] = ()
+    standings: tuple[DeliveryStanding, ...] = ()  # none from a node of an older version, which passes over them
 
     @property
     def text(self) -> str:
@@ -128,7 +147,8 @@ class InventoryAnswer:
         head += [exact_instant(self.sent_at), f"judged {self.judged}"]
         spans = [f"lost {exact_instant(since)} {exact_instant(at)}" for since, at in self.lost]
         missing = [" ".join(("unknown", one.digest, one.recipient, one.other)).rstrip() for one in self.unknown]
-        return "".join(f"{line}\n" for line in (*head, *spans, *missing))
+        standings = map(_stands, self.standings)
+        return "".join(f"{line}\n" for line in (*head, *spans, *missing, *standings))
 
 
 def text_digest(text: str) -> str:
@@ -192,7 +212,7 @@ def _inventory(text: str, turn: object, last: object) -> Inventory:
 def _answer(text: str) -> InventoryAnswer:
     first, names, what, sent, judged, *lines = text.splitlines()
     (node, peer), (direction, reason, question) = names.split(" "), what.split(" ")
-    if first != _ANSWER or len(lines) > PAGE_DELIVERIES + SPANS or not judged.startswith("judged "):
+    if first != _ANSWER or len(lines) > PAGE_DELIVERIES + _FURTHER or not judged.startswith("judged "):
         raise ValueError
     words = [line.split(" ") for line in lines]
     return InventoryAnswer(
@@ -205,12 +225,28 @@ def _answer(text: str) -> InventoryAnswer:
         int(judged.removeprefix("judged ")),
         tuple(map(_unknown, (each for each in words if each[0] == "unknown"))),
         tuple((manifest.read_moment(each[1]), manifest.read_moment(each[2])) for each in words if each[0] == "lost"),
+        tuple(map(_standing, (each for each in words if each[0] == "stands"))),
     )
 
 
 def _unknown(words: Sequence[str]) -> UnknownDelivery:
     _, digest, recipient, *other = words
     return UnknownDelivery(manifest.digest(digest), _code(recipient), manifest.digest(other[0]) if other else "")
+
+
+def _stands(one: DeliveryStanding) -> str:
+    ended = [exact_instant(one.ended_at)] if one.ended_at else []
+    return " ".join(("stands", one.digest, one.recipient, str(one.generation), one.outcome, *ended))
+
+
+def _standing(words: Sequence[str]) -> DeliveryStanding:
+    _, digest, recipient, generation, outcome, *ended = words
+    if not generation.isdecimal() or int(generation) > _GENERATIONS or (outcome == OPEN) == bool(ended):
+        raise ValueError
+    if outcome != OPEN and outcome not in ENDS:
+        raise ValueError
+    at = manifest.read_moment(ended[0]) if ended else None
+    return DeliveryStanding(manifest.digest(digest), _code(recipient), int(generation), outcome, at)
 
 
 def _written(line: InventoryLine) -> str:
