@@ -2,9 +2,10 @@
 
     scripts/bench queries [--entries 1000000] [--postgresql URL] [--keep FILE]
 
-Each letter has one recipient and ten entries; one in fifty is returned, one in twenty is a status. The entries have
-their places and no leaves: nothing is verified here. Prints the sizes, and for each question the median and the 95th
-percentile of one page of 100 entries and of the count.
+Each letter has one recipient and ten entries; one in fifty is returned, one in twenty is a status, the last hundred are
+under way. The entries have their places and no leaves: nothing is verified here. Prints the sizes, and for each
+question to the journal and to the list of documents the median and the 95th percentile of one page of 100 and of the
+count; of documents the count is timed once where it depends on how deliveries stand.
 """
 
 from __future__ import annotations
@@ -27,11 +28,19 @@ from edxml_router.core.delivery.entries.terms import Question
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import EnvelopeRow, identity
+from edxml_router.core.link.route import Route
 from edxml_router.services.asking import questions
+from edxml_router.services.asking.documents import (
+    DocumentQuery,
+    document_count,
+    document_pages,
+    document_question,
+)
 from edxml_router.services.asking.questions import JournalQuery
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.engine import connect, writing
 from edxml_router.store.database.migrate import upgrade
+from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.journal.table import journal
 from edxml_router.store.search.blocks import index_blocks
@@ -45,6 +54,8 @@ AGENCIES: Final = [f"H{region:02}.{agency}" for region in range(1, 21) for agenc
 MOVES: Final = ("claimed", "forwarded", "accepted", "claimed", "deferred", "claimed", "forwarded", "confirmed")
 COLUMNS: Final = tuple(column.name for column in envelopes.columns)
 ADD_ENVELOPES: Final = Insert(envelopes, COLUMNS)
+ADD_DELIVERIES: Final = Insert(deliveries, tuple(each.name for each in deliveries.columns if each.name != "id"))
+OPEN: Final = 100  # letters at the end
 ADD_ENTRIES: Final = Insert(
     journal, ("position", "at", "event", "envelope", "recipient", "code", "actor", "entry", "leaf", "stamp")
 )
@@ -75,11 +86,26 @@ def letter(number: int, chance: random.Random) -> tuple[EnvelopeRow, list[Entry]
     return row, told
 
 
+def standing(number: int, row: EnvelopeRow, told: list[Entry], entries: int) -> dict[str, Any]:
+    """The row of the letter's delivery."""
+    last = told[-1]
+    under_way = number >= entries // PER_LETTER - OPEN
+    state = State.FORWARDED if under_way else State.RETURNED if last.after == "returned" else State.CONFIRMED
+    return {
+        "digest": row.digest, "recipient": last.recipient, "state": state, "route": Route(last.facts["route"]),
+        "origin": Route(f"link:{row.peer}"), "generation": 0, "attempts": 1, "urgent": False, "due_at": last.at,
+        "expires_at": row.expires_at, "far_accepted": True, "code": last.code, "detail": "", "updated_at": last.at,
+        "version": 9, "lapses": 0, "ended_at": None if under_way else last.at, "handed_at": None, "asked_at": None,
+        "chain": 0,
+    }  # fmt: skip
+
+
 def fill(engine: Engine, entries: int) -> None:
     """So many entries."""
     chance, position = random.Random(7), 0  # noqa: S311  # the same letters each time
     for first in range(0, entries // PER_LETTER, AT_ONCE):
-        letters = [letter(number, chance) for number in range(first, min(first + AT_ONCE, entries // PER_LETTER))]
+        numbers = range(first, min(first + AT_ONCE, entries // PER_LETTER))
+        letters = [letter(number, chance) for number in numbers]
         rows: list[dict[str, Any]] = []
         for _, told in letters:
             for each in told:
@@ -90,6 +116,8 @@ def fill(engine: Engine, entries: int) -> None:
                 position += 1
         with writing(engine) as connection:
             ADD_ENVELOPES(connection, [{name: getattr(row, name) for name in COLUMNS} for row, _ in letters])
+            stand = [standing(number, *one, entries) for number, one in zip(numbers, letters, strict=True)]
+            ADD_DELIVERIES(connection, stand)
             ADD_ENTRIES(connection, rows)
 
 
@@ -121,6 +149,45 @@ def asked(entries: int) -> Iterator[tuple[str, JournalQuery]]:
     yield "sender + code + half", JournalQuery(sender="H07.", code="EDX505", since=middle)
 
 
+def documents_asked(entries: int) -> Iterator[tuple[str, DocumentQuery]]:
+    """What is asked of documents."""
+    middle = START + timedelta(seconds=entries // PER_LETTER * 3)
+    yield "nothing", DocumentQuery()
+    yield "outcome open", DocumentQuery(outcome="open")
+    yield "outcome failed", DocumentQuery(outcome="failed")
+    yield "outcome confirmed", DocumentQuery(outcome="confirmed")
+    yield "outcome mixed: none", DocumentQuery(outcome="mixed")
+    yield "state returned", DocumentQuery(state=State.RETURNED)
+    yield "code", DocumentQuery(code="EDX505")
+    yield "peer", DocumentQuery(peer="tinh-7")
+    yield "level", DocumentQuery(level=2)
+    yield "recipient, below", DocumentQuery(recipient="H09.")
+    yield "number as people say", DocumentQuery(number="Số 077 qd-ubnd")
+    yield "sender + failed", DocumentQuery(sender="H07.7", outcome="failed")
+    yield "sender + hour + failed", DocumentQuery(
+        sender="H07.", outcome="failed", since=middle, until=middle + timedelta(hours=1)
+    )
+
+
+def measure_documents(views: SqlViews, entries: int) -> None:
+    for name, query in documents_asked(entries):
+
+        def page(one: DocumentQuery = query) -> None:
+            found, shown = document_pages(views, document_question(views, one), size=100), 0
+            for part in found:
+                shown += len(part.documents)
+                if shown >= 100:
+                    break
+
+        question = document_question(views, query)
+        begun = time.perf_counter()
+        count = document_count(views, question)
+        spent = f"{(time.perf_counter() - begun) * 1000:8.1f} {'once':>8}"
+        if not question.standing:
+            spent = timed(lambda one=question: document_count(views, one))
+        print(f"{name:<22} {timed(page)} {spent}  {count:>12}", flush=True)
+
+
 def timed(work: Any) -> str:
     """Median and 95th percentile of some runs, in milliseconds."""
     spent = []
@@ -145,6 +212,8 @@ def measure(engine: Engine, entries: int) -> None:
             views.entry_count(one)
 
         print(f"{name:<22} {timed(page)} {timed(count)}  {views.entry_count(question):>12}", flush=True)
+    print("documents:")
+    measure_documents(views, entries)
 
 
 def main() -> None:

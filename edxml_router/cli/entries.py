@@ -4,16 +4,67 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
+import click
+
+from edxml_router import __version__
 from edxml_router.cli.commands import exit_with
-from edxml_router.cli.session import Session
+from edxml_router.cli.session import Session, for_people
 from edxml_router.core.delivery.entries.redaction import redaction_of
 from edxml_router.core.delivery.views import JournalLine, Verification
+from edxml_router.core.detail import Detail
+from edxml_router.core.link.manifest import instant
 from edxml_router.core.problems import Finding
 from edxml_router.observe.escape import printable, spreadsheet_text
+from edxml_router.services.asking.extract import Extract, extracted, journal_length
 from edxml_router.shapes.evidence.asking import count_shape
+from edxml_router.wiring.reading import ReadableDatabase
+
+
+def sqlite_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--sqlite``; it gets the path as ``file``."""
+    option = click.option(
+        "--sqlite",
+        "file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write them into this new file of SQLite.",
+    )
+    return option(command)
+
+
+def require_one_form(**chosen: object) -> None:
+    """At most one of these options may be given."""
+    names = [f"--{name}" for name, value in chosen.items() if value]
+    if len(names) > 1:
+        raise click.UsageError(for_people(Detail("{options} exclude each other", options=", ".join(names))))
+
+
+@contextmanager
+def writing_extract(
+    session: Session, asked: ReadableDatabase, file: Path, command: str, given: Mapping[str, object], total: int | None
+) -> Iterator[tuple[Extract, Callable[[int], None]]]:
+    """An auditor's own file, and what hears how many of ``total`` were written."""
+    told = {name: value for name, value in given.items() if value not in (None, "", False)}
+    about = {
+        "command": command,
+        **{f"--{name}": value for name, value in told.items()},
+        "node": asked.owner(),
+        "journal": journal_length(asked.views),
+        "made_at": instant(datetime.now(UTC)),
+        "version": __version__,
+    }
+    tables = ("documents", "deliveries") if command == "documents" else ("entries",)
+    with (
+        session.progress(session.detail(Detail("writing {file}", file=str(file))), total) as advance,
+        extracted(file, about, tables) as extract,
+    ):
+        yield extract, advance
 
 _ERASURES: Final = 20  # that `journal verify` names
 

@@ -279,6 +279,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "state.returned": "returned",
     "state.expired": "expired",
     "state.cancelled": "cancelled",
+    "extract.written": "{file}: {count} rows, and the table `about` says of what",
     "journal.cut": "{limit} are shown; --after {place} goes on",
     "database.older": "This database is of an older version of the program: what that did not keep cannot be asked",
     "database.newer": (

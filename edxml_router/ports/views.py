@@ -72,6 +72,9 @@ class MailView(Protocol):
         """How many deliveries of each envelope are in which state; envelopes without any are left out. ``recipient``:
         only those to this agency, with a dot behind it to those below it as well."""
 
+    def deliveries_of(self, digests: Iterable[str]) -> Sequence[Delivery]:
+        """All deliveries of these envelopes, by envelope and recipient."""
+
     def open_documents(self, limit: int) -> Sequence[str]:
         """Digests of envelopes with a delivery that has not ended, at most so many."""
 

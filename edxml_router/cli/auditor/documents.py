@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 import click
@@ -12,7 +13,7 @@ from edxml_router.cli.acting import account
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.auditor.conditions import Conditions, conditions
 from edxml_router.cli.commands import Command
-from edxml_router.cli.entries import Sheet, show_counts
+from edxml_router.cli.entries import Sheet, require_one_form, show_counts, sqlite_option, writing_extract
 from edxml_router.cli.session import Session, for_people, json_option, pass_session, wide_option
 from edxml_router.core.delivery.entries import terms
 from edxml_router.core.delivery.lifecycle import OUTCOMES
@@ -21,12 +22,14 @@ from edxml_router.core.detail import Detail
 from edxml_router.services.asking import readings
 from edxml_router.services.asking.documents import (
     DOCUMENT_GROUPS,
+    DocumentPage,
     document_count,
     document_counts,
     document_pages,
     document_question,
 )
 from edxml_router.services.asking.questions import PAGE
+from edxml_router.services.asking.readings import NotedReading
 from edxml_router.shapes.evidence.asking import DOCUMENT_COLUMNS, document_row, document_shape
 from edxml_router.wiring.reading import DatabasePlace
 
@@ -47,6 +50,7 @@ LOOKING: Final = Detail("looking through the documents")
     help=f"With --count: of each {', '.join(DOCUMENT_GROUPS)}.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values under a line of heads.")
+@sqlite_option
 @database_option
 @wide_option
 @json_option
@@ -60,6 +64,7 @@ def documents(
     counting: bool,
     group: str | None,
     as_csv: bool,
+    file: Path | None,
     database: DatabasePlace | None,
     as_json: bool,
 ) -> None:
@@ -74,8 +79,8 @@ def documents(
     """
     if group and not counting:
         raise click.UsageError(for_people(Detail("--by goes with --count")))
-    if as_csv and as_json:
-        raise click.UsageError(for_people(Detail("either --csv or --json")))
+    require_one_form(csv=as_csv, json=as_json, sqlite=file)
+    require_one_form(count=counting, csv=as_csv, sqlite=file)
     if group == terms.CODE and (outcome or wanted.state):
         raise click.UsageError(for_people(Detail("--by code does not go with --outcome and --state")))
     given = {**wanted.given(), "outcome": outcome, "by": group, "count": counting}
@@ -90,29 +95,62 @@ def documents(
                 counts = document_counts(asked.views, question, group, advance) if group else {"": reading.count}
             show_counts(session, counts, as_json=as_json)
             return
-        sheet = Sheet(DOCUMENT_COLUMNS) if as_csv else None
-        untold = 0
-        for page in document_pages(asked.views, question, after, min(limit or PAGE, PAGE)):
-            part = list(islice(page.documents, None if limit is None else limit - reading.count))
-            untold += page.untold
-            if as_json:
-                for each in part:
-                    session.json(document_shape(each))
-            elif sheet:
-                sheet.show(map(document_row, part))
-            elif part:
-                _show(session, part)
-            reading.count += len(part)
-            after = part[-1].position if part else after
-            if reading.count == limit:
-                session.note(session.say("journal.cut", limit=limit, place=after))
-                break
+        if file is not None:
+            with writing_extract(session, asked, file, "documents", given, limit) as (extract, advance):
+                for part in _first(document_pages(asked.views, question, after), limit):
+                    extract.documents(asked.views, part)
+                    advance(len(part))
+                    reading.count += len(part)
+            session.note(session.say("extract.written", file=file, count=reading.count))
+            return
+        pages = document_pages(asked.views, question, after, min(limit or PAGE, PAGE))
+        _list(session, pages, reading, limit, as_csv=as_csv, as_json=as_json)
+
+
+def _list(
+    session: Session,
+    pages: Iterable[DocumentPage],
+    reading: NotedReading,
+    limit: int | None,
+    *,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Print what was found, and what could not be told."""
+    sheet = Sheet(DOCUMENT_COLUMNS) if as_csv else None
+    untold = 0
+    for page in pages:
+        part = list(islice(page.documents, None if limit is None else limit - reading.count))
+        untold += page.untold
+        if as_json:
+            for each in part:
+                session.json(document_shape(each))
+        elif sheet:
+            sheet.show(map(document_row, part))
+        elif part:
+            _show(session, part)
+        reading.count += len(part)
+        if part and reading.count == limit:
+            session.note(session.say("journal.cut", limit=limit, place=part[-1].position))
+            break
     if untold:
         session.note(session.detail(Detail("{count} more are only in `journal query --event envelope.accepted`: an "
                                            "earlier version accepted them, and their rows are gone", count=untold)),
                      "yellow")  # fmt: skip
     if not reading.count and not as_json and not as_csv:
         session.line(session.say("queue.empty"))
+
+
+def _first(pages: Iterable[DocumentPage], limit: int | None) -> Iterator[Sequence[ListedDocument]]:
+    """The documents page by page, at most ``limit``."""
+    left = limit
+    for page in pages:
+        part = page.documents if left is None else page.documents[:left]
+        yield part
+        if left is not None:
+            left -= len(part)
+            if not left:
+                return
 
 
 def _show(session: Session, found: Sequence[ListedDocument]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import click
 
@@ -10,7 +11,7 @@ from edxml_router.cli.acting import account
 from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.auditor.conditions import Conditions, conditions
 from edxml_router.cli.commands import Command
-from edxml_router.cli.entries import Sheet, show_counts, show_lines
+from edxml_router.cli.entries import Sheet, require_one_form, show_counts, show_lines, sqlite_option, writing_extract
 from edxml_router.cli.session import Session, for_people, json_option, pass_session, wide_option
 from edxml_router.core.detail import Detail
 from edxml_router.services.asking import questions, readings
@@ -33,6 +34,7 @@ from edxml_router.wiring.reading import DatabasePlace
     help=f"With --count: of each {', '.join(questions.GROUPS)}.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values under a line of heads.")
+@sqlite_option
 @database_option
 @wide_option
 @json_option
@@ -47,6 +49,7 @@ def query(
     counting: bool,
     group: str | None,
     as_csv: bool,
+    file: Path | None,
     database: DatabasePlace | None,
     as_json: bool,
 ) -> None:
@@ -60,8 +63,8 @@ def query(
     """
     if group and not counting:
         raise click.UsageError(for_people(Detail("--by goes with --count")))
-    if as_csv and as_json:
-        raise click.UsageError(for_people(Detail("either --csv or --json")))
+    require_one_form(csv=as_csv, json=as_json, sqlite=file)
+    require_one_form(count=counting, csv=as_csv, sqlite=file)
     given = {**wanted.given(), "event": event, "actor": actor, "by": group, "count": counting}
     with (
         open_asked(session, database) as asked,
@@ -72,6 +75,18 @@ def query(
             reading.count = questions.how_many(asked.views, question)
             found = questions.counts_by(asked.views, question, group) if group else {"": reading.count}
             show_counts(session, found, as_json=as_json)
+            return
+        if file is not None:
+            total = limit or questions.how_many(asked.views, question)
+            with writing_extract(session, asked, file, "journal query", given, total) as (extract, advance):
+                for lines in questions.pages(asked.views, question, after):
+                    part = list(islice(lines, None if limit is None else limit - reading.count))
+                    extract.entries(part)
+                    advance(len(part))
+                    reading.count += len(part)
+                    if reading.count == limit:
+                        break
+            session.note(session.say("extract.written", file=file, count=reading.count))
             return
         sheet = Sheet(EntryShape.__annotations__) if as_csv else None
         for lines in questions.pages(asked.views, question, after):

@@ -122,12 +122,15 @@ def document_pages(
     views: Views, question: DocumentQuestion, after: int = -1, size: int = PAGE, progress: Progress | None = None
 ) -> Iterator[DocumentPage]:
     """The documents that answer, in the order in which they were accepted, behind the place ``after``, from ``size``
-    entries each time; ``progress`` hears how many entries were looked at."""
+    entries first, and twice as many each time that fewer than half of them answer; ``progress`` hears how many were
+    looked at."""
     more = True
     while more:
-        page = views.entries(question.terms, after, PAGE if question.standing else size)
+        page = views.entries(question.terms, after, size)
         after, more = page.reached, page.more
         found = _page(views, question, page.lines)
+        if question.standing and 2 * len(found.documents) < size:
+            size = min(2 * size, PAGE)
         if progress is not None:
             progress(len(page.lines))
         if found.documents or found.untold:

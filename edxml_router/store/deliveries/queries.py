@@ -15,7 +15,7 @@ from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.delivery.views import AGES, InboxItem, Shape
 from edxml_router.core.link.route import FROM_OFFICES, Route
 from edxml_router.store.database.engine import reading
-from edxml_router.store.database.part import equal
+from edxml_router.store.database.part import chunks, equal
 from edxml_router.store.deliveries.table import OPEN, deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes, envelopes_of
 
@@ -49,6 +49,14 @@ class SqlDeliveryQueries:
             query = query.where(envelopes.c.accepted_at < accepted_before)
         with reading(self.engine) as connection:
             return delivery_rows(connection.execute(query.order_by(deliveries.c.id).limit(limit)))
+
+    def deliveries_of(self, digests: Iterable[str]) -> Sequence[Delivery]:
+        found: list[Delivery] = []
+        with reading(self.engine) as connection:
+            for chunk in chunks(sorted(set(digests))):
+                query = select(deliveries).where(deliveries.c.digest.in_(chunk))
+                found += delivery_rows(connection.execute(query.order_by(deliveries.c.digest, deliveries.c.recipient)))
+        return found
 
     def offered_mail(self, beginning: str, recipient: str = "", limit: int = 10) -> Sequence[Delivery]:
         # In hex every continuation of a prefix sorts before the prefix with a "g".
