@@ -39,7 +39,7 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.trust import authorities
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.trust.certificate import Signer, is_authority
-from edxml_router.core.trust.revocation import Freshness, RevocationLists, RevocationSource
+from edxml_router.core.trust.revocation import Freshness, RevocationEvidence, RevocationLists, RevocationSource
 from edxml_router.core.trust.revocation_list import RevocationList, read_lists
 from edxml_router.core.trust.standing import KnownAnswers, ListsAndAnswers
 
@@ -60,6 +60,26 @@ class ChainVerdict:
     marks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TrustContent:
+    """What the digest of a store is over: its terms, and in hex the SHA-256 of its certificates, of its lists, and of
+    what responders have said, empty where none is named."""
+
+    grace_seconds: int
+    required: bool
+    certificates: tuple[str, ...]
+    lists: tuple[str, ...]
+    answers: str = ""
+
+    def digest(self) -> str:
+        """Raises ValueError for what is not hex."""
+        terms = {"grace_seconds": self.grace_seconds, "required": self.required}
+        content = hashlib.sha256(json.dumps(terms, sort_keys=True, separators=(",", ":")).encode())
+        for one in (*self.certificates, *self.lists, self.answers):
+            content.update(bytes.fromhex(one))
+        return content.hexdigest()
+
+
 class TrustStore:
     """Anchors and what helps to judge by them. Immutable; safe to share between threads."""
 
@@ -69,12 +89,13 @@ class TrustStore:
         intermediates: Sequence[x509.Certificate] = (),
         revocation: RevocationSource | None = None,
         freshness: Freshness | None = None,
-        digest: str = "",
+        content: TrustContent | None = None,
     ) -> None:
         self.anchors = tuple(anchors)
         self.intermediates = tuple(intermediates)
-        self.digest = digest
-        self.epoch = digest[:16]
+        self.content = content
+        self.digest = content.digest() if content else ""
+        self.epoch = self.digest[:16]
         self._revocation = revocation or RevocationLists()
         self._freshness = freshness or Freshness(required=False)
         self._roots = verification.Store(list(self.anchors)) if self.anchors else None
@@ -104,17 +125,17 @@ class TrustStore:
         for each in crls:
             lists += [each] if isinstance(each, RevocationList) else read_lists([each], "trust.crls")
         chosen = freshness or Freshness(required=bool(lists))
-        terms = {"grace_seconds": int(chosen.grace.total_seconds()), "required": chosen.required}
-        content = hashlib.sha256(json.dumps(terms, sort_keys=True, separators=(",", ":")).encode())
-        for item in (*roots, *between):
-            content.update(item.fingerprint(_SHA256))
-        for crl in lists:
-            content.update(crl.sha256)
+        content = TrustContent(
+            int(chosen.grace.total_seconds()),
+            chosen.required,
+            tuple(item.fingerprint(_SHA256).hex() for item in (*roots, *between)),
+            tuple(crl.sha256.hex() for crl in lists),
+            known.digest().hex() if known is not None else "",
+        )
         source: RevocationSource = RevocationLists(lists)
         if known is not None:
-            content.update(known.digest())
             source = ListsAndAnswers(source, known)
-        return cls(roots, between, source, chosen, content.hexdigest())
+        return cls(roots, between, source, chosen, content)
 
     def under(self, anchors: Sequence[x509.Certificate]) -> TrustStore:
         """A store with other anchors and the same revocation data. A certificate with unknown revocation status passes:
@@ -141,6 +162,21 @@ class TrustStore:
         except Refusal as refusal:
             return refusal.finding
         return None
+
+    def chain(self, sent: Sequence[bytes], at: datetime) -> Sequence[x509.Certificate]:
+        """The signer's certificate among those ``sent`` (DER), and those above it up to an anchor; nothing where it
+        leads to none. That it holds is for :meth:`judge` to say."""
+        try:
+            leaf, others = _leaf([certificates.read(der) for der in dict.fromkeys(sent)])
+            return self._chain(leaf, others, at)
+        except Refusal:
+            return ()
+
+    def evidence(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime
+    ) -> Sequence[RevocationEvidence]:
+        """What is known at that moment of whether a certificate of a chain is revoked."""
+        return self._revocation.evidence(certificate, issuer, at)
 
     def judge(self, sent: Sequence[bytes], at: datetime) -> ChainVerdict:
         """May the signer among the certificates ``sent`` (DER) sign documents at the moment ``at``

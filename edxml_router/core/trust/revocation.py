@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cryptography import x509
 
@@ -51,6 +51,17 @@ class Standing:
     until: datetime = ALWAYS
 
 
+@dataclass(frozen=True, slots=True)
+class RevocationEvidence:
+    """What tells the standing of a certificate to anybody: a ``list`` or an ``answer`` of a responder, in DER, of the
+    moment ``at`` (thisUpdate); ``next_at`` is when there will be a newer one, where it says so."""
+
+    kind: Literal["list", "answer"]
+    data: bytes
+    at: datetime
+    next_at: datetime | None
+
+
 class RevocationSource(Protocol):
     """Anything that can tell a certificate's standing: lists here, answers of responders beside them in
     :mod:`~edxml_router.core.trust.ocsp`.
@@ -66,6 +77,11 @@ class RevocationSource(Protocol):
     ) -> Standing:
         """``blocked`` are keys and certificates (SHA-256, hex) that may say nothing. The issuer's own are asked
         elsewhere: no chain that holds it counts."""
+
+    def evidence(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime
+    ) -> Sequence[RevocationEvidence]:
+        """What a standing at that moment follows from, whatever it says."""
 
 
 def check_new_list(
@@ -158,6 +174,15 @@ class RevocationLists:
             fresh,
             until,
         )
+
+    def evidence(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime
+    ) -> Sequence[RevocationEvidence]:
+        known = [crl for crl in self.lists if crl.this_update <= at and _speaks(crl, certificate, issuer)]
+        if not known:
+            return ()
+        newest = max(known, key=_order)
+        return (RevocationEvidence("list", newest.data, newest.this_update, newest.fresh_until),)
 
 
 def unknown_standing(freshness: Freshness, detail: str, since: datetime = NEVER, until: datetime = ALWAYS) -> Standing:

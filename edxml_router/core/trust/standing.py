@@ -29,7 +29,14 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.core.trust.certificate import identifying_digests, spki_sha256
 from edxml_router.core.trust.ocsp import OcspResponse, read_answer, useless
-from edxml_router.core.trust.revocation import ALWAYS, Freshness, RevocationSource, Standing, unknown_standing
+from edxml_router.core.trust.revocation import (
+    ALWAYS,
+    Freshness,
+    RevocationEvidence,
+    RevocationSource,
+    Standing,
+    unknown_standing,
+)
 
 CLOCKS: Final = timedelta(minutes=5)  # a responder answers for the present moment, and its clock may be ahead of ours
 
@@ -103,6 +110,20 @@ class ListsAndAnswers:
             return replace(min(listed, said, key=_doubt), since=since, until=until)
         detail = Detail("{listed}; {said}", listed=listed.finding.detail, said=said.finding.detail)
         return Standing(Finding("EDX314", detail=detail), since=since, until=until)
+
+    def evidence(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime
+    ) -> Sequence[RevocationEvidence]:
+        listed = self._lists.evidence(certificate, issuer, at)
+        responder = self._responders.get(authority(issuer))
+        data = self._known.answers.get(certificate.fingerprint(hashes.SHA256()))
+        if responder is None or data is None:
+            return listed
+        try:
+            answer = read_answer(data, certificate, issuer, responder.named)
+        except Setback:
+            return listed
+        return (*listed, RevocationEvidence("answer", data, answer.this_update, answer.next_update))
 
     def _said(
         self,

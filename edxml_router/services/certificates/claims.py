@@ -15,6 +15,7 @@ from typing import Final
 from edxml_router.core.detail import Detail, joined
 from edxml_router.core.proof.time_stamp import TimeStamp
 from edxml_router.core.retention.values import RemovedBody
+from edxml_router.services.certificates.decisions import KnownStanding
 from edxml_router.services.certificates.statements import SignedEnd
 
 
@@ -41,6 +42,8 @@ class Ground:
     others_signed: Sequence[str] = ()
     stamp_enclosed: bool = False  # one that nobody has verified here
     revocation_known: bool = False
+    standings: Sequence[KnownStanding] = ()  # of the certificates by which the letter's signature was judged
+    letter_signed: bool = False
 
 
 def claims(ground: Ground) -> tuple[list[Detail], list[Detail]]:
@@ -87,6 +90,14 @@ def _proved(ground: Ground) -> list[Detail]:
                 authority=ground.stamped.signer,
             )
         )
+    found += [_told(one) for one in ground.standings if one.told]
+    if any(one.told and one.used for one in ground.standings):
+        found.append(
+            Detail(
+                "These lists are those that the node went by when it accepted the letter: the entry of the acceptance "
+                "has the SHA-256 of them all."
+            )
+        )
     if ground.with_letter:
         found.append(Detail("The letter that is enclosed is the one that the entries are about, byte for byte."))
     return found
@@ -117,6 +128,45 @@ def _ended(end: SignedEnd) -> Detail:
             **values,
         ),
     }[end.said.outcome]
+
+
+def _told(one: KnownStanding) -> Detail:
+    """What an authority has signed of a certificate that counted for the letter's signature."""
+    if one.revoked is None:
+        return Detail(
+            "The authority {issuer} says, as of {at:%Y-%m-%d %H:%M:%S} UTC, that the certificate of {subject}, by "
+            "which the letter's signature was judged, is not revoked.",
+            issuer=one.issuer,
+            at=one.at,
+            subject=one.about,
+        )
+    return Detail(
+        "The authority {issuer} says, as of {at:%Y-%m-%d %H:%M:%S} UTC, that the certificate of {subject}, by which "
+        "the letter's signature was judged, is revoked since {revoked:%Y-%m-%d %H:%M:%S} UTC.",
+        issuer=one.issuer,
+        at=one.at,
+        subject=one.about,
+        revoked=one.revoked,
+    )
+
+
+def _untold(one: KnownStanding) -> Detail:
+    if one.enclosed:
+        return Detail(
+            "What is enclosed of whether the certificate of {subject} was revoked, unless it is verified by that of "
+            "the authority {issuer}.",
+            subject=one.about,
+            issuer=one.issuer,
+        )
+    return Detail(
+        "Whether the certificate of {subject} was revoked: what {issuer} said as of {at:%Y-%m-%d %H:%M:%S} UTC has "
+        "{size} bytes and is named by its SHA-256, {digest}. Ask for it.",
+        subject=one.about,
+        issuer=one.issuer,
+        at=one.at,
+        size=one.size,
+        digest=one.sha256,
+    )
 
 
 def _without_statement(ground: Ground) -> list[str]:
@@ -167,6 +217,11 @@ def _not_proved(ground: Ground) -> list[Detail]:
     if not ground.revocation_known:
         found.append(
             Detail("That the node's certificate was not revoked when it signed: that is to be asked of its authority.")
+        )
+    found += [_untold(one) for one in ground.standings if not one.told]
+    if ground.letter_signed and not ground.standings:
+        found.append(
+            Detail("That the certificate that signed the letter held then: no list or answer about it is enclosed.")
         )
     if not ground.with_letter:
         found.append(

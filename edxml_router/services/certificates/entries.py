@@ -108,6 +108,14 @@ def read_entries(files: Mapping[str, bytes], own: VerifierKey | None, known: Seq
     return ProvedEntries(told, said_, head, *_signers(checkpoint, head, own, known), checkpoint)
 
 
+def accepted_in(said_: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The entry of the acceptance. Raises Refusal EDX657 where there is not one."""
+    accepted = [one for one in said_ if one.get("event") == ENVELOPE_ACCEPTED]
+    if len(accepted) != 1:
+        raise Refusal("EDX657", where="entries", detail=Detail("there is not one entry of the acceptance"))
+    return accepted[0]
+
+
 def unsigned_checkpoint(head: TreeHead) -> bytes:
     """A checkpoint that nobody has signed but who signs the certificate."""
     return f"{head.text}\n".encode()

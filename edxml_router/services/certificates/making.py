@@ -40,7 +40,19 @@ from edxml_router.services.auditor import EnvelopeStory
 from edxml_router.services.certificates import page
 from edxml_router.services.certificates.checkpoint import best_checkpoint, stamp_holds, witness_keys
 from edxml_router.services.certificates.claims import Ground, claims
-from edxml_router.services.certificates.entries import entry_files, read_entries, telling_entries, unsigned_checkpoint
+from edxml_router.services.certificates.decisions import (
+    KnownStanding,
+    authorities_of,
+    decision_record,
+    read_decision,
+)
+from edxml_router.services.certificates.entries import (
+    accepted_in,
+    entry_files,
+    read_entries,
+    telling_entries,
+    unsigned_checkpoint,
+)
 from edxml_router.services.certificates.statements import (
     Judge,
     SignedEnd,
@@ -52,11 +64,11 @@ from edxml_router.services.certificates.verifying import JOURNAL_STAMP, LETTER, 
 from edxml_router.shapes.delivery import traced_delivery_shape
 from edxml_router.shapes.envelope import envelope_shape
 from edxml_router.shapes.evidence.certificate import certificate_shape
+from edxml_router.shapes.evidence.decision import DecisionShape
 from edxml_router.stages.forwarding.bodiless import report_missing_body
 from edxml_router.stages.node import Node
 
 SIGNER_SOUGHT_IN: Final = 4 * 1024 * 1024  # bytes of a letter that is parsed for the certificate of who signed it
-LETTER_SIGNER: Final = "trust/letter-signer.pem"
 # Gives a time stamp over these bytes, or None where none is to be had now.
 Stamper = Callable[[bytes], bytes | None]
 
@@ -70,6 +82,15 @@ class CertificateOrder:
     recipient: str = ""
     office: str = ""
     with_letter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a certificate encloses besides the entries: how deliveries ended, and by what the letter was judged."""
+
+    ends: Sequence[SignedEnd]
+    decision: DecisionShape
+    standings: Sequence[KnownStanding]
 
 
 def certify(
@@ -89,8 +110,10 @@ def certify(
     chain = [x509.load_der_x509_certificate(each) for each in identity.certificates]
     ends = _ends(node, told.trace, chain[1:], now, files)
     letter = _letter(node, told.trace.envelope.digest, required=order.with_letter)
-    if signers := _letter_signers(letter):
-        files[LETTER_SIGNER] = certificates.write_pem(signers)
+    accepted = accepted_in(read_entries(files, None, ()).said)
+    decision, enclosed = decision_record(node.rules, accepted, _letter_signers(letter), now)
+    files.update(enclosed)
+    standings = read_decision(files, decision, accepted, authorities_of(node.rules.trust))
     if order.with_letter:
         files[LETTER] = letter or b""
 
@@ -100,7 +123,9 @@ def certify(
         return base64.b64decode(identity.sign(data))
 
     def signed(files: Mapping[str, bytes], *, stamped: bool) -> dict[str, bytes]:
-        contents = _contents(settings, told, files, ends, chain[0], now, registry, stamped=stamped)
+        contents = _contents(
+            settings, told, files, Found(ends, decision, standings), chain[0], now, registry, stamped=stamped
+        )
         return container.signed({**contents, **files}, chain, now, sign)
 
     for hoped in _hoped(files) if stamp is not None else ():
@@ -189,7 +214,7 @@ def _contents(
     settings: Settings,
     told: EnvelopeStory,
     files: Mapping[str, bytes],
-    ends: Sequence[SignedEnd],
+    found: Found,
     signer: x509.Certificate,
     now: datetime,
     registry: Registry,
@@ -210,7 +235,9 @@ def _contents(
         witnesses=entries.witnesses,
         others_signed=entries.others,
         outcomes=[(one.recipient, one.state) for one in trace.deliveries],
-        ends=ends,
+        ends=found.ends,
+        standings=found.standings,
+        letter_signed=bool(trace.envelope.signer),
         digest=trace.envelope.digest,
         with_letter=LETTER in files,
         stamp_enclosed=stamped or JOURNAL_STAMP in files,
@@ -228,6 +255,7 @@ def _contents(
             for one in trace.deliveries
         ],
         entries.entries,
+        found.decision,
         with_letter=LETTER in files,
         proved=proved,
         not_proved=not_proved,

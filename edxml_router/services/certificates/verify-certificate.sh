@@ -201,6 +201,59 @@ while read -r n; do
     } >>"$work/stated"
 done <"$work/statements"
 
+# --- what was known of revocation, of the certificates by which the letter's signature was judged -------------------------------
+sed -n -e 's/^trust\/\(revocation-[1-9][0-9]*\.crl\)$/\1/p' -e 's/^trust\/\(revocation-[1-9][0-9]*\.ocsp\)$/\1/p' "$work/members" >"$work/evidence"
+: >"$work/standings"
+if [ -s "$work/evidence" ]; then
+    [ -f trust/letter-signer.pem ] || refuse "lists of revocation without the certificates that they are about"
+    cat trust/letter-signer.pem "$anchors" | awk -v into="$work/authority." '/BEGIN CERT/ { n++ } n { print > (into n) }'
+    awk -v into="$work/judged." '/BEGIN CERT/ { n++ } n { print > (into n) }' trust/letter-signer.pem
+fi
+for each in "$work"/authority.* "$work"/judged.*; do
+    [ ! -f "$each" ] || openssl x509 -in "$each" -noout -subject -issuer -serial -nameopt RFC2253,-esc_msb,utf8 >"$work/names.${each##*/}" 2>"$work/said" ||
+        refuse "trust/letter-signer.pem is not certificates"
+done
+name_of() { sed -n "s/^$2=//p" "$work/names.${1##*/}"; }
+while read -r each; do
+    found='' signer=''
+    for authority in "$work"/authority.*; do
+        case $each in
+        *.crl)
+            openssl crl -inform DER -in "trust/$each" -noout -CAfile "$authority" -no-CApath -no-CAstore >"$work/said" 2>&1 || :
+            grep -q '^verify OK' "$work/said" || continue
+            openssl crl -inform DER -in "trust/$each" -noout -text >"$work/list" 2>"$work/said" || continue
+            ;;
+        esac
+        for judged in "$work"/judged.*; do
+            [ "$(name_of "$judged" issuer)" = "$(name_of "$authority" subject)" ] || continue
+            signer=$(name_of "$authority" subject)
+            case $each in
+            *.crl)
+                serial=$(name_of "$judged" serial)
+                at=$(sed -n 's/^ *Last Update: //p' "$work/list") state="does not name"
+                ! grep -q "^ *Serial Number: 0*$serial\$" "$work/list" || state="REVOKES"
+                ;;
+            *)
+                openssl ocsp -respin "trust/$each" -issuer "$authority" -cert "$judged" -CAfile "$authority" -no-CApath -no-CAstore \
+                    -no_nonce -partial_chain >"$work/said" 2>&1 || continue
+                grep -q '^Response verify OK' "$work/said" || continue
+                state=$(sed -n "s|^$judged: ||p" "$work/said") at=$(sed -n 's/^.*This Update: //p' "$work/said")
+                [ "$state" = good ] || [ "$state" = revoked ] || continue
+                ;;
+            esac
+            found=1
+            echo "revocation: $signer, as of $at: $state $(name_of "$judged" subject)" >>"$work/standings"
+        done
+    done
+    [ -n "$found" ] || {
+        issuer=$(openssl crl -inform DER -in "trust/$each" -noout -issuer -nameopt RFC2253,-esc_msb,utf8 2>"$work/said" | sed 's/^issuer=//')
+        for authority in "$work"/authority.*; do
+            [ "$issuer" != "$(name_of "$authority" subject)" ] || refuse "$each is not signed by $issuer"
+        done
+        echo "revocation: $each is of an authority whose certificate is not known here" >>"$work/standings"
+    }
+done <"$work/evidence"
+
 # --- what: each entry is in the journal's tree (RFC 6962) ---------------------------------------------------------------------
 sed -n 's/^entries\/\([1-9][0-9]*\)\.json$/\1/p' "$work/members" >"$work/entries"
 [ -s "$work/entries" ] || refuse "no entry of a journal"
@@ -370,6 +423,7 @@ if [ "$count" -le 100 ]; then
     done <"$work/entries"
 fi
 cat "$work/stated"
+sort -u "$work/standings"
 echo "not proved:"
 if [ -n "$when$journal_stamp" ]; then echo "- the times in the entries, but that they are not later than the time stamps"
 elif [ "$stamped" = 1 ] || [ -f journal.tst ]; then echo "- when: there is a time stamp, and no anchor for it was given"

@@ -4,8 +4,8 @@
     found.proved, found.not_proved           # sentences
     script()                                 # the same by public tools, as a script of the shell
 
-Raises Refusal EDX653 to EDX657 with what does not hold, EDX648 for a time stamp, EDX674 for the statement of a node,
-EDX902 for anchors that cannot be read.
+Raises Refusal EDX653 to EDX657 with what does not hold, EDX632 for what is enclosed of revocation, EDX648 for a time
+stamp, EDX674 for the statement of a node, EDX902 for anchors that cannot be read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from edxml_router.core.asice import archive, container
 from edxml_router.core.asice.container import Container
-from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.problems import Refusal
 from edxml_router.core.proof import time_stamp
@@ -33,7 +32,8 @@ from edxml_router.core.trust.chain import TrustStore
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.services.certificates.claims import Ground, claims
-from edxml_router.services.certificates.entries import ProvedEntries, read_entries
+from edxml_router.services.certificates.decisions import KnownStanding, authorities_of, read_decision
+from edxml_router.services.certificates.entries import ProvedEntries, accepted_in, read_entries
 from edxml_router.services.certificates.statements import Judge, check_about, read_statements
 from edxml_router.services.proof.checkpoints import read_keys
 from edxml_router.shapes.evidence.certificate import FORMAT, CertificateShape
@@ -122,6 +122,7 @@ def verify(
     outcomes = [(one["recipient"], one["state"]) for one in statement["deliveries"]]
     ends = read_statements(held.files, held.signature.certificates[1:], Judge(trust, at))
     check_about(ends, statement["envelope"]["digest"], statement["envelope"]["document_id"], outcomes)
+    standings = _standings(held.files, statement, proved, trust)
     journal_stamp = held.files.get(JOURNAL_STAMP)
     journal_stamped = _stamp(read_stamp, JOURNAL_STAMP, journal_stamp, proved.checkpoint, held.stamp)
     ground = Ground(
@@ -134,6 +135,8 @@ def verify(
         witnesses=proved.witnesses,
         outcomes=outcomes,
         ends=ends,
+        standings=standings,
+        letter_signed=statement["envelope"]["signature"]["signer"] is not None,
         digest=statement["envelope"]["digest"],
         with_letter=LETTER in held.files,
         stamped=stamped,
@@ -145,6 +148,16 @@ def verify(
     return VerifiedCertificate(
         statement, signer, held.signature.at, stamped, journal_stamped, proved.witnesses, *claims(ground)
     )
+
+
+def _standings(
+    files: Mapping[str, bytes], statement: CertificateShape, proved: ProvedEntries, trust: TrustStore
+) -> Sequence[KnownStanding]:
+    """What is known of revocation. Raises Refusal EDX632, EDX657."""
+    try:
+        return read_decision(files, statement["decision"], accepted_in(proved.said), authorities_of(trust))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise _contradicted(Detail("a certificate of another version")) from error
 
 
 def _stamp(
@@ -224,14 +237,18 @@ def _check_account(statement: CertificateShape, proved: ProvedEntries, files: Ma
 
 def _check_acceptance(statement: CertificateShape, said_: Sequence[Mapping[str, Any]]) -> None:
     """The entry of the acceptance, and where it tells of the envelope, that the statement tells the same."""
-    accepted = [one for one in said_ if one.get("event") == ENVELOPE_ACCEPTED]
-    if len(accepted) != 1:
-        raise _contradicted(Detail("there is not one entry of the acceptance"))
-    facts = accepted[0].get("facts", {})
+    accepted = accepted_in(said_)
+    facts = accepted.get("facts", {})
     envelope = cast("dict[str, Any]", statement["envelope"])
     for name, field in (("sender", "sender"), ("document", "document_id"), ("size", "size"), ("kind", "kind")):
         if name in facts and facts[name] != envelope[field]:
             raise _contradicted(Detail("it says another {name} than the entry of the acceptance", name=name))
+    signature = envelope["signature"]
+    key = signature["signer"]["key"] if signature["signer"] else None
+    if facts and (key or "") != facts.get("signer", ""):
+        raise _contradicted(Detail("it says another {name} than the entry of the acceptance", name="signer"))
+    if facts and f"{signature['indication']}: {signature['reason']}" != accepted.get("detail"):
+        raise _contradicted(Detail("it says another {name} than the entry of the acceptance", name="verdict"))
 
 
 def _contradicted(detail: Detail) -> Refusal:

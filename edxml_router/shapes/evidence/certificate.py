@@ -11,6 +11,7 @@ from edxml_router.core.problems import Finding
 from edxml_router.core.proof.time_stamp import TimeStamp
 from edxml_router.shapes.delivery import TracedDeliveryShape
 from edxml_router.shapes.envelope import EnvelopeShape
+from edxml_router.shapes.evidence.decision import DecisionShape
 from edxml_router.shapes.form import Instant
 from edxml_router.shapes.problem import ProblemShape, problem_or_none
 
@@ -55,6 +56,7 @@ class CertificateShape(TypedDict):
     outcome: str
     deliveries: list[TracedDeliveryShape]
     entries: list[CertifiedEntryShape]
+    decision: DecisionShape
     proved: list[str]
     not_proved: list[str]
 
@@ -110,6 +112,7 @@ def certificate_shape(
     outcome: str,
     deliveries: Iterable[TracedDeliveryShape],
     entries: Iterable[CertifiedEntryShape],
+    decision: DecisionShape,
     *,
     with_letter: bool,
     proved: Iterable[str],
@@ -125,6 +128,7 @@ def certificate_shape(
         "outcome": outcome,
         "deliveries": list(deliveries),
         "entries": list(entries),
+        "decision": decision,
         "proved": list(proved),
         "not_proved": list(not_proved),
     }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from edxml_router.shapes.reference.decision_fields import DECISION_FIELDS
 from edxml_router.shapes.reference.glossary_keeping import KEEPING_FIELDS
 from edxml_router.shapes.reference.link_fields import LINK_FIELDS
 from edxml_router.shapes.reference.report_fields import REPORT_FIELDS
@@ -265,8 +266,6 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Binding.since": "From this moment on; null for ever before.",
         "Binding.subject": "A key's SHA-256, hex, or an agency's code.",
         "Binding.until": "Until this moment; null for ever after.",
-        "Certificate.outcome": "Of all its deliveries: `open`, `confirmed`, `failed`, `mixed`, `empty`.",
-        "Certificate.title": "The node's name for people; may be empty.",
         "TimeStamp.at": "The time in the stamp, by the authority.",
         "TimeStamp.authority": "The address that was asked.",
         "TimeStamp.size": "Entries under the checkpoint that was stamped.",
@@ -382,6 +381,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     }
     | REPORT_FIELDS
     | LINK_FIELDS
+    | DECISION_FIELDS
 )
 
 
