@@ -7,12 +7,14 @@ import json
 import random
 import subprocess
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from edxml_router import pipeline
 from edxml_router.core.asice import archive, container
+from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.link.statement import EndStatement
 from edxml_router.core.problems import Refusal
 from edxml_router.core.signature.signing import sign_bytes
@@ -20,8 +22,10 @@ from edxml_router.core.trust import certificate as certificates
 from edxml_router.credentials import keys
 from edxml_router.demo.tree import Tree
 from edxml_router.services import trial_authority
-from edxml_router.services.certificates import verifying
-from tests.test_pipeline import Nodes, nodes
+from edxml_router.services.certificates import issuing, verifying
+from edxml_router.services.certificates.issuing import CertificateOrder
+from edxml_router.stages.offices import inbox
+from tests.test_pipeline import Nodes, letter, nodes
 from tests.test_proof import END, MIDDLE, SENDER, confirmed, end_of, makes_up_a_confirmation_itself, signed_by
 
 __all__ = ["nodes"]  # the fixture
@@ -208,3 +212,54 @@ def test_a_node_of_another_authority_is_refused_by_both(nodes: Nodes, tmp_path: 
         verified(nodes, data)
     assert (refused.value.finding.code, "EDX308" in refused.value.finding.detail) == ("EDX674", True)
     assert "does not lead to" in script(nodes, data, tmp_path).stderr
+
+
+def made_now(nodes: Nodes, digest: str) -> bytes:
+    """The certificate at the sender's node, by the clock that the nodes share."""
+    node = nodes[SENDER].node
+    node.number_journal()
+    return issuing.issue_to(node, nodes.tree.settings(SENDER), CertificateOrder(digest))
+
+
+def test_returned_and_expired_are_signed_where_they_came_and_ends_may_be_mixed(nodes: Nodes, tmp_path: Path) -> None:
+    digest = nodes.send(SENDER, letter(nodes, ["H01", "G22"], sender="H53")).digest
+    late = nodes.send(SENDER, letter(nodes, ["H01"], sender="H53", number=2)).digest
+    nodes.settle(3)
+    sent_back, taken = nodes.deliveries(END, digest)["H01"], nodes.deliveries(MIDDLE, digest)["G22"]
+    assert inbox.refuse(nodes[END].node, f"vanthu-{END}", [sent_back.name], "Gửi nhầm") == [None]
+    assert inbox.confirm(nodes[MIDDLE].node, f"vanthu-{MIDDLE}", [taken.name]) == [None]
+    nodes.settle()
+    data = made_now(nodes, digest)
+    found = verified(nodes, data)
+    assert found.statement["outcome"] == "mixed"
+    assert {one["recipient"]: one["state"] for one in found.statement["deliveries"]} == {
+        "H01": "returned",
+        "G22": "confirmed",
+    }
+    proved = " ".join(map(str, found.proved))
+    assert f"The node {END}, where the delivery ended, has itself signed that the letter to H01 was returned" in proved
+    assert f"The recipient's node itself, {MIDDLE}, has signed that G22 confirmed the letter" in proved
+    assert not any("not enclosed" in str(one) for one in found.not_proved)
+    done = script(nodes, data, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"outcome":"returned"' in done.stdout and '"outcome":"confirmed"' in done.stdout
+    # Of one recipient, the other's statement is not there.
+    order = CertificateOrder(digest, recipient="G22")
+    alone = issuing.issue_to(nodes[SENDER].node, nodes.tree.settings(SENDER), order)
+    assert b'"returned"' not in b"".join(
+        one for name, one in container.read(alone).files.items() if name.startswith("statements/")
+    )
+
+    nodes.clock.at += nodes[END].node.rules.delivery.lifetime + timedelta(hours=1)
+    assert [move.after for move in pipeline.expire(nodes[END].node)] == [State.EXPIRED]
+    nodes.settle()
+    assert nodes.states(SENDER, late) == {"H01": State.EXPIRED}
+    data = made_now(nodes, late)
+    now = nodes.clock.now() + timedelta(minutes=1)
+    found = verifying.verify(data, (nodes.tree.pki / "anchors.pem").read_bytes(), now=now)
+    assert any(f"{END}, where the delivery ended, has itself signed that the time" in str(one) for one in found.proved)
+    # And the sender's node cannot tell one for the other.
+    lie = told_anew(nodes, _without_pass(container.read(data).files), outcome="returned", event="ConsignmentRejection")
+    with pytest.raises(Refusal) as refused:
+        verifying.verify(resigned(nodes.tree, lie), (nodes.tree.pki / "anchors.pem").read_bytes(), now=now)
+    assert refused.value.finding.code == "EDX674"
