@@ -53,6 +53,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "certificate": "auditor.certificate:certificate",
     "token": "operator.token:token",
     "retention": "operator.retention:retention",
+    "export": "operator.export:export_command",
     "redact": "operator.redact:redact",
     "queue": "operator.queue:queue",
     "resend": "operator.acts:resend",

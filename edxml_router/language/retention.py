@@ -32,6 +32,8 @@ RETENTION_TEXTS: Final[Mapping[str, str]] = {
     "retention.why.held": "held",
     "retention.why.not-yet": "its term is not over",
     "retention.removed": "body removed on {at} by rule {rule}: position {position} of the journal",
+    "export.done": "{file} written: {size} bytes, with {entries} entries of the journal",
+    "export.uncertified": "without a delivery certificate: see above",
     "redact.words": "what the office of {recipient} wrote about {digest}…:",
     "redact.letter": "the letter {digest}…",
     "redact.written": "in {count} entries of an earlier version the words stand themselves, and stay",

@@ -38,6 +38,7 @@ DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system is 
 DELIVERY_DESCRIBED: Final = "delivery.described"  # the result that the recipient's system reports
 HANDLED: Final = (DELIVERY_FETCHED, DELIVERY_PROCESSING, DELIVERY_DESCRIBED)  # by the recipient's system, no new state
 WORDS_REDACTED: Final = "words.redacted"  # what people wrote, erased on purpose
+DOCUMENT_EXPORTED: Final = "document.exported"  # for an archive
 CLOCK_STEPPED: Final = "clock.stepped"  # back; stamps rise all the same
 OUTCOME_SIGNED: Final = "outcome.signed"  # by this node, which told it to a neighbour; once
 OUTCOME_DOUBTED: Final = "outcome.doubted"  # what a neighbour shows as its proof does not hold

@@ -21,7 +21,7 @@ from edxml_router.shapes import (
 )
 from edxml_router.shapes.evidence import asking, certificate, control, gaps, report, time_stamp, unproven
 from edxml_router.shapes.gateway import answers, content, forecast
-from edxml_router.shapes.keeping import redaction, retention
+from edxml_router.shapes.keeping import export, redaction, retention
 from edxml_router.shapes.office import conformance
 from edxml_router.shapes.upkeep import copies
 
@@ -47,6 +47,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "documents --count": (asking.CountShape,),
         "drill": (copies.DrillShape,),
         "explain": (problem.ExplanationShape,),
+        "export": (export.ExportShape,),
         "inbox": (delivery.LetterShape,),
         "inbox --notices": (notice.NoticeShape,),
         "journal checkpoint": (proof.CheckpointShape,),

@@ -1,0 +1,1 @@
+"""Documents handed to an archive."""
