@@ -144,6 +144,7 @@ class Worker:
                 ask_inventories(opened.node)
                 events.bodies_damaged(self._scrub.turn(opened.node, opened.settings.store.scrub_bytes))
                 events.bodies_mended(self._scrub.mended)
+                opened.node.index_journal()  # last: of a journal that was altered it fails, and nothing may wait for it
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
                 opened.sweep()

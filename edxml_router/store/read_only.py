@@ -40,7 +40,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.wording import in_words
 from edxml_router.store.database import migrate
-from edxml_router.store.database.engine import connect, reading
+from edxml_router.store.database.engine import be_strict, connect, reading
 from edxml_router.store.journal.table import journal
 from edxml_router.store.views import SqlViews
 
@@ -152,6 +152,7 @@ def _open_copy(path: Path) -> OpenedViews:
 def _engine(path: Path, how: str) -> Engine:
     engine = sqlalchemy.create_engine("sqlite://", creator=_opener(f"{path.absolute().as_uri()}?mode=ro&{how}"),
                                       poolclass=QueuePool)  # fmt: skip
+    be_strict(engine)
     event.listen(engine, "begin", _begin)
     return engine
 

@@ -14,6 +14,7 @@ from edxml_router.core.delivery.entries.terms import Question
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import Event, State, advance
 from edxml_router.core.delivery.values import Move
+from edxml_router.core.problems import Setback
 from edxml_router.services.asking import questions
 from edxml_router.services.asking.questions import JournalQuery
 from edxml_router.store.journal.sequencer import number_entries
@@ -21,6 +22,7 @@ from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.search.blocks import index_blocks
 from edxml_router.store.search.table import BLOCK, packed, places_in, unpacked
 from tests.contract.databases import NOW, Database, body, delivery, digest_of, envelope
+from tests.contract.test_log import tamper
 
 MINUTE = timedelta(minutes=1)
 SENDERS = ("H53.31.22", "H53.02", "H19.02")
@@ -209,3 +211,27 @@ def test_a_set_of_places_is_kept_in_at_most_128_bytes(number: int) -> None:
     bits = sum(1 << place for place in places)
     assert places_in(unpacked(packed(bits))) == places
     assert len(packed(bits)) <= 128
+
+
+def test_whoever_changes_the_tables_changes_no_answer(ledger: SqlLedger, database: Database) -> None:
+    """Sender, kind, signer and recipients are those that the entries tell: in what is indexed, and behind it."""
+    fill(ledger)
+    asked: tuple[dict[str, Any], ...] = (
+        {"sender": "H19.02"}, {"kind": "status"}, {"signer": "1111"}, {"number": "7/"}, {"agencies": ["H53.01.7"]},
+    )  # fmt: skip
+    before = [told(ledger, **each) for each in asked]
+    assert all(before)
+    tamper(
+        database,
+        "UPDATE envelopes SET sender = 'H01', kind = 'document', signer = '', document_key = 'x', business = 2",
+        "UPDATE deliveries SET recipient = 'H99.' || id",
+        "UPDATE journal SET recipient = 'H99', actor = 'khac', code = 'EDX101' WHERE event <> 'envelope.accepted'",
+    )
+    assert [told(ledger, **each) for each in asked] == before
+    assert told(ledger, sender="H01") == told(ledger, actor="khac") == told(ledger, code="EDX101") == []
+    assert index_blocks(ledger.engine) == 1
+    assert [told(ledger, **each) for each in asked] == before
+    tamper(database, "UPDATE journal SET entry = leaf WHERE position = 3")
+    with pytest.raises(Setback) as caught:
+        told(ledger)
+    assert caught.value.code == "EDX605"

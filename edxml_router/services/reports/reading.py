@@ -82,7 +82,7 @@ class JournalReading:
                 self._accepted(position, told)
             elif happened in (ENVELOPE_REFUSED, INPUT_COUNTED):
                 self._refused(told)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
             raise _damaged(position, Detail("not an entry")) from error
 
     def _accepted(self, position: int, told: Mapping[str, Any]) -> None:

@@ -31,6 +31,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.core.wording import in_words
 from edxml_router.store.database import sqlite_reasons
+from edxml_router.store.database.columns import STRICT
 from edxml_router.store.database.patience import PATIENCE_SECONDS, options, patient
 from edxml_router.store.database.postgres_reasons import POOLER, postgres_reason
 
@@ -94,6 +95,7 @@ def connect(
         raise Refusal("EDX901", where="store.url", detail=Detail("not a database URL")) from error
     if target.get_backend_name() == "sqlite":
         engine = sqlalchemy.create_engine(target)
+        be_strict(engine)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -120,6 +122,11 @@ def connect(
         raise Refusal("EDX904", where="store.url", detail=missing) from error
     event.listen(engine, "connect", _require_direct)
     return engine
+
+
+def be_strict(engine: Engine) -> None:
+    """Have a file of SQLite read as what its columns are: a value of another kind raises Setback EDX610."""
+    engine.dialect.colspecs = {**engine.dialect.colspecs, **STRICT}
 
 
 def _logging_in(password: Callable[[], str | None]) -> Callable[..., None]:

@@ -18,7 +18,7 @@ from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks, equal
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes, envelopes_of
-from edxml_router.store.journal.table import journal
+from edxml_router.store.journal.table import entry_of, journal
 
 _JOINED: Final = deliveries.join(envelopes, deliveries.c.digest == envelopes.c.digest)
 
@@ -57,12 +57,12 @@ class SqlReceived:
             return int(connection.execute(query).scalar_one())
 
     def handled(self, digests: Iterable[str]) -> Mapping[tuple[str, str], Entry]:
-        query = select(journal.c.entry).where(journal.c.envelope != "", journal.c.event.in_(HANDLED))
+        query = select(journal.c.id, journal.c.entry).where(journal.c.envelope != "", journal.c.event.in_(HANDLED))
         found: dict[tuple[str, str], Entry] = {}
         with reading(self.engine) as connection:
             for chunk in chunks(sorted(set(digests))):
                 for row in connection.execute(query.where(journal.c.envelope.in_(chunk)).order_by(journal.c.id)):
-                    entry = Entry.read(bytes(row.entry))
+                    entry = entry_of(row)
                     found[entry.envelope, entry.recipient] = entry
         return found
 

@@ -13,7 +13,6 @@ from typing import Any, Final
 from sqlalchemy import Engine, bindparam, func, select
 
 from edxml_router.core.delivery.entries.reasons import FACT
-from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.views import FeedHead, FeedLine, InboxItem
 from edxml_router.core.link.route import Route
@@ -22,7 +21,7 @@ from edxml_router.store.deliveries.reasons import words_behind
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.envelopes.table import envelopes_of
 from edxml_router.store.epochs.tables import identity
-from edxml_router.store.journal.table import checkpoints, journal
+from edxml_router.store.journal.table import checkpoints, entry_of, journal
 
 _PAIR: Final = (deliveries.c.digest == journal.c.envelope) & (deliveries.c.recipient == journal.c.recipient)
 _NUMBERED: Final = select(deliveries).where(deliveries.c.id.in_(bindparam("keys", expanding=True)))
@@ -44,7 +43,7 @@ class SqlFeed:
         self, after: int, until: int, *, office: Route | None = None, events: Collection[str] = (), limit: int = 1000
     ) -> Sequence[FeedLine]:
         query = (
-            select(journal.c.position, journal.c.event, journal.c.entry, deliveries.c.route, deliveries.c.origin)
+            select(journal.c.id, journal.c.position, journal.c.entry, deliveries.c.route, deliveries.c.origin)
             .join(deliveries, _PAIR)
             .where(journal.c.position >= after, journal.c.position < until, journal.c.position.is_not(None))
         )
@@ -54,7 +53,7 @@ class SqlFeed:
             query = query.where(journal.c.event.in_(sorted(events)))
         with reading(self.engine) as connection:
             rows = connection.execute(query.order_by(journal.c.position).limit(limit)).all()
-            entries = [Entry.read(bytes(row.entry)) for row in rows]
+            entries = [entry_of(row) for row in rows]
             words = words_behind(connection, entries)
         return [
             FeedLine(row.position, entry, row.route, row.origin, words.get(entry.facts.get(FACT, ""), ""))

@@ -12,14 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, select
 
 from edxml_router.core.delivery.entries.reasons import FACT
-from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.views import Damage, DeliveryHistory, EnvelopeHistory, JournalLine, Notice
 from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.reasons import words_behind
 from edxml_router.store.deliveries.table import deliveries, delivery_rows
 from edxml_router.store.journal.retelling import accepted_under, retell
-from edxml_router.store.journal.table import entry_columns, journal
+from edxml_router.store.journal.table import entry_columns, entry_of, journal
 from edxml_router.store.receipts.book import receipt_of, receipts
 
 
@@ -110,7 +109,7 @@ def _lines(envelope: str, recipient: str, after: int, limit: int) -> Select[Any]
 
 def _read_lines(connection: Connection, query: Select[Any]) -> list[JournalLine]:
     rows = connection.execute(query.with_only_columns(*entry_columns(connection)))
-    found = [JournalLine(row.id, row.position, Entry.read(bytes(row.entry)), row.stamp) for row in rows]
+    found = [JournalLine(row.id, row.position, entry_of(row), row.stamp) for row in rows]
     words = words_behind(connection, (line.entry for line in found))
     return [replace(line, reason=words.get(line.entry.facts.get(FACT, ""), "")) for line in found] if words else found
 

@@ -7,6 +7,9 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, Index, Integer, Table, inspect, null
 
+from edxml_router.core.delivery.journal import Entry, leaf_bytes, leaf_hash
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Setback
 from edxml_router.store.database.columns import Instant, Number, Octets, metadata, partial, words
 
 # Entries that changed rows of many envelopes at once. A literal: see ``partial``.
@@ -53,6 +56,26 @@ tree_nodes = Table(
     Column("place", BigInteger, primary_key=True, autoincrement=False),
     Column("hash", Octets, nullable=False),
 )
+
+def entry_of(row: Any) -> Entry:
+    """The entry in a row of the journal. Raises Setback EDX605 where it is none."""
+    try:
+        return Entry.read(bytes(row.entry))
+    except (ValueError, TypeError) as error:
+        raise no_entry(row) from error
+
+
+def require_leaf(row: Any) -> None:
+    """Raises Setback EDX605 where the entry in a row was changed, and its leaf was not."""
+    if leaf_hash(leaf_bytes(bytes(row.entry), row.stamp)) != bytes(row.leaf):
+        where = Detail("entry {id}", id=row.id)
+        raise Setback("EDX605", where=where, detail=Detail("the leaf is not the hash of the entry"))
+
+
+def no_entry(row: Any) -> Setback:
+    """What is said of a row that holds something else."""
+    return Setback("EDX605", where=Detail("entry {id}", id=row.id), detail=Detail("not an entry"))
+
 
 _LATER: Final = {journal.name: (journal.c.stamp,), checkpoints.name: (checkpoints.c.note,)}  # than version 0001
 _THERE: Final[WeakKeyDictionary[Engine, dict[str, tuple[Any, ...]]]] = WeakKeyDictionary()

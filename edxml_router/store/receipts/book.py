@@ -32,9 +32,19 @@ from edxml_router.core.link.proving import ENDS
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.statement import Evidence
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
-from edxml_router.core.problems import Finding
+from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.store.database.bulk import Insert, Update
-from edxml_router.store.database.columns import Hops, Instant, Number, RouteName, Wording, metadata, partial, words
+from edxml_router.store.database.columns import (
+    Hops,
+    Instant,
+    Number,
+    RouteName,
+    Wording,
+    converting,
+    metadata,
+    partial,
+    words,
+)
 from edxml_router.store.database.part import Part, chunks
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
@@ -200,9 +210,10 @@ class SqlReceipts(Part):
 
 
 def receipt_of(row: Any) -> Receipt:
-    """The receipt in a row of its table."""
+    """The receipt in a row of its table. Raises Setback EDX610 for an outcome that there is not."""
     named = row._mapping
-    told = {**{name: named[name] for name in _FIELDS}, "outcome": ReceiptOutcome(row.outcome)}
+    with converting():
+        told = {**{name: named[name] for name in _FIELDS}, "outcome": ReceiptOutcome(row.outcome)}
     return Receipt(**told, evidence=evidence_of(row))
 
 
@@ -212,7 +223,10 @@ def _can_be_signed(receipt: Receipt) -> bool:
 
 
 def evidence_of(row: Any) -> Evidence:
-    """The evidence in a row of the table."""
+    """The evidence in a row of the table. Raises Setback EDX610 for a doubt that is no problem's code."""
+    with converting():
+        if row.doubt and row.doubt not in PROBLEMS:
+            raise ValueError(row.doubt)
     doubt = Finding(row.doubt, row.doubt_where, row.doubt_detail) if row.doubt else None
     end = row.signed_end[0] if row.signed_end else None
     return Evidence(end, row.passes, row.told_by, row.taken_at, doubt, row.complete)

@@ -3,48 +3,42 @@
     with reading(engine) as connection: block = read_block(connection, 17)   # also of one that is not full yet
     index_blocks(engine)                                                     # the full ones that are not kept yet
 
-The index proves nothing and is no part of the journal: it can be made again from what is kept.
+The index proves nothing and is no part of the journal: it is made of what the entries say, and can be made again.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, inspect, select
 
-from edxml_router.core.delivery.entries.terms import EntryFields, EntrySubject, Term, document_terms, terms_of
-from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED
+from edxml_router.core.delivery.entries.terms import (
+    EntryFields,
+    EntrySubject,
+    Term,
+    document_terms,
+    terms_of,
+    told_subject,
+)
+from edxml_router.core.delivery.journal import DELIVERY_QUEUED, ENVELOPE_ACCEPTED
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Setback
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.engine import alone, reading, writing
 from edxml_router.store.database.part import chunks
-from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
-from edxml_router.store.journal.table import journal
+from edxml_router.store.journal.table import checkpoints, entry_columns, journal, no_entry, require_leaf
 from edxml_router.store.search.table import BLOCK, bits_at, journal_blocks, packed, postings, unpacked
 
+INDEX: Final = Detail("the index of the journal")
 _LOCK: Final = 0x6564786D_0006  # an advisory lock of PostgreSQL: "edxm", 6
 AT_ONCE: Final = 16  # blocks; some hundredths of a second of work each
-_ROWS: Final = (
-    select(
-        journal.c.position,
-        journal.c.at,
-        journal.c.event,
-        journal.c.envelope,
-        journal.c.recipient,
-        journal.c.code,
-        journal.c.actor,
-        journal.c.entry,
-    )
-    .where(
-        journal.c.position >= bindparam("first"), journal.c.position < bindparam("end"), journal.c.position.is_not(None)
-    )
-    .order_by(journal.c.position)
-)
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
+# Of an envelope of which the entry tells no facts: an earlier version wrote it.
 _ABOUT: Final = select(
     envelopes.c.digest,
     envelopes.c.sender,
@@ -53,15 +47,17 @@ _ABOUT: Final = select(
     envelopes.c.signer,
     envelopes.c.document_key,
 ).where(envelopes.c.digest.in_(_KEYS))
-_ACCEPTED: Final = select(journal.c.envelope, journal.c.position).where(
+_ACCEPTED: Final = select(journal.c.id, journal.c.envelope, journal.c.position, journal.c.entry).where(
     journal.c.envelope.in_(_KEYS),
     journal.c.envelope != "",  # lets SQLite see that the partial index applies
     journal.c.event == ENVELOPE_ACCEPTED,
-    journal.c.position.is_not(None),
 )
-_RECIPIENTS: Final = select(deliveries.c.recipient).where(deliveries.c.digest == bindparam("digest"))
-_NEXT: Final = select(func.coalesce(func.max(journal_blocks.c.block) + 1, 0))
-_SIZE: Final = select(func.coalesce(func.max(journal.c.position) + 1, 0)).where(journal.c.position.is_not(None))
+_QUEUED: Final = select(journal.c.id, journal.c.entry).where(
+    journal.c.envelope == bindparam("digest"), journal.c.envelope != "", journal.c.event == DELIVERY_QUEUED
+)
+_NEXT: Final = select(func.max(journal_blocks.c.block), func.count())
+_HIGHEST: Final = select(func.max(journal.c.position)).where(journal.c.position.is_not(None))
+_SIGNED: Final = select(func.max(checkpoints.c.size))
 _KEPT: Final = select(postings.c.block, postings.c.places).where(
     postings.c.field == bindparam("field"), postings.c.value == bindparam("value"), postings.c.block.in_(_KEYS)
 )
@@ -86,39 +82,44 @@ class Block:
 
 
 def indexed(connection: Connection) -> int:
-    """How many blocks are indexed; 0 in a copy of a database from before there was an index."""
+    """How many blocks are indexed; 0 in a copy of a database from before there was an index. Raises Setback EDX605
+    where some between are missing."""
     if not inspect(connection).has_table(journal_blocks.name):
         return 0
-    return int(connection.execute(_NEXT).scalar_one())
+    last, count = connection.execute(_NEXT).one()
+    if count and last != count - 1:
+        raise Setback("EDX605", where=INDEX, detail=Detail("blocks are missing"))
+    return int(count)
 
 
 def journal_size(connection: Connection) -> int:
-    """How many entries have their place."""
-    return int(connection.execute(_SIZE).scalar_one())
+    """How many entries have their place. Raises Setback EDX605 where one lies beyond the newest checkpoint: it was put
+    there, and how far the journal goes cannot be told."""
+    highest = connection.execute(_HIGHEST).scalar_one()
+    size = 0 if highest is None else int(highest) + 1
+    if size > (connection.execute(_SIGNED).scalar_one() or 0):
+        place = Detail("place {end}", end=highest)
+        raise Setback("EDX605", where=place, detail=Detail("entries with a place but without a checkpoint"))
+    return size
 
 
 def read_block(connection: Connection, number: int) -> Block:
-    """The block of this number, as far as it is there."""
+    """The block of this number, as far as it is there. Raises Setback EDX605 where a row of it holds no entry, or one
+    that its leaf is not the hash of."""
     first = number * BLOCK
-    rows = connection.execute(_ROWS, {"first": first, "end": first + BLOCK}).all()
-    about = about_of(connection, {envelope for _, _, _, envelope, *_ in rows if envelope})
-    accepted: dict[str, int] = {}
+    rows = connection.execute(_rows(connection, first, first + BLOCK)).all()
+    entries = [(row.position, entry_fields(row)) for row in rows]
+    acceptances, about = told_subjects(connection, {entry.text("envelope") for _, entry in entries} - {""})
     later: list[tuple[str, Term]] = []
     places: dict[Term, list[int]] = defaultdict(list)
     block = Block(number, size=len(rows))
-    for position, _, event, envelope, recipient, code, actor, canonical in rows:
-        entry = EntryFields(event, envelope, recipient, code, actor, bytes(canonical))
-        known = about.get(envelope)
-        if event == ENVELOPE_ACCEPTED:
-            accepted[envelope] = position
-            if known is not None and "recipient_count" in entry.facts:
-                known.recipients = connection.execute(_RECIPIENTS, {"digest": envelope}).scalars().all()
-        for term in terms_of(entry, known):
+    for position, entry in entries:
+        envelope = entry.text("envelope")
+        for term in terms_of(entry, about.get(envelope)):
             places[term].append(position - first)
         later += [(envelope, term) for term in document_terms(entry)]
-    accepted |= _accepted(connection, {envelope for envelope, _ in later} - accepted.keys())
     for envelope, term in later:
-        position = accepted.get(envelope)
+        position = acceptances.get(envelope)
         if position is None:
             continue
         which, place = divmod(position, BLOCK)
@@ -127,10 +128,57 @@ def read_block(connection: Connection, number: int) -> Block:
         elif which < number:
             block.earlier[term, which] |= 1 << place
     block.terms = {term: bits_at(found) for term, found in places.items()}
-    if rows:
-        times = [at for _, at, *_ in rows]
+    if entries:
+        times = [entry.at for _, entry in entries]
         block.first_at, block.last_at = min(times), max(times)
     return block
+
+
+def entry_fields(row: Any) -> EntryFields:
+    """What the entry in a row says, by its bytes alone: the columns beside it can be changed without its leaf. Raises
+    Setback EDX605."""
+    require_leaf(row)
+    try:
+        found = EntryFields(bytes(row.entry))
+        _ = found.at
+    except ValueError as error:
+        raise no_entry(row) from error
+    return found
+
+
+def told_subjects(
+    connection: Connection, digests: Collection[str]
+) -> tuple[dict[str, int | None], dict[str, EntrySubject]]:
+    """The places of the acceptances of these envelopes, and what they tell; of what an earlier version accepted, what
+    the table tells. Raises Setback EDX605."""
+    accepted: dict[str, int | None] = {}
+    about: dict[str, EntrySubject] = {}
+    for chunk in chunks(sorted(digests)):
+        for row in connection.execute(_ACCEPTED, {"keys": chunk}):
+            accepted[row.envelope] = row.position
+            try:
+                entry = EntryFields(bytes(row.entry))
+                counted = "recipient_count" in entry.facts
+                subject = told_subject(entry, _recipients(connection, row.envelope) if counted else ())
+            except (ValueError, TypeError) as error:
+                raise no_entry(row) from error
+            if subject is not None:
+                about[row.envelope] = subject
+    for chunk in chunks(sorted(accepted.keys() - about.keys())):
+        for one in connection.execute(_ABOUT, {"keys": chunk}):
+            about[one.digest] = EntrySubject(one.sender, one.kind, one.business, one.signer, one.document_key)
+    return accepted, about
+
+
+def _recipients(connection: Connection, digest: str) -> list[str]:
+    """Of a circular, whose entry has only their number and digest: their deliveries are begun in its transaction."""
+    rows = connection.execute(_QUEUED, {"digest": digest}).all()
+    return [EntryFields(bytes(row.entry)).text("recipient") for row in rows]
+
+
+def _rows(connection: Connection, first: int, end: int) -> Select[Any]:
+    within = (journal.c.position >= first, journal.c.position < end, journal.c.position.is_not(None))
+    return select(*entry_columns(connection)).where(*within).order_by(journal.c.position)
 
 
 def index_blocks(engine: Engine, most: int = AT_ONCE) -> int:
@@ -152,22 +200,6 @@ def index_blocks(engine: Engine, most: int = AT_ONCE) -> int:
             # A crash before the commit: the block is read again. Whoever asks meanwhile reads it from the journal.
         done += 1
     return done
-
-
-def about_of(connection: Connection, digests: Iterable[str]) -> dict[str, EntrySubject]:
-    """What is kept of these envelopes."""
-    found: dict[str, EntrySubject] = {}
-    for chunk in chunks(sorted(digests)):
-        for row in connection.execute(_ABOUT, {"keys": chunk}):
-            found[row.digest] = EntrySubject(row.sender, row.kind, row.business, row.signer, row.document_key)
-    return found
-
-
-def _accepted(connection: Connection, digests: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for chunk in chunks(sorted(digests)):
-        found |= {row.envelope: row.position for row in connection.execute(_ACCEPTED, {"keys": chunk})}
-    return found
 
 
 def _keep(connection: Connection, block: Block) -> None:

@@ -16,12 +16,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, bindparam, select
 
 from edxml_router.core.delivery.entries.terms import EntryFields, EntrySubject, Question, has, terms_of
-from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.delivery.views import EntryPage, JournalLine
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks
-from edxml_router.store.journal.table import entry_columns, journal
-from edxml_router.store.search.blocks import about_of, journal_size
+from edxml_router.store.journal.table import entry_columns, entry_of, journal, require_leaf
+from edxml_router.store.search.blocks import entry_fields, journal_size, told_subjects
 from edxml_router.store.search.finding import bits_of, found_in
 from edxml_router.store.search.table import BLOCK, postings, unpacked
 
@@ -60,8 +59,9 @@ class SqlSearch:
                 .limit(limit)
             )
             rows = connection.execute(query).all()
-            about = about_of(connection, {row.envelope for row in rows if row.envelope})
-            answers = [row for row in rows if _answers(row, about.get(row.envelope), question)]
+            read = [(row, entry_fields(row)) for row in rows]
+            _, about = told_subjects(connection, {entry.text("envelope") for _, entry in read} - {""})
+            answers = [row for row, entry in read if _answers(entry, about.get(entry.text("envelope")), question)]
         return EntryPage([_line(row) for row in answers], rows[-1].id if rows else after, len(rows) == limit)
 
     def entry_count(self, question: Question) -> int:
@@ -98,14 +98,14 @@ def lines_at(connection: Connection, positions: Sequence[int]) -> list[JournalLi
 
 
 def _line(row: Any) -> JournalLine:
-    return JournalLine(row.id, row.position, Entry.read(bytes(row.entry)), row.stamp)
+    require_leaf(row)
+    return JournalLine(row.id, row.position, entry_of(row), row.stamp)
 
 
-def _answers(row: Any, about: EntrySubject | None, question: Question) -> bool:
-    entry = EntryFields(row.event, row.envelope, row.recipient, row.code, row.actor, bytes(row.entry))
-    terms = set(terms_of(entry, about))
+def _answers(entry: EntryFields, about: EntrySubject | None, question: Question) -> bool:
+    found = set(terms_of(entry, about))
     return (
-        question.within(row.at)
-        and (question.digests is None or row.envelope in question.digests)
-        and all(any(has(terms, wanted) for wanted in alternatives) for alternatives in question.terms)
+        question.within(entry.at)
+        and (question.digests is None or entry.text("envelope") in question.digests)
+        and all(any(has(found, wanted) for wanted in alternatives) for alternatives in question.terms)
     )

@@ -16,7 +16,7 @@ from edxml_router.core.delivery.entries.terms import Question, Terms, continues,
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.part import chunks
-from edxml_router.store.journal.table import journal
+from edxml_router.store.journal.table import entry_of, journal
 from edxml_router.store.search.blocks import Block, indexed, journal_size, read_block
 from edxml_router.store.search.table import BLOCK, journal_blocks, places_in, postings, unpacked
 
@@ -27,7 +27,7 @@ _UNREAD: Final = 64  # blocks that are not indexed and are read for each page; a
 _HELD: Final = 4  # blocks that were read and are looked at again
 _TIMES: Final = select(journal_blocks).order_by(journal_blocks.c.block)
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
-_MOMENTS: Final = select(journal.c.position, journal.c.at).where(
+_MOMENTS: Final = select(journal.c.id, journal.c.position, journal.c.entry).where(
     journal.c.position.in_(_KEYS), journal.c.position.is_not(None)
 )
 _OF_DIGESTS: Final = select(journal.c.position).where(
@@ -54,7 +54,10 @@ class FoundPlaces:
             return positions
         times: dict[int, Any] = {}
         for chunk in chunks(positions):
-            times |= {row.position: row.at for row in connection.execute(_MOMENTS, {"keys": chunk})}
+            times |= {row.position: entry_of(row).at for row in connection.execute(_MOMENTS, {"keys": chunk})}
+        if missing := [position for position in positions if position not in times]:
+            place = Detail("place {position}", position=missing[0])
+            raise Setback("EDX605", where=place, detail=Detail("an entry is missing"))
         return [position for position in positions if question.within(times[position])]
 
     def count(self, connection: Connection, question: Question) -> int:

@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Column, Table, Text
 from sqlalchemy.dialects.postgresql import TEXT
 
-from edxml_router.store.database.columns import Instant, Octets, metadata
+from edxml_router.store.database.columns import Instant, Octets, converting, metadata
 
 # Entries in a block; a set of them is at most 128 bytes. The last block, which is not full, is read at each question.
 BLOCK: Final = 1024
@@ -53,10 +53,14 @@ def packed(bits: int) -> bytes:
 
 
 def unpacked(kept: bytes) -> int:
-    """The number that :func:`packed` was given."""
+    """The number that :func:`packed` was given. Raises Setback EDX610 for anything else."""
     if len(kept) == _BITMAP:
         return int.from_bytes(kept, "little")
-    return bits_at(kept[at] | kept[at + 1] << 8 for at in range(0, len(kept), 2))
+    places = [kept[at] | kept[at + 1] << 8 for at in range(0, len(kept) & ~1, 2)]
+    with converting():
+        if len(kept) % 2 or (places and max(places) >= BLOCK):
+            raise ValueError
+    return bits_at(places)
 
 
 def bits_at(places: Iterable[int]) -> int:

@@ -3,9 +3,9 @@
     terms_of(entry, about)                       # {("event", "delivery.returned"), ("recipient", "H53.31"), …}
     Question((frozenset({("sender", "H53")}), frozenset({("event", "delivery.held")})), since)
 
-A term is a field and a value. What an entry does not say itself (sender, kind and signer) is that of the envelope it is
-about. A code of an agency is found by itself and by its beginning: ``H53.`` is everybody below ``H53``. Numbers
-of documents are compared without case and diacritics.
+A term is a field and a value. What an entry does not say itself (sender, kind and signer) is told by the entry of the
+acceptance of the envelope it is about. A code of an agency is found by itself and by its beginning: ``H53.`` is
+everybody below ``H53``. Numbers of documents are compared without case and diacritics.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -49,6 +49,8 @@ _TOLD_LATER: Final = frozenset({ENDED, HAD, VIA})
 KINDS: Final = ("document", "status", "recall", "update", "replacement")
 _CHANGES: Final = dict(enumerate(KINDS[2:], start=1))  # by what the standard calls the business
 _DIGEST: Final = 64  # digits
+_TEXTS: Final = ("event", "envelope", "recipient", "code", "actor", "after", "at")
+_NOTHING: Final[Mapping[str, Any]] = {}
 _ENDS: Final = frozenset(state.value for state in ENDS)
 _SAID: Final = re.compile(r"(?:(?:so|no)\b\W*)?0*([0-9]+)(?:\s*[/\s]\s*(.*))?")
 _ZEROS: Final = ("", "0", "00", "000")  # how people fill a number: 07/UBND
@@ -56,7 +58,7 @@ _ZEROS: Final = ("", "0", "00", "000")  # how people fill a number: 07/UBND
 
 @dataclass(slots=True)
 class EntrySubject:
-    """What is kept of the envelope that an entry is about. ``recipients``: of an acceptance that does not list them."""
+    """The envelope that an entry is about. ``recipients``: where it is known to whom it went."""
 
     sender: str
     kind: str
@@ -107,58 +109,75 @@ class Question:
 
 @dataclass(slots=True)
 class EntryFields:
-    """The fields of an entry that are looked at, as they stand in its row; ``facts`` are read when they are needed."""
+    """What an entry says, read from its bytes and from nothing beside them. Raises ValueError for what is no entry."""
 
-    event: str
-    envelope: str
-    recipient: str
-    code: str
-    actor: str
-    entry: bytes
-    _fields: dict[str, Any] = field(default_factory=dict)
+    entry: InitVar[bytes]
+    fields: Mapping[str, Any] = field(init=False)
+    facts: Mapping[str, Any] = field(init=False)
+
+    def __post_init__(self, entry: bytes) -> None:
+        try:
+            self.fields = json.loads(entry)
+            self.facts = self.fields.get("facts", _NOTHING)
+        except (AttributeError, RecursionError) as error:
+            raise ValueError(entry) from error
+        if not isinstance(self.facts, dict) or not all(isinstance(self.text(name), str) for name in _TEXTS):
+            raise ValueError(entry)
+
+    def text(self, name: str) -> Any:
+        """A field that is a text; empty where it is left out."""
+        return self.fields.get(name, "")
 
     @property
-    def fields(self) -> Mapping[str, Any]:
-        """All fields of the entry, as JSON has them."""
-        if not self._fields:
-            self._fields = json.loads(self.entry)
-        return self._fields
+    def at(self) -> datetime:
+        """When it was done. Raises ValueError."""
+        return datetime.fromisoformat(self.text("at"))
 
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        facts: Mapping[str, Any] = self.fields.get("facts", {})
-        return facts
+
+def told_subject(accepted: EntryFields, recipients: Sequence[str] = ()) -> EntrySubject | None:
+    """The envelope, by the entry of its acceptance; None where a version wrote it that told no facts. Raises
+    ValueError."""
+    facts = accepted.facts
+    if not facts:
+        return None
+    told = [facts.get(name, "") for name in ("sender", "kind", "signer", "document")]
+    listed = facts.get("recipients", recipients)
+    if not all(isinstance(each, str) for each in (*told, *listed)) or not isinstance(facts.get("business", 0), int):
+        raise ValueError(facts)
+    sender, kind, signer, document = told
+    return EntrySubject(sender, kind, facts.get("business", 0), signer, comparable(document), listed)
 
 
 def terms_of(entry: EntryFields, about: EntrySubject | None) -> Iterator[Term]:
     """The terms of an entry; some may come twice."""
-    yield EVENT, entry.event
-    if entry.recipient:
-        yield from part_terms(RECIPIENT, entry.recipient)
-    if entry.code:
-        yield CODE, entry.code
-    if entry.actor:
-        yield ACTOR, entry.actor
-        yield PEER, _name(entry.actor)
-    if entry.event.startswith("delivery.") and (route := _route(entry)):
+    event = entry.text("event")
+    yield EVENT, event
+    if recipient := entry.text("recipient"):
+        yield from part_terms(RECIPIENT, recipient)
+    if code := entry.text("code"):
+        yield CODE, code
+    if actor := entry.text("actor"):
+        yield ACTOR, actor
+        yield PEER, _name(actor)
+    if event.startswith("delivery.") and (route := _route(entry)):
         yield PEER, _name(route)
-    if b'"after"' in entry.entry and isinstance(after := entry.fields.get("after"), str) and after:
+    if after := entry.text("after"):
         yield AFTER, after
     if about is not None:
         yield from about.terms
-        if entry.event == ENVELOPE_ACCEPTED:
-            for recipient in entry.facts.get("recipients", about.recipients):
-                yield from part_terms(TO, recipient)
+        if event == ENVELOPE_ACCEPTED:
+            for each in about.recipients:
+                yield from part_terms(TO, each)
 
 
 def document_terms(entry: EntryFields) -> Iterator[Term]:
     """What an entry says of the document as a whole: terms of the entry of its acceptance."""
-    if entry.event.startswith("delivery."):
-        if entry.code in PROBLEMS:
-            yield HAD, entry.code
-        if b'"after"' in entry.entry and (after := entry.fields.get("after")) in _ENDS:
-            yield ENDED, after
-        if entry.event in (DELIVERY_QUEUED, DELIVERY_REROUTED) and (route := _route(entry)):
+    if entry.text("event").startswith("delivery."):
+        if entry.text("code") in PROBLEMS:
+            yield HAD, entry.text("code")
+        if entry.text("after") in _ENDS:
+            yield ENDED, entry.text("after")
+        if entry.text("event") in (DELIVERY_QUEUED, DELIVERY_REROUTED) and (route := _route(entry)):
             yield VIA, _name(route)
 
 
@@ -224,8 +243,8 @@ def part_terms(name: str, code: str) -> Sequence[Term]:
 
 
 def _route(entry: EntryFields) -> str:
-    if entry.event == DELIVERY_QUEUED:
-        detail = entry.fields.get("detail", "")
+    if entry.text("event") == DELIVERY_QUEUED:
+        detail = entry.text("detail")
         return detail if isinstance(detail, str) else ""
     route = entry.facts.get("route", "")
     return route if isinstance(route, str) else ""
