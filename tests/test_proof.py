@@ -159,6 +159,24 @@ def test_the_word_of_the_last_node_reaches_the_first_unchanged(tree_of_nodes: No
         assert line.entry.evidence == here.end.digest
 
 
+def test_a_receipt_that_was_deleted_is_missed(nodes: Nodes) -> None:
+    """At the sender's node, between, and where the delivery ended: its entry names the statement."""
+    digest = confirmed(nodes)
+    nodes.settle(3)
+    for name in (SENDER, MIDDLE, END):
+        ledger = nodes[name].node.ledger
+        assert ledger.views.verify().damages == ()
+        for cheat in ("UPDATE receipts SET signed_end = '[]', doubt = 'EDX328'", "DELETE FROM receipts"):
+            with ledger.engine.begin() as connection:
+                connection.exec_driver_sql(cheat)
+            [damage] = ledger.views.verify().damages
+            assert damage.where == f"receipt of {digest} from H01"
+            assert damage.detail == "the statement on which confirmed rests is not in the table any more"
+            past = ledger.views.trace(digest)
+            assert past is not None
+            assert [one.detail for one in past.damages] == [damage.detail]
+
+
 def test_trace_and_sent_show_it(nodes: Nodes) -> None:
     digest = confirmed(nodes)
     nodes.settle()

@@ -18,13 +18,14 @@ from sqlalchemy import Connection, Engine, and_, exists, select
 
 from edxml_router.core.delivery.entries.changes import Changes
 from edxml_router.core.delivery.entries.reasons import CommittedReason
-from edxml_router.core.delivery.entries.receipts import differing
+from edxml_router.core.delivery.entries.receipts import differing, missing
 from edxml_router.core.delivery.entries.replay import ToldDelivery, ToldEnvelope
 from edxml_router.core.delivery.journal import (
     DELIVERY_EVENTS,
     DELIVERY_QUEUED,
     DELIVERY_REROUTED,
     ENVELOPE_ACCEPTED,
+    OUTCOME_SIGNED,
     WORDS_REDACTED,
     Entry,
 )
@@ -49,8 +50,9 @@ _LOOKS: Final = 3
 
 _DELIVERED: Final = (DELIVERY_QUEUED, DELIVERY_REROUTED, *DELIVERY_EVENTS.values())
 TELLING: Final = frozenset({ENVELOPE_ACCEPTED, *_DELIVERED, WORDS_REDACTED})
+STORIED: Final = TELLING | {OUTCOME_SIGNED}  # which has no facts beside its fields
 _ENTRIES: Final = select(journal.c.id, journal.c.envelope, journal.c.entry).where(
-    journal.c.envelope != "", journal.c.event.in_(sorted(TELLING))
+    journal.c.envelope != "", journal.c.event.in_(sorted(STORIED))
 )
 
 
@@ -267,6 +269,12 @@ def _reasons(story: ToldEnvelope, kept: Sequence[CommittedReason]) -> Iterator[D
 
 
 def _receipts(story: ToldEnvelope, kept: Sequence[Receipt]) -> Iterator[Damage]:
+    for one in story.deliveries.values():
+        redacted = bool(story.redacted & one.reasons)
+        for outcome in dict.fromkeys(missing(one, kept, redacted=redacted)):
+            where = Detail("receipt of {digest} from {recipient}", digest=story.digest, recipient=one.recipient)
+            yield Damage(where, Detail("the statement on which {outcome} rests is not in the table any more",
+                                       outcome=outcome))  # fmt: skip
     for receipt in kept:
         told = story.deliveries.get(receipt.recipient)
         for name, found, said in differing(told, receipt) if told is not None else ():

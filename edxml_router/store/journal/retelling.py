@@ -27,7 +27,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.wire import Hop
 from edxml_router.core.message.document_id import comparable
 from edxml_router.store.database.engine import reading
-from edxml_router.store.journal.recomputing import PAGE, TELLING, compare, read_rows
+from edxml_router.store.journal.recomputing import PAGE, STORIED, compare, read_rows
 from edxml_router.store.journal.table import CHANGES, entry_columns, journal
 
 _LOOKS: Final = 3
@@ -126,7 +126,7 @@ def _read(
             broken.append(Damage(where, Detail("the leaf is not the hash of the entry")))
         try:
             entry = Entry.read(bytes(row.entry))
-            if entry.event in TELLING:
+            if entry.event in STORIED:
                 story.add(entry)
         except (ValueError, KeyError, TypeError):
             broken.append(Damage(where, Detail("not an entry")))

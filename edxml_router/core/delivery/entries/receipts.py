@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,22 @@ def differing(told: ToldDelivery, receipt: Receipt) -> Iterator[tuple[str, Any, 
     evidence = receipt.evidence
     if evidence.end is not None and evidence.proven and not _is_about(receipt):
         yield "signed_end", evidence.end.digest, receipt.outcome.value
+
+
+def missing(told: ToldDelivery, kept: Sequence[Receipt], *, redacted: bool) -> Iterator[str]:
+    """Outcomes of which no receipt is kept any more, or not the statement: the entry of an end that was reported names
+    the statement it rests on, and another entry what this node has signed. ``redacted``: statements about this delivery
+    were erased with the words in them. A receipt without any signed statement is missed by nobody."""
+    theirs = [one for one in kept if one.recipient == told.recipient]
+    there = {one.evidence.end.digest for one in theirs if one.evidence.end is not None}
+    for end in told.ends:
+        of_end = [one for one in theirs if one.outcome.value == end.state.value]
+        # A proof that came later stands in place of a statement that proved nothing.
+        stated = redacted or end.statement in there or any(one.evidence.proven for one in of_end)
+        if end.statement and not (of_end and stated):
+            yield end.state.value
+    if told.ends and told.signed and not (theirs if redacted else told.signed <= there):
+        yield told.ends[-1].state.value
 
 
 def _stated(receipt: Receipt) -> set[datetime]:

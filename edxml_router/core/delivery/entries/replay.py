@@ -22,6 +22,7 @@ from edxml_router.core.delivery.journal import (
     DELIVERY_QUEUED,
     DELIVERY_REROUTED,
     ENVELOPE_ACCEPTED,
+    OUTCOME_SIGNED,
     WORDS_REDACTED,
     Entry,
 )
@@ -42,6 +43,7 @@ class ToldEnd:
     state: State
     ended_at: datetime | None
     code: str
+    statement: str = ""  # SHA-256 of the signed statement that it rests on
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class ToldDelivery:
     ends: list[ToldEnd] = field(default_factory=list)
     reason: str = ""
     reasons: set[str] = field(default_factory=set)  # all that its entries commit to
+    signed: set[str] = field(default_factory=set)  # SHA-256 of what this node has signed about its ends
     whole: bool = False  # its beginning is told with all facts
 
     def say(self, words: Mapping[str, str]) -> None:
@@ -112,6 +115,8 @@ class ToldEnvelope:
             _moved(one, entry, _EVENTS[entry.event])
         elif entry.event == DELIVERY_REROUTED and entry.recipient in self.deliveries:
             self.deliveries[entry.recipient].route = entry.facts["route"]
+        elif entry.event == OUTCOME_SIGNED and entry.recipient in self.deliveries:
+            self.deliveries[entry.recipient].signed.add(entry.evidence)
         elif entry.event == WORDS_REDACTED:
             self.redacted.update(entry.facts.get("reasons_sha256", ()))
 
@@ -185,7 +190,7 @@ def _moved(one: ToldDelivery, entry: Entry, event: Event) -> None:
     if event is not Event.CLAIM:
         one.ended_at = datetime.fromisoformat(facts["ended_at"]) if one.state in ENDS else None
     if one.state in ENDS:
-        one.ends.append(ToldEnd(one.state, one.ended_at, entry.code))
+        one.ends.append(ToldEnd(one.state, one.ended_at, entry.code, entry.evidence))
     hops = hops_of(facts)
     if len(hops) >= len(one.hops):
         one.hops = hops or one.hops
