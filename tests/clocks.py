@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
 
@@ -18,6 +18,9 @@ class Given(SteadyClock):
 
     def watch(self) -> ClockStep | None:
         return None
+
+    def ahead(self) -> timedelta:
+        return timedelta()
 
     def chance(self) -> float:
         return 0.5

@@ -147,6 +147,16 @@ def test_the_life_of_a_node(out: io.StringIO) -> None:
     ]
 
 
+def test_a_clock_that_was_set_is_an_alarm(out: io.StringIO) -> None:
+    for step in (1.5, -3):
+        events.clock_stepped(step)
+    told = [(line["level"], line["event"], line["code"], line["detail"]) for line in lines(out)]
+    assert told == [
+        ("error", "clock.stepped", "EDX660", "1.500000 s back"),
+        ("error", "clock.stepped", "EDX660", "3.000000 s ahead"),
+    ]
+
+
 def test_an_exception_is_told_by_type_and_place_only(out: io.StringIO) -> None:
     try:
         raise ValueError("số căn cước 0123")

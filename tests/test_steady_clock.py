@@ -89,6 +89,21 @@ def test_small_steps_are_followed_however_many(tmp_path: Path) -> None:
     assert clock.now() == begun(tmp_path, machine).now() == TODAY + 40 * MINUTE
 
 
+def test_a_step_is_told_by_the_count(tmp_path: Path) -> None:
+    """Whatever time goes by; and a jump that is doubted moves the node's time only when it is believed."""
+    machine = Set()
+    clock = begun(tmp_path, machine)
+    seen = [clock.ahead()]
+    for step in (timedelta(seconds=3), timedelta(), -timedelta(seconds=4), DAY):
+        machine.wait(7 * DAY)
+        machine.jump(step)
+        seen.append(clock.ahead())
+        clock.watch()
+    assert seen == [timedelta(), timedelta(seconds=3), timedelta(), -timedelta(seconds=4), timedelta()]
+    clock.accept()
+    assert clock.ahead() == DAY
+
+
 def test_steps_that_are_not_worth_it_are_not_written(tmp_path: Path) -> None:
     machine = Set()
     clock = begun(tmp_path, machine)

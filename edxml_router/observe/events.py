@@ -186,8 +186,10 @@ def removed_on_purpose(removals: Sequence[Removal]) -> None:
 
 
 def clock_stepped(step: float) -> None:
-    """The machine's clock went back by ``step`` seconds, and the node with it."""
-    _log.error("clock.stepped", **_finding(Finding("EDX660", "clock", Detail("{step:.6f} s back", step=step))))
+    """The machine's clock went back by ``step`` seconds, or ahead where that is less than nothing, and the node with
+    it."""
+    said = Detail("{step:.6f} s ahead", step=-step) if step < 0 else Detail("{step:.6f} s back", step=step)
+    _log.error("clock.stepped", **_finding(Finding("EDX660", "clock", said)))
 
 
 def reloaded() -> None:

@@ -166,7 +166,7 @@ class RunningNode:
 
     def number_journal(self) -> timedelta:
         """Let the journal's new entries take their places in the log. Returns by how much the clock went back since the
-        last time, where that is to be told (``journal.step``)."""
+        last time, or less than nothing where it was set ahead, where that is to be told (``journal.step``)."""
         told = timedelta()
 
         def stepped(back: timedelta) -> None:
@@ -174,7 +174,7 @@ class RunningNode:
             told = back
 
         self.node.number_journal(stepped)
-        return told if told >= self.settings.journal.step else timedelta()
+        return told if abs(told) >= self.settings.journal.step else timedelta()
 
     def sweep(self) -> None:
         """Remove unreferenced files and expired mail."""

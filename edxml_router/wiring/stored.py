@@ -30,12 +30,12 @@ class StoredNode(Node):
 
     def number_journal(self, stepped: Callable[[timedelta], None] | None = None) -> None:
         """Let the journal's new entries take their places in the log, under a checkpoint that is signed where the log's
-        key is at hand and the log's name has not ended. ``stepped`` is told of a clock that went back. Raises Setback
+        key is at hand and the log's name has not ended. ``stepped`` is told of a clock that was set. Raises Setback
         EDX601, EDX602, EDX605."""
         signer = self.log_signer
         self.log_ended = signer is not None and identity.log_ended(self.ledger.engine, signer.name) is not None
         sign = self._signed if signer and not self.log_ended else None
-        sequencer.number_entries(self.ledger, sign=sign, stepped=stepped)
+        sequencer.number_entries(self.ledger, sign=sign, stepped=stepped, ahead=self.clock.ahead)
 
     def index_journal(self) -> None:
         """Index the blocks of the journal that are full. Raises Setback EDX601, EDX602, EDX605."""

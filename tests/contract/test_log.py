@@ -172,6 +172,17 @@ def test_a_clock_that_went_back_is_an_entry_whatever_the_step(ledger: SqlLedger,
     assert (len(told), damages(ledger)) == (3, [])
 
 
+def test_a_clock_that_was_set_ahead_is_an_entry(ledger: SqlLedger) -> None:
+    """By the machine's count; once, though each process of the node sees it, and with nothing else to number."""
+    told: list[timedelta] = []
+    note(ledger, "first")
+    for seconds in (0.2, 1.9, 3.0, 3.1, 2.9, 0.0, 200.0, 3.0):
+        number_entries(ledger, stepped=told.append, ahead=lambda step=timedelta(seconds=seconds): step)  # type: ignore[misc]
+    assert told == [timedelta(seconds=-3), timedelta(seconds=-200)]
+    assert stepped(ledger) == ["3.000000 s ahead", "200.000000 s ahead"]
+    assert damages(ledger) == []
+
+
 def test_machines_that_do_not_agree_fill_no_journal(ledger: SqlLedger, database: Database) -> None:
     for turn in range(4 * sequencer.STEPS):
         database.clock.at += timedelta(milliseconds=-5 if turn % 2 else 6)

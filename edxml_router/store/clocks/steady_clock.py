@@ -89,6 +89,7 @@ class SteadyClock:
         self._machine = machine or Machine()
         self._mark: Mark | None = None
         self._written: Mark | None = None
+        self._offset: timedelta | None = None
 
     def chance(self) -> float:
         return random.random()  # noqa: S311  # jitter, not a secret
@@ -110,6 +111,13 @@ class SteadyClock:
             return _EPOCH + wall
         assert self._mark is not None  # noqa: S101  # else everything is believed
         return _EPOCH + timedelta(seconds=self._mark.began) + count
+
+    def ahead(self) -> timedelta:
+        """How far the node's time has gone ahead of the count since this was asked last, at first nothing: what a time
+        service does by and by is little, and a step is told by it."""
+        offset = self.now() - _EPOCH - self._machine.since_start()
+        before, self._offset = self._offset, offset
+        return timedelta() if before is None else offset - before
 
     def doubt(self) -> Finding | None:
         """EDX805 while the wall clock is in doubt."""

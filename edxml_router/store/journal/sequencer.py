@@ -5,7 +5,8 @@ Every worker of a node calls ``number_entries(ledger)`` periodically; one at a t
 may commit after a higher one and then gets a later place. Places tell what was visible when, and have no gaps, which
 ids cannot guarantee. With its place each entry gets its stamp, a microsecond or more after the one before: here is the
 one spot that all writers of a node pass one after the other, so times are unique without a lock that mail waits for.
-A clock that went back since the last call, by however little, is an entry itself.
+A clock that went back since the last call, by however little, is an entry itself, and so is one that was set ahead by
+more than a time service slews while a worker is busy; each process of a node sees that, and the first says it.
 
 Each call leaves a checkpoint: size and root of the RFC 6962 tree over all entries so far, with the hashes that
 let the next call go on without reading old entries. A root kept elsewhere proves everything before it.
@@ -26,6 +27,7 @@ from edxml_router.core.delivery.journal import CLOCK_STEPPED, Entry, MerkleTree,
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.bulk import Update
+from edxml_router.store.database.columns import Instant
 from edxml_router.store.database.engine import reading, writing
 from edxml_router.store.journal import nodes
 from edxml_router.store.journal.book import SqlJournal
@@ -33,6 +35,8 @@ from edxml_router.store.journal.table import checkpoints, journal
 from edxml_router.store.ledger import SqlLedger
 
 STEPS: Final = 60  # of the clock that are noted singly within an hour
+AHEAD: Final = timedelta(seconds=2)  # a time service slews by 0.1 s in a second at most
+_SAME_WITHIN: Final = timedelta(minutes=1)
 _NODE: Final = "node"
 _LOCK: Final = 0x6564786D_0002  # an advisory lock of PostgreSQL: "edxm", 2
 _LAST: Final = (
@@ -43,6 +47,9 @@ _LAST: Final = (
 _SIGN: Final = update(checkpoints).where(checkpoints.c.size == bindparam("which")).values(note=bindparam("signed"))
 _HIGHEST: Final = select(func.max(journal.c.position)).where(journal.c.position.is_not(None))
 _LAST_STAMP: Final = select(journal.c.stamp, journal.c.at).where(journal.c.position == bindparam("position"))
+_STEPPED: Final = select(journal.c.entry).where(
+    journal.c.at >= bindparam("since", type_=Instant), journal.c.event == CLOCK_STEPPED
+)
 _UNNUMBERED: Final = (
     select(journal.c.id, journal.c.entry)
     .where(text("position IS NULL"))
@@ -62,10 +69,15 @@ def waiting_since(ledger: SqlLedger) -> datetime | None:
 
 
 def number_entries(
-    ledger: SqlLedger, limit: int = 10_000, sign: Sign | None = None, stepped: Callable[[timedelta], None] | None = None
+    ledger: SqlLedger,
+    limit: int = 10_000,
+    sign: Sign | None = None,
+    stepped: Callable[[timedelta], None] | None = None,
+    ahead: Callable[[], timedelta] | None = None,
 ) -> int:
     """Give up to ``limit`` committed entries their places. Returns how many (0 while another process is doing it).
-    ``stepped`` is told of a clock that went back since the last call, once it is in the journal.
+    ``stepped`` is told of a clock that went back since the last call, once it is in the journal; and with less than
+    nothing of one that went ahead. ``ahead``: how far it did by the machine's count, since it was asked last.
 
     Raises Setback EDX601, EDX602 as the ledger does, and EDX605 when places and checkpoints no longer fit together:
     then somebody has bypassed the journal's triggers, and nothing is built on top of that.
@@ -84,13 +96,13 @@ def number_entries(
                 where="journal",
                 detail=Detail("checkpoint at {size}, last place {highest}", size=tree.size, highest=highest),
             )
+        back = -_noted_ahead(connection, ahead(), ledger.clock.now()) if ahead else timedelta()
         rows = connection.execute(_UNNUMBERED, {"limit": limit}).all()
-        back = timedelta()
         if rows:
             now = ledger.clock.now()
-            back = last.at - now if last else back
-            if back > timedelta():
-                _note_step(connection, back, now)
+            if last and last.at > now:
+                back = last.at - now
+                _note_step(connection, Detail("{step:.6f} s back", step=back.total_seconds()), now)
                 rows = connection.execute(_UNNUMBERED, {"limit": limit}).all()
             numbered = _numbered(rows, tree.size, _next_stamp(connection, tree.size, now))
             _NUMBER(connection, numbered)
@@ -102,18 +114,31 @@ def number_entries(
             connection.execute(_SIGN, {"which": tree.size, "signed": sign(tree.size, tree.root())})
         nodes.grow(connection, tree.size)
         # A crash before the commit: neither places nor a signature have left this process.
-    if back > timedelta() and stepped is not None:
+    if back and stepped is not None:
         stepped(back)
     return len(rows)
 
 
-def _note_step(connection: Connection, back: timedelta, now: datetime) -> None:
-    """Say in the log itself that the clock went back: stamps rise all the same, and would hide it. One entry for each
+def _note_step(connection: Connection, step: Detail, now: datetime) -> None:
+    """Say in the log itself that the clock was set: stamps rise all the same, and would hide it. One entry for each
     step; of machines that share a database and do not agree, so many an hour, and the rest as a count."""
-    step = Detail("{step:.6f} s back", step=back.total_seconds())
     journal_part = SqlJournal(connection, now)
     journal_part.note_odd([Entry(now, CLOCK_STEPPED, actor=_NODE, code="EDX660", detail=step)], STEPS, {_NODE})
     journal_part.write()
+
+
+def _noted_ahead(connection: Connection, step: timedelta, now: datetime) -> timedelta:
+    """The step ahead that was noted now: none where it is no step, or where another process has seen the same one."""
+    if step < AHEAD:
+        return timedelta()
+    said = Detail("{step:.6f} s ahead", step=step.total_seconds())
+    for row in connection.execute(_STEPPED, {"since": now - _SAME_WITHIN}).all():
+        detail = Entry.read(bytes(row.entry)).detail
+        noted = getattr(detail, "values", {}).get("step") if str(detail).endswith("ahead") else None
+        if noted is not None and abs(float(noted) - step.total_seconds()) < AHEAD.total_seconds() / 2:
+            return timedelta()
+    _note_step(connection, said, now)
+    return step
 
 
 def _next_stamp(connection: Connection, size: int, now: datetime) -> datetime:
