@@ -6,10 +6,12 @@ router, 75 not now, 78 configuration. ``edxml-router explain CODE`` tells about 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -69,6 +71,20 @@ COMMANDS: Final[Mapping[str, str]] = {
 HELPS: Final = Path(__file__).with_name("helps.json")
 
 
+@contextmanager
+def _loading() -> Iterator[None]:
+    """Modules stay until the process ends: to look through them for garbage was a tenth of the time of a start."""
+    if not gc.isenabled() or gc.get_freeze_count():
+        yield  # whoever calls this from a program of their own has seen to it
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 class Lazy(RootGroup):
     """The root, which imports a command's module when it is asked for."""
 
@@ -79,7 +95,8 @@ class Lazy(RootGroup):
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name].partition(":")
-        command: click.Command = getattr(import_module(f"edxml_router.cli.{module}"), attribute)
+        with _loading():
+            command: click.Command = getattr(import_module(f"edxml_router.cli.{module}"), attribute)
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +79,6 @@ __all__ = [
     "load_for_reading",
 ]
 
-_ADAPTER = TypeAdapter(Sections)
 _AT_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
 _AGENCIES = ("catalogue", "extra")
 _MAX_BYTES = 4 * 1024 * 1024  # a configuration of ten thousand children has 1 MB
@@ -94,7 +94,7 @@ def load(path: Path, *, today: date | None = None) -> Settings:
     lines = positions(text)
 
     def validate(values: Mapping[str, Any]) -> Sections:
-        return _ADAPTER.validate_python(values, context={"base": path.absolute().parent})
+        return _adapter().validate_python(values, context={"base": path.absolute().parent})
 
     mistakes: list[Mistake] = []
     sections: Sections | None
@@ -138,7 +138,7 @@ def load_for_reading(path: Path, *, agencies: bool = False) -> Settings:
     if isinstance(values["node"], dict):
         values["node"]["name"] = "unread"
     try:
-        sections = _ADAPTER.validate_python(values, context={"base": path.absolute().parent})
+        sections = _adapter().validate_python(values, context={"base": path.absolute().parent})
     except ValidationError as error:
         lines = positions(text)
         raise ConfigErrors([
@@ -147,6 +147,12 @@ def load_for_reading(path: Path, *, agencies: bool = False) -> Settings:
             for item in error.errors(include_url=False)
         ]) from error  # fmt: skip
     return Settings(path=path, **{field.name: getattr(sections, field.name) for field in fields(Sections)})
+
+
+@cache
+def _adapter() -> TypeAdapter[Sections]:
+    """Made when the first file is read: commands that read none need not wait for it."""
+    return TypeAdapter(Sections)
 
 
 def _read(path: Path) -> str:
