@@ -24,6 +24,14 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from edxml_router.demo.servers import Broker, BrokerTls, postgresql, rabbitmq  # noqa: E402 - found through the line above
 from edxml_router.services import trial_authority  # noqa: E402 - as above
+from tests.longest import longest_first  # noqa: E402 - as above
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests (scripts/test), the longest files are begun first."""
+    if hasattr(config, "workerinput"):
+        longest_first(items)
 
 
 @pytest.fixture(scope="module", autouse=True)
