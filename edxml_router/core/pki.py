@@ -19,10 +19,11 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edxml_router.core.signature.signing import PrivateKey
-from edxml_router.core.trust.certificate import AGENCY_ATTRIBUTE, DAMAGED, PublicKey
+from edxml_router.core.trust.certificate import AGENCY_ATTRIBUTE, SERVES, PublicKey, names_of
 
 BACKDATE = timedelta(minutes=5)  # a certificate is valid at once on a machine whose clock is a little behind
 ORGANIZATION = "edxml-router"
@@ -30,8 +31,6 @@ ORGANIZATION = "edxml-router"
 # ("edxml:serves:H53.31"), or one and all below it ("edxml:serves:H53.31.*"). Every authority's software can write such
 # names, and no TLS library minds them.
 NODE: Final = "edxml:node:"
-SERVES: Final = "edxml:serves:"
-SERVED_LIMIT: Final = 2000  # names of one certificate that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,55 @@ def subject_name(common_name: str, agencies: Sequence[str] = ()) -> x509.Name:
     )
 
 
-def root(key: PrivateKey, name: str, *, serial: int, at: datetime, days: int) -> Issuer:
-    """A root that signs itself."""
+def root(key: PrivateKey, name: str, *, serial: int, at: datetime, days: int, depth: int = 1) -> Issuer:
+    """A root that signs itself; ``depth``: how many authorities may stand below each other under it."""
     named = subject_name(name)
     builder = _begin(named, named, key.public_key(), key.public_key(), serial, at, days)
-    return Issuer(key, _as_authority(builder, path_length=1).sign(key, hashes.SHA256()))
+    return Issuer(key, _as_authority(builder, depth).sign(key, hashes.SHA256()))
 
 
-def issuing(parent: Issuer, key: PrivateKey, name: str, *, serial: int, at: datetime, days: int) -> Issuer:
-    """An authority below ``parent`` that issues to agencies and nodes, and to no further authority."""
+def issuing(
+    parent: Issuer, key: PrivateKey, name: str, *, serial: int, at: datetime, days: int, depth: int = 0
+) -> Issuer:
+    """An authority below ``parent`` that issues to agencies and nodes; and, down to ``depth``, to authorities of nodes
+    (:func:`node_authority`)."""
     builder = _below(parent, subject_name(name), key.public_key(), serial, at, days)
-    return Issuer(key, _as_authority(builder, path_length=0).sign(parent.key, hashes.SHA256()))
+    return Issuer(key, _as_authority(builder, depth).sign(parent.key, hashes.SHA256()))
+
+
+def node_authority(
+    parent: Issuer,
+    key: PublicKey,
+    name: str,
+    serves: Sequence[str],
+    *,
+    serial: int,
+    at: datetime,
+    days: float,
+    depth: int = 0,
+) -> x509.Certificate:
+    """A certificate by which the node ``name`` issues the certificates of nodes below it, for the agencies that it
+    ``serves`` and no others (:func:`entitled`). It certifies nothing but nodes, and, down to ``depth``, such
+    authorities."""
+    uris = [x509.UniformResourceIdentifier(SERVES + code) for code in serves]
+    builder = _below(parent, subject_name(name), key, serial, at, days)
+    builder = builder.add_extension(x509.SubjectAlternativeName(uris), critical=False)
+    return _as_authority(builder, depth).sign(parent.key, hashes.SHA256())
+
+
+def request(key: PrivateKey, name: str, hosts: Sequence[str], serves: Sequence[str], depth: int | None) -> bytes:
+    """A request (PKCS #10, PEM) for the certificate of a node, or with ``depth`` for that of a node's authority."""
+    uris = [] if depth is not None else [NODE + name]
+    named = [] if depth is not None else [*map(_host, hosts or [name])]
+    names = [*named, *map(x509.UniformResourceIdentifier, [*uris, *(SERVES + code for code in serves)])]
+    built = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(subject_name(name))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(depth is not None, depth), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return built.public_bytes(Encoding.PEM)
 
 
 def agency(
@@ -93,7 +130,7 @@ def node(
     *,
     serial: int,
     at: datetime,
-    days: int,
+    days: float,
 ) -> x509.Certificate:
     """A node's certificate: TLS in both directions under its host names, its receipts, and the outcomes of mail to the
     agencies that it ``serves``: each a code, or a code with ``.*`` for all at and below it."""
@@ -112,21 +149,12 @@ def node(
 
 def served(certificate: x509.Certificate) -> tuple[str, ...]:
     """The agencies that a node's certificate names, as they are written there; none where its names cannot be read."""
-    return _named(certificate, SERVES)
+    return names_of(certificate, SERVES)
 
 
 def is_of_node(certificate: x509.Certificate, name: str) -> bool:
     """Whether an authority has certified by it that its holder is the node of this name."""
-    return name in _named(certificate, NODE)
-
-
-def _named(certificate: x509.Certificate, kind: str) -> tuple[str, ...]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
-    except (x509.ExtensionNotFound, *DAMAGED):
-        return ()
-    return tuple(uri.removeprefix(kind) for uri in uris[:SERVED_LIMIT] if uri.startswith(kind))
+    return name in names_of(certificate, NODE)
 
 
 def covers(certificate: x509.Certificate, agency: str) -> bool:
@@ -136,6 +164,29 @@ def covers(certificate: x509.Certificate, agency: str) -> bool:
         if agency == above or (name != above and agency.startswith(f"{above}.")):
             return True
     return False
+
+
+def is_delegated(authority: x509.Certificate) -> bool:
+    """Whether an authority may certify nodes of some agencies only, as its own certificate says."""
+    return bool(served(authority))
+
+
+def entitled(chain: Sequence[x509.Certificate], agency: str) -> bool:
+    """Whether a node's certificate names ``agency``, and every authority above it may certify that. ``chain`` is one
+    that was verified, the node's own certificate first."""
+    leaf, *above = chain
+    return covers(leaf, agency) and all(covers(each, agency) for each in above if is_delegated(each))
+
+
+def within(name: str, authority: x509.Certificate) -> bool:
+    """Whether an authority may certify that a node serves what ``name`` says, a code or a code with ``.*``."""
+    if not is_delegated(authority):
+        return True
+    code = name.removesuffix(".*")
+    whole = [each.removesuffix(".*") for each in served(authority) if each.endswith(".*")]
+    if any(code == above or code.startswith(f"{above}.") for above in whole):
+        return True
+    return name == code and code in served(authority)
 
 
 def _host(host: str) -> x509.GeneralName:
@@ -175,7 +226,7 @@ def _begin(
     issuer_key: PublicKey,
     serial: int,
     at: datetime,
-    days: int,
+    days: float,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -191,7 +242,7 @@ def _begin(
 
 
 def _below(
-    parent: Issuer, named: x509.Name, key: PublicKey, serial: int, at: datetime, days: int
+    parent: Issuer, named: x509.Name, key: PublicKey, serial: int, at: datetime, days: float
 ) -> x509.CertificateBuilder:
     return _begin(named, parent.certificate.subject, key, parent.key.public_key(), serial, at, days)
 

@@ -52,7 +52,7 @@ def node_store(settings: Settings, trust: TrustStore) -> TrustStore:
     """By what certificates of nodes are judged: their own authorities, and what ``trust`` knows of revocation. Who may
     certify agencies must not certify nodes by accident."""
     path, where = settings.trust.node_anchors, "trust.node_anchors"
-    return trust.under(certificates.read_all(read_setting(path, where), where) if path else ())
+    return trust.under(certificates.read_all(read_setting(path, where), where) if path else ()).of_nodes()
 
 
 def authorities(settings: Settings) -> tuple[x509.Certificate, ...]:

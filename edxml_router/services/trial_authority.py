@@ -46,9 +46,12 @@ from edxml_router.credentials.keys import load_certificates, load_key, write_key
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 730
 LIST_DAYS = 30
+DEPTH = 2  # authorities of nodes below each other: a province's, a district's
 _RESERVED = frozenset({"root", "issuing"})
 
 ANCHORS, ISSUED, LIST = "anchors.pem", "issued.csv", "issuing.crl.pem"
+ISSUING, ISSUING_KEY = "issuing.cert.pem", "issuing.key.pem"
+BEYOND = "EDX638"
 
 
 class KeyType(StrEnum):
@@ -97,8 +100,8 @@ def init(folder: Path, now: datetime, days: int = AUTHORITY_DAYS) -> Path:
     # The names carry the root's fingerprint: two throw-away authorities never have the same name.
     mark = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key()).digest.hex()[:8]
     serials = x509.random_serial_number(), x509.random_serial_number()
-    root = pki.root(root_key, f"Root {mark}", serial=serials[0], at=now, days=days)
-    issuing = pki.issuing(root, issuing_key, f"Issuing {mark}", serial=serials[1], at=now, days=days)
+    root = pki.root(root_key, f"Root {mark}", serial=serials[0], at=now, days=days, depth=DEPTH + 1)
+    issuing = pki.issuing(root, issuing_key, f"Issuing {mark}", serial=serials[1], at=now, days=days, depth=DEPTH)
     for name, issuer in (("root", root), ("issuing", issuing)):
         write_key(folder / f"{name}.key.pem", issuer.key)
         write_new(folder / f"{name}.cert.pem", write_pem([issuer.certificate]))
@@ -113,6 +116,8 @@ def issue(folder: Path, agency: str, now: datetime, key_type: KeyType = KeyType.
     """A key and a certificate for ``agency`` (its canonical code), the issuing authority's appended."""
 
     def certify(issuer: pki.Issuer, key: PublicKey, serial: int) -> x509.Certificate:
+        if pki.is_delegated(issuer.certificate):
+            raise Refusal(BEYOND, where=str(folder), detail=Detail("this authority certifies nodes only"))
         return pki.agency(issuer, key, [agency], serial=serial, at=now, days=days)
 
     return _issue(folder, agency, key_type, certify)
@@ -131,6 +136,7 @@ def issue_node(
     outcomes of mail to the agencies that it ``serves`` (:func:`served_names`)."""
 
     def certify(issuer: pki.Issuer, key: PublicKey, serial: int) -> x509.Certificate:
+        require_within(issuer.certificate, serves, str(folder))
         return pki.node(issuer, key, name, hosts, serves, serial=serial, at=now, days=days)
 
     return _issue(folder, name, key_type, certify)
@@ -179,7 +185,7 @@ def publish(folder: Path, now: datetime, days: int = LIST_DAYS) -> Path:
         for row in issued(folder)
         if row.revoked
     ]
-    made = pki.revocation_list(_issuer(folder), revoked, number=number, at=now, days=days)
+    made = pki.revocation_list(issuer_of(folder), revoked, number=number, at=now, days=days)
     write_over(path, made.public_bytes(Encoding.PEM))
     return path
 
@@ -192,12 +198,18 @@ def _issue(
 ) -> KeyFiles:
     if not is_safe(name) or name.startswith(".") or name in _RESERVED:
         raise Refusal("EDX503", detail=name)
-    issuer = _issuer(folder)
+    issuer = issuer_of(folder)
     key = new_key(key_type)
     certificate = certify(issuer, key.public_key(), x509.random_serial_number())
     files = KeyFiles(folder / f"{name}.key.pem", folder / f"{name}.cert.pem", folder / ANCHORS)
     write_key(files.key, key)
-    write_new(files.certificate, write_pem([certificate, issuer.certificate]))
+    write_new(files.certificate, write_pem([certificate, *authority_chain(folder)]))
+    note_issued(folder, name, certificate)
+    return files
+
+
+def note_issued(folder: Path, name: str, certificate: x509.Certificate) -> None:
+    """Write down what was issued: by it a certificate is revoked."""
     row = IssuedRow(
         f"{certificate.serial_number:x}",
         name,
@@ -205,16 +217,31 @@ def _issue(
         certificate.not_valid_after_utc.isoformat(),
     )
     _write_index(folder, [*issued(folder), row])
-    return files
 
 
-def _issuer(folder: Path) -> pki.Issuer:
-    path = folder / "issuing.cert.pem"
+def require_within(authority: x509.Certificate, serves: Sequence[str], where: str) -> None:
+    """Raises Refusal EDX638 for agencies that the authority may not certify, or where it may certify some only and none
+    is named: such a node's word would count for nothing."""
+    beyond = [name for name in serves if not pki.within(name, authority)]
+    if beyond:
+        raise Refusal(BEYOND, where=where, detail=Detail("not its own: {names}", names=", ".join(beyond[:10])))
+    if not serves and pki.is_delegated(authority):
+        raise Refusal(BEYOND, where=where, detail=Detail("no agency is named (--serves)"))
+
+
+def authority_chain(folder: Path) -> Sequence[x509.Certificate]:
+    """The authority's certificate and those above it but the root."""
+    return load_certificates(folder / ISSUING)
+
+
+def issuer_of(folder: Path) -> pki.Issuer:
+    """The authority in the folder. Raises Refusal EDX606, EDX902, EDX903."""
+    path = folder / ISSUING
     if not path.exists():
         raise Refusal(
             "EDX606", where=str(path), detail=Detail("no authority here; make one with `edxml-router pki init`")
         )
-    return pki.Issuer(load_key(folder / "issuing.key.pem"), load_certificates(path)[0])
+    return pki.Issuer(load_key(folder / ISSUING_KEY), load_certificates(path)[0])
 
 
 def _write_index(folder: Path, rows: Sequence[IssuedRow]) -> None:

@@ -71,6 +71,24 @@ class IssuedShape(TypedDict):
     anchors: str
 
 
+class RequestedShape(TypedDict):
+    """A key that was made, and the request for its certificate."""
+
+    name: str
+    key_file: str
+    request: str
+
+
+class SignedRequestShape(TypedDict):
+    """What was asked of an authority; ``certificate`` is null where it has only been looked at."""
+
+    name: str
+    authority: bool
+    serves: list[str]
+    until: Instant
+    certificate: str | None
+
+
 class IssuedRowShape(TypedDict):
     """A line of the trial authority's list of certificates."""
 

@@ -10,6 +10,7 @@ import click
 
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
+from edxml_router.cli.trust.delegation import adopt, request, sign
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.manifest import instant
 from edxml_router.services import trial_authority
@@ -34,6 +35,10 @@ _days = click.option(
 @click.group(cls=Group)
 def pki() -> None:
     """Make throw-away certificates. A production network uses its national authority's."""
+
+
+for _command in (request, sign, adopt):
+    pki.add_command(_command)
 
 
 @pki.command()

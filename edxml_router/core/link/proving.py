@@ -128,11 +128,12 @@ def _end(receipt: Receipt, chains: Chains, nodes: TrustStore, peer: str, now: da
         raise Refusal(CONTRADICTED, where=peer, detail=detail)
     if not nodes.anchors:
         raise Refusal(UNSIGNED, where="trust.node_anchors", detail=Detail("no authority of nodes is configured here"))
-    leaf = _signer(signed, chains, nodes, end.node, max(min(end.at, now), now - LYING), peer)
-    if by_recipient(end.outcome, end.code) and not pki.covers(leaf, receipt.recipient):
+    chain = _signer(signed, chains, nodes, end.node, max(min(end.at, now), now - LYING), peer)
+    if by_recipient(end.outcome, end.code) and not pki.entitled(chain, receipt.recipient):
+        short = next(one for one in chain if not pki.covers(one, receipt.recipient))  # the first that does not name it
         detail = Detail(
             "{signer}, which {peer} shows, does not name {recipient}",
-            signer=certificate_name(leaf),
+            signer=certificate_name(short),
             peer=peer,
             recipient=receipt.recipient,
         )
@@ -162,9 +163,9 @@ def _differing(end: EndStatement, receipt: Receipt) -> str:
 
 def _signer(
     signed: SignedText, chains: Chains, nodes: TrustStore, node: str, at: datetime, peer: str
-) -> x509.Certificate:
-    """The certificate of who signed, which an authority of nodes had issued to that node then. Raises Refusal EDX327,
-    EDX328."""
+) -> tuple[x509.Certificate, ...]:
+    """The certificate of who signed, which an authority of nodes had issued to that node then, and those above it.
+    Raises Refusal EDX327, EDX328."""
     chain = chains.get(signed.signer)
     if chain is None:
         detail = Detail("{peer} does not show the certificate of who signed as {node}", peer=peer, node=node)
@@ -177,7 +178,7 @@ def _signer(
         raise Refusal(CONTRADICTED, where=peer, detail=detail) from error
     verdict = nodes.judge(chain, at)
     if verdict.finding is None and verdict.leaf == leaf and pki.is_of_node(leaf, node):
-        return leaf
+        return verdict.chain
     if verdict.finding is not None:
         found = verdict.finding
         reason = Detail("{code} {slug} {detail}", code=found.code, slug=found.problem.slug, detail=found.detail)

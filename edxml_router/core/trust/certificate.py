@@ -32,6 +32,8 @@ PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 # The subject attribute that holds the agency's code; EN 319 412-1 uses it for the identity of legal persons.
 AGENCY_ATTRIBUTE = NameOID.ORGANIZATION_IDENTIFIER
+SERVES = "edxml:serves:"  # an agency that a node serves, or an authority of nodes certifies
+SERVED_LIMIT = 2000  # names of one certificate that are looked at
 
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192  # larger keys and exponents are no safer, and let a stranger choose how long we compute
@@ -209,3 +211,13 @@ def _check_extensions(extensions: x509.Extensions) -> None:
     purposes = found.get(x509.ExtendedKeyUsage.oid)
     if isinstance(purposes, x509.ExtendedKeyUsage) and not SIGNING_PURPOSES.intersection(purposes):
         raise Refusal("EDX310", detail=Detail("ExtendedKeyUsage does not allow signing documents"))
+
+
+def names_of(certificate: x509.Certificate, kind: str) -> tuple[str, ...]:
+    """What stands behind ``kind`` in the URIs of a certificate; none where its names cannot be read."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    except (x509.ExtensionNotFound, *DAMAGED):
+        return ()
+    return tuple(uri.removeprefix(kind) for uri in uris[:SERVED_LIMIT] if uri.startswith(kind))

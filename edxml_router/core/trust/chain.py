@@ -58,6 +58,7 @@ class ChainVerdict:
     leaf: x509.Certificate | None = None
     signer: Signer | None = None
     marks: tuple[str, ...] = ()
+    chain: tuple[x509.Certificate, ...] = ()  # where it holds: from the leaf up to the anchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class TrustStore:
         self._held: OrderedDict[_Key, tuple[datetime, datetime, ChainVerdict]] = OrderedDict()
         self._lock = Lock()
         self._blocked: frozenset[str] = frozenset()
+        self._of_nodes = False
 
     @classmethod
     def from_pem(
@@ -144,6 +146,13 @@ class TrustStore:
         return TrustStore(anchors, (), self._revocation, replace(self._freshness, required=False)).blocking(
             self._blocked
         )
+
+    def of_nodes(self) -> TrustStore:
+        """The same store for certificates of nodes: chains through the authority of a node hold in it, which certifies
+        nodes (:func:`edxml_router.core.pki.entitled`), and neither who signs documents nor any other party."""
+        made = copy.copy(self)
+        made._of_nodes, made._held = True, OrderedDict()
+        return made
 
     def blocking(self, blocked: frozenset[str]) -> TrustStore:
         """The same store, for which these keys and certificates (SHA-256, hex) count for nothing: no chain may hold
@@ -204,6 +213,7 @@ class TrustStore:
             certificates.check_leaf(leaf, at)
             chain = self._chain(leaf, others, at)
             certificates.refuse_blocked_chain(chain, self._blocked)
+            self._refuse_authorities_of_nodes(chain)
         except Refusal as refusal:
             return at, at, ChainVerdict(refusal.finding, leaf, named)
         since = max(item.not_valid_before_utc for item in chain)
@@ -215,7 +225,7 @@ class TrustStore:
                 return at, at, ChainVerdict(standing.finding, leaf, named)
             marks += [mark for mark in standing.marks if mark not in marks]
             since, until = max(since, standing.since), min(until, standing.until)
-        return since, until, ChainVerdict(None, leaf, named, tuple(marks))
+        return since, until, ChainVerdict(None, leaf, named, tuple(marks), tuple(chain))
 
     def _chain(self, leaf: x509.Certificate, sent: Sequence[x509.Certificate], at: datetime) -> list[x509.Certificate]:
         if self._roots is None:
@@ -234,6 +244,15 @@ class TrustStore:
         if len(chain) < 2:  # a self-signed leaf among the anchors: no authority vouches for it
             raise Refusal("EDX308", detail=Detail("the certificate is its own anchor"))
         return chain
+
+    def _refuse_authorities_of_nodes(self, chain: Sequence[x509.Certificate]) -> None:
+        """Raises Refusal EDX308. One that is an anchor here was named on purpose."""
+        if self._of_nodes:
+            return
+        for each in chain[1:-1]:
+            if certificates.names_of(each, certificates.SERVES):
+                issuer = each.subject.rfc4514_string()
+                raise Refusal("EDX308", detail=Detail("{issuer} certifies nodes only", issuer=issuer))
 
     def unfit(self, at: datetime) -> tuple[tuple[x509.Certificate, str], ...]:
         """The anchors and intermediates that can vouch for nobody at the moment ``at``, each with the reason."""

@@ -142,9 +142,9 @@ def read_statements(
         leaf = _signer(files, name, signer, signature[2])
         said_ = _read(files[name], name)
         if isinstance(said_, EndStatement):
-            _entitled(leaf, between, said_.node, said_.at, judge, signer)
+            chain = _entitled(leaf, between, said_.node, said_.at, judge, signer)
             if by_recipient(said_.outcome, said_.code) and not any(
-                pki.covers(leaf, code) for code in (said_.recipient, said_.resolved)
+                pki.entitled(chain, code) for code in (said_.recipient, said_.resolved)
             ):
                 raise _refused(signer, Detail("it does not name {recipient}", recipient=said_.recipient))
             found.append(SignedEnd(said_))
@@ -185,8 +185,9 @@ def _signer(files: Mapping[str, bytes], name: str, signer: str, signature: bytes
 
 def _entitled(
     leaf: x509.Certificate, between: Sequence[x509.Certificate], node: str, at: datetime, judge: Judge, where: str
-) -> None:
-    """Refuse a certificate that is not that node's, or that did not hold when it signed."""
+) -> Sequence[x509.Certificate]:
+    """Refuse a certificate that is not that node's, or that did not hold when it signed. Returns it with those above
+    it."""
     # A node signs when it comes to report; by then its certificate may be a newer one than at the end of the delivery.
     moment = min(max(at, leaf.not_valid_before_utc), judge.until)
     verdict = judge.trust.judge([one.public_bytes(Encoding.DER) for one in (leaf, *between)], moment)
@@ -196,6 +197,7 @@ def _entitled(
         raise _refused(where, reason)
     if verdict.leaf != leaf or not pki.is_of_node(leaf, node):
         raise _refused(where, Detail("it is not that of node {node}", node=node))
+    return verdict.chain
 
 
 def _read(data: bytes, where: str) -> EndStatement | PassStatement:

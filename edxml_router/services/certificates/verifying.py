@@ -114,7 +114,7 @@ def verify(
     held = container.read(data)
     stamped = _stamp(read_stamp, container.STAMP, held.stamp, held.stamped)
     at = stamped.at if stamped else now
-    trust = TrustStore.from_pem(anchors, b"", crls)
+    trust = TrustStore.from_pem(anchors, b"", crls).of_nodes()
     signer, revocation_known = _judge(held, trust, at)
     statement = _statement(held.files)
     proved = read_entries(held.files, _log_key(held.files), keys)

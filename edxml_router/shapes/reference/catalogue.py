@@ -67,6 +67,8 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "pki init": (trust.TrialAuthorityShape,),
         "pki issue": (trust.IssuedShape,),
         "pki list": (trust.IssuedRowShape,),
+        "pki request": (trust.RequestedShape,),
+        "pki sign": (trust.SignedRequestShape,),
         "queue cancel": (delivery.ActShape,),
         "queue hold": (delivery.ActShape,),
         "queue list": (delivery.DeliveryShape,),
