@@ -20,7 +20,7 @@ from edxml_router.shapes.reference.schema import shape_name
 ROOT = Path(__file__).resolve().parents[1]
 
 WITH_VALUE = ("--config", "--lang")
-VARIANTS = ("--list", "--quarantine", "--notices", "--forks", "--count", "--dry-run")
+VARIANTS = ("--list", "--quarantine", "--notices", "--forks", "--count", "--dry-run", "--verify")
 
 
 @cache

@@ -56,6 +56,9 @@ def _stamps(sections: Sections) -> Iterator[Mistake]:
             yield Mistake(WRONG, (*place, "url"), detail)
         elif authority.url in [each.url for each in asked[:number]]:
             yield Mistake(WRONG, (*place, "url"), Detail("{place} is there twice", place=dotted((*place, "url"))))
+    if sections.journal.tiles is not None and sections.journal.key is None:
+        detail = Detail("journal.tiles needs journal.key: tiles are written under signed checkpoints")
+        yield Mistake(WRONG, ("journal", "tiles"), detail, (("journal", "key"),))
     if asked and sections.journal.key is None:
         detail = Detail("journal.stamps need journal.key: only signed checkpoints are stamped")
         yield Mistake(WRONG, ("journal", "stamps", 0), detail, (("journal", "key"),))

@@ -18,15 +18,15 @@ AT_ONCE_SECONDS: Final = 0.2  # seconds; a healthy hub answers sooner, and then 
 
 
 class Errand(Generic[T]):
-    """One piece of work, started on construction."""
+    """One piece of work, started on construction, which waits so many ``seconds`` for it."""
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    def __init__(self, work: Callable[[], T], seconds: float = AT_ONCE_SECONDS) -> None:
         self._work = work
         self._results: list[T] = []
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="errand", daemon=True)
         self._thread.start()
-        self._thread.join(AT_ONCE_SECONDS)
+        self._thread.join(seconds)
 
     @property
     def over(self) -> bool:

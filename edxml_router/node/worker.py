@@ -28,6 +28,7 @@ from edxml_router.disk import watch
 from edxml_router.intake import reports
 from edxml_router.node.duties.retaining import RetentionDuty
 from edxml_router.node.duties.scrubbing import ScrubDuty
+from edxml_router.node.duties.tiling import TilesDuty
 from edxml_router.node.errand import Errand
 from edxml_router.observe import events, measures
 from edxml_router.observe.logs import configure
@@ -75,6 +76,7 @@ class Worker:
         self._read_at: float | None = None  # when the hubs had been read empty
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
         self._scrub = ScrubDuty()
+        self._tiles = TilesDuty()
         self._problems: dict[str, Finding | None] = {}  # by hub, as last told
         self._unusable: Sequence[Finding] = ()  # keys and certificates, as last told
         self._retention = RetentionDuty()
@@ -144,6 +146,8 @@ class Worker:
                 ask_inventories(opened.node)
                 events.bodies_damaged(self._scrub.turn(opened.node, opened.settings.store.scrub_bytes))
                 events.bodies_mended(self._scrub.mended)
+                self._tiles.turn(opened.node, opened.settings)
+                self._tell_tiles(self._tiles.finding)
                 opened.node.index_journal()  # last: of a journal that was altered it fails, and nothing may wait for it
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + SWEEP_INTERVAL
@@ -227,6 +231,11 @@ class Worker:
         if self._problems.get(hub) != problem:
             self._problems[hub] = problem
             events.transport_problem(hub, problem)
+
+    def _tell_tiles(self, problem: Finding | None) -> None:
+        if self._problems.get("tiles") != problem:
+            self._problems["tiles"] = problem
+            events.tiles_problem(problem)
 
     def _renew_trust(self, opened: composition.RunningNode) -> None:
         """Before anything is taken, and whatever else is wrong: an absent hub must not delay a block."""

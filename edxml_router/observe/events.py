@@ -329,6 +329,14 @@ def transport_problem(hub: str, finding: Finding | None) -> None:
         _log.error("transport.problem", hub=hub, **_finding(finding))
 
 
+def tiles_problem(finding: Finding | None) -> None:
+    """What keeps the journal from being written as files has changed: ``tiles.not-written``, or ``tiles.written``."""
+    if finding is None:
+        _log.info("tiles.written")
+    else:
+        _log.error("tiles.not-written", **_finding(finding))
+
+
 def axis_started(process: int, url: str) -> None:
     """The process that speaks to the national axis is ready."""
     _log.info("axis.started", process=process, url=url)

@@ -29,6 +29,10 @@ class Proofs(Protocol):
         """The entries at the places from ``begin`` to before ``end``, in their order: place, bytes of the entry, and
         stamp. One that is missing is left out. The caller asks for as many as it can hold."""
 
+    def subtrees(self, level: int, first: int, count: int) -> Sequence[bytes]:
+        """The hashes of ``count`` complete subtrees of the tree, from the ``first`` on, each over ``256**level``
+        entries. The caller asks for those that are complete."""
+
     def inclusion(self, place: int, size: int) -> tuple[bytes, Sequence[bytes]]:
         """The bytes of the leaf at this place, the entry with its stamp, and the path from it to the root over ``size``
         entries. Raises ValueError for a place outside."""

@@ -13,6 +13,7 @@ from edxml_router.cli.asking import database_option, open_asked
 from edxml_router.cli.auditor import proofs
 from edxml_router.cli.auditor.query import query
 from edxml_router.cli.auditor.stamps import stamps
+from edxml_router.cli.auditor.tiles import tiles
 from edxml_router.cli.auditor.witness import witness
 from edxml_router.cli.commands import Group
 from edxml_router.cli.entries import show_redactions
@@ -21,6 +22,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Trouble
 from edxml_router.services import auditor
 from edxml_router.services.proof import checkpoints
+from edxml_router.services.proof.tiles import with_tiles
 from edxml_router.shapes.node import verification_shape
 from edxml_router.wiring.reading import DatabasePlace
 
@@ -30,7 +32,7 @@ def journal() -> None:
     """Ask the journal, verify it, or prove it to others."""
 
 
-for each in (query, proofs.key, proofs.checkpoint, proofs.prove, proofs.growth, stamps, witness):
+for each in (query, proofs.key, proofs.checkpoint, proofs.prove, proofs.growth, stamps, tiles, witness):
     journal.add_command(each)
 
 
@@ -78,6 +80,8 @@ def verify(
     rewritten or cut off is found as well. Entries that have no place in the log yet are counted: no root protects
     them, until `serve` or the next act numbers them. Exit status 70 when anything is wrong.
 
+    The files in journal.tiles are compared with the journal; those that were taken away are not missed.
+
     Signatures of checkpoints are verified with the key of journal.key, and with those given with --key.
     """
     named = checkpoints.read_keys(keys)
@@ -98,6 +102,7 @@ def verify(
         result = auditor.verify(asked.views, known, progress, named, asked.files)
         if database is None:
             result = checkpoints.with_cosignatures(result, asked.views, session.config_file())
+            result = with_tiles(result, asked.views, session.config_file())
         filed_bodies = auditor.filed_bodies(asked.views)
         with suppress(Trouble):  # what was found is what is to be said
             asked.note_damaged([one.body for one in result.damages if one.body])

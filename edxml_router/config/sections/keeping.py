@@ -92,6 +92,14 @@ class JournalSettings(SettingsTable):
     interval: Annotated[
         Duration, About("How often each neighbour is shown the newest checkpoint, and cosigns it.")
     ] = timedelta(seconds=60)
+    tiles: Annotated[
+        File | None,
+        About(
+            "Folder in which the journal is written as files too (c2sp.org/tlog-tiles), to be served, copied and "
+            "archived; each `interval`, and readable by the folder's group.",
+            '"tiles"',
+        ),
+    ] = None
     step: Annotated[
         Duration,
         About("From which step back of the clock on the log tells of it (EDX660). The journal tells of every one."),

@@ -49,6 +49,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "stamps": witnesses.stamping,
     "links": witnesses.links,
     "outcomes": witnesses.outcomes,
+    "tiles": upkeep.tiles,
     "hub": hubs.own_hub,
     "parent": hubs.parent_hub,
     "mailboxes": mailboxes.loads,
@@ -77,6 +78,7 @@ WITHOUT_DATABASE: Final[Mapping[str, Check]] = {
     "stamps": _nothing,
     "links": _nothing,
     "outcomes": _nothing,
+    "tiles": _nothing,
     "mailboxes": _nothing,
     "axis": _nothing,
 }

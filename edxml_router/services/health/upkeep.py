@@ -15,9 +15,12 @@ from edxml_router.store import upkeep
 from edxml_router.store.bodies import damaged
 from edxml_router.store.database import migrate
 from edxml_router.store.epochs import identity
+from edxml_router.store.tiles.folder import TileFolder
+from edxml_router.store.tiles.writing import TileWriter
 from edxml_router.wiring import own_ledger
 
 SHOWN: Final = 20  # damaged bodies
+LATE: Final = timedelta(minutes=10)  # beyond two intervals, until files that are not written are told of
 SILENT: Final = timedelta(days=2)  # without any body read again
 
 
@@ -77,6 +80,21 @@ def bodies(settings: Settings) -> Findings:
         yield Detail("read again up to {place}, {at:%Y-%m-%d %H:%M}", place=read.place[:12], at=at), None
     else:
         yield Detail("all were read again by {at:%Y-%m-%d %H:%M}", at=read.at.astimezone()), None
+
+
+def tiles(settings: Settings) -> Findings:
+    """How far the journal is written as files."""
+    folder = settings.journal.tiles
+    if folder is None or is_lost(settings):
+        return
+    with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
+        if migrate.current(ledger.engine) != migrate.newest():
+            return
+        standing = TileWriter(ledger.views, TileFolder(folder), settings.origin).standing()
+    late = standing.since is not None and datetime.now(UTC) - standing.since > LATE + 2 * settings.journal.interval
+    counts = {"written": standing.entries, "size": standing.size}
+    told = Detail("{written} of {size} entries are in {folder}", folder=str(folder), **counts)
+    yield told, Finding("EDX692", str(folder), told) if late else None
 
 
 def _drills(settings: Settings, tried: upkeep.Upkeep | None, begun: datetime | None) -> Findings:

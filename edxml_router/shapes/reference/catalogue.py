@@ -19,7 +19,7 @@ from edxml_router.shapes import (
     trust,
     verdict,
 )
-from edxml_router.shapes.evidence import asking, certificate, control, gaps, report, time_stamp, unproven
+from edxml_router.shapes.evidence import asking, certificate, control, gaps, report, tiles, time_stamp, unproven
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import export, redaction, retention
 from edxml_router.shapes.office import conformance
@@ -55,6 +55,8 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "journal query --count": (asking.CountShape,),
         "journal verify": (node.VerificationShape,),
         "journal stamps": (time_stamp.TimeStampShape,),
+        "journal tiles": (tiles.TilesShape,),
+        "journal tiles --verify": (tiles.TileCheckShape,),
         "journal witness": (proof.NeighbourLogShape,),
         "journal witness --forks": (proof.ForkShape,),
         "letter recall": (letter.WrittenLetterShape, letter.DraftRefusedShape),

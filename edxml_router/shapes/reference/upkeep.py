@@ -1,4 +1,4 @@
-"""What the fields mean of copies of a node and what was made from them (part of the glossary)."""
+"""What the fields mean of copies of a node, and of its journal, and what was made from them (part of the glossary)."""
 
 from __future__ import annotations
 
@@ -26,5 +26,18 @@ UPKEEP: Final[dict[str, str]] = {
     "Restore.made_at": "When the copy was made.",
     "Restore.open": "How many deliveries have not ended, by state.",
     "Restore.recoveries": "Who repeats what is missing.",
+    "TileCheck.damages": "Files that are not those of the checkpoint, the first hundred.",
+    "TileCheck.damage_count": "How many files are wrong.",
+    "TileCheck.file_count": "How many files were read.",
+    "TileCheck.folder": "The folder that was verified.",
+    "TileCheck.missing": "Files that should be there, the first hundred.",
+    "TileCheck.missing_count": "How many files should be there and are not.",
+    "TileCheck.root_by_entries": "The root over the entries in the files; null where some are missing.",
+    "TileCheck.root_by_tiles": "The root by the tiles that are not full; null where one of them is missing.",
+    "TileCheck.size": "How many entries the checkpoint speaks of.",
+    "TileCheck.sound": "Whether every file is there and right, and both roots are that of the checkpoint.",
+    "Tiles.file_count": "How many files were written now.",
+    "Tiles.folder": "The folder that they are in.",
+    "Tiles.size": "How many entries of the journal are in the folder.",
     "Restore.since": "What came after this moment is missing.",
 }

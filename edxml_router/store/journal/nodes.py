@@ -22,12 +22,12 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
-from edxml_router.core.proof.paths import node_hash
+from edxml_router.core.proof.tiles import folded
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.journal.table import journal, tree_nodes
 
 WIDTH: Final = 256  # hashes below one that is kept
-_HEIGHT: Final = 8  # levels of the tree from one kept level to the next
+HEIGHT: Final = 8  # levels of the tree from one kept level to the next
 AT_ONCE: Final = 256  # hashes of one level that a call of grow adds at most: 65,536 entries, in a quarter of a second
 _PART: Final = 16  # of them for which the hashes below are read together
 
@@ -60,7 +60,7 @@ def grow(connection: Connection, size: int) -> None:
             rows = []
             for place in range(first, end):
                 start = (place - first) * WIDTH
-                rows.append({"level": level, "place": place, "hash": _subtree(below[start : start + WIDTH])})
+                rows.append({"level": level, "place": place, "hash": folded(below[start : start + WIDTH])})
             _ADD(connection, rows)
         level, complete = level + 1, until // WIDTH  # of what is there, not of what there will be
 
@@ -73,9 +73,9 @@ class StoredTree:
         self._read: dict[tuple[int, int], dict[int, bytes]] = {}  # by level and group of WIDTH
 
     def __call__(self, height: int, place: int) -> bytes:
-        level, up = divmod(height, _HEIGHT)
+        level, up = divmod(height, HEIGHT)
         first = place << up
-        return _subtree([self._one(level, each) for each in range(first, first + (1 << up))])
+        return folded([self._one(level, each) for each in range(first, first + (1 << up))])
 
     def _one(self, level: int, place: int) -> bytes:
         group = self._group(level, place // WIDTH)
@@ -83,7 +83,7 @@ class StoredTree:
             if level == 0:
                 raise _gap(place)
             first = place * WIDTH
-            group[place] = _subtree([self._one(level - 1, each) for each in range(first, first + WIDTH)])
+            group[place] = folded([self._one(level - 1, each) for each in range(first, first + WIDTH)])
         return group[place]
 
     def _group(self, level: int, number: int) -> dict[int, bytes]:
@@ -106,13 +106,6 @@ def _rows(connection: Connection, level: int, first: int, end: int) -> Sequence[
     between = {"first": first, "end": end}
     query = connection.execute(_NODES, {"level": level, **between}) if level else connection.execute(_LEAVES, between)
     return [(row[0], row[1]) for row in query]
-
-
-def _subtree(hashes: Sequence[bytes]) -> bytes:
-    """The hash over a power of two of them."""
-    while len(hashes) > 1:
-        hashes = [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
-    return hashes[0]
 
 
 def _gap(place: int) -> Setback:

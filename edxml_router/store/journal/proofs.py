@@ -16,7 +16,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.core.proof.paths import consistency_path, inclusion_path, tree_root
 from edxml_router.store.database.engine import reading
-from edxml_router.store.journal.nodes import StoredTree
+from edxml_router.store.journal.nodes import HEIGHT, StoredTree
 from edxml_router.store.journal.table import checkpoint_columns, checkpoints, entry_columns, journal
 
 
@@ -45,6 +45,11 @@ class SqlProofs:
             inside = (journal.c.position >= begin, journal.c.position < end, journal.c.position.is_not(None))
             rows = connection.execute(query.where(*inside).order_by(journal.c.position)).all()
         return [(place, bytes(data), at) for place, data, at in rows]
+
+    def subtrees(self, level: int, first: int, count: int) -> Sequence[bytes]:
+        with reading(self.engine) as connection:
+            read = StoredTree(connection)
+            return [read(HEIGHT * level, place) for place in range(first, first + count)]
 
     def inclusion(self, place: int, size: int) -> tuple[bytes, Sequence[bytes]]:
         with reading(self.engine) as connection:
