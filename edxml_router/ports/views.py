@@ -76,7 +76,7 @@ class MailView(Protocol):
         """All deliveries of these envelopes, by envelope and recipient."""
 
     def open_documents(self, limit: int) -> Sequence[str]:
-        """Digests of envelopes with a delivery that has not ended, at most so many."""
+        """Digests of envelopes of deliveries that have not ended, at most so many; one may come several times."""
 
     def changes(self, envelope: EnvelopeRow) -> Sequence[FoundEnvelope]:
         """The recalls, updates and replacements by which its sender changed a document, as far as they came here,

@@ -40,7 +40,7 @@ DOCUMENT_GROUPS: Final[Mapping[str, str]] = {
     terms.PEER: terms.PEER,
     terms.CODE: terms.HAD,
 }
-_OPEN_AT_ONCE: Final = 10_000  # documents under way that are looked for one by one; of more, some are on every page
+_OPEN_AT_ONCE: Final = 10_000  # open deliveries whose documents are looked for singly; of more, some are on every page
 _FAILED: Final = terms.ended_terms([state for state in ENDS if state is not State.CONFIRMED])
 _CONFIRMED: Final = terms.ended_terms([State.CONFIRMED])
 _OUTCOME_TERMS: Final[Mapping[str, tuple[Terms, ...]]] = {
@@ -115,7 +115,8 @@ def _open(views: Views, digests: tuple[str, ...] | None) -> tuple[str, ...] | No
     found = views.open_documents(_OPEN_AT_ONCE + 1)
     if len(found) > _OPEN_AT_ONCE:
         return digests
-    return tuple(found) if digests is None else tuple(digest for digest in digests if digest in set(found))
+    under_way = dict.fromkeys(found)
+    return tuple(under_way if digests is None else (digest for digest in digests if digest in under_way))
 
 
 def document_pages(
