@@ -28,10 +28,10 @@ _HEAD: Final = """\
 """
 
 
-def example(name: str = "h53", title: str = "", log_key: str = "") -> str:
-    """A complete configuration with ``name`` set, where they are given a title and the file of the log's key, and
-    everything else commented out."""
-    given = {"node.name": name, "node.title": title, "journal.key": log_key}
+def example(name: str = "h53", title: str = "", log_key: str = "", data: str = "") -> str:
+    """A complete configuration with ``name`` set, where they are given a title, the file of the log's key and the
+    folder of the data, and everything else commented out."""
+    given = {"node.name": name, "node.title": title, "node.data": data, "journal.key": log_key}
     return _HEAD + "".join(_section(path, kind, given) for path, kind in _sections())
 
 

@@ -21,7 +21,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -34,6 +33,7 @@ from edxml_router.config import Settings, load
 from edxml_router.core.proof.note import NoteSigner
 from edxml_router.credentials.ed25519_keys import make_ed25519_key
 from edxml_router.demo.servers import Broker
+from edxml_router.resources import program
 from edxml_router.services import trial_authority
 from edxml_router.store.database import migrate
 from edxml_router.transport import topology
@@ -41,7 +41,6 @@ from edxml_router.wiring import own_ledger
 
 START_SECONDS = 60.0  # seven nodes that start at once on two slow cores need 15
 STOP_SECONDS = 40.0
-PROGRAM = "edxml-router"
 # The kernel ends a node when the demo or the tests die; without util-linux it is left to whoever sees it.
 _ENDED_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
 
@@ -68,15 +67,6 @@ DELIVERY: Mapping[str, str] = {
     "receipt_timeout": "4s",
     "inquiry_interval": "5s",
 }
-
-
-def program() -> list[str]:
-    """How this very installation is called: by the console script that runs now, by the one beside the interpreter, or
-    by the interpreter. A script found on the PATH may be of another version."""
-    for script in (Path(sys.argv[0]), Path(sys.executable).with_name(PROGRAM)):
-        if script.name == PROGRAM and script.is_file():
-            return [str(script.absolute())]
-    return [sys.executable, "-P", "-m", "edxml_router.cli.main"]  # -P: not what lies in the current folder
 
 
 class TreeError(RuntimeError):

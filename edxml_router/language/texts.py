@@ -143,6 +143,14 @@ TEXTS: Final[Mapping[str, str]] = {
     "pki.issued": "{agency}: {key}, {certificate}",
     "init.done": "The configuration is {file}.",
     "init.next": "Next: edit it, then `edxml-router --config {file} doctor` and `edxml-router --config {file} serve`.",
+    "service.would-write": "Would write {file}:",
+    "service.written": "Written: {file}",
+    "service.would-run": "Would run: {command}",
+    "service.unchanged": "Every file is there, and as it should be.",
+    "service.next": (
+        "Next, unless there is a node already: `edxml-router init {folder} --data {data} --name NAME`, edit "
+        "{folder}/node.toml, and call this again with --replace. Then `systemctl enable --now edxml-router`."
+    ),
     "link.next": (
         "Next: add {here}/node.toml.part (if it is there) to {file}, give {here}/definitions.json (if it is there) to "
         "`rabbitmqctl import_definitions`, make the node reload (SIGHUP), and hand {there} over in a safe way."

@@ -6,7 +6,8 @@ nothing. SIGHUP makes the workers reload. Revocation lists are fetched and respo
 (:mod:`edxml_router.credentials.revocation.renewal`), and the journal is stamped
 (:mod:`edxml_router.node.stamping`), for all workers. Workers notice by themselves when the supervisor
 was killed. Where the settings have a section [gateway], its process runs beside the workers, and one for the folders of
-offices where some are attached so (:mod:`edxml_router.node.side_process`).
+offices where some are attached so (:mod:`edxml_router.node.side_process`). A service manager hears when the node is
+ready, reloads and drains, and that the supervisor makes its rounds (:mod:`edxml_router.node.service_manager`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from edxml_router.credentials.revocation.renewal import Renewal
 from edxml_router.node import settings_file
 from edxml_router.node.far_bells import FarBells
 from edxml_router.node.lookout import Lookout
+from edxml_router.node.service_manager import ServiceManager
 from edxml_router.node.side_process import SideProcess
 from edxml_router.node.stamping import Stamping
 from edxml_router.node.watch import TOLD, WorkerWatch
@@ -68,6 +70,7 @@ class Supervisor:
         self._lookout = Lookout(settings)
         self._stamping = Stamping(settings)
         self._far_bells = FarBells(settings)
+        self._manager = ServiceManager(os.environ)
 
     def run(self) -> int:
         node, log = self._settings.node, self._settings.log
@@ -78,14 +81,21 @@ class Supervisor:
         self._name(0, stuck=False)  # left by an earlier supervisor
         events.node_started(self._count)
         settings_file.write(self._settings.node.data, self._settings)
-        status = 0
+        status, ready = 0, False
         with self._renewal, self._lookout, self._stamping, self._far_bells:
             while not self._ending and not status:
                 status = self._look() or self._look_beside()
+                self._manager.alive(time.monotonic())
+                if not ready and all(watch.turned for watch in self._watches.values()):
+                    ready = True  # whoever is away is a neighbour, who is waited for in turns
+                    self._manager.ready()
                 if self._reloading:  # not in the signal's handler, which may have interrupted a holder of the lock
                     self._reloading = False
+                    self._manager.reloading()
                     self._reload()
+                    self._manager.ready()
                 time.sleep(LOOK)
+            self._manager.stopping()
             self._drain()
         events.node_ended()
         return status

@@ -10,8 +10,9 @@ import pytest
 
 from edxml_router.cli import demo
 from edxml_router.core.problems import Refusal
-from edxml_router.demo import play, servers, tree
+from edxml_router.demo import play, servers
 from edxml_router.demo.folder import DEFAULT, MARK, exclusive_folder
+from edxml_router.resources import program
 from tests.cli.conftest import COMMAND, call
 
 
@@ -104,9 +105,9 @@ def test_nodes_are_started_by_this_installation(tmp_path: Path, monkeypatch: pyt
     """Not by what the PATH names, which may be of another version; nor by what lies in the current folder."""
     (tmp_path / "edxml_router").mkdir()
     monkeypatch.setattr(sys, "argv", ["pytest"])
-    assert tree.program() == [str(COMMAND)]
+    assert program() == [str(COMMAND)]
     monkeypatch.setattr(sys, "executable", str(Path(sys.executable).resolve()))  # outside the virtual environment
-    assert tree.program()[0] == sys.executable
-    fallback = [str(COMMAND.with_name("python")), *tree.program()[1:]]
+    assert program()[0] == sys.executable
+    fallback = [str(COMMAND.with_name("python")), *program()[1:]]
     done = subprocess.run([*fallback, "--version"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("edxml-router, version")

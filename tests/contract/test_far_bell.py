@@ -16,8 +16,9 @@ from edxml_router import pipeline
 from edxml_router.config import Settings, load
 from edxml_router.core.body import MemoryBody
 from edxml_router.demo.letters import Post
-from edxml_router.demo.tree import NodePlan, Tree, program
+from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.disk.bell import FILE, READERS, FileBell, place_of
+from edxml_router.resources import program
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.store.database import far_bell, migrate
 from edxml_router.wiring.composition import open_node

@@ -12,8 +12,8 @@ from threading import Event
 
 import pytest
 
-from edxml_router.demo.tree import program
 from edxml_router.gateway.telling.calling import call_offices
+from edxml_router.resources import program
 from edxml_router.services.offices import webhooks
 from tests.contract.receiver import Receiver
 from tests.gateway.world import World

@@ -14,8 +14,8 @@ import pytest
 
 from edxml_router.config import GatewaySettings
 from edxml_router.core.problems import Refusal, Setback
-from edxml_router.demo.tree import program
 from edxml_router.gateway import entrance, server
+from edxml_router.resources import program
 from tests.gateway.world import World, digest
 
 

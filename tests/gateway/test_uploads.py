@@ -15,8 +15,8 @@ import pytest
 
 from edxml_router.core.xml.skeleton import LARGE_BYTES
 from edxml_router.demo.letters import File
-from edxml_router.demo.tree import program
 from edxml_router.gateway.native import uploads as uploads_face
+from edxml_router.resources import program
 from edxml_router.services.gateway import uploads
 from tests.gateway.test_serve import free_port, run
 from tests.gateway.test_submission import content_digest

@@ -25,7 +25,7 @@ def call(place: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_installation_is_not_the_checkout(installed: Path, tmp_path: Path) -> None:
-    told = "import edxml_router.demo.tree as tree; print(tree.__file__, *tree.program())"
+    told = "import edxml_router.resources as it; print(it.__file__, *it.program())"
     module, *program = call(tmp_path, installed / "python", "-P", "-c", told).stdout.split()
     assert module.startswith(str(installed.parent))
     assert program == [str(installed / "edxml-router")]  # its own, whatever stands on the PATH

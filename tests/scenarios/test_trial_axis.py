@@ -27,7 +27,7 @@ from edxml_router.demo.axis.faults import FAULTS
 from edxml_router.demo.axis.handout import PAGES, control_command, examination
 from edxml_router.demo.axis.trial import Seen, TrialAxis
 from edxml_router.demo.letters import Post
-from edxml_router.demo.tree import program
+from edxml_router.resources import program
 from tests.axis.sdk import SdkClient, SdkError
 from tests.cli.conftest import call
 from tests.contract.receiver import Receiver

@@ -15,16 +15,22 @@ from edxml_router.services.node import serving
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", required=True, help="Name of the node: a-z, 0-9, hyphen, underscore.")
 @click.option("--title", default="", help="Its name for people.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of its data, if not beside node.toml.",
+)
 @pass_session
-def init(session: Session, folder: Path, name: str, title: str) -> None:
+def init(session: Session, folder: Path, name: str, title: str, data: Path | None) -> None:
     """Make a node in DIR: node.toml, data folder and database.
 
-    A node.toml that is there already is not touched; the database is brought up to date.
+    A node.toml that is there already is not touched; the database is brought up to date. Called by root in a folder of
+    another account, it makes everything as that account.
     """
-    file, new = serving.write_configuration(folder, name, title)
+    file, new = serving.initialise(folder, name, title, data)
     if not new:
         session.note(session.say("file.exists", file=file), "yellow")
-    serving.make(file)
     session.line(session.say("init.done", file=file))
     session.line(session.say("init.next", file=file))
 

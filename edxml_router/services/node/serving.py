@@ -1,7 +1,6 @@
 """Make a node, and run it.
 
-    file, new = write_configuration(folder, "h53", "Tỉnh")
-    make(file)
+    file, new = initialise(folder, "h53", "Tỉnh")
     status = serve(settings)
 
 Raises Refusal EDX609, EDX617, EDX619, EDX620, EDX901, EDX908, Setback EDX610 for a damaged database, ConfigErrors.
@@ -9,6 +8,7 @@ Raises Refusal EDX609, EDX617, EDX619, EDX620, EDX901, EDX908, Setback EDX610 fo
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from contextlib import closing
@@ -21,7 +21,9 @@ from edxml_router.core.problems import Refusal, Setback
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.ed25519_keys import make_ed25519_key
 from edxml_router.credentials.keys import write_new
+from edxml_router.disk.accounts import acting_as_owner
 from edxml_router.node import supervisor
+from edxml_router.node.service_manager import ServiceManager
 from edxml_router.node.sole import sole
 from edxml_router.node.starting import require_alone, require_journal
 from edxml_router.observe import events
@@ -39,9 +41,18 @@ PASSING = frozenset({"EDX601", "EDX602", "EDX622", "EDX624"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
-def write_configuration(folder: Path, name: str, title: str) -> tuple[Path, bool]:
+def initialise(folder: Path, name: str, title: str, data: Path | None = None) -> tuple[Path, bool]:
+    """Both of the following, for root as the account that the folder belongs to: what root owns the service cannot
+    read."""
+    with acting_as_owner(folder):
+        file, new = write_configuration(folder, name, title, data)
+        make(file)
+    return file, new
+
+
+def write_configuration(folder: Path, name: str, title: str, data: Path | None = None) -> tuple[Path, bool]:
     """The configuration file in a folder, and whether it is new; an existing one is not touched. A new one comes with
-    the key of the node's log."""
+    the key of the node's log, and names the folder of the node's ``data`` where that is not beside it."""
     if not _NAME.fullmatch(name):
         raise Refusal("EDX901", where="--name", detail=Detail("a name has a-z, 0-9, hyphen and underscore"))
     file = folder / FILE
@@ -50,7 +61,7 @@ def write_configuration(folder: Path, name: str, title: str) -> tuple[Path, bool
         return file, False
     if not (folder / LOG_KEY).exists():
         make_ed25519_key(folder / LOG_KEY)
-    write_new(file, example(name, title, LOG_KEY).encode())
+    write_new(file, example(name, title, LOG_KEY, str(data.absolute()) if data else "").encode())
     return file, True
 
 
@@ -94,7 +105,7 @@ def _wait_for_database(settings: Settings) -> None:
     the system gives up. A damaged or missing database is not waited for."""
     node, log = settings.node, settings.log
     configure(log.format, log.level, node=node.name, data=node.data)
-    pause = FIRST_PAUSE
+    manager, pause = ServiceManager(os.environ), FIRST_PAUSE
     while True:
         try:
             require_journal(settings)
@@ -103,6 +114,8 @@ def _wait_for_database(settings: Settings) -> None:
             if setback.code not in PASSING:
                 raise
             events.setback(setback.finding)
+            manager.waiting(f"{setback.code} {setback.finding.where}")
+            manager.alive(time.monotonic())
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         else:
