@@ -120,7 +120,7 @@ def test_a_program_of_systemd_that_fails(tmp_path: Path) -> None:
 
 
 def test_the_command_shows_before_it_does(tmp_path: Path) -> None:
-    arguments = ["install-service", "--root", str(tmp_path), "--lang", "en"]
+    arguments = ["service", "--root", str(tmp_path), "--lang", "en"]
     shown = CliRunner().invoke(cli, [*arguments, "--dry-run"], catch_exceptions=False)
     assert shown.exit_code == 0
     assert "  Type=notify" in shown.stdout.splitlines()

@@ -40,7 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "drill": "node.copies:drill",
     "recovery": "node.recovery:recovery",
     "serve": "node.serve:serve",
-    "install-service": "node.service:install_service",
+    "service": "node.service:service",
     "link": "node.link:link",
     "clock": "node.clock:clock",
     "send": "office.send:send",

@@ -1,4 +1,4 @@
-"""``edxml-router install-service``: have systemd run the node."""
+"""``edxml-router service``: have systemd run the node."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, pass_session
-from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Refusal
-from edxml_router.resources import PROGRAM, program
-from edxml_router.services.node.installing import DATA, SERVICE, ServiceWishes, install, plan_service
+from edxml_router.services.node.installing import (
+    DATA,
+    SERVICE,
+    ServiceWishes,
+    install,
+    installed_program,
+    plan_service,
+)
 
 _CONFIG = Path("/etc/edxml-router/node.toml")
 
 
-@click.command("install-service", cls=Command)
+@click.command(cls=Command)
 @click.option("--account", default=SERVICE, show_default=True, metavar="NAME", help="The account that runs the node.")
 @click.option(
     "--data",
@@ -36,17 +40,15 @@ _CONFIG = Path("/etc/edxml-router/node.toml")
 @click.option("--replace", is_flag=True, help="Write over files that are there with another content.")
 @click.option("--dry-run", is_flag=True, help="Show the files and commands, and do nothing.")
 @pass_session
-def install_service(session: Session, *, account: str, data: Path, root: Path, replace: bool, dry_run: bool) -> None:
-    """Have systemd run the node: a unit, an account, and folders that belong to it.
+def service(session: Session, *, account: str, data: Path, root: Path, replace: bool, dry_run: bool) -> None:
+    """Have systemd run the node.
 
-    The unit is for the configuration of --config, by default /etc/edxml-router/node.toml. When that is there, the node
-    may write to the folders it names, and nowhere else: call this again when it names others. Nothing is started.
+    Writes a unit, an account, and folders that belong to it, for the configuration of --config, by default
+    /etc/edxml-router/node.toml. When that is there, the node may write to the folders it names, and nowhere else: call
+    this again when it names others. Nothing is started.
     """
-    called = program()
-    if len(called) != 1:
-        raise Refusal("EDX904", where=PROGRAM, detail=Detail("the program is not installed as a command"))
     config = (session.config or _CONFIG).absolute()
-    wishes = ServiceWishes(Path(called[0]), config, account, data.absolute(), root.absolute(), replace=replace)
+    wishes = ServiceWishes(installed_program(), config, account, data.absolute(), root.absolute(), replace=replace)
     plan = plan_service(wishes)
     if not dry_run:
         install(plan)

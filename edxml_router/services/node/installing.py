@@ -23,7 +23,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.core.wording import in_words
 from edxml_router.credentials.keys import write_over
-from edxml_router.resources import folder
+from edxml_router.resources import PROGRAM, folder, program
 
 SERVICE: Final = "edxml-router"
 DATA: Final = Path("/var/lib/edxml-router")
@@ -57,6 +57,14 @@ class ServicePlan:
 
     files: tuple[tuple[Path, str], ...]
     commands: tuple[tuple[str, ...], ...]
+
+
+def installed_program() -> Path:
+    """The command of this installation, which the unit calls."""
+    called = program()
+    if len(called) != 1:  # by way of the interpreter
+        raise Refusal("EDX904", where=PROGRAM, detail=Detail("the program is not installed as a command"))
+    return Path(called[0])
 
 
 def plan_service(wishes: ServiceWishes) -> ServicePlan:
