@@ -6,6 +6,7 @@ A missing server makes the tests that need it fail with the reason; nothing is s
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from hypothesis import settings
 # A loaded machine must not fail a test, and a run must find again what the last one found.
 settings.register_profile("edxml-router", deadline=None, derandomize=True)
 settings.load_profile("edxml-router")
+
+# A run in the background of a shell gets SIGINT ignored, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))

@@ -100,3 +100,15 @@ def test_a_function_whose_name_several_modules_have_is_called_through_its_module
                 imported += [(_name(module), each.module or "", one.name) for one in each.names]
     several = {(where, name) for name, places in homes.items() if len(places) > 1 for where in places}
     assert [(module, name) for module, where, name in imported if (where, name) in several] == []
+
+
+def test_the_steps_of_the_schema_are_one_line() -> None:
+    """Two steps of one number would leave every database where it is; each of two changes has its own at first."""
+    steps = {}
+    for file in sorted((ROOT / "edxml_router" / "store" / "migrations" / "versions").glob("v*.py")):
+        values = dict(re.findall(r'^(revision|down_revision)\b[^=]*= (?:"(\w*)"|None)', file.read_text(), re.MULTILINE))
+        assert file.name.startswith(f"v{values['revision']}_")
+        assert values["revision"] not in steps, file.name
+        steps[values["revision"]] = values["down_revision"]
+    numbers = sorted(steps)
+    assert [steps[number] for number in numbers] == ["", *numbers[:-1]]
