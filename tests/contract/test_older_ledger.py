@@ -48,7 +48,7 @@ def test_it_verifies(older: Engine) -> None:
 @pytest.mark.parametrize(
     ("cheat", "where"),
     [
-        ("UPDATE deliveries SET state = 'confirmed' WHERE id = (SELECT min(id) FROM deliveries WHERE state = 'returned')",
+        ("UPDATE deliveries SET state = 'confirmed' WHERE state = 'returned'",
          "delivery of b5930e17"),
         ("UPDATE journal SET at = at + 1 WHERE id = 5", "entry 5"),
         ("DELETE FROM deliveries WHERE id = (SELECT min(id) FROM deliveries)", "delivery of 9d04b2f8"),

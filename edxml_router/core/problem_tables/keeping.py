@@ -13,14 +13,14 @@ _NO, _LATER, _NOTE = "permanent", "transient", "remark"
 KEEPING: tuple[Row, ...] = (
     # 6 store and capacity --------------------------------------------------------------------------------
     ("EDX601", "disk-full", _O, _LATER, 503, 75,
-     "There is too little free disk space to accept anything", "Free space or enlarge the disk: `edxml-router retention plan` tells what of the node's own may go, `edxml-router retention run` removes it. Nothing accepted is lost and accepting resumes by itself.",
-     "Không còn đủ dung lượng đĩa để tiếp nhận", "Giải phóng hoặc mở rộng đĩa: `edxml-router retention plan` cho biết dữ liệu nào của nút có thể xóa, `edxml-router retention run` xóa dữ liệu đó. Gói đã nhận không mất và nút tự tiếp nhận trở lại."),
+     "There is too little free disk space to accept anything", "Free space on the disk that is named, or enlarge it. On that of the node's data, `edxml-router retention plan` tells what of its own may go, and `edxml-router retention run` removes it. Nothing accepted is lost and accepting resumes by itself.",
+     "Không còn đủ dung lượng đĩa để tiếp nhận", "Giải phóng hoặc mở rộng đĩa được nêu. Nếu là đĩa chứa dữ liệu của nút: `edxml-router retention plan` cho biết dữ liệu nào có thể xóa, `edxml-router retention run` xóa dữ liệu đó. Gói đã nhận không mất và nút tự tiếp nhận trở lại."),
     ("EDX602", "store-unavailable", _O, _LATER, 503, 75,
      "The journal's database cannot be reached", "Correct what is named: the server, store.url, store.password_file, or the user's rights. Nothing is lost meanwhile; the node tries again by itself.",
      "Không kết nối được cơ sở dữ liệu của nhật ký giao nhận", "Sửa đúng chỗ được nêu: máy chủ, store.url, store.password_file hoặc quyền của tài khoản. Trong lúc đó không mất gì; nút tự thử lại."),
     ("EDX603", "body-damaged", _O, _NO, 500, 70,
-     "A stored body no longer matches its digest", "Neighbours that have had it are asked for it, and what is held for it goes on by itself. If none has it, put the file of a back-up into its place under bodies; it is never delivered in this state. What is left of it lies in bodies/damaged.",
-     "Nội dung lưu trữ không còn khớp mã băm", "Nút tự hỏi các nút lân cận từng có gói này, và gói bị giữ sẽ tự đi tiếp. Nếu không nút nào còn, đặt tệp từ bản sao lưu vào đúng chỗ trong bodies; gói không được chuyển ở trạng thái này. Phần hỏng nằm trong bodies/damaged."),
+     "A stored body no longer matches its digest", "Neighbours that have had it are asked for it, and what is held for it goes on by itself. If none has it, put the file of a back-up into its place under bodies (node.data); it is never delivered in this state. What is left of a large one lies in bodies/damaged below node.data; a small one lies in the database, and comes back by a neighbour or `edxml-router restore` only.",
+     "Nội dung lưu trữ không còn khớp mã băm", "Nút tự hỏi các nút lân cận từng có gói này, và gói bị giữ sẽ tự đi tiếp. Nếu không nút nào còn, đặt tệp từ bản sao lưu vào đúng chỗ trong bodies; gói không được chuyển ở trạng thái này. Phần hỏng của gói lớn nằm trong bodies/damaged dưới node.data; gói nhỏ nằm trong cơ sở dữ liệu, chỉ lấy lại được từ nút lân cận hoặc bằng `edxml-router restore`."),
     ("EDX604", "quarantine-full", _O, _LATER, 503, 75,
      "The space for refused input, or this peer's share of it, is used up", "Look at `edxml-router queue list --quarantine`, then remove what is understood or raise limits.quarantine_bytes.",
      "Hết dung lượng lưu dữ liệu bị từ chối, hoặc hết phần dành cho bên gửi này", "Xem `edxml-router queue list --quarantine`, xóa phần đã xử lý hoặc nâng limits.quarantine_bytes."),
