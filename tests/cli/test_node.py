@@ -593,6 +593,7 @@ def test_every_illness_is_named(node: OneNode, pki: Path) -> None:
         "database": "EDX617",
         "trust": "EDX316",
         "certificate": "EDX903",
+        "served": "EDX636",  # that agency is not in the certificate
         "neighbours": "EDX411",
         "catalogue": "EDX907",
         "parent": "EDX701",
