@@ -29,12 +29,14 @@ NOW = datetime.now(UTC)
 Chain = Sequence[x509.Certificate]
 
 
-def delegated(above: Path, folder: Path, serves: Sequence[str], depth: int = 0, days: int = 300) -> Path:
+def delegated(
+    above: Path, folder: Path, serves: Sequence[str], depth: int = 0, days: int = 300, at: datetime = NOW
+) -> Path:
     """An authority of a node below that in ``above``."""
     path = delegation.request_authority(folder, folder.name, serves, depth, KeyType.EC)
     asked = delegation.read_request(path.read_bytes(), path.name)
-    chain = delegation.sign_request(above, asked, NOW, days)
-    delegation.adopt(folder, write_pem(chain), (above / ANCHORS).read_bytes(), NOW)
+    chain = delegation.sign_request(above, asked, at, days)
+    delegation.adopt(folder, write_pem(chain), (above / ANCHORS).read_bytes(), at)
     return folder
 
 
@@ -159,7 +161,7 @@ def test_an_outcome_is_proven_through_a_province_and_only_within_its_prefix(
 ) -> None:
     """Three nodes; that of the recipient has its certificate from an authority below the national one."""
     with Tree(tmp_path / "tree", PLANS) as tree:
-        province = delegated(tree.pki, tmp_path / "province", [prefix])
+        province = delegated(tree.pki, tmp_path / "province", [prefix], at=datetime.now(UTC))
         for end in ("key.pem", "cert.pem"):
             (tree.pki / f"{END}.{end}").unlink()
         chain = forged_files(province, tree.pki / END, ["H01"])
@@ -178,7 +180,7 @@ def forged_files(folder: Path, place: Path, serves: Sequence[str]) -> Chain:
     """Key and certificate of a node in files, whether the authority may issue it or not."""
     issuer = pki.Issuer(load_key(folder / ISSUING_KEY), load_certificates(folder / ISSUING)[0])
     key = trial_authority.new_key()
-    made = pki.node(issuer, key.public_key(), place.name, [], serves, serial=9, at=NOW, days=30)
+    made = pki.node(issuer, key.public_key(), place.name, [], serves, serial=9, at=datetime.now(UTC), days=30)
     chain = [made, *load_certificates(folder / ISSUING)]
     trial_authority.write_key(place.with_name(f"{place.name}.key.pem"), key)
     trial_authority.write_new(place.with_name(f"{place.name}.cert.pem"), write_pem(chain))
@@ -186,6 +188,7 @@ def forged_files(folder: Path, place: Path, serves: Sequence[str]) -> Chain:
 
 
 def test_the_commands_lead_from_a_request_to_a_node_of_the_province(nation: Path, tmp_path: Path) -> None:
+    """At the moment of the commands, which may be long after this module was read."""
     province, commune = tmp_path / "tay-ninh", tmp_path / "xa"
     wanted = call("pki", "request", province, "tay-ninh", "--authority", "--serves", "H53.*", "--json")
     [made] = rows(wanted)
@@ -197,7 +200,7 @@ def test_the_commands_lead_from_a_request_to_a_node_of_the_province(nation: Path
     assert call("pki", "adopt", province, signed["certificate"], "--anchors", nation / ANCHORS).exit_code == 0
     call("pki", "request", commune, "xa", "--serves", "H53.31")
     assert call("pki", "sign", province, commune / "xa.request.pem", "--yes").exit_code == 0
-    found, wrong = judged(nation, load_certificates(province / "xa.cert.pem"))
+    found, wrong = judged(nation, load_certificates(province / "xa.cert.pem"), datetime.now(UTC))
     assert (wrong, pki.entitled(found, "H53.31")) == ("", True)
     call("pki", "request", commune, "y", "--serves", "H01")
     refused = call("pki", "sign", province, commune / "y.request.pem", "--yes")

@@ -178,11 +178,10 @@ def test_an_account_that_cannot_read_the_program_is_told_so(tmp_path: Path, monk
 
 def test_whoever_acts_for_an_owner_is_root_again_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (os.geteuid(), os.getegid(), os.getgroups())
-    if os.geteuid() == 0:
-        os.chown(tmp_path, pwd.getpwnam("nobody").pw_uid, -1)
+    [folder, _], owner = folders_of_another(tmp_path)
     monkeypatch.setattr(sys, "base_prefix", "/")
     monkeypatch.setattr(sys, "path", [])
-    with pytest.raises(KeyError), acting_as_owner(tmp_path):
-        assert os.geteuid() == tmp_path.stat().st_uid
+    with pytest.raises(KeyError), acting_as_owner(folder):
+        assert os.geteuid() == owner.pw_uid
         raise KeyError
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before

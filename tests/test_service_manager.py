@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.node.service_manager import ServiceManager
+from edxml_router.observe.service_manager import ServiceManager
 from edxml_router.services.node import serving
 
 WAIT = 60.0  # seconds until the manager has heard nothing

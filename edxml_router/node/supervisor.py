@@ -7,7 +7,7 @@ nothing. SIGHUP makes the workers reload. Revocation lists are fetched and respo
 (:mod:`edxml_router.node.stamping`), for all workers. Workers notice by themselves when the supervisor
 was killed. Where the settings have a section [gateway], its process runs beside the workers, and one for the folders of
 offices where some are attached so (:mod:`edxml_router.node.side_process`). A service manager hears when the node is
-ready, reloads and drains, and that the supervisor makes its rounds (:mod:`edxml_router.node.service_manager`).
+ready, reloads and drains, and that the supervisor makes its rounds (:mod:`edxml_router.observe.service_manager`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from edxml_router.credentials.revocation.renewal import Renewal
 from edxml_router.node import settings_file
 from edxml_router.node.far_bells import FarBells
 from edxml_router.node.lookout import Lookout
-from edxml_router.node.service_manager import ServiceManager
 from edxml_router.node.side_process import SideProcess
 from edxml_router.node.stamping import Stamping
 from edxml_router.node.watch import TOLD, WorkerWatch
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
+from edxml_router.observe.service_manager import ServiceManager
 from edxml_router.wiring import composition
 
 DRAIN = 30.0  # seconds

@@ -131,7 +131,7 @@ def test_a_path_is_read_from_few_rows_and_is_the_same_without_the_kept_hashes(
 
 def test_the_second_level_is_kept_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "WIDTH", 4)
-    monkeypatch.setattr(nodes, "_HEIGHT", 2)
+    monkeypatch.setattr(nodes, "HEIGHT", 2)
     ledger = database.ledger()
     write(ledger, 150, 7)
     assert [

@@ -8,14 +8,8 @@ import click
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, pass_session
-from edxml_router.services.node.installing import (
-    DATA,
-    SERVICE,
-    ServiceWishes,
-    install,
-    installed_program,
-    plan_service,
-)
+from edxml_router.services.node import installing
+from edxml_router.services.node.installing import DATA, SERVICE, ServiceWishes
 
 _CONFIG = Path("/etc/edxml-router/node.toml")
 
@@ -48,10 +42,11 @@ def service(session: Session, *, account: str, data: Path, root: Path, replace: 
     this again when it names others. Nothing is started.
     """
     config = (session.config or _CONFIG).absolute()
-    wishes = ServiceWishes(installed_program(), config, account, data.absolute(), root.absolute(), replace=replace)
-    plan = plan_service(wishes)
+    program = installing.installed_program()
+    wishes = ServiceWishes(program, config, account, data.absolute(), root.absolute(), replace=replace)
+    plan = installing.plan_service(wishes)
     if not dry_run:
-        install(plan)
+        installing.install(plan)
     for path, text in plan.files:
         session.line(session.say("service.would-write" if dry_run else "service.written", file=path))
         for line in text.splitlines() if dry_run else ():

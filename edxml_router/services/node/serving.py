@@ -23,11 +23,11 @@ from edxml_router.credentials.ed25519_keys import make_ed25519_key
 from edxml_router.credentials.keys import write_new
 from edxml_router.disk.accounts import acting_as_owner
 from edxml_router.node import supervisor
-from edxml_router.node.service_manager import ServiceManager
 from edxml_router.node.sole import sole
 from edxml_router.node.starting import require_alone, require_journal
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
+from edxml_router.observe.service_manager import ServiceManager
 from edxml_router.services.metrics.switch import serving_metrics
 from edxml_router.store import integrity
 from edxml_router.store.database import migrate
