@@ -97,10 +97,13 @@ def test_the_unit_names_every_folder_that_the_node_writes_to(tmp_path: Path) -> 
     """Of a node that is there: by its configuration. Nothing is written, this machine's systemd is left alone."""
     file, _ = serving.write_configuration(tmp_path / "node", "h53", "", tmp_path / "data")
     text = '[hub]\nkind = "local"\npath = "../hub"\n[[offices]]\nname = "vp"\nagencies = ["H53"]\nattach = "folder"\n'
-    file.write_text(f'[node]\nname = "h53"\ndata = "{tmp_path}/data"\n{text}folder = "../office"\n')
+    serving.make_ed25519_key(tmp_path / "node" / "key.pem")
+    tiles = '[journal]\nkey = "key.pem"\ntiles = "../tiles"\n'
+    file.write_text(f'[node]\nname = "h53"\ndata = "{tmp_path}/data"\n{text}folder = "../office"\n{tiles}')
     plan = plan_service(ServiceWishes(Path("/usr/bin/true"), file, replace=True))
     [unit] = [text for path, text in plan.files if path.name.endswith(".service")]
-    assert f"\nReadWritePaths={tmp_path}/data {tmp_path}/hub {tmp_path}/office\n" in unit.replace("/node/..", "")
+    writable = " ".join(f"{tmp_path}/{name}" for name in ("data", "hub", "office", "tiles"))
+    assert f"\nReadWritePaths={writable}\n" in unit.replace("/node/..", "")
     assert [command[0] for command in plan.commands] == ["systemd-sysusers", "systemd-tmpfiles", "systemctl"]
 
 

@@ -93,7 +93,8 @@ class Supervisor:
                     self._reloading = False
                     self._manager.reloading()
                     self._reload()
-                    self._manager.ready()
+                    if ready:
+                        self._manager.ready()
                 time.sleep(LOOK)
             self._manager.stopping()
             self._drain()

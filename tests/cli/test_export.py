@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import sqlite3
 import tarfile
 import tracemalloc
 import zipfile
@@ -186,3 +187,14 @@ def test_another_letter_is_not_handed_on(form: PackageForm) -> None:
     pack(io.BytesIO(), form, "root", [letter], iter([data[:300], data[300:]]), NOW)
     with pytest.raises(Refusal, match="EDX603"):
         pack(io.BytesIO(), form, "root", [letter], iter([data[:300], data[300:-1] + b"x"]), NOW)
+
+
+def test_a_package_of_which_no_entry_can_tell_is_not_left_behind(node: OneNode, returned: str) -> None:
+    """Who reads what is written down, or nobody reads it."""
+    with sqlite3.connect(node.folder / "data" / "journal.db") as database:
+        told = "NEW.event = 'document.exported' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        database.execute(f"CREATE TRIGGER refused BEFORE INSERT ON journal WHEN {told}")
+    database.close()
+    done = node.call("export", returned, "-o", node.folder / "goi.zip")
+    assert done.exit_code != 0
+    assert not (node.folder / "goi.zip").exists()

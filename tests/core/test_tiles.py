@@ -19,7 +19,7 @@ from edxml_router.core.proof.tiles import (
     tile_name,
     tiles_of,
 )
-from edxml_router.services.proof.tile_checking import check_tiles
+from edxml_router.services.proof.tile_checking import LACKING_MAX, check_tiles
 
 
 def tree_hash(hashes: Sequence[bytes]) -> bytes:
@@ -103,3 +103,11 @@ def test_damage_in_a_tree_of_three_levels() -> None:
     assert ([one for one, _ in found.wrong], found.missing, found.sound) == ([name], [], False)
     found = check_tiles({key: value for key, value in files.items() if key != name}.get, head)
     assert (found.wrong, found.missing, found.sound) == ([], [name], False)
+
+
+def test_a_checkpoint_of_any_size_keeps_nobody_busy() -> None:
+    """Its signer may write what he likes into it; no folder has so many files."""
+    found = check_tiles(lambda _name: None, TreeHead("x", 2**62 + 1, bytes(32)))
+    assert not found.sound
+    assert LACKING_MAX < found.missing_count < 2 * LACKING_MAX
+    assert len(found.missing) == 100

@@ -102,7 +102,10 @@ class JournalSettings(SettingsTable):
     ] = None
     step: Annotated[
         Duration,
-        About("From which step back of the clock on the log tells of it (EDX660). The journal tells of every one."),
+        About(
+            "From which step of the clock on, back or ahead, the log tells of it (EDX660). The journal tells of every one "
+            "back, and of 2 s ahead or more."
+        ),
     ] = timedelta(seconds=1)
     hourly: Annotated[
         Duration,

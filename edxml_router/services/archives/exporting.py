@@ -89,9 +89,14 @@ def export(settings: Settings, order: ExportOrder, output: Path, operator: str, 
         with _new(output) as out:
             pack(out, order.form, contents.name, files, body.pieces() if body else (), now)
         facts = {"letter": body is not None, "mets_sha256": root.digest}
-        with node.ledger.book() as book:
-            book.journal.note([Entry(now, DOCUMENT_EXPORTED, digest, actor=f"operator:{operator}", facts=facts)])
-        # Committed after the package was written: one that was broken off is told of by nobody.
+        try:
+            with node.ledger.book() as book:
+                book.journal.note([Entry(now, DOCUMENT_EXPORTED, digest, actor=f"operator:{operator}", facts=facts)])
+            # Committed after the package was written: of one that was broken off no entry tells. A crash between the
+            # two leaves a package that nobody has been given.
+        except BaseException:  # also a signal: nobody gets what the journal does not tell of, and the cause is told on
+            output.unlink(missing_ok=True)
+            raise
         return ExportedDocument(
             contents.name,
             digest,

@@ -137,6 +137,8 @@ def _written(settings: Settings) -> Iterator[Path]:
     for office in settings.offices:
         if office.folder is not None:
             yield office.folder.absolute()
+    if settings.journal.tiles is not None:
+        yield settings.journal.tiles.absolute()
     scheme, _, file = settings.database_url.partition(":///")
     if scheme.startswith("sqlite") and settings.node.data.absolute() not in Path(file).absolute().parents:
         yield Path(file).absolute().parent

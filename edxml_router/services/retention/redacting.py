@@ -64,9 +64,8 @@ def redact(node: Node, plan: RedactionPlan, operator: str, ground: str) -> Seque
     with node.ledger.book() as book:
         book.retention.alone()  # a hold comes before, and refuses this, or after
         groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for one in _words(book, digests, ""):
-            if one.commitment in named:
-                groups[one.digest, one.recipient].append(one.commitment)
+        for one in _unhindered(book, [each for each in book.retention.words(digests) if each.commitment in named]):
+            groups[one.digest, one.recipient].append(one.commitment)
         letters = _letters(node, book, plan.letters) if plan.letters else []
         done = [
             Redaction(now, digest, recipient, tuple(sorted(found)), actor, ground)
@@ -90,7 +89,11 @@ def forget(node: StoredNode) -> bool:
 
 
 def _words(book: Book, digests: Sequence[str], recipient: str) -> list[CommittedReason]:
-    found = [one for one in book.retention.words(digests) if recipient in ("", one.recipient)]
+    return _unhindered(book, [one for one in book.retention.words(digests) if recipient in ("", one.recipient)])
+
+
+def _unhindered(book: Book, found: list[CommittedReason]) -> list[CommittedReason]:
+    """The same words. Raises Refusal EDX676 where a hold, or a neighbour who is to be told them, speaks against it."""
     if not found:
         return []
     about = sorted({one.digest for one in found})
