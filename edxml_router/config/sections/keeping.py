@@ -103,8 +103,8 @@ class JournalSettings(SettingsTable):
     step: Annotated[
         Duration,
         About(
-            "From which step of the clock on, back or ahead, the log tells of it (EDX660). The journal tells of every one "
-            "back, and of 2 s ahead or more."
+            "From which step of the clock on, back or ahead, the log tells of it (EDX660). The journal tells of every "
+            "one back, and of 2 s ahead or more."
         ),
     ] = timedelta(seconds=1)
     hourly: Annotated[
