@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import queue
 import re
 import shlex
@@ -379,10 +380,12 @@ def test_a_call_that_is_answered_500_comes_again(maker: Maker, receiver: Receive
 
 
 def test_a_call_comes_twice(maker: Maker, receiver: Receiver) -> None:
+    before = len(receiver.calls)
     maker.plant("webhook-twice")
     maker.written("letter")
     maker.heard(lambda seen: isinstance(seen, SeenCall) and seen.fault == "webhook-twice")
-    assert receiver.calls[-1] == receiver.calls[-2]
+    came = receiver.calls[before:]  # others may come before and after them
+    assert any(first == second for first, second in itertools.pairwise(came)), came
 
 
 def sdk(maker: Maker) -> SdkClient:
