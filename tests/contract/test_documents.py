@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from edxml_router.core.delivery.entries.facts import Grounds
 from edxml_router.core.delivery.journal import Entry
@@ -23,9 +25,10 @@ from edxml_router.services.asking.documents import (
     document_question,
 )
 from edxml_router.services.asking.questions import JournalQuery
+from edxml_router.store.envelopes.queries import states_of
 from edxml_router.store.journal.sequencer import number_entries
 from edxml_router.store.ledger import SqlLedger
-from edxml_router.store.search import finding
+from edxml_router.store.search import entries, finding
 from edxml_router.store.search.blocks import index_blocks
 from edxml_router.store.search.table import BLOCK
 from tests.contract.databases import NOW, Database, body, delivery, digest_of, envelope
@@ -122,14 +125,45 @@ def test_documents_are_counted_by_each_group(ledger: SqlLedger, filler: int) -> 
         return dict(document_counts(ledger.views, document_question(ledger.views, DocumentQuery(**wanted)), group))
 
     assert counts(OUTCOME) == {"open": 2, "failed": 1, "mixed": 1}
+    end(ledger, 2, RECIPIENTS[0], Event.CONFIRM)
+    end(ledger, 2, RECIPIENTS[1], Event.CONFIRM)
+    number_entries(ledger)
+    assert counts(OUTCOME) == {"open": 2, "confirmed": 1, "mixed": 1}  # a confirmation corrects what had failed
+    assert told(ledger, outcome="confirmed") == [2]
     assert counts("level") == {"1": 1, "2": 2, "3": 1}
-    for group in DOCUMENT_GROUPS:
-        if group not in ("code", OUTCOME):
-            assert counts(group, outcome="open") == {
+    asked: tuple[dict[str, Any], ...] = (
+        {"outcome": "open"}, {"outcome": "failed"}, {"outcome": "mixed"}, {"outcome": "confirmed"},
+        {"state": State.RETURNED}, {"state": State.CONFIRMED}, {"state": State.QUEUED},
+        {"state": State.RETURNED, "recipient": RECIPIENTS[1]},
+    )  # fmt: skip
+    for wanted in asked:
+        found = told(ledger, **wanted)
+        for group in DOCUMENT_GROUPS:
+            assert counts(group, **wanted) == {
                 value: number
                 for value in counts(group)
-                if (number := sum(counts(group, document=digest_of(body(index))).get(value, 0) for index in (1, 4)))
-            }, group
+                if (number := sum(counts(group, document=digest_of(body(index))).get(value, 0) for index in found))
+            }, (group, wanted)
+
+
+@pytest.mark.parametrize("filler", [0, BLOCK], ids=["not-indexed", "indexed"])
+def test_a_count_looks_only_at_what_ended_in_more_than_one_way(
+    ledger: SqlLedger, filler: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(ledger, filler)
+    index_blocks(ledger.engine)
+    looked: list[str] = []
+
+    def looking(connection: Connection, digests: Iterable[str], recipient: str = "") -> Any:
+        looked.extend(digests := list(digests))
+        return states_of(connection, digests, recipient)
+
+    monkeypatch.setattr(entries, "states_of", looking)
+    for wanted in ({"outcome": "failed"}, {"outcome": "open"}, {"state": State.CONFIRMED}):
+        document_count(ledger.views, document_question(ledger.views, DocumentQuery(**wanted)))
+        assert looked == ([digest_of(body(3))] if "state" in wanted else []), wanted
+    document_count(ledger.views, document_question(ledger.views, DocumentQuery(outcome="confirmed")))
+    assert set(looked) == {digest_of(body(3))}
 
 
 def test_a_list_goes_on_behind_a_place_and_a_document_without_one_comes_later(ledger: SqlLedger) -> None:

@@ -15,7 +15,6 @@ from edxml_router.cli.auditor.conditions import Conditions, conditions
 from edxml_router.cli.commands import Command
 from edxml_router.cli.entries import Sheet, require_one_form, show_counts, sqlite_option, writing_extract
 from edxml_router.cli.session import Session, for_people, json_option, pass_session, wide_option
-from edxml_router.core.delivery.entries import terms
 from edxml_router.core.delivery.lifecycle import OUTCOMES
 from edxml_router.core.delivery.views import ListedDocument
 from edxml_router.core.detail import Detail
@@ -81,8 +80,6 @@ def documents(
         raise click.UsageError(for_people(Detail("--by goes with --count")))
     require_one_form(csv=as_csv, json=as_json, sqlite=file)
     require_one_form(count=counting, csv=as_csv, sqlite=file)
-    if group == terms.CODE and (outcome or wanted.state):
-        raise click.UsageError(for_people(Detail("--by code does not go with --outcome and --state")))
     given = {**wanted.given(), "outcome": outcome, "by": group, "count": counting}
     with (
         open_asked(session, database) as asked,

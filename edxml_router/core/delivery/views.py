@@ -36,6 +36,30 @@ class JournalLine:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentStanding:
+    """How the deliveries of a document stand, whose acceptance is at this place of the log: by their states."""
+
+    position: int
+    digest: str
+    states: Mapping[State, int]
+    asked: Mapping[State, int]  # of those, the deliveries to the recipient that was asked for; without one, all
+
+    @property
+    def outcome(self) -> str:
+        """One of :data:`~edxml_router.core.delivery.lifecycle.OUTCOMES`."""
+        return outcome(self.states)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingPage:
+    """Documents that may answer, and the place up to which was looked."""
+
+    documents: Sequence[DocumentStanding]
+    reached: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EntryPage:
     """Entries that answer a question, and how far was looked for them: the place, or the number where they have none,
     behind which the next page begins. It may be empty, and ``more`` still be there."""

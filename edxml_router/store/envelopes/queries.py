@@ -16,7 +16,7 @@ from edxml_router.core.delivery.views import FoundEnvelope
 from edxml_router.core.message.document_id import comparable
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks, equal
-from edxml_router.store.deliveries.table import OPEN, deliveries
+from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import CHANGES, HANDED_IN, envelope_rows, envelopes
 
 
@@ -69,21 +69,8 @@ class SqlEnvelopeQueries:
         return [FoundEnvelope(row, states.get(row.digest, {})) for row in rows]
 
     def standing(self, digests: Iterable[str], recipient: str = "") -> Mapping[str, Mapping[State, int]]:
-        code = recipient.rstrip(".")
-        theirs = [deliveries.c.recipient == code] if code else []
-        if code != recipient:
-            theirs = [or_(*theirs, deliveries.c.recipient.startswith(f"{code}.", autoescape=True))]
-        found: dict[str, Mapping[State, int]] = {}
         with reading(self.engine) as connection:
-            for chunk in chunks(sorted(set(digests))):
-                found |= _states(connection, chunk, *theirs)
-        return found
-
-    def open_documents(self, limit: int) -> Sequence[str]:
-        # Without DISTINCT, for which SQLite would walk the whole table in the order of its digests.
-        query = select(deliveries.c.digest).where(text(OPEN)).limit(limit)
-        with reading(self.engine) as connection:
-            return connection.execute(query).scalars().all()
+            return states_of(connection, digests, recipient)
 
     def changes(self, envelope: EnvelopeRow) -> Sequence[FoundEnvelope]:
         if not envelope.document_key:
@@ -112,6 +99,20 @@ class SqlEnvelopeQueries:
                 rows = connection.execute(query.where(envelopes.c.digest.in_(chunk)))
                 found.update({row.digest: row.document_id for row in rows})
         return found
+
+
+def states_of(
+    connection: Connection, digests: Iterable[str], recipient: str = ""
+) -> dict[str, Mapping[State, int]]:
+    """See :meth:`edxml_router.ports.views.MailView.standing`."""
+    code = recipient.rstrip(".")
+    theirs = [deliveries.c.recipient == code] if code else []
+    if code != recipient:
+        theirs = [or_(*theirs, deliveries.c.recipient.startswith(f"{code}.", autoescape=True))]
+    found: dict[str, Mapping[State, int]] = {}
+    for chunk in chunks(sorted(set(digests))):
+        found |= _states(connection, chunk, *theirs)
+    return found
 
 
 def _states(

@@ -16,15 +16,20 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, bindparam, select
 
 from edxml_router.core.delivery.entries.terms import EntryFields, EntrySubject, Question, has, terms_of
-from edxml_router.core.delivery.views import EntryPage, JournalLine
+from edxml_router.core.delivery.views import DocumentStanding, EntryPage, JournalLine, StandingPage
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks
+from edxml_router.store.envelopes.queries import states_of
 from edxml_router.store.journal.table import entry_columns, entry_of, journal, require_leaf
 from edxml_router.store.search.blocks import entry_fields, journal_size, told_subjects
 from edxml_router.store.search.finding import bits_of, found_in
 from edxml_router.store.search.table import BLOCK, postings, unpacked
 
 _READ: Final = 32  # blocks that one page reads from the journal itself
+_KEYS: Final[Any] = bindparam("keys", expanding=True)
+_PLAIN: Final = select(journal.c.id, journal.c.position, journal.c.entry, journal.c.leaf, journal.c.stamp).where(
+    journal.c.position.in_(_KEYS), journal.c.position.is_not(None)
+)
 _OF_FIELD: Final = select(postings.c.block, postings.c.value, postings.c.places).where(
     postings.c.field == bindparam("field")
 )
@@ -36,19 +41,31 @@ class SqlSearch:
     engine: Engine
 
     def entries(self, question: Question, after: int = -1, limit: int = 1000) -> EntryPage:
-        taken: list[int] = []
-        blocks_read = 0
         with reading(self.engine) as connection:
-            reached = max(after, journal_size(connection) - 1)
-            more = False
-            for found in found_in(connection, question, after):
-                taken += found.positions(connection, question)[: limit - len(taken) + 1]
-                blocks_read += found.read is not None
-                if len(taken) > limit or blocks_read >= _READ:
-                    reached = taken[limit - 1] if len(taken) > limit else (found.number + 1) * BLOCK - 1
-                    more = True
-                    break
-            return EntryPage(lines_at(connection, taken[:limit]), reached, more)
+            taken, reached, more = _page_of_places(connection, question, after, limit)
+            return EntryPage(lines_at(connection, taken), reached, more)
+
+    def entries_at(self, places: Sequence[int]) -> Sequence[JournalLine]:
+        with reading(self.engine) as connection:
+            return lines_at(connection, sorted(places))
+
+    def document_standings(
+        self, question: Question, recipient: str = "", after: int = -1, limit: int = 1000
+    ) -> StandingPage:
+        with reading(self.engine) as connection:
+            taken, reached, more = _page_of_places(connection, question, after, limit)
+            about: list[tuple[int, str]] = []
+            for chunk in chunks(taken):
+                rows = connection.execute(_PLAIN, {"keys": chunk})
+                about += [(row.position, entry_fields(row).text("envelope")) for row in rows]
+            about.sort()
+            states = states_of(connection, (digest for _, digest in about))
+            asked = states_of(connection, (digest for _, digest in about), recipient) if recipient else states
+        found = [
+            DocumentStanding(position, digest, states.get(digest, {}), asked.get(digest, {}))
+            for position, digest in about
+        ]
+        return StandingPage(found, reached, more)
 
     def unplaced(self, question: Question, after: int = 0, limit: int = 1000) -> EntryPage:
         with reading(self.engine) as connection:
@@ -87,6 +104,23 @@ class SqlSearch:
         return {value: number for value, number in counts.items() if number}
 
 
+def _page_of_places(
+    connection: Connection, question: Question, after: int, limit: int
+) -> tuple[Sequence[int], int, bool]:
+    """At most ``limit`` places that answer; up to where was looked, and whether there may be more."""
+    taken: list[int] = []
+    blocks_read = 0
+    reached = max(after, journal_size(connection) - 1)
+    for found in found_in(connection, question, after):
+        taken += found.positions(connection, question)[: limit - len(taken) + 1]
+        blocks_read += found.read is not None
+        if len(taken) > limit:
+            return taken[:limit], taken[limit - 1], True
+        if blocks_read >= _READ:
+            return taken, (found.number + 1) * BLOCK - 1, True
+    return taken, reached, False
+
+
 def lines_at(connection: Connection, positions: Sequence[int]) -> list[JournalLine]:
     """The entries at these places, in their order."""
     lines: list[JournalLine] = []
@@ -108,4 +142,5 @@ def _answers(entry: EntryFields, about: EntrySubject | None, question: Question)
         question.within(entry.at)
         and (question.digests is None or entry.text("envelope") in question.digests)
         and all(any(has(found, wanted) for wanted in alternatives) for alternatives in question.terms)
+        and not any(has(found, unwanted) for unwanted in question.without)
     )

@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select, text
 
 from edxml_router.core.delivery.entries.terms import Question, Terms, continues, is_beginning, told_later
+from edxml_router.core.delivery.journal import ENVELOPE_ACCEPTED
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
 from edxml_router.store.database.part import chunks
+from edxml_router.store.deliveries.table import OPEN, deliveries
 from edxml_router.store.journal.table import entry_of, journal
 from edxml_router.store.search.blocks import Block, indexed, journal_size, read_block
 from edxml_router.store.search.table import BLOCK, journal_blocks, places_in, postings, unpacked
@@ -33,6 +37,10 @@ _MOMENTS: Final = select(journal.c.id, journal.c.position, journal.c.entry).wher
 _OF_DIGESTS: Final = select(journal.c.position).where(
     journal.c.envelope.in_(_KEYS), journal.c.envelope != "", journal.c.position.is_not(None)
 )
+# Without DISTINCT, for which SQLite would walk the whole table in the order of its digests; and not joined to the
+# journal, since its planner would begin with that.
+_UNDER_WAY: Final = select(deliveries.c.digest).where(text(OPEN))
+_ACCEPTANCES: Final = _OF_DIGESTS.where(journal.c.event == ENVELOPE_ACCEPTED)
 _BETWEEN: Final = (postings.c.block >= bindparam("begin"), postings.c.block < bindparam("end"))
 _LAST: Final = "~"  # behind all that continues a beginning: what is folded is ASCII
 
@@ -78,7 +86,7 @@ def found_in(connection: Connection, question: Question, after: int) -> Iterator
     """The blocks behind the place ``after`` that have an answer, in order."""
     size = indexed(connection)
     times = {row.block: (row.first_at, row.last_at) for row in connection.execute(_TIMES)} if question.dated else None
-    only = None if question.digests is None else bits_of(_positions_of(connection, question.digests))
+    only, never = _chosen(connection, question)
     start, from_place = divmod(after + 1, BLOCK)
     wanted = [
         number
@@ -86,23 +94,50 @@ def found_in(connection: Connection, question: Question, after: int) -> Iterator
         if (only is None or number in only) and (times is None or question.meets(*times[number]))
     ]
     size_now = journal_size(connection)
-    unread = range(max(start, size) if not any(map(told_later, question.terms)) else size, -(-size_now // BLOCK))
-    later = _told_later(connection, question.terms, unread)
-    for number, bits in _from_index(connection, question.terms, wanted, later.sets):
+    conditions = (*question.terms, question.without) if question.without else question.terms
+    unread = range(max(start, size) if not any(map(told_later, conditions)) else size, -(-size_now // BLOCK))
+    later = _told_later(connection, conditions, unread)
+    for number, bits in _from_index(connection, question, wanted, later.sets):
         if number == start:
             bits = bits >> from_place << from_place  # noqa: PLW2901  # what stands before was seen
-        bits &= _ALL if only is None else only[number]  # noqa: PLW2901  # as above
+        bits &= (_ALL if only is None else only[number]) & ~never.get(number, 0)  # noqa: PLW2901  # as above
         if bits:
             yield FoundPlaces(number, bits, times is None or question.covers(*times[number]))
     for number in unread:
         if number < start or (only is not None and number not in only):
             continue
         block = later.blocks.get(number) or read_block(connection, number)
-        bits = _in_block(block, question.terms, later.sets) & (_ALL if only is None else only[number])
+        bits = _in_block(block, question, later.sets) & (_ALL if only is None else only[number])
+        bits &= ~never.get(number, 0)
         if number == start:
             bits = bits >> from_place << from_place
         if block.first_at is not None and block.last_at is not None:
             yield FoundPlaces(number, bits, question.covers(block.first_at, block.last_at), block)
+
+
+def _chosen(connection: Connection, question: Question) -> tuple[Mapping[int, int] | None, Mapping[int, int]]:
+    """By block, the places that alone can answer, where some are named, and those that cannot."""
+    sets: list[Mapping[int, int]] = []
+    never: Mapping[int, int] = {}
+    if question.digests is not None:
+        sets.append(bits_of(_positions_of(connection, question.digests)))
+    if question.places is not None:
+        sets.append(bits_of(question.places))
+    if question.under_way is not None:
+        open_now = sorted(set(connection.execute(_UNDER_WAY).scalars()))
+        under_way = bits_of(_positions_of(connection, open_now, _ACCEPTANCES))
+        if question.under_way:
+            sets.append(under_way)
+        else:
+            never = under_way
+    if not sets:
+        return None, never
+    first, *others = sets
+    return {
+        number: bits
+        for number, each in first.items()
+        if (bits := reduce(and_, (one.get(number, 0) for one in others), each))
+    }, never
 
 
 def bits_of(positions: Iterable[int]) -> Mapping[int, int]:
@@ -114,9 +149,9 @@ def bits_of(positions: Iterable[int]) -> Mapping[int, int]:
     return found
 
 
-def _positions_of(connection: Connection, digests: Sequence[str]) -> Iterator[int]:
+def _positions_of(connection: Connection, digests: Sequence[str], those: Select[Any] = _OF_DIGESTS) -> Iterator[int]:
     for chunk in chunks(digests):
-        yield from connection.execute(_OF_DIGESTS, {"keys": chunk}).scalars()
+        yield from connection.execute(those, {"keys": chunk}).scalars()
 
 
 def _told_later(connection: Connection, terms: Sequence[Terms], unread: range) -> LaterTerms:
@@ -139,15 +174,15 @@ def _told_later(connection: Connection, terms: Sequence[Terms], unread: range) -
 
 
 def _from_index(
-    connection: Connection, terms: Sequence[Terms], blocks: Sequence[int], later: Mapping[Terms, Mapping[int, int]]
+    connection: Connection, question: Question, blocks: Sequence[int], later: Mapping[Terms, Mapping[int, int]]
 ) -> Iterator[tuple[int, int]]:
-    """Of these blocks, those that have all terms somewhere, with the places."""
+    """Of these blocks, those that have all terms somewhere, with the places that have none of the others."""
     at, step = 0, _FIRST
     while at < len(blocks):
         part = blocks[at : at + step]
         at, step = at + step, min(2 * step, _MOST)
         having = dict.fromkeys(part, _ALL)
-        for alternatives in terms:
+        for alternatives in question.terms:
             sets = _sets(connection, alternatives, part[0], part[-1] + 1) if having else {}
             more = later.get(alternatives, {})
             having = {
@@ -155,6 +190,9 @@ def _from_index(
                 for number, bits in having.items()
                 if number in sets or number in more
             }
+        if question.without and having:
+            sets, more = _sets(connection, question.without, part[0], part[-1] + 1), later.get(question.without, {})
+            having = {number: bits & ~(sets.get(number, 0) | more.get(number, 0)) for number, bits in having.items()}
         yield from having.items()
 
 
@@ -177,16 +215,20 @@ def _conditions(terms: Terms) -> Iterator[tuple[Any, ...]]:
         yield postings.c.field == name, postings.c.value >= value, postings.c.value < value + _LAST
 
 
-def _in_block(block: Block, terms: Sequence[Terms], later: Mapping[Terms, Mapping[int, int]]) -> int:
-    """The places of a block that have all terms."""
+def _in_block(block: Block, question: Question, later: Mapping[Terms, Mapping[int, int]]) -> int:
+    """The places of a block that have all terms, and none of the others."""
     bits = (1 << block.size) - 1
-    for alternatives in terms:
-        having = later.get(alternatives, {}).get(block.number, 0)
-        for term in alternatives:
-            if is_beginning(term):
-                for each, places in block.terms.items():
-                    having |= places if continues(each, term) else 0
-            else:
-                having |= block.terms.get(term, 0)
-        bits &= having
-    return bits
+    for alternatives in question.terms:
+        bits &= _any_in_block(block, alternatives, later)
+    return bits & ~_any_in_block(block, question.without, later)
+
+
+def _any_in_block(block: Block, terms: Terms, later: Mapping[Terms, Mapping[int, int]]) -> int:
+    having = later.get(terms, {}).get(block.number, 0)
+    for term in terms:
+        if is_beginning(term):
+            for each, places in block.terms.items():
+                having |= places if continues(each, term) else 0
+        else:
+            having |= block.terms.get(term, 0)
+    return having

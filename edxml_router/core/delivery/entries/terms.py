@@ -82,12 +82,17 @@ class EntrySubject:
 @dataclass(frozen=True, slots=True)
 class Question:
     """Entries that have a term of each set, by the time at which it was done; ``until`` is not included. ``digests``:
-    about one of these envelopes; None for any."""
+    about one of these envelopes; None for any. ``without``: and none of these terms. Only of entries with a place:
+    ``places``, at one of these; ``under_way``, of acceptances of documents of which a delivery is open now, or False:
+    of which none is."""
 
     terms: tuple[Terms, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     digests: tuple[str, ...] | None = None
+    without: Terms = frozenset()
+    places: tuple[int, ...] | None = None
+    under_way: bool | None = None
 
     @property
     def dated(self) -> bool:
