@@ -76,7 +76,7 @@ def test_documents_are_listed_one_by_one(node: OneNode) -> None:
     assert "H53-1" in table
     assert "2 agencies" in table
     assert "Nothing matches" in node.call("documents", "--kind", "recall").stdout
-    assert node.call("documents", "--count", "--by", "code", "--outcome", "open").exit_code == 2
+    assert node.rows("documents", "--count", "--by", "code", "--outcome", "open") == []
     read = [row["detail"] for row in node.rows("journal", "query", "--event", "journal.read")]
     assert read[1] == "documents recipient=H53.: 2 told"
     assert "documents text=… peer=vpcp state=available: 2 told" in read
