@@ -74,7 +74,8 @@ def test_what_is_under_way_has_no_end_yet_and_says_where_it_goes() -> None:
 @pytest.mark.parametrize("state", list(State))
 def test_the_picture_is_well_formed_escaped_and_read_aloud(state: State, language: str) -> None:
     evil = '</text><script>alert("Đắk")</script>'
-    steps = [WayStep(evil, NOON), WayStep("goc", after(-3), timedelta(seconds=-3)), WayStep(evil, None, None, state, evil)]
+    steps = [WayStep(evil, NOON), WayStep("goc", after(-3), timedelta(seconds=-3))]
+    steps.append(WayStep(evil, None, None, state, evil))
     text = way_picture(steps, language)
     assert "<script" not in text
     root = ET.fromstring(text)  # noqa: S314  # our own
