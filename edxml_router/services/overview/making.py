@@ -20,14 +20,17 @@ from edxml_router.services.health.report import PATIENCE, CheckResult, run_check
 from edxml_router.services.metrics import figures, gauges
 from edxml_router.services.metrics.cached import Cached, ReadOnce
 from edxml_router.services.metrics.gauges import Reading
+from edxml_router.services.overview.flow import Flow, sum_up_flow
 from edxml_router.services.overview.needs import NeedGround, Sightings, sum_up_needs
 from edxml_router.services.overview.values import Overview, Vitals
 from edxml_router.store.deliveries.waiting import waiting_groups
 from edxml_router.store.journal import sequencer
+from edxml_router.store.recent import recent_flow
 from edxml_router.wiring.own_ledger import open_ledger
 
 PAUSE: Final = 5.0  # seconds between two looks
 SHARE: Final = 3.0  # and so many times as long as a look took
+FLOW_PAUSE: Final = 60.0
 
 
 class OverviewReader:
@@ -37,10 +40,16 @@ class OverviewReader:
         self.settings = settings
         self._sightings = Sightings()
         self._cached = Cached(lambda: make_overview(self.settings, datetime.now(UTC), self._sightings), pause, SHARE)
+        self._flow = Cached(lambda: read_flow(self.settings, datetime.now(UTC)), FLOW_PAUSE)
 
     def get(self, wait: float) -> ReadOnce[Overview] | None:
         """The newest, waiting so many seconds for one that is being made."""
         return self._cached.get(wait)
+
+    def flow(self, wait: float) -> Flow | None:
+        """What went where lately, at most FLOW_PAUSE seconds old; None where it could not be read."""
+        found = self._flow.get(wait)
+        return found.value if found and found.error is None else None
 
 
 def make_overview(settings: Settings, now: datetime, sightings: Sightings) -> Overview:
@@ -63,7 +72,14 @@ def make_overview(settings: Settings, now: datetime, sightings: Sightings) -> Ov
         if trouble.finding not in [one.finding for one in results]:  # a check may have told it already
             results.append(CheckResult("data", trouble.finding.where, trouble.finding))
     needs = sum_up_needs(results, ground, now, sightings)
-    return Overview(settings.node.name, now, needs, piles, vitals(settings, read), results, unread)
+    silent = frozenset(str(route) for route, _ in ground.silences)
+    return Overview(settings.node.name, now, needs, piles, vitals(settings, read), results, unread, silent)
+
+
+def read_flow(settings: Settings, now: datetime) -> Flow:
+    """What went where lately. Raises Setback EDX602."""
+    with closing(open_ledger(settings, PATIENCE)) as ledger:
+        return sum_up_flow(recent_flow(ledger.engine, now), now)
 
 
 def _database_lost(results: Iterable[CheckResult]) -> bool:

@@ -66,6 +66,7 @@ class Overview:
     vitals: Vitals
     checks: Sequence[CheckResult]
     unread: Finding | None = None
+    silent: frozenset[str] = frozenset()  # the routes whose mailboxes do not answer
 
     @property
     def first(self) -> Need | None:

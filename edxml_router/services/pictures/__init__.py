@@ -1,0 +1,1 @@
+"""Pictures for pages, drawn here as SVG: values in, text out."""
