@@ -13,7 +13,7 @@ from typing import Final
 
 from edxml_router.core.detail import Detail
 from edxml_router.language.catalogues import told
-from edxml_router.services.pictures.svg import box, label, picture
+from edxml_router.services.pictures.svg import box, drawn_text, picture
 
 WIDTH: Final = 480
 HEIGHT: Final = 120
@@ -98,11 +98,11 @@ def seconds_told(seconds: float, language: str) -> str:
 
 def _frame(most: str, hours: Sequence[datetime], width: float) -> Iterator[str]:
     yield f'<path d="M{_LEFT},{_TOP} V{_BASE} H{WIDTH}" fill="none" class="pic-axis"/>'
-    yield label(_LEFT - 5, _TOP + 8, most, "pic-small", "end")
-    yield label(_LEFT - 5, _BASE, "0", "pic-small", "end")
+    yield drawn_text(_LEFT - 5, _TOP + 8, most, "pic-small", "end")
+    yield drawn_text(_LEFT - 5, _BASE, "0", "pic-small", "end")
     for place, at in enumerate(hours):
         if at.astimezone().hour % _EACH == 0:
-            yield label(
+            yield drawn_text(
                 _LEFT + place * width + width / 2, HEIGHT - 6, f"{at.astimezone():%H:%M}", "pic-small", "middle"
             )
 

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from edxml_router.core.detail import Detail, joined
 from edxml_router.language.catalogues import told
-from edxml_router.services.pictures.svg import box, curve, label, picture, shortened
+from edxml_router.services.pictures.svg import box, curve, drawn_text, picture, shortened
 
 Level = Literal["calm", "some", "much", "silent"]
 Role = Literal["parent", "child", "office"]
@@ -60,20 +60,20 @@ def neighbour_picture(node: str, lines: Sequence[NeighbourLine], language: str) 
     for place, one in enumerate(shown):
         y = _TOP + _ROW * place + _ROW / 2
         parts.append(curve((_OWN, middle), (_LEFT, y), thickness(one.flow, most), f"pic-way pic-{one.level}"))
-    parts += [box(2, middle - 16, _OWN, 32, "pic-own"), label(2 + _OWN / 2, middle + 5, shortened(node, 13), "pic-name", "middle")]  # fmt: skip  # noqa: E501
+    parts += [box(2, middle - 16, _OWN, 32, "pic-own"), drawn_text(2 + _OWN / 2, middle + 5, shortened(node, 13), "pic-name", "middle")]  # fmt: skip  # noqa: E501
     for place, one in enumerate(shown):
         y = _TOP + _ROW * place
         role = told(language, _ROLES[one.role])
         parts += [
             box(_LEFT, y + 3, _BOX, _ROW - 6, f"pic-box pic-{one.level}"),
-            label(_LEFT + 8, y + 21, shortened(one.name, _NAME), "pic-name"),
-            label(_LEFT + _BOX + 10, y + 15, f"{one.waiting}{_MARKS[one.level]}", f"pic-number pic-{one.level}"),
-            label(_LEFT + _BOX + 10, y + 28, role, "pic-small"),
+            drawn_text(_LEFT + 8, y + 21, shortened(one.name, _NAME), "pic-name"),
+            drawn_text(_LEFT + _BOX + 10, y + 15, f"{one.waiting}{_MARKS[one.level]}", f"pic-number pic-{one.level}"),
+            drawn_text(_LEFT + _BOX + 10, y + 28, role, "pic-small"),
         ]
     if others:
         y = _TOP + _ROW * len(shown)
         words = Detail("and {count} more, where {waiting} wait", count=len(others), waiting=sum(one.waiting for one in others))  # fmt: skip  # noqa: E501
-        parts.append(label(_LEFT + 8, y + 21, told(language, words), "pic-small"))
+        parts.append(drawn_text(_LEFT + 8, y + 21, told(language, words), "pic-small"))
     title = told(language, Detail("{node} and its neighbours", node=node))
     return picture("neighbours", (WIDTH, int(height)), title, _in_words(shown, len(others), language), parts)
 

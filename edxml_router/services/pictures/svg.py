@@ -32,7 +32,7 @@ def shown_text(words: str) -> str:
     return escape(printable(words, LONGEST))
 
 
-def label(x: float, y: float, words: str, style: str = "pic-text", anchor: str = "start") -> str:
+def drawn_text(x: float, y: float, words: str, style: str = "pic-text", anchor: str = "start") -> str:
     """A line of text; ``anchor``: which of its ends is at x."""
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}" text-anchor="{anchor}">{shown_text(words)}</text>'
 
