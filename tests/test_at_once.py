@@ -22,6 +22,7 @@ from edxml_router.demo.tree import Tree
 from edxml_router.disk.bell import FILE, FileBell
 from edxml_router.intake import batch as intake
 from edxml_router.node.worker import Worker
+from edxml_router.observe.orders import Orders
 from edxml_router.ports.transport import Handover, Parcel
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.forwarding import sending
@@ -181,7 +182,7 @@ def test_a_mistake_about_what_else_is_due_is_no_fault_of_what_comes(
 
 @pytest.mark.parametrize("caller", ["mail", "bell"])
 def test_a_worker_that_waits_is_called(nodes: Nodes, caller: str) -> None:
-    opened, worker = nodes[NATION], Worker(nodes.tree.config(NATION), 1)
+    opened, worker = nodes[NATION], Worker(nodes.tree.config(NATION), Orders())
     worker._upkeep_at = worker._trust_at = time.monotonic() + 3600.0
     while worker._turn(opened):
         pass

@@ -46,16 +46,17 @@ def serving_node(folder: Path, **environment: str) -> Iterator[subprocess.Popen[
                 process.kill()
 
 
-def node(folder: Path) -> Path:
+def node(folder: Path, workers: str = "1") -> Path:
     file, _ = serving.write_configuration(folder, "h53", "")
-    file.write_text(file.read_text().replace("#workers = 0", "workers = 1"))
+    file.write_text(file.read_text().replace("#workers = 0", f"workers = {workers}"))
     serving.make(file)
     return folder
 
 
-def test_ready_alive_reloading_stopping(tmp_path: Path, listening: socket.socket) -> None:
+@pytest.mark.parametrize("workers", ["1", '"inline"'])
+def test_ready_alive_reloading_stopping(tmp_path: Path, listening: socket.socket, workers: str) -> None:
     place = str(tmp_path / "notify")
-    with serving_node(node(tmp_path / "node"), NOTIFY_SOCKET=place, WATCHDOG_USEC="400000") as process:
+    with serving_node(node(tmp_path / "node", workers), NOTIFY_SOCKET=place, WATCHDOG_USEC="400000") as process:
         assert set(heard(listening, "READY=1")[:-1]) <= {"WATCHDOG=1"}
         heard(listening, "WATCHDOG=1")
         process.send_signal(signal.SIGHUP)

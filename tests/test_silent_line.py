@@ -6,7 +6,6 @@ The waits of the driver are made endless, so that a turn which waited for the si
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from edxml_router.demo.letters import File, Post
 from edxml_router.demo.servers import Broker
 from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.node.worker import Worker, work
+from edxml_router.observe.orders import Orders
 from edxml_router.ports.transport import Message, Parcel
 from edxml_router.stages.forwarding import sending
 from edxml_router.stages.offices import inbox, pushing
@@ -344,7 +344,7 @@ def test_a_letter_is_not_laid_twice_because_its_confirm_is_late(own: Province) -
 def test_a_worker_makes_turns_though_its_own_hub_takes_connections_and_is_silent(own: Province) -> None:
     own.line.lose()
     own.line.cut()
-    worker = Worker(own.tree.config(HERE), os.getppid())
+    worker = Worker(own.tree.config(HERE), Orders())
     here = own[HERE]
     here.declared = False
     up = own.write("G22")

@@ -118,7 +118,7 @@ def test_a_worker_that_waits_for_ever_is_told_from_a_busy_one(monkeypatch: pytes
         try:
             until(lambda seen=seen: seen.still(time.monotonic()) >= 0 and seen.turned)
             assert not seen.over(time.monotonic())
-            until(lambda ended=ended, pid=process.pid: ended or watch._used(pid) > 0.5)
+            until(lambda ended=ended, pid=process.pid: ended or watch._used(Path(f"/proc/{pid}/stat")) > 0.5)
             monkeypatch.setattr(watch, "STILL", 0.0)
             assert seen.over(time.monotonic() + 1.0) is ended
             assert seen.over(time.monotonic() + watch.BUSY + 1.0)

@@ -12,9 +12,10 @@ import pytest
 from edxml_router.config import Settings
 from edxml_router.core.problems import Finding
 from edxml_router.demo.tree import NodePlan, Tree
-from edxml_router.node import supervisor
+from edxml_router.node.parts import launching
 from edxml_router.node.worker import Worker
 from edxml_router.observe import events
+from edxml_router.observe.orders import Orders
 from edxml_router.wiring import composition, hubs
 
 PLANS = (
@@ -33,7 +34,7 @@ def test_trouble_with_a_hub_is_told_when_it_begins_and_when_it_ends(
 
     monkeypatch.setattr(events, "transport_problem", tell)
     with Tree(tmp_path / "tree", PLANS) as tree:
-        worker = Worker(tree.config("tay-ninh"), os.getppid())
+        worker = Worker(tree.config("tay-ninh"), Orders())
 
         def turns(opened: composition.RunningNode) -> None:
             for _ in range(3):
@@ -63,7 +64,7 @@ def test_a_link_in_a_hub_is_told_once_and_the_node_goes_on(tmp_path: Path, monke
         new = tree.hub("quoc-gia") / "edx.up.tay-ninh" / "new"
         new.rmdir()
         new.symlink_to(tree.folder)
-        worker = Worker(tree.config("quoc-gia"), os.getppid())
+        worker = Worker(tree.config("quoc-gia"), Orders())
         with composition.open_worker(tree.settings("quoc-gia")) as opened:
             for _ in range(4):
                 worker._upkeep_at = 0.0
@@ -91,7 +92,7 @@ def test_mailboxes_that_are_being_made_for_the_first_time_are_no_trouble(
     monkeypatch.setattr(events, "transport_problem", lambda hub, found: told.append((hub, found.code if found else "")))
     monkeypatch.setattr(hubs, "declare", slow)
     with Tree(tmp_path / "tree", PLANS) as tree, composition.open_worker(tree.settings("quoc-gia")) as opened:
-        worker = Worker(tree.config("quoc-gia"), os.getppid())
+        worker = Worker(tree.config("quoc-gia"), Orders())
         worker._turn(opened)
         assert not opened.declared
         assert told == []
@@ -122,7 +123,7 @@ def test_workers_give_large_blocks_back_to_the_system(
     monkeypatch.setattr(sys, "executable", str(program))
     reading, writing = os.pipe()
     try:
-        assert supervisor.start_worker(tmp_path / "none.toml", {}, writing).wait() == 0
+        assert launching.start_worker(tmp_path / "none.toml", {}, writing).wait() == 0
     finally:
         os.close(reading)
         os.close(writing)

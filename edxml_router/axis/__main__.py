@@ -1,4 +1,4 @@
-"""The process that speaks to the axis, a child of the supervisor.
+"""The part that speaks to the axis: a child of the supervisor, or a thread of it by :func:`run`.
 
 Started as ``python -m edxml_router.axis FILE PID PINS`` (the settings, the supervisor's number, and as JSON the
 settings that stay until a restart). It keeps no state, so at a reload it ends, and another begins. SIGTERM and SIGHUP
@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from edxml_router.axis.client import AxisClient
@@ -24,6 +22,7 @@ from edxml_router.config import ConfigErrors, Settings, in_force, load
 from edxml_router.core.problems import EXIT_CONFIG, EXIT_SOFTWARE, Finding, Refusal, Trouble
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
+from edxml_router.observe.orders import Orders, SignalOrders
 from edxml_router.services.axis import bridge
 from edxml_router.wiring.opening import node_of
 
@@ -34,9 +33,8 @@ RECENT: Final = timedelta(days=62)  # what the axis's lists may still show
 class AxisService:
     """The loop of rounds."""
 
-    def __init__(self, settings: Settings, supervisor: int) -> None:
-        self._settings, self._supervisor = settings, supervisor
-        self._ending = threading.Event()
+    def __init__(self, settings: Settings, orders: Orders) -> None:
+        self._settings, self._orders = settings, orders
         self._told: list[str] = []
         self._known: set[str] | None = None  # the axis's numbers of what is here
 
@@ -45,19 +43,19 @@ class AxisService:
         if axis is None:  # taken out meanwhile: the supervisor will know
             return 0
         secret = bridge.secret_of(axis)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._end)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer
+        self._orders.listen()
         events.axis_started(os.getpid(), axis.url)
         with AxisClient(axis, secret) as client:
-            while not self._ending.is_set():
+            while not self._over:
                 self._round(client)
-                left = axis.interval.total_seconds()
-                while left > 0 and not self._ending.wait(min(LOOK, left)):
-                    left -= LOOK
-                    if os.getppid() != self._supervisor:
-                        return 0
+                until = time.monotonic() + axis.interval.total_seconds()
+                while not self._over and (left := until - time.monotonic()) > 0:
+                    self._orders.wait(min(LOOK, left))
         return 0
+
+    @property
+    def _over(self) -> bool:
+        return self._orders.ending or self._orders.reloading
 
     def _round(self, client: AxisClient) -> None:
         """What is wrong is told when it begins, changes or ends."""
@@ -77,17 +75,13 @@ class AxisService:
             self._told = told
             events.axis_problem(findings)
 
-    def _end(self, _number: int, _frame: FrameType | None) -> None:
-        self._ending.set()
 
-
-def main() -> int:
-    configure("auto", "info")  # until the settings say otherwise
+def run(path: Path, pins: Mapping[str, str], orders: Orders) -> int:
+    """From its start to its end; returns the exit status."""
     try:
-        path, supervisor, pins = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
         settings = in_force.pinned(load(path), pins)
         configure(settings.log.format, settings.log.level, node=settings.node.name, data=settings.node.data)
-        return AxisService(settings, supervisor).run()
+        return AxisService(settings, orders).run()
     except ConfigErrors as errors:
         events.reload_refused(errors.findings)
         return EXIT_CONFIG
@@ -97,6 +91,11 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew
         events.defect("axis", error)
     return EXIT_SOFTWARE
+
+
+def main() -> int:
+    configure("auto", "info")  # until the settings say otherwise
+    return run(Path(sys.argv[1]), json.loads(sys.argv[3]), SignalOrders(int(sys.argv[2])))
 
 
 if __name__ == "__main__":

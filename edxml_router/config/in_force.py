@@ -4,9 +4,9 @@
     settings = pinned(load(path), like)         # in a node that runs: what only a restart changes stays
 
 Most settings take effect at a reload, those of hubs and store through new workers that replace the old ones. Four stay
-until a restart: because other processes and machines know the node by them, because a database is only examined when a
-node starts (two workers on two databases would each have half of the mail), and because a process is told at its start
-whether to count for Prometheus.
+until a restart, and whether the node is one process: because other processes and machines know the node by them,
+because a database is only examined when a node starts (two workers on two databases would each have half of the mail),
+and because a process is told at its start whether to count for Prometheus.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from typing import Final
 
 from edxml_router.config.settings import Settings
 from edxml_router.config.text import duration
+from edxml_router.config.values import INLINE
 
+_WORKERS: Final = "node.workers"
 AT_RESTART: Final = ("node.name", "node.data", "store.url", "metrics.listen")
 
 
@@ -34,17 +36,20 @@ class SettingChange:
     @property
     def taken(self) -> bool:
         """Whether a reload is enough; otherwise it needs a restart."""
-        return self.name not in AT_RESTART
+        return self.name not in AT_RESTART and not (self.name == _WORKERS and INLINE in (self.before, self.after))
 
 
 def pins(settings: Settings) -> Mapping[str, str]:
     """The settings that stay until a restart."""
-    return {name: text for name, text in settings_texts(settings).items() if name in AT_RESTART}
+    return {name: text for name, text in settings_texts(settings).items() if name in (*AT_RESTART, _WORKERS)}
 
 
 def pinned(settings: Settings, like: Mapping[str, str]) -> Settings:
     """The settings with those that stay until a restart as in ``like``."""
     node = replace(settings.node, name=like["node.name"], data=Path(like["node.data"]))
+    workers = like.get(_WORKERS, "")
+    if workers and (workers == INLINE) != node.inline:
+        node = replace(node, workers=INLINE if workers == INLINE else int(workers))
     metrics = replace(settings.metrics, listen=like.get("metrics.listen") or None)
     return replace(settings, node=node, store=replace(settings.store, url=like["store.url"] or None), metrics=metrics)
 

@@ -7,6 +7,7 @@ settings at once is in :mod:`edxml_router.config.checks`. Secrets are never here
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -25,6 +26,7 @@ from edxml_router.config.sections.metrics import MetricsSettings
 from edxml_router.config.sections.retention import RetentionSettings
 from edxml_router.config.sections.trust import SignatureSettings, TrustSettings
 from edxml_router.config.values import (
+    INLINE,
     MIB,
     About,
     Count,
@@ -34,6 +36,7 @@ from edxml_router.config.values import (
     Name,
     SettingsTable,
     Size,
+    Workers,
     read_duration,
 )
 from edxml_router.core.delivery.terms import DeliveryTerms, IntakeLimits, Policy
@@ -56,7 +59,11 @@ class NodeSettings(SettingsTable):
         About("Folder of this node's own data (journal, large bodies, quarantined input)."),
     ] = Path("data")
     workers: Annotated[
-        int, Field(strict=True, ge=0, le=256), About("Worker processes; 0 means one per processor core.")
+        Workers,
+        About(
+            'Worker processes; 0 means one per processor core. "inline": the whole node is one process, for one that '
+            "mostly waits: half of the memory, and one core."
+        ),
     ] = 0
     key: Annotated[
         Key | None,
@@ -67,6 +74,16 @@ class NodeSettings(SettingsTable):
         ),
     ] = None
     certificate: Annotated[File | None, About("Certificate of that key (PEM).", '"node.cert.pem"')] = None
+
+    @property
+    def inline(self) -> bool:
+        """Whether the whole node is one process."""
+        return self.workers == INLINE
+
+    @property
+    def worker_count(self) -> int:
+        """How many workers there are on this machine."""
+        return 1 if isinstance(self.workers, str) else self.workers or os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

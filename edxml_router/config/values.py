@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    StringConstraints,
+    ValidationInfo,
+    WrapValidator,
+)
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.proof.checkpoint import is_origin
 from edxml_router.core.proof.note import ED25519, VerifierKey
 
 MIB: Final = 1024 * 1024
+INLINE: Final = "inline"  # node.workers: the whole node in one process
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _SIZE = re.compile(r"(\d+) ?(|KiB|MiB|GiB)")
@@ -89,6 +99,11 @@ def _read_oid(value: Any) -> str:
     return value
 
 
+def _read_workers(value: Any, handler: Callable[[Any], int]) -> int | str:
+    """A number, or the one word; whatever else it is, it should have been a number."""
+    return value if value == INLINE else handler(value)
+
+
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,9})){1,20}")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Code = Annotated[str, Field(strict=True)]
@@ -101,6 +116,11 @@ Key = Annotated[Path | str, BeforeValidator(_read_key)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(ge=timedelta(milliseconds=1))]
 Size = Annotated[int, BeforeValidator(read_size), Field(ge=1)]
 Count = Annotated[int, Field(strict=True, ge=1)]
+Workers = Annotated[
+    int | Literal["inline"],
+    GetPydanticSchema(lambda _type, handler: handler(Annotated[int, Field(strict=True, ge=0, le=256)])),
+    WrapValidator(_read_workers),
+]
 
 
 class SettingsTable:

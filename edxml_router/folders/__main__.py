@@ -1,4 +1,4 @@
-"""The process that serves the folders of offices, a child of the supervisor.
+"""The part that serves the folders of offices: a child of the supervisor, or a thread of it by :func:`run`.
 
 Started as ``python -m edxml_router.folders FILE PID PINS`` (the settings, the supervisor's number, and as JSON the
 settings that stay until a restart). It serves all folders of a node in turn: a share that hangs holds up the other
@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from edxml_router.config import ConfigErrors, Settings, in_force, load
@@ -24,6 +23,7 @@ from edxml_router.disk.bell import FILE, FileBell
 from edxml_router.folders.attachment import FolderAttachment
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
+from edxml_router.observe.orders import Orders, SignalOrders
 
 LOOK: Final = 1.0  # seconds between looks at what nobody tells of: a share, what a worker has offered
 AFTER: Final = 0.25  # … after something has happened: a file settles
@@ -32,29 +32,23 @@ AFTER: Final = 0.25  # … after something has happened: a file settles
 class FolderService:
     """The loop over the folders of a node's offices."""
 
-    def __init__(self, settings: Settings, supervisor: int) -> None:
-        self._settings, self._supervisor = settings, supervisor
-        self._ending = False
-        self._signals, self._signalled = os.pipe()  # a signal ends the waiting
-        os.set_blocking(self._signals, False)
-        os.set_blocking(self._signalled, False)
+    def __init__(self, settings: Settings, orders: Orders) -> None:
+        self._settings, self._orders = settings, orders
         self._problems: dict[str, Finding | None] = {}  # by office, as last told
 
     def run(self) -> int:
-        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._end)
-        signal.signal(signal.SIGHUP, self._end)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer
+        self._orders.listen()
         attached = [FolderAttachment(self._settings, one) for one in self._settings.offices if one.attach == "folder"]
         with closing(FileBell(self._settings.node.data / FILE, listening=True)) as bell:
             events.folders_started(os.getpid(), len(attached))
             happened = False
-            while not self._ending and os.getppid() == self._supervisor:
+            while not (self._orders.ending or self._orders.reloading):
                 bell.clear()
                 for one in attached:
                     self._turn(one)
                 seconds = AFTER if happened else LOOK
-                happened = watch.wait([self._signals, bell.fileno(), *(one.fileno() for one in attached)], seconds)
+                told = [self._orders.fileno(), bell.fileno(), *(one.fileno() for one in attached)]
+                happened = watch.wait(told, seconds)
         for one in attached:
             one.close()
         return 0
@@ -76,24 +70,25 @@ class FolderService:
             self._problems[attached.name] = problem
             events.folder_problem(attached.name, problem)
 
-    def _end(self, _number: int, _frame: FrameType | None) -> None:
-        self._ending = True
 
-
-def main() -> int:
-    configure("auto", "info")  # until the settings say otherwise
+def run(path: Path, pins: Mapping[str, str], orders: Orders) -> int:
+    """The folders from their start to their end; returns the exit status."""
     try:
-        path, supervisor, pins = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
         settings = in_force.pinned(load(path), pins)
         configure(settings.log.format, settings.log.level, node=settings.node.name, data=settings.node.data)
         with suppress(KeyboardInterrupt):
-            return FolderService(settings, supervisor).run()
+            return FolderService(settings, orders).run()
     except ConfigErrors as errors:
         events.reload_refused(errors.findings)
         return EXIT_CONFIG
     except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew
         events.defect("folders", error)
     return EXIT_SOFTWARE
+
+
+def main() -> int:
+    configure("auto", "info")  # until the settings say otherwise
+    return run(Path(sys.argv[1]), json.loads(sys.argv[3]), SignalOrders(int(sys.argv[2])))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The gateway process of a node: ``python -m edxml_router.gateway FILE SUPERVISOR PINS``, started by the supervisor.
+"""The gateway of a node: ``python -m edxml_router.gateway FILE SUPERVISOR PINS``, started by the supervisor, or
+:func:`run` in a thread of it, which tells it what signals tell a process.
 
 SIGTERM stops listening, answers what is under way, and ends; SIGHUP takes the settings and the certificate's files as
 they are now, but for the addresses, which a new process takes. When the supervisor is gone it ends as on SIGTERM. Exit
@@ -12,7 +13,6 @@ import asyncio
 import json
 import os
 import resource
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,17 +28,18 @@ from edxml_router.gateway.entrance import listen_on
 from edxml_router.gateway.telling.calling import call_offices
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
+from edxml_router.observe.orders import Orders, SignalOrders
 from edxml_router.wiring.lasting import Lasting, open_lasting
 
 LOOK_SECONDS = 0.5  # between looks whether the supervisor is there
 
 
 class Gateway:
-    """One run of the process."""
+    """One run of it."""
 
-    def __init__(self, path: Path, supervisor: int, pins: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, orders: Orders, pins: Mapping[str, str]) -> None:
         self._path = path
-        self._supervisor = supervisor
+        self._orders = orders
         self._pins = pins
 
     def run(self) -> int:
@@ -80,15 +81,20 @@ class Gateway:
             else:
                 events.reloaded()
 
-        def look() -> None:
-            if os.getppid() != self._supervisor:
+        def told() -> None:
+            self._orders.clear()
+            if self._orders.take_reload():
+                reload()
+            if self._orders.ending:
                 end()
+
+        def look() -> None:
+            told()
             loop.call_later(LOOK_SECONDS, look)
 
         desk.start()
-        loop.add_signal_handler(signal.SIGHUP, reload)
-        loop.add_signal_handler(signal.SIGTERM, end)
-        loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal's Ctrl-C is the supervisor's to answer
+        self._orders.listen()
+        loop.add_reader(self._orders.fileno(), told)
         look()
         events.gateway_started(os.getpid(), [_shown(one.getsockname()) for one in sockets])
         calling = asyncio.create_task(call_offices(desk))
@@ -112,10 +118,10 @@ def _let_many_connect() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def main() -> int:
-    configure("auto", "info")  # until the settings say otherwise
+def run(path: Path, pins: Mapping[str, str], orders: Orders) -> int:
+    """The gateway from its start to its end; returns its exit status."""
     try:
-        return Gateway(Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])).run()
+        return Gateway(path, orders, pins).run()
     except ConfigErrors as errors:
         events.reload_refused(errors.findings)
         return EXIT_CONFIG
@@ -128,6 +134,11 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew
         events.defect("gateway", error)
         return EXIT_SOFTWARE
+
+
+def main() -> int:
+    configure("auto", "info")  # until the settings say otherwise
+    return run(Path(sys.argv[1]), json.loads(sys.argv[3]), SignalOrders(int(sys.argv[2])))
 
 
 if __name__ == "__main__":

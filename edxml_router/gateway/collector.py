@@ -32,8 +32,10 @@ _Waiting = tuple[Submission, asyncio.Future[Acceptance]]
 class Collector:
     """Between requests and the processes that judge."""
 
-    def __init__(self, settings: Settings, processes: int) -> None:
+    def __init__(self, settings: Settings, processes: int, idle: float | None = None) -> None:
+        """``idle``: seconds without work after which a process ends, until there is work; None: it stays."""
         self._count = processes
+        self._idle = idle
         self._waiting: deque[_Waiting] = deque()
         self._came = asyncio.Event()
         self._threads = ThreadPoolExecutor(processes, "accepting")
@@ -76,7 +78,12 @@ class Collector:
     async def _serve(self, number: int) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._came.wait()
+            try:
+                async with asyncio.timeout(self._idle):
+                    await self._came.wait()
+            except TimeoutError:
+                await loop.run_in_executor(self._threads, self._acceptors[number].close)
+                await self._came.wait()
             await self._gather()
             batch = self._take()
             if not batch:

@@ -46,7 +46,15 @@ TOKENS_SECONDS: Final = 1.0  # for so long a token that was revoked may still co
 NEW_SECONDS: Final = 0.1  # between looks for a token that is not known
 TURNS: Final = 10_000  # uploads whose turns are remembered
 SWEEP_SECONDS: Final = 600.0  # between sweeps of uploads
+IDLE_SECONDS: Final = 60.0  # without an envelope
 TRUST_SECONDS: Final = 0.5  # between looks at the files of [trust]
+
+
+def _collector(settings: Settings, gateway: GatewaySettings) -> Collector:
+    """Of a node that is one process the process that judges is there while there is something to judge."""
+    if settings.node.inline:
+        return Collector(settings, gateway.processes or 1, IDLE_SECONDS)
+    return Collector(settings, gateway.processes or os.cpu_count() or 1)
 
 
 class Desk:
@@ -66,7 +74,7 @@ class Desk:
         self._tokens: Mapping[str, TokenRow] = {}
         self._tokens_at = float("-inf")
         self._tokens_read = asyncio.Lock()
-        self._collector = Collector(lasting.settings, gateway.processes or os.cpu_count() or 1)
+        self._collector = _collector(lasting.settings, gateway)
         bell = lasting.bell
         self.readers = Readers(
             lambda after: self.call(mailbox.look, self.node, after),

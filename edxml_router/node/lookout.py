@@ -9,7 +9,6 @@ two is the node and which the copy, and if both stopped, no mail would be taken 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from contextlib import closing
@@ -33,7 +32,7 @@ def twin(settings: Settings) -> Finding | None:
     """EDX620 when more take from the node's mailboxes than it has workers, on all machines of its database."""
     taken = starting.consumers(settings)
     place = max(taken, key=lambda each: taken[each], default="")
-    own = settings.node.workers or os.cpu_count() or 1
+    own = settings.node.worker_count
     if taken.get(place, 0) <= own:
         return None
     with closing(own_ledger.open_ledger(settings)) as ledger:

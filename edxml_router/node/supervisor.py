@@ -6,21 +6,19 @@ nothing. SIGHUP makes the workers reload. Revocation lists are fetched and respo
 (:mod:`edxml_router.credentials.revocation.renewal`), and the journal is stamped
 (:mod:`edxml_router.node.stamping`), for all workers. Workers notice by themselves when the supervisor
 was killed. Where the settings have a section [gateway], its process runs beside the workers, and one for the folders of
-offices where some are attached so (:mod:`edxml_router.node.side_process`). A service manager hears when the node is
-ready, reloads and drains, and that the supervisor makes its rounds (:mod:`edxml_router.observe.service_manager`).
+offices where some are attached so (:mod:`edxml_router.node.parts.side_part`). With ``workers = "inline"`` all of these
+are threads of this process (:mod:`edxml_router.node.parts.launching`). A service manager hears when the node is ready,
+reloads and drains, and that the supervisor makes its rounds (:mod:`edxml_router.observe.service_manager`).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 
 from edxml_router.config import ConfigErrors, Settings, in_force, load
@@ -29,7 +27,9 @@ from edxml_router.credentials.revocation.renewal import Renewal
 from edxml_router.node import settings_file
 from edxml_router.node.far_bells import FarBells
 from edxml_router.node.lookout import Lookout
-from edxml_router.node.side_process import SideProcess
+from edxml_router.node.parts.launching import NodeParts, Processes, Threads, begin_anew, end_at_once
+from edxml_router.node.parts.part import NodePart
+from edxml_router.node.parts.side_part import SidePart
 from edxml_router.node.stamping import Stamping
 from edxml_router.node.watch import TOLD, WorkerWatch
 from edxml_router.observe import events
@@ -42,9 +42,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between restarts of a failing 
 HEALTHY = 30.0  # seconds after which a worker's earlier failures are forgotten
 STUCK = "workers.stuck"  # in node.data: the workers that make no turns
 LOOK = 0.2  # seconds between looks at the workers
-# For workers: bodies of megabytes are given back to the system when they are done with. By itself glibc learns from the
-# first one to keep such, in pieces all over its arenas (docs/decisions.md).
-MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
 
 
 class Supervisor:
@@ -53,19 +50,25 @@ class Supervisor:
     def __init__(self, settings: Settings, taken: Callable[[Settings], None] = lambda _settings: None) -> None:
         self._settings = settings
         self._taken = taken
-        self._count = settings.node.workers or os.cpu_count() or 1
-        self._workers: dict[int, subprocess.Popen[bytes]] = {}
-        self._leaving: list[subprocess.Popen[bytes]] = []  # told to end because fewer are configured
+        self._count = settings.node.worker_count
+        self._workers: dict[int, NodePart] = {}
+        self._leaving: list[NodePart] = []  # told to end because fewer are configured
         self._started: dict[int, float] = {}
         self._watches: dict[int, WorkerWatch] = {}
         self._stuck: set[int] = set()  # those that were named
         self._pause = dict.fromkeys(range(self._count), FIRST_PAUSE)
         self._start_at = dict.fromkeys(range(self._count), 0.0)
         self._ending = False
+        self._status = 0  # to end with
         self._reloading = False
         self._begun = time.monotonic()
         self._pins = in_force.pins(settings)
-        self._sides: dict[str, SideProcess] = {}
+        self._sides: dict[str, SidePart] = {}
+        self._parts: NodeParts = (
+            Threads(settings.path, self._pins, self._kill)
+            if settings.node.inline
+            else Processes(settings.path, self._pins)
+        )
         self._renewal = Renewal(settings)
         self._lookout = Lookout(settings)
         self._stamping = Stamping(settings)
@@ -81,10 +84,10 @@ class Supervisor:
         self._name(0, stuck=False)  # left by an earlier supervisor
         events.node_started(self._count)
         settings_file.write(self._settings.node.data, self._settings)
-        status, ready = 0, False
+        ready = False
         with self._renewal, self._lookout, self._stamping, self._far_bells:
-            while not self._ending and not status:
-                status = self._look() or self._look_beside()
+            while not self._ending and not self._status:
+                self._status = self._look() or self._look_beside()
                 self._manager.alive(time.monotonic())
                 if not ready and all(watch.turned for watch in self._watches.values()):
                     ready = True  # whoever is away is a neighbour, who is waited for in turns
@@ -99,7 +102,7 @@ class Supervisor:
             self._manager.stopping()
             self._drain()
         events.node_ended()
-        return status
+        return self._status
 
     def _look(self) -> int:
         """Start what is not running; the exit status to end with when starting again is useless."""
@@ -113,33 +116,33 @@ class Supervisor:
                 self._see(number, worker, now)
                 continue
             if worker is not None:
+                status = worker.returncode or 0
                 # Later it may be a file that is just being changed: running workers go on, ended ones are retried.
-                if worker.returncode == EXIT_CONFIG and now - self._begun < HEALTHY:
+                if status == EXIT_CONFIG and now - self._begun < HEALTHY:
                     return EXIT_CONFIG
                 del self._workers[number]
                 self._watches.pop(number).close()
                 self._name(number, stuck=False)
-                if worker.returncode == 0:  # it makes room for one with new settings
+                if status == 0:  # it makes room for one with new settings
                     continue
                 self._start_at[number] = now + self._pause[number]
-                events.worker_lost(worker.pid, worker.returncode, self._pause[number])
+                events.worker_lost(worker.pid, status, self._pause[number])
                 self._pause[number] = min(2 * self._pause[number], LONGEST_PAUSE)
             if now >= self._start_at[number]:
                 watch = self._watches[number] = WorkerWatch()
-                worker = self._workers[number] = start_worker(self._settings.path, self._pins, watch.end)
-                watch.began(worker.pid)
+                self._workers[number] = self._parts.worker(watch)
                 self._started[number] = now
         return 0
 
     def _look_beside(self) -> int:
-        """The same for the processes beside the workers, which the settings may have come to want, or not any more."""
+        """The same for the parts beside the workers, which the settings may have come to want, or not any more."""
         for name in [each for each in self._sides if each not in self._wanted()]:
             side = self._sides.pop(name)
             side.end()
             side.wait(DRAIN)
         for name in self._wanted():
             if name not in self._sides:
-                self._sides[name] = SideProcess(name, self._settings.path, self._pins)
+                self._sides[name] = SidePart(name, self._parts)
             if status := self._sides[name].look(time.monotonic()):
                 return status
         return 0
@@ -150,7 +153,7 @@ class Supervisor:
         folders = any(office.attach == "folder" for office in self._settings.offices)
         return [*wanted, "edxml_router.folders"] if folders else wanted
 
-    def _see(self, number: int, worker: subprocess.Popen[bytes], now: float) -> None:
+    def _see(self, number: int, worker: NodePart, now: float) -> None:
         """Report a worker that makes no turns, and kill it when that has lasted too long."""
         watch = self._watches[number]
         still = watch.still(now)
@@ -188,6 +191,12 @@ class Supervisor:
         for side in self._sides.values():
             side.wait(until - time.monotonic())
 
+    def _kill(self) -> None:
+        """For a thread that does not react, which cannot be ended alone."""
+        if self._ending or self._status:
+            end_at_once(self._status)
+        begin_anew()
+
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         self._ending = True
 
@@ -209,12 +218,14 @@ class Supervisor:
             return
         configure(settings.log.format, settings.log.level, node=settings.node.name)
         taken = in_force.changes(in_force.settings_texts(self._settings), in_force.settings_texts(settings))
-        for change in (*taken, *in_force.changes(self._pins, in_force.pins(found))):
+        waiting = [each for each in in_force.changes(self._pins, in_force.pins(found)) if not each.taken]
+        for change in (*taken, *waiting):
             events.setting_changed(change.name, change.before, change.after, taken=change.taken)
         self._settings = self._lookout.settings = self._stamping.settings = settings
         self._stamping.wake()
+        self._pins = in_force.pins(settings)
         self._taken(settings)
-        self._renumber(settings.node.workers or os.cpu_count() or 1)
+        self._renumber(settings.node.worker_count)
         settings_file.write(settings.node.data, settings)
         for worker in self._workers.values():
             worker.send_signal(signal.SIGHUP)
@@ -234,15 +245,6 @@ class Supervisor:
                 self._watches.pop(number).close()
                 self._name(number, stuck=False)
         self._count = count
-
-
-
-def start_worker(path: Path, pins: Mapping[str, str], turns: int) -> subprocess.Popen[bytes]:
-    """A worker for the settings in ``path`` that tells of its turns on the descriptor ``turns``."""
-    # S603: the command is this interpreter and our own module; the only argument of others is the operator's own file.
-    arguments = [str(path), str(os.getpid()), json.dumps(pins), str(turns)]
-    command = [sys.executable, "-m", "edxml_router.node.worker", *arguments]
-    return subprocess.Popen(command, pass_fds=[turns], env=MEMORY | os.environ)  # noqa: S603
 
 
 def serve(settings: Settings, taken: Callable[[Settings], None] = lambda _settings: None) -> int:

@@ -32,14 +32,15 @@ class WorkerWatch:
         os.set_blocking(self._read, False)
         os.set_blocking(self.end, False)
         self.turned = False  # whether it ever made one
-        self._process = 0
+        self._figures = Path()
         self._turn_at = 0.0
         self._used = 0.0
 
-    def began(self, process: int) -> None:
-        """It runs, and has the pipe's end now."""
+    def began(self, process: int, thread: int = 0) -> None:
+        """It runs, as a process or as a thread of one, and has the pipe's end now."""
         os.close(self.end)
-        self._process, self._turn_at, self._used = process, time.monotonic(), _used(process)
+        self._figures = Path(f"/proc/{process}/task/{thread}/stat" if thread else f"/proc/{process}/stat")
+        self._turn_at, self._used = time.monotonic(), _used(self._figures)
 
     def still(self, now: float) -> float:
         """Seconds since the last turn."""
@@ -48,23 +49,23 @@ class WorkerWatch:
             while os.read(self._read, 4096):
                 turned = True
         if turned:
-            self.turned, self._turn_at, self._used = True, now, _used(self._process)
+            self.turned, self._turn_at, self._used = True, now, _used(self._figures)
         return now - self._turn_at
 
     def over(self, now: float) -> bool:
         """Whether it has made no turn for longer than anything may take."""
         still = self.still(now)
-        busy = _used(self._process) - self._used > IDLE_SHARE * still
+        busy = _used(self._figures) - self._used > IDLE_SHARE * still
         return still > (BUSY if busy else STILL)
 
     def close(self) -> None:
         os.close(self._read)
 
 
-def _used(process: int) -> float:
-    """Seconds of processor that a process has used; 0 where the system does not tell."""
+def _used(figures: Path) -> float:
+    """Seconds of processor that its file in /proc says it has used; 0 where the system does not tell."""
     try:
-        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        fields = figures.read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         return 0.0

@@ -1,24 +1,22 @@
 """One worker process: takes micro-batches, runs the pipeline's stages, and hands acknowledgements back.
 
 Started by the supervisor, whose number PID is, as ``python -m edxml_router.node.worker FILE PID PINS TURNS`` (JSON: the
-settings that stay until a restart; a pipe that is told of each turn). It makes no decisions; those are in the pipeline.
-SIGTERM finishes the batch at hand and ends; SIGHUP reloads the rules, and a change in a file of [trust], of a key or of
-a certificate is noticed without it (with a bad file the old ones stay in force, and it is reported). A changed hub or
-store needs a new worker: this one ends. When the supervisor is gone, it ends as on SIGTERM. Exit status 0, or 70 after
-a defect.
+settings that stay until a restart; a pipe that is told of each turn), or by :func:`run` in a thread of the supervisor,
+which tells it what signals tell a process. It makes no decisions; those are in the pipeline. SIGTERM finishes the batch
+at hand and ends; SIGHUP reloads the rules, and a change in a file of [trust], of a key or of a certificate is noticed
+without it (with a bad file the old ones stay in force, and it is reported). A changed hub or store needs a new worker:
+this one ends. When the supervisor is gone, it ends as on SIGTERM. Exit status 0, or 70 after a defect.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from edxml_router import pipeline
 from edxml_router.config import ConfigErrors, Settings, in_force, load
@@ -32,6 +30,7 @@ from edxml_router.node.duties.tiling import TilesDuty
 from edxml_router.node.errand import Errand
 from edxml_router.observe import events, measures
 from edxml_router.observe.logs import configure
+from edxml_router.observe.orders import Orders, SignalOrders
 from edxml_router.stages import clocks
 from edxml_router.stages.forwarding import following, sending
 from edxml_router.stages.inventory.comparing import ask_inventories
@@ -55,18 +54,12 @@ REST = 1.0  # seconds to wait after a setback of the store
 class Worker:
     """The loop of a worker, and its two switches."""
 
-    def __init__(
-        self, path: Path, supervisor: int, pins: Mapping[str, str] | None = None, turns: int = -1
-    ) -> None:
+    def __init__(self, path: Path, orders: Orders, pins: Mapping[str, str] | None = None, turns: int = -1) -> None:
         self._path = path
         self._pins = pins
-        self._supervisor = supervisor  # passed in: the supervisor may be gone before this process can look
+        self._orders = orders
         self._turns = turns  # a pipe of the supervisor's, or none
-        self._ending = False
-        self._reloading = False
-        self._signals, self._signalled = os.pipe()  # a signal ends the waiting
-        os.set_blocking(self._signals, False)
-        os.set_blocking(self._signalled, False)
+        self._replaced = False  # another is to begin with new settings
         self._trust_at = 0.0
         self._poll_at = 0.0
         self._upkeep_at = 0.0
@@ -85,14 +78,11 @@ class Worker:
     def run(self) -> int:
         settings = self._load()
         configure(settings.log.format, settings.log.level, node=settings.node.name, data=settings.node.data)
-        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._end)
-        signal.signal(signal.SIGHUP, self._reload)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to answer
-        with composition.open_worker(settings) as opened:
+        self._orders.listen()
+        with composition.open_worker(settings, apart=settings.node.inline) as opened:
             events.worker_started(os.getpid())
-            while not self._ending and os.getppid() == self._supervisor:
-                if self._reloading:
+            while not self._replaced and not self._orders.ending:
+                if self._orders.take_reload():
                     self._load_rules(opened)
                 moved = self._turn(opened)
                 self._tell_turn()
@@ -165,10 +155,9 @@ class Worker:
         seconds = until - time.monotonic()
         if min(told) < 0 or opened.node.outgoing.owed:
             seconds = min(seconds, LOOK_INTERVAL)
-        if not (self._ending or self._reloading):
-            watch.wait([*told, self._signals], seconds)
-            with suppress(BlockingIOError, OSError):
-                os.read(self._signals, 4096)
+        if not (self._orders.ending or self._orders.reloading or self._replaced):
+            watch.wait([*told, self._orders.fileno()], seconds)
+            self._orders.clear()
 
     def _tell_turn(self) -> None:
         if self._turns >= 0:
@@ -261,12 +250,11 @@ class Worker:
         self._unusable = unusable
 
     def _load_rules(self, opened: composition.RunningNode) -> None:
-        self._reloading = False
         try:
             settings = self._load()
             configure(settings.log.format, settings.log.level, node=settings.node.name)
             if not opened.reload(settings):  # a hub or the store: another worker begins with them
-                self._ending = True
+                self._replaced = True
         except ConfigErrors as errors:
             events.reload_refused(errors.findings)
         except Setback as setback:  # a token
@@ -277,14 +265,8 @@ class Worker:
 
     def _rest(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while not self._ending and time.monotonic() < until:
+        while not self._orders.ending and time.monotonic() < until:
             time.sleep(min(0.05, seconds))
-
-    def _end(self, _number: int, _frame: FrameType | None) -> None:
-        self._ending = True
-
-    def _reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._reloading = True
 
 
 def work(
@@ -305,12 +287,10 @@ def work(
     return busy
 
 
-def main() -> int:
-    configure("auto", "info")  # until the settings say otherwise
+def run(path: Path, pins: Mapping[str, str] | None, orders: Orders, turns: int) -> int:
+    """A worker from its start to its end; returns its exit status."""
     try:
-        pins = json.loads(sys.argv[3]) if len(sys.argv) > 3 else None
-        turns = int(sys.argv[4]) if len(sys.argv) > 4 else -1
-        return Worker(Path(sys.argv[1]), int(sys.argv[2]), pins, turns).run()
+        return Worker(path, orders, pins, turns).run()
     except ConfigErrors as errors:
         events.reload_refused(errors.findings)
         return EXIT_CONFIG
@@ -323,6 +303,13 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001  # the log tells where, without the message; the supervisor starts anew
         events.defect("worker", error)
         return EXIT_SOFTWARE
+
+
+def main() -> int:
+    configure("auto", "info")  # until the settings say otherwise
+    pins = json.loads(sys.argv[3]) if len(sys.argv) > 3 else None
+    turns = int(sys.argv[4]) if len(sys.argv) > 4 else -1
+    return run(Path(sys.argv[1]), pins, SignalOrders(int(sys.argv[2])), turns)
 
 
 if __name__ == "__main__":

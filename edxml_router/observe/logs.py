@@ -82,6 +82,11 @@ def configure(form: str, level: str, *, node: str = "", stream: TextIO | None = 
     logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
+def finish_log() -> None:
+    """Give the lines that wait a moment to be written: this process ends in a way that asks nobody."""
+    _sink().finish()
+
+
 @cache
 def _sink() -> Sink:
     """One for the process: it has a thread."""

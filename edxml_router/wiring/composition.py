@@ -229,16 +229,16 @@ def open_node(settings: Settings) -> Iterator[StoredNode]:
 
 @contextmanager
 def open_worker(
-    settings: Settings, clock: SteadyClock | None = None, wrap: Wrap = lambda _, port: port
+    settings: Settings, clock: SteadyClock | None = None, wrap: Wrap = lambda _, port: port, *, apart: bool = False
 ) -> Iterator[RunningNode]:
     """The node with the transports of its own hub and its parent's. ``clock`` stands for the machine's; ``wrap`` is
-    given each port by its name, and the node has what it answers."""
+    given each port by its name, and the node has what it answers. ``apart``: other processes judge the envelopes."""
     with ExitStack() as stack:
         trust_seen = trust_files.fingerprint(sources.paths(settings))  # before they are read
         credentials_seen = trust_files.fingerprint(identities.paths(settings))
         ledger = open_ledger(settings, WORKER_PATIENCE_SECONDS, WORKER, clock)
         node = _node(settings, stack.enter_context(closing(ledger)), wrap)
-        node.judging = stack.enter_context(closing(judging.NotingJudge(settings.node.data / "judging")))
+        node.judging = stack.enter_context(closing(judging.NotingJudge(settings.node.data / "judging", apart=apart)))
         in_hand = stack.enter_context(closing(InHandGuard(settings.node.data / "in-hand")))
         signing = _signing(settings)
         _sign_by(node, signing)

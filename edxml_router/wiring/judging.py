@@ -20,12 +20,14 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -40,6 +42,7 @@ Judge = Callable[[Submission], Candidate]
 
 MOST_TIME: Final = timedelta(seconds=1)  # of a processor, where no settings say otherwise
 MOST_DEATHS: Final = 5
+PATIENCE_SECONDS: Final = 60.0  # seconds by the clock for what may take a few of the processor
 BYTES_PER_SECOND: Final = 16 * 1024 * 1024  # more time for what is larger: it is hashed, decoded and copied
 _SUSPECTED_SECONDS: Final = 3600.0  # seconds
 _DIED = ".died"
@@ -87,13 +90,29 @@ def apart(work: Callable[[], T], seconds: float) -> T:
         finally:
             os._exit(status)  # no handler, buffer or connection of the other process is this one's to close
     os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        data = pipe.read()
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        data = _patiently(pipe, child)
     _, ended = os.waitpid(child, 0)
     if ended != os.EX_OK:
         raise ProcessEnded(os.WTERMSIG(ended) if os.WIFSIGNALED(ended) else 0)
     result: T = pickle.loads(data)  # noqa: S301  # our own process wrote it
     return result
+
+
+def _patiently(pipe: FileIO, child: int) -> bytes:
+    """All that comes; a process that has not ended within :data:`PATIENCE_SECONDS` is killed. One of several threads
+    has gone into it alone, and would wait for ever for a lock that another one held just then."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    pieces: list[bytes] = []
+    coming = select.poll()
+    coming.register(pipe, select.POLLIN)
+    while coming.poll(max(0.0, until - time.monotonic()) * 1000):
+        piece = pipe.read(1024 * 1024)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+    os.kill(child, signal.SIGKILL)
+    return b""
 
 
 def judge_apart(judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Candidate]:
@@ -114,19 +133,24 @@ def _one_apart(judge: Judge, submission: Submission, most: timedelta, deaths: in
 
 
 class NotingJudge:
-    """Judges in this process, and leaves a note for the case that it does not live to say what came of it."""
+    """Judges in this process, and leaves a note for the case that it does not live to say what came of it.
 
-    def __init__(self, folder: Path) -> None:
+    ``apart``: this process is the whole node, so nothing is judged in it, and each envelope has a process of its own.
+    """
+
+    def __init__(self, folder: Path, *, apart: bool = False) -> None:
         self._folder = folder
         self._notes = Notes(folder)
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        self._apart = apart
+        if not apart:
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
 
     def __call__(self, judge: Judge, submissions: Sequence[Submission], most: timedelta) -> list[Candidate]:
         suspects = self._suspects()
         peers = {peer for deaths in suspects.values() for peer in deaths}
         judged = []
         for submission in submissions:
-            if submission.data.digest in suspects or submission.peer in peers:
+            if self._apart or submission.data.digest in suspects or submission.peer in peers:
                 judged.append(self._suspect(judge, submission, most, suspects))
                 continue
             with self._noted(submission), _timer(seconds_for(len(submission.data), most)):

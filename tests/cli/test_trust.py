@@ -19,6 +19,7 @@ from edxml_router.core.trust.certificate import spki_sha256
 from edxml_router.credentials import trust_files
 from edxml_router.credentials.keys import load_certificates
 from edxml_router.node.worker import Worker
+from edxml_router.observe.orders import Orders
 from edxml_router.services import trial_authority
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring import composition
@@ -338,7 +339,7 @@ def test_a_block_reaches_a_running_worker(node: OneNode, table: Path, subject: s
         subject = str(certificate)
     elif subject == "fingerprint":  # as openssl shows it
         subject = load_certificates(certificate)[0].fingerprint(SHA256()).hex(":").upper()
-    worker = Worker(node.config, os.getppid())
+    worker = Worker(node.config, Orders())
     with composition.open_worker(load(node.config)) as opened:
         turn(worker, opened)
         assert outcome(opened, node, 1) == "accepted"

@@ -34,9 +34,11 @@ def run(world: World, *arguments: str) -> str:
     return done.stdout
 
 
-def test_serve_runs_the_gateway(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", '"inline"'])
+def test_serve_runs_the_gateway(tmp_path: Path, workers: str) -> None:
     world, port = World(tmp_path), free_port()
-    world.path.write_text(world.path.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+    text = world.path.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}")
+    world.path.write_text(text.replace("workers = 1", f"workers = {workers}"))
     log = (tmp_path / "serve.log").open("wb+")
     serving = subprocess.Popen([*program(), "--config", str(world.path), "serve"], stderr=log)
     try:
@@ -46,6 +48,8 @@ def test_serve_runs_the_gateway(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             assert serving.poll() is None
             time.sleep(0.05)
+        began = Path(f"/proc/{serving.pid}/task/{serving.pid}/children").read_text().split()
+        assert len(began) == (2 if workers == "1" else 0)
         data = world.letter()
         with httpx.Client(verify=world.tls(), timeout=200, headers={"authorization": f"Bearer {token}"}) as client:
             url = f"https://127.0.0.1:{port}/v1/envelopes/{digest(data)}"

@@ -10,7 +10,6 @@ silent gets what was known before, with the time of that, after :data:`WAIT` sec
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -82,7 +81,7 @@ class NodeMetrics:
         yield gauges.BUILD, (__version__, platform.python_version()), 1
         yield gauges.NODE, (self.settings.node.name,), 1
         yield gauges.WORKERS, (), self._gathered.workers()
-        yield gauges.WANTED, (), self.settings.node.workers or os.cpu_count() or 1
+        yield gauges.WANTED, (), self.settings.node.worker_count
         for hub, codes in self._gathered.hubs().items():
             yield gauges.HUB_UP, (hub,), float("" in codes)
             for code in {one for one in codes if one in PROBLEMS}:

@@ -1,7 +1,6 @@
-"""A process beside the workers that the supervisor runs when the settings ask for it: the gateway, the folders of
-offices.
+"""A part beside the workers that the supervisor runs when the settings ask for it: the gateway, the folders of offices.
 
-    side = SideProcess("edxml_router.gateway", path, pins)
+    side = SidePart("edxml_router.gateway", parts)
     side.look(now)          # starts it when it does not run; the exit status to end with, or 0
     side.reload(); side.end(); side.wait(seconds)
 
@@ -11,31 +10,27 @@ the configuration wrong soon after the node was started ends the node, as a work
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from edxml_router.core.problems import EXIT_CONFIG
+from edxml_router.node.parts.launching import NodeParts
+from edxml_router.node.parts.part import NodePart
 from edxml_router.observe import events
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds
 HEALTHY: Final = 30.0  # seconds after which earlier failures are forgotten
 
 
-class SideProcess:
-    """``python -m MODULE FILE SUPERVISOR PINS``."""
+class SidePart:
+    """``python -m MODULE FILE SUPERVISOR PINS``, or the same in a thread."""
 
-    def __init__(self, module: str, path: Path, pins: Mapping[str, str]) -> None:
-        # S603: the command is this interpreter and our own module; the only argument of others is the operator's file.
-        self._command = [sys.executable, "-m", module, str(path), str(os.getpid()), json.dumps(pins)]
+    def __init__(self, module: str, parts: NodeParts) -> None:
+        self._module, self._parts = module, parts
         self._name = module.rpartition(".")[2]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: NodePart | None = None
         self._begun = time.monotonic()
         self._started = 0.0
         self._start_at = 0.0
@@ -49,15 +44,15 @@ class SideProcess:
                 self._pause = FIRST_PAUSE
             return 0
         if process is not None:
-            self._process = None
-            if process.returncode == EXIT_CONFIG and now - self._begun < HEALTHY:
+            self._process, status = None, process.returncode or 0
+            if status == EXIT_CONFIG and now - self._begun < HEALTHY:
                 return EXIT_CONFIG
-            if process.returncode != 0:  # 0: it makes room for one with new settings
+            if status != 0:  # 0: it makes room for one with new settings
                 self._start_at = now + self._pause
-                events.side_process_lost(self._name, process.pid, process.returncode, self._pause)
+                events.side_process_lost(self._name, process.pid, status, self._pause)
                 self._pause = min(2 * self._pause, LONGEST_PAUSE)
         if now >= self._start_at:
-            self._process = subprocess.Popen(self._command)  # noqa: S603
+            self._process = self._parts.beside(self._module)
             self._started = now
         return 0
 
