@@ -18,6 +18,7 @@ from typing import Final
 
 from edxml_router.core.delivery.journal import (
     ANSWER_WITHHELD,
+    CLERK_ACTED,
     CLOCK_STEPPED,
     DELIVERY_EVENTS,
     DELIVERY_QUEUED,
@@ -62,6 +63,7 @@ EVENTS: Final = (
     *DELIVERY_EVENTS.values(),
     DELIVERY_REROUTED,
     *HANDLED,
+    CLERK_ACTED,
     "delivery.pushed",
     RECEIPT_LATE,
     OUTCOME_SIGNED,

@@ -273,19 +273,21 @@ def locate(views: Views, text: str) -> InboxLetter:
     return InboxLetter(found[0].route.name, found[0].name)
 
 
-def fetch(node: Node, letter: InboxLetter) -> Body:
-    """The envelope, exactly as it was sent."""
-    return inbox.fetch(node, letter.office, letter.name)
+def fetch(node: Node, letter: InboxLetter, clerk: str = "") -> Body:
+    """The envelope, exactly as it was sent; ``clerk``: the person who acts for the office, where it is one."""
+    return inbox.fetch(node, letter.office, letter.name, clerk)
 
 
-def confirm(node: Node, taken: Iterable[InboxLetter]) -> Mapping[InboxLetter, Finding | None]:
-    """Confirm that the office's system has taken these; one answer each."""
-    return _answered(taken, lambda office, names: inbox.confirm(node, office, names))
+def confirm(node: Node, taken: Iterable[InboxLetter], clerk: str = "") -> Mapping[InboxLetter, Finding | None]:
+    """Confirm that the office's system has taken these, or a person; one answer each."""
+    return _answered(taken, lambda office, names: inbox.confirm(node, office, names, clerk))
 
 
-def refuse(node: Node, returned: Iterable[InboxLetter], reason: str) -> Mapping[InboxLetter, Finding | None]:
-    """Return these on behalf of the office's system; one answer each."""
-    return _answered(returned, lambda office, names: inbox.refuse(node, office, names, reason))
+def refuse(
+    node: Node, returned: Iterable[InboxLetter], reason: str, clerk: str = ""
+) -> Mapping[InboxLetter, Finding | None]:
+    """Return these on behalf of the office's system, or of a person; one answer each."""
+    return _answered(returned, lambda office, names: inbox.refuse(node, office, names, reason, clerk))
 
 
 def is_done(answer: Finding | None) -> bool:

@@ -36,6 +36,7 @@ RECEIPT_LATE: Final = "receipt.late"  # it changes nothing
 DELIVERY_FETCHED: Final = "delivery.fetched"
 DELIVERY_PROCESSING: Final = "delivery.processing"  # the recipient's system is working on it
 DELIVERY_DESCRIBED: Final = "delivery.described"  # the result that the recipient's system reports
+CLERK_ACTED: Final = "clerk.acted"  # a person, in the name of an office; what became of it is an entry of its own
 HANDLED: Final = (DELIVERY_FETCHED, DELIVERY_PROCESSING, DELIVERY_DESCRIBED)  # by the recipient's system, no new state
 WORDS_REDACTED: Final = "words.redacted"  # what people wrote, erased on purpose
 DOCUMENT_EXPORTED: Final = "document.exported"  # for an archive

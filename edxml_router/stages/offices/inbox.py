@@ -2,7 +2,8 @@
 
 Fetching changes no state, so it may be repeated; only confirming ends a delivery. An office sees only the deliveries
 routed to it, and knows each by the letter's name (:func:`edxml_router.core.link.wire.letter_name`), which outlives the
-database. Raises Setback EDX602 when a worker interferes, Refusal EDX606 for an unknown letter, and EDX603 for a damaged
+database. Where a person acts in the office's name, ``clerk`` names that person, who gets an entry in the same commit.
+Raises Setback EDX602 when a worker interferes, Refusal EDX606 for an unknown letter, and EDX603 for a damaged
 body.
 """
 
@@ -14,7 +15,13 @@ from datetime import datetime
 
 from edxml_router.core.body import Body
 from edxml_router.core.delivery import lifecycle
-from edxml_router.core.delivery.journal import DELIVERY_DESCRIBED, DELIVERY_FETCHED, DELIVERY_PROCESSING, Entry
+from edxml_router.core.delivery.journal import (
+    CLERK_ACTED,
+    DELIVERY_DESCRIBED,
+    DELIVERY_FETCHED,
+    DELIVERY_PROCESSING,
+    Entry,
+)
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change, was_offered
 from edxml_router.core.delivery.values import Delivery, Move
@@ -32,7 +39,7 @@ from edxml_router.stages.outcomes.settlement import confirmation
 REASON_LIMIT = 1000  # characters that the products in use allow for a reason of return
 
 
-def fetch(node: Node, office: str, name: str) -> Body:
+def fetch(node: Node, office: str, name: str, clerk: str = "") -> Body:
     """The envelope of a delivery, exactly as it was sent; each access is journalled (NĐ 30/2020, Appendix VI)."""
     now = node.now()
     with node.ledger.book() as book:
@@ -42,6 +49,7 @@ def fetch(node: Node, office: str, name: str) -> Body:
         body = node.bodies.open([delivery.digest]).get(delivery.digest)
         if body is not None:
             book.journal.note([Entry(now, DELIVERY_FETCHED, delivery.digest, delivery.recipient, actor=office)])
+            _note_clerk(book, [delivery], now, clerk, Detail("opens it for {office}", office=office))
     if body is None:
         raise report_missing_body(node, delivery.digest, name)
     return body
@@ -65,21 +73,21 @@ def describe(node: Node, office: str, name: str, description: str, *, ended: boo
     return None
 
 
-def confirm(node: Node, office: str, names: Sequence[str]) -> list[Finding | None]:
+def confirm(node: Node, office: str, names: Sequence[str], clerk: str = "") -> list[Finding | None]:
     """Record that the recipient's system has taken these; one answer each. Confirming twice is no error.
 
     EDX804 where the sender had been told another outcome: it is corrected, and both sides are told.
     """
-    return _end(node, office, names, Event.CONFIRM, code="", detail="")
+    return _end(node, office, names, Event.CONFIRM, code="", detail="", clerk=clerk)
 
 
-def refuse(node: Node, office: str, names: Sequence[str], reason: str) -> list[Finding | None]:
+def refuse(node: Node, office: str, names: Sequence[str], reason: str, clerk: str = "") -> list[Finding | None]:
     """The recipient's system sends these back (QĐ 28/2018, article 5.4: it must say so, with the reason)."""
-    return _end(node, office, names, Event.RETURN, code="EDX801", detail=_words(reason))
+    return _end(node, office, names, Event.RETURN, code="EDX801", detail=_words(reason), clerk=clerk)
 
 
 def _end(
-    node: Node, office: str, names: Sequence[str], event: Event, *, code: str, detail: str
+    node: Node, office: str, names: Sequence[str], event: Event, *, code: str, detail: str, clerk: str
 ) -> list[Finding | None]:
     now = node.now()
     answers: dict[str, Finding | None] = {}
@@ -101,6 +109,10 @@ def _end(
         if len(applied) < len(moves):  # a worker changed one between our read and our write: the office answers again
             raise Setback("EDX602", detail=Detail("deliveries changed meanwhile"))
         book.receipts.add(final_receipts(book, applied))
+        told = Detail("confirms it for {office}", office=office)
+        if event is Event.RETURN:
+            told = Detail("returns it for {office}", office=office)
+        _note_clerk(book, [move.delivery for move in applied], now, clerk, told)
         room.made(node, book, applied, now)
     return [answers[name] for name in names]
 
@@ -116,6 +128,15 @@ def _ending(
     if event is Event.CONFIRM:
         return confirmation(delivery, now, office)
     return change(delivery, event, code=code, detail=detail, ended_at=now, actor=office)
+
+
+def _note_clerk(book: Book, letters: Sequence[Delivery], now: datetime, clerk: str, told: str) -> None:
+    """Who did it, where it was a person."""
+    if clerk and letters:
+        actor = f"clerk:{clerk}"
+        book.journal.note(
+            [Entry(now, CLERK_ACTED, one.digest, one.recipient, actor=actor, detail=told) for one in letters]
+        )
 
 
 def _words(text: str) -> str:
