@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,11 @@ import pytest
 from edxml_router.core.delivery.entries.reasons import FACT
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.problems import Refusal
+from edxml_router.core.retention.judging import Reason
+from edxml_router.core.retention.terms import RetentionTerms
+from edxml_router.node.duties.retaining import RetentionDuty
 from edxml_router.services import auditor
-from edxml_router.services.retention import holding, redacting
+from edxml_router.services.retention import holding, planning, redacting
 from edxml_router.stages.offices import inbox
 from tests.test_pipeline import letter
 from tests.test_retention import Kept, nodes, sound
@@ -62,6 +67,64 @@ def test_nothing_of_the_words_is_left_in_any_file_and_all_is_proven(nodes: Kept,
     assert "it was erased on" in refused.value.finding.detail
     nodes.settle()  # nobody brings them back
     assert not holds_words(nodes, name)
+
+
+def test_words_go_when_their_term_is_over_and_all_is_proven(nodes: Kept, returned: str) -> None:
+    opened = nodes["tay-ninh"]
+    node, data = opened.node, opened.settings.node.data
+    node.rules = replace(node.rules, retention=RetentionTerms(words=timedelta(days=10)))
+    nodes.over(9)
+    drawn = planning.node_plan(node)
+    assert (drawn.words_going, drawn.words_staying[Reason.NOT_YET].count) == ({}, 1)
+    assert drawn.next_at is not None
+    nodes.clock.at = drawn.next_at - timedelta(microseconds=1)
+    assert (nodes.turn("tay-ninh"), holds_words(nodes, "tay-ninh")) == ([], True)
+    nodes.clock.at = drawn.next_at
+    holding.hold_document(node, returned, "an", "khiếu nại")
+    assert planning.node_plan(node).words_staying[Reason.HELD].count == 1
+    assert (nodes.turn("tay-ninh"), holds_words(nodes, "tay-ninh")) == ([], True)
+    holding.release_document(node, returned, "an", "xong")
+    opened.number_journal()
+    drawn = planning.node_plan(node)
+    assert {rule: (share.count, share.size) for rule, share in drawn.words_going.items()} == {
+        "retention": (1, len(WORDS.encode()))
+    }
+    duty = RetentionDuty()
+    erased = []
+    while not erased or duty.under_way:
+        assert not duty.turn(node, data)
+        erased += duty.erased
+    assert [(one.digest, one.recipient, one.actor, one.ground) for one in erased] == [
+        (returned, "H53", "node", "retention:retention")
+    ]
+    duty.turn(node, data)  # the database's own log forgets it
+    opened.number_journal()
+    assert not holds_words(nodes, "tay-ninh")
+    assert sound(nodes, "tay-ninh")
+    assert not planning.node_plan(node).words_going
+    assert set(node.bodies.read([returned])) == {returned}  # the letter has a term of its own
+    assert holds_words(nodes, "quoc-gia")  # whose rules say nothing of it
+
+
+def test_only_what_one_agency_wrote_goes(nodes: Kept) -> None:
+    digest = nodes.send("quoc-gia", letter(nodes, ["H53", "H01"])).digest
+    nodes.settle()
+    for name, code in (("tay-ninh", "H53"), ("an-giang", "H01")):
+        [there] = nodes.deliveries(name, digest).values()
+        inbox.refuse(nodes[name].node, f"vanthu-{name}", [there.name], f"{WORDS} {code}")
+    nodes.settle()
+    nodes["quoc-gia"].number_journal()
+    node = nodes["quoc-gia"].node
+    plan = redacting.plan_redaction(node, digest, "000.00.00.H01", letter=False)  # in its old form too
+    assert [one.recipient for one in plan.words] == ["H01"]
+    [done] = redacting.redact(node, plan, "an", GROUND)
+    assert done.recipient == "H01"
+    with pytest.raises(Refusal, match="EDX675"):
+        redacting.plan_redaction(node, digest, "H01", letter=False)
+    [left] = redacting.plan_redaction(node, digest, "", letter=False).words
+    assert (left.recipient, left.words) == ("H53", f"{WORDS} H53")
+    nodes["quoc-gia"].number_journal()
+    assert sound(nodes)
 
 
 def test_what_is_held_stays(nodes: Kept, returned: str) -> None:

@@ -133,6 +133,7 @@ class Worker:
                 ask_witnesses(opened.node)
                 if not moved:  # mail goes first
                     events.removed_on_purpose(self._retention.turn(opened.node, opened.settings.node.data))
+                    events.erased_on_purpose(self._retention.erased)
                 ask_inventories(opened.node)
                 events.bodies_damaged(self._scrub.turn(opened.node, opened.settings.store.scrub_bytes))
                 events.bodies_mended(self._scrub.mended)

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from edxml_router import __version__
+from edxml_router.core.delivery.entries.redaction import Redaction
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.manifest import instant
@@ -183,6 +184,12 @@ def removed_on_purpose(removals: Sequence[Removal]) -> None:
     """Bodies were removed because their term is over."""
     for removal in removals:
         _log.info("bodies.removed", rule=removal.rule, count=removal.count, bytes=removal.size)
+
+
+def erased_on_purpose(redactions: Sequence[Redaction]) -> None:
+    """What people wrote was erased because its term is over."""
+    for one in redactions:
+        _log.info("words.redacted", envelope=one.digest, ground=one.ground, count=len(one.commitments))
 
 
 def clock_stepped(step: float) -> None:

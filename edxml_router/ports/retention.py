@@ -11,7 +11,7 @@ from typing import Protocol
 
 from edxml_router.core.delivery.entries.reasons import CommittedReason
 from edxml_router.core.delivery.entries.redaction import Redaction
-from edxml_router.core.retention.judging import KeptBody
+from edxml_router.core.retention.judging import KeptBody, KeptWords
 from edxml_router.core.retention.values import Hold, Removal, RemovedBody
 
 Key = tuple[datetime, str]  # of an envelope: when it was accepted, and its digest
@@ -57,6 +57,10 @@ class RetentionViews(Protocol):
     ) -> tuple[Sequence[KeptBody], Key | None]:
         """How envelopes stand that were accepted before then and whose bodies are here, the oldest first; and the key
         to go on after, None at the end. At most ``limit`` envelopes are looked at, so a page may be empty."""
+
+    def kept_words(self, after: str = "", limit: int = 1000) -> tuple[Sequence[KeptWords], str]:
+        """The envelopes about which somebody's words are kept, by digest, and the digest to go on after, empty at the
+        end. Words that no entry commits to are passed over, so a page may be empty."""
 
     def bodies_kept(self) -> tuple[int, int]:
         """How many bodies are here, and their bytes."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edxml_router.config import Settings
 from edxml_router.core.agencies.registry import Registry, canonical
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Refusal
 from edxml_router.core.retention.terms import RetentionClass, RetentionTerms
 from edxml_router.resources import folder
 from edxml_router.store import catalogue
@@ -24,15 +27,34 @@ def own_catalogue(settings: Settings) -> Path:
 
 
 def retention_terms(settings: Settings, registry: Registry) -> RetentionTerms:
-    """What [retention] says, with the codes of agencies in their canonical form."""
+    """What [retention] says, with the codes of agencies in their canonical form, and their levels as the catalogue has
+    them. Raises Refusal EDX901 for a level that it does not have."""
     classes = [
         RetentionClass(
             name=one.name,
             kind=one.kind,
             urgent=one.urgent,
             senders=[canonical(registry, code) for code in one.senders],
+            levels=_levels(registry, one.levels),
+            recipient_levels=_levels(registry, one.recipient_levels),
             bodies=one.bodies,
+            words=one.words,
         )
         for one in settings.retention.classes
     ]
-    return RetentionTerms(bodies=settings.retention.bodies, classes=classes)
+    general = settings.retention
+
+    def level_of(code: str) -> str:
+        agency = registry.get(code)
+        return agency.level if agency else ""
+
+    return RetentionTerms(bodies=general.bodies, words=general.words, classes=classes, level_of=level_of)
+
+
+def _levels(registry: Registry, names: Sequence[str]) -> Sequence[str]:
+    for name in names:
+        if name not in registry.levels:
+            known = ", ".join(registry.levels)
+            told = Detail("{level} is no level of the catalogue of agencies: {known}", level=name, known=known)
+            raise Refusal("EDX901", where="retention.classes", detail=told)
+    return names

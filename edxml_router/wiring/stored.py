@@ -49,6 +49,11 @@ class StoredNode(Node):
         """Give free pages of the database's file back to the disk; the bytes. Raises Setback EDX601, EDX602."""
         return space.give_back(self.ledger.engine, pages)
 
+    def forget(self) -> bool:
+        """Have the database's own log give up what was erased; False where somebody reads just now. Nobody waits.
+        Raises Setback EDX601, EDX602."""
+        return space.empty_log(self.ledger.engine, wait=False)
+
     def _signed(self, size: int, root: bytes) -> bytes:
         signer = self.log_signer
         assert signer is not None  # noqa: S101  # asked before

@@ -103,6 +103,40 @@ def test_a_class_has_its_own_term(node: OneNode, ahead: type[Ahead]) -> None:
     assert [(one["reason"], one["count"]) for one in told["staying"]] == [("for-ever", 1)]
 
 
+def test_words_and_the_next_day_are_in_the_plan(node: OneNode, ahead: type[Ahead]) -> None:
+    digest = node.send("1-VP", ["000.00.00.G22"])
+    node.work()
+    assert node.call("confirm", f"{digest}.G22", "--refuse", "--reason", "sai nơi nhận").exit_code == 0
+    node.work()
+    assert node.call("inbox", "--notices", "--clear").exit_code == 0
+    keep(node, 'words = "20d"', "[[retention.classes]]", 'name = "khac"', 'levels = ["commune"]', 'bodies = "5d"')
+    plan = node.call("retention", "plan")
+    assert "Nothing would go: no term is over; next on" in plan.output
+    [told] = node.rows("retention", "plan")
+    assert (datetime.fromisoformat(told["next_at"]) - datetime.now(UTC)).days in (19, 20)
+    assert [one["reason"] for one in told["texts"]["staying"]] == ["not-yet"]
+    ahead.days = 21
+    [told] = node.rows("retention", "plan")
+    assert (told["next_at"], [(one["rule"], one["count"]) for one in told["texts"]["going"]]) == (
+        None, [("retention", 1)],
+    )  # fmt: skip
+    assert "words go" in node.call("retention", "plan").output
+    [done] = node.rows("retention", "run", "--yes")
+    assert (done["digest"], done["ground"], done["actor"].split(":")[0]) == (
+        digest, "retention:retention", "operator",
+    )  # fmt: skip
+    verified = node.call("journal", "verify")
+    assert (verified.exit_code, "by ground retention:retention" in verified.output) == (0, True)
+    assert "Nothing would go, and no term ends by itself" in node.call("retention", "plan").output
+
+
+def test_a_level_that_the_catalogue_lacks_is_named(node: OneNode) -> None:
+    keep(node, "[[retention.classes]]", 'name = "khac"', 'levels = ["xa"]', 'bodies = "5d"')
+    refused = node.call("retention", "plan")
+    assert (refused.exit_code, "EDX901" in refused.output) == (78, True)
+    assert "xa is no level of the catalogue of agencies: national, province" in " ".join(refused.output.split())
+
+
 def test_it_fits_a_terminal(node: OneNode, ahead: type[Ahead], monkeypatch: pytest.MonkeyPatch) -> None:
     confirmed(node, "1-VP")
     keep(node, 'bodies = "30d"')

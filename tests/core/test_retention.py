@@ -11,7 +11,7 @@ import pytest
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.link.route import Route
-from edxml_router.core.retention.judging import KeptBody, Reason, body_ruling
+from edxml_router.core.retention.judging import KeptBody, Reason, body_ruling, words_ruling
 from edxml_router.core.retention.terms import GENERAL, RetentionClass, RetentionTerms
 from edxml_router.core.retention.values import digest_of_removed, removal_of
 from tests.contract.databases import NOW, envelope
@@ -83,6 +83,39 @@ def test_the_first_class_that_fits_counts(changes: dict[str, object], rule: str)
     terms = RetentionTerms(bodies=TERM, classes=classes)
     assert terms.rule_for(envelope(**{"sender": "G22", **changes})).name == rule
     assert terms.shortest == timedelta(days=1)
+
+
+LEVELS = {"G22": "national", "H53": "province", "H53.31": "unit", "H53.31.22": "commune", "H53.31.23": "commune"}
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipients", "rule"),
+    [
+        ("H53.31.22", ["G22"], "from-communes"),
+        ("H53", ["H53.31.22", "H53.31.23"], "to-communes"),
+        ("H53", ["H53.31.22", "G22"], GENERAL),  # each recipient counts
+        ("H53", [], GENERAL),
+        ("H53.99", ["H53.98"], GENERAL),  # of no level that the catalogue knows
+    ],
+)
+def test_a_class_is_of_the_senders_level_or_of_all_recipients(sender: str, recipients: list[str], rule: str) -> None:
+    classes = [
+        RetentionClass(name="from-communes", levels=["commune"], bodies=timedelta(days=1)),
+        RetentionClass(name="to-communes", recipient_levels=["commune"], words=timedelta(days=2)),
+    ]
+    terms = RetentionTerms(bodies=TERM, classes=classes, level_of=lambda code: LEVELS.get(code, ""))
+    kept = KeptBody(envelope(sender=sender), [replace(one(), recipient=code) for code in recipients])
+    assert body_ruling(terms, kept, OVER).rule.name == words_ruling(terms, kept, OVER).rule.name == rule
+
+
+def test_words_have_a_term_of_their_own_and_what_keeps_a_letter_keeps_them() -> None:
+    terms = RetentionTerms(bodies=TERM, words=2 * TERM)
+    assert body_ruling(terms, KEPT, OVER).goes
+    assert words_ruling(terms, KEPT, OVER).reasons == (Reason.NOT_YET,)
+    assert words_ruling(terms, KEPT, OVER + TERM).goes
+    assert words_ruling(terms, replace(KEPT, held=True), OVER + TERM).reasons == (Reason.HELD,)
+    assert words_ruling(TERMS, KEPT, OVER + TERM).reasons == (Reason.FOR_EVER,)
+    assert [RetentionTerms().empty, RetentionTerms(words=TERM).empty] == [True, False]
 
 
 def test_what_went_is_told_by_its_digest_in_any_order() -> None:

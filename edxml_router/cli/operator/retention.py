@@ -10,11 +10,13 @@ from edxml_router.cli.acting import account
 from edxml_router.cli.commands import Group
 from edxml_router.cli.session import Session, json_option, pass_session
 from edxml_router.core.detail import Detail
-from edxml_router.services.retention import giving_back, holding, planning, running
+from edxml_router.services.retention import giving_back, holding, planning, redacting, running
 from edxml_router.services.retention.holding import HeldDocument
 from edxml_router.services.retention.planning import PlannedDocument, PlannedShare, RetentionPlan
 from edxml_router.shapes.keeping import retention as shapes
+from edxml_router.shapes.keeping.redaction import redaction_shape
 from edxml_router.wiring.opening import ledger_of, node_of
+from edxml_router.wiring.stored import StoredNode
 
 _document = click.argument("document", metavar="DOCUMENT")
 _reason = click.option("--reason", required=True, metavar="TEXT", help="Why, for the journal.")
@@ -48,8 +50,6 @@ def plan(session: Session, listed: bool, limit: int, as_json: bool) -> None:
         session.json(_plan_shape(drawn))
         return
     _show_plan(session, drawn)
-    if drawn.empty:
-        session.line(session.say("retention.no_rule"))
 
 
 @retention.command()
@@ -57,7 +57,7 @@ def plan(session: Session, listed: bool, limit: int, as_json: bool) -> None:
 @json_option
 @pass_session
 def run(session: Session, yes: bool, as_json: bool) -> None:
-    """Remove what is over, after showing what that is.
+    """Remove what is over, after showing what that is: bodies, and what people wrote.
 
     It asks before it begins. The node goes on working. Broken off, what was removed stays removed, and the next run
     goes on with the rest.
@@ -68,25 +68,41 @@ def run(session: Session, yes: bool, as_json: bool) -> None:
             drawn = planning.node_plan(node, advance)
         if not as_json:
             _show_plan(session, drawn)
-        total = drawn.total
-        if not total.count:
+        total, words = drawn.total, drawn.words
+        if not total.count and not words.count:
             return
         if not yes:
-            question = session.say("retention.sure", count=session.shown(total.count), size=session.shown(total.size))
+            shown = {"count": session.shown(total.count), "size": session.shown(total.size), "words": words.count}
+            question = session.say("retention.sure_words" if words.count else "retention.sure", **shown)
             click.confirm(question, abort=True, err=True)
-        count = size = 0
-        with session.progress(session.say("retention.removing"), total.count) as advance:
-            for removals in running.remove_all(node, account()):
-                for removal in removals:
-                    count, size = count + removal.count, size + removal.size
-                    advance(removal.count)
-                    if as_json:
-                        session.json(shapes.removal_shape(removal))
-        given = sum(giving_back.give_back_all(node))
-    if given and not as_json:
+        _remove(session, node, total.count, as_json=as_json)
+
+
+def _remove(session: Session, node: StoredNode, expected: int, *, as_json: bool) -> None:
+    """Remove bodies, erase words, and give the room back."""
+    count = size = erased = 0
+    with session.progress(session.say("retention.removing"), expected) as advance:
+        for removals in running.remove_all(node, account()):
+            for removal in removals:
+                count, size = count + removal.count, size + removal.size
+                advance(removal.count)
+                if as_json:
+                    session.json(shapes.removal_shape(removal))
+    for redactions in running.erase_all(node, account()):
+        for redaction in redactions:
+            erased += len(redaction.commitments)
+            if as_json:
+                session.json(redaction_shape(redaction))
+    if erased and not redacting.forget(node):
+        session.note(session.say("redact.later"), "yellow")
+    given = sum(giving_back.give_back_all(node))
+    if as_json:
+        return
+    if given:
         session.line(session.say("retention.given", size=session.shown(given)))
-    if not as_json:
-        session.line(session.say("retention.done", count=session.shown(count), size=session.shown(size)), "green")
+    session.line(session.say("retention.done", count=session.shown(count), size=session.shown(size)), "green")
+    if erased:
+        session.line(session.say("retention.erased", words=session.shown(erased)), "green")
 
 
 @retention.command()
@@ -176,11 +192,26 @@ def _show_plan(session: Session, drawn: RetentionPlan) -> None:
         for reason, share in sorted(drawn.staying.items())
     ]
     rows.append((Detail("stays"), session.say("retention.why.not-yet"), *drawn.younger, ""))
+    rows += [
+        (Detail("words go"), rule, share.count, share.size, share.oldest or "")
+        for rule, share in sorted(drawn.words_going.items())
+    ]
+    rows += [
+        (Detail("words stay"), session.say(f"retention.why.{reason}"), share.count, share.size, share.oldest or "")
+        for reason, share in sorted(drawn.words_staying.items())
+    ]
     session.table(("fate", "rule", "#count", "#bytes", "oldest"), [row for row in rows if row[2]])
     kept, removed = drawn.kept, drawn.removed
     session.line(session.say("retention.kept", count=session.shown(kept[0]), size=session.shown(kept[1])))
     if removed[0]:
         session.line(session.say("retention.gone", count=session.shown(removed[0]), size=session.shown(removed[1])))
+
+
+    if drawn.empty:
+        session.line(session.say("retention.no_rule"))
+    elif not drawn.total.count and not drawn.words.count:
+        at = drawn.next_at
+        session.line(session.say("retention.next", at=session.shown(at)) if at else session.say("retention.none_due"))
 
 
 def _show_documents(session: Session, found: list[PlannedDocument], *, more: bool, as_json: bool) -> None:
@@ -206,4 +237,9 @@ def _plan_shape(drawn: RetentionPlan) -> shapes.RetentionPlanShape:
         return [(name, (share.count, share.size, share.oldest)) for name, share in sorted(of.items())]
 
     staying = {str(reason): share for reason, share in drawn.staying.items()}
-    return shapes.retention_plan_shape(shares(drawn.going), shares(staying), drawn.younger, drawn.kept, drawn.removed)
+    words_staying = {str(reason): share for reason, share in drawn.words_staying.items()}
+    words = shapes.words_plan_shape(shares(drawn.words_going), shares(words_staying))
+    going = shares(drawn.going)
+    return shapes.retention_plan_shape(
+        going, shares(staying), drawn.younger, drawn.kept, drawn.removed, words, drawn.next_at
+    )

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from edxml_router.config.values import About, Code, Name, SettingsTable, read_duration
 from edxml_router.core.detail import Detail
-from edxml_router.core.retention.terms import RetentionClass, RetentionTerms
+from edxml_router.core.retention.terms import RetentionClass
 
 
 def _read_term(value: Any) -> timedelta:
@@ -35,13 +35,23 @@ class RetentionClassSettings(SettingsTable, RetentionClass):
     senders: Annotated[
         tuple[Code, ...], About("Only from these agencies and those under them; empty: from all.", '["H53"]')
     ] = ()
+    levels: Annotated[
+        tuple[str, ...],
+        About("Only from agencies of these levels, as the catalogue names them; empty: of all.", '["commune"]'),
+    ] = ()
+    recipient_levels: Annotated[
+        tuple[str, ...], About("Only where every recipient here is an agency of these levels.", '["commune"]')
+    ] = ()
     bodies: Annotated[
         _Term | None, About("Bytes are kept so long after every recipient has ended; without it for ever.", '"90d"')
+    ] = None
+    words: Annotated[
+        _Term | None, About("What people wrote is kept so long after that; without it for ever.", '"90d"')
     ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionSettings(SettingsTable, RetentionTerms):
+class RetentionSettings(SettingsTable):
     """What is removed on purpose, and when. Without it everything is kept; entries of the journal always are."""
 
     bodies: Annotated[
@@ -51,6 +61,14 @@ class RetentionSettings(SettingsTable, RetentionTerms):
             "What is held (`edxml-router retention hold`), open, or not yet proven stays. A neighbour that restores an "
             "older back-up cannot be sent again what has gone here.",
             '"365d"',
+        ),
+    ] = None
+    words: Annotated[
+        _Term | None,
+        About(
+            "What people wrote when they sent a letter back is kept so long after every recipient's delivery has "
+            "ended; without it for ever. The journal holds only digests of such words, so every proof stays.",
+            '"730d"',
         ),
     ] = None
     classes: tuple[RetentionClassSettings, ...] = ()

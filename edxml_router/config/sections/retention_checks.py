@@ -23,6 +23,6 @@ def check_retention(sections: Sections) -> Iterator[Mistake]:
             )
             yield Mistake(WRONG, (*place, "name"), detail)
         first.setdefault(one.name, (*place, "name"))
-        if one.kind is None and one.urgent is None and not one.senders:
+        if not one.conditional:
             detail = Detail("{place}: it has no condition; the term for all is retention.bodies", place=dotted(place))
             yield Mistake(WRONG, (*place, "name"), detail)

@@ -1,6 +1,7 @@
-"""Whether the bytes of an envelope may go, and if not, why not: the one place where that is decided.
+"""Whether the bytes of an envelope may go, or what people wrote about it, and if not, why not: the one place where that
+is decided.
 
-    ruling = body_ruling(terms, kept, now)
+    ruling = body_ruling(terms, kept, now)     # or words_ruling
     ruling.goes, ruling.rule.name, ruling.reasons
 
 Whatever somebody may still ask for stays: the recipient who has not taken it, the sender who has not been told, whoever
@@ -12,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from edxml_router.core.delivery.entries.reasons import CommittedReason
 from edxml_router.core.delivery.lifecycle import ENDS, State
 from edxml_router.core.delivery.values import Delivery, EnvelopeRow
 from edxml_router.core.retention.terms import RetentionTerms, Rule
@@ -34,7 +36,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeptBody:
-    """All that counts of an envelope whose body is here."""
+    """All that counts of an envelope whose body is here, or about which somebody's words are."""
 
     envelope: EnvelopeRow
     deliveries: Sequence[Delivery] = ()
@@ -52,6 +54,14 @@ class KeptBody:
         """When the last of its deliveries ended; of one without deliveries, when it was accepted."""
         ends = [one.ended_at or one.updated_at for one in self.deliveries]
         return max([self.envelope.accepted_at, *ends])
+
+
+@dataclass(frozen=True, slots=True)
+class KeptWords:
+    """An envelope, and what people wrote about it, as far as it is kept and is what entries commit to."""
+
+    about: KeptBody
+    words: Sequence[CommittedReason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +84,30 @@ def subjects_of(row: EnvelopeRow) -> frozenset[str]:
 
 def body_ruling(terms: RetentionTerms, kept: KeptBody, now: datetime) -> BodyRuling:
     """Decide about one body, from the arguments alone."""
-    rule = terms.rule_for(kept.envelope)
+    rule = _rule(terms, kept)
+    return _ruling(rule, rule.bodies, kept, now)
+
+
+def words_ruling(terms: RetentionTerms, kept: KeptBody, now: datetime) -> BodyRuling:
+    """Decide about the words that people wrote about one envelope."""
+    rule = _rule(terms, kept)
+    return _ruling(rule, rule.words, kept, now)
+
+
+def _rule(terms: RetentionTerms, kept: KeptBody) -> Rule:
+    return terms.rule_for(kept.envelope, {one.recipient for one in kept.deliveries})
+
+
+def _ruling(rule: Rule, term: timedelta | None, kept: KeptBody, now: datetime) -> BodyRuling:
     open_ones = {one.state for one in kept.deliveries if one.state not in ENDS}
     against = {
         Reason.HELD: kept.held,
-        Reason.FOR_EVER: rule.bodies is None,
+        Reason.FOR_EVER: term is None,
         Reason.OPEN: bool(open_ones - {State.AVAILABLE}),
         Reason.INBOX: State.AVAILABLE in open_ones,
         Reason.UNTOLD: kept.untold > 0,
         Reason.UNPROVEN: kept.unnumbered > 0,
     }
-    due_at = None if rule.bodies is None or open_ones else kept.ended_at + rule.bodies
+    due_at = None if term is None or open_ones else kept.ended_at + term
     against[Reason.NOT_YET] = due_at is not None and now < due_at
     return BodyRuling(rule, due_at, tuple(reason for reason, holds in against.items() if holds))

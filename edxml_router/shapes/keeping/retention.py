@@ -54,6 +54,13 @@ class RetentionReasonShape(PlannedShareShape):
     reason: str
 
 
+class WordsPlanShape(TypedDict):
+    """What people wrote that would be erased now, and what stays; ``count`` is of texts."""
+
+    going: list[RetentionRuleShape]
+    staying: list[RetentionReasonShape]
+
+
 class RetentionPlanShape(TypedDict):
     """What would go now, and what stays."""
 
@@ -62,6 +69,8 @@ class RetentionPlanShape(TypedDict):
     younger: PlannedShareShape
     kept: PlannedShareShape
     removed: PlannedShareShape
+    texts: WordsPlanShape
+    next_at: Instant | None
 
 
 class PlannedDocumentShape(TypedDict):
@@ -132,6 +141,8 @@ def retention_plan_shape(
     younger: tuple[int, int],
     kept: tuple[int, int],
     removed: tuple[int, int],
+    texts: WordsPlanShape,
+    next_at: datetime | None,
 ) -> RetentionPlanShape:
     """Shares are a count, bytes, and when the oldest was accepted."""
     return {
@@ -140,6 +151,16 @@ def retention_plan_shape(
         "younger": _share(*younger),
         "kept": _share(*kept),
         "removed": _share(*removed),
+        "texts": texts,
+        "next_at": instant(next_at) if next_at else None,
+    }
+
+
+def words_plan_shape(going: Iterable[tuple[str, Share]], staying: Iterable[tuple[str, Share]]) -> WordsPlanShape:
+    """The same of what people wrote."""
+    return {
+        "going": [{"rule": rule, **_share(*share)} for rule, share in going],
+        "staying": [{"reason": reason, **_share(*share)} for reason, share in staying],
     }
 
 

@@ -94,7 +94,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "retention plan": (retention.RetentionPlanShape,),
         "retention plan --list": (retention.PlannedDocumentShape,),
         "retention release": (retention.HeldDocumentShape,),
-        "retention run": (retention.RemovalShape,),
+        "retention run": (retention.RemovalShape, redaction.RedactionShape),
         "send": (verdict.SentShape,),
         "sent": (letter.SentLetterShape,),
         "token issue": (answers.IssuedTokenShape,),

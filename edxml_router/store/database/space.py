@@ -84,13 +84,20 @@ def compact(engine: Engine) -> tuple[int, int]:
     return space.size, after.size if after is not None else 0
 
 
-def empty_log(engine: Engine) -> bool:
+def empty_log(engine: Engine, *, wait: bool = True) -> bool:
     """Write what the log beside a file of SQLite has into the file, and cut the log, so that it holds nothing of
-    before; False where a reader kept it from that. Of a server nothing is done: its log is its own."""
+    before; False where a reader kept it from that, for whom it may ``wait`` as for any lock. Of a server nothing is
+    done: its log is its own."""
     if engine.dialect.name != "sqlite":
         return True
     with _raw(engine) as connection:
-        [(busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        [(patience,)] = connection.execute("PRAGMA busy_timeout").fetchall()
+        if not wait:
+            connection.execute("PRAGMA busy_timeout = 0").fetchall()
+        try:
+            [(busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:  # the connection goes back to the others
+            connection.execute(f"PRAGMA busy_timeout = {patience}").fetchall()
     return not busy
 
 

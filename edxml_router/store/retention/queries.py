@@ -4,20 +4,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Engine, exists, func, inspect, select, tuple_
 
-from edxml_router.core.retention.judging import KeptBody
+from edxml_router.core.delivery.entries.reasons import CommittedReason
+from edxml_router.core.retention.judging import KeptBody, KeptWords
 from edxml_router.core.retention.values import Hold, RemovedBody
 from edxml_router.ports.retention import Key
 from edxml_router.store.bodies.table import bodies
 from edxml_router.store.database.columns import Instant
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks
-from edxml_router.store.envelopes.table import envelope_rows, envelopes
+from edxml_router.store.deliveries.reasons import reasons, reasons_of
+from edxml_router.store.envelopes.table import envelope_rows, envelopes, envelopes_of
 from edxml_router.store.retention.rows import entry_place, kept_bodies, last_removals, removal_of_row
 from edxml_router.store.retention.tables import holds, removals
 
@@ -49,6 +52,21 @@ class SqlRetentionQueries:
             rows.sort(key=lambda row: (row.accepted_at, row.digest))
             found = kept_bodies(connection, rows)
         return found, (page[-1].accepted_at, page[-1].digest) if len(page) == limit else None
+
+    def kept_words(self, after: str = "", limit: int = 1000) -> tuple[Sequence[KeptWords], str]:
+        # By the reasons' own index: of most letters nobody has written anything.
+        query = select(reasons.c.digest).where(reasons.c.digest > after).distinct().order_by(reasons.c.digest)
+        words: dict[str, list[CommittedReason]] = defaultdict(list)
+        with reading(self.engine) as connection:
+            if not inspect(connection).has_table(reasons.name):  # a copy of a database of an earlier version
+                return (), ""
+            page = connection.execute(query.limit(limit)).scalars().all()
+            for one in reasons_of(connection, page):
+                if one.holds:
+                    words[one.digest].append(one)
+            rows = sorted(envelopes_of(connection, words).values(), key=lambda row: row.digest)
+            found = [KeptWords(one, words[one.envelope.digest]) for one in kept_bodies(connection, rows)]
+        return found, page[-1] if len(page) == limit else ""
 
     def bodies_kept(self) -> tuple[int, int]:
         query = select(func.count(), func.coalesce(func.sum(bodies.c.size), 0))

@@ -26,7 +26,8 @@ _GROUND: Final = re.compile(r"[\w./:-]{2,60}")
 @dataclass(frozen=True, slots=True)
 class Redaction:
     """What was erased of one envelope, and of what one recipient's office wrote. ``commitments``: those of the words;
-    ``ground``: the number of the law, order or request; ``letter``: the letter's bytes were removed as well."""
+    ``ground``: the number of the law, order or request, or ``retention:`` and the rule whose term was over;
+    ``letter``: the letter's bytes were removed as well."""
 
     at: datetime
     digest: str
@@ -44,6 +45,11 @@ class Redaction:
         if self.letter:
             facts["letter"] = True
         return Entry(self.at, WORDS_REDACTED, self.digest, self.recipient, actor=self.actor, facts=facts)
+
+
+def ground_of_rule(rule: str) -> str:
+    """The ground where the term of a rule of [retention] is over."""
+    return f"retention:{rule}"
 
 
 def redaction_of(entry: Entry) -> Redaction | None:
