@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from edxml_router.store.clocks.steady_clock import ClockStep, SteadyClock
+
+ENOUGH = timedelta(minutes=2)  # for what a test does on one day
+
+
+def wait_past_midnight(zone: tzinfo | None = None) -> None:
+    """For tests that say which day or month it is: where a day is about to end, in this zone or that of the machine,
+    the next one is waited for."""
+    while (now := datetime.now(zone)).date() != (now + ENOUGH).date():
+        time.sleep(1)
 
 
 class Given(SteadyClock):

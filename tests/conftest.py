@@ -6,12 +6,15 @@ A missing server makes the tests that need it fail with the reason; nothing is s
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -28,6 +31,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from edxml_router.demo.servers import Broker, BrokerTls, postgresql, rabbitmq  # noqa: E402 - found through the line above
 from edxml_router.services import trial_authority  # noqa: E402 - as above
+from edxml_router.wiring import judging  # noqa: E402 - as above
 from tests.longest import longest_first  # noqa: E402 - as above
 
 
@@ -41,10 +45,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="module", autouse=True)
 def _settled_heap() -> None:
     """What earlier modules left is out of the collector's way. Thousands of tests fill the heap of this process, and
-    one full collection of it, charged to whatever is judged at that moment, could pass limits.judging_time (1 s of
-    processor time): the kernel then ended the whole test process (SIGPROF), as it is asked to do with a worker."""
+    one full collection of it would be charged to whatever is judged or measured at that moment."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _not_ended_by_a_judgement() -> Iterator[None]:
+    """The timer of ``limits.judging_time`` counts the processor time of a whole process, and ends it. In a worker that
+    is the judgement; in this process other nodes, gateways and offices work in threads beside it, and it would end
+    all tests. What is started or forked from here has the time that it is given."""
+    here, timed = os.getpid(), judging._timer
+
+    def patient(seconds: float) -> AbstractContextManager[Any]:
+        return timed(seconds + 60.0 if os.getpid() == here else seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judging, "_timer", patient)
+        yield
 
 
 @pytest.fixture(scope="session")

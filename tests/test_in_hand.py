@@ -81,7 +81,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     broker = request.getfixturevalue("broker") if large else None
     with Tree(tmp_path / "tree", PLANS, broker) as tree:
         settings = tree.settings("quoc-gia")
-        limits = replace(settings.limits, judging_time=timedelta(milliseconds=100))
+        limits = replace(settings.limits, judging_time=timedelta(milliseconds=500))
         settings = replace(settings, limits=limits)
         if large:
             url = database(request.getfixturevalue("postgresql_url"))

@@ -30,14 +30,13 @@ from edxml_router.core.problems import Refusal
 from edxml_router.core.proof.note import VerifierKey, read_note, verified
 from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import NodePlan
-from edxml_router.intake import batch
 from edxml_router.services.health.witnesses import links
 from edxml_router.services.proof import gaps
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.inventory import comparing
 from edxml_router.stages.inventory.comparing import ask_inventories
 from edxml_router.stages.offices import inbox
-from tests.test_witness import NATION, PLANS, PROVINCE, WAIT, Pair
+from tests.test_witness import NATION, PLANS, PROVINCE, Pair
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -80,14 +79,6 @@ class Ends(Pair):
 
     def found(self, name: str) -> set[tuple[str, str, str]]:
         return {(gap.code, str(gap.lacking), gap.digest) for gap in gaps.each_gap(self.nodes[name].node.ledger.views)}
-
-    def take(self, name: str) -> batch.BatchResult:
-        """In folders everything is there at once."""
-        opened, total = self.nodes[name], batch.BatchResult()
-        for transport in opened.transports:
-            while arrivals := transport.take(50, WAIT if self.tree.broker else 0.0):
-                total.add(batch.receive(opened.node, transport, arrivals))
-        return total
 
     def tamper(self, name: str, *statements: str, **values: str) -> None:
         """As the owner of the database can; ``values`` stand for ``:NAME`` in the statements."""

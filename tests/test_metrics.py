@@ -48,7 +48,7 @@ def series(text: str) -> Series:
 
 
 def get(port: int, path: str, accept: str = "") -> tuple[int, str, str]:
-    call = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    call = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     call.request("GET", path, headers={"Accept": accept})
     answer = call.getresponse()
     return answer.status, answer.headers["Content-Type"], answer.read().decode()
@@ -367,7 +367,7 @@ def test_nothing_but_get_and_head_is_answered() -> None:
     with Endpoint(f"127.0.0.1:{port}", lambda _path, _accept: (200, "text/plain", b"ok")) as endpoint:
         listening(endpoint)
         for method, status, body in (("HEAD", 200, b""), ("POST", 501, None), ("DELETE", 501, None)):
-            call = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            call = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
             call.request(method, "/metrics")
             answer = call.getresponse()
             assert (answer.status, body is None or answer.read() == body) == (status, True)

@@ -39,8 +39,8 @@ from edxml_router.store.database import migrate
 from edxml_router.transport import topology
 from edxml_router.wiring import own_ledger
 
-START_SECONDS = 60.0  # seven nodes that start at once on two slow cores need 15
-STOP_SECONDS = 40.0
+START_SECONDS = 180.0  # seven nodes that start at once on two slow cores need 15, on busy ones far more
+STOP_SECONDS = 120.0
 # The kernel ends a node when the demo or the tests die; without util-linux it is left to whoever sees it.
 _ENDED_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
 

@@ -217,7 +217,7 @@ def test_its_process_carries_mail_by_itself_until_it_is_told_to_end(province: Pr
                 office.update(f"{digest}.H01.151", "done")
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
 
 
 def test_an_axis_and_a_parent_cannot_both_have_the_rest(world: AxisWorld, tmp_path: Path) -> None:

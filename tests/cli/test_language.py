@@ -14,6 +14,7 @@ import pytest
 from edxml_router.cli.main import cli
 from edxml_router.language.catalogues import METAVAR
 from tests.cli.conftest import OneNode, call
+from tests.clocks import wait_past_midnight
 
 
 def test_people_are_told_in_vietnamese_and_programs_in_both(node: OneNode) -> None:
@@ -111,6 +112,7 @@ def test_what_stands_for_a_value_is_vietnamese_in_usage_and_help_alike(path: tup
 
 
 def test_days_come_first_for_people_and_programs_read_iso(node: OneNode) -> None:
+    wait_past_midnight()
     node.send("H53-1", ["G22"])
     day = date.today()
     for command in (["queue", "list"], ["queue", "show", "1"], ["trace", "H53-1"], ["journal", "query"]):

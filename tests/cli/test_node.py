@@ -764,7 +764,7 @@ def test_serve_works_and_ends_when_told(node: OneNode) -> None:
     with log.open("wb") as output:
         process = subprocess.Popen([COMMAND, "--config", node.config, "serve"], stderr=output)
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while b"worker.started" not in log.read_bytes():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
@@ -774,7 +774,7 @@ def test_serve_works_and_ends_when_told(node: OneNode) -> None:
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
         process.wait()

@@ -25,7 +25,7 @@ from edxml_router.transport import topology
 from edxml_router.transport.local.hub import LocalTransport
 from tests.cli.conftest import COMMAND, OneNode, call, rows
 
-PATIENCE = 60.0  # seconds until a test gives up
+PATIENCE = 120.0  # seconds until a test gives up
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def on_a_terminal(node: OneNode, columns: int, *arguments: str) -> str:
             if not piece:
                 break
             drawn += piece
-        assert running.wait(60) == 0, drawn
+        assert running.wait(120) == 0, drawn
     finally:
         os.close(terminal)
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn.decode().replace("\r\n", "\n"))

@@ -24,6 +24,7 @@ from edxml_router.services import trial_authority
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring import composition
 from tests.cli.conftest import OneNode, call, rows, signed
+from tests.clocks import wait_past_midnight
 from tests.fixtures import document
 from tests.shapes import code_of
 
@@ -426,6 +427,7 @@ def test_a_blocked_authority_is_marked_wherever_it_is_shown(node: OneNode, table
         assert result.exit_code == 0  # what the operator has blocked needs no attention
         return {row["kind"]: (row["blocked"], row["problem"] and row["problem"]["detail"]) for row in rows(result)}
 
+    wait_past_midnight(UTC)
     assert {kind for kind, (blocked, _) in shown().items() if blocked} == set()
     [root] = load_certificates(node.pki / "anchors.pem")
     fingerprint = root.fingerprint(SHA256()).hex()

@@ -31,15 +31,26 @@ from edxml_router.transport.rabbitmq.hub import RabbitTransport
 CHILDREN, OFFICES = ("a", "b"), ("vp",)
 PASSWORD = "only-for-tests"
 VHOST = "contract"
+ENDLESS = 100_000.0  # seconds
 
 
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
     """Wait for a condition that will hold; what it gave."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.01)
     return value
+
+
+def hurry(transport: RabbitTransport, **changes: Any) -> None:
+    """From here on it waits otherwise. What is to fail for want of an answer is given little time, and what is to
+    succeed much: on a busy machine a broker may take a second for what usually takes a hundredth of one."""
+    if changes.get("confirm_timeout", ENDLESS) < transport._settings.confirm_timeout:
+        until(lambda: not transport._publisher._watching)  # or the old watch would look late, by the new time
+    for part in (transport, transport._publisher, transport._publisher._outflow, *transport._publisher._lanes.values()):
+        name = "settings" if part is transport._publisher._outflow else "_settings"
+        setattr(part, name, replace(getattr(part, name), **changes))
 
 
 @contextmanager
@@ -62,7 +73,7 @@ def collect(transport: Transport, count: int) -> list[Arrival]:
     """The next ``count`` arrivals, not acknowledged."""
     arrivals: list[Arrival] = []
     while len(arrivals) < count:
-        more = transport.take(count - len(arrivals), 20.0)
+        more = transport.take(count - len(arrivals), 60.0)
         assert more, f"{len(arrivals)} of {count} arrived"
         arrivals.extend(more)
     return arrivals

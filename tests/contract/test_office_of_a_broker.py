@@ -61,8 +61,8 @@ def test_it_is_answered(tree: Tree, node: RunningNode, case: str) -> None:
             topology.submission(OFFICE), "submit", body, pika.BasicProperties(**fields), mandatory=True
         )
         [hub] = node.transports
-        batch.receive(node.node, hub, hub.take(10, 10.0))
-        inbox = channel.consume(topology.inbox(OFFICE), inactivity_timeout=10)
+        batch.receive(node.node, hub, hub.take(10, 120.0))
+        inbox = channel.consume(topology.inbox(OFFICE), inactivity_timeout=120)
         _, answer, told = next(iter(inbox))
     said = json.loads(told)
     assert said["problem"]["code"] == code

@@ -15,7 +15,7 @@ from edxml_router.ports.transport import Message, Parcel
 from edxml_router.transport import topology
 from edxml_router.transport.rabbitmq import hub as rabbitmq
 from edxml_router.transport.rabbitmq.hub import RabbitTransport
-from tests.contract.hubs import RabbitHub, collect, parcel, until
+from tests.contract.hubs import RabbitHub, collect, hurry, parcel, until
 from tests.contract.test_transport import CHILD_A, DOWN, SUBMIT, UP, codes, ids
 
 OTHERS = topology.down("b")
@@ -243,14 +243,16 @@ def test_a_broker_in_alarm_is_not_waited_for_and_still_takes_acknowledgements(ra
 
 
 def test_silence_is_noticed_and_mended(rabbit: RabbitHub) -> None:
-    owner = rabbit.open("node", confirm_timeout=0.4, connect_timeout=1.0)
+    owner = rabbit.open("node", confirm_timeout=8.0, connect_timeout=1.0)
     assert codes(owner.publish([parcel(DOWN, 1)])) == [""]
+    hurry(owner, confirm_timeout=0.4)
     rabbit.broker.suspend()
     try:
         assert codes(owner.publish([parcel(DOWN, 2)])) == ["EDX705"]
         assert codes(owner.publish([parcel(DOWN, 3)])) == ["EDX701"]
     finally:
         rabbit.broker.resume()
+    hurry(owner, confirm_timeout=60.0)
     until(lambda: codes(owner.publish([parcel(DOWN, 4)])) == [""])
     arrived = ids(collect(rabbit.open("child-a", CHILD_A), 2))
     assert arrived[0] == "m1"

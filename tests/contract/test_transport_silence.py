@@ -18,7 +18,7 @@ from edxml_router.transport import topology
 from edxml_router.transport.rabbitmq import hub as rabbitmq
 from edxml_router.transport.rabbitmq.connection import RabbitSettings
 from edxml_router.transport.rabbitmq.hub import RabbitTransport
-from tests.contract.hubs import VHOST, RabbitHub, collect, parcel, suspended, until
+from tests.contract.hubs import ENDLESS, VHOST, RabbitHub, collect, hurry, parcel, suspended, until
 from tests.contract.lines import Line, line
 from tests.contract.test_transport import DOWN, codes
 
@@ -113,7 +113,7 @@ def test_silence_to_tls_is_silence(serve: Serve) -> None:
     assert caught.value.finding.code == "EDX701"
 
 
-ENDLESS = 100_000.0
+PATIENT = 60.0
 
 
 @pytest.fixture
@@ -124,13 +124,13 @@ def mute(rabbit: RabbitHub) -> Iterator[Line]:
 
 
 def over(rabbit: RabbitHub, mute: Line, **changes: Any) -> RabbitTransport:
-    waits = {"confirm_timeout": ENDLESS, "connect_timeout": ENDLESS, "heartbeat": 0, "patience": 0.3}
+    waits = {"confirm_timeout": ENDLESS, "connect_timeout": ENDLESS, "heartbeat": 0}
     return rabbit.open("node", port=mute.port, **{**waits, **changes})
 
 
 def test_the_first_connection_may_never_come_about(rabbit: RabbitHub, mute: Line) -> None:
     mute.lose()
-    transport = over(rabbit, mute)
+    transport = over(rabbit, mute, patience=0.3)
     assert transport.answering  # nothing is known yet
     under_way = transport.hand_over([parcel(DOWN, 1)])
     assert under_way.wait(0.0) is None
@@ -140,6 +140,7 @@ def test_the_first_connection_may_never_come_about(rabbit: RabbitHub, mute: Line
     with pytest.raises(Setback) as caught:
         transport.waiting([DOWN])
     assert caught.value.finding.code in ("EDX701", "EDX705")
+    hurry(transport, patience=PATIENT)
     mute.open()
     until(lambda: transport.answering)
     assert codes(until(lambda: under_way.wait(0.0))) == ["EDX701"]  # it was lost with the connection
@@ -150,11 +151,13 @@ def test_the_first_connection_may_never_come_about(rabbit: RabbitHub, mute: Line
 def test_what_is_under_way_on_a_silent_line_is_answered_when_it_speaks_again(rabbit: RabbitHub, mute: Line) -> None:
     transport = over(rabbit, mute)
     assert codes(transport.publish([parcel(DOWN, 1)])) == [""]
+    hurry(transport, patience=0.3)
     mute.hold()
     under_way = transport.hand_over([parcel(DOWN, 2), parcel("edx.down.nobody", 3)])
     assert codes(transport.publish([parcel(DOWN, 4)])) == ["EDX705"]
     assert under_way.wait(0.0) is None
     assert codes(transport.hand_over([parcel(DOWN, 5)]).wait(ENDLESS) or []) == ["EDX705"]
+    hurry(transport, patience=PATIENT)
     mute.open()
     assert codes(under_way.wait(ENDLESS) or []) == ["", "EDX703"]
     until(lambda: transport.answering)
@@ -174,12 +177,14 @@ def test_a_mailbox_that_is_missing_is_told_without_harm_to_the_rest(rabbit: Rabb
 
 def test_a_queue_that_is_stuck_holds_up_no_other(rabbit: RabbitHub) -> None:
     other = topology.down("b")
-    node = rabbit.open("node", confirm_timeout=1.0)
+    node = rabbit.open("node", confirm_timeout=8.0)
     assert codes(node.publish([parcel(DOWN, 1), parcel(other, 2)])) == ["", ""]
+    hurry(node, confirm_timeout=1.0)
     with suspended(rabbit.broker, VHOST, DOWN):
         stuck = node.hand_over([parcel(DOWN, 3)])  # and nothing else, by which to tell it from a silent broker
         found = until(lambda: stuck.wait(0.0))
         assert [(one.code, one.detail) for one in found if one] == [("EDX705", DOWN)]
+        hurry(node, confirm_timeout=PATIENT)
         assert codes(node.publish([parcel(DOWN, 0), parcel(other, 0)])) == ["EDX705", ""]
         assert (node.answering, node.silence(other)) == (True, None)
         assert node.problem == node.silence(DOWN)
@@ -190,10 +195,12 @@ def test_a_queue_that_is_stuck_holds_up_no_other(rabbit: RabbitHub) -> None:
 
 def test_who_gives_up_on_one_mailbox_gives_up_on_no_other(rabbit: RabbitHub) -> None:
     other = topology.down("b")
-    node = rabbit.open("node", confirm_timeout=ENDLESS, patience=0.4)
+    node = rabbit.open("node", confirm_timeout=ENDLESS)
     assert codes(node.publish([parcel(DOWN, 1), parcel(other, 2)])) == ["", ""]
     with suspended(rabbit.broker, VHOST, DOWN):
+        hurry(node, patience=0.4)
         assert codes(node.publish([parcel(DOWN, 3)])) == ["EDX705"]
+        hurry(node, patience=PATIENT)
         assert codes(node.publish([parcel(DOWN, 4), parcel(other, 5)])) == ["EDX705", ""]
         with pytest.raises(Setback) as caught:
             node.waiting([DOWN])

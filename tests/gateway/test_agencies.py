@@ -11,12 +11,14 @@ from edxml_router.core.agencies.changes import AgencyChanges
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.services import agencies
 from edxml_router.wiring.agencies import own_catalogue
+from tests.clocks import wait_past_midnight
 from tests.gateway.world import World, problem
 
 LIST = "code,name\nH53.99,Sở Thử nghiệm\n"
 
 
 def test_a_list_is_kept_in_step(tmp_path: Path) -> None:
+    wait_past_midnight()
     with World(tmp_path) as world:
         client = world.client("so")
 

@@ -23,8 +23,9 @@ from edxml_router.client import AsyncClient, Client, ProblemError, calls, flows
 from edxml_router.client.flows import PROGRESS_BYTES, RESUMABLE_BYTES, OfficeFlows
 from edxml_router.client.transfers import Download, EnvelopeUpload
 from edxml_router.demo.letters import File
+from edxml_router.demo.servers import free_port
 from tests.gateway.test_guide import SEALS
-from tests.gateway.test_serve import free_port, run
+from tests.gateway.test_serve import run
 from tests.gateway.test_uploads import started
 from tests.gateway.world import World, digest
 
@@ -408,7 +409,7 @@ def test_the_gateway_is_killed_in_the_middle_of_an_upload(tmp_path: Path, monkey
     finally:
         line.close()
         os.killpg(serving.pid, signal.SIGTERM)
-        serving.wait(60)
+        serving.wait(120)
 
 
 Answers = list[tuple[str, calls.GatewayAnswer]]

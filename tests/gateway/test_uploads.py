@@ -15,10 +15,11 @@ import pytest
 
 from edxml_router.core.xml.skeleton import LARGE_BYTES
 from edxml_router.demo.letters import File
+from edxml_router.demo.servers import free_port
 from edxml_router.gateway.native import uploads as uploads_face
 from edxml_router.resources import program
 from edxml_router.services.gateway import uploads
-from tests.gateway.test_serve import free_port, run
+from tests.gateway.test_serve import run
 from tests.gateway.test_submission import content_digest
 from tests.gateway.world import World, digest, problem
 
@@ -126,7 +127,7 @@ def started(world: World, log: Path) -> Any:
     with log.open("ab") as output:
         command = [*program(), "--config", str(world.path), "serve"]
         serving = subprocess.Popen(command, stderr=output, start_new_session=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while b'"gateway.started"' not in log.read_bytes()[before:]:
         assert time.monotonic() < deadline
         assert serving.poll() is None
@@ -170,7 +171,7 @@ def test_an_upload_outlives_the_node_that_was_killed_in_the_middle(tmp_path: Pat
         assert (again.status_code, again.json()["repeated"]) == (200, True)
     finally:
         os.killpg(serving.pid, signal.SIGTERM)
-        serving.wait(60)
+        serving.wait(120)
 
 
 def interim(line: ssl.SSLSocket, kept: bytes = b"") -> tuple[str, dict[str, str], bytes]:

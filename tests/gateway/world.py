@@ -101,7 +101,7 @@ format = "json"
         ready: threading.Event = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)))
         self._thread.start()
-        assert ready.wait(30), "the gateway did not come up"
+        assert ready.wait(120), "the gateway did not come up"
         self.worker = self.stack.enter_context(composition.open_node(self.settings()))
         return self
 
@@ -146,13 +146,13 @@ format = "json"
 
     def client(self, name: str | None = None, token: str | None = None, **headers: str) -> httpx.Client:
         sent = {**headers, **({"authorization": f"Bearer {token}"} if token else {})}
-        client = httpx.Client(base_url=self.url, verify=self.tls(name), headers=sent, timeout=60)
+        client = httpx.Client(base_url=self.url, verify=self.tls(name), headers=sent, timeout=120)
         self.stack.callback(client.close)
         return client
 
     def connect(self, name: str | None = None) -> ssl.SSLSocket:
         """A line on which a test says what it wants."""
-        line = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=120)
         return self.tls(name).wrap_socket(line, server_hostname="127.0.0.1")
 
     def token(self, office: str, *, days: int | None = 1, scopes: tuple[str, ...] = ("send", "receive")) -> str:

@@ -39,7 +39,7 @@ from edxml_router.services.gateway import tokens
 from edxml_router.services.offices import webhooks
 from edxml_router.wiring import own_ledger
 
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 180.0
 # What a trouble of the node changes in its configuration while it lasts.
 _CHANGES: Final = {
     "rate-limit": (f"requests = {plans.REQUESTS}", "requests = 2"),
