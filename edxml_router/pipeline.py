@@ -47,7 +47,7 @@ from edxml_router.stages.acceptance.examination import examine
 from edxml_router.stages.acceptance.facts import gather
 from edxml_router.stages.acceptance.results import envelope_row
 from edxml_router.stages.acceptance.submission import Acceptance, Candidate, Submission, postponed
-from edxml_router.stages.forwarding import room, sending
+from edxml_router.stages.forwarding import halting, room, sending
 from edxml_router.stages.forwarding.bodiless import bodiless
 from edxml_router.stages.forwarding.dispatch import Groups, plan, portions, shares_of, transfer_parcels
 from edxml_router.stages.forwarding.taking import RECEIPTS, LeasedWork, take_due
@@ -180,6 +180,7 @@ def forward(node: Node) -> Sequence[Move]:
         sending.welcome(node, book, away, now)
         due = book.deliveries.claim(now, now + node.rules.delivery.lease, node.rules.delivery.batch, closed, LIST_LIMIT)
         rows = book.envelopes.known({delivery.digest for delivery in due})
+        due = halting.let_pass(node, book, due, rows)
         noted = sending.note_silences(node, book, away, now)
     # Committed: these are ours until the leases end. A crash before leaves them due; after a crash here any worker may
     # claim them once the leases have ended.

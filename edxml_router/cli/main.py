@@ -59,6 +59,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "export": "operator.export:export_command",
     "redact": "operator.redact:redact",
     "queue": "operator.queue:queue",
+    "halt": "flow.halt:halt",
     "resend": "operator.acts:resend",
     "journal": "auditor.journal:journal",
     "report": "auditor.report:report",

@@ -27,6 +27,7 @@ DOCTOR_TEXTS: Final[dict[str, str]] = {
     "doctor.metrics": "metrics for Prometheus",
     "doctor.peers": "odd input of peers",
     "doctor.letters": "letters that could not be sent",
+    "doctor.halts": "what operators let wait",
     "doctor.journal": "places in the journal",
     "doctor.witnesses": "journals, cosigned by neighbours",
     "doctor.stamps": "journal, stamped by authorities",

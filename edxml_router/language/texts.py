@@ -11,6 +11,7 @@ from typing import Final
 
 from edxml_router.language import catalogues
 from edxml_router.language.doctor_texts import DOCTOR_TEXTS
+from edxml_router.language.flow_texts import FLOW_TEXTS
 from edxml_router.language.link_texts import LINK_TEXTS
 from edxml_router.language.retention import RETENTION_TEXTS
 from edxml_router.language.upkeep_texts import UPKEEP
@@ -360,6 +361,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "token.issued": "{prefix}: for {office} until {until}. This was the only time that it is shown.",
     "token.revoked": "{prefix} of {office} is revoked",
     **DOCTOR_TEXTS,
+    **FLOW_TEXTS,
     **LINK_TEXTS,
     **RETENTION_TEXTS,
     **UPKEEP,

@@ -23,6 +23,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Finding
 from edxml_router.ports.bodies import Damages
+from edxml_router.ports.flow.halts import Halts
 from edxml_router.ports.mailboxes import Mailboxes, MovedMail
 from edxml_router.ports.recoveries import Recoveries
 from edxml_router.ports.retention import Retention
@@ -248,6 +249,9 @@ class Book(Protocol):
 
     @property
     def recoveries(self) -> Recoveries: ...
+
+    @property
+    def halts(self) -> Halts: ...
 
     @property
     def webhooks(self) -> Webhooks: ...

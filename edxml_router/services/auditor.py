@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edxml_router.core.delivery.halts import HALT_ADDED, HALT_RELEASED
 from edxml_router.core.delivery.journal import (
     ANSWER_WITHHELD,
     CLERK_ACTED,
@@ -92,6 +93,8 @@ EVENTS: Final = (
     DOCUMENT_RELEASED,
     WORDS_REDACTED,
     DOCUMENT_EXPORTED,
+    HALT_ADDED,
+    HALT_RELEASED,
     "body.damaged",
     "body.mended",
     "link.resync",

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from edxml_router.core.delivery import lifecycle
+from edxml_router.core.delivery.halts import HALTED
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery
@@ -122,10 +123,16 @@ def _answers(
         number: Finding("EDX606", Detail("delivery {number}", number=number)) for number in numbers
     }
     standing = book.deliveries.numbered(list(answers))
+    halted = book.halts.stopping({one.id for one in standing if one.code == HALTED}) if event is Event.RELEASE else {}
     gone = book.retention.removed({one.digest for one in standing}) if event is Event.RESEND else set()
     for delivery in standing:
         if delivery.digest in gone and delivery.state in lifecycle.FAILED_ENDS:
             answers[delivery.id] = Finding(REMOVED, Detail("delivery {id}", id=delivery.id), delivery.digest)
+        elif delivery.id in halted and delivery.state is State.HELD:
+            # Released, it would be stopped again at once.
+            help_ = Detail("`edxml-router halt release {number}` lets it go on", number=halted[delivery.id])
+            detail = Detail("{state}; {help}", state=delivery.state.word, help=help_)
+            answers[delivery.id] = Finding("EDX607", Detail("delivery {id}", id=delivery.id), detail)
         elif _possible(delivery, event):
             possible.append(delivery)
             answers[delivery.id] = None

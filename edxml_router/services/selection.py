@@ -88,7 +88,7 @@ def failed(views: Views, settings: Settings, things: Sequence[str], recipient: s
 
 def select(views: Views, settings: Settings, filters: Filters, states: Sequence[State]) -> Iterator[Delivery]:
     """The deliveries in these states that match, page by page."""
-    route = _route(views, settings, filters.link) if filters.link else None
+    route = named_route(views, settings, filters.link) if filters.link else None
     recipient = filters.recipient
     if recipient:
         recipient = load_registry(settings).canonical_or_none(recipient) or recipient
@@ -110,7 +110,7 @@ def select(views: Views, settings: Settings, filters: Filters, states: Sequence[
             after = page[-1].id
 
 
-def _route(views: Views, settings: Settings, typed: str) -> Route:
+def named_route(views: Views, settings: Settings, typed: str) -> Route:
     """The route of a link or an office: one of the configuration, or one from before that still has deliveries."""
     links = [*(child.name for child in settings.children), *([settings.parent.name] if settings.parent else [])]
     routes = {Route.link(name) for name in links} | {Route.office(office.name) for office in settings.offices}

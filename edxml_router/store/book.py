@@ -18,6 +18,7 @@ from edxml_router.store.deliveries.looks import SqlMailboxes
 from edxml_router.store.deliveries.moved import SqlMovedMail
 from edxml_router.store.envelopes.book import SqlEnvelopes
 from edxml_router.store.epochs.recovery import SqlRecoveries
+from edxml_router.store.flow.halts import SqlHalts
 from edxml_router.store.inventory.book import SqlInventories
 from edxml_router.store.journal.book import SqlJournal
 from edxml_router.store.quarantine.items import SqlQuarantine
@@ -48,6 +49,7 @@ class SqlBook:
     webhooks: SqlWebhooks
     witnesses: SqlWitnesses
     inventories: SqlInventories
+    halts: SqlHalts
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
         self.connection = connection
@@ -67,3 +69,4 @@ class SqlBook:
         self.webhooks = SqlWebhooks(connection)
         self.witnesses = SqlWitnesses(connection)
         self.inventories = SqlInventories(connection)
+        self.halts = SqlHalts(connection)

@@ -16,6 +16,7 @@ from edxml_router.store.deliveries.silences import silences
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.epochs.tables import epochs, identity, numbers, recoveries, renames, resyncs
+from edxml_router.store.flow.halts import halted, halts
 from edxml_router.store.inventory.tables import gap_notes, gaps, inventories
 from edxml_router.store.journal.noting import noted
 from edxml_router.store.journal.table import checkpoints, journal, tree_nodes
@@ -38,4 +39,5 @@ _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries
 _INDEX: Final = (postings, journal_blocks)
 _WITNESSES: Final = (witnessed, forks, cosignatures, witnesses, time_stamps, inventories, gaps, gap_notes)
 _RETENTION: Final = (removals, removed, holds)
-ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, damaged, upkeep))
+_FLOW: Final = (halts, halted)
+ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, *_FLOW, damaged, upkeep))

@@ -25,6 +25,7 @@ from edxml_router.store.deliveries.received import SqlReceived
 from edxml_router.store.deliveries.silences import SqlSilences
 from edxml_router.store.envelopes.queries import SqlEnvelopeQueries
 from edxml_router.store.envelopes.sent import SqlSentDeliveries
+from edxml_router.store.flow.halts import SqlHaltQueries
 from edxml_router.store.inventory.queries import SqlInventoryQueries
 from edxml_router.store.journal import verification
 from edxml_router.store.journal.feed import SqlFeed
@@ -40,6 +41,7 @@ from edxml_router.store.witness.queries import SqlWitnessQueries
 
 class SqlViews(
     SqlSilences,
+    SqlHaltQueries,
     SqlEnvelopeQueries,
     SqlDeliveryQueries,
     SqlSentDeliveries,

@@ -16,7 +16,7 @@ from edxml_router.services.selection import Filters
 STATES: Final = [str(state) for state in State]
 
 
-def _code(_context: click.Context, _option: click.Parameter, typed: str | None) -> str | None:
+def problem_code(_context: click.Context, _option: click.Parameter, typed: str | None) -> str | None:
     return problem_named(typed).code if typed else typed
 
 
@@ -43,7 +43,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--link", metavar="NAME", help="On the way to this link or office."),
             click.option("--recipient", metavar="CODE", help="To this agency."),
-            click.option("--code", metavar="EDXnnn", callback=_code, help="Whose last problem is this one."),
+            click.option("--code", metavar="EDXnnn", callback=problem_code, help="Whose last problem is this one."),
             click.option("--document", metavar="ID", help="Of this DocumentId, or beginning of a SHA-256."),
             click.option("--older", type=Age(), help="Accepted longer ago than this: 30m, 2h, 5d."),
         )

@@ -10,6 +10,7 @@ from edxml_router.core.problem_tables.axis import AXIS
 from edxml_router.core.problem_tables.configuration import CONFIGURATION
 from edxml_router.core.problem_tables.exchange import EXCHANGE
 from edxml_router.core.problem_tables.faces import FACES
+from edxml_router.core.problem_tables.flow import FLOW
 from edxml_router.core.problem_tables.form import FORM, Row
 from edxml_router.core.problem_tables.keeping import KEEPING
 from edxml_router.core.problem_tables.letters import LETTERS
@@ -23,6 +24,7 @@ ROWS: tuple[Row, ...] = (
     *TRUST,
     *POLICY,
     *KEEPING,
+    *FLOW,
     *EXCHANGE,
     *CONFIGURATION,
     *FACES,

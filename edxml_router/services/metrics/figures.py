@@ -56,6 +56,8 @@ def _waiting(ledger: OwnLedger) -> Iterator[Reading]:
         labels = (str(group.route), str(group.state), urgency(urgent=group.urgent))
         yield gauges.OPEN, labels, group.count
         yield gauges.OLDEST, labels, group.since.timestamp()
+    for each in ledger.views.halts():
+        yield gauges.HALTED, (str(each.halt.id),), each.count
     for (route, urgent), silence in ledger.views.silences().items():
         yield gauges.SILENT, (str(route), urgency(urgent=urgent)), silence.since.timestamp()
 

@@ -20,6 +20,7 @@ from edxml_router.shapes import (
     verdict,
 )
 from edxml_router.shapes.evidence import asking, certificate, control, gaps, report, tiles, time_stamp, unproven
+from edxml_router.shapes.flow import halts
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import export, redaction, retention
 from edxml_router.shapes.office import conformance
@@ -48,6 +49,9 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "drill": (copies.DrillShape,),
         "explain": (problem.ExplanationShape,),
         "export": (export.ExportShape,),
+        "halt add": (halts.HaltShape,),
+        "halt list": (halts.HaltShape,),
+        "halt release": (halts.HaltShape,),
         "inbox": (delivery.LetterShape,),
         "inbox --notices": (notice.NoticeShape,),
         "journal checkpoint": (proof.CheckpointShape,),

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from edxml_router.shapes.reference.flow_fields import FLOW_FIELDS
+
 KEEPING_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        **FLOW_FIELDS,
         "digests": "SHA-256 of the bytes of each envelope, hex.",
         "gone": "Those of them whose bodies had been removed before.",
         "going": "What would go now, by rule.",

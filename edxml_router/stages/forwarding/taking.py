@@ -20,7 +20,7 @@ from edxml_router.core.link.manifest import LIST_LIMIT
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt
 from edxml_router.ports.ledger import Book
-from edxml_router.stages.forwarding import sending
+from edxml_router.stages.forwarding import halting, sending
 from edxml_router.stages.node import Node
 
 _WIDER: Final = 2  # times a batch: so that, of a batch that brings as many deliveries, it is known that none is left
@@ -50,6 +50,7 @@ def take_due(
     # Ends are left to report, which signs them first: no signature is waited for in a transaction of acceptance.
     most_receipts = RECEIPTS * node.rules.delivery.batch
     receipts = book.receipts.unsent(now, until, most_receipts, sending.listening(node), ends=False)
-    node.left |= len(due) >= most or len(receipts) >= most_receipts
+    found, due = len(due), halting.let_pass(node, book, due, known)
+    node.left |= found >= most or len(receipts) >= most_receipts
     held = {digest: body for digest, body in bodies.items() if body.held is not None}
     return LeasedWork(until, due, known, held, receipts)

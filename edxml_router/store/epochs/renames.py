@@ -18,6 +18,7 @@ from edxml_router.store.database.engine import alone, reading
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.epochs.tables import recoveries, renames
+from edxml_router.store.flow.halts import halts
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.receipts.book import receipts
 
@@ -32,7 +33,7 @@ _TOLD_TWICE: Final = receipts.delete().where(
         *(_SAME.c[name] == receipts.c[name] for name in ("envelope", "recipient", "generation", "outcome")),
     ),
 )
-_COLUMNS: Final = (deliveries.c.route, deliveries.c.origin, receipts.c.origin)
+_COLUMNS: Final = (deliveries.c.route, deliveries.c.origin, receipts.c.origin, halts.c.route)
 
 
 def apply_renames(ledger: SqlLedger, renamed: Mapping[Route, Route]) -> None:

@@ -1,0 +1,23 @@
+"""Problems of what an operator tells the whole flow of mail to do (family 6).
+
+:mod:`edxml_router.core.problem_tables` has the other rows and describes the columns.
+"""
+
+from __future__ import annotations
+
+from edxml_router.core.problem_tables.form import Row
+
+_O = "operator"
+_NO, _LATER, _NOTE = "permanent", "transient", "remark"
+
+FLOW: tuple[Row, ...] = (
+    ("EDX661", "halted", _O, _LATER, 503, 75,
+     "A halt of this node stops it", "Nothing is lost. `edxml-router halt list` shows who put the halt in force and why; `edxml-router halt release` lets what it has stopped go on in its order. The lifetime goes on meanwhile.",
+     "Một lệnh tạm dừng của nút đang chặn gói này", "Không mất gì. `edxml-router halt list` cho biết ai đặt lệnh tạm dừng và vì sao; `edxml-router halt release` cho các gói bị chặn đi tiếp đúng thứ tự. Thời hạn chuyển vẫn tính tiếp."),
+    ("EDX662", "halts-stand", _O, _NOTE, 200, 0,
+     "A halt lets mail wait on purpose", "Look whether its reason still holds (`edxml-router halt list`), and end it with `edxml-router halt release`. One that is being released and was interrupted is released again.",
+     "Có lệnh tạm dừng đang giữ thư chờ theo chủ ý", "Kiểm tra lý do còn đúng không (`edxml-router halt list`) và bỏ bằng `edxml-router halt release`. Nếu lần bỏ trước bị ngắt giữa chừng thì chạy lại lệnh bỏ."),
+    ("EDX663", "halt-not-possible", _O, _NO, 409, 1,
+     "This halt cannot be put in force", "The particulars say why: the same one stands already, or there are as many as may be. `edxml-router halt list` shows them; release those that are needed no more.",
+     "Không đặt được lệnh tạm dừng này", "Phần chi tiết nêu lý do: đã có lệnh giống hệt, hoặc đã đủ số lệnh tối đa. `edxml-router halt list` liệt kê các lệnh; bỏ những lệnh không còn cần."),
+)

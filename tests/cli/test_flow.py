@@ -1,0 +1,43 @@
+"""What an operator types at night: halts, and what is shown of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.cli.conftest import OneNode, call, rows
+
+
+def told(node: OneNode, check: str) -> list[tuple[str, Any]]:
+    found = [row for row in rows(node.call("doctor", "--json")) if row["check"] == check]
+    return [(row["result"], row["problem"] and row["problem"]["code"]) for row in found]
+
+
+def test_a_halt_from_the_keyboard(node: OneNode) -> None:
+    node.send("1-VP", ["000.00.00.G22"])
+    assert told(node, "halts") == [("ok", None)]
+    assert "No halt" in node.call("halt", "list").output
+    assert node.call("halt", "add", "--reason", "r").exit_code == 2
+    assert node.call("halt", "add", "--sender", "H53").exit_code == 2
+    assert "EDX606" in node.call("halt", "add", "--link", "nowhere", "--reason", "r").output
+    where = ("--sender", "000.00.00.H53", "--link", "vpcp")
+    assert node.call("halt", "add", *where, "--dry-run").output == "would be stopped now: 1\n"
+    [made] = node.rows("halt", "add", *where, "--reason", "chờ xác minh")
+    assert (made["halt"], made["sender"], made["route"], made["count"]) == (1, "H53", "office:vpcp", 1)
+    again = node.call("halt", "add", *where, "--reason", "nữa")
+    assert (again.exit_code, "EDX663" in again.output) == (1, True)
+
+    node.send("2-VP", ["000.00.00.G22"])
+    node.work()
+    listed = node.call("queue", "list").output
+    assert listed.count("EDX661") == 2
+    assert told(node, "halts") == [("warning", "EDX662")]
+    shown = node.call("halt", "list").output
+    assert "from H53, over office:vpcp" in shown
+    assert "chờ xác minh" in call("--lang", "vi", "--config", node.config, "halt", "list").output
+    refused = node.call("queue", "release", "1")
+    assert "halt release 1" in refused.output
+    done = node.call("halt", "release", "1", "--reason", "xong")
+    assert (done.exit_code, done.output) == (0, "halt 1 is released; deliveries that go on: 2\n")
+    node.work()
+    assert len(node.rows("inbox")) == 2
+    assert told(node, "halts") == [("ok", None)]
