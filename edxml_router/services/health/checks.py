@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from edxml_router.config import Settings
+from edxml_router.services.flow import reminding
 from edxml_router.services.health import (
     axis,
     catalogue,
     database,
-    flow,
     folders,
     hubs,
     machine,
@@ -44,7 +44,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "metrics": machine.metrics,
     "peers": database.peers,
     "letters": database.letters,
-    "halts": flow.halts,
+    "halts": reminding.halts,
     "webhooks": database.webhooks,
     "journal": database.numbering,
     "witnesses": witnesses.cosigning,
