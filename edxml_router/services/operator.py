@@ -30,9 +30,12 @@ from edxml_router.stages.outcomes.receipts import final_receipts, withdrawals
 
 
 def perform(
-    node: Node, event: Event, numbers: Sequence[int], operator: str, reason: str
+    node: Node, event: Event, numbers: Sequence[int], operator: str, reason: str, then: Then | None = None
 ) -> list[Finding | None]:
-    """Apply ``event``, one of :data:`ACTS`, to each delivery."""
+    """Apply ``event``, one of :data:`ACTS`, to each delivery. ``then`` is called before the commit with the book and
+    the number of those for which it was done; what it writes is in force together with them, or not at all."""
+    if then is not None:
+        return _act(node, numbers, event, operator, reason, then)
     return ACTS[event](node, numbers, operator, reason)
 
 
@@ -81,6 +84,7 @@ def piles(views: Views) -> Sequence[Shape]:
     return views.shape(datetime.now(UTC))
 
 
+Then = Callable[[Book, int], None]
 Act = Callable[[Node, Sequence[int], str, str], list[Finding | None]]
 ACTS: Final[Mapping[Event, Act]] = {
     Event.HOLD: hold,
@@ -92,7 +96,7 @@ ACTS: Final[Mapping[Event, Act]] = {
 
 
 def _act(
-    node: Node, numbers: Sequence[int], event: Event, operator: str, reason: str
+    node: Node, numbers: Sequence[int], event: Event, operator: str, reason: str, then: Then | None = None
 ) -> list[Finding | None]:
     now = node.now()
     with node.ledger.book() as book:
@@ -106,6 +110,8 @@ def _act(
         ]
         applied = book.deliveries.move(moves)
         book.receipts.add([*final_receipts(book, applied), *withdrawals(node, book, applied)])
+        if then is not None:
+            then(book, len(applied))
     done = {move.delivery.id for move in applied}
     for delivery in possible:
         if delivery.id not in done:

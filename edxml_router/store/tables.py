@@ -10,6 +10,7 @@ from typing import Final
 
 from edxml_router.store.bodies.damaged import damaged
 from edxml_router.store.bodies.table import bodies
+from edxml_router.store.bulk.jobs import bulk_jobs
 from edxml_router.store.deliveries.chains import crossings
 from edxml_router.store.deliveries.reasons import reasons
 from edxml_router.store.deliveries.silences import silences
@@ -40,4 +41,4 @@ _INDEX: Final = (postings, journal_blocks)
 _WITNESSES: Final = (witnessed, forks, cosignatures, witnesses, time_stamps, inventories, gaps, gap_notes)
 _RETENTION: Final = (removals, removed, holds)
 _FLOW: Final = (halts, halted)
-ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, *_FLOW, damaged, upkeep))
+ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, *_FLOW, damaged, upkeep, bulk_jobs))

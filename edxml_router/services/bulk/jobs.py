@@ -1,0 +1,99 @@
+"""Prepare, begin and stop what is done to many deliveries at once.
+
+    prepared = prepare(ledger, settings, wish, Event.RETRY, "van-thu", "the line is back", now)
+    prepared.job.total, prepared.impossible        # exactly which; more may arrive meanwhile, and are not touched
+    begin(ledger, prepared.job.id, now)
+
+Raises Refusal EDX809 for a wish that is not understood, EDX810 where more match than one job may be about, EDX811 for a
+job that is not there any more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from edxml_router.config import Settings
+from edxml_router.core.delivery.lifecycle import Event, states_before
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Finding, Refusal
+from edxml_router.services import operator
+from edxml_router.services.bulk.wishes import Wish, choice_of
+from edxml_router.store.bulk import choosing, jobs
+from edxml_router.store.bulk.jobs import BulkJob
+from edxml_router.store.ledger import SqlLedger
+
+MOST: Final = 50_000  # deliveries of one job
+BATCH: Final = 200  # in one transaction
+ACTS: Final = (Event.RETRY, Event.RESEND, Event.HOLD, Event.RELEASE, Event.CANCEL)
+WITH_REASON: Final = frozenset({Event.HOLD, Event.CANCEL, Event.RESEND})
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A job as it is shown before it begins: it is about exactly ``job.total`` deliveries. For the others that match,
+    how many are left out for which reason."""
+
+    job: BulkJob
+    impossible: Mapping[Finding, int]
+
+
+def prepare(
+    ledger: SqlLedger, settings: Settings, wish: Wish, act: Event, person: str, reason: str, now: datetime
+) -> Prepared:
+    """Choose all that match and for which the act is possible now, and keep which they are."""
+    if act not in ACTS:
+        raise Refusal("EDX809", where="act", detail=Detail("not understood: {typed}", typed=str(act)[:50]))
+    if act in WITH_REASON and not reason.strip():
+        raise Refusal("EDX809", where="reason", detail=Detail("this act needs a reason"))
+    choice = choice_of(wish, settings, ledger.views, now)
+    before = states_before(act)
+    impossible: Counter[Finding] = Counter()
+    for state in choice.states:
+        count = 0 if state in before else choosing.chosen_count(ledger.engine, replace(choice, states=(state,)))
+        if count:
+            impossible[Finding("EDX607", "", state.word)] = count
+    choice = replace(choice, states=tuple(state for state in choice.states if state in before))
+    numbers = choosing.chosen_numbers(ledger.engine, choice, MOST + 1)
+    if len(numbers) > MOST:
+        raise Refusal("EDX810", where="filters", detail=Detail("more than {most} match", most=MOST))
+    possible: list[int] = []
+    for start in range(0, len(numbers), BATCH):
+        batch = numbers[start : start + BATCH]
+        for number, finding in zip(batch, operator.try_out(ledger, act, batch), strict=True):
+            if finding is None:
+                possible.append(number)
+            else:
+                impossible[Finding(finding.code, "", finding.detail)] += 1
+    with ledger.book() as book:
+        number = jobs.add_job(book.connection, act, person, reason.strip()[:400], wish.query, possible, now)
+    return Prepared(standing_job(ledger, number), impossible)
+
+
+def begin(ledger: SqlLedger, number: int, now: datetime, approver: str = "") -> BulkJob:
+    """Let it be done, in its turn; ``approver`` is the second person, where one is asked for."""
+    with ledger.book() as book:
+        begun = jobs.begin_job(book.connection, number, approver, now)
+    if not begun:
+        raise Refusal("EDX811", where=Detail("job {number}", number=number))
+    return standing_job(ledger, number)
+
+
+def stop(ledger: SqlLedger, number: int, now: datetime) -> BulkJob:
+    """What was done stays done; the rest is left as it is."""
+    with ledger.book() as book:
+        stopped = jobs.stop_job(book.connection, number, now)
+    if not stopped:
+        raise Refusal("EDX811", where=Detail("job {number}", number=number))
+    return standing_job(ledger, number)
+
+
+def standing_job(ledger: SqlLedger, number: int) -> BulkJob:
+    """How it stands."""
+    job = jobs.one_job(ledger.engine, number)
+    if job is None:
+        raise Refusal("EDX811", where=Detail("job {number}", number=number))
+    return job

@@ -1,0 +1,1 @@
+"""Many deliveries at once: how they are chosen, and the jobs that act upon them."""
