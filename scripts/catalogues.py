@@ -1,9 +1,9 @@
 """Collect the texts of the program into its catalogues and compile them, or check them (--check).
 
-Collected are the templates of details, the texts of the commands with their keys, the commands' help, and what the
-library of commands says by itself. The help of the root's commands goes into a file of its own, too. A new text comes
-into each catalogue without a translation; one that is gone leaves it. A failed check ends with 1 and says what is
-missing.
+Collected are the templates of details, the texts of the commands and of the console's pages with their keys, the
+commands' help, and what the library of commands says by itself. The help of the root's commands goes into a file of
+its own, too. A new text comes into each catalogue without a translation; one that is gone leaves it. A failed check
+ends with 1 and says what is missing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from edxml_router.cli.main import HELPS, cli
+from edxml_router.console import texts as console
 from edxml_router.demo import texts as demo
 from edxml_router.language import catalogues, texts
 
@@ -48,6 +49,8 @@ def collected(language: str = "en") -> Catalog:
         catalog.add(english, context=key)
     for key, english in demo.TEXTS.items():
         catalog.add(english, context=f"demo.{key}")
+    for key, english in console.TEXTS.items():
+        catalog.add(english, context=f"console.{key}")
     for command in commands(cli, click.Context(cli)):
         for english in (command.help, *(getattr(param, "help", None) for param in command.params)):
             if english:

@@ -133,6 +133,8 @@ def _files(sections: Sections) -> Iterator[Mistake]:
         place = ("gateway",)
         plain += [((*place, name), getattr(sections.gateway, name)) for name in ("certificate", "client_anchors")]
         secret.append(((*place, "key"), sections.gateway.key))
+    if sections.console:
+        secret.append((("console", "key"), sections.console.key))
     for number, seal in enumerate(sections.seals):
         plain.append((("seals", number, "certificate"), seal.certificate))
         secret.append((("seals", number, "key"), seal.key if isinstance(seal.key, Path) else None))

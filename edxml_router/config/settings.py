@@ -21,6 +21,7 @@ from edxml_router.config.faces.gateway import GatewaySettings
 from edxml_router.config.faces.seals import SealSettings
 from edxml_router.config.hubs import Hub, understood
 from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings, WebhookSettings
+from edxml_router.config.sections.console import ConsoleSettings
 from edxml_router.config.sections.keeping import JournalSettings, StoreSettings
 from edxml_router.config.sections.metrics import MetricsSettings
 from edxml_router.config.sections.retention import RetentionSettings
@@ -205,6 +206,7 @@ class Sections(SettingsTable):
     children: tuple[ChildSettings, ...] = ()
     offices: tuple[OfficeSettings, ...] = ()
     gateway: GatewaySettings | None = None
+    console: ConsoleSettings | None = None
     seals: tuple[SealSettings, ...] = ()
     axis: AxisSettings | None = None
     trust: TrustSettings = field(default_factory=TrustSettings)
@@ -241,6 +243,7 @@ class Settings:
     children: tuple[ChildSettings, ...]
     offices: tuple[OfficeSettings, ...]
     gateway: GatewaySettings | None
+    console: ConsoleSettings | None
     seals: tuple[SealSettings, ...]
     axis: AxisSettings | None
     trust: TrustSettings

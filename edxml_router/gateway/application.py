@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.routing import Route
 
 from edxml_router import __version__
 from edxml_router.gateway import problem_answers
@@ -44,10 +46,31 @@ def build(desk: Desk) -> FastAPI:
     ):
         if settings is not None:
             application.include_router(router(settings.path))
+    console = Pages(desk)
+    application.router.routes.append(Route("/console", console, include_in_schema=False))
+    application.mount("/console", console)
     application.add_middleware(RateHeaders)
     plain = application.openapi
     application.openapi = lambda: extended(plain(), schemas(SHAPES))  # type: ignore[method-assign]
     return application
+
+
+class Pages:
+    """The console, whose libraries are loaded when somebody asks for a page and the settings have them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._console: Application | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if self._console is None:
+            if self._desk.settings.console is None:
+                await Response("", 404)(scope, receive, send)
+                return
+            from edxml_router.console.application import Console  # noqa: PLC0415  # a node without it need not load it
+
+            self._console = Console(self._desk)
+        await self._console(scope, receive, send)
 
 
 class RateHeaders:

@@ -21,6 +21,9 @@ from edxml_router.store.flow.halts import halted, halts
 from edxml_router.store.inventory.tables import gap_notes, gaps, inventories
 from edxml_router.store.journal.noting import noted
 from edxml_router.store.journal.table import checkpoints, journal, tree_nodes
+from edxml_router.store.people.accounts import people
+from edxml_router.store.people.approvals import approvals
+from edxml_router.store.people.sessions import sessions
 from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts.book import receipts
 from edxml_router.store.receipts.signers import signers
@@ -41,4 +44,6 @@ _INDEX: Final = (postings, journal_blocks)
 _WITNESSES: Final = (witnessed, forks, cosignatures, witnesses, time_stamps, inventories, gaps, gap_notes)
 _RETENTION: Final = (removals, removed, holds)
 _FLOW: Final = (halts, halted)
-ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, *_FLOW, damaged, upkeep, bulk_jobs))
+_PEOPLE: Final = (people, sessions, approvals)
+_NODE: Final = (*_FLOW, *_PEOPLE, damaged, upkeep, bulk_jobs)
+ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, *_NODE))

@@ -14,6 +14,7 @@ from edxml_router.core.problem_tables.flow import FLOW
 from edxml_router.core.problem_tables.form import FORM, Row
 from edxml_router.core.problem_tables.keeping import KEEPING
 from edxml_router.core.problem_tables.letters import LETTERS
+from edxml_router.core.problem_tables.people import PEOPLE
 from edxml_router.core.problem_tables.policy import POLICY
 from edxml_router.core.problem_tables.trust import TRUST
 
@@ -21,6 +22,7 @@ ROWS: tuple[Row, ...] = (
     *FORM,
     *AXIS,
     *LETTERS,
+    *PEOPLE,
     *TRUST,
     *POLICY,
     *KEEPING,
