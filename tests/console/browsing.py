@@ -34,7 +34,7 @@ class Consoled(World):
         if rows.one(ledger.engine, name) is None:
             people.add_person(ledger, settings, NewPerson(name, roles, title, office), password, "operator:test")
             with ledger.book() as book:
-                rows.change(book.connection, name, {"password_at": ledger.clock.now()})
+                rows.alter(book.connection, name, {"password_at": ledger.clock.now()})
         return name
 
     def browser(self, **headers: str) -> Browser:

@@ -13,12 +13,12 @@ from edxml_router.core.problems import Refusal, Setback
 from edxml_router.language.texts import LANGUAGES
 from edxml_router.services.people import signing_in
 from edxml_router.services.people.roles import SIGNED_IN
-from edxml_router.services.people.signing_in import Credentials
+from edxml_router.services.people.signing_in import SignIn
 
 _YEAR_SECONDS: Final = 365 * 86400
 
 
-def form(visit: Visit) -> Response:
+def ask_who(visit: Visit) -> Response:
     """The form; who is signed in has no use for it."""
     if visit.person.name:
         return visit.redirect("/")
@@ -27,7 +27,7 @@ def form(visit: Visit) -> Response:
 
 def sign_in(visit: Visit) -> Response:
     """A new session with a new id, whatever id the browser came with: nobody can have planted it."""
-    asked = Credentials(visit.form.get("name", ""), visit.form.get("password", ""), visit.form.get("code", ""),
+    asked = SignIn(visit.form.get("name", ""), visit.form.get("password", ""), visit.form.get("code", ""),
                         visit.address)  # fmt: skip
     try:
         secret = signing_in.sign_in(visit.node.ledger, visit.settings, visit.attempts, asked)
@@ -56,7 +56,7 @@ def home(visit: Visit) -> Response:
     return visit.redirect(entries[0][0]) if entries else visit.render("home.html")
 
 
-def speak(visit: Visit) -> Response:
+def choose_language(visit: Visit) -> Response:
     """Keep the language and go back to where it was chosen. It changes what is shown, and nothing else."""
     back = visit.query.get("to", "")
     answer = visit.redirect(back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/")
@@ -67,9 +67,9 @@ def speak(visit: Visit) -> Response:
 
 
 ROUTES: Final = (
-    PageRoute("GET", "/sign-in", form, EVERYONE),
+    PageRoute("GET", "/sign-in", ask_who, EVERYONE),
     PageRoute("POST", "/sign-in", sign_in, EVERYONE),
-    PageRoute("GET", "/language/{name}", speak, EVERYONE),
+    PageRoute("GET", "/language/{name}", choose_language, EVERYONE),
     PageRoute("POST", "/account/sign-out", sign_out, SIGNED_IN),
     PageRoute("GET", "/", home, SIGNED_IN),
 )

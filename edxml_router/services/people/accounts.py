@@ -65,7 +65,7 @@ def add_person(ledger: SqlLedger, settings: Settings, new: NewPerson, password: 
     with ledger.book() as book:
         if accounts.held(book.connection, new.name) is not None:
             raise Refusal("EDX440", where=new.name, detail=Detail("there is an account of this name"))
-        if accounts.count(book.connection) >= accounts.MOST:
+        if accounts.counted_people(book.connection) >= accounts.MOST:
             detail = Detail("there are {count} accounts already", count=accounts.MOST)
             raise Refusal("EDX440", where=new.name, detail=detail)
         accounts.add(book.connection, row)
@@ -78,7 +78,7 @@ def lock_person(ledger: SqlLedger, name: str, actor: str) -> None:
     now = ledger.clock.now()
     with ledger.book() as book:
         _held(book, name)
-        accounts.change(book.connection, name, {"disabled_at": now})
+        accounts.alter(book.connection, name, {"disabled_at": now})
         sessions.end_all(book.connection, name, now)
         book.journal.note([_entry(now, DISABLED, name, actor)])
 
@@ -89,7 +89,7 @@ def unlock_person(ledger: SqlLedger, name: str, actor: str) -> None:
     with ledger.book() as book:
         _held(book, name)
         values = {"disabled_at": None, "locked_until": None, "failures": 0, "used_at": now}
-        accounts.change(book.connection, name, values)
+        accounts.alter(book.connection, name, values)
         book.journal.note([_entry(now, ENABLED, name, actor)])
 
 
@@ -101,7 +101,7 @@ def give_roles(
     now = ledger.clock.now()
     with ledger.book() as book:
         before = _held(book, name)
-        accounts.change(book.connection, name, {"roles": _ordered(roles), "office": office})
+        accounts.alter(book.connection, name, {"roles": _ordered(roles), "office": office})
         told = f"{' '.join(before.roles)} -> {' '.join((*_ordered(roles), office)).strip()}"
         book.journal.note([_entry(now, GIVEN_ROLES, name, actor, told)])
 
@@ -134,7 +134,7 @@ def _keep_password(ledger: SqlLedger, settings: Settings, name: str, password: s
     }
     with ledger.book() as book:
         _held(book, name)
-        accounts.change(book.connection, name, values)
+        accounts.alter(book.connection, name, values)
         sessions.end_all(book.connection, name, now, own)
         book.journal.note([_entry(now, GIVEN_PASSWORD, name, actor)])
 
@@ -155,7 +155,7 @@ def enrol_authenticator(
             "recovery": tuple(map(authenticator.recovery_digest, codes))}  # fmt: skip
     with ledger.book() as book:
         _held(book, person.name)
-        accounts.change(book.connection, person.name, kept)
+        accounts.alter(book.connection, person.name, kept)
         sessions.end_all(book.connection, person.name, now, person.session)
         book.journal.note([_entry(now, ENROLLED, person.name, person.actor)])
     return codes
@@ -166,7 +166,7 @@ def take_authenticator(ledger: SqlLedger, name: str, actor: str) -> None:
     now = ledger.clock.now()
     with ledger.book() as book:
         _held(book, name)
-        accounts.change(book.connection, name, {"authenticator": "", "recovery": (), "counter": 0})
+        accounts.alter(book.connection, name, {"authenticator": "", "recovery": (), "counter": 0})
         sessions.end_all(book.connection, name, now)
         book.journal.note([_entry(now, UNENROLLED, name, actor)])
 

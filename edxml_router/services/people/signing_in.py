@@ -1,6 +1,6 @@
 """Sign in and out, and know who asks.
 
-    secret = sign_in(ledger, settings, attempts, Credentials("lan", "…", "123456", "192.0.2.7"))
+    secret = sign_in(ledger, settings, attempts, SignIn("lan", "…", "123456", "192.0.2.7"))
     person = recognise_person(ledger, settings, secret)      # None: nobody, or not any more
     sign_out(ledger, person)
 
@@ -43,7 +43,7 @@ _LONGEST_NAME: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class SignIn:
     """What was typed, and where from. ``code``: of the authenticator, or a recovery code."""
 
     name: str
@@ -52,7 +52,7 @@ class Credentials:
     address: str
 
     def __repr__(self) -> str:  # neither a log nor a traceback shows a password
-        return f"Credentials({self.name!r})"
+        return f"SignIn({self.name!r})"
 
 
 def digest_of(secret: str) -> str:
@@ -65,7 +65,7 @@ def console_of(settings: Settings) -> ConsoleSettings:
     return settings.console or ConsoleSettings()
 
 
-def sign_in(ledger: SqlLedger, settings: Settings, attempts: Attempts, given: Credentials) -> str:
+def sign_in(ledger: SqlLedger, settings: Settings, attempts: Attempts, given: SignIn) -> str:
     """A new session's id. Raises Refusal EDX427, Setback EDX437."""
     console = console_of(settings)
     attempts.require_room(given.address, console.address_failures, time.monotonic())
@@ -79,7 +79,7 @@ def sign_in(ledger: SqlLedger, settings: Settings, attempts: Attempts, given: Cr
         row = accounts.held(book.connection, name)
         reason, entries, values = _judged(console, row, given, now, key, right=right)
         if row is not None and values:
-            accounts.change(book.connection, row.name, values)
+            accounts.alter(book.connection, row.name, values)
         if not reason and row is not None:
             for digest in sessions.open_of(book.connection, row.name)[MOST_SESSIONS - 1 :]:
                 sessions.end(book.connection, digest, now)
@@ -99,7 +99,7 @@ def sign_in(ledger: SqlLedger, settings: Settings, attempts: Attempts, given: Cr
 
 
 def _judged(
-    console: ConsoleSettings, row: PersonRow | None, given: Credentials, now: datetime, key: bytes, *, right: bool
+    console: ConsoleSettings, row: PersonRow | None, given: SignIn, now: datetime, key: bytes, *, right: bool
 ) -> tuple[str, list[Entry], dict[str, Any]]:
     """Why not (empty: it is right), what the journal says of it, and what changes in the account."""
     if row is None:
@@ -123,7 +123,7 @@ def _judged(
     return "code" if right else "password", entries, values
 
 
-def _second_factor(row: PersonRow, given: Credentials, now: datetime, key: bytes) -> dict[str, Any] | None:
+def _second_factor(row: PersonRow, given: SignIn, now: datetime, key: bytes) -> dict[str, Any] | None:
     """What using it changes in the account; None where it does not hold."""
     if not row.authenticator:
         return {}

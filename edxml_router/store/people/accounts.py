@@ -1,6 +1,6 @@
 """Accounts of people, and the statements about them.
 
-    add(connection, row); change(connection, "lan", {"disabled_at": now}); one(engine, "lan"); everybody(engine)
+    add(connection, row); alter(connection, "lan", {"disabled_at": now}); one(engine, "lan"); everybody(engine)
 
 A password is kept as its argon2id hash, the secret of an authenticator sealed, recovery codes as digests: a copy of the
 database is of no use to whoever wants to sign in. Statements raise what :mod:`edxml_router.store.database.engine` makes
@@ -70,7 +70,7 @@ def add(connection: Connection, row: PersonRow) -> None:
     connection.execute(people.insert(), {name: getattr(row, name) for name in PersonRow.__slots__})
 
 
-def change(connection: Connection, name: str, values: Mapping[str, Any]) -> None:
+def alter(connection: Connection, name: str, values: Mapping[str, Any]) -> None:
     """Give columns of one account other values."""
     connection.execute(people.update().where(people.c.name == name).values(**values))
 
@@ -81,7 +81,7 @@ def held(connection: Connection, name: str) -> PersonRow | None:
     return PersonRow(**row._mapping) if row else None
 
 
-def count(connection: Connection) -> int:
+def counted_people(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(people)).scalar_one())
 
 

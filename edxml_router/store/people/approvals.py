@@ -1,6 +1,6 @@
 """What one person asks a second one to approve: the act, what exactly it would do, and who decided.
 
-    number = ask(connection, row); decide(connection, number, "minh", "approved", now); use(connection, number, now)
+    number = ask(connection, row); settle_question(connection, number, "minh", "approved", now); use(connection, number, now)
 
 A row is used once. ``digest`` is of the selection that was shown: what is done later must be that very one.
 """
@@ -62,7 +62,7 @@ def ask(connection: Connection, row: ApprovalRow) -> int:
     return int(key[0])
 
 
-def decide(connection: Connection, number: int, by: str, decision: str, now: datetime) -> bool:
+def settle_question(connection: Connection, number: int, by: str, decision: str, now: datetime) -> bool:
     """Whether it was undecided."""
     change = approvals.update().where(approvals.c.id == number, _UNDECIDED)
     done = connection.execute(change.values(decision=decision, decided_by=by, decided_at=now))
