@@ -1,6 +1,7 @@
 """What one person asks a second one to approve: the act, what exactly it would do, and who decided.
 
-    number = ask(connection, row); settle_question(connection, number, "minh", "approved", now); use(connection, number, now)
+    number = ask(connection, row); use(connection, number, now)
+    settle_question(connection, number, "minh", "approved", now)
 
 A row is used once. ``digest`` is of the selection that was shown: what is done later must be that very one.
 """
