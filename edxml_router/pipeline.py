@@ -59,6 +59,7 @@ from edxml_router.stages.outcomes import evidence, signing
 from edxml_router.stages.outcomes.receipts import final_receipts, withdrawals
 from edxml_router.stages.outcomes.settlement import expiry_move, late_entries, latest, sends_again, settlement
 from edxml_router.stages.rules import Rules
+from edxml_router.stages.rulesets.keeping import keep_rules
 
 # --- accept ------------------------------------------------------------------------------------------
 
@@ -142,6 +143,7 @@ def record(node: Node, judged: Sequence[Candidate], now: datetime, *, at_once: b
     """The one transaction of acceptance: gather what the store knows, decide, write; and lease what may go now, if it
     is to be sent at once. Raises Setback.
     """
+    keep_rules(node, now)
     while True:  # another worker was quicker; each round knows at least one envelope more, so this ends
         try:
             with node.ledger.book() as book:

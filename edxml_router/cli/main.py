@@ -62,6 +62,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "halt": "flow.halt:halt",
     "resend": "operator.acts:resend",
     "journal": "auditor.journal:journal",
+    "audit": "audit.replay:audit",
     "report": "auditor.report:report",
     "comply": "auditor.comply:comply",
     "agency": "agency:agency",

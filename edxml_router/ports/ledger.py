@@ -198,6 +198,22 @@ class Quarantine(Protocol):
         """Remove these from the quarantine because they counted after all. No journal entry: their effect has one."""
 
 
+class RuleSets(Protocol):
+    """What a node decides by, as bytes by their SHA-256 (:mod:`edxml_router.stages.rulesets`); never removed."""
+
+    def lacking(self, names: Collection[str]) -> set[str]:
+        """Those of these parts that are not here."""
+
+    def keep(self, parts: Mapping[str, bytes]) -> None:
+        """Keep parts by digest; one that is here already stays."""
+
+    def applied(self) -> str:
+        """The digest of the set that was applied last; empty where none was."""
+
+    def apply(self, digest: str, now: datetime) -> None:
+        """This set is applied from now on."""
+
+
 class Book(Protocol):
     """The ledger inside one transaction, by subject. All methods work on sets, because batches are the unit of work.
 
@@ -246,6 +262,9 @@ class Book(Protocol):
 
     @property
     def retention(self) -> Retention: ...
+
+    @property
+    def rulesets(self) -> RuleSets: ...
 
     @property
     def recoveries(self) -> Recoveries: ...

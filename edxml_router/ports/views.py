@@ -251,6 +251,14 @@ class QuarantineView(Protocol):
         was only counted. Strangers have the empty name."""
 
 
+class RuleSetViews(Protocol):
+    """What decisions were made by."""
+
+    def rule_parts(self, names: Collection[str]) -> Mapping[str, bytes]:
+        """Those of these parts of rules that are here; whether they are what their digests say is for the reader to
+        see, and one that cannot be unpacked is empty."""
+
+
 class Proof(Protocol):
     """Proof that the database holds what was written."""
 
@@ -289,6 +297,7 @@ class Views(
     WitnessViews,
     InventoryViews,
     RetentionViews,
+    RuleSetViews,
     Protocol,
 ):
     """All queries to a node's database."""

@@ -35,6 +35,7 @@ from edxml_router.core.delivery.journal import (
     PEER_RENAMED,
     QUARANTINE_REMOVED,
     RECEIPT_LATE,
+    RULES_APPLIED,
     WORDS_REDACTED,
 )
 from edxml_router.core.delivery.lifecycle import ENDS
@@ -91,6 +92,7 @@ EVENTS: Final = (
     BODIES_REMOVED,
     DOCUMENT_HELD,
     DOCUMENT_RELEASED,
+    RULES_APPLIED,
     WORDS_REDACTED,
     DOCUMENT_EXPORTED,
     HALT_ADDED,

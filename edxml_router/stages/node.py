@@ -81,6 +81,8 @@ class Node:
     log_ended: bool = False  # entries are missing: nothing of the own journal is signed under this name any more
     certificates: Sequence[bytes] = ()  # DER; shown with the receipts, the signer's first
     judging: Judging = judge_here
+    keeps_rules: bool = False  # whether what is decided by is kept: of every node with a database that lasts
+    rules_kept: tuple[Rules, str] | None = None  # the snapshot that is known to be kept, and its digest
     objections: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)  # what each peer was told
     witness_asked: dict[str, datetime] = field(default_factory=dict)  # when each neighbour was shown a checkpoint
     witness_pace: Pace = field(default_factory=lambda: Pace(5))  # … and again at once, since it knew another

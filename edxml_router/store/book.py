@@ -25,6 +25,7 @@ from edxml_router.store.quarantine.items import SqlQuarantine
 from edxml_router.store.receipts.book import SqlReceipts
 from edxml_router.store.receipts.signers import SqlSigners
 from edxml_router.store.retention.book import SqlRetention
+from edxml_router.store.rulesets.book import SqlRuleSets
 from edxml_router.store.webhooks import SqlWebhooks
 from edxml_router.store.witness.book import SqlWitnesses
 
@@ -46,6 +47,7 @@ class SqlBook:
     quarantine: SqlQuarantine
     recoveries: SqlRecoveries
     retention: SqlRetention
+    rulesets: SqlRuleSets
     webhooks: SqlWebhooks
     witnesses: SqlWitnesses
     inventories: SqlInventories
@@ -66,6 +68,7 @@ class SqlBook:
         self.quarantine = SqlQuarantine(connection)
         self.recoveries = SqlRecoveries(connection)
         self.retention = SqlRetention(connection, self.journal, now)
+        self.rulesets = SqlRuleSets(connection)
         self.webhooks = SqlWebhooks(connection)
         self.witnesses = SqlWitnesses(connection)
         self.inventories = SqlInventories(connection)

@@ -28,6 +28,7 @@ from edxml_router.store.quarantine.items import quarantine
 from edxml_router.store.receipts.book import receipts
 from edxml_router.store.receipts.signers import signers
 from edxml_router.store.retention.tables import holds, removals, removed
+from edxml_router.store.rulesets.tables import applied_rules, rule_parts
 from edxml_router.store.search.table import journal_blocks, postings
 from edxml_router.store.tokens import tokens
 from edxml_router.store.upkeep import upkeep
@@ -40,10 +41,11 @@ _WRITTEN: Final = (journal, *_MAIL, quarantine, noted)
 WRITTEN: Final = tuple(each.name for each in _WRITTEN)
 
 _OTHERS: Final = (checkpoints, tree_nodes, numbers, identity, epochs, recoveries, resyncs, renames, tokens, webhooks)
+_RULES: Final = (rule_parts, applied_rules)
 _INDEX: Final = (postings, journal_blocks)
 _WITNESSES: Final = (witnessed, forks, cosignatures, witnesses, time_stamps, inventories, gaps, gap_notes)
 _RETENTION: Final = (removals, removed, holds)
 _FLOW: Final = (halts, halted)
 _PEOPLE: Final = (people, sessions, approvals)
-_NODE: Final = (*_FLOW, *_PEOPLE, damaged, upkeep, bulk_jobs)
+_NODE: Final = (*_FLOW, *_PEOPLE, *_RULES, damaged, upkeep, bulk_jobs)
 ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, *_NODE))

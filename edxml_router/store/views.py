@@ -34,6 +34,7 @@ from edxml_router.store.journal.proofs import SqlProofs
 from edxml_router.store.quarantine.queries import SqlQuarantineQueries
 from edxml_router.store.receipts.unproven import SqlUnprovenEnds
 from edxml_router.store.retention.queries import SqlRetentionQueries
+from edxml_router.store.rulesets.queries import SqlRuleSetQueries
 from edxml_router.store.search.entries import SqlSearch
 from edxml_router.store.webhooks import SqlWebhookQueries
 from edxml_router.store.witness.queries import SqlWitnessQueries
@@ -54,6 +55,7 @@ class SqlViews(
     SqlUnprovenEnds,
     SqlWitnessQueries,
     SqlRetentionQueries,
+    SqlRuleSetQueries,
     SqlInventoryQueries,
     SqlQuarantineQueries,
     SqlWebhookQueries,

@@ -262,7 +262,8 @@ def _node(settings: Settings, ledger: OwnLedger, wrap: Wrap = lambda _, port: po
     bodies = BodyStore(ledger.engine, settings.node.data / "bodies", reserve_bytes=settings.store.reserve_bytes)
     skews = KeptSkews(settings.node.data / neighbour_clocks.FILE)
     name, rules = settings.node.name, build_rules(settings)
-    return StoredNode(name, wrap("ledger", ledger), wrap("bodies", bodies), ledger.clock, rules, {}, skews=skews)
+    ports = wrap("ledger", ledger), wrap("bodies", bodies)
+    return StoredNode(name, *ports, ledger.clock, rules, {}, skews=skews, keeps_rules=True)
 
 
 def _signing(settings: Settings) -> SigningIdentity | None:

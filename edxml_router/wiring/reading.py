@@ -9,21 +9,23 @@ path, or a URL without its password), and its schema where that is the cause.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 from edxml_router.config import Settings, load_for_reading
 from edxml_router.core.agencies.registry import Registry
+from edxml_router.core.body import Body
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.ports.views import Views
 from edxml_router.resources import folder
 from edxml_router.store import catalogue
+from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.database import migrate
 from edxml_router.store.epochs import identity
 from edxml_router.store.journal import sequencer
@@ -33,6 +35,10 @@ from edxml_router.wiring.agencies import load_registry
 from edxml_router.wiring.own_ledger import OwnLedger, open_ledger
 
 __all__ = ["DatabasePlace", "ReadableDatabase", "open_other", "open_own", "read_place", "require_file"]
+
+
+def _no_bodies(_digests: Sequence[str]) -> Mapping[str, Body]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class ReadableDatabase:
     files: Path | None = None
     ledger: OwnLedger | None = None  # of the node itself; a copy is only read
     named_owner: Callable[[], str] = str
+    open_bodies: Callable[[Sequence[str]], Mapping[str, Body]] = _no_bodies
 
     def note(self, entry: Callable[[datetime], Entry]) -> None:
         """Write an entry, dated by the node's clock, into the journal that was asked, if it is the node's. It gets its
@@ -65,6 +72,10 @@ class ReadableDatabase:
             return
         with self.ledger.book() as book:  # a crash before the commit: the scrub finds them as well
             book.damages.note(digests, self.ledger.clock.now())
+
+    def now(self) -> datetime:
+        """By the node's clock; of a copy, by this machine's."""
+        return self.ledger.clock.now() if self.ledger is not None else datetime.now(UTC)
 
     def owner(self) -> str:
         """The name of the node whose database this is; empty where it is of a version that did not say."""
@@ -108,7 +119,8 @@ def open_own(config: Path) -> Iterator[ReadableDatabase]:
     ledger = open_ledger(settings)
     with _explained(ledger.views, ""):
         yield ReadableDatabase(ledger.views, config, files=settings.node.data / "bodies", ledger=ledger,
-                               named_owner=lambda: identity.owner(ledger.engine))  # fmt: skip
+                               named_owner=lambda: identity.owner(ledger.engine),
+                               open_bodies=BodyStore(ledger.engine, settings.node.data / "bodies").open)  # fmt: skip
 
 
 @contextmanager
@@ -116,8 +128,12 @@ def open_other(place: DatabasePlace) -> Iterator[ReadableDatabase]:
     """A copy, or any database that may be read: nothing is written to it or beside it."""
     views = open_views(place)
     with _explained(views, place.shown):
+        beside = (place.path.parent if place.path else Path()) / "bodies"
         yield ReadableDatabase(
-            views, schema=compare_schema(views.engine), named_owner=lambda: identity.owner(views.engine)
+            views,
+            schema=compare_schema(views.engine),
+            named_owner=lambda: identity.owner(views.engine),
+            open_bodies=BodyStore(views.engine, beside).open,
         )
 
 

@@ -40,6 +40,7 @@ CLERK_ACTED: Final = "clerk.acted"  # a person, in the name of an office; what b
 HANDLED: Final = (DELIVERY_FETCHED, DELIVERY_PROCESSING, DELIVERY_DESCRIBED)  # by the recipient's system, no new state
 WORDS_REDACTED: Final = "words.redacted"  # what people wrote, erased on purpose
 DOCUMENT_EXPORTED: Final = "document.exported"  # for an archive
+RULES_APPLIED: Final = "rules.applied"  # from here on what comes is decided by another set of rules
 CLOCK_STEPPED: Final = "clock.stepped"  # back; stamps rise all the same
 OUTCOME_SIGNED: Final = "outcome.signed"  # by this node, which told it to a neighbour; once
 OUTCOME_DOUBTED: Final = "outcome.doubted"  # what a neighbour shows as its proof does not hold

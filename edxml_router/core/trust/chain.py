@@ -95,6 +95,8 @@ class TrustStore:
         self.anchors = tuple(anchors)
         self.intermediates = tuple(intermediates)
         self.content = content
+        self.lists: Sequence[RevocationList] = ()  # all of :meth:`from_pem`, also those that do not count
+        self.known: KnownAnswers | None = None
         self.digest = content.digest() if content else ""
         self.epoch = self.digest[:16]
         self._revocation = revocation or RevocationLists()
@@ -137,7 +139,9 @@ class TrustStore:
         source: RevocationSource = RevocationLists(lists)
         if known is not None:
             source = ListsAndAnswers(source, known)
-        return cls(roots, between, source, chosen, content)
+        made = cls(roots, between, source, chosen, content)
+        made.lists, made.known = tuple(lists), known
+        return made
 
     def under(self, anchors: Sequence[x509.Certificate]) -> TrustStore:
         """A store with other anchors and the same revocation data. A certificate with unknown revocation status passes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -100,10 +101,22 @@ _compiled = _Compiled()
 @cache
 def schema_digest() -> str:
     """The SHA-256 (hex) of the SHA-256 (raw) of each file of schemas, in the order of their names."""
-    digest = hashlib.sha256()
+    return digest_of_schemas(schema_files().values())
+
+
+@cache
+def schema_files() -> Mapping[str, bytes]:
+    """The files of schemas by name, in the order of their names."""
     with own_tools("schemas"):
-        for path in sorted(schema_file(f"edxml.{Profile.RECEIVE}.xsd").parent.glob("*.xsd")):
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        paths = sorted(schema_file(f"edxml.{Profile.RECEIVE}.xsd").parent.glob("*.xsd"))
+        return {path.name: path.read_bytes() for path in paths}
+
+
+def digest_of_schemas(files: Iterable[bytes]) -> str:
+    """As :func:`schema_digest`, of these files."""
+    digest = hashlib.sha256()
+    for data in files:
+        digest.update(hashlib.sha256(data).digest())
     return digest.hexdigest()
 
 

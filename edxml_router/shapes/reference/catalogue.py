@@ -19,7 +19,7 @@ from edxml_router.shapes import (
     trust,
     verdict,
 )
-from edxml_router.shapes.evidence import asking, certificate, control, gaps, report, tiles, time_stamp, unproven
+from edxml_router.shapes.evidence import asking, certificate, control, gaps, replay, report, tiles, time_stamp, unproven
 from edxml_router.shapes.flow import halts
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import export, redaction, retention
@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "agency list": (agency.AgencyShape,),
         "agency resolve": (agency.ResolutionShape,),
         "agency show": (agency.AgencyDetailShape,),
+        "audit replay": (replay.ReplayShape,),
         "backup": (copies.BackupShape,),
         "certificate verify": (certificate.CertificateVerificationShape,),
         "check": (verdict.CheckShape,),

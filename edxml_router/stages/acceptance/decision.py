@@ -39,6 +39,7 @@ from edxml_router.stages.acceptance.submission import Candidate, Ruling
 from edxml_router.stages.node import Node
 from edxml_router.stages.outcomes.receipts import answer_neighbours, answer_questions
 from edxml_router.stages.rules import Rules
+from edxml_router.stages.rulesets.keeping import rules_named
 
 Troubles = Mapping[int, Trouble]  # by place in the batch
 
@@ -121,7 +122,8 @@ def write_decision(node: Node, book: Book, decision: Decision, now: datetime) ->
     for one in decision.deliveries:
         if one.digest in recipients:
             recipients[one.digest].append(one.recipient)
-    grounds = Grounds(recipients, node.rules.digests())
+    named = rules_named(node)
+    grounds = Grounds(recipients, named)
     if book.envelopes.add(decision.rows, grounds) != {row.digest for row in decision.rows}:
         raise Overtaken
     book.bodies.add(decision.bodies)
@@ -132,7 +134,8 @@ def write_decision(node: Node, book: Book, decision: Decision, now: datetime) ->
     answer_neighbours(node, book, decision.receipts, now)
     answer_questions(node, book, decision.repeats, now)
     refused = [ruling for ruling in decision.rulings if ruling.refused]
-    quarantine_items(node, book, [(quarantined_item(ruling, now), refusal_entry(ruling, now)) for ruling in refused])
+    items = [(quarantined_item(ruling, now), refusal_entry(ruling, now, named)) for ruling in refused]
+    quarantine_items(node, book, items)
 
 
 def _over_quota(rules: Rules, judged: Sequence[Candidate], troubles: Troubles, facts: Facts) -> dict[int, Trouble]:

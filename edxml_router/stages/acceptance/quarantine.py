@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,11 +28,13 @@ def quarantined_item(ruling: Ruling, now: datetime) -> NewQuarantinedItem:
     return NewQuarantinedItem(now, submission.peer, submission.channel, *fields, data, document_id)
 
 
-def refusal_entry(ruling: Ruling, now: datetime) -> Entry:
+def refusal_entry(ruling: Ruling, now: datetime, named: Mapping[str, str]) -> Entry:
+    """``named``: the digests of the rules that it was refused by."""
     assert ruling.trouble is not None  # noqa: S101  # refused
     finding, item = ruling.trouble.finding, ruling.item
     event = "input.defect" if isinstance(ruling.trouble, Defect) else "envelope.refused"
-    return Entry(now, event, item.digest, actor=item.submission.peer, code=finding.code, detail=finding.detail)
+    peer, facts = item.submission.peer, {"rules": dict(named)}
+    return Entry(now, event, item.digest, actor=peer, code=finding.code, detail=finding.detail, facts=facts)
 
 
 def quarantine_items(node: Node, book: Book, items: Sequence[tuple[NewQuarantinedItem, Entry]]) -> None:

@@ -31,6 +31,7 @@ from edxml_router.store.journal.notes import note_damage
 from edxml_router.store.journal.recomputing import TELLING, Compared, compare_tables
 from edxml_router.store.journal.table import checkpoint_columns, checkpoints, entry_columns, journal
 from edxml_router.store.retention.recounting import ToldHolds, ToldRemovals
+from edxml_router.store.rulesets.recounting import ToldRules
 
 PAGE: Final = 2000  # rows in one read
 DAMAGES: Final = 100  # that are described; the others are counted
@@ -106,6 +107,7 @@ def verify(
 
         compared = compare_tables(engine, facts.changes, lambda one: found.add(one.where, one.detail), further)
         facts.removals.compare(engine, lambda one: found.add(one.where, one.detail))
+        facts.rules.compare(engine, lambda one: found.add(one.where, one.detail))
         facts.holds.compare(engine, lambda one: found.add(one.where, one.detail))
     filed = 0
     if files is not None:
@@ -166,6 +168,7 @@ class _Facts:
         self.changes = Changes()
         self.removals = ToldRemovals()
         self.holds = ToldHolds()
+        self.rules = ToldRules()
         self.redactions: list[Redaction] = []
         self.redaction_count = 0
         self.uncovered = 0
@@ -176,6 +179,7 @@ class _Facts:
             return
         self.removals.add(entry)
         self.holds.add(row.id, entry)
+        self.rules.add(entry)
         if (redaction := redaction_of(entry)) is not None:
             self.redaction_count += 1
             if self.redaction_count <= DAMAGES:

@@ -1,0 +1,1 @@
+"""Judge a letter again by the rules of its day, and compare."""
