@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, select
 
 from edxml_router.store.database.bulk import Insert
 from edxml_router.store.database.part import Part
-from edxml_router.store.rulesets.tables import applied_rules, packed, rule_parts
+from edxml_router.store.rulesets.tables import applied_rules, packed_part, rule_parts
 
 _KEYS: Final[Any] = bindparam("keys", expanding=True)
 _KNOWN: Final = select(rule_parts.c.digest).where(rule_parts.c.digest.in_(_KEYS))
@@ -27,7 +27,7 @@ class SqlRuleSets(Part):
     def keep(self, parts: Mapping[str, bytes]) -> None:
         # In the order of their keys: two workers that keep the same set wait for each other, and not in a circle.
         for name in sorted(parts):
-            self._write(_ADD, [{"digest": name, "size": len(parts[name]), "data": packed(parts[name])}])
+            self._write(_ADD, [{"digest": name, "size": len(parts[name]), "data": packed_part(parts[name])}])
 
     def applied(self) -> str:
         return str(self._execute(_LAST).scalar_one_or_none() or "")

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, inspect, select
 
 from edxml_router.store.database.engine import reading
 from edxml_router.store.database.part import chunks
-from edxml_router.store.rulesets.tables import rule_parts, unpacked
+from edxml_router.store.rulesets.tables import rule_parts, unpacked_part
 
 
 class SqlRuleSetQueries:
@@ -24,6 +24,6 @@ class SqlRuleSetQueries:
             for part in chunks(sorted(set(names))):
                 query = select(rule_parts.c.digest, rule_parts.c.data).where(rule_parts.c.digest.in_(part))
                 for row in connection.execute(query):
-                    data = unpacked(bytes(row.data))
+                    data = unpacked_part(bytes(row.data))
                     found[row.digest] = b"" if data is None else data
         return found

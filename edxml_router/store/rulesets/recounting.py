@@ -15,7 +15,7 @@ from edxml_router.stages.rulesets.pieces import part_name
 from edxml_router.stages.rulesets.reading import KeptParts, all_parts
 from edxml_router.store.database.engine import reading
 from edxml_router.store.rulesets.queries import SqlRuleSetQueries
-from edxml_router.store.rulesets.tables import applied_rules, rule_parts, unpacked
+from edxml_router.store.rulesets.tables import applied_rules, rule_parts, unpacked_part
 
 _PAGE: Final = 200  # parts; each has 64 KiB at most
 
@@ -44,7 +44,7 @@ class ToldRules:
                 query = select(rule_parts).where(rule_parts.c.digest > after).order_by(rule_parts.c.digest)
                 page = connection.execute(query.limit(_PAGE)).all()
             for row in page:
-                data = unpacked(bytes(row.data))
+                data = unpacked_part(bytes(row.data))
                 if data is None or part_name(data) != row.digest or len(data) != row.size:
                     where = Detail("part {digest} of the rules", digest=row.digest[:16])
                     found(Damage(where, Detail("its digest is not the one that it is kept under")))

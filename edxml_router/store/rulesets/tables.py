@@ -30,11 +30,11 @@ applied_rules = Table(
 )
 
 
-def packed(data: bytes) -> bytes:
+def packed_part(data: bytes) -> bytes:
     return zlib.compress(data)
 
 
-def unpacked(data: bytes) -> bytes | None:
+def unpacked_part(data: bytes) -> bytes | None:
     """The bytes of a part; None for what is no packed part."""
     try:
         unpacking = zlib.decompressobj()
