@@ -44,6 +44,15 @@ def preferred_language(request: Request) -> str:
     return chosen
 
 
+def log_trouble(trouble: Trouble) -> None:
+    """Tell the log of what is ours to mend: a mistake of the program, and a letter that an office asks for and that is
+    damaged. What a caller has done wrong only he is told."""
+    if not isinstance(trouble, Refusal | Setback):
+        events.defect("gateway", trouble)
+    elif trouble.code == "EDX603":
+        events.letter_missed(trouble.finding)
+
+
 def problem_answer(
     finding: Finding,
     language: str,
@@ -82,8 +91,7 @@ def install(application: FastAPI) -> None:
 
 async def _trouble(request: Request, error: Exception) -> Response:
     assert isinstance(error, Trouble)  # noqa: S101  # what the handler is for
-    if not isinstance(error, Refusal | Setback):
-        events.defect("gateway", error)
+    log_trouble(error)
     rate: Rate | None = getattr(request.state, "rate", None)
     retry = rate.seconds if rate is not None and error.code == "EDX417" else None
     # What is a refusal by its table may be passing trouble here; the table's status says which it is otherwise.

@@ -267,6 +267,11 @@ def bodies_damaged(digests: Iterable[str]) -> None:
         _log.error("body.damaged", envelope=digest, **_finding(Finding("EDX603", digest)))
 
 
+def letter_missed(finding: Finding) -> None:
+    """An office asked for a letter that is damaged (``body.damaged``, EDX603)."""
+    _log.error("body.damaged", **_finding(finding))
+
+
 def bodies_mended(digests: Iterable[str]) -> None:
     """``body.mended``: what was damaged is whole again."""
     for digest in digests:

@@ -9,10 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
 from edxml_router.demo.letters import File
+from edxml_router.store.bodies.table import bodies
 from tests.gateway.world import World, digest, problem
 
 
@@ -47,6 +50,21 @@ def test_the_inbox_is_listed_in_pages_and_followed_with_a_cursor(world: World) -
     name, _ = arrived(world)
     assert listed(client, cursor)[0] == [name]
     assert listed(client, cursor)[0] == [name]  # a cursor is no state of the node's
+
+
+def test_a_damaged_letter_that_is_asked_for_is_in_the_log(world: World) -> None:
+    name, data = arrived(world)
+    with world.worker.ledger.book() as book:
+        book.connection.execute(update(bodies).where(bodies.c.digest == digest(data)).values(data=b"!" + data[1:]))
+    with capture_logs() as lines:
+        for path in (f"/v1/inbox/{name}", f"/v1/inbox/{name}/content"):
+            assert problem(world.client("so").get(path)) == "EDX603"
+        assert problem(world.client("so").get(f"/v1/inbox/{'0' * 64}.H01.151")) == "EDX606"
+    told = [line for line in lines if line["event"] == "body.damaged"]
+    assert [(line["log_level"], line["code"], digest(data) in line["where"]) for line in told] == [
+        ("error", "EDX603", True)
+    ] * 2
+    assert len(world.journal("body.damaged")) == 1
 
 
 def test_what_comes_while_the_inbox_is_listed_is_not_missed(world: World) -> None:

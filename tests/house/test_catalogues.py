@@ -51,6 +51,13 @@ def test_a_translation_puts_in_what_the_english_has(language: str) -> None:
             assert set(PLACEHOLDER.findall(english)) == set(PLACEHOLDER.findall(text)), english
 
 
+def test_a_day_is_written_in_vietnamese_as_people_write_it() -> None:
+    """22/11/2026; a time in the form of a message stays as it is."""
+    texts = [message.string for message in catalogues.written("vi") if isinstance(message.string, str)]
+    assert [text for text in texts if "%Y-%m-%d" in text.replace("%Y-%m-%dT", "")] == []
+    assert any("%H:%M %d/%m/%Y" in text for text in texts)
+
+
 def test_what_stands_in_braces_is_a_field() -> None:
     """A brace that is none would be shown as it stands, in every language."""
     for message in catalogues.written("vi"):

@@ -1,15 +1,17 @@
-"""The conditions of ``journal query`` and ``documents``, as options."""
+"""The options of ``journal query`` and ``documents``: conditions, and what is to be made of what is found."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from edxml_router.cli.entries import require_one_form, sqlite_option
 from edxml_router.cli.parameters import Moment
 from edxml_router.cli.session import for_people
 from edxml_router.core.delivery.entries.terms import KINDS
@@ -71,6 +73,53 @@ class Conditions:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class FoundForm:
+    """What is to be made of what is found."""
+
+    after: int
+    limit: int | None
+    counting: bool
+    group: str | None
+    as_csv: bool
+    file: Path | None
+
+    def require_form(self, *, as_json: bool) -> None:
+        """Raises UsageError where the options speak against each other."""
+        if self.group and not self.counting:
+            raise click.UsageError(for_people(Detail("--by goes with --count")))
+        require_one_form(csv=self.as_csv, json=as_json, sqlite=self.file)
+        require_one_form(count=self.counting, csv=self.as_csv, sqlite=self.file)
+
+
+def found_options(groups: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of a list, which is counted by ``groups``; it gets them as ``listed``."""
+    names = ", ".join(groups)
+    options = (
+        click.option("--after", type=click.IntRange(min=-1), default=-1, metavar="POSITION", help=_AFTER),
+        click.option("--limit", type=click.IntRange(min=1), help="At most so many; without it all."),
+        click.option("--count", "counting", is_flag=True, help="Tell only how many there are."),
+        click.option(
+            "--by", "group", type=click.Choice(groups), metavar="FIELD", help=f"With --count: of each {names}."
+        ),
+        click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values under a line of heads."),
+        sqlite_option,
+    )
+
+    def formed(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_form(*arguments: Any, **given: Any) -> Any:
+            values = {each.name: given.pop(each.name) for each in fields(FoundForm)}
+            return command(*arguments, listed=FoundForm(**values), **given)
+
+        for option in reversed(options):
+            with_form = option(with_form)
+        return with_form
+
+    return formed
+
+
+_AFTER: Final = "Behind this position."
 _OPTIONS: Final = (
     click.option("--since", type=Moment(), help="From this time on: 2026-11-22, 2026-11-22T08:30, or 2h (ago)."),
     click.option("--until", type=Moment(), help="Before this time."),

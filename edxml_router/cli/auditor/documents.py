@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 import click
 
 from edxml_router.cli.acting import account
 from edxml_router.cli.asking import database_option, open_asked
-from edxml_router.cli.auditor.conditions import Conditions, conditions
+from edxml_router.cli.auditor.conditions import Conditions, FoundForm, conditions, found_options
 from edxml_router.cli.commands import Command
-from edxml_router.cli.entries import Sheet, require_one_form, show_counts, sqlite_option, writing_extract
-from edxml_router.cli.session import Session, for_people, json_option, pass_session, wide_option
+from edxml_router.cli.entries import Sheet, show_counts, writing_extract
+from edxml_router.cli.session import Session, json_option, pass_session, wide_option
 from edxml_router.core.delivery.lifecycle import OUTCOMES
 from edxml_router.core.delivery.views import ListedDocument
 from edxml_router.core.detail import Detail
@@ -38,18 +37,7 @@ LOOKING: Final = Detail("looking through the documents")
 @click.command(cls=Command)
 @conditions
 @click.option("--outcome", type=click.Choice(OUTCOMES), help="Whose deliveries all together stand so.")
-@click.option("--after", type=click.IntRange(min=-1), default=-1, metavar="POSITION", help="Behind this position.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many documents; without it all.")
-@click.option("--count", "counting", is_flag=True, help="Tell only how many there are.")
-@click.option(
-    "--by",
-    "group",
-    type=click.Choice(list(DOCUMENT_GROUPS)),
-    metavar="FIELD",
-    help=f"With --count: of each {', '.join(DOCUMENT_GROUPS)}.",
-)
-@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values under a line of heads.")
-@sqlite_option
+@found_options(list(DOCUMENT_GROUPS))
 @database_option
 @wide_option
 @json_option
@@ -58,12 +46,7 @@ def documents(
     session: Session,
     wanted: Conditions,
     outcome: str | None,
-    after: int,
-    limit: int | None,
-    counting: bool,
-    group: str | None,
-    as_csv: bool,
-    file: Path | None,
+    listed: FoundForm,
     database: DatabasePlace | None,
     as_json: bool,
 ) -> None:
@@ -76,17 +59,15 @@ def documents(
 
     What is asked of the node's own database becomes an entry of its journal, with who asked.
     """
-    if group and not counting:
-        raise click.UsageError(for_people(Detail("--by goes with --count")))
-    require_one_form(csv=as_csv, json=as_json, sqlite=file)
-    require_one_form(count=counting, csv=as_csv, sqlite=file)
-    given = {**wanted.given(), "outcome": outcome, "by": group, "count": counting}
+    listed.require_form(as_json=as_json)
+    after, limit, group, file = listed.after, listed.limit, listed.group, listed.file
+    given = {**wanted.given(), "outcome": outcome, "by": group, "count": listed.counting}
     with (
         open_asked(session, database) as asked,
         readings.noted(asked, account(), "documents", given, session.problem) as reading,
     ):
         question = document_question(asked.views, wanted.documents(asked, outcome or ""))
-        if counting:
+        if listed.counting:
             with session.progress(session.detail(LOOKING), None) as advance:
                 reading.count = document_count(asked.views, question, advance)
                 counts = document_counts(asked.views, question, group, advance) if group else {"": reading.count}
@@ -101,7 +82,7 @@ def documents(
             session.note(session.say("extract.written", file=file, count=reading.count))
             return
         pages = document_pages(asked.views, question, after, min(limit or PAGE, PAGE))
-        _list(session, pages, reading, limit, as_csv=as_csv, as_json=as_json)
+        _list(session, pages, reading, limit, as_csv=listed.as_csv, as_json=as_json)
 
 
 def _list(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 
 import click
 
 from edxml_router.cli.acting import account
 from edxml_router.cli.asking import database_option, open_asked
-from edxml_router.cli.auditor.conditions import Conditions, conditions
+from edxml_router.cli.auditor.conditions import Conditions, FoundForm, conditions, found_options
 from edxml_router.cli.commands import Command
-from edxml_router.cli.entries import Sheet, require_one_form, show_counts, show_lines, sqlite_option, writing_extract
-from edxml_router.cli.session import Session, for_people, json_option, pass_session, wide_option
-from edxml_router.core.detail import Detail
+from edxml_router.cli.entries import Sheet, show_counts, show_lines, writing_extract
+from edxml_router.cli.session import Session, json_option, pass_session, wide_option
 from edxml_router.services.asking import questions, readings
 from edxml_router.shapes.history import EntryShape, entry_shape
 from edxml_router.wiring.reading import DatabasePlace
@@ -23,18 +21,7 @@ from edxml_router.wiring.reading import DatabasePlace
 @conditions
 @click.option("--event", default="", metavar="NAME", help='An event; "delivery." means all that begin so.')
 @click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')
-@click.option("--after", type=click.IntRange(min=-1), default=-1, metavar="POSITION", help="Behind this position.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many entries; without it all.")
-@click.option("--count", "counting", is_flag=True, help="Tell only how many there are.")
-@click.option(
-    "--by",
-    "group",
-    type=click.Choice(questions.GROUPS),
-    metavar="FIELD",
-    help=f"With --count: of each {', '.join(questions.GROUPS)}.",
-)
-@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values under a line of heads.")
-@sqlite_option
+@found_options(questions.GROUPS)
 @database_option
 @wide_option
 @json_option
@@ -44,12 +31,7 @@ def query(
     wanted: Conditions,
     event: str,
     actor: str,
-    after: int,
-    limit: int | None,
-    counting: bool,
-    group: str | None,
-    as_csv: bool,
-    file: Path | None,
+    listed: FoundForm,
     database: DatabasePlace | None,
     as_json: bool,
 ) -> None:
@@ -61,17 +43,15 @@ def query(
 
     What is asked of the node's own database becomes an entry of its journal, with who asked.
     """
-    if group and not counting:
-        raise click.UsageError(for_people(Detail("--by goes with --count")))
-    require_one_form(csv=as_csv, json=as_json, sqlite=file)
-    require_one_form(count=counting, csv=as_csv, sqlite=file)
-    given = {**wanted.given(), "event": event, "actor": actor, "by": group, "count": counting}
+    listed.require_form(as_json=as_json)
+    after, limit, group, file = listed.after, listed.limit, listed.group, listed.file
+    given = {**wanted.given(), "event": event, "actor": actor, "by": group, "count": listed.counting}
     with (
         open_asked(session, database) as asked,
         readings.noted(asked, account(), "journal query", given, session.problem) as reading,
     ):
         question = questions.made(asked.views, wanted.query(asked, event, actor))
-        if counting:
+        if listed.counting:
             reading.count = questions.how_many(asked.views, question)
             found = questions.counts_by(asked.views, question, group) if group else {"": reading.count}
             show_counts(session, found, as_json=as_json)
@@ -88,7 +68,7 @@ def query(
                         break
             session.note(session.say("extract.written", file=file, count=reading.count))
             return
-        sheet = Sheet(EntryShape.__annotations__) if as_csv else None
+        sheet = Sheet(EntryShape.__annotations__) if listed.as_csv else None
         for lines in questions.pages(asked.views, question, after):
             part = list(islice(lines, None if limit is None else limit - reading.count))
             if as_json:
@@ -104,5 +84,5 @@ def query(
             if reading.count == limit:
                 session.note(session.say("journal.cut", limit=limit, place=after))
                 break
-    if not reading.count and not as_json and not as_csv:
+    if not reading.count and not as_json and not listed.as_csv:
         session.line(session.say("queue.empty"))

@@ -16,11 +16,12 @@ from fastapi.responses import Response, StreamingResponse
 
 from edxml_router.core.axis.call import BODY_HASH, is_hash_of
 from edxml_router.core.message.envelope import Kind
-from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
+from edxml_router.core.problems import Finding, Refusal, Trouble
 from edxml_router.gateway.national import lists
 from edxml_router.gateway.national.answers import document_answer, failure, portions, success
 from edxml_router.gateway.national.headers import chosen_codes, state_of
 from edxml_router.gateway.national.proof import Visitor, admitted, body_of, drain
+from edxml_router.gateway.problem_answers import log_trouble
 from edxml_router.observe import events
 from edxml_router.services.axis import transfers
 
@@ -130,8 +131,7 @@ def _endpoint(name: str, act: Act) -> Callable[[Request], Awaitable[Response]]:
         try:
             return await act(await admitted(request))
         except Trouble as trouble:
-            if not isinstance(trouble, Refusal | Setback):
-                events.defect("gateway", trouble)
+            log_trouble(trouble)
             await drain(request, request.app.state.desk.settings.limits.max_bytes)
             return _refused(name, trouble.finding)
         except Exception as error:  # noqa: BLE001  # the SDK ends with what is not in its form, the log tells where

@@ -17,16 +17,16 @@ from fastapi.responses import Response, StreamingResponse
 
 from edxml_router.config.faces.axis import NationalSettings, ProvincialSettings
 from edxml_router.core.message.heading import heading
-from edxml_router.core.problems import Finding, Refusal, Setback, Trouble
+from edxml_router.core.problems import Finding, Trouble
 from edxml_router.gateway.callers import desk_of
 from edxml_router.gateway.forms import json_of, text_of
 from edxml_router.gateway.national import lists
 from edxml_router.gateway.national.answers import portions, problem_text
 from edxml_router.gateway.national.headers import query_from, state_of
 from edxml_router.gateway.national.proof import drain
+from edxml_router.gateway.problem_answers import log_trouble
 from edxml_router.gateway.provincial import sessions
 from edxml_router.gateway.provincial.multipart import Form
-from edxml_router.observe import events
 from edxml_router.services.axis import registration, transfers
 from edxml_router.services.axis.accounts import Account
 from edxml_router.services.axis.catalogue import listed_agencies
@@ -160,8 +160,7 @@ def _guarded(act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request
         try:
             return await act(request)
         except Trouble as trouble:
-            if not isinstance(trouble, Refusal | Setback):
-                events.defect("gateway", trouble)
+            log_trouble(trouble)
             await drain(request, desk_of(request).settings.limits.max_bytes)
             return _refusal(trouble.finding)
 

@@ -17,16 +17,16 @@ from fastapi.responses import Response
 
 from edxml_router.config.faces.axis import NationalSettings, Wso2Settings
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Refusal, Setback, Trouble
+from edxml_router.core.problems import Refusal, Trouble
 from edxml_router.gateway.callers import desk_of
 from edxml_router.gateway.forms import json_of, text_of, within
 from edxml_router.gateway.national import lists
 from edxml_router.gateway.national.answers import document_answer, failure, success
 from edxml_router.gateway.national.headers import query_from, state_of
 from edxml_router.gateway.national.proof import body_of, drain
+from edxml_router.gateway.problem_answers import log_trouble
 from edxml_router.gateway.provincial import sessions
 from edxml_router.gateway.provincial.wrapped import unwrapped
-from edxml_router.observe import events
 from edxml_router.services.axis import registration, transfers
 from edxml_router.services.axis.accounts import Account
 from edxml_router.services.axis.catalogue import listed_agencies
@@ -143,8 +143,7 @@ def _guarded(act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request
         try:
             return await act(request)
         except Trouble as trouble:
-            if not isinstance(trouble, Refusal | Setback):
-                events.defect("gateway", trouble)
+            log_trouble(trouble)
             await drain(request, desk_of(request).settings.limits.max_bytes)
             return _refusal(trouble)
 
