@@ -57,10 +57,10 @@ def test_a_clerk_writes_another_opens_and_confirms(desk: Desk) -> None:  # noqa:
     assert [each.found.outcome for each in sent.envelopes] == ["confirmed"]
     assert told[one.answer.digest].number == "125/UBND-VP"
     assert acts(desk) == [
-        ("clerk:lan", "", "hands it in for xa"),
-        ("clerk:hoa", "H01", "opens it for tinh"),
-        ("clerk:hoa", "H01", "opens it for tinh"),  # the attachment
-        ("clerk:hoa", "H01", "confirms it for tinh"),
+        ("person:lan", "", "hands it in for xa"),
+        ("person:hoa", "H01", "opens it for tinh"),
+        ("person:hoa", "H01", "opens it for tinh"),  # the attachment
+        ("person:hoa", "H01", "confirms it for tinh"),
     ]
 
 
@@ -77,7 +77,7 @@ def test_a_letter_goes_back_with_a_reason_only(desk: Desk) -> None:  # noqa: F81
     with pytest.raises(Refusal) as late:
         clerk.open_letter(node, "tinh", row.delivery.name, "hoa")
     assert late.value.code == "EDX606"
-    assert acts(desk)[-1] == ("clerk:hoa", "H01", "returns it for tinh")
+    assert acts(desk)[-1] == ("person:hoa", "H01", "returns it for tinh")
 
 
 def test_a_clerk_reaches_no_letter_of_another_office(desk: Desk) -> None:  # noqa: F811

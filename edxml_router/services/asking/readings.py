@@ -22,6 +22,7 @@ from edxml_router.core.delivery.journal import JOURNAL_READ, Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Trouble
 from edxml_router.wiring.reading import ReadableDatabase
+from edxml_router.wiring.stored import StoredNode
 
 _FREE: Final = "text"  # what is typed there may be a name
 _LONGEST: Final = 400  # characters of an entry's detail
@@ -51,6 +52,11 @@ def noted(
             _note(asked, reader, command, conditions, reading.count)
         except Trouble as trouble:
             tell(trouble.finding)
+
+
+def readable(node: StoredNode) -> ReadableDatabase:
+    """The database of a node that is open already, for who asks through a page."""
+    return ReadableDatabase(node.ledger.views, ledger=node.ledger)
 
 
 def _note(asked: ReadableDatabase, reader: str, command: str, conditions: Mapping[str, object], number: int) -> None:

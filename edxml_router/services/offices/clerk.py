@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from edxml_router.core.body import MemoryBody
 from edxml_router.core.delivery.journal import CLERK_ACTED, Entry
 from edxml_router.core.delivery.lifecycle import State
+from edxml_router.core.delivery.values import EnvelopeRow
 from edxml_router.core.delivery.views import InboxItem
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
@@ -108,6 +109,18 @@ def enclosed(node: StoredNode, name: str, letter: str, number: int, clerk: str) 
     return contents.attachment_of(node, body, number)
 
 
+def require_letter(node: StoredNode, name: str, letter: str) -> None:
+    """Raises Refusal EDX606 for what is not in this office's mailbox."""
+    _require(node, name)
+    mailbox.letter(node, name, letter)
+
+
+def answered(node: StoredNode, name: str, letter: str) -> EnvelopeRow:
+    """What is known of a letter of the mailbox without opening it. Raises Refusal EDX606."""
+    _require(node, name)
+    return mailbox.letter(node, name, letter).envelope
+
+
 def take(node: StoredNode, name: str, letter: str, clerk: str) -> Finding | None:
     """Confirm a letter; a remark where the sender had been told something else."""
     return _one(office.confirm(node, [InboxLetter(name, letter)], clerk))
@@ -142,7 +155,7 @@ def hand_in(node: StoredNode, name: str, data: bytes, clerk: str) -> Acceptance:
     """An envelope that is signed already. When this returns, what was accepted is committed."""
     _require(node, name)
     entry = Entry(
-        node.now(), CLERK_ACTED, hashlib.sha256(data).hexdigest(), actor=f"clerk:{clerk}",
+        node.now(), CLERK_ACTED, hashlib.sha256(data).hexdigest(), actor=f"person:{clerk}",
         detail=Detail("hands it in for {office}", office=name),
     )  # fmt: skip
     # Before the act: what a person has handed in is known, whatever becomes of it.

@@ -133,7 +133,7 @@ def _ending(
 def _note_clerk(book: Book, letters: Sequence[Delivery], now: datetime, clerk: str, told: str) -> None:
     """Who did it, where it was a person."""
     if clerk and letters:
-        actor = f"clerk:{clerk}"
+        actor = f"person:{clerk}"
         book.journal.note(
             [Entry(now, CLERK_ACTED, one.digest, one.recipient, actor=actor, detail=told) for one in letters]
         )
