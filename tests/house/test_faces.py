@@ -22,7 +22,7 @@ MODULES = sorted(CLI.rglob("*.py"))
 FINDS = {
     "gateway": {"EDX102", "EDX407", "EDX415", "EDX417", "EDX418", "EDX419", "EDX420", "EDX421", "EDX422", "EDX425",
                 "EDX626", "EDX627", "EDX699", "EDX918", "EDX919"},
-    "console": {"EDX102", "EDX420", "EDX438", "EDX439", "EDX626", "EDX699"},
+    "console": {"EDX102", "EDX418", "EDX420", "EDX432", "EDX438", "EDX439", "EDX626", "EDX699"},
     "folders": {"EDX102", "EDX622"},
     "axis": {"EDX923"},
 }  # fmt: skip

@@ -21,10 +21,12 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import auditor, operator
 from edxml_router.services.asking import readings
-from edxml_router.services.asking.readings import NotedReading, readable
+from edxml_router.services.asking.readings import NotedReading, database_of
 from edxml_router.services.auditor import EnvelopeStory
 from edxml_router.services.certificates.issuing import CertificateOrder, issue_to
 from edxml_router.services.following import searching
+from edxml_router.services.following.catalogue import AgencyNames, registry_of
+from edxml_router.services.following.choosing import chosen_deliveries
 from edxml_router.services.following.picture import delay_text, way_picture
 from edxml_router.services.following.turns import turn_of
 from edxml_router.services.following.way import way, whole_time
@@ -33,7 +35,6 @@ from edxml_router.services.waiting import hindrances
 
 READERS: Final = frozenset({OPERATOR, AUDITOR, MANAGER})
 SHOWN: Final = 200  # recipients and entries of one document on a page
-MOST_NUMBERS: Final = 10_000  # deliveries of one act
 _ACTS: Final = {"resend": Event.RESEND, "cancel": Event.CANCEL}
 _ASICE: Final = "application/vnd.etsi.asic-e+zip"
 
@@ -41,7 +42,7 @@ _ASICE: Final = "application/vnd.etsi.asic-e+zip"
 def find(visit: Visit) -> Response:
     """The search, and what it finds."""
     said = visit.query.get("q", "")[: searching.LONGEST]
-    views, registry = visit.node.ledger.views, visit.node.rules.registry
+    views, registry = visit.node.ledger.views, registry_of(visit.node)
     problem: Finding | None = None
     found = searching.FoundDocuments((), ())
     status = 200
@@ -52,7 +53,7 @@ def find(visit: Visit) -> Response:
             problem, status = refusal.finding, 404 if refusal.code == "EDX606" else 400
         reading.count = len(found.documents)
     return visit.render(
-        "document/find.html", status=status, said=said, found=found, problem=problem, named=agency_names(visit)
+        "document/find.html", status=status, said=said, found=found, problem=problem, named=AgencyNames(visit.node)
     )
 
 
@@ -71,7 +72,7 @@ def show(visit: Visit) -> Response:
         shown_most=SHOWN,
         turns={one.id: turn_of(one, kept_by.get(one.id)) for one in rows},
         ways={told.trace.envelope.digest: _way(visit, told, chosen) for told in past.told},
-        named=agency_names(visit),
+        named=AgencyNames(visit.node),
         may_act=visit.person.has(OPERATOR),
         differences=[
             *(each for told in past.told for each in auditor.differences(told.trace.damages)),
@@ -109,7 +110,7 @@ def preview(visit: Visit) -> Response:
         reason=visit.form.get("reason", "")[:500],
         possible=[one for one in rows if answers[one.id] is None],
         impossible=[(one, finding) for one in rows if (finding := answers[one.id]) is not None],
-        named=agency_names(visit),
+        named=AgencyNames(visit.node),
         shown_most=SHOWN,
     )
 
@@ -130,7 +131,7 @@ def perform(visit: Visit) -> Response:
         act=visit.form["act"],
         done=len(rows) - len(failed),
         failed=failed,
-        named=agency_names(visit),
+        named=AgencyNames(visit.node),
     )
 
 
@@ -150,44 +151,21 @@ def _asked(visit: Visit) -> tuple[Event, Sequence[Delivery]]:
         raise Refusal("EDX418", where="act")
     told = visit.several("number") if "numbers" not in visit.form else visit.form["numbers"].split(",")
     wanted = {int(text) for text in told if text.isascii() and text.isdecimal()}
-    rows = visit.node.ledger.views.deliveries_of([visit.path["digest"]])
-    if visit.form.get("all") != "yes":
-        rows = [one for one in rows if one.id in wanted]
-    if not rows:
-        raise Refusal("EDX606", where=visit.path["digest"][:64], detail=Detail("no recipient is chosen"))
-    if len(rows) > MOST_NUMBERS:
-        raise Refusal("EDX418", where="number", detail=Detail("more than {most} deliveries", most=MOST_NUMBERS))
-    return event, rows
+    numbers = None if visit.form.get("all") == "yes" else wanted
+    return event, chosen_deliveries(visit.node.ledger.views, visit.path["digest"], numbers)
 
 
 def _require_alone(visit: Visit, act: str) -> None:
-    """Where a second person has to agree, nobody does it alone: this page has no way to ask for that yet."""
+    """Where a second person has to agree, nobody does it alone: what one asks for here, no page lets another approve.
+    Refused rather than done."""
     console = visit.settings.console
     if console is not None and act in console.four_eyes:
-        raise Refusal("EDX429", where=act)
-
-
-def agency_names(visit: Visit) -> Mapping[str, str]:
-    """Names by code, for templates; a code that nobody knows has none."""
-    return _Names(visit)
-
-
-class _Names(dict[str, str]):
-    """Looked up when a page asks."""
-
-    def __init__(self, visit: Visit) -> None:
-        super().__init__()
-        self._registry = visit.node.rules.registry
-
-    def __missing__(self, code: str) -> str:
-        one = self._registry.get(code)
-        self[code] = one.name if one is not None else ""
-        return self[code]
+        raise Refusal("EDX438", where=act, detail=Detail("a second person has to agree"))
 
 
 def _noted(visit: Visit, what: str, conditions: Mapping[str, object]) -> AbstractContextManager[NotedReading]:
     """Who looked at what; where that cannot be written, the answer is given all the same, as at the command line."""
-    return readings.noted(readable(visit.node), visit.person.name, f"console {what}", conditions, lambda _: None)
+    return readings.noted(database_of(visit.node), visit.person.name, f"console {what}", conditions, lambda _: None)
 
 
 _DIGEST: Final = "/document/{digest}"

@@ -54,7 +54,7 @@ def noted(
             tell(trouble.finding)
 
 
-def readable(node: StoredNode) -> ReadableDatabase:
+def database_of(node: StoredNode) -> ReadableDatabase:
     """The database of a node that is open already, for who asks through a page."""
     return ReadableDatabase(node.ledger.views, ledger=node.ledger)
 

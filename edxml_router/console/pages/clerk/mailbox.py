@@ -8,13 +8,13 @@ from typing import Final
 
 from starlette.responses import Response, StreamingResponse
 
-from edxml_router.console.pages.document import agency_names
 from edxml_router.console.visit import PageRoute, Visit
 from edxml_router.core.detail import Detail
 from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import office
 from edxml_router.services.axis.headings import Headings
+from edxml_router.services.following.catalogue import AgencyNames
 from edxml_router.services.letters.composing import Order
 from edxml_router.services.letters.drafts import DraftRefused
 from edxml_router.services.letters.workshop import Workshop
@@ -34,7 +34,7 @@ def list_mail(visit: Visit) -> Response:
     """What lies ready, the oldest first."""
     cursor = visit.query.get("cursor", "")[:120]
     page = clerk.mail(visit.node, HEADINGS, visit.person.office, cursor)
-    return visit.render("clerk/mailbox.html", page=page, named=agency_names(visit), later=bool(cursor))
+    return visit.render("clerk/mailbox.html", page=page, named=AgencyNames(visit.node), later=bool(cursor))
 
 
 def read(visit: Visit) -> Response:
@@ -46,7 +46,7 @@ def file(visit: Visit) -> Response:
     """An attachment, to be saved."""
     number = visit.path["number"]
     if not (number.isascii() and number.isdecimal() and len(number) <= 5):
-        raise Refusal("EDX606", where=number[:20])
+        raise Refusal("EDX420", where=number[:20])
     name, clerk_name = visit.person.office, visit.person.name
     about, pieces = clerk.enclosed(visit.node, name, visit.path["letter"], int(number), clerk_name)
     return _streamed(visit, pieces, about.name)
@@ -109,7 +109,7 @@ def _letter(visit: Visit, problem: Finding | None = None, status: int = 200) -> 
         document=envelope.document,
         problem=problem,
         statuses=(*STATUSES, *(OF_RECALLS if recall else ())) if envelope.kind is Kind.DOCUMENT else (),
-        named=agency_names(visit),
+        named=AgencyNames(visit.node),
     )
 
 

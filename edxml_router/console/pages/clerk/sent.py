@@ -8,10 +8,10 @@ from typing import Final
 from starlette.responses import Response
 
 from edxml_router.console.pages.clerk.mailbox import CLERKS, HEADINGS
-from edxml_router.console.pages.document import agency_names
 from edxml_router.console.visit import PageRoute, Visit
 from edxml_router.services import office
 from edxml_router.services.certificates.issuing import CertificateOrder, issue_to
+from edxml_router.services.following.catalogue import AgencyNames
 from edxml_router.services.following.turns import turn_of
 from edxml_router.services.offices import clerk
 from edxml_router.services.waiting import hindrances
@@ -25,7 +25,7 @@ def list_sent(visit: Visit) -> Response:
     rows = [each.delivery for one in page.envelopes for each in one.deliveries]
     kept_by = hindrances(visit.node.ledger.views, rows, datetime.now(UTC))
     turns = {one.id: turn_of(one, kept_by.get(one.id)) for one in rows}
-    return visit.render("clerk/sent.html", page=page, headings=headings, turns=turns, named=agency_names(visit))
+    return visit.render("clerk/sent.html", page=page, headings=headings, turns=turns, named=AgencyNames(visit.node))
 
 
 def certificate(visit: Visit) -> Response:

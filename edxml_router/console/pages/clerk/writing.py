@@ -15,12 +15,12 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from edxml_router.console.pages.clerk.mailbox import CLERKS
-from edxml_router.console.pages.document import agency_names
 from edxml_router.console.visit import PageRoute, Visit
 from edxml_router.core.agencies.agency import Agency
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import agencies
+from edxml_router.services.following.catalogue import AgencyNames, registry_of
 from edxml_router.services.letters.composing import Order
 from edxml_router.services.letters.drafts import DraftRefused
 from edxml_router.services.letters.workshop import Workshop
@@ -40,7 +40,7 @@ def write(visit: Visit) -> Response:
     return _form(visit)
 
 
-def send(visit: Visit) -> Response:
+def send_written(visit: Visit) -> Response:
     """Compose, seal and hand in."""
     workshop = Workshop(visit.settings)
     files: dict[str, bytes] = {}
@@ -118,7 +118,7 @@ def _form(visit: Visit, findings: Sequence[Finding] = (), status: int = 200) -> 
         problems=[(_place(each.where), each) for each in findings],
         seals=clerk.seals_held(visit.node, Workshop(visit.settings), visit.person.office),
         upload_bytes=visit.settings.console.upload_bytes if visit.settings.console else 0,
-        named=agency_names(visit),
+        named=AgencyNames(visit.node),
     )
 
 
@@ -129,12 +129,12 @@ def _place(where: str) -> str:
 
 
 def _search(visit: Visit, asked: str, chosen: Sequence[str]) -> Sequence[Agency]:
-    found = agencies.find(visit.node.rules.registry, asked.split())
+    found = agencies.find(registry_of(visit.node), asked.split())
     return list(islice((one for one in found if one.code not in chosen), FOUND))
 
 
 ROUTES: Final = (
     PageRoute("GET", "/clerk/write", write, CLERKS),
-    PageRoute("POST", "/clerk/write", send, CLERKS, uploads=True),
+    PageRoute("POST", "/clerk/write", send_written, CLERKS, uploads=True),
     PageRoute("POST", "/clerk/hand-in", hand_in, CLERKS, uploads=True),
 )
