@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from edxml_router.config import Settings
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Defect, Setback, Trouble
+from edxml_router.core.problems import Defect, Refusal, Setback, Trouble
 from edxml_router.store.database import migrate
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.wiring.own_ledger import OwnLedger, open_ledger
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ledger_of(settings: Settings) -> Iterator[OwnLedger]:
-    """The database. Raises Setback EDX602, also when its schema is not of this version; Refusal EDX617."""
+    """The database. Raises Setback EDX602, also when its schema is an older one; Refusal EDX617, EDX926 for a newer."""
     require_file(settings)
     with closing(open_ledger(settings)) as ledger:
         try:
@@ -60,11 +60,14 @@ def node_of(settings: Settings) -> Iterator[StoredNode]:
 
 def _require_schema(ledger: SqlLedger, cause: Defect) -> None:
     """Checked only after a failure, since it takes longer than most commands."""
-    schema = migrate.current(ledger.engine)
-    if schema != migrate.newest():
+    schema, newest = migrate.current(ledger.engine), migrate.newest()
+    if schema and not migrate.is_known(schema):
+        detail = Detail("schema {revision}, known up to {newest}", revision=schema, newest=newest)
+        raise Refusal("EDX926", where="store.url", detail=detail) from cause
+    if schema != newest:
         detail = Detail(
             "schema {schema}, needed {newest}; run `edxml-router init`",
             schema=schema or Detail("missing"),
-            newest=migrate.newest(),
+            newest=newest,
         )
         raise Setback("EDX602", where="store.url", detail=detail) from cause

@@ -175,7 +175,7 @@ def test_a_database_of_a_newer_version_is_refused(empty: str) -> None:
     with pytest.raises(Refusal) as caught:
         upgrade(engine)
     engine.dispose()
-    assert caught.value.code == "EDX901"
+    assert caught.value.code == "EDX926"
     assert "9999" in str(caught.value)
 
 

@@ -2,7 +2,7 @@
 
 ``upgrade(engine)`` applies the missing steps in one transaction, one process at a time: if killed in the middle it
 leaves the schema unchanged, and the next start repeats it. ``current(engine)`` and :func:`newest` tell where a database
-is and should be. Raises Setback EDX601, EDX602; Refusal EDX901 for a database that a newer version has changed, because
+is and should be. Raises Setback EDX601, EDX602; Refusal EDX926 for a database that a newer version has changed, because
 an older program does not know what it would write to.
 """
 
@@ -45,7 +45,7 @@ def upgrade(engine: Engine, to: str = "head") -> str:
             command.upgrade(settings, to)
         except (CommandError, RevisionError) as error:
             detail = Detail("schema {revision}, known up to {newest}", revision=_revision(connection), newest=newest())
-            raise Refusal("EDX901", where="store.url", detail=detail) from error
+            raise Refusal("EDX926", where="store.url", detail=detail) from error
         return _revision(connection)
 
 
