@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import zlib
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from edxml_router import pipeline
 from edxml_router.config import load
 from edxml_router.core.body import MemoryBody
+from edxml_router.core.link.wire import Hop, Transfer
+from edxml_router.credentials import keys
+from edxml_router.services import trial_authority
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring import composition
 from tests import fixtures
@@ -142,3 +147,57 @@ def test_a_copy_can_be_asked(node: OneNode) -> None:
     assert node.call("backup", node.folder / "copy").exit_code == 0
     found = replayed(node, digest[:12], "--database", str(node.folder / "copy" / "journal.db"))
     assert found["same"]
+
+
+def test_a_list_that_was_renewed_changes_nothing_of_then(node: OneNode) -> None:
+    own = node.folder / "pki"
+    shutil.copytree(node.pki, own)
+    lists = f'crls = ["{own / "issuing.crl.pem"}", "{own / "root.crl.pem"}"]'
+    node.config.write_text(node.config.read_text("utf-8").replace("[trust]", f"[trust]\n{lists}"), "utf-8")
+    digest = node.send("1-UBND", ["G22"])
+    serial = f"{keys.load_certificates(own / 'H53.cert.pem')[0].serial_number:x}"
+    trial_authority.revoke(own, serial, datetime.now(UTC))
+    assert replayed(node, digest[:12])["same"]
+    today = replayed(node, digest[:12], "--rules", "today", status=1)
+    assert (today["judged"], today["judged_code"]) == ("refused", "EDX313")
+    assert today["judged_rules"]["trust"] != today["rules"]["trust"]
+    refused = node.call("send", node.letter("2-UBND", ["G22"]), "--as", "vp")
+    assert (refused.exit_code, "EDX313" in refused.output) == (1, True), refused.output
+    assert replayed(node, "2-UBND")["judged_code"] == "EDX313"  # by the set of after the revocation
+    assert len(node.rows("journal", "query", "--event", "rules.applied")) == 2
+
+
+def test_what_a_neighbour_brought(node: OneNode) -> None:
+    body = MemoryBody(node.letter("1-UBND", ["G22", "H53.02"], "H53.01").read_bytes())
+    now = datetime.now(UTC)
+    facts = {"id": "1", "envelope": body.digest, "size": body.size, "recipients": ("G22",), "generation": 0}
+    transfer = Transfer(**facts, hops=(Hop("h53-01", now),), expires_at=now + timedelta(days=2), sent_at=now)
+    with composition.open_node(load(node.config)) as opened:
+        [answer] = pipeline.accept(opened, [Submission(body, "h53-01", "link", transfer)])
+        assert answer.accepted, answer.finding
+        opened.number_journal()
+    found = replayed(node, body.digest[:12])
+    assert (found["same"], found["judged"]) == (True, "accepted"), found
+    text = node.config.read_text("utf-8").replace('prefixes = ["H53.01"]', 'prefixes = ["H53.03"]')
+    node.config.write_text(text, "utf-8")
+    assert replayed(node, body.digest[:12])["same"]
+    assert replayed(node, body.digest[:12], "--rules", "today", status=1)["judged_code"] == "EDX401"
+
+
+def test_what_an_office_chose_among_the_recipients(node: OneNode) -> None:
+    body = MemoryBody(node.letter("1-UBND", ["G22", "H53.01"]).read_bytes())
+    with composition.open_node(load(node.config)) as opened:
+        [answer] = pipeline.accept(opened, [Submission(body, "vp", "cli", chosen=("000.00.00.G22",))])
+        assert answer.recipients == ("G22",)
+        opened.number_journal()
+    assert replayed(node, body.digest[:12])["same"]
+
+
+def test_what_only_the_store_could_tell(node: OneNode) -> None:
+    node.send("1-UBND", ["G22"])
+    again = node.call("send", node.letter("1-UBND", ["G22", "H53.01"]), "--as", "vp")
+    assert (again.exit_code, "EDX404" in again.output) == (1, True), again.output
+    [item] = node.rows("queue", "list", "--quarantine")
+    found = replayed(node, item["digest"][:16], status=1)
+    assert (found["same"], found["unjudged"], found["judged"], found["deviations"]) == (False, "EDX404", "accepted", [])
+    assert "only the node of then could tell" in node.call("audit", "replay", item["digest"][:16]).stdout

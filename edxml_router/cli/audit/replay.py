@@ -52,7 +52,7 @@ def replay(
     DOCUMENT is a DocumentId, or the beginning (8 characters or more) of an envelope's SHA-256. What was refused can be
     judged again as long as it lies in the quarantine.
 
-    The exit status is 0 when everything comes out the same, and 1 when something does not. Nothing is changed; that the
+    The exit status is 0 when everything comes out the same, and 1 when something does not, or cannot. Nothing is changed; that the
     letter was looked at becomes an entry of the journal.
     """
     today = rules == "today"
@@ -92,6 +92,7 @@ def _shape(replayed: ReplayedDecision) -> object:
         today=replayed.today,
         program=replayed.program,
         unjudged=replayed.unjudged,
+        same=replayed.same,
         deviations=[deviation_shape(one.name, one.recipient, one.then, one.now) for one in replayed.differences],
     )
 
@@ -126,11 +127,20 @@ def _show(session: Session, replayed: ReplayedDecision) -> None:
         session.table(
             ("what", "recipient", "then", "now"),
             [
-                (session.say(f"replay.what.{one.name}"), one.recipient, one.then or "–", one.now or "–")
+                (
+                    session.say(f"replay.what.{one.name}"),
+                    one.recipient,
+                    _value(session, one.name, one.then),
+                    _value(session, one.name, one.now),
+                )
                 for one in replayed.differences
             ],
             spare=("recipient",),
         )
+
+
+def _value(session: Session, name: str, value: str) -> str:
+    return session.say(f"replay.outcome.{value}") if name == "outcome" else value or "–"
 
 
 def _outcome(session: Session, outcome: str, code: str) -> str:

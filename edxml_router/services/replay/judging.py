@@ -72,7 +72,8 @@ class ReplayedDecision:
 
     @property
     def same(self) -> bool:
-        return not self.differences
+        """Whether everything came out the same; not where something could not."""
+        return not self.differences and not self.unjudged
 
     @property
     def outcome(self) -> Outcome:

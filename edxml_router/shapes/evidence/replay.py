@@ -58,9 +58,9 @@ def replay_shape(
     today: bool,
     program: str,
     unjudged: str,
+    same: bool,
     deviations: Iterable[DeviationShape],
 ) -> ReplayShape:
-    found = list(deviations)
     return {
         "digest": digest,
         "document_id": document_id,
@@ -75,6 +75,6 @@ def replay_shape(
         "rules_of": "today" if today else "then",
         "program": program or None,
         "unjudged": unjudged or None,
-        "same": not found and not unjudged,
-        "deviations": found,
+        "same": same,
+        "deviations": list(deviations),
     }
