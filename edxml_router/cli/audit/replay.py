@@ -52,8 +52,8 @@ def replay(
     DOCUMENT is a DocumentId, or the beginning (8 characters or more) of an envelope's SHA-256. What was refused can be
     judged again as long as it lies in the quarantine.
 
-    The exit status is 0 when everything comes out the same, and 1 when something does not, or cannot. Nothing is changed; that the
-    letter was looked at becomes an entry of the journal.
+    The exit status is 0 when everything comes out the same, and 1 when something does not, or cannot. Nothing is
+    changed; that the letter was looked at becomes an entry of the journal.
     """
     today = rules == "today"
     asking = {"document": document, "recipient": recipient, "rules": rules}
