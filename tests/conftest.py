@@ -8,16 +8,18 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine, inspect
 
 # A loaded machine must not fail a test, and a run must find again what the last one found.
 settings.register_profile("edxml-router", deadline=None, derandomize=True)
@@ -31,6 +33,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from edxml_router.demo.servers import Broker, BrokerTls, postgresql, rabbitmq  # noqa: E402 - found through the line above
 from edxml_router.services import trial_authority  # noqa: E402 - as above
+from edxml_router.store.database import migrate  # noqa: E402 - as above
+from edxml_router.store.database.engine import connect  # noqa: E402 - as above
 from edxml_router.wiring import judging  # noqa: E402 - as above
 from tests.longest import longest_first  # noqa: E402 - as above
 
@@ -63,6 +67,34 @@ def _not_ended_by_a_judgement() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judging, "_timer", patient)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new SQLite database gets its schema as a copy of one that went through all steps: a thousand nodes of the tests
+    need one each. The steps themselves are tried in tests/contract/test_migrations.py and by every ``init`` in a
+    process of its own."""
+    taken: list[sqlite3.Connection] = []
+
+    def upgraded(engine: Engine, to: str = "head") -> str:
+        if to != "head" or engine.dialect.name != "sqlite" or inspect(engine).get_table_names():
+            return migrate_truly(engine, to)
+        if not taken:
+            path = tmp_path_factory.mktemp("schema") / "model.db"
+            model = connect(f"sqlite:///{path}")
+            migrate_truly(model)
+            model.dispose()  # the last connection brings the log back into the file
+            taken.append(sqlite3.connect(path))
+        with closing(engine.raw_connection()) as opened:
+            taken[0].backup(opened.driver_connection)
+        return migrate.newest()
+
+    migrate_truly = migrate.upgrade
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "upgrade", upgraded)
+        yield
+    for each in taken:
+        each.close()
 
 
 @pytest.fixture(scope="session")

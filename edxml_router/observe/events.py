@@ -12,8 +12,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import structlog
-
 from edxml_router import __version__
 from edxml_router.core.delivery.entries.redaction import Redaction
 from edxml_router.core.delivery.values import Move
@@ -23,6 +21,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Actor, Finding, Weight
 from edxml_router.core.retention.values import Removal
 from edxml_router.observe import measures
+from edxml_router.observe.plain_structlog import structlog
 from edxml_router.ports.transport import Arrival
 from edxml_router.stages.acceptance.submission import Acceptance
 

@@ -18,9 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-import structlog
-
 from edxml_router.observe.escape import printable
+from edxml_router.observe.plain_structlog import structlog
 from edxml_router.observe.repetition import Repetition
 from edxml_router.observe.sink import Sink
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
-import structlog
+from edxml_router.observe.plain_structlog import structlog
 
 LINES: Final = 50  # of one kind …
 SECONDS: Final = 60.0  # … in this time

@@ -20,6 +20,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Dialect,
     Index,
     Integer,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     MetaData,
     Text,
     TypeDecorator,
+    event,
     text,
 )
 
@@ -199,12 +201,23 @@ class Hops(TypeDecorator[tuple[Hop, ...]]):
 Number = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData()
+_ROWS: Final = "rows"  # in an index: which rows it is of
 
 
 def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """An index of some rows. States in its condition, and in what is to use it, stand as literals: with bound
     parameters SQLite would not see that the index applies."""
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), info={_ROWS: where})
+
+
+@event.listens_for(metadata, "before_create")
+def _of_some_rows(_metadata: MetaData, connection: Connection, **_: Any) -> None:
+    """The conditions for PostgreSQL. To name them where the indexes stand, SQLAlchemy imports the whole package of that
+    database: a part of every start, for what only matters to who makes tables without the steps of a schema."""
+    for table in metadata.tables.values() if connection.dialect.name == "postgresql" else ():
+        for index in table.indexes:
+            if _ROWS in index.info:
+                index.dialect_options["postgresql"]["where"] = text(index.info[_ROWS])
 
 
 def words(name: str, kind: type[Text | Wording] = Text, **options: Any) -> Column[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Final
 
 from sqlalchemy import Connection, Executable, Select
@@ -12,6 +13,20 @@ from edxml_router.store.database.bulk import Insert, Update
 from edxml_router.store.database.engine import database_trouble
 
 AT_ONCE: Final = 500  # keys in one IN list
+
+
+class PerDialect(dict[str, Any]):
+    """A statement for each database, by the name of its dialect; ``make`` makes it of the dialect's ``insert``, which
+    knows ON CONFLICT: the same SQL, but another class in SQLAlchemy. It is made when it is asked for, because the
+    package of PostgreSQL, with all its drivers, is a tenth of the start of a command that needs none of them."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, dialect: str) -> Any:
+        made = self[dialect] = self._make(import_module(f"sqlalchemy.dialects.{dialect}").insert)
+        return made
 
 
 class Part:

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Connection, Table, Text, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.journal import INPUT_COUNTED, Entry
 from edxml_router.core.detail import Detail
 from edxml_router.store.database.columns import Instant, metadata
+from edxml_router.store.database.part import PerDialect
 
 # How many entries about its refused and odd input each peer has had in the journal within the hour that began at
 # ``since``, and how many were only counted.
@@ -50,7 +50,7 @@ def _upsert(insert: Any) -> Any:
     )
 
 
-_KEEP: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+_KEEP: Final = PerDialect(_upsert)
 
 
 def within(

@@ -30,14 +30,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.delivery import shares
 from edxml_router.core.delivery.values import NewQuarantinedItem
 from edxml_router.core.problems import Finding
 from edxml_router.store.database.columns import Instant, Number, Octets, Wording, metadata, partial, words
 from edxml_router.store.database.engine import troubles
-from edxml_router.store.database.part import Part, chunks
+from edxml_router.store.database.part import Part, PerDialect, chunks
 
 quarantine = Table(
     "aside",  # the quarantine's name in the database
@@ -123,8 +122,7 @@ _REMOVE: Final = (
     .returning(quarantine.c.id, quarantine.c.digest, quarantine.c.code)
 )
 
-# The same SQL on both databases, but two classes in SQLAlchemy.
-_KEEP: Final = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+_KEEP: Final = PerDialect(_upsert)
 
 
 class SqlQuarantine(Part):

@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Table, Text
-from sqlalchemy.dialects.postgresql import TEXT
+from sqlalchemy import TEXT, BigInteger, Column, Table, Text
 
 from edxml_router.store.database.columns import Instant, Octets, converting, metadata
 

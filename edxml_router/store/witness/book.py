@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import bindparam, func, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from edxml_router.core.proof.witness import KeptCosignature, KeptTimeStamp, LogFork, WitnessedLog, WitnessStanding
 from edxml_router.store.database.columns import Instant, microseconds
 from edxml_router.store.database.engine import alone, troubles
-from edxml_router.store.database.part import Part
+from edxml_router.store.database.part import Part, PerDialect
 from edxml_router.store.witness.tables import cosignatures, forks, time_stamps, witnessed, witnesses
 
 FORKS: Final = 16  # kept of one log: the first two notes prove all there is to prove
@@ -54,27 +53,17 @@ _THINNED: Final = tuple(
 )
 
 
-def _upsert(dialect: Any, table: Any, keys: tuple[str, ...], changed: tuple[str, ...]) -> Any:
-    statement = dialect.insert(table)
+def _upsert(insert: Any, table: Any, keys: tuple[str, ...], changed: tuple[str, ...]) -> Any:
+    statement = insert(table)
     return statement.on_conflict_do_update(
         index_elements=[table.c[key] for key in keys], set_={name: statement.excluded[name] for name in changed}
     )
 
 
-_KEEP: Final = {
-    each.__name__.rpartition(".")[2]: _upsert(each, witnessed, ("origin", "size"), ("sent_at", "at"))
-    for each in (sqlite, postgresql)
-}
-_COSIGN: Final = {
-    each.__name__.rpartition(".")[2]: _upsert(each, cosignatures, ("size", "peer"), ("at", "line"))
-    for each in (sqlite, postgresql)
-}
-_FIRST: Final = {
-    each.__name__.rpartition(".")[2]: each.insert(witnesses).on_conflict_do_nothing() for each in (sqlite, postgresql)
-}
-_STAMPED: Final = {
-    each.__name__.rpartition(".")[2]: each.insert(time_stamps).on_conflict_do_nothing() for each in (sqlite, postgresql)
-}
+_KEEP: Final = PerDialect(lambda insert: _upsert(insert, witnessed, ("origin", "size"), ("sent_at", "at")))
+_COSIGN: Final = PerDialect(lambda insert: _upsert(insert, cosignatures, ("size", "peer"), ("at", "line")))
+_FIRST: Final = PerDialect(lambda insert: insert(witnesses).on_conflict_do_nothing())
+_STAMPED: Final = PerDialect(lambda insert: insert(time_stamps).on_conflict_do_nothing())
 
 
 class SqlWitnesses(Part):
