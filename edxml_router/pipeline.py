@@ -43,6 +43,7 @@ from edxml_router.stages.acceptance.admission import (
     under_way,
 )
 from edxml_router.stages.acceptance.decision import Decision, Overtaken, decide, write_decision
+from edxml_router.stages.acceptance.draining import refuse_when_draining
 from edxml_router.stages.acceptance.examination import examine
 from edxml_router.stages.acceptance.facts import gather
 from edxml_router.stages.acceptance.results import envelope_row
@@ -147,6 +148,7 @@ def record(node: Node, judged: Sequence[Candidate], now: datetime, *, at_once: b
     while True:  # another worker was quicker; each round knows at least one envelope more, so this ends
         try:
             with node.ledger.book() as book:
+                refuse_when_draining(book)
                 decision = decide(node.name, node.rules, judged, gather(node, book, judged, now), now)
                 write_decision(node, book, decision, now)
                 taken = [take_due(node, book, decision.rows, decision.bodies, now)] if at_once else []

@@ -9,14 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router import pipeline
 from edxml_router.config import Settings
+from edxml_router.core.body import MemoryBody
 from edxml_router.core.problems import Finding
+from edxml_router.demo.letters import Post
 from edxml_router.demo.tree import NodePlan, Tree
 from edxml_router.node.parts import launching
 from edxml_router.node.worker import Worker
 from edxml_router.observe import events
 from edxml_router.observe.orders import Orders
+from edxml_router.services.flow import draining
+from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.wiring import composition, hubs
+from edxml_router.wiring.opening import node_of
 
 PLANS = (
     NodePlan("quoc-gia", "Nút quốc gia", ("G22",)),
@@ -128,3 +134,27 @@ def test_workers_give_large_blocks_back_to_the_system(
         os.close(reading)
         os.close(writing)
     assert f"MALLOC_MMAP_THRESHOLD_={operators or 1024 * 1024}" in told.read_text(encoding="utf-8").splitlines()
+
+
+def test_a_worker_of_a_drained_node_leaves_in_the_hub_what_lies_there(tmp_path: Path) -> None:
+    with Tree(tmp_path / "tree", PLANS) as tree:
+        hubs.declare(tree.settings("quoc-gia"))
+        [upper, lower] = [tree.settings(plan.name) for plan in PLANS]
+        letter = Post(tree.pki).document("H53", ["G22"], 1, "V/v thử")
+        with composition.open_worker(lower) as opened:
+            pipeline.accept(opened.node, [Submission(MemoryBody(letter), "vanthu-tay-ninh", "cli")])
+            pipeline.forward(opened.node)
+        with node_of(upper) as node:
+            draining.begin(node, "lan", "thay đĩa")
+        for _ in range(2):  # a worker, and the one after a restart
+            worker = Worker(tree.config("quoc-gia"), Orders())
+            with composition.open_worker(upper) as opened:
+                for _ in range(3):
+                    worker._turn(opened)
+                assert not opened.node.ledger.views.find_envelopes()
+        with node_of(upper) as node:
+            draining.resume(node, "lan", "xong")
+        worker = Worker(tree.config("quoc-gia"), Orders())
+        with composition.open_worker(upper) as opened:
+            while not opened.node.ledger.views.find_envelopes():
+                worker._turn(opened)

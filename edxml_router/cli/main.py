@@ -60,6 +60,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "redact": "operator.redact:redact",
     "queue": "operator.queue:queue",
     "halt": "flow.halt:halt",
+    "drain": "flow.drain:drain",
+    "resume": "flow.drain:resume",
     "resend": "operator.acts:resend",
     "journal": "auditor.journal:journal",
     "audit": "audit.replay:audit",

@@ -42,6 +42,7 @@ from edxml_router.wiring import composition
 
 LOOK_INTERVAL = 0.02  # seconds between polls: a folder without inotify, a hub that owes answers
 OWED_INTERVAL = 0.1  # … and when a hub has yet to answer about what it was given
+DRAIN_INTERVAL = 0.5  # seconds between looks whether anything new is to be taken
 POLL_INTERVAL = 0.5  # seconds between looks into the ledger for due work, when nobody rings
 TRUST_INTERVAL = 0.5  # seconds between looks at the files of [trust]
 UPKEEP_INTERVAL = 0.5  # seconds between looks at the clock: expiry, numbering of the journal
@@ -65,6 +66,8 @@ class Worker:
         self._upkeep_at = 0.0
         self._declare_at = 0.0
         self._follow_at = 0.0
+        self._drain_at = 0.0
+        self._draining = False  # nothing new is taken, by an operator's word
         self._declaring: Errand[Finding | None] | None = None
         self._read_at: float | None = None  # when the hubs had been read empty
         self._sweep_at = time.monotonic() + SWEEP_INTERVAL
@@ -106,7 +109,7 @@ class Worker:
                 events.moved(reports.count_kept(opened.node))
                 self._recount = False
             rung = opened.bell.clear()  # before looking: a later ring is heard in the next turn
-            moved = self._take(opened)
+            moved = not self._is_draining(opened.node) and self._take(opened)
             if rung or opened.node.left or time.monotonic() >= self._poll_at:
                 moved |= work(opened.node, alarm=self._tell)
                 owed = opened.node.outgoing.owed
@@ -152,7 +155,9 @@ class Worker:
     def _wait(self, opened: composition.RunningNode) -> None:
         """Wait until something comes into any hub, a command rings, or a duty is due."""
         until = min(self._poll_at, self._upkeep_at, self._trust_at)
-        told = [opened.bell.fileno(), *(transport.fileno() for transport in opened.transports)]
+        # What lies in a hub and is not to be taken must not wake us all the time.
+        hubs = () if self._draining else opened.transports
+        told = [opened.bell.fileno(), *(transport.fileno() for transport in hubs)]
         seconds = until - time.monotonic()
         if min(told) < 0 or opened.node.outgoing.owed:
             seconds = min(seconds, LOOK_INTERVAL)
@@ -178,6 +183,12 @@ class Worker:
         if time.monotonic() >= self._follow_at:
             self._follow_at = time.monotonic() + FOLLOW_INTERVAL
             events.moved(following.follow_agencies(node))
+
+    def _is_draining(self, node: Node) -> bool:
+        if time.monotonic() >= self._drain_at:
+            self._drain_at = time.monotonic() + DRAIN_INTERVAL
+            self._draining = node.ledger.views.drain() is not None
+        return self._draining
 
     def _take(self, opened: composition.RunningNode) -> bool:
         came, node = False, opened.node

@@ -23,6 +23,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.link.wire import Receipt
 from edxml_router.core.problems import Finding
 from edxml_router.ports.bodies import Damages
+from edxml_router.ports.flow.drain import Drains
 from edxml_router.ports.flow.halts import Halts
 from edxml_router.ports.mailboxes import Mailboxes, MovedMail
 from edxml_router.ports.recoveries import Recoveries
@@ -268,6 +269,9 @@ class Book(Protocol):
 
     @property
     def recoveries(self) -> Recoveries: ...
+
+    @property
+    def drains(self) -> Drains: ...
 
     @property
     def halts(self) -> Halts: ...

@@ -38,6 +38,7 @@ from edxml_router.core.delivery.views import (
 from edxml_router.core.delivery.webhook import Hook
 from edxml_router.core.link.route import Route
 from edxml_router.core.proof.note import VerifierKey
+from edxml_router.ports.flow.drain import DrainViews
 from edxml_router.ports.flow.halts import HaltViews
 from edxml_router.ports.proofs import Proofs, UnprovenEnds
 from edxml_router.ports.retention import RetentionViews
@@ -286,6 +287,7 @@ class Proof(Protocol):
 
 class Views(
     MailView,
+    DrainViews,
     HaltViews,
     History,
     Search,

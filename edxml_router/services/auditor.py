@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edxml_router.core.delivery.halts import HALT_ADDED, HALT_RELEASED
+from edxml_router.core.delivery.halts import HALT_ADDED, HALT_RELEASED, NODE_DRAINED, NODE_RESUMED
 from edxml_router.core.delivery.journal import (
     ANSWER_WITHHELD,
     CLERK_ACTED,
@@ -97,6 +97,8 @@ EVENTS: Final = (
     DOCUMENT_EXPORTED,
     HALT_ADDED,
     HALT_RELEASED,
+    NODE_DRAINED,
+    NODE_RESUMED,
     "body.damaged",
     "body.mended",
     "link.resync",

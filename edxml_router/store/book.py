@@ -18,6 +18,7 @@ from edxml_router.store.deliveries.looks import SqlMailboxes
 from edxml_router.store.deliveries.moved import SqlMovedMail
 from edxml_router.store.envelopes.book import SqlEnvelopes
 from edxml_router.store.epochs.recovery import SqlRecoveries
+from edxml_router.store.flow.drain import SqlDrains
 from edxml_router.store.flow.halts import SqlHalts
 from edxml_router.store.inventory.book import SqlInventories
 from edxml_router.store.journal.book import SqlJournal
@@ -51,6 +52,7 @@ class SqlBook:
     webhooks: SqlWebhooks
     witnesses: SqlWitnesses
     inventories: SqlInventories
+    drains: SqlDrains
     halts: SqlHalts
 
     def __init__(self, connection: Connection, now: datetime, inline_limit: int) -> None:
@@ -72,4 +74,5 @@ class SqlBook:
         self.webhooks = SqlWebhooks(connection)
         self.witnesses = SqlWitnesses(connection)
         self.inventories = SqlInventories(connection)
+        self.drains = SqlDrains(connection)
         self.halts = SqlHalts(connection)

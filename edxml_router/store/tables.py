@@ -17,6 +17,7 @@ from edxml_router.store.deliveries.silences import silences
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
 from edxml_router.store.epochs.tables import epochs, identity, numbers, recoveries, renames, resyncs
+from edxml_router.store.flow.drain import drains
 from edxml_router.store.flow.halts import halted, halts
 from edxml_router.store.inventory.tables import gap_notes, gaps, inventories
 from edxml_router.store.journal.noting import noted
@@ -45,7 +46,7 @@ _RULES: Final = (rule_parts, applied_rules)
 _INDEX: Final = (postings, journal_blocks)
 _WITNESSES: Final = (witnessed, forks, cosignatures, witnesses, time_stamps, inventories, gaps, gap_notes)
 _RETENTION: Final = (removals, removed, holds)
-_FLOW: Final = (halts, halted)
+_FLOW: Final = (halts, halted, drains)
 _PEOPLE: Final = (people, sessions, approvals)
 _NODE: Final = (*_FLOW, *_PEOPLE, *_RULES, damaged, upkeep, bulk_jobs)
 ALL: Final = frozenset((*_WRITTEN, *_OTHERS, *_INDEX, *_WITNESSES, *_RETENTION, *_NODE))

@@ -25,6 +25,7 @@ from edxml_router.store.deliveries.received import SqlReceived
 from edxml_router.store.deliveries.silences import SqlSilences
 from edxml_router.store.envelopes.queries import SqlEnvelopeQueries
 from edxml_router.store.envelopes.sent import SqlSentDeliveries
+from edxml_router.store.flow.drain import SqlDrainQueries
 from edxml_router.store.flow.halts import SqlHaltQueries
 from edxml_router.store.inventory.queries import SqlInventoryQueries
 from edxml_router.store.journal import verification
@@ -42,6 +43,7 @@ from edxml_router.store.witness.queries import SqlWitnessQueries
 
 class SqlViews(
     SqlSilences,
+    SqlDrainQueries,
     SqlHaltQueries,
     SqlEnvelopeQueries,
     SqlDeliveryQueries,

@@ -41,3 +41,23 @@ def test_a_halt_from_the_keyboard(node: OneNode) -> None:
     node.work()
     assert len(node.rows("inbox")) == 2
     assert told(node, "halts") == [("ok", None)]
+
+
+def test_a_node_is_drained_and_resumed(node: OneNode) -> None:
+    assert node.call("drain").exit_code == 2
+    node.send("1-VP", ["000.00.00.G22"])
+    first = node.call("drain", "--reason", "thay đĩa")
+    assert first.exit_code == 0
+    assert "still to be sent: 1 deliveries, 0 receipts" in first.output
+    waited = node.call("drain", "--reason", "thay đĩa", "--wait", "1s")
+    assert (waited.exit_code, "Empty" in waited.output) == (75, False)
+    refused = node.call("send", node.letter("2-VP", ["000.00.00.G22"], "H53"), "--as", "vp")
+    assert (refused.exit_code, "EDX664" in refused.output) == (75, True)
+    assert told(node, "halts") == [("warning", "EDX689")]
+    node.work()
+    [left] = node.rows("drain", "--reason", "thay đĩa", "--wait", "1s")
+    assert (left["draining"], left["empty"], left["answers"], left["reason"]) == (True, True, 1, "thay đĩa")
+    [done] = node.rows("resume")
+    assert done["draining"] is False
+    assert node.call("resume").exit_code == 66
+    node.send("3-VP", ["000.00.00.G22"])

@@ -13,9 +13,9 @@ from edxml_router.config import Settings
 from edxml_router.core.delivery.halts import HALTS_MAX, Halt
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Setback
 from edxml_router.services import office, operator
-from edxml_router.services.flow import halts
+from edxml_router.services.flow import draining, halts
 from edxml_router.wiring.opening import ledger_of, node_of
 from tests.contract.databases import Database
 from tests.contract.test_services import letters, pki, settings
@@ -167,3 +167,31 @@ def test_halts_are_read_once_for_a_batch(
         monkeypatch.setattr(kind, "standing", lambda self: calls.append(1) or read(self))
         assert len(pipeline.forward(node)) == 8
     assert calls == [1]
+
+
+def test_a_node_that_is_drained_takes_nothing_and_finishes_what_it_has(settings: Settings, pki: Path) -> None:
+    hand_in(settings, pki, "1/VP", "2/VP")
+    with node_of(settings) as node:
+        assert node.ledger.views.drain() is None
+        drain = draining.begin(node, "lan", "thay đĩa")
+        assert draining.begin(node, "hoa", "nữa") == drain  # the first stands
+        assert operator.hold(node, [2], "lan", "") == [None]
+        left = node.ledger.views.under_way()
+        assert (left.deliveries, left.waiting, left.answers, left.over) == (1, 1, 0, False)
+        [handed] = office.submit(node, "vp", ["3/VP"], letters(pki, "3/VP"))
+        assert handed.answer.finding is not None
+        assert (handed.answer.passing, handed.answer.finding.code) == (True, "EDX664")
+        assert [move.delivery.id for move in pipeline.forward(node)] == [1]
+    with node_of(settings) as node:  # a process that begins later
+        left = node.ledger.views.under_way()
+        assert (left.deliveries, left.waiting, left.answers, left.over) == (0, 1, 1, True)
+        with pytest.raises(Setback, match="EDX664"):
+            draining.require_taking(node.ledger.views)
+        assert draining.resume(node, "hoa", "xong") == drain
+        with pytest.raises(Refusal, match="EDX606"):
+            draining.resume(node, "hoa", "xong")
+    hand_in(settings, pki, "3/VP")
+    assert len(standing(settings)) == 3
+    assert [events(settings, f"node.{each}") for each in ("drained", "resumed")] == [
+        [("operator:lan", {})], [("operator:hoa", {})]
+    ]  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edxml_router.demo.letters import File
+from edxml_router.services.flow import draining
 from tests.gateway.world import World, digest, problem
 
 
@@ -96,6 +97,19 @@ def test_what_the_gateway_does_not_know_is_a_problem_as_well(world: World) -> No
     answer = client.delete("/v1/envelopes")
     assert (answer.status_code, problem(answer)) == (405, "EDX420")
     assert answer.headers["allow"] == "POST"
+
+
+def test_a_drained_node_says_when_to_come_again(world: World) -> None:
+    client, data = world.client("vp"), world.letter()
+    draining.begin(world.worker, "lan", "thay đĩa")
+    try:
+        for answer in (client.put(f"/v1/envelopes/{digest(data)}", content=data), client.get("/v1/ready")):
+            assert (answer.status_code, problem(answer)) == (503, "EDX664")
+            assert int(answer.headers["retry-after"]) > 0
+        assert client.get("/v1/inbox").status_code == 200
+    finally:
+        draining.resume(world.worker, "lan", "xong")
+    assert client.put(f"/v1/envelopes/{digest(data)}", content=data).status_code == 201
 
 
 def test_it_tells_whether_it_lives_and_is_ready(world: World) -> None:

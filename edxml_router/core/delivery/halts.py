@@ -2,6 +2,8 @@
 
 It stops what this node has still to send. What the next node may have already, or an office's inbox, is not stopped. A
 delivery that a halt has stopped is HELD with the problem :data:`HALTED`, and counts against its lifetime as ever.
+
+A drain is of the whole node, which takes nothing new then.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from edxml_router.core.detail import Detail
 HALTED: Final = "EDX661"
 HALT_ADDED: Final = "halt.added"
 HALT_RELEASED: Final = "halt.released"
+NODE_DRAINED: Final = "node.drained"
+NODE_RESUMED: Final = "node.resumed"
 HALTS_MAX: Final = 100  # standing at one time: each is compared with whatever is to be sent
 BELOW: Final = ".*"  # behind a code: that agency and all below it
 
@@ -73,6 +77,35 @@ class StandingHalt:
 
     halt: Halt
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """A node that takes nothing new: since when, by whose word, and why."""
+
+    since: datetime
+    actor: str
+    reason: str
+
+    def entry(self, event: str, at: datetime, actor: str, reason: str) -> Entry:
+        """The journal's entry of its beginning, or of its end."""
+        return Entry(at, event, actor=actor, detail=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What a node has still to do by itself: deliveries that could be sent now, and receipts for neighbours. What
+    waits for somebody else is not under way: ``waiting`` deliveries are held, put off, or for a mailbox that does not
+    answer, and ``answers`` are with the next node, or in an inbox."""
+
+    deliveries: int
+    receipts: int
+    waiting: int
+    answers: int
+
+    @property
+    def over(self) -> bool:
+        return not (self.deliveries or self.receipts)
 
 
 def first_that_stops(halts: Sequence[Halt], delivery: Delivery, sender: str, route: str) -> Halt | None:

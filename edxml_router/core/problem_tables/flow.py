@@ -20,4 +20,10 @@ FLOW: tuple[Row, ...] = (
     ("EDX663", "halt-not-possible", _O, _NO, 409, 1,
      "This halt cannot be put in force", "The particulars say why: the same one stands already, or there are as many as may be. `edxml-router halt list` shows them; release those that are needed no more.",
      "Không đặt được lệnh tạm dừng này", "Phần chi tiết nêu lý do: đã có lệnh giống hệt, hoặc đã đủ số lệnh tối đa. `edxml-router halt list` liệt kê các lệnh; bỏ những lệnh không còn cần."),
+    ("EDX664", "draining", _O, _LATER, 503, 75,
+     "This node takes nothing new for now: its operator lets it run empty", "Nothing was accepted; send the same again after Retry-After. What was accepted before goes on, and inboxes stay open. The operator ends it with `edxml-router resume`.",
+     "Nút tạm không nhận gói mới: người vận hành đang cho nút xử lý hết phần còn lại", "Chưa tiếp nhận gì; gửi lại đúng gói đó sau thời gian ghi trong Retry-After. Gói đã nhận trước vẫn đi tiếp và hộp thư đến vẫn mở. Người vận hành kết thúc bằng `edxml-router resume`."),
+    ("EDX689", "drained-on-purpose", _O, _NOTE, 200, 0,
+     "This node takes nothing new, on purpose", "When the work on it is done, let it go on: `edxml-router resume`. `edxml-router drain` tells what is left.",
+     "Nút không nhận gói mới theo chủ ý", "Khi bảo trì xong, cho nút tiếp tục: `edxml-router resume`. `edxml-router drain` cho biết còn lại những gì."),
 )

@@ -24,7 +24,7 @@ async def lives() -> Response:
     "/ready",
     responses={
         200: answer(ReadyShape, "It takes what comes.", {"ready": True}),
-        503: problem("EDX601", "EDX602", "EDX626"),
+        503: problem("EDX601", "EDX602", "EDX626", "EDX664"),
     },
     response_class=Response,
 )

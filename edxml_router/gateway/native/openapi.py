@@ -118,7 +118,7 @@ SUBMITTED: Final[Responses] = {
         for status, codes in {
             400: ("EDX101", "EDX418", "EDX419"), 401: ("EDX415",), 403: ("EDX302", "EDX416"), 408: ("EDX627",),
             409: ("EDX402",), 413: ("EDX102",), 422: ("EDX501",), 429: ("EDX417",), 500: ("EDX699",),
-            503: ("EDX601", "EDX626"),
+            503: ("EDX601", "EDX626", "EDX664"),
         }.items()
     },
 }  # fmt: skip

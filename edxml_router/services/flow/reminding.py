@@ -17,13 +17,16 @@ _SHOWN: Final = 5  # halts
 
 
 def halts(settings: Settings) -> Findings:
-    """The halts in force, the oldest first, and what they hold."""
+    """Whether nothing new is taken; the halts in force, the oldest first, and what they hold."""
     if is_lost(settings):
         return
     with closing(own_ledger.open_ledger(settings, PATIENCE)) as ledger:
         if migrate.current(ledger.engine) != migrate.newest():
             return  # the check of the database reports that
-        found = ledger.views.halts()
+        found, drain = ledger.views.halts(), ledger.views.drain()
+    if drain is not None:
+        told = Detail("nothing new is taken since {at:%Y-%m-%d %H:%M}", at=drain.since.astimezone())
+        yield told, Finding("EDX689", detail=f"{drain.actor}: {drain.reason}")
     for each in found[:_SHOWN]:
         halt = each.halt
         values = {"number": halt.id, "count": each.count, "at": halt.since.astimezone()}
@@ -31,5 +34,5 @@ def halts(settings: Settings) -> Findings:
         yield told, Finding("EDX662", Detail("halt {number}", number=halt.id), f"{halt.actor}: {halt.reason}")
     if len(found) > _SHOWN:
         yield Detail("and {count} halts more", count=len(found) - _SHOWN), None
-    if not found:
+    if not found and drain is None:
         yield Detail("nothing"), None

@@ -18,6 +18,7 @@ from typing import Final
 from edxml_router.config import Settings
 from edxml_router.core.trust.expiry import Expiry
 from edxml_router.credentials import blocks, endings, identities
+from edxml_router.services.flow import draining
 from edxml_router.services.health.report import PATIENCE
 from edxml_router.services.metrics import gauges
 from edxml_router.services.metrics.gauges import Reading
@@ -35,9 +36,11 @@ _DAMAGES: Final = 1000  # bodies that are counted
 
 
 def probe(settings: Settings) -> None:
-    """Whether the database answers. Raises Setback where it does not."""
+    """Whether the database answers, and something new is taken. Raises Setback where it does not, EDX664 where nothing
+    is."""
     with closing(open_ledger(settings, PATIENCE)) as ledger:
         ledger.views.checkpoint()
+        draining.require_taking(ledger.views)
 
 
 def database_figures(settings: Settings, now: datetime) -> Iterator[Reading]:
@@ -56,6 +59,7 @@ def _waiting(ledger: OwnLedger) -> Iterator[Reading]:
         labels = (str(group.route), str(group.state), urgency(urgent=group.urgent))
         yield gauges.OPEN, labels, group.count
         yield gauges.OLDEST, labels, group.since.timestamp()
+    yield gauges.DRAINING, (), float(ledger.views.drain() is not None)
     for each in ledger.views.halts():
         yield gauges.HALTED, (str(each.halt.id),), each.count
     for (route, urgent), silence in ledger.views.silences().items():

@@ -44,6 +44,7 @@ OLDEST: Final = Gauge(
     "When the oldest of them was accepted here.",
     ("route", "state", "urgency"),
 )
+DRAINING: Final = Gauge("draining", "Whether nothing new is taken, by an operator's word.")
 HALTED: Final = Gauge("deliveries_halted", "Deliveries that this halt lets wait.", ("halt",))
 SILENT: Final = Gauge(
     "mailbox_silent_timestamp_seconds", "Since when a mailbox gives no answer; nothing for one that does.",
@@ -102,9 +103,9 @@ DOUBTFUL: Final = Gauge("clock_doubtful", "Whether the machine's clock has jumpe
 GAUGES: Final = {
     one.name: one
     for one in (
-        BUILD, NODE, WORKERS, WANTED, HUB_UP, HUB_PROBLEM, DATABASE_UP, READ, OPEN, OLDEST, HALTED, SILENT, ENTRIES,
-        CHECKPOINT, UNNUMBERED, SIGNED, COSIGNED, COSIGNED_AT, WITNESS_PROBLEM, STAMPED_AT, UNSTAMPED, UPKEEP_AT,
-        UPKEEP_SOUND, DAMAGED, GAPS, EXPIRY, ATTENTION, FREE, SIZE, RESERVE, OFFSET, DOUBTFUL,
+        BUILD, NODE, WORKERS, WANTED, HUB_UP, HUB_PROBLEM, DATABASE_UP, READ, OPEN, OLDEST, DRAINING, HALTED, SILENT,
+        ENTRIES, CHECKPOINT, UNNUMBERED, SIGNED, COSIGNED, COSIGNED_AT, WITNESS_PROBLEM, STAMPED_AT, UNSTAMPED,
+        UPKEEP_AT, UPKEEP_SOUND, DAMAGED, GAPS, EXPIRY, ATTENTION, FREE, SIZE, RESERVE, OFFSET, DOUBTFUL,
     )
 }  # fmt: skip
 

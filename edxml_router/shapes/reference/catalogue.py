@@ -20,7 +20,7 @@ from edxml_router.shapes import (
     verdict,
 )
 from edxml_router.shapes.evidence import asking, certificate, control, gaps, replay, report, tiles, time_stamp, unproven
-from edxml_router.shapes.flow import halts
+from edxml_router.shapes.flow import drain, halts
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import export, redaction, retention
 from edxml_router.shapes.office import conformance
@@ -50,6 +50,8 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "drill": (copies.DrillShape,),
         "explain": (problem.ExplanationShape,),
         "export": (export.ExportShape,),
+        "drain": (drain.DrainShape,),
+        "resume": (drain.DrainShape,),
         "halt add": (halts.HaltShape,),
         "halt list": (halts.HaltShape,),
         "halt release": (halts.HaltShape,),

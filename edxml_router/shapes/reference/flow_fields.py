@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 FLOW_FIELDS: Final[dict[str, str]] = {
+    "Drain.actor": "By whose word nothing new is taken.",
+    "Drain.answers": "Deliveries that the next node, or a recipient, has to answer.",
+    "Drain.draining": "Whether nothing new is taken now.",
+    "Drain.empty": "Whether the node has nothing more to do by itself.",
+    "Drain.since": "Since when nothing new was taken.",
+    "Drain.to_send": "Deliveries that are to be sent now.",
+    "Drain.to_tell": "Receipts that neighbours are to be sent now.",
+    "Drain.waiting": "Deliveries that are held, put off, or for a mailbox that does not answer.",
     "Halt.actor": "Who put it in force.",
     "Halt.cause": "Stops what has this last problem; empty for any.",
     "Halt.count": "How many deliveries it holds now; of one that was released, how many it has let go.",
