@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "confirm": "office.letters:confirm",
     "conformance": "office.conformance:conformance",
     "webhook": "office.webhooks:webhook",
+    "alert": "operator.alerts:alert",
     "documents": "auditor.documents:documents",
     "trace": "auditor.trace:trace",
     "certificate": "auditor.certificate:certificate",

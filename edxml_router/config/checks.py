@@ -17,6 +17,7 @@ from edxml_router.config.faces.seal_checks import check_seals
 from edxml_router.config.mistake import CLEAR, REMARK, WRONG, Mistake
 from edxml_router.config.peers import ChildSettings, HubSettings, ParentSettings, UnsignedSettings
 from edxml_router.config.positions import Place, dotted
+from edxml_router.config.sections.alerts import check_alerts
 from edxml_router.config.sections.console import check_console
 from edxml_router.config.sections.metrics import check_metrics
 from edxml_router.config.sections.retention_checks import check_retention
@@ -38,6 +39,7 @@ def find_mistakes(sections: Sections, today: date) -> Iterator[Mistake]:
     yield from check_retention(sections)
     yield from check_metrics(sections.metrics)
     yield from check_console(sections.console, gateway=sections.gateway is not None)
+    yield from check_alerts(sections.alerts, sections.mail, sections.offices)
     yield from _times(sections)
     yield from gateway_checks.check(sections.gateway, sections.offices)
     yield from axis_checks.check(sections.gateway, sections.offices)

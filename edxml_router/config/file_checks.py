@@ -126,6 +126,9 @@ def _files(sections: Sections) -> Iterator[Mistake]:
             for index, path in enumerate(office.certificate)
         ]
         secret.append((("offices", number, "secret_file"), office.secret_file))
+    if sections.mail:
+        plain.append((("mail", "ca"), sections.mail.ca))
+        secret.append((("mail", "password_file"), sections.mail.password_file))
     if sections.axis:
         plain.append((("axis", "ca"), sections.axis.ca))
         secret.append((("axis", "secret_file"), sections.axis.secret_file))

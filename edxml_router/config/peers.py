@@ -12,7 +12,19 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from edxml_router.config.values import MIB, About, Code, File, Files, LogKeys, Name, SettingsTable, Size, read_size
+from edxml_router.config.values import (
+    MIB,
+    About,
+    Code,
+    File,
+    Files,
+    LogKeys,
+    MailAddress,
+    Name,
+    SettingsTable,
+    Size,
+    read_size,
+)
 from edxml_router.core.delivery.terms import Quota, UnsignedException
 
 
@@ -232,6 +244,14 @@ class OfficeSettings(SettingsTable):
         About(
             "Address that is called when something has come for it, so that it need not ask again and again.",
             '"https://eoffice.example.vn/edxml"',
+        ),
+    ] = None
+    email: Annotated[
+        MailAddress | None,
+        About(
+            "Official mailbox of its agency: a message there says that letters lie in its inbox, and nothing of what "
+            "is in them (needs [mail]).",
+            '"vanthu@xaanthanh.tayninh.gov.vn"',
         ),
     ] = None
     system_id: Annotated[

@@ -21,6 +21,7 @@ from edxml_router.config.faces.gateway import GatewaySettings
 from edxml_router.config.faces.seals import SealSettings
 from edxml_router.config.hubs import Hub, understood
 from edxml_router.config.peers import ChildSettings, HubSettings, OfficeSettings, ParentSettings, WebhookSettings
+from edxml_router.config.sections.alerts import AlertSettings, MailSettings
 from edxml_router.config.sections.console import ConsoleSettings
 from edxml_router.config.sections.keeping import JournalSettings, StoreSettings
 from edxml_router.config.sections.metrics import MetricsSettings
@@ -216,6 +217,8 @@ class Sections(SettingsTable):
     policy: PolicySettings = PolicySettings()
     delivery: DeliverySettings = DeliverySettings()
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    mail: MailSettings | None = None
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
@@ -253,6 +256,8 @@ class Settings:
     policy: PolicySettings
     delivery: DeliverySettings
     webhooks: WebhookSettings
+    mail: MailSettings | None
+    alerts: AlertSettings
     log: LogSettings
     metrics: MetricsSettings
     given: frozenset[str] = frozenset()

@@ -78,6 +78,12 @@ def _read_key(value: Any, info: ValidationInfo) -> Path | str:
     return value if isinstance(value, str) and value.startswith("pkcs11:") else _read_path(value, info)
 
 
+def _read_mail_address(value: Any) -> str:
+    if not isinstance(value, str) or not _MAIL_ADDRESS.fullmatch(value):
+        raise ValueError(Detail('an address is written like "van-thu@tayninh.gov.vn"'))
+    return value
+
+
 def _read_origin(value: Any) -> str:
     if not isinstance(value, str) or not is_origin(value):
         raise ValueError(Detail("a log's name has no spaces and no plus sign, and 200 characters at most"))
@@ -104,6 +110,7 @@ def _read_workers(value: Any, handler: Callable[[Any], int]) -> int | str:
     return value if value == INLINE else handler(value)
 
 
+_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,9}")
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,9})){1,20}")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Code = Annotated[str, Field(strict=True)]
@@ -113,6 +120,7 @@ Origin = Annotated[str, BeforeValidator(_read_origin)]
 ObjectId = Annotated[str, BeforeValidator(_read_oid)]
 LogKeys = Annotated[tuple[Annotated[str, BeforeValidator(_read_log_key)], ...], Field(max_length=4)]
 Key = Annotated[Path | str, BeforeValidator(_read_key)]
+MailAddress = Annotated[str, BeforeValidator(_read_mail_address)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(ge=timedelta(milliseconds=1))]
 Size = Annotated[int, BeforeValidator(read_size), Field(ge=1)]
 Count = Annotated[int, Field(strict=True, ge=1)]

@@ -25,6 +25,8 @@ DOCTOR_TEXTS: Final[dict[str, str]] = {
     "doctor.clock": "clock",
     "doctor.serve": "serve",
     "doctor.metrics": "metrics for Prometheus",
+    "doctor.alerts": "alerts by mail and by call",
+    "alert.sent": "Sent to {to}.",
     "doctor.peers": "odd input of peers",
     "doctor.letters": "letters that could not be sent",
     "doctor.halts": "what operators let wait",

@@ -321,6 +321,16 @@ def journal_not_stamped(finding: Finding) -> None:
     _log.warning("journal.not-stamped", **_finding(finding))
 
 
+def alert_told(way: str, new: int, over: int) -> None:
+    """Whoever is to know was told of so many things."""
+    _log.info("alert.told", way=way, new=new, over=over)
+
+
+def alert_not_told(finding: Finding) -> None:
+    """Whoever is to know cannot be told; once until it works again."""
+    _log.warning("alert.not-told", **_finding(finding))
+
+
 def reload_refused(findings: Iterable[Finding]) -> None:
     """The configuration is wrong: one line per mistake. Rules that were in force stay in force."""
     for finding in findings:

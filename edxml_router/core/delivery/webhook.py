@@ -121,14 +121,20 @@ def payload(hook: Hook, now: datetime) -> bytes:
 
 
 def signed(hook: Hook, body: bytes, keys: Sequence[Ed25519PrivateKey], now: datetime) -> Mapping[str, str]:
-    """The three headers; a signature by each key, so that one can be replaced while both are known.
+    """The three headers of a call."""
+    return signed_call(hook.id, body, keys, now)
+
+
+def signed_call(name: str, body: bytes, keys: Sequence[Ed25519PrivateKey], now: datetime) -> Mapping[str, str]:
+    """The three headers of the call with this id; a signature by each key, so that one can be replaced while both are
+    known.
 
     ``v1a`` is written by Standard Webhooks 1.0.0 over ``id.timestamp.body``, the time in seconds since 1970.
     """
     stamp = str(int(now.timestamp()))
-    content = b".".join((hook.id.encode(), stamp.encode(), body))
+    content = b".".join((name.encode(), stamp.encode(), body))
     signatures = " ".join("v1a," + base64.b64encode(key.sign(content)).decode() for key in keys)
-    return {"webhook-id": hook.id, "webhook-timestamp": stamp, "webhook-signature": signatures}
+    return {"webhook-id": name, "webhook-timestamp": stamp, "webhook-signature": signatures}
 
 
 def public_text(key: Ed25519PublicKey) -> str:

@@ -60,6 +60,12 @@ EXCHANGE: tuple[Row, ...] = (
     ("EDX717", "address-not-allowed", _O, _NO, 403, 78,
      "An address that is to be called is not public, and is not listed", "If it is right, add its network to webhooks.networks; without TLS only listed networks are called.",
      "Địa chỉ cần gọi không phải địa chỉ công cộng và chưa được cho phép", "Nếu địa chỉ đúng, thêm mạng đó vào webhooks.networks; không có TLS thì chỉ gọi các mạng đã được liệt kê."),
+    ("EDX718", "mail-refused", _O, _LATER, 503, 75,
+     "A message cannot be sent by mail", "Look at [mail]: host, port, security, login and the server's certificate; the particulars have what it answered. What was to be told is in `edxml-router doctor`, and is sent again by itself. `edxml-router alert test` tries at once.",
+     "Không gửi được thư điện tử", "Xem mục [mail]: máy chủ, cổng, security, đăng nhập và chứng thư của máy chủ; phần chi tiết nêu câu trả lời của máy chủ. Điều cần báo vẫn có trong `edxml-router doctor` và sẽ tự gửi lại. `edxml-router alert test` để thử ngay."),
+    ("EDX719", "alert-not-called", _O, _LATER, 503, 75,
+     "Whoever is to be told of alerts cannot be called", "Look at alerts.webhook and at what the receiver answers. What was to be told is in `edxml-router doctor`, and is told again by itself. `edxml-router alert test` tries at once.",
+     "Không gọi được nơi nhận cảnh báo", "Kiểm tra alerts.webhook và câu trả lời của bên nhận. Điều cần báo vẫn có trong `edxml-router doctor` và sẽ tự báo lại. `edxml-router alert test` để thử ngay."),
     # 8 recipient -----------------------------------------------------------------------------------------
     ("EDX801", "returned-by-recipient", _S, _NO, 422, 1,
      "The recipient's system refused the envelope", "Read the reason given by the recipient, correct, and send again.",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from edxml_router.config import Settings
+from edxml_router.services.alerts.checking import told_alerts
 from edxml_router.services.flow import reminding
 from edxml_router.services.health import (
     axis,
@@ -42,6 +43,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "clock": machine.clock,
     "serve": machine.serve,
     "metrics": machine.metrics,
+    "alerts": told_alerts,
     "peers": database.peers,
     "letters": database.letters,
     "halts": reminding.halts,

@@ -28,6 +28,7 @@ from edxml_router.node.starting import require_alone, require_journal
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.observe.service_manager import ServiceManager
+from edxml_router.services.alerts.switch import alerting
 from edxml_router.services.metrics.switch import serving_metrics
 from edxml_router.store import integrity
 from edxml_router.store.database import migrate
@@ -87,8 +88,13 @@ def serve(settings: Settings) -> int:
                 raise Setback("EDX610", where="store.url", detail=damage)
             recognise(settings, ledger)
         require_alone(settings)
-        with serving_metrics(settings) as taken:
-            return supervisor.serve(settings, taken)
+        with serving_metrics(settings) as measured, alerting(settings) as alerted:
+
+            def take(new: Settings) -> None:
+                measured(new)
+                alerted(new)
+
+            return supervisor.serve(settings, take)
 
 
 def _make_folder(settings: Settings) -> None:
