@@ -93,6 +93,7 @@ def _files(sections: Sections) -> Iterator[Mistake]:
         (("node", "key"), sections.node.key if isinstance(sections.node.key, Path) else None),
         (("store", "password_file"), sections.store.password_file),
         (("journal", "key"), sections.journal.key),
+        (("mail", "password_file"), sections.mail.password_file if sections.mail else None),
     ]
     plain: list[tuple[Place, Path | None]] = [
         (("node", "certificate"), sections.node.certificate),
@@ -100,6 +101,7 @@ def _files(sections: Sections) -> Iterator[Mistake]:
         (("trust", "intermediates"), sections.trust.intermediates),
         (("trust", "bindings"), sections.trust.bindings),
         (("webhooks", "ca"), sections.webhooks.ca),
+        (("mail", "ca"), sections.mail.ca if sections.mail else None),
     ]
     plain += [(("trust", "crls", number), path) for number, path in enumerate(sections.trust.crls)]
     authorities = sections.journal.stamps
@@ -126,9 +128,6 @@ def _files(sections: Sections) -> Iterator[Mistake]:
             for index, path in enumerate(office.certificate)
         ]
         secret.append((("offices", number, "secret_file"), office.secret_file))
-    if sections.mail:
-        plain.append((("mail", "ca"), sections.mail.ca))
-        secret.append((("mail", "password_file"), sections.mail.password_file))
     if sections.axis:
         plain.append((("axis", "ca"), sections.axis.ca))
         secret.append((("axis", "secret_file"), sections.axis.secret_file))
