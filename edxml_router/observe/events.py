@@ -1,4 +1,5 @@
-"""What is worth a line in the log: one function per event, so that the list of events is this file.
+"""What is worth a line in the log: one function per event, so that the list of events is this file (and
+:mod:`edxml_router.observe.alert_events`).
 
 An envelope has one canonical line per half of its way through a node: :func:`answered` when it was
 accepted or refused, :func:`moved` when its deliveries went on. The fields are ids, digests, codes, numbers.
@@ -32,7 +33,7 @@ def answered(answers: Iterable[Acceptance]) -> None:
     """The accept half: ``envelope.accepted``, ``.repeated``, ``.refused``, ``.put-off`` or ``.defect``."""
     for answer in answers:
         finding = answer.finding
-        fields = {**_accepted(answer), **_finding(finding)}
+        fields = {**_accepted(answer), **finding_fields(finding)}
         if answer.accepted:
             _log.info("envelope.repeated" if answer.repeated else "envelope.accepted", **fields)
         elif answer.passing:
@@ -84,7 +85,7 @@ def moved(moves: Iterable[Move]) -> None:
             route=route,
             recipients=len(group),
             attempts=attempts,
-            **_finding(Finding(code, detail=group[0].detail) if code else None),
+            **finding_fields(Finding(code, detail=group[0].detail) if code else None),
         )
 
 
@@ -127,7 +128,7 @@ def metrics_served(addresses: str) -> None:
 
 def metrics_unavailable(finding: Finding) -> None:
     """The endpoint for Prometheus cannot listen; said once, and it goes on trying."""
-    _log.error("metrics.unavailable", **_finding(finding))
+    _log.error("metrics.unavailable", **finding_fields(finding))
 
 
 def worker_stuck(process: int, seconds: float, *, ended: bool) -> None:
@@ -150,7 +151,7 @@ def office_called(office: str, subject: str, finding: Finding | None) -> None:
     if finding is None:
         _log.info("office.called", office=office, subject=subject)
     else:
-        _log.warning("office.not_called", office=office, subject=subject, **_finding(finding))
+        _log.warning("office.not_called", office=office, subject=subject, **finding_fields(finding))
 
 
 def acceptor_started(process: int) -> None:
@@ -167,14 +168,14 @@ def acceptor_lost(process: int, status: int) -> None:
 def caller_refused(finding: Finding, address: str) -> None:
     """Somebody came to the gateway whose credentials count for nothing; ``address`` is where from."""
     measures.caller_refused(finding.code)
-    _log.warning("caller.refused", address=address, **_finding(finding))
+    _log.warning("caller.refused", address=address, **finding_fields(finding))
 
 
 def clock(finding: Finding | None, step: float) -> None:
     """The machine's clock has jumped, and the node goes on without it; or it is believed again, which has moved the
     node's time by ``step`` seconds."""
     if finding is not None:
-        _log.error("clock.doubtful", **_finding(finding))
+        _log.error("clock.doubtful", **finding_fields(finding))
     else:
         _log.info("clock.believed", step=round(step))
 
@@ -195,7 +196,7 @@ def clock_stepped(step: float) -> None:
     """The machine's clock went back by ``step`` seconds, or ahead where that is less than nothing, and the node with
     it."""
     said = Detail("{step:.6f} s ahead", step=-step) if step < 0 else Detail("{step:.6f} s back", step=step)
-    _log.error("clock.stepped", **_finding(Finding("EDX660", "clock", said)))
+    _log.error("clock.stepped", **finding_fields(Finding("EDX660", "clock", said)))
 
 
 def reloaded() -> None:
@@ -213,7 +214,7 @@ def twin(finding: Finding | None) -> None:
     if finding is None:
         _log.info("node.twin-gone")
     else:
-        _log.error("node.twin", **_finding(finding))
+        _log.error("node.twin", **finding_fields(finding))
 
 
 def far_bells(*, heard: bool) -> None:
@@ -227,7 +228,7 @@ def far_bells(*, heard: bool) -> None:
 def attention(finding: Finding) -> None:
     """Something that trust hangs on ends, has ended, or cannot be used; said once for each threshold."""
     log = _log.warning if finding.problem.weight is Weight.REMARK else _log.error
-    log("trust.attention", **_finding(finding))
+    log("trust.attention", **finding_fields(finding))
 def credentials_renewed(process: int, certificate: str) -> None:
     """A file of the node's own key or certificate, or of a neighbour's, has changed and is in force in this worker;
     ``certificate`` is the node's own that receipts are signed with now."""
@@ -241,7 +242,7 @@ def receipts_doubted(alarms: Iterable[tuple[str, Finding | None]]) -> None:
         if finding is None:
             _log.info("receipts.trusted", peer=peer)
         else:
-            _log.error("receipts.doubted", peer=peer, **_finding(finding))
+            _log.error("receipts.doubted", peer=peer, **finding_fields(finding))
 
 
 def logs_doubted(alarms: Iterable[tuple[str, Finding]]) -> None:
@@ -249,21 +250,21 @@ def logs_doubted(alarms: Iterable[tuple[str, Finding]]) -> None:
     not cosign this node's; ``link.gap``: one end of a link lists what the other does not know."""
     for peer, finding in alarms:
         if finding.code == "EDX641":
-            _log.error("log.forked", peer=peer, **_finding(finding))
+            _log.error("log.forked", peer=peer, **finding_fields(finding))
         elif finding.code in ("EDX649", "EDX650", "EDX651"):
-            _log.error("link.gap", peer=peer, **_finding(finding))
+            _log.error("link.gap", peer=peer, **finding_fields(finding))
         else:
-            _log.warning("log.uncosigned", peer=peer, **_finding(finding))
+            _log.warning("log.uncosigned", peer=peer, **finding_fields(finding))
 def outcomes_doubted(doubts: Iterable[tuple[str, str, str, Finding]]) -> None:
     """A neighbour shows something as the proof of an outcome that is none (``outcome.doubted``, EDX327, EDX328)."""
     for peer, digest, recipient, finding in doubts:
-        _log.error("outcome.doubted", peer=peer, envelope=digest, recipient=recipient, **_finding(finding))
+        _log.error("outcome.doubted", peer=peer, envelope=digest, recipient=recipient, **finding_fields(finding))
 
 
 def bodies_damaged(digests: Iterable[str]) -> None:
     """Stored bodies that no longer match their digests (``body.damaged``, EDX603); they are asked for."""
     for digest in digests:
-        _log.error("body.damaged", envelope=digest, **_finding(Finding("EDX603", digest)))
+        _log.error("body.damaged", envelope=digest, **finding_fields(Finding("EDX603", digest)))
 
 
 def letter_missed(finding: Finding) -> None:
@@ -283,7 +284,7 @@ def clocks_differ(alarms: Iterable[tuple[str, Finding | None]]) -> None:
         if finding is None:
             _log.info("clock.agrees", peer=peer)
         else:
-            _log.error("clock.differs", peer=peer, **_finding(finding))
+            _log.error("clock.differs", peer=peer, **finding_fields(finding))
 
 
 def input_quarantined(odd: Iterable[tuple[Arrival, Finding]]) -> None:
@@ -293,7 +294,7 @@ def input_quarantined(odd: Iterable[tuple[Arrival, Finding]]) -> None:
         message = arrival.message
         _log.warning(
             "input.quarantined", peer=arrival.peer, mailbox=arrival.mailbox, kind=message.kind, id=message.id,
-            size=len(message.body), **_finding(finding),
+            size=len(message.body), **finding_fields(finding),
         )  # fmt: skip
 
 
@@ -303,12 +304,12 @@ def setting_changed(name: str, before: str, after: str, *, taken: bool) -> None:
     if taken:
         _log.info("setting.taken", **values)
     else:
-        _log.warning("setting.waits", **values, **_finding(Finding("EDX915", name, Detail("needs a restart"))))
+        _log.warning("setting.waits", **values, **finding_fields(Finding("EDX915", name, Detail("needs a restart"))))
 
 
 def not_renewed(finding: Finding) -> None:
     """A revocation list could not be fetched, a responder gave no usable answer; what is on hand stays."""
-    _log.warning("answer.not-renewed" if finding.code == "EDX319" else "list.not-renewed", **_finding(finding))
+    _log.warning("answer.not-renewed" if finding.code == "EDX319" else "list.not-renewed", **finding_fields(finding))
 
 
 def journal_stamped(authority: str, size: int, at: datetime) -> None:
@@ -318,28 +319,18 @@ def journal_stamped(authority: str, size: int, at: datetime) -> None:
 
 def journal_not_stamped(finding: Finding) -> None:
     """No time stamp could be had of an authority; once for each reason until one comes."""
-    _log.warning("journal.not-stamped", **_finding(finding))
-
-
-def alert_told(way: str, new: int, over: int) -> None:
-    """Whoever is to know was told of so many things."""
-    _log.info("alert.told", way=way, new=new, over=over)
-
-
-def alert_not_told(finding: Finding) -> None:
-    """Whoever is to know cannot be told; once until it works again."""
-    _log.warning("alert.not-told", **_finding(finding))
+    _log.warning("journal.not-stamped", **finding_fields(finding))
 
 
 def reload_refused(findings: Iterable[Finding]) -> None:
     """The configuration is wrong: one line per mistake. Rules that were in force stay in force."""
     for finding in findings:
-        _log.error("config.refused", **_finding(finding))
+        _log.error("config.refused", **finding_fields(finding))
 
 
 def setback(finding: Finding) -> None:
     """Nothing can be done now; it is tried again."""
-    _log.error("node.setback", **_finding(finding))
+    _log.error("node.setback", **finding_fields(finding))
 
 
 def transport_problem(hub: str, finding: Finding | None) -> None:
@@ -347,7 +338,7 @@ def transport_problem(hub: str, finding: Finding | None) -> None:
     if finding is None:
         _log.info("transport.mended", hub=hub)
     else:
-        _log.error("transport.problem", hub=hub, **_finding(finding))
+        _log.error("transport.problem", hub=hub, **finding_fields(finding))
 
 
 def tiles_problem(finding: Finding | None) -> None:
@@ -355,7 +346,7 @@ def tiles_problem(finding: Finding | None) -> None:
     if finding is None:
         _log.info("tiles.written")
     else:
-        _log.error("tiles.not-written", **_finding(finding))
+        _log.error("tiles.not-written", **finding_fields(finding))
 
 
 def axis_started(process: int, url: str) -> None:
@@ -383,12 +374,12 @@ def folder_problem(office: str, finding: Finding | None) -> None:
     if finding is None:
         _log.info("folder.mended", office=office)
     else:
-        _log.error("folder.problem", office=office, **_finding(finding))
+        _log.error("folder.problem", office=office, **finding_fields(finding))
 
 
 def hub_declared(lost: Finding | None) -> None:
     """The mailboxes of the own hub had gone (a queue was deleted, a broker came back empty) and were made again."""
-    _log.warning("hub.declared-again", **_finding(lost))
+    _log.warning("hub.declared-again", **finding_fields(lost))
 
 
 def defect(where: str, error: BaseException) -> None:
@@ -396,7 +387,7 @@ def defect(where: str, error: BaseException) -> None:
     _log.error("node.defect", code="EDX699", where=where, exc_info=error)
 
 
-def _finding(finding: Finding | None) -> dict[str, str]:
+def finding_fields(finding: Finding | None) -> dict[str, str]:
     if finding is None:
         return {}
     fields = {

@@ -18,7 +18,7 @@ from edxml_router.config import Settings
 from edxml_router.core.delivery.figures.deadlines import VIETNAM
 from edxml_router.core.delivery.webhook import Waiting, WebhookSubject
 from edxml_router.core.problems import Finding, Trouble
-from edxml_router.observe import events
+from edxml_router.observe import alert_events
 from edxml_router.services.alerts.choosing import Tidings, choose_tidings
 from edxml_router.services.alerts.memory import AlertMemory
 from edxml_router.services.alerts.overdue import OverdueMail, overdue_mail
@@ -75,7 +75,7 @@ class AlertTelling:
             with self._noted(way, now):
                 tell(tidings, now)
                 self.memory.known[way] = tidings.known
-                events.alert_told(way, len(tidings.new), len(tidings.over))
+                alert_events.alert_told(way, len(tidings.new), len(tidings.over))
 
     def _ways(self) -> dict[str, Callable[[Tidings, datetime], None]]:
         alerts = self.settings.alerts
@@ -140,7 +140,7 @@ class AlertTelling:
             with self._noted(_OFFICE + name, now):
                 self._send([address or ""], *arrival_words(self.settings, name, waiting.count), now)
                 self.memory.offices[name] = waiting
-                events.alert_told(_OFFICE + name, waiting.count, 0)
+                alert_events.alert_told(_OFFICE + name, waiting.count, 0)
 
     def _send(self, addresses: tuple[str, ...] | list[str], head: str, body: str, now: datetime) -> None:
         with opened_mail(self.settings) as server:
@@ -155,4 +155,4 @@ class AlertTelling:
         except Trouble as trouble:
             finding = trouble.finding
         if self.memory.note(way, finding, now) and finding is not None:
-            events.alert_not_told(finding)
+            alert_events.alert_not_told(finding)
