@@ -269,7 +269,7 @@ def bodies_damaged(digests: Iterable[str]) -> None:
 
 def letter_missed(finding: Finding) -> None:
     """An office asked for a letter that is damaged (``body.damaged``, EDX603)."""
-    _log.error("body.damaged", **_finding(finding))
+    _log.error("body.damaged", **finding_fields(finding))
 
 
 def bodies_mended(digests: Iterable[str]) -> None:
