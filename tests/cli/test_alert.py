@@ -29,7 +29,7 @@ from edxml_router.services.alerts.memory import FILE, AlertMemory
 from edxml_router.services.alerts.overdue import overdue_before
 from edxml_router.services.alerts.switch import alerting
 from edxml_router.services.alerts.telling import AlertTelling
-from edxml_router.services.alerts.values import Told
+from edxml_router.services.alerts.values import ToldAlert
 from edxml_router.services.health.report import CheckResult
 from edxml_router.services.overview.values import Need, Overview, Vitals
 from tests.cli.conftest import OneNode, rows
@@ -53,7 +53,7 @@ def seen(*needs: Need, unread: Finding | None = None) -> Overview:
 
 
 AWAY, FULL = need("EDX709"), need("EDX601", "data", "disk")
-TOLD = {key_of(AWAY): Told(NOW - STEP, NOW)}
+TOLD = {key_of(AWAY): ToldAlert(NOW - STEP, NOW)}
 
 
 def test_what_two_looks_have_seen_is_told_once() -> None:
@@ -79,8 +79,8 @@ def test_what_two_looks_miss_is_over() -> None:
 
 def test_what_stays_broken_is_told_again_and_what_is_only_odd_is_not() -> None:
     odd = need("EDX907", "links", "links")
-    known = {**TOLD, key_of(odd): Told(NOW, NOW)}
-    assert not choose_tidings({key_of(odd): Told(NOW, NOW)}, seen(odd), seen(odd), NOW + 9 * DAY, DAY).any
+    known = {**TOLD, key_of(odd): ToldAlert(NOW, NOW)}
+    assert not choose_tidings({key_of(odd): ToldAlert(NOW, NOW)}, seen(odd), seen(odd), NOW + 9 * DAY, DAY).any
     again = choose_tidings(known, seen(AWAY, odd), seen(AWAY, odd), NOW + DAY, DAY)
     assert again.due
     assert not choose_tidings(again.known, seen(AWAY, odd), seen(AWAY, odd), NOW + DAY + STEP, DAY).any
@@ -90,7 +90,7 @@ def test_what_was_not_looked_at_is_not_over() -> None:
     lost = Finding("EDX602", "store.url")
     gone = need("EDX602", "store.url", "database")
     blind = seen(gone, unread=lost)
-    known = {**TOLD, key_of(FULL): Told(NOW, NOW)}
+    known = {**TOLD, key_of(FULL): ToldAlert(NOW, NOW)}
     found = choose_tidings(known, blind, blind, NOW, DAY)
     assert [key.check for key, _ in found.over] == ["disk"]  # which is looked at without the database
     assert key_of(AWAY) in found.known

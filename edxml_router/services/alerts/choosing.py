@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from edxml_router.services.alerts.values import AlertKey, Known, Told
+from edxml_router.services.alerts.values import AlertKey, Known, ToldAlert
 from edxml_router.services.health.checks import WITHOUT_DATABASE
 from edxml_router.services.overview.values import Need, Overview
 
@@ -60,7 +60,7 @@ def choose_tidings(known: Known, overview: Overview, before: Overview, now: date
         if key not in needs and key not in earlier and _examined(key, overview) and _examined(key, before)
     ]
     due = any(now - known[key].at >= remind for key, need in standing.items() if need.result == "failed")
-    told = {key: Told(need.since, now) for key, need in {**standing, **new}.items()}
+    told = {key: ToldAlert(need.since, now) for key, need in {**standing, **new}.items()}
     unseen = {key: one for key, one in known.items() if key not in told and key not in dict(over)}
     return Tidings([*new.values()], sorted(over), [*standing.values()], {**unseen, **told}, due)
 

@@ -20,7 +20,7 @@ from edxml_router.core.delivery.webhook import Waiting
 from edxml_router.core.detail import as_json, from_json
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.disk import durable
-from edxml_router.services.alerts.values import AlertKey, Known, Told
+from edxml_router.services.alerts.values import AlertKey, Known, ToldAlert
 
 FILE: Final = "alerts.json"
 _MOST_BYTES: Final = 1024 * 1024
@@ -61,7 +61,7 @@ class AlertMemory:
 def _memory(told: Mapping[str, Any]) -> AlertMemory:
     known = {
         str(way): {
-            AlertKey(str(check), str(code), str(where)): Told(_moment(since), _moment(at))
+            AlertKey(str(check), str(code), str(where)): ToldAlert(_moment(since), _moment(at))
             for check, code, where, since, at in rows
             if code in PROBLEMS
         }

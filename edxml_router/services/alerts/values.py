@@ -17,11 +17,11 @@ class AlertKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldAlert:
     """Something that was told: since when it was so, and when it was told last."""
 
     since: datetime
     at: datetime
 
 
-Known = Mapping[AlertKey, Told]
+Known = Mapping[AlertKey, ToldAlert]
