@@ -56,6 +56,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "trace": "auditor.trace:trace",
     "certificate": "auditor.certificate:certificate",
     "token": "operator.token:token",
+    "user": "operator.user:user",
     "retention": "operator.retention:retention",
     "export": "operator.export:export_command",
     "redact": "operator.redact:redact",

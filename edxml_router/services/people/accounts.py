@@ -20,7 +20,7 @@ from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.services import office as offices
-from edxml_router.services.people import authenticator, passwords
+from edxml_router.services.people import passwords
 from edxml_router.services.people.roles import CLERK, ROLES, Person
 from edxml_router.services.people.signing_in import DISABLED, console_of
 from edxml_router.store.book import SqlBook
@@ -33,7 +33,6 @@ ADDED: Final = "person.added"
 ENABLED: Final = "person.enabled"
 GIVEN_ROLES: Final = "person.roles"
 GIVEN_PASSWORD: Final = "person.password"  # noqa: S105  # an event
-ENROLLED: Final = "person.enrolled"
 UNENROLLED: Final = "person.unenrolled"
 REVOKED: Final = "person.revoked"  # their sessions
 
@@ -137,28 +136,6 @@ def _keep_password(ledger: SqlLedger, settings: Settings, name: str, password: s
         accounts.alter(book.connection, name, values)
         sessions.end_all(book.connection, name, now, own)
         book.journal.note([_entry(now, GIVEN_PASSWORD, name, actor)])
-
-
-def enrol_authenticator(
-    ledger: SqlLedger, settings: Settings, person: Person, secret: str, code: str
-) -> tuple[str, ...]:
-    """Take an authenticator that has shown a right code; the recovery codes, told once. Raises Refusal EDX440."""
-    now = ledger.clock.now()
-    step = authenticator.used_step(secret, code, now, after=0)
-    if not step:
-        raise Refusal(
-            "EDX440", where=person.name, detail=Detail("this is not the code that the authenticator shows now")
-        )
-    sealed = authenticator.seal(authenticator.sealing_key(settings), person.name, secret)
-    codes = authenticator.recovery_codes()
-    kept = {"authenticator": sealed, "counter": step,
-            "recovery": tuple(map(authenticator.recovery_digest, codes))}  # fmt: skip
-    with ledger.book() as book:
-        _held(book, person.name)
-        accounts.alter(book.connection, person.name, kept)
-        sessions.end_all(book.connection, person.name, now, person.session)
-        book.journal.note([_entry(now, ENROLLED, person.name, person.actor)])
-    return codes
 
 
 def take_authenticator(ledger: SqlLedger, name: str, actor: str) -> None:

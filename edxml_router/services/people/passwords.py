@@ -9,6 +9,7 @@ connections are let in.
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from collections.abc import Sequence
 from threading import BoundedSemaphore
@@ -21,6 +22,7 @@ from edxml_router.config.sections.console import ConsoleSettings
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 
+_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
 LONGEST: Final = 256  # characters; more would only keep the processor busy
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)  # OWASP's least for argon2id
 _AT_A_TIME: Final = BoundedSemaphore(2)
@@ -62,6 +64,12 @@ def require_good_password(
     if any(is_password(each, password) for each in former[: console.former_passwords]):
         detail = Detail("this was one of the last {count} passwords", count=console.former_passwords)
         raise Refusal("EDX440", where=name, detail=detail)
+
+
+def made_up() -> str:
+    """A first password, to be told once: 100 bits, of all four classes."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(20))
+    return "-".join((letters[:5], letters[5:10], letters[10:15], letters[15:], "A7"))
 
 
 def _plain(password: str) -> str:

@@ -24,6 +24,7 @@ from edxml_router.shapes.flow import drain, halts
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import export, redaction, retention
 from edxml_router.shapes.office import conformance
+from edxml_router.shapes.people import account as people
 from edxml_router.shapes.upkeep import copies
 
 Shapes = tuple[type, ...]
@@ -118,6 +119,11 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "trust unbind": (trust.BindingChangeShape,),
         "trust unblock": (trust.BindingChangeShape,),
         "trust undelegate": (trust.BindingChangeShape,),
+        "user add": (people.AddedPersonShape,),
+        "user list": (people.PersonShape,),
+        "user password": (people.AddedPersonShape,),
+        "user revoke": (people.EndedSessionsShape,),
+        "user sessions": (people.PersonSessionShape,),
         "webhook list": (answers.WebhookShape,),
     }
 )

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edxml_router.shapes.reference.flow_fields import FLOW_FIELDS
+from edxml_router.shapes.reference.people_fields import PEOPLE_FIELDS
 
 KEEPING_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -63,5 +64,5 @@ KEEPING_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "Hold.actor": "Who holds it.",
         "Hold.subject": "The document: its id in the form in which ids are compared, or a digest.",
         "HeldDocument.subject": "The document: its id in the form in which ids are compared, or a digest.",
-    }
+    } | PEOPLE_FIELDS
 )

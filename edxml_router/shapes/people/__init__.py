@@ -1,0 +1,1 @@
+"""Accounts and sessions of people as JSON."""
