@@ -58,7 +58,8 @@ def require_good_password(
     if not second_factor and len(_classes(password)) < 4:
         detail = Detail("without a second factor a password has small and capital letters, digits and other characters")
         raise Refusal("EDX440", where=name, detail=detail)
-    if name.casefold() in password.casefold() or len(set(password)) < 5:
+    named = len(name) >= 4 and name.casefold() in password.casefold()  # three letters are part of many words
+    if named or len(set(password)) < 5:
         detail = Detail("a password has five different characters at least, and not the account's name")
         raise Refusal("EDX440", where=name, detail=detail)
     if any(is_password(each, password) for each in former[: console.former_passwords]):
