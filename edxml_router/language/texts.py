@@ -13,8 +13,8 @@ from edxml_router.language import catalogues
 from edxml_router.language.doctor_texts import DOCTOR_TEXTS
 from edxml_router.language.flow_texts import FLOW_TEXTS
 from edxml_router.language.link_texts import LINK_TEXTS
-from edxml_router.language.replay_texts import REPLAY_TEXTS
 from edxml_router.language.people_texts import PEOPLE_TEXTS
+from edxml_router.language.replay_texts import REPLAY_TEXTS
 from edxml_router.language.retention import RETENTION_TEXTS
 from edxml_router.language.upkeep_texts import UPKEEP
 
