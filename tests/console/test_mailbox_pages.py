@@ -9,6 +9,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import date
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -290,3 +291,39 @@ def test_the_certificate_is_a_download(world: Consoled) -> None:
         assert "certificate.html" in zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
     else:
         assert "EDX658" in answer.text  # this node has no key of its own
+
+
+def test_a_report_is_counted_and_names_what_it_rests_on(world: Consoled) -> None:
+    arrived(world, "95")
+    manager = world.signed_in("manager")
+    world.worker.number_journal()
+    assert "On time" not in manager.get("/reports").text
+    page = manager.get("/reports", params={"count": "1"})
+    assert page.status_code == 200
+    for told in ("Counted from the first", "root ", "No delivery was late", 'role="img"', "total"):
+        assert told in page.text, told
+    sheet = manager.get("/reports/figures.csv")
+    assert sheet.headers["content-disposition"].startswith('attachment; filename="report-')
+    assert sheet.text.startswith("month,")
+    printed = manager.get("/reports/page.html")
+    assert printed.headers["content-disposition"].startswith("attachment")
+    assert manager.get("/reports", params={"since": "<img>", "count": "1"}).status_code == 400
+    assert manager.get("/reports", params={"since": "2026-05", "until": "2026-01"}).status_code == 400
+    assert manager.get("/reports/figures.csv", params={"until": "x"}).status_code == 400
+    assert world.signed_in("clerk", office="so").get("/reports").status_code == 403
+
+
+def test_an_agency_is_explained_for_a_day(world: Consoled) -> None:
+    auditor = world.signed_in("auditor")
+    page = auditor.get("/agencies", params={"code": "000.00.00.H53"}).text
+    for told in ("H53", "is served here by office vp", "What the code means on"):
+        assert told in page, told
+    registry, day = world.worker.rules.registry, date(2026, 1, 1)
+    gone = next(one for one in registry if one.closed_on(day) and registry.successions(one.code))
+    closed = auditor.get("/agencies", params={"code": gone.code, "on": day.isoformat()}).text
+    assert "EDX502" in closed
+    assert f"code={gone.successors[0]}" in closed
+    found = auditor.get("/agencies", params={"q": "tay ninh"}).text
+    assert "/console/agencies?code=H53" in found
+    assert auditor.get("/agencies", params={"code": EVIL}).status_code == 404
+    assert "That is no day" in auditor.get("/agencies", params={"code": "H53", "on": "x"}).text
