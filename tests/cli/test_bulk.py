@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,12 +15,12 @@ from edxml_router.config import Settings, load
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.problems import PROBLEMS, Refusal
 from edxml_router.services.bulk import jobs, running
-from edxml_router.services.bulk.running import JobRunner, run_next_job
+from edxml_router.services.bulk.running import JobRunner
 from edxml_router.services.bulk.wishes import Wish, choice_of, read_wish
 from edxml_router.store.bulk import choosing
 from edxml_router.store.bulk import jobs as kept
 from edxml_router.store.bulk.jobs import JobState
-from edxml_router.wiring.opening import ledger_of
+from edxml_router.wiring.opening import ledger_of, node_of
 from edxml_router.wiring.own_ledger import OwnLedger
 from tests.cli.conftest import OneNode
 from tests.scenarios.world import until
@@ -45,6 +45,10 @@ class Desk:
     def begin(self, number: int, now: datetime | None = None) -> None:
         with self.ledger() as ledger:
             jobs.begin(ledger, number, now or datetime.now(UTC))
+
+    def run(self, ending: Callable[[], bool] = lambda: False) -> bool:
+        with node_of(self.settings) as node:
+            return running.run_next_job(node, ending)
 
     def job(self, number: int) -> kept.BulkJob:
         with self.ledger() as ledger:
@@ -112,9 +116,9 @@ def test_what_was_shown_is_what_is_acted_upon_even_if_more_arrive(desk: Desk) ->
     assert (prepared.job.total, prepared.impossible, prepared.job.state) == (4, {}, JobState.PREPARED)
     before = desk.states()
     desk.node.send("H53-5", ["H53.01"])  # it matches, too
-    assert not run_next_job(desk.settings)  # nobody has begun it
+    assert not desk.run()  # nobody has begun it
     desk.begin(prepared.job.id)
-    assert run_next_job(desk.settings)
+    assert desk.run()
     job = desk.job(prepared.job.id)
     assert (job.state, job.total, job.done, job.failed) == (JobState.DONE, 4, 4, 0)
     held = [number for number, state in desk.states().items() if state == "held"]
@@ -123,7 +127,7 @@ def test_what_was_shown_is_what_is_acted_upon_even_if_more_arrive(desk: Desk) ->
     entries = desk.entries("delivery.held")
     assert {entry["actor"] for entry in entries} == {f"operator:{PERSON}"}
     assert "chờ kiểm tra" in str(entries[0]) or f"job {job.id}" in str(entries[0])
-    assert not run_next_job(desk.settings)
+    assert not desk.run()
 
 
 def test_what_has_changed_meanwhile_is_left_alone_and_counted(desk: Desk) -> None:
@@ -131,7 +135,7 @@ def test_what_has_changed_meanwhile_is_left_alone_and_counted(desk: Desk) -> Non
     first = min(number for number, state in desk.states().items() if state == "queued")
     assert desk.node.call("queue", "cancel", str(first), "--reason", "x").exit_code == 0
     desk.begin(prepared.job.id)
-    run_next_job(desk.settings)
+    desk.run()
     job = desk.job(prepared.job.id)
     assert (job.done, job.failed, desk.states()[first]) == (3, 1, "cancelled")
 
@@ -149,7 +153,7 @@ def test_a_job_that_was_broken_off_goes_on_and_does_nothing_twice(desk: Desk, mo
     prepared = desk.prepare(Event.HOLD, "x", link="h53-01")
     desk.begin(prepared.job.id)
     looks = iter((False, False, True))
-    assert not run_next_job(desk.settings, lambda: next(looks))  # the process is told to end
+    assert not desk.run(lambda: next(looks))  # the process is told to end
     assert (desk.job(prepared.job.id).place, desk.job(prepared.job.id).state) == (2, JobState.BEGUN)
 
     step, calls = kept.step_job, []
@@ -160,16 +164,16 @@ def test_a_job_that_was_broken_off_goes_on_and_does_nothing_twice(desk: Desk, mo
 
     monkeypatch.setattr(kept, "step_job", crash)
     with pytest.raises(RuntimeError):
-        run_next_job(desk.settings)
+        desk.run()
     monkeypatch.setattr(kept, "step_job", step)
     assert calls == [True]
     assert list(desk.states().values()).count("held") == desk.job(prepared.job.id).place == 2
 
-    assert not run_next_job(desk.settings)  # whoever died may live still
+    assert not desk.run()  # whoever died may live still
     assert not desk.job(prepared.job.id).broken_off(datetime.now(UTC))
     assert desk.job(prepared.job.id).broken_off(datetime.now(UTC) + timedelta(minutes=2))
     desk.sql("UPDATE bulk_jobs SET beat_at = beat_at - 61000000")
-    assert run_next_job(desk.settings)
+    assert desk.run()
     job = desk.job(prepared.job.id)
     assert (job.state, job.done, job.failed) == (JobState.DONE, 4, 0)
     assert len(desk.entries("delivery.held")) == 4
@@ -183,17 +187,17 @@ def test_a_job_can_be_stopped_and_one_runs_at_a_time(desk: Desk, monkeypatch: py
     seen: list[bool] = []
 
     def stop_after_one() -> bool:
-        seen.append(run_next_job(desk.settings) if len(seen) == 1 else False)  # nobody else has a turn meanwhile
+        seen.append(desk.run() if len(seen) == 1 else False)  # nobody else has a turn meanwhile
         if len(seen) == 3:
             with desk.ledger() as ledger:
                 jobs.stop(ledger, first.job.id, datetime.now(UTC))
         return False
 
-    assert run_next_job(desk.settings, stop_after_one)
+    assert desk.run(stop_after_one)
     assert not any(seen)
     job = desk.job(first.job.id)
     assert (job.state, job.done) == (JobState.STOPPED, 2)
-    assert run_next_job(desk.settings)
+    assert desk.run()
     assert desk.job(second.job.id).state is JobState.DONE
     with desk.ledger() as ledger, pytest.raises(Refusal) as refused:
         jobs.stop(ledger, first.job.id, datetime.now(UTC))
@@ -234,15 +238,15 @@ def test_what_nobody_begins_is_forgotten(desk: Desk) -> None:
 
 
 def test_the_runner_does_what_is_begun_and_ends(desk: Desk) -> None:
-    runner = JobRunner(desk.settings)
-    runner.start()
-    try:
-        prepared = desk.prepare(Event.CANCEL, "gửi nhầm", state=str(State.QUEUED))
-        desk.begin(prepared.job.id)
-        runner.kick()
-        until(lambda: desk.job(prepared.job.id).state is JobState.DONE, "that the job is done")
-    finally:
-        runner.close()
+    with node_of(desk.settings) as node:
+        runner = JobRunner(lambda: node)
+        runner.start()
+        try:
+            prepared = desk.prepare(Event.CANCEL, "gửi nhầm", state=str(State.QUEUED))
+            desk.begin(prepared.job.id)
+            until(lambda: desk.job(prepared.job.id).state is JobState.DONE, "that the job is done")
+        finally:
+            runner.close()
     assert set(desk.states().values()) == {"cancelled"}
     again = desk.prepare(Event.RESEND, "nhầm lẫn", state="cancelled")
     assert again.job.total == 6

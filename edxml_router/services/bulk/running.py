@@ -1,7 +1,7 @@
 """Do what was begun, one job after the other, in a thread of a process that lives as long as the node.
 
-    runner = JobRunner(settings)
-    runner.start(); runner.kick(); runner.close()
+    runner = JobRunner(lambda: desk.node)
+    runner.start(); runner.close()
 
 The process may end at any moment: whoever serves next goes on behind the last delivery that was dealt with. A database
 that is away is waited for.
@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, cast
 
-from edxml_router.config import Settings
 from edxml_router.core.problems import Trouble
 from edxml_router.observe import events
 from edxml_router.ports.ledger import Book
@@ -24,71 +23,63 @@ from edxml_router.services.bulk.jobs import BATCH
 from edxml_router.store.book import SqlBook
 from edxml_router.store.bulk import jobs
 from edxml_router.store.bulk.jobs import BulkJob
-from edxml_router.wiring.opening import ledger_of, node_of
 from edxml_router.wiring.stored import StoredNode
 
-LOOK_SECONDS: Final = 10.0  # between two looks whether there is something to do
+LOOK_SECONDS: Final = 2.0  # between two looks whether there is something to do
 
 
 class JobRunner:
-    """``settings`` may be replaced."""
+    """``node`` is asked for at each look: other settings may have made it anew."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._wake = threading.Event()
+    def __init__(self, node: Callable[[], StoredNode]) -> None:
+        self._node = node
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to look. Idempotent."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-            self._thread.start()
-
-    def kick(self) -> None:
-        """Look now."""
-        self._wake.set()
+        """Begin to look."""
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """End after the batch in hand; whoever serves next goes on at once."""
         self._ending.set()
-        self._wake.set()
         if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:
         while not self._ending.is_set():
             try:
-                while run_next_job(self.settings, self._ending.is_set):
+                while run_next_job(self._node(), self._ending.is_set):
                     pass
             except Trouble as trouble:
                 events.setback(trouble.finding)
             except Exception as error:  # noqa: BLE001  # a mistake of ours must not end what acts for people
                 events.defect("bulk", error)
-            self._wake.wait(LOOK_SECONDS)
-            self._wake.clear()
+            self._ending.wait(LOOK_SECONDS)
 
 
-def run_next_job(settings: Settings, ending: Callable[[], bool] = lambda: False) -> bool:
+def run_next_job(node: StoredNode, ending: Callable[[], bool] = lambda: False) -> bool:
     """Do the job whose turn it is, to its end or until ``ending``; False where there is none. Raises Trouble."""
+    if not jobs.any_begun(node.ledger.engine):  # a look must not take the lock that writers need
+        return False
     runner = secrets.token_hex(8)
-    with ledger_of(settings) as ledger, ledger.book() as book:
-        job = jobs.take_job(book.connection, runner, ledger.clock.now())
+    with node.ledger.book() as book:
+        job = jobs.take_job(book.connection, runner, datetime.now(UTC))
     if job is None:
         return False
-    with node_of(settings) as node:
-        numbers = jobs.job_numbers(node.ledger.engine, job.id)
-        place = job.place
-        while place < len(numbers):
-            if ending():
-                _let_go(node, job, runner)
-                return False
-            batch = numbers[place : place + BATCH]
-            if not _step(node, job, runner, batch):
-                return True  # stopped, or another has it: what is left is not ours
-            place += len(batch)
-        with node.ledger.book() as book:
-            jobs.end_job(book.connection, job.id, runner, datetime.now(UTC))
+    numbers = jobs.job_numbers(node.ledger.engine, job.id)
+    place = job.place
+    while place < len(numbers):
+        if ending():
+            _let_go(node, job, runner)
+            return False
+        batch = numbers[place : place + BATCH]
+        if not _step(node, job, runner, batch):
+            return True  # stopped, or another has it: what is left is not ours
+        place += len(batch)
+    with node.ledger.book() as book:
+        jobs.end_job(book.connection, job.id, runner, datetime.now(UTC))
     return True
 
 

@@ -140,6 +140,12 @@ def stop_job(connection: Connection, number: int, now: datetime) -> bool:
     return bool(connection.execute(change, {"which": number}).rowcount)
 
 
+def any_begun(engine: Engine) -> bool:
+    """Whether a job waits for its turn, or runs."""
+    with reading(engine) as connection:
+        return connection.execute(select(bulk_jobs.c.id).where(_BEGUN).limit(1)).first() is not None
+
+
 def take_job(connection: Connection, runner: str, now: datetime) -> BulkJob | None:
     """The job whose turn it is, for ``runner`` alone; None where there is none, or another runs one."""
     alone(connection, JOBS_LOCK)
