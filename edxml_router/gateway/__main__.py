@@ -29,6 +29,7 @@ from edxml_router.gateway.telling.calling import call_offices
 from edxml_router.observe import events
 from edxml_router.observe.logs import configure
 from edxml_router.observe.orders import Orders, SignalOrders
+from edxml_router.services.bulk.running import JobRunner
 from edxml_router.wiring.lasting import Lasting, open_lasting
 
 LOOK_SECONDS = 0.5  # between looks whether the supervisor is there
@@ -93,6 +94,7 @@ class Gateway:
             loop.call_later(LOOK_SECONDS, look)
 
         desk.start()
+        runner = _runner(desk)
         self._orders.listen()
         loop.add_reader(self._orders.fileno(), told)
         look()
@@ -101,10 +103,21 @@ class Gateway:
         await serving._serve([*sockets])  # serve() would take the signals
         calling.cancel()  # a call that is under way is made again, with the same id
         await asyncio.wait([calling])
+        if runner is not None:
+            await asyncio.to_thread(runner.close)
         await desk.close()
 
     def _load(self) -> Settings:
         return pinned(load(self._path), self._pins)
+
+
+def _runner(desk: Desk) -> JobRunner | None:
+    """Who does the jobs of the console, where there is one."""
+    if desk.settings.console is None:
+        return None
+    runner = JobRunner(lambda: desk.node)
+    runner.start()
+    return runner
 
 
 def _shown(name: tuple[str | int, ...]) -> str:

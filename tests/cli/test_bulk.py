@@ -190,7 +190,7 @@ def test_a_job_can_be_stopped_and_one_runs_at_a_time(desk: Desk, monkeypatch: py
         seen.append(desk.run() if len(seen) == 1 else False)  # nobody else has a turn meanwhile
         if len(seen) == 3:
             with desk.ledger() as ledger:
-                jobs.stop(ledger, first.job.id, datetime.now(UTC))
+                jobs.stop(ledger, first.job.id, PERSON, datetime.now(UTC))
         return False
 
     assert desk.run(stop_after_one)
@@ -200,7 +200,7 @@ def test_a_job_can_be_stopped_and_one_runs_at_a_time(desk: Desk, monkeypatch: py
     assert desk.run()
     assert desk.job(second.job.id).state is JobState.DONE
     with desk.ledger() as ledger, pytest.raises(Refusal) as refused:
-        jobs.stop(ledger, first.job.id, datetime.now(UTC))
+        jobs.stop(ledger, first.job.id, PERSON, datetime.now(UTC))
     assert refused.value.code == "EDX811"
     with desk.ledger() as ledger:
         assert [one.id for one in kept.latest_jobs(ledger.engine, 10)] == [second.job.id, first.job.id]

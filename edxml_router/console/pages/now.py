@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -27,14 +28,16 @@ _RESULTS: Final = ("failed", "warning", "ok")
 FLOW_SECONDS: Final = 2.0  # that the page waits for the pictures of the last hours
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cell:
     """A number, and the query of the page that lists exactly what it counts."""
 
     count: int
     query: str
 
 
-class PileRow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PileRow:
     """A way, with what waits for it in all and by age."""
 
     name: str
@@ -77,7 +80,11 @@ def _heads() -> list[tuple[str, int, int]]:
     """The columns of ages: key of the text, and its bounds in minutes."""
     first, *others = _BOUNDS
     spans = list(zip(_BOUNDS, others, strict=False))
-    return [("now.younger", 0, first), *(("now.between", low, high) for low, high in spans), ("now.older", _BOUNDS[-1], 0)]
+    return [
+        ("now.younger", 0, first),
+        *(("now.between", low, high) for low, high in spans),
+        ("now.older", _BOUNDS[-1], 0),
+    ]
 
 
 def _row(pile: Shape) -> PileRow:

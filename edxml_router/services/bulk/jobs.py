@@ -23,11 +23,15 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import operator
 from edxml_router.services.bulk.wishes import Wish, choice_of
 from edxml_router.store.bulk import choosing, jobs
-from edxml_router.store.bulk.jobs import BulkJob
+from edxml_router.store.bulk.choosing import CauseGroup
+from edxml_router.store.bulk.jobs import PREPARED_AGE, BulkJob, JobState
 from edxml_router.store.ledger import SqlLedger
+
+__all__ = ["ACTS", "MOST", "BulkJob", "CauseGroup", "JobState", "begin", "latest", "prepare", "standing_job", "stop"]
 
 MOST: Final = 50_000  # deliveries of one job
 BATCH: Final = 200  # in one transaction
+PREPARED_MINUTES: Final = int(PREPARED_AGE.total_seconds()) // 60
 ACTS: Final = (Event.RETRY, Event.RESEND, Event.HOLD, Event.RELEASE, Event.CANCEL)
 WITH_REASON: Final = frozenset({Event.HOLD, Event.CANCEL, Event.RESEND})
 
@@ -82,13 +86,18 @@ def begin(ledger: SqlLedger, number: int, now: datetime, approver: str = "") -> 
     return standing_job(ledger, number)
 
 
-def stop(ledger: SqlLedger, number: int, now: datetime) -> BulkJob:
-    """What was done stays done; the rest is left as it is."""
+def stop(ledger: SqlLedger, number: int, person: str, now: datetime) -> BulkJob:
+    """By ``person``. What was done stays done; the rest is left as it is."""
     with ledger.book() as book:
-        stopped = jobs.stop_job(book.connection, number, now)
+        stopped = jobs.stop_job(book.connection, number, person, now)
     if not stopped:
         raise Refusal("EDX811", where=Detail("job {number}", number=number))
     return standing_job(ledger, number)
+
+
+def latest(ledger: SqlLedger, limit: int) -> list[BulkJob]:
+    """Those that were begun, the newest first."""
+    return jobs.latest_jobs(ledger.engine, limit)
 
 
 def standing_job(ledger: SqlLedger, number: int) -> BulkJob:

@@ -24,6 +24,7 @@ from edxml_router.store.deliveries.waiting import WaitingGroup
 # What keeps others from working comes first: with the disk full or the database away, the rest is a consequence.
 GRAVEST: Final = ("packages", "config", "data", "disk", "database", "serve", "hub", "parent", "mailboxes", "letters")
 OF_ROUTES: Final = frozenset({"mailboxes", "letters", "neighbours", "links", "outcomes", "witnesses", "webhooks"})
+OF_MAILBOXES: Final = frozenset({"mailboxes", "parent"})
 MOST_SIGHTINGS: Final = 1000
 
 Key = tuple[str, str, str]
@@ -69,7 +70,7 @@ def _silent(
     found: Sequence[tuple[str, Finding]], silences: Mapping[tuple[Route, bool], Silence]
 ) -> Iterable[tuple[str, Finding]]:
     """The links that do not answer and of which no check of the mailboxes tells."""
-    told = {finding.where for check, finding in found if check in ("mailboxes", "parent")}
+    told = {finding.where for check, finding in found if check in OF_MAILBOXES}
     silent: dict[Route, Finding] = {}
     for (route, _), silence in sorted(silences.items(), key=lambda item: item[1].since):
         if route.is_link and route.name not in told:
@@ -82,7 +83,7 @@ def _need(check: str, finding: Finding, ground: NeedGround, seen: datetime) -> N
     groups = [one for one in ground.groups if one.route == route]
     oldest = min((one.since for one in groups), default=None)
     since = ground.since.get(check)
-    if since is None and route is not None:
+    if since is None and route is not None and check in OF_MAILBOXES:
         silent = [silence.since for (where, _), silence in ground.silences.items() if where == route]
         since = min(silent, default=None)
     return Need(

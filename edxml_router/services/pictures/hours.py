@@ -20,6 +20,7 @@ HEIGHT: Final = 120
 _LEFT: Final = 46
 _BASE: Final = 98
 _TOP: Final = 12
+_LABEL: Final = 18  # half of a label's width
 _EACH: Final = 6  # hours between two labels
 
 
@@ -102,9 +103,8 @@ def _frame(most: str, hours: Sequence[datetime], width: float) -> Iterator[str]:
     yield drawn_text(_LEFT - 5, _BASE, "0", "pic-small", "end")
     for place, at in enumerate(hours):
         if at.astimezone().hour % _EACH == 0:
-            yield drawn_text(
-                _LEFT + place * width + width / 2, HEIGHT - 6, f"{at.astimezone():%H:%M}", "pic-small", "middle"
-            )
+            middle = min(_LEFT + (place + 0.5) * width, WIDTH - _LABEL)
+            yield drawn_text(middle, HEIGHT - 6, f"{at.astimezone():%H:%M}", "pic-small", "middle")
 
 
 def _line(

@@ -50,7 +50,7 @@ bulk_jobs = Table(
     Column("place", Integer, nullable=False),  # of the next one
     Column("done", Integer, nullable=False),
     Column("numbers", Octets, nullable=False),  # eight bytes each, the highest first; none once it has ended
-    words("runner"),
+    words("runner"),  # a sign of the process; of a job that was stopped, who stopped it
     Column("made_at", Instant, nullable=False),
     Column("begun_at", Instant),
     Column("beat_at", Instant),
@@ -130,12 +130,12 @@ def begin_job(connection: Connection, number: int, approver: str, now: datetime)
     return bool(connection.execute(change, {"which": number}).rowcount)
 
 
-def stop_job(connection: Connection, number: int, now: datetime) -> bool:
+def stop_job(connection: Connection, number: int, person: str, now: datetime) -> bool:
     """End it before its end, or forget what was chosen; False where it has ended."""
     change = (
         update(bulk_jobs)
         .where(_ID, bulk_jobs.c.ended_at.is_(None))
-        .values(state=JobState.STOPPED.value, ended_at=now, numbers=b"")
+        .values(state=JobState.STOPPED.value, ended_at=now, numbers=b"", runner=person)
     )
     return bool(connection.execute(change, {"which": number}).rowcount)
 
